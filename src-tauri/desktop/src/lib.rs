@@ -1,0 +1,2 @@
+//! desktop
+pub fn run(){}

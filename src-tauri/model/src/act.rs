@@ -1,0 +1,124 @@
+//! Privileged acts: who did what to which thing, and what came of it.
+
+use crate::{ClusterId, InstanceId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Counts the acts of one home, from 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ts_rs::TS,
+)]
+#[serde(transparent)]
+#[ts(type = "number")]
+pub struct ActId(pub u64);
+
+/// What kind of party acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// Somebody at this machine: window, command line, browser.
+    Person,
+    /// Azora's own healing.
+    Healer,
+    /// A program that uses the registry.
+    Client,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+pub struct Actor {
+    /// What kind of party.
+    pub kind: ActorKind,
+    /// Through what: "cli", "window", "browser", "healing".
+    pub via: String,
+}
+
+impl Actor {
+    /// A person acting through `via`.
+    pub fn person(via: &str) -> Self {
+        Self { kind: ActorKind::Person, via: via.to_owned() }
+    }
+    /// Azora's own healing.
+    pub fn healer() -> Self {
+        Self { kind: ActorKind::Healer, via: "healing".to_owned() }
+    }
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Bring a cluster up, or apply an edited definition.
+    Up,
+    /// Take a cluster down.
+    Down,
+    /// Start services.
+    Start,
+    /// Stop services.
+    Stop,
+    /// Restart services.
+    Restart,
+    /// Change the number of instances.
+    Scale,
+    /// Hold healing.
+    Hold,
+    /// Let healing go on.
+    Unhold,
+    /// Release from quarantine.
+    Release,
+    /// Put in quarantine.
+    Quarantine,
+    /// Stop everything at once.
+    EmergencyStop,
+    /// Bring back what the last stop took down.
+    Resume,
+    /// Add an outside service to the registry.
+    Register,
+    /// Take one from the registry.
+    Deregister,
+    /// Forget a cluster that is down.
+    Forget,
+}
+
+/// What it is done to. All `None` is the whole home.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS)]
+pub struct Target {
+    /// Which cluster.
+    pub cluster: Option<ClusterId>,
+    /// Which services; empty is all of them.
+    pub services: Vec<ServiceName>,
+    /// Which single instance.
+    pub instance: Option<InstanceId>,
+}
+
+/// How an act ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum Outcome {
+    /// It is written down and not finished.
+    Pending,
+    /// It was done; in words what.
+    Done(String),
+    /// It was allowed and failed; why.
+    Failed(String),
+    /// The door refused it; why.
+    Refused(String),
+}
+
+/// One entry of the book of acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct Act {
+    /// Its number in this home.
+    pub id: ActId,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub verb: Verb,
+    /// To what.
+    pub target: Target,
+    /// Why, as the actor said.
+    pub reason: String,
+    /// How it ended.
+    pub outcome: Outcome,
+}

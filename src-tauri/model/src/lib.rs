@@ -1,0 +1,23 @@
+//! The words every room shares: names, ids, generations, states with reasons, incidents, acts, events.
+//!
+//! Plain data only. Nothing here reads a clock, opens a file or decides anything; every other
+//! crate may use it and it uses none of them. What the UI sees of these types is generated as
+//! TypeScript by `api`.
+
+pub mod name;
+pub mod time;
+pub mod process;
+pub mod state;
+pub mod probe;
+pub mod incident;
+pub mod act;
+pub mod event;
+
+pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
+pub use event::{Event, EventKind};
+pub use incident::{Incident, IncidentId, IncidentState, Remedy, RemedyKind};
+pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
+pub use probe::{Evidence, ProbeKind, Verdict};
+pub use process::{Anchor, ExitStatus, Generation};
+pub use state::{InstanceStatus, Marks, Overall, Reason, State};
+pub use time::{Mono, Now, Timestamp};

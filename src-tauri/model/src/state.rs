@@ -1,0 +1,181 @@
+//! The states of an instance, each with a reason a person can read.
+
+use crate::{Generation, InstanceId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where an instance is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Wanted, but what it needs is not ready, or a backoff has not passed.
+    Waiting,
+    /// Its process is being made.
+    Starting,
+    /// Its process lives and its readiness probe has not passed yet.
+    Running,
+    /// Its readiness probe passed; without one, its process lives.
+    Ready,
+    /// Ready, but slow or erring above its thresholds.
+    Degraded,
+    /// Its health probe failed as often as it may; a remedy is being chosen.
+    Failing,
+    /// A remedy is under way.
+    Recovering,
+    /// Healing gave up; a person has to release it.
+    Quarantined,
+    /// It was told to stop and has not yet.
+    Stopping,
+    /// Not wanted, nothing runs.
+    Stopped,
+    /// A oneshot that exited with 0.
+    Completed,
+}
+
+impl State {
+    /// The word as JSON and the CLI print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Starting => "starting",
+            State::Running => "running",
+            State::Ready => "ready",
+            State::Degraded => "degraded",
+            State::Failing => "failing",
+            State::Recovering => "recovering",
+            State::Quarantined => "quarantined",
+            State::Stopping => "stopping",
+            State::Stopped => "stopped",
+            State::Completed => "completed",
+        }
+    }
+
+    /// True while traffic may go to it and dependents may rely on it.
+    pub fn serves(self) -> bool {
+        matches!(self, State::Ready | State::Degraded)
+    }
+
+    /// True when nothing more will happen by itself.
+    pub fn settled(self) -> bool {
+        matches!(
+            self,
+            State::Ready | State::Degraded | State::Quarantined | State::Stopped | State::Completed
+        )
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a state is what it is and what happens next, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
+pub struct Reason {
+    /// What is the case: "waiting for db: tcp 5432 refused 14 times".
+    pub text: String,
+    /// What will happen and when: "next try in 2 s". Empty when nothing will.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub next: Option<String>,
+}
+
+impl Reason {
+    /// A reason with nothing to follow.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), next: None }
+    }
+
+    /// Adds what happens next.
+    #[must_use]
+    pub fn then(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.next {
+            Some(next) => write!(f, "{}; {next}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Marks on a state. They say more about it and never replace it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
+pub struct Marks {
+    /// The failing service this one suffers from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub impacted_by: Option<ServiceName>,
+    /// A person holds healing.
+    #[serde(default)]
+    pub held: bool,
+    /// Its shim is gone; the process lives, its exit status will be unknown.
+    #[serde(default)]
+    pub shim_lost: bool,
+}
+
+/// All that is known of one instance at one moment. The row of `azora ps`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS)]
+pub struct InstanceStatus {
+    /// `api.0`.
+    pub instance: InstanceId,
+    /// `api`.
+    pub service: ServiceName,
+    /// The definition's category; "services" when it names none.
+    pub category: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// Why, and what next.
+    pub reason: Reason,
+    /// The service's own process, not its shim. `null` while nothing runs.
+    pub pid: Option<u32>,
+    /// Ports it was given, preferred first. Empty when it has none.
+    pub ports: Vec<u16>,
+    /// How often it was started.
+    pub generation: Generation,
+    /// How often it was started again by healing since a person last started it.
+    pub restarts: u32,
+    /// When it entered this state.
+    pub since: Timestamp,
+    /// Marks on the state.
+    pub marks: Marks,
+}
+
+/// The state of a cluster, or of all of them, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    /// Nothing is wanted and nothing runs.
+    Stopped,
+    /// All that is wanted is ready or completed.
+    Operational,
+    /// Something is on its way up or down, and nothing is wrong.
+    Starting,
+    /// Something is slow, impacted, recovering or quarantined, and most still works.
+    Degraded,
+    /// A service is failing or quarantined and others rely on it, or most are down.
+    Critical,
+}
+
+impl Overall {
+    /// The word as JSON and the CLI print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Overall::Stopped => "stopped",
+            Overall::Operational => "operational",
+            Overall::Starting => "starting",
+            Overall::Degraded => "degraded",
+            Overall::Critical => "critical",
+        }
+    }
+}
+
+impl std::fmt::Display for Overall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}

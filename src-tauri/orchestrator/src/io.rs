@@ -1,0 +1,248 @@
+//! What can happen to a cluster, and what it can want done. Both closed.
+
+use model::{
+    ActId, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, Reason,
+    RemedyKind, ServiceName,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A person (through the door) wants something. `act` is the door's number for it.
+    Command {
+        /// What.
+        command: Command,
+        /// The act it belongs to; its starts carry it.
+        act: ActId,
+    },
+    /// The driver made the process.
+    Started {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// The service's own process.
+        pid: u32,
+    },
+    /// The driver could not make the process.
+    StartFailed {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// Why: "failed to execute node: no such file".
+        error: String,
+        /// False when trying again cannot help (no such program, no such user).
+        retry: bool,
+    },
+    /// The service's own process ended and what was left of its tree is gone too.
+    Exited {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// How.
+        status: ExitStatus,
+    },
+    /// A stop is past its grace and something still lives.
+    StopBlocked {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What: "pid 4711 postgres in state D".
+        blocker: String,
+    },
+    /// A probe came back.
+    Probed {
+        /// Which.
+        instance: InstanceId,
+        /// Which start it was asked of.
+        generation: Generation,
+        /// Which probe.
+        kind: ProbeKind,
+        /// What it saw.
+        evidence: Evidence,
+    },
+    /// A timer this cluster set has come due.
+    Timer(TimerKey),
+    /// The door let healing act.
+    Admitted {
+        /// The number given in [`Effect::Ask`].
+        ticket: u64,
+        /// The act's number.
+        act: ActId,
+    },
+    /// The door did not let healing act.
+    Refused {
+        /// The number given in [`Effect::Ask`].
+        ticket: u64,
+        /// Why.
+        why: String,
+    },
+    /// The shim of a running instance is gone; the service lives on.
+    ShimLost {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+    },
+}
+
+/// What a person can ask of a cluster.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Bring the cluster up on this definition, or follow an edit: only what changed is restarted,
+    /// what is no longer defined is stopped.
+    Up {
+        /// The definition.
+        definition: Arc<spec::Cluster>,
+        /// Ports of every instance of every service that has one.
+        ports: BTreeMap<InstanceId, Vec<u16>>,
+    },
+    /// Take everything down in reverse order.
+    Down,
+    /// Start these and what they need. Empty is all.
+    Start(Vec<ServiceName>),
+    /// Stop these and what needs them. Empty is all.
+    Stop(Vec<ServiceName>),
+    /// Stop and start these; what needs them with `restart = true` follows. Empty is all.
+    Restart(Vec<ServiceName>),
+    /// Change the number of instances; `ports` holds those of the new ones.
+    Scale {
+        /// Which.
+        service: ServiceName,
+        /// To how many.
+        replicas: u16,
+        /// Ports of the instances that are new.
+        ports: BTreeMap<InstanceId, Vec<u16>>,
+    },
+    /// Healing keeps its hands off these (empty: the whole cluster).
+    Hold(Vec<ServiceName>),
+    /// Healing may act again.
+    Unhold(Vec<ServiceName>),
+    /// Take these out of quarantine and start them.
+    Release(Vec<ServiceName>),
+    /// The emergency path has ended everything by itself: nothing is wanted any more.
+    Ended {
+        /// As the person gave it.
+        reason: String,
+    },
+    /// What the driver found after the engine was away, in place of [`Command::Up`]: the definition
+    /// and ports as recorded, what was wanted, and every instance that runs or has ended meanwhile.
+    Adopt {
+        /// The definition as recorded.
+        definition: Arc<spec::Cluster>,
+        /// The ports as recorded.
+        ports: BTreeMap<InstanceId, Vec<u16>>,
+        /// Services a person had stopped.
+        stopped: Vec<ServiceName>,
+        /// What was found.
+        found: Vec<Adoption>,
+    },
+}
+
+/// One instance as the driver found it.
+#[derive(Debug, Clone)]
+pub struct Adoption {
+    /// Which.
+    pub instance: InstanceId,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its process if it runs; how it ended if it does not.
+    pub outcome: Result<u32, ExitStatus>,
+    /// Its shim is gone.
+    pub shim_lost: bool,
+}
+
+/// What a timer is for. Setting a key again replaces it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKey {
+    /// Ask this probe again.
+    Probe(InstanceId, Generation, ProbeKind),
+    /// A backoff has passed.
+    Backoff(InstanceId),
+    /// A service was healthy for so long that its count begins anew.
+    Healthy(InstanceId, Generation),
+}
+
+/// Something to do.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Make the process. Answered by `Started` or `StartFailed`.
+    Start {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// The act it belongs to.
+        act: ActId,
+    },
+    /// End it and its whole tree: signal, grace, SIGKILL. Answered by `Exited`.
+    Stop {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// How.
+        stop: spec::Stop,
+    },
+    /// Ask a probe. Answered by `Probed`; one in flight per instance and kind.
+    Probe {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// Which probe.
+        kind: ProbeKind,
+        /// Not before this long from now (zero: at once).
+        after: Duration,
+    },
+    /// Send [`Input::Timer`] at this time.
+    SetTimer {
+        /// Which.
+        key: TimerKey,
+        /// When.
+        at: Mono,
+    },
+    /// Forget this timer.
+    CancelTimer(TimerKey),
+    /// Ask the door whether healing may do this. Answered by `Admitted` or `Refused`.
+    Ask {
+        /// Counts up within the cluster.
+        ticket: u64,
+        /// To which.
+        instance: InstanceId,
+        /// What.
+        remedy: RemedyKind,
+        /// Why.
+        why: String,
+    },
+    /// Something worth remembering happened. Incidents carry id 0 until the engine numbers them;
+    /// see [`Effect::Incident`].
+    Publish(EventKind),
+    /// An incident was opened or changed. `key` counts within the cluster's life and stays the same
+    /// for one incident; the engine maps it to the home's number.
+    Incident {
+        /// The cluster's own number for it.
+        key: u64,
+        /// As it is now; its `id` and `cluster` are filled in by the engine.
+        incident: model::Incident,
+    },
+    /// This instance's status changed: read it from the cluster and tell the feed.
+    Changed(InstanceId),
+    /// This instance is no more (scaled down, or no longer defined).
+    Removed(InstanceId),
+    /// Everything a command set in motion has come to rest.
+    Settled {
+        /// Which act.
+        act: ActId,
+        /// What did not get where it should, and why.
+        failed: Vec<(InstanceId, Reason)>,
+    },
+    /// Remember for the next engine which services a person has stopped.
+    RememberStopped(Vec<ServiceName>),
+}

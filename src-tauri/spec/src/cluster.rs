@@ -1,0 +1,200 @@
+//! The checked definition. Every default is filled in, every name resolves, there is no cycle.
+
+use model::{ClusterName, RemedyKind, ServiceName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A cluster as its folder defines it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Its name.
+    pub name: ClusterName,
+    /// Its services by name.
+    pub services: BTreeMap<ServiceName, Service>,
+}
+
+/// What sort of thing a service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs until it is stopped; an exit is a fault.
+    Daemon,
+    /// Runs once; exit 0 completes it, and only then are its dependents started.
+    Oneshot,
+}
+
+/// One service, all defaults filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Daemon or oneshot.
+    pub kind: Kind,
+    /// What is executed.
+    pub run: Run,
+    /// Working folder, relative to the cluster's folder unless absolute. Empty is the folder itself.
+    pub cwd: String,
+    /// Added to the environment recorded at `up`. Values may hold `${service.key}`.
+    pub env: BTreeMap<String, Template>,
+    /// Run as this user (name or uid). Needs root.
+    pub user: Option<String>,
+    /// Free text; "services" when none is given.
+    pub category: String,
+    /// The preferred port: `Some(0)` is "any free one", `None` is "has no port".
+    pub port: Option<u16>,
+    /// What has to be ready first, in definition order.
+    pub needs: Vec<Need>,
+    /// How many instances; 1 unless given.
+    pub replicas: u16,
+    /// Asked after each start until it passes; `None`: it is ready as soon as it runs.
+    /// When only `health` is given, readiness is that probe.
+    pub ready: Option<Probe>,
+    /// Asked for as long as it runs.
+    pub health: Option<Probe>,
+    /// What healing may do.
+    pub heal: Heal,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Only a person may stop it.
+    pub protected: bool,
+}
+
+/// What is executed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Run {
+    /// Executed as it stands: program and arguments, each may hold `${service.key}`.
+    Direct(Vec<Template>),
+    /// Handed to `sh -c`. A lone command with only variables in it begins with `exec`, so that the
+    /// process people see is the program and not the shell.
+    Shell(Template),
+}
+
+/// A text with references to other services in it. `${db.port}` is ours; `$PORT` and `${PORT}`
+/// (no dot) stay as they are for the shell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A piece of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplatePart {
+    /// Taken as it stands.
+    Text(String),
+    /// `${service.port}`: the first port of the service's first instance. `self` was resolved to
+    /// the service's own name, and means the instance's own port.
+    Port(ServiceName),
+    /// `${service.host}`: where it listens, `127.0.0.1`.
+    Host(ServiceName),
+    /// `${service.url}`: `http://127.0.0.1:PORT`.
+    Url(ServiceName),
+}
+
+/// One thing a service needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// Which service.
+    pub service: ServiceName,
+    /// Restart with it when it is restarted.
+    pub restart: bool,
+}
+
+/// How a service is asked whether it is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked.
+    pub target: ProbeTarget,
+    /// Time between two probes once it is ready. 5 s unless given.
+    pub every: Duration,
+    /// A probe that takes longer has failed. 1 s unless given.
+    pub timeout: Duration,
+    /// So many failures in a row mean failing. 3 unless given.
+    pub fail: u32,
+    /// So many passes in a row mean well again. 1 unless given.
+    pub pass: u32,
+    /// Passing, but slower than this, is degraded.
+    pub degraded_above: Option<Duration>,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeTarget {
+    /// `GET` of this path (or absolute `http://127.0.0.1:…` URL); 2xx and 3xx pass.
+    Http {
+        /// Begins with `/`; asked of the instance's own port.
+        path: Template,
+        /// Another port than the instance's first, as text with references.
+        port: Option<Template>,
+    },
+    /// A TCP connection is accepted. `None`: the instance's own port. `$PORT` means the same.
+    Tcp {
+        /// Another port, as text with references.
+        port: Option<Template>,
+    },
+    /// A command that exits with 0, run like the service itself (same user, folder, environment).
+    Exec {
+        /// What is executed.
+        run: Run,
+    },
+}
+
+/// What healing may do for a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heal {
+    /// Tried in this order; the last one stands when it is `Quarantine`.
+    /// `[Restart, RestartNeeds, Quarantine]` unless given.
+    pub ladder: Vec<RemedyKind>,
+    /// At most so many automatic restarts in a time; over it the service is quarantined.
+    pub budget: Budget,
+    /// Waits before restarts.
+    pub backoff: Backoff,
+    /// False: an exit or failure is only reported.
+    pub enabled: bool,
+}
+
+/// `count` acts per `per`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// Waits before the first, second, … restart in a row; the last one repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backoff {
+    /// 0, 0, 1 s, 5 s, 15 s, 30 s, 60 s unless given.
+    pub steps: Vec<Duration>,
+    /// So long healthy, and the count begins anew. 10 min unless given.
+    pub reset_after: Duration,
+}
+
+/// How a service is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Sent first. SIGTERM unless given.
+    pub signal: StopSignal,
+    /// After this long what is left gets SIGKILL. 10 s unless given.
+    pub grace: Duration,
+}
+
+/// Signals that ask a service to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum StopSignal {
+    /// SIGTERM.
+    Term,
+    /// SIGINT: PostgreSQL's fast shutdown.
+    Int,
+    /// SIGQUIT: nginx's graceful one.
+    Quit,
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+    /// SIGKILL, no grace.
+    Kill,
+}
