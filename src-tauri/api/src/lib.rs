@@ -1,2 +1,1 @@
 //! api
-pub mod views;

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod incident;
 pub mod act;
 pub mod event;
+pub mod view;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use event::{Event, EventKind};

@@ -1,7 +1,7 @@
-//! What hosts show: the shapes the UI and the CLI's `--json` are made of. Generated as TypeScript
-//! into `ui/src/ipc/generated.ts`.
+//! What hosts show: the shapes the UI and the CLI's `--json` are made of. The engine keeps its read
+//! model in them, and `api` generates their TypeScript into `ui/src/ipc/generated.ts`.
 
-use model::{
+use crate::{
     Act, ClusterId, ClusterName, Event, Evidence, Incident, InstanceId, InstanceStatus, Overall,
     ProbeKind, ServiceName, State, Timestamp,
 };
