@@ -1,0 +1,139 @@
+//! What can go wrong at the engine's door, in words that say what to do.
+
+use model::view::Code;
+use model::{ClusterId, InstanceId, ServiceName};
+use std::path::PathBuf;
+
+/// A command that was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No cluster of this home has this id.
+    #[error("no cluster {0} in this home; `azora status` lists those there are")]
+    NoCluster(ClusterId),
+    /// The cluster does not define it.
+    #[error("cluster {cluster} has no service {service}{}", meant(.near))]
+    NoService {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What was asked for.
+        service: ServiceName,
+        /// The nearest name it does define.
+        near: Option<ServiceName>,
+    },
+    /// The service has fewer instances.
+    #[error("cluster {cluster} has no instance {instance}")]
+    NoInstance {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What was asked for.
+        instance: InstanceId,
+    },
+    /// There is nothing to run in a folder.
+    #[error("no azora.toml in {}; write one, or name a folder that has one", .0.display())]
+    NoDefinition(PathBuf),
+    /// The folder is not there or not readable.
+    #[error("failed to read {}", .path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The definition has errors; the text holds lines and carets.
+    #[error("{0}")]
+    Definition(String),
+    /// The folder was never run from this home.
+    #[error(
+        "{} was never run here, and running it executes its commands as you; look at them, then allow it",
+        .0.display()
+    )]
+    Untrusted(PathBuf),
+    /// The door said no.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It cannot be done in the present state.
+    #[error("{0}")]
+    Conflict(String),
+    /// No act has this number.
+    #[error("no act with number {0} is under way or was lately")]
+    NoAct(u64),
+    /// A number is out of its range.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The engine is going down.
+    #[error("the engine is shutting down")]
+    Closing,
+    /// The store did not do its work.
+    #[error("failed to use the store")]
+    Store(String),
+    /// The driver did not do its work.
+    #[error("failed to use the process driver")]
+    Driver(String),
+    /// A file of the home could not be read or written.
+    #[error("failed to use {}", .path.display())]
+    Home {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn meant(near: &Option<ServiceName>) -> String {
+    near.as_ref()
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
+
+impl Error {
+    /// The kind, for a host that branches on it.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::NoCluster(_)
+            | Error::NoService { .. }
+            | Error::NoInstance { .. }
+            | Error::NoDefinition(_)
+            | Error::Folder { .. }
+            | Error::NoAct(_) => Code::NotFound,
+            Error::Definition(_) => Code::Definition,
+            Error::Untrusted(_) => Code::Untrusted,
+            Error::Refused(_) => Code::Refused,
+            Error::Conflict(_) | Error::Closing => Code::Conflict,
+            Error::BadRequest(_) => Code::BadRequest,
+            Error::Store(_) | Error::Driver(_) | Error::Home { .. } => Code::Internal,
+        }
+    }
+
+    /// The whole story: the error and all its sources, one line.
+    pub fn story(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(source) = next {
+            text.push_str(": ");
+            text.push_str(&source.to_string());
+            next = source.source();
+        }
+        text
+    }
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another engine has this home.
+    #[error(
+        "an engine (pid {pid}) already runs this home{}; use it, or take over: its services keep running",
+        .api.as_ref().map(|url| format!(" at {url}")).unwrap_or_default()
+    )]
+    Held {
+        /// Its process.
+        pid: u32,
+        /// Where it listens.
+        api: Option<String>,
+    },
+    /// Something it stands on failed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
