@@ -1,1 +1,22 @@
-//! api
+//! What every host offers: one table of commands, the feed, and the loopback HTTP host.
+//!
+//! The window (`desktop`), the browser and the command line (`cli`) all speak to a running engine
+//! through the rows of [`commands!`]: a command that is not in the table does not exist, and a row
+//! without a body does not compile. Acts go through the engine's door; nothing here decides.
+//!
+//! What it refuses: requests that do not have exactly the shape of their row, anything over HTTP
+//! without the token of this engine's start, and anything a web page elsewhere could cause.
+
+#[macro_use]
+mod table;
+/// The names of all commands as plain text; see the file.
+pub mod command_names;
+pub mod requests;
+pub mod views;
+
+
+
+pub mod typescript;
+
+
+pub use model;

@@ -1,0 +1,32 @@
+// Every command the window may call. Plain text for the desktop's build script, which includes it
+// for `AppManifest::commands`; a test in `dispatch` holds it equal to the table.
+/// The names of all calls, then `stream_` and the name of each stream, then `unstream`.
+pub const COMMAND_NAMES: &[&str] = &[
+    "status",
+    "snapshot",
+    "ps",
+    "look",
+    "wait",
+    "history",
+    "logs",
+    "incidents",
+    "events",
+    "acts",
+    "emergency_preview",
+    "up",
+    "down",
+    "start",
+    "stop",
+    "restart",
+    "scale",
+    "hold",
+    "unhold",
+    "release",
+    "resume",
+    "forget",
+    "emergency_stop",
+    "shutdown",
+    "stream_feed",
+    "stream_follow_logs",
+    "unstream",
+];

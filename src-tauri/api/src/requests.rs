@@ -1,0 +1,188 @@
+//! What each command takes. Every shape is closed: a field that is not in it is an error that
+//! names the ones that are.
+
+use model::{ActId, ClusterId, InstanceId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use ts_rs::TS;
+
+/// Takes, or answers, nothing: `{}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(type = "Record<string, never>")]
+pub struct Nothing {}
+
+/// Which cluster's instances.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct PsRequest {
+    /// The cluster; it goes before `folder`.
+    pub cluster: Option<ClusterId>,
+    /// A folder in it. With neither, the home's only cluster.
+    pub folder: Option<String>,
+}
+
+/// Which folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct LookRequest {
+    /// Absolute.
+    pub folder: String,
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct WaitRequest {
+    /// The act.
+    pub act: ActId,
+    /// At most so long, in milliseconds. Over ten minutes is ten minutes.
+    pub timeout_ms: u64,
+}
+
+/// Which part of an instance's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryRequest {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// From so long ago until now, in milliseconds.
+    pub range_ms: u64,
+    /// In so many points, at most 2,000.
+    pub buckets: u32,
+}
+
+/// Which lines of an instance's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct LogsRequest {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// The last ones that end before this offset.
+    pub before: Option<u64>,
+    /// The first ones that begin at or after this offset.
+    pub after: Option<u64>,
+    /// At most so many, and never over 10,000; 500 unless given.
+    pub limit: Option<u32>,
+    /// Not written before.
+    pub since: Option<Timestamp>,
+    /// Not written after.
+    pub until: Option<Timestamp>,
+    /// Holding this text.
+    pub grep: Option<String>,
+}
+
+/// How many of the newest.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct RecentRequest {
+    /// At most so many, and never over 10,000; 200 unless given.
+    pub limit: Option<u32>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct EventsRequest {
+    /// Those with a higher number; without it the newest.
+    pub after: Option<u64>,
+    /// At most so many, and never over 10,000; 200 unless given.
+    pub limit: Option<u32>,
+}
+
+/// What to bring up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct UpRequest {
+    /// The folder that holds `azora.toml`, absolute.
+    pub folder: String,
+    /// A person has read what it runs and allows it. Needed once per folder.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub trust: bool,
+    /// The environment of its services; without it the one recorded before, or else the engine's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub env: Option<BTreeMap<String, String>>,
+    /// Why, for the book of acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reason: Option<String>,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct ClusterRequest {
+    /// Which.
+    pub cluster: ClusterId,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// Services of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct ServicesRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which; none is all of them.
+    pub services: Vec<ServiceName>,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// A service and a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct ScaleRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which service.
+    pub service: ServiceName,
+    /// How many instances it shall have.
+    pub replicas: u16,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// The whole home.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct HomeRequest {
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// How the engine ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownRequest {
+    /// Services stay for the next engine; false takes every cluster down first.
+    pub leave_running: bool,
+}
+
+/// Whose logs to follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct FollowLogsRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which services; none is all of them.
+    pub services: Vec<ServiceName>,
+    /// So many lines of each instance first, at most 10,000; 100 unless given.
+    pub tail: Option<u32>,
+}

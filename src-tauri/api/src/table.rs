@@ -1,0 +1,86 @@
+//! The table of commands. To add one: a row here, its request in `requests`, its body in `calls`
+//! or `streams`, its name in `command_names`; then `AZORA_BLESS=1 cargo test -p api`.
+
+/// Hands the whole table to a macro of the caller, which expands it into whatever that host needs.
+///
+/// ```ignore
+/// macro_rules! tauri_commands {
+///     (
+///         calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }
+///         streams { $( #[doc = $sdoc:literal] $stream:ident($srequest:ty) -> $message:ty; )* }
+///     ) => { $(
+///         #[doc = $doc]
+///         #[tauri::command]
+///         async fn $call(engine: tauri::State<'_, engine::Handle>, request: serde_json::Value) -> … {
+///             api::call(&engine, &Actor::person("window"), stringify!($call), &request.to_string()).await
+///         }
+///     )* };
+/// }
+/// api::commands!(tauri_commands);
+/// ```
+///
+/// `kind` is `read` (changes nothing) or `act` (passes the door). A stream answers with messages
+/// until its reader lets go.
+#[macro_export]
+macro_rules! commands {
+    ($then:ident) => {
+        $then! {
+            calls {
+                /// The engine and its clusters in one word each.
+                read status($crate::requests::Nothing) -> $crate::views::StatusView;
+                /// The full picture; the feed begins with the same.
+                read snapshot($crate::requests::Nothing) -> $crate::model::view::Snapshot;
+                /// All instances of a cluster.
+                read ps($crate::requests::PsRequest) -> $crate::views::PsView;
+                /// What is in a folder, before it is run.
+                read look($crate::requests::LookRequest) -> $crate::model::view::FolderView;
+                /// Waits until all that an act set in motion has come to rest.
+                read wait($crate::requests::WaitRequest) -> $crate::views::WaitView;
+                /// Health and usage of an instance over time.
+                read history($crate::requests::HistoryRequest) -> $crate::model::view::History;
+                /// A page of an instance's log.
+                read logs($crate::requests::LogsRequest) -> $crate::model::view::LogPage;
+                /// Incidents, newest first.
+                read incidents($crate::requests::RecentRequest) -> Vec<$crate::model::Incident>;
+                /// Events after a number, oldest first; after nothing, the last ones.
+                read events($crate::requests::EventsRequest) -> Vec<$crate::model::Event>;
+                /// The book of acts, newest first.
+                read acts($crate::requests::RecentRequest) -> Vec<$crate::model::Act>;
+                /// What an emergency stop would end.
+                read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
+                /// Brings a folder's cluster up, or applies its edited definition.
+                act up($crate::requests::UpRequest) -> $crate::views::UpView;
+                /// Takes a cluster down in reverse order.
+                act down($crate::requests::ClusterRequest) -> $crate::model::Act;
+                /// Starts services and what they need.
+                act start($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Stops services and what needs them.
+                act stop($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Stops services and starts them again.
+                act restart($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Changes how many instances a service has.
+                act scale($crate::requests::ScaleRequest) -> $crate::model::Act;
+                /// Healing keeps its hands off services; of none named, the whole cluster.
+                act hold($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Healing may act on services again.
+                act unhold($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Takes services out of quarantine and starts them.
+                act release($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Brings back what the last stop took down.
+                act resume($crate::requests::HomeRequest) -> $crate::model::Act;
+                /// Forgets a cluster that is down.
+                act forget($crate::requests::ClusterRequest) -> $crate::model::Act;
+                /// Ends every process of every cluster of this home at once.
+                act emergency_stop($crate::requests::HomeRequest) -> $crate::model::view::StopReport;
+                /// Ends the engine; its services are left running or taken down first.
+                act shutdown($crate::requests::ShutdownRequest) -> $crate::requests::Nothing;
+            }
+            streams {
+                /// The full picture once, then every change; a reader that falls behind gets the picture again.
+                feed($crate::requests::Nothing) -> $crate::model::view::FeedMessage;
+                /// The last lines of services' logs, then every new one, in batches.
+                follow_logs($crate::requests::FollowLogsRequest) -> Vec<$crate::model::view::LogLine>;
+            }
+        }
+    };
+}

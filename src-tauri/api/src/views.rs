@@ -1,0 +1,61 @@
+//! Answers that are not already views of `model`.
+
+use model::view::EngineView;
+use model::{ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, Reason};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A home in a few lines.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct StatusView {
+    /// Its engine.
+    pub engine: EngineView,
+    /// All of it in one word.
+    pub overall: Overall,
+    /// Its clusters.
+    pub clusters: Vec<ClusterLine>,
+}
+
+/// A cluster in one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ClusterLine {
+    /// Its id.
+    pub id: ClusterId,
+    /// Its name.
+    pub name: ClusterName,
+    /// Its folder.
+    pub folder: String,
+    /// How it is, in one word.
+    pub overall: Overall,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// All instances of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct PsView {
+    /// The cluster.
+    pub cluster: ClusterLine,
+    /// Its instances.
+    pub instances: Vec<InstanceStatus>,
+}
+
+/// What `up` set in motion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct UpView {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The act, to wait for.
+    pub act: ActId,
+    /// What differs from what ran before, in words.
+    pub changes: Vec<String>,
+}
+
+/// What came of an act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct WaitView {
+    /// False: the time was over first.
+    pub settled: bool,
+    /// What did not get where it should, and why.
+    pub failed: Vec<(InstanceId, Reason)>,
+}

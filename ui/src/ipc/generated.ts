@@ -1,0 +1,707 @@
+// Generated from the Rust types by `AZORA_BLESS=1 cargo test -p api`. Never edited by hand.
+// Numbers are plain: none of them passes 2^53 in a lifetime. Times are milliseconds since 1970.
+
+/** One entry of the book of acts. */
+export type Act = {
+  /** Its number in this home. */
+  id: ActId,
+  /** When it was asked. */
+  at: Timestamp,
+  /** Who. */
+  actor: Actor,
+  /** What. */
+  verb: Verb,
+  /** To what. */
+  target: Target,
+  /** Why, as the actor said. */
+  reason: string,
+  /** How it ended. */
+  outcome: Outcome };
+
+/** Counts the acts of one home, from 1. */
+export type ActId = number;
+
+/** Who acts. */
+export type Actor = {
+  /** What kind of party. */
+  kind: ActorKind,
+  /** Through what: "cli", "window", "browser", "healing". */
+  via: string };
+
+/** What kind of party acts. */
+export type ActorKind = "person" | "healer" | "client";
+
+/** One change. Each carries the whole new thing, so applying it twice does no harm. */
+export type Change = { "kind": "cluster",
+  /** The cluster. */
+  cluster: ClusterView,
+  /** The home's new overall state. */
+  overall: Overall } | { "kind": "cluster_removed",
+  /** Which. */
+  cluster: ClusterId } | { "kind": "instances",
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** The instances. */
+  instances: Array<InstanceStatus> } | { "kind": "instances_removed",
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which. */
+  instances: Array<InstanceId> } | { "kind": "pulses",
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** By instance. */
+  pulses: { [key in InstanceId]: Pulse } } | { "kind": "incident",
+  /** The incident. */
+  incident: Incident } | { "kind": "event",
+  /** The event. */
+  event: Event } | { "kind": "registry",
+  /** New or changed entries. */
+  upserts: Array<RegistryView>,
+  /** Gone ones, as name and id. */
+  removed: Array<[string, string]> };
+
+/** A cluster's identity on this machine: its name, a hyphen and eight hex digits of a hash of folder and name. The same folder always gives the same id. */
+export type ClusterId = string;
+
+/** A cluster in one line. */
+export type ClusterLine = {
+  /** Its id. */
+  id: ClusterId,
+  /** Its name. */
+  name: ClusterName,
+  /** Its folder. */
+  folder: string,
+  /** How it is, in one word. */
+  overall: Overall,
+  /** Why, in words. */
+  reason: string };
+
+/** A cluster's name as its definition gives it. Two folders may use the same one. */
+export type ClusterName = string;
+
+/** A cluster. */
+export type ClusterRequest = {
+  /** Which. */
+  cluster: ClusterId,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** One cluster of this home. */
+export type ClusterView = {
+  /** Its id. */
+  id: ClusterId,
+  /** Its name. */
+  name: ClusterName,
+  /** Its folder. */
+  folder: string,
+  /** How it is, in one word. */
+  overall: Overall,
+  /** Why, in words: "2 of 150 recovering". */
+  reason: string,
+  /** Healing is held for the whole cluster. */
+  held: boolean,
+  /** Its services as defined. */
+  services: Array<ServiceView> };
+
+/** Kinds of failure a host may branch on. */
+export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "internal";
+
+/** What changed, numbered without gaps. A host that misses one asks for a new snapshot. */
+export type Delta = {
+  /** One more than the one before. */
+  seq: number,
+  /** What changed. */
+  change: Change };
+
+/** The engine of this home. */
+export type EngineView = {
+  /** Its process. */
+  pid: number,
+  /** Its version. */
+  version: string,
+  /** Its home folder. */
+  home: string,
+  /** Where the API and the browser UI listen; `null` when they do not. */
+  api: string | null,
+  /** Where the registry listens. */
+  registry: string | null,
+  /** Where the gateway listens. */
+  gateway: string | null,
+  /** What this machine cannot promise, in words a user understands. Empty is best. */
+  limits: Array<string> };
+
+/** One thing that happened in a home. */
+export type Event = {
+  /** Counts up by one within a home, from 1; survives restarts of the engine. */
+  seq: number,
+  /** When. */
+  at: Timestamp,
+  /** In which cluster; `null` for the home itself. */
+  cluster: ClusterId | null,
+  /** What. */
+  what: EventKind };
+
+/** What happened. */
+export type EventKind = { "kind": "engine_started",
+  /** Its process. */
+  pid: number,
+  /** Instances it found running and adopted. */
+  adopted: number } | { "kind": "engine_stopped",
+  /** True when services were left running for the next engine. */
+  left_running: boolean } | { "kind": "state_changed",
+  /** Which. */
+  instance: InstanceId,
+  /** Its generation. */
+  generation: Generation,
+  /** From. */
+  from: State,
+  /** To. */
+  to: State,
+  /** Why. */
+  reason: Reason } | { "kind": "started",
+  /** Which. */
+  instance: InstanceId,
+  /** Its generation. */
+  generation: Generation,
+  /** The process. */
+  pid: number } | { "kind": "exited",
+  /** Which. */
+  instance: InstanceId,
+  /** Its generation. */
+  generation: Generation,
+  /** How. */
+  status: ExitStatus } | { "kind": "adopted",
+  /** Which. */
+  instance: InstanceId,
+  /** Its generation. */
+  generation: Generation,
+  /** The process. */
+  pid: number } | { "kind": "port_moved",
+  /** Whose. */
+  instance: InstanceId,
+  /** The port the definition prefers. */
+  wanted: number,
+  /** The port it got. */
+  got: number,
+  /** Who holds the preferred one, as far as can be seen. */
+  holder: string } | { "kind": "incident",
+  /** The incident. */
+  incident: Incident } | { "kind": "act",
+  /** The act. */
+  act: Act } | { "kind": "notice",
+  /** In words. */
+  text: string };
+
+/** Which events. */
+export type EventsRequest = {
+  /** Those with a higher number; without it the newest. */
+  after?: number,
+  /** At most so many, and never over 10,000; 200 unless given. */
+  limit?: number };
+
+/** One probe's result: what was asked, what was seen, how long it took. */
+export type Evidence = {
+  /** What came of it. */
+  verdict: Verdict,
+  /** In words: "GET /health answered 503", "tcp 5432 refused". */
+  detail: string,
+  /** From asking to knowing, in microseconds. */
+  latency_us: number };
+
+/** How a process ended: as its direct parent saw it, or unknown. Never invented. */
+export type ExitStatus = { "kind": "code", "value": number } | { "kind": "signal", "value": number } | { "kind": "unknown" };
+
+/** A failed command. */
+export type Failure = {
+  /** Which kind, for branching. */
+  code: Code,
+  /** What is wrong and what to do, as sentences. */
+  message: string };
+
+/** What the feed sends, one JSON object a line. */
+export type FeedMessage = { "kind": "snapshot",
+  /** The picture. */
+  snapshot: Snapshot } | { "kind": "delta",
+  /** The change. */
+  delta: Delta };
+
+/** What was found in a folder. */
+export type FolderView = {
+  /** The folder, absolute. */
+  folder: string,
+  /** The definition file that would be used. */
+  file: string | null,
+  /** The cluster's name. */
+  name: ClusterName | null,
+  /** How many services it defines. */
+  services: number,
+  /** It was run from this home before. */
+  known: boolean,
+  /** What would be executed, one line a service, for a person to read before the first run. */
+  commands: Array<string>,
+  /** What is wrong with it, with line and caret; empty when it can run. */
+  problem: string | null };
+
+/** Whose logs to follow. */
+export type FollowLogsRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which services; none is all of them. */
+  services: Array<ServiceName>,
+  /** So many lines of each instance first, at most 10,000; 100 unless given. */
+  tail?: number };
+
+/** Counts the starts of one instance, from 1. A word about an older generation is old news. */
+export type Generation = number;
+
+/** The history of one instance. */
+export type History = {
+  /** Length of a bucket in milliseconds. */
+  bucket_ms: number,
+  /** Oldest first. */
+  points: Array<HistoryPoint>,
+  /** When healing acted, for markers: time and what. */
+  marks: Array<[Timestamp, string]> };
+
+/** One point of an instance's history. */
+export type HistoryPoint = {
+  /** When; the end of the bucket. */
+  at: Timestamp,
+  /** Median probe latency in the bucket, in milliseconds; `null` when none passed. */
+  latency_ms: number | null,
+  /** Highest probe latency in the bucket, in milliseconds. */
+  latency_max_ms: number | null,
+  /** Probes that failed. */
+  failed: number,
+  /** Probes made. */
+  probes: number,
+  /** The worst state it was in during the bucket. */
+  state: State,
+  /** Share of one core; `null` when not measured. */
+  cpu: number | null,
+  /** Resident bytes. */
+  memory: number | null };
+
+/** Which part of an instance's history. */
+export type HistoryRequest = {
+  /** Its cluster. */
+  cluster: ClusterId,
+  /** Which instance. */
+  instance: InstanceId,
+  /** From so long ago until now, in milliseconds. */
+  range_ms: number,
+  /** In so many points, at most 2,000. */
+  buckets: number };
+
+/** The whole home. */
+export type HomeRequest = {
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** One root cause and its story. */
+export type Incident = {
+  /** Its number in this home. */
+  id: IncidentId,
+  /** Where. */
+  cluster: ClusterId,
+  /** The service at the root of it. */
+  service: ServiceName,
+  /** The instance at the root of it. */
+  instance: InstanceId,
+  /** How far it has come. */
+  state: IncidentState,
+  /** What was seen: "db.0 was ended by SIGKILL". */
+  cause: string,
+  /** Services that suffer from it. */
+  impacted: Array<ServiceName>,
+  /** What was tried, oldest first. */
+  actions: Array<Remedy>,
+  /** When it was detected. */
+  opened: Timestamp,
+  /** When it ended. */
+  resolved: Timestamp | null,
+  /** From detection to ready again, in milliseconds. `null` while it is open. */
+  duration_ms: number | null };
+
+/** Counts the incidents of one home, from 1. */
+export type IncidentId = number;
+
+/** How far an incident has come. */
+export type IncidentState = "open" | "resolved" | "quarantined" | "closed";
+
+/** One instance of a service: `api.0`, `api.1`. */
+export type InstanceId = string;
+
+/** All that is known of one instance at one moment. The row of `azora ps`. */
+export type InstanceStatus = {
+  /** `api.0`. */
+  instance: InstanceId,
+  /** `api`. */
+  service: ServiceName,
+  /** The definition's category; "services" when it names none. */
+  category: string,
+  /** Where it is in its life. */
+  state: State,
+  /** Why, and what next. */
+  reason: Reason,
+  /** The service's own process, not its shim. `null` while nothing runs. */
+  pid: number | null,
+  /** Ports it was given, preferred first. Empty when it has none. */
+  ports: Array<number>,
+  /** How often it was started. */
+  generation: Generation,
+  /** How often it was started again by healing since a person last started it. */
+  restarts: number,
+  /** When it entered this state. */
+  since: Timestamp,
+  /** Marks on the state. */
+  marks: Marks };
+
+/** One line of a service's output. */
+export type LogLine = {
+  /** Byte offset of the line in its log: its address, for ever. */
+  offset: number,
+  /** When it was written, to the second; `null` when not known. */
+  at: Timestamp | null,
+  /** Which instance. */
+  instance: InstanceId,
+  /** Its text without the line end. Colours (SGR) are kept, other escapes are made visible. */
+  text: string };
+
+/** Lines of a log, oldest first. */
+export type LogPage = {
+  /** The lines. */
+  lines: Array<LogLine>,
+  /** Where the log ends now: follow from here. */
+  end: number,
+  /** Older lines exist before the first one. */
+  more: boolean };
+
+/** Which lines of an instance's log. */
+export type LogsRequest = {
+  /** Its cluster. */
+  cluster: ClusterId,
+  /** Which instance. */
+  instance: InstanceId,
+  /** The last ones that end before this offset. */
+  before?: number,
+  /** The first ones that begin at or after this offset. */
+  after?: number,
+  /** At most so many, and never over 10,000; 500 unless given. */
+  limit?: number,
+  /** Not written before. */
+  since?: Timestamp,
+  /** Not written after. */
+  until?: Timestamp,
+  /** Holding this text. */
+  grep?: string };
+
+/** Which folder. */
+export type LookRequest = {
+  /** Absolute. */
+  folder: string };
+
+/** Marks on a state. They say more about it and never replace it. */
+export type Marks = {
+  /** The failing service this one suffers from. */
+  impacted_by?: ServiceName,
+  /** A person holds healing. */
+  held: boolean,
+  /** Its shim is gone; the process lives, its exit status will be unknown. */
+  shim_lost: boolean };
+
+/** Takes, or answers, nothing: `{}`. */
+export type Nothing = Record<string, never>;
+
+/** How an act ended. */
+export type Outcome = { "kind": "pending" } | { "kind": "done", "detail": string } | { "kind": "failed", "detail": string } | { "kind": "refused", "detail": string };
+
+/** The state of a cluster, or of all of them, in one word. */
+export type Overall = "stopped" | "operational" | "starting" | "degraded" | "critical";
+
+/** Which cluster's instances. */
+export type PsRequest = {
+  /** The cluster; it goes before `folder`. */
+  cluster?: ClusterId,
+  /** A folder in it. With neither, the home's only cluster. */
+  folder?: string };
+
+/** All instances of a cluster. */
+export type PsView = {
+  /** The cluster. */
+  cluster: ClusterLine,
+  /** Its instances. */
+  instances: Array<InstanceStatus> };
+
+/** The newest measurements of an instance. */
+export type Pulse = {
+  /** CPU and memory. */
+  usage: Usage,
+  /** The last health probe. */
+  health: Evidence | null };
+
+/** Why a state is what it is and what happens next, in words. */
+export type Reason = {
+  /** What is the case: "waiting for db: tcp 5432 refused 14 times". */
+  text: string,
+  /** What will happen and when: "next try in 2 s". Empty when nothing will. */
+  next?: string };
+
+/** How many of the newest. */
+export type RecentRequest = {
+  /** At most so many, and never over 10,000; 200 unless given. */
+  limit?: number };
+
+/** A registry entry. */
+export type RegistryView = {
+  /** The name it is found by. */
+  name: string,
+  /** Its id within the name. */
+  id: string,
+  /** Where it is. */
+  url: string,
+  /** "own" for instances of a cluster, "lease" for those that registered themselves. */
+  kept_by: string,
+  /** The cluster of an own one. */
+  cluster: ClusterId | null,
+  /** Since when. */
+  since: Timestamp,
+  /** When its lease ends unless it sends a heartbeat. */
+  expires: Timestamp | null };
+
+/** One thing that was tried. */
+export type Remedy = {
+  /** When it was decided. */
+  at: Timestamp,
+  /** What. */
+  kind: RemedyKind,
+  /** In words: "restart 2 of 5, after 1 s". */
+  detail: string };
+
+/** What healing can do. */
+export type RemedyKind = "restart" | "restart-needs" | "quarantine";
+
+/** A service and a number. */
+export type ScaleRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which service. */
+  service: ServiceName,
+  /** How many instances it shall have. */
+  replicas: number,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** A service's name, unique within its cluster. */
+export type ServiceName = string;
+
+/** One service as defined. */
+export type ServiceView = {
+  /** Its name. */
+  name: ServiceName,
+  /** Its category. */
+  category: string,
+  /** What it needs. */
+  needs: Array<ServiceName>,
+  /** How many instances are wanted. */
+  replicas: number,
+  /** A oneshot. */
+  oneshot: boolean,
+  /** Only a person may stop it. */
+  protected: boolean,
+  /** What is executed, as written. */
+  run: string,
+  /** What its health is asked by, in words: "GET /health every 5 s". */
+  health: string | null };
+
+/** Services of a cluster. */
+export type ServicesRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which; none is all of them. */
+  services: Array<ServiceName>,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** How the engine ends. */
+export type ShutdownRequest = {
+  /** Services stay for the next engine; false takes every cluster down first. */
+  leave_running: boolean };
+
+/** The full picture, sent once at the start of every feed. */
+export type Snapshot = {
+  /** The number the first delta after it follows. */
+  seq: number,
+  /** The engine. */
+  engine: EngineView,
+  /** All of the home in one word. */
+  overall: Overall,
+  /** All clusters. */
+  clusters: Array<ClusterView>,
+  /** All instances by cluster. */
+  instances: { [key in ClusterId]: Array<InstanceStatus> },
+  /** Newest measurements by cluster and instance. */
+  pulses: { [key in ClusterId]: { [key in InstanceId]: Pulse } },
+  /** Incidents, newest first: all open ones and the last 200. */
+  incidents: Array<Incident>,
+  /** The last 200 events, oldest first. */
+  events: Array<Event>,
+  /** The registry. */
+  registry: Array<RegistryView> };
+
+/** Where an instance is in its life. */
+export type State = "waiting" | "starting" | "running" | "ready" | "degraded" | "failing" | "recovering" | "quarantined" | "stopping" | "stopped" | "completed";
+
+/** A home in a few lines. */
+export type StatusView = {
+  /** Its engine. */
+  engine: EngineView,
+  /** All of it in one word. */
+  overall: Overall,
+  /** Its clusters. */
+  clusters: Array<ClusterLine> };
+
+/** What an emergency stop would do. */
+export type StopPreview = {
+  /** Instances that run. */
+  instances: number,
+  /** Processes in their trees. */
+  processes: number,
+  /** By cluster: name and instances. */
+  clusters: Array<[ClusterName, number]>,
+  /** Protected services among them. */
+  protected: Array<ServiceName> };
+
+/** What an emergency stop did. */
+export type StopReport = {
+  /** Processes ended. */
+  ended: number,
+  /** What is left: pid and command. Empty is the promise. */
+  left: Array<[number, string]>,
+  /** How long it took, in milliseconds. */
+  took_ms: number,
+  /** By which means survivors were looked for: "cgroup", "shim descendants", "nonce". */
+  looked_by: Array<string>,
+  /** Where the plain report was written. */
+  report: string | null };
+
+/** What it is done to. All `None` is the whole home. */
+export type Target = {
+  /** Which cluster. */
+  cluster: ClusterId | null,
+  /** Which services; empty is all of them. */
+  services: Array<ServiceName>,
+  /** Which single instance. */
+  instance: InstanceId | null };
+
+/** Wall-clock time in milliseconds since the Unix epoch. For people and records, never for waiting. */
+export type Timestamp = number;
+
+/** What to bring up. */
+export type UpRequest = {
+  /** The folder that holds `azora.toml`, absolute. */
+  folder: string,
+  /** A person has read what it runs and allows it. Needed once per folder. */
+  trust?: boolean,
+  /** The environment of its services; without it the one recorded before, or else the engine's. */
+  env?: { [key in string]: string },
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** What `up` set in motion. */
+export type UpView = {
+  /** The cluster. */
+  cluster: ClusterId,
+  /** The act, to wait for. */
+  act: ActId,
+  /** What differs from what ran before, in words. */
+  changes: Array<string> };
+
+/** What an instance and its whole tree use. */
+export type Usage = {
+  /** Share of one core, 1.0 is a whole one. */
+  cpu: number,
+  /** Resident memory in bytes. */
+  memory: number,
+  /** Processes in the tree. */
+  processes: number };
+
+/** What is done. */
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget";
+
+/** What came of one probe. */
+export type Verdict = "pass" | "fail" | "trouble";
+
+/** What to wait for. */
+export type WaitRequest = {
+  /** The act. */
+  act: ActId,
+  /** At most so long, in milliseconds. Over ten minutes is ten minutes. */
+  timeout_ms: number };
+
+/** What came of an act. */
+export type WaitView = {
+  /** False: the time was over first. */
+  settled: boolean,
+  /** What did not get where it should, and why. */
+  failed: Array<[InstanceId, Reason]> };
+
+/** Every command: what it takes, what it answers, whether it only reads. */
+export interface Commands {
+  /** The engine and its clusters in one word each. */
+  status: { kind: "read"; request: Nothing; response: StatusView };
+  /** The full picture; the feed begins with the same. */
+  snapshot: { kind: "read"; request: Nothing; response: Snapshot };
+  /** All instances of a cluster. */
+  ps: { kind: "read"; request: PsRequest; response: PsView };
+  /** What is in a folder, before it is run. */
+  look: { kind: "read"; request: LookRequest; response: FolderView };
+  /** Waits until all that an act set in motion has come to rest. */
+  wait: { kind: "read"; request: WaitRequest; response: WaitView };
+  /** Health and usage of an instance over time. */
+  history: { kind: "read"; request: HistoryRequest; response: History };
+  /** A page of an instance's log. */
+  logs: { kind: "read"; request: LogsRequest; response: LogPage };
+  /** Incidents, newest first. */
+  incidents: { kind: "read"; request: RecentRequest; response: Array<Incident> };
+  /** Events after a number, oldest first; after nothing, the last ones. */
+  events: { kind: "read"; request: EventsRequest; response: Array<Event> };
+  /** The book of acts, newest first. */
+  acts: { kind: "read"; request: RecentRequest; response: Array<Act> };
+  /** What an emergency stop would end. */
+  emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
+  /** Brings a folder's cluster up, or applies its edited definition. */
+  up: { kind: "act"; request: UpRequest; response: UpView };
+  /** Takes a cluster down in reverse order. */
+  down: { kind: "act"; request: ClusterRequest; response: Act };
+  /** Starts services and what they need. */
+  start: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Stops services and what needs them. */
+  stop: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Stops services and starts them again. */
+  restart: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Changes how many instances a service has. */
+  scale: { kind: "act"; request: ScaleRequest; response: Act };
+  /** Healing keeps its hands off services; of none named, the whole cluster. */
+  hold: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Healing may act on services again. */
+  unhold: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Takes services out of quarantine and starts them. */
+  release: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Brings back what the last stop took down. */
+  resume: { kind: "act"; request: HomeRequest; response: Act };
+  /** Forgets a cluster that is down. */
+  forget: { kind: "act"; request: ClusterRequest; response: Act };
+  /** Ends every process of every cluster of this home at once. */
+  emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
+  /** Ends the engine; its services are left running or taken down first. */
+  shutdown: { kind: "act"; request: ShutdownRequest; response: Nothing };
+}
+
+/** Every stream: what it takes, what it sends. */
+export interface Streams {
+  /** The full picture once, then every change; a reader that falls behind gets the picture again. */
+  feed: { request: Nothing; message: FeedMessage };
+  /** The last lines of services' logs, then every new one, in batches. */
+  follow_logs: { request: FollowLogsRequest; message: Array<LogLine> };
+}
