@@ -4,6 +4,8 @@
 //! crate may use it and it uses none of them. What the UI sees of these types is generated as
 //! TypeScript by `api`.
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 pub mod name;
 pub mod time;
 pub mod process;
