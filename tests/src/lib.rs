@@ -1,1 +1,1 @@
-//! tests
+//! What the test programs of this package share. Development only: nothing of the product uses it.
