@@ -158,15 +158,12 @@ pub struct Adoption {
     pub shim_lost: bool,
 }
 
-/// What a timer is for. Setting a key again replaces it.
+/// What a timer is for. Setting a key again replaces it. Probes need none: [`Effect::Probe`] carries
+/// its own wait, and "healthy for so long" is counted when the next fault comes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerKey {
-    /// Ask this probe again.
-    Probe(InstanceId, Generation, ProbeKind),
     /// A backoff has passed.
     Backoff(InstanceId),
-    /// A service was healthy for so long that its count begins anew.
-    Healthy(InstanceId, Generation),
 }
 
 /// Something to do.
@@ -190,7 +187,8 @@ pub enum Effect {
         /// How.
         stop: spec::Stop,
     },
-    /// Ask a probe. Answered by `Probed`; one in flight per instance and kind.
+    /// Ask a probe. Answered by `Probed`; one waiting or in flight per instance and kind. One for a
+    /// newer generation takes its place, and an end of the process drops it.
     Probe {
         /// Which.
         instance: InstanceId,
