@@ -1,0 +1,72 @@
+// The host is the desktop window. The only file that imports `@tauri-apps`.
+
+import { Channel, invoke } from "@tauri-apps/api/core";
+import { open } from "@tauri-apps/plugin-dialog";
+import { openUrl } from "@tauri-apps/plugin-opener";
+import type { Failure, Streams } from "../ipc/generated";
+import { CallError, type Platform, type Response, type Stream } from "./types";
+
+/** What `invoke` rejects with: our `Failure`, or a text from Tauri itself. */
+function failure(cause: unknown): CallError {
+  if (typeof cause === "object" && cause !== null && "code" in cause && "message" in cause) {
+    const said = cause as Failure;
+    return new CallError(said.code, said.message);
+  }
+  return new CallError("internal", String(cause));
+}
+
+/** True inside the desktop window. */
+export function inTauri(): boolean {
+  return "__TAURI_INTERNALS__" in window;
+}
+
+export function tauri(): Platform {
+  return {
+    kind: "tauri",
+
+    async call(name, request) {
+      try {
+        return await invoke<Response<typeof name>>(name, { request });
+      } catch (cause) {
+        throw failure(cause);
+      }
+    },
+
+    stream<S extends Stream>(
+      name: S,
+      request: Streams[S]["request"],
+      onMessage: (message: Streams[S]["message"]) => void,
+      onEnd: (ended: { reason: string }) => void,
+    ) {
+      let stopped = false;
+      const channel = new Channel<Streams[S]["message"] | null>();
+      channel.onmessage = (message) => {
+        if (stopped) return;
+        // `null` is the last word: the engine ended the stream.
+        if (message === null) {
+          stopped = true;
+          onEnd({ reason: "the engine ended the stream" });
+        } else onMessage(message);
+      };
+      const opened = invoke<number>(`stream_${name}`, { request, channel });
+      opened.catch((cause: unknown) => {
+        if (stopped) return;
+        stopped = true;
+        onEnd({ reason: failure(cause).message });
+      });
+      return () => {
+        stopped = true;
+        opened.then(
+          (id) => invoke("unstream", { id }),
+          () => undefined,
+        );
+      };
+    },
+
+    pickFolder: () => open({ directory: true, multiple: false, title: "Open a folder" }),
+
+    openExternal(url) {
+      void openUrl(url);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// All the UI may ask of its host. One implementation per host; nothing else in the UI knows which
+// one it runs in, except by `kind`.
+
+import type { Code, Commands, Streams } from "../ipc/generated";
+
+export type Call = keyof Commands;
+export type Stream = keyof Streams;
+export type Request<C extends Call> = Commands[C]["request"];
+export type Response<C extends Call> = Commands[C]["response"];
+
+/** Why a stream is over. `stop()` ends it without a word. */
+export type Ended = { reason: string };
+
+export interface Platform {
+  readonly kind: "tauri" | "web" | "fake";
+
+  /** Asks once. Rejects with `CallError` and nothing else. */
+  call<C extends Call>(name: C, request: Request<C>): Promise<Response<C>>;
+
+  /**
+   * Opens a stream. `onMessage` gets messages in order; `onEnd` is called once when it breaks or the
+   * host ends it, never after the returned `stop` was called.
+   */
+  stream<S extends Stream>(
+    name: S,
+    request: Streams[S]["request"],
+    onMessage: (message: Streams[S]["message"]) => void,
+    onEnd: (ended: Ended) => void,
+  ): () => void;
+
+  /** Lets a person choose a folder; `null` when they change their mind. Absent where the host cannot. */
+  pickFolder?: () => Promise<string | null>;
+
+  /** Opens an address in the person's browser, outside of the app. */
+  openExternal(url: string): void;
+}
+
+/** A command that failed. `unreachable` is the host's own: nobody answered. */
+export class CallError extends Error {
+  constructor(
+    readonly code: Code | "unreachable" | "unauthorised",
+    message: string,
+  ) {
+    super(message);
+    this.name = "CallError";
+  }
+}
