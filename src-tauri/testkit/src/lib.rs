@@ -1,1 +1,13 @@
-//! testkit
+//! What tests share: scratch homes that clean up after themselves, the programs under test, and
+//! waiting on conditions.
+//!
+//! Development only. It knows how to end what a test started without asking the code under test,
+//! so that a broken driver leaves nothing behind.
+
+mod home;
+mod program;
+mod wait;
+
+pub use home::Home;
+pub use program::program;
+pub use wait::{eventually, eventually_async};

@@ -1,0 +1,256 @@
+//! The intent: what the driver wants a shim to run, whole and durable before the fork.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Largest intent. Linux passes at most 2 MiB of arguments and environment to a program (a quarter
+/// of the default 8 MiB stack); escaping can at worst double it.
+pub const MAX: u64 = 4 * 1024 * 1024;
+
+/// What is to run, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intent {
+    /// Which start of the instance this is.
+    pub generation: u64,
+    /// The boot in which it was written.
+    pub boot_id: String,
+    /// The shim's random number: 32 hex digits.
+    pub nonce: String,
+    /// Which cluster, for people who read the file.
+    pub cluster: String,
+    /// Which instance, for people who read the file.
+    pub instance: String,
+    /// Where output is appended.
+    pub log: String,
+    /// Where (time, size) of the log is appended.
+    pub index: String,
+    /// Folder of the instance's control group, when there is one.
+    pub cgroup: Option<String>,
+    /// Working folder.
+    pub cwd: String,
+    /// User, group and supplementary groups to become; `None` stays as it is.
+    pub user: Option<(u32, u32, Vec<u32>)>,
+    /// Soft and hard limit of open files to give back; `None` leaves the shim's.
+    pub nofile: Option<(u64, u64)>,
+    /// File mode mask.
+    pub umask: u32,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Why a text is not an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntentError {
+    /// Not our file, or of a version we do not know.
+    Version,
+    /// It does not end with its last line: the writer was cut off.
+    CutOff,
+    /// This line has not its form, or holds a zero byte.
+    Line(usize),
+    /// No program is named.
+    NoProgram,
+}
+
+impl std::fmt::Display for IntentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Version => f.write_str("it is not an intent of a known version"),
+            Self::CutOff => f.write_str("it is cut off"),
+            Self::Line(line) => write!(f, "line {line} has not the form of an intent"),
+            Self::NoProgram => f.write_str("it names no program"),
+        }
+    }
+}
+impl std::error::Error for IntentError {}
+
+impl Intent {
+    /// True when both would run the same thing the same way, whichever start they are.
+    pub fn same_but_generation(&self, other: &Intent) -> bool {
+        self.boot_id == other.boot_id
+            && self.nonce == other.nonce
+            && self.log == other.log
+            && self.cgroup == other.cgroup
+            && self.cwd == other.cwd
+            && self.user == other.user
+            && self.nofile == other.nofile
+            && self.umask == other.umask
+            && self.argv == other.argv
+            && self.env == other.env
+    }
+
+    /// The file's text.
+    pub fn encode(&self) -> String {
+        let mut text = format!("azora-intent {}\n", crate::VERSION);
+        let mut line = |key: &str, value: &str| {
+            text.push_str(key);
+            text.push(' ');
+            for c in value.chars() {
+                match c {
+                    '\\' => text.push_str("\\\\"),
+                    '\n' => text.push_str("\\n"),
+                    c => text.push(c),
+                }
+            }
+            text.push('\n');
+        };
+        line("generation", &self.generation.to_string());
+        line("boot", &self.boot_id);
+        line("nonce", &self.nonce);
+        line("cluster", &self.cluster);
+        line("instance", &self.instance);
+        line("log", &self.log);
+        line("index", &self.index);
+        if let Some(cgroup) = &self.cgroup {
+            line("cgroup", cgroup);
+        }
+        line("cwd", &self.cwd);
+        if let Some((uid, gid, groups)) = &self.user {
+            let mut ids = format!("{uid} {gid}");
+            for group in groups {
+                // Writing to a String cannot fail.
+                let _ = write!(ids, " {group}");
+            }
+            line("user", &ids);
+        }
+        if let Some((soft, hard)) = self.nofile {
+            line("nofile", &format!("{soft} {hard}"));
+        }
+        line("umask", &format!("{:o}", self.umask));
+        for arg in &self.argv {
+            line("arg", arg);
+        }
+        for (key, value) in &self.env {
+            line("env", &format!("{key}={value}"));
+        }
+        text.push_str("end\n");
+        text
+    }
+
+    /// Reads a file's text back.
+    pub fn decode(text: &str) -> Result<Intent, IntentError> {
+        let body = text
+            .strip_prefix(&format!("azora-intent {}\n", crate::VERSION))
+            .ok_or(IntentError::Version)?;
+        let body = body.strip_suffix("end\n").ok_or(IntentError::CutOff)?;
+        let mut intent = Intent::default();
+        for (at, line) in body.lines().enumerate() {
+            let bad = || IntentError::Line(at + 2);
+            let (key, value) = line.split_once(' ').ok_or_else(bad)?;
+            if value.contains('\0') {
+                return Err(bad());
+            }
+            let value = unescape(value).ok_or_else(bad)?;
+            match key {
+                "generation" => intent.generation = value.parse().map_err(|_| bad())?,
+                "boot" => intent.boot_id = value,
+                "nonce" => intent.nonce = value,
+                "cluster" => intent.cluster = value,
+                "instance" => intent.instance = value,
+                "log" => intent.log = value,
+                "index" => intent.index = value,
+                "cgroup" => intent.cgroup = Some(value),
+                "cwd" => intent.cwd = value,
+                "user" => {
+                    let ids: Result<Vec<u32>, _> = value.split(' ').map(str::parse).collect();
+                    let ids = ids.map_err(|_| bad())?;
+                    let [uid, gid, groups @ ..] = ids.as_slice() else {
+                        return Err(bad());
+                    };
+                    intent.user = Some((*uid, *gid, groups.to_vec()));
+                }
+                "nofile" => {
+                    let (soft, hard) = value.split_once(' ').ok_or_else(bad)?;
+                    intent.nofile = Some((
+                        soft.parse().map_err(|_| bad())?,
+                        hard.parse().map_err(|_| bad())?,
+                    ));
+                }
+                "umask" => {
+                    intent.umask = u32::from_str_radix(&value, 8).map_err(|_| bad())?;
+                }
+                "arg" => intent.argv.push(value),
+                "env" => {
+                    let (key, value) = value.split_once('=').ok_or_else(bad)?;
+                    intent.env.insert(key.to_owned(), value.to_owned());
+                }
+                // A word of a later version that this one can do without.
+                _ => {}
+            }
+        }
+        if intent.argv.is_empty() {
+            return Err(IntentError::NoProgram);
+        }
+        Ok(intent)
+    }
+}
+
+fn unescape(value: &str) -> Option<String> {
+    let mut text = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        text.push(match c {
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                '\\' => '\\',
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Intent {
+        Intent {
+            generation: 3,
+            boot_id: "b".into(),
+            nonce: "00ff".into(),
+            cluster: "shop-00000000".into(),
+            instance: "db.0".into(),
+            log: "/h/log".into(),
+            index: "/h/log.idx".into(),
+            cgroup: Some("/sys/fs/cgroup/x".into()),
+            cwd: "/a folder".into(),
+            user: Some((101, 104, vec![104, 7])),
+            nofile: Some((1024, 20000)),
+            umask: 0o022,
+            argv: vec![
+                "sh".into(),
+                "-c".into(),
+                "echo a\\\n b".into(),
+                String::new(),
+            ],
+            env: [("A".to_owned(), "x=y\nz".to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn an_intent_reads_back_as_written() {
+        let intent = example();
+        assert_eq!(Intent::decode(&intent.encode()), Ok(intent));
+    }
+
+    #[test]
+    fn a_cut_off_intent_is_refused_wherever_the_cut_is() {
+        let text = example().encode();
+        for end in 0..text.len() {
+            assert!(Intent::decode(&text[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn only_the_generation_may_differ_for_a_fast_start() {
+        let one = example();
+        let mut two = one.clone();
+        two.generation += 1;
+        assert!(one.same_but_generation(&two));
+        two.env.insert("B".into(), "1".into());
+        assert!(!one.same_but_generation(&two));
+    }
+}

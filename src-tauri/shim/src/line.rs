@@ -1,0 +1,311 @@
+//! The lines of a record and of the control socket.
+
+use std::fmt;
+
+/// What a shim says: into its record, and to everyone who is connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A shim began its work here. Also the greeting on a new connection.
+    Shim {
+        /// Its process.
+        pid: u32,
+        /// When that started, in clock ticks since boot.
+        start_ticks: u64,
+        /// The boot.
+        boot_id: String,
+        /// Its random number.
+        nonce: String,
+    },
+    /// The service's own process was made. In the record: it may still fail to become the program;
+    /// on the socket: it became it.
+    Started {
+        /// Which start.
+        generation: u64,
+        /// The service's own process.
+        pid: u32,
+        /// When that started, in clock ticks since boot.
+        start_ticks: u64,
+        /// Wall time in Unix milliseconds.
+        at: u64,
+    },
+    /// The program could not be started.
+    Failed {
+        /// Which start.
+        generation: u64,
+        /// The system's error number.
+        errno: i32,
+        /// What failed.
+        step: Step,
+    },
+    /// The service's own process ended; others of its tree may still be there.
+    Exited {
+        /// Which start.
+        generation: u64,
+        /// How.
+        end: End,
+        /// Wall time in Unix milliseconds.
+        at: u64,
+    },
+    /// Nothing is left of the tree. Only on the socket.
+    Gone {
+        /// Which start.
+        generation: u64,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $step:ident = $number:literal $word:literal $said:literal;)*) => {
+        /// Where between the fork and the program a start can fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Step { $($(#[$doc])* $step = $number,)* }
+        impl Step {
+            /// The word in a line.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Step::$step => $word,)* }
+            }
+            /// Reads "failed to …".
+            pub fn said(self) -> &'static str {
+                match self { $(Step::$step => $said,)* }
+            }
+            /// The step of that number.
+            pub fn from_number(number: u8) -> Option<Step> {
+                match number { $($number => Some(Step::$step),)* _ => None }
+            }
+            fn from_word(word: &str) -> Option<Step> {
+                match word { $($word => Some(Step::$step),)* _ => None }
+            }
+        }
+    };
+}
+steps! {
+    /// Reading the intent.
+    Intent = 1 "intent" "read the intent";
+    /// Opening the log.
+    Log = 2 "log" "open the log";
+    /// Making the process.
+    Fork = 3 "fork" "make a process";
+    /// Connecting output to the log.
+    Output = 4 "output" "connect the output to the log";
+    /// Becoming the user.
+    User = 5 "user" "become the user";
+    /// Entering the working folder.
+    Folder = 6 "folder" "enter the working folder";
+    /// Giving back the open-file limit.
+    Limit = 7 "limit" "set the open-file limit";
+    /// Executing the program.
+    Execute = 8 "execute" "execute the program";
+    /// Opening the control socket.
+    Socket = 9 "socket" "open the control socket";
+}
+
+impl fmt::Display for Line {
+    /// Without the line end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Line::Shim {
+                pid,
+                start_ticks,
+                boot_id,
+                nonce,
+            } => {
+                write!(
+                    f,
+                    "shim {} {pid} {start_ticks} {boot_id} {nonce}",
+                    crate::VERSION
+                )
+            }
+            Line::Started {
+                generation,
+                pid,
+                start_ticks,
+                at,
+            } => {
+                write!(f, "started {generation} {pid} {start_ticks} {at}")
+            }
+            Line::Failed {
+                generation,
+                errno,
+                step,
+            } => {
+                write!(f, "failed {generation} {errno} {}", step.as_str())
+            }
+            Line::Exited {
+                generation,
+                end: End::Code(code),
+                at,
+            } => {
+                write!(f, "exited {generation} code {code} {at}")
+            }
+            Line::Exited {
+                generation,
+                end: End::Signal(signal),
+                at,
+            } => {
+                write!(f, "exited {generation} signal {signal} {at}")
+            }
+            Line::Gone { generation } => write!(f, "gone {generation}"),
+        }
+    }
+}
+
+impl Line {
+    /// Reads a line without its end. `None` for anything else: a torn last line, a later version.
+    pub fn parse(text: &str) -> Option<Line> {
+        let mut words = text.split(' ');
+        let kind = words.next()?;
+        let line = {
+            let mut word = || words.next();
+            match kind {
+                "shim" => {
+                    if word()?.parse::<u32>().ok()? != crate::VERSION {
+                        return None;
+                    }
+                    Line::Shim {
+                        pid: word()?.parse().ok()?,
+                        start_ticks: word()?.parse().ok()?,
+                        boot_id: word()?.to_owned(),
+                        nonce: word()?.to_owned(),
+                    }
+                }
+                "started" => Line::Started {
+                    generation: word()?.parse().ok()?,
+                    pid: word()?.parse().ok()?,
+                    start_ticks: word()?.parse().ok()?,
+                    at: word()?.parse().ok()?,
+                },
+                "failed" => Line::Failed {
+                    generation: word()?.parse().ok()?,
+                    errno: word()?.parse().ok()?,
+                    step: Step::from_word(word()?)?,
+                },
+                "exited" => Line::Exited {
+                    generation: word()?.parse().ok()?,
+                    end: match word()? {
+                        "code" => End::Code(word()?.parse().ok()?),
+                        "signal" => End::Signal(word()?.parse().ok()?),
+                        _ => return None,
+                    },
+                    at: word()?.parse().ok()?,
+                },
+                "gone" => Line::Gone {
+                    generation: word()?.parse().ok()?,
+                },
+                _ => return None,
+            }
+        };
+        words.next().is_none().then_some(line)
+    }
+}
+
+/// What a shim is told on its socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Run the identical command again as this generation, once nothing is left of the last one.
+    Again(u64),
+    /// End what is left of this generation, its own process included.
+    Sweep(u64),
+    /// Exit, once nothing is left. Not heard while the service's own process lives.
+    Quit,
+}
+
+/// Longest command line: a word, a blank, twenty digits.
+pub const MAX_COMMAND: usize = 32;
+
+impl fmt::Display for Command {
+    /// Without the line end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Again(generation) => write!(f, "again {generation}"),
+            Command::Sweep(generation) => write!(f, "sweep {generation}"),
+            Command::Quit => f.write_str("quit"),
+        }
+    }
+}
+
+impl Command {
+    /// Reads a command without its line end.
+    pub fn parse(text: &str) -> Option<Command> {
+        match text.split_once(' ') {
+            Some(("again", generation)) => generation.parse().ok().map(Command::Again),
+            Some(("sweep", generation)) => generation.parse().ok().map(Command::Sweep),
+            None if text == "quit" => Some(Command::Quit),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_read_back_as_written() {
+        for line in [
+            Line::Shim {
+                pid: 7,
+                start_ticks: 8,
+                boot_id: "b-1".into(),
+                nonce: "ff".into(),
+            },
+            Line::Started {
+                generation: 1,
+                pid: 9,
+                start_ticks: 10,
+                at: 11,
+            },
+            Line::Failed {
+                generation: 1,
+                errno: 2,
+                step: Step::Execute,
+            },
+            Line::Exited {
+                generation: 1,
+                end: End::Code(3),
+                at: 12,
+            },
+            Line::Exited {
+                generation: 1,
+                end: End::Signal(9),
+                at: 12,
+            },
+            Line::Gone { generation: 4 },
+        ] {
+            assert_eq!(Line::parse(&line.to_string()), Some(line));
+        }
+    }
+
+    #[test]
+    fn torn_and_foreign_lines_are_none() {
+        for text in [
+            "",
+            "started",
+            "started 1 2",
+            "exited 1 code",
+            "exited 1 code x 2",
+            "gone 1 2",
+            "shim 2 1 1 b n",
+            "failed 1 2 moon",
+        ] {
+            assert_eq!(Line::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_read_back_as_written() {
+        for command in [Command::Again(u64::MAX), Command::Sweep(2), Command::Quit] {
+            assert_eq!(Command::parse(&command.to_string()), Some(command));
+            assert!(command.to_string().len() <= MAX_COMMAND);
+        }
+        assert_eq!(Command::parse("quit 1"), None);
+    }
+}

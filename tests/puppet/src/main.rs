@@ -1,0 +1,279 @@
+//! A program that misbehaves on command, so that tests can do real things to real processes.
+//!
+//! `puppet VERB [ARGUMENT] [VERB …]` does its verbs in order and exits with 0 after the last one:
+//!
+//! | verb | what it does |
+//! |---|---|
+//! | `hang` | waits for ever |
+//! | `exit N` | exits with this code |
+//! | `raise N` | is ended by this signal |
+//! | `ignore-term` | ignores SIGTERM, SIGINT and SIGHUP from here on |
+//! | `on-term N` | from here on SIGTERM makes it print `bye` and exit with this code |
+//! | `fork` | leaves a hanging child behind (same group) and goes on; prints `child PID` |
+//! | `session` | leaves a hanging, deaf, double-forked grandchild in a session of its own; prints `session PID` |
+//! | `daemonise` | goes on in the background as daemons do; the first process exits with 0 |
+//! | `erase-environ` | overwrites its environment, as Redis, nginx and PostgreSQL do |
+//! | `bind PORT` | listens on 127.0.0.1 (0: any port); prints `port N` |
+//! | `print TEXT` | prints a line |
+//! | `lines N` | prints `line 1` to `line N` |
+//! | `tick MS` | prints `line 1`, `line 2`, … for ever, one every so many milliseconds |
+//! | `flood BYTES` | writes so many bytes as fast as it can |
+//! | `env NAME` | prints `NAME=value` |
+//! | `who` | prints `uid U gid G groups G,G` |
+//! | `fds` | prints `fds 0,1,2,…` |
+//! | `limit` | prints `nofile SOFT` |
+//! | `signals` | prints the blocked and ignored signals as `/proc/self/status` has them |
+//! | `folder` | prints the working folder |
+//! | `pid` | prints `pid N` |
+//! | `until PATH` | waits until this file exists |
+#![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
+
+use std::io::Write;
+use std::net::TcpListener;
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    while let Some(verb) = words.next() {
+        let mut word = || {
+            words
+                .next()
+                .unwrap_or_else(|| fail(&format!("{verb} needs an argument")))
+        };
+        match verb.as_str() {
+            "hang" => hang(),
+            "exit" => std::process::exit(number(&word()) as i32),
+            "raise" => raise(number(&word()) as i32),
+            "ignore-term" => ignore_term(),
+            "on-term" => on_term(number(&word()) as i32),
+            "fork" => say(&format!("child {}", fork_off(hang))),
+            "session" => session(),
+            "daemonise" => daemonise(),
+            "erase-environ" => erase_environ(),
+            "bind" => bind(number(&word()) as u16),
+            "print" => say(&word()),
+            "lines" => (1..=number(&word())).for_each(|n| say(&format!("line {n}"))),
+            "tick" => tick(number(&word())),
+            "flood" => flood(number(&word())),
+            "env" => {
+                let name = word();
+                say(&format!(
+                    "{name}={}",
+                    std::env::var(&name).unwrap_or_default()
+                ));
+            }
+            "who" => who(),
+            "fds" => fds(),
+            "limit" => limit(),
+            "signals" => signals(),
+            "folder" => say(&std::env::current_dir()
+                .unwrap_or_default()
+                .to_string_lossy()),
+            "pid" => say(&format!("pid {}", std::process::id())),
+            "until" => {
+                let path = word();
+                while !std::path::Path::new(&path).exists() {
+                    pause(1);
+                }
+            }
+            other => fail(&format!("no verb {other}")),
+        }
+    }
+}
+
+fn fail(why: &str) -> ! {
+    eprintln!("puppet: {why}");
+    std::process::exit(64)
+}
+
+fn number(text: &str) -> u64 {
+    text.parse()
+        .unwrap_or_else(|_| fail(&format!("{text} is not a number")))
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(74);
+    }
+}
+
+fn pause(milliseconds: u64) {
+    let time = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+    // SAFETY: no descriptors are passed, so the pointer is not read.
+    unsafe { libc::poll(std::ptr::null_mut(), 0, time) };
+}
+
+fn hang() -> ! {
+    loop {
+        // SAFETY: no arguments; returns when a signal was handled.
+        unsafe { libc::pause() };
+    }
+}
+
+fn raise(signal: i32) {
+    // SAFETY: plain system calls on this process.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+    hang()
+}
+
+fn ignore_term() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: SIG_IGN is a valid disposition.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+static TERM_CODE: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+
+extern "C" fn bye(_: i32) {
+    let text = b"bye\n";
+    // SAFETY: write and _exit may be called in a handler; the buffer is static.
+    unsafe {
+        libc::write(1, text.as_ptr().cast(), text.len());
+        libc::_exit(TERM_CODE.load(std::sync::atomic::Ordering::Relaxed));
+    }
+}
+
+fn on_term(code: i32) {
+    TERM_CODE.store(code, std::sync::atomic::Ordering::Relaxed);
+    let handler: extern "C" fn(i32) = bye;
+    // SAFETY: the handler only makes calls that are safe in one.
+    unsafe { libc::signal(libc::SIGTERM, handler as usize) };
+}
+
+/// Forks a child that does `then`; returns its pid.
+fn fork_off(then: fn() -> !) -> i32 {
+    // SAFETY: this program has one thread.
+    match unsafe { libc::fork() } {
+        -1 => fail("cannot fork"),
+        0 => then(),
+        pid => pid,
+    }
+}
+
+fn session() {
+    fork_off(|| {
+        // SAFETY: a fresh child is no group leader, so it can lead a session.
+        unsafe { libc::setsid() };
+        fork_off(|| {
+            ignore_term();
+            say(&format!("session {}", std::process::id()));
+            hang()
+        });
+        std::process::exit(0)
+    });
+    let mut status = 0;
+    // SAFETY: status is a valid place to write to.
+    unsafe { libc::wait(&raw mut status) };
+}
+
+fn daemonise() {
+    for round in 0..2 {
+        // SAFETY: this program has one thread.
+        match unsafe { libc::fork() } {
+            -1 => fail("cannot fork"),
+            0 if round == 0 => {
+                // SAFETY: a fresh child is no group leader, so it can lead a session.
+                unsafe { libc::setsid() };
+            }
+            0 => {}
+            _ => std::process::exit(0),
+        }
+    }
+    say(&format!("daemon {}", std::process::id()));
+}
+
+unsafe extern "C" {
+    static environ: *const *mut libc::c_char;
+}
+
+fn erase_environ() {
+    // SAFETY: environ is the list of zero-terminated strings the kernel laid out for us, on our
+    // own stack; nothing else runs, and nothing reads the environment afterwards.
+    unsafe {
+        let mut entry = environ;
+        while !(*entry).is_null() {
+            libc::memset((*entry).cast(), 0, libc::strlen(*entry));
+            entry = entry.add(1);
+        }
+    }
+}
+
+fn bind(port: u16) {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(listener) => {
+            let port = listener.local_addr().map(|a| a.port()).unwrap_or_default();
+            // It listens for as long as the process lives.
+            std::mem::forget(listener);
+            say(&format!("port {port}"));
+        }
+        Err(error) => fail(&format!("cannot bind {port}: {error}")),
+    }
+}
+
+fn tick(milliseconds: u64) -> ! {
+    for line in 1_u64.. {
+        say(&format!("line {line}"));
+        pause(milliseconds);
+    }
+    hang()
+}
+
+fn flood(mut bytes: u64) {
+    let block = b"0123456789abcde\n".repeat(4096);
+    let mut out = std::io::stdout().lock();
+    while bytes > 0 {
+        let part = block
+            .len()
+            .min(usize::try_from(bytes).unwrap_or(usize::MAX));
+        if out.write_all(&block[..part]).is_err() {
+            std::process::exit(74);
+        }
+        bytes -= part as u64;
+    }
+}
+
+fn who() {
+    let mut groups = [0; 64];
+    // SAFETY: the list has as many places as is said; getuid and getgid cannot fail.
+    let (uid, gid, count) = unsafe {
+        (
+            libc::getuid(),
+            libc::getgid(),
+            libc::getgroups(64, groups.as_mut_ptr()),
+        )
+    };
+    let count = usize::try_from(count).unwrap_or(0);
+    let groups: Vec<String> = groups[..count].iter().map(ToString::to_string).collect();
+    say(&format!("uid {uid} gid {gid} groups {}", groups.join(",")));
+}
+
+fn fds() {
+    // SAFETY: F_GETFD takes no further argument and fails on what is not open.
+    let open = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
+    let open: Vec<String> = (0..1024).filter(open).map(|fd| fd.to_string()).collect();
+    say(&format!("fds {}", open.join(",")));
+}
+
+fn limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: limit is a valid place to write to.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    say(&format!("nofile {}", limit.rlim_cur));
+}
+
+fn signals() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for line in status
+        .lines()
+        .filter(|l| l.starts_with("SigBlk") || l.starts_with("SigIgn"))
+    {
+        say(line);
+    }
+}
