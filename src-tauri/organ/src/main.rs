@@ -1,1 +1,80 @@
-fn main() {}
+//! `organ`, the tiny HTTP service of the demo cluster: it answers `/health`, calls what it needs every
+//! second, and misbehaves on request.
+//!
+//! Started by Azora like any service and as ignorant of it as any service. One process of some tens of
+//! kilobytes: a single thread around `poll`, no runtime, no allocation while it is idle. It listens on
+//! 127.0.0.1 only, and refuses requests that a web page sends (those with an `Origin`).
+//!
+//! ```text
+//! organ --name NAME --port PORT [--call URL]... [--ignore-term] [--double-fork]
+//! GET  /health     200 {"status":"pass", ...}
+//! POST /misbehave?mode=crash|hang|slow|error|leak|flood|fork|ignore-term|ok   &ms= &code= &kb= &lines=
+//! ```
+
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
+mod args;
+mod asked;
+mod body;
+mod calls;
+mod mischief;
+mod say;
+mod signals;
+
+use args::Args;
+use body::Organ;
+use say::say;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// Exit code when the port is taken: the number of EADDRINUSE, so that it can be told from any other.
+const PORT_TAKEN: i32 = 98;
+/// Exit code for arguments that make no sense (`EX_USAGE`).
+const USAGE: i32 = 64;
+
+/// Entered from C: Rust's own start would set up a signal stack and thread data that no one needs here.
+#[cfg(not(test))]
+#[expect(unsafe_code, reason = "the C runtime finds main by its name")]
+// SAFETY: no other symbol of this program is called main.
+#[unsafe(no_mangle)]
+pub extern "C" fn main() -> std::ffi::c_int {
+    run()
+}
+
+/// The exit code.
+#[cfg_attr(
+    test,
+    expect(dead_code, reason = "the test harness has a main of its own")
+)]
+fn run() -> i32 {
+    let args = match Args::read(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(wrong) => {
+            say!(err, "organ: {wrong}");
+            return USAGE;
+        }
+    };
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)) {
+        Ok(listener) => listener,
+        Err(error) => {
+            say!(
+                err,
+                "{}: failed to listen on 127.0.0.1:{}: {error}",
+                args.name,
+                args.port
+            );
+            let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+            return if taken { PORT_TAKEN } else { 1 };
+        }
+    };
+    match Organ::new(args, listener).and_then(|mut organ| organ.live()) {
+        Ok(code) => code,
+        Err(error) => {
+            say!(err, "organ: failed to go on: {error}");
+            1
+        }
+    }
+}
