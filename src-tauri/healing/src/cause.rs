@@ -1,0 +1,108 @@
+//! Whose fault it is: the search over what services need, and what belongs to one incident.
+//!
+//! A service that fails while something it needs (directly or through others) is down suffers from
+//! that; it gets no incident and no remedy of its own. Of several that are down, the root is the
+//! one that does not itself suffer from another.
+
+use model::{Mono, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A dependent's fault is seen up to this long before its root's and still belongs to it: the
+/// default health probe takes three failures, 5 s apart with 1 s each, to be sure (18 s), and a
+/// slow interval of 10 s just fits too.
+pub const WINDOW: Duration = Duration::from_secs(30);
+
+/// Which services need which, as far as the search needs to know it.
+pub trait Graph {
+    /// Those that need `service` directly.
+    fn dependents(&self, service: &ServiceName) -> Vec<ServiceName>;
+}
+
+impl Graph for BTreeMap<ServiceName, BTreeSet<ServiceName>> {
+    fn dependents(&self, service: &ServiceName) -> Vec<ServiceName> {
+        self.get(service).into_iter().flatten().cloned().collect()
+    }
+}
+
+/// All that need `service`, directly or through others, without `service` itself.
+pub fn dependents(graph: &impl Graph, service: &ServiceName) -> BTreeSet<ServiceName> {
+    let mut found = BTreeSet::new();
+    let mut open = graph.dependents(service);
+    while let Some(next) = open.pop() {
+        if found.insert(next.clone()) {
+            open.extend(graph.dependents(&next));
+        }
+    }
+    found
+}
+
+/// The root among the services that are `down` above a failing one: the first by name of those
+/// that suffer from no other. `suffers` says whether a service has something down above itself.
+pub fn root<'a>(
+    down: impl IntoIterator<Item = &'a ServiceName>,
+    suffers: impl Fn(&ServiceName) -> bool,
+) -> Option<&'a ServiceName> {
+    let mut first = None;
+    for service in down {
+        if !suffers(service) {
+            return Some(service);
+        }
+        first.get_or_insert(service);
+    }
+    first
+}
+
+/// Whether a dependent's fault at `earlier` belongs to its root's fault at `now`.
+pub fn same_incident(earlier: Mono, now: Mono) -> bool {
+    now.since(earlier) <= WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ServiceName {
+        text.parse().unwrap()
+    }
+
+    /// "web api" is "web needs api".
+    fn graph(edges: &[(&str, &str)]) -> BTreeMap<ServiceName, BTreeSet<ServiceName>> {
+        let mut graph: BTreeMap<ServiceName, BTreeSet<ServiceName>> = BTreeMap::new();
+        for (dependent, need) in edges {
+            graph.entry(name(need)).or_default().insert(name(dependent));
+        }
+        graph
+    }
+
+    #[test]
+    fn dependents_are_found_through_others_and_once() {
+        let graph = graph(&[
+            ("api", "db"),
+            ("web", "api"),
+            ("web", "db"),
+            ("mail", "queue"),
+        ]);
+        let found = dependents(&graph, &name("db"));
+        assert_eq!(found, BTreeSet::from([name("api"), name("web")]));
+        assert!(dependents(&graph, &name("web")).is_empty());
+    }
+
+    #[test]
+    fn the_root_is_the_one_that_suffers_from_nothing() {
+        let down = [name("api"), name("db"), name("net")];
+        let root = root(&down, |service| service.as_str() != "net");
+        assert_eq!(root, Some(&name("net")));
+    }
+
+    #[test]
+    fn without_anything_down_there_is_no_root() {
+        assert_eq!(root([], |_| false), None);
+    }
+
+    #[test]
+    fn faults_far_apart_are_two_incidents() {
+        assert!(same_incident(Mono(1_000), Mono(31_000)));
+        assert!(!same_incident(Mono(1_000), Mono(31_001)));
+    }
+}

@@ -1,0 +1,161 @@
+//! What was tried for an instance so far: attempts in a row, acts within the budget's window, and
+//! since when it is healthy.
+
+use model::Mono;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A recovery that does not last this long was none: the next fault belongs to the same incident.
+/// Long enough to catch a program that opens its port and dies on its first real work, short enough
+/// that two separate blows stay two incidents.
+pub const STEADY: Duration = Duration::from_secs(5);
+
+/// The healing record of one instance. It outlives its processes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    attempts: u32,
+    acts: VecDeque<Mono>,
+    healthy_since: Option<Mono>,
+}
+
+impl History {
+    /// Remedies tried in a row, without a healthy time of `reset_after` in between.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Acts within the last `per`.
+    pub fn spent(&self, per: Duration, now: Mono) -> u32 {
+        let spent = self.acts.iter().filter(|at| now.since(**at) < per).count();
+        u32::try_from(spent).unwrap_or(u32::MAX)
+    }
+
+    /// When the oldest act within the last `per` leaves the window.
+    pub fn relief(&self, per: Duration, now: Mono) -> Option<Mono> {
+        self.acts
+            .iter()
+            .find(|at| now.since(**at) < per)
+            .map(|at| *at + per)
+    }
+
+    /// A remedy is carried out. At most `heal.budget.count` acts are remembered: more are never
+    /// needed to tell whether the budget is used up.
+    pub fn acted(&mut self, heal: &spec::Heal, now: Mono) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.healthy_since = None;
+        self.acts.push_back(now);
+        while self.acts.len() > usize::try_from(heal.budget.count).unwrap_or(usize::MAX) {
+            self.acts.pop_front();
+        }
+    }
+
+    /// It is well. Saying so again changes nothing.
+    pub fn healthy(&mut self, now: Mono) {
+        self.healthy_since.get_or_insert(now);
+    }
+
+    /// It has a fault. If it was healthy for `reset_after` before, its attempts begin anew. Answers
+    /// whether the health before it had lasted [`STEADY`], or was never reached.
+    pub fn faulted(&mut self, heal: &spec::Heal, now: Mono) -> Lasted {
+        let Some(since) = self.healthy_since.take() else {
+            return Lasted::NotWell;
+        };
+        let well = now.since(since);
+        if well >= heal.backoff.reset_after {
+            self.attempts = 0;
+        }
+        if well < STEADY {
+            Lasted::Briefly
+        } else {
+            Lasted::Steady
+        }
+    }
+
+    /// The last attempts were made for what turned out to be another's fault.
+    pub fn forgive(&mut self) {
+        *self = Self {
+            healthy_since: self.healthy_since,
+            ..Self::default()
+        };
+    }
+}
+
+/// How long an instance had been well when a fault came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasted {
+    /// It was not well yet.
+    NotWell,
+    /// Shorter than [`STEADY`].
+    Briefly,
+    /// At least [`STEADY`].
+    Steady,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use model::RemedyKind;
+
+    pub(crate) fn heal() -> spec::Heal {
+        let steps = [0, 0, 1, 5, 15, 30, 60].map(Duration::from_secs).to_vec();
+        spec::Heal {
+            ladder: vec![
+                RemedyKind::Restart,
+                RemedyKind::RestartNeeds,
+                RemedyKind::Quarantine,
+            ],
+            budget: spec::Budget {
+                count: 5,
+                per: Duration::from_secs(600),
+            },
+            backoff: spec::Backoff {
+                steps,
+                reset_after: Duration::from_secs(600),
+            },
+            enabled: true,
+        }
+    }
+
+    #[test]
+    fn the_budget_window_slides() {
+        let mut history = History::default();
+        for second in [0, 10, 20] {
+            history.acted(&heal(), Mono(second * 1_000));
+        }
+        let per = Duration::from_secs(15);
+        assert_eq!(history.spent(per, Mono(20_000)), 2);
+        assert_eq!(history.relief(per, Mono(20_000)), Some(Mono(25_000)));
+        assert_eq!(history.spent(per, Mono(60_000)), 0);
+    }
+
+    #[test]
+    fn no_more_acts_are_kept_than_the_budget_counts() {
+        let mut history = History::default();
+        for second in 0..1_000 {
+            history.acted(&heal(), Mono(second));
+        }
+        assert_eq!(history.acts.len(), 5);
+        assert_eq!(history.spent(Duration::from_secs(600), Mono(1_000)), 5);
+    }
+
+    #[test]
+    fn attempts_begin_anew_only_after_long_health() {
+        let mut history = History::default();
+        history.acted(&heal(), Mono(0));
+        history.healthy(Mono(1_000));
+        history.healthy(Mono(500_000));
+        assert_eq!(history.faulted(&heal(), Mono(600_000)), Lasted::Steady);
+        assert_eq!(history.attempts(), 1, "599 s are not 600 s");
+        history.healthy(Mono(600_000));
+        assert_eq!(history.faulted(&heal(), Mono(1_200_000)), Lasted::Steady);
+        assert_eq!(history.attempts(), 0);
+    }
+
+    #[test]
+    fn a_moment_of_health_is_told_from_a_steady_one() {
+        let mut history = History::default();
+        assert_eq!(history.faulted(&heal(), Mono(0)), Lasted::NotWell);
+        history.healthy(Mono(0));
+        assert_eq!(history.faulted(&heal(), Mono(4_999)), Lasted::Briefly);
+    }
+}

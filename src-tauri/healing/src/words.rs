@@ -1,0 +1,80 @@
+//! Numbers as people say them.
+
+use std::time::Duration;
+
+/// "350 ms", "2 s", "1.5 s", "90 s", "10 min", "3 h".
+pub fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..10_000 if !millis.is_multiple_of(1_000) => {
+            format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
+        }
+        1_000..120_000 => format!("{} s", millis / 1_000),
+        120_000..7_200_000 => format!("{} min", millis / 60_000),
+        _ => format!("{} h", millis / 3_600_000),
+    }
+}
+
+/// "once", "twice", "three times", "14 times".
+pub fn times(count: u32) -> String {
+    const WORDS: [&str; 10] = [
+        "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    ];
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => {
+            let word = usize::try_from(count)
+                .ok()
+                .and_then(|n| WORDS.get(n.checked_sub(3)?));
+            match word {
+                Some(word) => format!("{word} times"),
+                None => format!("{count} times"),
+            }
+        }
+    }
+}
+
+/// "a", "a and b", "a, b and c", "a, b and 7 more".
+pub fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, three] => format!("{one}, {two} and {three}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short_to_read() {
+        let said = [0, 350, 1_000, 1_540, 12_300, 90_000, 600_000, 10_800_000]
+            .map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(
+            said,
+            [
+                "0 ms", "350 ms", "1 s", "1.5 s", "12 s", "90 s", "10 min", "3 h"
+            ]
+        );
+    }
+
+    #[test]
+    fn small_counts_are_words() {
+        assert_eq!(
+            [1, 2, 3, 12, 14].map(times),
+            ["once", "twice", "three times", "twelve times", "14 times"]
+        );
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names = ["a", "b", "c", "d"].map(str::to_owned);
+        assert_eq!(list(&names[..3]), "a, b and c");
+        assert_eq!(list(&names), "a, b and 2 more");
+    }
+}
