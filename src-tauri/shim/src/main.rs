@@ -1,1 +1,95 @@
-fn main() {}
+//! `azora-shim RUN_FOLDER`: the direct parent of one service instance.
+//!
+//! The driver starts it with one end of a socket pair as standard input. It reads the intent in
+//! the folder, makes the service, and from then on only keeps: the service's log (a file, so
+//! nothing breaks when the shim or the engine dies), its exit status, and everything that descends
+//! from it, as their subreaper. It depends on nothing of ours and needs no engine to live.
+//!
+//! It allocates while it starts and not afterwards, has one thread, and wakes only when something
+//! happened, or once a second to note how long the log is.
+//!
+//! Exit codes, for people: 0 done, 64 wrong usage, 66 no intent, 73 no record, 75 another shim has
+//! this instance.
+#![no_main]
+#![expect(
+    unsafe_code,
+    reason = "a process keeper is made of system calls; each block says why it is sound"
+)]
+
+mod child;
+mod keeper;
+mod links;
+mod sys;
+
+use keeper::Keeper;
+use shim::{INTENT, Intent, Line, RECORD, Step, anchor};
+use std::ffi::{CStr, c_char, c_int};
+
+/// The C entry point: the standard library's own would ignore SIGPIPE and install handlers that
+/// the service would have to be rid of again.
+///
+/// # Safety
+/// As the C library calls it: `argv` has `argc` zero-terminated strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    if argc != 2 {
+        return 64;
+    }
+    // SAFETY: argc says that argv has two entries, each a zero-terminated string.
+    let folder = unsafe { CStr::from_ptr(*argv.add(1)) };
+    match run(folder) {
+        Ok(()) => 0,
+        Err(code) => code,
+    }
+}
+
+fn run(folder: &CStr) -> Result<(), c_int> {
+    sys::settle();
+    let engine = sys::take_stdin();
+    let folder_fd = sys::open_folder(folder).ok_or(66)?;
+    let record = sys::open_append_at(folder_fd, RECORD).ok_or(73)?;
+    if !sys::lock(record) {
+        return Err(75);
+    }
+    // Room for some hundred lines, so that a full disk does not cost the exit status.
+    sys::reserve(record, 16 * 1024);
+
+    let intent = sys::read_at(folder_fd, INTENT, shim::intent::MAX)
+        .and_then(|bytes| Intent::decode(&String::from_utf8(bytes).ok()?).ok());
+    let me = Line::Shim {
+        pid: std::process::id(),
+        start_ticks: std::fs::read("/proc/self/stat")
+            .ok()
+            .and_then(|stat| anchor::start_ticks(&stat))
+            .unwrap_or(0),
+        boot_id: anchor::boot_id().unwrap_or_default(),
+        nonce: intent.as_ref().map(|i| i.nonce.clone()).unwrap_or_default(),
+    };
+    let generation = intent.as_ref().map_or(0, |intent| intent.generation);
+    let failed = |step| Line::Failed {
+        generation,
+        errno: sys::errno(),
+        step,
+    };
+
+    let mut links = links::Links::new(record, me);
+    if let Some(engine) = engine {
+        links.add(engine);
+    }
+    links.note_me();
+    let Some(intent) = intent else {
+        links.say(&failed(Step::Intent));
+        return Err(66);
+    };
+    let Some(program) = child::Program::new(&intent) else {
+        links.say(&failed(Step::Log));
+        return Err(66);
+    };
+    if !links.listen(folder_fd) {
+        links.say(&failed(Step::Socket));
+        return Err(73);
+    }
+    Keeper::new(program, links, generation).keep();
+    sys::unlink_at(folder_fd, shim::SOCKET);
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! The way from the fork to the program.
+//!
+//! Everything the child needs is laid out before the fork; between the fork and the program it
+//! makes system calls only.
+
+use crate::sys::{self, Fd};
+use shim::{Intent, Step};
+use std::ffi::{CString, c_char, c_int};
+use std::ptr;
+
+/// Longest path the kernel takes.
+const PATH_MAX: usize = 4096;
+
+/// The intent in the form the kernel wants it.
+pub(crate) struct Program {
+    /// Output goes here.
+    pub(crate) log: Fd,
+    /// (time, size) of the log goes here.
+    pub(crate) index: Option<Fd>,
+    /// The control group's `cgroup.procs` and `cgroup.kill`.
+    join: Option<CString>,
+    kill: Option<CString>,
+    cwd: CString,
+    /// The folders of the service's own PATH, each with a slash at its end.
+    search: Vec<CString>,
+    /// Texts that `args` and `vars` point into.
+    _texts: Vec<CString>,
+    /// `/bin/sh`, then the arguments, then null: for a script without a first line the shell takes
+    /// the first place, otherwise it is left out.
+    args: Vec<*const c_char>,
+    vars: Vec<*const c_char>,
+    user: Option<(u32, u32, Vec<u32>)>,
+    nofile: Option<(u64, u64)>,
+    umask: u32,
+}
+
+impl Program {
+    /// Opens the log and lays everything out. `None` when the log cannot be opened; the error
+    /// number is the system's.
+    pub(crate) fn new(intent: &Intent) -> Option<Program> {
+        let log = sys::open_append(&intent.log)?;
+        let text = |text: &str| CString::new(text).ok();
+        let group = |file: &str| {
+            intent
+                .cgroup
+                .as_ref()
+                .and_then(|folder| text(&format!("{folder}/{file}")))
+        };
+        // What the C library searches when there is no PATH.
+        let path = intent
+            .env
+            .get("PATH")
+            .map_or("/bin:/usr/bin", String::as_str);
+        let search = path.split(':').filter_map(|folder| match folder {
+            "" => text("./"),
+            folder => text(&format!("{folder}/")),
+        });
+        let argv: Vec<CString> = intent.argv.iter().filter_map(|arg| text(arg)).collect();
+        let env: Vec<CString> = intent
+            .env
+            .iter()
+            .filter_map(|(key, value)| text(&format!("{key}={value}")))
+            .collect();
+        let mut args = vec![c"/bin/sh".as_ptr()];
+        args.extend(argv.iter().map(|arg| arg.as_ptr()));
+        args.push(ptr::null());
+        let mut vars: Vec<_> = env.iter().map(|var| var.as_ptr()).collect();
+        vars.push(ptr::null());
+        Some(Program {
+            log,
+            index: sys::open_append(&intent.index),
+            join: group("cgroup.procs"),
+            kill: group("cgroup.kill"),
+            cwd: text(&intent.cwd)?,
+            search: search.collect(),
+            // The texts stay where they are: moving a CString moves its pointer, not its bytes.
+            _texts: argv.into_iter().chain(env).collect(),
+            args,
+            vars,
+            user: intent.user.clone(),
+            nofile: intent.nofile,
+            umask: intent.umask,
+        })
+    }
+
+    /// SIGKILL to the whole control group.
+    pub(crate) fn kill_group(&self) {
+        if let Some(kill) = &self.kill {
+            write_to(kill, b"1");
+        }
+    }
+
+    /// Becomes the program, or says on `errors` why not. Runs in the child.
+    ///
+    /// Waits first for a byte on `go`: the parent sends it when the start is on record. Should the
+    /// parent die before, the pipe ends and so does this process: no service runs unrecorded.
+    pub(crate) fn execute(&mut self, go: Fd, errors: Fd) -> ! {
+        let mut byte = [0];
+        if sys::read(go, &mut byte) == Some(1) {
+            let step = self.prepare_and_execute();
+            let mut report = [0; 5];
+            report[..4].copy_from_slice(&sys::errno().to_ne_bytes());
+            report[4] = step as u8;
+            sys::write(errors, &report);
+        }
+        // SAFETY: ends this process without running anything of the parent's.
+        unsafe { libc::_exit(127) }
+    }
+
+    /// Returns only on a failure: the step, with the error number as the system left it.
+    fn prepare_and_execute(&mut self) -> Step {
+        if let Some(join) = &self.join {
+            // "0" is whoever writes. A group that cannot be joined leaves the other two means of
+            // finding survivors; the driver looks and says so.
+            write_to(join, b"0");
+        }
+        // SAFETY: plain calls on this process; every pointer is to memory laid out before the
+        // fork and of the length told.
+        unsafe {
+            libc::setsid();
+            default_signals();
+            if libc::dup2(self.log, 1) < 0 || libc::dup2(self.log, 2) < 0 {
+                return Step::Output;
+            }
+            if let Some((soft, hard)) = self.nofile {
+                let limit = libc::rlimit {
+                    rlim_cur: soft,
+                    rlim_max: hard,
+                };
+                if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
+                    return Step::Limit;
+                }
+            }
+            if let Some((uid, gid, groups)) = &self.user
+                && (libc::setgroups(groups.len(), groups.as_ptr()) < 0
+                    || libc::setgid(*gid) < 0
+                    || libc::setuid(*uid) < 0)
+            {
+                return Step::User;
+            }
+            if libc::chdir(self.cwd.as_ptr()) < 0 {
+                return Step::Folder;
+            }
+            libc::umask(self.umask);
+        }
+        self.find_and_execute();
+        Step::Execute
+    }
+
+    /// Tries the program itself when it names a path, else in each folder of PATH. As in shells, a
+    /// folder that forbids it is remembered as the reason, and the search goes on.
+    fn find_and_execute(&mut self) {
+        let name = self.args[1];
+        // SAFETY: the intent has a program, so the second place is a zero-terminated text.
+        let bytes = unsafe { std::ffi::CStr::from_ptr(name) }.to_bytes();
+        if bytes.contains(&b'/') {
+            self.try_path(name);
+            return;
+        }
+        let mut forbidden = false;
+        let mut path = [0_u8; PATH_MAX];
+        for at in 0..self.search.len() {
+            let folder = self.search[at].as_bytes();
+            let end = folder.len() + bytes.len();
+            if end >= PATH_MAX {
+                continue;
+            }
+            path[..folder.len()].copy_from_slice(folder);
+            path[folder.len()..end].copy_from_slice(bytes);
+            path[end] = 0;
+            self.try_path(path.as_ptr().cast());
+            match sys::errno() {
+                libc::EACCES => forbidden = true,
+                libc::ENOENT | libc::ENOTDIR => {}
+                _ => return,
+            }
+        }
+        set_errno(if forbidden {
+            libc::EACCES
+        } else {
+            libc::ENOENT
+        });
+    }
+
+    fn try_path(&mut self, path: *const c_char) {
+        // SAFETY: path is zero-terminated; both lists end with null and outlive the call.
+        unsafe {
+            libc::execve(path, self.args[1..].as_ptr(), self.vars.as_ptr());
+            if sys::errno() == libc::ENOEXEC {
+                // A script without a first line: the shell reads it, as execvp does.
+                self.args[1] = path;
+                libc::execve(self.args[0], self.args.as_ptr(), self.vars.as_ptr());
+            }
+        }
+    }
+}
+
+/// A service begins with every signal at its default and none blocked.
+fn default_signals() {
+    // SAFETY: the set is filled before it is used; unknown signals are refused harmlessly.
+    unsafe {
+        for signal in 1..=64 {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+    }
+}
+
+fn write_to(path: &CString, bytes: &[u8]) {
+    // SAFETY: the path is zero-terminated.
+    let fd: c_int = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    if fd >= 0 {
+        sys::write(fd, bytes);
+        sys::close(fd);
+    }
+}
+
+fn set_errno(number: i32) {
+    // SAFETY: the C library's place for this thread's error number.
+    unsafe { *libc::__errno_location() = number };
+}

@@ -1,0 +1,301 @@
+//! The keeper's life: one loop that waits for dead children, connections and commands.
+//!
+//! A start goes `fork → record → go → exec`. The end of the service's own process is recorded and
+//! told at once; the tree is *gone* when this process has no child left at all, which for a
+//! subreaper means that nothing that ever descended from the service lives.
+
+use crate::child::Program;
+use crate::links::Links;
+use crate::sys::{self, Fd};
+use shim::{Command, End, Line, Step, index};
+use std::ffi::c_int;
+
+/// Between two looks at the log's length, in milliseconds.
+const LOG_LOOK: c_int = 1000;
+
+/// What the newest start has come to.
+enum Phase {
+    /// Forked; whether it becomes the program is told on `errors`.
+    Starting {
+        pid: c_int,
+        start_ticks: u64,
+        errors: Fd,
+    },
+    /// The service runs.
+    Running { pid: c_int },
+    /// The service's own process has ended; others of its tree may be left.
+    Ended,
+    /// Nothing is left.
+    Gone,
+}
+
+/// All that the shim knows.
+pub(crate) struct Keeper {
+    program: Program,
+    links: Links,
+    generation: u64,
+    phase: Phase,
+    /// What is left is being killed.
+    sweeping: bool,
+    again: Option<u64>,
+    quit: bool,
+    log_size: u64,
+}
+
+impl Keeper {
+    pub(crate) fn new(program: Program, links: Links, generation: u64) -> Keeper {
+        let log_size = sys::size(program.log);
+        Keeper {
+            program,
+            links,
+            generation,
+            phase: Phase::Gone,
+            sweeping: false,
+            again: Some(generation),
+            quit: false,
+            log_size,
+        }
+    }
+
+    /// Runs until nothing is left to keep.
+    pub(crate) fn keep(&mut self) {
+        let children = child_signals();
+        loop {
+            if self.go_on() {
+                return;
+            }
+            let mut wait = [libc::pollfd {
+                fd: -1,
+                events: libc::POLLIN,
+                revents: 0,
+            }; 8];
+            wait[0].fd = children;
+            if let Phase::Starting { errors, .. } = self.phase {
+                wait[1].fd = errors;
+            }
+            let used = 2 + self.links.poll_fds(&mut wait[2..]);
+            let time = if matches!(self.phase, Phase::Running { .. }) {
+                LOG_LOOK
+            } else {
+                -1
+            };
+            // SAFETY: the list has at least as many entries as is said.
+            let ready = unsafe { libc::poll(wait.as_mut_ptr(), used as libc::nfds_t, time) };
+            if ready == 0 {
+                self.note_log();
+                continue;
+            }
+            if wait[1].revents != 0 {
+                self.hear_start();
+            }
+            if wait[0].revents != 0 {
+                let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+                while sys::read(children, &mut info).is_some_and(|n| n > 0) {}
+                self.reap();
+            }
+            if wait[2].revents != 0 {
+                self.links.accept();
+            }
+            for (at, client) in wait[3..used].iter().enumerate() {
+                if client.revents != 0 {
+                    self.links.read(at);
+                    while let Some(command) = self.links.command(at) {
+                        self.heed(command);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what can be done without waiting; true when there is nothing left to do ever.
+    fn go_on(&mut self) -> bool {
+        loop {
+            match self.phase {
+                Phase::Starting { .. } | Phase::Running { .. } => return false,
+                Phase::Ended => {
+                    if (self.again.is_some() || self.quit || !self.links.heard()) && !self.sweeping
+                    {
+                        self.sweep();
+                    }
+                    return false;
+                }
+                Phase::Gone => {
+                    let Some(generation) = self.again.take() else {
+                        return self.quit || !self.links.heard();
+                    };
+                    self.start(generation);
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, command: Command) {
+        let alive = matches!(self.phase, Phase::Starting { .. } | Phase::Running { .. });
+        match command {
+            Command::Again(generation) if generation > self.generation && !alive => {
+                self.again = Some(generation);
+            }
+            Command::Sweep(generation) if generation == self.generation => self.sweep(),
+            Command::Quit if !alive => self.quit = true,
+            // Old news, or not now.
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, generation: u64) {
+        self.generation = generation;
+        self.sweeping = false;
+        self.links.shorten();
+        self.note_log();
+        let (Some((go_read, go_write)), Some((errors, errors_write))) = (sys::pipe(), sys::pipe())
+        else {
+            return self.fail(sys::errno(), Step::Fork);
+        };
+        // SAFETY: this process has one thread, so the child may do what its parent may.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            sys::close(go_write);
+            self.program.execute(go_read, errors_write);
+        }
+        let error = sys::errno();
+        sys::close(go_read);
+        sys::close(errors_write);
+        if pid < 0 {
+            sys::close(go_write);
+            sys::close(errors);
+            return self.fail(error, Step::Fork);
+        }
+        // The child is not reaped, so its entry is there.
+        let start_ticks = sys::start_ticks(pid).unwrap_or(0);
+        self.links.note(&self.started(pid, start_ticks));
+        sys::write(go_write, b"!");
+        sys::close(go_write);
+        self.phase = Phase::Starting {
+            pid,
+            start_ticks,
+            errors,
+        };
+    }
+
+    fn started(&self, pid: c_int, start_ticks: u64) -> Line {
+        let pid = u32::try_from(pid).unwrap_or(0);
+        Line::Started {
+            generation: self.generation,
+            pid,
+            start_ticks,
+            at: sys::now(),
+        }
+    }
+
+    /// The error pipe ended: empty, the program runs; with five bytes in it, it does not.
+    fn hear_start(&mut self) {
+        let Phase::Starting {
+            pid,
+            start_ticks,
+            errors,
+        } = self.phase
+        else {
+            return;
+        };
+        let mut report = [0; 5];
+        let read = sys::read(errors, &mut report);
+        sys::close(errors);
+        if read == Some(report.len()) {
+            let errno = i32::from_ne_bytes([report[0], report[1], report[2], report[3]]);
+            self.fail(errno, Step::from_number(report[4]).unwrap_or(Step::Execute));
+        } else {
+            self.phase = Phase::Running { pid };
+            self.links.tell(self.started(pid, start_ticks));
+        }
+    }
+
+    fn fail(&mut self, errno: i32, step: Step) {
+        self.phase = Phase::Ended;
+        self.links.say(&Line::Failed {
+            generation: self.generation,
+            errno,
+            step,
+        });
+        self.reap();
+    }
+
+    /// Takes note of everyone who died.
+    fn reap(&mut self) {
+        // A child that died on its way to the program has said why.
+        loop {
+            let mut status = 0;
+            // SAFETY: status is a valid place to write to.
+            let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+            match pid {
+                -1 => {
+                    if matches!(self.phase, Phase::Ended) {
+                        self.phase = Phase::Gone;
+                        self.sweeping = false;
+                        self.links.say_gone(self.generation);
+                    }
+                    return;
+                }
+                0 => {
+                    // Some live. Those whose parents just died have become ours: their turn.
+                    if self.sweeping {
+                        sys::kill_children();
+                    }
+                    return;
+                }
+                pid => {
+                    if matches!(self.phase, Phase::Starting { pid: own, .. } if own == pid) {
+                        self.hear_start();
+                    }
+                    if matches!(self.phase, Phase::Running { pid: own } if own == pid) {
+                        self.note_log();
+                        self.phase = Phase::Ended;
+                        self.links.say(&Line::Exited {
+                            generation: self.generation,
+                            end: end(status),
+                            at: sys::now(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins to kill everything that is left, the service's own process included.
+    fn sweep(&mut self) {
+        self.sweeping = true;
+        self.program.kill_group();
+        sys::kill_children();
+        self.reap();
+    }
+
+    /// Appends (time, size) when the log grew.
+    fn note_log(&mut self) {
+        let size = sys::size(self.program.log);
+        if size != self.log_size
+            && let Some(index) = self.program.index
+        {
+            self.log_size = size;
+            sys::write(index, &index::encode(sys::now(), size));
+        }
+    }
+}
+
+fn end(status: c_int) -> End {
+    if libc::WIFSIGNALED(status) {
+        End::Signal(libc::WTERMSIG(status))
+    } else {
+        End::Code(libc::WEXITSTATUS(status))
+    }
+}
+
+/// A descriptor that is readable when children died.
+fn child_signals() -> Fd {
+    // SAFETY: the set is filled before it is used.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    }
+}

@@ -1,0 +1,249 @@
+//! Who hears what happened: the record first, then everyone who is connected.
+
+use crate::sys::{self, Fd, Text};
+use shim::line::MAX_COMMAND;
+use shim::{Command, Line};
+use std::fmt::Write as _;
+
+/// Engines at once: the one that holds the home, one that takes over, and room for tools.
+const MAX_CLIENTS: usize = 4;
+
+/// Over this the record begins anew with the next start: only the newest start matters.
+const RECORD_MAX: u64 = 256 * 1024;
+
+#[derive(Clone, Copy)]
+struct Client {
+    fd: Fd,
+    /// An unfinished command.
+    text: [u8; MAX_COMMAND],
+    used: usize,
+}
+
+/// The record, the listening socket and the connections.
+pub(crate) struct Links {
+    record: Fd,
+    listener: Fd,
+    clients: [Option<Client>; MAX_CLIENTS],
+    me: Line,
+    /// What a new connection is told after the greeting.
+    latest: Option<Line>,
+    gone: bool,
+}
+
+impl Links {
+    pub(crate) fn new(record: Fd, me: Line) -> Links {
+        Links {
+            record,
+            listener: -1,
+            clients: [None; MAX_CLIENTS],
+            me,
+            latest: None,
+            gone: false,
+        }
+    }
+
+    /// Binds the control socket within the run folder and listens.
+    pub(crate) fn listen(&mut self, folder: Fd) -> bool {
+        // The lock on the record says that no living shim listens here.
+        sys::unlink_at(folder, shim::SOCKET);
+        // SAFETY: the address is plain bytes, for which zero is valid, filled within its bounds;
+        // all other arguments are numbers.
+        unsafe {
+            let mut address: libc::sockaddr_un = std::mem::zeroed();
+            address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+            // A path through the open folder: socket addresses have 108 bytes, homes may be deep.
+            let mut path = Text::<64>::new();
+            if write!(path, "/proc/self/fd/{folder}/{}", shim::SOCKET).is_err() {
+                return false;
+            }
+            for (place, byte) in address.sun_path.iter_mut().zip(path.bytes()) {
+                *place = *byte as libc::c_char;
+            }
+            let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            self.listener = libc::socket(libc::AF_UNIX, kind, 0);
+            let length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+            let mask = libc::umask(0o177);
+            let bound = libc::bind(self.listener, (&raw const address).cast(), length) == 0;
+            libc::umask(mask);
+            bound && libc::listen(self.listener, MAX_CLIENTS as i32) == 0
+        }
+    }
+
+    /// Fills in what to wait for: the listener, then the clients in their places.
+    pub(crate) fn poll_fds(&self, places: &mut [libc::pollfd]) -> usize {
+        places[0].fd = self.listener;
+        for (place, client) in places[1..].iter_mut().zip(&self.clients) {
+            place.fd = client.map_or(-1, |client| client.fd);
+        }
+        1 + MAX_CLIENTS
+    }
+
+    /// True when somebody is connected.
+    pub(crate) fn heard(&self) -> bool {
+        self.clients.iter().any(Option::is_some)
+    }
+
+    /// Takes a connection that is waiting, if it is the same user's (or root's).
+    pub(crate) fn accept(&mut self) {
+        let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: no address is asked for, so both pointers may be null.
+        let fd = unsafe {
+            libc::accept4(
+                self.listener,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                flags,
+            )
+        };
+        if fd < 0 {
+            return;
+        }
+        // SAFETY: cred and length are valid places of the size told; geteuid cannot fail.
+        let allowed = unsafe {
+            let mut cred: libc::ucred = std::mem::zeroed();
+            let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+            libc::getsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut cred).cast(),
+                &raw mut length,
+            ) == 0
+                && (cred.uid == 0 || cred.uid == libc::geteuid())
+        };
+        if allowed {
+            self.add(fd)
+        } else {
+            sys::close(fd)
+        }
+    }
+
+    /// Greets a new connection and keeps it, if there is room.
+    pub(crate) fn add(&mut self, fd: Fd) {
+        let Some(place) = self.clients.iter_mut().find(|place| place.is_none()) else {
+            sys::close(fd);
+            return;
+        };
+        *place = Some(Client {
+            fd,
+            text: [0; MAX_COMMAND],
+            used: 0,
+        });
+        send(fd, &self.me);
+        if let Some(latest) = &self.latest {
+            send(fd, latest);
+            if self.gone
+                && let Some(generation) = generation(latest)
+            {
+                send(fd, &Line::Gone { generation });
+            }
+        }
+    }
+
+    /// Puts the greeting on record.
+    pub(crate) fn note_me(&self) {
+        self.append(&self.me);
+        sys::sync(self.record);
+    }
+
+    /// Puts a line on record without telling anyone yet.
+    pub(crate) fn note(&self, line: &Line) {
+        self.append(line);
+    }
+
+    /// Tells everyone a line that is on record, then makes the record durable: whoever listens
+    /// need not wait for the disk, because the line already outlives this process.
+    pub(crate) fn tell(&mut self, line: Line) {
+        self.broadcast(&line);
+        self.gone = false;
+        self.latest = Some(line);
+        sys::sync(self.record);
+    }
+
+    /// Records and tells.
+    pub(crate) fn say(&mut self, line: &Line) {
+        self.append(line);
+        self.tell(line.clone());
+    }
+
+    /// Tells that nothing is left of a generation.
+    pub(crate) fn say_gone(&mut self, generation: u64) {
+        self.gone = true;
+        self.broadcast(&Line::Gone { generation });
+    }
+
+    /// Begins the record anew when it has grown long. Only while nothing runs.
+    pub(crate) fn shorten(&self) {
+        if sys::size(self.record) > RECORD_MAX {
+            // SAFETY: takes numbers only.
+            unsafe { libc::ftruncate(self.record, 0) };
+            self.note_me();
+        }
+    }
+
+    /// Reads what one client has sent; [`Links::command`] hands it out.
+    pub(crate) fn read(&mut self, at: usize) {
+        let Some(client) = self.clients.get_mut(at).and_then(Option::as_mut) else {
+            return;
+        };
+        let space = &mut client.text[client.used..];
+        match sys::read(client.fd, space) {
+            Some(read @ 1..) => client.used += read,
+            None if sys::errno() == libc::EAGAIN => {}
+            // The end, an error, or a line longer than any command.
+            _ => self.drop_client(at),
+        }
+    }
+
+    /// The next whole command of a client. What is not a command is skipped.
+    pub(crate) fn command(&mut self, at: usize) -> Option<Command> {
+        let client = self.clients.get_mut(at)?.as_mut()?;
+        while let Some(end) = client.text[..client.used].iter().position(|b| *b == b'\n') {
+            let command = std::str::from_utf8(&client.text[..end]).ok().and_then(Command::parse);
+            client.text.copy_within(end + 1..client.used, 0);
+            client.used -= end + 1;
+            if command.is_some() {
+                return command;
+            }
+        }
+        None
+    }
+
+    fn drop_client(&mut self, at: usize) {
+        if let Some(client) = self.clients[at].take() {
+            sys::close(client.fd);
+        }
+    }
+
+    fn append(&self, line: &Line) {
+        let mut text = Text::<256>::new();
+        if writeln!(text, "{line}").is_ok() {
+            // On a full disk the line is lost to the record but still told.
+            sys::write(self.record, text.bytes());
+        }
+    }
+
+    fn broadcast(&mut self, line: &Line) {
+        for at in 0..MAX_CLIENTS {
+            // Who does not read is dropped: the record has it all.
+            if self.clients[at].is_some_and(|client| !send(client.fd, line)) {
+                self.drop_client(at);
+            }
+        }
+    }
+}
+
+fn send(fd: Fd, line: &Line) -> bool {
+    let mut text = Text::<256>::new();
+    writeln!(text, "{line}").is_ok() && sys::send(fd, text.bytes())
+}
+
+fn generation(line: &Line) -> Option<u64> {
+    match line {
+        Line::Started { generation, .. }
+        | Line::Failed { generation, .. }
+        | Line::Exited { generation, .. }
+        | Line::Gone { generation } => Some(*generation),
+        Line::Shim { .. } => None,
+    }
+}
