@@ -1,1 +1,133 @@
-fn main() { desktop::run(); }
+//! The desktop app: what `tauri.conf.json` and `ui/dist` became at build time, handed to `desktop`.
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    draw_without_a_gpu();
+    desktop::run(tauri::generate_context!())
+}
+
+/// WebKitGTK shares what it draws through the GPU's buffers. On a machine without one (a virtual
+/// machine, a remote display) it shows an empty window, unless it is told to share memory instead.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "WebKitGTK reads this from the environment only")]
+#[expect(clippy::disallowed_methods, reason = "the one place before there are threads")]
+fn draw_without_a_gpu() {
+    const SHARE_MEMORY: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+    if std::env::var_os(SHARE_MEMORY).is_none() && !std::path::Path::new("/dev/dri").exists() {
+        // SAFETY: this is the first thing `main` does. No thread has been started that could read
+        // the environment at the same time.
+        unsafe { std::env::set_var(SHARE_MEMORY, "1") };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn draw_without_a_gpu() {}
+
+#[cfg(test)]
+mod tests {
+    //! The permissions this app is really built with, asked of Tauri without a display.
+
+    use std::collections::BTreeSet;
+    use tauri::ipc::{CallbackFn, InvokeBody};
+    use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder};
+    use tauri::webview::InvokeRequest;
+    use tauri::{App, WebviewWindow, WebviewWindowBuilder};
+
+    include!("api/src/command_names.rs");
+
+    const NO_ENGINE: &str = "there is no engine in this test";
+
+    fn app() -> App<MockRuntime> {
+        let builder = desktop::commands_only(mock_builder(), NO_ENGINE);
+        builder.build(tauri::generate_context!(test = true)).expect("the app builds")
+    }
+
+    fn window(app: &App<MockRuntime>, label: &str) -> WebviewWindow<MockRuntime> {
+        WebviewWindowBuilder::new(app, label, Default::default()).build().expect("a mock window")
+    }
+
+    /// Calls as the page at `url` would; what was answered, as text.
+    fn call(window: &WebviewWindow<MockRuntime>, url: &str, command: &str) -> Result<String, String> {
+        let request = InvokeRequest {
+            cmd: command.to_owned(),
+            callback: CallbackFn(0),
+            error: CallbackFn(1),
+            url: url.parse().expect("a URL"),
+            body: InvokeBody::Json(serde_json::json!({
+                "request": {}, "channel": "__CHANNEL__:1", "id": 0
+            })),
+            headers: Default::default(),
+            invoke_key: INVOKE_KEY.to_owned(),
+        };
+        let answer = get_ipc_response(window, request);
+        answer.map(|_| String::new()).map_err(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn the_window_may_call_every_command_of_the_table() {
+        let app = app();
+        let main = window(&app, "main");
+        for command in COMMAND_NAMES {
+            let answer = call(&main, "tauri://localhost", command);
+            match *command {
+                "unstream" => assert!(answer.is_ok(), "{command}: {answer:?}"),
+                _ => assert!(answer.clone().is_err_and(|e| e.contains(NO_ENGINE)), "{command}: {answer:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_window_and_no_other_page_may_call_any() {
+        let app = app();
+        let (main, other) = (window(&app, "main"), window(&app, "other"));
+        for command in COMMAND_NAMES {
+            for (window, url) in [(&other, "tauri://localhost"), (&main, "http://127.0.0.1:8080")] {
+                let answer = call(window, url, command);
+                let refused = answer.clone().is_err_and(|e| e.contains("not allowed"));
+                assert!(refused, "{command} from {url}: {answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_window_does_not_use_it_may_not_call() {
+        let app = app();
+        let main = window(&app, "main");
+        for command in [
+            "plugin:window|close",
+            "plugin:webview|create_webview_window",
+            "plugin:event|emit",
+            "plugin:path|resolve_directory",
+            "plugin:autostart|enable",
+            "plugin:notification|notify",
+            "plugin:opener|open_path",
+            "plugin:dialog|message",
+            "no_such_command",
+        ] {
+            let answer = call(&main, "tauri://localhost", command);
+            assert!(answer.is_err(), "{command} is open to the window");
+        }
+    }
+
+    #[test]
+    fn the_capability_grants_each_command_once_and_two_plugin_commands() {
+        let text = include_str!("capabilities/main.json");
+        let capability: serde_json::Value = serde_json::from_str(text).expect("the capability is JSON");
+        assert_eq!(capability["windows"], serde_json::json!(["main"]));
+        let granted: Vec<&str> = capability["permissions"]
+            .as_array()
+            .expect("permissions are a list")
+            .iter()
+            .filter_map(|entry| entry.as_str().or_else(|| entry["identifier"].as_str()))
+            .collect();
+        let own: Vec<String> =
+            COMMAND_NAMES.iter().map(|name| format!("allow-{}", name.replace('_', "-"))).collect();
+        let plugins = ["dialog:allow-open", "opener:allow-open-url"];
+        let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain(plugins).collect();
+        assert_eq!(granted.len(), wanted.len(), "one is granted twice");
+        assert_eq!(granted.into_iter().collect::<BTreeSet<_>>(), wanted);
+    }
+}

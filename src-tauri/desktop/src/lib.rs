@@ -1,2 +1,192 @@
-//! desktop
-pub fn run(){}
+//! Everything that knows Tauri: the window, the tray, notifications, and the engine beside them.
+//!
+//! The root package holds `generate_context!` and calls [`run`]. What the window may ask is the
+//! command table of `api`; what it shows is the built `ui`. Nothing about services is decided here:
+//! the desktop is one host among others, and ends without taking them along.
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
+mod commands;
+mod embedded;
+mod notify;
+mod open;
+mod options;
+mod platform;
+mod quit;
+mod streams;
+mod tray;
+mod watch;
+mod window;
+
+use embedded::{Embedded, Settings};
+use options::{Asked, Options};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tauri::{AppHandle, Builder, Manager, RunEvent, Runtime, Wry};
+
+/// Runs the app until it is quit. `context` is what the root package's build made of
+/// `tauri.conf.json`.
+pub fn run(context: tauri::Context<Wry>) -> ExitCode {
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let options = match Options::parse(std::env::args_os().skip(1), &cwd) {
+        Ok(Asked::Window(options)) => options,
+        Ok(Asked::Help) => {
+            println!("{}", options::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Asked::Version) => {
+            println!("azora-desktop {}", context.package_info().version);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("azora-desktop: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AZORA_LOG");
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_| "info,zbus=warn".into()))
+        .with_writer(std::io::stderr)
+        .init();
+
+    let settings = Settings {
+        home: platform::home(),
+        programs: programs(),
+        version: context.package_info().version.to_string(),
+    };
+    let bus_name = platform::bus_name(&context.config().identifier, &settings.home);
+    let app = rooms(Builder::default())
+        // First, so that a second start ends before it touches anything.
+        .plugin(
+            tauri_plugin_single_instance::Builder::new()
+                .dbus_id(bus_name)
+                .callback(second_start)
+                .build(),
+        )
+        .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(window_state())
+        // Off until a person turns it on.
+        .plugin(
+            tauri_plugin_autostart::Builder::new()
+                .arg("--hidden")
+                .build(),
+        )
+        .setup(move |app| {
+            let app = app.handle();
+            let window = window::create(app)?;
+            if options.hidden {
+                window.hide()?;
+            }
+            tray::create(app)?;
+            watch::open_on_click(app);
+            tauri::async_runtime::spawn(end_on_signal(app.clone()));
+            tauri::async_runtime::spawn(embedded::run(app.clone(), settings, options));
+            Ok(())
+        })
+        .build(context);
+    match app {
+        Ok(app) => {
+            app.run(|app, event| {
+                // The last window's end is not the app's, unless it is leaving.
+                if let RunEvent::ExitRequested {
+                    api, code: None, ..
+                } = event
+                    && !app.state::<quit::Leaving>().is_under_way()
+                {
+                    api.prevent_exit();
+                }
+            });
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("azora-desktop: failed to open the window: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every build of the app has, with a display or without: its state and its commands.
+fn rooms<R: Runtime>(builder: Builder<R>) -> Builder<R> {
+    builder
+        .manage(Embedded::default())
+        .manage(streams::Streams::default())
+        .manage(quit::Leaving::default())
+        .manage(tray::Shown::default())
+        .manage(watch::Told::default())
+        .invoke_handler(commands::handle)
+}
+
+/// The app's commands with no engine behind them, for the root package to try its permissions on:
+/// a call that is let through is answered with `why`.
+pub fn commands_only<R: Runtime>(builder: Builder<R>, why: &str) -> Builder<R> {
+    builder
+        .manage(Embedded::missing(why))
+        .manage(streams::Streams::default())
+        .invoke_handler(commands::handle)
+}
+
+/// The folder this program lies in; its companions lie there too.
+fn programs() -> PathBuf {
+    let own = std::env::current_exe().and_then(|path| path.canonicalize());
+    own.ok()
+        .and_then(|path| path.parent().map(PathBuf::from))
+        .unwrap_or_default()
+}
+
+/// Size and place are remembered. Whether it was visible is not: a hidden window stays findable.
+fn window_state<R: Runtime>() -> tauri::plugin::TauriPlugin<R> {
+    use tauri_plugin_window_state::StateFlags;
+    tauri_plugin_window_state::Builder::new()
+        .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
+        .build()
+}
+
+/// Somebody started the app again: this one comes to the front and opens what that one was given.
+fn second_start<R: Runtime>(app: &AppHandle<R>, args: Vec<String>, cwd: String) {
+    window::show(app, &window::Place::Home);
+    let asked = Options::parse(args.into_iter().skip(1), cwd.as_ref());
+    let Ok(Asked::Window(Options {
+        folder: Some(folder),
+        trust,
+        ..
+    })) = asked
+    else {
+        return;
+    };
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let engine = app.state::<Embedded>().handle().await;
+        match engine {
+            Ok(engine) => open::folder(app, engine, folder, trust).await,
+            Err(failure) => {
+                tracing::warn!("failed to open {}: {}", folder.display(), failure.message)
+            }
+        }
+    });
+}
+
+/// A session that ends, or Ctrl-C in the terminal: in good order, and the services stay.
+#[cfg(unix)]
+async fn end_on_signal<R: Runtime>(app: AppHandle<R>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::warn!("signals are left to their defaults");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    quit::leave(&app, quit::Services::StayUnwatched);
+}
+
+#[cfg(not(unix))]
+async fn end_on_signal<R: Runtime>(_app: AppHandle<R>) {}

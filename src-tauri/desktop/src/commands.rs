@@ -1,0 +1,148 @@
+//! Every row of the command table, as the window calls it: `invoke(name, { request })`, and for
+//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`.
+//!
+//! Expanded from [`api::commands!`]; a row needs nothing here. Tauri has checked the window's
+//! capability before any of this runs. Nothing is decided here: a call goes to `api` as it came.
+
+use crate::embedded::Embedded;
+use crate::streams::{StreamId, Streams};
+use api::model::Actor;
+use api::model::view::{Code, Failure};
+use serde_json::Value;
+use std::str::FromStr;
+use tauri::ipc::{
+    Channel, Invoke, InvokeBody, InvokeError, InvokeResponseBody, JavaScriptChannelId,
+};
+use tauri::{Manager, Runtime};
+
+/// Who acts through this host.
+pub(crate) fn actor() -> Actor {
+    Actor::person("window")
+}
+
+/// What a command of the window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A call of this name.
+    Call(&'static str),
+    /// Opens the stream of this name.
+    Stream(&'static str),
+    /// Closes one.
+    Unstream,
+}
+
+macro_rules! expand {
+    (
+        calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }
+        streams { $( #[doc = $sdoc:literal] $stream:ident($srequest:ty) -> $message:ty; )* }
+    ) => {
+        /// The row that a command of the window belongs to.
+        pub(crate) fn route(command: &str) -> Option<Route> {
+            match command {
+                $( stringify!($call) => Some(Route::Call(stringify!($call))), )*
+                $( concat!("stream_", stringify!($stream)) => Some(Route::Stream(stringify!($stream))), )*
+                "unstream" => Some(Route::Unstream),
+                _ => None,
+            }
+        }
+    };
+}
+api::commands!(expand);
+
+/// Tauri's handler for all of them. False: not ours.
+pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
+    let Some(route) = route(invoke.message.command()) else {
+        return false;
+    };
+    let webview = invoke.message.webview();
+    let mut args = match invoke.message.payload() {
+        InvokeBody::Json(Value::Object(args)) => args.clone(),
+        _ => serde_json::Map::new(),
+    };
+    match route {
+        Route::Call(name) => {
+            let app = webview.app_handle().clone();
+            let request = request(&mut args);
+            invoke.resolver.respond_async_serialized(async move {
+                let engine = app.state::<Embedded>().handle().await.map_err(refusal)?;
+                let answer = api::call(&engine, &actor(), name, &request)
+                    .await
+                    .map_err(refusal)?;
+                Ok(InvokeResponseBody::Json(answer.0))
+            });
+        }
+        Route::Stream(name) => {
+            let request = request(&mut args);
+            let channel = args
+                .get("channel")
+                .and_then(Value::as_str)
+                .map(JavaScriptChannelId::from_str);
+            let Some(Ok(channel)) = channel else {
+                let message = format!("`stream_{name}` takes a channel");
+                invoke.resolver.invoke_error(refusal(Failure {
+                    code: Code::BadRequest,
+                    message,
+                }));
+                return true;
+            };
+            let channel: Channel = channel.channel_on(webview.clone());
+            invoke.resolver.respond_async(async move {
+                let engine = webview
+                    .state::<Embedded>()
+                    .handle()
+                    .await
+                    .map_err(refusal)?;
+                let lines = api::stream(&engine, name, &request)
+                    .await
+                    .map_err(refusal)?;
+                let id = webview
+                    .state::<Streams>()
+                    .open(webview.label(), lines, move |line| {
+                        channel.send(InvokeResponseBody::Json(line)).is_ok()
+                    });
+                Ok(id)
+            });
+        }
+        Route::Unstream => {
+            let id = args.get("id").and_then(Value::as_u64).map(StreamId);
+            if let Some(id) = id {
+                webview.state::<Streams>().close(webview.label(), id);
+            }
+            invoke.resolver.resolve(());
+        }
+    }
+    true
+}
+
+/// The bytes of `request`, as the other hosts hand them over; none is `{}`.
+fn request(args: &mut serde_json::Map<String, Value>) -> Vec<u8> {
+    args.remove("request")
+        .map(|request| request.to_string().into_bytes())
+        .unwrap_or_default()
+}
+
+fn refusal(failure: Failure) -> InvokeError {
+    // A failure is two texts; serde_json cannot fail on it.
+    InvokeError(serde_json::to_value(failure).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::command_names::COMMAND_NAMES;
+
+    #[test]
+    fn every_name_in_the_manifest_has_a_row_and_every_row_a_name() {
+        for name in COMMAND_NAMES {
+            assert!(
+                route(name).is_some(),
+                "{name} is in AppManifest::commands and has no row"
+            );
+        }
+        let rows = api::dispatch::COMMANDS.len();
+        assert_eq!(rows + 1, COMMAND_NAMES.len(), "all rows, and unstream");
+        assert_eq!(route("status"), Some(Route::Call("status")));
+        assert_eq!(route("stream_feed"), Some(Route::Stream("feed")));
+        assert_eq!(route("feed"), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! Follows the engine's feed on behalf of the desktop: what the tray shows, what a person is told.
+
+use crate::notify::{Notice, Notifier};
+use crate::{tray, window};
+use api::model::view::{Change, ClusterView, Delta, Snapshot};
+use api::model::{ClusterId, ClusterName, IncidentId, Mono, Overall};
+use engine::Handle;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tauri::{AppHandle, Manager, Runtime};
+use tauri_plugin_notification::NotificationExt;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until};
+
+/// The tray is redrawn at most so often; a start of 150 services changes the picture 600 times.
+const REDRAW: Duration = Duration::from_millis(250);
+
+/// One cluster, as the tray shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterLine {
+    pub(crate) id: ClusterId,
+    pub(crate) name: ClusterName,
+    pub(crate) reason: String,
+    pub(crate) overall: Overall,
+    pub(crate) held: bool,
+}
+
+/// The home, as the tray shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) overall: Overall,
+    pub(crate) clusters: Vec<ClusterLine>,
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Self {
+            overall: Overall::Stopped,
+            clusters: Vec::new(),
+        }
+    }
+}
+
+impl Picture {
+    /// Healing is held everywhere.
+    pub(crate) fn held(&self) -> bool {
+        !self.clusters.is_empty() && self.clusters.iter().all(|cluster| cluster.held)
+    }
+
+    /// Something would be left running, or be stopped, by quitting.
+    pub(crate) fn runs(&self) -> bool {
+        self.clusters
+            .iter()
+            .any(|cluster| cluster.overall != Overall::Stopped)
+    }
+
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            overall: snapshot.overall,
+            clusters: snapshot.clusters.iter().map(line).collect(),
+        }
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Cluster { cluster, overall } => {
+                self.overall = *overall;
+                let line = line(cluster);
+                match self.clusters.iter_mut().find(|known| known.id == line.id) {
+                    Some(known) => *known = line,
+                    None => self.clusters.push(line),
+                }
+            }
+            Change::ClusterRemoved { cluster } => {
+                self.clusters.retain(|known| known.id != *cluster)
+            }
+            _ => {}
+        }
+    }
+}
+
+fn line(cluster: &ClusterView) -> ClusterLine {
+    ClusterLine {
+        id: cluster.id.clone(),
+        name: cluster.name.clone(),
+        reason: cluster.reason.clone(),
+        overall: cluster.overall,
+        held: cluster.held,
+    }
+}
+
+/// Runs until the engine lets go of its home.
+pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
+    let began = Instant::now();
+    let mono = || Mono(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let due = |at: Mono| began + Duration::from_millis(at.0);
+
+    let mut notifier = Notifier::default();
+    let (snapshot, mut changes) = engine.feed();
+    notifier.already_over(&snapshot.incidents);
+    let mut picture = Picture::of(&snapshot);
+    drop(snapshot);
+    tray::update(&app, &picture);
+    let mut redraw: Option<Instant> = None;
+
+    loop {
+        let summary = notifier.next_flush().map(due);
+        let wake = [redraw, summary].into_iter().flatten().min();
+        tokio::select! {
+            change = changes.recv() => match change {
+                Ok(delta) => {
+                    seen(&app, &delta, &mut picture, &mut notifier, mono());
+                    if matches!(delta.change, Change::Cluster { .. } | Change::ClusterRemoved { .. }) {
+                        redraw.get_or_insert_with(|| Instant::now() + REDRAW);
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {
+                    let (snapshot, again) = engine.feed();
+                    changes = again;
+                    picture = Picture::of(&snapshot);
+                    for incident in snapshot.incidents.iter().rev() {
+                        tell(&app, notifier.incident(incident, mono()));
+                    }
+                    redraw.get_or_insert_with(Instant::now);
+                }
+                Err(RecvError::Closed) => return,
+            },
+            () = sleep_until(wake.unwrap_or(began)), if wake.is_some() => {
+                if redraw.is_some_and(|at| at <= Instant::now()) {
+                    redraw = None;
+                    tray::update(&app, &picture);
+                }
+                tell(&app, notifier.flush(mono()));
+            }
+        }
+    }
+}
+
+fn seen<R: Runtime>(
+    app: &AppHandle<R>,
+    delta: &Delta,
+    picture: &mut Picture,
+    notifier: &mut Notifier,
+    now: Mono,
+) {
+    picture.apply(&delta.change);
+    if let Change::Incident { incident } = &delta.change {
+        tell(app, notifier.incident(incident, now));
+    }
+}
+
+/// Which incident a notification was about, by the number it was shown under.
+#[derive(Default)]
+pub(crate) struct Told(std::sync::Mutex<BTreeMap<i32, (ClusterId, IncidentId)>>);
+
+/// Clicks on the newest so many notifications still find their incident.
+const CLICKABLE: usize = 64;
+
+fn tell<R: Runtime>(app: &AppHandle<R>, notice: Option<Notice>) {
+    let Some(notice) = notice else { return };
+    let mut builder = app
+        .notification()
+        .builder()
+        .title(notice.title)
+        .body(notice.body);
+    if let Some((cluster, incident)) = notice.incident {
+        // Numbers count up from 1; after two thousand million, a click may open the list instead.
+        let number = i32::try_from(incident.0).unwrap_or(0);
+        builder = builder.id(number);
+        let told = app.state::<Told>();
+        let mut told = told
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        told.insert(number, (cluster, incident));
+        if told.len() > CLICKABLE {
+            told.pop_first();
+        }
+    }
+    if let Err(error) = builder.show() {
+        tracing::warn!(%error, "failed to show a notification");
+    }
+}
+
+/// A click on a notification opens its incident.
+pub(crate) fn open_on_click<R: Runtime>(app: &AppHandle<R>) {
+    let handle = app.clone();
+    let listening = app.notification().on_action(move |performed| {
+        let number = performed.notification().map(|shown| shown.id());
+        let told = handle.state::<Told>();
+        let incident = {
+            let told = told
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            number.and_then(|number| told.get(&number).cloned())
+        };
+        let place = match incident {
+            Some((_, incident)) => window::Place::Incident(incident),
+            None => window::Place::Incidents,
+        };
+        window::show(&handle, &place);
+    });
+    if let Err(error) = listening {
+        tracing::warn!(%error, "clicks on notifications will do nothing");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(id: &str, overall: Overall, held: bool) -> ClusterView {
+        ClusterView {
+            id: id.parse().unwrap(),
+            name: "shop".parse().unwrap(),
+            folder: "/shop".into(),
+            overall,
+            reason: "all 3 ready".into(),
+            held,
+            services: vec![],
+        }
+    }
+
+    #[test]
+    fn the_picture_follows_clusters_as_they_come_change_and_go() {
+        let mut picture = Picture::default();
+        assert!(!picture.runs() && !picture.held());
+        let up = |overall, held| Change::Cluster {
+            cluster: cluster("shop-1", overall, held),
+            overall,
+        };
+        picture.apply(&up(Overall::Starting, false));
+        picture.apply(&up(Overall::Degraded, true));
+        assert_eq!(
+            (picture.overall, picture.clusters.len()),
+            (Overall::Degraded, 1)
+        );
+        assert!(picture.runs() && picture.held());
+        picture.apply(&Change::ClusterRemoved {
+            cluster: "shop-1".parse().unwrap(),
+        });
+        assert!(picture.clusters.is_empty());
+    }
+
+    #[test]
+    fn healing_counts_as_held_only_when_it_is_held_everywhere() {
+        let mut picture = Picture::default();
+        for (id, held) in [("a-1", true), ("b-2", false)] {
+            let cluster = cluster(id, Overall::Operational, held);
+            picture.apply(&Change::Cluster {
+                cluster,
+                overall: Overall::Operational,
+            });
+        }
+        assert!(!picture.held());
+    }
+}
