@@ -7,16 +7,24 @@
 //! What it refuses: requests that do not have exactly the shape of their row, anything over HTTP
 //! without the token of this engine's start, and anything a web page elsewhere could cause.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
 #[macro_use]
 mod table;
+mod calls;
+pub mod client;
 /// The names of all commands as plain text; see the file.
 pub mod command_names;
+pub mod dispatch;
+pub mod host;
+pub mod http;
 pub mod requests;
+mod streams;
+pub mod typescript;
 pub mod views;
 
-
-
-pub mod typescript;
-
-
+pub use dispatch::{Json, Lines, call, stream};
 pub use model;

@@ -14,7 +14,10 @@ const HEADER: &str = "\
 
 /// The whole file.
 pub fn generated() -> String {
-    let mut types = Types { config: Config::new().with_large_int("number"), found: BTreeMap::new() };
+    let mut types = Types {
+        config: Config::new().with_large_int("number"),
+        found: BTreeMap::new(),
+    };
     let mut calls = String::new();
     let mut streams = String::new();
 
@@ -66,7 +69,9 @@ impl Types {
     ) {
         self.visit::<Request>();
         self.visit::<Answer>();
-        let kind = kind.map(|kind| format!("kind: \"{kind}\"; ")).unwrap_or_default();
+        let kind = kind
+            .map(|kind| format!("kind: \"{kind}\"; "))
+            .unwrap_or_default();
         let (request, response) = (Request::name(&self.config), Answer::name(&self.config));
         // Writing to a String does not fail.
         let _ = writeln!(

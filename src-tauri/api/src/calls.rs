@@ -1,0 +1,384 @@
+//! The body of every call: turns a request into one question to the engine and its answer into a view.
+//!
+//! A row of the table without a function of its name here does not compile.
+
+use crate::requests::*;
+use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
+use engine::{Error, Handle, LogQuery, Order, Up};
+use model::view::{ClusterView, FolderView, History, LogPage, Snapshot, StopPreview, StopReport};
+use model::{Act, Actor, ClusterId, Event, Incident};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Most entries one answer holds; more are paged.
+pub(crate) const MOST: u32 = 10_000;
+/// Entries when a request does not say how many.
+const USUAL: u32 = 200;
+/// Lines of a log when a request does not say how many.
+const USUAL_LINES: u32 = 500;
+/// Points of a history: more than a wide screen has columns.
+const MOST_BUCKETS: u32 = 2_000;
+/// Longest single wait; a caller that wants more asks again.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// Longest reason that is kept, in characters.
+const LONGEST_REASON: usize = 1_000;
+
+fn amount(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(USUAL).clamp(1, MOST)
+}
+
+fn why(reason: Option<String>) -> String {
+    reason
+        .unwrap_or_default()
+        .chars()
+        .take(LONGEST_REASON)
+        .collect()
+}
+
+fn line(cluster: &ClusterView) -> ClusterLine {
+    ClusterLine {
+        id: cluster.id.clone(),
+        name: cluster.name.clone(),
+        folder: cluster.folder.clone(),
+        overall: cluster.overall,
+        reason: cluster.reason.clone(),
+    }
+}
+
+fn absolute(folder: String) -> Result<PathBuf, Error> {
+    let path = PathBuf::from(folder);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(Error::BadRequest(format!(
+            "the folder is not an absolute path: {}",
+            path.display()
+        )))
+    }
+}
+
+// === read ===
+
+pub(crate) async fn status(engine: &Handle, _: &Actor, _: Nothing) -> Result<StatusView, Error> {
+    let picture = engine.snapshot();
+    Ok(StatusView {
+        clusters: picture.clusters.iter().map(line).collect(),
+        engine: picture.engine,
+        overall: picture.overall,
+    })
+}
+
+pub(crate) async fn snapshot(engine: &Handle, _: &Actor, _: Nothing) -> Result<Snapshot, Error> {
+    Ok(engine.snapshot())
+}
+
+pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result<PsView, Error> {
+    let mut picture = engine.snapshot();
+    let cluster = chosen(&picture.clusters, &request)?;
+    let instances = picture.instances.remove(&cluster.id).unwrap_or_default();
+    Ok(PsView { cluster, instances })
+}
+
+/// The cluster a request means: by id, by a folder it lies in (the innermost one), or the only one.
+fn chosen(clusters: &[ClusterView], request: &PsRequest) -> Result<ClusterLine, Error> {
+    let found = match (&request.cluster, &request.folder) {
+        (Some(id), _) => clusters.iter().find(|cluster| cluster.id == *id),
+        (None, Some(folder)) => clusters
+            .iter()
+            .filter(|cluster| Path::new(folder).starts_with(&cluster.folder))
+            .max_by_key(|cluster| cluster.folder.len()),
+        (None, None) if clusters.len() <= 1 => clusters.first(),
+        (None, None) => {
+            return Err(Error::BadRequest(format!(
+                "this home has {} clusters: name one of them, or a folder",
+                clusters.len()
+            )));
+        }
+    };
+    match (found, &request.cluster, &request.folder) {
+        (Some(cluster), ..) => Ok(line(cluster)),
+        (None, Some(id), _) => Err(Error::NoCluster(id.clone())),
+        (None, None, Some(folder)) => Err(Error::NoDefinition(folder.into())),
+        (None, None, None) => Err(Error::Conflict(
+            "no cluster was run from this home yet; bring one up with `azora up`".to_owned(),
+        )),
+    }
+}
+
+pub(crate) async fn look(
+    engine: &Handle,
+    _: &Actor,
+    request: LookRequest,
+) -> Result<FolderView, Error> {
+    engine.look(absolute(request.folder)?).await
+}
+
+pub(crate) async fn wait(
+    engine: &Handle,
+    _: &Actor,
+    request: WaitRequest,
+) -> Result<WaitView, Error> {
+    let timeout = Duration::from_millis(request.timeout_ms).min(LONGEST_WAIT);
+    let settled = engine.wait(request.act, timeout).await?;
+    Ok(WaitView {
+        settled: settled.settled,
+        failed: settled.failed,
+    })
+}
+
+pub(crate) async fn history(
+    engine: &Handle,
+    _: &Actor,
+    request: HistoryRequest,
+) -> Result<History, Error> {
+    let HistoryRequest {
+        cluster,
+        instance,
+        range_ms,
+        buckets,
+    } = request;
+    let buckets = buckets.clamp(1, MOST_BUCKETS);
+    engine
+        .history(cluster, instance, Duration::from_millis(range_ms), buckets)
+        .await
+}
+
+pub(crate) async fn logs(
+    engine: &Handle,
+    _: &Actor,
+    request: LogsRequest,
+) -> Result<LogPage, Error> {
+    let query = LogQuery {
+        before: request.before,
+        after: request.after,
+        limit: request.limit.unwrap_or(USUAL_LINES).clamp(1, MOST) as usize,
+        since: request.since,
+        until: request.until,
+        grep: request.grep,
+    };
+    engine.logs(request.cluster, request.instance, query).await
+}
+
+pub(crate) async fn incidents(
+    engine: &Handle,
+    _: &Actor,
+    request: RecentRequest,
+) -> Result<Vec<Incident>, Error> {
+    engine.incidents(amount(request.limit)).await
+}
+
+pub(crate) async fn events(
+    engine: &Handle,
+    _: &Actor,
+    request: EventsRequest,
+) -> Result<Vec<Event>, Error> {
+    let limit = amount(request.limit);
+    let after = match request.after {
+        Some(after) => after,
+        None => {
+            let newest = engine.snapshot().events.last().map_or(0, |event| event.seq);
+            newest.saturating_sub(u64::from(limit))
+        }
+    };
+    engine.events(after, limit).await
+}
+
+pub(crate) async fn acts(
+    engine: &Handle,
+    _: &Actor,
+    request: RecentRequest,
+) -> Result<Vec<Act>, Error> {
+    engine.acts(amount(request.limit)).await
+}
+
+pub(crate) async fn emergency_preview(
+    engine: &Handle,
+    _: &Actor,
+    _: Nothing,
+) -> Result<StopPreview, Error> {
+    Ok(engine.emergency_preview().await)
+}
+
+// === act ===
+
+pub(crate) async fn up(
+    engine: &Handle,
+    actor: &Actor,
+    request: UpRequest,
+) -> Result<UpView, Error> {
+    let up = Up {
+        folder: absolute(request.folder)?,
+        trust: request.trust,
+        env: request.env,
+    };
+    let started = engine.up(actor.clone(), up, why(request.reason)).await?;
+    Ok(UpView {
+        cluster: started.cluster,
+        act: started.act,
+        changes: started.changes,
+    })
+}
+
+/// The calls that are one order about services of a cluster.
+macro_rules! orders {
+    ($( $name:ident => $order:ident; )*) => { $(
+        pub(crate) async fn $name(engine: &Handle, actor: &Actor, request: ServicesRequest) -> Result<Act, Error> {
+            let ServicesRequest { cluster, services, reason } = request;
+            engine.order(actor.clone(), Order::$order { cluster, services }, why(reason)).await
+        }
+    )* };
+}
+orders! {
+    start => Start;
+    stop => Stop;
+    restart => Restart;
+    hold => Hold;
+    unhold => Unhold;
+    release => Release;
+}
+
+async fn about(
+    engine: &Handle,
+    actor: &Actor,
+    request: ClusterRequest,
+    order: fn(ClusterId) -> Order,
+) -> Result<Act, Error> {
+    engine
+        .order(actor.clone(), order(request.cluster), why(request.reason))
+        .await
+}
+
+pub(crate) async fn down(
+    engine: &Handle,
+    actor: &Actor,
+    request: ClusterRequest,
+) -> Result<Act, Error> {
+    about(engine, actor, request, |cluster| Order::Down { cluster }).await
+}
+
+pub(crate) async fn forget(
+    engine: &Handle,
+    actor: &Actor,
+    request: ClusterRequest,
+) -> Result<Act, Error> {
+    about(engine, actor, request, |cluster| Order::Forget { cluster }).await
+}
+
+pub(crate) async fn scale(
+    engine: &Handle,
+    actor: &Actor,
+    request: ScaleRequest,
+) -> Result<Act, Error> {
+    let ScaleRequest {
+        cluster,
+        service,
+        replicas,
+        reason,
+    } = request;
+    engine
+        .order(
+            actor.clone(),
+            Order::Scale {
+                cluster,
+                service,
+                replicas,
+            },
+            why(reason),
+        )
+        .await
+}
+
+pub(crate) async fn resume(
+    engine: &Handle,
+    actor: &Actor,
+    request: HomeRequest,
+) -> Result<Act, Error> {
+    engine
+        .order(actor.clone(), Order::Resume, why(request.reason))
+        .await
+}
+
+pub(crate) async fn emergency_stop(
+    engine: &Handle,
+    actor: &Actor,
+    request: HomeRequest,
+) -> Result<StopReport, Error> {
+    Ok(engine
+        .emergency_stop(actor.clone(), why(request.reason))
+        .await)
+}
+
+pub(crate) async fn shutdown(
+    engine: &Handle,
+    _: &Actor,
+    request: ShutdownRequest,
+) -> Result<Nothing, Error> {
+    engine.shutdown(request.leave_running).await;
+    Ok(Nothing {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Overall;
+
+    fn cluster(id: &str, folder: &str) -> ClusterView {
+        ClusterView {
+            id: id.parse().unwrap(),
+            name: "shop".parse().unwrap(),
+            folder: folder.to_owned(),
+            overall: Overall::Operational,
+            reason: String::new(),
+            held: false,
+            services: Vec::new(),
+        }
+    }
+
+    fn in_folder(folder: &str) -> PsRequest {
+        PsRequest {
+            cluster: None,
+            folder: Some(folder.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_folder_means_the_innermost_cluster_it_lies_in() {
+        let clusters = [
+            cluster("shop-1", "/w/shop"),
+            cluster("tools-2", "/w/shop/tools"),
+            cluster("shop-3", "/w/shopping"),
+        ];
+        let chosen = |request| {
+            chosen(&clusters, &request)
+                .map(|line| line.id.to_string())
+                .map_err(|e| e.code())
+        };
+        assert_eq!(chosen(in_folder("/w/shop")).unwrap(), "shop-1");
+        assert_eq!(chosen(in_folder("/w/shop/tools/deep")).unwrap(), "tools-2");
+        assert_eq!(chosen(in_folder("/w/shopping/cart")).unwrap(), "shop-3");
+        assert_eq!(chosen(in_folder("/w")), Err(model::view::Code::NotFound));
+        assert_eq!(
+            chosen(PsRequest::default()),
+            Err(model::view::Code::BadRequest)
+        );
+    }
+
+    #[test]
+    fn a_home_with_one_cluster_needs_no_naming() {
+        let one = [cluster("shop-1", "/w/shop")];
+        assert_eq!(
+            chosen(&one, &PsRequest::default()).unwrap().id.as_str(),
+            "shop-1"
+        );
+        assert!(chosen(&[], &PsRequest::default()).is_err());
+    }
+
+    #[test]
+    fn amounts_stay_in_their_limits() {
+        assert_eq!(
+            (amount(None), amount(Some(0)), amount(Some(u32::MAX))),
+            (USUAL, 1, MOST)
+        );
+        assert_eq!(why(Some("x".repeat(5_000))).len(), LONGEST_REASON);
+    }
+}

@@ -1,0 +1,166 @@
+//! An engine with its HTTP host around it: what `azora serve`, `azora up` and the window all run.
+
+use crate::client::{Client, browser_url};
+use crate::http::token::Token;
+use crate::http::{self, Server};
+use crate::requests::{Nothing, ShutdownRequest};
+use engine::{Engine, Handle, StartError};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a host is built from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The engine's part.
+    pub engine: engine::Config,
+    /// Where the API and the browser UI listen on 127.0.0.1; 0 is any free port.
+    pub port: u16,
+    /// When another engine has the home, ask it to hand it over; its services keep running.
+    pub take_over: bool,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine did not start.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// The engine that has the home did not let go of it.
+    #[error("failed to take the home over from the engine that has it (pid {pid})")]
+    TakeOver {
+        /// Its process.
+        pid: u32,
+    },
+    /// Nothing could listen.
+    #[error("failed to listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The token could not be written.
+    #[error("failed to write the token file")]
+    Token(#[source] io::Error),
+}
+
+/// A running engine that listens.
+pub struct Host {
+    handle: Handle,
+    server: Server,
+    token: Token,
+    /// Kept for as long as the host lives.
+    _engine: Engine,
+}
+
+/// How long an engine may take to hand its home over before it is ended.
+const HAND_OVER: Duration = Duration::from_secs(10);
+/// Between two looks at whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Starts an engine and listens for it.
+pub async fn run(config: Config) -> Result<Host, Error> {
+    let engine = take_home(&config).await?;
+    let handle = engine.handle();
+    match listen(&config, &handle).await {
+        Ok((server, token)) => Ok(Host {
+            handle,
+            server,
+            token,
+            _engine: engine,
+        }),
+        Err(error) => {
+            handle.shutdown(true).await;
+            Err(error)
+        }
+    }
+}
+
+async fn listen(config: &Config, handle: &Handle) -> Result<(Server, Token), Error> {
+    let refused = |source| Error::Listen {
+        port: config.port,
+        source,
+    };
+    let listener = http::bind(config.port).await.map_err(refused)?;
+    // After the engine has the home, so that the token of another is never overwritten; before
+    // anybody is told the address.
+    let token = Token::generate().map_err(Error::Token)?;
+    token.write(&config.engine.home).map_err(Error::Token)?;
+    let server = http::serve(listener, Arc::new(handle.clone()), token.clone()).map_err(refused)?;
+    let url = format!("http://{}", server.address());
+    handle.announce_api(url).map_err(StartError::Failed)?;
+    Ok((server, token))
+}
+
+/// Starts the engine; asks whoever has the home for it first, if that is wanted.
+async fn take_home(config: &Config) -> Result<Engine, Error> {
+    let held = match Engine::start(config.engine.clone()).await {
+        Err(StartError::Held { pid, .. }) if config.take_over => pid,
+        other => return Ok(other?),
+    };
+    ask_for_home(config).await;
+    let deadline = Instant::now() + HAND_OVER;
+    loop {
+        match Engine::start(config.engine.clone()).await {
+            Err(StartError::Held { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_AGAIN).await
+            }
+            Err(StartError::Held { .. }) => return Err(Error::TakeOver { pid: held }),
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Asks the engine that has the home to leave its services running and go. Whether it did shows
+/// in the lock, not in its answer.
+async fn ask_for_home(config: &Config) {
+    let asked = async {
+        let client = Client::connect(&config.engine.home).await?;
+        client
+            .call::<Nothing>(
+                "shutdown",
+                &ShutdownRequest {
+                    leave_running: true,
+                },
+            )
+            .await
+    };
+    match tokio::time::timeout(HAND_OVER, asked).await {
+        Ok(Ok(Nothing {})) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "asking for the home was not answered well"),
+        Err(_) => tracing::warn!("asking for the home was not answered"),
+    }
+}
+
+impl Host {
+    /// For commands from within this process.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Where it listens, as shown to anybody.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// The address that opens the UI in a browser: it holds the token, so it is for the person's
+    /// own terminal or browser and for nothing else.
+    pub fn browser_url(&self) -> String {
+        browser_url(self.server.address(), &self.token)
+    }
+
+    /// Resolves when the engine has let go of its home, whoever asked it to.
+    pub async fn closed(&self) {
+        self.handle.closed().await;
+    }
+
+    /// Ends the engine, leaving its services running or taking them down first, then stops
+    /// listening. When the engine has ended already, only the latter.
+    pub async fn shutdown(self, leave_running: bool) {
+        self.handle.shutdown(leave_running).await;
+        self.server.stop().await;
+    }
+}

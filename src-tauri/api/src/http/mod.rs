@@ -1,0 +1,17 @@
+//! The loopback HTTP host: the command table for the command line and the browser, and the UI.
+//!
+//! `POST /api/call/NAME` answers a call with JSON, `POST /api/stream/NAME` a stream with a line of
+//! JSON per message, `GET` everything else with the built UI. Before anything else every request
+//! passes [`guard`]; `/api` also wants the [`token`] of this start.
+//!
+//! It listens on 127.0.0.1 only and changes nothing on `GET`.
+
+mod assets;
+pub mod guard;
+mod routes;
+mod server;
+pub mod token;
+
+pub use routes::Desk;
+pub(crate) use routes::VIA;
+pub use server::{Server, bind, serve};

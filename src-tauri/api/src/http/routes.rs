@@ -1,0 +1,271 @@
+//! The routes, and what is said around every answer.
+
+use super::assets;
+use super::guard::{Guard, Refusal, bearer};
+use super::token::Token;
+use crate::dispatch::{self, Json, Lines};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use engine::Handle;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use model::Actor;
+use model::view::{Code, Failure};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Largest request. The longest by far is `up` with a whole environment.
+const LARGEST_BODY: usize = 1 << 20;
+/// A sender that takes longer has gone away or means harm.
+const SLOWEST_BODY: Duration = Duration::from_secs(20);
+/// A quiet stream sends an empty line this often, so that both ends notice when the other is gone.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Most messages that go out in one piece when a reader has some to catch up with.
+const PIECE: usize = 64;
+
+/// Says through what a person acts; the command line sends it. Anything else is a browser.
+pub(crate) const VIA: HeaderName = HeaderName::from_static("azora-via");
+
+/// What stands behind the routes: the command table over an engine.
+pub trait Desk: Send + Sync + 'static {
+    /// Carries out a call.
+    fn call(
+        &self,
+        actor: Actor,
+        name: String,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Json, Failure>>;
+    /// Opens a stream.
+    fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>>;
+}
+
+impl Desk for Handle {
+    fn call(
+        &self,
+        actor: Actor,
+        name: String,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Json, Failure>> {
+        let engine = self.clone();
+        async move { dispatch::call(&engine, &actor, &name, &request).await }.boxed()
+    }
+    fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
+        let engine = self.clone();
+        async move { dispatch::stream(&engine, &name, &request).await }.boxed()
+    }
+}
+
+/// What every route knows.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) guard: Arc<Guard>,
+    pub(super) token: Token,
+    pub(super) desk: Arc<dyn Desk>,
+    /// Calls under way. A call goes on when its caller hangs up: an act is never cut in half.
+    pub(super) calls: TaskTracker,
+    pub(super) closing: CancellationToken,
+}
+
+pub(super) fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/api/call/{name}", post(call))
+        .route("/api/stream/{name}", post(stream_lines))
+        .route("/api", any(no_such_route))
+        .route("/api/", any(no_such_route))
+        .route("/api/{*rest}", any(no_such_route))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(ui)
+        .layer(middleware::from_fn_with_state(shared.clone(), gate))
+        .with_state(shared)
+}
+
+/// Before and around everything.
+async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let mut response = match shared.guard.admit(&head) {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(refusal) => refused(refusal),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Said with every answer. Nothing but our own files runs or is loaded, nobody frames us, and
+/// nobody learns where a link was followed from.
+const ALWAYS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+async fn call(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, body) = match asked(&shared, request).await {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
+    let work = shared.desk.call(actor(&head), name, body);
+    match shared.calls.spawn(work).await {
+        Ok(Ok(Json(text))) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Ok(Err(failure)) => failed(&failure),
+        Err(_) => failed(&Failure {
+            code: Code::Internal,
+            message: "the command came to a fault of Azora's own; its log says more".to_owned(),
+        }),
+    }
+}
+
+async fn stream_lines(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (_, body) = match asked(&shared, request).await {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
+    match shared.desk.stream(name, body).await {
+        Ok(lines) => {
+            let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+            (kind, Body::from_stream(pieces(lines, shared.closing))).into_response()
+        }
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// Messages as pieces of a body: those that are there already go together, and a blank line now
+/// and then when there are none. Ends when the host closes.
+fn pieces(
+    lines: Lines,
+    closing: CancellationToken,
+) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    let lines = lines.ready_chunks(PIECE);
+    stream::unfold((lines, closing), |(mut lines, closing)| async move {
+        let next = tokio::select! {
+            biased;
+            () = closing.cancelled() => return None,
+            next = tokio::time::timeout(KEEP_ALIVE, lines.next()) => next,
+        };
+        let mut piece = String::new();
+        match next {
+            Err(_) => piece.push('\n'),
+            Ok(None) => return None,
+            Ok(Some(messages)) => {
+                for Json(text) in messages {
+                    piece.push_str(&text);
+                    piece.push('\n');
+                }
+            }
+        }
+        Some((Ok(Bytes::from(piece)), (lines, closing)))
+    })
+}
+
+/// What both kinds of command want before they are looked at: token, JSON, a body of a decent size.
+async fn asked(shared: &Shared, request: Request) -> Result<(Parts, Bytes), Response> {
+    let (head, body) = request.into_parts();
+    if !bearer(&head).is_some_and(|claim| shared.token.is(claim)) {
+        return Err(refused(Refusal::Token));
+    }
+    Guard::is_json(&head).map_err(refused)?;
+    match tokio::time::timeout(SLOWEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(bytes)) => Ok((head, bytes)),
+        Ok(Err(_)) => Err(said(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Code::BadRequest,
+            "the request broke off or is over 1 MB",
+        )),
+        Err(_) => Err(said(
+            StatusCode::REQUEST_TIMEOUT,
+            Code::BadRequest,
+            "the request did not come to its end",
+        )),
+    }
+}
+
+fn actor(head: &Parts) -> Actor {
+    match head.headers.get(VIA).map(HeaderValue::as_bytes) {
+        Some(b"cli") => Actor::person("cli"),
+        _ => Actor::person("browser"),
+    }
+}
+
+async fn ui(request: Request) -> Response {
+    match *request.method() {
+        Method::GET | Method::HEAD => assets::answer(request.uri().path(), request.headers()),
+        _ => said(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::BadRequest,
+            "only GET is answered here",
+        ),
+    }
+}
+
+async fn no_such_route() -> Response {
+    said(
+        StatusCode::NOT_FOUND,
+        Code::NotFound,
+        "the API is POST /api/call/NAME and POST /api/stream/NAME",
+    )
+}
+
+fn refused(refusal: Refusal) -> Response {
+    tracing::warn!(%refusal, "refused a request");
+    let code = match refusal {
+        Refusal::NotJson => Code::BadRequest,
+        _ => Code::Refused,
+    };
+    said(refusal.status(), code, &refusal.to_string())
+}
+
+fn failed(failure: &Failure) -> Response {
+    let status = match failure.code {
+        Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::Definition => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Refused => StatusCode::FORBIDDEN,
+        Code::Untrusted | Code::Conflict => StatusCode::CONFLICT,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let Json(text) = dispatch::json(failure);
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+fn said(status: StatusCode, code: Code, message: &str) -> Response {
+    let Json(text) = dispatch::json(&Failure {
+        code,
+        message: message.to_owned(),
+    });
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

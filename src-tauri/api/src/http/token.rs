@@ -1,0 +1,149 @@
+//! The secret of one engine start: 256 random bits in a file only its owner can read.
+//!
+//! It is never in an argument, a URL that reaches a server, a log or a record.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The file's name in the home folder.
+pub const FILE: &str = "token";
+/// Length of the token as text: 32 bytes in hex.
+const LENGTH: usize = 64;
+
+/// The token as text. Its `Debug` does not show it.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// A new one from the system's source of randomness.
+    pub fn generate() -> io::Result<Self> {
+        let mut bytes = [0_u8; LENGTH / 2];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self(
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ))
+    }
+
+    /// Puts it in `home` in one step, in place of the one of the start before: a reader sees
+    /// either, never a piece.
+    pub fn write(&self, home: &Path) -> io::Result<()> {
+        let new = home.join(format!("{FILE}.{}", std::process::id()));
+        // Left by a start that died between the two steps below.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(self.0.as_bytes())?;
+        std::fs::rename(&new, home.join(FILE))
+    }
+
+    /// The one in `home`.
+    pub fn read(home: &Path) -> io::Result<Self> {
+        let text = std::fs::read_to_string(home.join(FILE))?;
+        let text = text.trim();
+        if text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the token file does not hold a token",
+            ))
+        }
+    }
+
+    /// Whether `claim` is it, in a time that does not depend on where they differ.
+    pub fn is(&self, claim: &str) -> bool {
+        let (ours, claim) = (self.0.as_bytes(), claim.as_bytes());
+        let mut differ = u8::from(ours.len() != claim.len());
+        for (index, byte) in ours.iter().enumerate() {
+            differ |= byte ^ claim.get(index).copied().unwrap_or(0);
+        }
+        std::hint::black_box(differ) == 0
+    }
+
+    /// The text, for the header of a request and the fragment of the browser's address.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_the_whole_token_is_it() {
+        let token = Token::generate().unwrap();
+        let text = token.reveal().to_owned();
+        assert!(token.is(&text));
+        assert!(!token.is(""));
+        assert!(!token.is(&text[..63]));
+        assert!(!token.is(&format!("{text}0")));
+        assert!(!token.is(&text.to_uppercase()) || !text.bytes().any(|b| b.is_ascii_alphabetic()));
+        let mut other = text.into_bytes();
+        other[63] = if other[63] == b'0' { b'1' } else { b'0' };
+        assert!(!token.is(std::str::from_utf8(&other).unwrap()));
+    }
+
+    #[test]
+    fn the_file_is_its_owners_alone_and_new_with_every_start() {
+        let home = tempfile::tempdir().unwrap();
+        let first = Token::generate().unwrap();
+        first.write(home.path()).unwrap();
+        let second = Token::generate().unwrap();
+        second.write(home.path()).unwrap();
+        let read = Token::read(home.path()).unwrap();
+        assert!(second.is(read.reveal()) && !first.is(read.reveal()));
+        let mode = std::fs::metadata(home.path().join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(
+            std::fs::read_dir(home.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_replaced_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let victim = home.path().join("victim");
+        std::fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, home.path().join(FILE)).unwrap();
+        Token::generate().unwrap().write(home.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+    }
+
+    #[test]
+    fn it_does_not_show_itself() {
+        let token = Token::generate().unwrap();
+        assert!(!format!("{token:?}").contains(token.reveal()));
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join(FILE), "x\r\nHost: evil").unwrap();
+        assert_eq!(
+            Token::read(home.path()).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+    }
+}
