@@ -1,0 +1,106 @@
+// What a person does in the window, told once for every host that shows it. `ui` has the verbs of
+// webdriver.mjs and browser.mjs; `home` is where the engine's own word comes from, so that what the
+// page says is held against what is.
+
+import { lives, signal } from "./processes.mjs";
+import { until } from "./wait.mjs";
+
+/** Longest a debug build may take to bring 150 services up on two cores. */
+const UP = 180_000;
+
+/** Waits until every instance is ready, by the engine's word and on the page. */
+export async function ready(ui, home, folder) {
+  const instances = await until(
+    "every instance to be ready",
+    () => {
+      const { instances } = home.ps(folder);
+      const waiting = instances.filter((one) => !["ready", "completed"].includes(one.state));
+      if (instances.length === 0) throw new Error("no instances");
+      if (waiting.length > 0) throw new Error(`${waiting.length} of ${instances.length} not yet, first: ${JSON.stringify(waiting[0])}`);
+      return instances;
+    },
+    UP,
+  );
+  await ui.text("overall", (text) => /operational/i.test(text));
+  return instances;
+}
+
+/** Clicks a service's node in the picture, where the picture itself says that it is drawn. */
+export async function clickNode(ui, service) {
+  const at = await until(`a node for ${service}`, () =>
+    ui.run(
+      `const topology = window.__azora && window.__azora.topology;
+       if (!topology) return null;
+       const at = topology.position(arguments[0]);
+       return at ? [at.x, at.y] : null`,
+      service,
+    ),
+  );
+  await ui.press(at[0], at[1]);
+  await ui.text("panel", (text) => text.includes(service));
+}
+
+/** The chart in the panel is drawn anew as time goes by. */
+export async function chartMoves(ui) {
+  const drawn = () =>
+    ui.run(`
+      const chart = document.querySelector("[data-testid='health-chart']");
+      if (!chart) return null;
+      const canvases = [...chart.querySelectorAll("canvas")];
+      if (canvases.length === 0 || canvases.some((canvas) => canvas.width === 0)) return null;
+      return canvases.map((canvas) => canvas.toDataURL()).join(" ")`);
+  const first = await until("the health chart to be drawn", drawn);
+  await until("the health chart to move", async () => {
+    const now = await drawn();
+    return now !== null && now !== first;
+  });
+}
+
+/** The log in the panel goes on by itself. */
+export async function logMoves(ui) {
+  const last = () =>
+    ui.run(`
+      const lines = [...document.querySelectorAll("[data-testid='log-line']")];
+      return lines.length > 0 ? lines.at(-1).textContent : null`);
+  const first = await until("a line of the log", last);
+  await until("the log to go on", async () => {
+    const now = await last();
+    return now !== null && now !== first;
+  });
+}
+
+/** Ends a service's process as nobody should, and waits until another one is ready in its place. */
+export async function killAndHeal(home, folder, service) {
+  const before = home.instance(folder, service);
+  if (!signal(before.pid, "SIGKILL")) throw new Error(`${service} had no process ${before.pid}`);
+  const after = await until(`${service} to be ready again`, () => {
+    const now = home.instance(folder, service);
+    return now.state === "ready" && now.pid !== before.pid ? now : null;
+  });
+  if (lives(before.pid)) throw new Error(`the old process ${before.pid} lives`);
+  return { before, after };
+}
+
+/** Exactly one incident for the service, with cause, action and duration. */
+export function oneIncident(home, service) {
+  const all = home.json("incidents");
+  const own = (all.incidents ?? all).filter((incident) => incident.service === service);
+  if (own.length !== 1) throw new Error(`${own.length} incidents of ${service}: ${JSON.stringify(own)}`);
+  const [incident] = own;
+  if (incident.state !== "resolved" || !incident.cause || incident.actions.length === 0 || incident.duration_ms === null) {
+    throw new Error(`not a whole story: ${JSON.stringify(incident)}`);
+  }
+  return incident;
+}
+
+/** Presses the emergency stop, reads its consequences, holds, and reads what is left. */
+export async function emergencyStop(ui, running, look = async () => {}) {
+  await ui.click("emergency-open");
+  await look();
+  // Press and hold: 1.2 s, and some for a slow machine.
+  await ui.pressOn("emergency-confirm", 2_500);
+  const result = await ui.text("emergency-result", (text) => /\b0\s+(processes\s+)?left\b/i.test(text), 60_000);
+  const left = running.filter((instance) => instance.pid && lives(instance.pid));
+  if (left.length > 0) throw new Error(`the page says "${result}", but ${left.length} processes live`);
+  return result;
+}

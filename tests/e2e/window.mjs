@@ -1,0 +1,109 @@
+// The real window, driven from outside as a person would: run it with tests/e2e/display.
+
+import fs from "node:fs";
+import path from "node:path";
+import { DEMO, Home, OUT, program } from "./lib/azora.mjs";
+import * as room from "./lib/control-room.mjs";
+import { Notifications } from "./lib/notifications.mjs";
+import { lives, run, signal, start } from "./lib/processes.mjs";
+import { Story } from "./lib/story.mjs";
+import { until } from "./lib/wait.mjs";
+import { freePort, Session } from "./lib/webdriver.mjs";
+
+const DRIVER = process.env.TAURI_DRIVER ?? "tauri-driver";
+const CLICKED = "api-gateway";
+const KILLED = "elara-core";
+
+/** What is on the screen, notification and all. */
+function screen(name) {
+  const file = path.join(OUT, `${name}.png`);
+  run("import", ["-window", "root", file]);
+  if (fs.statSync(file).size < 10_000) throw new Error(`${file} shows nothing`);
+  return file;
+}
+
+/** Starts the app through the drivers and waits for its page. */
+async function openWindow(home, args) {
+  const [port, native] = [await freePort(), await freePort()];
+  start(DRIVER, ["--port", `${port}`, "--native-port", `${native}`], {
+    env: home.env,
+    log: home.log("window-driver"),
+  });
+  const session = await Session.open(port, {
+    browserName: "wry",
+    "tauri:options": { application: program("azora-desktop"), args },
+  });
+  await session.text("overall");
+  return session;
+}
+
+await Story.tell("the real window", 900_000, async (story) => {
+  const home = new Home();
+  story.afterwards(() => home.close());
+  const folder = home.copy(DEMO);
+  let ui;
+  let engine;
+
+  story.onFailure(() => screen("window-failed"));
+  const bus = await Notifications.listen(home.log("window-bus"));
+
+  await story.step("the window opens on the demo cluster", async () => {
+    const began = Date.now();
+    ui = await openWindow(home, ["--trust", folder]);
+    return `page there after ${Date.now() - began} ms`;
+  });
+  story.afterwards(() => ui?.close());
+
+  let instances;
+  await story.step("every service becomes ready, and the window says so", async () => {
+    await until("the engine to answer", () => (engine = home.json("status").engine).api);
+    instances = await room.ready(ui, home, folder);
+    screen("window-ready");
+    return `${instances.length} instances`;
+  });
+
+  await story.step("a click on a node opens its panel", () => room.clickNode(ui, CLICKED));
+  await story.step("the health chart moves", () => room.chartMoves(ui));
+  await story.step("the log goes on", () => room.logMoves(ui));
+
+  await story.step("a killed service is healed, and a native notification says so", async () => {
+    const { before, after } = await room.killAndHeal(home, folder, KILLED);
+    const incident = await until("the incident to be over", () => room.oneIncident(home, KILLED));
+    const notice = await bus.about(new RegExp(`^${KILLED} was healed$`));
+    if (!/SIGKILL/.test(notice.body)) throw new Error(`it does not say why: ${notice.body}`);
+    if (bus.all().length !== 1) throw new Error(`more than one: ${JSON.stringify(bus.all())}`);
+    await until("the notification to be drawn", () => screen("window-healed"));
+    return `pid ${before.pid} → ${after.pid} in ${incident.duration_ms} ms; "${notice.title}"`;
+  });
+
+  await story.step("the window's engine is killed, and no service notices", async () => {
+    const before = home.ps(folder).instances;
+    signal(engine.pid, "SIGKILL");
+    await until("the app to be gone", () => !lives(engine.pid));
+    await ui.close().catch(() => {});
+    const dead = before.filter((one) => one.pid && !lives(one.pid));
+    if (dead.length > 0) throw new Error(`${dead.length} died with it, first: ${dead[0].instance}`);
+    ui = await openWindow(home, []);
+    const after = await until("the next engine to adopt them", () => {
+      const { instances } = home.ps(folder);
+      const ready = instances.filter((one) => one.state === "ready");
+      return ready.length === before.length ? instances : null;
+    });
+    const pids = new Map(after.map((one) => [one.instance, one.pid]));
+    const moved = before.filter((one) => one.pid !== pids.get(one.instance));
+    if (moved.length > 0) throw new Error(`${moved.length} were restarted, first: ${moved[0].instance}`);
+    engine = home.json("status").engine;
+  });
+
+  await story.step("the emergency stop in the window leaves nothing", async () => {
+    const running = home.ps(folder).instances;
+    const result = await room.emergencyStop(ui, running);
+    screen("window-stopped");
+    return result;
+  });
+
+  await story.step("with nothing running the window closes without a question", async () => {
+    run("xdotool", ["search", "--onlyvisible", "--name", "^Azora$", "windowclose"]);
+    await until("the app to end", () => !lives(engine.pid));
+  });
+});
