@@ -6,5 +6,21 @@
 //! no randomness and no hash maps, so the same inputs give the same effects.
 
 pub mod io;
+mod cluster;
+mod instance;
+mod status;
+mod step;
+mod graph;
+mod command;
+mod edit;
+mod adopt;
+mod start;
+mod stop;
+mod probe;
+mod heal;
+mod incident;
+mod settle;
 
+pub use cluster::Cluster;
 pub use io::{Adoption, Command, Effect, Input, TimerKey};
+pub use step::step;

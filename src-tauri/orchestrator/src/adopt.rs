@@ -1,0 +1,171 @@
+//! After the engine was away: what was found running is taken on as it is, what ended meanwhile is
+//! told as what it is, and nothing is started twice.
+
+use crate::cluster::Service;
+use crate::heal::Fault;
+use crate::instance::{Goal, Instance, Life};
+use crate::io::Adoption;
+use crate::step::Step;
+use model::{ActId, EventKind, ExitStatus, InstanceId, Reason, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Step<'_> {
+    pub(crate) fn adopt(
+        &mut self,
+        definition: Arc<spec::Cluster>,
+        ports: &BTreeMap<InstanceId, Vec<u16>>,
+        stopped: &[ServiceName],
+        found: Vec<Adoption>,
+        act: ActId,
+    ) {
+        for (name, spec) in &definition.services {
+            let mut service = Service::new(spec.clone());
+            service.wanted = !stopped.contains(name);
+            self.cluster.services.insert(name.clone(), service);
+            self.create(name, ports, act);
+        }
+        self.cluster.definition = Some(definition);
+        let mut ended = BTreeMap::new();
+        for found in found {
+            self.find(found, act, &mut ended);
+        }
+        self.cluster.rebuild();
+        let all: BTreeSet<InstanceId> = self.cluster.instances.keys().cloned().collect();
+        for id in self.roots_first(ended.keys()) {
+            if let Some(status) = ended.get(&id) {
+                self.ended_away(&id, *status);
+            }
+        }
+        for id in &all {
+            self.recount(id);
+            self.look.insert(id.clone());
+        }
+        // What is down although others run that need it explains their faults from the beginning.
+        let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
+        for name in &names {
+            let lost = |(id, instance): (&InstanceId, &Instance)| {
+                self.cluster.goal(id) == Goal::Run
+                    && instance.life == Life::Gone
+                    && !instance.done
+            };
+            if self.cluster.instances_of(name).any(lost) {
+                self.goes_down(name);
+            }
+        }
+        self.remember();
+        self.wait_for(act, None, all);
+    }
+
+    fn find(
+        &mut self,
+        found: Adoption,
+        act: ActId,
+        ended: &mut BTreeMap<InstanceId, ExitStatus>,
+    ) {
+        let Adoption { instance: id, generation, outcome, shim_lost } = found;
+        if !self.cluster.services.contains_key(&id.service) {
+            // No definition knows it any more, but it is ours and lives: it is stopped like one
+            // that was taken out of the definition.
+            let mut service = Service::new(stranger());
+            service.leaving = true;
+            service.wanted = false;
+            self.cluster.services.insert(id.service.clone(), service);
+        }
+        let wall = self.now.wall;
+        let instance = self
+            .cluster
+            .instances
+            .entry(id.clone())
+            .or_insert_with(|| Instance::new(Vec::new(), act, wall));
+        instance.generation = generation;
+        instance.served = true;
+        instance.shim_lost = shim_lost;
+        match outcome {
+            Ok(pid) => {
+                instance.life = Life::Alive;
+                instance.pid = Some(pid);
+                instance.alive_since = self.now.mono;
+                instance.rest = "stopped by a person".to_owned();
+                self.out.facts.push(EventKind::Adopted { instance: id.clone(), generation, pid });
+                if self.cluster.goal(&id) == Goal::Run {
+                    self.set_alive(&id, Reason::new(format!("adopted, pid {pid}")));
+                    self.ask_readiness(&id);
+                }
+            }
+            Err(status) => {
+                instance.rest = "stopped by a person".to_owned();
+                ended.insert(id, status);
+            }
+        }
+    }
+
+    /// It ended while no engine ran.
+    fn ended_away(&mut self, id: &InstanceId, status: ExitStatus) {
+        if self.cluster.goal(id) != Goal::Run {
+            return;
+        }
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let generation = instance.generation;
+        self.out.facts.push(EventKind::Exited { instance: id.clone(), generation, status });
+        let oneshot = self.cluster.services.get(&id.service).is_some_and(|s| s.oneshot());
+        if oneshot && status.success() {
+            self.completed(id, "completed while no engine ran".to_owned());
+        } else {
+            let text = format!("ended while no engine ran: it {status}");
+            self.fault(id, Fault { cause: format!("{id} {text}"), text, hopeless: false });
+        }
+    }
+
+    /// These instances, each after those of the services it needs: so that of several that ended
+    /// the root is told first.
+    fn roots_first<'a>(&self, ids: impl Iterator<Item = &'a InstanceId>) -> Vec<InstanceId> {
+        let mut wanted: BTreeMap<ServiceName, Vec<InstanceId>> = BTreeMap::new();
+        for id in ids {
+            wanted.entry(id.service.clone()).or_default().push(id.clone());
+        }
+        let mut order = Vec::new();
+        let mut seen = BTreeSet::new();
+        for name in self.cluster.services.keys() {
+            // A service is put on twice: to look at its needs first, then to be told itself.
+            let mut open = vec![(name.clone(), false)];
+            while let Some((name, needs_told)) = open.pop() {
+                if needs_told {
+                    order.extend(wanted.remove(&name).unwrap_or_default());
+                } else if seen.insert(name.clone()) {
+                    let service = self.cluster.services.get(&name);
+                    open.push((name, true));
+                    let needs = service.into_iter().flat_map(|service| &service.needs);
+                    open.extend(needs.map(|need| (need.clone(), false)));
+                }
+            }
+        }
+        order
+    }
+}
+
+/// The least that is known of a service without a definition: how to stop it.
+fn stranger() -> spec::Service {
+    spec::Service {
+        kind: spec::Kind::Daemon,
+        run: spec::Run::Direct(Vec::new()),
+        cwd: String::new(),
+        env: BTreeMap::new(),
+        user: None,
+        category: "services".to_owned(),
+        port: None,
+        needs: Vec::new(),
+        replicas: 0,
+        ready: None,
+        health: None,
+        heal: spec::Heal {
+            ladder: Vec::new(),
+            budget: spec::Budget { count: 0, per: Duration::ZERO },
+            backoff: spec::Backoff { steps: Vec::new(), reset_after: Duration::ZERO },
+            enabled: false,
+        },
+        stop: spec::Stop { signal: spec::StopSignal::Term, grace: Duration::from_secs(10) },
+        protected: false,
+    }
+}

@@ -1,0 +1,174 @@
+//! The state of one cluster: its services, their instances, what is under way. Read through the
+//! accessors in [`crate::status`]; changed by [`crate::step`] alone.
+
+use crate::instance::{Goal, Instance};
+use model::{ActId, ClusterId, Incident, InstanceId, Mono, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// One cluster: what is wanted of it and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub(crate) id: ClusterId,
+    pub(crate) definition: Option<Arc<spec::Cluster>>,
+    pub(crate) services: BTreeMap<ServiceName, Service>,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    pub(crate) held: bool,
+    /// Acts that have not come to rest.
+    pub(crate) acts: BTreeMap<ActId, Pending>,
+    /// Open questions to the door.
+    pub(crate) asks: BTreeMap<u64, InstanceId>,
+    pub(crate) last_ticket: u64,
+    /// Incidents that are open or may be opened again.
+    pub(crate) incidents: BTreeMap<u64, Tale>,
+    pub(crate) last_incident: u64,
+    /// The stopped services as last remembered.
+    pub(crate) remembered: Vec<ServiceName>,
+}
+
+/// One service: its definition, what is wanted of it, and counters that make every question a step
+/// asks of it cheap (see [`crate::graph`]).
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) spec: spec::Service,
+    pub(crate) replicas: u16,
+    /// A person wants it to run.
+    pub(crate) wanted: bool,
+    /// It is no longer defined and leaves when its last instance has ended.
+    pub(crate) leaving: bool,
+    pub(crate) held: bool,
+    /// A new generation serves where an older one did before: what follows its restarts is next.
+    pub(crate) renewed: bool,
+    // The graph.
+    pub(crate) needs: BTreeSet<ServiceName>,
+    pub(crate) dependents: BTreeSet<ServiceName>,
+    /// Instances that serve or have completed.
+    pub(crate) good: u32,
+    /// All wanted instances are good.
+    pub(crate) satisfied: bool,
+    /// Needs that are not satisfied.
+    pub(crate) unmet: u32,
+    /// Instances that live and are to stop.
+    pub(crate) draining: u32,
+    /// Dependents that are draining, or have dependents that are.
+    pub(crate) above_draining: u32,
+    /// Last answer to "what it needs must not stop yet".
+    pub(crate) drains: bool,
+    // Root cause.
+    /// It lost what it was relied on for, and has not got it back.
+    pub(crate) down: bool,
+    /// Services it needs, directly or through others, that are down.
+    pub(crate) roots: BTreeSet<ServiceName>,
+}
+
+impl Service {
+    pub(crate) fn new(spec: spec::Service) -> Self {
+        Self {
+            replicas: spec.replicas,
+            spec,
+            wanted: true,
+            leaving: false,
+            held: false,
+            renewed: false,
+            needs: BTreeSet::new(),
+            dependents: BTreeSet::new(),
+            good: 0,
+            satisfied: false,
+            unmet: 0,
+            draining: 0,
+            above_draining: 0,
+            drains: false,
+            down: false,
+            roots: BTreeSet::new(),
+        }
+    }
+
+    /// What is wanted of the instance with this index.
+    pub(crate) fn goal(&self, index: u16) -> Goal {
+        if self.leaving || index >= self.replicas {
+            Goal::Leave
+        } else if self.wanted {
+            Goal::Run
+        } else {
+            Goal::Rest
+        }
+    }
+
+    pub(crate) fn oneshot(&self) -> bool {
+        self.spec.kind == spec::Kind::Oneshot
+    }
+}
+
+/// An act and what it waits for.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    /// Whether it wants its instances to run; `None` for one that wants some to and some not to.
+    pub(crate) up: Option<bool>,
+    pub(crate) concerned: BTreeSet<InstanceId>,
+    /// Those of them that have not come to rest.
+    pub(crate) open: BTreeSet<InstanceId>,
+}
+
+/// An incident with what only this room needs to know of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tale {
+    pub(crate) incident: Incident,
+    pub(crate) opened: Mono,
+}
+
+impl Cluster {
+    /// A cluster nothing is known of yet. [`crate::Command::Up`] or [`crate::Command::Adopt`]
+    /// brings its definition.
+    pub fn new(id: ClusterId) -> Self {
+        Self {
+            id,
+            definition: None,
+            services: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            held: false,
+            acts: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            last_ticket: 0,
+            incidents: BTreeMap::new(),
+            last_incident: 0,
+            remembered: Vec::new(),
+        }
+    }
+
+    /// The instances of one service, by index.
+    pub(crate) fn instances_of(
+        &self,
+        service: &ServiceName,
+    ) -> impl DoubleEndedIterator<Item = (&InstanceId, &Instance)> {
+        self.instances.range(span(service))
+    }
+
+    /// Their ids, to walk them while changing things.
+    pub(crate) fn ids_of(&self, service: &ServiceName) -> Vec<InstanceId> {
+        self.instances_of(service).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The instances of all these services.
+    pub(crate) fn ids_of_all<'a>(
+        &self,
+        services: impl IntoIterator<Item = &'a ServiceName>,
+    ) -> Vec<InstanceId> {
+        services.into_iter().flat_map(|service| self.ids_of(service)).collect()
+    }
+
+    /// What is wanted of an instance; of one whose service is not known, to leave.
+    pub(crate) fn goal(&self, id: &InstanceId) -> Goal {
+        self.services.get(&id.service).map_or(Goal::Leave, |service| service.goal(id.index))
+    }
+
+    /// A person holds healing for this service.
+    pub(crate) fn holds(&self, service: &ServiceName) -> bool {
+        self.held || self.services.get(service).is_some_and(|service| service.held)
+    }
+}
+
+/// The range of ids a service's instances lie in.
+pub(crate) fn span(service: &ServiceName) -> RangeInclusive<InstanceId> {
+    InstanceId::new(service.clone(), 0)..=InstanceId::new(service.clone(), u16::MAX)
+}

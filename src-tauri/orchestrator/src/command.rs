@@ -1,0 +1,302 @@
+//! What people ask for, turned into what is wanted of each service.
+
+use crate::cluster::Pending;
+use crate::instance::{Care, Cycle, Instance, Life};
+use crate::io::Command;
+use crate::step::Step;
+use healing::History;
+use model::{ActId, InstanceId, Reason, ServiceName, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Step<'_> {
+    pub(crate) fn command(&mut self, command: Command, act: ActId) {
+        match command {
+            Command::Up { definition, ports } => self.up(definition, &ports, act),
+            Command::Adopt { definition, ports, stopped, found } => {
+                self.adopt(definition, &ports, &stopped, found, act);
+            }
+            Command::Down => {
+                let all = self.named(Vec::new());
+                self.rest(&all, |_| "taken down".to_owned(), act);
+            }
+            Command::Stop(services) => {
+                let named = self.named(services);
+                let all = self.cluster.with_dependents(&named);
+                let why = |name: &ServiceName| match named.contains(name) {
+                    true => "stopped by a person".to_owned(),
+                    false => format!("stopped with {}", names(&named)),
+                };
+                self.rest(&all.into_iter().collect::<Vec<_>>(), why, act);
+            }
+            Command::Start(services) => {
+                let named = self.named(services);
+                self.run(&named, &named, act);
+            }
+            Command::Release(services) => {
+                let named = self.named(services);
+                let quarantined = |name: &ServiceName| {
+                    let mut instances = self.cluster.instances_of(name);
+                    instances.any(|(_, instance)| matches!(instance.care, Care::Quarantined(_)))
+                };
+                let released: Vec<ServiceName> =
+                    named.into_iter().filter(quarantined).collect();
+                self.run(&released, &released, act);
+            }
+            Command::Restart(services) => self.restart(services, act),
+            Command::Scale { service, replicas, ports } => {
+                self.scale(&service, replicas, &ports, act);
+            }
+            Command::Hold(services) => self.hold(services, true, act),
+            Command::Unhold(services) => self.hold(services, false, act),
+            Command::Ended { reason } => self.ended(&reason, act),
+        }
+    }
+
+    /// The services a command means: those it names, or all.
+    fn named(&self, services: Vec<ServiceName>) -> Vec<ServiceName> {
+        if services.is_empty() {
+            self.cluster.services.keys().cloned().collect()
+        } else {
+            services.into_iter().filter(|s| self.cluster.services.contains_key(s)).collect()
+        }
+    }
+
+    /// Nothing of these is wanted any more.
+    fn rest(
+        &mut self,
+        services: &[ServiceName],
+        why: impl Fn(&ServiceName) -> String,
+        act: ActId,
+    ) {
+        let mut concerned = BTreeSet::new();
+        for name in services {
+            if let Some(service) = self.cluster.services.get_mut(name) {
+                service.wanted = false;
+            }
+            for id in self.cluster.ids_of(name) {
+                self.calm(&id, why(name));
+                concerned.insert(id);
+            }
+        }
+        for name in services {
+            self.comes_back(name);
+        }
+        self.remember();
+        self.wait_for(act, Some(false), concerned);
+    }
+
+    /// Whatever was in mind for an instance is off: it is to rest.
+    pub(crate) fn calm(&mut self, id: &InstanceId, why: String) {
+        self.set_care(id, Care::Idle);
+        self.close_incident(id);
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            if instance.state != State::Stopped {
+                instance.rest = why;
+            }
+            instance.cycle = None;
+            instance.automatic = false;
+            instance.done = false;
+        }
+        self.recount(id);
+        self.look.insert(id.clone());
+    }
+
+    /// These are wanted, and so is what they need. Those that are `named` begin anew: a person
+    /// knows better than healing.
+    fn run(&mut self, services: &[ServiceName], named: &[ServiceName], act: ActId) {
+        let all = self.cluster.with_needs(services);
+        let mut concerned = BTreeSet::new();
+        for name in &all {
+            let Some(service) = self.cluster.services.get_mut(name) else { continue };
+            if service.leaving {
+                continue;
+            }
+            service.wanted = true;
+            for id in self.cluster.ids_of(name) {
+                self.revive(&id, act, named.contains(name));
+                concerned.insert(id);
+            }
+        }
+        self.remember();
+        self.wait_for(act, Some(true), concerned);
+    }
+
+    /// A person wants it to run. Without a process it is started whatever healing had in mind; out
+    /// of quarantine only when it was meant itself.
+    pub(crate) fn revive(&mut self, id: &InstanceId, act: ActId, named: bool) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let quarantined = matches!(instance.care, Care::Quarantined(_));
+        let free = matches!(instance.life, Life::Gone | Life::Ending);
+        if !instance.done && free && (named || !quarantined) {
+            let explained = instance.care == Care::Suffers;
+            instance.act = act;
+            instance.automatic = false;
+            instance.restarts = 0;
+            if !explained {
+                instance.history = History::default();
+                self.set_care(id, Care::Idle);
+            }
+        }
+        self.recount(id);
+        self.look.insert(id.clone());
+    }
+
+    fn restart(&mut self, services: Vec<ServiceName>, act: ActId) {
+        let named = self.named(services);
+        let mut lives = Vec::new();
+        for id in self.cluster.ids_of_all(&named) {
+            let Some(instance) = self.cluster.instances.get_mut(&id) else { continue };
+            instance.done = false;
+            if instance.life == Life::Alive {
+                lives.push(id);
+            }
+        }
+        // First all of them are known to restart, then their stops are put in order.
+        for id in lives {
+            self.set_care(&id, Care::Idle);
+            if let Some(instance) = self.cluster.instances.get_mut(&id) {
+                instance.restarts = 0;
+                instance.history = History::default();
+                // What healing was about to do is now done by a person.
+                instance.cycle = None;
+            }
+            let why = "restarted by a person".to_owned();
+            self.cycle(&id, Cycle { why, act, automatic: false, ordered: true });
+        }
+        self.run(&named, &named, act);
+        let concerned = self.cluster.ids_of_all(&self.cluster.with_followers(&named));
+        if let Some(pending) = self.cluster.acts.get_mut(&act) {
+            pending.concerned.extend(concerned.iter().cloned());
+            pending.open.extend(concerned.iter().cloned());
+        }
+        self.touched.extend(concerned);
+    }
+
+    fn scale(
+        &mut self,
+        name: &ServiceName,
+        replicas: u16,
+        ports: &BTreeMap<InstanceId, Vec<u16>>,
+        act: ActId,
+    ) {
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            self.wait_for(act, None, BTreeSet::new());
+            return;
+        };
+        service.replicas = replicas;
+        self.create(name, ports, act);
+        let ids = self.cluster.ids_of(name);
+        for id in &ids {
+            if id.index < replicas {
+                self.revive(id, act, false);
+            } else {
+                self.calm(id, "scaled down".to_owned());
+            }
+        }
+        self.resatisfy(name);
+        if replicas == 0 {
+            self.goes_down(name);
+        }
+        self.wait_for(act, None, ids.iter().cloned().collect());
+        // The highest first.
+        for id in ids.iter().rev() {
+            self.look.remove(id);
+            self.consider(id);
+        }
+    }
+
+    /// Makes the instances a service should have and has not.
+    pub(crate) fn create(
+        &mut self,
+        name: &ServiceName,
+        ports: &BTreeMap<InstanceId, Vec<u16>>,
+        act: ActId,
+    ) {
+        let replicas = self.cluster.services.get(name).map_or(0, |service| service.replicas);
+        for index in 0..replicas {
+            let id = InstanceId::new(name.clone(), index);
+            if !self.cluster.instances.contains_key(&id) {
+                let ports = ports.get(&id).cloned().unwrap_or_default();
+                let instance = Instance::new(ports, act, self.now.wall);
+                self.cluster.instances.insert(id.clone(), instance);
+                self.out.changed.insert(id);
+            }
+        }
+    }
+
+    fn hold(&mut self, services: Vec<ServiceName>, held: bool, act: ActId) {
+        let all = services.is_empty();
+        let named = self.named(services);
+        if all {
+            self.cluster.held = held;
+        }
+        for name in &named {
+            if let Some(service) = self.cluster.services.get_mut(name)
+                && !(all && held)
+            {
+                service.held = held;
+            }
+        }
+        for id in self.cluster.ids_of_all(&named) {
+            self.hold_changed(&id);
+        }
+        self.wait_for(act, None, BTreeSet::new());
+    }
+
+    /// The emergency path has ended every process: nothing of it is waited for.
+    fn ended(&mut self, reason: &str, act: ActId) {
+        let text = format!("emergency stop: {reason}");
+        let ids: Vec<InstanceId> = self.cluster.instances.keys().cloned().collect();
+        for service in self.cluster.services.values_mut() {
+            service.wanted = false;
+        }
+        for id in &ids {
+            self.calm(id, text.clone());
+            let Some(instance) = self.cluster.instances.get_mut(id) else { continue };
+            instance.rest.clone_from(&text);
+            instance.pid = None;
+            instance.blocked = None;
+            if instance.life != Life::Asked {
+                instance.life = Life::Gone;
+            }
+            self.set(id, State::Stopped, Reason::new(text.clone()));
+            self.recount(id);
+        }
+        let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
+        for name in &names {
+            self.comes_back(name);
+        }
+        self.remember();
+        self.wait_for(act, None, BTreeSet::new());
+    }
+
+    /// Tells the next engine which services a person has stopped, if that has changed.
+    pub(crate) fn remember(&mut self) {
+        let services = self.cluster.services.iter();
+        let stopped: Vec<ServiceName> = services
+            .filter(|(_, service)| !service.wanted && !service.leaving)
+            .map(|(name, _)| name.clone())
+            .collect();
+        if stopped != self.cluster.remembered {
+            self.cluster.remembered.clone_from(&stopped);
+            self.out.stopped = Some(stopped);
+        }
+    }
+
+    /// The act has settled when these have come to rest.
+    pub(crate) fn wait_for(
+        &mut self,
+        act: ActId,
+        up: Option<bool>,
+        concerned: BTreeSet<InstanceId>,
+    ) {
+        self.touched.extend(concerned.iter().cloned());
+        let open = concerned.clone();
+        self.cluster.acts.insert(act, Pending { up, concerned, open });
+    }
+}
+
+fn names(services: &[ServiceName]) -> String {
+    let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+    healing::words::list(&names)
+}

@@ -1,0 +1,146 @@
+//! Bringing a cluster up on a definition, which may differ from the one it runs on: only what
+//! changed is restarted.
+
+use crate::cluster::Service;
+use crate::instance::{Cycle, Goal, Life};
+use crate::step::Step;
+use model::{ActId, InstanceId, ServiceName};
+use spec::TemplatePart;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+impl Step<'_> {
+    pub(crate) fn up(
+        &mut self,
+        definition: Arc<spec::Cluster>,
+        ports: &BTreeMap<InstanceId, Vec<u16>>,
+        act: ActId,
+    ) {
+        let moved = self.take_ports(ports);
+        let outdated = self.take_definition(definition, &moved);
+        let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
+        for name in &names {
+            self.create(name, ports, act);
+        }
+        self.cluster.rebuild();
+        for name in &names {
+            let returned =
+                self.cluster.services.get(name).is_some_and(|s| s.down && s.satisfied);
+            if returned {
+                self.comes_back(name);
+            }
+            for id in self.cluster.ids_of(name) {
+                if self.cluster.goal(&id) == Goal::Leave {
+                    self.calm(&id, "no longer defined".to_owned());
+                } else {
+                    self.revive(&id, act, true);
+                }
+            }
+        }
+        for name in &outdated {
+            for id in self.cluster.ids_of(name) {
+                if let Some(instance) = self.cluster.instances.get_mut(&id) {
+                    instance.done = false;
+                    if instance.life == Life::Gone {
+                        instance.act = act;
+                    }
+                }
+                let why = "restarts on its new definition".to_owned();
+                self.cycle(&id, Cycle { why, act, automatic: false, ordered: true });
+                self.look.insert(id);
+            }
+        }
+        self.remember();
+        self.wait_for(act, Some(true), self.cluster.instances.keys().cloned().collect());
+    }
+
+    /// Takes the ports in, and answers the services whose first port has another number now: it is
+    /// in their own environment and in that of those that refer to it.
+    fn take_ports(&mut self, ports: &BTreeMap<InstanceId, Vec<u16>>) -> BTreeSet<InstanceId> {
+        let mut moved = BTreeSet::new();
+        for (id, instance) in &mut self.cluster.instances {
+            let new = ports.get(id).cloned().unwrap_or_default();
+            if instance.ports != new {
+                instance.ports = new;
+                self.out.changed.insert(id.clone());
+                moved.insert(id.clone());
+            }
+        }
+        moved
+    }
+
+    /// Takes the definition in, and answers the services whose processes do not fit it any more.
+    fn take_definition(
+        &mut self,
+        definition: Arc<spec::Cluster>,
+        moved: &BTreeSet<InstanceId>,
+    ) -> BTreeSet<ServiceName> {
+        let mut outdated: BTreeSet<ServiceName> =
+            moved.iter().map(|id| id.service.clone()).collect();
+        let announced: BTreeSet<&ServiceName> =
+            moved.iter().filter(|id| id.index == 0).map(|id| &id.service).collect();
+        for (name, service) in &mut self.cluster.services {
+            service.leaving = !definition.services.contains_key(name);
+            service.wanted = !service.leaving;
+        }
+        for (name, new) in &definition.services {
+            let Some(service) = self.cluster.services.get_mut(name) else {
+                self.cluster.services.insert(name.clone(), Service::new(new.clone()));
+                continue;
+            };
+            let refers = |part: &TemplatePart| match part {
+                TemplatePart::Port(to) | TemplatePart::Url(to) => announced.contains(to),
+                TemplatePart::Text(_) | TemplatePart::Host(_) => false,
+            };
+            if restarts(&service.spec, new) || parts(new).any(refers) {
+                outdated.insert(name.clone());
+            }
+            service.replicas = new.replicas;
+            let old = std::mem::replace(&mut service.spec, new.clone());
+            if !outdated.contains(name) {
+                for id in self.cluster.ids_of(name) {
+                    self.reprobe(&id, &old);
+                }
+            }
+        }
+        self.cluster.definition = Some(definition);
+        outdated
+    }
+}
+
+/// A process made from `old` is not what `new` describes. How it is watched, healed, stopped,
+/// counted and sorted is not in the process and applies as it is.
+fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
+    let spec::Service {
+        kind,
+        run,
+        cwd,
+        env,
+        user,
+        port,
+        needs,
+        category: _,
+        replicas: _,
+        ready: _,
+        health: _,
+        heal: _,
+        stop: _,
+        protected: _,
+    } = old;
+    *kind != new.kind
+        || *run != new.run
+        || *cwd != new.cwd
+        || *env != new.env
+        || *user != new.user
+        || *port != new.port
+        || *needs != new.needs
+}
+
+/// All that a service's process is made from and that may refer to others.
+fn parts(spec: &spec::Service) -> impl Iterator<Item = &TemplatePart> {
+    let run: &[spec::Template] = match &spec.run {
+        spec::Run::Direct(words) => words,
+        spec::Run::Shell(line) => std::slice::from_ref(line),
+    };
+    run.iter().chain(spec.env.values()).flat_map(|template| &template.0)
+}

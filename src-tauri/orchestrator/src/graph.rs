@@ -1,0 +1,302 @@
+//! What needs what, kept as counters so that a step costs what it concerns and not what there is.
+//!
+//! Each service knows how many of its needs are unsatisfied and how many of its dependents still
+//! have to stop. A change of one instance updates its own service's counters; only when an answer
+//! turns do the neighbours hear of it. Bringing up or taking down a whole cluster so costs as much
+//! as it has needs, however wide or deep.
+
+use crate::cluster::{Cluster, Service};
+use crate::instance::{Care, Cycle, Goal, Instance, Life};
+use crate::step::Step;
+use model::{ActId, InstanceId, Reason, ServiceName, State};
+use std::collections::BTreeSet;
+
+impl healing::cause::Graph for Cluster {
+    fn dependents(&self, service: &ServiceName) -> Vec<ServiceName> {
+        let service = self.services.get(service);
+        service.map(|service| service.dependents.iter().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl Cluster {
+    /// Everything the given services need, directly or through others, and themselves.
+    pub(crate) fn with_needs(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+        self.closure(services, |service| &service.needs)
+    }
+
+    /// Everything that needs the given services, directly or through others, and themselves.
+    pub(crate) fn with_dependents(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+        self.closure(services, |service| &service.dependents)
+    }
+
+    /// Everything that follows a restart of the given services, and themselves.
+    pub(crate) fn with_followers(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+        let mut found = BTreeSet::new();
+        let mut open = services.to_vec();
+        while let Some(name) = open.pop() {
+            let Some(service) = self.services.get(&name) else { continue };
+            if !found.contains(&name) {
+                let followers = service.dependents.iter().filter(|above| self.follows(above, &name));
+                open.extend(followers.cloned());
+                found.insert(name);
+            }
+        }
+        found
+    }
+
+    /// `dependent` says it restarts with `need`.
+    pub(crate) fn follows(&self, dependent: &ServiceName, need: &ServiceName) -> bool {
+        self.services.get(dependent).is_some_and(|service| {
+            service.spec.needs.iter().any(|edge| edge.restart && edge.service == *need)
+        })
+    }
+
+    fn closure(
+        &self,
+        services: &[ServiceName],
+        next: impl Fn(&Service) -> &BTreeSet<ServiceName>,
+    ) -> BTreeSet<ServiceName> {
+        let mut found = BTreeSet::new();
+        let mut open = services.to_vec();
+        while let Some(name) = open.pop() {
+            let Some(service) = self.services.get(&name) else { continue };
+            if found.insert(name) {
+                open.extend(next(service).iter().filter(|name| !found.contains(*name)).cloned());
+            }
+        }
+        found
+    }
+
+    /// Derives the graph and all counters anew, after the definition has changed.
+    pub(crate) fn rebuild(&mut self) {
+        let mut edges = Vec::new();
+        for (name, service) in &self.services {
+            for need in &service.spec.needs {
+                if self.services.contains_key(&need.service) {
+                    edges.push((name.clone(), need.service.clone()));
+                }
+            }
+        }
+        for service in self.services.values_mut() {
+            service.needs.clear();
+            service.dependents.clear();
+            service.roots.clear();
+            service.good = 0;
+            service.draining = 0;
+            service.above_draining = 0;
+            service.drains = false;
+        }
+        for (dependent, need) in edges {
+            if let Some(service) = self.services.get_mut(&need) {
+                service.dependents.insert(dependent.clone());
+            }
+            if let Some(service) = self.services.get_mut(&dependent) {
+                service.needs.insert(need);
+            }
+        }
+        for (id, instance) in &mut self.instances {
+            let Some(service) = self.services.get_mut(&id.service) else { continue };
+            let goal = service.goal(id.index);
+            instance.counted_good = goal != Goal::Leave && instance.good();
+            instance.counted_draining = drains(instance, goal);
+            service.good += u32::from(instance.counted_good);
+            service.draining += u32::from(instance.counted_draining);
+        }
+        for service in self.services.values_mut() {
+            service.satisfied = service.satisfied_now();
+        }
+        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        for name in &names {
+            let needs = self.services.get(name).map(|service| service.needs.clone());
+            let unmet = needs.unwrap_or_default().iter().filter(|need| !self.satisfied(need)).count();
+            if let Some(service) = self.services.get_mut(name) {
+                service.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
+            }
+        }
+        for name in &names {
+            self.redrain(name);
+            if self.services.get(name).is_some_and(|service| service.down) {
+                for dependent in healing::cause::dependents(self, name) {
+                    if let Some(service) = self.services.get_mut(&dependent) {
+                        service.roots.insert(name.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn satisfied(&self, service: &ServiceName) -> bool {
+        self.services.get(service).is_some_and(|service| service.satisfied)
+    }
+
+    /// Tells what a service needs when it begins or ceases to stand in the way of their stop.
+    /// Answers the services nothing stands in the way of any more.
+    fn redrain(&mut self, service: &ServiceName) -> Vec<ServiceName> {
+        let mut free = Vec::new();
+        let mut open = vec![service.clone()];
+        while let Some(name) = open.pop() {
+            let Some(service) = self.services.get_mut(&name) else { continue };
+            let drains = service.draining > 0 || service.above_draining > 0;
+            if drains == service.drains {
+                continue;
+            }
+            service.drains = drains;
+            for need in service.needs.clone() {
+                let Some(below) = self.services.get_mut(&need) else { continue };
+                if drains {
+                    below.above_draining += 1;
+                } else {
+                    below.above_draining = below.above_draining.saturating_sub(1);
+                    if below.above_draining == 0 {
+                        free.push(need.clone());
+                    }
+                }
+                open.push(need);
+            }
+        }
+        free
+    }
+}
+
+impl Service {
+    /// All wanted instances are good. One scaled to none satisfies nobody.
+    fn satisfied_now(&self) -> bool {
+        self.replicas > 0 && self.good == u32::from(self.replicas)
+    }
+}
+
+/// It lives and is to stop, and what it needs has to wait for that. What does not end although it
+/// was killed holds up nobody.
+fn drains(instance: &Instance, goal: Goal) -> bool {
+    instance.life != Life::Gone
+        && instance.blocked.is_none()
+        && (goal != Goal::Run || instance.cycle.is_some())
+}
+
+impl Step<'_> {
+    /// Brings the counters up to date after anything about an instance has changed.
+    pub(crate) fn recount(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get_mut(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let goal = service.goal(id.index);
+        let good = goal != Goal::Leave && instance.good();
+        if good != instance.counted_good {
+            instance.counted_good = good;
+            service.good = if good { service.good + 1 } else { service.good.saturating_sub(1) };
+        }
+        let draining = drains(instance, goal);
+        if draining != instance.counted_draining {
+            instance.counted_draining = draining;
+            service.draining =
+                if draining { service.draining + 1 } else { service.draining.saturating_sub(1) };
+        }
+        self.resatisfy(&id.service);
+        self.free(&id.service);
+    }
+
+    /// Lets those stop that nothing stands in the way of any more.
+    fn free(&mut self, service: &ServiceName) {
+        for free in self.cluster.redrain(service) {
+            self.look.extend(self.cluster.ids_of(&free));
+        }
+    }
+
+    /// Tells dependents when a service begins or ceases to be what they need.
+    pub(crate) fn resatisfy(&mut self, name: &ServiceName) {
+        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        let satisfied = service.satisfied_now();
+        if satisfied == service.satisfied {
+            return;
+        }
+        service.satisfied = satisfied;
+        for dependent in service.dependents.clone() {
+            let Some(above) = self.cluster.services.get_mut(&dependent) else { continue };
+            above.unmet =
+                if satisfied { above.unmet.saturating_sub(1) } else { above.unmet + 1 };
+            if above.unmet == 0 {
+                self.look.extend(self.cluster.ids_of(&dependent));
+            } else {
+                self.show_waiting(&dependent);
+            }
+        }
+        if satisfied {
+            self.comes_back(name);
+        }
+    }
+
+    /// What waits for this service shows its state in its reason, so it looks different now.
+    pub(crate) fn tell_waiting(&mut self, service: &ServiceName) {
+        let Some(service) = self.cluster.services.get(service) else { return };
+        if service.satisfied {
+            return;
+        }
+        for dependent in service.dependents.clone() {
+            self.show_waiting(&dependent);
+        }
+    }
+
+    fn show_waiting(&mut self, service: &ServiceName) {
+        let waiting = self.cluster.instances_of(service);
+        let waiting = waiting.filter(|(_, instance)| instance.state == State::Waiting);
+        self.out.changed.extend(waiting.map(|(id, _)| id.clone()));
+    }
+
+    /// A service has lost what it is relied on for: from now on it explains the faults of what
+    /// needs it. Answers its dependents, direct or through others.
+    pub(crate) fn goes_down(&mut self, name: &ServiceName) -> BTreeSet<ServiceName> {
+        let dependents = healing::cause::dependents(&*self.cluster, name);
+        let Some(service) = self.cluster.services.get_mut(name) else { return dependents };
+        if !std::mem::replace(&mut service.down, true) {
+            for dependent in &dependents {
+                if let Some(above) = self.cluster.services.get_mut(dependent) {
+                    above.roots.insert(name.clone());
+                }
+                self.out.changed.extend(self.cluster.ids_of(dependent));
+            }
+        }
+        dependents
+    }
+
+    /// A service is what it should be again, or is no longer wanted. Those that suffered from it
+    /// alone begin with a clean slate: what failed while it was down says nothing about them.
+    pub(crate) fn comes_back(&mut self, name: &ServiceName) {
+        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        if !std::mem::replace(&mut service.down, false) {
+            return;
+        }
+        for dependent in healing::cause::dependents(&*self.cluster, name) {
+            let Some(above) = self.cluster.services.get_mut(&dependent) else { continue };
+            above.roots.remove(name);
+            let free = above.roots.is_empty();
+            for id in self.cluster.ids_of(&dependent) {
+                if free && let Some(instance) = self.cluster.instances.get_mut(&id) {
+                    instance.watch.excuse();
+                    if instance.state == State::Failing && instance.care == Care::Idle {
+                        let text = instance.fault.clone();
+                        let next = format!("{name} is back: the next probes decide");
+                        self.set_reason(&id, Reason::new(text).then(next));
+                    }
+                }
+                self.touched.insert(id.clone());
+                self.out.changed.insert(id.clone());
+                self.look.insert(id);
+            }
+        }
+    }
+
+    /// Those that follow this service's restarts and ran before it was ready again are next.
+    pub(crate) fn lead_followers(&mut self, name: &ServiceName, act: ActId, automatic: bool) {
+        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        if !service.satisfied || !std::mem::replace(&mut service.renewed, false) {
+            return;
+        }
+        for dependent in service.dependents.clone() {
+            if self.cluster.follows(&dependent, name) {
+                for id in self.cluster.ids_of(&dependent) {
+                    let why = format!("restarts with {name}");
+                    self.cycle(&id, Cycle { why, act, automatic, ordered: true });
+                }
+            }
+        }
+    }
+}

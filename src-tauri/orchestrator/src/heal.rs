@@ -1,0 +1,271 @@
+//! Faults and what is done about them: whose fault it is, which remedy, and asking the door for it.
+
+use crate::instance::{Bar, Care, Cycle, Life, Plan};
+use crate::io::{Effect, TimerKey};
+use crate::step::Step;
+use healing::{Decision, words};
+use model::{ActId, ExitStatus, InstanceId, Reason, RemedyKind, State};
+
+/// Something went wrong with an instance.
+pub(crate) struct Fault {
+    /// As its reason says it: "was ended by SIGKILL".
+    pub(crate) text: String,
+    /// As an incident says it: "db.0 was ended by SIGKILL".
+    pub(crate) cause: String,
+    /// Trying again cannot help.
+    pub(crate) hopeless: bool,
+}
+
+impl Step<'_> {
+    /// A fault is seen. While something it needs is down it suffers from that; otherwise it is a
+    /// root of its own.
+    pub(crate) fn fault(&mut self, id: &InstanceId, fault: Fault) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let lasted = instance.history.faulted(&service.spec.heal, self.now.mono);
+        instance.fault = fault.text;
+        instance.automatic = false;
+        if !service.roots.is_empty() && !fault.hopeless {
+            self.suffer(id);
+            return;
+        }
+        let dependents = self.goes_down(&id.service);
+        self.open_incident(id, fault.cause, lasted, &dependents);
+        self.take_over(&id.service, &dependents);
+        self.judge(id, fault.hopeless);
+    }
+
+    fn fault_of(&self, id: &InstanceId) -> String {
+        self.cluster.instances.get(id).map(|i| i.fault.clone()).unwrap_or_default()
+    }
+
+    /// It fails because of another: it waits for that one.
+    pub(crate) fn suffer(&mut self, id: &InstanceId) {
+        self.goes_down(&id.service);
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        if instance.life == Life::Gone {
+            self.set_care(id, Care::Suffers);
+            let reason = self.cluster.waiting(id);
+            self.set(id, State::Waiting, reason);
+        } else {
+            self.set_care(id, Care::Idle);
+            let reason = Reason::new(self.fault_of(id));
+            let root = self.cluster.root_of(&id.service);
+            let next = root.map(|root| format!("asked again when {root} is ready"));
+            self.set(id, State::Failing, Reason { next, ..reason });
+        }
+    }
+
+    /// What it suffered from is back: starts what had ended meanwhile.
+    pub(crate) fn consider_makeup(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        if service.unmet > 0 || !service.roots.is_empty() {
+            let reason = self.cluster.waiting(id);
+            self.set(id, State::Waiting, reason);
+        } else if self.bar(id).is_some() {
+            // Healing may not: from here on it is a fault of its own.
+            let cause = format!("{id} {}", self.fault_of(id));
+            let dependents = self.goes_down(&id.service);
+            self.open_incident(id, cause, healing::history::Lasted::NotWell, &dependents);
+            self.judge(id, false);
+        } else {
+            let detail = "started again: what it needs is ready again".to_owned();
+            self.ask_door(id, Plan { remedy: RemedyKind::Restart, detail, excused: true });
+        }
+    }
+
+    /// Why healing may not act on an instance, if so.
+    fn bar(&self, id: &InstanceId) -> Option<Bar> {
+        let service = self.cluster.services.get(&id.service)?;
+        let instance = self.cluster.instances.get(id)?;
+        if !service.spec.heal.enabled {
+            Some(Bar::Off)
+        } else if self.cluster.holds(&id.service) {
+            Some(Bar::Held)
+        } else if service.spec.protected && instance.life != Life::Gone {
+            Some(Bar::Protected)
+        } else {
+            None
+        }
+    }
+
+    /// Chooses what to do about a fault.
+    pub(crate) fn judge(&mut self, id: &InstanceId, hopeless: bool) {
+        if let Some(bar) = self.bar(id) {
+            self.bar_care(id, bar);
+            return;
+        }
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let decision = if hopeless {
+            Decision::Quarantine("trying again cannot help".to_owned())
+        } else {
+            healing::decide(&service.spec.heal, &instance.history, self.now.mono)
+        };
+        let (remedy, wait, attempt, of) = match decision {
+            Decision::Quarantine(why) => {
+                let remedy = RemedyKind::Quarantine;
+                self.ask_door(id, Plan { remedy, detail: why, excused: false });
+                return;
+            }
+            Decision::Try { remedy, wait, attempt, of } => (remedy, wait, attempt, of),
+        };
+        let mut detail = format!("{} {attempt} of {of}", remedy.as_str());
+        let plan = Plan { remedy, detail: detail.clone(), excused: false };
+        if wait.is_zero() {
+            self.ask_door(id, plan);
+            return;
+        }
+        let wait_words = words::duration(wait);
+        let reason = Reason::new(instance.fault.clone()).then(format!("{detail} in {wait_words}"));
+        let state = if instance.life == Life::Gone { State::Waiting } else { State::Failing };
+        detail = format!("{detail}, after {wait_words}");
+        self.set_care(id, Care::Backoff(Plan { detail, ..plan }));
+        let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + wait);
+        self.out.acts.push(Effect::SetTimer { key, at });
+        self.set(id, state, reason);
+    }
+
+    /// Healing keeps its hands off this fault.
+    fn bar_care(&mut self, id: &InstanceId, bar: Bar) {
+        let next = match &bar {
+            Bar::Held => "healing is held: nothing happens until it is let go on".to_owned(),
+            Bar::Off => "healing is switched off for it: restart it when it is mended".to_owned(),
+            Bar::Protected => "it is protected: only a person may restart it".to_owned(),
+            Bar::Refused(why) => format!("healing was refused: {why}"),
+        };
+        self.set_care(id, Care::Barred(bar));
+        let reason = Reason::new(self.fault_of(id)).then(next);
+        self.set(id, State::Failing, reason);
+    }
+
+    fn ask_door(&mut self, id: &InstanceId, plan: Plan) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let why = instance.fault.clone();
+        let restart = plan.remedy != RemedyKind::Quarantine && instance.life == Life::Gone;
+        let (state, next) = if restart {
+            (State::Recovering, "starts again at once")
+        } else if plan.remedy == RemedyKind::Quarantine {
+            (State::Failing, "goes into quarantine")
+        } else {
+            (State::Failing, "restarts at once")
+        };
+        self.cluster.last_ticket += 1;
+        let ticket = self.cluster.last_ticket;
+        let remedy = plan.remedy;
+        self.set_care(id, Care::Asked(plan, ticket));
+        self.cluster.asks.insert(ticket, id.clone());
+        self.set(id, state, Reason::new(why.clone()).then(next));
+        self.out.acts.push(Effect::Ask { ticket, instance: id.clone(), remedy, why });
+    }
+
+    /// A backoff has passed.
+    pub(crate) fn backoff_over(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        if let Care::Backoff(plan) = instance.care.clone() {
+            self.ask_door(id, plan);
+        }
+    }
+
+    /// The question this ticket stands for, if it is still one.
+    fn asked(&mut self, ticket: u64) -> Option<(InstanceId, Plan)> {
+        let id = self.cluster.asks.remove(&ticket)?;
+        match &self.cluster.instances.get(&id)?.care {
+            Care::Asked(plan, of) if *of == ticket => {
+                let plan = plan.clone();
+                Some((id, plan))
+            }
+            _ => None,
+        }
+    }
+
+    /// The door let healing act.
+    pub(crate) fn admitted(&mut self, ticket: u64, act: ActId) {
+        let Some((id, plan)) = self.asked(ticket) else { return };
+        if !plan.excused {
+            self.note_remedy(&id, plan.remedy, plan.detail.clone());
+        }
+        if plan.remedy == RemedyKind::Quarantine {
+            self.set_care(&id, Care::Quarantined(plan.detail));
+            self.quarantine_incident(&id);
+            self.look.insert(id);
+            return;
+        }
+        self.set_care(&id, Care::Idle);
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(&id) else { return };
+        if !plan.excused {
+            instance.history.acted(&service.spec.heal, self.now.mono);
+        }
+        instance.act = act;
+        instance.automatic = true;
+        let with_needs = plan.remedy == RemedyKind::RestartNeeds;
+        let why = instance.fault.clone();
+        self.cycle(&id, Cycle { why, act, automatic: true, ordered: with_needs });
+        if with_needs {
+            self.restart_unwell_needs(&id, act);
+        }
+        self.look.insert(id);
+    }
+
+    /// Restarts those it needs directly that serve and are not quite well. Each pays for it from
+    /// its own budget; what is protected or held stays.
+    fn restart_unwell_needs(&mut self, id: &InstanceId, act: ActId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        for need in service.needs.clone() {
+            let Some(below) = self.cluster.services.get(&need) else { continue };
+            if !below.spec.heal.enabled || self.cluster.holds(&need) {
+                continue;
+            }
+            let heal = below.spec.heal.clone();
+            for below in self.cluster.ids_of(&need) {
+                let Some(instance) = self.cluster.instances.get_mut(&below) else { continue };
+                let unwell = instance.ready && !instance.watch.well();
+                let paid = instance.history.spent(heal.budget.per, self.now.mono);
+                if unwell && paid < heal.budget.count && instance.cycle.is_none() {
+                    instance.history.acted(&heal, self.now.mono);
+                    let why = format!("restarts because {id} needs it and does not get well");
+                    self.cycle(&below, Cycle { why, act, automatic: true, ordered: true });
+                }
+            }
+        }
+    }
+
+    /// The door did not let healing act. It is not asked again about this fault.
+    pub(crate) fn refused(&mut self, ticket: u64, why: String) {
+        if let Some((id, _)) = self.asked(ticket) {
+            self.bar_care(&id, Bar::Refused(why));
+        }
+    }
+
+    /// It ended by itself while healing had already something in mind for it.
+    pub(crate) fn ended_under_care(&mut self, id: &InstanceId, status: ExitStatus) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        instance.fault = status.to_string();
+        let reason = Reason { text: instance.fault.clone(), next: instance.reason.next.clone() };
+        match instance.care {
+            Care::Backoff(_) => self.set(id, State::Waiting, reason),
+            // Ended, a protected one may be started again: that stops nothing.
+            Care::Barred(Bar::Protected) => self.judge(id, false),
+            Care::Barred(_) | Care::Asked(..) => self.set(id, State::Failing, reason),
+            Care::Idle | Care::Suffers | Care::Quarantined(_) => {}
+        }
+        self.look.insert(id.clone());
+    }
+
+    /// A person holds healing, or lets it go on.
+    pub(crate) fn hold_changed(&mut self, id: &InstanceId) {
+        self.out.changed.insert(id.clone());
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let held = self.cluster.holds(&id.service);
+        match &instance.care {
+            Care::Asked(Plan { excused: true, .. }, _) if held => {
+                self.set_care(id, Care::Suffers);
+                self.look.insert(id.clone());
+            }
+            Care::Backoff(_) | Care::Asked(..) if held => self.judge(id, false),
+            Care::Barred(Bar::Held) if !held => self.judge(id, false),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! One instance as the heart knows it: what is wanted, what is known of its process, what healing
+//! is up to, and what is shown.
+
+use healing::{History, Watch};
+use model::{ActId, Generation, Mono, Reason, RemedyKind, State, Timestamp};
+
+/// What is known of an instance's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// There is none.
+    Gone,
+    /// It was asked for, the driver has not answered.
+    Asked,
+    /// It lives.
+    Alive,
+    /// It was told to end.
+    Ending,
+}
+
+/// What is wanted of an instance. Follows from its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// To run.
+    Run,
+    /// Not to run.
+    Rest,
+    /// Not to be: scaled down, or no longer defined.
+    Leave,
+}
+
+/// A process that is to be replaced by a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cycle {
+    /// Why, for the reason people read.
+    pub(crate) why: String,
+    /// The act the new start belongs to.
+    pub(crate) act: ActId,
+    /// Healing does it, not a person.
+    pub(crate) automatic: bool,
+    /// What needs it and is to stop as well stops first.
+    pub(crate) ordered: bool,
+}
+
+/// What healing has in mind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) remedy: RemedyKind,
+    /// In words: "restart 2 of 5, after 1 s"; for quarantine, why.
+    pub(crate) detail: String,
+    /// It makes up for another's fault: no incident, nothing from the budget.
+    pub(crate) excused: bool,
+}
+
+/// Why healing keeps its hands off a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bar {
+    /// A person holds it.
+    Held,
+    /// The definition switches healing off.
+    Off,
+    /// Only a person may stop it.
+    Protected,
+    /// The door refused.
+    Refused(String),
+}
+
+/// Where healing stands with an instance that has a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// No fault, or the remedy is being carried out.
+    Idle,
+    /// It ended while something it needs was down; it is started again when that is back.
+    Suffers,
+    /// The remedy waits for its backoff.
+    Backoff(Plan),
+    /// The door is asked.
+    Asked(Plan, u64),
+    /// Nothing is done until a person does something.
+    Barred(Bar),
+    /// Healing gave up.
+    Quarantined(String),
+}
+
+impl Care {
+    /// Only a person can change anything.
+    pub(crate) fn stuck(&self) -> bool {
+        matches!(self, Care::Barred(_) | Care::Quarantined(_))
+    }
+}
+
+/// The same thing seen several times in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    detail: String,
+    times: u32,
+}
+
+impl Seen {
+    /// Sees it once more; something else begins a new count.
+    pub(crate) fn again(&mut self, detail: &str) {
+        if self.detail == detail {
+            self.times = self.times.saturating_add(1);
+        } else {
+            *self = Self { detail: detail.to_owned(), times: 1 };
+        }
+    }
+
+    /// "tcp 5432 refused 14 times".
+    pub(crate) fn words(&self) -> String {
+        format!("{} {}", self.detail, healing::words::times(self.times))
+    }
+}
+
+/// All that is known of one instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    // What is shown.
+    pub(crate) state: State,
+    pub(crate) reason: Reason,
+    pub(crate) since: Timestamp,
+    pub(crate) pid: Option<u32>,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) generation: Generation,
+    pub(crate) restarts: u32,
+    pub(crate) shim_lost: bool,
+    // Its process.
+    pub(crate) life: Life,
+    pub(crate) cycle: Option<Cycle>,
+    /// The act the next start belongs to.
+    pub(crate) act: ActId,
+    /// What of it does not end although it was killed.
+    pub(crate) blocked: Option<String>,
+    /// Why it is stopped, for the reason people read.
+    pub(crate) rest: String,
+    /// A oneshot that has completed.
+    pub(crate) done: bool,
+    // Its readiness and health.
+    /// When this generation's process was there.
+    pub(crate) alive_since: Mono,
+    /// This generation has passed readiness.
+    pub(crate) ready: bool,
+    /// Some generation has served before.
+    pub(crate) served: bool,
+    /// Readiness probes that did not pass, for their pace.
+    pub(crate) tries: u32,
+    pub(crate) seen: Seen,
+    /// The reason shown while it serves, to go back to it.
+    pub(crate) serving: (State, Reason),
+    pub(crate) watch: Watch,
+    // Healing.
+    pub(crate) history: History,
+    pub(crate) care: Care,
+    /// The start or restart under way is healing's.
+    pub(crate) automatic: bool,
+    /// The fault in words, while there is one: "exited with code 1".
+    pub(crate) fault: String,
+    /// The incident it is the root of: open, quarantined, or resolved a moment ago.
+    pub(crate) incident: Option<u64>,
+    // What the service's counters hold of it; see `graph`.
+    pub(crate) counted_good: bool,
+    pub(crate) counted_draining: bool,
+}
+
+impl Instance {
+    /// A new one that nothing is known of.
+    pub(crate) fn new(ports: Vec<u16>, act: ActId, since: Timestamp) -> Self {
+        Self {
+            state: State::Stopped,
+            reason: Reason::new("not started yet"),
+            since,
+            pid: None,
+            ports,
+            generation: Generation::default(),
+            restarts: 0,
+            shim_lost: false,
+            life: Life::Gone,
+            cycle: None,
+            act,
+            blocked: None,
+            rest: "not started yet".to_owned(),
+            done: false,
+            alive_since: Mono::default(),
+            ready: false,
+            served: false,
+            tries: 0,
+            seen: Seen::default(),
+            serving: (State::Ready, Reason::default()),
+            watch: Watch::default(),
+            history: History::default(),
+            care: Care::Idle,
+            automatic: false,
+            fault: String::new(),
+            incident: None,
+            counted_good: false,
+            counted_draining: false,
+        }
+    }
+
+    /// What needs it may rely on it.
+    pub(crate) fn good(&self) -> bool {
+        self.state.serves() || self.state == State::Completed
+    }
+}

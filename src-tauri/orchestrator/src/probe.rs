@@ -1,0 +1,168 @@
+//! What probes say: first whether it is ready, then for as long as it lives whether it is well.
+
+use crate::heal::Fault;
+use crate::instance::{Care, Goal, Instance, Life};
+use crate::io::Effect;
+use crate::step::Step;
+use healing::{Opinion, pace, words};
+use model::{Evidence, InstanceId, ProbeKind, Reason, State, Verdict};
+use std::time::Duration;
+
+/// The probe that says whether it is ready: its own, or health, or none.
+fn readiness(spec: &spec::Service) -> Option<(ProbeKind, &spec::Probe)> {
+    if spec.kind == spec::Kind::Oneshot {
+        return None;
+    }
+    let ready = spec.ready.as_ref().map(|probe| (ProbeKind::Ready, probe));
+    ready.or(spec.health.as_ref().map(|probe| (ProbeKind::Health, probe)))
+}
+
+impl Step<'_> {
+    fn ask(&mut self, id: &InstanceId, kind: ProbeKind, after: Duration) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let generation = instance.generation;
+        self.out.acts.push(Effect::Probe { instance: id.clone(), generation, kind, after });
+    }
+
+    /// Its process is there: is it ready?
+    pub(crate) fn ask_readiness(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let oneshot = service.oneshot();
+        match readiness(&service.spec).map(|(kind, _)| kind) {
+            Some(kind) => self.ask(id, kind, Duration::ZERO),
+            None if oneshot => {}
+            None => {
+                let how = self.cluster.instances.get(id).map(|instance| instance.reason.text.clone());
+                self.became_ready(id, &how.unwrap_or_default());
+            }
+        }
+    }
+
+    /// It is ready: ask for its health from now on, at its own point of the interval.
+    pub(crate) fn begin_health(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        if let Some(health) = &service.spec.health {
+            let after = pace::phase(id, health.every);
+            self.ask(id, ProbeKind::Health, after);
+        }
+    }
+
+    /// A probe came back.
+    pub(crate) fn probed(&mut self, id: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        if instance.life != Life::Alive {
+            return;
+        }
+        if instance.ready {
+            if kind == ProbeKind::Health {
+                self.health(id, evidence);
+            }
+        } else {
+            self.readiness(id, kind, evidence);
+        }
+    }
+
+    fn readiness(&mut self, id: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
+        let goal = self.cluster.goal(id);
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(every) = readiness(&service.spec).filter(|(of, _)| *of == kind) else { return };
+        let every = every.1.every;
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let leaving = goal != Goal::Run || instance.cycle.is_some();
+        if evidence.verdict == Verdict::Pass && !leaving {
+            let took = words::duration(self.now.mono.since(instance.alive_since));
+            let how = format!("{} {took} after its start", evidence.detail);
+            self.became_ready(id, &how);
+            return;
+        }
+        instance.tries = instance.tries.saturating_add(1);
+        let after = pace::ready(instance.tries, every);
+        let text = match evidence.verdict {
+            Verdict::Trouble => format!("it cannot be asked: {}", evidence.detail),
+            Verdict::Pass | Verdict::Fail => {
+                instance.seen.again(&evidence.detail);
+                instance.seen.words()
+            }
+        };
+        self.ask(id, kind, after);
+        if !leaving && after >= pace::READABLE {
+            let next = format!("next try in {}", words::duration(after));
+            self.set_alive(id, Reason::new(text).then(next));
+        }
+    }
+
+    fn health(&mut self, id: &InstanceId, evidence: &Evidence) {
+        let goal = self.cluster.goal(id);
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(probe) = &service.spec.health else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let opinion = instance.watch.observe(probe, evidence);
+        let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
+        let leaving = goal != Goal::Run || instance.cycle.is_some();
+        self.ask(id, ProbeKind::Health, every);
+        if leaving {
+            return;
+        }
+        match opinion {
+            Opinion::Same => {}
+            Opinion::Doubtful(fails) => {
+                let text = format!("{} ({fails} of {limit})", evidence.detail);
+                self.set_reason(id, Reason::new(text));
+            }
+            Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
+            Opinion::Slow(took) => {
+                let above = slow.map(words::duration).unwrap_or_default();
+                let text =
+                    format!("{} in {}, above {above}", evidence.detail, words::duration(took));
+                self.well(id, State::Degraded, Reason::new(text));
+            }
+            Opinion::Well => {
+                let reason = Reason::new(format!("{}, well again", evidence.detail));
+                self.well(id, State::Ready, reason);
+            }
+        }
+    }
+
+    /// It failed as often as it may.
+    fn failing(&mut self, id: &InstanceId, detail: &str, fails: u32) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let text = format!("{detail} {} in a row", words::times(fails));
+        if instance.care == Care::Idle {
+            self.fault(id, Fault { cause: text.clone(), text, hopeless: false });
+        } else {
+            // A remedy is being chosen, or none may be: only the words are new.
+            let next = instance.reason.next.take();
+            instance.fault.clone_from(&text);
+            self.set_reason(id, Reason { text, next });
+        }
+    }
+
+    /// It serves, and does so by itself even if a remedy was on its way.
+    fn well(&mut self, id: &InstanceId, state: State, reason: Reason) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        if matches!(instance.care, Care::Quarantined(_)) {
+            return;
+        }
+        instance.serving = (state, reason.clone());
+        instance.history.healthy(self.now.mono);
+        self.set_care(id, Care::Idle);
+        self.set(id, state, reason);
+        self.resolve_incident(id);
+    }
+
+    /// The definition's probes have changed under a process that runs on.
+    pub(crate) fn reprobe(&mut self, id: &InstanceId, old: &spec::Service) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(Instance { life: Life::Alive, ready, .. }) = self.cluster.instances.get(id) else {
+            return;
+        };
+        let kind = |spec| readiness(spec).map(|(kind, _)| kind);
+        if *ready {
+            if old.health.is_none() {
+                self.begin_health(id);
+            }
+        } else if kind(old) != kind(&service.spec) {
+            self.ask_readiness(id);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! When a command has come to rest, and what did not get where it should.
+
+use crate::cluster::{Cluster, Pending};
+use crate::instance::{Care, Goal, Life};
+use crate::io::Effect;
+use crate::step::Step;
+use model::{InstanceId, Reason, ServiceName, State};
+
+/// How an instance has come to rest.
+enum Rest {
+    /// Where it should be.
+    Well,
+    /// Elsewhere, and nothing more happens by itself.
+    Failed(Reason),
+}
+
+impl Cluster {
+    /// Whether an instance has come to rest, and how.
+    fn rest(&self, id: &InstanceId, act: &Pending) -> Option<Rest> {
+        let Some(instance) = self.instances.get(id) else { return Some(Rest::Well) };
+        let failed = || Some(Rest::Failed(self.reason(id)));
+        if instance.blocked.is_some() {
+            return failed();
+        }
+        if instance.cycle.is_some() {
+            return None;
+        }
+        match (self.goal(id), instance.state) {
+            (Goal::Run, State::Quarantined) => failed(),
+            (Goal::Run, State::Failing) if matches!(instance.care, Care::Barred(_)) => failed(),
+            (Goal::Run, State::Ready | State::Degraded | State::Completed) => {
+                if act.up == Some(false) {
+                    let text = "was started again meanwhile";
+                    return Some(Rest::Failed(Reason::new(text)));
+                }
+                Some(Rest::Well)
+            }
+            (
+                Goal::Run,
+                State::Waiting | State::Running | State::Recovering | State::Failing,
+            ) if matches!(instance.life, Life::Gone | Life::Alive)
+                && !matches!(instance.care, Care::Asked(..) | Care::Backoff(_))
+                && self.waits_in_vain(&id.service) =>
+            {
+                failed()
+            }
+            (Goal::Rest, State::Stopped) if act.up == Some(true) => failed(),
+            (Goal::Rest, State::Stopped) => Some(Rest::Well),
+            _ => None,
+        }
+    }
+
+    /// Something it needs is down, and only a person can change that.
+    fn waits_in_vain(&self, service: &ServiceName) -> bool {
+        let Some(service) = self.services.get(service) else { return false };
+        service.roots.iter().any(|root| {
+            let down = self.services.get(root);
+            down.is_none_or(|root| root.replicas == 0 || !root.wanted)
+                || self.instances_of(root).any(|(_, instance)| instance.care.stuck())
+        })
+    }
+}
+
+impl Step<'_> {
+    /// Answers the acts that have come to rest in this step.
+    pub(crate) fn settle(&mut self) {
+        if self.cluster.acts.is_empty() {
+            return;
+        }
+        let mut acts = std::mem::take(&mut self.cluster.acts);
+        acts.retain(|act, pending| {
+            for id in self.touched.iter().filter(|id| pending.concerned.contains(*id)) {
+                if self.cluster.rest(id, pending).is_some() {
+                    pending.open.remove(id);
+                } else {
+                    pending.open.insert(id.clone());
+                }
+            }
+            if !pending.open.is_empty() {
+                return true;
+            }
+            let failed = pending.concerned.iter().filter_map(|id| {
+                match self.cluster.rest(id, pending)? {
+                    Rest::Well => None,
+                    Rest::Failed(reason) => Some((id.clone(), reason)),
+                }
+            });
+            let failed = failed.collect();
+            self.out.settled.push(Effect::Settled { act: *act, failed });
+            false
+        });
+        self.cluster.acts = acts;
+    }
+}

@@ -1,0 +1,181 @@
+//! From wanted to serving: starts when what is needed is there, and what follows from how it goes.
+
+use crate::heal::Fault;
+use crate::instance::{Care, Goal, Life, Seen};
+use crate::io::Effect;
+use crate::step::Step;
+use healing::{Watch, words};
+use model::{EventKind, ExitStatus, InstanceId, Reason, State};
+
+impl Step<'_> {
+    /// It is wanted and has no process.
+    pub(crate) fn consider_start(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        match &instance.care {
+            Care::Quarantined(why) => {
+                let reason = Reason::new(format!("{}; {why}", instance.fault));
+                self.set(id, State::Quarantined, reason.then("release it to try again"));
+            }
+            Care::Suffers => self.consider_makeup(id),
+            // What it waits for was shown when it was decided.
+            Care::Backoff(_) | Care::Asked(..) | Care::Barred(_) => {}
+            Care::Idle if instance.done => {}
+            Care::Idle if service.unmet > 0 => {
+                let reason = self.cluster.waiting(id);
+                self.set(id, State::Waiting, reason);
+            }
+            Care::Idle => self.start(id),
+        }
+    }
+
+    fn start(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        instance.generation = instance.generation.next();
+        instance.life = Life::Asked;
+        instance.ready = false;
+        instance.tries = 0;
+        instance.seen = Seen::default();
+        instance.watch = Watch::default();
+        instance.shim_lost = false;
+        instance.blocked = None;
+        if instance.automatic {
+            instance.restarts = instance.restarts.saturating_add(1);
+        }
+        let state = if instance.automatic { State::Recovering } else { State::Starting };
+        let (generation, act) = (instance.generation, instance.act);
+        self.out.acts.push(Effect::Start { instance: id.clone(), generation, act });
+        self.out.changed.insert(id.clone());
+        self.set(id, state, Reason::new("its process is being made"));
+        self.recount(id);
+    }
+
+    /// Its process is there.
+    pub(crate) fn started(&mut self, id: &InstanceId, pid: u32) {
+        let goal = self.cluster.goal(id);
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        if instance.life != Life::Asked {
+            return;
+        }
+        instance.life = Life::Alive;
+        instance.pid = Some(pid);
+        instance.alive_since = self.now.mono;
+        let generation = instance.generation;
+        let cycled = instance.cycle.is_some();
+        self.out.facts.push(EventKind::Started { instance: id.clone(), generation, pid });
+        self.out.changed.insert(id.clone());
+        self.recount(id);
+        if goal == Goal::Run && !cycled {
+            self.set_alive(id, Reason::new(format!("pid {pid} runs")));
+            self.ask_readiness(id);
+        } else {
+            self.look.insert(id.clone());
+        }
+    }
+
+    /// It lives and is not known to be ready.
+    pub(crate) fn set_alive(&mut self, id: &InstanceId, reason: Reason) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let state = if instance.automatic { State::Recovering } else { State::Running };
+        self.set(id, state, reason);
+    }
+
+    /// Its process could not be made.
+    pub(crate) fn start_failed(&mut self, id: &InstanceId, error: &str, retry: bool) {
+        let goal = self.cluster.goal(id);
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        instance.life = Life::Gone;
+        instance.pid = None;
+        if let Some(cycle) = instance.cycle.take() {
+            (instance.act, instance.automatic) = (cycle.act, cycle.automatic);
+        }
+        self.out.changed.insert(id.clone());
+        self.recount(id);
+        if goal == Goal::Run {
+            let text = format!("could not be started: {error}");
+            self.fault(id, Fault { cause: format!("{id} {text}"), text, hopeless: !retry });
+        } else {
+            self.look.insert(id.clone());
+        }
+    }
+
+    /// Its process has ended, and all of its tree.
+    pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus) {
+        let goal = self.cluster.goal(id);
+        let oneshot = self.cluster.services.get(&id.service).is_some_and(|s| s.oneshot());
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let told = instance.life == Life::Ending;
+        let lived = self.now.mono.since(instance.alive_since);
+        instance.life = Life::Gone;
+        instance.pid = None;
+        instance.blocked = None;
+        instance.ready = false;
+        let cycle = instance.cycle.take();
+        let cycled = cycle.is_some();
+        if let Some(cycle) = cycle {
+            (instance.act, instance.automatic) = (cycle.act, cycle.automatic);
+        }
+        let expected = told || cycled || goal != Goal::Run;
+        let generation = instance.generation;
+        let idle = instance.care == Care::Idle;
+        self.out.facts.push(EventKind::Exited { instance: id.clone(), generation, status });
+        self.out.changed.insert(id.clone());
+        self.recount(id);
+        if expected {
+            self.touched.insert(id.clone());
+            self.look.insert(id.clone());
+        } else if oneshot && status.success() {
+            self.completed(id, format!("completed in {}", words::duration(lived)));
+        } else if idle {
+            let text = status.to_string();
+            let cause = format!("{id} {text}");
+            self.fault(id, Fault { text, cause, hopeless: false });
+        } else {
+            self.ended_under_care(id, status);
+        }
+    }
+
+    /// A oneshot has done its work.
+    pub(crate) fn completed(&mut self, id: &InstanceId, text: String) {
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.done = true;
+        }
+        self.came_good(id, State::Completed, Reason::new(text));
+    }
+
+    /// It has passed readiness, or needs none.
+    pub(crate) fn became_ready(&mut self, id: &InstanceId, how: &str) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        instance.ready = true;
+        let reason = Reason::new(how);
+        instance.serving = (State::Ready, reason.clone());
+        self.came_good(id, State::Ready, reason);
+        self.begin_health(id);
+    }
+
+    fn came_good(&mut self, id: &InstanceId, state: State, reason: Reason) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let renewed = std::mem::replace(&mut instance.served, true);
+        let automatic = std::mem::replace(&mut instance.automatic, false);
+        let act = instance.act;
+        instance.history.healthy(self.now.mono);
+        self.set(id, state, reason);
+        self.resolve_incident(id);
+        if renewed && let Some(service) = self.cluster.services.get_mut(&id.service) {
+            service.renewed = true;
+        }
+        self.lead_followers(&id.service, act, automatic);
+    }
+
+    /// It was about to be stopped, and is wanted after all.
+    pub(crate) fn resume(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        if instance.ready {
+            let (state, reason) = instance.serving.clone();
+            self.set(id, state, reason);
+        } else {
+            self.set_alive(id, Reason::new("runs on"));
+        }
+        self.recount(id);
+    }
+}

@@ -1,0 +1,280 @@
+//! What a cluster looks like from outside: each instance's status, and the whole in one word.
+
+use crate::cluster::{Cluster, Service};
+use crate::instance::{Care, Goal, Instance, Life};
+use model::{
+    InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Cluster {
+    /// Its id.
+    pub fn id(&self) -> &model::ClusterId {
+        &self.id
+    }
+
+    /// The definition it runs on; `None` before the first one came.
+    pub fn definition(&self) -> Option<&Arc<spec::Cluster>> {
+        self.definition.as_ref()
+    }
+
+    /// A person holds healing for the whole cluster.
+    pub fn held(&self) -> bool {
+        self.held
+    }
+
+    /// How many instances of a service are wanted; 0 for one that is not known.
+    pub fn replicas(&self, service: &ServiceName) -> u16 {
+        self.services.get(service).map_or(0, |service| service.replicas)
+    }
+
+    /// The ports of every instance that has one.
+    pub fn ports(&self) -> BTreeMap<InstanceId, Vec<u16>> {
+        let instances = self.instances.iter().filter(|(_, instance)| !instance.ports.is_empty());
+        instances.map(|(id, instance)| (id.clone(), instance.ports.clone())).collect()
+    }
+
+    /// Services a person has stopped.
+    pub fn stopped(&self) -> &[ServiceName] {
+        &self.remembered
+    }
+
+    /// Every instance's status, by name and index.
+    pub fn statuses(&self) -> impl Iterator<Item = InstanceStatus> {
+        self.instances.keys().filter_map(|id| self.status(id))
+    }
+
+    /// One instance's status.
+    pub fn status(&self, id: &InstanceId) -> Option<InstanceStatus> {
+        let instance = self.instances.get(id)?;
+        let service = self.services.get(&id.service)?;
+        Some(InstanceStatus {
+            instance: id.clone(),
+            service: id.service.clone(),
+            category: service.spec.category.clone(),
+            state: instance.state,
+            reason: self.reason(id),
+            pid: instance.pid,
+            ports: instance.ports.clone(),
+            generation: instance.generation,
+            restarts: instance.restarts,
+            since: instance.since,
+            marks: Marks {
+                impacted_by: self.impacted_by(service, instance),
+                held: self.held || service.held,
+                shim_lost: instance.shim_lost,
+            },
+        })
+    }
+
+    /// An instance's reason as of now: one that waits for others speaks of their present state.
+    pub(crate) fn reason(&self, id: &InstanceId) -> Reason {
+        let Some(instance) = self.instances.get(id) else { return Reason::default() };
+        let waits = matches!(instance.care, Care::Idle | Care::Suffers);
+        if instance.state == State::Waiting && instance.life == Life::Gone && waits {
+            self.waiting(id)
+        } else {
+            instance.reason.clone()
+        }
+    }
+
+    /// What an instance without a process waits for: "waiting for db: tcp 5432 refused 14 times",
+    /// or of several each with its state.
+    pub(crate) fn waiting(&self, id: &InstanceId) -> Reason {
+        let Some(service) = self.services.get(&id.service) else { return Reason::default() };
+        let mut for_whom: Vec<&ServiceName> =
+            service.needs.iter().filter(|need| !self.satisfied(need)).collect();
+        if for_whom.is_empty() {
+            for_whom.extend(&service.roots);
+        }
+        let (what, next) = match for_whom.as_slice() {
+            [] => ("about to start".to_owned(), None),
+            [need] => self.wait_for_one(need),
+            several => {
+                let each = several.iter().map(|need| {
+                    let (state, _) = self.standing(need);
+                    format!("{need} ({state})")
+                });
+                (format!("waiting for {}", shortened(&each.collect::<Vec<_>>())), None)
+            }
+        };
+        let suffers = self
+            .instances
+            .get(id)
+            .filter(|instance| instance.care == Care::Suffers)
+            .map(|instance| format!("{}; {what}", instance.fault));
+        Reason { text: suffers.unwrap_or(what), next }
+    }
+
+    fn wait_for_one(&self, need: &ServiceName) -> (String, Option<String>) {
+        let (state, instance) = self.standing(need);
+        match instance {
+            Some(instance) if instance.state == State::Quarantined => {
+                (format!("waiting for {need} (quarantined)"), Some(format!("release {need} first")))
+            }
+            // Its own words say more than its state does: what was asked, and when again.
+            Some(instance) if instance.life == Life::Alive && instance.reason.next.is_some() => {
+                let text = format!("waiting for {need}: {}", instance.reason.text);
+                (text, instance.reason.next.clone())
+            }
+            _ => (format!("waiting for {need} ({state})"), None),
+        }
+    }
+
+    /// The state of a service in one word, and the instance that is furthest from serving.
+    fn standing(&self, service: &ServiceName) -> (&'static str, Option<&Instance>) {
+        let mut instances = self.instances_of(service);
+        let lacking = instances.find(|(id, instance)| {
+            self.goal(id) != Goal::Leave && !instance.good()
+        });
+        match lacking {
+            Some((_, instance)) => (instance.state.as_str(), Some(instance)),
+            None => ("scaled to none", None),
+        }
+    }
+
+    /// The root among what is down above a service.
+    pub(crate) fn root_of(&self, service: &ServiceName) -> Option<&ServiceName> {
+        let roots = &self.services.get(service)?.roots;
+        healing::cause::root(roots, |root| {
+            self.services.get(root).is_some_and(|root| !root.roots.is_empty())
+        })
+    }
+
+    /// The service an instance suffers from: what lives suffers from anything that is down above
+    /// it; what waits, only from a fault and not from an orderly start.
+    fn impacted_by(&self, service: &Service, instance: &Instance) -> Option<ServiceName> {
+        if service.roots.is_empty() {
+            return None;
+        }
+        let lives = matches!(
+            instance.state,
+            State::Running | State::Ready | State::Degraded | State::Failing
+        );
+        let waits = matches!(instance.state, State::Waiting | State::Recovering);
+        if !lives && !waits {
+            return None;
+        }
+        let suffers = |root: &ServiceName| {
+            self.services.get(root).is_some_and(|root| !root.roots.is_empty())
+        };
+        let root = healing::cause::root(&service.roots, suffers)?;
+        let faulty = lives
+            || instance.care == Care::Suffers
+            || self.instances_of(root).any(|(_, root)| root.automatic || root.care != Care::Idle);
+        faulty.then(|| root.clone())
+    }
+
+    /// The whole in one word, and why in words: "150 of 150 ready", "2 of 150 recovering".
+    pub fn overall(&self) -> (Overall, String) {
+        let mut tally = Tally::default();
+        for (name, service) in &self.services {
+            let relied_on = service.dependents.iter().any(|above| {
+                self.services.get(above).is_some_and(|above| above.wanted)
+            });
+            for (id, instance) in self.instances_of(name) {
+                let wanted = service.goal(id.index) == Goal::Run;
+                let impacted =
+                    wanted && instance.good() && self.impacted_by(service, instance).is_some();
+                tally.add(instance, wanted, relied_on, impacted);
+            }
+        }
+        tally.word()
+    }
+}
+
+/// Counts over the instances of a cluster.
+#[derive(Default)]
+struct Tally {
+    wanted: u32,
+    good: u32,
+    impacted: u32,
+    stopping: u32,
+    relied_on_lost: bool,
+    /// Wanted ones by state, as far as they are not good.
+    lacking: BTreeMap<State, u32>,
+    degraded: u32,
+}
+
+impl Tally {
+    fn add(&mut self, instance: &Instance, wanted: bool, relied_on: bool, impacted: bool) {
+        if !wanted {
+            self.stopping += u32::from(instance.state != State::Stopped);
+            return;
+        }
+        self.wanted += 1;
+        self.impacted += u32::from(impacted);
+        self.degraded += u32::from(instance.state == State::Degraded);
+        if instance.good() {
+            self.good += 1;
+        } else {
+            *self.lacking.entry(instance.state).or_default() += 1;
+            let lost = matches!(instance.state, State::Failing | State::Quarantined);
+            self.relied_on_lost |= lost && relied_on;
+        }
+    }
+
+    fn count(&self, state: State) -> u32 {
+        self.lacking.get(&state).copied().unwrap_or(0)
+    }
+
+    fn word(&self) -> (Overall, String) {
+        if self.wanted == 0 {
+            return match self.stopping {
+                0 => (Overall::Stopped, "nothing is wanted, nothing runs".to_owned()),
+                n => (Overall::Starting, format!("{n} still stopping")),
+            };
+        }
+        let all = self.wanted;
+        let faulty = [State::Quarantined, State::Failing, State::Recovering];
+        let faults: u32 = faulty.iter().map(|state| self.count(*state)).sum();
+        let mut said: Vec<String> = faulty
+            .iter()
+            .chain([&State::Starting, &State::Running, &State::Waiting, &State::Stopping])
+            .filter(|state| self.count(**state) > 0)
+            .map(|state| format!("{} {state}", self.count(*state)))
+            .collect();
+        if self.degraded > 0 {
+            said.push(format!("{} degraded", self.degraded));
+        }
+        if self.impacted > 0 {
+            said.push(format!("{} impacted", self.impacted));
+        }
+        if self.stopping > 0 {
+            said.push(format!("{} going away", self.stopping));
+        }
+        let words = match said.split_first() {
+            None => format!("{} of {all} ready", self.good),
+            Some((first, rest)) => {
+                let (count, state) = first.split_once(' ').unwrap_or(("", first));
+                let mut words = format!("{count} of {all} {state}");
+                for more in rest {
+                    words.push_str(", ");
+                    words.push_str(more);
+                }
+                words
+            }
+        };
+        let overall = if faults > 0 && (self.relied_on_lost || self.good * 2 < all) {
+            Overall::Critical
+        } else if faults > 0 || self.degraded > 0 || self.impacted > 0 {
+            Overall::Degraded
+        } else if self.good < all || self.stopping > 0 {
+            Overall::Starting
+        } else {
+            Overall::Operational
+        };
+        (overall, words)
+    }
+}
+
+/// At most four, and how many more.
+fn shortened(each: &[String]) -> String {
+    match each {
+        [a, b, c, _, more @ ..] if !more.is_empty() => {
+            format!("{a}, {b}, {c} and {} more", more.len() + 1)
+        }
+        all => all.join(", "),
+    }
+}

@@ -1,0 +1,234 @@
+//! One step: take what happened, bring every instance it concerns towards what is wanted, and
+//! answer what is to be done.
+//!
+//! Inputs change facts and mark instances as worth a look; [`Step::reconcile`] then looks at each
+//! until none is left. Nothing here walks all instances except for commands that concern them all.
+
+use crate::cluster::Cluster;
+use crate::instance::{Care, Goal, Instance, Life};
+use crate::io::{Effect, Input, TimerKey};
+use model::{EventKind, InstanceId, Now, Reason, ServiceName, State};
+use std::collections::BTreeSet;
+
+/// Applies one input and answers what is to be done, in this order: what the next engine has to
+/// remember, what happened, what looks different, what to carry out, what has settled.
+pub fn step(cluster: &mut Cluster, input: Input, now: Now) -> Vec<Effect> {
+    let mut step = Step {
+        cluster,
+        now,
+        look: BTreeSet::new(),
+        touched: BTreeSet::new(),
+        out: Out::default(),
+    };
+    step.apply(input);
+    step.reconcile();
+    step.settle();
+    step.finish()
+}
+
+/// The step being made.
+pub(crate) struct Step<'a> {
+    pub(crate) cluster: &'a mut Cluster,
+    pub(crate) now: Now,
+    /// Instances worth a look.
+    pub(crate) look: BTreeSet<InstanceId>,
+    /// Instances that may have come to rest, or left it.
+    pub(crate) touched: BTreeSet<InstanceId>,
+    pub(crate) out: Out,
+}
+
+/// What the step answers, by phase.
+#[derive(Default)]
+pub(crate) struct Out {
+    pub(crate) stopped: Option<Vec<ServiceName>>,
+    pub(crate) facts: Vec<EventKind>,
+    pub(crate) incidents: BTreeSet<u64>,
+    pub(crate) changed: BTreeSet<InstanceId>,
+    pub(crate) removed: Vec<InstanceId>,
+    pub(crate) acts: Vec<Effect>,
+    pub(crate) settled: Vec<Effect>,
+}
+
+impl Step<'_> {
+    fn apply(&mut self, input: Input) {
+        match input {
+            Input::Command { command, act } => self.command(command, act),
+            Input::Started { instance, generation, pid } => {
+                if self.current(&instance, generation).is_some() {
+                    self.started(&instance, pid);
+                }
+            }
+            Input::StartFailed { instance, generation, error, retry } => {
+                if self.current(&instance, generation).is_some() {
+                    self.start_failed(&instance, &error, retry);
+                }
+            }
+            Input::Exited { instance, generation, status } => {
+                if self.current(&instance, generation).is_some() {
+                    self.exited(&instance, status);
+                }
+            }
+            Input::StopBlocked { instance, generation, blocker } => {
+                if self.current(&instance, generation).is_some() {
+                    self.stop_blocked(&instance, blocker);
+                }
+            }
+            Input::Probed { instance, generation, kind, evidence } => {
+                if self.current(&instance, generation).is_some() {
+                    self.probed(&instance, kind, &evidence);
+                }
+            }
+            Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
+            Input::Admitted { ticket, act } => self.admitted(ticket, act),
+            Input::Refused { ticket, why } => self.refused(ticket, why),
+            Input::ShimLost { instance, generation } => {
+                if let Some(lost) = self.current(&instance, generation) {
+                    lost.shim_lost = true;
+                    self.out.changed.insert(instance.clone());
+                    self.out.facts.push(EventKind::Notice {
+                        text: format!(
+                            "the shim of {instance} is gone; the service lives on, how it will \
+                             end cannot be known"
+                        ),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The instance, if a word about this generation is news: older ones are old news, and one
+    /// whose process has ended is not spoken of any more.
+    fn current(
+        &mut self,
+        id: &InstanceId,
+        generation: model::Generation,
+    ) -> Option<&mut Instance> {
+        let instance = self.cluster.instances.get_mut(id)?;
+        (instance.generation == generation && instance.life != Life::Gone).then_some(instance)
+    }
+
+    fn reconcile(&mut self) {
+        while let Some(id) = self.look.pop_first() {
+            self.consider(&id);
+        }
+    }
+
+    /// Brings one instance a step closer to what is wanted of it. Doing so twice changes nothing.
+    pub(crate) fn consider(&mut self, id: &InstanceId) {
+        let goal = self.cluster.goal(id);
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        match (goal, instance.life) {
+            (Goal::Run, Life::Gone) => self.consider_start(id),
+            (Goal::Run, Life::Asked) => {
+                let state = if instance.automatic { State::Recovering } else { State::Starting };
+                let reason = match &instance.cycle {
+                    Some(cycle) => Reason::new(cycle.why.clone()).then("once its process is made"),
+                    None => Reason::new("its process is being made"),
+                };
+                self.set(id, state, reason);
+            }
+            (Goal::Run, Life::Alive) => {
+                if instance.cycle.is_some() || matches!(instance.care, Care::Quarantined(_)) {
+                    self.consider_stop(id);
+                } else if instance.state == State::Stopping {
+                    self.resume(id);
+                }
+            }
+            (Goal::Run, Life::Ending) => self.show_ending(id),
+            (Goal::Rest, Life::Gone) => {
+                let rest = instance.rest.clone();
+                self.set(id, State::Stopped, Reason::new(rest));
+            }
+            (Goal::Leave, Life::Gone) => self.remove(id),
+            (Goal::Rest | Goal::Leave, Life::Asked) => {
+                // After an emergency stop it is shown as stopped although the driver still owes
+                // an answer; a process that turns up after all is stopped like any other.
+                if instance.state != State::Stopped {
+                    let reason =
+                        Reason::new(instance.rest.clone()).then("stops once its process is made");
+                    self.set(id, State::Stopping, reason);
+                }
+            }
+            (Goal::Rest | Goal::Leave, Life::Alive) => self.consider_stop(id),
+            (Goal::Rest | Goal::Leave, Life::Ending) => self.show_ending(id),
+        }
+    }
+
+    /// Changes an instance's state or reason, and tells whoever sees it.
+    pub(crate) fn set(&mut self, id: &InstanceId, state: State, reason: Reason) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let from = instance.state;
+        if from == state && instance.reason == reason {
+            return;
+        }
+        instance.reason = reason.clone();
+        self.out.changed.insert(id.clone());
+        if from != state {
+            instance.state = state;
+            instance.since = self.now.wall;
+            let generation = instance.generation;
+            let instance = id.clone();
+            self.out.facts.push(EventKind::StateChanged {
+                instance,
+                generation,
+                from,
+                to: state,
+                reason,
+            });
+            self.recount(id);
+        }
+        self.touched.insert(id.clone());
+        self.tell_waiting(&id.service);
+    }
+
+    /// Changes why an instance is in its state.
+    pub(crate) fn set_reason(&mut self, id: &InstanceId, reason: Reason) {
+        if let Some(instance) = self.cluster.instances.get(id) {
+            self.set(id, instance.state, reason);
+        }
+    }
+
+    /// Changes where healing stands with an instance; those that wait for one that is stuck have
+    /// come to rest with it.
+    pub(crate) fn set_care(&mut self, id: &InstanceId, care: Care) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let was = std::mem::replace(&mut instance.care, care);
+        let now = &instance.care;
+        let turned = was.stuck() != now.stuck();
+        self.touched.insert(id.clone());
+        match was {
+            Care::Backoff(_) if !matches!(now, Care::Backoff(_)) => {
+                self.out.acts.push(Effect::CancelTimer(TimerKey::Backoff(id.clone())));
+            }
+            Care::Asked(_, ticket) => {
+                self.cluster.asks.remove(&ticket);
+            }
+            _ => {}
+        }
+        if turned && !self.cluster.acts.is_empty() {
+            for dependent in healing::cause::dependents(&*self.cluster, &id.service) {
+                self.touched.extend(self.cluster.ids_of(&dependent));
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        effects.extend(self.out.stopped.take().map(Effect::RememberStopped));
+        effects.extend(self.out.facts.drain(..).map(Effect::Publish));
+        for key in std::mem::take(&mut self.out.incidents) {
+            effects.extend(self.incident_effect(key));
+        }
+        let changed = std::mem::take(&mut self.out.changed);
+        effects.extend(
+            changed
+                .into_iter()
+                .filter(|id| self.cluster.instances.contains_key(id))
+                .map(Effect::Changed),
+        );
+        effects.extend(self.out.removed.drain(..).map(Effect::Removed));
+        effects.append(&mut self.out.acts);
+        effects.append(&mut self.out.settled);
+        effects
+    }
+}

@@ -1,0 +1,143 @@
+//! From serving to gone: what needs a service stops first, then it, whole tree and all.
+
+use crate::instance::{Care, Cycle, Goal, Life};
+use crate::io::Effect;
+use crate::step::Step;
+use healing::words;
+use model::{InstanceId, Reason, State};
+
+impl Step<'_> {
+    /// It lives and is to end: now, or when nothing that needs it stands in the way.
+    pub(crate) fn consider_stop(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let (state, text, ordered) = match (&instance.cycle, &instance.care) {
+            (Some(cycle), _) if cycle.automatic => {
+                (State::Recovering, cycle.why.clone(), cycle.ordered)
+            }
+            (Some(cycle), _) => (State::Stopping, cycle.why.clone(), cycle.ordered),
+            (None, Care::Quarantined(why)) => {
+                (State::Stopping, format!("{}; {why}", instance.fault), false)
+            }
+            (None, _) => (State::Stopping, instance.rest.clone(), true),
+        };
+        let reason = Reason::new(text);
+        if ordered && service.above_draining > 0 {
+            self.set(id, state, reason.then("stops after what needs it has stopped"));
+            self.recount(id);
+            return;
+        }
+        let stop = service.spec.stop;
+        instance.life = Life::Ending;
+        let generation = instance.generation;
+        self.out.acts.push(Effect::Stop { instance: id.clone(), generation, stop });
+        let signal = signal(stop.signal);
+        let next = if stop.signal == spec::StopSignal::Kill {
+            "SIGKILL was sent".to_owned()
+        } else {
+            format!("{signal} was sent, SIGKILL follows after {}", words::duration(stop.grace))
+        };
+        self.set(id, state, reason.then(next));
+        self.recount(id);
+    }
+
+    /// It was told to end, and what is wanted of it may have changed since.
+    pub(crate) fn show_ending(&mut self, id: &InstanceId) {
+        let goal = self.cluster.goal(id);
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        if instance.cycle.is_some()
+            || instance.blocked.is_some()
+            || matches!(instance.care, Care::Quarantined(_))
+        {
+            return;
+        }
+        let reason = if goal == Goal::Run {
+            Reason::new("still stopping").then("starts again when it has ended")
+        } else {
+            let text = instance.rest.clone();
+            match &instance.reason.next {
+                Some(next) if instance.state == State::Stopping => Reason::new(text).then(next),
+                _ => Reason::new(text).then("ends soon"),
+            }
+        };
+        self.set(id, State::Stopping, reason);
+    }
+
+    /// Something of it still lives although it was killed. Nobody waits for that.
+    pub(crate) fn stop_blocked(&mut self, id: &InstanceId, blocker: String) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        if instance.life != Life::Ending {
+            return;
+        }
+        let reason = Reason::new(format!("{blocker} does not end although it was killed"));
+        instance.blocked = Some(blocker);
+        self.set_reason(id, reason);
+        self.recount(id);
+    }
+
+    /// Replaces a process by a new one. Nothing is done to one that has none, that is not wanted,
+    /// or that is being replaced already; and healing does not stop what is held or protected.
+    pub(crate) fn cycle(&mut self, id: &InstanceId, cycle: Cycle) {
+        let goal = self.cluster.goal(id);
+        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let lives = matches!(instance.life, Life::Asked | Life::Alive);
+        if goal != Goal::Run || !lives || instance.cycle.is_some() {
+            return;
+        }
+        if cycle.automatic && (service.spec.protected || self.cluster.holds(&id.service)) {
+            return;
+        }
+        let state = if cycle.automatic { State::Recovering } else { State::Stopping };
+        let reason = Reason::new(cycle.why.clone());
+        let alive = instance.life == Life::Alive;
+        if matches!(instance.care, Care::Backoff(_) | Care::Asked(..)) {
+            // The restart that healing had in mind for it is this one.
+            self.set_care(id, Care::Idle);
+        }
+        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        instance.cycle = Some(cycle);
+        if alive {
+            // Said at once, so that nothing that needs it starts in this very step.
+            self.set(id, state, reason);
+        }
+        self.recount(id);
+        self.touched.insert(id.clone());
+        self.goes_down(&id.service);
+        self.look.insert(id.clone());
+    }
+
+    /// It has ended and is not to be any more.
+    pub(crate) fn remove(&mut self, id: &InstanceId) {
+        self.set_care(id, Care::Idle);
+        self.close_incident(id);
+        self.recount(id);
+        self.cluster.instances.remove(id);
+        self.out.removed.push(id.clone());
+        self.touched.insert(id.clone());
+        self.look.remove(id);
+        let last = self.cluster.instances_of(&id.service).next().is_none();
+        if last && self.cluster.services.get(&id.service).is_some_and(|s| s.leaving) {
+            self.comes_back(&id.service);
+            if let Some(service) = self.cluster.services.remove(&id.service) {
+                for need in &service.needs {
+                    if let Some(below) = self.cluster.services.get_mut(need) {
+                        below.dependents.remove(&id.service);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn signal(signal: spec::StopSignal) -> &'static str {
+    match signal {
+        spec::StopSignal::Term => "SIGTERM",
+        spec::StopSignal::Int => "SIGINT",
+        spec::StopSignal::Quit => "SIGQUIT",
+        spec::StopSignal::Hup => "SIGHUP",
+        spec::StopSignal::Usr1 => "SIGUSR1",
+        spec::StopSignal::Usr2 => "SIGUSR2",
+        spec::StopSignal::Kill => "SIGKILL",
+    }
+}

@@ -1,0 +1,146 @@
+//! Definitions in one line a service, for scenarios and random worlds.
+//!
+//! `daemon api needs=db,cache+restart health=http every=5s fail=3 replicas=2 budget=5/10m`
+
+use model::{InstanceId, RemedyKind};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Reads `350ms`, `5s`, `10m`.
+pub(crate) fn duration(text: &str) -> Duration {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap());
+    let number: u64 = number.parse().unwrap();
+    match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number * 60),
+        other => panic!("unknown unit {other}"),
+    }
+}
+
+/// A service with the defaults that definitions have.
+pub(crate) fn service() -> spec::Service {
+    let steps = [0, 0, 1, 5, 15, 30, 60].map(Duration::from_secs).to_vec();
+    spec::Service {
+        kind: spec::Kind::Daemon,
+        run: spec::Run::Shell(text("exec run")),
+        cwd: String::new(),
+        env: BTreeMap::new(),
+        user: None,
+        category: "services".to_owned(),
+        port: None,
+        needs: Vec::new(),
+        replicas: 1,
+        ready: None,
+        health: None,
+        heal: spec::Heal {
+            ladder: vec![RemedyKind::Restart, RemedyKind::RestartNeeds, RemedyKind::Quarantine],
+            budget: spec::Budget { count: 5, per: Duration::from_secs(600) },
+            backoff: spec::Backoff { steps, reset_after: Duration::from_secs(600) },
+            enabled: true,
+        },
+        stop: spec::Stop { signal: spec::StopSignal::Term, grace: Duration::from_secs(10) },
+        protected: false,
+    }
+}
+
+/// A probe with the defaults that definitions have.
+pub(crate) fn probe() -> spec::Probe {
+    spec::Probe {
+        target: spec::ProbeTarget::Tcp { port: None },
+        every: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        fail: 3,
+        pass: 1,
+        degraded_above: None,
+    }
+}
+
+fn text(text: &str) -> spec::Template {
+    spec::Template(vec![spec::TemplatePart::Text(text.to_owned())])
+}
+
+/// Reads one line: `daemon NAME key=value …` or `oneshot NAME …`.
+pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
+    let mut words = line.split_whitespace();
+    let kind = match words.next().unwrap() {
+        "daemon" => spec::Kind::Daemon,
+        "oneshot" => spec::Kind::Oneshot,
+        other => panic!("neither daemon nor oneshot: {other}"),
+    };
+    let name = words.next().unwrap().parse().unwrap();
+    let mut service = spec::Service { kind, ..service() };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let probed = |service: &mut spec::Service, change: &dyn Fn(&mut spec::Probe)| {
+            service.ready.iter_mut().chain(&mut service.health).for_each(change);
+        };
+        match key {
+            "needs" => service.needs = value.split(',').map(need).collect(),
+            "ready" => service.ready = Some(probe()),
+            "health" => service.health = Some(probe()),
+            "every" => probed(&mut service, &|probe| probe.every = duration(value)),
+            "fail" => probed(&mut service, &|probe| probe.fail = value.parse().unwrap()),
+            "pass" => probed(&mut service, &|probe| probe.pass = value.parse().unwrap()),
+            "degraded" => {
+                probed(&mut service, &|probe| probe.degraded_above = Some(duration(value)));
+            }
+            "replicas" => service.replicas = value.parse().unwrap(),
+            "port" => service.port = Some(value.parse().unwrap()),
+            "run" => service.run = spec::Run::Shell(text(value)),
+            "refers" => {
+                let port = spec::TemplatePart::Port(value.parse().unwrap());
+                service.env.insert("URL".to_owned(), spec::Template(vec![port]));
+            }
+            "ladder" => service.heal.ladder = value.split(',').map(remedy).collect(),
+            "budget" => {
+                let (count, per) = value.split_once('/').unwrap();
+                service.heal.budget =
+                    spec::Budget { count: count.parse().unwrap(), per: duration(per) };
+            }
+            "reset" => service.heal.backoff.reset_after = duration(value),
+            "unhealed" => service.heal.enabled = false,
+            "protected" => service.protected = true,
+            "signal" => service.stop.signal = spec::StopSignal::Int,
+            other => panic!("unknown key {other}"),
+        }
+    }
+    (name, service)
+}
+
+fn need(text: &str) -> spec::Need {
+    let (service, restart) = match text.strip_suffix("+restart") {
+        Some(service) => (service, true),
+        None => (text, false),
+    };
+    spec::Need { service: service.parse().unwrap(), restart }
+}
+
+fn remedy(text: &str) -> RemedyKind {
+    match text {
+        "restart" => RemedyKind::Restart,
+        "restart-needs" => RemedyKind::RestartNeeds,
+        "quarantine" => RemedyKind::Quarantine,
+        other => panic!("unknown remedy {other}"),
+    }
+}
+
+/// The cluster of these services.
+pub(crate) fn cluster(
+    services: impl IntoIterator<Item = (model::ServiceName, spec::Service)>,
+) -> spec::Cluster {
+    spec::Cluster { name: "shop".parse().unwrap(), services: services.into_iter().collect() }
+}
+
+/// The ports every instance of a service that has one gets: the preferred one and those after it.
+pub(crate) fn ports(definition: &spec::Cluster) -> BTreeMap<InstanceId, Vec<u16>> {
+    let mut ports = BTreeMap::new();
+    for (name, service) in &definition.services {
+        if let Some(port) = service.port {
+            for index in 0..service.replicas {
+                ports.insert(InstanceId::new(name.clone(), index), vec![port + index]);
+            }
+        }
+    }
+    ports
+}
