@@ -1,1 +1,151 @@
-//! store
+//! What a home remembers, in SQLite. The only crate that names sqlx.
+//!
+//! Two databases, because they deserve different care: `state.db` holds what must not be lost
+//! (acts, incidents, events, leases) and syncs every commit; `history.db` holds measurements,
+//! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
+//! connection and a few readers, so a long read never holds up a write.
+//!
+//! Called by `engine`, `registry` and `telemetry`. What runs can be rebuilt without any of it:
+//! nothing here is needed to adopt, to heal or to stop.
+//!
+//! Every method may be dropped while it is awaited: a write is one transaction, so it then
+//! happened as a whole or not at all.
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
+mod acts;
+mod ballast;
+mod database;
+mod error;
+mod events;
+mod incidents;
+mod leases;
+mod meta;
+mod samples;
+mod schema;
+
+pub use acts::Acts;
+pub use error::Error;
+pub use events::Events;
+pub use incidents::Incidents;
+pub use leases::{Lease, Leases};
+pub use meta::Meta;
+pub use samples::{Bucket, ProbeSample, Samples, Tended, UsageSample};
+
+use ballast::Ballast;
+use database::{Database, Durability};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The databases of one home. Clones share them.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Database,
+    history: Database,
+    ballast: Arc<Ballast>,
+    notices: Vec<String>,
+}
+
+impl Store {
+    /// Opens the databases of this home, making and upgrading them as needed.
+    ///
+    /// A `history.db` that is damaged or was made by a newer version is renamed and begun anew,
+    /// which [`Store::notices`] then says. A `state.db` in either condition is refused.
+    ///
+    /// # Errors
+    /// Everything [`Error`] lists; the home's folder is made if it is missing.
+    pub async fn open(home: &Path) -> Result<Self, Error> {
+        tokio::fs::create_dir_all(home)
+            .await
+            .map_err(|source| Error::Io {
+                path: home.to_owned(),
+                source,
+            })?;
+        let ballast = Arc::new(Ballast::new(home));
+        let state = home.join("state.db");
+        let state = Database::open(&state, Durability::Full, &schema::STATE, &ballast).await?;
+        let mut notices = Vec::new();
+        let history = home.join("history.db");
+        let history = match Self::open_history(&history, &ballast).await {
+            Err(error) if error.is_unreadable() => {
+                notices.push(database::set_aside(&history, &error).await?);
+                Self::open_history(&history, &ballast).await?
+            }
+            other => other?,
+        };
+        ballast.restore().await;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                state,
+                history,
+                ballast,
+                notices,
+            }),
+        })
+    }
+
+    async fn open_history(path: &Path, ballast: &Arc<Ballast>) -> Result<Database, Error> {
+        Database::open(path, Durability::Normal, &schema::HISTORY, ballast).await
+    }
+
+    /// What a person should know about how the store was opened. Empty is best.
+    pub fn notices(&self) -> &[String] {
+        &self.inner.notices
+    }
+
+    /// The book of acts.
+    pub fn acts(&self) -> Acts<'_> {
+        Acts {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Incidents.
+    pub fn incidents(&self) -> Incidents<'_> {
+        Incidents {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Events.
+    pub fn events(&self) -> Events<'_> {
+        Events {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Leases of the registry.
+    pub fn registry(&self) -> Leases<'_> {
+        Leases {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Single values.
+    pub fn meta(&self) -> Meta<'_> {
+        Meta {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Measurements.
+    pub fn samples(&self) -> Samples<'_> {
+        Samples {
+            history: &self.inner.history,
+            ballast: &self.inner.ballast,
+        }
+    }
+
+    /// Lets go of both databases in good order. Later calls fail with [`Error::Closed`].
+    pub async fn close(&self) {
+        self.inner.state.close().await;
+        self.inner.history.close().await;
+    }
+}

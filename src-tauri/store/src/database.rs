@@ -1,0 +1,361 @@
+//! One SQLite file: a single writer, a few readers, and what to do when it fails.
+
+use crate::Error;
+use crate::ballast::Ballast;
+use crate::error::{Cause, cause};
+use crate::schema::Schema;
+use sqlx::Connection;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a connection waits for a lock that somebody else holds. Nobody should hold one: there
+/// is one engine to a home. A backup program or a curious person may.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Readers besides the writer.
+const READERS: u32 = 3;
+/// A WAL file longer than this is cut back after a checkpoint, in bytes.
+const WAL_LIMIT: &str = "16777216";
+/// 3.51.3 fixes a race by which WAL mode could lose commits (<https://sqlite.org/wal.html>).
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+const OLDEST_SQLITE_NAME: &str = "3.51.3";
+
+/// What a commit promises.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Durability {
+    /// It survives a power cut.
+    Full,
+    /// It survives a crash; the last ones may be lost in a power cut.
+    Normal,
+}
+
+pub(crate) struct Database {
+    file: String,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    ballast: Arc<Ballast>,
+}
+
+impl Database {
+    pub(crate) async fn open(
+        path: &Path,
+        durability: Durability,
+        schema: &Schema,
+        ballast: &Arc<Ballast>,
+    ) -> Result<Self, Error> {
+        match Self::attempt(path, durability, schema, ballast).await {
+            Err(Error::Full { .. }) if ballast.release() => {
+                Self::attempt(path, durability, schema, ballast).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(
+        path: &Path,
+        durability: Durability,
+        schema: &Schema,
+        ballast: &Arc<Ballast>,
+    ) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Normal => SqliteSynchronous::Normal,
+            })
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("journal_size_limit", WAL_LIMIT);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(TURN_TIMEOUT)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let database = Self {
+            file: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            writer: pool().max_connections(1).connect_lazy_with(options.clone()),
+            readers: pool()
+                .max_connections(READERS)
+                .connect_lazy_with(options.create_if_missing(false).read_only(true)),
+            ballast: ballast.clone(),
+        };
+        if let Err(error) = database.prepare(schema).await {
+            database.close().await;
+            return Err(error);
+        }
+        Ok(database)
+    }
+
+    async fn prepare(&self, schema: &Schema) -> Result<(), Error> {
+        let failed = |error| self.error("open", error);
+        let mut writer = self.writer.acquire().await.map_err(failed)?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&mut *writer)
+            .await
+            .map_err(failed)?;
+        if parse_version(&version).is_none_or(|found| found < OLDEST_SQLITE) {
+            return Err(Error::OldSqlite {
+                found: version,
+                wanted: OLDEST_SQLITE_NAME,
+            });
+        }
+        let known = schema.newest();
+        let found = schema.version(&mut writer).await.map_err(failed)?;
+        if found > known {
+            return Err(Error::Newer {
+                file: self.file.clone(),
+                found,
+                known,
+            });
+        }
+        if schema.check {
+            let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+                .fetch_one(&mut *writer)
+                .await
+                .map_err(failed)?;
+            if verdict != "ok" {
+                let source = sqlx::Error::Protocol(verdict);
+                return Err(Error::Corrupt {
+                    what: "open",
+                    file: self.file.clone(),
+                    source,
+                });
+            }
+        }
+        schema.upgrade(&mut writer, found).await.map_err(failed)
+    }
+
+    /// Readers; they see the last commit.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The one connection that writes, when it is its caller's turn.
+    pub(crate) async fn writer(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let connection = self.writer.acquire().await?;
+        if !connection.is_in_transaction() {
+            return Ok(connection);
+        }
+        // SQLite rolls back by itself when the disk is full or fails, and sqlx still counts a
+        // transaction: such a connection can never begin another.
+        connection.close().await?;
+        self.writer.acquire().await
+    }
+
+    /// True when the disk was full and is not any more, so trying once more makes sense.
+    pub(crate) fn made_room(&self, error: &sqlx::Error) -> bool {
+        self.is_full(error) && self.ballast.release()
+    }
+
+    fn is_full(&self, error: &sqlx::Error) -> bool {
+        match cause(error) {
+            Cause::Full => true,
+            Cause::Disk => self.ballast.no_room(),
+            _ => false,
+        }
+    }
+
+    /// Says what was being done and what it comes down to.
+    pub(crate) fn error(&self, what: &'static str, source: sqlx::Error) -> Error {
+        let file = self.file.clone();
+        if self.is_full(&source) {
+            return Error::Full { what, file, source };
+        }
+        match cause(&source) {
+            Cause::Busy => Error::Busy { what, file, source },
+            Cause::Corrupt => Error::Corrupt { what, file, source },
+            Cause::Closed => Error::Closed { what },
+            Cause::Full | Cause::Disk | Cause::Other => Error::Database { what, file, source },
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        // Readers first: the last connection to close checkpoints, and only the writer can.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Does `$body` as one transaction and gives what it gives. It is done once more if the disk was
+/// full and the ballast could make room, so it must only do what a rollback undoes.
+///
+/// A macro because the future of an async closure with borrowed captures is not `Send` enough
+/// (rust-lang/rust#110338).
+macro_rules! transact {
+    ($database:expr, $what:expr, |$db:ident| $body:block) => {{
+        let database: &$crate::database::Database = &$database;
+        loop {
+            let attempt = async {
+                let mut connection = database.writer().await?;
+                // Immediate: the lock is taken, or waited for, before anything is read.
+                let begin = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE");
+                let mut transaction = begin.await?;
+                let $db: &mut sqlx::sqlite::SqliteConnection = &mut transaction;
+                let outcome: Result<_, sqlx::Error> = async { $body }.await;
+                let value = outcome?;
+                transaction.commit().await?;
+                Ok::<_, sqlx::Error>(value)
+            };
+            match attempt.await {
+                // Room can be made once: after that there is no ballast.
+                Err(error) if database.made_room(&error) => {}
+                other => break other.map_err(|error| database.error($what, error)),
+            }
+        }
+    }};
+}
+pub(crate) use transact;
+
+/// Renames a database and what belongs to it, and says so.
+pub(crate) async fn set_aside(path: &Path, why: &Error) -> Result<String, Error> {
+    let beside = |suffix: &str| -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    };
+    let mut aside = beside(".set-aside");
+    for n in 2.. {
+        if !aside.exists() {
+            break;
+        }
+        aside = beside(&format!(".set-aside-{n}"));
+    }
+    tokio::fs::rename(path, &aside)
+        .await
+        .map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+    // Left behind, they would be taken for the new database's own.
+    for suffix in ["-wal", "-shm"] {
+        match tokio::fs::remove_file(beside(suffix)).await {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Io {
+                    path: beside(suffix),
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
+    let name = aside
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(format!(
+        "failed to {why}; it was kept as {name} and measurements begin anew"
+    ))
+}
+
+fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.splitn(3, '.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+/// SQLite's integers are signed; ours that are not never come near the end of theirs.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The way back; what was never negative does not become so.
+pub(crate) fn uint(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    /// SQLite says "full" as soon as the ballast is there, as a full disk would.
+    async fn write_as_if_full(store: &Store, ballast: PathBuf) -> Result<(), Error> {
+        transact!(store.inner.state, "write something", |db| {
+            let limit = if ballast.exists() {
+                "PRAGMA max_page_count = 1"
+            } else {
+                "PRAGMA max_page_count = 1000000"
+            };
+            sqlx::query(limit).execute(&mut *db).await?;
+            sqlx::query("INSERT INTO meta (key, value) VALUES ('x', hex(zeroblob(1000000)))")
+                .execute(db)
+                .await?;
+            Ok(())
+        })
+    }
+
+    #[tokio::test]
+    async fn a_write_to_a_full_disk_goes_through_once_the_ballast_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let ballast = home.path().join("ballast");
+        assert!(ballast.exists());
+        write_as_if_full(&store, ballast.clone()).await.unwrap();
+        assert!(!ballast.exists());
+        assert!(store.meta().get("x").await.unwrap().is_some());
+        store.samples().tend(model::Timestamp(0)).await.unwrap();
+        assert!(ballast.exists());
+    }
+
+    #[tokio::test]
+    async fn without_ballast_a_full_disk_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        let error = write_as_if_full(&store, elsewhere.path().to_owned())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "write something: the disk that holds state.db is full"
+        );
+        assert!(store.meta().get("x").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_write_that_is_dropped_is_whole_or_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        for round in 0..200_u64 {
+            let write = async {
+                transact!(store.inner.state, "write two", |db| {
+                    for key in ["a", "b"] {
+                        sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
+                            .bind(key)
+                            .bind(round.to_string())
+                            .execute(&mut *db)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            };
+            let _ = tokio::time::timeout(Duration::from_micros(round * 10), write).await;
+        }
+        let meta = store.meta();
+        assert_eq!(meta.get("a").await.unwrap(), meta.get("b").await.unwrap());
+        meta.set("a", "still writable").await.unwrap();
+        assert_eq!(
+            meta.get("a").await.unwrap().as_deref(),
+            Some("still writable")
+        );
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(parse_version("3.9.0") < parse_version("3.51.3"));
+        assert_eq!(parse_version("3.51"), None);
+    }
+}

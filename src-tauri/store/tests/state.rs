@@ -1,0 +1,264 @@
+//! What must not be lost comes back as it was written.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use model::{
+    Act, ActId, Actor, Event, EventKind, Generation, Incident, IncidentId, IncidentState, Outcome,
+    Reason, Remedy, RemedyKind, State, Target, Timestamp, Verb,
+};
+use store::{Lease, Store};
+
+fn act(id: u64, outcome: Outcome) -> Act {
+    Act {
+        id: ActId(id),
+        at: Timestamp(1_000 + i64::try_from(id).unwrap()),
+        actor: Actor::person("cli"),
+        verb: Verb::Restart,
+        target: Target {
+            cluster: Some("shop-1".parse().unwrap()),
+            services: vec!["api".parse().unwrap()],
+            instance: None,
+        },
+        // As hostile as text gets: it must come back, and nothing else must happen.
+        reason: "'; DROP TABLE acts; -- \u{0}\u{202e}\u{1f980}".into(),
+        outcome,
+    }
+}
+
+fn incident(id: u64, state: IncidentState) -> Incident {
+    let resolved = (state != IncidentState::Open).then_some(Timestamp(2_000));
+    Incident {
+        id: IncidentId(id),
+        cluster: "shop-1".parse().unwrap(),
+        service: "db".parse().unwrap(),
+        instance: "db.0".parse().unwrap(),
+        state,
+        cause: "db.0 was ended by SIGKILL".into(),
+        impacted: vec!["api".parse().unwrap()],
+        actions: vec![Remedy {
+            at: Timestamp(1_500),
+            kind: RemedyKind::Restart,
+            detail: "restart 1 of 5".into(),
+        }],
+        opened: Timestamp(1_000),
+        resolved,
+        duration_ms: resolved.map(|_| 1_000),
+    }
+}
+
+fn changed(seq: u64, at: i64, to: State) -> Event {
+    Event {
+        seq,
+        at: Timestamp(at),
+        cluster: Some("shop-1".parse().unwrap()),
+        what: EventKind::StateChanged {
+            instance: "api.0".parse().unwrap(),
+            generation: Generation(1),
+            from: State::Waiting,
+            to,
+            reason: Reason::new("because"),
+        },
+    }
+}
+
+#[tokio::test]
+async fn acts_come_back_after_a_restart_with_their_outcomes() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    assert_eq!(store.acts().last_id().await.unwrap(), ActId(0));
+    for id in 1..=3 {
+        store
+            .acts()
+            .append(&act(id, Outcome::Pending))
+            .await
+            .unwrap();
+    }
+    let done = act(2, Outcome::Done("restarted".into()));
+    store.acts().finish(&done).await.unwrap();
+    // One that could not be written when it began.
+    let emergency = act(4, Outcome::Failed("2 left".into()));
+    store.acts().finish(&emergency).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(home.path()).await.unwrap();
+    assert_eq!(store.notices(), [] as [String; 0]);
+    assert_eq!(store.acts().last_id().await.unwrap(), ActId(4));
+    assert_eq!(
+        store.acts().recent(2).await.unwrap(),
+        [emergency, act(3, Outcome::Pending)]
+    );
+    assert_eq!(store.acts().recent(10).await.unwrap()[2], done);
+    let pending: Vec<u64> = store
+        .acts()
+        .pending()
+        .await
+        .unwrap()
+        .iter()
+        .map(|a| a.id.0)
+        .collect();
+    assert_eq!(pending, [1, 3]);
+}
+
+#[tokio::test]
+async fn incidents_are_found_open_recent_and_by_instance() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let incidents = store.incidents();
+    for id in 1..=3 {
+        incidents
+            .upsert(&incident(id, IncidentState::Open))
+            .await
+            .unwrap();
+    }
+    incidents
+        .upsert(&incident(2, IncidentState::Resolved))
+        .await
+        .unwrap();
+    assert_eq!(incidents.last_id().await.unwrap(), IncidentId(3));
+    let ids = |found: Vec<Incident>| found.iter().map(|one| one.id.0).collect::<Vec<_>>();
+    assert_eq!(ids(incidents.open().await.unwrap()), [3, 1]);
+    assert_eq!(ids(incidents.recent(2).await.unwrap()), [3, 2]);
+    assert_eq!(
+        incidents.recent(9).await.unwrap()[1],
+        incident(2, IncidentState::Resolved)
+    );
+    let of = async |from, to| {
+        let (cluster, instance) = ("shop-1".parse().unwrap(), "db.0".parse().unwrap());
+        ids(incidents
+            .of_instance(&cluster, &instance, Timestamp(from), Timestamp(to), 10)
+            .await
+            .unwrap())
+    };
+    assert_eq!(of(1_900, 9_000).await, [1, 2, 3]);
+    assert_eq!(of(2_001, 9_000).await, [1, 3]);
+    assert_eq!(of(0, 999).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn events_are_read_by_number_and_never_written_twice() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let events: Vec<Event> = (1..=600)
+        .map(|seq| changed(seq, i64::try_from(seq).unwrap() * 10, State::Ready))
+        .collect();
+    store.events().append(&events).await.unwrap();
+    store.events().append(&events[500..]).await.unwrap();
+    assert_eq!(store.events().last_seq().await.unwrap(), 600);
+    assert_eq!(store.events().after(598, 10).await.unwrap(), events[598..]);
+    assert_eq!(store.events().after(0, 2).await.unwrap(), events[..2]);
+    assert_eq!(store.events().recent(3).await.unwrap(), events[597..]);
+}
+
+#[tokio::test]
+async fn events_beyond_the_limit_go_with_their_states() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    store
+        .events()
+        .append(&[changed(1, 10, State::Ready)])
+        .await
+        .unwrap();
+    store
+        .events()
+        .append(&[changed(100_001, 20, State::Failing)])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.events().after(0, 10).await.unwrap(),
+        [changed(100_001, 20, State::Failing)]
+    );
+    assert_eq!(states(&store, 0, 100).await, [(20, State::Failing)]);
+}
+
+async fn states(store: &Store, from: i64, to: i64) -> Vec<(i64, State)> {
+    let (cluster, instance) = ("shop-1".parse().unwrap(), "api.0".parse().unwrap());
+    store
+        .events()
+        .states(&cluster, &instance, Timestamp(from), Timestamp(to), 1_000)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(at, state)| (at.0, state))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_states_of_a_stretch_begin_with_the_one_it_was_in() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let all = [
+        (10, State::Starting),
+        (20, State::Ready),
+        (40, State::Failing),
+        (60, State::Ready),
+    ];
+    let events: Vec<Event> = (1..)
+        .zip(all)
+        .map(|(seq, (at, state))| changed(seq, at, state))
+        .collect();
+    store.events().append(&events).await.unwrap();
+    assert_eq!(states(&store, 0, 100).await, all);
+    assert_eq!(states(&store, 30, 50).await, all[1..3]);
+    assert_eq!(states(&store, 40, 50).await, all[2..3]);
+    assert_eq!(states(&store, 0, 5).await, []);
+}
+
+#[tokio::test]
+async fn leases_and_values_are_replaced_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let lease = |id: &str, url: &str| Lease {
+        name: "mail".into(),
+        id: id.into(),
+        url: url.into(),
+        meta: "{}".into(),
+        ttl_ms: 30_000,
+        since: Timestamp(5),
+    };
+    let leases = store.registry();
+    leases
+        .upsert(&lease("a", "http://127.0.0.1:1"))
+        .await
+        .unwrap();
+    leases
+        .upsert(&lease("b", "http://127.0.0.1:2"))
+        .await
+        .unwrap();
+    leases
+        .upsert(&lease("a", "http://127.0.0.1:3"))
+        .await
+        .unwrap();
+    leases
+        .remove(&[("mail".into(), "b".into()), ("no".into(), "such".into())])
+        .await
+        .unwrap();
+    assert_eq!(
+        leases.all().await.unwrap(),
+        [lease("a", "http://127.0.0.1:3")]
+    );
+
+    assert_eq!(store.meta().get("k").await.unwrap(), None);
+    store.meta().set("k", "1").await.unwrap();
+    store.meta().set("k", "2").await.unwrap();
+    assert_eq!(store.meta().get("k").await.unwrap().as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn many_writers_and_readers_get_along() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for id in 1..=50 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            store
+                .acts()
+                .append(&act(id, Outcome::Pending))
+                .await
+                .unwrap();
+            store.acts().recent(10).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(store.acts().recent(100).await.unwrap().len(), 50);
+}
