@@ -25,6 +25,13 @@ impl Step<'_> {
             service.wanted = !stopped.contains(name);
             self.cluster.services.insert(name.clone(), service);
             self.create(name, ports, act);
+            if stopped.contains(name) {
+                for id in self.cluster.ids_of(name) {
+                    if let Some(instance) = self.cluster.instances.get_mut(&id) {
+                        instance.rest = "stopped by a person".to_owned();
+                    }
+                }
+            }
         }
         self.cluster.definition = Some(definition);
         let mut ended = BTreeMap::new();
@@ -46,9 +53,7 @@ impl Step<'_> {
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
             let lost = |(id, instance): (&InstanceId, &Instance)| {
-                self.cluster.goal(id) == Goal::Run
-                    && instance.life == Life::Gone
-                    && !instance.done
+                self.cluster.goal(id) == Goal::Run && instance.life == Life::Gone && !instance.done
             };
             if self.cluster.instances_of(name).any(lost) {
                 self.goes_down(name);
@@ -58,13 +63,13 @@ impl Step<'_> {
         self.wait_for(act, None, all);
     }
 
-    fn find(
-        &mut self,
-        found: Adoption,
-        act: ActId,
-        ended: &mut BTreeMap<InstanceId, ExitStatus>,
-    ) {
-        let Adoption { instance: id, generation, outcome, shim_lost } = found;
+    fn find(&mut self, found: Adoption, act: ActId, ended: &mut BTreeMap<InstanceId, ExitStatus>) {
+        let Adoption {
+            instance: id,
+            generation,
+            outcome,
+            shim_lost,
+        } = found;
         if !self.cluster.services.contains_key(&id.service) {
             // No definition knows it any more, but it is ours and lives: it is stopped like one
             // that was taken out of the definition.
@@ -79,6 +84,14 @@ impl Step<'_> {
             .instances
             .entry(id.clone())
             .or_insert_with(|| Instance::new(Vec::new(), act, wall));
+        if self
+            .cluster
+            .services
+            .get(&id.service)
+            .is_none_or(|s| s.goal(id.index) == Goal::Leave)
+        {
+            instance.rest = "no longer defined".to_owned();
+        }
         instance.generation = generation;
         instance.served = true;
         instance.shim_lost = shim_lost;
@@ -87,15 +100,17 @@ impl Step<'_> {
                 instance.life = Life::Alive;
                 instance.pid = Some(pid);
                 instance.alive_since = self.now.mono;
-                instance.rest = "stopped by a person".to_owned();
-                self.out.facts.push(EventKind::Adopted { instance: id.clone(), generation, pid });
+                self.out.facts.push(EventKind::Adopted {
+                    instance: id.clone(),
+                    generation,
+                    pid,
+                });
                 if self.cluster.goal(&id) == Goal::Run {
                     self.set_alive(&id, Reason::new(format!("adopted, pid {pid}")));
                     self.ask_readiness(&id);
                 }
             }
             Err(status) => {
-                instance.rest = "stopped by a person".to_owned();
                 ended.insert(id, status);
             }
         }
@@ -106,15 +121,32 @@ impl Step<'_> {
         if self.cluster.goal(id) != Goal::Run {
             return;
         }
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let generation = instance.generation;
-        self.out.facts.push(EventKind::Exited { instance: id.clone(), generation, status });
-        let oneshot = self.cluster.services.get(&id.service).is_some_and(|s| s.oneshot());
+        self.out.facts.push(EventKind::Exited {
+            instance: id.clone(),
+            generation,
+            status,
+        });
+        let oneshot = self
+            .cluster
+            .services
+            .get(&id.service)
+            .is_some_and(|s| s.oneshot());
         if oneshot && status.success() {
             self.completed(id, "completed while no engine ran".to_owned());
         } else {
             let text = format!("ended while no engine ran: it {status}");
-            self.fault(id, Fault { cause: format!("{id} {text}"), text, hopeless: false });
+            self.fault(
+                id,
+                Fault {
+                    cause: format!("{id} {text}"),
+                    text,
+                    hopeless: false,
+                },
+            );
         }
     }
 
@@ -123,7 +155,10 @@ impl Step<'_> {
     fn roots_first<'a>(&self, ids: impl Iterator<Item = &'a InstanceId>) -> Vec<InstanceId> {
         let mut wanted: BTreeMap<ServiceName, Vec<InstanceId>> = BTreeMap::new();
         for id in ids {
-            wanted.entry(id.service.clone()).or_default().push(id.clone());
+            wanted
+                .entry(id.service.clone())
+                .or_default()
+                .push(id.clone());
         }
         let mut order = Vec::new();
         let mut seen = BTreeSet::new();
@@ -161,11 +196,20 @@ fn stranger() -> spec::Service {
         health: None,
         heal: spec::Heal {
             ladder: Vec::new(),
-            budget: spec::Budget { count: 0, per: Duration::ZERO },
-            backoff: spec::Backoff { steps: Vec::new(), reset_after: Duration::ZERO },
+            budget: spec::Budget {
+                count: 0,
+                per: Duration::ZERO,
+            },
+            backoff: spec::Backoff {
+                steps: Vec::new(),
+                reset_after: Duration::ZERO,
+            },
             enabled: false,
         },
-        stop: spec::Stop { signal: spec::StopSignal::Term, grace: Duration::from_secs(10) },
+        stop: spec::Stop {
+            signal: spec::StopSignal::Term,
+            grace: Duration::from_secs(10),
+        },
         protected: false,
     }
 }

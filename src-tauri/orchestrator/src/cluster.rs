@@ -146,7 +146,9 @@ impl Cluster {
 
     /// Their ids, to walk them while changing things.
     pub(crate) fn ids_of(&self, service: &ServiceName) -> Vec<InstanceId> {
-        self.instances_of(service).map(|(id, _)| id.clone()).collect()
+        self.instances_of(service)
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// The instances of all these services.
@@ -154,17 +156,26 @@ impl Cluster {
         &self,
         services: impl IntoIterator<Item = &'a ServiceName>,
     ) -> Vec<InstanceId> {
-        services.into_iter().flat_map(|service| self.ids_of(service)).collect()
+        services
+            .into_iter()
+            .flat_map(|service| self.ids_of(service))
+            .collect()
     }
 
     /// What is wanted of an instance; of one whose service is not known, to leave.
     pub(crate) fn goal(&self, id: &InstanceId) -> Goal {
-        self.services.get(&id.service).map_or(Goal::Leave, |service| service.goal(id.index))
+        self.services
+            .get(&id.service)
+            .map_or(Goal::Leave, |service| service.goal(id.index))
     }
 
     /// A person holds healing for this service.
     pub(crate) fn holds(&self, service: &ServiceName) -> bool {
-        self.held || self.services.get(service).is_some_and(|service| service.held)
+        self.held
+            || self
+                .services
+                .get(service)
+                .is_some_and(|service| service.held)
     }
 }
 

@@ -12,7 +12,12 @@ impl Step<'_> {
     pub(crate) fn command(&mut self, command: Command, act: ActId) {
         match command {
             Command::Up { definition, ports } => self.up(definition, &ports, act),
-            Command::Adopt { definition, ports, stopped, found } => {
+            Command::Adopt {
+                definition,
+                ports,
+                stopped,
+                found,
+            } => {
                 self.adopt(definition, &ports, &stopped, found, act);
             }
             Command::Down => {
@@ -38,12 +43,15 @@ impl Step<'_> {
                     let mut instances = self.cluster.instances_of(name);
                     instances.any(|(_, instance)| matches!(instance.care, Care::Quarantined(_)))
                 };
-                let released: Vec<ServiceName> =
-                    named.into_iter().filter(quarantined).collect();
+                let released: Vec<ServiceName> = named.into_iter().filter(quarantined).collect();
                 self.run(&released, &released, act);
             }
             Command::Restart(services) => self.restart(services, act),
-            Command::Scale { service, replicas, ports } => {
+            Command::Scale {
+                service,
+                replicas,
+                ports,
+            } => {
                 self.scale(&service, replicas, &ports, act);
             }
             Command::Hold(services) => self.hold(services, true, act),
@@ -57,17 +65,15 @@ impl Step<'_> {
         if services.is_empty() {
             self.cluster.services.keys().cloned().collect()
         } else {
-            services.into_iter().filter(|s| self.cluster.services.contains_key(s)).collect()
+            services
+                .into_iter()
+                .filter(|s| self.cluster.services.contains_key(s))
+                .collect()
         }
     }
 
     /// Nothing of these is wanted any more.
-    fn rest(
-        &mut self,
-        services: &[ServiceName],
-        why: impl Fn(&ServiceName) -> String,
-        act: ActId,
-    ) {
+    fn rest(&mut self, services: &[ServiceName], why: impl Fn(&ServiceName) -> String, act: ActId) {
         let mut concerned = BTreeSet::new();
         for name in services {
             if let Some(service) = self.cluster.services.get_mut(name) {
@@ -107,7 +113,9 @@ impl Step<'_> {
         let all = self.cluster.with_needs(services);
         let mut concerned = BTreeSet::new();
         for name in &all {
-            let Some(service) = self.cluster.services.get_mut(name) else { continue };
+            let Some(service) = self.cluster.services.get_mut(name) else {
+                continue;
+            };
             if service.leaving {
                 continue;
             }
@@ -124,7 +132,9 @@ impl Step<'_> {
     /// A person wants it to run. Without a process it is started whatever healing had in mind; out
     /// of quarantine only when it was meant itself.
     pub(crate) fn revive(&mut self, id: &InstanceId, act: ActId, named: bool) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let quarantined = matches!(instance.care, Care::Quarantined(_));
         let free = matches!(instance.life, Life::Gone | Life::Ending);
         if !instance.done && free && (named || !quarantined) {
@@ -145,7 +155,9 @@ impl Step<'_> {
         let named = self.named(services);
         let mut lives = Vec::new();
         for id in self.cluster.ids_of_all(&named) {
-            let Some(instance) = self.cluster.instances.get_mut(&id) else { continue };
+            let Some(instance) = self.cluster.instances.get_mut(&id) else {
+                continue;
+            };
             instance.done = false;
             if instance.life == Life::Alive {
                 lives.push(id);
@@ -161,10 +173,20 @@ impl Step<'_> {
                 instance.cycle = None;
             }
             let why = "restarted by a person".to_owned();
-            self.cycle(&id, Cycle { why, act, automatic: false, ordered: true });
+            self.cycle(
+                &id,
+                Cycle {
+                    why,
+                    act,
+                    automatic: false,
+                    ordered: true,
+                },
+            );
         }
         self.run(&named, &named, act);
-        let concerned = self.cluster.ids_of_all(&self.cluster.with_followers(&named));
+        let concerned = self
+            .cluster
+            .ids_of_all(&self.cluster.with_followers(&named));
         if let Some(pending) = self.cluster.acts.get_mut(&act) {
             pending.concerned.extend(concerned.iter().cloned());
             pending.open.extend(concerned.iter().cloned());
@@ -212,7 +234,11 @@ impl Step<'_> {
         ports: &BTreeMap<InstanceId, Vec<u16>>,
         act: ActId,
     ) {
-        let replicas = self.cluster.services.get(name).map_or(0, |service| service.replicas);
+        let replicas = self
+            .cluster
+            .services
+            .get(name)
+            .map_or(0, |service| service.replicas);
         for index in 0..replicas {
             let id = InstanceId::new(name.clone(), index);
             if !self.cluster.instances.contains_key(&id) {
@@ -252,7 +278,9 @@ impl Step<'_> {
         }
         for id in &ids {
             self.calm(id, text.clone());
-            let Some(instance) = self.cluster.instances.get_mut(id) else { continue };
+            let Some(instance) = self.cluster.instances.get_mut(id) else {
+                continue;
+            };
             instance.rest.clone_from(&text);
             instance.pid = None;
             instance.blocked = None;
@@ -292,7 +320,14 @@ impl Step<'_> {
     ) {
         self.touched.extend(concerned.iter().cloned());
         let open = concerned.clone();
-        self.cluster.acts.insert(act, Pending { up, concerned, open });
+        self.cluster.acts.insert(
+            act,
+            Pending {
+                up,
+                concerned,
+                open,
+            },
+        );
     }
 }
 

@@ -24,8 +24,11 @@ impl Step<'_> {
         }
         self.cluster.rebuild();
         for name in &names {
-            let returned =
-                self.cluster.services.get(name).is_some_and(|s| s.down && s.satisfied);
+            let returned = self
+                .cluster
+                .services
+                .get(name)
+                .is_some_and(|s| s.down && s.satisfied);
             if returned {
                 self.comes_back(name);
             }
@@ -46,12 +49,24 @@ impl Step<'_> {
                     }
                 }
                 let why = "restarts on its new definition".to_owned();
-                self.cycle(&id, Cycle { why, act, automatic: false, ordered: true });
+                self.cycle(
+                    &id,
+                    Cycle {
+                        why,
+                        act,
+                        automatic: false,
+                        ordered: true,
+                    },
+                );
                 self.look.insert(id);
             }
         }
         self.remember();
-        self.wait_for(act, Some(true), self.cluster.instances.keys().cloned().collect());
+        self.wait_for(
+            act,
+            Some(true),
+            self.cluster.instances.keys().cloned().collect(),
+        );
     }
 
     /// Takes the ports in, and answers the services whose first port has another number now: it is
@@ -77,15 +92,20 @@ impl Step<'_> {
     ) -> BTreeSet<ServiceName> {
         let mut outdated: BTreeSet<ServiceName> =
             moved.iter().map(|id| id.service.clone()).collect();
-        let announced: BTreeSet<&ServiceName> =
-            moved.iter().filter(|id| id.index == 0).map(|id| &id.service).collect();
+        let announced: BTreeSet<&ServiceName> = moved
+            .iter()
+            .filter(|id| id.index == 0)
+            .map(|id| &id.service)
+            .collect();
         for (name, service) in &mut self.cluster.services {
             service.leaving = !definition.services.contains_key(name);
             service.wanted = !service.leaving;
         }
         for (name, new) in &definition.services {
             let Some(service) = self.cluster.services.get_mut(name) else {
-                self.cluster.services.insert(name.clone(), Service::new(new.clone()));
+                self.cluster
+                    .services
+                    .insert(name.clone(), Service::new(new.clone()));
                 continue;
             };
             let refers = |part: &TemplatePart| match part {
@@ -142,5 +162,7 @@ fn parts(spec: &spec::Service) -> impl Iterator<Item = &TemplatePart> {
         spec::Run::Direct(words) => words,
         spec::Run::Shell(line) => std::slice::from_ref(line),
     };
-    run.iter().chain(spec.env.values()).flat_map(|template| &template.0)
+    run.iter()
+        .chain(spec.env.values())
+        .flat_map(|template| &template.0)
 }

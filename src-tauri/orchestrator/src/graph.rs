@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 impl healing::cause::Graph for Cluster {
     fn dependents(&self, service: &ServiceName) -> Vec<ServiceName> {
         let service = self.services.get(service);
-        service.map(|service| service.dependents.iter().cloned().collect()).unwrap_or_default()
+        service
+            .map(|service| service.dependents.iter().cloned().collect())
+            .unwrap_or_default()
     }
 }
 
@@ -34,9 +36,14 @@ impl Cluster {
         let mut found = BTreeSet::new();
         let mut open = services.to_vec();
         while let Some(name) = open.pop() {
-            let Some(service) = self.services.get(&name) else { continue };
+            let Some(service) = self.services.get(&name) else {
+                continue;
+            };
             if !found.contains(&name) {
-                let followers = service.dependents.iter().filter(|above| self.follows(above, &name));
+                let followers = service
+                    .dependents
+                    .iter()
+                    .filter(|above| self.follows(above, &name));
                 open.extend(followers.cloned());
                 found.insert(name);
             }
@@ -47,7 +54,11 @@ impl Cluster {
     /// `dependent` says it restarts with `need`.
     pub(crate) fn follows(&self, dependent: &ServiceName, need: &ServiceName) -> bool {
         self.services.get(dependent).is_some_and(|service| {
-            service.spec.needs.iter().any(|edge| edge.restart && edge.service == *need)
+            service
+                .spec
+                .needs
+                .iter()
+                .any(|edge| edge.restart && edge.service == *need)
         })
     }
 
@@ -59,9 +70,16 @@ impl Cluster {
         let mut found = BTreeSet::new();
         let mut open = services.to_vec();
         while let Some(name) = open.pop() {
-            let Some(service) = self.services.get(&name) else { continue };
+            let Some(service) = self.services.get(&name) else {
+                continue;
+            };
             if found.insert(name) {
-                open.extend(next(service).iter().filter(|name| !found.contains(*name)).cloned());
+                open.extend(
+                    next(service)
+                        .iter()
+                        .filter(|name| !found.contains(*name))
+                        .cloned(),
+                );
             }
         }
         found
@@ -95,7 +113,9 @@ impl Cluster {
             }
         }
         for (id, instance) in &mut self.instances {
-            let Some(service) = self.services.get_mut(&id.service) else { continue };
+            let Some(service) = self.services.get_mut(&id.service) else {
+                continue;
+            };
             let goal = service.goal(id.index);
             instance.counted_good = goal != Goal::Leave && instance.good();
             instance.counted_draining = drains(instance, goal);
@@ -108,7 +128,11 @@ impl Cluster {
         let names: Vec<ServiceName> = self.services.keys().cloned().collect();
         for name in &names {
             let needs = self.services.get(name).map(|service| service.needs.clone());
-            let unmet = needs.unwrap_or_default().iter().filter(|need| !self.satisfied(need)).count();
+            let unmet = needs
+                .unwrap_or_default()
+                .iter()
+                .filter(|need| !self.satisfied(need))
+                .count();
             if let Some(service) = self.services.get_mut(name) {
                 service.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
             }
@@ -126,7 +150,9 @@ impl Cluster {
     }
 
     pub(crate) fn satisfied(&self, service: &ServiceName) -> bool {
-        self.services.get(service).is_some_and(|service| service.satisfied)
+        self.services
+            .get(service)
+            .is_some_and(|service| service.satisfied)
     }
 
     /// Tells what a service needs when it begins or ceases to stand in the way of their stop.
@@ -135,14 +161,18 @@ impl Cluster {
         let mut free = Vec::new();
         let mut open = vec![service.clone()];
         while let Some(name) = open.pop() {
-            let Some(service) = self.services.get_mut(&name) else { continue };
+            let Some(service) = self.services.get_mut(&name) else {
+                continue;
+            };
             let drains = service.draining > 0 || service.above_draining > 0;
             if drains == service.drains {
                 continue;
             }
             service.drains = drains;
             for need in service.needs.clone() {
-                let Some(below) = self.services.get_mut(&need) else { continue };
+                let Some(below) = self.services.get_mut(&need) else {
+                    continue;
+                };
                 if drains {
                     below.above_draining += 1;
                 } else {
@@ -176,19 +206,30 @@ fn drains(instance: &Instance, goal: Goal) -> bool {
 impl Step<'_> {
     /// Brings the counters up to date after anything about an instance has changed.
     pub(crate) fn recount(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get_mut(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(service) = self.cluster.services.get_mut(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let goal = service.goal(id.index);
         let good = goal != Goal::Leave && instance.good();
         if good != instance.counted_good {
             instance.counted_good = good;
-            service.good = if good { service.good + 1 } else { service.good.saturating_sub(1) };
+            service.good = if good {
+                service.good + 1
+            } else {
+                service.good.saturating_sub(1)
+            };
         }
         let draining = drains(instance, goal);
         if draining != instance.counted_draining {
             instance.counted_draining = draining;
-            service.draining =
-                if draining { service.draining + 1 } else { service.draining.saturating_sub(1) };
+            service.draining = if draining {
+                service.draining + 1
+            } else {
+                service.draining.saturating_sub(1)
+            };
         }
         self.resatisfy(&id.service);
         self.free(&id.service);
@@ -203,16 +244,23 @@ impl Step<'_> {
 
     /// Tells dependents when a service begins or ceases to be what they need.
     pub(crate) fn resatisfy(&mut self, name: &ServiceName) {
-        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return;
+        };
         let satisfied = service.satisfied_now();
         if satisfied == service.satisfied {
             return;
         }
         service.satisfied = satisfied;
         for dependent in service.dependents.clone() {
-            let Some(above) = self.cluster.services.get_mut(&dependent) else { continue };
-            above.unmet =
-                if satisfied { above.unmet.saturating_sub(1) } else { above.unmet + 1 };
+            let Some(above) = self.cluster.services.get_mut(&dependent) else {
+                continue;
+            };
+            above.unmet = if satisfied {
+                above.unmet.saturating_sub(1)
+            } else {
+                above.unmet + 1
+            };
             if above.unmet == 0 {
                 self.look.extend(self.cluster.ids_of(&dependent));
             } else {
@@ -225,13 +273,23 @@ impl Step<'_> {
     }
 
     /// What waits for this service shows its state in its reason, so it looks different now.
-    pub(crate) fn tell_waiting(&mut self, service: &ServiceName) {
-        let Some(service) = self.cluster.services.get(service) else { return };
+    /// One that waits for several shows only their states, so words are news to the others alone.
+    pub(crate) fn tell_waiting(&mut self, service: &ServiceName, state: bool) {
+        let Some(service) = self.cluster.services.get(service) else {
+            return;
+        };
         if service.satisfied {
             return;
         }
         for dependent in service.dependents.clone() {
-            self.show_waiting(&dependent);
+            let unmet = self
+                .cluster
+                .services
+                .get(&dependent)
+                .map_or(0, |above| above.unmet);
+            if state || unmet == 1 {
+                self.show_waiting(&dependent);
+            }
         }
     }
 
@@ -245,7 +303,9 @@ impl Step<'_> {
     /// needs it. Answers its dependents, direct or through others.
     pub(crate) fn goes_down(&mut self, name: &ServiceName) -> BTreeSet<ServiceName> {
         let dependents = healing::cause::dependents(&*self.cluster, name);
-        let Some(service) = self.cluster.services.get_mut(name) else { return dependents };
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return dependents;
+        };
         if !std::mem::replace(&mut service.down, true) {
             for dependent in &dependents {
                 if let Some(above) = self.cluster.services.get_mut(dependent) {
@@ -260,12 +320,16 @@ impl Step<'_> {
     /// A service is what it should be again, or is no longer wanted. Those that suffered from it
     /// alone begin with a clean slate: what failed while it was down says nothing about them.
     pub(crate) fn comes_back(&mut self, name: &ServiceName) {
-        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return;
+        };
         if !std::mem::replace(&mut service.down, false) {
             return;
         }
         for dependent in healing::cause::dependents(&*self.cluster, name) {
-            let Some(above) = self.cluster.services.get_mut(&dependent) else { continue };
+            let Some(above) = self.cluster.services.get_mut(&dependent) else {
+                continue;
+            };
             above.roots.remove(name);
             let free = above.roots.is_empty();
             for id in self.cluster.ids_of(&dependent) {
@@ -286,7 +350,9 @@ impl Step<'_> {
 
     /// Those that follow this service's restarts and ran before it was ready again are next.
     pub(crate) fn lead_followers(&mut self, name: &ServiceName, act: ActId, automatic: bool) {
-        let Some(service) = self.cluster.services.get_mut(name) else { return };
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return;
+        };
         if !service.satisfied || !std::mem::replace(&mut service.renewed, false) {
             return;
         }
@@ -294,7 +360,15 @@ impl Step<'_> {
             if self.cluster.follows(&dependent, name) {
                 for id in self.cluster.ids_of(&dependent) {
                     let why = format!("restarts with {name}");
-                    self.cycle(&id, Cycle { why, act, automatic, ordered: true });
+                    self.cycle(
+                        &id,
+                        Cycle {
+                            why,
+                            act,
+                            automatic,
+                            ordered: true,
+                        },
+                    );
                 }
             }
         }

@@ -20,8 +20,12 @@ impl Step<'_> {
     /// A fault is seen. While something it needs is down it suffers from that; otherwise it is a
     /// root of its own.
     pub(crate) fn fault(&mut self, id: &InstanceId, fault: Fault) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let lasted = instance.history.faulted(&service.spec.heal, self.now.mono);
         instance.fault = fault.text;
         instance.automatic = false;
@@ -36,13 +40,19 @@ impl Step<'_> {
     }
 
     fn fault_of(&self, id: &InstanceId) -> String {
-        self.cluster.instances.get(id).map(|i| i.fault.clone()).unwrap_or_default()
+        self.cluster
+            .instances
+            .get(id)
+            .map(|i| i.fault.clone())
+            .unwrap_or_default()
     }
 
     /// It fails because of another: it waits for that one.
     pub(crate) fn suffer(&mut self, id: &InstanceId) {
         self.goes_down(&id.service);
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         if instance.life == Life::Gone {
             self.set_care(id, Care::Suffers);
             let reason = self.cluster.waiting(id);
@@ -58,7 +68,9 @@ impl Step<'_> {
 
     /// What it suffered from is back: starts what had ended meanwhile.
     pub(crate) fn consider_makeup(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
         if service.unmet > 0 || !service.roots.is_empty() {
             let reason = self.cluster.waiting(id);
             self.set(id, State::Waiting, reason);
@@ -70,7 +82,14 @@ impl Step<'_> {
             self.judge(id, false);
         } else {
             let detail = "started again: what it needs is ready again".to_owned();
-            self.ask_door(id, Plan { remedy: RemedyKind::Restart, detail, excused: true });
+            self.ask_door(
+                id,
+                Plan {
+                    remedy: RemedyKind::Restart,
+                    detail,
+                    excused: true,
+                },
+            );
         }
     }
 
@@ -95,8 +114,12 @@ impl Step<'_> {
             self.bar_care(id, bar);
             return;
         }
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let decision = if hopeless {
             Decision::Quarantine("trying again cannot help".to_owned())
         } else {
@@ -105,20 +128,40 @@ impl Step<'_> {
         let (remedy, wait, attempt, of) = match decision {
             Decision::Quarantine(why) => {
                 let remedy = RemedyKind::Quarantine;
-                self.ask_door(id, Plan { remedy, detail: why, excused: false });
+                self.ask_door(
+                    id,
+                    Plan {
+                        remedy,
+                        detail: why,
+                        excused: false,
+                    },
+                );
                 return;
             }
-            Decision::Try { remedy, wait, attempt, of } => (remedy, wait, attempt, of),
+            Decision::Try {
+                remedy,
+                wait,
+                attempt,
+                of,
+            } => (remedy, wait, attempt, of),
         };
         let mut detail = format!("{} {attempt} of {of}", remedy.as_str());
-        let plan = Plan { remedy, detail: detail.clone(), excused: false };
+        let plan = Plan {
+            remedy,
+            detail: detail.clone(),
+            excused: false,
+        };
         if wait.is_zero() {
             self.ask_door(id, plan);
             return;
         }
         let wait_words = words::duration(wait);
         let reason = Reason::new(instance.fault.clone()).then(format!("{detail} in {wait_words}"));
-        let state = if instance.life == Life::Gone { State::Waiting } else { State::Failing };
+        let state = if instance.life == Life::Gone {
+            State::Waiting
+        } else {
+            State::Failing
+        };
         detail = format!("{detail}, after {wait_words}");
         self.set_care(id, Care::Backoff(Plan { detail, ..plan }));
         let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + wait);
@@ -140,7 +183,9 @@ impl Step<'_> {
     }
 
     fn ask_door(&mut self, id: &InstanceId, plan: Plan) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let why = instance.fault.clone();
         let restart = plan.remedy != RemedyKind::Quarantine && instance.life == Life::Gone;
         let (state, next) = if restart {
@@ -156,13 +201,22 @@ impl Step<'_> {
         self.set_care(id, Care::Asked(plan, ticket));
         self.cluster.asks.insert(ticket, id.clone());
         self.set(id, state, Reason::new(why.clone()).then(next));
-        self.out.acts.push(Effect::Ask { ticket, instance: id.clone(), remedy, why });
+        self.out.acts.push(Effect::Ask {
+            ticket,
+            instance: id.clone(),
+            remedy,
+            why,
+        });
     }
 
     /// A backoff has passed.
     pub(crate) fn backoff_over(&mut self, id: &InstanceId) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         if let Care::Backoff(plan) = instance.care.clone() {
+            // The timer is spent: nothing is left to cancel.
+            instance.care = Care::Idle;
             self.ask_door(id, plan);
         }
     }
@@ -181,7 +235,9 @@ impl Step<'_> {
 
     /// The door let healing act.
     pub(crate) fn admitted(&mut self, ticket: u64, act: ActId) {
-        let Some((id, plan)) = self.asked(ticket) else { return };
+        let Some((id, plan)) = self.asked(ticket) else {
+            return;
+        };
         if !plan.excused {
             self.note_remedy(&id, plan.remedy, plan.detail.clone());
         }
@@ -192,8 +248,12 @@ impl Step<'_> {
             return;
         }
         self.set_care(&id, Care::Idle);
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get_mut(&id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(&id) else {
+            return;
+        };
         if !plan.excused {
             instance.history.acted(&service.spec.heal, self.now.mono);
         }
@@ -201,7 +261,15 @@ impl Step<'_> {
         instance.automatic = true;
         let with_needs = plan.remedy == RemedyKind::RestartNeeds;
         let why = instance.fault.clone();
-        self.cycle(&id, Cycle { why, act, automatic: true, ordered: with_needs });
+        self.cycle(
+            &id,
+            Cycle {
+                why,
+                act,
+                automatic: true,
+                ordered: with_needs,
+            },
+        );
         if with_needs {
             self.restart_unwell_needs(&id, act);
         }
@@ -211,21 +279,35 @@ impl Step<'_> {
     /// Restarts those it needs directly that serve and are not quite well. Each pays for it from
     /// its own budget; what is protected or held stays.
     fn restart_unwell_needs(&mut self, id: &InstanceId, act: ActId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
         for need in service.needs.clone() {
-            let Some(below) = self.cluster.services.get(&need) else { continue };
+            let Some(below) = self.cluster.services.get(&need) else {
+                continue;
+            };
             if !below.spec.heal.enabled || self.cluster.holds(&need) {
                 continue;
             }
             let heal = below.spec.heal.clone();
             for below in self.cluster.ids_of(&need) {
-                let Some(instance) = self.cluster.instances.get_mut(&below) else { continue };
+                let Some(instance) = self.cluster.instances.get_mut(&below) else {
+                    continue;
+                };
                 let unwell = instance.ready && !instance.watch.well();
                 let paid = instance.history.spent(heal.budget.per, self.now.mono);
                 if unwell && paid < heal.budget.count && instance.cycle.is_none() {
                     instance.history.acted(&heal, self.now.mono);
                     let why = format!("restarts because {id} needs it and does not get well");
-                    self.cycle(&below, Cycle { why, act, automatic: true, ordered: true });
+                    self.cycle(
+                        &below,
+                        Cycle {
+                            why,
+                            act,
+                            automatic: true,
+                            ordered: true,
+                        },
+                    );
                 }
             }
         }
@@ -240,9 +322,14 @@ impl Step<'_> {
 
     /// It ended by itself while healing had already something in mind for it.
     pub(crate) fn ended_under_care(&mut self, id: &InstanceId, status: ExitStatus) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.fault = status.to_string();
-        let reason = Reason { text: instance.fault.clone(), next: instance.reason.next.clone() };
+        let reason = Reason {
+            text: instance.fault.clone(),
+            next: instance.reason.next.clone(),
+        };
         match instance.care {
             Care::Backoff(_) => self.set(id, State::Waiting, reason),
             // Ended, a protected one may be started again: that stops nothing.
@@ -256,7 +343,9 @@ impl Step<'_> {
     /// A person holds healing, or lets it go on.
     pub(crate) fn hold_changed(&mut self, id: &InstanceId) {
         self.out.changed.insert(id.clone());
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let held = self.cluster.holds(&id.service);
         match &instance.care {
             Care::Asked(Plan { excused: true, .. }, _) if held => {

@@ -5,13 +5,11 @@
 //! that turns out to be the root's doing is closed into the root's.
 
 use crate::cluster::Tale;
-use crate::instance::Care;
+use crate::instance::{Care, Goal};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::history::Lasted;
-use model::{
-    Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName, State,
-};
+use model::{Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName};
 use std::collections::BTreeSet;
 
 impl Step<'_> {
@@ -28,15 +26,20 @@ impl Step<'_> {
         lasted: Lasted,
         dependents: &BTreeSet<ServiceName>,
     ) {
-        let suffering: Vec<ServiceName> =
-            dependents.iter().filter(|name| self.suffers(name)).cloned().collect();
+        let suffering: Vec<ServiceName> = dependents
+            .iter()
+            .filter(|name| self.suffers(name))
+            .cloned()
+            .collect();
         if let Some((key, tale)) = self.tale(id) {
             let incident = &mut tale.incident;
             if incident.state != IncidentState::Resolved || lasted == Lasted::Briefly {
                 incident.state = IncidentState::Open;
                 incident.resolved = None;
                 incident.duration_ms = None;
-                let new = suffering.iter().filter(|name| !incident.impacted.contains(name));
+                let new = suffering
+                    .iter()
+                    .filter(|name| !incident.impacted.contains(name));
                 let new: Vec<ServiceName> = new.cloned().collect();
                 incident.impacted.extend(new);
                 self.out.incidents.insert(key);
@@ -59,20 +62,25 @@ impl Step<'_> {
             resolved: None,
             duration_ms: None,
         };
-        self.cluster.incidents.insert(key, Tale { incident, opened: self.now.mono });
+        self.cluster.incidents.insert(
+            key,
+            Tale {
+                incident,
+                opened: self.now.mono,
+            },
+        );
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.incident = Some(key);
         }
         self.out.incidents.insert(key);
     }
 
-    /// Some instance of it is neither resting nor done, so it suffers when what it needs is down.
+    /// Some instance of it is wanted and not done, so it suffers when what it needs is down.
     fn suffers(&self, service: &ServiceName) -> bool {
-        self.cluster.instances_of(service).any(|(_, instance)| {
-            !matches!(
-                instance.state,
-                State::Stopped | State::Stopping | State::Completed | State::Quarantined
-            )
+        self.cluster.instances_of(service).any(|(id, instance)| {
+            self.cluster.goal(id) == Goal::Run
+                && !instance.done
+                && !matches!(instance.care, Care::Quarantined(_))
         })
     }
 
@@ -81,7 +89,9 @@ impl Step<'_> {
     pub(crate) fn take_over(&mut self, root: &ServiceName, dependents: &BTreeSet<ServiceName>) {
         for id in self.cluster.ids_of_all(dependents) {
             let now = self.now.mono;
-            let Some((key, tale)) = self.tale(&id) else { continue };
+            let Some((key, tale)) = self.tale(&id) else {
+                continue;
+            };
             if tale.incident.state != IncidentState::Open
                 || !healing::cause::same_incident(tale.opened, now)
             {
@@ -89,7 +99,9 @@ impl Step<'_> {
             }
             tale.incident.cause = format!("{}; the cause was {root}", tale.incident.cause);
             self.end_incident(key, IncidentState::Closed);
-            let Some(instance) = self.cluster.instances.get_mut(&id) else { continue };
+            let Some(instance) = self.cluster.instances.get_mut(&id) else {
+                continue;
+            };
             instance.incident = None;
             instance.history.forgive();
             // A remedy under way goes on; one that was only thought of waits for the root.
@@ -142,7 +154,9 @@ impl Step<'_> {
     fn end_incident(&mut self, key: u64, state: IncidentState) {
         let wall = self.now.wall;
         let mono = self.now.mono;
-        let Some(tale) = self.cluster.incidents.get_mut(&key) else { return };
+        let Some(tale) = self.cluster.incidents.get_mut(&key) else {
+            return;
+        };
         tale.incident.state = state;
         tale.incident.resolved = Some(wall);
         let took = mono.since(tale.opened).as_millis();

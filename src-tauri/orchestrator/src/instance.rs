@@ -101,7 +101,10 @@ impl Seen {
         if self.detail == detail {
             self.times = self.times.saturating_add(1);
         } else {
-            *self = Self { detail: detail.to_owned(), times: 1 };
+            *self = Self {
+                detail: detail.to_owned(),
+                times: 1,
+            };
         }
     }
 
@@ -193,6 +196,15 @@ impl Instance {
             incident: None,
             counted_good: false,
             counted_draining: false,
+        }
+    }
+
+    /// How far a start has come; when it makes up for a fault, after what the fault was.
+    pub(crate) fn story(&self, stage: &str) -> Reason {
+        if self.automatic && !self.fault.is_empty() {
+            Reason::new(self.fault.clone()).then(stage)
+        } else {
+            Reason::new(stage)
         }
     }
 

@@ -5,21 +5,21 @@
 //! the tests (and later the rehearsal) call it with a world of their own. It has no clock, no I/O,
 //! no randomness and no hash maps, so the same inputs give the same effects.
 
-pub mod io;
+mod adopt;
 mod cluster;
-mod instance;
-mod status;
-mod step;
-mod graph;
 mod command;
 mod edit;
-mod adopt;
-mod start;
-mod stop;
-mod probe;
+mod graph;
 mod heal;
 mod incident;
+mod instance;
+pub mod io;
+mod probe;
 mod settle;
+mod start;
+mod status;
+mod step;
+mod stop;
 
 pub use cluster::Cluster;
 pub use io::{Adoption, Command, Effect, Input, TimerKey};

@@ -19,20 +19,33 @@ fn readiness(spec: &spec::Service) -> Option<(ProbeKind, &spec::Probe)> {
 
 impl Step<'_> {
     fn ask(&mut self, id: &InstanceId, kind: ProbeKind, after: Duration) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let generation = instance.generation;
-        self.out.acts.push(Effect::Probe { instance: id.clone(), generation, kind, after });
+        self.out.acts.push(Effect::Probe {
+            instance: id.clone(),
+            generation,
+            kind,
+            after,
+        });
     }
 
     /// Its process is there: is it ready?
     pub(crate) fn ask_readiness(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
         let oneshot = service.oneshot();
         match readiness(&service.spec).map(|(kind, _)| kind) {
             Some(kind) => self.ask(id, kind, Duration::ZERO),
             None if oneshot => {}
             None => {
-                let how = self.cluster.instances.get(id).map(|instance| instance.reason.text.clone());
+                let how = self
+                    .cluster
+                    .instances
+                    .get(id)
+                    .map(|instance| instance.reason.text.clone());
                 self.became_ready(id, &how.unwrap_or_default());
             }
         }
@@ -40,7 +53,9 @@ impl Step<'_> {
 
     /// It is ready: ask for its health from now on, at its own point of the interval.
     pub(crate) fn begin_health(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
         if let Some(health) = &service.spec.health {
             let after = pace::phase(id, health.every);
             self.ask(id, ProbeKind::Health, after);
@@ -49,7 +64,9 @@ impl Step<'_> {
 
     /// A probe came back.
     pub(crate) fn probed(&mut self, id: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         if instance.life != Life::Alive {
             return;
         }
@@ -64,10 +81,16 @@ impl Step<'_> {
 
     fn readiness(&mut self, id: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
         let goal = self.cluster.goal(id);
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(every) = readiness(&service.spec).filter(|(of, _)| *of == kind) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(every) = readiness(&service.spec).filter(|(of, _)| *of == kind) else {
+            return;
+        };
         let every = every.1.every;
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let leaving = goal != Goal::Run || instance.cycle.is_some();
         if evidence.verdict == Verdict::Pass && !leaving {
             let took = words::duration(self.now.mono.since(instance.alive_since));
@@ -93,9 +116,15 @@ impl Step<'_> {
 
     fn health(&mut self, id: &InstanceId, evidence: &Evidence) {
         let goal = self.cluster.goal(id);
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(probe) = &service.spec.health else { return };
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(probe) = &service.spec.health else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let opinion = instance.watch.observe(probe, evidence);
         let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
         let leaving = goal != Goal::Run || instance.cycle.is_some();
@@ -112,8 +141,11 @@ impl Step<'_> {
             Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
             Opinion::Slow(took) => {
                 let above = slow.map(words::duration).unwrap_or_default();
-                let text =
-                    format!("{} in {}, above {above}", evidence.detail, words::duration(took));
+                let text = format!(
+                    "{} in {}, above {above}",
+                    evidence.detail,
+                    words::duration(took)
+                );
                 self.well(id, State::Degraded, Reason::new(text));
             }
             Opinion::Well => {
@@ -125,10 +157,22 @@ impl Step<'_> {
 
     /// It failed as often as it may.
     fn failing(&mut self, id: &InstanceId, detail: &str, fails: u32) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
-        let text = format!("{detail} {} in a row", words::times(fails));
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let text = match fails {
+            1 => detail.to_owned(),
+            _ => format!("{detail} {} in a row", words::times(fails)),
+        };
         if instance.care == Care::Idle {
-            self.fault(id, Fault { cause: text.clone(), text, hopeless: false });
+            self.fault(
+                id,
+                Fault {
+                    cause: text.clone(),
+                    text,
+                    hopeless: false,
+                },
+            );
         } else {
             // A remedy is being chosen, or none may be: only the words are new.
             let next = instance.reason.next.take();
@@ -139,7 +183,9 @@ impl Step<'_> {
 
     /// It serves, and does so by itself even if a remedy was on its way.
     fn well(&mut self, id: &InstanceId, state: State, reason: Reason) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         if matches!(instance.care, Care::Quarantined(_)) {
             return;
         }
@@ -152,8 +198,15 @@ impl Step<'_> {
 
     /// The definition's probes have changed under a process that runs on.
     pub(crate) fn reprobe(&mut self, id: &InstanceId, old: &spec::Service) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(Instance { life: Life::Alive, ready, .. }) = self.cluster.instances.get(id) else {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(Instance {
+            life: Life::Alive,
+            ready,
+            ..
+        }) = self.cluster.instances.get(id)
+        else {
             return;
         };
         let kind = |spec| readiness(spec).map(|(kind, _)| kind);

@@ -17,7 +17,9 @@ enum Rest {
 impl Cluster {
     /// Whether an instance has come to rest, and how.
     fn rest(&self, id: &InstanceId, act: &Pending) -> Option<Rest> {
-        let Some(instance) = self.instances.get(id) else { return Some(Rest::Well) };
+        let Some(instance) = self.instances.get(id) else {
+            return Some(Rest::Well);
+        };
         let failed = || Some(Rest::Failed(self.reason(id)));
         if instance.blocked.is_some() {
             return failed();
@@ -35,12 +37,10 @@ impl Cluster {
                 }
                 Some(Rest::Well)
             }
-            (
-                Goal::Run,
-                State::Waiting | State::Running | State::Recovering | State::Failing,
-            ) if matches!(instance.life, Life::Gone | Life::Alive)
-                && !matches!(instance.care, Care::Asked(..) | Care::Backoff(_))
-                && self.waits_in_vain(&id.service) =>
+            (Goal::Run, State::Waiting | State::Running | State::Recovering | State::Failing)
+                if matches!(instance.life, Life::Gone | Life::Alive)
+                    && !matches!(instance.care, Care::Asked(..) | Care::Backoff(_))
+                    && self.waits_in_vain(&id.service) =>
             {
                 failed()
             }
@@ -52,11 +52,15 @@ impl Cluster {
 
     /// Something it needs is down, and only a person can change that.
     fn waits_in_vain(&self, service: &ServiceName) -> bool {
-        let Some(service) = self.services.get(service) else { return false };
+        let Some(service) = self.services.get(service) else {
+            return false;
+        };
         service.roots.iter().any(|root| {
             let down = self.services.get(root);
             down.is_none_or(|root| root.replicas == 0 || !root.wanted)
-                || self.instances_of(root).any(|(_, instance)| instance.care.stuck())
+                || self
+                    .instances_of(root)
+                    .any(|(_, instance)| instance.care.stuck())
         })
     }
 }
@@ -69,7 +73,11 @@ impl Step<'_> {
         }
         let mut acts = std::mem::take(&mut self.cluster.acts);
         acts.retain(|act, pending| {
-            for id in self.touched.iter().filter(|id| pending.concerned.contains(*id)) {
+            for id in self
+                .touched
+                .iter()
+                .filter(|id| pending.concerned.contains(*id))
+            {
                 if self.cluster.rest(id, pending).is_some() {
                     pending.open.remove(id);
                 } else {
@@ -79,12 +87,14 @@ impl Step<'_> {
             if !pending.open.is_empty() {
                 return true;
             }
-            let failed = pending.concerned.iter().filter_map(|id| {
-                match self.cluster.rest(id, pending)? {
-                    Rest::Well => None,
-                    Rest::Failed(reason) => Some((id.clone(), reason)),
-                }
-            });
+            let failed =
+                pending
+                    .concerned
+                    .iter()
+                    .filter_map(|id| match self.cluster.rest(id, pending)? {
+                        Rest::Well => None,
+                        Rest::Failed(reason) => Some((id.clone(), reason)),
+                    });
             let failed = failed.collect();
             self.out.settled.push(Effect::Settled { act: *act, failed });
             false

@@ -10,12 +10,20 @@ use model::{EventKind, ExitStatus, InstanceId, Reason, State};
 impl Step<'_> {
     /// It is wanted and has no process.
     pub(crate) fn consider_start(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         match &instance.care {
             Care::Quarantined(why) => {
                 let reason = Reason::new(format!("{}; {why}", instance.fault));
-                self.set(id, State::Quarantined, reason.then("release it to try again"));
+                self.set(
+                    id,
+                    State::Quarantined,
+                    reason.then("release it to try again"),
+                );
             }
             Care::Suffers => self.consider_makeup(id),
             // What it waits for was shown when it was decided.
@@ -30,7 +38,9 @@ impl Step<'_> {
     }
 
     fn start(&mut self, id: &InstanceId) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.generation = instance.generation.next();
         instance.life = Life::Asked;
         instance.ready = false;
@@ -42,18 +52,29 @@ impl Step<'_> {
         if instance.automatic {
             instance.restarts = instance.restarts.saturating_add(1);
         }
-        let state = if instance.automatic { State::Recovering } else { State::Starting };
+        let state = if instance.automatic {
+            State::Recovering
+        } else {
+            State::Starting
+        };
         let (generation, act) = (instance.generation, instance.act);
-        self.out.acts.push(Effect::Start { instance: id.clone(), generation, act });
+        let reason = instance.story("its process is being made");
+        self.out.acts.push(Effect::Start {
+            instance: id.clone(),
+            generation,
+            act,
+        });
         self.out.changed.insert(id.clone());
-        self.set(id, state, Reason::new("its process is being made"));
+        self.set(id, state, reason);
         self.recount(id);
     }
 
     /// Its process is there.
     pub(crate) fn started(&mut self, id: &InstanceId, pid: u32) {
         let goal = self.cluster.goal(id);
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         if instance.life != Life::Asked {
             return;
         }
@@ -62,11 +83,16 @@ impl Step<'_> {
         instance.alive_since = self.now.mono;
         let generation = instance.generation;
         let cycled = instance.cycle.is_some();
-        self.out.facts.push(EventKind::Started { instance: id.clone(), generation, pid });
+        let reason = instance.story(&format!("pid {pid} runs"));
+        self.out.facts.push(EventKind::Started {
+            instance: id.clone(),
+            generation,
+            pid,
+        });
         self.out.changed.insert(id.clone());
         self.recount(id);
         if goal == Goal::Run && !cycled {
-            self.set_alive(id, Reason::new(format!("pid {pid} runs")));
+            self.set_alive(id, reason);
             self.ask_readiness(id);
         } else {
             self.look.insert(id.clone());
@@ -75,15 +101,23 @@ impl Step<'_> {
 
     /// It lives and is not known to be ready.
     pub(crate) fn set_alive(&mut self, id: &InstanceId, reason: Reason) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
-        let state = if instance.automatic { State::Recovering } else { State::Running };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
+        let state = if instance.automatic {
+            State::Recovering
+        } else {
+            State::Running
+        };
         self.set(id, state, reason);
     }
 
     /// Its process could not be made.
     pub(crate) fn start_failed(&mut self, id: &InstanceId, error: &str, retry: bool) {
         let goal = self.cluster.goal(id);
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.life = Life::Gone;
         instance.pid = None;
         if let Some(cycle) = instance.cycle.take() {
@@ -93,7 +127,14 @@ impl Step<'_> {
         self.recount(id);
         if goal == Goal::Run {
             let text = format!("could not be started: {error}");
-            self.fault(id, Fault { cause: format!("{id} {text}"), text, hopeless: !retry });
+            self.fault(
+                id,
+                Fault {
+                    cause: format!("{id} {text}"),
+                    text,
+                    hopeless: !retry,
+                },
+            );
         } else {
             self.look.insert(id.clone());
         }
@@ -102,8 +143,14 @@ impl Step<'_> {
     /// Its process has ended, and all of its tree.
     pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus) {
         let goal = self.cluster.goal(id);
-        let oneshot = self.cluster.services.get(&id.service).is_some_and(|s| s.oneshot());
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let oneshot = self
+            .cluster
+            .services
+            .get(&id.service)
+            .is_some_and(|s| s.oneshot());
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let told = instance.life == Life::Ending;
         let lived = self.now.mono.since(instance.alive_since);
         instance.life = Life::Gone;
@@ -118,7 +165,11 @@ impl Step<'_> {
         let expected = told || cycled || goal != Goal::Run;
         let generation = instance.generation;
         let idle = instance.care == Care::Idle;
-        self.out.facts.push(EventKind::Exited { instance: id.clone(), generation, status });
+        self.out.facts.push(EventKind::Exited {
+            instance: id.clone(),
+            generation,
+            status,
+        });
         self.out.changed.insert(id.clone());
         self.recount(id);
         if expected {
@@ -129,7 +180,14 @@ impl Step<'_> {
         } else if idle {
             let text = status.to_string();
             let cause = format!("{id} {text}");
-            self.fault(id, Fault { text, cause, hopeless: false });
+            self.fault(
+                id,
+                Fault {
+                    text,
+                    cause,
+                    hopeless: false,
+                },
+            );
         } else {
             self.ended_under_care(id, status);
         }
@@ -145,7 +203,9 @@ impl Step<'_> {
 
     /// It has passed readiness, or needs none.
     pub(crate) fn became_ready(&mut self, id: &InstanceId, how: &str) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.ready = true;
         let reason = Reason::new(how);
         instance.serving = (State::Ready, reason.clone());
@@ -154,10 +214,13 @@ impl Step<'_> {
     }
 
     fn came_good(&mut self, id: &InstanceId, state: State, reason: Reason) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let renewed = std::mem::replace(&mut instance.served, true);
         let automatic = std::mem::replace(&mut instance.automatic, false);
         let act = instance.act;
+        instance.fault.clear();
         instance.history.healthy(self.now.mono);
         self.set(id, state, reason);
         self.resolve_incident(id);
@@ -169,7 +232,9 @@ impl Step<'_> {
 
     /// It was about to be stopped, and is wanted after all.
     pub(crate) fn resume(&mut self, id: &InstanceId) {
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         if instance.ready {
             let (state, reason) = instance.serving.clone();
             self.set(id, state, reason);

@@ -2,9 +2,7 @@
 
 use crate::cluster::{Cluster, Service};
 use crate::instance::{Care, Goal, Instance, Life};
-use model::{
-    InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State,
-};
+use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,13 +24,20 @@ impl Cluster {
 
     /// How many instances of a service are wanted; 0 for one that is not known.
     pub fn replicas(&self, service: &ServiceName) -> u16 {
-        self.services.get(service).map_or(0, |service| service.replicas)
+        self.services
+            .get(service)
+            .map_or(0, |service| service.replicas)
     }
 
     /// The ports of every instance that has one.
     pub fn ports(&self) -> BTreeMap<InstanceId, Vec<u16>> {
-        let instances = self.instances.iter().filter(|(_, instance)| !instance.ports.is_empty());
-        instances.map(|(id, instance)| (id.clone(), instance.ports.clone())).collect()
+        let instances = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| !instance.ports.is_empty());
+        instances
+            .map(|(id, instance)| (id.clone(), instance.ports.clone()))
+            .collect()
     }
 
     /// Services a person has stopped.
@@ -70,7 +75,9 @@ impl Cluster {
 
     /// An instance's reason as of now: one that waits for others speaks of their present state.
     pub(crate) fn reason(&self, id: &InstanceId) -> Reason {
-        let Some(instance) = self.instances.get(id) else { return Reason::default() };
+        let Some(instance) = self.instances.get(id) else {
+            return Reason::default();
+        };
         let waits = matches!(instance.care, Care::Idle | Care::Suffers);
         if instance.state == State::Waiting && instance.life == Life::Gone && waits {
             self.waiting(id)
@@ -82,9 +89,14 @@ impl Cluster {
     /// What an instance without a process waits for: "waiting for db: tcp 5432 refused 14 times",
     /// or of several each with its state.
     pub(crate) fn waiting(&self, id: &InstanceId) -> Reason {
-        let Some(service) = self.services.get(&id.service) else { return Reason::default() };
-        let mut for_whom: Vec<&ServiceName> =
-            service.needs.iter().filter(|need| !self.satisfied(need)).collect();
+        let Some(service) = self.services.get(&id.service) else {
+            return Reason::default();
+        };
+        let mut for_whom: Vec<&ServiceName> = service
+            .needs
+            .iter()
+            .filter(|need| !self.satisfied(need))
+            .collect();
         if for_whom.is_empty() {
             for_whom.extend(&service.roots);
         }
@@ -96,7 +108,10 @@ impl Cluster {
                     let (state, _) = self.standing(need);
                     format!("{need} ({state})")
                 });
-                (format!("waiting for {}", shortened(&each.collect::<Vec<_>>())), None)
+                (
+                    format!("waiting for {}", shortened(&each.collect::<Vec<_>>())),
+                    None,
+                )
             }
         };
         let suffers = self
@@ -104,15 +119,19 @@ impl Cluster {
             .get(id)
             .filter(|instance| instance.care == Care::Suffers)
             .map(|instance| format!("{}; {what}", instance.fault));
-        Reason { text: suffers.unwrap_or(what), next }
+        Reason {
+            text: suffers.unwrap_or(what),
+            next,
+        }
     }
 
     fn wait_for_one(&self, need: &ServiceName) -> (String, Option<String>) {
         let (state, instance) = self.standing(need);
         match instance {
-            Some(instance) if instance.state == State::Quarantined => {
-                (format!("waiting for {need} (quarantined)"), Some(format!("release {need} first")))
-            }
+            Some(instance) if instance.state == State::Quarantined => (
+                format!("waiting for {need} (quarantined)"),
+                Some(format!("release {need} first")),
+            ),
             // Its own words say more than its state does: what was asked, and when again.
             Some(instance) if instance.life == Life::Alive && instance.reason.next.is_some() => {
                 let text = format!("waiting for {need}: {}", instance.reason.text);
@@ -125,9 +144,8 @@ impl Cluster {
     /// The state of a service in one word, and the instance that is furthest from serving.
     fn standing(&self, service: &ServiceName) -> (&'static str, Option<&Instance>) {
         let mut instances = self.instances_of(service);
-        let lacking = instances.find(|(id, instance)| {
-            self.goal(id) != Goal::Leave && !instance.good()
-        });
+        let lacking =
+            instances.find(|(id, instance)| self.goal(id) != Goal::Leave && !instance.good());
         match lacking {
             Some((_, instance)) => (instance.state.as_str(), Some(instance)),
             None => ("scaled to none", None),
@@ -138,7 +156,9 @@ impl Cluster {
     pub(crate) fn root_of(&self, service: &ServiceName) -> Option<&ServiceName> {
         let roots = &self.services.get(service)?.roots;
         healing::cause::root(roots, |root| {
-            self.services.get(root).is_some_and(|root| !root.roots.is_empty())
+            self.services
+                .get(root)
+                .is_some_and(|root| !root.roots.is_empty())
         })
     }
 
@@ -157,12 +177,16 @@ impl Cluster {
             return None;
         }
         let suffers = |root: &ServiceName| {
-            self.services.get(root).is_some_and(|root| !root.roots.is_empty())
+            self.services
+                .get(root)
+                .is_some_and(|root| !root.roots.is_empty())
         };
         let root = healing::cause::root(&service.roots, suffers)?;
         let faulty = lives
             || instance.care == Care::Suffers
-            || self.instances_of(root).any(|(_, root)| root.automatic || root.care != Care::Idle);
+            || self
+                .instances_of(root)
+                .any(|(_, root)| root.automatic || root.care != Care::Idle);
         faulty.then(|| root.clone())
     }
 
@@ -170,13 +194,13 @@ impl Cluster {
     pub fn overall(&self) -> (Overall, String) {
         let mut tally = Tally::default();
         for (name, service) in &self.services {
-            let relied_on = service.dependents.iter().any(|above| {
-                self.services.get(above).is_some_and(|above| above.wanted)
-            });
+            let relied_on = service
+                .dependents
+                .iter()
+                .any(|above| self.services.get(above).is_some_and(|above| above.wanted));
             for (id, instance) in self.instances_of(name) {
                 let wanted = service.goal(id.index) == Goal::Run;
-                let impacted =
-                    wanted && instance.good() && self.impacted_by(service, instance).is_some();
+                let impacted = wanted && self.impacted_by(service, instance).is_some();
                 tally.add(instance, wanted, relied_on, impacted);
             }
         }
@@ -189,7 +213,10 @@ impl Cluster {
 struct Tally {
     wanted: u32,
     good: u32,
+    /// Good ones that suffer from another.
     impacted: u32,
+    /// Any that suffers, good or not.
+    suffering: bool,
     stopping: u32,
     relied_on_lost: bool,
     /// Wanted ones by state, as far as they are not good.
@@ -204,7 +231,8 @@ impl Tally {
             return;
         }
         self.wanted += 1;
-        self.impacted += u32::from(impacted);
+        self.suffering |= impacted;
+        self.impacted += u32::from(impacted && instance.good());
         self.degraded += u32::from(instance.state == State::Degraded);
         if instance.good() {
             self.good += 1;
@@ -222,7 +250,10 @@ impl Tally {
     fn word(&self) -> (Overall, String) {
         if self.wanted == 0 {
             return match self.stopping {
-                0 => (Overall::Stopped, "nothing is wanted, nothing runs".to_owned()),
+                0 => (
+                    Overall::Stopped,
+                    "nothing is wanted, nothing runs".to_owned(),
+                ),
                 n => (Overall::Starting, format!("{n} still stopping")),
             };
         }
@@ -231,7 +262,12 @@ impl Tally {
         let faults: u32 = faulty.iter().map(|state| self.count(*state)).sum();
         let mut said: Vec<String> = faulty
             .iter()
-            .chain([&State::Starting, &State::Running, &State::Waiting, &State::Stopping])
+            .chain([
+                &State::Starting,
+                &State::Running,
+                &State::Waiting,
+                &State::Stopping,
+            ])
             .filter(|state| self.count(**state) > 0)
             .map(|state| format!("{} {state}", self.count(*state)))
             .collect();
@@ -258,7 +294,7 @@ impl Tally {
         };
         let overall = if faults > 0 && (self.relied_on_lost || self.good * 2 < all) {
             Overall::Critical
-        } else if faults > 0 || self.degraded > 0 || self.impacted > 0 {
+        } else if faults > 0 || self.degraded > 0 || self.suffering {
             Overall::Degraded
         } else if self.good < all || self.stopping > 0 {
             Overall::Starting

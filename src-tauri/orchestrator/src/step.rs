@@ -53,27 +53,49 @@ impl Step<'_> {
     fn apply(&mut self, input: Input) {
         match input {
             Input::Command { command, act } => self.command(command, act),
-            Input::Started { instance, generation, pid } => {
+            Input::Started {
+                instance,
+                generation,
+                pid,
+            } => {
                 if self.current(&instance, generation).is_some() {
                     self.started(&instance, pid);
                 }
             }
-            Input::StartFailed { instance, generation, error, retry } => {
+            Input::StartFailed {
+                instance,
+                generation,
+                error,
+                retry,
+            } => {
                 if self.current(&instance, generation).is_some() {
                     self.start_failed(&instance, &error, retry);
                 }
             }
-            Input::Exited { instance, generation, status } => {
+            Input::Exited {
+                instance,
+                generation,
+                status,
+            } => {
                 if self.current(&instance, generation).is_some() {
                     self.exited(&instance, status);
                 }
             }
-            Input::StopBlocked { instance, generation, blocker } => {
+            Input::StopBlocked {
+                instance,
+                generation,
+                blocker,
+            } => {
                 if self.current(&instance, generation).is_some() {
                     self.stop_blocked(&instance, blocker);
                 }
             }
-            Input::Probed { instance, generation, kind, evidence } => {
+            Input::Probed {
+                instance,
+                generation,
+                kind,
+                evidence,
+            } => {
                 if self.current(&instance, generation).is_some() {
                     self.probed(&instance, kind, &evidence);
                 }
@@ -81,7 +103,10 @@ impl Step<'_> {
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
-            Input::ShimLost { instance, generation } => {
+            Input::ShimLost {
+                instance,
+                generation,
+            } => {
                 if let Some(lost) = self.current(&instance, generation) {
                     lost.shim_lost = true;
                     self.out.changed.insert(instance.clone());
@@ -98,11 +123,7 @@ impl Step<'_> {
 
     /// The instance, if a word about this generation is news: older ones are old news, and one
     /// whose process has ended is not spoken of any more.
-    fn current(
-        &mut self,
-        id: &InstanceId,
-        generation: model::Generation,
-    ) -> Option<&mut Instance> {
+    fn current(&mut self, id: &InstanceId, generation: model::Generation) -> Option<&mut Instance> {
         let instance = self.cluster.instances.get_mut(id)?;
         (instance.generation == generation && instance.life != Life::Gone).then_some(instance)
     }
@@ -116,14 +137,20 @@ impl Step<'_> {
     /// Brings one instance a step closer to what is wanted of it. Doing so twice changes nothing.
     pub(crate) fn consider(&mut self, id: &InstanceId) {
         let goal = self.cluster.goal(id);
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         match (goal, instance.life) {
             (Goal::Run, Life::Gone) => self.consider_start(id),
             (Goal::Run, Life::Asked) => {
-                let state = if instance.automatic { State::Recovering } else { State::Starting };
+                let state = if instance.automatic {
+                    State::Recovering
+                } else {
+                    State::Starting
+                };
                 let reason = match &instance.cycle {
                     Some(cycle) => Reason::new(cycle.why.clone()).then("once its process is made"),
-                    None => Reason::new("its process is being made"),
+                    None => instance.story("its process is being made"),
                 };
                 self.set(id, state, reason);
             }
@@ -156,7 +183,9 @@ impl Step<'_> {
 
     /// Changes an instance's state or reason, and tells whoever sees it.
     pub(crate) fn set(&mut self, id: &InstanceId, state: State, reason: Reason) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let from = instance.state;
         if from == state && instance.reason == reason {
             return;
@@ -178,7 +207,7 @@ impl Step<'_> {
             self.recount(id);
         }
         self.touched.insert(id.clone());
-        self.tell_waiting(&id.service);
+        self.tell_waiting(&id.service, from != state);
     }
 
     /// Changes why an instance is in its state.
@@ -191,14 +220,18 @@ impl Step<'_> {
     /// Changes where healing stands with an instance; those that wait for one that is stuck have
     /// come to rest with it.
     pub(crate) fn set_care(&mut self, id: &InstanceId, care: Care) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let was = std::mem::replace(&mut instance.care, care);
         let now = &instance.care;
         let turned = was.stuck() != now.stuck();
         self.touched.insert(id.clone());
         match was {
             Care::Backoff(_) if !matches!(now, Care::Backoff(_)) => {
-                self.out.acts.push(Effect::CancelTimer(TimerKey::Backoff(id.clone())));
+                self.out
+                    .acts
+                    .push(Effect::CancelTimer(TimerKey::Backoff(id.clone())));
             }
             Care::Asked(_, ticket) => {
                 self.cluster.asks.remove(&ticket);

@@ -9,8 +9,12 @@ use model::{InstanceId, Reason, State};
 impl Step<'_> {
     /// It lives and is to end: now, or when nothing that needs it stands in the way.
     pub(crate) fn consider_stop(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         let (state, text, ordered) = match (&instance.cycle, &instance.care) {
             (Some(cycle), _) if cycle.automatic => {
                 (State::Recovering, cycle.why.clone(), cycle.ordered)
@@ -23,19 +27,30 @@ impl Step<'_> {
         };
         let reason = Reason::new(text);
         if ordered && service.above_draining > 0 {
-            self.set(id, state, reason.then("stops after what needs it has stopped"));
+            self.set(
+                id,
+                state,
+                reason.then("stops after what needs it has stopped"),
+            );
             self.recount(id);
             return;
         }
         let stop = service.spec.stop;
         instance.life = Life::Ending;
         let generation = instance.generation;
-        self.out.acts.push(Effect::Stop { instance: id.clone(), generation, stop });
+        self.out.acts.push(Effect::Stop {
+            instance: id.clone(),
+            generation,
+            stop,
+        });
         let signal = signal(stop.signal);
         let next = if stop.signal == spec::StopSignal::Kill {
             "SIGKILL was sent".to_owned()
         } else {
-            format!("{signal} was sent, SIGKILL follows after {}", words::duration(stop.grace))
+            format!(
+                "{signal} was sent, SIGKILL follows after {}",
+                words::duration(stop.grace)
+            )
         };
         self.set(id, state, reason.then(next));
         self.recount(id);
@@ -44,7 +59,9 @@ impl Step<'_> {
     /// It was told to end, and what is wanted of it may have changed since.
     pub(crate) fn show_ending(&mut self, id: &InstanceId) {
         let goal = self.cluster.goal(id);
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         if instance.cycle.is_some()
             || instance.blocked.is_some()
             || matches!(instance.care, Care::Quarantined(_))
@@ -65,7 +82,9 @@ impl Step<'_> {
 
     /// Something of it still lives although it was killed. Nobody waits for that.
     pub(crate) fn stop_blocked(&mut self, id: &InstanceId, blocker: String) {
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         if instance.life != Life::Ending {
             return;
         }
@@ -79,8 +98,12 @@ impl Step<'_> {
     /// or that is being replaced already; and healing does not stop what is held or protected.
     pub(crate) fn cycle(&mut self, id: &InstanceId, cycle: Cycle) {
         let goal = self.cluster.goal(id);
-        let Some(service) = self.cluster.services.get(&id.service) else { return };
-        let Some(instance) = self.cluster.instances.get(id) else { return };
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let lives = matches!(instance.life, Life::Asked | Life::Alive);
         if goal != Goal::Run || !lives || instance.cycle.is_some() {
             return;
@@ -88,14 +111,20 @@ impl Step<'_> {
         if cycle.automatic && (service.spec.protected || self.cluster.holds(&id.service)) {
             return;
         }
-        let state = if cycle.automatic { State::Recovering } else { State::Stopping };
+        let state = if cycle.automatic {
+            State::Recovering
+        } else {
+            State::Stopping
+        };
         let reason = Reason::new(cycle.why.clone());
         let alive = instance.life == Life::Alive;
         if matches!(instance.care, Care::Backoff(_) | Care::Asked(..)) {
             // The restart that healing had in mind for it is this one.
             self.set_care(id, Care::Idle);
         }
-        let Some(instance) = self.cluster.instances.get_mut(id) else { return };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.cycle = Some(cycle);
         if alive {
             // Said at once, so that nothing that needs it starts in this very step.
@@ -117,7 +146,13 @@ impl Step<'_> {
         self.touched.insert(id.clone());
         self.look.remove(id);
         let last = self.cluster.instances_of(&id.service).next().is_none();
-        if last && self.cluster.services.get(&id.service).is_some_and(|s| s.leaving) {
+        if last
+            && self
+                .cluster
+                .services
+                .get(&id.service)
+                .is_some_and(|s| s.leaving)
+        {
             self.comes_back(&id.service);
             if let Some(service) = self.cluster.services.remove(&id.service) {
                 for need in &service.needs {

@@ -34,12 +34,25 @@ pub(crate) fn service() -> spec::Service {
         ready: None,
         health: None,
         heal: spec::Heal {
-            ladder: vec![RemedyKind::Restart, RemedyKind::RestartNeeds, RemedyKind::Quarantine],
-            budget: spec::Budget { count: 5, per: Duration::from_secs(600) },
-            backoff: spec::Backoff { steps, reset_after: Duration::from_secs(600) },
+            ladder: vec![
+                RemedyKind::Restart,
+                RemedyKind::RestartNeeds,
+                RemedyKind::Quarantine,
+            ],
+            budget: spec::Budget {
+                count: 5,
+                per: Duration::from_secs(600),
+            },
+            backoff: spec::Backoff {
+                steps,
+                reset_after: Duration::from_secs(600),
+            },
             enabled: true,
         },
-        stop: spec::Stop { signal: spec::StopSignal::Term, grace: Duration::from_secs(10) },
+        stop: spec::Stop {
+            signal: spec::StopSignal::Term,
+            grace: Duration::from_secs(10),
+        },
         protected: false,
     }
 }
@@ -73,7 +86,11 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let probed = |service: &mut spec::Service, change: &dyn Fn(&mut spec::Probe)| {
-            service.ready.iter_mut().chain(&mut service.health).for_each(change);
+            service
+                .ready
+                .iter_mut()
+                .chain(&mut service.health)
+                .for_each(change);
         };
         match key {
             "needs" => service.needs = value.split(',').map(need).collect(),
@@ -83,20 +100,26 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "fail" => probed(&mut service, &|probe| probe.fail = value.parse().unwrap()),
             "pass" => probed(&mut service, &|probe| probe.pass = value.parse().unwrap()),
             "degraded" => {
-                probed(&mut service, &|probe| probe.degraded_above = Some(duration(value)));
+                probed(&mut service, &|probe| {
+                    probe.degraded_above = Some(duration(value))
+                });
             }
             "replicas" => service.replicas = value.parse().unwrap(),
             "port" => service.port = Some(value.parse().unwrap()),
             "run" => service.run = spec::Run::Shell(text(value)),
             "refers" => {
                 let port = spec::TemplatePart::Port(value.parse().unwrap());
-                service.env.insert("URL".to_owned(), spec::Template(vec![port]));
+                service
+                    .env
+                    .insert("URL".to_owned(), spec::Template(vec![port]));
             }
             "ladder" => service.heal.ladder = value.split(',').map(remedy).collect(),
             "budget" => {
                 let (count, per) = value.split_once('/').unwrap();
-                service.heal.budget =
-                    spec::Budget { count: count.parse().unwrap(), per: duration(per) };
+                service.heal.budget = spec::Budget {
+                    count: count.parse().unwrap(),
+                    per: duration(per),
+                };
             }
             "reset" => service.heal.backoff.reset_after = duration(value),
             "unhealed" => service.heal.enabled = false,
@@ -113,7 +136,10 @@ fn need(text: &str) -> spec::Need {
         Some(service) => (service, true),
         None => (text, false),
     };
-    spec::Need { service: service.parse().unwrap(), restart }
+    spec::Need {
+        service: service.parse().unwrap(),
+        restart,
+    }
 }
 
 fn remedy(text: &str) -> RemedyKind {
@@ -129,7 +155,10 @@ fn remedy(text: &str) -> RemedyKind {
 pub(crate) fn cluster(
     services: impl IntoIterator<Item = (model::ServiceName, spec::Service)>,
 ) -> spec::Cluster {
-    spec::Cluster { name: "shop".parse().unwrap(), services: services.into_iter().collect() }
+    spec::Cluster {
+        name: "shop".parse().unwrap(),
+        services: services.into_iter().collect(),
+    }
 }
 
 /// The ports every instance of a service that has one gets: the preferred one and those after it.

@@ -6,7 +6,7 @@
 
 use crate::define;
 use model::{
-    ActId, ClusterId, Evidence, EventKind, ExitStatus, Generation, InstanceId, Mono, Now,
+    ActId, ClusterId, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, Now,
     ProbeKind, ServiceName, Timestamp, Verdict,
 };
 use orchestrator::{Adoption, Cluster, Command, Effect, Input, TimerKey, step};
@@ -106,7 +106,10 @@ impl Run {
 
     fn command(&mut self, command: Command) -> Input {
         self.acts += 1;
-        Input::Command { command, act: ActId(self.acts) }
+        Input::Command {
+            command,
+            act: ActId(self.acts),
+        }
     }
 
     fn definition(&self) -> Arc<spec::Cluster> {
@@ -128,12 +131,18 @@ impl Run {
             "hold" => Command::Hold(names(&words[1..])),
             "unhold" => Command::Unhold(names(&words[1..])),
             "release" => Command::Release(names(&words[1..])),
-            "ended" => Command::Ended { reason: words[1..].join(" ") },
+            "ended" => Command::Ended {
+                reason: words[1..].join(" "),
+            },
             "scale" => {
                 let (service, replicas) = words[1].split_once('=').unwrap();
                 let ports = BTreeMap::new();
                 let replicas = replicas.parse().unwrap();
-                Command::Scale { service: service.parse().unwrap(), replicas, ports }
+                Command::Scale {
+                    service: service.parse().unwrap(),
+                    replicas,
+                    ports,
+                }
             }
             _ => return self.fact(words),
         };
@@ -165,7 +174,12 @@ impl Run {
         }
         let definition = self.definition();
         let ports = define::ports(&definition);
-        Command::Adopt { definition, ports, stopped, found }
+        Command::Adopt {
+            definition,
+            ports,
+            stopped,
+            found,
+        }
     }
 
     fn fact(&mut self, words: &[&str]) -> Input {
@@ -175,13 +189,20 @@ impl Run {
             None => (words[1], None),
         };
         let instance: InstanceId = name.parse().unwrap();
-        let known = self.cluster.status(&instance).map(|status| status.generation);
+        let known = self
+            .cluster
+            .status(&instance)
+            .map(|status| status.generation);
         let generation = generation.or(known).unwrap_or_default();
         let more = rest(words, 2);
         match words[0] {
             "started" => {
                 self.pids += 1;
-                Input::Started { instance, generation, pid: self.pids }
+                Input::Started {
+                    instance,
+                    generation,
+                    pid: self.pids,
+                }
             }
             "startfailed" => Input::StartFailed {
                 instance,
@@ -189,12 +210,26 @@ impl Run {
                 error: more[1..].join(" "),
                 retry: more[0] == "retry",
             },
-            "exit" => Input::Exited { instance, generation, status: status(&more) },
-            "blocked" => Input::StopBlocked { instance, generation, blocker: more.join(" ") },
-            "shimlost" => Input::ShimLost { instance, generation },
+            "exit" => Input::Exited {
+                instance,
+                generation,
+                status: status(&more),
+            },
+            "blocked" => Input::StopBlocked {
+                instance,
+                generation,
+                blocker: more.join(" "),
+            },
+            "shimlost" => Input::ShimLost {
+                instance,
+                generation,
+            },
             "ready" | "health" => {
-                let kind =
-                    if words[0] == "ready" { ProbeKind::Ready } else { ProbeKind::Health };
+                let kind = if words[0] == "ready" {
+                    ProbeKind::Ready
+                } else {
+                    ProbeKind::Health
+                };
                 let verdict = match more[0] {
                     "pass" => Verdict::Pass,
                     "fail" => Verdict::Fail,
@@ -203,8 +238,17 @@ impl Run {
                 let took = define::duration(more[1]);
                 let latency_us = u64::try_from(took.as_micros()).unwrap();
                 let detail = more[2..].join(" ");
-                let evidence = Evidence { verdict, detail, latency_us };
-                Input::Probed { instance, generation, kind, evidence }
+                let evidence = Evidence {
+                    verdict,
+                    detail,
+                    latency_us,
+                };
+                Input::Probed {
+                    instance,
+                    generation,
+                    kind,
+                    evidence,
+                }
             }
             other => panic!("unknown line {other}"),
         }
@@ -212,15 +256,24 @@ impl Run {
 
     fn now(&self) -> Now {
         let millis = u64::try_from(self.time.as_millis()).unwrap();
-        Now { mono: Mono(millis), wall: Timestamp(i64::try_from(millis).unwrap()) }
+        Now {
+            mono: Mono(millis),
+            wall: Timestamp(i64::try_from(millis).unwrap()),
+        }
     }
 
     fn advance(&mut self, by: Duration) {
         let until = self.time + by;
         loop {
             let end = Mono(u64::try_from(until.as_millis()).unwrap());
-            let due = self.timers.iter().filter(|(_, at)| **at <= end).min_by_key(|(_, at)| **at);
-            let Some((key, at)) = due.map(|(key, at)| (key.clone(), *at)) else { break };
+            let due = self
+                .timers
+                .iter()
+                .filter(|(_, at)| **at <= end)
+                .min_by_key(|(_, at)| **at);
+            let Some((key, at)) = due.map(|(key, at)| (key.clone(), *at)) else {
+                break;
+            };
             self.timers.remove(&key);
             self.time = Duration::from_millis(at.0);
             writeln!(self.out, "    at {:?}: {key:?}", self.time).unwrap();
@@ -240,10 +293,16 @@ impl Run {
                 if door == Door::Yes {
                     self.acts += 1;
                     writeln!(self.out, "    admitted {ticket} as act {}", self.acts).unwrap();
-                    self.apply(Input::Admitted { ticket, act: ActId(self.acts) });
+                    self.apply(Input::Admitted {
+                        ticket,
+                        act: ActId(self.acts),
+                    });
                 } else {
                     writeln!(self.out, "    refused {ticket}").unwrap();
-                    self.apply(Input::Refused { ticket, why: "policy says no".to_owned() });
+                    self.apply(Input::Refused {
+                        ticket,
+                        why: "policy says no".to_owned(),
+                    });
                 }
             }
         }
@@ -251,13 +310,29 @@ impl Run {
 
     fn effect(&mut self, effect: Effect) {
         let said = match effect {
-            Effect::Start { instance, generation, act } => {
+            Effect::Start {
+                instance,
+                generation,
+                act,
+            } => {
                 format!("START {instance} #{generation} for act {}", act.0)
             }
-            Effect::Stop { instance, generation, stop } => {
-                format!("STOP {instance} #{generation} {:?} {:?}", stop.signal, stop.grace)
+            Effect::Stop {
+                instance,
+                generation,
+                stop,
+            } => {
+                format!(
+                    "STOP {instance} #{generation} {:?} {:?}",
+                    stop.signal, stop.grace
+                )
             }
-            Effect::Probe { instance, generation, kind, after } => {
+            Effect::Probe {
+                instance,
+                generation,
+                kind,
+                after,
+            } => {
                 format!("PROBE {instance} #{generation} {kind:?} after {after:?}")
             }
             Effect::SetTimer { key, at } => {
@@ -269,26 +344,46 @@ impl Run {
                 self.timers.remove(&key);
                 format!("CANCEL {key:?}")
             }
-            Effect::Ask { ticket, instance, remedy, why } => {
+            Effect::Ask {
+                ticket,
+                instance,
+                remedy,
+                why,
+            } => {
                 self.asked.push(ticket);
                 format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
             }
-            Effect::Publish(EventKind::StateChanged { instance, generation, from, to, .. }) => {
+            Effect::Publish(EventKind::StateChanged {
+                instance,
+                generation,
+                from,
+                to,
+                ..
+            }) => {
                 format!("event: {instance} #{generation} {from} -> {to}")
             }
             Effect::Publish(EventKind::Started { instance, pid, .. }) => {
                 format!("event: {instance} started, pid {pid}")
             }
-            Effect::Publish(EventKind::Exited { instance, status, .. }) => {
+            Effect::Publish(EventKind::Exited {
+                instance, status, ..
+            }) => {
                 format!("event: {instance} {status}")
             }
-            Effect::Publish(EventKind::Adopted { instance, generation, pid }) => {
+            Effect::Publish(EventKind::Adopted {
+                instance,
+                generation,
+                pid,
+            }) => {
                 format!("event: {instance} #{generation} adopted, pid {pid}")
             }
             Effect::Publish(other) => format!("event: {other:?}"),
             Effect::Incident { key, incident } => {
-                let actions: Vec<&str> =
-                    incident.actions.iter().map(|action| action.detail.as_str()).collect();
+                let actions: Vec<&str> = incident
+                    .actions
+                    .iter()
+                    .map(|action| action.detail.as_str())
+                    .collect();
                 let took = incident.duration_ms.map(|took| format!(" after {took} ms"));
                 format!(
                     "INCIDENT {key} {:?}{}: {}; impacted {:?}; tried {actions:?}",
@@ -301,8 +396,10 @@ impl Run {
             Effect::Changed(instance) => self.shown(&instance),
             Effect::Removed(instance) => format!("REMOVED {instance}"),
             Effect::Settled { act, failed } => {
-                let failed: Vec<String> =
-                    failed.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
+                let failed: Vec<String> = failed
+                    .iter()
+                    .map(|(id, reason)| format!("{id}: {reason}"))
+                    .collect();
                 format!("SETTLED act {}; failed {failed:?}", act.0)
             }
             Effect::RememberStopped(services) => format!("REMEMBER stopped {services:?}"),
@@ -336,8 +433,11 @@ impl Run {
     fn show(&mut self) {
         let (overall, why) = self.cluster.overall();
         writeln!(self.out, "    = {overall}: {why}").unwrap();
-        let all: Vec<InstanceId> =
-            self.cluster.statuses().map(|status| status.instance).collect();
+        let all: Vec<InstanceId> = self
+            .cluster
+            .statuses()
+            .map(|status| status.instance)
+            .collect();
         for id in all {
             let shown = self.shown(&id);
             writeln!(self.out, "    = {shown}").unwrap();
