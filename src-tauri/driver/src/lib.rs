@@ -1,1 +1,150 @@
-//! driver
+//! Making, watching, adopting and ending processes; ports; survivors.
+//!
+//! The engine hands it launches and stops and hears what [`Happened`]. It decides nothing: when to
+//! start and stop is the orchestrator's business. What it answers for is that a service lives on
+//! when the engine dies, that one instance never runs twice, that a stop leaves nothing behind,
+//! and that no signal ever reaches a process that is not the service's own.
+//!
+//! [`emergency`] and [`survivors`] work without an engine and without a [`ProcessDriver`].
+
+mod adopt;
+mod cgroup;
+pub mod clock;
+pub mod detach;
+mod driver;
+pub mod emergency;
+pub mod env;
+pub mod exec;
+mod intent;
+pub mod layout;
+pub mod lock;
+mod pidfd;
+pub mod ports;
+mod procfs;
+mod shared;
+mod spawn;
+mod stop;
+pub mod survivors;
+mod user;
+mod watch;
+
+pub use driver::ProcessDriver;
+pub use exec::{ExecLaunch, ExecOutcome};
+pub use layout::Layout;
+pub use ports::{PortError, PortGrant, PortWish};
+
+use model::{ClusterId, ExitStatus, Generation, InstanceId};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which start; counts up.
+    pub generation: Generation,
+    /// Program and arguments, everything resolved.
+    pub argv: Vec<String>,
+    /// Working folder.
+    pub cwd: PathBuf,
+    /// The whole environment; the driver adds `AZORA_NONCE`, `AZORA_HOME_ID`, `AZORA_CLUSTER` and
+    /// `AZORA_INSTANCE`.
+    pub env: BTreeMap<String, String>,
+    /// Run as this user (name or number); needs root.
+    pub user: Option<String>,
+    /// Ports it will listen on: they must be free when it starts.
+    pub ports: Vec<u16>,
+}
+
+/// What the driver tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// The program runs.
+    Started {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// The service's own process.
+        pid: u32,
+    },
+    /// It could not be started.
+    StartFailed {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// Why: "failed to execute node: no such file or directory".
+        error: String,
+        /// Trying again may help.
+        retry: bool,
+    },
+    /// Its own process has ended, and nothing is left of its tree.
+    Exited {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// How.
+        status: ExitStatus,
+    },
+    /// Something of it lives on after SIGKILL; `Exited` follows when it does not any more.
+    StopBlocked {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What: "pid 4711 postgres in state D".
+        blocker: String,
+    },
+    /// Its shim is gone; it lives on. How it ends can no longer be known.
+    ShimLost {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+    },
+}
+
+/// An instance that ran, or has ended, while the engine was away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which.
+    pub instance: InstanceId,
+    /// Which start.
+    pub generation: Generation,
+    /// Its process if it runs, how it ended if not.
+    pub outcome: Result<u32, ExitStatus>,
+    /// It runs without a shim.
+    pub shim_lost: bool,
+}
+
+/// Why there is no driver.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The home's folders cannot be made.
+    #[error("make the home {0}")]
+    Home(PathBuf, #[source] std::io::Error),
+    /// `/proc` cannot be read: without it no process can be told from another.
+    #[error("read /proc")]
+    Proc(#[source] std::io::Error),
+    /// The shim is not installed where it should be.
+    #[error("find the shim: {0} is not there; it belongs beside azora")]
+    NoShim(PathBuf),
+    /// No ports.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+}

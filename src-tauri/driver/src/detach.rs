@@ -1,0 +1,67 @@
+//! Programs that outlive whoever started them: the engine in the background.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Variables that say "this process belongs to a service". Whoever is started from inside a
+/// service on purpose does not: an emergency stop would end it too.
+const OWNED: [&str; 4] = [
+    shim::ENV_NONCE,
+    shim::ENV_HOME_ID,
+    shim::ENV_CLUSTER,
+    shim::ENV_INSTANCE,
+];
+
+/// Starts a program in a session of its own, its output appended to `log`. Returns its pid.
+///
+/// # Errors
+/// When the log cannot be opened or the program not executed.
+pub fn spawn(
+    program: &Path,
+    args: &[OsString],
+    env: &BTreeMap<OsString, OsString>,
+    log: &Path,
+) -> io::Result<u32> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(log)?;
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(
+            env.iter()
+                .filter(|(key, _)| !OWNED.iter().any(|owned| key.as_os_str() == *owned)),
+        )
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    own_session(&mut command);
+    // It is not waited for: either it outlives us, or we are short-lived.
+    #[expect(
+        clippy::zombie_processes,
+        reason = "its end is not this process's business"
+    )]
+    let child = command.spawn()?;
+    Ok(child.id())
+}
+
+#[expect(unsafe_code, reason = "a session is made between fork and exec")]
+pub(crate) fn own_session(command: &mut Command) {
+    // SAFETY: one system call, no memory.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        });
+    }
+}

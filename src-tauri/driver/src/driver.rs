@@ -1,0 +1,251 @@
+//! The door: [`ProcessDriver`], and the tasks behind it.
+
+use crate::layout::Layout;
+use crate::ports::{PortError, PortGrant, PortWish, Ports};
+use crate::shared::Shared;
+use crate::watch::{Ask, Facts, Life, Unit};
+use crate::{
+    Error, ExecLaunch, ExecOutcome, Found, Happened, Launch, cgroup, exec, intent, procfs,
+};
+use model::{ClusterId, Generation, InstanceId};
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+/// Asks that one instance may have waiting. The orchestrator has one start or stop in flight.
+const ASKS: usize = 16;
+
+type Key = (ClusterId, InstanceId);
+
+#[derive(Debug)]
+struct Handle {
+    asks: mpsc::Sender<Ask>,
+    facts: Arc<Mutex<Facts>>,
+}
+
+/// Makes and ends the processes of one home. Dropping it ends nothing: services and shims live on
+/// and the next driver adopts them.
+#[derive(Debug)]
+pub struct ProcessDriver {
+    shared: Arc<Shared>,
+    ports: Ports,
+    units: Mutex<HashMap<Key, Handle>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl ProcessDriver {
+    /// A driver for a home; `shim` is the program `azora-shim`. What happens is sent to `events`.
+    /// Called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the home, `/proc`, the shim or the file of ports cannot be used.
+    pub fn open(
+        layout: Layout,
+        shim: PathBuf,
+        events: mpsc::Sender<Happened>,
+    ) -> Result<Arc<Self>, Error> {
+        let ports = Ports::open(&layout)?;
+        let shared = Arc::new(Shared::new(layout, shim, events)?);
+        Ok(Arc::new(Self {
+            shared,
+            ports,
+            units: Mutex::default(),
+            tasks: Mutex::default(),
+        }))
+    }
+
+    /// Makes a process. Returns at once; `Started` or `StartFailed` follows.
+    pub fn start(&self, launch: Launch) {
+        let (cluster, instance) = (launch.cluster.clone(), launch.instance.clone());
+        let generation = launch.generation;
+        if self
+            .ask(&cluster, &instance, Ask::Start(Box::new(launch)))
+            .is_err()
+        {
+            let error = "too much is asked of it at once".to_owned();
+            let failed = Happened::StartFailed {
+                cluster,
+                instance,
+                generation,
+                error,
+                retry: true,
+            };
+            let shared = self.shared.clone();
+            self.spawn(async move { shared.say(failed).await });
+        }
+    }
+
+    /// Ends an instance and its whole tree. Returns at once; `Exited` follows, `StopBlocked` may
+    /// come before it.
+    pub fn stop(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        generation: Generation,
+        stop: spec::Stop,
+    ) {
+        if let Err(ask) = self.ask(cluster, instance, Ask::Stop(generation, stop)) {
+            // A stop is never lost: it waits for its place.
+            if let Some(asks) = lock(&self.units)
+                .get(&(cluster.clone(), instance.clone()))
+                .map(|unit| unit.asks.clone())
+            {
+                self.spawn(async move {
+                    // The task is gone with the driver.
+                    let _ = asks.send(ask).await;
+                });
+            }
+        }
+    }
+
+    /// What ran, or has ended, while nobody was here. From now on it is watched like what was
+    /// started here.
+    pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
+        let (layout, only) = (self.shared.layout.clone(), cluster.clone());
+        let folders = crate::watch::blocking(move || intent::folders(&layout, Some(&only))).await;
+        let answers: Vec<_> = folders
+            .into_iter()
+            .filter_map(|(cluster, instance, _)| {
+                let (answer, found) = oneshot::channel();
+                self.ask(&cluster, &instance, Ask::Find(answer))
+                    .ok()
+                    .map(|()| found)
+            })
+            .collect();
+        let mut found = Vec::with_capacity(answers.len());
+        for answer in answers {
+            // A task that broke has found nothing; the next ask makes a new one.
+            found.extend(answer.await.ok().flatten());
+        }
+        found.sort_by(|a, b| a.instance.cmp(&b.instance));
+        found
+    }
+
+    /// Drops the run folder of an instance that has ended. Of one that has not, nothing.
+    pub fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
+        // One that is too busy to be forgotten has not ended.
+        let _ = self.ask(cluster, instance, Ask::Forget);
+    }
+
+    /// One port for each wish; they stay reserved until released or until this process ends.
+    /// A wish for a port that the same instance listens on already is granted.
+    ///
+    /// # Errors
+    /// When no port is free; then none of the wishes is granted.
+    pub fn grant_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
+        self.ports
+            .grant(wishes, |cluster, instance| self.tree(cluster, instance))
+    }
+
+    /// Gives ports back.
+    pub fn release_ports(&self, ports: &[u16]) {
+        self.ports.release(ports);
+    }
+
+    /// The processes of an instance's tree, without its shim. Empty when it does not run, or has
+    /// not been adopted.
+    pub fn tree(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<u32> {
+        let facts = match lock(&self.units).get(&(cluster.clone(), instance.clone())) {
+            Some(unit) => lock(&unit.facts).clone(),
+            None => return Vec::new(),
+        };
+        let mut pids: BTreeSet<u32> = facts.main.into_iter().collect();
+        if let Some(cgroup) = &facts.cgroup {
+            pids.extend(cgroup::processes(cgroup));
+        }
+        // With a group these are the few that have left it; without, the way to all the others.
+        let mut open: Vec<u32> = facts.shim.into_iter().collect();
+        while let Some(pid) = open.pop() {
+            for child in procfs::children(pid) {
+                if pids.insert(child) || Some(child) == facts.main {
+                    open.push(child);
+                }
+            }
+        }
+        pids.into_iter().collect()
+    }
+
+    /// Runs a program for a moment, in a process group that does not outlive it.
+    pub async fn exec(&self, launch: ExecLaunch, timeout: Duration) -> ExecOutcome {
+        exec::run(launch, timeout, self.shared.nofile).await
+    }
+
+    /// What this machine cannot promise, in words for people.
+    pub fn limits(&self) -> Vec<String> {
+        let mut limits = Vec::new();
+        if let Err(why) = &self.shared.groups {
+            limits.push(format!(
+                "no control group per service on this machine ({why}): a process that a service \
+                 starts through another program, and that erases its environment, could survive a stop"
+            ));
+        }
+        if self.shared.nofile.1 < 4096 {
+            limits.push(format!(
+                "at most {} open files: about {} services can be watched at once",
+                self.shared.nofile.1,
+                self.shared.nofile.1 / 4
+            ));
+        }
+        limits
+    }
+
+    /// Hands an ask to the instance's task, which is made if there is none. Gives it back when the
+    /// task has too many.
+    fn ask(&self, cluster: &ClusterId, instance: &InstanceId, ask: Ask) -> Result<(), Ask> {
+        let mut units = lock(&self.units);
+        let key = (cluster.clone(), instance.clone());
+        // A task that was forgotten, or broke, is replaced; the new one looks at the disk first.
+        if units.get(&key).is_some_and(|unit| unit.asks.is_closed()) {
+            units.remove(&key);
+        }
+        let unit = units.entry(key).or_insert_with_key(|key| self.unit(key));
+        unit.asks.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(ask) | mpsc::error::TrySendError::Closed(ask) => ask,
+        })
+    }
+
+    fn unit(&self, (cluster, instance): &Key) -> Handle {
+        let (asks, receiver) = mpsc::channel(ASKS);
+        let facts = Arc::new(Mutex::new(Facts::default()));
+        let unit = Unit {
+            shared: self.shared.clone(),
+            cluster: cluster.clone(),
+            instance: instance.clone(),
+            folder: self.shared.layout.run(cluster, instance),
+            asks: receiver,
+            facts: facts.clone(),
+            shim: None,
+            life: Life::Idle,
+            stopping: None,
+            stop_signal: libc::SIGTERM,
+            timer: None,
+            found: None,
+            last: None,
+            nonce: None,
+            cgroup: None,
+            shim_lost: false,
+        };
+        self.spawn(unit.run());
+        Handle { asks, facts }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(%error, "a task of the driver broke; its instance is adopted anew");
+            }
+        }
+        tasks.spawn(task);
+    }
+}
+
+/// A lock that a panic elsewhere does not take away: what it holds is replaced whole or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

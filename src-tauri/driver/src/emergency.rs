@@ -1,0 +1,257 @@
+//! The stop that always works: with the engine hung, the database locked, the disk full.
+//!
+//! Reads run folders, control groups and `/proc`; needs no engine, no runtime, no database, and
+//! allocates no disk space it depends on.
+//!
+//! The order makes sure that an engine that still runs, and heals, cannot win:
+//!
+//! 1. The mark is set in the home: a driver starts nothing while it is there.
+//! 2. The home's control group is frozen, so that nothing forks or handles anything.
+//! 3. Who belongs to the services is collected, while their shims still show who descends from
+//!    them.
+//! 4. The shims are killed, before their services: a shim that lived on could be told to run its
+//!    service again.
+//! 5. The services are killed: the control group as a whole, and each process through a descriptor.
+//! 6. From 2 on again, until two looks in a row find neither shim nor service. A shim that an
+//!    engine made in between is found by its command line, whatever the records say.
+
+use crate::layout::Layout;
+use crate::procfs::{self, Table};
+use crate::survivors::{self, Means, Survivor};
+use crate::{cgroup, clock};
+use model::ClusterId;
+use rustix::event::{Timespec, poll};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What is not dead after this long is reported as left.
+const LIMIT: Duration = Duration::from_millis(4_500);
+/// Between two looks.
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 10_000_000,
+};
+
+/// What a stop would end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preview {
+    /// Instances of which something lives.
+    pub instances: u32,
+    /// Processes, shims not counted.
+    pub processes: u32,
+    /// Instances by cluster.
+    pub clusters: Vec<(ClusterId, u32)>,
+}
+
+/// What a stop did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Processes of services that were ended.
+    pub ended: u32,
+    /// What is left. Empty is the promise.
+    pub left: Vec<Survivor>,
+    /// How long it took.
+    pub took: Duration,
+    /// By which means was looked.
+    pub looked_by: Vec<&'static str>,
+    /// Where the report lies; `None` when it could not be written (the disk is full).
+    pub path: Option<PathBuf>,
+}
+
+/// What [`stop`] would end now.
+pub fn preview(layout: &Layout) -> Preview {
+    let table = Table::read();
+    let mut preview = Preview::default();
+    let mut clusters: BTreeMap<ClusterId, u32> = BTreeMap::new();
+    for (cluster, _, _, remains) in survivors::all(layout) {
+        let found = remains.look(&table);
+        if !found.is_empty() {
+            preview.instances += 1;
+            preview.processes += u32::try_from(found.len()).unwrap_or(u32::MAX);
+            *clusters.entry(cluster).or_default() += 1;
+        }
+    }
+    preview.clusters = clusters.into_iter().collect();
+    preview
+}
+
+/// True while an emergency stop is in force: nothing is started.
+pub fn in_force(layout: &Layout) -> bool {
+    layout.emergency().exists()
+}
+
+/// Ends an emergency stop: a person wants something to run again.
+///
+/// # Errors
+/// When the mark cannot be removed.
+pub fn clear(layout: &Layout) -> std::io::Result<()> {
+    match fs::remove_file(layout.emergency()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Ends every service of the home, at once and whole. `who` and `reason` go into the report.
+pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
+    let begun = Instant::now();
+    // On a full disk the name alone can often still be made; without it only the loop below stands
+    // against an engine that heals.
+    let _ = fs::write(layout.emergency(), "");
+    let mut ended = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    let mut empty = 0;
+    let mut left = BTreeMap::new();
+    while empty < 2 && begun.elapsed() < LIMIT {
+        groups.extend(home_groups(layout));
+        for group in &groups {
+            cgroup::freeze(group, true);
+        }
+        let table = Table::read();
+        let shims = shims(layout, &table);
+        let found = belonging(layout, &table, &shims, &groups);
+        for shim in &shims {
+            survivors::kill_listed(*shim, &table);
+        }
+        for group in &groups {
+            cgroup::kill(group);
+        }
+        for pid in found.keys() {
+            survivors::kill_listed(*pid, &table);
+            if let Some(process) = table.living.get(pid) {
+                ended.insert((*pid, process.start_ticks));
+            }
+        }
+        empty = if found.is_empty() && shims.is_empty() {
+            empty + 1
+        } else {
+            0
+        };
+        left = found;
+        if empty == 0 {
+            // Waits for nothing but the time. An interruption only makes it shorter.
+            let _ = poll(&mut [], Some(&LOOK));
+        }
+    }
+    for group in &groups {
+        // What could not be ended must not stay frozen, and a group is used again.
+        cgroup::freeze(group, false);
+        cgroup::remove(group);
+    }
+    let left: Vec<Survivor> = left
+        .into_iter()
+        .map(|(pid, means)| Survivor {
+            pid,
+            command: procfs::command(pid),
+            means,
+        })
+        .collect();
+    let mut report = Report {
+        ended: u32::try_from(ended.len().saturating_sub(left.len())).unwrap_or(u32::MAX),
+        took: begun.elapsed(),
+        looked_by: looked_by(!groups.is_empty()),
+        left,
+        path: None,
+    };
+    report.path = write(layout, &report, reason, who);
+    report
+}
+
+fn looked_by(groups: bool) -> Vec<&'static str> {
+    let all = [Means::Cgroup, Means::Descent, Means::Nonce];
+    all.into_iter()
+        .filter(|means| groups || *means != Means::Cgroup)
+        .map(Means::as_str)
+        .collect()
+}
+
+/// The home's control groups: those on record (an earlier engine may have been started in another
+/// group), and the one we would make.
+fn home_groups(layout: &Layout) -> BTreeSet<PathBuf> {
+    let recorded = survivors::all(layout)
+        .into_iter()
+        .filter_map(|(_, _, _, remains)| cgroup::home_group(layout, &remains.cgroup?));
+    let ours = cgroup::Groups::existing(layout);
+    recorded.chain(ours).collect()
+}
+
+/// Every shim of the home: a program called with one of our run folders. Compared with nothing on
+/// record, because the newest is not there yet.
+fn shims(layout: &Layout, table: &Table) -> BTreeSet<u32> {
+    let run = layout.run_root();
+    let own = std::process::id();
+    let is_shim = |pid: &u32| {
+        let process = &table.living[pid];
+        // The kernel keeps fifteen bytes of a name; ours fits.
+        process.name == "azora-shim"
+            && procfs::arguments(*pid).get(1).is_some_and(|folder| {
+                PathBuf::from(std::ffi::OsStr::from_bytes(folder)).starts_with(&run)
+            })
+    };
+    let by_name = table.living.keys().copied().filter(is_shim);
+    let recorded = survivors::all(layout)
+        .into_iter()
+        .filter_map(|(_, _, _, remains)| {
+            let shim = remains.shim?;
+            let listed = table.living.get(&shim.pid)?;
+            let same =
+                clock::boot_id().ok()? == shim.boot_id && listed.start_ticks == shim.start_ticks;
+            same.then_some(shim.pid)
+        });
+    by_name.chain(recorded).filter(|pid| *pid != own).collect()
+}
+
+/// Everyone who belongs to any service of the home: what the records point to, what is in its
+/// control groups, what descends from any of its shims, what carries its mark.
+fn belonging(
+    layout: &Layout,
+    table: &Table,
+    shims: &BTreeSet<u32>,
+    groups: &BTreeSet<PathBuf>,
+) -> BTreeMap<u32, Means> {
+    let mut found = BTreeMap::new();
+    for (_, _, _, remains) in survivors::all(layout) {
+        found.append(&mut remains.look(table));
+    }
+    for pid in groups.iter().flat_map(|group| cgroup::processes(group)) {
+        found.entry(pid).or_insert(Means::Cgroup);
+    }
+    for pid in table.descendants(shims.iter().copied()) {
+        found.entry(pid).or_insert(Means::Descent);
+    }
+    let id = layout.id();
+    for (pid, _) in table
+        .marked()
+        .filter(|(_, marks)| marks.home.as_ref() == Some(&id))
+    {
+        found.entry(pid).or_insert(Means::Nonce);
+    }
+    let own = std::process::id();
+    found.retain(|pid, _| *pid != own && !shims.contains(pid) && table.living.contains_key(pid));
+    found
+}
+
+/// A plain file for people; what cannot be written is no reason not to have stopped.
+fn write(layout: &Layout, report: &Report, reason: &str, who: &str) -> Option<PathBuf> {
+    let at = clock::wall_ms();
+    let mut text = format!(
+        "emergency stop\nat (Unix ms): {at}\nby: {who}\nreason: {reason}\n\
+         ended: {} processes in {} ms\nlooked by: {}\nleft: {}\n",
+        report.ended,
+        report.took.as_millis(),
+        report.looked_by.join(", "),
+        report.left.len(),
+    );
+    for survivor in &report.left {
+        text.push_str(&format!(
+            "  pid {} {} ({})\n",
+            survivor.pid,
+            survivor.command,
+            survivor.means.as_str()
+        ));
+    }
+    let path = layout.reports().join(format!("emergency-{at}.txt"));
+    fs::write(&path, text).ok().map(|()| path)
+}

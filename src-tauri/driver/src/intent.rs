@@ -1,0 +1,229 @@
+//! The run folder of an instance: writing what is wanted, reading what happened.
+
+use crate::layout::{Layout, private_folder};
+use crate::{cgroup, clock};
+use model::{Anchor, ClusterId, ExitStatus, InstanceId};
+use shim::{End, Intent, Line};
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Most of a record that is read, from its end: the shim begins it anew at 256 KiB.
+const MAX_RECORD: u64 = 512 * 1024;
+
+/// Writes an intent so that it is there whole or not at all, and still is after a crash.
+pub(crate) fn write(folder: &Path, intent: &Intent) -> io::Result<()> {
+    let text = intent.encode();
+    if text.len() as u64 > shim::intent::MAX {
+        return Err(io::Error::other(
+            "its arguments and environment are too long",
+        ));
+    }
+    private_folder(folder)?;
+    let draft = folder.join("intent.new");
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    fs::rename(&draft, folder.join(shim::INTENT))?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// What a run folder says about the newest start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Story {
+    /// What was wanted last.
+    pub(crate) intent: Option<Intent>,
+    /// The shim that was made for it.
+    pub(crate) shim: Option<Anchor>,
+    /// The process it made, with its generation.
+    pub(crate) started: Option<(u64, Anchor)>,
+    /// The start failed.
+    pub(crate) failed: Option<u64>,
+    /// The process ended.
+    pub(crate) ended: Option<(u64, ExitStatus)>,
+}
+
+impl Story {
+    /// Reads a run folder. What cannot be read or is not of our form is left out.
+    pub(crate) fn read(folder: &Path) -> Story {
+        let intent = read_limited(&folder.join(shim::INTENT), shim::intent::MAX)
+            .and_then(|text| Intent::decode(&text).ok());
+        let record = read_limited(&folder.join(shim::RECORD), MAX_RECORD).unwrap_or_default();
+        let mut story = Story {
+            intent,
+            ..Story::default()
+        };
+        // A last line without an end was being written when its writer died.
+        let whole = record.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        for line in whole.lines().filter_map(Line::parse) {
+            story.hear(line);
+        }
+        story
+    }
+
+    fn hear(&mut self, line: Line) {
+        match line {
+            Line::Shim {
+                pid,
+                start_ticks,
+                boot_id,
+                nonce,
+            } => {
+                // A shim of an earlier intent has nothing to say about this one.
+                let current = self
+                    .intent
+                    .as_ref()
+                    .is_some_and(|intent| intent.nonce == nonce);
+                self.shim = current.then_some(Anchor {
+                    boot_id,
+                    pid,
+                    start_ticks,
+                });
+                (self.started, self.failed, self.ended) = (None, None, None);
+            }
+            Line::Started {
+                generation,
+                pid,
+                start_ticks,
+                ..
+            } => {
+                if let Some(shim) = &self.shim {
+                    let anchor = Anchor {
+                        boot_id: shim.boot_id.clone(),
+                        pid,
+                        start_ticks,
+                    };
+                    self.started = Some((generation, anchor));
+                    (self.failed, self.ended) = (None, None);
+                }
+            }
+            Line::Failed { generation, .. } => self.failed = Some(generation),
+            Line::Exited {
+                generation, end, ..
+            } => self.ended = Some((generation, status(end))),
+            Line::Gone { .. } => {}
+        }
+    }
+
+    /// The service's process, if one was made and its end was not seen.
+    pub(crate) fn running(&self) -> Option<(u64, &Anchor)> {
+        let (generation, anchor) = self.started.as_ref()?;
+        let over = self.failed == Some(*generation)
+            || self.ended.is_some_and(|(ended, _)| ended == *generation);
+        (!over).then_some((*generation, anchor))
+    }
+
+    /// True when the intent was written in this boot.
+    pub(crate) fn of_this_boot(&self) -> bool {
+        let boot = clock::boot_id().unwrap_or_default();
+        self.intent
+            .as_ref()
+            .is_some_and(|intent| intent.boot_id == boot)
+    }
+
+    /// The instance's control group, if the path is one of ours.
+    pub(crate) fn cgroup(&self, layout: &Layout) -> Option<PathBuf> {
+        let path = PathBuf::from(self.intent.as_ref()?.cgroup.as_ref()?);
+        cgroup::home_group(layout, &path).map(|_| path)
+    }
+}
+
+/// How a process ended, in everyone's words.
+pub(crate) fn status(end: End) -> ExitStatus {
+    match end {
+        End::Code(code) => ExitStatus::Code(code),
+        End::Signal(signal) => ExitStatus::Signal(signal),
+    }
+}
+
+fn read_limited(path: &Path, max: u64) -> Option<String> {
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .ok()?;
+    let length = file.metadata().ok()?.len();
+    if length > max {
+        file.seek(SeekFrom::Start(length - max)).ok()?;
+    }
+    let mut bytes = Vec::new();
+    file.take(max).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Every run folder of a home, or of one of its clusters.
+pub(crate) fn folders(
+    layout: &Layout,
+    only: Option<&ClusterId>,
+) -> Vec<(ClusterId, InstanceId, PathBuf)> {
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect::<Vec<_>>()
+    };
+    let mut found = Vec::new();
+    for cluster in names(&layout.run_root())
+        .into_iter()
+        .filter_map(|name| name.parse().ok())
+    {
+        if only.is_some_and(|only| *only != cluster) {
+            continue;
+        }
+        for instance in names(&layout.run_cluster(&cluster)) {
+            if let Ok(instance) = instance.parse::<InstanceId>() {
+                let folder = layout.run(&cluster, &instance);
+                found.push((cluster.clone(), instance, folder));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(record: &str) -> (testkit::Home, Story) {
+        let home = testkit::Home::new();
+        let intent = Intent {
+            generation: 2,
+            nonce: "n2".into(),
+            boot_id: clock::boot_id().unwrap().into(),
+            argv: vec!["true".into()],
+            ..Intent::default()
+        };
+        write(home.path(), &intent).unwrap();
+        fs::write(home.path().join(shim::RECORD), record).unwrap();
+        let story = Story::read(home.path());
+        (home, story)
+    }
+
+    #[test]
+    fn the_newest_start_counts() {
+        let (_home, story) = folder_with(
+            "shim 1 7 70 b n2\nstarted 1 8 80 0\nexited 1 code 3 0\nstarted 2 9 90 0\n",
+        );
+        assert_eq!(story.running().unwrap().1.pid, 9);
+        assert_eq!(story.ended, None);
+    }
+
+    #[test]
+    fn an_earlier_shims_word_does_not_count() {
+        let (_home, story) = folder_with("shim 1 7 70 b n1\nstarted 1 8 80 0\n");
+        assert!(story.running().is_none());
+        assert_eq!(story.shim, None);
+    }
+
+    #[test]
+    fn a_torn_last_line_does_not_count() {
+        let (_home, story) = folder_with("shim 1 7 70 b n2\nstarted 2 9 90 0\nexited 2 code 1");
+        assert!(story.running().is_some());
+    }
+}

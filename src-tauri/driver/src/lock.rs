@@ -1,0 +1,193 @@
+//! One engine per home: the lock on `engine.lock`, and who holds it.
+
+use crate::layout::Layout;
+use crate::pidfd::Pidfd;
+use model::Anchor;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::time::Duration;
+
+/// Longest text that is read from the lock file.
+const MAX: u64 = 64 * 1024;
+
+/// What the holder says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockInfo {
+    /// Its process.
+    pub pid: u32,
+    /// When that started, in clock ticks since boot.
+    pub start_ticks: u64,
+    /// The boot.
+    pub boot_id: String,
+    /// Its version.
+    pub version: String,
+    /// URL of its API, once it listens.
+    pub api: Option<String>,
+    /// URL of its registry, once it listens.
+    pub registry: Option<String>,
+    /// When it took the home, in Unix milliseconds.
+    pub started: i64,
+}
+
+impl LockInfo {
+    /// Of this process, listening nowhere yet.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn of_this_process(version: &str) -> io::Result<LockInfo> {
+        let anchor = crate::clock::anchor(std::process::id())
+            .ok_or_else(|| io::Error::other("/proc does not show this process"))?;
+        Ok(LockInfo {
+            pid: anchor.pid,
+            start_ticks: anchor.start_ticks,
+            boot_id: anchor.boot_id,
+            version: version.to_owned(),
+            api: None,
+            registry: None,
+            started: crate::clock::wall_ms(),
+        })
+    }
+
+    fn anchor(&self) -> Anchor {
+        Anchor {
+            boot_id: self.boot_id.clone(),
+            pid: self.pid,
+            start_ticks: self.start_ticks,
+        }
+    }
+
+    /// True when the process that wrote it still lives.
+    pub fn lives(&self) -> bool {
+        Pidfd::open_anchored(&self.anchor()).is_some()
+    }
+}
+
+/// Why a home cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another engine holds it. What it says of itself; `None` while it has not said it yet.
+    #[error("the home is held by {}", .0.as_ref().map_or_else(|| "another engine".to_owned(), |i| format!("the engine with pid {}", i.pid)))]
+    Held(Option<LockInfo>),
+    /// The lock file cannot be opened or written.
+    #[error("lock {0}")]
+    Io(std::path::PathBuf, #[source] io::Error),
+    /// The holder did not end in time.
+    #[error("end the engine with pid {0}: it is still there")]
+    StillThere(u32),
+    /// The holder may not be signalled by this user.
+    #[error("end the engine with pid {0}")]
+    NotAllowed(u32, #[source] io::Error),
+}
+
+/// The home is ours until this is dropped, or this process ends however it ends.
+#[derive(Debug)]
+pub struct HomeLock {
+    file: File,
+}
+
+/// Takes the home.
+///
+/// # Errors
+/// [`LockError::Held`] when another engine has it.
+pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
+    let path = layout.engine_lock();
+    let io = |error| LockError::Io(path.clone(), error);
+    layout.create().map_err(io)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(io)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(HomeLock { file }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held(read_info(&file))),
+        Err(error) => Err(io(error.into())),
+    }
+}
+
+/// Who holds the home now, if anybody does.
+pub fn holder(layout: &Layout) -> Option<LockInfo> {
+    let file = File::open(layout.engine_lock()).ok()?;
+    // A shared lock that can be had means that nobody holds the exclusive one.
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => read_info(&file),
+        _ => None,
+    }
+}
+
+/// Ends the engine that holds a home: SIGTERM, and after `grace` SIGKILL. Its services go on.
+/// Blocks for at most `grace` and five seconds.
+///
+/// # Errors
+/// When it may not be signalled, or is still there.
+pub fn end_holder(info: &LockInfo, grace: Duration) -> Result<(), LockError> {
+    /// What the kernel may take to end a process that is not stuck in it.
+    const LAST: Duration = Duration::from_secs(5);
+    let Some(pidfd) = Pidfd::open_anchored(&info.anchor()) else {
+        return Ok(());
+    };
+    let not_allowed = |error| LockError::NotAllowed(info.pid, error);
+    pidfd.signal(libc::SIGTERM).map_err(not_allowed)?;
+    // One that was stopped hears nothing else before it goes on.
+    pidfd.signal(libc::SIGCONT).map_err(not_allowed)?;
+    if pidfd.wait_ended(grace) {
+        return Ok(());
+    }
+    pidfd.signal(libc::SIGKILL).map_err(not_allowed)?;
+    if pidfd.wait_ended(LAST) {
+        Ok(())
+    } else {
+        Err(LockError::StillThere(info.pid))
+    }
+}
+
+impl HomeLock {
+    /// Tells others who holds the home. The file stays the same one, because the lock is on it:
+    /// who reads it half-written reads again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, info: &LockInfo) -> io::Result<()> {
+        let mut text = serde_json::to_vec(info)?;
+        text.push(b'\n');
+        self.file.write_all_at(&text, 0)?;
+        self.file.set_len(text.len() as u64)?;
+        self.file.sync_data()
+    }
+}
+
+fn read_info(file: &File) -> Option<LockInfo> {
+    let mut text = String::new();
+    file.take(MAX).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_has_one_holder_and_says_who() {
+        let home = testkit::Home::new();
+        let layout = Layout::new(home.path());
+        let lock = acquire(&layout).unwrap();
+        assert!(matches!(acquire(&layout), Err(LockError::Held(None))));
+        let info = LockInfo::of_this_process("1").unwrap();
+        lock.write(&info).unwrap();
+        let Err(LockError::Held(Some(held))) = acquire(&layout) else {
+            panic!("must be held")
+        };
+        assert_eq!(held, info);
+        assert!(held.lives());
+        assert_eq!(holder(&layout), Some(info));
+        drop(lock);
+        assert_eq!(holder(&layout), None);
+        acquire(&layout).unwrap();
+    }
+}

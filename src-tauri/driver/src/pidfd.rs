@@ -1,0 +1,112 @@
+//! Signals and waiting by descriptor: a pid is a number that others get later, a pidfd is not.
+#![expect(
+    unsafe_code,
+    reason = "signalling a group through a pidfd has no safe wrapper yet"
+)]
+
+use crate::{clock, procfs};
+use model::Anchor;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A process, whatever becomes of its number.
+#[derive(Debug)]
+pub(crate) struct Pidfd {
+    fd: OwnedFd,
+}
+
+/// `PIDFD_SIGNAL_PROCESS_GROUP` of linux/pidfd.h, since Linux 6.9.
+const PROCESS_GROUP: libc::c_uint = 1 << 2;
+
+impl Pidfd {
+    /// The process of this number, whoever that is now.
+    pub(crate) fn open(pid: u32) -> Option<Pidfd> {
+        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+        let fd = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+        Some(Pidfd { fd })
+    }
+
+    /// The process of this anchor, if it still lives. Looked at after opening, so what was compared
+    /// is what the descriptor means.
+    pub(crate) fn open_anchored(anchor: &Anchor) -> Option<Pidfd> {
+        if clock::boot_id().ok()? != anchor.boot_id {
+            return None;
+        }
+        let pidfd = Pidfd::open(anchor.pid)?;
+        let process = procfs::process(anchor.pid)?;
+        (process.start_ticks == anchor.start_ticks && process.lives()).then_some(pidfd)
+    }
+
+    /// Like [`Pidfd::open_anchored`], and not if it carries another shim's nonce: one that is
+    /// different disproves, one that is absent (erased, or unreadable) proves nothing.
+    pub(crate) fn open_ours(anchor: &Anchor, nonce: &str) -> Option<Pidfd> {
+        let pidfd = Pidfd::open_anchored(anchor)?;
+        let foreign = procfs::marks(anchor.pid)
+            .nonce
+            .is_some_and(|found| found != nonce);
+        (!foreign).then_some(pidfd)
+    }
+
+    /// Ready to be waited for in async code.
+    pub(crate) fn watch(self) -> io::Result<AsyncFd<Pidfd>> {
+        // SAFETY: the descriptor is owned, open, and replaced or closed by nobody but its drop.
+        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) }?)
+    }
+
+    /// Blocks until it has ended, at most this long; true when it has.
+    pub(crate) fn wait_ended(&self, limit: std::time::Duration) -> bool {
+        let limit = Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(limit.subsec_nanos()),
+        };
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        poll(&mut fds, Some(&limit)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Sends a signal to this process.
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        self.send(signal, 0)
+    }
+
+    /// Sends a signal to the process group that this process leads.
+    ///
+    /// # Errors
+    /// `InvalidInput` before Linux 6.9.
+    pub(crate) fn signal_group(&self, signal: i32) -> io::Result<()> {
+        self.send(signal, PROCESS_GROUP)
+    }
+
+    fn send(&self, signal: i32, flags: libc::c_uint) -> io::Result<()> {
+        let no_info = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: an owned descriptor, numbers, and a null that the call allows.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.fd.as_raw_fd(),
+                signal,
+                no_info,
+                flags,
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+}
+
+impl AsRawFd for Pidfd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+impl AsFd for Pidfd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

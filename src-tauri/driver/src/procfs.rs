@@ -1,0 +1,191 @@
+//! Reading `/proc`: who runs, who descends from whom, who carries which mark.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+
+/// Most of an environment that is looked at. Linux allows 2 MiB of arguments and environment.
+const MAX_ENVIRON: u64 = 2 * 1024 * 1024;
+/// Most of a command line that is shown.
+const MAX_COMMAND: usize = 200;
+
+/// One line of the process table.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
+    pub(crate) state: char,
+    pub(crate) start_ticks: u64,
+    /// The short name, for messages.
+    pub(crate) name: String,
+}
+
+impl Process {
+    /// A zombie holds a number and nothing else.
+    pub(crate) fn lives(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X' | 'x')
+    }
+}
+
+/// What a process carries of ours in its environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) nonce: Option<String>,
+    pub(crate) home: Option<String>,
+}
+
+/// Reads one process.
+pub(crate) fn process(pid: u32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let start_ticks = shim::anchor::start_ticks(&stat)?;
+    let stat = String::from_utf8_lossy(&stat);
+    let (open, close) = (stat.find('(')?, stat.rfind(')')?);
+    let mut fields = stat.get(close + 2..)?.split(' ');
+    Some(Process {
+        pid,
+        name: stat.get(open + 1..close)?.to_owned(),
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+        group: fields.next()?.parse().ok()?,
+        start_ticks,
+    })
+}
+
+/// Reads the marks of one process; none when it belongs to somebody else or has erased them.
+pub(crate) fn marks(pid: u32) -> Marks {
+    let mut marks = Marks::default();
+    let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else {
+        return marks;
+    };
+    let mut environ = Vec::new();
+    if file.take(MAX_ENVIRON).read_to_end(&mut environ).is_err() {
+        return marks;
+    }
+    for entry in environ
+        .split(|byte| *byte == 0)
+        .filter(|entry| entry.starts_with(b"AZORA_"))
+    {
+        let Some((key, value)) = std::str::from_utf8(entry)
+            .ok()
+            .and_then(|e| e.split_once('='))
+        else {
+            continue;
+        };
+        if key == shim::ENV_NONCE {
+            marks.nonce = Some(value.to_owned());
+        } else if key == shim::ENV_HOME_ID {
+            marks.home = Some(value.to_owned());
+        }
+    }
+    marks
+}
+
+/// The command line for people: words with blanks between, cut to a readable length. The short
+/// name where there is none.
+pub(crate) fn command(pid: u32) -> String {
+    let mut line = Vec::new();
+    if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
+        // An unreadable one is shown by its short name.
+        let _ = file.take(4096).read_to_end(&mut line);
+    }
+    let words: Vec<_> = line
+        .split(|byte| *byte == 0)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let text = words.join(" ");
+    let text: String = text
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_COMMAND)
+        .collect();
+    if text.is_empty() {
+        process(pid).map_or_else(String::new, |process| process.name)
+    } else {
+        text
+    }
+}
+
+/// Program and arguments.
+pub(crate) fn arguments(pid: u32) -> Vec<Vec<u8>> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// Direct children of a process with one thread, such as a shim.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Everyone who was there at one time, with their marks.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// The living, by pid.
+    pub(crate) living: BTreeMap<u32, Process>,
+    marks: BTreeMap<u32, Marks>,
+    children: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Table {
+    /// Reads all of `/proc` once.
+    pub(crate) fn read() -> Table {
+        let mut table = Table::default();
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+            let Some(process) = process(pid) else {
+                continue;
+            };
+            // The dead too: what descends from one that nobody has reaped yet still descends.
+            table.children.entry(process.parent).or_default().push(pid);
+            // 2 is the kernel's own thread of threads.
+            if process.lives() && process.parent != 2 && pid != 2 {
+                let marks = marks(pid);
+                if marks != Marks::default() {
+                    table.marks.insert(pid, marks);
+                }
+                table.living.insert(pid, process);
+            }
+        }
+        table
+    }
+
+    /// All living processes below these, without them.
+    pub(crate) fn descendants(&self, roots: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<u32> = roots.into_iter().collect();
+        while let Some(parent) = open.pop() {
+            for child in self.children.get(&parent).into_iter().flatten() {
+                if found.insert(*child) {
+                    open.push(*child);
+                }
+            }
+        }
+        found.retain(|pid| self.living.contains_key(pid));
+        found
+    }
+
+    /// Living processes that carry marks.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = (u32, &Marks)> {
+        self.marks.iter().map(|(pid, marks)| (*pid, marks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_found_and_descends_from_its_parent() {
+        let me = std::process::id();
+        let table = Table::read();
+        let process = table.living.get(&me).unwrap();
+        assert_eq!(process.parent, std::os::unix::process::parent_id());
+        assert!(table.descendants([process.parent]).contains(&me));
+        assert!(!table.descendants([me]).contains(&me));
+    }
+}

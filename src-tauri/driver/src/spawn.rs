@@ -1,0 +1,314 @@
+//! Making a shim, and the connection to one.
+
+use crate::Launch;
+use crate::layout::private_folder;
+use crate::pidfd::Pidfd;
+use crate::shared::Shared;
+use crate::{clock, intent, ports, user};
+use model::Anchor;
+use shim::{Command, Intent, Line};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+/// A start that did not come to a process.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Reads as a sentence.
+    pub(crate) error: String,
+    /// Trying again may help.
+    pub(crate) retry: bool,
+}
+
+impl Refusal {
+    pub(crate) fn passing(what: &str, error: impl std::fmt::Display) -> Refusal {
+        Refusal {
+            error: format!("failed to {what}: {error}"),
+            retry: true,
+        }
+    }
+    pub(crate) fn lasting(error: String) -> Refusal {
+        Refusal {
+            error,
+            retry: false,
+        }
+    }
+}
+
+/// Checks a launch and turns it into an intent. `nonce` is that of the shim that is there already.
+pub(crate) fn plan(
+    shared: &Shared,
+    launch: &Launch,
+    nonce: Option<&str>,
+) -> Result<Intent, Refusal> {
+    if shared.layout.emergency().exists() {
+        return Err(Refusal::lasting("an emergency stop is in force".to_owned()));
+    }
+    if launch.argv.first().is_none_or(String::is_empty) {
+        return Err(Refusal::lasting("its command is empty".to_owned()));
+    }
+    let texts = launch
+        .argv
+        .iter()
+        .chain(launch.env.keys())
+        .chain(launch.env.values());
+    if texts.into_iter().any(|text| text.contains('\0')) {
+        return Err(Refusal::lasting(
+            "its command or environment has a zero byte in it".to_owned(),
+        ));
+    }
+    for port in &launch.ports {
+        if !ports::free(*port) {
+            let holder = ports::holder(*port);
+            return Err(Refusal {
+                error: format!("port {port} is taken by {holder}"),
+                retry: true,
+            });
+        }
+    }
+    let mut env = launch.env.clone();
+    let user = match &launch.user {
+        None => None,
+        Some(name) => user::resolve(name).map_err(|error| Refusal {
+            retry: matches!(error, user::UserError::Lookup(..)),
+            error: match std::error::Error::source(&error) {
+                Some(source) => format!("failed to {error}: {source}"),
+                None => error.to_string(),
+            },
+        })?,
+    };
+    if let Some(user) = &user {
+        user.set_env(&mut env);
+    }
+    let nonce = match nonce {
+        Some(nonce) => nonce.to_owned(),
+        None => new_nonce().map_err(|error| Refusal::passing("draw a random number", error))?,
+    };
+    for (key, value) in [
+        (shim::ENV_NONCE, nonce.clone()),
+        (shim::ENV_HOME_ID, shared.layout.id()),
+        (shim::ENV_CLUSTER, launch.cluster.to_string()),
+        (shim::ENV_INSTANCE, launch.instance.to_string()),
+    ] {
+        env.insert(key.to_owned(), value);
+    }
+    let cgroup = match &shared.groups {
+        Ok(groups) => Some(
+            groups
+                .make(&launch.cluster, &launch.instance)
+                .map_err(|error| Refusal::passing("make a control group", error))?,
+        ),
+        Err(_) => None,
+    };
+    let text = |path: &Path| {
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Refusal::lasting(format!("the path {} is not UTF-8", path.display())))
+    };
+    Ok(Intent {
+        generation: launch.generation.0,
+        boot_id: clock::boot_id()
+            .map_err(|e| Refusal::passing("read the boot id", e))?
+            .to_owned(),
+        nonce,
+        cluster: launch.cluster.to_string(),
+        instance: launch.instance.to_string(),
+        log: text(&shared.layout.log(&launch.cluster, &launch.instance))?,
+        index: text(&shared.layout.log_index(&launch.cluster, &launch.instance))?,
+        cgroup: cgroup.as_deref().map(text).transpose()?,
+        cwd: text(&launch.cwd)?,
+        user: user.map(|user| (user.uid, user.gid, user.groups)),
+        nofile: Some(shared.nofile),
+        umask: shared.umask,
+        argv: launch.argv.clone(),
+        env,
+    })
+}
+
+fn new_nonce() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A living shim: its process, and the connection while there is one.
+#[derive(Debug)]
+pub(crate) struct Shim {
+    pub(crate) anchor: Anchor,
+    pub(crate) pidfd: AsyncFd<Pidfd>,
+    /// What it was told to run; the generation is the newest one told.
+    pub(crate) intent: Intent,
+    /// It is our own child and has to be reaped.
+    child: Option<Child>,
+    lines: Option<Lines<BufReader<OwnedReadHalf>>>,
+    commands: Option<OwnedWriteHalf>,
+}
+
+impl Shim {
+    /// Writes the intent and makes a shim for it. Blocks on the disk.
+    pub(crate) fn spawn(
+        shared: &Shared,
+        folder: &Path,
+        intent: &Intent,
+    ) -> Result<(Child, OwnedFd), Refusal> {
+        let log = Path::new(&intent.log);
+        private_folder(log.parent().unwrap_or(log))
+            .map_err(|error| Refusal::passing("make the log folder", error))?;
+        intent::write(folder, intent)
+            .map_err(|error| Refusal::passing("write the intent", error))?;
+        let pair = std::os::unix::net::UnixStream::pair();
+        let (ours, its) = pair.map_err(|error| Refusal::passing("make a socket pair", error))?;
+        ours.set_nonblocking(true)
+            .map_err(|error| Refusal::passing("make a socket pair", error))?;
+        let child = std::process::Command::new(&shared.shim)
+            .arg(folder)
+            .env_clear()
+            .stdin(OwnedFd::from(its))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                Refusal::passing(
+                    &format!("execute the shim {}", shared.shim.display()),
+                    error,
+                )
+            })?;
+        Ok((child, ours.into()))
+    }
+
+    /// Takes charge of a shim that was just made.
+    pub(crate) fn new(child: Child, link: OwnedFd, intent: Intent) -> io::Result<Shim> {
+        let gone = || io::Error::other("it has ended already");
+        let anchor = clock::anchor(child.id()).ok_or_else(gone)?;
+        // Our own child, not reaped: the number means it.
+        let pidfd = Pidfd::open(child.id()).ok_or_else(gone)?;
+        let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(link))?;
+        let mut shim = Shim {
+            anchor,
+            pidfd: pidfd.watch()?,
+            intent,
+            child: Some(child),
+            lines: None,
+            commands: None,
+        };
+        shim.link(stream);
+        Ok(shim)
+    }
+
+    /// Connects to the shim that listens in a run folder, if its process is the one on record.
+    pub(crate) async fn connect(folder: &Path, anchor: &Anchor, intent: &Intent) -> Option<Shim> {
+        let pidfd = Pidfd::open_anchored(anchor)?;
+        let stream = connect(folder).await.ok()?;
+        // Whoever listens there must be that very process.
+        if stream.peer_cred().ok()?.pid() != i32::try_from(anchor.pid).ok() {
+            return None;
+        }
+        let mut shim = Shim {
+            anchor: anchor.clone(),
+            pidfd: pidfd.watch().ok()?,
+            intent: intent.clone(),
+            child: None,
+            lines: None,
+            commands: None,
+        };
+        shim.link(stream);
+        Some(shim)
+    }
+
+    fn link(&mut self, stream: UnixStream) {
+        let (read, write) = stream.into_split();
+        self.lines = Some(BufReader::new(read).lines());
+        self.commands = Some(write);
+    }
+
+    /// True while it hears and is heard.
+    pub(crate) fn linked(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// The next line it says. `None` once when the connection ends, and never again after that.
+    /// May be dropped and called again without losing a line.
+    pub(crate) async fn line(&mut self) -> Option<Line> {
+        let Some(lines) = &mut self.lines else {
+            return std::future::pending().await;
+        };
+        loop {
+            match lines.next_line().await {
+                // A word of a later version is none for us.
+                Ok(Some(text)) => {
+                    if let Some(line) = Line::parse(&text) {
+                        return Some(line);
+                    }
+                }
+                Ok(None) | Err(_) => {
+                    self.lines = None;
+                    self.commands = None;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Tells it something; false when it cannot hear.
+    pub(crate) async fn tell(&mut self, command: Command) -> bool {
+        /// A shim that does not read for so long is stuck.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let Some(commands) = &mut self.commands else {
+            return false;
+        };
+        let text = format!("{command}\n");
+        let sent = tokio::time::timeout(PATIENCE, commands.write_all(text.as_bytes())).await;
+        matches!(sent, Ok(Ok(())))
+    }
+
+    /// Waits until its process has ended.
+    pub(crate) async fn ended(&self) {
+        // An error of the poller cannot be told from an end here; what follows looks again.
+        let _ = self.pidfd.readable().await;
+    }
+
+    /// Lets it go: asks it to quit, and ends it if it does not.
+    pub(crate) async fn retire(mut self) {
+        /// A shim with nothing left to keep quits within a millisecond.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let told = self.tell(Command::Quit).await;
+        if !told || tokio::time::timeout(PATIENCE, self.ended()).await.is_err() {
+            self.kill();
+            // One that does not even die now is stuck in the kernel: nothing more can be done.
+            let _ = tokio::time::timeout(PATIENCE, self.ended()).await;
+        }
+        self.reap();
+    }
+
+    /// Ends it at once. What it kept lives on.
+    pub(crate) fn kill(&self) {
+        // It may have ended by itself.
+        let _ = self.pidfd.get_ref().signal(libc::SIGKILL);
+    }
+
+    /// Takes its exit status off the process table, if it is our child.
+    pub(crate) fn reap(&mut self) {
+        if let Some(child) = &mut self.child {
+            // Not ended, or reaped already: nothing to take.
+            let _ = child.try_wait();
+        }
+    }
+
+    /// How it ended, if it was our child and has.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.child.as_mut()?.try_wait().ok()??.code()
+    }
+}
+
+/// Connects through the open folder: a socket's address has 108 bytes, a home may lie deep.
+async fn connect(folder: &Path) -> io::Result<UnixStream> {
+    let folder = std::fs::File::open(folder)?;
+    let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), shim::SOCKET);
+    UnixStream::connect(path).await
+}

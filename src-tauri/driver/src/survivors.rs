@@ -1,0 +1,222 @@
+//! What belongs to a service: what is in its control group, what descends from its shim, and what
+//! carries its nonce. "Survivors" always means all three.
+
+use crate::intent::{self, Story};
+use crate::layout::Layout;
+use crate::pidfd::Pidfd;
+use crate::procfs::{self, Table};
+use crate::{cgroup, clock};
+use model::{Anchor, ClusterId, InstanceId};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// By which means a process was found. The first that applies, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Means {
+    /// It is the process on record, by boot, pid and start time.
+    Record,
+    /// It is in the instance's control group.
+    Cgroup,
+    /// It descends from the instance's shim.
+    Descent,
+    /// It carries the shim's nonce.
+    Nonce,
+}
+
+impl Means {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Means::Record => "record",
+            Means::Cgroup => "cgroup",
+            Means::Descent => "shim descendants",
+            Means::Nonce => "nonce",
+        }
+    }
+}
+
+/// A process that belongs to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survivor {
+    /// Its number.
+    pub pid: u32,
+    /// What it runs.
+    pub command: String,
+    /// How it was found.
+    pub means: Means,
+}
+
+/// Everything that lives and belongs to the services of a home, or of one of its clusters; shims
+/// do not count. Reads records, control groups and `/proc` only.
+pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> Vec<Survivor> {
+    let table = Table::read();
+    let mut found = BTreeMap::new();
+    for (_, _, folder) in intent::folders(layout, cluster) {
+        found.append(&mut Remains::of(layout, &Story::read(&folder)).look(&table));
+    }
+    found
+        .into_iter()
+        .map(|(pid, means)| Survivor {
+            pid,
+            command: procfs::command(pid),
+            means,
+        })
+        .collect()
+}
+
+/// By what the processes of one instance are known.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remains {
+    pub(crate) nonce: Option<String>,
+    pub(crate) cgroup: Option<PathBuf>,
+    pub(crate) shim: Option<Anchor>,
+    pub(crate) main: Option<Anchor>,
+}
+
+impl Remains {
+    /// As a run folder tells it. Nothing, when that was in another boot.
+    pub(crate) fn of(layout: &Layout, story: &Story) -> Remains {
+        if !story.of_this_boot() {
+            return Remains::default();
+        }
+        Remains {
+            nonce: story.intent.as_ref().map(|intent| intent.nonce.clone()),
+            cgroup: story.cgroup(layout),
+            shim: story.shim.clone(),
+            main: story.running().map(|(_, anchor)| anchor.clone()),
+        }
+    }
+
+    /// Who of the table belongs to it, the shim and this process excluded.
+    pub(crate) fn look(&self, table: &Table) -> BTreeMap<u32, Means> {
+        let is = |anchor: &Anchor| {
+            clock::boot_id().is_ok_and(|boot| boot == anchor.boot_id)
+                && table
+                    .living
+                    .get(&anchor.pid)
+                    .is_some_and(|p| p.start_ticks == anchor.start_ticks)
+        };
+        let mut found = BTreeMap::new();
+        let mut add = |pids: &mut dyn Iterator<Item = u32>, means: Means| {
+            for pid in pids {
+                found.entry(pid).or_insert(means);
+            }
+        };
+        let foreign = |pid: u32| {
+            table.marked().any(|(marked, marks)| {
+                marked == pid && marks.nonce.is_some() && marks.nonce != self.nonce
+            })
+        };
+        let mut main = self
+            .main
+            .iter()
+            .filter(|a| is(a) && !foreign(a.pid))
+            .map(|a| a.pid);
+        add(&mut main, Means::Record);
+        if let Some(cgroup) = &self.cgroup {
+            let members = cgroup::processes(cgroup);
+            add(
+                &mut members.into_iter().filter(|p| table.living.contains_key(p)),
+                Means::Cgroup,
+            );
+        }
+        let shim = self
+            .shim
+            .as_ref()
+            .filter(|shim| is(shim))
+            .map(|shim| shim.pid);
+        add(&mut table.descendants(shim).into_iter(), Means::Descent);
+        // What a service's process has started elsewhere than below itself still carries its mark.
+        let carriers = table
+            .marked()
+            .filter(|(_, marks)| self.nonce.is_some() && marks.nonce == self.nonce)
+            .map(|(pid, _)| pid);
+        add(&mut { carriers }, Means::Nonce);
+        found.remove(&std::process::id());
+        if let Some(shim) = shim {
+            found.remove(&shim);
+        }
+        found
+    }
+
+    /// SIGKILL to everyone in `found`, each through a descriptor that is compared with the table
+    /// it was found in; the control group is killed as a whole as well.
+    pub(crate) fn kill(&self, found: &BTreeMap<u32, Means>, table: &Table) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup::kill(cgroup);
+        }
+        for pid in found.keys() {
+            kill_listed(*pid, table);
+        }
+    }
+}
+
+/// SIGKILL to a process of the table, if it still is the one that was listed.
+pub(crate) fn kill_listed(pid: u32, table: &Table) {
+    let (Some(listed), Ok(boot)) = (table.living.get(&pid), clock::boot_id()) else {
+        return;
+    };
+    let anchor = Anchor {
+        boot_id: boot.to_owned(),
+        pid,
+        start_ticks: listed.start_ticks,
+    };
+    if let Some(pidfd) = Pidfd::open_anchored(&anchor) {
+        // Not allowed, or dead by now: the next look tells.
+        let _ = pidfd.signal(libc::SIGKILL);
+    }
+}
+
+/// "pid 4711 postgres in state D, pid …": what a stop waits for.
+pub(crate) fn names(found: &BTreeMap<u32, Means>, table: &Table) -> String {
+    /// More names than this help nobody.
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = found
+        .keys()
+        .filter_map(|pid| table.living.get(pid))
+        .take(SHOWN)
+        .map(|p| format!("pid {} {} in state {}", p.pid, p.name, p.state))
+        .collect();
+    if found.len() > SHOWN {
+        names.push(format!("and {} more", found.len() - SHOWN));
+    }
+    names.join(", ")
+}
+
+/// One reading of `/proc` for all who wait for one: a hundred stops at once cost a few readings,
+/// not a hundred.
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    begun: AtomicU64,
+    last: tokio::sync::Mutex<(u64, Arc<Table>)>,
+}
+
+impl Scanner {
+    /// A table whose reading began after this call did.
+    pub(crate) async fn table(&self) -> Arc<Table> {
+        let wanted = self.begun.load(Ordering::SeqCst) + 1;
+        let mut last = self.last.lock().await;
+        if last.0 < wanted {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            // A reading that panicked is an empty table of no number: the next caller reads again.
+            if let Ok(table) = tokio::task::spawn_blocking(Table::read).await {
+                *last = (number, Arc::new(table));
+            }
+        }
+        last.1.clone()
+    }
+}
+
+/// Which instance a folder is of, and what is known of it; for the emergency path.
+pub(crate) fn all(layout: &Layout) -> Vec<(ClusterId, InstanceId, Story, Remains)> {
+    intent::folders(layout, None)
+        .into_iter()
+        .map(|(cluster, instance, folder)| {
+            let story = Story::read(&folder);
+            let remains = Remains::of(layout, &story);
+            (cluster, instance, story, remains)
+        })
+        .collect()
+}

@@ -1,0 +1,609 @@
+//! One task per instance: waits for its shim, its process, its timer and what it is asked, one
+//! word at a time.
+//!
+//! The task first looks at what is on disk ([`crate::adopt`]), whoever asked for it: so a start
+//! never makes a second copy of what an earlier engine, or a task that broke, has left running.
+
+use crate::intent;
+use crate::pidfd::Pidfd;
+use crate::shared::Shared;
+use crate::spawn::{Refusal, Shim, plan};
+use crate::survivors::Remains;
+use crate::{Found, Happened, Launch};
+use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
+use shim::{Command, Intent, Line, Step};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// From the fork to the program. Slow disks take seconds; what takes longer is stuck.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// A process has ended and its parent, the shim, does not say so: it is stuck.
+const SHIM_PATIENCE: Duration = Duration::from_secs(2);
+/// A shim without a service stays so long for a fast restart.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// What a task is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Start(Box<Launch>),
+    Stop(Generation, spec::Stop),
+    Find(oneshot::Sender<Option<Found>>),
+    Forget,
+}
+
+/// One thing that happened.
+enum Word {
+    Line(Line),
+    Unlinked,
+    ShimEnded,
+    MainEnded,
+    Timer,
+    Ask(Ask),
+}
+
+/// How far the newest start has come.
+#[derive(Debug)]
+pub(crate) enum Life {
+    /// Nothing of it lives.
+    Idle,
+    /// The shim was told to make it.
+    Starting(Generation),
+    /// Its process runs.
+    Running(Main),
+    /// Its process has ended, its tree is being ended.
+    Ended(Generation, ExitStatus),
+}
+
+/// The service's own process.
+#[derive(Debug)]
+pub(crate) struct Main {
+    pub(crate) generation: Generation,
+    pub(crate) anchor: Anchor,
+    /// `None` when it had ended before it could be opened.
+    pub(crate) pidfd: Option<AsyncFd<Pidfd>>,
+    /// It was seen to end; the shim has not said how yet.
+    pub(crate) ended: bool,
+}
+
+/// What others may read of a unit without asking its task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) shim: Option<u32>,
+    pub(crate) main: Option<u32>,
+    pub(crate) cgroup: Option<PathBuf>,
+}
+
+/// A stop that is under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopping {
+    /// SIGKILL from here on.
+    pub(crate) grace_end: Instant,
+    pub(crate) killed: bool,
+}
+
+/// One instance.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cluster: ClusterId,
+    pub(crate) instance: InstanceId,
+    pub(crate) folder: PathBuf,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) facts: Arc<Mutex<Facts>>,
+    pub(crate) shim: Option<Shim>,
+    pub(crate) life: Life,
+    pub(crate) stopping: Option<Stopping>,
+    /// What asks it to stop, while stopping.
+    pub(crate) stop_signal: i32,
+    /// Means what life and stopping say: see [`Unit::on_timer`].
+    pub(crate) timer: Option<Instant>,
+    /// What was running or had ended when this task began.
+    pub(crate) found: Option<Found>,
+    /// How the last start ended.
+    pub(crate) last: Option<(Generation, ExitStatus)>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) cgroup: Option<PathBuf>,
+    pub(crate) shim_lost: bool,
+}
+
+impl Unit {
+    /// Lives until its driver is dropped or the instance is forgotten.
+    pub(crate) async fn run(mut self) {
+        self.attach().await;
+        self.publish();
+        loop {
+            let Some(word) = self.next().await else {
+                return;
+            };
+            if matches!(word, Word::Ask(Ask::Forget)) {
+                if self.forget().await {
+                    return;
+                }
+            } else {
+                self.apply(word).await;
+            }
+            self.publish();
+        }
+    }
+
+    async fn next(&mut self) -> Option<Word> {
+        let (line, shim_ended) = match &mut self.shim {
+            Some(shim) if shim.linked() => (Some(shim), None),
+            // What it said last is heard before its end is.
+            Some(shim) => (None, Some(shim)),
+            None => (None, None),
+        };
+        let main = match &self.life {
+            Life::Running(main) if !main.ended => main.pidfd.as_ref(),
+            _ => None,
+        };
+        tokio::select! {
+            biased;
+            line = async { match line { Some(shim) => shim.line().await, None => std::future::pending().await } } => {
+                Some(line.map_or(Word::Unlinked, Word::Line))
+            }
+            () = async { match shim_ended { Some(shim) => shim.ended().await, None => std::future::pending().await } } => {
+                Some(Word::ShimEnded)
+            }
+            _ = async { match main { Some(main) => main.readable().await.map(|_| ()), None => std::future::pending().await } } => {
+                Some(Word::MainEnded)
+            }
+            () = async { match self.timer { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                Some(Word::Timer)
+            }
+            ask = self.asks.recv() => ask.map(Word::Ask),
+        }
+    }
+
+    async fn apply(&mut self, word: Word) {
+        match word {
+            Word::Line(line) => self.on_line(line).await,
+            Word::Unlinked => {}
+            Word::ShimEnded => self.on_shim_ended().await,
+            Word::MainEnded => self.on_main_ended().await,
+            Word::Timer => self.on_timer().await,
+            Word::Ask(Ask::Start(launch)) => self.on_start(*launch).await,
+            Word::Ask(Ask::Stop(generation, stop)) => self.on_stop(generation, stop).await,
+            Word::Ask(Ask::Find(answer)) => {
+                // Who asked may have gone.
+                let _ = answer.send(self.current());
+            }
+            // Handled where the loop can end.
+            Word::Ask(Ask::Forget) => {}
+        }
+    }
+
+    async fn on_line(&mut self, line: Line) {
+        match (line, &mut self.life) {
+            (
+                Line::Started {
+                    generation,
+                    pid,
+                    start_ticks,
+                    ..
+                },
+                Life::Starting(wanted),
+            ) if generation == wanted.0 => {
+                let anchor = self.anchor(pid, start_ticks);
+                self.begin_running(Generation(generation), anchor);
+                self.say_started().await;
+            }
+            (
+                Line::Failed {
+                    generation,
+                    errno,
+                    step,
+                },
+                Life::Starting(wanted),
+            ) if generation == wanted.0 => {
+                let refusal = self.refusal(errno, step);
+                self.start_failed(Generation(generation), refusal).await;
+            }
+            (
+                Line::Exited {
+                    generation, end, ..
+                },
+                Life::Running(main),
+            ) if generation == main.generation.0 => {
+                let generation = main.generation;
+                self.main_over(generation, intent::status(end)).await;
+            }
+            (Line::Gone { generation }, Life::Ended(ended, status)) if generation == ended.0 => {
+                let (generation, status) = (*ended, *status);
+                self.finish(generation, status).await;
+            }
+            // A greeting, or old news.
+            _ => {}
+        }
+    }
+
+    /// Its process has ended as `status` says. What is left of the tree has until the end of the
+    /// grace if it was asked to stop, and no time at all if not.
+    pub(crate) async fn main_over(&mut self, generation: Generation, status: ExitStatus) {
+        self.life = Life::Ended(generation, status);
+        if self.stopping.is_none() {
+            self.sweep().await;
+        } else if self.shim.is_none() {
+            self.timer = Some(Instant::now());
+        }
+    }
+
+    async fn on_main_ended(&mut self) {
+        let Life::Running(main) = &mut self.life else {
+            return;
+        };
+        main.ended = true;
+        let generation = main.generation;
+        if self.shim.is_some() {
+            // Its parent says how, in a moment.
+            let silent = Instant::now() + SHIM_PATIENCE;
+            self.timer = Some(self.timer.map_or(silent, |timer| timer.min(silent)));
+        } else {
+            let status = self.recorded(generation).await;
+            self.main_over(generation, status).await;
+        }
+    }
+
+    async fn on_shim_ended(&mut self) {
+        let Some(mut shim) = self.shim.take() else {
+            return;
+        };
+        let code = shim.exit_code();
+        let story = self.story().await;
+        match &self.life {
+            Life::Idle => self.timer = None,
+            Life::Starting(generation) => {
+                let generation = *generation;
+                match story.running() {
+                    Some((started, anchor)) if started == generation.0 && self.lives(anchor) => {
+                        let anchor = anchor.clone();
+                        self.begin_running(generation, anchor);
+                        self.say_started().await;
+                        self.lose_shim(generation).await;
+                    }
+                    _ => {
+                        self.clear(generation).await;
+                        let why = match code {
+                            Some(75) => "another shim has this instance".to_owned(),
+                            Some(code) => format!("its shim ended with code {code}"),
+                            None => "its shim was ended".to_owned(),
+                        };
+                        self.start_failed(
+                            generation,
+                            Refusal {
+                                error: why,
+                                retry: true,
+                            },
+                        )
+                        .await;
+                    }
+                }
+            }
+            Life::Running(main) => {
+                let (generation, ended) = (main.generation, main.ended);
+                match story.ended.filter(|(ended, _)| *ended == generation.0) {
+                    Some((_, status)) => self.main_over(generation, status).await,
+                    None if ended => self.main_over(generation, ExitStatus::Unknown).await,
+                    None => self.lose_shim(generation).await,
+                }
+            }
+            Life::Ended(generation, status) => {
+                let (generation, status) = (*generation, *status);
+                if self.stopping.is_none_or(|stopping| stopping.killed) {
+                    self.finish(generation, status).await;
+                } else {
+                    self.timer = Some(Instant::now());
+                }
+            }
+        }
+    }
+
+    async fn lose_shim(&mut self, generation: Generation) {
+        self.shim_lost = true;
+        self.shared
+            .say(Happened::ShimLost {
+                cluster: self.cluster.clone(),
+                instance: self.instance.clone(),
+                generation,
+            })
+            .await;
+    }
+
+    async fn on_start(&mut self, launch: Launch) {
+        let generation = launch.generation;
+        if let Life::Running(Main {
+            generation: running,
+            anchor,
+            ..
+        }) = &self.life
+        {
+            if *running < generation {
+                let error = format!(
+                    "it already runs as pid {} (generation {running})",
+                    anchor.pid
+                );
+                self.start_failed_now(generation, Refusal { error, retry: true })
+                    .await;
+            }
+            return;
+        }
+        if !matches!(self.life, Life::Idle) {
+            let error = "its last start is not over".to_owned();
+            return self
+                .start_failed_now(generation, Refusal { error, retry: true })
+                .await;
+        }
+        self.timer = None;
+        self.stopping = None;
+        let shared = self.shared.clone();
+        // The semaphore is never closed.
+        let _permit = shared.starts.acquire().await;
+        if let Err(refusal) = self.start(launch).await {
+            self.start_failed_now(generation, refusal).await;
+        }
+    }
+
+    async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
+        let generation = launch.generation;
+        let plan_with = |nonce: Option<String>| {
+            let (shared, launch) = (self.shared.clone(), launch.clone());
+            blocking(move || plan(&shared, &launch, nonce.as_deref()))
+        };
+        if let Some(shim) = self.shim.as_ref().filter(|shim| shim.linked()) {
+            let wanted = plan_with(Some(shim.intent.nonce.clone())).await?;
+            if wanted.same_but_generation(&shim.intent) {
+                return self.start_again(generation, wanted).await;
+            }
+        }
+        if let Some(shim) = self.shim.take() {
+            shim.retire().await;
+        }
+        let wanted = plan_with(None).await?;
+        let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
+        let (child, link) = blocking(move || Shim::spawn(&shared, &folder, &intent)).await?;
+        self.nonce = Some(wanted.nonce.clone());
+        self.cgroup = wanted.cgroup.clone().map(PathBuf::from);
+        self.shim_lost = false;
+        let shim = Shim::new(child, link, wanted);
+        self.shim = Some(shim.map_err(|error| Refusal::passing("watch its shim", error))?);
+        self.begin_starting(generation);
+        Ok(())
+    }
+
+    /// The fast way: the shim is there and is to run what it ran before. The intent is durable
+    /// before it is told.
+    async fn start_again(&mut self, generation: Generation, wanted: Intent) -> Result<(), Refusal> {
+        let (folder, intent) = (self.folder.clone(), wanted.clone());
+        let written = blocking(move || intent::write(&folder, &intent)).await;
+        written.map_err(|error| Refusal::passing("write the intent", error))?;
+        let told = match &mut self.shim {
+            Some(shim) => {
+                shim.intent = wanted;
+                shim.tell(Command::Again(generation.0)).await
+            }
+            None => false,
+        };
+        if !told {
+            return Err(Refusal {
+                error: "its shim does not hear".to_owned(),
+                retry: true,
+            });
+        }
+        self.begin_starting(generation);
+        Ok(())
+    }
+
+    fn begin_starting(&mut self, generation: Generation) {
+        self.life = Life::Starting(generation);
+        self.timer = Some(Instant::now() + START_LIMIT);
+    }
+
+    pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
+        let nonce = self.nonce.as_deref().unwrap_or_default();
+        let pidfd = Pidfd::open_ours(&anchor, nonce).and_then(|pidfd| pidfd.watch().ok());
+        self.life = Life::Running(Main {
+            generation,
+            anchor,
+            pidfd,
+            ended: false,
+        });
+        self.timer = None;
+        if let Some(stopping) = &mut self.stopping {
+            // It was asked to stop while it was being made.
+            self.timer = Some(stopping.grace_end.min(Instant::now()));
+        }
+    }
+
+    async fn say_started(&mut self) {
+        if let Life::Running(main) = &self.life {
+            let (generation, pid) = (main.generation, main.anchor.pid);
+            self.publish();
+            self.shared
+                .say(Happened::Started {
+                    cluster: self.cluster.clone(),
+                    instance: self.instance.clone(),
+                    generation,
+                    pid,
+                })
+                .await;
+        }
+    }
+
+    pub(crate) async fn start_failed(&mut self, generation: Generation, refusal: Refusal) {
+        self.life = Life::Idle;
+        self.timer = Some(Instant::now() + LINGER);
+        if self.stopping.take().is_some() {
+            self.quit_shim().await;
+        }
+        self.start_failed_now(generation, refusal).await;
+    }
+
+    async fn start_failed_now(&mut self, generation: Generation, refusal: Refusal) {
+        let Refusal { error, retry } = refusal;
+        let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
+        self.shared
+            .say(Happened::StartFailed {
+                cluster,
+                instance,
+                generation,
+                error,
+                retry,
+            })
+            .await;
+    }
+
+    fn refusal(&self, errno: i32, step: Step) -> Refusal {
+        let intent = self.shim.as_ref().map(|shim| &shim.intent);
+        let subject = match (step, intent) {
+            (Step::Execute, Some(intent)) => {
+                format!(
+                    "execute {}",
+                    intent.argv.first().map_or("it", String::as_str)
+                )
+            }
+            (Step::Folder, Some(intent)) => format!("enter the working folder {}", intent.cwd),
+            _ => step.said().to_owned(),
+        };
+        // The same would be refused again until a person changes something.
+        let lasting = matches!(step, Step::Execute | Step::Folder | Step::User)
+            && matches!(
+                errno,
+                libc::ENOENT
+                    | libc::EACCES
+                    | libc::ENOTDIR
+                    | libc::ENOEXEC
+                    | libc::EPERM
+                    | libc::EISDIR
+            );
+        Refusal {
+            error: format!("failed to {subject}: {}", os_error(errno)),
+            retry: !lasting,
+        }
+    }
+
+    /// By what everything of this instance is found.
+    pub(crate) fn remains(&self) -> Remains {
+        Remains {
+            nonce: self.nonce.clone(),
+            cgroup: self.cgroup.clone(),
+            shim: self.shim.as_ref().map(|shim| shim.anchor.clone()),
+            main: match &self.life {
+                Life::Running(main) => Some(main.anchor.clone()),
+                _ => None,
+            },
+        }
+    }
+
+    pub(crate) async fn story(&self) -> intent::Story {
+        let folder = self.folder.clone();
+        blocking(move || intent::Story::read(&folder)).await
+    }
+
+    /// How a generation ended, as its shim recorded it.
+    pub(crate) async fn recorded(&self, generation: Generation) -> ExitStatus {
+        let ended = self.story().await.ended;
+        ended
+            .filter(|(ended, _)| *ended == generation.0)
+            .map_or(ExitStatus::Unknown, |(_, status)| status)
+    }
+
+    fn anchor(&self, pid: u32, start_ticks: u64) -> Anchor {
+        let boot_id = crate::clock::boot_id().unwrap_or_default().to_owned();
+        Anchor {
+            boot_id,
+            pid,
+            start_ticks,
+        }
+    }
+
+    pub(crate) fn lives(&self, anchor: &Anchor) -> bool {
+        Pidfd::open_ours(anchor, self.nonce.as_deref().unwrap_or_default()).is_some()
+    }
+
+    pub(crate) async fn quit_shim(&mut self) {
+        self.timer = None;
+        if let Some(shim) = self.shim.take() {
+            shim.retire().await;
+        }
+    }
+
+    /// Ends a shim that does not answer. What it kept is gone, or found by other means.
+    pub(crate) async fn drop_shim(&mut self) {
+        if let Some(shim) = self.shim.take() {
+            shim.kill();
+            shim.retire().await;
+        }
+    }
+
+    fn current(&self) -> Option<Found> {
+        match &self.life {
+            Life::Running(main) => Some(Found {
+                instance: self.instance.clone(),
+                generation: main.generation,
+                outcome: Ok(main.anchor.pid),
+                shim_lost: self.shim_lost,
+            }),
+            _ => self.found.clone(),
+        }
+    }
+
+    fn publish(&self) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.shim = self.shim.as_ref().map(|shim| shim.anchor.pid);
+        facts.main = match &self.life {
+            Life::Running(main) if !main.ended => Some(main.anchor.pid),
+            _ => None,
+        };
+        facts.cgroup.clone_from(&self.cgroup);
+    }
+
+    /// Drops what is on disk of an instance that has ended; false while it has not.
+    async fn forget(&mut self) -> bool {
+        if !matches!(self.life, Life::Idle) {
+            return false;
+        }
+        self.quit_shim().await;
+        let (folder, cgroup) = (self.folder.clone(), self.cgroup.clone());
+        blocking(move || {
+            if let Some(cgroup) = cgroup {
+                crate::cgroup::remove(&cgroup);
+            }
+            // The cluster's own folder goes with its last instance.
+            let _ = std::fs::remove_dir_all(&folder);
+            let _ = folder.parent().map(std::fs::remove_dir);
+        })
+        .await;
+        true
+    }
+
+    pub(crate) fn linger(&mut self) {
+        self.timer = self.shim.is_some().then(|| Instant::now() + LINGER);
+    }
+}
+
+/// Runs what waits for the disk on a thread that may.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // A panic in there is a panic here: this task ends, the next one looks at the disk anew.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down and with it this task.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// "no such file or directory", without the number.
+fn os_error(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
+}
