@@ -13,7 +13,10 @@ fn main() -> ExitCode {
 /// machine, a remote display) it shows an empty window, unless it is told to share memory instead.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "WebKitGTK reads this from the environment only")]
-#[expect(clippy::disallowed_methods, reason = "the one place before there are threads")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place before there are threads"
+)]
 fn draw_without_a_gpu() {
     const SHARE_MEMORY: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
     if std::env::var_os(SHARE_MEMORY).is_none() && !std::path::Path::new("/dev/dri").exists() {
@@ -36,21 +39,36 @@ mod tests {
     use tauri::webview::InvokeRequest;
     use tauri::{App, WebviewWindow, WebviewWindowBuilder};
 
-    include!("api/src/command_names.rs");
+    #[expect(
+        unreachable_pub,
+        reason = "the file is written for `api`, where it is public"
+    )]
+    mod table {
+        include!("api/src/command_names.rs");
+    }
+    use table::COMMAND_NAMES;
 
     const NO_ENGINE: &str = "there is no engine in this test";
 
     fn app() -> App<MockRuntime> {
         let builder = desktop::commands_only(mock_builder(), NO_ENGINE);
-        builder.build(tauri::generate_context!(test = true)).expect("the app builds")
+        builder
+            .build(tauri::generate_context!(test = true))
+            .expect("the app builds")
     }
 
     fn window(app: &App<MockRuntime>, label: &str) -> WebviewWindow<MockRuntime> {
-        WebviewWindowBuilder::new(app, label, Default::default()).build().expect("a mock window")
+        WebviewWindowBuilder::new(app, label, Default::default())
+            .build()
+            .expect("a mock window")
     }
 
     /// Calls as the page at `url` would; what was answered, as text.
-    fn call(window: &WebviewWindow<MockRuntime>, url: &str, command: &str) -> Result<String, String> {
+    fn call(
+        window: &WebviewWindow<MockRuntime>,
+        url: &str,
+        command: &str,
+    ) -> Result<String, String> {
         let request = InvokeRequest {
             cmd: command.to_owned(),
             callback: CallbackFn(0),
@@ -63,7 +81,9 @@ mod tests {
             invoke_key: INVOKE_KEY.to_owned(),
         };
         let answer = get_ipc_response(window, request);
-        answer.map(|_| String::new()).map_err(|refused| refused.to_string())
+        answer
+            .map(|_| String::new())
+            .map_err(|refused| refused.to_string())
     }
 
     #[test]
@@ -74,7 +94,10 @@ mod tests {
             let answer = call(&main, "tauri://localhost", command);
             match *command {
                 "unstream" => assert!(answer.is_ok(), "{command}: {answer:?}"),
-                _ => assert!(answer.clone().is_err_and(|e| e.contains(NO_ENGINE)), "{command}: {answer:?}"),
+                _ => assert!(
+                    answer.clone().is_err_and(|e| e.contains(NO_ENGINE)),
+                    "{command}: {answer:?}"
+                ),
             }
         }
     }
@@ -84,7 +107,10 @@ mod tests {
         let app = app();
         let (main, other) = (window(&app, "main"), window(&app, "other"));
         for command in COMMAND_NAMES {
-            for (window, url) in [(&other, "tauri://localhost"), (&main, "http://127.0.0.1:8080")] {
+            for (window, url) in [
+                (&other, "tauri://localhost"),
+                (&main, "http://127.0.0.1:8080"),
+            ] {
                 let answer = call(window, url, command);
                 let refused = answer.clone().is_err_and(|e| e.contains("not allowed"));
                 assert!(refused, "{command} from {url}: {answer:?}");
@@ -115,7 +141,8 @@ mod tests {
     #[test]
     fn the_capability_grants_each_command_once_and_two_plugin_commands() {
         let text = include_str!("capabilities/main.json");
-        let capability: serde_json::Value = serde_json::from_str(text).expect("the capability is JSON");
+        let capability: serde_json::Value =
+            serde_json::from_str(text).expect("the capability is JSON");
         assert_eq!(capability["windows"], serde_json::json!(["main"]));
         let granted: Vec<&str> = capability["permissions"]
             .as_array()
@@ -123,8 +150,10 @@ mod tests {
             .iter()
             .filter_map(|entry| entry.as_str().or_else(|| entry["identifier"].as_str()))
             .collect();
-        let own: Vec<String> =
-            COMMAND_NAMES.iter().map(|name| format!("allow-{}", name.replace('_', "-"))).collect();
+        let own: Vec<String> = COMMAND_NAMES
+            .iter()
+            .map(|name| format!("allow-{}", name.replace('_', "-")))
+            .collect();
         let plugins = ["dialog:allow-open", "opener:allow-open-url"];
         let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain(plugins).collect();
         assert_eq!(granted.len(), wanted.len(), "one is granted twice");

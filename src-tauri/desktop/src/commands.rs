@@ -6,6 +6,8 @@
 
 use crate::embedded::Embedded;
 use crate::streams::{StreamId, Streams};
+use crate::{emergency, environment};
+use api::Json;
 use api::model::Actor;
 use api::model::view::{Code, Failure};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use std::str::FromStr;
 use tauri::ipc::{
     Channel, Invoke, InvokeBody, InvokeError, InvokeResponseBody, JavaScriptChannelId,
 };
-use tauri::{Manager, Runtime};
+use tauri::{AppHandle, Manager, Runtime};
 
 /// Who acts through this host.
 pub(crate) fn actor() -> Actor {
@@ -57,17 +59,13 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
     let webview = invoke.message.webview();
     let mut args = match invoke.message.payload() {
         InvokeBody::Json(Value::Object(args)) => args.clone(),
-        _ => serde_json::Map::new(),
+        _ => Args::new(),
     };
     match route {
         Route::Call(name) => {
             let app = webview.app_handle().clone();
-            let request = request(&mut args);
             invoke.resolver.respond_async_serialized(async move {
-                let engine = app.state::<Embedded>().handle().await.map_err(refusal)?;
-                let answer = api::call(&engine, &actor(), name, &request)
-                    .await
-                    .map_err(refusal)?;
+                let answer = call(&app, name, args).await.map_err(refusal)?;
                 Ok(InvokeResponseBody::Json(answer.0))
             });
         }
@@ -114,8 +112,26 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
     true
 }
 
+async fn call<R: Runtime>(app: &AppHandle<R>, name: &str, mut args: Args) -> Result<Json, Failure> {
+    if let Some(answer) = emergency::without_engine(app, name, &request(&mut args.clone())).await {
+        return answer;
+    }
+    let engine = app.state::<Embedded>().handle().await?;
+    if name == "up"
+        && let Some(Value::Object(up)) = args.get_mut("request")
+        && up.get("env").is_none_or(Value::is_null)
+        && let Some(folder) = up.get("folder").and_then(Value::as_str)
+        && let Some(env) = environment::for_up(&engine, folder.as_ref()).await
+    {
+        up.insert("env".to_owned(), env.into_iter().collect());
+    }
+    api::call(&engine, &actor(), name, &request(&mut args)).await
+}
+
+type Args = serde_json::Map<String, Value>;
+
 /// The bytes of `request`, as the other hosts hand them over; none is `{}`.
-fn request(args: &mut serde_json::Map<String, Value>) -> Vec<u8> {
+fn request(args: &mut Args) -> Vec<u8> {
     args.remove("request")
         .map(|request| request.to_string().into_bytes())
         .unwrap_or_default()

@@ -6,7 +6,10 @@ use crate::quit::{Leaving, Services};
 use crate::{open, watch};
 use api::host::{self, Host};
 use api::model::view::{Code, Failure};
+use driver::Layout;
 use engine::Handle;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::{AppHandle, Manager, Runtime};
@@ -41,8 +44,8 @@ impl Default for Embedded {
 /// Where this app's engine lives and what it is built from.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The home folder.
-    pub(crate) home: PathBuf,
+    /// The home.
+    pub(crate) home: Layout,
     /// The folder of `azora`, `azora-shim` and this program.
     pub(crate) programs: PathBuf,
     /// What people are told.
@@ -99,10 +102,20 @@ impl Embedded {
     }
 
     /// Lets go of the home. What runs stays or is taken down first, as told.
-    pub(crate) async fn end(&self, services: Services) {
+    pub(crate) async fn end(&self, services: Services, settings: &Settings) {
         let host = self.lock().take();
         if let Some(host) = host {
             host.shutdown(services != Services::Stop).await;
+            // Only who had the home hands it on, and only after it was let go.
+            if services == Services::Stay {
+                match serve_on(settings) {
+                    Ok(pid) => tracing::info!(pid, "a headless engine takes care of the services"),
+                    // They are safe with their shims, and the next engine adopts them.
+                    Err(error) => {
+                        tracing::error!(%error, "nobody watches the services that were left running");
+                    }
+                }
+            }
         }
         self.fail("Azora is closing".to_owned());
     }
@@ -115,10 +128,11 @@ impl Embedded {
 
 /// Starts the engine and everything that follows it. Takes the home over from a headless engine;
 /// its services keep running. Returns when the engine has let go of its home.
-pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, settings: Settings, options: Options) {
+pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, options: Options) {
+    let settings = app.state::<Settings>().inner().clone();
     let config = host::Config {
         engine: engine::Config {
-            home: settings.home,
+            home: settings.home.home().to_owned(),
             programs: settings.programs,
             registry_port: Some(0),
             version: settings.version,
@@ -157,6 +171,19 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, settings: Settings, optio
         tracing::info!("another engine has taken the home; closing");
         crate::quit::leave(&app, Services::StayUnwatched);
     }
+}
+
+/// Starts a headless engine that adopts what this one leaves running.
+fn serve_on(settings: &Settings) -> std::io::Result<u32> {
+    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    env.insert("AZORA_HOME".into(), settings.home.home().into());
+    let log = settings.home.home().join("engine.log");
+    driver::detach::spawn(
+        &settings.programs.join("azora"),
+        &["serve".into()],
+        &env,
+        &log,
+    )
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

@@ -11,6 +11,8 @@
 
 mod commands;
 mod embedded;
+mod emergency;
+mod environment;
 mod notify;
 mod open;
 mod options;
@@ -52,13 +54,19 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
 
+    let Some(home) = driver::Layout::from_env() else {
+        eprintln!(
+            "azora-desktop: neither AZORA_HOME nor HOME is set, so there is nowhere to keep state"
+        );
+        return ExitCode::from(2);
+    };
     let settings = Settings {
-        home: platform::home(),
+        home,
         programs: programs(),
         version: context.package_info().version.to_string(),
     };
-    let bus_name = platform::bus_name(&context.config().identifier, &settings.home);
-    let app = rooms(Builder::default())
+    let bus_name = platform::bus_name(&context.config().identifier, settings.home.home());
+    let app = rooms(Builder::default(), settings)
         // First, so that a second start ends before it touches anything.
         .plugin(
             tauri_plugin_single_instance::Builder::new()
@@ -85,7 +93,7 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
             tray::create(app)?;
             watch::open_on_click(app);
             tauri::async_runtime::spawn(end_on_signal(app.clone()));
-            tauri::async_runtime::spawn(embedded::run(app.clone(), settings, options));
+            tauri::async_runtime::spawn(embedded::run(app.clone(), options));
             Ok(())
         })
         .build(context);
@@ -111,8 +119,10 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
 }
 
 /// What every build of the app has, with a display or without: its state and its commands.
-fn rooms<R: Runtime>(builder: Builder<R>) -> Builder<R> {
+fn rooms<R: Runtime>(builder: Builder<R>, settings: Settings) -> Builder<R> {
     builder
+        .manage(settings)
+        .manage(window::Led::default())
         .manage(Embedded::default())
         .manage(streams::Streams::default())
         .manage(quit::Leaving::default())

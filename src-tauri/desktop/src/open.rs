@@ -1,8 +1,8 @@
 //! Opening a folder that the app was started with: what was run before, or is trusted, comes up;
 //! anything else is shown first, because running it executes its commands as this person.
 
-use crate::commands;
 use crate::window::{self, Place};
+use crate::{commands, environment};
 use engine::{Error, Handle, Up};
 use std::path::PathBuf;
 use tauri::{AppHandle, Runtime};
@@ -14,10 +14,11 @@ pub(crate) async fn folder<R: Runtime>(
     folder: PathBuf,
     trust: bool,
 ) {
+    let env = environment::for_up(&engine, &folder).await;
     let up = Up {
         folder: folder.clone(),
         trust,
-        env: None,
+        env,
     };
     let place = match engine
         .up(commands::actor(), up, "opened with the app".to_owned())

@@ -38,19 +38,6 @@ pub(crate) async fn tray_is_shown() -> bool {
     true
 }
 
-/// The folder that holds all state: `AZORA_HOME`, or the place this system has for it.
-pub(crate) fn home() -> std::path::PathBuf {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(std::path::PathBuf::from)
-    };
-    set("AZORA_HOME")
-        .or_else(|| set("XDG_STATE_HOME").map(|state| state.join("azora")))
-        .or_else(|| set("HOME").map(|home| home.join(".local/state/azora")))
-        .unwrap_or_else(|| std::env::temp_dir().join("azora"))
-}
-
 /// The name of this home's app on the session bus: one window per home, not per machine.
 pub(crate) fn bus_name(identifier: &str, home: &std::path::Path) -> String {
     // FNV-1a, 64 bit: the name must be the same in every build, and std's hashers may change.

@@ -2,7 +2,7 @@
 //! unless nothing runs. However the app ends, nothing may depend on this: the shims keep the services
 //! and the next engine adopts them.
 
-use crate::embedded::Embedded;
+use crate::embedded::{Embedded, Settings};
 use crate::watch::Picture;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tauri::{AppHandle, Manager, Runtime};
@@ -103,7 +103,9 @@ pub(crate) fn leave<R: Runtime>(app: &AppHandle<R>, services: Services) {
     }
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
-        app.state::<Embedded>().end(services).await;
+        app.state::<Embedded>()
+            .end(services, &app.state::<Settings>())
+            .await;
         app.exit(0);
     });
 }

@@ -5,6 +5,7 @@ use crate::streams::Streams;
 use crate::{platform, quit};
 use api::model::{ClusterId, IncidentId};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{
     AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
@@ -31,21 +32,60 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The part of the URL that the page reads; `None` stays where it is.
-    fn query(&self) -> Option<String> {
-        let pair = |key: &str, value: &str| {
-            let mut query = tauri::Url::parse("azora:///").ok()?;
-            query.query_pairs_mut().append_pair(key, value);
-            query.query().map(|query| format!("?{query}"))
+    /// The address within the page; `None` stays where it is.
+    fn href(&self) -> Option<String> {
+        let at = |path: &str, key: &str, value: &str| {
+            let mut url = Url::parse("tauri://localhost").ok()?;
+            url.set_path(path);
+            url.query_pairs_mut().append_pair(key, value);
+            Some(format!("{}?{}", url.path(), url.query()?))
         };
         match self {
             Place::Home => None,
-            Place::Cluster(id) => pair("cluster", id.as_str()),
-            Place::Folder(folder) => pair("open", &folder.display().to_string()),
-            Place::Emergency => pair("dialog", "emergency"),
-            Place::Incidents => pair("view", "incidents"),
-            Place::Incident(id) => pair("incident", &id.0.to_string()),
+            Place::Cluster(id) => at("/topology", "cluster", id.as_str()),
+            Place::Folder(folder) => at("/clusters", "open", &folder.display().to_string()),
+            Place::Emergency => at("/clusters", "dialog", "emergency"),
+            Place::Incidents => Some("/incidents".to_owned()),
+            Place::Incident(id) => at("/incidents", "incident", &id.0.to_string()),
         }
+    }
+}
+
+/// Where the window is led when its page has come: the engine may be quicker than the page.
+#[derive(Default)]
+pub(crate) struct Led(Mutex<Leading>);
+
+#[derive(Default)]
+struct Leading {
+    page_is_there: bool,
+    waiting: Option<Place>,
+}
+
+impl Led {
+    fn lock(&self) -> MutexGuard<'_, Leading> {
+        // Two plain values; neither can be left half set.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The page starts to load: what is asked from now on waits for it.
+    fn page_went(&self) {
+        self.lock().page_is_there = false;
+    }
+
+    /// The page is there; what waited.
+    fn page_came(&self) -> Option<Place> {
+        let mut leading = self.lock();
+        leading.page_is_there = true;
+        leading.waiting.take()
+    }
+
+    /// True when it can be led there now; otherwise it waits, in place of what waited before.
+    fn may_go(&self, place: &Place) -> bool {
+        let mut leading = self.lock();
+        if !leading.page_is_there {
+            leading.waiting = Some(place.clone());
+        }
+        leading.page_is_there
     }
 }
 
@@ -60,9 +100,15 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         .on_navigation(is_ours)
         // Service pages open in the person's browser: the app cannot tell a frame from its window.
         .on_new_window(|_, _| NewWindowResponse::Deny)
-        .on_page_load(|window, page| {
-            if matches!(page.event(), PageLoadEvent::Started) {
+        .on_page_load(|window, page| match page.event() {
+            PageLoadEvent::Started => {
                 window.state::<Streams>().close_all(window.label());
+                window.state::<Led>().page_went();
+            }
+            PageLoadEvent::Finished => {
+                if let Some(place) = window.state::<Led>().page_came() {
+                    lead(&window, &place);
+                }
             }
         })
         .build()?;
@@ -110,15 +156,20 @@ pub(crate) fn show<R: Runtime>(app: &AppHandle<R>, place: &Place) {
     if let Err(error) = shown {
         tracing::warn!(%error, "failed to bring the window to the front");
     }
-    if let Some(query) = place.query() {
-        // As if a link of the page had been followed: no reload, so nothing on it is lost.
-        let query = serde_json::Value::String(query);
-        let script = format!(
-            "history.pushState(null, '', {query}); dispatchEvent(new PopStateEvent('popstate'))"
-        );
-        if let Err(error) = window.eval(script) {
-            tracing::warn!(%error, ?place, "failed to lead the window");
-        }
+    if app.state::<Led>().may_go(place) {
+        lead(&window, place);
+    }
+}
+
+/// As if a link of the page had been followed: no reload, so nothing on it is lost.
+fn lead<R: Runtime>(window: &WebviewWindow<R>, place: &Place) {
+    let Some(href) = place.href() else { return };
+    let href = serde_json::Value::String(href);
+    let script = format!(
+        "history.pushState(null, '', {href}); dispatchEvent(new PopStateEvent('popstate'))"
+    );
+    if let Err(error) = window.eval(script) {
+        tracing::warn!(%error, ?place, "failed to lead the window");
     }
 }
 
@@ -142,14 +193,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_a_query_that_cannot_break_out() {
-        assert_eq!(Place::Home.query(), None);
-        let folder = Place::Folder("/a b/\"'&<x>#?=é".into()).query().unwrap();
-        assert_eq!(folder, "?open=%2Fa+b%2F%22%27%26%3Cx%3E%23%3F%3D%C3%A9");
+    fn a_place_is_an_address_that_cannot_break_out() {
+        assert_eq!(Place::Home.href(), None);
+        let folder = Place::Folder("/a b/\"'&<x>#?=é".into()).href().unwrap();
         assert_eq!(
-            Place::Incident(IncidentId(42)).query().unwrap(),
-            "?incident=42"
+            folder,
+            "/clusters?open=%2Fa+b%2F%22%27%26%3Cx%3E%23%3F%3D%C3%A9"
         );
+        assert_eq!(
+            Place::Incident(IncidentId(42)).href().unwrap(),
+            "/incidents?incident=42"
+        );
+    }
+
+    #[test]
+    fn what_is_asked_before_the_page_is_there_waits_for_it() {
+        let led = Led::default();
+        assert!(!led.may_go(&Place::Incidents));
+        assert!(!led.may_go(&Place::Emergency));
+        assert_eq!(led.page_came(), Some(Place::Emergency));
+        assert!(led.may_go(&Place::Incidents));
+        led.page_went();
+        assert!(!led.may_go(&Place::Incidents));
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! The emergency stop when this app has no engine to ask: it did not start, or hangs in its start.
+//! Then the driver does it by itself, from the records beside the processes.
+
+use crate::embedded::{Embedded, Settings};
+use api::Json;
+use api::model::ClusterName;
+use api::model::view::{Code, Failure, StopPreview, StopReport};
+use serde::Serialize;
+use serde_json::Value;
+use tauri::{AppHandle, Manager, Runtime};
+
+/// The answer to an emergency command that no engine can give now; `None` for every other command,
+/// and when there is an engine.
+pub(crate) async fn without_engine<R: Runtime>(
+    app: &AppHandle<R>,
+    name: &str,
+    request: &[u8],
+) -> Option<Result<Json, Failure>> {
+    let settings = app.try_state::<Settings>()?;
+    if app.state::<Embedded>().handle_now().is_some() {
+        return None;
+    }
+    let home = settings.home.clone();
+    let reason = reason(request);
+    let answered = match name {
+        "emergency_preview" => {
+            tauri::async_runtime::spawn_blocking(move || text(&preview(&home))).await
+        }
+        "emergency_stop" => {
+            tauri::async_runtime::spawn_blocking(move || text(&stop(&home, &reason))).await
+        }
+        _ => return None,
+    };
+    Some(answered.map_err(|_| Failure {
+        code: Code::Internal,
+        message: "the emergency stop came to a fault; run `azora emergency-stop`".to_owned(),
+    }))
+}
+
+fn reason(request: &[u8]) -> String {
+    let request: Value = serde_json::from_slice(request).unwrap_or_default();
+    request
+        .get("reason")
+        .and_then(Value::as_str)
+        .unwrap_or("no reason given")
+        .to_owned()
+}
+
+fn text(view: &impl Serialize) -> Json {
+    // Views are plain data; serde_json cannot fail on them.
+    Json(serde_json::to_string(view).unwrap_or_default())
+}
+
+fn preview(home: &driver::Layout) -> StopPreview {
+    let preview = driver::emergency::preview(home);
+    // Without the definitions an id has to do as a name; the two have one grammar.
+    let named = |(id, count): (api::model::ClusterId, u32)| {
+        id.as_str()
+            .parse::<ClusterName>()
+            .ok()
+            .map(|name| (name, count))
+    };
+    StopPreview {
+        instances: preview.instances,
+        processes: preview.processes,
+        clusters: preview.clusters.into_iter().filter_map(named).collect(),
+        protected: Vec::new(),
+    }
+}
+
+fn stop(home: &driver::Layout, reason: &str) -> StopReport {
+    let report = driver::emergency::stop(home, reason, "window, without an engine");
+    StopReport {
+        ended: report.ended,
+        left: report
+            .left
+            .into_iter()
+            .map(|left| (left.pid, left.command))
+            .collect(),
+        took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+        looked_by: report.looked_by.into_iter().map(str::to_owned).collect(),
+        report: report.path.map(|path| path.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_taken_from_whatever_was_asked() {
+        assert_eq!(reason(br#"{"reason":"fire"}"#), "fire");
+        assert_eq!(reason(b"{}"), "no reason given");
+        assert_eq!(reason(b"not json"), "no reason given");
+    }
+}
