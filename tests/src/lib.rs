@@ -1,1 +1,49 @@
-//! What the test programs of this package share. Development only: nothing of the product uses it.
+//! What the test programs of this package share: the real `azora` in a home of its own, folders to
+//! run, and small questions to what runs. Development only: nothing of the product uses it.
+//!
+//! Everything here looks from outside: the command line, its `--json`, HTTP, and `/proc`.
+
+pub mod azora;
+pub mod folder;
+pub mod http;
+pub mod process;
+
+pub use azora::{Azora, Done, Instance};
+pub use folder::Folder;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a story waits for what should happen at once. Machines that build at the same time are slow.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of the workspace, or the copy of it that a run without rights is given.
+pub fn root() -> PathBuf {
+    match std::env::var_os("AZORA_ROOT") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
+    }
+}
+
+/// True for root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Looks until there is an answer.
+///
+/// # Panics
+/// When there is none after [`PATIENCE`].
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    let mut found = None;
+    let there = testkit::eventually(PATIENCE, || {
+        found = look();
+        found.is_some()
+    });
+    match found {
+        Some(found) if there => found,
+        _ => panic!("waited {:.0?} for {what}", begun.elapsed()),
+    }
+}

@@ -1,0 +1,64 @@
+//! The definition is edited and applied: only what changed is touched.
+
+use tests::folder::SMALL;
+use tests::{Azora, Folder, http};
+
+#[test]
+fn an_edit_restarts_what_changed_starts_what_is_new_and_stops_what_is_gone() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+
+    let edited = SMALL.replace(
+        "[service.web]\nrun = \"organ --name web",
+        "[service.web]\nenv = { COLOUR = \"blue\" }\nrun = \"organ --name web",
+    );
+    assert_ne!(edited, SMALL);
+    folder.define(&format!(
+        "{edited}\n[service.extra]\nrun = \"organ --name extra --port $PORT\"\nport = 0\n"
+    ));
+    let said = azora.up(folder.path());
+    assert!(
+        said.contains("web") && said.contains("extra"),
+        "it says what it will do: {said}"
+    );
+    let after = azora.instances(folder.path());
+    for name in ["db.0", "api.0", "api.1"] {
+        assert_eq!(after[name].pid, before[name].pid, "{name} did not change");
+    }
+    assert_ne!(after["web.0"].pid, before["web.0"].pid, "web changed");
+    assert_eq!(
+        http::health_pid(after["web.0"].port),
+        Some(after["web.0"].pid)
+    );
+    assert!(after["extra.0"].serves());
+
+    folder.define(&edited);
+    azora.up(folder.path());
+    assert!(!azora.instances(folder.path()).contains_key("extra.0"));
+    assert!(!tests::process::lives(after["extra.0"].pid));
+    assert_eq!(
+        azora.instance(folder.path(), "web.0").pid,
+        after["web.0"].pid
+    );
+}
+
+#[test]
+fn up_again_changes_nothing() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    azora.up(folder.path());
+    assert_eq!(azora.instances(folder.path()), before);
+}
+
+#[test]
+fn an_edit_that_is_wrong_touches_nothing() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    folder.define(&SMALL.replace("needs = [\"api\"]", "needs = [\"apy\"]"));
+    let done = azora.run(folder.path(), &["up", ".", "--detach", "--trust"]);
+    assert_eq!(done.code, 4, "{done:?}");
+    assert_eq!(azora.instances(folder.path()), before);
+}

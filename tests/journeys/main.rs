@@ -1,0 +1,14 @@
+//! Whole stories with real processes: the built `azora`, in homes of their own, side by side.
+//!
+//! Each story is told from outside, as root and as anybody else, and ends with nothing left behind.
+//! Needs the programs built: `cargo build -p cli -p shim -p organ -p puppet`.
+
+mod check;
+mod edit;
+mod engine_death;
+mod heal;
+mod real_stack;
+mod stop;
+mod twins;
+mod up;
+mod user;

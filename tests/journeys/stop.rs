@@ -1,0 +1,152 @@
+//! Everything stops at once, whatever the services think of it, and comes back when asked.
+
+use serde_json::Value;
+use std::fmt::Write;
+use tests::process::lives;
+use tests::{Azora, Folder, http, until};
+
+/// Eight that behave, four that ignore SIGTERM, four with a double-forked child in its own session.
+fn difficult() -> String {
+    let mut definition = String::from(
+        "[cluster]\nname = \"difficult\"\n\n[cluster.defaults]\nhealth = { http = \"/health\" }\n",
+    );
+    for n in 0..16 {
+        let more = match n % 4 {
+            2 => " --ignore-term",
+            3 => " --double-fork",
+            _ => "",
+        };
+        let _ = write!(
+            definition,
+            "\n[service.s{n}]\nrun = \"organ --name s{n} --port $PORT{more}\"\nport = 0\n"
+        );
+    }
+    definition
+}
+
+#[test]
+fn an_emergency_stop_leaves_nothing_and_resume_brings_it_back() {
+    let (azora, folder) = (Azora::new(), Folder::with(&difficult()));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    assert_eq!(before.len(), 16);
+    assert!(before.values().all(|instance| instance.serves()));
+    let trees = azora.left();
+    // A shim and an organ each, and a grandchild for every fourth.
+    assert!(
+        trees.len() >= 16 * 2 + 4,
+        "{} processes: {trees:#?}",
+        trees.len()
+    );
+
+    let report = azora.json(folder.path(), &["emergency-stop", "--reason", "test"]);
+    assert_eq!(
+        azora.left(),
+        [] as [String; 0],
+        "nothing is left when it returns"
+    );
+    assert_eq!(report["left"], Value::Array(Vec::new()), "{report}");
+    assert!(report["ended"].as_u64() >= Some(16 + 4), "{report}");
+    println!("emergency stop of 16 services: {} ms", report["took_ms"]);
+    for instance in before.values() {
+        assert!(!lives(instance.pid), "{} lives", instance.name);
+    }
+    assert!(
+        azora
+            .instances(folder.path())
+            .values()
+            .all(|instance| instance.state == "stopped")
+    );
+
+    azora.ok(folder.path(), &["resume"]);
+    for name in before.keys() {
+        let back = azora.until(folder.path(), name, "back", |instance| instance.serves());
+        assert_eq!(http::health_pid(back.port), Some(back.pid));
+    }
+}
+
+#[test]
+fn an_emergency_stop_works_while_the_engine_hangs() {
+    let (azora, folder) = (Azora::new(), Folder::with(&difficult()));
+    azora.up(folder.path());
+    let engine = azora.engine();
+    tests::process::signal(engine, rustix::process::Signal::STOP);
+    let done = azora.run(
+        folder.path(),
+        &["emergency-stop", "--reason", "the engine hangs"],
+    );
+    let left = azora.left();
+    tests::process::signal(engine, rustix::process::Signal::CONT);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(left, [] as [String; 0]);
+    // The engine wakes up, sees what happened, and brings nothing back by itself.
+    until("the engine to see it", || {
+        azora
+            .instances(folder.path())
+            .values()
+            .all(|instance| instance.state == "stopped")
+            .then_some(())
+    });
+    assert_eq!(azora.left(), [] as [String; 0]);
+}
+
+#[test]
+fn an_emergency_stop_works_without_an_engine() {
+    let (azora, folder) = (Azora::new(), Folder::with(&difficult()));
+    azora.up(folder.path());
+    let engine = azora.engine();
+    tests::process::kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    assert_eq!(
+        azora
+            .run(folder.path(), &["emergency-stop", "--reason", "test"])
+            .code,
+        0
+    );
+    assert_eq!(azora.left(), [] as [String; 0]);
+}
+
+#[test]
+fn down_leaves_nothing_of_services_that_resist() {
+    let definition = difficult().replace(
+        "[cluster.defaults]\n",
+        "[cluster.defaults]\nstop = { grace = \"500ms\" }\n",
+    );
+    let (azora, folder) = (Azora::new(), Folder::with(&definition));
+    azora.up(folder.path());
+    azora.ok(folder.path(), &["down"]);
+    assert_eq!(
+        azora.left(),
+        [] as [String; 0],
+        "down returns when all is gone"
+    );
+}
+
+#[test]
+fn a_stopped_service_stays_stopped_until_it_is_started() {
+    let (azora, folder) = (Azora::new(), Folder::with(tests::folder::SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    azora.ok(folder.path(), &["stop", "web"]);
+    let web = azora.until(folder.path(), "web.0", "stopped", |web| {
+        web.state == "stopped"
+    });
+    assert_eq!(web.pid, 0);
+    assert_eq!(
+        azora.instance(folder.path(), "api.0").pid,
+        before["api.0"].pid,
+        "what it needs runs on"
+    );
+    azora.ok(folder.path(), &["start", "web"]);
+    azora.until(folder.path(), "web.0", "ready", |web| web.serves());
+    azora.ok(folder.path(), &["restart", "db"]);
+    let db = azora.until(folder.path(), "db.0", "another", |db| {
+        db.serves() && db.pid != before["db.0"].pid
+    });
+    assert_eq!(db.restarts, 0, "a person's restart is not healing's");
+    assert!(
+        azora.incidents().is_empty(),
+        "what a person does is no incident: {:#?}",
+        azora.incidents()
+    );
+}

@@ -1,0 +1,224 @@
+//! A cluster comes up in order, is seen, and goes down.
+
+use tests::folder::SMALL;
+use tests::{Azora, Folder, http, until};
+
+#[test]
+fn a_cluster_comes_up_answers_by_the_pid_that_ps_names_and_goes_down_whole() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+
+    let ps = azora.json(folder.path(), &["ps"]);
+    assert!(ps["cluster"].to_string().contains("small"), "{ps}");
+    assert_eq!(ps["overall"], "operational", "{ps}");
+    let instances = azora.instances(folder.path());
+    assert_eq!(
+        instances.keys().collect::<Vec<_>>(),
+        ["api.0", "api.1", "db.0", "web.0"]
+    );
+    for instance in instances.values() {
+        assert_eq!(instance.state, "ready", "{instance:?}");
+        assert_eq!(
+            (instance.generation, instance.restarts),
+            (1, 0),
+            "{instance:?}"
+        );
+        assert_eq!(
+            http::health_pid(instance.port),
+            Some(instance.pid),
+            "{instance:?}"
+        );
+    }
+
+    let status = azora.json(folder.path(), &["status"]);
+    assert_eq!(status["overall"], "operational", "{status}");
+    assert_eq!(
+        status["engine"]["home"].as_str(),
+        azora.home().path().to_str(),
+        "{status}"
+    );
+    assert_eq!(status["clusters"][0]["name"], "small", "{status}");
+    for (name, count) in [("db", 1), ("api", 2), ("web", 1)] {
+        assert_eq!(
+            azora.listed(name).len(),
+            count,
+            "the registry lists every instance of {name}"
+        );
+    }
+
+    azora.ok(folder.path(), &["down"]);
+    until("nothing to be left", || {
+        azora.left().is_empty().then_some(())
+    });
+    assert_eq!(azora.listed("db"), [] as [u16; 0]);
+    for instance in azora.instances(folder.path()).values() {
+        assert_eq!(
+            (instance.state.as_str(), instance.pid),
+            ("stopped", 0),
+            "{instance:?}"
+        );
+    }
+}
+
+#[test]
+fn a_need_is_ready_before_what_needs_it_is_started() {
+    let folder = Folder::with(
+        r#"
+[service.slow]
+run = "sh -c 'puppet until go && exec organ --name slow --port $PORT'"
+port = 0
+ready = { http = "/health" }
+
+[service.eager]
+run = "organ --name eager --port $PORT"
+port = 0
+needs = ["slow"]
+"#,
+    );
+    let azora = Azora::new();
+    let mut up = azora
+        .command(folder.path(), &["up", ".", "--detach", "--trust"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("azora runs");
+    let waiting = until("the cluster to be there", || {
+        let done = azora.run(folder.path(), &["ps", "--json"]);
+        let ps: serde_json::Value = serde_json::from_str(&done.out).ok()?;
+        let row = ps["instances"]
+            .as_array()?
+            .iter()
+            .find(|row| row["service"] == "eager")?
+            .clone();
+        (row["state"] == "waiting").then_some(row)
+    });
+    assert!(
+        waiting["reason"].to_string().contains("slow"),
+        "it says what it waits for: {waiting}"
+    );
+    assert_eq!(waiting["pid"], serde_json::Value::Null);
+    std::fs::write(folder.path().join("go"), "").expect("the folder can be written to");
+    assert!(up.wait().expect("it is our child").success());
+    let [slow, eager] = ["slow.0", "eager.0"].map(|name| azora.instance(folder.path(), name));
+    assert!(slow.serves() && eager.serves());
+}
+
+#[test]
+fn up_says_so_when_something_cannot_start() {
+    let folder = Folder::with(
+        r#"
+[service.well]
+run = "organ --name well --port $PORT"
+port = 0
+
+[service.broken]
+run = "no-such-program-anywhere"
+heal = { budget = "1 per 10m", backoff = ["0s"] }
+"#,
+    );
+    let azora = Azora::new();
+    let done = azora.run(folder.path(), &["up", ".", "--detach", "--trust"]);
+    assert_ne!(done.code, 0, "something failed: {done:?}");
+    let said = format!("{}{}", done.out, done.err);
+    assert!(
+        said.contains("broken") && said.contains("no-such-program-anywhere"),
+        "{said}"
+    );
+    assert!(
+        azora.instance(folder.path(), "well.0").serves(),
+        "the rest came up"
+    );
+}
+
+#[test]
+fn a_oneshot_is_done_before_what_needs_it_and_its_output_is_in_the_log() {
+    let folder = Folder::with(
+        r#"
+[service.prepare]
+kind = "oneshot"
+run = "echo prepared > made && echo it is done"
+
+[service.app]
+run = "test -s made && exec organ --name app --port $PORT"
+port = 0
+needs = ["prepare"]
+health = { http = "/health" }
+"#,
+    );
+    let azora = Azora::new();
+    azora.up(folder.path());
+    assert_eq!(
+        azora.instance(folder.path(), "prepare.0").state,
+        "completed"
+    );
+    assert!(azora.instance(folder.path(), "app.0").serves());
+    assert!(
+        azora
+            .ok(folder.path(), &["logs", "prepare"])
+            .contains("it is done")
+    );
+}
+
+#[test]
+fn scale_adds_instances_and_takes_them_away() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+
+    azora.ok(folder.path(), &["scale", "api=4"]);
+    for name in ["api.2", "api.3"] {
+        let new = azora.until(folder.path(), name, "ready", |instance| instance.serves());
+        assert_eq!(http::health_pid(new.port), Some(new.pid));
+    }
+    azora.ok(folder.path(), &["scale", "api=1"]);
+    until("three to be gone", || {
+        let now = azora.instances(folder.path());
+        let serving = now
+            .values()
+            .filter(|i| i.name.starts_with("api.") && i.pid != 0)
+            .count();
+        (serving == 1).then_some(())
+    });
+    assert_eq!(
+        azora.instance(folder.path(), "api.0").pid,
+        before["api.0"].pid,
+        "the first was left alone"
+    );
+    assert_eq!(azora.listed("api").len(), 1);
+}
+
+#[test]
+fn a_folder_that_was_never_run_is_not_run_without_being_allowed() {
+    let folder = Folder::with("[service.a]\nkind = \"oneshot\"\nrun = \"touch ran\"\n");
+    let azora = Azora::new();
+    let done = azora.run(folder.path(), &["up", ".", "--detach"]);
+    assert_ne!(done.code, 0, "nobody is there to be asked: {done:?}");
+    assert!(!folder.path().join("ran").exists());
+    assert!(
+        format!("{}{}", done.out, done.err).contains("touch ran"),
+        "it shows what it would run: {done:?}"
+    );
+}
+
+#[test]
+fn the_home_is_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt;
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let mut folders = vec![azora.home().path().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let mode = std::fs::metadata(&folder)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{} is {mode:o}", folder.display());
+        for entry in std::fs::read_dir(&folder).expect("it is ours").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name() == "token" {
+                let mode = entry.metadata().expect("it is there").permissions().mode();
+                assert_eq!(mode & 0o777, 0o600, "the token is {mode:o}");
+            }
+        }
+    }
+}
