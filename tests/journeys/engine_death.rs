@@ -87,7 +87,7 @@ fn no_line_is_lost_while_no_engine_is_there() {
     let azora = Azora::new();
     azora.up(folder.path());
     let numbers = || -> Vec<u64> {
-        let out = azora.ok(folder.path(), &["logs", "clock"]);
+        let out = azora.ok(folder.path(), &["logs", "clock", "--tail", "10000"]);
         out.lines()
             .filter_map(|line| line.rsplit_once("line ")?.1.trim().parse().ok())
             .collect()

@@ -143,7 +143,7 @@ heal = { budget = "3 per 10m", backoff = ["0s"] }
     assert_eq!(azora.incidents()[0]["state"], "quarantined");
 
     std::fs::write(folder.path().join("mended"), "").expect("the folder can be written to");
-    azora.ok(folder.path(), &["start", "doomed"]);
+    azora.ok(folder.path(), &["release", "doomed"]);
     azora.until(folder.path(), "doomed.0", "ready", |doomed| doomed.serves());
 }
 

@@ -188,19 +188,6 @@ fn scale_adds_instances_and_takes_them_away() {
 }
 
 #[test]
-fn a_folder_that_was_never_run_is_not_run_without_being_allowed() {
-    let folder = Folder::with("[service.a]\nkind = \"oneshot\"\nrun = \"touch ran\"\n");
-    let azora = Azora::new();
-    let done = azora.run(folder.path(), &["up", ".", "--detach"]);
-    assert_ne!(done.code, 0, "nobody is there to be asked: {done:?}");
-    assert!(!folder.path().join("ran").exists());
-    assert!(
-        format!("{}{}", done.out, done.err).contains("touch ran"),
-        "it shows what it would run: {done:?}"
-    );
-}
-
-#[test]
 fn the_home_is_nobody_elses() {
     use std::os::unix::fs::PermissionsExt;
     let (azora, folder) = (Azora::new(), Folder::with(SMALL));
