@@ -1,1 +1,23 @@
-//! telemetry
+//! What is observed of services: probes run here, CPU and memory are sampled, logs read, history
+//! kept.
+//!
+//! Called by `engine`. It observes and never acts: what a result means is decided by
+//! `orchestrator` and `healing`. It signals nothing and starts nothing; commands of exec probes
+//! are run by `driver`.
+
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
+mod history;
+pub mod logs;
+mod prober;
+mod recorder;
+mod sampler;
+
+pub use history::history;
+pub use logs::LogQuery;
+pub use prober::{Prober, Target};
+pub use recorder::{Recorder, Recording};
+pub use sampler::Sampler;

@@ -1,0 +1,155 @@
+//! The history of an instance, put together for a chart.
+
+use model::view::{History, HistoryPoint};
+use model::{ClusterId, InstanceId, State, Timestamp};
+use store::Store;
+
+/// Most buckets a chart is given.
+const MAX_BUCKETS: u32 = 2_000;
+/// Longest range, in milliseconds: what is kept.
+const MAX_RANGE: u64 = 7 * 24 * 3_600 * 1_000;
+/// Most changes of state that are looked at.
+const MAX_STATES: u32 = 10_000;
+/// Most incidents whose remedies are marked.
+const MAX_INCIDENTS: u32 = 200;
+
+/// What was measured of an instance in the `range_ms` milliseconds before `now`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn history(
+    store: &Store,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+    now: Timestamp,
+    range_ms: u64,
+    buckets: u32,
+) -> Result<History, store::Error> {
+    let buckets = buckets.clamp(1, MAX_BUCKETS);
+    let range = i64::try_from(range_ms.clamp(u64::from(buckets), MAX_RANGE)).unwrap_or(i64::MAX);
+    let from = Timestamp(now.0 - range);
+    let measured = store
+        .samples()
+        .range(cluster, instance, from, now, buckets)
+        .await?;
+    let states = store
+        .events()
+        .states(cluster, instance, from, now, MAX_STATES)
+        .await?;
+    let length = range / i64::from(buckets);
+    let mut band = Band::new(&states);
+    let points = measured
+        .into_iter()
+        .map(|bucket| HistoryPoint {
+            at: bucket.end,
+            latency_ms: bucket.median_us.map(millis),
+            latency_max_ms: bucket.highest_us.map(millis),
+            failed: bucket.failed,
+            probes: bucket.probes,
+            state: band.worst(Timestamp(bucket.end.0 - length), bucket.end),
+            cpu: bucket.cpu,
+            memory: bucket.memory,
+        })
+        .collect();
+    let incidents = store
+        .incidents()
+        .of_instance(cluster, instance, from, now, MAX_INCIDENTS)
+        .await?;
+    let mut marks: Vec<(Timestamp, String)> = incidents
+        .into_iter()
+        .flat_map(|incident| incident.actions)
+        .filter(|action| action.at >= from && action.at <= now)
+        .map(|action| {
+            (
+                action.at,
+                format!("{}: {}", action.kind.as_str(), action.detail),
+            )
+        })
+        .collect();
+    marks.sort();
+    Ok(History {
+        bucket_ms: u64::try_from(length).unwrap_or(0),
+        points,
+        marks,
+    })
+}
+
+fn millis(micros: u64) -> f32 {
+    micros as f32 / 1_000.0
+}
+
+/// Walks along the changes of state, oldest first.
+struct Band<'a> {
+    changes: &'a [(Timestamp, State)],
+    /// The state at the end of the last bucket.
+    now: State,
+}
+
+impl<'a> Band<'a> {
+    fn new(changes: &'a [(Timestamp, State)]) -> Self {
+        Self {
+            changes,
+            now: State::Stopped,
+        }
+    }
+
+    /// The worst state after `from` and up to `to`. Asked for one bucket after the other.
+    fn worst(&mut self, from: Timestamp, to: Timestamp) -> State {
+        let mut worst = None;
+        while let Some(((at, state), rest)) = self.changes.split_first() {
+            if *at > to {
+                break;
+            }
+            if *at > from {
+                // What it was in when the bucket began counts as well.
+                worst = Some(worse(worst.unwrap_or(self.now), *state));
+            }
+            self.now = *state;
+            self.changes = rest;
+        }
+        worst.unwrap_or(self.now)
+    }
+}
+
+fn worse(one: State, other: State) -> State {
+    if badness(one) >= badness(other) {
+        one
+    } else {
+        other
+    }
+}
+
+fn badness(state: State) -> u8 {
+    match state {
+        State::Quarantined => 9,
+        State::Failing => 8,
+        State::Recovering => 7,
+        State::Degraded => 6,
+        State::Starting => 5,
+        State::Waiting => 4,
+        State::Running => 3,
+        State::Stopping => 2,
+        State::Stopped => 1,
+        State::Ready | State::Completed => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_shows_its_worst_state_and_the_next_one_the_state_it_ended_in() {
+        let changes = [
+            (Timestamp(5), State::Ready),
+            (Timestamp(12), State::Failing),
+            (Timestamp(18), State::Ready),
+        ];
+        let mut band = Band::new(&changes);
+        let seen: Vec<State> = [(0, 10), (10, 20), (20, 30)]
+            .into_iter()
+            .map(|(from, to)| band.worst(Timestamp(from), Timestamp(to)))
+            .collect();
+        assert_eq!(seen, [State::Stopped, State::Failing, State::Ready]);
+    }
+}

@@ -1,0 +1,21 @@
+//! Reading the logs that shims keep: pages by address, times by index, and followers.
+//!
+//! A log is one append-only file per instance, over all its generations. A line's address is its
+//! byte offset, for ever: old parts are punched out, never moved. The bytes are stored raw and
+//! made harmless when they are shown.
+
+mod clean;
+mod follow;
+mod index;
+mod page;
+
+pub use clean::clean;
+pub use follow::Follower;
+pub use page::{LogQuery, page};
+
+/// The log's name in its folder.
+const LOG: &str = "log";
+/// The name of its index of times.
+const INDEX: &str = "log.idx";
+/// Longest line that is shown as one, in bytes; a longer one is shown in pieces.
+const MAX_LINE: usize = 64 << 10;
