@@ -39,7 +39,7 @@ export default ts.config(
       eqeqeq: "error",
       "no-console": "error",
       "no-eval": "error",
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     },
   },
   {

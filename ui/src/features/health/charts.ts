@@ -1,0 +1,143 @@
+// How the health and usage charts are drawn, apart from their data.
+
+import type uPlot from "uplot";
+import type { State } from "../../ipc/generated";
+import { bytes, clock, cpu, latency } from "../../shared/format";
+import { token } from "../../shared/theme.svelte";
+import { STATES } from "./states";
+
+const FONT = "11px system-ui, sans-serif";
+const DAY_S = 86_400;
+
+/** Height of the band that shows states, in CSS pixels. */
+const BAND = 10;
+/** The worse, the taller: the band is read without its colours too. */
+const LEVEL: Record<State, number> = {
+  ready: 0.3, completed: 0.3, stopped: 0.15, waiting: 0.45, starting: 0.45, running: 0.45, stopping: 0.45,
+  degraded: 0.65, recovering: 0.8, quarantined: 1, failing: 1,
+};
+
+function axes(values: (value: number) => string, size = 56): uPlot.Axis[] {
+  const common = { stroke: token("text-3"), font: FONT, ticks: { show: false } } satisfies uPlot.Axis;
+  return [
+    {
+      ...common,
+      grid: { show: false },
+      space: 70,
+      size: 22,
+      gap: 4,
+      values: (self, splits) => {
+        const [from, to] = [self.scales["x"]?.min ?? 0, self.scales["x"]?.max ?? 0];
+        return splits.map((at) => (to - from > 2 * DAY_S ? day(at) : clock(at * 1_000).slice(0, to - from > 1_200 ? 5 : 8)));
+      },
+    },
+    {
+      ...common,
+      size,
+      gap: 4,
+      space: 26,
+      grid: { stroke: token("line"), width: 1 },
+      values: (_self, splits) => splits.map(values),
+    },
+  ];
+}
+
+const dayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric" });
+function day(at: number): string {
+  return dayFormat.format(at * 1_000);
+}
+
+/** From zero to a little over the highest, so that a flat line is not drawn as mountains. */
+const fromZero: uPlot.Range.Function = (_self, _min, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.15 : 1];
+
+export function healthChart(
+  states: () => readonly State[],
+  marks: () => readonly (readonly [number, string])[],
+): Omit<uPlot.Options, "width" | "height"> {
+  const [accent, bad] = [token("accent"), token("bad-mark")];
+  return {
+    padding: [14, 8, 4, 0],
+    scales: { x: { time: true }, y: { range: fromZero }, share: { range: [0, 1] } },
+    axes: axes(latency),
+    series: [
+      {},
+      { label: "highest", stroke: "transparent", fill: `${accent}22`, points: { show: false } },
+      { label: "median", stroke: accent, width: 1.5, points: { show: false } },
+      { label: "failed", scale: "share", stroke: bad, fill: `${bad}40`, width: 1, points: { show: false }, paths: bars },
+    ],
+    hooks: {
+      draw: [
+        (self) => drawBand(self, states()),
+        (self) => drawMarks(self, marks()),
+      ],
+    },
+  };
+}
+
+/** Failures as bars that stand on the axis; nothing where none failed. */
+const bars: uPlot.Series.PathBuilder = (self, series, from, to) => {
+  const path = new Path2D();
+  const [times, shares] = [self.data[0], self.data[series]];
+  const floor = self.valToPos(0, "share", true);
+  const wide = Math.max(2, (self.bbox.width / Math.max(1, times.length)) * 0.8);
+  for (let at = from; at <= to; at += 1) {
+    const share = shares?.[at];
+    if (share === null || share === undefined || share === 0) continue;
+    const top = self.valToPos(share, "share", true);
+    path.rect(self.valToPos(times[at] ?? 0, "x", true) - wide / 2, top, wide, floor - top);
+  }
+  return { stroke: path, fill: path };
+};
+
+function drawBand(self: uPlot, states: readonly State[]): void {
+  const { ctx, bbox } = self;
+  const scale = devicePixelRatio;
+  const times = self.data[0];
+  const floor = bbox.top + bbox.height;
+  const step = times.length > 1 ? self.valToPos(times[1] ?? 0, "x", true) - self.valToPos(times[0] ?? 0, "x", true) : bbox.width;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  states.forEach((state, at) => {
+    const right = self.valToPos(times[at] ?? 0, "x", true);
+    const high = LEVEL[state] * BAND * scale;
+    ctx.fillStyle = token(`${STATES[state].tone}-mark`);
+    ctx.fillRect(right - step, floor - high, Math.ceil(step) + 0.5, high);
+  });
+  ctx.restore();
+}
+
+function drawMarks(self: uPlot, marks: readonly (readonly [number, string])[]): void {
+  const { ctx, bbox } = self;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = token("busy-mark");
+  ctx.lineWidth = scale;
+  for (const [at] of marks) {
+    const x = Math.round(self.valToPos(at / 1_000, "x", true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.setLineDash([3 * scale, 3 * scale]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.beginPath();
+    ctx.moveTo(x - 4 * scale, bbox.top - 9 * scale);
+    ctx.lineTo(x + 4 * scale, bbox.top - 9 * scale);
+    ctx.lineTo(x, bbox.top - 1 * scale);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+export function usageChart(what: "cpu" | "memory"): Omit<uPlot.Options, "width" | "height"> {
+  const line = token(what === "cpu" ? "good-mark" : "held-mark");
+  return {
+    padding: [8, 4, 2, 0],
+    scales: { x: { time: true }, y: { range: fromZero } },
+    axes: axes(what === "cpu" ? cpu : bytes, 52).map((axis, nth) => (nth === 0 ? { ...axis, show: false } : { ...axis, space: 22 })),
+    series: [{}, { stroke: line, width: 1.5, fill: `${line}1f`, points: { show: false } }],
+  };
+}

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import type { HistoryPoint, Pulse } from "../../ipc/generated";
+import { Series } from "./series";
+
+const point = (at: number): HistoryPoint => ({
+  at, latency_ms: 4, latency_max_ms: 9, failed: 0, probes: 1, state: "ready", cpu: 0.1, memory: 1_000,
+});
+const pulse = (latencyUs: number, verdict: "pass" | "fail" | "trouble" = "pass"): Pulse => ({
+  usage: { cpu: 0.3, memory: 2_000, processes: 1 },
+  health: { verdict, detail: "GET /health", latency_us: latencyUs },
+});
+
+describe("a series", () => {
+  it("adds new measurements to the newest bucket, then opens the next on the same grid", () => {
+    const series = new Series({ bucket_ms: 5_000, points: [point(100_000), point(105_000)], marks: [] }, 60_000);
+    series.pulse(104_000, pulse(8_000), "ready");
+    expect(series.columns().latency).toEqual([4, 6]);
+    series.pulse(106_000, pulse(20_000), "ready");
+    expect(series.columns().times).toEqual([100, 105, 110]);
+    expect(series.columns().latency.at(-1)).toBe(20);
+  });
+
+  it("counts a repeated probe once, and one that could not ask not at all", () => {
+    const series = new Series({ bucket_ms: 5_000, points: [], marks: [] }, 60_000);
+    series.pulse(1_000, pulse(8_000), "ready");
+    series.pulse(2_000, pulse(8_000), "ready");
+    series.pulse(3_000, pulse(9_000, "trouble"), "ready");
+    expect(series.point(0)?.probes).toBe(1);
+    series.pulse(4_000, pulse(7_000, "fail"), "failing");
+    expect(series.columns().errors).toEqual([0.5]);
+  });
+
+  it("leaves a gap where nothing was measured and lets the oldest go", () => {
+    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [[900, "restart"]] }, 10_000);
+    series.pulse(20_500, pulse(1_000), "ready");
+    const { times, latency } = series.columns();
+    expect(times[0]).toBeGreaterThanOrEqual(10.5);
+    expect(times.at(-1)).toBe(21);
+    expect(latency.slice(0, -1).every((value) => value === null)).toBe(true);
+    expect(series.marks).toEqual([]);
+  });
+
+  it("does not grow with a clock that jumps years ahead", () => {
+    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [] }, 10_000);
+    series.state(1e13, "ready");
+    expect(series.columns().times.length).toBeLessThanOrEqual(12);
+  });
+
+  it("shows the worst state of a bucket", () => {
+    const series = new Series({ bucket_ms: 5_000, points: [point(5_000)], marks: [] }, 60_000);
+    series.state(4_000, "failing");
+    series.state(4_500, "ready");
+    expect(series.columns().states).toEqual(["failing"]);
+  });
+});

@@ -1,0 +1,56 @@
+// How states look and read: a word, a shape and a tone. The shape alone tells them apart.
+
+import type { IncidentState, Overall, State } from "../../ipc/generated";
+import type { Shape, Tone } from "../../shared/marks";
+
+export interface Look {
+  word: string;
+  shape: Shape;
+  tone: Tone;
+}
+
+export const STATES: Record<State, Look> = {
+  failing: { word: "Failing", shape: "cross", tone: "bad" },
+  quarantined: { word: "Quarantined", shape: "barred", tone: "held" },
+  recovering: { word: "Recovering", shape: "turn", tone: "busy" },
+  degraded: { word: "Degraded", shape: "triangle", tone: "warn" },
+  starting: { word: "Starting", shape: "half", tone: "busy" },
+  running: { word: "Running", shape: "target", tone: "busy" },
+  waiting: { word: "Waiting", shape: "dots", tone: "calm" },
+  stopping: { word: "Stopping", shape: "down", tone: "calm" },
+  stopped: { word: "Stopped", shape: "square", tone: "calm" },
+  completed: { word: "Completed", shape: "tick", tone: "good" },
+  ready: { word: "Ready", shape: "check", tone: "good" },
+};
+
+/** All states, worst first. */
+export const BY_SEVERITY = Object.keys(STATES) as State[];
+
+const RANK = new Map(BY_SEVERITY.map((state, rank) => [state, rank]));
+
+/** Below zero when `a` is worse than `b`. */
+export function compareStates(a: State, b: State): number {
+  return (RANK.get(a) ?? 0) - (RANK.get(b) ?? 0);
+}
+
+/** The worst of some states; "stopped" of none. */
+export function worst(states: Iterable<State>): State {
+  let found: State | null = null;
+  for (const state of states) if (found === null || compareStates(state, found) < 0) found = state;
+  return found ?? "stopped";
+}
+
+export const OVERALL: Record<Overall, Look> = {
+  operational: { word: "Operational", shape: "check", tone: "good" },
+  starting: { word: "Starting", shape: "half", tone: "busy" },
+  degraded: { word: "Degraded", shape: "triangle", tone: "warn" },
+  critical: { word: "Critical", shape: "cross", tone: "bad" },
+  stopped: { word: "Stopped", shape: "square", tone: "calm" },
+};
+
+export const INCIDENTS: Record<IncidentState, Look> = {
+  open: { word: "Open", shape: "cross", tone: "bad" },
+  quarantined: { word: "Quarantined", shape: "barred", tone: "held" },
+  resolved: { word: "Resolved", shape: "check", tone: "good" },
+  closed: { word: "Closed", shape: "square", tone: "calm" },
+};

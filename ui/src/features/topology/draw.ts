@@ -1,0 +1,286 @@
+// Draws a part of the world onto a canvas, in the page or in a worker. The farther out, the less of each
+// service: a chip in its tone, then its name, then state, port, latency and its curve.
+
+import { latency as words } from "../../shared/format";
+import { SHAPES, type Shape } from "../../shared/marks";
+import type { Box } from "./camera";
+import { NODE_HEIGHT, NODE_WIDTH } from "./layout";
+import { BACK, IMPACTED, LOOKS, ROOT, SAMPLES, type Palette, type Scene, type Status } from "./scene";
+
+type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+/** From this width of a service on screen it gets its name, in CSS pixels. */
+const NAMED = 50;
+/** From this zoom it gets its second line. */
+export const DETAILED = 0.62;
+/** From this zoom it gets its curve. */
+export const CURVED = 0.85;
+
+const SANS = 'system-ui, -apple-system, "Segoe UI", Cantarell, Ubuntu, "Noto Sans", sans-serif';
+
+const paths = new Map<Shape, Path2D>();
+function path(shape: Shape): Path2D {
+  let found = paths.get(shape);
+  if (!found) paths.set(shape, (found = new Path2D(SHAPES[shape])));
+  return found;
+}
+
+/** Draws what lies in `part` of the world; the canvas is `part` times `scale` large, in device pixels. */
+export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, dpr: number, colours: Palette): void {
+  ctx.setTransform(1, 0, 0, 1, 0, 0);
+  ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
+  ctx.setTransform(scale * dpr, 0, 0, scale * dpr, -part.x * scale * dpr, -part.y * scale * dpr);
+  drawLanes(ctx, scene, scale, colours);
+  drawEdges(ctx, scene, status, part, scale, colours);
+  const { x, y, ids } = scene.layout;
+  for (let at = 0; at < ids.length; at += 1) {
+    const [left, top] = [x[at] ?? 0, y[at] ?? 0];
+    if (left > part.x + part.width || left + NODE_WIDTH < part.x || top > part.y + part.height || top + NODE_HEIGHT < part.y) continue;
+    drawNode(ctx, scene, status, at, scale, colours);
+  }
+}
+
+function drawLanes(ctx: Canvas, scene: Scene, scale: number, colours: Palette): void {
+  if (scene.layout.lanes.length < 2) return;
+  ctx.lineWidth = 1 / scale;
+  for (const lane of scene.layout.lanes) {
+    ctx.beginPath();
+    ctx.roundRect(lane.x, lane.y, lane.width, lane.height, Math.min(14, 10 / scale));
+    ctx.fillStyle = colours["surface"];
+    ctx.globalAlpha = 0.55;
+    ctx.fill();
+    ctx.globalAlpha = 1;
+    ctx.strokeStyle = colours["line"];
+    ctx.stroke();
+  }
+}
+
+/** The line from what needs to what is needed. */
+export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: number, straight: boolean): void {
+  const { x, y } = scene.layout;
+  const [x1, y1] = [(x[from] ?? 0) + NODE_WIDTH / 2, (y[from] ?? 0) + NODE_HEIGHT];
+  const [x2, y2] = [(x[to] ?? 0) + NODE_WIDTH / 2, y[to] ?? 0];
+  target.moveTo(x1, y1);
+  if (straight) {
+    target.lineTo(x2, y2);
+    return;
+  }
+  const bend = Math.min(120, Math.max(24, (y2 - y1) * 0.45));
+  target.bezierCurveTo(x1, y1 + bend, x2, y2 - bend, x2, y2);
+}
+
+function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
+  const { edges, x, y } = scene.layout;
+  const straight = scale < 0.3;
+  const troubled = status.emphasis.some((each) => each === ROOT);
+  const calm = new Path2D();
+  const hurt = new Path2D();
+  for (let at = 0; at < edges.length; at += 2) {
+    const [from, to] = [edges[at] ?? 0, edges[at + 1] ?? 0];
+    const [x1, x2] = [x[from] ?? 0, x[to] ?? 0];
+    if (Math.max(x1, x2) + NODE_WIDTH < part.x || Math.min(x1, x2) > part.x + part.width) continue;
+    if ((y[to] ?? 0) < part.y || (y[from] ?? 0) + NODE_HEIGHT > part.y + part.height) continue;
+    const suffers = status.emphasis[from] === IMPACTED && (status.emphasis[to] === ROOT || status.emphasis[to] === IMPACTED);
+    trace(suffers ? hurt : calm, scene, from, to, straight);
+  }
+  ctx.lineWidth = Math.max(0.9 / scale, 0.7);
+  ctx.strokeStyle = colours["line-strong"];
+  ctx.globalAlpha = (troubled ? 0.35 : 0.75) * (edges.length > 1_200 ? 0.4 : 1);
+  ctx.stroke(calm);
+  ctx.globalAlpha = 0.85;
+  ctx.lineWidth = Math.max(1.3 / scale, 1);
+  ctx.strokeStyle = colours["warn-mark"];
+  ctx.stroke(hurt);
+  ctx.globalAlpha = 1;
+}
+
+export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, scale: number, colours: Palette): void {
+  const look = LOOKS[status.state[at] ?? 0];
+  if (!look) return;
+  const emphasis = status.emphasis[at] ?? 0;
+  const { x: xs, y: ys, ids } = scene.layout;
+  const [x, y] = [xs[at] ?? 0, ys[at] ?? 0];
+  const wide = NODE_WIDTH * scale;
+  const well = look.tone === "good";
+  const tone = emphasis === IMPACTED && well ? "warn" : look.tone;
+
+  ctx.globalAlpha = emphasis === BACK ? 0.42 : 1;
+  if (emphasis === ROOT) {
+    ctx.beginPath();
+    ctx.roundRect(x - 7 / scale, y - 7 / scale, NODE_WIDTH + 14 / scale, NODE_HEIGHT + 14 / scale, 10 / scale + 4);
+    ctx.fillStyle = colours[`${tone}-mark`];
+    ctx.globalAlpha = 0.28;
+    ctx.fill();
+    ctx.globalAlpha = 1;
+  }
+  ctx.beginPath();
+  ctx.roundRect(x, y, NODE_WIDTH, NODE_HEIGHT, wide < NAMED ? 6 : 8);
+  if (wide < NAMED) {
+    // Far out the chip is all there is: its tone fills it, and what is not well is taller in contrast.
+    ctx.fillStyle = well && emphasis !== IMPACTED ? colours["good-mark"] : colours[`${tone}-mark`];
+    if (well && emphasis === 0) ctx.globalAlpha = 0.75;
+    ctx.fill();
+    ctx.globalAlpha = 1;
+    if (!well && wide > 14) drawMark(ctx, look.shape, x + NODE_WIDTH / 2 - 16, y + NODE_HEIGHT / 2 - 16, 32, colours["surface"]);
+    return;
+  }
+  ctx.fillStyle = emphasis === ROOT ? colours[`${tone}-soft`] : well && emphasis !== IMPACTED ? colours["surface"] : colours[`${tone}-soft`];
+  ctx.fill();
+  ctx.lineWidth = (emphasis === ROOT ? 2 : 1) / Math.min(1, scale);
+  ctx.strokeStyle = well && emphasis !== IMPACTED ? colours["line-strong"] : colours[`${tone}-mark`];
+  if (emphasis === IMPACTED) ctx.setLineDash([4 / scale, 3 / scale]);
+  ctx.stroke();
+  ctx.setLineDash([]);
+
+  const detailed = scale >= DETAILED;
+  // Text keeps a readable size on screen while its box shrinks around it.
+  const font = Math.min(13, Math.max(13 * scale, 9.5)) / scale;
+  const mark = Math.min(14, Math.max(14 * scale, 9)) / scale;
+  const pad = Math.min(12, 6 / scale);
+  const line = detailed ? y + 14.5 : y + NODE_HEIGHT / 2;
+  drawMark(ctx, look.shape, x + pad, line - mark / 2, mark, colours[`${look.tone}-mark`]);
+  const left = x + pad + mark + 6 / Math.max(scale, 0.7);
+  const many = (status.replicas[at] ?? 1) > 1 ? `×${status.replicas[at] ?? 1}` : "";
+  let right = x + NODE_WIDTH - pad;
+  ctx.textBaseline = "middle";
+  if (many !== "" && scale > 0.42) {
+    ctx.font = `500 ${font * 0.86}px ${SANS}`;
+    ctx.fillStyle = colours["text-3"];
+    ctx.textAlign = "right";
+    ctx.fillText(many, right, line);
+    right -= ctx.measureText(many).width + 4;
+  }
+  ctx.textAlign = "left";
+  ctx.font = `${emphasis === ROOT ? 700 : 550} ${font}px ${SANS}`;
+  ctx.fillStyle = colours["text"];
+  ctx.fillText(shorten(ctx, ids[at] ?? "", right - left), left, line);
+
+  if (detailed) {
+    const second = y + 31;
+    ctx.font = `400 11px ${SANS}`;
+    const ms = status.latency[at] ?? -1;
+    const port = status.port[at] ?? 0;
+    const text = !well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word;
+    ctx.fillStyle = well && emphasis !== IMPACTED ? colours["text-3"] : colours[`${tone}-text`];
+    ctx.fillText(text, left, second);
+    ctx.fillStyle = colours["text-3"];
+    ctx.textAlign = "right";
+    let edge = x + NODE_WIDTH - pad;
+    if (status.held[at] === 1) {
+      ctx.fillStyle = colours["held-mark"];
+      ctx.fillRect(edge - 6, second - 4, 2, 8);
+      ctx.fillRect(edge - 2, second - 4, 2, 8);
+      edge -= 12;
+      ctx.fillStyle = colours["text-3"];
+    }
+    if (port > 0) ctx.fillText(`:${port}`, edge, second);
+    ctx.textAlign = "left";
+    if (scale >= CURVED && status.samples.length > 0) {
+      drawCurve(ctx, status.samples.subarray(at * SAMPLES, (at + 1) * SAMPLES), left + 50, second - 6, Math.max(0, edge - left - 50 - 44), 12, colours["accent"]);
+    }
+  }
+  ctx.globalAlpha = 1;
+}
+
+export function drawMark(ctx: Canvas, shape: Shape, x: number, y: number, size: number, colour: string): void {
+  ctx.save();
+  ctx.translate(x, y);
+  ctx.scale(size / 16, size / 16);
+  ctx.fillStyle = colour;
+  ctx.fill(path(shape), "evenodd");
+  ctx.restore();
+}
+
+function drawCurve(ctx: Canvas, samples: Float32Array, x: number, y: number, width: number, height: number, colour: string): void {
+  let most = 0;
+  let known = 0;
+  for (const ms of samples) {
+    if (ms < 0) continue;
+    most = Math.max(most, ms);
+    known += 1;
+  }
+  if (known < 2 || width < 12) return;
+  ctx.beginPath();
+  let pen = false;
+  samples.forEach((ms, nth) => {
+    if (ms < 0) {
+      pen = false;
+      return;
+    }
+    const [px, py] = [x + (nth / (SAMPLES - 1)) * width, y + height - (ms / (most * 1.1 || 1)) * height];
+    if (pen) ctx.lineTo(px, py);
+    else ctx.moveTo(px, py);
+    pen = true;
+  });
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 1.1;
+  ctx.stroke();
+}
+
+/** Widths of texts are asked for over and over; the cache is dropped when it grows past reason. */
+const shortened = new Map<string, string>();
+const MAX_CACHED = 20_000;
+
+function shorten(ctx: Canvas, text: string, width: number): string {
+  const key = `${ctx.font}|${Math.round(width)}|${text}`;
+  const known = shortened.get(key);
+  if (known !== undefined) return known;
+  let fitted = text;
+  if (ctx.measureText(text).width > width) {
+    let [low, high] = [0, text.length];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (ctx.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
+      else high = middle - 1;
+    }
+    fitted = low === 0 ? "" : `${text.slice(0, low)}…`;
+  }
+  if (shortened.size > MAX_CACHED) shortened.clear();
+  shortened.set(key, fitted);
+  return fitted;
+}
+
+/** The lanes' names and tallies, drawn over everything and kept in view at the top. */
+export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, width: number, colours: Palette): void {
+  if (scene.layout.lanes.length < 2) return;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  for (const lane of scene.layout.lanes) {
+    const left = (lane.x - camera.x) * camera.scale;
+    const wide = lane.width * camera.scale;
+    if (left > width || left + wide < 0 || wide < 16) continue;
+    const top = Math.max(6, (lane.y - camera.y) * camera.scale - 38);
+    const bottom = (lane.y + lane.height - camera.y) * camera.scale;
+    if (bottom < 50) continue;
+    ctx.fillStyle = colours["bg"];
+    ctx.globalAlpha = 0.86;
+    ctx.fillRect(left, top - 2, wide, 36);
+    ctx.globalAlpha = 1;
+    // A lane wider than the view keeps its name in it.
+    const x = Math.max(left, 8) + 2;
+    const room = Math.min(left + wide, width) - x - 4;
+    ctx.font = `600 12px ${SANS}`;
+    ctx.fillStyle = colours["text"];
+    ctx.fillText(shorten(ctx, lane.category, room), x, top + 8);
+    let at = x;
+    for (const [index, n] of tally(lane.members, status)) {
+      const look = LOOKS[index];
+      if (!look) continue;
+      ctx.font = `500 11px ${SANS}`;
+      const text = String(n);
+      const size = 12 + 4 + ctx.measureText(text).width;
+      if (at + size > x + room) break;
+      drawMark(ctx, look.shape, at, top + 19, 11, colours[`${look.tone}-mark`]);
+      ctx.fillStyle = colours["text-2"];
+      ctx.fillText(text, at + 15, top + 25);
+      at += size + 8;
+    }
+  }
+}
+
+/** How many are in which state, worst first. */
+function tally(members: readonly number[], status: Status): [number, number][] {
+  const counts = new Map<number, number>();
+  for (const at of members) counts.set(status.state[at] ?? 0, (counts.get(status.state[at] ?? 0) ?? 0) + 1);
+  return [...counts].sort((a, b) => a[0] - b[0]);
+}

@@ -1,0 +1,98 @@
+// The page's side of plates. Where a worker cannot draw (no OffscreenCanvas, or the worker does not
+// start), `usable` is false and the page draws for itself.
+
+import type { Box } from "./camera";
+import type { Palette, Scene, Status } from "./scene";
+
+export interface PlateOrder {
+  /** Of the world. */
+  part: Box;
+  scale: number;
+  dpr: number;
+  /** Counts what is drawn; a plate of an older one is stale. */
+  version: number;
+  /** The whole world, coarse, to lie under the sharp one. */
+  coarse: boolean;
+}
+
+export interface PlateReply {
+  order: PlateOrder;
+  bitmap: ImageBitmap;
+}
+
+export type ToPlates =
+  | { kind: "scene"; scene: Scene; status: Status }
+  | { kind: "status"; status: Status }
+  | { kind: "colours"; colours: Palette }
+  | { kind: "draw"; order: PlateOrder };
+
+/** A worker that has not answered its first order by now is taken for dead. */
+const DEAD_MS = 3_000;
+
+export class Plates {
+  sharp: PlateReply | null = null;
+  coarse: PlateReply | null = null;
+  usable = false;
+  private worker: Worker | null = null;
+  private busy = false;
+  private wanted: { sharp: PlateOrder | null; coarse: PlateOrder | null } = { sharp: null, coarse: null };
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly onplate: () => void) {
+    if (typeof OffscreenCanvas === "undefined" || typeof Worker === "undefined") return;
+    try {
+      this.worker = new Worker(new URL("./plates.worker.ts", import.meta.url), { type: "module" });
+    } catch {
+      return;
+    }
+    this.usable = true;
+    this.worker.onmessage = (event: MessageEvent<PlateReply>) => this.take(event.data);
+    this.worker.onerror = () => this.giveUp();
+  }
+
+  send(message: Exclude<ToPlates, { kind: "draw" }>): void {
+    this.worker?.postMessage(message);
+  }
+
+  /** Asks for a plate; of several asked for while one is drawn, only the newest of its kind is drawn. */
+  ask(order: PlateOrder): void {
+    if (!this.usable) return;
+    this.wanted[order.coarse ? "coarse" : "sharp"] = order;
+    this.next();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.worker?.terminate();
+    this.worker = null;
+    this.usable = false;
+    this.sharp?.bitmap.close();
+    this.coarse?.bitmap.close();
+    this.sharp = this.coarse = null;
+  }
+
+  private next(): void {
+    if (this.busy || !this.worker) return;
+    const order = this.wanted.sharp ?? this.wanted.coarse;
+    if (!order) return;
+    this.wanted[order.coarse ? "coarse" : "sharp"] = null;
+    this.busy = true;
+    if (this.sharp === null && this.coarse === null) this.timer ??= setTimeout(() => this.giveUp(), DEAD_MS);
+    this.worker.postMessage({ kind: "draw", order } satisfies ToPlates);
+  }
+
+  private take(reply: PlateReply): void {
+    clearTimeout(this.timer);
+    this.busy = false;
+    const kind = reply.order.coarse ? "coarse" : "sharp";
+    this[kind]?.bitmap.close();
+    this[kind] = reply;
+    this.onplate();
+    this.next();
+  }
+
+  private giveUp(): void {
+    this.close();
+    this.onplate();
+  }
+}

@@ -1,0 +1,29 @@
+// Draws plates away from the page: a plate is a picture of a part of the world. The page only lays
+// plates on the screen, so moving about is smooth however much there is to draw.
+
+import { drawWorld } from "./draw";
+import type { PlateOrder, PlateReply, ToPlates } from "./plates";
+import type { Palette, Scene, Status } from "./scene";
+
+let scene: Scene | null = null;
+let status: Status | null = null;
+let colours: Palette | null = null;
+
+onmessage = (event: MessageEvent<ToPlates>): void => {
+  const message = event.data;
+  if (message.kind === "scene") [scene, status] = [message.scene, message.status];
+  else if (message.kind === "status") status = message.status;
+  else if (message.kind === "colours") colours = message.colours;
+  else draw(message.order);
+};
+
+function draw(order: PlateOrder): void {
+  if (!scene || !status || !colours) return;
+  const canvas = new OffscreenCanvas(Math.max(1, Math.round(order.part.width * order.scale * order.dpr)), Math.max(1, Math.round(order.part.height * order.scale * order.dpr)));
+  const ctx = canvas.getContext("2d");
+  if (!ctx) return;
+  drawWorld(ctx, scene, status, order.part, order.scale, order.dpr, colours);
+  const bitmap = canvas.transferToImageBitmap();
+  const reply: PlateReply = { order, bitmap };
+  postMessage(reply, { transfer: [bitmap] });
+}

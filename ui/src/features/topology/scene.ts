@@ -1,0 +1,60 @@
+// What is drawn: places that seldom change (`Scene`), and looks that change with every state (`Status`).
+// Plain data that can be sent to a worker.
+
+import type { Shape, Tone } from "../../shared/marks";
+import { BY_SEVERITY, STATES } from "../health/states";
+import type { Layout } from "./layout";
+
+export interface Scene {
+  layout: Layout;
+}
+
+/** How much a service is to stand out. */
+export const NORMAL = 0;
+/** The root cause of an open incident. */
+export const ROOT = 1;
+/** Suffers from a root cause. */
+export const IMPACTED = 2;
+/** Steps back. */
+export const BACK = 3;
+
+/** By the layout's index. */
+export interface Status {
+  /** Index into `BY_SEVERITY`. */
+  state: Uint8Array;
+  emphasis: Uint8Array;
+  replicas: Uint8Array;
+  /** First port; 0 for none. */
+  port: Uint16Array;
+  /** Last latency in ms; below zero when not known. */
+  latency: Float32Array;
+  held: Uint8Array;
+  /** `SAMPLES` latencies each, oldest first, below zero where there is none; empty while too far out to be seen. */
+  samples: Float32Array;
+}
+
+export const SAMPLES = 24;
+
+/** Colours of the theme that shows, by token. */
+export type Palette = Record<(typeof COLOURS)[number], string>;
+
+const TONES: readonly Tone[] = ["good", "warn", "bad", "busy", "held", "calm"];
+export const COLOURS = [
+  "bg", "surface", "sunken", "line", "line-strong", "text", "text-2", "text-3", "accent", "focus",
+  ...TONES.flatMap((tone) => [`${tone}-mark`, `${tone}-soft`, `${tone}-text`] as const),
+] as const;
+
+/** Looks by state index, made once. */
+export const LOOKS: readonly { word: string; shape: Shape; tone: Tone }[] = BY_SEVERITY.map((state) => STATES[state]);
+
+export function blankStatus(count: number): Status {
+  return {
+    state: new Uint8Array(count),
+    emphasis: new Uint8Array(count),
+    replicas: new Uint8Array(count).fill(1),
+    port: new Uint16Array(count),
+    latency: new Float32Array(count).fill(-1),
+    held: new Uint8Array(count),
+    samples: new Float32Array(0),
+  };
+}

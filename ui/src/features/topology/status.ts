@@ -1,0 +1,57 @@
+// From live rows to what the drawing needs: one look per service, and who stands out or steps back.
+
+import type { Incident, ServiceName } from "../../ipc/generated";
+import { BY_SEVERITY } from "../health/states";
+import type { ServiceRow } from "../services/rows";
+import type { Layout } from "./layout";
+import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from "./scene";
+
+const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
+
+/** Keeps the last latencies of each service, for its curve. */
+export class Samples {
+  private readonly rings = new Map<ServiceName, number[]>();
+
+  push(name: ServiceName, ms: number | null): void {
+    const ring = this.rings.get(name) ?? [];
+    if (ring.length === 0) this.rings.set(name, ring);
+    ring.push(ms ?? -1);
+    if (ring.length > SAMPLES) ring.shift();
+  }
+
+  fill(layout: Layout): Float32Array {
+    const all = new Float32Array(layout.ids.length * SAMPLES).fill(-1);
+    layout.ids.forEach((id, at) => {
+      const ring = this.rings.get(id) ?? [];
+      ring.forEach((ms, nth) => {
+        all[at * SAMPLES + SAMPLES - ring.length + nth] = ms;
+      });
+    });
+    return all;
+  }
+}
+
+export function statusOf(
+  layout: Layout,
+  rows: readonly ServiceRow[],
+  incidents: readonly Incident[],
+  matches: ReadonlySet<ServiceName> | null,
+): Status {
+  const status = blankStatus(layout.ids.length);
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  const roots = new Set(incidents.map((incident) => incident.service));
+  const impacted = new Set(incidents.flatMap((incident) => incident.impacted));
+  layout.ids.forEach((id, at) => {
+    const row = byName.get(id);
+    if (!row) return;
+    status.state[at] = CODE.get(row.state) ?? 0;
+    status.replicas[at] = Math.min(255, row.wanted);
+    status.port[at] = row.instances[0]?.ports[0] ?? 0;
+    status.latency[at] = row.latencyMs ?? -1;
+    status.held[at] = row.held ? 1 : 0;
+    const role = roots.has(id) ? ROOT : row.impactedBy !== null || impacted.has(id) ? IMPACTED : roots.size > 0 ? BACK : NORMAL;
+    // A search is what a person wants to see now; it goes before the incident.
+    status.emphasis[at] = matches === null ? role : matches.has(id) ? (role === BACK ? NORMAL : role) : BACK;
+  });
+  return status;
+}

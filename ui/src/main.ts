@@ -1,0 +1,14 @@
+// Begins: chooses the host, opens the feed, draws the app.
+
+import { mount } from "svelte";
+import { Client } from "./ipc/client";
+import { platform } from "./platform";
+import "./shared/tokens.css";
+import "./shared/base.css";
+import App from "./views/App.svelte";
+
+const client = new Client(await platform());
+client.live.start();
+
+const target = document.getElementById("app");
+if (target) mount(App, { target, props: { client } });

@@ -1,0 +1,93 @@
+// Clusters to show: a small shop, a demo of 150 services in ten categories, and a fleet of 1,000.
+
+import type { ServiceView } from "../../ipc/generated";
+import { random, seedOf } from "./random";
+
+function service(name: string, category: string, needs: string[], more: Partial<ServiceView> = {}): ServiceView {
+  return {
+    name, category, needs, replicas: 1, oneshot: false, protected: false, run: `organ --name ${name} --port $PORT`,
+    health: "GET /health every 5 s", ...more,
+  };
+}
+
+export const SHOP: ServiceView[] = [
+  service("db", "data", [], { run: "postgres -D data -p $PORT", health: "tcp $PORT every 5 s", protected: true }),
+  service("api", "services", ["db"], { run: "node server.js", replicas: 2, health: "GET /health every 5 s" }),
+  service("web", "services", ["api"], { run: "npm run dev -- --port $PORT" }),
+];
+
+export const REAL_STACK: ServiceView[] = [
+  service("initdb", "data", [], { run: "initdb -D data", oneshot: true, health: null }),
+  service("postgres", "data", ["initdb"], { run: "postgres -D data -p $PORT", protected: true }),
+  service("redis", "data", [], { run: "redis-server --port $PORT" }),
+  service("app", "services", ["postgres", "redis"], { run: "node app.js" }),
+  service("nginx", "edge", ["app"], { run: "nginx -p . -c nginx.conf -g 'daemon off;'" }),
+];
+
+/** Category, the services everyone knows, and what the rest are called after. */
+const CATEGORIES: [string, string[], string][] = [
+  ["Core-Infrastructure", ["service-registry", "config-store", "api-gateway", "event-bus", "azora-nexus"], "core"],
+  ["AI-Intelligence", ["elara-deity", "elara-core", "elara-agent", "ai-agent-service", "azora-oracle"], "model"],
+  ["Financial-Services", ["azora-mint", "payments", "azora-covenant", "ledger-writer"], "finance"],
+  ["Education-Platform", ["azora-sapiens", "course-catalog", "enrolment"], "learning"],
+  ["Security-Compliance", ["azora-aegis", "compliance-service", "secrets", "audit-trail"], "security"],
+  ["Data-Analytics", ["analytics-service", "azora-synapse", "warehouse"], "data"],
+  ["User-Management", ["accounts", "sessions", "profiles"], "user"],
+  ["Content-Publishing", ["azora-scriptorium", "azora-workspace", "media-store"], "content"],
+  ["Communication", ["mailer", "chat", "notifications"], "comm"],
+  ["Blockchain-Crypto", ["azora-forge", "chain-node", "wallet"], "chain"],
+];
+const TAILS = [
+  "indexer", "cache", "worker", "search", "stream", "scheduler", "store", "router", "sync", "reports", "rules",
+  "archive", "metrics", "queue", "export", "import", "replay", "limits", "tokens", "feeds", "graph", "batch",
+];
+const KNOWN_NEEDS: Record<string, string[]> = {
+  "service-registry": ["config-store"],
+  "event-bus": ["config-store"],
+  "azora-aegis": ["secrets", "service-registry"],
+  "azora-covenant": ["azora-aegis", "ledger-writer"],
+  "azora-mint": ["azora-covenant", "azora-aegis"],
+  "elara-core": ["event-bus", "azora-synapse"],
+  "elara-agent": ["elara-core"],
+  "elara-deity": ["elara-agent", "azora-covenant"],
+  "api-gateway": ["service-registry", "sessions"],
+};
+
+/** `count` services in the ten categories, layered, about two needs each. */
+export function azoraOs(count: number): ServiceView[] {
+  const chance = random(seedOf(`azora-os ${count}`));
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(chance() * list.length)] as T;
+  const names: { name: string; category: string }[] = [];
+  for (const [category, known] of CATEGORIES) for (const name of known) names.push({ name, category });
+  for (let at = 0; names.length < count; at += 1) {
+    const entry = CATEGORIES[at % CATEGORIES.length];
+    if (!entry) break;
+    const round = Math.floor(at / CATEGORIES.length);
+    const tail = TAILS[round % TAILS.length] ?? "worker";
+    const again = Math.floor(round / TAILS.length);
+    names.push({ name: `${entry[2]}-${tail}${again > 0 ? `-${again + 1}` : ""}`, category: entry[0] });
+  }
+  // Ranks thin out upwards; each service needs some of the ranks below, mostly of its own category.
+  const rank = new Map<string, number>();
+  const made: ServiceView[] = [];
+  const spread = count > 400 ? 9 : 5;
+  for (const { name, category } of names.slice(0, count)) {
+    const known = KNOWN_NEEDS[name];
+    const mine = known ? 5 : Math.floor(chance() ** 1.5 * spread);
+    rank.set(name, mine);
+    made.push(service(name, category, known ?? [], {
+      replicas: chance() < 0.06 ? 2 : 1,
+      protected: ["azora-covenant", "azora-aegis", "ledger-writer", "config-store"].includes(name),
+    }));
+  }
+  for (const each of made) {
+    if (each.needs.length > 0) continue;
+    const below = made.filter((other) => !KNOWN_NEEDS[other.name] && (rank.get(other.name) ?? 0) < (rank.get(each.name) ?? 0));
+    const near = below.filter((other) => other.category === each.category);
+    const wanted = below.length === 0 ? 0 : 1 + Math.floor(chance() * (count > 400 ? 5 : 2.4));
+    const needs = new Set<string>();
+    for (let n = 0; n < wanted; n += 1) needs.add(pick(near.length > 0 && chance() < 0.7 ? near : below).name);
+    each.needs = [...needs].sort();
+  }
+  return made;
+}

@@ -1,0 +1,176 @@
+// A host inside the page, for tests and for work on the UI: `npm run fake`, then
+// `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it.
+
+import type { History, HistoryPoint, LogLine, Streams } from "../../ipc/generated";
+import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
+import { azoraOs, REAL_STACK, SHOP } from "./graphs";
+import { LINE_BYTES, lineAt } from "./lines";
+import { random, seedOf } from "./random";
+import { World } from "./world";
+
+/** So long a call takes: a button must be seen running. */
+const ANSWER_MS = 40;
+/** Lines every simulated log already has. */
+const PAST_LINES = 60_000;
+
+export function fake(): Platform {
+  const asked = new URLSearchParams(location.search);
+  const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
+  setInterval(() => world.tick(), 1_000);
+  const ends = (): number => (PAST_LINES + Math.floor((Date.now() - world.began) / 250)) * LINE_BYTES;
+  const when = (offset: number): number => world.began + (offset / LINE_BYTES - PAST_LINES) * 250;
+
+  const answers: { [C in Call]: (request: Request<C>) => Response<C> } = {
+    status: () => ({ engine: world.engine, overall: world.snapshot().overall, clusters: [...world.clusters.values()] }),
+    snapshot: () => world.snapshot(),
+    ps: ({ cluster }) => {
+      const found = world.clusters.get(cluster ?? "");
+      if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);
+      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])] };
+    },
+    look: ({ folder }) => {
+      const known = [...world.clusters.values()].find((each) => each.folder === folder);
+      if (folder.includes("missing")) throw new CallError("not_found", `there is no folder ${folder}. Check the path and try again.`);
+      if (folder.includes("broken")) {
+        return {
+          folder, file: "azora.toml", name: null, services: 0, known: false, commands: [],
+          problem: "azora.toml:7:9: unknown key `helth`\n  |\n7 | helth = { http = \"/health\" }\n  | ^^^^^ did you mean `health`?",
+        };
+      }
+      return {
+        folder, file: "azora.toml", name: known?.name ?? folder.split("/").at(-1) ?? "shop", services: SHOP.length,
+        known: known !== undefined, commands: SHOP.map((each) => `${each.name}: ${each.run}`), problem: null,
+      };
+    },
+    wait: () => ({ settled: true, failed: [] }),
+    history: ({ instance, range_ms, buckets }) => history(world, instance, range_ms, buckets),
+    logs: ({ instance, before, limit = 500, grep }) => {
+      const end = ends();
+      const last = Math.min(before ?? end, end);
+      const lines: LogLine[] = [];
+      let offset = last;
+      while (offset > 0 && lines.length < limit) {
+        offset -= LINE_BYTES;
+        const line = lineAt(instance, offset, when(offset));
+        if (grep === undefined || line.text.includes(grep)) lines.push(line);
+      }
+      return { lines: lines.reverse(), end, more: offset > 0 };
+    },
+    incidents: () => world.incidents,
+    events: ({ limit = 200 }) => world.events.slice(-limit),
+    acts: ({ limit = 200 }) => world.acts.slice(0, limit),
+    emergency_preview: () => world.preview(),
+    up: ({ folder, trust }) => {
+      const known = [...world.clusters.values()].find((each) => each.folder === folder);
+      if (!known && !trust) throw new CallError("untrusted", "this folder was never run here");
+      const id = known?.id ?? world.add(folder.split("/").at(-1) ?? "shop", folder, structuredClone(SHOP), "stopped");
+      const act = world.act("up", id, [], "", () => world.start(id, []));
+      return { cluster: id, act: act.id, changes: [] };
+    },
+    down: ({ cluster, reason }) => world.act("down", cluster, [], reason ?? "", () => world.stop(cluster, [])),
+    start: ({ cluster, services, reason }) => world.act("start", cluster, services, reason ?? "", () => world.start(cluster, services)),
+    stop: ({ cluster, services, reason }) => {
+      if (services.includes("config-store")) throw new CallError("conflict", "config-store is needed by 41 running services. Stop them first, or take the cluster down.");
+      return world.act("stop", cluster, services, reason ?? "", () => world.stop(cluster, services));
+    },
+    restart: ({ cluster, services, reason }) =>
+      world.act("restart", cluster, services, reason ?? "", () => {
+        const stopping = world.stop(cluster, services);
+        setTimeout(() => world.start(cluster, services), stopping);
+        return stopping + 900;
+      }),
+    scale: ({ cluster, service, replicas, reason }) => world.act("scale", cluster, [service], reason ?? "", () => world.scale(cluster, service, replicas)),
+    hold: ({ cluster, services, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true)),
+    unhold: ({ cluster, services, reason }) => world.act("unhold", cluster, services, reason ?? "", () => world.hold(cluster, services, false)),
+    release: ({ cluster, services, reason }) => world.act("release", cluster, services, reason ?? "", () => world.start(cluster, services)),
+    resume: ({ reason }) => world.act("resume", null, [], reason ?? "", () => world.resume()),
+    forget: ({ cluster, reason }) => world.act("forget", cluster, [], reason ?? "", () => world.forget(cluster)),
+    emergency_stop: ({ reason }) => world.emergency(reason ?? ""),
+    shutdown: () => ({}),
+  };
+
+  const handle: FakeHandle = { world };
+  Object.assign(window, { __fake: handle });
+
+  return {
+    kind: "fake",
+    async call(name, request) {
+      await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+      return structuredClone(answers[name](request));
+    },
+    stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void) {
+      if (name === "feed") return world.follow(onMessage as (message: Streams["feed"]["message"]) => void);
+      const { cluster, services, tail = 100 } = request as Streams["follow_logs"]["request"];
+      const send = onMessage as (message: LogLine[]) => void;
+      const mine = (): string[] => [...(world.instances.get(cluster)?.values() ?? [])].filter((each) => services.length === 0 || services.includes(each.service)).map((each) => each.instance);
+      let from = ends() - tail * LINE_BYTES;
+      const deliver = (): void => {
+        const to = ends();
+        const lines = mine().flatMap((instance) => {
+          const found: LogLine[] = [];
+          for (let offset = from; offset < to; offset += LINE_BYTES) found.push(lineAt(instance, offset, when(offset)));
+          return found;
+        });
+        from = to;
+        if (lines.length > 0) send(lines.sort((a, b) => a.offset - b.offset));
+      };
+      queueMicrotask(deliver);
+      const id = setInterval(deliver, 250);
+      return () => clearInterval(id);
+    },
+    openExternal(url) {
+      window.open(url, "_blank", "noopener");
+    },
+  };
+}
+
+/** What a test may reach of the simulated host: `window.__fake.world.break(…)`. */
+interface FakeHandle {
+  world: World;
+}
+
+function build(size: string, scene: string): World {
+  const world = new World(Date.now());
+  if (size === "empty") return world;
+  if (size === "3") {
+    world.add("shop", "/home/mira/code/shop", structuredClone(SHOP), "ready");
+    return world;
+  }
+  const count = Number(size);
+  const id = world.add(count > 400 ? "fleet" : "azora-os", count > 400 ? "/home/mira/code/fleet" : "/home/mira/code/azora/examples/azora-os", azoraOs(count), "ready");
+  const stack = world.add("real-stack", "/home/mira/code/azora/examples/real-stack", structuredClone(REAL_STACK), "ready");
+  world.add("shop", "/home/mira/code/shop-worktrees/checkout-redesign", structuredClone(SHOP), "stopped");
+  world.remember(id, "mailer", 5_400_000, 2_380, "resolved");
+  world.remember(id, "warehouse", 93_000_000, 64_000, "quarantined");
+  world.remember(stack, "redis", 12_000_000, 1_140, "resolved");
+  world.remember(id, "event-bus", 8_100_000, 3_900, "resolved");
+  if (scene === "incident") {
+    world.break(id, "event-bus", null);
+    world.set(id, "chain-cache.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
+    world.set(id, "media-store.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
+  }
+  return world;
+}
+
+function history(world: World, instance: string, range: number, buckets: number): History {
+  const bucket = Math.ceil(range / buckets);
+  const now = Date.now();
+  const chance = random(seedOf(instance) + buckets);
+  const base = 1 + chance() * 14;
+  const points: HistoryPoint[] = [];
+  const fault = Math.floor(buckets * 0.62);
+  for (let at = 0; at < buckets; at += 1) {
+    const bad = at >= fault && at < fault + Math.max(2, buckets / 60);
+    const wave = base * (1 + 0.25 * Math.sin(at / 9) + (chance() - 0.5) * 0.3);
+    points.push({
+      at: Math.floor(now / bucket) * bucket - (buckets - 1 - at) * bucket,
+      latency_ms: bad ? null : wave, latency_max_ms: bad ? null : wave * (1.2 + chance() ** 4 * 4),
+      failed: bad ? 3 : 0, probes: Math.max(1, Math.round(bucket / 5_000)),
+      state: bad ? "failing" : at < fault + buckets / 40 && at >= fault ? "recovering" : "ready",
+      cpu: bad ? 0 : 0.02 + 0.01 * Math.sin(at / 5) + chance() * 0.01, memory: bad ? 0 : 3e7 + at * 2e4 + chance() * 2e6,
+    });
+  }
+  const mark = points[fault + 1]?.at ?? now;
+  void world;
+  return { bucket_ms: bucket, points, marks: [[mark, "restart: restart 1 of 5, after 1 s"]] };
+}

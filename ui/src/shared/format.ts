@@ -1,0 +1,89 @@
+// Numbers and times as people read them, each with its unit.
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A span: "840 ms", "2.4 s", "3 min 20 s", "2 h 5 min", "4 d 3 h". */
+export function span(ms: number): string {
+  const value = Math.max(0, ms);
+  if (value < 1_000) return `${Math.round(value)} ms`;
+  if (value < 10_000) return `${(value / 1_000).toFixed(1)} s`;
+  if (value < MINUTE) return `${Math.round(value / 1_000)} s`;
+  if (value < HOUR) return two(value, MINUTE, "min", 1_000, "s");
+  if (value < DAY) return two(value, HOUR, "h", MINUTE, "min");
+  return two(value, DAY, "d", HOUR, "h");
+}
+
+function two(value: number, large: number, largeUnit: string, small: number, smallUnit: string): string {
+  const whole = Math.floor(value / large);
+  const rest = Math.floor((value - whole * large) / small);
+  return rest === 0 ? `${whole} ${largeUnit}` : `${whole} ${largeUnit} ${rest} ${smallUnit}`;
+}
+
+/** How long ago, coarsely, so that it seldom changes: "now", "12 s ago", "3 min ago", "2 h ago", "5 d ago". */
+export function ago(at: number, now: number): string {
+  const age = now - at;
+  if (age < 5_000) return "just now";
+  if (age < MINUTE) return `${Math.floor(age / 1_000)} s ago`;
+  if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
+  if (age < DAY) return `${Math.floor(age / HOUR)} h ago`;
+  return `${Math.floor(age / DAY)} d ago`;
+}
+
+/** The same without "ago", for columns that say so in their head. */
+export function age(at: number, now: number): string {
+  const text = ago(at, now);
+  return text === "just now" ? "now" : text.slice(0, -4);
+}
+
+const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** Date and time to the second. */
+export function exact(at: number): string {
+  return exactFormat.format(at);
+}
+
+/** Time of day to the second. */
+export function clock(at: number): string {
+  return clockFormat.format(at);
+}
+
+/** "640 kB", "42 MB", "1.4 GB": powers of 1,000, as disks and RAM meters of today say them. */
+export function bytes(count: number): string {
+  if (count < 1_000) return `${count} B`;
+  let value = count;
+  for (const unit of ["kB", "MB", "GB", "TB"]) {
+    value /= 1_000;
+    if (value < 999.5 || unit === "TB") return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+  }
+  return `${count} B`;
+}
+
+/** CPU as a share of one core: "0.4 %", "38 %", "2.3 cores". */
+export function cpu(share: number): string {
+  if (share >= 0.995) return `${share.toFixed(1)} cores`;
+  const percent = share * 100;
+  return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
+/** A latency in milliseconds: "0.42 ms", "12 ms", "1.3 s". */
+export function latency(ms: number): string {
+  if (ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** "1 service", "150 services". */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+}
+
+/** "a", "a and b", "a, b and 3 more". */
+export function list(names: readonly string[], most = 3): string {
+  if (names.length <= 1) return names[0] ?? "";
+  if (names.length <= most) return `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
+  return `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more`;
+}

@@ -1,0 +1,58 @@
+// Serves a build as the product does (same content security policy, index.html for every place) and
+// opens pages of it in Debian's Chromium.
+
+import { createReadStream, existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+export const FAKE = fileURLToPath(new URL("../dist-fake", import.meta.url));
+
+/** Serves `folder` on a free port of loopback. */
+export async function serve(folder) {
+  const server = createServer(async (request, answer) => {
+    const path = normalize(new URL(request.url ?? "/", "http://x").pathname);
+    let file = join(folder, path);
+    if (!file.startsWith(folder) || !existsSync(file) || (await stat(file)).isDirectory()) file = join(folder, "index.html");
+    answer.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", "Content-Security-Policy": POLICY });
+    createReadStream(file).pipe(answer);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync",
+    ],
+  });
+}
+
+/** A page that collects everything it complains about in `complaints`. */
+export async function open(browser, { width = 1280, height = 800, dark = false, reduced = true } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: reduced ? "reduce" : "no-preference",
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith("http://127.0.0.1") && !request.url().startsWith("data:")) complaints.push(`asked for ${request.url()}`);
+  });
+  return { page, context, complaints };
+}
