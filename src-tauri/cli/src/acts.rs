@@ -1,0 +1,257 @@
+//! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`: one order,
+//! followed until it has come to rest.
+
+use crate::args::{Held, Place, Scale, Services, Why};
+use crate::board::Aim;
+use crate::fail::{Done, Fail};
+use crate::place::{Scene, layout, services};
+use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::text::{Cell, cell, length, state_paint, table};
+use crate::watch::{Interrupts, Style, Watch, settled};
+use api::client::Client;
+use api::requests::{ClusterRequest, HomeRequest, LogsRequest, ScaleRequest, ServicesRequest};
+use api::views::WaitView;
+use model::view::LogPage;
+use model::{Act, ClusterId, InstanceId, Outcome, Reason, ServiceName};
+use serde::Serialize;
+
+/// Failing instances whose last lines are shown.
+const SHOWN_LOGS: usize = 10;
+/// Last lines of each.
+const LAST_LINES: u32 = 8;
+
+/// An order about named services that something will come of.
+pub(crate) async fn services_order(
+    place: &Place,
+    name: &str,
+    aim: Aim,
+    arguments: &Services,
+) -> Done {
+    let scene = Scene::find(place).await?;
+    let request = ServicesRequest {
+        cluster: scene.cluster.id.clone(),
+        services: services(&arguments.services)?,
+        reason: arguments.why.reason.clone(),
+    };
+    carry_out(&scene.client, Some(scene.cluster.id), name, &request, aim).await
+}
+
+/// `hold` and `unhold`: nothing moves by them, so there is nothing to wait for.
+pub(crate) async fn held(place: &Place, name: &str, arguments: &Held) -> Done {
+    let scene = Scene::find(place).await?;
+    let request = ServicesRequest {
+        cluster: scene.cluster.id.clone(),
+        services: services(&arguments.services)?,
+        reason: arguments.why.reason.clone(),
+    };
+    let act: Act = scene.client.call(name, &request).await?;
+    allowed(&act)?;
+    let whom = match arguments.services.is_empty() {
+        true => format!("cluster {}", scene.cluster.id),
+        false => arguments.services.join(", "),
+    };
+    print(&match name {
+        "hold" => format!("healing is held for {whom}; `azora unhold` lets it go on"),
+        _ => format!("healing goes on for {whom}"),
+    })?;
+    Ok(())
+}
+
+/// `scale`.
+pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
+    let wanted = arguments
+        .wanted
+        .iter()
+        .map(|word| scaled(word))
+        .collect::<Done<Vec<_>>>()?;
+    let scene = Scene::find(place).await?;
+    for (service, replicas) in wanted {
+        let request = ScaleRequest {
+            cluster: scene.cluster.id.clone(),
+            service,
+            replicas,
+            reason: arguments.why.reason.clone(),
+        };
+        carry_out(
+            &scene.client,
+            Some(scene.cluster.id.clone()),
+            "scale",
+            &request,
+            Aim::Rest,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn scaled(word: &str) -> Done<(ServiceName, u16)> {
+    let unclear = |why: String| Fail::usage(format!("{word:?} is not SERVICE=N: {why}"));
+    let (service, number) = word
+        .split_once('=')
+        .ok_or_else(|| unclear("there is no =".to_owned()))?;
+    let service = service
+        .parse()
+        .map_err(|error: model::NameError| unclear(error.to_string()))?;
+    let number = number
+        .parse()
+        .map_err(|_| unclear("N is a number from 0 to 65535".to_owned()))?;
+    Ok((service, number))
+}
+
+/// `down`.
+pub(crate) async fn down(place: &Place, why: &Why) -> Done {
+    let scene = Scene::find(place).await?;
+    let request = ClusterRequest {
+        cluster: scene.cluster.id.clone(),
+        reason: why.reason.clone(),
+    };
+    carry_out(
+        &scene.client,
+        Some(scene.cluster.id),
+        "down",
+        &request,
+        Aim::Down,
+    )
+    .await
+}
+
+/// `resume`.
+pub(crate) async fn resume(place: &Place, why: &Why) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let request = HomeRequest {
+        reason: why.reason.clone(),
+    };
+    carry_out(&client, None, "resume", &request, Aim::Up).await
+}
+
+async fn carry_out(
+    client: &Client,
+    cluster: Option<ClusterId>,
+    name: &str,
+    request: &impl Serialize,
+    aim: Aim,
+) -> Done {
+    let mut interrupts = Interrupts::catch()?;
+    // Before the order, so that its first effects are seen.
+    let mut watch = Watch::open(client, cluster.clone()).await?;
+    let act: Act = client.call(name, request).await?;
+    allowed(&act)?;
+    let wait = async {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => Err(Fail::interrupted(format!(
+                "no longer watching; what `{name}` set in motion goes on, `azora ps` shows how far it is"
+            ))),
+            settled = settled(client, act.id) => settled,
+        }
+    };
+    let view = watch.during(aim, Style::Picture, wait).await??;
+    if view.failed.is_empty() {
+        print(&format!(
+            "{name}: {} ({})",
+            watch.board.counts(),
+            length(watch.elapsed())
+        ))?;
+        return Ok(());
+    }
+    failures(client, cluster.as_ref(), &watch, &view).await;
+    Err(Fail::said())
+}
+
+/// An act that was refused, or failed at once.
+pub(crate) fn allowed(act: &Act) -> Done {
+    match &act.outcome {
+        Outcome::Refused(why) => Err(Fail::failed(format!("refused: {}", plain(why)))),
+        Outcome::Failed(why) => Err(Fail::failed(plain(why))),
+        Outcome::Pending | Outcome::Done(_) => Ok(()),
+    }
+}
+
+/// Shows what did not get where it should, why, and what it printed last.
+pub(crate) async fn failures(
+    client: &Client,
+    cluster: Option<&ClusterId>,
+    watch: &Watch,
+    view: &WaitView,
+) {
+    let terminal = Terminal::stderr();
+    note(&format!(
+        "{} did not get where they should:",
+        view.failed.len()
+    ));
+    for line in table(
+        &["INSTANCE", "STATE", "REASON"],
+        &failure_rows(watch, &view.failed),
+        terminal,
+    ) {
+        note(&format!("  {line}"));
+    }
+    let Some(cluster) = cluster else { return };
+    for (instance, _) in view.failed.iter().take(SHOWN_LOGS) {
+        let request = LogsRequest {
+            cluster: cluster.clone(),
+            instance: instance.clone(),
+            before: None,
+            after: None,
+            limit: Some(LAST_LINES),
+            since: None,
+            until: None,
+            grep: None,
+        };
+        // The table has said what matters; a log that cannot be read adds nothing.
+        let Ok(page) = client.call::<LogPage>("logs", &request).await else {
+            continue;
+        };
+        if page.lines.is_empty() {
+            continue;
+        }
+        note(&format!(
+            "\n{}",
+            terminal.paint(Paint::Strong, &format!("last lines of {instance}:"))
+        ));
+        for line in &page.lines {
+            note(&format!(
+                "  {}",
+                crate::terminal::printed(&line.text, terminal.colour)
+            ));
+        }
+    }
+}
+
+fn failure_rows(watch: &Watch, failed: &[(InstanceId, Reason)]) -> Vec<Vec<Cell>> {
+    failed
+        .iter()
+        .map(|(instance, reason)| {
+            let state = match watch.board.status(instance) {
+                Some(status) => (status.state.to_string(), state_paint(status.state)),
+                None => cell("-"),
+            };
+            vec![
+                cell(instance.to_string()),
+                state,
+                cell(plain(&reason.to_string())),
+            ]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_reads_a_service_and_a_number() {
+        let (service, number) = scaled("api=3").unwrap();
+        assert_eq!((service.as_str(), number), ("api", 3));
+        for (word, why) in [
+            ("api", "there is no ="),
+            ("api=x", "a number"),
+            ("api=-1", "a number"),
+            ("A=1", "lower-case"),
+            ("api=70000", "65535"),
+        ] {
+            let message = scaled(word).unwrap_err().message;
+            assert!(message.contains(why), "{word}: {message}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const LONG: &str = "\
+Runs the services you work with, keeps them alive, and shows what is going on.
+
+A cluster is a folder with an azora.toml. Commands mean the cluster of the current folder, or of \
+the nearest folder above it that has one; -C and --cluster mean another. `emergency-stop` always \
+means every cluster of the home.";
+
+const AFTER: &str = "\
+Examples:
+  azora check .                          what is wrong with a definition, with line and caret
+  azora up                               bring the cluster up here; Ctrl-C takes it down again
+  azora up shop --detach                 bring it up and leave it running
+  azora ps --json                        every instance, its state and why
+  azora logs api --follow --since 10m    what api printed and prints
+  azora restart api web
+  azora emergency-stop --reason \"wrong database\"
+
+Exit codes:
+  0    ok
+  1    something failed; what and why is on stderr
+  2    the command line was not understood
+  3    no engine runs, or there is no such cluster or service
+  4    the definition has errors
+  130  interrupted by Ctrl-C
+
+Environment:
+  AZORA_HOME   where all state lives [default: $XDG_STATE_HOME/azora or ~/.local/state/azora]
+  AZORA_TRUST  1: never ask before the first run of a folder
+  AZORA_LOG    what the engine says of itself: error, warn, info, debug
+  NO_COLOR     no colours; there are none either when the output is not a terminal";
+
+/// Runs the services you work with, keeps them alive, and shows what is going on.
+#[derive(Debug, Parser)]
+#[command(name = "azora", version, long_about = LONG, after_help = AFTER, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which home and which cluster.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Place {
+    /// Use this home instead of the usual one
+    #[arg(
+        long,
+        global = true,
+        env = "AZORA_HOME",
+        hide_env = true,
+        value_name = "PATH"
+    )]
+    pub(crate) home: Option<PathBuf>,
+    /// Act as if started in this folder
+    #[arg(short = 'C', global = true, value_name = "PATH")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The cluster of this name or id, whatever the folder
+    #[arg(long, global = true, value_name = "NAME|ID")]
+    pub(crate) cluster: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring a cluster up, or apply its edited definition
+    Up(Up),
+    /// List the instances of a cluster
+    Ps(Json),
+    /// Show the engine and all clusters of this home
+    Status(Json),
+    /// Show what services printed
+    Logs(Logs),
+    /// Start services and what they need
+    Start(Services),
+    /// Stop services and what needs them
+    Stop(Services),
+    /// Stop services and start them again
+    Restart(Services),
+    /// Change how many instances services have
+    Scale(Scale),
+    /// Take a cluster down in reverse order
+    Down(Why),
+    /// Keep healing's hands off services; of none named, the whole cluster
+    Hold(Held),
+    /// Let healing act on services again
+    Unhold(Held),
+    /// Take services out of quarantine and start them
+    Release(Services),
+    /// End every process of every cluster of this home at once; never asks
+    EmergencyStop(Emergency),
+    /// Bring back what the last stop took down
+    Resume(Why),
+    /// List incidents: what failed, what was done about it, how long it took
+    Incidents(Recent),
+    /// Show what happened
+    Events(Events),
+    /// Check a definition without running anything
+    Check(Check),
+    /// Run the engine in the foreground, without a window
+    Serve(Serve),
+    /// Print the address that opens the UI in a browser
+    Open,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C takes the \
+cluster down in order, a second one ends everything at once, and so does SIGTERM. When an engine \
+runs already, or with --detach, the command returns when everything has settled.
+
+The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
+asked, typing the command is the consent.
+
+Services get the environment of this command.")]
+pub(crate) struct Up {
+    /// The folder with the azora.toml [default: the current one, or the nearest above it]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Leave the cluster running in the background and return when it has settled
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Do not ask before the first run of this folder
+    #[arg(short, long, visible_alias = "trust")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Why {
+    /// Why, for the book of acts
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+TIME is a length of time before now (90s, 10m, 2h, 1d) or a point in time (2026-11-22T14:00:00Z).
+With --json the lines are one JSON list; with --json --follow one JSON object a line.")]
+pub(crate) struct Logs {
+    /// Whose: services (api) or single instances (api.1) [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Go on with new lines as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines written since then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// So many lines of each instance [default: 200, or all with --since]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) tail: Option<u32>,
+    /// Put the time before each line
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    /// Which
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Held {
+    /// Which
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// Which, and to how many
+    #[arg(required = true, value_name = "SERVICE=N")]
+    pub(crate) wanted: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It needs no engine, no database and no free disk: it reads the records beside the processes and \
+ends what belongs to them. Afterwards it looks for survivors by control group, by descent and by \
+mark, and exits with 1 if there is one. `azora resume` brings everything back.")]
+pub(crate) struct Emergency {
+    /// Why; it is kept in the report
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recent {
+    /// At most so many of the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on with new ones as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A folder with an azora.toml, or the file
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ctrl-C or SIGTERM ends the engine and leaves the services running; the next engine of this home \
+adopts them. `azora down` takes them down.")]
+pub(crate) struct Serve {
+    /// Where the API and the browser UI listen on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Where the registry listens on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) registry_port: u16,
+    /// Take the home over from the engine that has it; its services keep running
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_every_command_the_examples_and_the_exit_codes() {
+        let help = Arguments::command().render_long_help().to_string();
+        for command in Arguments::command().get_subcommands() {
+            assert!(help.contains(command.get_name()), "{}", command.get_name());
+            assert!(
+                command.get_about().is_some(),
+                "{} says what it does",
+                command.get_name()
+            );
+        }
+        for text in [
+            "Examples:",
+            "azora up shop --detach",
+            "Exit codes:",
+            "130",
+            "AZORA_HOME",
+        ] {
+            assert!(help.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_place_may_stand_before_or_behind_the_command() {
+        for line in [
+            ["azora", "-C", "/w", "ps", "--json"],
+            ["azora", "ps", "--json", "-C", "/w"],
+        ] {
+            let arguments = Arguments::try_parse_from(line).unwrap();
+            assert_eq!(arguments.place.folder, Some("/w".into()));
+            assert!(matches!(
+                arguments.command,
+                Command::Ps(Json { json: true })
+            ));
+        }
+    }
+
+    #[test]
+    fn an_emergency_stop_wants_a_reason_and_nothing_else() {
+        assert!(Arguments::try_parse_from(["azora", "emergency-stop"]).is_err());
+        assert!(Arguments::try_parse_from(["azora", "emergency-stop", "--reason", "x"]).is_ok());
+    }
+}

@@ -1,0 +1,196 @@
+//! Finding and reading a definition on this side, so that its mistakes are shown where it is edited.
+
+use crate::args::Check;
+use crate::fail::{Done, Fail};
+use crate::place::defined;
+use crate::terminal::{Terminal, print};
+use serde_json::json;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Width of diagnostics where there is no terminal.
+const USUAL_WIDTH: usize = 100;
+
+/// A folder with a definition.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Absolute, links followed.
+    pub(crate) folder: PathBuf,
+    file: PathBuf,
+}
+
+/// The folder that `path` means: itself, the folder of the file it names, or without a path the
+/// nearest folder from `here` upward that has a definition.
+pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
+    let (start, up) = match path {
+        Some(path) => (here.join(path), false),
+        None => (here.to_owned(), true),
+    };
+    let real = std::fs::canonicalize(&start)
+        .map_err(|error| Fail::absent(format!("failed to read {}: {error}", start.display())))?;
+    if real.is_file() {
+        let folder = real.parent().unwrap_or(Path::new("/")).to_owned();
+        if real.file_name().is_some_and(|name| name != spec::FILE) {
+            return Err(Fail::absent(format!(
+                "{} is not an {}",
+                real.display(),
+                spec::FILE
+            )));
+        }
+        return Ok(Found { folder, file: real });
+    }
+    let folder = match up {
+        true => defined(&real),
+        false => Some(real.as_path()).filter(|folder| folder.join(spec::FILE).is_file()),
+    };
+    match folder {
+        Some(folder) => Ok(Found {
+            folder: folder.to_owned(),
+            file: folder.join(spec::FILE),
+        }),
+        None if up => Err(Fail::absent(format!(
+            "there is no {} in {} or above it",
+            spec::FILE,
+            real.display()
+        ))),
+        None => Err(Fail::absent(format!(
+            "there is no {} in {}",
+            spec::FILE,
+            real.display()
+        ))),
+    }
+}
+
+impl Found {
+    /// Reads and checks it.
+    pub(crate) fn read(&self) -> Done<Result<spec::Cluster, spec::Diagnostics>> {
+        let failed =
+            |error| Fail::absent(format!("failed to read {}: {error}", self.file.display()));
+        // Far over what the parser takes, so that it can say how much too large a file is.
+        let most = 64 * spec::limits::MAX_BYTES as u64;
+        let file = std::fs::File::open(&self.file).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+        let name = self
+            .folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        Ok(spec::parse(&self.label(), &name, &bytes))
+    }
+
+    /// Reads it, or shows what is wrong with it.
+    pub(crate) fn checked(&self) -> Done<spec::Cluster> {
+        self.read()?.map_err(|problems| self.shown(&problems))
+    }
+
+    /// What is wrong, with lines and carets.
+    fn shown(&self, problems: &spec::Diagnostics) -> Fail {
+        let terminal = Terminal::stderr();
+        let text = problems.render(terminal.columns.unwrap_or(USUAL_WIDTH), terminal.colour);
+        Fail::definition(format!(
+            "{} cannot be run\n{}",
+            self.label(),
+            text.trim_end()
+        ))
+    }
+
+    /// How messages name the file: as short as it can be typed from here.
+    fn label(&self) -> String {
+        let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+        let short = here
+            .as_deref()
+            .and_then(|here| self.file.strip_prefix(here).ok());
+        short.unwrap_or(&self.file).display().to_string()
+    }
+}
+
+/// `azora check`.
+pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
+    let found = find(Some(&arguments.path), here)?;
+    let read = found.read()?;
+    if arguments.json.json {
+        let value = match &read {
+            Ok(cluster) => {
+                json!({"ok": true, "name": cluster.name, "services": cluster.services.len(), "problems": []})
+            }
+            Err(problems) => {
+                json!({"ok": false, "problems": problems_json(problems), "unshown": problems.unshown()})
+            }
+        };
+        print(&value.to_string())?;
+    }
+    match read {
+        Ok(cluster) if !arguments.json.json => {
+            print(&format!("ok: {} services", cluster.services.len()))?;
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(_) if arguments.json.json => Err(Fail::definition("")),
+        Err(problems) => Err(found.shown(&problems)),
+    }
+}
+
+fn problems_json(problems: &spec::Diagnostics) -> Vec<serde_json::Value> {
+    problems
+        .problems()
+        .iter()
+        .map(|problem| {
+            let (line, column) = problem.position();
+            json!({"line": line, "column": column, "message": problem.message(), "remedy": problem.remedy()})
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("shop/src/deep")).unwrap();
+        std::fs::write(
+            root.path().join("shop/azora.toml"),
+            "[service.a]\nrun = \"sleep 1\"\n",
+        )
+        .unwrap();
+        std::fs::write(root.path().join("shop/other.toml"), "").unwrap();
+        root
+    }
+
+    #[test]
+    fn a_definition_is_found_here_above_or_where_the_path_says() {
+        let root = tree();
+        let real = root.path().canonicalize().unwrap();
+        let shop = real.join("shop");
+        let found = |path: Option<&str>, here: &Path| {
+            find(path.map(Path::new), here).map(|found| found.folder)
+        };
+        assert_eq!(found(None, &shop.join("src/deep")).unwrap(), shop);
+        assert_eq!(found(Some("shop"), &real).unwrap(), shop);
+        assert_eq!(found(Some("shop/azora.toml"), &real).unwrap(), shop);
+        assert_eq!(found(Some(".."), &shop.join("src")).unwrap(), shop);
+    }
+
+    #[test]
+    fn a_path_that_was_typed_means_exactly_that() {
+        let root = tree();
+        let message = |path: &str| {
+            find(Some(Path::new(path)), root.path())
+                .unwrap_err()
+                .message
+        };
+        assert!(
+            message("shop/src").contains("there is no azora.toml in"),
+            "not the folder above"
+        );
+        assert!(message("shop/other.toml").contains("is not an azora.toml"));
+        assert!(message("none").contains("failed to read"));
+        assert!(
+            find(None, root.path())
+                .unwrap_err()
+                .message
+                .contains("or above it")
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! `azora emergency-stop`. Through the engine when it answers at once, so that its picture is true
+//! in the same moment; past it when it does not. Either way the machine itself is asked afterwards.
+
+use crate::args::{Emergency, Place};
+use crate::fail::{Done, Fail};
+use crate::place::layout;
+use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::text::length;
+use api::client::Client;
+use api::requests::{HomeRequest, Nothing};
+use api::views::StatusView;
+use driver::Layout;
+use driver::survivors::{self, Survivor};
+use model::view::StopReport;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An engine that does not answer a plain question in this time is passed by.
+const ANSWER: Duration = Duration::from_millis(300);
+/// An engine that began to stop everything and does not come to its end is passed by after this.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// What an emergency stop did.
+pub(crate) struct Ended {
+    ended: u32,
+    left: Vec<Survivor>,
+    took: Duration,
+    looked_by: Vec<String>,
+    report: Option<PathBuf>,
+    /// The engine did it; otherwise this process did.
+    by_engine: bool,
+}
+
+/// `azora emergency-stop`. Not async: it has to work where a runtime cannot even be made.
+pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
+    let layout = layout(place)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            let connect = Client::connect(layout.home());
+            let client = tokio::time::timeout(ANSWER, connect)
+                .await
+                .ok()
+                .and_then(Result::ok);
+            stop(&layout, client.as_ref(), &arguments.reason).await
+        }),
+        Err(_) => verified(&layout, direct(&layout, &arguments.reason)),
+    };
+    tell(&ended, arguments.json.json)?;
+    match ended.left.is_empty() {
+        true => Ok(()),
+        false => Err(Fail::said()),
+    }
+}
+
+/// Ends everything of a home.
+pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str) -> Ended {
+    let begun = Instant::now();
+    let asked = match client {
+        Some(client) => by_engine(client, reason).await,
+        None => None,
+    };
+    let mut ended = match asked {
+        Some(report) => Ended {
+            ended: report.ended,
+            left: Vec::new(),
+            took: Duration::ZERO,
+            looked_by: report.looked_by,
+            report: report.report.map(PathBuf::from),
+            by_engine: true,
+        },
+        None => direct(layout, reason),
+    };
+    if ended.by_engine && !survivors::find(layout, None).is_empty() {
+        // The engine said it was done and is not: what is left is ended past it.
+        let rest = direct(layout, reason);
+        ended = Ended {
+            ended: ended.ended + rest.ended,
+            ..rest
+        };
+    }
+    ended.took = begun.elapsed();
+    verified(layout, ended)
+}
+
+/// Asks the engine, if it is well enough to answer a plain question first.
+async fn by_engine(client: &Client, reason: &str) -> Option<StopReport> {
+    let well = client.call::<StatusView>("status", &Nothing {});
+    tokio::time::timeout(ANSWER, well).await.ok()?.ok()?;
+    let request = HomeRequest {
+        reason: Some(reason.to_owned()),
+    };
+    let stop = client.call::<StopReport>("emergency_stop", &request);
+    tokio::time::timeout(FINISH, stop).await.ok()?.ok()
+}
+
+/// Needs nothing but the records beside the processes.
+fn direct(layout: &Layout, reason: &str) -> Ended {
+    let who = std::env::var("USER").map_or_else(
+        |_| "cli".to_owned(),
+        |user| format!("cli ({})", plain(&user)),
+    );
+    let report = driver::emergency::stop(layout, reason, &who);
+    Ended {
+        ended: report.ended,
+        left: report.left,
+        took: report.took,
+        looked_by: report.looked_by.iter().map(|by| (*by).to_owned()).collect(),
+        report: report.path,
+        by_engine: false,
+    }
+}
+
+/// Whatever was reported, what counts is what is found now.
+fn verified(layout: &Layout, ended: Ended) -> Ended {
+    Ended {
+        left: survivors::find(layout, None),
+        ..ended
+    }
+}
+
+/// Says what was done.
+pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
+    if as_json {
+        print(&value(ended).to_string())?;
+        return Ok(());
+    }
+    let terminal = Terminal::stdout();
+    let left = match ended.left.len() {
+        0 => terminal.paint(Paint::Good, "0 left"),
+        some => terminal.paint(Paint::Bad, &format!("{some} left")),
+    };
+    print(&format!(
+        "ended {} processes, {left}, in {}",
+        ended.ended,
+        length(ended.took)
+    ))?;
+    print(&format!("looked by {}", ended.looked_by.join(", ")))?;
+    if let Some(report) = &ended.report {
+        print(&format!("report    {}", report.display()))?;
+    }
+    for survivor in &ended.left {
+        note(&format!(
+            "left: pid {} {} (found by {})",
+            survivor.pid,
+            plain(&survivor.command),
+            survivor.means.as_str()
+        ));
+    }
+    if ended.left.is_empty() {
+        print("`azora resume` brings everything back")?;
+    }
+    Ok(())
+}
+
+fn value(ended: &Ended) -> serde_json::Value {
+    let left: Vec<serde_json::Value> = ended
+        .left
+        .iter()
+        .map(|left| json!({"pid": left.pid, "command": left.command, "found_by": left.means.as_str()}))
+        .collect();
+    json!({
+        "ended": ended.ended,
+        "left": left,
+        "took_ms": u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
+        "looked_by": ended.looked_by,
+        "by": if ended.by_engine { "engine" } else { "direct" },
+        "report": ended.report,
+    })
+}

@@ -1,0 +1,347 @@
+//! Which home, which engine, which cluster a command means.
+
+use crate::args::Place;
+use crate::fail::{Done, Fail};
+use crate::terminal::note;
+use api::client::Client;
+use api::requests::{Nothing, PsRequest};
+use api::views::{ClusterLine, PsView, StatusView};
+use driver::Layout;
+use model::{ClusterId, InstanceId, InstanceStatus, ServiceName};
+use std::path::{Path, PathBuf};
+
+/// The home that is meant.
+pub(crate) fn layout(place: &Place) -> Done<Layout> {
+    match &place.home {
+        Some(path) => Ok(Layout::new(path)),
+        None => Layout::from_env()
+            .ok_or_else(|| Fail::usage("there is no home: set AZORA_HOME to a folder, or HOME")),
+    }
+}
+
+/// The folder a command is given from, absolute and with links followed.
+pub(crate) fn folder(place: &Place) -> Done<PathBuf> {
+    let path = place.folder.clone().unwrap_or_else(|| PathBuf::from("."));
+    std::fs::canonicalize(&path).map_err(|error| {
+        Fail::absent(format!(
+            "failed to use the folder {}: {error}",
+            path.display()
+        ))
+    })
+}
+
+/// The nearest folder with a definition, from `start` upward.
+pub(crate) fn defined(start: &Path) -> Option<&Path> {
+    start
+        .ancestors()
+        .find(|folder| folder.join(spec::FILE).is_file())
+}
+
+/// A live engine and the cluster that is meant.
+pub(crate) struct Scene {
+    pub(crate) client: Client,
+    pub(crate) cluster: ClusterLine,
+}
+
+impl Scene {
+    /// Finds both.
+    pub(crate) async fn find(place: &Place) -> Done<Self> {
+        let client = Client::connect(layout(place)?.home()).await?;
+        let status: StatusView = client.call("status", &Nothing {}).await?;
+        let here = folder(place)?;
+        let cluster = pick(status.clusters, place, &here, defined(&here))?;
+        Ok(Self { client, cluster })
+    }
+
+    /// All instances of the cluster.
+    pub(crate) async fn ps(&self) -> Done<PsView> {
+        let request = PsRequest {
+            cluster: Some(self.cluster.id.clone()),
+            folder: None,
+        };
+        Ok(self.client.call("ps", &request).await?)
+    }
+}
+
+/// Picks from the clusters of a home. `here` is the folder of the command, `defined` the nearest
+/// one at or above it that has a definition.
+fn pick(
+    clusters: Vec<ClusterLine>,
+    place: &Place,
+    here: &Path,
+    defined: Option<&Path>,
+) -> Done<ClusterLine> {
+    if let Some(wanted) = &place.cluster {
+        return named(clusters, wanted);
+    }
+    if clusters.is_empty() {
+        return Err(Fail::absent(
+            "no cluster was brought up from this home yet; `azora up` does it",
+        ));
+    }
+    let inside = clusters
+        .iter()
+        .filter(|cluster| here.starts_with(&cluster.folder))
+        .max_by_key(|cluster| cluster.folder.len());
+    match (inside, defined) {
+        (Some(cluster), Some(nearer))
+            if nearer.starts_with(&cluster.folder) && nearer != Path::new(&cluster.folder) =>
+        {
+            Err(not_up(nearer))
+        }
+        (Some(cluster), _) => Ok(cluster.clone()),
+        (None, Some(folder)) => Err(not_up(folder)),
+        (None, None) if clusters.len() == 1 && place.folder.is_none() => {
+            let only = clusters
+                .into_iter()
+                .next()
+                .ok_or_else(|| Fail::absent("no cluster"))?;
+            note(&format!(
+                "azora: no {} here; meaning {}, the only cluster of this home",
+                spec::FILE,
+                only.id
+            ));
+            Ok(only)
+        }
+        (None, None) => Err(Fail::absent(format!(
+            "{} belongs to no cluster of this home; name one with --cluster: {}",
+            here.display(),
+            listed(&clusters)
+        ))),
+    }
+}
+
+fn named(clusters: Vec<ClusterLine>, wanted: &str) -> Done<ClusterLine> {
+    let by_id = clusters
+        .iter()
+        .find(|cluster| cluster.id.as_str() == wanted);
+    let mut by_name = clusters
+        .iter()
+        .filter(|cluster| cluster.name.as_str() == wanted);
+    match (by_id, by_name.next(), by_name.next()) {
+        (Some(cluster), ..) | (None, Some(cluster), None) => Ok(cluster.clone()),
+        (None, Some(_), Some(_)) => Err(Fail::usage(format!(
+            "several clusters are named {wanted}; give the id of one: {}",
+            listed(&clusters)
+        ))),
+        (None, None, _) if clusters.is_empty() => Err(Fail::absent(
+            "no cluster was brought up from this home yet; `azora up` does it",
+        )),
+        (None, None, _) => Err(Fail::absent(format!(
+            "no cluster of this home is named {}; there are: {}",
+            crate::terminal::plain(wanted),
+            listed(&clusters)
+        ))),
+    }
+}
+
+fn not_up(folder: &Path) -> Fail {
+    Fail::absent(format!(
+        "the cluster in {} was not brought up from this home; `azora up` does it",
+        folder.display()
+    ))
+}
+
+fn listed(clusters: &[ClusterLine]) -> String {
+    let each: Vec<String> = clusters
+        .iter()
+        .map(|cluster| format!("{} ({})", cluster.id, cluster.folder))
+        .collect();
+    each.join(", ")
+}
+
+/// Reads service names from the command line.
+pub(crate) fn services(words: &[String]) -> Done<Vec<ServiceName>> {
+    words
+        .iter()
+        .map(|word| {
+            word.parse()
+                .map_err(|error| Fail::usage(format!("{word:?} is not a service: {error}")))
+        })
+        .collect()
+}
+
+/// The instances that words like `api` (all of a service) and `api.1` mean; none means all.
+pub(crate) fn instances(
+    cluster: &ClusterId,
+    all: &[InstanceStatus],
+    words: &[String],
+) -> Done<Vec<InstanceId>> {
+    if words.is_empty() {
+        return Ok(all.iter().map(|status| status.instance.clone()).collect());
+    }
+    let mut found = Vec::new();
+    for word in words {
+        let id: InstanceId = word.parse().map_err(|error| {
+            Fail::usage(format!(
+                "{word:?} is neither a service nor an instance: {error}"
+            ))
+        })?;
+        let single = word.contains('.');
+        let before = found.len();
+        found.extend(
+            all.iter()
+                .map(|status| &status.instance)
+                .filter(|instance| match single {
+                    true => **instance == id,
+                    false => instance.service == id.service,
+                })
+                .cloned(),
+        );
+        if found.len() == before {
+            let kind = if single { "instance" } else { "service" };
+            return Err(Fail::absent(format!(
+                "cluster {cluster} has no {kind} {word}; `azora ps` lists them"
+            )));
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Overall;
+
+    fn cluster(id: &str, name: &str, folder: &str) -> ClusterLine {
+        ClusterLine {
+            id: id.parse().unwrap(),
+            name: name.parse().unwrap(),
+            folder: folder.to_owned(),
+            overall: Overall::Operational,
+            reason: String::new(),
+        }
+    }
+
+    fn home() -> Vec<ClusterLine> {
+        vec![
+            cluster("shop-1", "shop", "/w/shop"),
+            cluster("shop-2", "shop", "/w/copy"),
+            cluster("tools-3", "tools", "/w/shop/tools"),
+        ]
+    }
+
+    fn picked(
+        clusters: Vec<ClusterLine>,
+        place: &Place,
+        here: &str,
+        defined: Option<&str>,
+    ) -> Result<String, String> {
+        pick(clusters, place, Path::new(here), defined.map(Path::new))
+            .map(|cluster| cluster.id.to_string())
+            .map_err(|fail| fail.message)
+    }
+
+    #[test]
+    fn the_folder_says_which_cluster_the_innermost_wins() {
+        let place = Place::default();
+        assert_eq!(
+            picked(home(), &place, "/w/shop/src", Some("/w/shop")).unwrap(),
+            "shop-1"
+        );
+        assert_eq!(
+            picked(home(), &place, "/w/shop/tools/x", Some("/w/shop/tools")).unwrap(),
+            "tools-3"
+        );
+        assert_eq!(
+            picked(home(), &place, "/w/copy", None).unwrap(),
+            "shop-2",
+            "its file may be gone"
+        );
+    }
+
+    #[test]
+    fn a_folder_with_a_definition_of_its_own_never_means_another_cluster() {
+        let one = || vec![cluster("shop-1", "shop", "/w/shop")];
+        for here in ["/w/other", "/w/shop/inner"] {
+            let refused = picked(one(), &Place::default(), here, Some(here)).unwrap_err();
+            assert!(refused.contains("was not brought up"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_the_only_cluster_is_meant_and_of_several_one_must_be_named() {
+        let one = vec![cluster("shop-1", "shop", "/w/shop")];
+        assert_eq!(
+            picked(one.clone(), &Place::default(), "/tmp", None).unwrap(),
+            "shop-1"
+        );
+        let elsewhere = Place {
+            folder: Some("/tmp".into()),
+            ..Place::default()
+        };
+        assert!(
+            picked(one, &elsewhere, "/tmp", None).is_err(),
+            "-C says a folder, so the folder counts"
+        );
+        let refused = picked(home(), &Place::default(), "/tmp", None).unwrap_err();
+        assert!(refused.contains("shop-2 (/w/copy)"), "{refused}");
+        assert!(
+            picked(Vec::new(), &Place::default(), "/tmp", None)
+                .unwrap_err()
+                .contains("azora up")
+        );
+    }
+
+    #[test]
+    fn a_name_works_when_it_is_the_only_one_and_an_id_always() {
+        let place = |name: &str| Place {
+            cluster: Some(name.to_owned()),
+            ..Place::default()
+        };
+        assert_eq!(
+            picked(home(), &place("tools"), "/w/shop", None).unwrap(),
+            "tools-3"
+        );
+        assert_eq!(
+            picked(home(), &place("shop-2"), "/w/shop", None).unwrap(),
+            "shop-2"
+        );
+        assert!(
+            picked(home(), &place("shop"), "/w/shop", None)
+                .unwrap_err()
+                .contains("several")
+        );
+        assert!(
+            picked(home(), &place("x"), "/w/shop", None)
+                .unwrap_err()
+                .contains("there are: shop-1")
+        );
+    }
+
+    #[test]
+    fn words_mean_services_or_single_instances() {
+        let status = |id: &str| {
+            let instance: InstanceId = id.parse().unwrap();
+            InstanceStatus {
+                service: instance.service.clone(),
+                instance,
+                category: "services".to_owned(),
+                state: model::State::Ready,
+                reason: model::Reason::default(),
+                pid: None,
+                ports: Vec::new(),
+                generation: model::Generation(1),
+                restarts: 0,
+                since: model::Timestamp(0),
+                marks: model::Marks::default(),
+            }
+        };
+        let all = ["api.0", "api.1", "db.0"].map(status);
+        let id = "shop-1".parse().unwrap();
+        let meant = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            instances(&id, &all, &words)
+                .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .map_err(|fail| fail.message)
+        };
+        assert_eq!(meant(&[]).unwrap(), ["api.0", "api.1", "db.0"]);
+        assert_eq!(meant(&["api"]).unwrap(), ["api.0", "api.1"]);
+        assert_eq!(meant(&["db", "api.1", "api.1"]).unwrap(), ["api.1", "db.0"]);
+        assert!(meant(&["api.7"]).unwrap_err().contains("no instance api.7"));
+        assert!(meant(&["web"]).unwrap_err().contains("no service web"));
+        assert!(meant(&["../x"]).unwrap_err().contains("neither"));
+    }
+}

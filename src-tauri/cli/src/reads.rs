@@ -1,0 +1,589 @@
+//! `ps`, `status`, `incidents`, `events`, `open`: what is, and what was.
+
+use crate::args::{Events, Json, Place, Recent};
+use crate::fail::{Done, Fail};
+use crate::place::{Scene, layout};
+use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::text::{
+    Cell, ago, cell, clock, length, now, overall_paint, rfc3339, state_paint, table, with_times,
+};
+use api::client::Client;
+use api::requests::{EventsRequest, Nothing, RecentRequest};
+use api::views::{PsView, StatusView};
+use model::view::{Change, FeedMessage};
+use model::{Event, EventKind, Incident, IncidentState, InstanceStatus, Outcome, Timestamp};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+// === ps ===
+
+/// `azora ps`.
+pub(crate) async fn ps(place: &Place, Json { json }: Json) -> Done {
+    let scene = Scene::find(place).await?;
+    let view = scene.ps().await?;
+    if json {
+        print(&ps_json(&view).to_string())?;
+        return Ok(());
+    }
+    let (terminal, now) = (Terminal::stdout(), now());
+    let rows: Vec<Vec<Cell>> = view
+        .instances
+        .iter()
+        .map(|status| ps_row(status, now))
+        .collect();
+    let headings = [
+        "INSTANCE", "STATE", "SINCE", "PID", "PORTS", "STARTS", "CATEGORY", "REASON",
+    ];
+    for line in table(&headings, &rows, terminal) {
+        print(&line)?;
+    }
+    let overall = terminal.paint(
+        overall_paint(view.cluster.overall),
+        view.cluster.overall.as_str(),
+    );
+    print(&format!(
+        "\n{}  {overall}  {}",
+        view.cluster.id,
+        plain(&view.cluster.reason)
+    ))?;
+    Ok(())
+}
+
+fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
+    let ports: Vec<String> = status.ports.iter().map(u16::to_string).collect();
+    let pid = status.pid.map_or("-".to_owned(), |pid| pid.to_string());
+    let mut reason = plain(&status.reason.to_string());
+    let marks = &status.marks;
+    if let Some(cause) = &marks.impacted_by {
+        reason = format!("[impacted by {cause}] {reason}");
+    }
+    for (set, word) in [(marks.held, "held"), (marks.shim_lost, "shim lost")] {
+        if set {
+            reason = format!("[{word}] {reason}");
+        }
+    }
+    vec![
+        cell(status.instance.to_string()),
+        (status.state.to_string(), state_paint(status.state)),
+        cell(ago(status.since, now)),
+        cell(pid),
+        cell(if ports.is_empty() {
+            "-".to_owned()
+        } else {
+            ports.join(",")
+        }),
+        cell(status.generation.to_string()),
+        cell(plain(&status.category)),
+        (reason, Paint::Faint),
+    ]
+}
+
+/// The shape other programs rely on.
+fn ps_json(view: &PsView) -> Value {
+    let instances: Vec<Value> = view
+        .instances
+        .iter()
+        .map(|status| {
+            json!({
+                "service": status.service,
+                "instance": status.instance,
+                "category": status.category,
+                "state": status.state,
+                "reason": status.reason.to_string(),
+                "pid": status.pid,
+                "ports": status.ports,
+                "generation": status.generation,
+                "restarts": status.restarts,
+                "since": rfc3339(status.since),
+                "marks": status.marks,
+            })
+        })
+        .collect();
+    json!({
+        "cluster": view.cluster.id,
+        "name": view.cluster.name,
+        "overall": view.cluster.overall,
+        "instances": instances,
+    })
+}
+
+// === status ===
+
+/// `azora status`. It answers without an engine too.
+pub(crate) async fn status(place: &Place, Json { json }: Json) -> Done {
+    let layout = layout(place)?;
+    let view = match Client::connect(layout.home()).await {
+        Ok(client) => Some(client.call::<StatusView>("status", &Nothing {}).await?),
+        Err(error) if error.nobody() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(view) = view else {
+        let running = driver::survivors::find(&layout, None).len();
+        if json {
+            let overall = if running == 0 { "stopped" } else { "unknown" };
+            print(&json!({"engine": null, "overall": overall, "clusters": []}).to_string())?;
+        } else {
+            print(&format!("no engine runs for {}", layout.home().display()))?;
+            if running > 0 {
+                print(&format!(
+                    "{running} processes of its services run on; `azora serve` or `azora up` adopts them"
+                ))?;
+            }
+        }
+        return Ok(());
+    };
+    if json {
+        print(&status_json(&view).to_string())?;
+        return Ok(());
+    }
+    let (engine, terminal) = (&view.engine, Terminal::stdout());
+    print(&format!(
+        "engine    {} (pid {})",
+        engine.version, engine.pid
+    ))?;
+    print(&format!("home      {}", engine.home))?;
+    for (name, url) in [
+        ("api", &engine.api),
+        ("registry", &engine.registry),
+        ("gateway", &engine.gateway),
+    ] {
+        if let Some(url) = url {
+            print(&format!("{name:<8}  {url}"))?;
+        }
+    }
+    for limit in &engine.limits {
+        print(&format!(
+            "{}  {}",
+            terminal.paint(Paint::Warn, "limit   "),
+            plain(limit)
+        ))?;
+    }
+    print(&format!(
+        "overall   {}",
+        terminal.paint(overall_paint(view.overall), view.overall.as_str())
+    ))?;
+    if view.clusters.is_empty() {
+        return Ok(());
+    }
+    print("")?;
+    let rows: Vec<Vec<Cell>> = view
+        .clusters
+        .iter()
+        .map(|cluster| {
+            vec![
+                cell(cluster.id.to_string()),
+                (cluster.overall.to_string(), overall_paint(cluster.overall)),
+                cell(plain(&cluster.reason)),
+                (plain(&cluster.folder), Paint::Faint),
+            ]
+        })
+        .collect();
+    for line in table(&["CLUSTER", "OVERALL", "REASON", "FOLDER"], &rows, terminal) {
+        print(&line)?;
+    }
+    Ok(())
+}
+
+fn status_json(view: &StatusView) -> Value {
+    let clusters: Vec<Value> = view
+        .clusters
+        .iter()
+        .map(|cluster| {
+            json!({
+                "id": cluster.id,
+                "name": cluster.name,
+                "folder": cluster.folder,
+                "overall": cluster.overall,
+                "reason": cluster.reason,
+            })
+        })
+        .collect();
+    json!({"engine": view.engine, "overall": view.overall, "clusters": clusters})
+}
+
+// === incidents ===
+
+/// `azora incidents`: of the whole home, newest first.
+pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let request = RecentRequest {
+        limit: Some(arguments.limit),
+    };
+    let mut incidents: Vec<Incident> = client.call("incidents", &request).await?;
+    if let Some(wanted) = &place.cluster {
+        incidents.retain(|incident| is_cluster(incident.cluster.as_str(), wanted));
+    }
+    if arguments.json.json {
+        print(&with_times(json!(incidents)).to_string())?;
+        return Ok(());
+    }
+    if incidents.is_empty() {
+        print("no incidents")?;
+        return Ok(());
+    }
+    let terminal = Terminal::stdout();
+    let rows: Vec<Vec<Cell>> = incidents.iter().map(incident_row).collect();
+    let headings = [
+        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
+    ];
+    for line in table(&headings, &rows, terminal) {
+        print(&line)?;
+    }
+    Ok(())
+}
+
+/// Whether a cluster's id is or begins with the name that was typed.
+fn is_cluster(id: &str, wanted: &str) -> bool {
+    id == wanted || id.rsplit_once('-').is_some_and(|(name, _)| name == wanted)
+}
+
+fn incident_row(incident: &Incident) -> Vec<Cell> {
+    let (state, paint) = match incident.state {
+        IncidentState::Open => ("open", Paint::Bad),
+        IncidentState::Resolved => ("resolved", Paint::Good),
+        IncidentState::Quarantined => ("quarantined", Paint::Bad),
+        IncidentState::Closed => ("closed", Paint::Faint),
+    };
+    let actions: Vec<&str> = incident
+        .actions
+        .iter()
+        .map(|action| action.kind.as_str())
+        .collect();
+    let took = incident.duration_ms.map_or("-".to_owned(), |millis| {
+        length(Duration::from_millis(millis))
+    });
+    vec![
+        cell(incident.id.0.to_string()),
+        cell(clock(incident.opened)),
+        (state.to_owned(), paint),
+        cell(took),
+        cell(format!("{}/{}", incident.cluster, incident.instance)),
+        cell(if actions.is_empty() {
+            "-".to_owned()
+        } else {
+            actions.join(",")
+        }),
+        cell(plain(&incident.cause)),
+    ]
+}
+
+// === events ===
+
+/// `azora events`: of the whole home, oldest first.
+pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let mut show = Shown {
+        json: arguments.recent.json.json,
+        follow: arguments.follow,
+        last: 0,
+    };
+    let wanted = place.cluster.as_deref();
+    let meant = |event: &Event| match (wanted, &event.cluster) {
+        (None, _) => true,
+        (Some(wanted), Some(cluster)) => is_cluster(cluster.as_str(), wanted),
+        (Some(_), None) => false,
+    };
+    // The feed is opened first, so that nothing falls between what was and what comes.
+    let mut feed = match arguments.follow {
+        true => Some(client.stream::<FeedMessage>("feed", &Nothing {}).await?),
+        false => None,
+    };
+    let request = EventsRequest {
+        after: None,
+        limit: Some(arguments.recent.limit),
+    };
+    let recent: Vec<Event> = client.call("events", &request).await?;
+    let recent: Vec<Event> = recent.into_iter().filter(meant).collect();
+    show.all(recent)?;
+    while let Some(feed) = &mut feed {
+        let news = match feed.next().await? {
+            Some(FeedMessage::Snapshot { snapshot }) => snapshot.events,
+            Some(FeedMessage::Delta { delta }) => match delta.change {
+                Change::Event { event } => vec![event],
+                _ => continue,
+            },
+            None => {
+                return Err(Fail::absent("the engine has ended"));
+            }
+        };
+        for event in news.into_iter().filter(meant) {
+            show.one(&event)?;
+        }
+    }
+    Ok(())
+}
+
+/// What was printed so far, so that a second picture repeats nothing.
+struct Shown {
+    json: bool,
+    follow: bool,
+    last: u64,
+}
+
+impl Shown {
+    /// The first ones: one list, unless more follows.
+    fn all(&mut self, events: Vec<Event>) -> Done {
+        if self.json && !self.follow {
+            print(&with_times(json!(events)).to_string())?;
+            return Ok(());
+        }
+        events.iter().try_for_each(|event| self.one(event))
+    }
+
+    fn one(&mut self, event: &Event) -> Done {
+        if event.seq <= self.last {
+            return Ok(());
+        }
+        self.last = event.seq;
+        match self.json {
+            true => print(&with_times(json!(event)).to_string())?,
+            false => {
+                let cluster = event
+                    .cluster
+                    .as_ref()
+                    .map(|cluster| format!("{cluster}  "))
+                    .unwrap_or_default();
+                print(&format!(
+                    "{}  {cluster}{}",
+                    clock(event.at),
+                    plain(&sentence(&event.what))
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An event in words.
+fn sentence(what: &EventKind) -> String {
+    match what {
+        EventKind::EngineStarted { pid, adopted: 0 } => format!("the engine started (pid {pid})"),
+        EventKind::EngineStarted { pid, adopted } => {
+            format!("the engine started (pid {pid}) and adopted {adopted} running instances")
+        }
+        EventKind::EngineStopped { left_running: true } => {
+            "the engine ended; services run on".to_owned()
+        }
+        EventKind::EngineStopped {
+            left_running: false,
+        } => "the engine ended".to_owned(),
+        EventKind::StateChanged {
+            instance,
+            from,
+            to,
+            reason,
+            ..
+        } => format!("{instance}: {from} → {to}: {reason}"),
+        EventKind::Started {
+            instance,
+            pid,
+            generation,
+        } => format!("{instance} started as pid {pid} (start {generation})"),
+        EventKind::Exited {
+            instance, status, ..
+        } => format!("{instance} {status}"),
+        EventKind::Adopted { instance, pid, .. } => {
+            format!("{instance} was found running as pid {pid}")
+        }
+        EventKind::PortMoved {
+            instance,
+            wanted,
+            got,
+            holder,
+        } => {
+            format!("{instance} got port {got}: {wanted} is held by {holder}")
+        }
+        EventKind::Incident { incident } => {
+            let state = match incident.state {
+                IncidentState::Open => "opened",
+                IncidentState::Resolved => "resolved",
+                IncidentState::Quarantined => "ended in quarantine",
+                IncidentState::Closed => "closed",
+            };
+            format!(
+                "incident {} of {} {state}: {}",
+                incident.id.0, incident.instance, incident.cause
+            )
+        }
+        EventKind::Act { act } => {
+            let verb = json!(act.verb);
+            let verb = verb.as_str().unwrap_or_default();
+            let services: Vec<&str> = act
+                .target
+                .services
+                .iter()
+                .map(|name| name.as_str())
+                .collect();
+            let outcome = match &act.outcome {
+                Outcome::Pending => "asked".to_owned(),
+                Outcome::Done(what) => format!("done: {what}"),
+                Outcome::Failed(why) => format!("failed: {why}"),
+                Outcome::Refused(why) => format!("refused: {why}"),
+            };
+            format!(
+                "act {} by {}: {verb} {} {outcome}",
+                act.id.0,
+                act.actor.via,
+                services.join(" ")
+            )
+        }
+        EventKind::Notice { text } => text.clone(),
+    }
+}
+
+// === open ===
+
+/// `azora open`: the address with the token, for the person's own browser.
+pub(crate) async fn open(place: &Place) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    if Terminal::stdout().live {
+        note("azora: this address lets whoever has it control the services; keep it to yourself");
+    }
+    print(&client.browser_url())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::views::ClusterLine;
+    use model::view::EngineView;
+    use model::{Generation, Marks, Overall, Reason, State};
+
+    fn line() -> ClusterLine {
+        ClusterLine {
+            id: "shop-0123abcd".parse().unwrap(),
+            name: "shop".parse().unwrap(),
+            folder: "/w/shop".to_owned(),
+            overall: Overall::Starting,
+            reason: "1 of 2 starting".to_owned(),
+        }
+    }
+
+    fn status_of(instance: &str) -> InstanceStatus {
+        let instance: model::InstanceId = instance.parse().unwrap();
+        InstanceStatus {
+            service: instance.service.clone(),
+            instance,
+            category: "data".to_owned(),
+            state: State::Waiting,
+            reason: Reason::new("waiting for db: tcp 5432 refused").then("next try in 2 s"),
+            pid: Some(4711),
+            ports: vec![5432],
+            generation: Generation(3),
+            restarts: 2,
+            since: Timestamp(1_763_820_000_000),
+            marks: Marks {
+                impacted_by: Some("db".parse().unwrap()),
+                held: true,
+                shim_lost: false,
+            },
+        }
+    }
+
+    #[test]
+    fn ps_prints_the_promised_shape() {
+        let view = PsView {
+            cluster: line(),
+            instances: vec![status_of("api.1")],
+        };
+        let expected = json!({
+            "cluster": "shop-0123abcd",
+            "name": "shop",
+            "overall": "starting",
+            "instances": [{
+                "service": "api",
+                "instance": "api.1",
+                "category": "data",
+                "state": "waiting",
+                "reason": "waiting for db: tcp 5432 refused; next try in 2 s",
+                "pid": 4711,
+                "ports": [5432],
+                "generation": 3,
+                "restarts": 2,
+                "since": "2025-11-22T14:00:00.000Z",
+                "marks": {"impacted_by": "db", "held": true, "shim_lost": false},
+            }],
+        });
+        assert_eq!(ps_json(&view), expected);
+    }
+
+    #[test]
+    fn status_prints_the_promised_shape() {
+        let engine = EngineView {
+            pid: 1,
+            version: "0.0.0".to_owned(),
+            home: "/h".to_owned(),
+            api: Some("http://127.0.0.1:1".to_owned()),
+            registry: None,
+            gateway: None,
+            limits: Vec::new(),
+        };
+        let value = status_json(&StatusView {
+            engine,
+            overall: Overall::Starting,
+            clusters: vec![line()],
+        });
+        for field in ["pid", "version", "home", "api", "registry", "gateway"] {
+            assert!(value["engine"].get(field).is_some(), "engine.{field}");
+        }
+        for field in ["id", "name", "folder", "overall"] {
+            assert!(
+                value["clusters"][0].get(field).is_some(),
+                "clusters.{field}"
+            );
+        }
+        assert_eq!(value["overall"], "starting");
+    }
+
+    #[test]
+    fn a_row_says_its_marks_and_hides_escapes() {
+        let mut status = status_of("api.0");
+        status.reason = Reason::new("said \x1b[2Jboo");
+        let row = ps_row(&status, Timestamp(status.since.0 + 5_000));
+        let texts: Vec<&str> = row.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "api.0",
+                "waiting",
+                "5 s",
+                "4711",
+                "5432",
+                "3",
+                "data",
+                "[held] [impacted by db] said \\x1b[2Jboo"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_is_told_once_however_often_the_picture_comes() {
+        let mut shown = Shown {
+            json: false,
+            follow: true,
+            last: 0,
+        };
+        let event = |seq| Event {
+            seq,
+            at: Timestamp(0),
+            cluster: None,
+            what: EventKind::Notice {
+                text: "x".to_owned(),
+            },
+        };
+        for seq in [1, 2, 1, 2, 3] {
+            shown.one(&event(seq)).unwrap();
+        }
+        assert_eq!(shown.last, 3);
+    }
+
+    #[test]
+    fn a_cluster_is_meant_by_id_or_name() {
+        assert!(
+            is_cluster("my-shop-0123abcd", "my-shop")
+                && is_cluster("my-shop-0123abcd", "my-shop-0123abcd")
+        );
+        assert!(!is_cluster("my-shop-0123abcd", "my"));
+    }
+}

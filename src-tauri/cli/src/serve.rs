@@ -1,0 +1,94 @@
+//! `azora serve`: the engine in the foreground, without a window.
+
+use crate::args::{Place, Serve};
+use crate::engine_here::config;
+use crate::fail::{Done, Fail};
+use crate::place::layout;
+use crate::terminal::{Terminal, ask, note, print};
+use crate::watch::Interrupts;
+use api::host::{self, Host};
+use driver::Layout;
+use engine::StartError;
+use std::time::Duration;
+
+/// An engine that does not hand its home over when it is asked gets this long after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// `azora serve`.
+pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
+    let layout = layout(place)?;
+    let mut interrupts = Interrupts::catch()?;
+    let host = start(&layout, arguments).await?;
+    let info = host.handle().info();
+    // The token is for the person at the terminal; a log file gets the plain address.
+    let url = if Terminal::stdout().live {
+        host.browser_url()
+    } else {
+        host.url()
+    };
+    print(&format!("azora {} for {}", info.version, info.home))?;
+    print(&format!("UI        {url}"))?;
+    if let Some(registry) = &info.registry {
+        print(&format!("registry  {registry}"))?;
+    }
+    let told = tokio::select! {
+        () = interrupts.next() => true,
+        () = host.closed() => false,
+    };
+    if told {
+        note("azora: ending; services run on and are adopted by the next engine. Again: at once");
+    }
+    tokio::select! {
+        () = host.shutdown(true) => Ok(()),
+        () = interrupts.next() => Err(Fail::interrupted("")),
+    }
+}
+
+async fn start(layout: &Layout, arguments: &Serve) -> Done<Host> {
+    let settings = |take_over| config(layout, arguments.port, arguments.registry_port, take_over);
+    let first = host::run(settings(arguments.take_over)?).await;
+    let outcome = match first {
+        Err(host::Error::Engine(StartError::Held { pid, .. })) if offer(pid).await => {
+            host::run(settings(true)?).await
+        }
+        other => other,
+    };
+    let outcome = match outcome {
+        // It was asked and did not answer: it hangs, or is of another make. Its services are
+        // nobody's children but their shims', so ending it does them no harm.
+        Err(host::Error::TakeOver { pid }) => {
+            note(&format!(
+                "azora: the engine (pid {pid}) does not answer; ending it"
+            ));
+            end_holder(layout).await?;
+            host::run(settings(false)?).await
+        }
+        other => other,
+    };
+    outcome.map_err(|error| match &error {
+        host::Error::Engine(StartError::Held { .. }) => {
+            Fail::failed(format!("{error} (`azora serve --take-over`)"))
+        }
+        error => Fail::because(error),
+    })
+}
+
+/// Asks at a terminal whether to take the home over.
+async fn offer(pid: u32) -> bool {
+    let question =
+        format!("an engine (pid {pid}) has this home. Take over? Its services keep running.");
+    ask(&question).await == Some(true)
+}
+
+async fn end_holder(layout: &Layout) -> Done {
+    let layout = layout.clone();
+    let ended = tokio::task::spawn_blocking(move || match driver::lock::holder(&layout) {
+        Some(holder) => driver::lock::end_holder(&holder, GRACE),
+        None => Ok(()),
+    });
+    match ended.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Fail::because(&error)),
+        Err(error) => Err(Fail::because(&error)),
+    }
+}

@@ -1,0 +1,251 @@
+//! Times, lengths of time and tables, as people read them.
+
+use crate::fail::{Done, Fail};
+use crate::terminal::{Paint, Terminal, cut};
+use jiff::tz::TimeZone;
+use model::{Overall, State, Timestamp};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The wall clock. The engine has the only clock that decides anything; this one is for "3 m ago".
+pub(crate) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// RFC 3339 in UTC, to the millisecond, for programs.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(time) => format!("{time:.3}"),
+        // Not a time of this era; shown as it is.
+        Err(_) => at.0.to_string(),
+    }
+}
+
+/// The time of day here, for people.
+pub(crate) fn clock(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(time) => time
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
+        Err(_) => at.0.to_string(),
+    }
+}
+
+/// A length of time in its two largest units: "850 ms", "12.3 s", "4 m 05 s", "3 h 10 m", "2 d 4 h".
+pub(crate) fn length(time: Duration) -> String {
+    let (millis, seconds) = (time.as_millis(), time.as_secs());
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..60 => format!("{}.{} s", seconds, time.subsec_millis() / 100),
+        60..3_600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {:02} m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// How long ago something was.
+pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.millis_since(at) / 1_000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        _ => length(Duration::from_secs(seconds)),
+    }
+}
+
+/// Reads `--since`: a length of time before now, or a point in time.
+pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
+    let unclear = || {
+        Fail::usage(format!(
+            "{text:?} is not a time; write a length like 90s, 10m, 2h or 1d, or a time like 2026-11-22T14:00:00Z"
+        ))
+    };
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(Timestamp(time.as_millisecond()));
+    }
+    if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
+        let zoned = local.to_zoned(TimeZone::system()).map_err(|_| unclear())?;
+        return Ok(Timestamp(zoned.timestamp().as_millisecond()));
+    }
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(unclear()),
+    };
+    let number: i64 = text[..text.len() - unit.len()]
+        .parse()
+        .map_err(|_| unclear())?;
+    Ok(Timestamp(
+        now.0.saturating_sub(number.saturating_mul(factor)),
+    ))
+}
+
+/// The times of `model`'s types in RFC 3339, wherever they are in a JSON value: one form of time
+/// in everything this program prints.
+pub(crate) fn with_times(mut value: Value) -> Value {
+    const TIMES: [&str; 5] = ["at", "since", "opened", "resolved", "expires"];
+    match &mut value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                *field = match field.as_i64() {
+                    Some(millis) if TIMES.contains(&name.as_str()) => {
+                        Value::String(rfc3339(Timestamp(millis)))
+                    }
+                    _ => with_times(field.take()),
+                };
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = with_times(item.take());
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+/// What a state's colour is.
+pub(crate) fn state_paint(state: State) -> Paint {
+    match state {
+        State::Ready | State::Completed => Paint::Good,
+        State::Waiting | State::Stopped => Paint::Faint,
+        State::Starting | State::Running | State::Stopping => Paint::Busy,
+        State::Degraded | State::Recovering => Paint::Warn,
+        State::Failing | State::Quarantined => Paint::Bad,
+    }
+}
+
+/// What an overall state's colour is.
+pub(crate) fn overall_paint(overall: Overall) -> Paint {
+    match overall {
+        Overall::Stopped => Paint::Faint,
+        Overall::Operational => Paint::Good,
+        Overall::Starting => Paint::Busy,
+        Overall::Degraded => Paint::Warn,
+        Overall::Critical => Paint::Bad,
+    }
+}
+
+/// One cell: text and its colour.
+pub(crate) type Cell = (String, Paint);
+
+/// A cell without colour.
+pub(crate) fn cell(text: impl Into<String>) -> Cell {
+    (text.into(), Paint::None)
+}
+
+/// Lines up rows under their headings. The last column takes what is left of the width.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], terminal: Terminal) -> Vec<String> {
+    let mut widths: Vec<usize> = headings
+        .iter()
+        .map(|heading| heading.chars().count())
+        .collect();
+    for row in rows {
+        for (width, (text, _)) in widths.iter_mut().zip(row) {
+            *width = (*width).max(text.chars().count());
+        }
+    }
+    let before: usize = widths.iter().rev().skip(1).map(|width| width + 2).sum();
+    if let (Some(columns), Some(last)) = (terminal.columns, widths.last_mut()) {
+        *last = (*last).min(columns.saturating_sub(before)).max(8);
+    }
+    let line = |cells: &[Cell]| {
+        let mut line = String::new();
+        for (index, ((text, paint), width)) in cells.iter().zip(&widths).enumerate() {
+            let text = cut(text, *width);
+            let missing = width.saturating_sub(text.chars().count());
+            line.push_str(&terminal.paint(*paint, &text));
+            if index + 1 < cells.len() {
+                line.push_str(&" ".repeat(missing + 2));
+            }
+        }
+        line.trim_end().to_owned()
+    };
+    let headings: Vec<Cell> = headings
+        .iter()
+        .map(|heading| ((*heading).to_owned(), Paint::Faint))
+        .collect();
+    std::iter::once(line(&headings))
+        .chain(rows.iter().map(|row| line(row)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_763_820_000_000);
+
+    #[test]
+    fn times_for_programs_are_rfc_3339() {
+        assert_eq!(rfc3339(NOW), "2025-11-22T14:00:00.000Z");
+        assert_eq!(rfc3339(Timestamp(NOW.0 + 7)), "2025-11-22T14:00:00.007Z");
+    }
+
+    #[test]
+    fn lengths_read_well() {
+        let shown: Vec<String> = [850, 12_345, 245_000, 11_400_000, 187_200_000]
+            .map(|millis| length(Duration::from_millis(millis)))
+            .into();
+        assert_eq!(
+            shown,
+            ["850 ms", "12.3 s", "4 m 05 s", "3 h 10 m", "2 d 4 h"]
+        );
+    }
+
+    #[test]
+    fn since_takes_lengths_and_points_in_time() {
+        assert_eq!(since("90s", NOW).unwrap(), Timestamp(NOW.0 - 90_000));
+        assert_eq!(since("2h", NOW).unwrap(), Timestamp(NOW.0 - 7_200_000));
+        assert_eq!(since("2025-11-22T14:00:00Z", NOW).unwrap(), NOW);
+        for unclear in [
+            "",
+            "h",
+            "10",
+            "ten minutes",
+            "-5m",
+            "1.5h",
+            "99999999999999999999d",
+        ] {
+            assert!(since(unclear, NOW).is_err(), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn times_are_found_wherever_they_are() {
+        let value = serde_json::json!({"at": NOW, "actions": [{"at": NOW, "took": 5}], "resolved": null, "pid": 7});
+        let time = "2025-11-22T14:00:00.000Z";
+        let expected = serde_json::json!({"at": time, "actions": [{"at": time, "took": 5}], "resolved": null, "pid": 7});
+        assert_eq!(with_times(value), expected);
+    }
+
+    #[test]
+    fn a_table_lines_up_and_cuts_only_its_last_column() {
+        let rows = [
+            vec![cell("a"), cell("why not")],
+            vec![cell("longer"), cell("because of something long")],
+        ];
+        let narrow = Terminal {
+            live: true,
+            colour: false,
+            columns: Some(20),
+            rows: 24,
+        };
+        assert_eq!(
+            table(&["NAME", "REASON"], &rows, narrow),
+            ["NAME    REASON", "a       why not", "longer  because of …"]
+        );
+        let pipe = Terminal {
+            live: false,
+            colour: false,
+            columns: None,
+            rows: 24,
+        };
+        assert!(table(&["NAME", "REASON"], &rows, pipe)[2].ends_with("something long"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Follows a cluster on the terminal while something is waited for.
+
+use crate::board::{Aim, Board};
+use crate::fail::{Done, Fail};
+use crate::terminal::{Terminal, note, plain};
+use crate::text::length;
+use api::client::{Client, Messages};
+use api::requests::{Nothing, WaitRequest};
+use api::views::WaitView;
+use model::view::FeedMessage;
+use model::{ActId, ClusterId, InstanceStatus, State};
+use std::future::Future;
+use std::io::{self, Write};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Between two drawings of the same picture.
+const REDRAW: Duration = Duration::from_millis(100);
+/// One question about an act; it is asked again when nothing has settled by then.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ctrl-C and SIGTERM, one after the other.
+pub(crate) struct Interrupts {
+    int: Signal,
+    term: Signal,
+}
+
+impl Interrupts {
+    /// From now on they come here instead of ending the program.
+    pub(crate) fn catch() -> Done<Self> {
+        let failed =
+            |error: io::Error| Fail::failed(format!("failed to listen for signals: {error}"));
+        Ok(Self {
+            int: signal(SignalKind::interrupt()).map_err(failed)?,
+            term: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+        }
+    }
+}
+
+/// Waits until everything an act set in motion has come to rest.
+pub(crate) async fn settled(client: &Client, act: ActId) -> Done<WaitView> {
+    let timeout_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let view: WaitView = client
+            .call("wait", &WaitRequest { act, timeout_ms })
+            .await?;
+        if view.settled {
+            return Ok(view);
+        }
+    }
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A picture that is drawn again in its place; lines where there is no terminal.
+    Picture,
+    /// A line for each change.
+    Lines,
+}
+
+/// A cluster being followed.
+pub(crate) struct Watch {
+    feed: Messages<FeedMessage>,
+    pub(crate) board: Board,
+    terminal: Terminal,
+    begun: Instant,
+    /// Lines of the picture on the screen.
+    drawn: usize,
+}
+
+impl Watch {
+    /// Follows `cluster`, or all when there is none.
+    pub(crate) async fn open(client: &Client, cluster: Option<ClusterId>) -> Done<Self> {
+        let feed = client.stream::<FeedMessage>("feed", &Nothing {}).await?;
+        let mut watch = Self {
+            feed,
+            board: Board::new(cluster),
+            terminal: Terminal::stderr(),
+            begun: Instant::now(),
+            drawn: 0,
+        };
+        if let Some(picture) = watch.feed.next().await? {
+            watch.board.take(picture);
+        }
+        Ok(watch)
+    }
+
+    /// Since it was opened or last restarted.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Counts the time from now.
+    pub(crate) fn restart_clock(&mut self) {
+        self.begun = Instant::now();
+    }
+
+    /// Shows how things go until `wanted` is there. Ends early, with an error, when the engine does.
+    pub(crate) async fn during<T>(
+        &mut self,
+        aim: Aim,
+        style: Style,
+        wanted: impl Future<Output = T>,
+    ) -> Done<T> {
+        let picture = style == Style::Picture && self.terminal.live;
+        let mut wanted = std::pin::pin!(wanted);
+        let mut redraw = Instant::now() + REDRAW;
+        let done = loop {
+            tokio::select! {
+                biased;
+                done = &mut wanted => break Ok(done),
+                message = self.feed.next() => match message {
+                    Ok(Some(message)) => {
+                        let moved = self.board.take(message);
+                        if !picture {
+                            moved.iter().for_each(|status| self.tell(status));
+                        }
+                    }
+                    Ok(None) => break Err(Fail::absent("the engine has ended")),
+                    Err(error) => break Err(error.into()),
+                },
+                () = tokio::time::sleep_until(redraw), if picture => {
+                    self.draw(aim);
+                    redraw = Instant::now() + REDRAW;
+                }
+            }
+        };
+        // What has happened by now belongs to the last picture.
+        while let Ok(Ok(Some(message))) =
+            tokio::time::timeout(Duration::ZERO, self.feed.next()).await
+        {
+            let moved = self.board.take(message);
+            if !picture {
+                moved.iter().for_each(|status| self.tell(status));
+            }
+        }
+        self.wipe();
+        done
+    }
+
+    fn tell(&self, status: &InstanceStatus) {
+        // On the way to something else, and the something else is said.
+        if matches!(status.state, State::Running | State::Starting) {
+            return;
+        }
+        let state = self.terminal.paint(
+            crate::text::state_paint(status.state),
+            status.state.as_str(),
+        );
+        let reason = plain(&status.reason.to_string());
+        let why = if reason.is_empty() || status.state == State::Ready {
+            String::new()
+        } else {
+            format!(": {reason}")
+        };
+        note(&format!(
+            "{:>8}  {} {state}{why}",
+            length(self.elapsed()),
+            status.instance
+        ));
+    }
+
+    fn draw(&mut self, aim: Aim) {
+        // The terminal may have been resized.
+        self.terminal = Terminal::stderr();
+        let frame = self.board.frame(aim, self.elapsed(), self.terminal);
+        let mut text = self.back();
+        for line in &frame {
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.drawn = frame.len();
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Takes the picture off the screen.
+    fn wipe(&mut self) {
+        let text = self.back();
+        self.drawn = 0;
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Moves to where the picture begins and clears from there.
+    fn back(&self) -> String {
+        match self.drawn {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A\r\x1b[J"),
+        }
+    }
+}
