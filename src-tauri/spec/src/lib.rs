@@ -2,11 +2,103 @@
 //! diagnostics that each say what is wrong, where, and what would be right.
 //!
 //! Called by `engine` and `cli`. It opens no file, reads no environment and knows no clock: the
-//! caller brings the bytes.
+//! caller brings the bytes. What it returns needs no further checks: names resolve, there is no
+//! cycle, every default is filled in.
 
 pub mod cluster;
+mod diff;
+mod document;
+mod duration;
+pub mod limits;
+mod problem;
+mod read;
+mod run;
+mod schema;
+mod suggest;
+mod syntax;
+mod template;
 
 pub use cluster::{
-    Backoff, Budget, Cluster, Heal, Kind, Need, Probe, ProbeTarget, Run, Service, Stop,
-    StopSignal, Template, TemplatePart,
+    Backoff, Budget, Cluster, Heal, Kind, Need, Probe, ProbeTarget, Run, Service, Stop, StopSignal,
+    Template, TemplatePart,
 };
+pub use diff::{Diff, diff};
+pub use problem::{Diagnostics, Problem};
+pub use schema::schema;
+pub use template::Lookup;
+
+use problem::{Problems, quoted};
+
+/// The name of a definition's file.
+pub const FILE: &str = "azora.toml";
+
+/// Reads a definition. `file` is how messages name it; `folder_name` is the last part of the
+/// folder's path, from which a cluster without a name takes its own.
+///
+/// # Errors
+/// Everything that is wrong with it, with places and remedies.
+pub fn parse(file: &str, folder_name: &str, bytes: &[u8]) -> Result<Cluster, Diagnostics> {
+    let mut problems = Problems::default();
+    let text = match text(bytes, &mut problems) {
+        Ok(text) => text,
+        Err(shown) => return Err(problems.into_diagnostics(file, &shown)),
+    };
+    let cluster = document::read(text, &mut problems)
+        .map(|root| read::cluster(text, &root, folder_name, &mut problems));
+    match cluster {
+        Some(cluster) if problems.is_empty() => Ok(cluster),
+        _ => Err(problems.into_diagnostics(file, text)),
+    }
+}
+
+/// The bytes as text, or what of them can be shown beside the problem.
+fn text<'b>(bytes: &'b [u8], problems: &mut Problems) -> Result<&'b str, String> {
+    if bytes.len() > limits::MAX_BYTES {
+        let kept = &bytes[..limits::MAX_BYTES];
+        let shown = match std::str::from_utf8(kept) {
+            Ok(text) => text,
+            // A character may be cut in two; what is before it is shown.
+            Err(error) => std::str::from_utf8(&kept[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        problems.add(|| {
+            let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
+            Problem::new(
+                shown.len()..shown.len(),
+                format!("the definition is {mebibytes:.1} MiB large"),
+                "the first MiB ends here",
+            )
+            .help("a definition is at most 1 MiB; is this really an azora.toml?")
+        });
+        return Err(shown.to_owned());
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => Err(not_utf8(bytes, error, problems)),
+    }
+}
+
+fn not_utf8(bytes: &[u8], error: std::str::Utf8Error, problems: &mut Problems) -> String {
+    let at = error.valid_up_to();
+    // Up to the place both texts are the same, so the place is true for the shown one.
+    let shown = String::from_utf8_lossy(bytes).into_owned();
+    let byte = bytes[at];
+    let help = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16; save the file as UTF-8".to_owned(),
+        _ if error.error_len().is_none() => {
+            "the rest of the file is missing; save it again as UTF-8".to_owned()
+        }
+        _ if byte >= 0xa0 => format!(
+            "save the file as UTF-8; in Latin-1 this byte is {}",
+            quoted(&char::from(byte).to_string())
+        ),
+        _ => "save the file as UTF-8".to_owned(),
+    };
+    problems.add(|| {
+        let message = match error.error_len() {
+            Some(_) => format!("the byte 0x{byte:02x} is not UTF-8"),
+            None => "the file ends in the middle of a character".to_owned(),
+        };
+        Problem::new(at..at + '\u{fffd}'.len_utf8(), message, "here").help(help)
+    });
+    shown
+}

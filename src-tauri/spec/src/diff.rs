@@ -1,0 +1,234 @@
+//! What an edit changed: shown before `up` applies it, and the reason why only some services are
+//! restarted.
+
+use crate::cluster::{Cluster, Need, Probe, Service};
+use crate::duration::words;
+use model::ServiceName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The difference between two definitions of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diff {
+    /// Services only the new one has.
+    pub added: Vec<ServiceName>,
+    /// Services only the old one has.
+    pub removed: Vec<ServiceName>,
+    /// Services both have, and what is different about them, in words.
+    pub changed: Vec<(ServiceName, Vec<String>)>,
+    /// Those of `changed` whose processes have to be started anew for it: their command, folder,
+    /// user, environment or port is another. All else takes effect while they run.
+    pub restarts: BTreeSet<ServiceName>,
+}
+
+impl Diff {
+    /// Nothing is different.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// What is different in `new`. Values of variables are not shown: they may be secrets.
+pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
+    let missing = |from: &Cluster, other: &Cluster| -> Vec<ServiceName> {
+        from.services
+            .keys()
+            .filter(|name| !other.services.contains_key(*name))
+            .cloned()
+            .collect()
+    };
+    let mut diff = Diff {
+        added: missing(new, old),
+        removed: missing(old, new),
+        ..Diff::default()
+    };
+    for (name, service) in &new.services {
+        let Some(before) = old.services.get(name) else {
+            continue;
+        };
+        if before == service {
+            continue;
+        }
+        let process = process_changes(before, service);
+        if !process.is_empty() {
+            diff.restarts.insert(name.clone());
+        }
+        let words = process
+            .into_iter()
+            .chain(care_changes(before, service))
+            .collect();
+        diff.changed.push((name.clone(), words));
+    }
+    diff
+}
+
+/// What a running process cannot take on.
+fn process_changes(old: &Service, new: &Service) -> Vec<String> {
+    let mut changes = Changes::default();
+    changes.note("run", &old.run, &new.run);
+    changes.note(
+        "kind",
+        &format!("{:?}", old.kind).to_lowercase(),
+        &format!("{:?}", new.kind).to_lowercase(),
+    );
+    changes.note("cwd", &or_none(&old.cwd), &or_none(&new.cwd));
+    changes.note(
+        "user",
+        &or_none(old.user.as_deref().unwrap_or_default()),
+        &or_none(new.user.as_deref().unwrap_or_default()),
+    );
+    changes.note("port", &port(old.port), &port(new.port));
+    let names: BTreeSet<&String> = old.env.keys().chain(new.env.keys()).collect();
+    for name in names {
+        match (old.env.get(name), new.env.get(name)) {
+            (None, _) => changes.0.push(format!("env {name} added")),
+            (_, None) => changes.0.push(format!("env {name} removed")),
+            (before, after) if before != after => changes.0.push(format!("env {name} changed")),
+            _ => {}
+        }
+    }
+    changes.0
+}
+
+/// What only says how it is cared for.
+fn care_changes(old: &Service, new: &Service) -> Vec<String> {
+    let mut changes = Changes::default();
+    changes.note("category", &old.category, &new.category);
+    changes.note("replicas", &old.replicas, &new.replicas);
+    needs(&old.needs, &new.needs, &mut changes);
+    changes.note(
+        "health",
+        &probe(old.health.as_ref()),
+        &probe(new.health.as_ref()),
+    );
+    // Where health stands in for readiness, it is one change and not two.
+    if old.ready != old.health || new.ready != new.health {
+        changes.note(
+            "ready",
+            &probe(old.ready.as_ref()),
+            &probe(new.ready.as_ref()),
+        );
+    }
+    let ladder = |service: &Service| {
+        service
+            .heal
+            .ladder
+            .iter()
+            .map(|remedy| remedy.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    changes.note("heal ladder", &ladder(old), &ladder(new));
+    let budget = |service: &Service| {
+        format!(
+            "{} per {}",
+            service.heal.budget.count,
+            words(service.heal.budget.per)
+        )
+    };
+    changes.note("heal budget", &budget(old), &budget(new));
+    let backoff = |service: &Service| {
+        let steps: Vec<String> = service
+            .heal
+            .backoff
+            .steps
+            .iter()
+            .copied()
+            .map(words)
+            .collect();
+        format!(
+            "{}, forgotten after {}",
+            steps.join(" "),
+            words(service.heal.backoff.reset_after)
+        )
+    };
+    changes.note("heal backoff", &backoff(old), &backoff(new));
+    changes.note("healing", &on(old.heal.enabled), &on(new.heal.enabled));
+    let stop = |service: &Service| {
+        format!(
+            "SIG{} and {}",
+            format!("{:?}", service.stop.signal).to_uppercase(),
+            words(service.stop.grace)
+        )
+    };
+    changes.note("stop", &stop(old), &stop(new));
+    changes.note("protection", &on(old.protected), &on(new.protected));
+    changes.0
+}
+
+#[derive(Default)]
+struct Changes(Vec<String>);
+
+impl Changes {
+    fn note(
+        &mut self,
+        what: &str,
+        old: &(impl std::fmt::Display + PartialEq),
+        new: &(impl std::fmt::Display + PartialEq),
+    ) {
+        let (old, new) = (old.to_string(), new.to_string());
+        if old != new {
+            self.0.push(format!("{what}: {old} → {new}"));
+        }
+    }
+}
+
+fn needs(old: &[Need], new: &[Need], changes: &mut Changes) {
+    let by_name = |needs: &[Need]| -> BTreeMap<ServiceName, bool> {
+        needs
+            .iter()
+            .map(|need| (need.service.clone(), need.restart))
+            .collect()
+    };
+    let (old, new) = (by_name(old), by_name(new));
+    for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+        match (old.get(name), new.get(name)) {
+            (None, _) => changes.0.push(format!("needs {name}")),
+            (_, None) => changes.0.push(format!("no longer needs {name}")),
+            (Some(before), Some(after)) if before != after => {
+                let now = if *after {
+                    "now restarts"
+                } else {
+                    "no longer restarts"
+                };
+                changes.0.push(format!("{now} with {name}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn probe(probe: Option<&Probe>) -> String {
+    let Some(probe) = probe else {
+        return "none".into();
+    };
+    let slow = probe
+        .degraded_above
+        .map(|above| format!(", slow above {}", words(above)))
+        .unwrap_or_default();
+    format!(
+        "{probe}, timeout {}, {} to fail, {} to pass{slow}",
+        words(probe.timeout),
+        probe.fail,
+        probe.pass
+    )
+}
+
+fn port(port: Option<u16>) -> String {
+    match port {
+        None => "none".into(),
+        Some(0) => "any".into(),
+        Some(port) => port.to_string(),
+    }
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() {
+        "none".into()
+    } else {
+        text.into()
+    }
+}
+
+fn on(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}

@@ -1,0 +1,28 @@
+//! How large a definition may be. Each limit is far above what a person writes and low enough that
+//! a hostile file costs milliseconds.
+
+/// Bytes of the file: 1 MiB.
+pub const MAX_BYTES: usize = 1 << 20;
+/// Tables and arrays inside each other, headers and dotted keys included. The deepest key of the
+/// format, `cluster.defaults.heal.backoff`, is four deep.
+pub const MAX_DEPTH: usize = 8;
+/// Services of one cluster.
+pub const MAX_SERVICES: usize = 2_000;
+/// Instances of one service.
+pub const MAX_REPLICAS: u16 = 100;
+/// Instances of one cluster, all services together.
+pub const MAX_INSTANCES: usize = 5_000;
+/// Entries of one `needs`.
+pub const MAX_NEEDS: usize = 200;
+/// Entries of one `env`.
+pub const MAX_ENV: usize = 500;
+/// Bytes of one text. Linux refuses arguments over 128 KiB.
+pub const MAX_TEXT: usize = 32 << 10;
+/// Elements of a `run` array.
+pub const MAX_ARGS: usize = 1_000;
+/// Steps of a `ladder` or a `backoff`.
+pub const MAX_STEPS: usize = 20;
+/// Bytes of a category.
+pub const MAX_CATEGORY: usize = 60;
+/// Problems shown; the rest is counted.
+pub const MAX_PROBLEMS: usize = 20;

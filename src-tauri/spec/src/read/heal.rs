@@ -1,0 +1,259 @@
+//! `heal` and `stop`: what may be done to a service, and how it is ended.
+
+use super::Reader;
+use super::keys::{HEAL, STOP};
+use super::values::Layers;
+use crate::cluster::{Backoff, Budget, Heal, Stop, StopSignal};
+use crate::document::{Entry, Table, Value, ValueKind};
+use crate::limits::MAX_STEPS;
+use crate::problem::{Problem, quoted};
+use model::RemedyKind;
+use std::time::Duration;
+
+const REMEDIES: [(&str, RemedyKind); 3] = [
+    ("restart", RemedyKind::Restart),
+    ("restart-needs", RemedyKind::RestartNeeds),
+    ("quarantine", RemedyKind::Quarantine),
+];
+
+const SIGNALS: [(&str, StopSignal); 7] = [
+    ("TERM", StopSignal::Term),
+    ("INT", StopSignal::Int),
+    ("QUIT", StopSignal::Quit),
+    ("HUP", StopSignal::Hup),
+    ("USR1", StopSignal::Usr1),
+    ("USR2", StopSignal::Usr2),
+    ("KILL", StopSignal::Kill),
+];
+
+const DAY: Duration = Duration::from_secs(86_400);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+static EMPTY: Table = Table {
+    entries: Vec::new(),
+};
+
+impl Default for Heal {
+    fn default() -> Self {
+        Self {
+            ladder: REMEDIES.iter().map(|(_, remedy)| *remedy).collect(),
+            // The first rung's seven waits and one more try, in the time `reset_after` forgets.
+            budget: Budget {
+                count: 8,
+                per: Duration::from_secs(600),
+            },
+            backoff: Backoff::default(),
+            enabled: true,
+        }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        // Two at once, since most crashes are over when they are seen; then as long as a port or a
+        // disk takes; then rarely enough not to load a machine that has a lasting fault.
+        let steps = [0, 0, 1, 5, 15, 30, 60].map(Duration::from_secs).to_vec();
+        Self {
+            steps,
+            reset_after: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self {
+            signal: StopSignal::Term,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The tables of a key that may stand in a service and in the cluster's defaults.
+    fn layers<'v>(
+        &mut self,
+        own: Option<&'v Entry>,
+        default: Option<&'v Entry>,
+        keys: &super::keys::Keys,
+        help: &str,
+    ) -> Layers<'v> {
+        let mut table = |entry: Option<&'v Entry>| {
+            let table = self.table(&entry?.value, keys.table, help)?;
+            self.known_keys(table, keys);
+            Some(table)
+        };
+        let (own, default) = (table(own), table(default));
+        Layers {
+            own: own.unwrap_or(&EMPTY),
+            default,
+        }
+    }
+
+    /// Reads `heal`, laid over the cluster's default.
+    pub(super) fn heal(&mut self, own: Option<&Entry>, default: Option<&Entry>) -> Heal {
+        const HELP: &str = "write it like this: heal = { budget = \"8 per 10m\" }; heal = { enabled = false } only reports";
+        let layers = self.layers(own, default, &HEAL, HELP);
+        let mut heal = Heal::default();
+        if let Some(ladder) = layers
+            .get("ladder")
+            .and_then(|entry| self.ladder(&entry.value))
+        {
+            heal.ladder = ladder;
+        }
+        if let Some(budget) = layers
+            .get("budget")
+            .and_then(|entry| self.budget(&entry.value))
+        {
+            heal.budget = budget;
+        }
+        if let Some(steps) = layers
+            .get("backoff")
+            .and_then(|entry| self.backoff(&entry.value))
+        {
+            heal.backoff.steps = steps;
+        }
+        if let Some(entry) = layers.get("reset_after") {
+            let range = Duration::from_millis(1)..=WEEK;
+            if let Some(found) = self.duration(&entry.value, "`reset_after`", range) {
+                heal.backoff.reset_after = found;
+            }
+        }
+        if let Some(entry) = layers.get("enabled") {
+            heal.enabled = self.flag(&entry.value, "`enabled`").unwrap_or(true);
+        }
+        heal
+    }
+
+    fn ladder(&mut self, value: &Value) -> Option<Vec<RemedyKind>> {
+        let items = self.list(
+            value,
+            "`ladder`",
+            MAX_STEPS,
+            "ladder = [\"restart\", \"quarantine\"]",
+        )?;
+        if items.is_empty() {
+            self.refuse(
+                &value.span,
+                "`ladder` is empty".into(),
+                "no remedy in here",
+                "name a remedy, or write heal = { enabled = false } if nothing is to be done",
+            );
+            return None;
+        }
+        let words: Vec<Option<RemedyKind>> = items
+            .iter()
+            .map(|item| self.word(item, "`ladder`", &REMEDIES))
+            .collect();
+        let last = words
+            .iter()
+            .position(|word| *word == Some(RemedyKind::Quarantine));
+        if let Some((quarantine, after)) =
+            last.and_then(|at| Some((&items[at], items.get(at + 1)?)))
+        {
+            self.problems.add(|| {
+                Problem::new(
+                    after.span.clone(),
+                    "nothing comes after `quarantine`",
+                    "never reached",
+                )
+                .and(quarantine.span.clone(), "healing ends here")
+                .help("put \"quarantine\" last")
+            });
+        }
+        words.into_iter().collect()
+    }
+
+    fn budget(&mut self, value: &Value) -> Option<Budget> {
+        const HELP: &str = "write how many restarts in how long: budget = \"8 per 10m\"";
+        let ValueKind::Text(text) = &value.kind else {
+            self.wrong("`budget`", value, "a text", HELP);
+            return None;
+        };
+        let mut words = text.split_whitespace();
+        let (Some(count), Some("per"), Some(per), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            self.refuse(
+                &value.span,
+                format!("{} is not a budget", quoted(text)),
+                "not of the form \"8 per 10m\"",
+                HELP,
+            );
+            return None;
+        };
+        let Some(count) = count
+            .parse::<u32>()
+            .ok()
+            .filter(|count| (1..=1_000).contains(count))
+        else {
+            let help = if count == "0" {
+                "to have nothing restarted write heal = { enabled = false }"
+            } else {
+                HELP
+            };
+            self.refuse(
+                &value.span,
+                format!("a budget is 1 to 1000 restarts, not {}", quoted(count)),
+                "out of range",
+                help,
+            );
+            return None;
+        };
+        let range = Duration::from_millis(100)..=WEEK;
+        let per = self.duration_text(per, &value.span, "`budget`", range)?;
+        Some(Budget { count, per })
+    }
+
+    fn backoff(&mut self, value: &Value) -> Option<Vec<Duration>> {
+        let items = self.list(
+            value,
+            "`backoff`",
+            MAX_STEPS,
+            "backoff = [\"0s\", \"1s\", \"10s\"]",
+        )?;
+        if items.is_empty() {
+            self.refuse(
+                &value.span,
+                "`backoff` is empty".into(),
+                "no wait in here",
+                "write backoff = [\"0s\"] to restart at once",
+            );
+            return None;
+        }
+        let wait = |item| self.duration(item, "a wait of `backoff`", Duration::ZERO..=DAY);
+        // Every wait is looked at before one that is wrong spoils the list.
+        let waits: Vec<Option<Duration>> = items.iter().map(wait).collect();
+        waits.into_iter().collect()
+    }
+
+    /// Reads `stop`, laid over the cluster's default.
+    pub(super) fn stop(&mut self, own: Option<&Entry>, default: Option<&Entry>) -> Stop {
+        let layers = self.layers(
+            own,
+            default,
+            &STOP,
+            "write it like this: stop = { signal = \"INT\", grace = \"10s\" }",
+        );
+        let mut stop = Stop::default();
+        if let Some(entry) = layers.get("signal") {
+            let signal = match &entry.value.kind {
+                ValueKind::Text(text) => SIGNALS
+                    .iter()
+                    .find(|(word, _)| text.strip_prefix("SIG").unwrap_or(text) == *word)
+                    .map(|(_, signal)| *signal),
+                _ => None,
+            };
+            stop.signal = signal
+                .or_else(|| self.word(&entry.value, "`signal`", &SIGNALS))
+                .unwrap_or(stop.signal);
+        }
+        if let Some(entry) = layers.get("grace") {
+            let range = Duration::ZERO..=Duration::from_secs(3_600);
+            stop.grace = self
+                .duration(&entry.value, "`grace`", range)
+                .unwrap_or(stop.grace);
+        }
+        stop
+    }
+}

@@ -1,0 +1,213 @@
+//! The keys a definition may have, table by table. The parser refuses all others, and a test holds
+//! the JSON Schema to the same lists.
+
+use super::Reader;
+use crate::document::Table;
+use crate::problem::{Problem, quoted};
+use crate::suggest;
+
+/// One table of the format.
+pub(crate) struct Keys {
+    /// How messages name the table.
+    pub(crate) table: &'static str,
+    pub(crate) keys: &'static [&'static str],
+}
+
+pub(crate) const ROOT: Keys = Keys {
+    table: "the definition",
+    keys: &["cluster", "service"],
+};
+pub(crate) const CLUSTER: Keys = Keys {
+    table: "`cluster`",
+    keys: &["name", "defaults"],
+};
+pub(crate) const DEFAULTS: Keys = Keys {
+    table: "`cluster.defaults`",
+    keys: &["category", "env", "health", "heal", "stop"],
+};
+pub(crate) const SERVICE: Keys = Keys {
+    table: "a service",
+    keys: &[
+        "run",
+        "kind",
+        "category",
+        "port",
+        "needs",
+        "replicas",
+        "cwd",
+        "env",
+        "user",
+        "ready",
+        "health",
+        "heal",
+        "stop",
+        "protected",
+    ],
+};
+pub(crate) const NEED: Keys = Keys {
+    table: "an entry of `needs`",
+    keys: &["service", "restart"],
+};
+pub(crate) const READY: Keys = Keys {
+    table: "`ready`",
+    keys: &["http", "tcp", "exec", "port", "every", "timeout", "pass"],
+};
+pub(crate) const HEALTH: Keys = Keys {
+    table: "`health`",
+    keys: &[
+        "http",
+        "tcp",
+        "exec",
+        "port",
+        "every",
+        "timeout",
+        "fail",
+        "pass",
+        "degraded_above",
+    ],
+};
+pub(crate) const HEAL: Keys = Keys {
+    table: "`heal`",
+    keys: &["ladder", "budget", "backoff", "reset_after", "enabled"],
+};
+pub(crate) const STOP: Keys = Keys {
+    table: "`stop`",
+    keys: &["signal", "grace"],
+};
+
+/// What other tools call it, or what was in the wrong place, and what is meant here.
+fn other_word(table: &str, key: &str) -> Option<&'static str> {
+    let known: &[(&str, &str)] = match table {
+        "the definition" => &[
+            ("services", "services are written one by one: [service.web]"),
+            ("process", "services are written one by one: [service.web]"),
+            (
+                "processes",
+                "services are written one by one: [service.web]",
+            ),
+            ("name", "the name goes into [cluster]: name = \"shop\""),
+            ("defaults", "defaults go into [cluster.defaults]"),
+            (
+                "env",
+                "an environment for all services goes into [cluster.defaults.env]",
+            ),
+            ("version", "a definition has no version; remove it"),
+        ],
+        "a service" => &[
+            ("command", "here it is called `run`"),
+            ("cmd", "here it is called `run`"),
+            ("exec", "here it is called `run`"),
+            ("entrypoint", "here it is called `run`"),
+            ("depends_on", "here it is called `needs`: needs = [\"db\"]"),
+            ("depends-on", "here it is called `needs`: needs = [\"db\"]"),
+            ("after", "here it is called `needs`: needs = [\"db\"]"),
+            ("requires", "here it is called `needs`: needs = [\"db\"]"),
+            ("environment", "here it is called `env`"),
+            ("working_dir", "here it is called `cwd`"),
+            ("workdir", "here it is called `cwd`"),
+            ("dir", "here it is called `cwd`"),
+            ("directory", "here it is called `cwd`"),
+            (
+                "ports",
+                "a service has one preferred `port`, and more through ${other.port}",
+            ),
+            (
+                "healthcheck",
+                "here it is called `health`: health = { http = \"/health\" }",
+            ),
+            (
+                "health_check",
+                "here it is called `health`: health = { http = \"/health\" }",
+            ),
+            (
+                "readiness_probe",
+                "here it is called `ready`: ready = { tcp = \"$PORT\" }",
+            ),
+            (
+                "liveness_probe",
+                "here it is called `health`: health = { http = \"/health\" }",
+            ),
+            (
+                "restart",
+                "restarts are described by `heal`: heal = { budget = \"8 per 10m\" }",
+            ),
+            ("scale", "here it is called `replicas`"),
+            ("instances", "here it is called `replicas`"),
+            ("oneshot", "write kind = \"oneshot\""),
+            ("type", "here it is called `kind`"),
+            ("group", "here it is called `category`"),
+            ("stop_signal", "write stop = { signal = \"INT\" }"),
+            ("stop_grace_period", "write stop = { grace = \"10s\" }"),
+            (
+                "image",
+                "services are programs of this machine, not containers; write run = \"…\"",
+            ),
+        ],
+        "`health`" | "`ready`" => &[
+            ("command", "here it is called `exec`"),
+            ("cmd", "here it is called `exec`"),
+            ("test", "here it is called `exec`"),
+            ("path", "write http = \"/health\""),
+            ("url", "write http = \"/health\""),
+            ("interval", "here it is called `every`"),
+            ("period", "here it is called `every`"),
+            ("retries", "here it is called `fail`"),
+            (
+                "fail",
+                "`fail` belongs to `health`; readiness is asked until it passes",
+            ),
+            ("degraded_above", "`degraded_above` belongs to `health`"),
+        ],
+        "`heal`" => &[
+            ("restarts", "write budget = \"8 per 10m\""),
+            ("max_restarts", "write budget = \"8 per 10m\""),
+            ("remedies", "here it is called `ladder`"),
+        ],
+        "`stop`" => &[
+            ("timeout", "here it is called `grace`"),
+            ("grace_period", "here it is called `grace`"),
+        ],
+        _ => &[],
+    };
+    known
+        .iter()
+        .find(|(word, _)| *word == key)
+        .map(|(_, help)| *help)
+}
+
+/// Whether a service's unknown key is another tool's word for `run`.
+pub(super) fn means_run(key: &str) -> bool {
+    matches!(key, "command" | "cmd" | "exec" | "entrypoint")
+}
+
+impl Reader<'_> {
+    /// Notes every key of `table` that is not among `keys`.
+    pub(crate) fn known_keys(&mut self, table: &Table, keys: &Keys) {
+        for entry in &table.entries {
+            let key = &entry.key;
+            if keys.keys.contains(&key.name.as_str()) {
+                continue;
+            }
+            self.problems.add(|| {
+                let nearest = suggest::nearest(&key.name, keys.keys.iter().copied());
+                let (label, help) = match (other_word(keys.table, &key.name), nearest) {
+                    (Some(help), _) => ("unknown key", help.to_owned()),
+                    (None, Some(nearest)) => ("unknown key", format!("did you mean `{nearest}`?")),
+                    (None, None) => (
+                        "unknown key",
+                        format!(
+                            "the keys here are {}",
+                            suggest::list(keys.keys.iter().copied())
+                        ),
+                    ),
+                };
+                Problem::new(
+                    key.span.clone(),
+                    format!("{} has no key {}", keys.table, quoted(&key.name)),
+                    label,
+                )
+                .help(help)
+            });
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! From the tree of a file to a checked [`Cluster`]. Everything wrong is noted with its place, and
+//! reading goes on with a stand-in, so that one run shows all that has to be mended.
+
+mod graph;
+mod heal;
+pub(crate) mod keys;
+mod probe;
+mod references;
+mod service;
+mod values;
+
+use crate::cluster::{Cluster, Service};
+use crate::document::{Entry, Key, Table, Value, ValueKind};
+use crate::limits;
+use crate::problem::{Problem, Problems, Span, quoted};
+use model::{ClusterName, ServiceName};
+use references::Reference;
+use service::Defaults;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads the tree of `text`. The cluster is only to be trusted when `problems` stayed empty.
+pub(crate) fn cluster(text: &str, root: &Table, folder: &str, problems: &mut Problems) -> Cluster {
+    let mut reader = Reader {
+        text,
+        problems,
+        references: Vec::new(),
+        probed_ports: Vec::new(),
+        misnamed: BTreeSet::new(),
+    };
+    reader.known_keys(root, &keys::ROOT);
+    let mut name = None;
+    let mut defaults = Defaults::default();
+    let head = root.get("cluster").and_then(|entry| {
+        let help = "write [cluster] and below it name = \"shop\"";
+        reader.table(&entry.value, "`cluster`", help)
+    });
+    if let Some(table) = head {
+        reader.known_keys(table, &keys::CLUSTER);
+        name = table
+            .get("name")
+            .and_then(|entry| reader.cluster_name(&entry.value));
+        if let Some(entry) = table.get("defaults") {
+            defaults = reader.defaults(&entry.value);
+        }
+    }
+    let drafts = reader.services(root, &defaults);
+    graph::check(&mut reader, &drafts);
+    let services = drafts
+        .into_iter()
+        .map(|(name, draft)| (name, draft.service))
+        .collect();
+    Cluster {
+        name: name.unwrap_or_else(|| folder_name(folder)),
+        services,
+    }
+}
+
+/// Reads values and notes what is wrong with them.
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    problems: &'a mut Problems,
+    /// Every `${service.key}` met, checked when all services are known.
+    references: Vec<Reference>,
+    /// Probes of a service's own port, checked when its port is known.
+    probed_ports: Vec<(ServiceName, Span)>,
+    /// Services whose names were refused. That they are missing is not said as well.
+    misnamed: BTreeSet<String>,
+}
+
+/// A service as read, with the places later checks point at.
+pub(crate) struct Draft {
+    pub(crate) service: Service,
+    /// Where its name is.
+    pub(crate) name: Span,
+    /// Where each of its needs is, in order.
+    pub(crate) needs: Vec<Span>,
+    /// Its `port` could not be read: whether it has one is not known.
+    pub(crate) port_unclear: bool,
+}
+
+impl Reader<'_> {
+    fn cluster_name(&mut self, value: &Value) -> Option<ClusterName> {
+        let text = self.text(value, "`name`", "name = \"shop\"")?;
+        self.name(text, &value.span, "cluster")
+    }
+
+    /// Checks a name and suggests one that is allowed.
+    fn name<T: std::str::FromStr<Err = model::NameError>>(
+        &mut self,
+        text: &str,
+        span: &Span,
+        what: &str,
+    ) -> Option<T> {
+        text.parse()
+            .map_err(|error: model::NameError| {
+                self.problems.add(|| {
+                    let suggestion = slug(text);
+                    Problem::new(
+                        span.clone(),
+                        format!("{} is not a name for a {what}", quoted(text)),
+                        error.to_string(),
+                    )
+                    .help(format!(
+                        "a name is 1 to 63 lower-case letters, digits and hyphens and does not \
+                         begin with a hyphen, like `{suggestion}`"
+                    ))
+                });
+            })
+            .ok()
+    }
+
+    fn services(&mut self, root: &Table, defaults: &Defaults) -> BTreeMap<ServiceName, Draft> {
+        const EXAMPLE: &str =
+            "a service is written [service.web] and below it run = \"node server.js\"";
+        let mut drafts = BTreeMap::new();
+        let Some(entry) = root.get("service") else {
+            // An unknown key (`services`) says it better.
+            if self.problems.is_empty() {
+                self.problems.add(|| {
+                    Problem::new(
+                        0..0,
+                        "the definition has no services",
+                        "no [service.…] in this file",
+                    )
+                    .help(EXAMPLE)
+                });
+            }
+            return drafts;
+        };
+        let ValueKind::Table(services) = &entry.value.kind else {
+            self.wrong("`service`", &entry.value, "a table of services", EXAMPLE);
+            return drafts;
+        };
+        if services.entries.is_empty() {
+            self.problems.add(|| {
+                Problem::new(
+                    entry.key.span.clone(),
+                    "the definition has no services",
+                    "this table is empty",
+                )
+                .help(EXAMPLE)
+            });
+        }
+        if let Some(first_over) = services.entries.get(limits::MAX_SERVICES) {
+            self.problems.add(|| {
+                Problem::new(
+                    first_over.key.span.clone(),
+                    format!(
+                        "{} services are more than a cluster may have",
+                        services.entries.len()
+                    ),
+                    format!("this one is number {}", limits::MAX_SERVICES + 1),
+                )
+                .help(format!(
+                    "at most {}; put the others into a cluster of their own, or use `replicas` \
+                     for instances that are alike",
+                    limits::MAX_SERVICES
+                ))
+            });
+        }
+        // All names first: what a service needs is looked up among them.
+        let named: Vec<(ServiceName, &Entry)> = services
+            .entries
+            .iter()
+            .take(limits::MAX_SERVICES)
+            .filter_map(|entry| Some((self.service_name(&entry.key)?, entry)))
+            .collect();
+        for (own, entry) in named {
+            let what = format!("service `{own}`");
+            if let Some(table) = self.table(&entry.value, &what, EXAMPLE) {
+                let draft = self.service(&own, &entry.key.span, table, defaults);
+                drafts.insert(own, draft);
+            }
+        }
+        drafts
+    }
+
+    fn service_name(&mut self, key: &Key) -> Option<ServiceName> {
+        let name = if key.name == "self" {
+            let help = "`${self.port}` means a service's own port; choose another name";
+            self.refuse(
+                &key.span,
+                "a service cannot be called `self`".into(),
+                "reserved",
+                help,
+            );
+            None
+        } else {
+            self.name(&key.name, &key.span, "service")
+        };
+        if name.is_none() {
+            self.misnamed.insert(key.name.clone());
+        }
+        name
+    }
+}
+
+/// The nearest name to a text that may be none: lower case, other characters as hyphens.
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text
+        .chars()
+        .flat_map(char::to_lowercase)
+        .take(model::name::MAX_NAME)
+    {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() {
+        "cluster".into()
+    } else {
+        slug.into()
+    }
+}
+
+/// The name of a cluster whose definition gives none.
+fn folder_name(folder: &str) -> ClusterName {
+    #[expect(
+        clippy::expect_used,
+        reason = "a slug has only characters of the grammar, no hyphen first, and a length it allows"
+    )]
+    slug(folder).parse().expect("a slug is a name")
+}

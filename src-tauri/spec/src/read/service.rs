@@ -1,0 +1,471 @@
+//! One `[service.name]` table, and `[cluster.defaults]`.
+
+use super::keys::{self, DEFAULTS, NEED, SERVICE};
+use super::{Draft, Reader};
+use crate::cluster::{Kind, Need, Run, Service, Template};
+use crate::document::{Entry, Table, Value, ValueKind};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_ENV, MAX_NEEDS, MAX_REPLICAS};
+use crate::problem::{Problem, Span, quoted};
+use crate::run::{self, Line};
+use crate::template::{self, Piece};
+use model::ServiceName;
+use std::collections::BTreeMap;
+
+/// The category of services that name none.
+const CATEGORY: &str = "services";
+const RUN_EXAMPLE: &str = "run = \"node server.js\"";
+
+/// `[cluster.defaults]` as it stands. It is read anew for each service, because a default means
+/// something else for each (`${self.port}`); what is wrong with it is still said only once.
+#[derive(Default)]
+pub(super) struct Defaults<'v> {
+    category: Option<&'v Entry>,
+    env: Option<&'v Entry>,
+    pub(super) health: Option<&'v Entry>,
+    heal: Option<&'v Entry>,
+    stop: Option<&'v Entry>,
+}
+
+impl Reader<'_> {
+    pub(super) fn defaults<'v>(&mut self, value: &'v Value) -> Defaults<'v> {
+        let Some(table) = self.table(
+            value,
+            "`defaults`",
+            "write [cluster.defaults] and below it health = { http = \"/health\" }",
+        ) else {
+            return Defaults::default();
+        };
+        self.known_keys(table, &DEFAULTS);
+        Defaults {
+            category: table.get("category"),
+            env: table.get("env"),
+            health: table.get("health"),
+            heal: table.get("heal"),
+            stop: table.get("stop"),
+        }
+    }
+
+    pub(super) fn service(
+        &mut self,
+        own: &ServiceName,
+        name: &Span,
+        table: &Table,
+        defaults: &Defaults,
+    ) -> Draft {
+        self.known_keys(table, &SERVICE);
+        let kind = self.kind(table);
+        let run = self.service_run(own, name, table);
+        let (needs, need_spans) = self.needs(own, table);
+        let replicas = self.replicas(table, kind);
+        let port_entry = table.get("port");
+        let declared = port_entry.and_then(|entry| {
+            self.number(
+                &entry.value,
+                "`port`",
+                0..=u16::MAX,
+                "1 to 65535, or 0 for any free one",
+            )
+        });
+        let port = declared.or_else(|| uses_own_port(table).then_some(0));
+        let env = self.env(own, table.get("env"), defaults.env, port.is_some());
+        let port_unclear = port_entry.is_some() && declared.is_none();
+        let ready = match table.get("ready") {
+            Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
+            Some(entry) => self.ready(own, entry),
+            None => None,
+        };
+        let health = match table.get("health") {
+            Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
+            entry => self.health(own, entry, defaults, kind, port.is_some() || port_unclear),
+        };
+        let service = Service {
+            kind,
+            run,
+            cwd: self
+                .optional_text(table, "cwd", "cwd = \"backend\"")
+                .unwrap_or_default(),
+            env,
+            user: table.get("user").and_then(|entry| self.user(&entry.value)),
+            category: self.category(table.get("category").or(defaults.category)),
+            port,
+            needs,
+            replicas,
+            ready: ready.or_else(|| health.clone()),
+            health,
+            heal: self.heal(table.get("heal"), defaults.heal),
+            stop: self.stop(table.get("stop"), defaults.stop),
+            protected: table
+                .get("protected")
+                .and_then(|entry| self.flag(&entry.value, "`protected`"))
+                .unwrap_or(false),
+        };
+        Draft {
+            service,
+            name: name.clone(),
+            needs: need_spans,
+            port_unclear,
+        }
+    }
+
+    fn kind(&mut self, table: &Table) -> Kind {
+        let kinds = [("daemon", Kind::Daemon), ("oneshot", Kind::Oneshot)];
+        table
+            .get("kind")
+            .and_then(|entry| self.word(&entry.value, "`kind`", &kinds))
+            .unwrap_or(Kind::Daemon)
+    }
+
+    fn service_run(&mut self, own: &ServiceName, name: &Span, table: &Table) -> Run {
+        let nothing = Run::Direct(Vec::new());
+        let Some(entry) = table.get("run") else {
+            // `command = …` was already said to be called `run` here.
+            if !table
+                .entries
+                .iter()
+                .any(|entry| keys::means_run(&entry.key.name))
+            {
+                self.problems.add(|| {
+                    Problem::new(
+                        name.clone(),
+                        format!("service `{own}` has no `run`"),
+                        "what is to be executed?",
+                    )
+                    .help(format!("add {RUN_EXAMPLE}"))
+                });
+            }
+            return nothing;
+        };
+        self.run(own, &entry.value, "`run`").unwrap_or(nothing)
+    }
+
+    /// Reads a command: a line, or a list taken verbatim.
+    pub(super) fn run(&mut self, own: &ServiceName, value: &Value, key: &str) -> Option<Run> {
+        let items = match &value.kind {
+            ValueKind::Text(_) => {
+                let text = self.text(value, key, RUN_EXAMPLE)?;
+                self.references(own, text, &value.span);
+                let line = text.trim();
+                match run::line(line) {
+                    Line::OpenQuote(at) => {
+                        let at = at + text.len() - text.trim_start().len();
+                        let quote = self.written(&value.span, text).part(&(at..at + 1));
+                        self.refuse(
+                            &quote,
+                            format!("a quote in {key} is not closed"),
+                            "opened here",
+                            "close it, or write \\\\ before it if it is meant as itself",
+                        );
+                        return None;
+                    }
+                    Line::Words(words) if words.first().is_none_or(String::is_empty) => {
+                        self.refuse(
+                            &value.span,
+                            format!("{key} names no program"),
+                            "the first word is empty",
+                            RUN_EXAMPLE,
+                        );
+                        return None;
+                    }
+                    _ => {}
+                }
+                return Some(run::command(line, own));
+            }
+            ValueKind::Array(items) => items,
+            _ => {
+                self.wrong(
+                    key,
+                    value,
+                    "a command line or a list of words",
+                    &format!("write it like this: {RUN_EXAMPLE}"),
+                );
+                return None;
+            }
+        };
+        if items.is_empty() {
+            self.refuse(
+                &value.span,
+                format!("{key} is an empty list"),
+                "no program in here",
+                "name the program and its arguments: run = [\"node\", \"server.js\"]",
+            );
+            return None;
+        }
+        self.list(value, key, MAX_ARGS, RUN_EXAMPLE)?;
+        let word = |(index, item): (usize, &Value)| -> Option<Template> {
+            match &item.kind {
+                // Empty arguments are allowed, an empty program is not.
+                ValueKind::Text(text) if index > 0 => self
+                    .harmless(text, &item.span, key)
+                    .then(|| self.template(own, text, &item.span)),
+                _ => {
+                    let text = self.text(
+                        item,
+                        &format!("a word of {key}"),
+                        "[\"node\", \"server.js\"]",
+                    )?;
+                    Some(self.template(own, text, &item.span))
+                }
+            }
+        };
+        let words: Vec<Option<Template>> = items.iter().enumerate().map(word).collect();
+        words.into_iter().collect::<Option<_>>().map(Run::Direct)
+    }
+
+    fn needs(&mut self, own: &ServiceName, table: &Table) -> (Vec<Need>, Vec<Span>) {
+        let (mut needs, mut spans): (Vec<Need>, Vec<Span>) = (Vec::new(), Vec::new());
+        let Some(entry) = table.get("needs") else {
+            return (needs, spans);
+        };
+        let Some(items) = self.list(&entry.value, "`needs`", MAX_NEEDS, "needs = [\"db\"]") else {
+            return (needs, spans);
+        };
+        let mut seen: BTreeMap<ServiceName, Span> = BTreeMap::new();
+        for item in items {
+            let Some((need, span)) = self.need(item) else {
+                continue;
+            };
+            if need.service == *own {
+                self.refuse(
+                    &span,
+                    format!("`{own}` needs itself"),
+                    "its own name",
+                    "remove it: a service is never waited for by itself",
+                );
+            } else if let Some(first) = seen.get(&need.service) {
+                self.problems.add(|| {
+                    Problem::new(
+                        span.clone(),
+                        format!("`{own}` needs `{}` twice", need.service),
+                        "again here",
+                    )
+                    .and(first.clone(), "first here")
+                    .help("keep one of the two")
+                });
+            } else {
+                seen.insert(need.service.clone(), span.clone());
+                needs.push(need);
+                spans.push(span);
+            }
+        }
+        (needs, spans)
+    }
+
+    fn need(&mut self, item: &Value) -> Option<(Need, Span)> {
+        const FORM: &str = "write \"db\" or { service = \"db\", restart = true }";
+        let (name, restart) = match &item.kind {
+            ValueKind::Text(_) => (item, false),
+            ValueKind::Table(table) => {
+                self.known_keys(table, &NEED);
+                let Some(service) = table.get("service") else {
+                    self.refuse(
+                        &item.span,
+                        "an entry of `needs` names no service".into(),
+                        "no `service` in here",
+                        FORM,
+                    );
+                    return None;
+                };
+                let restart = table
+                    .get("restart")
+                    .and_then(|entry| self.flag(&entry.value, "`restart`"));
+                (&service.value, restart.unwrap_or(false))
+            }
+            _ => {
+                self.wrong(
+                    "an entry of `needs`",
+                    item,
+                    "a service's name or a table",
+                    FORM,
+                );
+                return None;
+            }
+        };
+        let text = self.text(name, "`service`", "\"db\"")?;
+        if self.misnamed.contains(text) {
+            return None;
+        }
+        let service = self.name::<ServiceName>(text, &name.span, "service")?;
+        Some((Need { service, restart }, name.span.clone()))
+    }
+
+    fn replicas(&mut self, table: &Table, kind: Kind) -> u16 {
+        let Some(entry) = table.get("replicas") else {
+            return 1;
+        };
+        let help =
+            "as many instances as there are to be: replicas = 2; to have none, stop the service";
+        let replicas = self
+            .number(&entry.value, "`replicas`", 1..=MAX_REPLICAS, help)
+            .unwrap_or(1);
+        if kind == Kind::Oneshot && replicas > 1 {
+            self.refuse(
+                &entry.value.span,
+                "a oneshot runs once, so it has no replicas".into(),
+                "more than one",
+                "remove `replicas`, or remove kind = \"oneshot\"",
+            );
+        }
+        replicas
+    }
+
+    fn no_probe<T>(&mut self, entry: &Entry) -> Option<T> {
+        if entry.value_is_false() {
+            return None;
+        }
+        self.refuse(&entry.key.span, format!("a oneshot has no `{}`", entry.key.name), "asked of a service that ends by itself",
+            "remove it: a oneshot is complete when it exits with 0, and only then are its dependents started");
+        None
+    }
+
+    fn env(
+        &mut self,
+        own: &ServiceName,
+        entry: Option<&Entry>,
+        default: Option<&Entry>,
+        has_port: bool,
+    ) -> BTreeMap<String, Template> {
+        let mut env = BTreeMap::new();
+        for entry in [default, entry].into_iter().flatten() {
+            let Some(table) = self.table(
+                &entry.value,
+                "`env`",
+                "write env = { LOG_LEVEL = \"info\" }",
+            ) else {
+                continue;
+            };
+            if let Some(over) = table.entries.get(MAX_ENV) {
+                self.refuse(
+                    &over.key.span,
+                    format!("`env` has {} entries", table.entries.len()),
+                    "one too many",
+                    &format!("at most {MAX_ENV}; put them into a file the program reads"),
+                );
+                continue;
+            }
+            for Entry { key, value } in &table.entries {
+                self.env_name(&key.name, &key.span, has_port);
+                // An empty value is a value here.
+                let text = match &value.kind {
+                    ValueKind::Text(text) if text.is_empty() => "",
+                    ValueKind::Text(text)
+                        if self.harmless(text, &value.span, &quoted(&key.name)) =>
+                    {
+                        text
+                    }
+                    ValueKind::Text(_) => continue,
+                    _ => self
+                        .text(value, &quoted(&key.name), "LOG_LEVEL = \"info\"")
+                        .unwrap_or_default(),
+                };
+                env.insert(key.name.clone(), self.template(own, text, &value.span));
+            }
+        }
+        env
+    }
+
+    fn env_name(&mut self, name: &str, span: &Span, has_port: bool) {
+        let allowed = !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !allowed {
+            self.refuse(
+                span,
+                format!("{} is not a name for a variable", quoted(name)),
+                "not allowed",
+                "letters, digits and _, not beginning with a digit: LOG_LEVEL",
+            );
+        } else if name.starts_with("AZORA_") {
+            self.refuse(
+                span,
+                format!("{} is one of Azora's own variables", quoted(name)),
+                "begins with AZORA_",
+                "choose a name that does not begin with AZORA_",
+            );
+        } else if name == "PORT" && has_port {
+            self.refuse(
+                span,
+                "PORT is set to the port the service is given".into(),
+                "set a second time",
+                "remove it; port = 8080 says which port is preferred",
+            );
+        }
+    }
+
+    fn category(&mut self, entry: Option<&Entry>) -> String {
+        let found = entry.and_then(|entry| {
+            let text = self.text(&entry.value, "`category`", "category = \"data\"")?;
+            let shown = text.trim();
+            if shown.len() > MAX_CATEGORY || shown.contains(char::is_control) {
+                self.refuse(
+                    &entry.value.span,
+                    "`category` is not a short text".into(),
+                    "too long, or with control characters",
+                    &format!("at most {MAX_CATEGORY} bytes in one line"),
+                );
+            }
+            Some(shown.to_owned())
+        });
+        found.unwrap_or_else(|| CATEGORY.to_owned())
+    }
+
+    fn optional_text(&mut self, table: &Table, key: &str, example: &str) -> Option<String> {
+        let entry = table.get(key)?;
+        self.text(&entry.value, &format!("`{key}`"), example)
+            .map(str::to_owned)
+    }
+
+    /// A user name as `useradd` takes it, or a uid.
+    fn user(&mut self, value: &Value) -> Option<String> {
+        let text = self.text(value, "`user`", "user = \"postgres\"")?;
+        let uid = text.parse::<u32>().is_ok_and(|uid| uid < u32::MAX);
+        let first = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+        let rest = text.trim_end_matches('$').chars();
+        let name = first
+            && text.len() <= 32
+            && rest
+                .into_iter()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+        if !uid && !name {
+            self.refuse(&value.span, format!("{} is not a user", quoted(text)), "neither a name nor a uid",
+                "a user is up to 32 lower-case letters, digits, - and _, like \"postgres\", or a uid like \"1000\"");
+        }
+        Some(text.to_owned())
+    }
+}
+
+impl Entry {
+    fn value_is_false(&self) -> bool {
+        matches!(self.value.kind, ValueKind::Boolean(false))
+    }
+}
+
+/// Whether `run` or `env` use the service's own port, which gives it one.
+fn uses_own_port(table: &Table) -> bool {
+    fn of_self(text: &str) -> bool {
+        template::pieces(text).iter().any(|piece| {
+            matches!(piece, Piece::Reference { service, key, .. } if &text[service.clone()] == "self" && &text[key.clone()] != "host")
+        })
+    }
+    fn texts(value: &Value) -> Vec<&str> {
+        match &value.kind {
+            ValueKind::Text(text) => vec![text],
+            ValueKind::Array(items) => items.iter().flat_map(texts).collect(),
+            ValueKind::Table(table) => table
+                .entries
+                .iter()
+                .flat_map(|entry| texts(&entry.value))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+    let of = |key| {
+        table
+            .get(key)
+            .map(|entry| texts(&entry.value))
+            .unwrap_or_default()
+    };
+    of("run")
+        .iter()
+        .any(|text| of_self(text) || template::uses_port_variable(text))
+        || of("env").iter().any(|text| of_self(text))
+}

@@ -1,0 +1,270 @@
+//! The JSON Schema of the definition, for editors. Published as `docs/azora.schema.json`.
+//!
+//! Written by hand beside the parser, because most of what the parser knows (durations, references,
+//! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
+//! example to it.
+
+use crate::limits::{MAX_ARGS, MAX_NEEDS, MAX_REPLICAS, MAX_STEPS};
+use crate::read::keys::{CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, NEED, READY, ROOT, SERVICE, STOP};
+use serde_json::{Map, Value, json};
+
+/// The schema (draft 2020-12).
+pub fn schema() -> Value {
+    let mut schema = table(
+        &ROOT,
+        "The definition of a cluster.",
+        &["service"],
+        |key| match key {
+            "cluster" => table(&CLUSTER, "The cluster as a whole.", &[], |key| match key {
+                "name" => name("The cluster's name. The folder's name unless given."),
+                _ => described("#/$defs/defaults", "Laid under every service, key by key."),
+            }),
+            _ => json!({
+                "description": "The services by name.",
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": { "pattern": NAME, "not": { "const": "self" } },
+                "additionalProperties": { "$ref": "#/$defs/service" }
+            }),
+        },
+    );
+    let head = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "azora.toml",
+        "$defs": {
+            "service": service(),
+            "defaults": defaults(),
+            "ready": probe(&READY, "Asked after each start until it passes. The health probe unless given."),
+            "health": probe(&HEALTH, "Asked for as long as the service runs."),
+            "heal": heal(),
+            "stop": stop(),
+            "env": env(),
+            "run": run(),
+            "port": port(),
+            "duration": {
+                "description": "A whole number and a unit: \"500ms\", \"5s\", \"2m\", \"1h\", \"1d\".",
+                "type": "string",
+                "pattern": "^[0-9]+(ms|s|m|h|d)$"
+            }
+        }
+    });
+    if let (Some(schema), Value::Object(head)) = (schema.as_object_mut(), head) {
+        schema.extend(head);
+    }
+    schema
+}
+
+const NAME: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
+
+/// A table with exactly the keys the parser accepts.
+fn table(
+    keys: &Keys,
+    description: &str,
+    required: &[&str],
+    property: impl Fn(&str) -> Value,
+) -> Value {
+    let properties: Map<String, Value> = keys
+        .keys
+        .iter()
+        .map(|key| ((*key).to_owned(), property(key)))
+        .collect();
+    let mut table = json!({
+        "description": description,
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties
+    });
+    if !required.is_empty() {
+        table["required"] = json!(required);
+    }
+    table
+}
+
+fn described(reference: &str, description: &str) -> Value {
+    json!({ "$ref": reference, "description": description })
+}
+
+fn name(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "pattern": NAME })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "minLength": 1 })
+}
+
+fn flag(description: &str, default: bool) -> Value {
+    json!({ "description": description, "type": "boolean", "default": default })
+}
+
+fn duration(description: &str, default: Option<&str>) -> Value {
+    let mut duration = described("#/$defs/duration", description);
+    if let Some(default) = default {
+        duration["default"] = json!(default);
+    }
+    duration
+}
+
+fn count(description: &str, default: u32) -> Value {
+    json!({ "description": description, "type": "integer", "minimum": 1, "maximum": 1000, "default": default })
+}
+
+fn service() -> Value {
+    table(&SERVICE, "One service.", &["run"], |key| match key {
+        "run" => described(
+            "#/$defs/run",
+            "What is executed. Words are executed directly, anything that needs a shell by `sh -c`; a list verbatim.",
+        ),
+        "kind" => json!({
+            "description": "A daemon runs until it is stopped. A oneshot runs once; its dependents start when it has exited with 0.",
+            "enum": ["daemon", "oneshot"],
+            "default": "daemon"
+        }),
+        "category" => text("Where it is shown. Free text, \"services\" unless given."),
+        "port" => json!({
+            "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
+            "type": "integer", "minimum": 0, "maximum": 65535
+        }),
+        "needs" => json!({
+            "description": "What has to be ready before it is started.",
+            "type": "array",
+            "maxItems": MAX_NEEDS,
+            "items": { "anyOf": [
+                name("A service."),
+                table(&NEED, "A service, and what else to do with it.", &["service"], |key| match key {
+                    "service" => name("A service."),
+                    _ => flag("Restart with it when it is restarted.", false),
+                })
+            ] }
+        }),
+        "replicas" => json!({
+            "description": "How many instances.",
+            "type": "integer", "minimum": 1, "maximum": MAX_REPLICAS, "default": 1
+        }),
+        "cwd" => text("Working folder, relative to the cluster's folder."),
+        "env" => described(
+            "#/$defs/env",
+            "Added to the environment `up` was called in.",
+        ),
+        "user" => text("Run as this user, a name or a uid. Needs root."),
+        "ready" => json!({ "$ref": "#/$defs/ready" }),
+        "health" => json!({
+            "anyOf": [
+                { "$ref": "#/$defs/health" },
+                { "description": "Not asked, whatever the cluster's default says.", "const": false }
+            ]
+        }),
+        "heal" => json!({ "$ref": "#/$defs/heal" }),
+        "stop" => json!({ "$ref": "#/$defs/stop" }),
+        _ => flag("Only a person may stop it.", false),
+    })
+}
+
+fn defaults() -> Value {
+    table(
+        &DEFAULTS,
+        "What services have that do not say otherwise.",
+        &[],
+        |key| match key {
+            "category" => text("The category of services that name none."),
+            "env" => described("#/$defs/env", "Variables of every service."),
+            "health" => described(
+                "#/$defs/health",
+                "The probe of every daemon that has a port and names no `health`; its times are the defaults of those that do.",
+            ),
+            "heal" => json!({ "$ref": "#/$defs/heal" }),
+            _ => json!({ "$ref": "#/$defs/stop" }),
+        },
+    )
+}
+
+fn probe(keys: &Keys, description: &str) -> Value {
+    table(keys, description, &[], |key| match key {
+        "http" => text(
+            "GET this path of the service's own port (or http://127.0.0.1:…); 2xx and 3xx pass.",
+        ),
+        "tcp" => described(
+            "#/$defs/port",
+            "This port accepts a connection; \"$PORT\" is the service's own.",
+        ),
+        "exec" => described(
+            "#/$defs/run",
+            "This command exits with 0. It runs like the service: same user, folder and environment.",
+        ),
+        "port" => described(
+            "#/$defs/port",
+            "The port `http` asks, when it is not the service's own.",
+        ),
+        "every" => duration("Time between two probes.", Some("5s")),
+        "timeout" => duration("A probe that takes longer has failed.", Some("1s")),
+        "fail" => count("So many failures in a row mean failing.", 3),
+        "pass" => count("So many passes in a row mean well again.", 1),
+        _ => duration(
+            "Passing, but slower than this, is degraded. Below `timeout`.",
+            None,
+        ),
+    })
+}
+
+fn heal() -> Value {
+    table(&HEAL, "What healing may do.", &[], |key| match key {
+        "ladder" => json!({
+            "description": "Remedies, tried in this order.",
+            "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
+            "items": { "enum": ["restart", "restart-needs", "quarantine"] },
+            "default": ["restart", "restart-needs", "quarantine"]
+        }),
+        "budget" => json!({
+            "description": "At most so many automatic restarts in a time; over it the service is quarantined.",
+            "type": "string",
+            "pattern": "^\\s*[1-9][0-9]{0,3}\\s+per\\s+[0-9]+(ms|s|m|h|d)\\s*$",
+            "default": "8 per 10m"
+        }),
+        "backoff" => json!({
+            "description": "Waits before the first, second, … restart in a row; the last one repeats.",
+            "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
+            "items": { "$ref": "#/$defs/duration" },
+            "default": ["0s", "0s", "1s", "5s", "15s", "30s", "60s"]
+        }),
+        "reset_after" => duration("So long healthy, and the waits begin anew.", Some("10m")),
+        _ => flag("False: a fault is only reported.", true),
+    })
+}
+
+fn stop() -> Value {
+    table(&STOP, "How a service is stopped.", &[], |key| match key {
+        "signal" => json!({
+            "description": "Sent first.",
+            "type": "string",
+            "pattern": "^(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$",
+            "default": "TERM"
+        }),
+        _ => duration("After this long what is left gets SIGKILL.", Some("10s")),
+    })
+}
+
+fn env() -> Value {
+    json!({
+        "description": "Variables. Values may hold ${service.port}, ${service.host} and ${service.url}.",
+        "type": "object",
+        "propertyNames": { "pattern": "^(?!AZORA_)[A-Za-z_][A-Za-z0-9_]*$" },
+        "additionalProperties": { "type": "string" }
+    })
+}
+
+fn run() -> Value {
+    json!({
+        "anyOf": [
+            text("A command line."),
+            { "description": "Program and arguments, verbatim.", "type": "array", "minItems": 1, "maxItems": MAX_ARGS, "items": { "type": "string" } }
+        ]
+    })
+}
+
+fn port() -> Value {
+    json!({
+        "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 65535 },
+            { "type": "string", "pattern": "^(\\$PORT|\\$\\{PORT\\}|\\$\\{[a-z0-9][a-z0-9-]*\\.port\\})$" }
+        ]
+    })
+}

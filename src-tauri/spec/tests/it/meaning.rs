@@ -1,0 +1,397 @@
+//! What a valid definition means: defaults, references, needs, probes, durations, diffs.
+
+use super::{name, parse, service, shell, valid, words};
+use model::{RemedyKind, ServiceName};
+use spec::{
+    Backoff, Budget, Heal, Kind, Lookup, Need, Probe, ProbeTarget, Stop, StopSignal, Template,
+    TemplatePart,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let service = service("run = \"web\"");
+    assert_eq!(service.kind, Kind::Daemon);
+    assert_eq!(service.category, "services");
+    assert_eq!(
+        (service.port, service.replicas, service.protected),
+        (None, 1, false)
+    );
+    assert_eq!((service.cwd.as_str(), service.user), ("", None));
+    assert_eq!((service.ready, service.health), (None, None));
+    assert_eq!(
+        service.stop,
+        Stop {
+            signal: StopSignal::Term,
+            grace: seconds(10)
+        }
+    );
+    assert_eq!(
+        service.heal,
+        Heal {
+            ladder: vec![
+                RemedyKind::Restart,
+                RemedyKind::RestartNeeds,
+                RemedyKind::Quarantine
+            ],
+            budget: Budget {
+                count: 8,
+                per: seconds(600)
+            },
+            backoff: Backoff {
+                steps: [0, 0, 1, 5, 15, 30, 60].map(seconds).to_vec(),
+                reset_after: seconds(600),
+            },
+            enabled: true,
+        }
+    );
+}
+
+#[test]
+fn a_cluster_without_a_name_takes_its_folders() {
+    let named = |folder| {
+        let text = b"[service.a]\nrun = \"a\"\n";
+        spec::parse(spec::FILE, folder, text)
+            .unwrap()
+            .name
+            .to_string()
+    };
+    assert_eq!(named("My Shop (2)"), "my-shop-2");
+    assert_eq!(named("---"), "cluster");
+    assert_eq!(named("日本"), "cluster");
+    assert_eq!(named(&"a_".repeat(60)).len(), 63);
+}
+
+struct Ports(BTreeMap<ServiceName, u16>);
+impl Lookup for Ports {
+    fn port(&self, service: &ServiceName) -> Option<u16> {
+        self.0.get(service).copied()
+    }
+}
+
+#[test]
+fn references_resolve_to_ports_hosts_and_urls() {
+    let service = service(
+        "run = \"x\"\nport = 0\nenv = { A = \"pg://${db.host}:${db.port}/${VAR}\", B = \"${db.url}/x\", C = \"${self.port}\", D = \"\" }",
+    );
+    let ports = Ports([(name("db"), 5433), (name("s"), 20_001)].into());
+    let value = |key: &str| service.env[key].resolve(&ports);
+    assert_eq!(value("A"), "pg://127.0.0.1:5433/${VAR}");
+    assert_eq!(value("B"), "http://127.0.0.1:5433/x");
+    assert_eq!(value("C"), "20001");
+    assert_eq!(value("D"), "");
+    let referred: Vec<_> = service.env["A"]
+        .references()
+        .map(ServiceName::as_str)
+        .collect();
+    assert_eq!(referred, ["db", "db"]);
+    assert_eq!(
+        service.env["A"].to_string(),
+        "pg://${db.host}:${db.port}/${VAR}"
+    );
+}
+
+#[test]
+fn what_uses_its_own_port_has_one() {
+    let port = |body: &str| service(body).port;
+    assert_eq!(port("run = \"server --port $PORT\""), Some(0));
+    assert_eq!(port("run = \"server --port ${PORT}\""), Some(0));
+    assert_eq!(port("run = \"server --port ${self.port}\""), Some(0));
+    assert_eq!(
+        port("run = [\"sh\", \"-c\", \"server --port $PORT\"]"),
+        Some(0)
+    );
+    assert_eq!(
+        port("run = \"server\"\nenv = { ADDR = \":${self.port}\" }"),
+        Some(0)
+    );
+    assert_eq!(
+        port("run = \"server --port $PORT\"\nport = 8080"),
+        Some(8080)
+    );
+    assert_eq!(port("run = \"server $PORTAL $SUPPORT\""), None);
+}
+
+#[test]
+fn needs_are_names_or_tables() {
+    let needs = service("run = \"s\"\nneeds = [{ service = \"db\", restart = true }]").needs;
+    assert_eq!(
+        needs,
+        [Need {
+            service: name("db"),
+            restart: true
+        }]
+    );
+    let needs = service("run = \"s\"\nneeds = [\"db\"]").needs;
+    assert_eq!(
+        needs,
+        [Need {
+            service: name("db"),
+            restart: false
+        }]
+    );
+}
+
+fn target(probe: &str) -> ProbeTarget {
+    let service = service(&format!("run = \"s\"\nport = 8080\nhealth = {{ {probe} }}"));
+    service.health.unwrap().target
+}
+
+#[test]
+fn probes_ask_paths_ports_and_commands() {
+    let own = || ProbeTarget::Http {
+        path: Template::text("/health"),
+        port: None,
+    };
+    let at = |port| ProbeTarget::Http {
+        path: Template::text("/health"),
+        port: Some(port),
+    };
+    let db = || Template(vec![TemplatePart::Port(name("db"))]);
+    assert_eq!(target("http = \"/health\""), own());
+    assert_eq!(target("http = \"http://127.0.0.1:$PORT/health\""), own());
+    assert_eq!(
+        target("http = \"http://localhost:${self.port}/health\""),
+        own()
+    );
+    assert_eq!(
+        target("http = \"http://localhost:9090/health\""),
+        at(Template::text("9090"))
+    );
+    assert_eq!(
+        target("http = \"/health\", port = 9090"),
+        at(Template::text("9090"))
+    );
+    assert_eq!(
+        target("http = \"/health\", port = \"${db.port}\""),
+        at(db())
+    );
+    assert_eq!(target("http = \"${db.url}/health\""), at(db()));
+    assert_eq!(
+        target("http = \"http://${db.host}:${db.port}/health\""),
+        at(db())
+    );
+    for own_port in ["$PORT", "${PORT}", "${self.port}"] {
+        assert_eq!(
+            target(&format!("tcp = \"{own_port}\"")),
+            ProbeTarget::Tcp { port: None }
+        );
+    }
+    assert_eq!(
+        target("tcp = 5432"),
+        ProbeTarget::Tcp {
+            port: Some(Template::text("5432"))
+        }
+    );
+    assert_eq!(
+        target("tcp = \"${db.port}\""),
+        ProbeTarget::Tcp { port: Some(db()) }
+    );
+    assert_eq!(
+        target("exec = \"pg_isready -p $PORT\""),
+        ProbeTarget::Exec {
+            run: shell("exec pg_isready -p $PORT")
+        }
+    );
+    assert_eq!(
+        target("exec = [\"pg_isready\"]"),
+        ProbeTarget::Exec {
+            run: words(&["pg_isready"])
+        }
+    );
+}
+
+#[test]
+fn health_stands_in_for_readiness() {
+    let with_health =
+        service("run = \"s\"\nport = 1\nhealth = { http = \"/\", every = \"250ms\" }");
+    assert_eq!(with_health.ready, with_health.health);
+    let both =
+        service("run = \"s\"\nport = 1\nready = { tcp = \"$PORT\" }\nhealth = { http = \"/\" }");
+    assert_eq!(both.ready.unwrap().target, ProbeTarget::Tcp { port: None });
+    let only_ready = service("run = \"s\"\nport = 1\nready = { tcp = \"$PORT\" }");
+    assert_eq!(only_ready.health, None);
+}
+
+#[test]
+fn defaults_lie_under_every_service() {
+    let cluster = valid(
+        r#"
+        [cluster.defaults]
+        category = "shop"
+        env = { LOG = "info", WHO = "${self.port}" }
+        health = { http = "/health", every = "2s", timeout = "500ms" }
+        heal = { budget = "3 per 1m", backoff = ["1s"] }
+        stop = { grace = "3s" }
+
+        [service.plain]
+        run = "a"
+        port = 0
+        [service.own]
+        run = "b"
+        port = 0
+        category = "other"
+        env = { LOG = "debug" }
+        health = { tcp = "$PORT", timeout = "2s" }
+        heal = { budget = "1 per 1m" }
+        stop = { signal = "SIGINT" }
+        [service.without]
+        run = "c"
+        port = 0
+        health = false
+        [service.once]
+        run = "d"
+        port = 0
+        kind = "oneshot"
+        "#,
+    );
+    let service = |name: &str| &cluster.services[name];
+    let health = |name: &str| service(name).health.clone();
+    let (plain, own) = (service("plain"), service("own"));
+    assert_eq!(
+        (plain.category.as_str(), own.category.as_str()),
+        ("shop", "other")
+    );
+    assert_eq!(plain.env["LOG"], Template::text("info"));
+    assert_eq!(own.env["LOG"], Template::text("debug"));
+    assert_eq!(
+        own.env["WHO"],
+        Template(vec![TemplatePart::Port(name("own"))])
+    );
+    let expected = Probe {
+        target: ProbeTarget::Http {
+            path: Template::text("/health"),
+            port: None,
+        },
+        every: seconds(2),
+        timeout: Duration::from_millis(500),
+        fail: 3,
+        pass: 1,
+        degraded_above: None,
+    };
+    assert_eq!(health("plain"), Some(expected.clone()));
+    let target = ProbeTarget::Tcp { port: None };
+    assert_eq!(
+        health("own"),
+        Some(Probe {
+            target,
+            timeout: seconds(2),
+            ..expected
+        })
+    );
+    assert_eq!((health("without"), health("once")), (None, None));
+    assert_eq!(
+        own.heal.budget,
+        Budget {
+            count: 1,
+            per: seconds(60)
+        }
+    );
+    assert_eq!(own.heal.backoff.steps, [seconds(1)]);
+    assert_eq!(
+        own.stop,
+        Stop {
+            signal: StopSignal::Int,
+            grace: seconds(3)
+        }
+    );
+}
+
+/// A default that asks the service's own port is not for services without one.
+#[test]
+fn a_default_probe_is_for_services_with_a_port() {
+    let cluster =
+        valid("[cluster.defaults]\nhealth = { http = \"/\" }\n[service.a]\nrun = \"a\"\n");
+    assert_eq!(cluster.services["a"].health, None);
+    let cluster =
+        valid("[cluster.defaults]\nhealth = { exec = \"ok\" }\n[service.a]\nrun = \"a\"\n");
+    assert!(cluster.services["a"].health.is_some());
+}
+
+#[test]
+fn durations_are_a_number_and_a_unit() {
+    for (text, milliseconds) in [
+        ("0s", 0),
+        ("500ms", 500),
+        ("5s", 5_000),
+        ("2m", 120_000),
+        ("1h", 3_600_000),
+        ("05s", 5_000),
+    ] {
+        let service = service(&format!("run = \"s\"\nstop = {{ grace = \"{text}\" }}"));
+        assert_eq!(
+            service.stop.grace,
+            Duration::from_millis(milliseconds),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "s",
+        "5",
+        "5 s",
+        "-1s",
+        "1.5s",
+        "1h30m",
+        "5S",
+        "5sec",
+        "५s",
+        "5s ",
+        "99999999999999999999s",
+    ] {
+        let definition = format!("[service.s]\nrun = \"s\"\nstop = {{ grace = \"{text}\" }}");
+        assert!(
+            parse(&definition).is_err(),
+            "{text:?} was taken for a duration"
+        );
+    }
+}
+
+#[test]
+fn a_definition_survives_being_kept_as_json() {
+    let cluster = valid(include_str!("../../../../examples/azora-os/azora.toml"));
+    let kept = serde_json::to_string(&cluster).unwrap();
+    assert_eq!(
+        serde_json::from_str::<spec::Cluster>(&kept).unwrap(),
+        cluster
+    );
+}
+
+#[test]
+fn a_diff_names_what_changed_and_what_has_to_restart() {
+    let old = valid(
+        "[service.a]\nrun = \"a 1\"\nenv = { KEY = \"secret-one\", OLD = \"x\" }\n\
+         [service.b]\nrun = \"b\"\nreplicas = 1\nneeds = [\"a\"]\n\
+         [service.c]\nrun = \"c\"\n[service.same]\nrun = \"same\"\n",
+    );
+    let new = valid(
+        "[service.a]\nrun = \"a 2\"\nport = 80\nenv = { KEY = \"secret-two\", NEW = \"x\" }\n\
+         [service.b]\nrun = \"b\"\nreplicas = 3\nhealth = { tcp = 80, every = \"1s\" }\nneeds = [{ service = \"d\", restart = true }]\nheal = { enabled = false }\n\
+         [service.d]\nrun = \"d\"\n[service.same]\nrun = \"same\"\n",
+    );
+    let diff = spec::diff(&old, &new);
+    assert_eq!(
+        (&diff.added, &diff.removed),
+        (&vec![name("d")], &vec![name("c")])
+    );
+    assert_eq!(diff.restarts, [name("a")].into());
+    assert!(spec::diff(&new, &new).is_empty());
+    let words: Vec<String> = diff
+        .changed
+        .iter()
+        .map(|(service, changes)| format!("{service}: {}", changes.join("; ")))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "a: run: a 1 → a 2; port: none → 80; env KEY changed; env NEW added; env OLD removed",
+            "b: replicas: 1 → 3; no longer needs a; needs d; \
+             health: none → tcp to 80 every 1s, timeout 1s, 3 to fail, 1 to pass; healing: on → off",
+        ]
+    );
+}
