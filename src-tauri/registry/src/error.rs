@@ -1,0 +1,78 @@
+//! Why the registry does not do what it was asked.
+
+use crate::target::Refusal;
+
+/// Why the registry does not do what it was asked. Reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a name.
+    #[error("use the name: {0}")]
+    Name(#[from] model::NameError),
+    /// Not an id.
+    #[error("use the id: it is 1 to 128 letters, digits, dots, hyphens and underscores")]
+    Id,
+    /// A URL that an entry must not have.
+    #[error("use the url: {0}")]
+    Url(#[from] Refusal),
+    /// A time to live outside the limits.
+    #[error("use the ttl: it is 5 to 86400 seconds, not {0}")]
+    Ttl(u64),
+    /// Too much said about itself.
+    #[error("use the meta: it has at most 32 texts of at most 512 bytes under keys of at most 64")]
+    Meta,
+    /// The engine keeps this name.
+    #[error("change {name}: it is kept by cluster {cluster}")]
+    Kept {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        cluster: String,
+    },
+    /// No such entry.
+    #[error("find {what}: it is not registered")]
+    Missing {
+        /// The name, or name and id.
+        what: String,
+    },
+    /// Too many entries.
+    #[error("add an entry: there are {limit} {of} already")]
+    TooMany {
+        /// How many are allowed.
+        limit: usize,
+        /// Of what.
+        of: String,
+    },
+    /// The door said no.
+    #[error("pass the door: {0}")]
+    Refused(String),
+    /// It could not be written down.
+    #[error("write it down: failed to {0}")]
+    Store(#[from] store::Error),
+    /// The engine is on its way out.
+    #[error("reach the registry: it is closing")]
+    Closing,
+}
+
+impl Error {
+    /// What to do about it, as a sentence.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Error::Name(_) => "Use a name like mail or user-api.",
+            Error::Id => "Leave the id out and one is made from the url.",
+            Error::Url(_) => "Give the address on this machine, like http://127.0.0.1:4000.",
+            Error::Ttl(_) => {
+                "Leave the ttl out for 30 seconds, and send a heartbeat before it ends."
+            }
+            Error::Meta => "Say less about the service.",
+            Error::Kept { .. } => {
+                "Instances of a cluster are listed by themselves. Use another name, or ask azora to \
+                 stop the service."
+            }
+            Error::Missing { .. } => "Its lease may have ended. Register it again.",
+            Error::TooMany { .. } => "Remove entries that are not needed, or let their leases end.",
+            Error::Refused(_) => "See the acts in Azora for who was refused what and why.",
+            Error::Store(_) => "Look at the disk that holds Azora's home, then try again.",
+            Error::Closing => "Try again when Azora runs.",
+        }
+    }
+}

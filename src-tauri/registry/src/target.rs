@@ -1,0 +1,96 @@
+//! Where an entry may point: to this machine and nowhere else, and in one spelling only.
+//!
+//! Many parsers read many spellings of an address (decimal, octal, hex, mapped, encoded), and two
+//! that read one differently are a way around a check. So an authority is accepted only when it is
+//! written exactly as the parser would write it back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use url::{Host, Url};
+
+/// Longest URL, in bytes.
+const MAX_URL: usize = 2_048;
+
+/// Why a URL is not listed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Longer than 2,048 bytes.
+    #[error("it is longer than {MAX_URL} bytes")]
+    TooLong,
+    /// Spaces, control characters, quotes, or anything outside ASCII.
+    #[error("it has a character that a URL cannot have")]
+    Character,
+    /// Not a URL at all.
+    #[error("it is not a URL: {0}")]
+    Syntax(url::ParseError),
+    /// Neither http nor https.
+    #[error("it begins with neither http:// nor https://")]
+    Scheme,
+    /// Credentials do not belong into a list that everybody reads.
+    #[error("it holds a user name or password")]
+    UserInfo,
+    /// A fragment never reaches a server.
+    #[error("it has a fragment")]
+    Fragment,
+    /// Some other machine, or a name that could become one.
+    #[error("it does not point to this machine; only localhost, 127.0.0.0/8 and [::1] do")]
+    Elsewhere,
+    /// The host or port is written in an unusual way.
+    #[error("its host and port are not written in the usual way, which is {0}")]
+    Spelling(String),
+    /// Port 0 is no port.
+    #[error("it has no usable port")]
+    Port,
+    /// The engine's own.
+    #[error("port {0} is Azora's own")]
+    OurPort(u16),
+}
+
+/// The address a URL points to, if an entry may point there. `localhost` is 127.0.0.1.
+///
+/// # Errors
+/// See [`Refusal`].
+pub fn check(text: &str) -> Result<SocketAddr, Refusal> {
+    if text.len() > MAX_URL {
+        return Err(Refusal::TooLong);
+    }
+    let usual = |b: u8| matches!(b, 0x21..=0x7e) && !br#""<>\^`{|}"#.contains(&b);
+    if !text.bytes().all(usual) {
+        return Err(Refusal::Character);
+    }
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"))
+        .ok_or(Refusal::Scheme)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    if authority.contains('@') {
+        return Err(Refusal::UserInfo);
+    }
+    let url = Url::parse(text).map_err(Refusal::Syntax)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Refusal::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::UserInfo);
+    }
+    if url.fragment().is_some() {
+        return Err(Refusal::Fragment);
+    }
+    let ip: IpAddr = match url.host() {
+        Some(Host::Ipv4(ip)) if ip.is_loopback() => ip.into(),
+        Some(Host::Ipv6(ip)) if ip == Ipv6Addr::LOCALHOST => ip.into(),
+        Some(Host::Domain("localhost")) => Ipv4Addr::LOCALHOST.into(),
+        _ => return Err(Refusal::Elsewhere),
+    };
+    // Both exist for http and https with a host; a URL without is refused all the same.
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Err(Refusal::Elsewhere);
+    };
+    if port == 0 {
+        return Err(Refusal::Port);
+    }
+    let with_port = format!("{host}:{port}");
+    if authority != with_port && !(authority == host && url.port().is_none()) {
+        return Err(Refusal::Spelling(with_port));
+    }
+    Ok(SocketAddr::new(ip, port))
+}

@@ -1,0 +1,8 @@
+//! The registry from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod http;
+mod leases;
+mod target;
+mod world;

@@ -1,0 +1,138 @@
+//! A registry with a store of its own, and a client that sends what it is told, byte by byte.
+
+use model::{Timestamp, Verb};
+use registry::{BoxFuture, Door, Registry};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use store::Store;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// A door that notes what it was asked, and says no to a name.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) asked: Mutex<Vec<(Verb, String)>>,
+}
+
+impl Door for Notes {
+    fn admit(&self, verb: Verb, what: String) -> BoxFuture<'_, Result<(), String>> {
+        let refused = what.starts_with("forbidden");
+        self.asked.lock().unwrap().push((verb, what));
+        Box::pin(async move {
+            if refused {
+                Err("the policy says no".into())
+            } else {
+                Ok(())
+            }
+        })
+    }
+}
+
+pub(crate) fn wall() -> Timestamp {
+    Timestamp(1_000_000)
+}
+
+pub(crate) struct World {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) store: Store,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) registry: Registry,
+}
+
+pub(crate) async fn world() -> World {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let notes = Arc::new(Notes::default());
+    let registry = Registry::open(store.clone(), notes.clone(), wall)
+        .await
+        .unwrap();
+    World {
+        home,
+        store,
+        notes,
+        registry,
+    }
+}
+
+/// A served registry; it ends when this is dropped.
+pub(crate) struct Server {
+    pub(crate) world: World,
+    pub(crate) address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+    _task: JoinSet<()>,
+}
+
+pub(crate) async fn server() -> Server {
+    let world = world().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let mut task = JoinSet::new();
+    let registry = world.registry.clone();
+    task.spawn(async move {
+        let shutdown = async { drop(stopped.await) };
+        registry::serve(registry, listener, shutdown).await.unwrap();
+    });
+    Server {
+        world,
+        address,
+        _stop: stop,
+        _task: task,
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+impl Server {
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Sends these bytes and reads until the other side closes.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A server that refuses before it has read everything may reset the connection.
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0);
+        Answer {
+            status,
+            body: body.to_owned(),
+        }
+    }
+
+    /// A request with these header lines besides length and `Connection: close`.
+    pub(crate) async fn send(&self, line: &str, headers: &[&str], body: &str) -> Answer {
+        let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
+        for header in headers {
+            text += &format!("{header}\r\n");
+        }
+        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        self.raw(text.as_bytes()).await
+    }
+
+    /// What an ordinary program sends.
+    pub(crate) async fn ask(&self, line: &str, body: &str) -> Answer {
+        let host = format!("Host: {}", self.host());
+        self.send(line, &[&host], body).await
+    }
+}
