@@ -303,9 +303,9 @@ pub(crate) async fn emergency_stop(
     actor: &Actor,
     request: HomeRequest,
 ) -> Result<StopReport, Error> {
-    Ok(engine
+    engine
         .emergency_stop(actor.clone(), why(request.reason))
-        .await)
+        .await
 }
 
 pub(crate) async fn shutdown(

@@ -173,6 +173,14 @@ impl ProcessDriver {
         exec::run(launch, timeout, self.shared.nofile).await
     }
 
+    /// Ends every task of the driver. Services, shims and commands under way go on; nothing is
+    /// heard of them any more, and the next driver adopts them.
+    pub async fn close(&self) {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        tasks.shutdown().await;
+        lock(&self.units).clear();
+    }
+
     /// What this machine cannot promise, in words for people.
     pub fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();

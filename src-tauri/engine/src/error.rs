@@ -66,10 +66,28 @@ pub enum Error {
     Closing,
     /// The store did not do its work.
     #[error("failed to use the store")]
-    Store(String),
+    Store(#[from] store::Error),
     /// The driver did not do its work.
     #[error("failed to use the process driver")]
-    Driver(String),
+    Driver(#[from] driver::Error),
+    /// The home could not be locked.
+    #[error("failed to take the home")]
+    Lock(#[source] driver::lock::LockError),
+    /// The registry did not do its work.
+    #[error("failed to use the registry")]
+    Registry(#[from] registry::Error),
+    /// A port to listen on could not be had.
+    #[error("failed to listen on 127.0.0.1:{port}; name another port, or 0 for any free one")]
+    Listen {
+        /// Which.
+        port: u16,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Ports could not be had.
+    #[error("failed to choose ports")]
+    Ports(#[from] driver::PortError),
     /// A file of the home could not be read or written.
     #[error("failed to use {}", .path.display())]
     Home {
@@ -79,6 +97,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+fn holder(pid: u32, api: &Option<String>) -> String {
+    match (pid, api) {
+        (0, _) => "another engine".to_owned(),
+        (pid, Some(api)) => format!("an engine (pid {pid}, at {api})"),
+        (pid, None) => format!("an engine (pid {pid})"),
+    }
 }
 
 fn meant(near: &Option<ServiceName>) -> String {
@@ -102,7 +128,13 @@ impl Error {
             Error::Refused(_) => Code::Refused,
             Error::Conflict(_) | Error::Closing => Code::Conflict,
             Error::BadRequest(_) => Code::BadRequest,
-            Error::Store(_) | Error::Driver(_) | Error::Home { .. } => Code::Internal,
+            Error::Store(_)
+            | Error::Driver(_)
+            | Error::Registry(_)
+            | Error::Listen { .. }
+            | Error::Lock(_)
+            | Error::Ports(_)
+            | Error::Home { .. } => Code::Internal,
         }
     }
 
@@ -122,15 +154,15 @@ impl Error {
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another engine has this home.
+    /// Another engine has this home: its process, and where its API listens.
     #[error(
-        "an engine (pid {pid}) already runs this home{}; use it, or take over: its services keep running",
-        .api.as_ref().map(|url| format!(" at {url}")).unwrap_or_default()
+        "{} already runs this home; use it, or take over: its services keep running",
+        holder(*.pid, .api)
     )]
     Held {
-        /// Its process.
+        /// Its process; 0 when it has not said.
         pid: u32,
-        /// Where it listens.
+        /// Where its API listens.
         api: Option<String>,
     },
     /// Something it stands on failed.

@@ -1,16 +1,29 @@
-//! signatures first; bodies follow
-use crate::Error;
-use model::view::*;
-use model::*;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+//! Everything a host may ask of a running engine.
+//!
+//! Reads come from the picture or the store; every act passes the door and then goes to the owner
+//! of its cluster.
+
+use crate::owner::{Message, Owner, Wish};
+use crate::record::{ClusterRecord, cluster_id};
+use crate::shared::{Owned, Shared};
+use crate::{Error, launch};
+use model::view::{Delta, EngineView, FolderView, History, LogLine, LogPage, Snapshot};
+use model::{
+    Act, ActId, Actor, ClusterId, Event, Incident, InstanceId, Reason, ServiceName, Target, Verb,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use telemetry::LogQuery;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
-/// Everything a host may ask of a running engine. Cheap to clone.
+/// See the module. Cheap to clone.
 #[derive(Clone)]
-pub struct Handle {}
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
 
 /// Bring a folder's cluster up.
 #[derive(Debug, Clone)]
@@ -36,18 +49,47 @@ pub struct UpStarted {
 
 /// What a person can order of what is there.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the fields say it")]
+#[expect(
+    missing_docs,
+    reason = "`model::Verb` documents each; the fields are its target"
+)]
 pub enum Order {
-    Down { cluster: ClusterId },
-    Start { cluster: ClusterId, services: Vec<ServiceName> },
-    Stop { cluster: ClusterId, services: Vec<ServiceName> },
-    Restart { cluster: ClusterId, services: Vec<ServiceName> },
-    Scale { cluster: ClusterId, service: ServiceName, replicas: u16 },
-    Hold { cluster: ClusterId, services: Vec<ServiceName> },
-    Unhold { cluster: ClusterId, services: Vec<ServiceName> },
-    Release { cluster: ClusterId, services: Vec<ServiceName> },
+    Down {
+        cluster: ClusterId,
+    },
+    Start {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
+    Stop {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
+    Restart {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
+    Scale {
+        cluster: ClusterId,
+        service: ServiceName,
+        replicas: u16,
+    },
+    Hold {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
+    Unhold {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
+    Release {
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+    },
     Resume,
-    Forget { cluster: ClusterId },
+    Forget {
+        cluster: ClusterId,
+    },
 }
 
 /// What came of an act.
@@ -59,42 +101,380 @@ pub struct Settled {
     pub failed: Vec<(InstanceId, Reason)>,
 }
 
-/// Which lines of a log. Offsets are bytes.
-#[derive(Debug, Clone, Default)]
-pub struct LogQuery {
-    /// Lines that end before this offset.
-    pub before: Option<u64>,
-    /// Lines that begin at or after this offset.
-    pub after: Option<u64>,
-    /// At most so many.
-    pub limit: usize,
-    /// Not older.
-    pub since: Option<Timestamp>,
-    /// Not newer.
-    pub until: Option<Timestamp>,
-    /// Holding this text.
-    pub grep: Option<String>,
+impl Handle {
+    // === reads ===
+
+    /// The engine itself.
+    pub fn info(&self) -> EngineView {
+        self.shared.picture.engine()
+    }
+
+    /// The whole picture.
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.picture.snapshot()
+    }
+
+    /// The whole picture and every change after it.
+    pub fn feed(&self) -> (Snapshot, broadcast::Receiver<Arc<Delta>>) {
+        self.shared.picture.feed()
+    }
+
+    /// What is in a folder, before it is run.
+    pub async fn look(&self, folder: PathBuf) -> Result<FolderView, Error> {
+        let folder = canonical(&folder)?;
+        let mut view = FolderView {
+            folder: folder.display().to_string(),
+            file: None,
+            name: None,
+            services: 0,
+            known: false,
+            commands: vec![],
+            problem: None,
+        };
+        let Some(bytes) = definition_bytes(&folder)? else {
+            return Ok(view);
+        };
+        view.file = Some(spec::FILE.into());
+        match parse(&folder, &bytes) {
+            Ok(definition) => {
+                view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
+                view.commands = launch::commands(&definition);
+                let id = cluster_id(&folder, &definition.name);
+                view.known = self.shared.record_file(&id).exists();
+                view.name = Some(definition.name);
+            }
+            Err(error) => view.problem = Some(error.to_string()),
+        }
+        Ok(view)
+    }
+
+    /// History of an instance over the last `range`.
+    pub async fn history(
+        &self,
+        cluster: ClusterId,
+        instance: InstanceId,
+        range: Duration,
+        buckets: u32,
+    ) -> Result<History, Error> {
+        self.shared.owner(&cluster)?;
+        let millis = u64::try_from(range.as_millis()).unwrap_or(u64::MAX);
+        let (store, now) = (&self.shared.store, crate::clock::Clock::wall());
+        Ok(telemetry::history(store, &cluster, &instance, now, millis, buckets).await?)
+    }
+
+    /// A page of an instance's log.
+    pub async fn logs(
+        &self,
+        cluster: ClusterId,
+        instance: InstanceId,
+        query: LogQuery,
+    ) -> Result<LogPage, Error> {
+        self.shared.owner(&cluster)?;
+        let folder = self.shared.layout.logs(&cluster, &instance);
+        let path = folder.clone();
+        let page =
+            tokio::task::spawn_blocking(move || telemetry::logs::page(&folder, &instance, &query));
+        let page = page.await.map_err(|_| Error::Closing)?;
+        page.map_err(|source| Error::Home { path, source })
+    }
+
+    /// The last lines of these services (empty: all), and every line after them.
+    pub async fn follow_logs(
+        &self,
+        cluster: ClusterId,
+        services: Vec<ServiceName>,
+        tail: usize,
+    ) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> {
+        self.shared.owner(&cluster)?;
+        let picture = Arc::clone(&self.shared.picture);
+        let chosen: BTreeSet<ServiceName> = services.into_iter().collect();
+        let layout = self.shared.layout.clone();
+        let id = cluster.clone();
+        // Asked again and again, because instances come and go while somebody follows.
+        let instances = move || {
+            picture
+                .instances(&id)
+                .into_iter()
+                .filter(|one| chosen.is_empty() || chosen.contains(&one.service))
+                .map(|one| {
+                    let folder = layout.logs(&id, &one.instance);
+                    (one.instance, folder)
+                })
+                .collect()
+        };
+        let (sender, receiver) = mpsc::channel(64);
+        let follower = telemetry::logs::Follower::new(instances, tail);
+        let cancel = self.shared.cancel.clone();
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = follower.run(sender) => {}
+            }
+        });
+        Ok(receiver)
+    }
+
+    /// Incidents, newest first.
+    pub async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, Error> {
+        self.shared.journal.flush().await;
+        Ok(self.shared.store.incidents().recent(limit).await?)
+    }
+
+    /// Events with a number over `after`, oldest first.
+    pub async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, Error> {
+        self.shared.journal.flush().await;
+        Ok(self.shared.store.events().after(after, limit).await?)
+    }
+
+    /// The last events, oldest first.
+    pub async fn recent_events(&self, limit: u32) -> Result<Vec<Event>, Error> {
+        self.shared.journal.flush().await;
+        Ok(self.shared.store.events().recent(limit).await?)
+    }
+
+    /// The book of acts, newest first.
+    pub async fn acts(&self, limit: u32) -> Result<Vec<Act>, Error> {
+        self.shared.journal.flush().await;
+        Ok(self.shared.store.acts().recent(limit).await?)
+    }
+
+    /// Waits until all that an act set in motion has come to rest.
+    pub async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
+        self.shared.door.wait(act, timeout).await
+    }
+
+    // === acts ===
+
+    /// Brings a folder's cluster up, or applies its edited definition.
+    pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
+        let folder = canonical(&up.folder)?;
+        let bytes =
+            definition_bytes(&folder)?.ok_or_else(|| Error::NoDefinition(folder.clone()))?;
+        let definition = Arc::new(parse(&folder, &bytes)?);
+        let id = cluster_id(&folder, &definition.name);
+        let known = self.shared.record_file(&id).exists();
+        if !known && !up.trust {
+            return Err(Error::Untrusted(folder));
+        }
+        self.leave_emergency().await;
+        let target = Target {
+            cluster: Some(id.clone()),
+            ..Target::default()
+        };
+        let act = self
+            .shared
+            .door
+            .admit(actor, Verb::Up, target, &reason)
+            .await?;
+        let env = match (up.env, known) {
+            (None, false) => Some(std::env::vars().collect()),
+            (env, _) => env,
+        };
+        let owned = self.owner_or_new(&id, &folder, &definition);
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Up {
+            definition,
+            env,
+            act: act.id,
+            reply,
+        };
+        let result = self.tell(&owned, message, answer).await;
+        self.conclude(act.id, &result);
+        Ok(UpStarted {
+            cluster: id,
+            act: act.id,
+            changes: result?,
+        })
+    }
+
+    fn owner_or_new(
+        &self,
+        id: &ClusterId,
+        folder: &Path,
+        definition: &Arc<spec::Cluster>,
+    ) -> Owned {
+        if let Ok(owned) = self.shared.owner(id) {
+            return owned;
+        }
+        let record = ClusterRecord {
+            id: id.clone(),
+            folder: folder.to_owned(),
+            definition: Arc::clone(definition),
+            env: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            resume: None,
+            created: crate::clock::Clock::wall(),
+        };
+        let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
+        let owned = Owned {
+            inbox,
+            folder: folder.to_owned(),
+        };
+        if self.shared.add_owner(id.clone(), owned.clone()) {
+            self.shared.tasks.spawn(owner.run());
+        }
+        // Somebody else may have been quicker; there is one owner either way.
+        self.shared.owner(id).unwrap_or(owned)
+    }
+
+    /// Does what a person orders. The act is under way when this returns; see [`Handle::wait`].
+    pub async fn order(&self, actor: Actor, order: Order, reason: String) -> Result<Act, Error> {
+        let (verb, cluster, services) = order.parts();
+        if let Some(cluster) = &cluster {
+            self.shared.owner(cluster)?;
+        }
+        if matches!(
+            verb,
+            Verb::Start | Verb::Restart | Verb::Resume | Verb::Release | Verb::Scale
+        ) {
+            self.leave_emergency().await;
+        }
+        let target = Target {
+            cluster: cluster.clone(),
+            services,
+            instance: None,
+        };
+        let act = self.shared.door.admit(actor, verb, target, &reason).await?;
+        let result = match (order, cluster) {
+            (Order::Resume, _) => self.resume(act.id).await,
+            (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
+            (order, Some(cluster)) => self.wish(&cluster, order.wish(), act.id).await,
+            (_, None) => Err(Error::BadRequest("this needs a cluster".into())),
+        };
+        self.conclude(act.id, &result);
+        result.map(|()| act)
+    }
+
+    async fn wish(&self, cluster: &ClusterId, order: Wish, act: ActId) -> Result<(), Error> {
+        let owned = self.shared.owner(cluster)?;
+        let (reply, answer) = oneshot::channel();
+        self.tell(&owned, Message::Order { order, act, reply }, answer)
+            .await
+    }
+
+    async fn resume(&self, act: ActId) -> Result<(), Error> {
+        let owners = self.shared.all_owners();
+        self.shared.door.expect(act, owners.len().max(1));
+        if owners.is_empty() {
+            return Err(Error::Conflict("this home has no cluster to resume".into()));
+        }
+        for (cluster, _) in owners {
+            self.wish(&cluster, Wish::Resume, act).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, cluster: &ClusterId, act: ActId) -> Result<(), Error> {
+        let owned = self.shared.owner(cluster)?;
+        let (reply, answer) = oneshot::channel();
+        self.tell(&owned, Message::Forget { reply }, answer).await?;
+        self.shared.remove_owner(cluster);
+        let change = model::view::Change::ClusterRemoved {
+            cluster: cluster.clone(),
+        };
+        self.shared.picture.publish(change);
+        self.shared
+            .door
+            .finish(act, model::Outcome::Done("forgotten; its logs stay".into()));
+        Ok(())
+    }
+
+    async fn tell<T>(
+        &self,
+        owned: &Owned,
+        message: Message,
+        answer: oneshot::Receiver<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        owned
+            .inbox
+            .send(message)
+            .await
+            .map_err(|_| Error::Closing)?;
+        answer.await.map_err(|_| Error::Closing)?
+    }
+
+    /// A refusal by the owner ends the act at once.
+    fn conclude<T>(&self, act: ActId, result: &Result<T, Error>) {
+        if let Err(error) = result {
+            self.shared
+                .door
+                .finish(act, model::Outcome::Failed(error.story()));
+        }
+    }
 }
 
-#[expect(clippy::todo, missing_docs, unused_variables, reason = "signatures first")]
-impl Handle {
-    pub fn info(&self) -> EngineView { todo!() }
-    pub fn announce_api(&self, url: String) -> Result<(), Error> { todo!() }
-    pub fn snapshot(&self) -> Snapshot { todo!() }
-    pub fn feed(&self) -> (Snapshot, broadcast::Receiver<Arc<Delta>>) { todo!() }
-    pub async fn look(&self, folder: PathBuf) -> Result<FolderView, Error> { todo!() }
-    pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> { todo!() }
-    pub async fn order(&self, actor: Actor, order: Order, reason: String) -> Result<Act, Error> { todo!() }
-    pub async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> { todo!() }
-    pub async fn emergency_preview(&self) -> StopPreview { todo!() }
-    pub async fn emergency_stop(&self, actor: Actor, reason: String) -> StopReport { todo!() }
-    pub async fn history(&self, cluster: ClusterId, instance: InstanceId, range: Duration, buckets: u32) -> Result<History, Error> { todo!() }
-    pub async fn logs(&self, cluster: ClusterId, instance: InstanceId, query: LogQuery) -> Result<LogPage, Error> { todo!() }
-    pub async fn follow_logs(&self, cluster: ClusterId, services: Vec<ServiceName>, tail: usize) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> { todo!() }
-    pub async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, Error> { todo!() }
-    pub async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, Error> { todo!() }
-    pub async fn acts(&self, limit: u32) -> Result<Vec<Act>, Error> { todo!() }
-    pub async fn shutdown(&self, leave_running: bool) { todo!() }
-    /// Resolves when the engine has let go of its home.
-    pub async fn closed(&self) { todo!() }
+impl Order {
+    fn parts(&self) -> (Verb, Option<ClusterId>, Vec<ServiceName>) {
+        let (verb, cluster, services) = match self {
+            Order::Down { cluster } => (Verb::Down, Some(cluster), vec![]),
+            Order::Forget { cluster } => (Verb::Forget, Some(cluster), vec![]),
+            Order::Resume => (Verb::Resume, None, vec![]),
+            Order::Start { cluster, services } => (Verb::Start, Some(cluster), services.clone()),
+            Order::Stop { cluster, services } => (Verb::Stop, Some(cluster), services.clone()),
+            Order::Restart { cluster, services } => {
+                (Verb::Restart, Some(cluster), services.clone())
+            }
+            Order::Hold { cluster, services } => (Verb::Hold, Some(cluster), services.clone()),
+            Order::Unhold { cluster, services } => (Verb::Unhold, Some(cluster), services.clone()),
+            Order::Release { cluster, services } => {
+                (Verb::Release, Some(cluster), services.clone())
+            }
+            Order::Scale {
+                cluster, service, ..
+            } => (Verb::Scale, Some(cluster), vec![service.clone()]),
+        };
+        (verb, cluster.cloned(), services)
+    }
+
+    fn wish(self) -> Wish {
+        match self {
+            Order::Down { .. } => Wish::Down,
+            Order::Start { services, .. } => Wish::Start(services),
+            Order::Stop { services, .. } => Wish::Stop(services),
+            Order::Restart { services, .. } => Wish::Restart(services),
+            Order::Scale {
+                service, replicas, ..
+            } => Wish::Scale(service, replicas),
+            Order::Hold { services, .. } => Wish::Hold(services),
+            Order::Unhold { services, .. } => Wish::Unhold(services),
+            Order::Release { services, .. } => Wish::Release(services),
+            // Neither reaches an owner this way; resuming twice does nothing twice.
+            Order::Resume | Order::Forget { .. } => Wish::Resume,
+        }
+    }
+}
+
+fn canonical(folder: &Path) -> Result<PathBuf, Error> {
+    folder.canonicalize().map_err(|source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// The definition's bytes, one more than the limit at most: `spec` says that it is too large.
+fn definition_bytes(folder: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let path = folder.join(spec::FILE);
+    let file = match std::fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Folder { path, source }),
+    };
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(spec::limits::MAX_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|source| Error::Folder { path, source })?;
+    Ok(Some(bytes))
+}
+
+fn parse(folder: &Path, bytes: &[u8]) -> Result<spec::Cluster, Error> {
+    let name = folder
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
+    spec::parse(spec::FILE, &name, bytes)
+        .map_err(|diagnostics| Error::Definition(diagnostics.render(100, false)))
 }

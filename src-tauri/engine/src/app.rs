@@ -1,0 +1,425 @@
+//! Building an engine from its configuration, and taking it down again.
+
+use crate::door::Door;
+use crate::handle::Handle;
+use crate::journal::Journal;
+use crate::owner::{Message, Owner};
+use crate::picture::Picture;
+use crate::record::ClusterRecord;
+use crate::shared::{Owned, Shared};
+use crate::{Config, Error, Order, StartError, clock::Clock, tasks};
+use driver::lock::{HomeLock, LockError, LockInfo};
+use driver::{Layout, ProcessDriver};
+use model::view::EngineView;
+use model::{Actor, EventKind, Incident, IncidentState};
+use registry::Registry;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use store::Store;
+use telemetry::{Prober, Recorder};
+use tokio::sync::{OnceCell, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Words of the driver that may wait for their owners.
+const HAPPENED: usize = 8_192;
+/// Events and incidents a snapshot begins with.
+const REMEMBERED: u32 = 200;
+/// A cluster that has not gone down after this long is left as it is, and said.
+const DOWN: Duration = Duration::from_secs(120);
+/// How long an engine that does not answer may take to end on SIGTERM.
+const HOLDER_GRACE: Duration = Duration::from_secs(3);
+/// Looks at what a new holder says of itself: half a second in all.
+const HOLDER_LOOKS: u32 = 25;
+/// Between two looks.
+const HOLDER_LOOK: Duration = Duration::from_millis(20);
+
+/// A running engine. Dropping it ends its tasks without order; call [`Handle::shutdown`]. Its
+/// services live on either way.
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What only the end of an engine needs.
+pub(crate) struct Life {
+    lock: Mutex<Option<HomeLock>>,
+    writers: TaskTracker,
+    stop_writers: CancellationToken,
+    closing: OnceCell<()>,
+    closed: CancellationToken,
+}
+
+impl Engine {
+    /// Takes the home, adopts what runs in it, and is ready for hosts.
+    pub async fn start(config: Config) -> Result<Engine, StartError> {
+        let layout = Layout::new(&config.home);
+        let lock = take(&layout).await?;
+        let store = Store::open(layout.home()).await.map_err(Error::from)?;
+        let (happened, words) = mpsc::channel(HAPPENED);
+        let shim = config.programs.join("azora-shim");
+        let driver = ProcessDriver::open(layout.clone(), shim, happened).map_err(Error::from)?;
+        let incidents = left_behind(&store).await?;
+        let events = store
+            .events()
+            .recent(REMEMBERED)
+            .await
+            .map_err(Error::from)?;
+        let last_event = store.events().last_seq().await.map_err(Error::from)?;
+        let last_incident = store.incidents().last_id().await.map_err(Error::from)?;
+        let last_act = store.acts().last_id().await.map_err(Error::from)?;
+        let view = EngineView {
+            pid: std::process::id(),
+            version: config.version.clone(),
+            home: layout.home().display().to_string(),
+            api: None,
+            registry: None,
+            gateway: None,
+            limits: driver.limits(),
+        };
+        let picture = Arc::new(Picture::new(view, incidents, events));
+        let (journal, writer) = Journal::new(
+            Arc::clone(&picture),
+            store.clone(),
+            last_event,
+            last_incident,
+        );
+        let (recorder, recording) = Recorder::new(store.clone(), Clock::wall);
+        let door = Arc::new(Door::new(store.clone(), Arc::clone(&journal), last_act));
+        let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
+        let registry = Registry::open(store.clone(), registry_door, Clock::wall)
+            .await
+            .map_err(Error::from)?;
+        let shared = Arc::new(Shared {
+            door,
+            prober: Prober::new(Arc::clone(&driver)),
+            clock: Clock::start(),
+            owners: RwLock::default(),
+            emergency: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            config,
+            layout,
+            picture,
+            journal,
+            store,
+            driver,
+            recorder,
+            registry,
+            life: Life {
+                lock: Mutex::new(Some(lock)),
+                writers: TaskTracker::new(),
+                stop_writers: CancellationToken::new(),
+                closing: OnceCell::new(),
+                closed: CancellationToken::new(),
+            },
+        });
+        let life = &shared.life;
+        life.writers.spawn(writer.run(life.stop_writers.clone()));
+        life.writers
+            .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
+        let engine = Engine { shared };
+        tasks::spawn_all(&engine.shared, words).await?;
+        let adopted = engine.adopt_all().await;
+        let started = EventKind::EngineStarted {
+            pid: std::process::id(),
+            adopted,
+        };
+        engine.shared.journal.event(None, started);
+        Ok(engine)
+    }
+
+    /// For hosts.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Adopts every cluster the home remembers; answers how many instances were found running.
+    async fn adopt_all(&self) -> u32 {
+        let shared = &self.shared;
+        let ended_meanwhile = shared.emergency_marked();
+        let mut adopted = 0;
+        for path in shared.record_files() {
+            let mut record = match ClusterRecord::load(&path) {
+                Ok(record) => record,
+                Err(error) => {
+                    let text = format!("{}; the cluster is not shown", error.story());
+                    shared.journal.event(None, EventKind::Notice { text });
+                    continue;
+                }
+            };
+            let (id, folder) = (record.id.clone(), record.folder.clone());
+            let found = shared.driver.adopt(&id).await;
+            adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
+            reserve(shared, &mut record);
+            let (mut owner, inbox) = Owner::new(record, Arc::clone(shared));
+            if ended_meanwhile {
+                owner.adopt_ended();
+            } else {
+                owner.adopt(found);
+            }
+            shared.add_owner(id, Owned { inbox, folder });
+            shared.tasks.spawn(owner.run());
+        }
+        if ended_meanwhile {
+            shared.clear_emergency_marker();
+        }
+        u32::try_from(adopted).unwrap_or(u32::MAX)
+    }
+}
+
+impl Handle {
+    /// Notes where hosts can be reached, in the picture and in the lock file.
+    pub fn announce_api(&self, url: String) -> Result<(), Error> {
+        let shared = &self.shared;
+        shared
+            .picture
+            .set_engine(|view| view.api = Some(url.clone()));
+        let failed = |source| Error::Home {
+            path: shared.layout.engine_lock(),
+            source,
+        };
+        let lock = shared
+            .life
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = lock.as_ref() {
+            let mut info = LockInfo::of_this_process(&shared.config.version).map_err(failed)?;
+            info.api = Some(url);
+            info.registry = shared.picture.engine().registry;
+            lock.write(&info).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the engine in good order: services are left running, or taken down first. The home is
+    /// free when this returns. Asked again it waits for the first one.
+    pub async fn shutdown(&self, leave_running: bool) {
+        let shared = &self.shared;
+        let end = async {
+            if !leave_running {
+                self.take_all_down().await;
+            }
+            shared.journal.event(
+                None,
+                EventKind::EngineStopped {
+                    left_running: leave_running,
+                },
+            );
+            shared.cancel.cancel();
+            shared.tasks.close();
+            shared.tasks.wait().await;
+            shared.driver.close().await;
+            shared.journal.flush().await;
+            shared.life.stop_writers.cancel();
+            shared.life.writers.close();
+            shared.life.writers.wait().await;
+            shared.store.close().await;
+            drop(
+                shared
+                    .life
+                    .lock
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(),
+            );
+            shared.life.closed.cancel();
+        };
+        shared.life.closing.get_or_init(|| end).await;
+    }
+
+    /// Resolves when the engine has let go of its home.
+    pub async fn closed(&self) {
+        self.shared.life.closed.cancelled().await;
+    }
+
+    async fn take_all_down(&self) {
+        let mut acts = Vec::new();
+        for (cluster, _) in self.shared.all_owners() {
+            let order = Order::Down { cluster };
+            let actor = Actor::person("shutdown");
+            match self
+                .order(actor, order, "the engine is shutting down".into())
+                .await
+            {
+                Ok(act) => acts.push(act.id),
+                Err(error) => {
+                    tracing::error!(error = error.story(), "failed to take a cluster down")
+                }
+            }
+        }
+        for act in acts {
+            if let Err(error) = self.wait(act, DOWN).await {
+                tracing::error!(
+                    error = error.story(),
+                    "failed to wait for a cluster to go down"
+                );
+            }
+        }
+    }
+}
+
+/// Ends the engine that holds this home: asked to, and killed when it does not go. Its services go
+/// on. For one that does not answer any more; a healthy one is asked through its API.
+pub async fn end_holder(home: &Path) -> Result<(), Error> {
+    let layout = Layout::new(home);
+    let ended = tokio::task::spawn_blocking(move || match driver::lock::holder(&layout) {
+        Some(holder) => driver::lock::end_holder(&holder, HOLDER_GRACE),
+        None => Ok(()),
+    });
+    ended
+        .await
+        .map_err(|_| Error::Closing)?
+        .map_err(Error::Lock)
+}
+
+/// Takes the home's lock, or says who has it.
+async fn take(layout: &Layout) -> Result<HomeLock, StartError> {
+    let held = match driver::lock::acquire(layout) {
+        Ok(lock) => return Ok(lock),
+        Err(LockError::Held(held)) => held,
+        Err(error) => return Err(StartError::Failed(Error::Lock(error))),
+    };
+    let mut held = held;
+    for _ in 0..HOLDER_LOOKS {
+        if held.as_ref().is_some_and(|holder| holder.api.is_some()) {
+            break;
+        }
+        // It has just taken the home and not said yet who it is and where it listens.
+        tokio::time::sleep(HOLDER_LOOK).await;
+        held = driver::lock::holder(layout).or(held);
+    }
+    Err(match held {
+        Some(holder) => StartError::Held {
+            pid: holder.pid,
+            api: holder.api,
+        },
+        None => StartError::Held { pid: 0, api: None },
+    })
+}
+
+/// Reserves the ports a cluster had. One that somebody else took while its service was down is
+/// replaced, which shows when the service starts.
+fn reserve(shared: &Shared, record: &mut ClusterRecord) {
+    let wishes: Vec<driver::PortWish> = record
+        .ports
+        .iter()
+        .filter_map(|(instance, ports)| {
+            let preferred = *ports.first()?;
+            Some(driver::PortWish {
+                cluster: record.id.clone(),
+                instance: instance.clone(),
+                preferred,
+            })
+        })
+        .collect();
+    match shared.driver.grant_ports(&wishes) {
+        Ok(grants) => {
+            for grant in grants {
+                record.ports.insert(grant.instance, vec![grant.port]);
+            }
+        }
+        Err(error) => {
+            tracing::error!(cluster = %record.id, %error, "the cluster's ports are not reserved");
+        }
+    }
+}
+
+/// The incidents a snapshot begins with. Those that were open when the last engine ended are
+/// closed: this engine opens its own if the fault is still there.
+async fn left_behind(store: &Store) -> Result<Vec<Incident>, Error> {
+    let mut incidents = store.incidents().recent(REMEMBERED).await?;
+    for incident in &mut incidents {
+        if incident.state == IncidentState::Open {
+            incident.state = IncidentState::Closed;
+            incident.resolved = Some(Clock::wall());
+            store.incidents().upsert(incident).await?;
+        }
+    }
+    Ok(incidents)
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.cancel.cancel();
+        self.shared.life.stop_writers.cancel();
+    }
+}
+
+/// What a message to an owner is made of for one word of the driver.
+pub(crate) fn to_message(happened: driver::Happened) -> (model::ClusterId, Message) {
+    use driver::Happened as H;
+    use orchestrator::Input;
+    let (cluster, input) = match happened {
+        H::Started {
+            cluster,
+            instance,
+            generation,
+            pid,
+        } => (
+            cluster,
+            Input::Started {
+                instance,
+                generation,
+                pid,
+            },
+        ),
+        H::StartFailed {
+            cluster,
+            instance,
+            generation,
+            error,
+            retry,
+        } => (
+            cluster,
+            Input::StartFailed {
+                instance,
+                generation,
+                error,
+                retry,
+            },
+        ),
+        H::Exited {
+            cluster,
+            instance,
+            generation,
+            status,
+        } => (
+            cluster,
+            Input::Exited {
+                instance,
+                generation,
+                status,
+            },
+        ),
+        H::StopBlocked {
+            cluster,
+            instance,
+            generation,
+            blocker,
+        } => (
+            cluster,
+            Input::StopBlocked {
+                instance,
+                generation,
+                blocker,
+            },
+        ),
+        H::ShimLost {
+            cluster,
+            instance,
+            generation,
+        } => (
+            cluster,
+            Input::ShimLost {
+                instance,
+                generation,
+            },
+        ),
+    };
+    (cluster, Message::Happened(input))
+}

@@ -1,0 +1,215 @@
+//! The one door: every privileged act passes it, whoever asks.
+//!
+//! An act is written down durably before it begins and again with its outcome. Policy will be
+//! asked here; until it is built, everything is allowed and everything is written. Nothing that
+//! changes what runs has another way in.
+
+use crate::journal::Journal;
+use crate::{Error, Settled, clock::Clock};
+use model::{Act, ActId, Actor, InstanceId, Outcome, Reason, Target, Verb};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::Store;
+use tokio::sync::Notify;
+
+/// Ended acts that can still be waited for.
+const REMEMBERED: usize = 1_000;
+/// Longest reason a person can give, in bytes.
+const MAX_REASON: usize = 1_000;
+/// How long an emergency stop waits for its entry before it goes on without.
+const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
+
+/// See the module.
+pub struct Door {
+    next: AtomicU64,
+    store: Store,
+    journal: Arc<Journal>,
+    acts: Mutex<BTreeMap<ActId, UnderWay>>,
+    ended: Notify,
+}
+
+struct UnderWay {
+    act: Act,
+    /// Clusters that have not settled yet.
+    parts: usize,
+    failed: Vec<(InstanceId, Reason)>,
+}
+
+impl Door {
+    /// Continues after the number the store has reached.
+    pub fn new(store: Store, journal: Arc<Journal>, last: ActId) -> Self {
+        Self {
+            next: AtomicU64::new(last.0),
+            store,
+            journal,
+            acts: Mutex::default(),
+            ended: Notify::new(),
+        }
+    }
+
+    /// May `actor` do this to `target`? On return the act is on disk and may begin.
+    pub async fn admit(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: &str,
+    ) -> Result<Act, Error> {
+        let act = self.entry(actor, verb, target, reason)?;
+        self.store.acts().append(&act).await?;
+        self.begin(&act);
+        Ok(act)
+    }
+
+    /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if
+    /// that takes no longer than a quarter of a second, and its outcome is written in any case
+    /// once the disk works.
+    pub async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
+        let short: String = reason.chars().take(MAX_REASON / 4).collect();
+        let act = self.number(actor, Verb::EmergencyStop, Target::default(), short);
+        match tokio::time::timeout(EMERGENCY_ENTRY, self.store.acts().append(&act)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the emergency stop goes on unwritten"),
+            Err(_) => tracing::error!("the store hangs; the emergency stop goes on unwritten"),
+        }
+        self.begin(&act);
+        act
+    }
+
+    fn entry(&self, actor: Actor, verb: Verb, target: Target, reason: &str) -> Result<Act, Error> {
+        if reason.len() > MAX_REASON {
+            return Err(Error::BadRequest(format!(
+                "a reason has at most {MAX_REASON} bytes, this one has {}",
+                reason.len()
+            )));
+        }
+        Ok(self.number(actor, verb, target, reason.to_owned()))
+    }
+
+    fn number(&self, actor: Actor, verb: Verb, target: Target, reason: String) -> Act {
+        let id = ActId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        Act {
+            id,
+            at: Clock::wall(),
+            actor,
+            verb,
+            target,
+            reason,
+            outcome: Outcome::Pending,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ActId, UnderWay>> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, act: &Act) {
+        let mut acts = self.lock();
+        acts.insert(
+            act.id,
+            UnderWay {
+                act: act.clone(),
+                parts: 1,
+                failed: vec![],
+            },
+        );
+        while acts.len() > REMEMBERED {
+            let oldest = acts
+                .values()
+                .find(|one| one.parts == 0)
+                .map(|one| one.act.id);
+            match oldest {
+                Some(id) => acts.remove(&id),
+                None => break,
+            };
+        }
+    }
+
+    /// The act is over when so many clusters have settled.
+    pub fn expect(&self, act: ActId, parts: usize) {
+        if let Some(one) = self.lock().get_mut(&act) {
+            one.parts = parts;
+        }
+    }
+
+    /// One cluster has settled.
+    pub fn settle(&self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
+        let outcome = {
+            let mut acts = self.lock();
+            let Some(one) = acts.get_mut(&act) else {
+                return;
+            };
+            one.failed.extend(failed);
+            if one.parts > 1 {
+                one.parts -= 1;
+                return;
+            }
+            match one.failed.len() {
+                0 => Outcome::Done("everything got where it should".into()),
+                n => Outcome::Failed(format!("{n} instances did not get where they should")),
+            }
+        };
+        self.finish(act, outcome);
+    }
+
+    /// The act is over.
+    pub fn finish(&self, act: ActId, outcome: Outcome) {
+        let ended = {
+            let mut acts = self.lock();
+            let Some(one) = acts.get_mut(&act) else {
+                return;
+            };
+            if one.parts == 0 {
+                return;
+            }
+            one.parts = 0;
+            one.act.outcome = outcome;
+            one.act.clone()
+        };
+        self.journal.act(ended);
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until an act is over, but not longer than `timeout`.
+    pub async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
+        let over = async {
+            loop {
+                // Armed before looking, so that an end in between is not missed.
+                let ended = self.ended.notified();
+                {
+                    let acts = self.lock();
+                    let one = acts.get(&act).ok_or(Error::NoAct(act.0))?;
+                    if one.parts == 0 {
+                        return Ok(one.settled(true));
+                    }
+                }
+                ended.await;
+            }
+        };
+        match tokio::time::timeout(timeout, over).await {
+            Ok(result) => result,
+            Err(_) => self
+                .lock()
+                .get(&act)
+                .map(|one| one.settled(false))
+                .ok_or(Error::NoAct(act.0)),
+        }
+    }
+}
+
+impl UnderWay {
+    fn settled(&self, settled: bool) -> Settled {
+        let mut failed = self.failed.clone();
+        if let (true, [], Outcome::Failed(why) | Outcome::Refused(why)) =
+            (settled, failed.as_slice(), &self.act.outcome)
+        {
+            // An act on the whole home names no instance; its failure must not look like success.
+            if let Some(instance) = self.act.target.instance.clone() {
+                failed.push((instance, Reason::new(why.clone())));
+            }
+        }
+        Settled { settled, failed }
+    }
+}

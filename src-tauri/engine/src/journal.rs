@@ -1,0 +1,173 @@
+//! Numbers events and incidents, tells the picture, and writes them to the store in the background.
+//!
+//! Nobody waits for the disk here: what heals must not queue behind what remembers. When the queue
+//! is full the entry is still shown, and its loss from the store is counted and said.
+
+use crate::clock::Clock;
+use crate::picture::Picture;
+use model::view::Change;
+use model::{Act, ClusterId, Event, EventKind, Incident, IncidentId};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Store;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Entries that may wait for the disk: about a minute of a very busy home.
+const QUEUE: usize = 16_384;
+/// Events written in one transaction.
+const BATCH: usize = 512;
+
+enum Entry {
+    Event(Event),
+    Incident(Incident),
+    Act(Act),
+    Flush(oneshot::Sender<()>),
+}
+
+/// See the module.
+pub struct Journal {
+    seq: Mutex<u64>,
+    incident: AtomicU64,
+    lost: AtomicU64,
+    picture: Arc<Picture>,
+    queue: mpsc::Sender<Entry>,
+}
+
+/// The half that writes; the engine runs it as a task of its own.
+pub struct Writer {
+    queue: mpsc::Receiver<Entry>,
+    store: Store,
+}
+
+impl Journal {
+    /// Continues after the numbers the store has reached.
+    pub fn new(
+        picture: Arc<Picture>,
+        store: Store,
+        last_event: u64,
+        last_incident: IncidentId,
+    ) -> (Arc<Self>, Writer) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let journal = Self {
+            seq: Mutex::new(last_event),
+            incident: AtomicU64::new(last_incident.0),
+            lost: AtomicU64::new(0),
+            picture,
+            queue: sender,
+        };
+        (
+            Arc::new(journal),
+            Writer {
+                queue: receiver,
+                store,
+            },
+        )
+    }
+
+    /// Something happened.
+    pub fn event(&self, cluster: Option<&ClusterId>, what: EventKind) {
+        // Held over publishing, so that events are shown in the order of their numbers.
+        let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
+        *seq += 1;
+        let event = Event {
+            seq: *seq,
+            at: Clock::wall(),
+            cluster: cluster.cloned(),
+            what,
+        };
+        self.picture.publish(Change::Event {
+            event: event.clone(),
+        });
+        self.put(Entry::Event(event));
+    }
+
+    /// A number for a new incident.
+    pub fn new_incident(&self) -> IncidentId {
+        IncidentId(self.incident.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// An incident was opened or changed.
+    pub fn incident(&self, incident: Incident) {
+        self.picture.publish(Change::Incident {
+            incident: incident.clone(),
+        });
+        self.put(Entry::Incident(incident.clone()));
+        let cluster = incident.cluster.clone();
+        self.event(Some(&cluster), EventKind::Incident { incident });
+    }
+
+    /// An act ended.
+    pub fn act(&self, act: Act) {
+        self.put(Entry::Act(act.clone()));
+        let cluster = act.target.cluster.clone();
+        self.event(cluster.as_ref(), EventKind::Act { act });
+    }
+
+    fn put(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            if lost.is_power_of_two() {
+                tracing::warn!(
+                    lost,
+                    "the store is too slow; entries were shown and not kept"
+                );
+            }
+        }
+    }
+
+    /// Waits until everything said so far is on disk.
+    pub async fn flush(&self) {
+        let (sender, done) = oneshot::channel();
+        if self.queue.send(Entry::Flush(sender)).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+}
+
+impl Writer {
+    /// Writes until it is told to stop; everything said before that is written.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut entries = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                count = self.queue.recv_many(&mut entries, BATCH) => if count == 0 { return },
+                () = stop.cancelled() => {
+                    self.queue.close();
+                    if self.queue.recv_many(&mut entries, BATCH).await == 0 {
+                        return;
+                    }
+                }
+            }
+            let mut events = Vec::new();
+            let mut flushed = Vec::new();
+            for entry in entries.drain(..) {
+                match entry {
+                    Entry::Event(event) => events.push(event),
+                    Entry::Incident(incident) => {
+                        note(
+                            self.store.incidents().upsert(&incident).await,
+                            "an incident",
+                        );
+                    }
+                    Entry::Act(act) => {
+                        note(self.store.acts().finish(&act).await, "an act's outcome");
+                    }
+                    Entry::Flush(done) => flushed.push(done),
+                }
+            }
+            if !events.is_empty() {
+                note(self.store.events().append(&events).await, "events");
+            }
+            for done in flushed {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn note(result: Result<(), store::Error>, what: &str) {
+    if let Err(error) = result {
+        tracing::error!(%error, "failed to keep {what}");
+    }
+}

@@ -1,0 +1,171 @@
+//! From what a definition says to what the driver and the prober are given: templates resolved,
+//! environment complete, folders absolute.
+
+use crate::record::ClusterRecord;
+use driver::{ExecLaunch, Launch};
+use model::{Generation, InstanceId, ProbeKind, ServiceName};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use telemetry::Target;
+
+/// Where services listen.
+const HOST: &str = "127.0.0.1";
+
+/// Set unless the environment says otherwise: programs that buffer their output in blocks when it
+/// is a file are the commonest cause of an empty log.
+const UNBUFFERED: [(&str, &str); 1] = [("PYTHONUNBUFFERED", "1")];
+
+/// What ports an instance sees: its own for its own service, the first instance's for others.
+struct Ports<'a> {
+    record: &'a ClusterRecord,
+    own: &'a InstanceId,
+}
+
+impl spec::Lookup for Ports<'_> {
+    fn port(&self, service: &ServiceName) -> Option<u16> {
+        let id = if *service == self.own.service {
+            self.own.clone()
+        } else {
+            InstanceId::new(service.clone(), 0)
+        };
+        self.record.ports.get(&id)?.first().copied()
+    }
+}
+
+/// Everything the driver needs to start this instance; `None` when the definition has no such
+/// service.
+pub fn launch(
+    record: &ClusterRecord,
+    programs: &Path,
+    instance: &InstanceId,
+    generation: Generation,
+) -> Option<Launch> {
+    let service = record.definition.services.get(&instance.service)?;
+    Some(Launch {
+        cluster: record.id.clone(),
+        instance: instance.clone(),
+        generation,
+        argv: argv(record, instance, &service.run),
+        cwd: folder(record, service),
+        env: environment(record, programs, instance, service),
+        user: service.user.clone(),
+        ports: record.ports.get(instance).cloned().unwrap_or_default(),
+    })
+}
+
+/// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.
+pub fn probe(
+    record: &ClusterRecord,
+    programs: &Path,
+    instance: &InstanceId,
+    kind: ProbeKind,
+) -> Option<(Target, std::time::Duration)> {
+    let service = record.definition.services.get(&instance.service)?;
+    let probe = match kind {
+        ProbeKind::Ready => service.ready.as_ref().or(service.health.as_ref())?,
+        ProbeKind::Health => service.health.as_ref()?,
+    };
+    let ports = Ports {
+        record,
+        own: instance,
+    };
+    let own = record
+        .ports
+        .get(instance)
+        .and_then(|all| all.first().copied());
+    let port = |template: &Option<spec::Template>| match template {
+        Some(template) => {
+            let text = template.resolve(&ports);
+            match text.trim() {
+                "$PORT" | "${PORT}" => own,
+                number => number.parse().ok(),
+            }
+        }
+        None => own,
+    };
+    let target = match &probe.target {
+        spec::ProbeTarget::Http { path, port: other } => Target::Http {
+            port: port(other)?,
+            path: path.resolve(&ports),
+        },
+        spec::ProbeTarget::Tcp { port: other } => Target::Tcp { port: port(other)? },
+        spec::ProbeTarget::Exec { run } => Target::Exec(ExecLaunch {
+            argv: argv(record, instance, run),
+            cwd: folder(record, service),
+            env: environment(record, programs, instance, service),
+            user: service.user.clone(),
+        }),
+    };
+    Some((target, probe.timeout))
+}
+
+fn argv(record: &ClusterRecord, instance: &InstanceId, run: &spec::Run) -> Vec<String> {
+    let ports = Ports {
+        record,
+        own: instance,
+    };
+    match run {
+        spec::Run::Direct(words) => words.iter().map(|word| word.resolve(&ports)).collect(),
+        spec::Run::Shell(text) => vec!["sh".into(), "-c".into(), text.resolve(&ports)],
+    }
+}
+
+fn folder(record: &ClusterRecord, service: &spec::Service) -> PathBuf {
+    // Joining an absolute path replaces the folder, an empty one changes nothing.
+    if service.cwd.is_empty() {
+        record.folder.clone()
+    } else {
+        record.folder.join(&service.cwd)
+    }
+}
+
+fn environment(
+    record: &ClusterRecord,
+    programs: &Path,
+    instance: &InstanceId,
+    service: &spec::Service,
+) -> BTreeMap<String, String> {
+    let mut env = record.env.clone();
+    for (key, value) in UNBUFFERED {
+        env.entry(key.into()).or_insert_with(|| value.into());
+    }
+    let path = env
+        .get("PATH")
+        .map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
+    let path = format!("{}:{path}", programs.display());
+    env.insert("PATH".into(), path);
+    env.insert("HOST".into(), HOST.into());
+    env.insert("AZORA_SERVICE".into(), instance.service.to_string());
+    env.insert("AZORA_INDEX".into(), instance.index.to_string());
+    if let Some(port) = record.ports.get(instance).and_then(|all| all.first()) {
+        env.insert("PORT".into(), port.to_string());
+    }
+    let ports = Ports {
+        record,
+        own: instance,
+    };
+    for (key, value) in &service.env {
+        env.insert(key.clone(), value.resolve(&ports));
+    }
+    env
+}
+
+/// The commands a definition would execute, one line a service, for a person to read.
+pub fn commands(definition: &spec::Cluster) -> Vec<String> {
+    definition
+        .services
+        .iter()
+        .map(|(name, service)| format!("{name}: {}", written(&service.run)))
+        .collect()
+}
+
+/// A command as a person would write it, references unresolved.
+pub fn written(run: &spec::Run) -> String {
+    match run {
+        spec::Run::Direct(words) => {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            words.join(" ")
+        }
+        spec::Run::Shell(text) => text.to_string(),
+    }
+}

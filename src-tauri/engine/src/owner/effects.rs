@@ -1,0 +1,287 @@
+//! Carrying out what a step wants done.
+
+use super::{Message, Owner, SHOW_STATES};
+use crate::launch;
+use model::{
+    ActId, Actor, EventKind, Evidence, Generation, Incident, InstanceId, Outcome, ProbeKind,
+    RemedyKind, Target, Verb, Verdict,
+};
+use orchestrator::{Effect, Input};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+impl Owner {
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Start {
+                instance,
+                generation,
+                act: _,
+            } => self.start(instance, generation),
+            Effect::Stop {
+                instance,
+                generation,
+                stop,
+            } => {
+                self.drop_probes(&instance);
+                self.shared
+                    .driver
+                    .stop(&self.id, &instance, generation, stop);
+            }
+            Effect::Probe {
+                instance,
+                generation,
+                kind,
+                after,
+            } => {
+                self.ask_probe(instance, generation, kind, after);
+            }
+            Effect::SetTimer { key, at } => self.timers.set(key, at),
+            Effect::CancelTimer(key) => self.timers.cancel(&key),
+            Effect::Ask {
+                ticket,
+                instance,
+                remedy,
+                why,
+            } => {
+                self.ask_door(ticket, instance, remedy, why);
+            }
+            Effect::Publish(what) => self.shared.journal.event(Some(&self.id), what),
+            Effect::Incident { key, incident } => self.incident(key, incident),
+            Effect::Changed(instance) => self.status_changed(instance),
+            Effect::Removed(instance) => self.removed(&instance),
+            Effect::Settled { act, failed } => self.shared.door.settle(act, failed),
+            Effect::RememberStopped(services) => {
+                self.record.stopped = services.into_iter().collect();
+                self.save();
+            }
+        }
+    }
+
+    fn start(&mut self, instance: InstanceId, generation: Generation) {
+        if self.shared.emergency.load(Ordering::SeqCst) {
+            return;
+        }
+        if self.shared.emergency_marked() {
+            // Another process walked the emergency path while this engine was busy or stopped.
+            let reason = "ended by the emergency path".to_owned();
+            let ended = Message::Ended {
+                reason,
+                reply: None,
+            };
+            if self.myself.try_send(ended).is_err() {
+                tracing::error!(cluster = %self.id, "inbox full; the emergency stop is noted later");
+            }
+            return;
+        }
+        match launch::launch(
+            &self.record,
+            &self.shared.config.programs,
+            &instance,
+            generation,
+        ) {
+            Some(launch) => self.shared.driver.start(launch),
+            None => {
+                let error = "its service is no longer defined".to_owned();
+                let failed = Input::StartFailed {
+                    instance,
+                    generation,
+                    error,
+                    retry: false,
+                };
+                self.step(failed);
+            }
+        }
+    }
+
+    fn ask_probe(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        kind: ProbeKind,
+        after: Duration,
+    ) {
+        let asked = launch::probe(&self.record, &self.shared.config.programs, &instance, kind);
+        let shared = Arc::clone(&self.shared);
+        let inbox = self.myself.clone();
+        let id = instance.clone();
+        let task = self.shared.tasks.spawn(async move {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+            let evidence = match asked {
+                Some((target, timeout)) => shared.prober.ask(target, timeout).await,
+                None => Evidence {
+                    verdict: Verdict::Trouble,
+                    detail: "there is no port to ask".into(),
+                    latency_us: 0,
+                },
+            };
+            // A closed inbox means the engine is going down.
+            let _ = inbox
+                .send(Message::Probed(id, generation, kind, evidence))
+                .await;
+        });
+        if let Some(earlier) = self.probes.insert((instance, kind), task.abort_handle()) {
+            earlier.abort();
+        }
+    }
+
+    pub(super) fn drop_probes(&mut self, instance: &InstanceId) {
+        for kind in [ProbeKind::Ready, ProbeKind::Health] {
+            if let Some(probe) = self.probes.remove(&(instance.clone(), kind)) {
+                probe.abort();
+            }
+        }
+    }
+
+    fn ask_door(&mut self, ticket: u64, instance: InstanceId, remedy: RemedyKind, why: String) {
+        self.asked.insert(ticket, (instance.clone(), remedy));
+        let target = Target {
+            cluster: Some(self.id.clone()),
+            services: vec![instance.service.clone()],
+            instance: Some(instance),
+        };
+        let verb = match remedy {
+            RemedyKind::Restart | RemedyKind::RestartNeeds => Verb::Restart,
+            RemedyKind::Quarantine => Verb::Quarantine,
+        };
+        let shared = Arc::clone(&self.shared);
+        let inbox = self.myself.clone();
+        self.shared.tasks.spawn(async move {
+            let admitted = shared.door.admit(Actor::healer(), verb, target, &why).await;
+            let answer = admitted.map(|act| act.id).map_err(|error| error.story());
+            let _ = inbox.send(Message::Answer { ticket, answer }).await;
+        });
+    }
+
+    pub(super) fn answered(&mut self, ticket: u64, answer: Result<ActId, String>) {
+        let about = self.asked.remove(&ticket);
+        match answer {
+            Ok(act) => {
+                match about {
+                    Some((instance, RemedyKind::Restart | RemedyKind::RestartNeeds)) => {
+                        self.healing.insert(instance, act);
+                    }
+                    Some((_, RemedyKind::Quarantine)) | None => {
+                        self.shared
+                            .door
+                            .finish(act, Outcome::Done("admitted".into()));
+                    }
+                }
+                self.step(Input::Admitted { ticket, act });
+            }
+            Err(why) => self.step(Input::Refused { ticket, why }),
+        }
+    }
+
+    /// What the engine itself remembers of an input, before the step decides.
+    pub(super) fn note(&mut self, input: &Input) {
+        match input {
+            Input::Started {
+                instance,
+                generation,
+                pid,
+            } => {
+                let what = EventKind::Started {
+                    instance: instance.clone(),
+                    generation: *generation,
+                    pid: *pid,
+                };
+                self.shared.journal.event(Some(&self.id), what);
+                if let Some(act) = self.healing.remove(instance) {
+                    let done = Outcome::Done(format!("started as pid {pid}"));
+                    self.shared.door.finish(act, done);
+                }
+            }
+            Input::StartFailed {
+                instance, error, ..
+            } => {
+                if let Some(act) = self.healing.remove(instance) {
+                    self.shared.door.finish(act, Outcome::Failed(error.clone()));
+                }
+            }
+            Input::Exited {
+                instance,
+                generation,
+                status,
+            } => {
+                self.drop_probes(instance);
+                let what = EventKind::Exited {
+                    instance: instance.clone(),
+                    generation: *generation,
+                    status: *status,
+                };
+                self.shared.journal.event(Some(&self.id), what);
+            }
+            _ => {}
+        }
+    }
+
+    fn incident(&mut self, key: u64, mut incident: Incident) {
+        let id = match self.incidents.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = self.shared.journal.new_incident();
+                self.incidents.insert(key, id);
+                id
+            }
+        };
+        incident.id = id;
+        incident.cluster = self.id.clone();
+        if incident.resolved.is_some() {
+            self.incidents.remove(&key);
+        }
+        self.shared.journal.incident(incident);
+    }
+
+    /// The registry learns at once, so that nobody is sent to a dead address; the picture soon.
+    fn status_changed(&mut self, instance: InstanceId) {
+        let status = self.cluster.status(&instance);
+        let port = self.record.ports.get(&instance).and_then(|all| all.first());
+        match (status, port) {
+            (Some(status), Some(port)) if status.state.serves() => {
+                let url = format!("http://127.0.0.1:{port}");
+                self.shared
+                    .registry
+                    .upsert_own(&self.id, &instance, &instance.service, &url);
+            }
+            _ => self.shared.registry.remove_own(&self.id, &instance),
+        }
+        self.changed.insert(instance);
+        self.show_within(SHOW_STATES);
+    }
+
+    pub(super) fn removed(&mut self, instance: &InstanceId) {
+        self.drop_probes(instance);
+        self.shared.registry.remove_own(&self.id, instance);
+        if let Some(ports) = self.record.ports.remove(instance) {
+            self.shared.driver.release_ports(&ports);
+        }
+        self.shared.driver.forget(&self.id, instance);
+        self.changed.remove(instance);
+        self.pulses.remove(instance);
+        self.shared
+            .picture
+            .publish(model::view::Change::InstancesRemoved {
+                cluster: self.id.clone(),
+                instances: vec![instance.clone()],
+            });
+        self.save();
+        self.show_within(SHOW_STATES);
+    }
+
+    pub(super) fn save(&mut self) {
+        if let Err(error) = self.record.save(&self.shared.record_file(&self.id)) {
+            tracing::error!(cluster = %self.id, error = error.story(), "the cluster's record is stale");
+            let text = format!(
+                "{} (what changed may be forgotten when the engine restarts)",
+                error.story()
+            );
+            self.shared
+                .journal
+                .event(Some(&self.id), EventKind::Notice { text });
+        }
+    }
+}

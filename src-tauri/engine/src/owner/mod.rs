@@ -1,0 +1,289 @@
+//! The owner of one cluster: the only place its state changes.
+//!
+//! One loop: select one message, apply it synchronously through `orchestrator::step`, carry out
+//! the effects, tell the picture. Applying never awaits; whatever takes time runs as a task and
+//! comes back as a message.
+
+mod effects;
+mod orders;
+mod show;
+
+use crate::Error;
+use crate::record::ClusterRecord;
+use crate::shared::Shared;
+use driver::Found;
+use model::view::{Pulse, Usage};
+use model::{ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, ProbeKind, RemedyKind};
+use model::{Generation, ServiceName};
+use orchestrator::{Cluster, Command, Input};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+/// Messages that may wait for an owner. A full inbox slows the senders down, it loses nothing.
+pub const INBOX: usize = 4_096;
+/// Changes of state within this time are told as one delta: short to the eye, long to a machine.
+const SHOW_STATES: Duration = Duration::from_millis(25);
+/// The same for measurements, which nobody waits for.
+const SHOW_PULSES: Duration = Duration::from_millis(250);
+
+/// What an owner can be told.
+pub enum Message {
+    /// Something happened to the cluster.
+    Happened(Input),
+    /// A probe came back.
+    Probed(InstanceId, Generation, ProbeKind, Evidence),
+    /// The door let healing act, or did not.
+    Answer {
+        /// The number of the question.
+        ticket: u64,
+        /// The act, or why not.
+        answer: Result<ActId, String>,
+    },
+    /// Run this definition.
+    Up {
+        /// The definition.
+        definition: Arc<spec::Cluster>,
+        /// The environment, when it is to be replaced.
+        env: Option<BTreeMap<String, String>>,
+        /// The act it belongs to.
+        act: ActId,
+        /// What differs from before, in words.
+        reply: oneshot::Sender<Result<Vec<String>, Error>>,
+    },
+    /// A person's order.
+    Order {
+        /// What.
+        order: Wish,
+        /// The act it belongs to.
+        act: ActId,
+        /// Accepted or not.
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+    /// The emergency path has ended everything.
+    Ended {
+        /// Why, as the person gave it.
+        reason: String,
+        /// Noted.
+        reply: Option<oneshot::Sender<()>>,
+    },
+    /// What the instances use.
+    Usage(Vec<(InstanceId, Usage)>),
+    /// Forget the cluster; only when nothing of it runs.
+    Forget {
+        /// Done or not.
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+}
+
+/// A person's order to one cluster.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it; see `Order`")]
+pub enum Wish {
+    Down,
+    Start(Vec<ServiceName>),
+    Stop(Vec<ServiceName>),
+    Restart(Vec<ServiceName>),
+    Scale(ServiceName, u16),
+    Hold(Vec<ServiceName>),
+    Unhold(Vec<ServiceName>),
+    Release(Vec<ServiceName>),
+    Resume,
+}
+
+/// See the module.
+pub struct Owner {
+    id: ClusterId,
+    record: ClusterRecord,
+    cluster: Cluster,
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Message>,
+    myself: mpsc::Sender<Message>,
+    timers: crate::timers::Timers,
+    probes: BTreeMap<(InstanceId, ProbeKind), AbortHandle>,
+    /// Questions the door has not answered: about what, and which remedy.
+    asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
+    /// Healing's acts whose process has not come up yet.
+    healing: BTreeMap<InstanceId, ActId>,
+    incidents: BTreeMap<u64, IncidentId>,
+    pulses: BTreeMap<InstanceId, Pulse>,
+    changed: BTreeSet<InstanceId>,
+    pulsed: BTreeSet<InstanceId>,
+    show_at: Option<Mono>,
+    shown: Option<show::Shown>,
+}
+
+impl Owner {
+    /// An owner of a cluster that was never up, or is about to be adopted.
+    pub fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let owner = Self {
+            id: record.id.clone(),
+            cluster: Cluster::new(record.id.clone()),
+            record,
+            shared,
+            inbox,
+            myself: sender.clone(),
+            timers: crate::timers::Timers::default(),
+            probes: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            healing: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            pulses: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            pulsed: BTreeSet::new(),
+            show_at: None,
+            shown: None,
+        };
+        (owner, sender)
+    }
+
+    /// Takes over what an earlier engine left, before the loop begins.
+    pub fn adopt(&mut self, found: Vec<Found>) {
+        for one in &found {
+            if let Ok(pid) = one.outcome {
+                let what = model::EventKind::Adopted {
+                    instance: one.instance.clone(),
+                    generation: one.generation,
+                    pid,
+                };
+                self.shared.journal.event(Some(&self.id), what);
+            }
+        }
+        let found = found
+            .into_iter()
+            .map(|one| orchestrator::Adoption {
+                instance: one.instance,
+                generation: one.generation,
+                outcome: one.outcome,
+                shim_lost: one.shim_lost,
+            })
+            .collect();
+        let command = Command::Adopt {
+            definition: Arc::clone(&self.record.definition),
+            ports: self.record.ports.clone(),
+            stopped: self.record.stopped.iter().cloned().collect(),
+            found,
+        };
+        self.step(Input::Command {
+            command,
+            act: ActId(0),
+        });
+        self.show();
+    }
+
+    /// Takes over a cluster that the emergency path ended while no engine ran.
+    pub fn adopt_ended(&mut self) {
+        let wanted = self.record.wanted();
+        if !wanted.is_empty() {
+            self.record.resume = Some(wanted);
+        }
+        self.record.stopped = self.record.definition.services.keys().cloned().collect();
+        self.save();
+        self.adopt(vec![]);
+    }
+
+    /// Runs until the engine ends or the cluster is forgotten.
+    pub async fn run(mut self) {
+        let cancel = self.shared.cancel.clone();
+        let clock = self.shared.clock;
+        loop {
+            let wake = [self.timers.next(), self.show_at]
+                .into_iter()
+                .flatten()
+                .min();
+            let alarm = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(clock.instant(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                message = self.inbox.recv() => match message {
+                    Some(Message::Forget { reply }) => {
+                        let result = self.forget();
+                        let gone = result.is_ok();
+                        let _ = reply.send(result);
+                        if gone { break }
+                    }
+                    Some(message) => self.apply(message),
+                    None => break,
+                },
+                () = alarm => {}
+            }
+            self.due();
+        }
+        for probe in self.probes.values() {
+            probe.abort();
+        }
+    }
+
+    /// Applies all timers that have come due, and shows what is to be shown.
+    fn due(&mut self) {
+        let now = self.shared.clock.now().mono;
+        while let Some(key) = self.timers.take(now) {
+            self.step(Input::Timer(key));
+        }
+        if self.show_at.is_some_and(|at| at <= now) {
+            self.show();
+        }
+    }
+
+    fn apply(&mut self, message: Message) {
+        match message {
+            Message::Happened(input) => {
+                self.note(&input);
+                self.step(input);
+            }
+            Message::Probed(instance, generation, kind, evidence) => {
+                self.probes.remove(&(instance.clone(), kind));
+                self.probed(&instance, kind, &evidence);
+                self.step(Input::Probed {
+                    instance,
+                    generation,
+                    kind,
+                    evidence,
+                });
+            }
+            Message::Answer { ticket, answer } => self.answered(ticket, answer),
+            Message::Up {
+                definition,
+                env,
+                act,
+                reply,
+            } => {
+                let _ = reply.send(self.up(definition, env, act));
+            }
+            Message::Order { order, act, reply } => {
+                let _ = reply.send(self.order(order, act));
+            }
+            Message::Ended { reason, reply } => {
+                self.ended(reason);
+                if let Some(reply) = reply {
+                    let _ = reply.send(());
+                }
+            }
+            Message::Usage(usage) => self.used(usage),
+            // Taken by the loop, which ends with it.
+            Message::Forget { reply } => {
+                let _ = reply.send(Err(Error::Closing));
+            }
+        }
+    }
+
+    /// One step of the heart, and all it wants done.
+    fn step(&mut self, input: Input) {
+        let now = self.shared.clock.now();
+        for effect in orchestrator::step(&mut self.cluster, input, now) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn show_within(&mut self, wait: Duration) {
+        let at = self.shared.clock.now().mono + wait;
+        self.show_at = Some(self.show_at.map_or(at, |earlier| earlier.min(at)));
+    }
+}

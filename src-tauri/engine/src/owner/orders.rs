@@ -1,0 +1,302 @@
+//! What a person asks of a cluster, checked and turned into commands.
+
+use super::{Owner, Wish};
+use crate::Error;
+use driver::PortWish;
+use model::{ActId, EventKind, InstanceId, ServiceName, State};
+use orchestrator::{Command, Input};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Instances of one service, at most.
+const MAX_REPLICAS: u16 = 100;
+
+impl Owner {
+    /// Runs a definition; answers what differs from before.
+    pub(super) fn up(
+        &mut self,
+        definition: Arc<spec::Cluster>,
+        env: Option<BTreeMap<String, String>>,
+        act: ActId,
+    ) -> Result<Vec<String>, Error> {
+        let mut changes = self.differences(&definition);
+        let wishes = self.wishes(&definition);
+        let moved = self.grant(wishes)?;
+        changes.extend(moved);
+        let old: Vec<InstanceId> = self.record.ports.keys().cloned().collect();
+        for instance in old {
+            let has_port = definition
+                .services
+                .get(&instance.service)
+                .is_some_and(|service| service.port.is_some());
+            // Those of services that are gone are released when their processes are.
+            if definition.services.contains_key(&instance.service) && !has_port {
+                if let Some(ports) = self.record.ports.remove(&instance) {
+                    self.shared.driver.release_ports(&ports);
+                }
+            }
+        }
+        self.record.definition = Arc::clone(&definition);
+        if let Some(env) = env {
+            self.record.env = env;
+        }
+        self.record.stopped.clear();
+        self.record.resume = None;
+        self.record.save(&self.shared.record_file(&self.id))?;
+        let ports = self.record.ports.clone();
+        self.step(Input::Command {
+            command: Command::Up { definition, ports },
+            act,
+        });
+        self.show();
+        Ok(changes)
+    }
+
+    fn differences(&self, definition: &spec::Cluster) -> Vec<String> {
+        if self.cluster.definition().is_none() {
+            return vec![];
+        }
+        let diff = spec::diff(&self.record.definition, definition);
+        let added = diff.added.iter().map(|name| format!("{name} is new"));
+        let removed = diff
+            .removed
+            .iter()
+            .map(|name| format!("{name} is no longer defined"));
+        let changed = diff
+            .changed
+            .iter()
+            .map(|(name, what)| format!("{name}: {}", what.join(", ")));
+        added.chain(removed).chain(changed).collect()
+    }
+
+    /// The ports to ask for: an instance that lives keeps what it has.
+    fn wishes(&mut self, definition: &spec::Cluster) -> Vec<PortWish> {
+        let mut wishes = Vec::new();
+        for (name, service) in &definition.services {
+            let Some(preferred) = service.port else {
+                continue;
+            };
+            let before = self
+                .record
+                .definition
+                .services
+                .get(name)
+                .and_then(|old| old.port);
+            for index in 0..service.replicas {
+                let instance = InstanceId::new(name.clone(), index);
+                let has = self
+                    .record
+                    .ports
+                    .get(&instance)
+                    .and_then(|all| all.first().copied());
+                let lives = self
+                    .cluster
+                    .status(&instance)
+                    .is_some_and(|now| now.pid.is_some());
+                let same_wish = before == Some(preferred);
+                if has.is_some() && lives && same_wish {
+                    continue;
+                }
+                if let Some(old) = has {
+                    self.shared.driver.release_ports(&[old]);
+                }
+                let preferred = match (index, preferred) {
+                    (0, wanted) if wanted != 0 => wanted,
+                    // Any port will do; the one it had keeps bookmarks working.
+                    _ => has.unwrap_or(0),
+                };
+                wishes.push(PortWish {
+                    cluster: self.id.clone(),
+                    instance,
+                    preferred,
+                });
+            }
+        }
+        wishes
+    }
+
+    /// Asks for ports and notes them; answers in words which preferred ones were taken.
+    fn grant(&mut self, wishes: Vec<PortWish>) -> Result<Vec<String>, Error> {
+        let mut words = Vec::new();
+        for grant in self.shared.driver.grant_ports(&wishes)? {
+            let index = grant.instance.index;
+            if let (Some((wanted, holder)), 0) = (grant.moved, index) {
+                words.push(format!(
+                    "{}: port {wanted} is held by {holder}; it gets {}",
+                    grant.instance.service, grant.port
+                ));
+                let what = EventKind::PortMoved {
+                    instance: grant.instance.clone(),
+                    wanted,
+                    got: grant.port,
+                    holder,
+                };
+                self.shared.journal.event(Some(&self.id), what);
+            }
+            self.record.ports.insert(grant.instance, vec![grant.port]);
+        }
+        Ok(words)
+    }
+
+    pub(super) fn order(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
+        let command = match wish {
+            Wish::Down => {
+                let wanted = self.record.wanted();
+                if !wanted.is_empty() {
+                    self.record.resume = Some(wanted);
+                }
+                self.record.stopped = self.record.definition.services.keys().cloned().collect();
+                self.save();
+                Command::Down
+            }
+            Wish::Start(services) => Command::Start(self.known(services)?),
+            Wish::Stop(services) => Command::Stop(self.known(services)?),
+            Wish::Restart(services) => Command::Restart(self.known(services)?),
+            Wish::Hold(services) => Command::Hold(self.known(services)?),
+            Wish::Unhold(services) => Command::Unhold(self.known(services)?),
+            Wish::Release(services) => Command::Release(self.known(services)?),
+            Wish::Scale(service, replicas) => self.scale(service, replicas)?,
+            Wish::Resume => {
+                let services = self.record.resume.take().unwrap_or_default();
+                if services.is_empty() {
+                    self.shared.door.settle(act, vec![]);
+                    return Ok(());
+                }
+                for service in &services {
+                    self.record.stopped.remove(service);
+                }
+                self.save();
+                Command::Start(services)
+            }
+        };
+        self.step(Input::Command { command, act });
+        Ok(())
+    }
+
+    fn scale(&mut self, service: ServiceName, replicas: u16) -> Result<Command, Error> {
+        if replicas == 0 || replicas > MAX_REPLICAS {
+            return Err(Error::BadRequest(format!(
+                "{service} can have 1 to {MAX_REPLICAS} instances, not {replicas}; `azora stop {service}` stops it"
+            )));
+        }
+        let services = self.known(vec![service])?;
+        let service = services.into_iter().next().ok_or(Error::Closing)?;
+        let mut definition = spec::Cluster::clone(&self.record.definition);
+        let Some(one) = definition.services.get_mut(&service) else {
+            return Err(Error::Closing);
+        };
+        if one.kind == spec::Kind::Oneshot {
+            return Err(Error::Conflict(format!(
+                "{service} is a oneshot; it runs once"
+            )));
+        }
+        one.replicas = replicas;
+        let mut ports = BTreeMap::new();
+        if one.port.is_some() {
+            let wishes = (0..replicas)
+                .map(|index| InstanceId::new(service.clone(), index))
+                .filter(|instance| !self.record.ports.contains_key(instance))
+                .map(|instance| PortWish {
+                    cluster: self.id.clone(),
+                    instance,
+                    preferred: 0,
+                })
+                .collect();
+            self.grant(wishes)?;
+            for (instance, granted) in &self.record.ports {
+                if instance.service == service {
+                    ports.insert(instance.clone(), granted.clone());
+                }
+            }
+        }
+        self.record.definition = Arc::new(definition);
+        self.save();
+        Ok(Command::Scale {
+            service,
+            replicas,
+            ports,
+        })
+    }
+
+    /// The emergency path has ended everything: nothing is wanted any more.
+    pub(super) fn ended(&mut self, reason: String) {
+        let wanted = self.record.wanted();
+        if !wanted.is_empty() {
+            self.record.resume = Some(wanted);
+        }
+        self.record.stopped = self.record.definition.services.keys().cloned().collect();
+        let probed: Vec<InstanceId> = self.probes.keys().map(|(id, _)| id.clone()).collect();
+        for instance in probed {
+            self.drop_probes(&instance);
+        }
+        self.step(Input::Command {
+            command: Command::Ended { reason },
+            act: ActId(0),
+        });
+        self.save();
+        self.show();
+    }
+
+    pub(super) fn forget(&mut self) -> Result<(), Error> {
+        let running: Vec<String> = self
+            .cluster
+            .statuses()
+            .filter(|one| {
+                !matches!(
+                    one.state,
+                    State::Stopped | State::Completed | State::Quarantined
+                )
+            })
+            .map(|one| one.instance.to_string())
+            .collect();
+        if !running.is_empty() {
+            return Err(Error::Conflict(format!(
+                "{} still runs {} instances; take it down first",
+                self.record.definition.name,
+                running.len()
+            )));
+        }
+        let instances: Vec<InstanceId> = self.cluster.statuses().map(|one| one.instance).collect();
+        for instance in instances {
+            self.removed(&instance);
+        }
+        let folder = self.shared.layout.cluster(&self.id);
+        if let Err(source) = std::fs::remove_dir_all(&folder) {
+            return Err(Error::Home {
+                path: folder,
+                source,
+            });
+        }
+        Ok(())
+    }
+
+    /// The services, if the definition has all of them.
+    fn known(&self, services: Vec<ServiceName>) -> Result<Vec<ServiceName>, Error> {
+        let defined = &self.record.definition.services;
+        match services.iter().find(|name| !defined.contains_key(*name)) {
+            None => Ok(services),
+            Some(unknown) => Err(Error::NoService {
+                cluster: self.id.clone(),
+                service: unknown.clone(),
+                near: nearest(unknown, defined.keys()),
+            }),
+        }
+    }
+}
+
+/// The defined name a person most likely meant.
+fn nearest<'a>(
+    unknown: &ServiceName,
+    defined: impl Iterator<Item = &'a ServiceName>,
+) -> Option<ServiceName> {
+    defined
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(unknown.as_str(), name.as_str()),
+                name,
+            )
+        })
+        .filter(|(distance, name)| *distance <= 2 || name.as_str().contains(unknown.as_str()))
+        .min()
+        .map(|(_, name)| name.clone())
+}

@@ -1,0 +1,109 @@
+//! Telling the picture what changed.
+
+use super::{Owner, SHOW_PULSES};
+use crate::launch;
+use model::view::{Change, ClusterView, ServiceView, Usage};
+use model::{Evidence, InstanceId, Overall, ProbeKind, ServiceName};
+use std::sync::Arc;
+
+/// What the picture was last told of the cluster as a whole.
+pub(super) struct Shown {
+    definition: Arc<spec::Cluster>,
+    overall: Overall,
+    reason: String,
+    held: bool,
+}
+
+impl Owner {
+    /// Tells the picture everything that changed since it was last told.
+    pub(super) fn show(&mut self) {
+        self.show_at = None;
+        let changed = std::mem::take(&mut self.changed);
+        let instances: Vec<_> = changed
+            .iter()
+            .filter_map(|instance| self.cluster.status(instance))
+            .collect();
+        if !instances.is_empty() {
+            let change = Change::Instances {
+                cluster: self.id.clone(),
+                instances,
+            };
+            self.shared.picture.publish(change);
+        }
+        let pulsed = std::mem::take(&mut self.pulsed);
+        let pulses: std::collections::BTreeMap<_, _> = pulsed
+            .into_iter()
+            .filter_map(|id| {
+                self.pulses
+                    .get(&id)
+                    .map(|pulse| (id.clone(), pulse.clone()))
+            })
+            .collect();
+        if !pulses.is_empty() {
+            self.shared.picture.publish(Change::Pulses {
+                cluster: self.id.clone(),
+                pulses,
+            });
+        }
+        let (overall, reason) = self.cluster.overall();
+        let held = self.cluster.held();
+        let same = self.shown.as_ref().is_some_and(|shown| {
+            Arc::ptr_eq(&shown.definition, &self.record.definition)
+                && (shown.overall, shown.held) == (overall, held)
+                && shown.reason == reason
+        });
+        if !same {
+            let definition = Arc::clone(&self.record.definition);
+            self.shared.picture.publish_cluster(ClusterView {
+                id: self.id.clone(),
+                name: definition.name.clone(),
+                folder: self.record.folder.display().to_string(),
+                overall,
+                reason: reason.clone(),
+                held,
+                services: definition.services.iter().map(service).collect(),
+            });
+            self.shown = Some(Shown {
+                definition,
+                overall,
+                reason,
+                held,
+            });
+        }
+    }
+
+    pub(super) fn probed(&mut self, instance: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
+        self.shared
+            .recorder
+            .probe(&self.id, instance, kind, evidence);
+        self.pulses.entry(instance.clone()).or_default().health = Some(evidence.clone());
+        self.pulsed.insert(instance.clone());
+        self.show_within(SHOW_PULSES);
+    }
+
+    pub(super) fn used(&mut self, usage: Vec<(InstanceId, Usage)>) {
+        for (instance, usage) in usage {
+            self.shared.recorder.usage(&self.id, &instance, usage);
+            self.pulses.entry(instance.clone()).or_default().usage = usage;
+            self.pulsed.insert(instance);
+        }
+        self.show_within(SHOW_PULSES);
+    }
+}
+
+fn service((name, service): (&ServiceName, &spec::Service)) -> ServiceView {
+    ServiceView {
+        name: name.clone(),
+        category: service.category.clone(),
+        needs: service
+            .needs
+            .iter()
+            .map(|need| need.service.clone())
+            .collect(),
+        replicas: service.replicas,
+        oneshot: service.kind == spec::Kind::Oneshot,
+        protected: service.protected,
+        run: launch::written(&service.run),
+        health: service.health.as_ref().map(ToString::to_string),
+    }
+}

@@ -1,0 +1,266 @@
+//! The read model: all that hosts show, kept up to date and told as numbered changes.
+//!
+//! Every change is applied and sent under one lock, so a snapshot and the deltas after it never
+//! miss or repeat anything.
+
+use model::view::{Change, ClusterView, Delta, EngineView, Pulse, RegistryView, Snapshot};
+use model::{
+    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus, Overall,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+
+/// Events kept for a snapshot.
+const EVENTS: usize = 200;
+/// Ended incidents kept for a snapshot.
+const INCIDENTS: usize = 200;
+/// Deltas a slow reader may fall behind before it gets a new snapshot.
+const BEHIND: usize = 4_096;
+
+/// See the module.
+pub struct Picture {
+    inner: Mutex<Inner>,
+    deltas: broadcast::Sender<Arc<Delta>>,
+}
+
+struct Inner {
+    seq: u64,
+    engine: EngineView,
+    clusters: BTreeMap<ClusterId, ClusterView>,
+    instances: BTreeMap<ClusterId, BTreeMap<InstanceId, InstanceStatus>>,
+    pulses: BTreeMap<ClusterId, BTreeMap<InstanceId, Pulse>>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    events: VecDeque<Event>,
+    registry: BTreeMap<(String, String), RegistryView>,
+}
+
+impl Picture {
+    /// A picture of a home where nothing runs yet. `incidents` and `events` are what the store
+    /// remembers, events oldest first.
+    pub fn new(engine: EngineView, incidents: Vec<Incident>, events: Vec<Event>) -> Self {
+        let inner = Inner {
+            seq: 0,
+            engine,
+            clusters: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            pulses: BTreeMap::new(),
+            incidents: incidents.into_iter().map(|one| (one.id, one)).collect(),
+            events: events.into(),
+            registry: BTreeMap::new(),
+        };
+        Self {
+            inner: Mutex::new(inner),
+            deltas: broadcast::Sender::new(BEHIND),
+        }
+    }
+
+    // A reader that panicked left a whole picture behind: every change is applied in one piece.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies a change and tells everyone.
+    pub fn publish(&self, change: Change) {
+        let mut inner = self.lock();
+        inner.apply(&change);
+        self.send(&mut inner, change);
+    }
+
+    /// A cluster is new or changed. The home's overall state is worked out here.
+    pub fn publish_cluster(&self, cluster: ClusterView) {
+        let mut inner = self.lock();
+        inner.clusters.insert(cluster.id.clone(), cluster.clone());
+        let overall = inner.overall();
+        self.send(&mut inner, Change::Cluster { cluster, overall });
+    }
+
+    fn send(&self, inner: &mut Inner, change: Change) {
+        inner.seq += 1;
+        // Nobody listening is not an error.
+        let _ = self.deltas.send(Arc::new(Delta {
+            seq: inner.seq,
+            change,
+        }));
+    }
+
+    /// The whole picture and everything that changes after it.
+    pub fn feed(&self) -> (Snapshot, broadcast::Receiver<Arc<Delta>>) {
+        let inner = self.lock();
+        (inner.snapshot(), self.deltas.subscribe())
+    }
+
+    /// The whole picture.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// The engine's own view.
+    pub fn engine(&self) -> EngineView {
+        self.lock().engine.clone()
+    }
+
+    /// Changes the engine's own view. It is sent with the next snapshot; it changes while a host
+    /// is being built, before anyone reads the feed.
+    pub fn set_engine(&self, change: impl FnOnce(&mut EngineView)) {
+        change(&mut self.lock().engine);
+    }
+
+    /// The status of one instance.
+    pub fn instance(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<InstanceStatus> {
+        self.lock().instances.get(cluster)?.get(instance).cloned()
+    }
+
+    /// The instances of a cluster.
+    pub fn instances(&self, cluster: &ClusterId) -> Vec<InstanceStatus> {
+        let inner = self.lock();
+        inner
+            .instances
+            .get(cluster)
+            .map(|all| all.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// One cluster.
+    pub fn cluster(&self, cluster: &ClusterId) -> Option<ClusterView> {
+        self.lock().clusters.get(cluster).cloned()
+    }
+}
+
+impl Inner {
+    fn overall(&self) -> Overall {
+        self.clusters
+            .values()
+            .map(|cluster| cluster.overall)
+            .max()
+            .unwrap_or(Overall::Stopped)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut incidents: Vec<Incident> = self.incidents.values().cloned().collect();
+        incidents.reverse();
+        Snapshot {
+            seq: self.seq,
+            engine: self.engine.clone(),
+            overall: self.overall(),
+            clusters: self.clusters.values().cloned().collect(),
+            instances: self
+                .instances
+                .iter()
+                .map(|(id, all)| (id.clone(), all.values().cloned().collect()))
+                .collect(),
+            pulses: self.pulses.clone(),
+            incidents,
+            events: self.events.iter().cloned().collect(),
+            registry: self.registry.values().cloned().collect(),
+        }
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Cluster { cluster, .. } => {
+                self.clusters.insert(cluster.id.clone(), cluster.clone());
+            }
+            Change::ClusterRemoved { cluster } => {
+                self.clusters.remove(cluster);
+                self.instances.remove(cluster);
+                self.pulses.remove(cluster);
+            }
+            Change::Instances { cluster, instances } => {
+                let all = self.instances.entry(cluster.clone()).or_default();
+                for status in instances {
+                    all.insert(status.instance.clone(), status.clone());
+                }
+            }
+            Change::InstancesRemoved { cluster, instances } => {
+                for instance in instances {
+                    if let Some(all) = self.instances.get_mut(cluster) {
+                        all.remove(instance);
+                    }
+                    if let Some(all) = self.pulses.get_mut(cluster) {
+                        all.remove(instance);
+                    }
+                }
+            }
+            Change::Pulses { cluster, pulses } => {
+                let all = self.pulses.entry(cluster.clone()).or_default();
+                all.extend(pulses.iter().map(|(id, pulse)| (id.clone(), pulse.clone())));
+            }
+            Change::Incident { incident } => {
+                self.incidents.insert(incident.id, incident.clone());
+                self.trim_incidents();
+            }
+            Change::Event { event } => {
+                self.events.push_back(event.clone());
+                if self.events.len() > EVENTS {
+                    self.events.pop_front();
+                }
+            }
+            Change::Registry { upserts, removed } => {
+                for key in removed {
+                    self.registry.remove(key);
+                }
+                for entry in upserts {
+                    self.registry
+                        .insert((entry.name.clone(), entry.id.clone()), entry.clone());
+                }
+            }
+        }
+    }
+
+    /// Open incidents stay, of the ended ones the newest.
+    fn trim_incidents(&mut self) {
+        while self.incidents.len() > INCIDENTS {
+            let oldest = self
+                .incidents
+                .values()
+                .find(|one| one.state != IncidentState::Open)
+                .map(|one| one.id);
+            match oldest {
+                Some(id) => self.incidents.remove(&id),
+                None => break,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+
+    fn engine() -> EngineView {
+        EngineView {
+            pid: 1,
+            version: "0".into(),
+            home: "/h".into(),
+            api: None,
+            registry: None,
+            gateway: None,
+            limits: vec![],
+        }
+    }
+
+    fn notice(text: &str) -> Change {
+        Change::Event {
+            event: Event {
+                seq: 1,
+                at: Timestamp(0),
+                cluster: None,
+                what: model::EventKind::Notice { text: text.into() },
+            },
+        }
+    }
+
+    #[test]
+    fn a_snapshot_and_its_deltas_leave_no_gap() {
+        let picture = Picture::new(engine(), vec![], vec![]);
+        picture.publish(notice("before"));
+        let (snapshot, mut deltas) = picture.feed();
+        picture.publish(notice("after"));
+        assert_eq!(snapshot.seq, 1);
+        assert_eq!(snapshot.events.len(), 1);
+        assert_eq!(deltas.try_recv().unwrap().seq, 2);
+        assert!(deltas.try_recv().is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! What is remembered of a cluster on disk: enough to adopt it without reading its folder again.
+//!
+//! One JSON file per cluster, replaced atomically, private to its owner because it holds the
+//! environment `up` was run with.
+
+use crate::Error;
+use model::{ClusterId, ClusterName, InstanceId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One cluster as remembered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// Its id.
+    pub id: ClusterId,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The definition it runs on, replicas as last scaled.
+    pub definition: Arc<spec::Cluster>,
+    /// The environment its services get.
+    pub env: BTreeMap<String, String>,
+    /// The ports of its instances.
+    pub ports: BTreeMap<InstanceId, Vec<u16>>,
+    /// Services that are not wanted: a person stopped them.
+    pub stopped: BTreeSet<ServiceName>,
+    /// What the last stop of the whole cluster took down, for `resume`.
+    #[serde(default)]
+    pub resume: Option<Vec<ServiceName>>,
+    /// When it was first run.
+    pub created: Timestamp,
+}
+
+impl ClusterRecord {
+    /// Services that are wanted.
+    pub fn wanted(&self) -> Vec<ServiceName> {
+        self.definition
+            .services
+            .keys()
+            .filter(|name| !self.stopped.contains(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// Writes it beside the old one and puts it in its place.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let failed = |source: std::io::Error| Error::Home {
+            path: path.to_owned(),
+            source,
+        };
+        let json = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let fresh = path.with_extension("json.new");
+        let write = || {
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?;
+            file.write_all(&json)?;
+            file.sync_all()?;
+            std::fs::rename(&fresh, path)
+        };
+        write().map_err(failed)
+    }
+
+    /// Reads one.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let failed = |source: std::io::Error| Error::Home {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = std::fs::read(path).map_err(failed)?;
+        serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))
+    }
+}
+
+/// The id of the cluster that `name` in `folder` is: the same folder gives the same id, another
+/// worktree of the same repository another one. `folder` is canonical.
+pub fn cluster_id(folder: &Path, name: &ClusterName) -> ClusterId {
+    // FNV-1a: stable over Rust releases, which std's hasher does not promise. It keeps folders
+    // apart, it guards nothing.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let bytes = folder.as_os_str().as_encoded_bytes().iter();
+    for byte in bytes.chain(&[0]).chain(name.as_str().as_bytes()) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let short = (hash >> 32) ^ (hash & 0xffff_ffff);
+    // A name may fill its 63 bytes; the hash takes nine of them.
+    let mut stem = name.as_str();
+    while stem.len() > model::name::MAX_NAME - 9 {
+        stem = &stem[..stem.len() - 1];
+    }
+    format!("{stem}-{short:08x}")
+        .parse()
+        .expect("a name's beginning, a hyphen and hex digits are a name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_told_apart_and_the_same_one_is_found_again() {
+        let name: ClusterName = "shop".parse().unwrap();
+        let one = cluster_id(Path::new("/w/a"), &name);
+        assert_eq!(one, cluster_id(Path::new("/w/a"), &name));
+        assert_ne!(one, cluster_id(Path::new("/w/b"), &name));
+        let long: ClusterName = "a".repeat(63).parse().unwrap();
+        assert_eq!(cluster_id(Path::new("/w"), &long).as_str().len(), 63);
+    }
+}

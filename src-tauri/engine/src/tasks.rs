@@ -1,0 +1,194 @@
+//! The tasks every engine runs besides its owners.
+
+use crate::Error;
+use crate::app::to_message;
+use crate::door::Door;
+use crate::owner::Message;
+use crate::shared::Shared;
+use driver::Happened;
+use model::view::Change;
+use model::{Actor, ActorKind, InstanceId, Outcome, Target, Verb};
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry::Sampler;
+use tokio::sync::{broadcast, mpsc};
+
+/// How often CPU and memory are read: often enough for a live chart, with few services…
+const SAMPLE_FEW: Duration = Duration::from_secs(2);
+/// … and seldom enough to cost little with many.
+const SAMPLE_MANY: Duration = Duration::from_secs(5);
+/// What "many" is.
+const MANY: usize = 200;
+
+/// Starts them all.
+pub async fn spawn_all(shared: &Arc<Shared>, words: mpsc::Receiver<Happened>) -> Result<(), Error> {
+    shared.tasks.spawn(route(Arc::clone(shared), words));
+    shared.tasks.spawn(sample(Arc::clone(shared)));
+    shared.tasks.spawn(follow_registry(Arc::clone(shared)));
+    serve_registry(shared).await
+}
+
+/// Brings the driver's words to the owners.
+async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
+    loop {
+        let happened = tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            word = words.recv() => match word {
+                Some(happened) => happened,
+                None => return,
+            },
+        };
+        let (cluster, message) = to_message(happened);
+        if let Ok(owned) = shared.owner(&cluster) {
+            // A closed inbox means that the cluster was just forgotten.
+            let _ = owned.inbox.send(message).await;
+        }
+    }
+}
+
+/// Reads CPU and memory of every running instance's tree.
+async fn sample(shared: Arc<Shared>) {
+    let mut sampler = Some(Sampler::new());
+    let mut every = SAMPLE_FEW;
+    loop {
+        tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        let running: Vec<_> = shared
+            .all_owners()
+            .into_iter()
+            .flat_map(|(cluster, owned)| {
+                let instances = shared.picture.instances(&cluster);
+                instances
+                    .into_iter()
+                    .filter(|one| one.pid.is_some())
+                    .map(move |one| (cluster.clone(), owned.inbox.clone(), one.instance))
+            })
+            .collect();
+        every = if running.len() > MANY {
+            SAMPLE_MANY
+        } else {
+            SAMPLE_FEW
+        };
+        let Some(mut own) = sampler.take() else {
+            return;
+        };
+        let driver = Arc::clone(&shared.driver);
+        let ids: Vec<_> = running
+            .iter()
+            .map(|(cluster, _, id)| (cluster.clone(), id.clone()))
+            .collect();
+        // /proc is quick but not instant; the owners' threads have better things to do.
+        let sampled = tokio::task::spawn_blocking(move || {
+            let keyed: Vec<_> = ids
+                .into_iter()
+                .map(|id| {
+                    let tree = driver.tree(&id.0, &id.1);
+                    (id, tree)
+                })
+                .collect();
+            let usage = own.sample(&keyed);
+            (own, usage)
+        });
+        let Ok((own, usage)) = sampled.await else {
+            return;
+        };
+        sampler = Some(own);
+        let mut by_inbox: Vec<(mpsc::Sender<Message>, Vec<(InstanceId, _)>)> = Vec::new();
+        for ((_, inbox, _), ((_, instance), usage)) in running.into_iter().zip(usage) {
+            match by_inbox.last_mut() {
+                Some((last, all)) if last.same_channel(&inbox) => all.push((instance, usage)),
+                _ => by_inbox.push((inbox, vec![(instance, usage)])),
+            }
+        }
+        for (inbox, usage) in by_inbox {
+            // An owner that is too busy for measurements misses a round.
+            let _ = inbox.try_send(Message::Usage(usage));
+        }
+    }
+}
+
+/// Shows the registry's changes.
+async fn follow_registry(shared: Arc<Shared>) {
+    let mut changes = shared.registry.changes();
+    let whole = Change::Registry {
+        upserts: shared.registry.entries(),
+        removed: vec![],
+    };
+    shared.picture.publish(whole);
+    loop {
+        let change = tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            change = changes.recv() => change,
+        };
+        match change {
+            Ok(change) => shared.picture.publish(Change::Registry {
+                upserts: change.upserts,
+                removed: change.removed,
+            }),
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                let now = shared.registry.entries();
+                let gone = shared
+                    .picture
+                    .snapshot()
+                    .registry
+                    .into_iter()
+                    .filter(|old| {
+                        !now.iter()
+                            .any(|new| (&new.name, &new.id) == (&old.name, &old.id))
+                    })
+                    .map(|old| (old.name, old.id))
+                    .collect();
+                shared.picture.publish(Change::Registry {
+                    upserts: now,
+                    removed: gone,
+                });
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// The HTTP registry, and its clients' way through the door.
+async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
+    let Some(port) = shared.config.registry_port else {
+        return Ok(());
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|source| Error::Listen { port, source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { port, source })?;
+    shared
+        .picture
+        .set_engine(|view| view.registry = Some(format!("http://{address}")));
+    let cancel = shared.cancel.clone();
+    let registry = shared.registry.clone();
+    shared.tasks.spawn(async move {
+        if let Err(error) = registry::serve(registry, listener, cancel.cancelled_owned()).await {
+            tracing::error!(%error, "the registry no longer listens");
+        }
+    });
+    Ok(())
+}
+
+/// Registrations are acts of clients like any other.
+pub struct RegistryDoor(pub Arc<Door>);
+
+impl registry::Door for RegistryDoor {
+    fn admit(&self, verb: Verb, what: String) -> registry::BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let actor = Actor {
+                kind: ActorKind::Client,
+                via: "registry".into(),
+            };
+            let admitted = self.0.admit(actor, verb, Target::default(), &what).await;
+            let act = admitted.map_err(|error| error.story())?;
+            // The registry does it in the same breath or says itself why not.
+            self.0.finish(act.id, Outcome::Done(what));
+            Ok(())
+        })
+    }
+}
