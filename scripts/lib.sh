@@ -72,12 +72,3 @@ build_ui() {
   npm_ci "$ROOT/ui"
   (cd -- "$ROOT/ui" && npm run --silent build)
 }
-
-# The Rust hosts embed ui/dist, so it must exist before anything compiles. A page that says that it
-# is not the real one lets the quick checks run before the UI is built.
-ensure_dist() {
-  [[ -f $ROOT/ui/dist/index.html ]] && return
-  mkdir -p -- "$ROOT/ui/dist"
-  printf '<!doctype html><title>Azora</title><p>The UI is not built: run scripts/run.</p>\n' \
-    >"$ROOT/ui/dist/index.html"
-}

@@ -140,10 +140,16 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, options: Options) {
         port: 0,
         take_over: true,
     };
-    let host = match host::run(config).await {
+    // In a task of its own, so that even a panic becomes an answer to whoever waits.
+    let started = match tauri::async_runtime::spawn(host::run(config)).await {
+        Ok(Ok(host)) => Ok(host),
+        Ok(Err(error)) => Err(with_sources(&error)),
+        Err(_) => Err("it came to a fault of its own; the log says more".to_owned()),
+    };
+    let host = match started {
         Ok(host) => host,
-        Err(error) => {
-            let why = format!("failed to start the engine: {}", with_sources(&error));
+        Err(why) => {
+            let why = format!("failed to start the engine: {why}");
             tracing::error!("{why}");
             app.state::<Embedded>().fail(why);
             return;

@@ -14,6 +14,16 @@ use tauri::{
 /// Its label, which the capability names.
 pub(crate) const MAIN: &str = "main";
 
+/// Under the locale C.UTF-8 WebKitGTK says that a person's language is "C", which is none: the page's
+/// number and date formats would throw before anything is shown.
+const A_LANGUAGE: &str = "
+    try { new Intl.NumberFormat(navigator.language) } catch {
+        Object.defineProperties(Navigator.prototype, {
+            language: { get: () => 'en-US' },
+            languages: { get: () => Object.freeze(['en-US']) },
+        });
+    }";
+
 /// Where the window can be led.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -95,6 +105,7 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         .title("Azora")
         .inner_size(1280.0, 800.0)
         .min_inner_size(720.0, 480.0)
+        .initialization_script(A_LANGUAGE)
         // Files dropped on the window would replace the page.
         .disable_drag_drop_handler()
         .on_navigation(is_ours)

@@ -27,12 +27,17 @@ export async function ready(ui, home, folder) {
 
 /** Clicks a service's node in the picture, where the picture itself says that it is drawn. */
 export async function clickNode(ui, service) {
+  await ui.click("place-topology");
   const at = await until(`a node for ${service}`, () =>
     ui.run(
       `const topology = window.__azora && window.__azora.topology;
-       if (!topology) return null;
-       const at = topology.position(arguments[0]);
-       return at ? [at.x, at.y] : null`,
+       const canvas = document.querySelector("[data-testid='topology-canvas']");
+       if (!topology || !canvas) return null;
+       const node = topology.nodes().find((node) => node.name === arguments[0]);
+       const box = canvas.getBoundingClientRect();
+       if (node && node.x > box.left && node.x < box.right && node.y > box.top && node.y < box.bottom) return [node.x, node.y];
+       topology.fit();
+       return null`,
       service,
     ),
   );
