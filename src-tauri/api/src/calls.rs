@@ -173,14 +173,10 @@ pub(crate) async fn events(
     request: EventsRequest,
 ) -> Result<Vec<Event>, Error> {
     let limit = amount(request.limit);
-    let after = match request.after {
-        Some(after) => after,
-        None => {
-            let newest = engine.snapshot().events.last().map_or(0, |event| event.seq);
-            newest.saturating_sub(u64::from(limit))
-        }
-    };
-    engine.events(after, limit).await
+    match request.after {
+        Some(after) => engine.events(after, limit).await,
+        None => engine.recent_events(limit).await,
+    }
 }
 
 pub(crate) async fn acts(

@@ -27,12 +27,9 @@ pub enum Error {
     /// The engine did not start.
     #[error(transparent)]
     Engine(#[from] StartError),
-    /// The engine that has the home did not let go of it.
-    #[error("failed to take the home over from the engine that has it (pid {pid})")]
-    TakeOver {
-        /// Its process.
-        pid: u32,
-    },
+    /// The engine that has the home did not let go of it, and could not be ended.
+    #[error("failed to take the home over from the engine that has it")]
+    TakeOver,
     /// Nothing could listen.
     #[error("failed to listen on 127.0.0.1:{port}")]
     Listen {
@@ -56,8 +53,9 @@ pub struct Host {
     _engine: Engine,
 }
 
-/// How long an engine may take to hand its home over before it is ended.
-const HAND_OVER: Duration = Duration::from_secs(10);
+/// How long an engine may take to hand its home over before it is ended. One that is well needs
+/// the time of two writes to disk.
+const HAND_OVER: Duration = Duration::from_secs(5);
 /// Between two looks at whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -95,21 +93,37 @@ async fn listen(config: &Config, handle: &Handle) -> Result<(Server, Token), Err
     Ok((server, token))
 }
 
-/// Starts the engine; asks whoever has the home for it first, if that is wanted.
+/// Starts the engine. Whoever has the home is asked for it first, if that is wanted, and ended if
+/// it does not answer: its services are nobody's children but their shims', so they live on.
 async fn take_home(config: &Config) -> Result<Engine, Error> {
-    let held = match Engine::start(config.engine.clone()).await {
-        Err(StartError::Held { pid, .. }) if config.take_over => pid,
+    match Engine::start(config.engine.clone()).await {
+        Err(StartError::Held { .. }) if config.take_over => {}
         other => return Ok(other?),
-    };
+    }
     ask_for_home(config).await;
+    if let Some(engine) = once_free(config).await? {
+        return Ok(engine);
+    }
+    tracing::warn!("the engine that has the home does not let go of it; ending it");
+    engine::end_holder(&config.engine.home)
+        .await
+        .map_err(StartError::Failed)?;
+    match once_free(config).await? {
+        Some(engine) => Ok(engine),
+        None => Err(Error::TakeOver),
+    }
+}
+
+/// The engine, as soon as the home is free; `None` when it does not become so.
+async fn once_free(config: &Config) -> Result<Option<Engine>, Error> {
     let deadline = Instant::now() + HAND_OVER;
     loop {
         match Engine::start(config.engine.clone()).await {
             Err(StartError::Held { .. }) if Instant::now() < deadline => {
-                tokio::time::sleep(LOOK_AGAIN).await
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
-            Err(StartError::Held { .. }) => return Err(Error::TakeOver { pid: held }),
-            other => return Ok(other?),
+            Err(StartError::Held { .. }) => return Ok(None),
+            other => return Ok(Some(other?)),
         }
     }
 }
@@ -119,14 +133,10 @@ async fn take_home(config: &Config) -> Result<Engine, Error> {
 async fn ask_for_home(config: &Config) {
     let asked = async {
         let client = Client::connect(&config.engine.home).await?;
-        client
-            .call::<Nothing>(
-                "shutdown",
-                &ShutdownRequest {
-                    leave_running: true,
-                },
-            )
-            .await
+        let request = ShutdownRequest {
+            leave_running: true,
+        };
+        client.call::<Nothing>("shutdown", &request).await
     };
     match tokio::time::timeout(HAND_OVER, asked).await {
         Ok(Ok(Nothing {})) => {}

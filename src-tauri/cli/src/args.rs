@@ -47,6 +47,7 @@ pub(crate) struct Arguments {
 
 /// Which home and which cluster.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which home and cluster")]
 pub(crate) struct Place {
     /// Use this home instead of the usual one
     #[arg(
@@ -109,9 +110,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C takes the \
-cluster down in order, a second one ends everything at once, and so does SIGTERM. When an engine \
-runs already, or with --detach, the command returns when everything has settled.
+Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C or \
+SIGTERM takes the cluster down in order, a second one ends everything at once. When an engine runs \
+already, or with --detach, the command returns when everything has settled.
 
 The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
 asked, typing the command is the consent.

@@ -151,7 +151,7 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
             survivor.means.as_str()
         ));
     }
-    if ended.left.is_empty() {
+    if ended.ended > 0 && ended.left.is_empty() {
         print("`azora resume` brings everything back")?;
     }
     Ok(())

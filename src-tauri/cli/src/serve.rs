@@ -9,10 +9,6 @@ use crate::watch::Interrupts;
 use api::host::{self, Host};
 use driver::Layout;
 use engine::StartError;
-use std::time::Duration;
-
-/// An engine that does not hand its home over when it is asked gets this long after SIGTERM.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// `azora serve`.
 pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
@@ -46,22 +42,9 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
 
 async fn start(layout: &Layout, arguments: &Serve) -> Done<Host> {
     let settings = |take_over| config(layout, arguments.port, arguments.registry_port, take_over);
-    let first = host::run(settings(arguments.take_over)?).await;
-    let outcome = match first {
+    let outcome = match host::run(settings(arguments.take_over)?).await {
         Err(host::Error::Engine(StartError::Held { pid, .. })) if offer(pid).await => {
             host::run(settings(true)?).await
-        }
-        other => other,
-    };
-    let outcome = match outcome {
-        // It was asked and did not answer: it hangs, or is of another make. Its services are
-        // nobody's children but their shims', so ending it does them no harm.
-        Err(host::Error::TakeOver { pid }) => {
-            note(&format!(
-                "azora: the engine (pid {pid}) does not answer; ending it"
-            ));
-            end_holder(layout).await?;
-            host::run(settings(false)?).await
         }
         other => other,
     };
@@ -78,17 +61,4 @@ async fn offer(pid: u32) -> bool {
     let question =
         format!("an engine (pid {pid}) has this home. Take over? Its services keep running.");
     ask(&question).await == Some(true)
-}
-
-async fn end_holder(layout: &Layout) -> Done {
-    let layout = layout.clone();
-    let ended = tokio::task::spawn_blocking(move || match driver::lock::holder(&layout) {
-        Some(holder) => driver::lock::end_holder(&holder, GRACE),
-        None => Ok(()),
-    });
-    match ended.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Fail::because(&error)),
-        Err(error) => Err(Fail::because(&error)),
-    }
 }
