@@ -353,6 +353,11 @@ impl Problems {
         let mut problems = self.list;
         for problem in &mut problems {
             problem.source = Some(Arc::clone(&source));
+            // Words may quote the file, so none leaves here as it was.
+            let words = problem.labels.iter_mut().map(|(_, label)| label);
+            for text in words.chain(&mut problem.help).chain([&mut problem.message]) {
+                *text = shown(text, LONGEST_WORDS);
+            }
         }
         problems.sort_by_key(|problem| problem.labels.first().map_or(0, |(span, _)| span.start));
         Diagnostics {
@@ -365,12 +370,19 @@ impl Problems {
 
 /// A text from the file as messages quote it: control characters visible, long ones shortened.
 pub(crate) fn quoted(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let mut short: String = text.chars().take(SHOWN).collect();
+    const LONGEST: usize = 60;
+    format!("`{}`", shown(text, LONGEST))
+}
+
+/// Longest message, label or help, in characters.
+const LONGEST_WORDS: usize = 2_000;
+
+fn shown(text: &str, longest: usize) -> String {
+    let mut short: String = text.chars().take(longest).collect();
     if short.len() < text.len() {
         short.push('…');
     }
-    format!("`{}`", visible(&short))
+    visible(&short)
 }
 
 fn visible(text: &str) -> String {

@@ -88,7 +88,8 @@ impl Reader<'_> {
         } else {
             layers.default.unwrap_or(layers.own)
         };
-        let target = self.target(own, span, from, keys.table);
+        let port = from.get("port").or_else(|| layers.own.get("port"));
+        let target = self.target(own, span, from, port, keys.table);
         let (ms, day) = (Duration::from_millis, Duration::from_secs(86_400));
         let mut duration = |key: &str, otherwise| {
             let range = ms(1)..=day;
@@ -141,10 +142,10 @@ impl Reader<'_> {
         own: &ServiceName,
         span: &Span,
         table: &Table,
+        port: Option<&Entry>,
         name: &str,
     ) -> Option<ProbeTarget> {
         let given: Vec<&Entry> = KINDS.iter().filter_map(|kind| table.get(kind)).collect();
-        let port = table.get("port");
         match given[..] {
             [] => {
                 self.refuse(

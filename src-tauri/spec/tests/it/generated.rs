@@ -114,6 +114,12 @@ fn long_texts_and_lines() {
         "ä".repeat(10_000)
     );
     explained("long-line", line.as_bytes());
+    // Both places are in one line, too far apart to be shown as one part of it.
+    let line = format!(
+        "service = {{ a = {{ run = \"a\", env = {{ A = \"{}\", B = \"\" }}, run = \"b\" }} }}\n",
+        "x".repeat(400)
+    );
+    explained("two-places-in-a-long-line", line.as_bytes());
 }
 
 #[test]

@@ -109,6 +109,13 @@ proptest! {
     }
 }
 
+/// A help that shows how to write a line quotes the line: found by the test above.
+#[test]
+fn a_remedy_cannot_drive_the_terminal() {
+    answers(b"[a\r\x1b[31m'\n");
+    answers("[service.a]\nneeds = \"\\u001b]0;x\\u0007 \u{202e}\"\n".as_bytes());
+}
+
 /// The inputs that make naive parsers slow, each just under the size limit.
 #[test]
 fn the_worst_files_are_answered_soon() {
