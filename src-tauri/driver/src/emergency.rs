@@ -5,7 +5,8 @@
 //!
 //! The order makes sure that an engine that still runs, and heals, cannot win:
 //!
-//! 1. The mark is set in the home: a driver starts nothing while it is there.
+//! 1. The mark is set in the home: while it is there a driver makes no shim and a shim makes no
+//!    service, however far a start has come.
 //! 2. The home's control group is frozen, so that nothing forks or handles anything.
 //! 3. Who belongs to the services is collected, while their shims still show who descends from
 //!    them.
@@ -88,7 +89,7 @@ pub fn in_force(layout: &Layout) -> bool {
 /// # Errors
 /// When the mark cannot be removed.
 pub fn clear(layout: &Layout) -> std::io::Result<()> {
-    match fs::remove_file(layout.emergency()) {
+    match fs::rename(layout.emergency(), layout.emergency_off()) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -97,9 +98,14 @@ pub fn clear(layout: &Layout) -> std::io::Result<()> {
 /// Ends every service of the home, at once and whole. `who` and `reason` go into the report.
 pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
     let begun = Instant::now();
-    // On a full disk the name alone can often still be made; without it only the loop below stands
-    // against an engine that heals.
-    let _ = fs::write(layout.emergency(), "");
+    // A rename needs no space on the disk. Should even this fail (a disk that is read-only), only
+    // the loop below stands against an engine that heals.
+    if fs::rename(layout.emergency_off(), layout.emergency()).is_err() {
+        let _ = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(layout.emergency());
+    }
     let mut ended = BTreeSet::new();
     let mut groups = BTreeSet::new();
     let mut empty = 0;

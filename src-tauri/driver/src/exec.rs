@@ -1,7 +1,7 @@
 //! Programs that run for a moment: exec probes and hooks.
 
 use crate::pidfd::Pidfd;
-use crate::user;
+use crate::{detach, user};
 use model::ExitStatus;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::collections::BTreeMap;
@@ -137,6 +137,7 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
 )]
 fn become_user(command: &mut Command, user: Option<user::User>, (soft, hard): (u64, u64)) {
     let prepare = move || {
+        detach::keep_standard_only();
         setrlimit(
             Resource::Nofile,
             Rlimit {

@@ -2,7 +2,7 @@
 
 use model::{ClusterId, InstanceId};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A home (`AZORA_HOME`): one engine at a time, all its state.
@@ -42,9 +42,19 @@ impl Layout {
     }
 
     /// Makes the home and its folders, open to nobody else.
+    ///
+    /// # Errors
+    /// When one of them cannot be made.
     pub fn create(&self) -> io::Result<()> {
         for folder in ["", "clusters", "run", "logs", "reports"] {
             private_folder(&self.0.join(folder))?;
+        }
+        if !self.emergency().exists() {
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(self.emergency_off())?;
         }
         Ok(())
     }
@@ -68,6 +78,10 @@ impl Layout {
     /// There while an emergency stop is in force.
     pub fn emergency(&self) -> PathBuf {
         self.0.join("emergency")
+    }
+    /// The same file while none is in force: renaming it sets the mark even on a full disk.
+    pub(crate) fn emergency_off(&self) -> PathBuf {
+        self.0.join("emergency.off")
     }
     /// Where emergency stops leave their reports.
     pub fn reports(&self) -> PathBuf {

@@ -6,6 +6,10 @@
 //! and that no signal ever reaches a process that is not the service's own.
 //!
 //! [`emergency`] and [`survivors`] work without an engine and without a [`ProcessDriver`].
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
 
 mod adopt;
 mod cgroup;

@@ -33,6 +33,9 @@ impl Refusal {
             retry: true,
         }
     }
+    pub(crate) fn held() -> Refusal {
+        Refusal::lasting("an emergency stop is in force".to_owned())
+    }
     pub(crate) fn lasting(error: String) -> Refusal {
         Refusal {
             error,
@@ -48,7 +51,7 @@ pub(crate) fn plan(
     nonce: Option<&str>,
 ) -> Result<Intent, Refusal> {
     if shared.layout.emergency().exists() {
-        return Err(Refusal::lasting("an emergency stop is in force".to_owned()));
+        return Err(Refusal::held());
     }
     if launch.argv.first().is_none_or(String::is_empty) {
         return Err(Refusal::lasting("its command is empty".to_owned()));
@@ -122,6 +125,7 @@ pub(crate) fn plan(
         log: text(&shared.layout.log(&launch.cluster, &launch.instance))?,
         index: text(&shared.layout.log_index(&launch.cluster, &launch.instance))?,
         cgroup: cgroup.as_deref().map(text).transpose()?,
+        hold: Some(text(&shared.layout.emergency())?),
         cwd: text(&launch.cwd)?,
         user: user.map(|user| (user.uid, user.gid, user.groups)),
         nofile: Some(shared.nofile),

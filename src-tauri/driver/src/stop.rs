@@ -196,9 +196,9 @@ impl Unit {
     /// unless a fast restart is to be expected, and tells.
     pub(crate) async fn finish(&mut self, generation: Generation, status: ExitStatus) {
         let stopped = self.stopping.is_some();
-        // A living subreaper without children is proof of descent, an empty control group of
-        // membership. The nonce is looked for when one of them is missing, and at every stop.
-        let lost = self.shim.is_none() || self.cgroup.is_none();
+        // A living subreaper without children is proof that nothing descends from it any more. The
+        // whole process table is searched when there is no such proof, and at every stop.
+        let lost = self.shim.is_none();
         if stopped || lost || self.cgroup.as_deref().is_some_and(cgroup::populated) {
             self.clear(generation).await;
         }

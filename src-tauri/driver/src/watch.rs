@@ -111,7 +111,7 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Lives until its driver is dropped or the instance is forgotten.
+    /// Lives until its driver is dropped.
     pub(crate) async fn run(mut self) {
         self.attach().await;
         self.publish();
@@ -119,13 +119,7 @@ impl Unit {
             let Some(word) = self.next().await else {
                 return;
             };
-            if matches!(word, Word::Ask(Ask::Forget)) {
-                if self.forget().await {
-                    return;
-                }
-            } else {
-                self.apply(word).await;
-            }
+            self.apply(word).await;
             self.publish();
         }
     }
@@ -172,8 +166,7 @@ impl Unit {
                 // Who asked may have gone.
                 let _ = answer.send(self.current());
             }
-            // Handled where the loop can end.
-            Word::Ask(Ask::Forget) => {}
+            Word::Ask(Ask::Forget) => self.forget().await,
         }
     }
 
@@ -457,6 +450,9 @@ impl Unit {
     }
 
     fn refusal(&self, errno: i32, step: Step) -> Refusal {
+        if step == Step::Hold {
+            return Refusal::held();
+        }
         let intent = self.shim.as_ref().map(|shim| &shim.intent);
         let subject = match (step, intent) {
             (Step::Execute, Some(intent)) => {
@@ -561,13 +557,15 @@ impl Unit {
         facts.cgroup.clone_from(&self.cgroup);
     }
 
-    /// Drops what is on disk of an instance that has ended; false while it has not.
-    async fn forget(&mut self) -> bool {
+    /// Drops what is on disk of an instance that has ended. The task stays: it is small, and it
+    /// may be asked again at any time.
+    async fn forget(&mut self) {
         if !matches!(self.life, Life::Idle) {
-            return false;
+            return;
         }
         self.quit_shim().await;
-        let (folder, cgroup) = (self.folder.clone(), self.cgroup.clone());
+        (self.found, self.last, self.nonce) = (None, None, None);
+        let (folder, cgroup) = (self.folder.clone(), self.cgroup.take());
         blocking(move || {
             if let Some(cgroup) = cgroup {
                 crate::cgroup::remove(&cgroup);
@@ -577,7 +575,6 @@ impl Unit {
             let _ = folder.parent().map(std::fs::remove_dir);
         })
         .await;
-        true
     }
 
     pub(crate) fn linger(&mut self) {

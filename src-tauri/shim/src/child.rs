@@ -20,6 +20,7 @@ pub(crate) struct Program {
     /// The control group's `cgroup.procs` and `cgroup.kill`.
     join: Option<CString>,
     kill: Option<CString>,
+    hold: Option<CString>,
     cwd: CString,
     /// The folders of the service's own PATH, each with a slash at its end.
     search: Vec<CString>,
@@ -71,6 +72,7 @@ impl Program {
             index: sys::open_append(&intent.index),
             join: group("cgroup.procs"),
             kill: group("cgroup.kill"),
+            hold: intent.hold.as_deref().and_then(text),
             cwd: text(&intent.cwd)?,
             search: search.collect(),
             // The texts stay where they are: moving a CString moves its pointer, not its bytes.
@@ -81,6 +83,14 @@ impl Program {
             nofile: intent.nofile,
             umask: intent.umask,
         })
+    }
+
+    /// True while an emergency stop is in force.
+    pub(crate) fn held(&self) -> bool {
+        // SAFETY: the path is zero-terminated.
+        self.hold
+            .as_ref()
+            .is_some_and(|hold| unsafe { libc::access(hold.as_ptr(), libc::F_OK) } == 0)
     }
 
     /// SIGKILL to the whole control group.
@@ -197,10 +207,23 @@ impl Program {
 
 /// A service begins with every signal at its default and none blocked.
 fn default_signals() {
-    // SAFETY: the set is filled before it is used; unknown signals are refused harmlessly.
+    /// Length of the kernel's set of signals.
+    const SET: usize = 8;
+    // The kernel's sigaction: handler, flags, restorer, mask. Zero is "default" and "none".
+    let default = [0_usize; 4];
+    let nowhere = ptr::null_mut::<libc::c_void>();
+    // SAFETY: `default` is as long as the kernel reads; the set is filled before it is used;
+    // SIGKILL and SIGSTOP are refused harmlessly. The C library's own call refuses to touch 32 and
+    // 33, which some parents leave ignored.
     unsafe {
         for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                nowhere,
+                SET,
+            );
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

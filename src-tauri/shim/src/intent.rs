@@ -26,6 +26,8 @@ pub struct Intent {
     pub index: String,
     /// Folder of the instance's control group, when there is one.
     pub cgroup: Option<String>,
+    /// While this file is there nothing is started: the mark of an emergency stop.
+    pub hold: Option<String>,
     /// Working folder.
     pub cwd: String,
     /// User, group and supplementary groups to become; `None` stays as it is.
@@ -72,6 +74,7 @@ impl Intent {
             && self.nonce == other.nonce
             && self.log == other.log
             && self.cgroup == other.cgroup
+            && self.hold == other.hold
             && self.cwd == other.cwd
             && self.user == other.user
             && self.nofile == other.nofile
@@ -104,6 +107,9 @@ impl Intent {
         line("index", &self.index);
         if let Some(cgroup) = &self.cgroup {
             line("cgroup", cgroup);
+        }
+        if let Some(hold) = &self.hold {
+            line("hold", hold);
         }
         line("cwd", &self.cwd);
         if let Some((uid, gid, groups)) = &self.user {
@@ -151,6 +157,7 @@ impl Intent {
                 "log" => intent.log = value,
                 "index" => intent.index = value,
                 "cgroup" => intent.cgroup = Some(value),
+                "hold" => intent.hold = Some(value),
                 "cwd" => intent.cwd = value,
                 "user" => {
                     let ids: Result<Vec<u32>, _> = value.split(' ').map(str::parse).collect();
@@ -216,6 +223,7 @@ mod tests {
             log: "/h/log".into(),
             index: "/h/log.idx".into(),
             cgroup: Some("/sys/fs/cgroup/x".into()),
+            hold: Some("/h/emergency".into()),
             cwd: "/a folder".into(),
             user: Some((101, 104, vec![104, 7])),
             nofile: Some((1024, 20000)),

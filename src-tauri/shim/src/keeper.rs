@@ -147,6 +147,11 @@ impl Keeper {
         self.sweeping = false;
         self.links.shorten();
         self.note_log();
+        // Whoever stops everything sets the mark before it looks for shims: one made before the
+        // mark is found and killed, one made after it sees the mark here.
+        if self.program.held() {
+            return self.fail(libc::ECANCELED, Step::Hold);
+        }
         let (Some((go_read, go_write)), Some((errors, errors_write))) = (sys::pipe(), sys::pipe())
         else {
             return self.fail(sys::errno(), Step::Fork);

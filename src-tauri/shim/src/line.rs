@@ -106,6 +106,8 @@ steps! {
     Execute = 8 "execute" "execute the program";
     /// Opening the control socket.
     Socket = 9 "socket" "open the control socket";
+    /// An emergency stop is in force: nothing was tried.
+    Hold = 10 "hold" "start while an emergency stop is in force";
 }
 
 impl fmt::Display for Line {

@@ -199,7 +199,9 @@ impl Links {
     pub(crate) fn command(&mut self, at: usize) -> Option<Command> {
         let client = self.clients.get_mut(at)?.as_mut()?;
         while let Some(end) = client.text[..client.used].iter().position(|b| *b == b'\n') {
-            let command = std::str::from_utf8(&client.text[..end]).ok().and_then(Command::parse);
+            let command = std::str::from_utf8(&client.text[..end])
+                .ok()
+                .and_then(Command::parse);
             client.text.copy_within(end + 1..client.used, 0);
             client.used -= end + 1;
             if command.is_some() {

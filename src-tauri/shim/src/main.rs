@@ -44,6 +44,7 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
 }
 
 fn run(folder: &CStr) -> Result<(), c_int> {
+    sys::close_inherited();
     sys::settle();
     let engine = sys::take_stdin();
     let folder_fd = sys::open_folder(folder).ok_or(66)?;

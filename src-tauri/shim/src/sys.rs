@@ -40,6 +40,17 @@ pub(crate) fn settle() {
     }
 }
 
+/// Closes whatever the engine had inherited and passed on without knowing: a terminal's pipe held
+/// open here, or by a service, would keep its other end waiting for ever.
+pub(crate) fn close_inherited() {
+    // SAFETY: takes numbers only; nothing of ours is open yet beyond the standard three.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0;
+    if !closed {
+        // Before Linux 5.9. What an ordinary shell passes on is far below this.
+        (3..4096).for_each(close);
+    }
+}
+
 /// The standard input if it is a socket, moved away and closed on exec; afterwards 0, 1 and 2 are
 /// `/dev/null`.
 pub(crate) fn take_stdin() -> Option<Fd> {

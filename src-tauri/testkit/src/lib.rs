@@ -3,6 +3,10 @@
 //!
 //! Development only. It knows how to end what a test started without asking the code under test,
 //! so that a broken driver leaves nothing behind.
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
 
 mod home;
 mod program;

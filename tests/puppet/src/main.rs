@@ -22,7 +22,6 @@
 //! | `who` | prints `uid U gid G groups G,G` |
 //! | `fds` | prints `fds 0,1,2,…` |
 //! | `limit` | prints `nofile SOFT` |
-//! | `signals` | prints the blocked and ignored signals as `/proc/self/status` has them |
 //! | `folder` | prints the working folder |
 //! | `pid` | prints `pid N` |
 //! | `until PATH` | waits until this file exists |
@@ -64,7 +63,6 @@ fn main() {
             "who" => who(),
             "fds" => fds(),
             "limit" => limit(),
-            "signals" => signals(),
             "folder" => say(&std::env::current_dir()
                 .unwrap_or_default()
                 .to_string_lossy()),
@@ -266,14 +264,4 @@ fn limit() {
     // SAFETY: limit is a valid place to write to.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     say(&format!("nofile {}", limit.rlim_cur));
-}
-
-fn signals() {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for line in status
-        .lines()
-        .filter(|l| l.starts_with("SigBlk") || l.starts_with("SigIgn"))
-    {
-        say(line);
-    }
 }

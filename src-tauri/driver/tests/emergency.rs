@@ -1,0 +1,132 @@
+//! The stop that always works.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Bench, Stranger, instance, kill, lives};
+use driver::{Happened, emergency};
+use rustix::process::Signal;
+use std::time::Duration;
+
+const COUNT: usize = 30;
+
+async fn zoo(bench: &mut Bench) {
+    for n in 0..COUNT {
+        let words: &[&str] = match n % 5 {
+            0 => &["ignore-term", "hang"],
+            1 => &["session", "hang"],
+            2 => &["erase-environ", "session", "fork", "ignore-term", "hang"],
+            _ => &["fork", "hang"],
+        };
+        bench
+            .driver
+            .start(bench.launch(&format!("a.{n}"), 1, words));
+    }
+    for _ in 0..COUNT {
+        bench.started().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_everything_and_nothing_else() {
+    let stranger = Stranger::new(&[]);
+    let mut bench = Bench::new();
+    zoo(&mut bench).await;
+    // A keeper that hangs, and a service that was stopped.
+    kill(bench.shim("a.3"), Signal::STOP);
+    let stopped = bench.driver.tree(&bench.cluster, &instance("a.4"))[0];
+    kill(stopped, Signal::STOP);
+    let preview = emergency::preview(&bench.layout);
+    assert_eq!(preview.instances as usize, COUNT);
+    assert!(preview.processes as usize > COUNT);
+    assert_eq!(preview.clusters, [(bench.cluster.clone(), COUNT as u32)]);
+
+    let layout = bench.layout.clone();
+    let stop = move || emergency::stop(&layout, "test", "cli");
+    let report = tokio::task::spawn_blocking(stop).await.unwrap();
+    assert_eq!(report.left, []);
+    assert!(report.ended as usize > COUNT);
+    assert!(report.took < Duration::from_secs(5));
+    println!(
+        "{} processes of {COUNT} services ended in {:?}",
+        report.ended, report.took
+    );
+    let text = std::fs::read_to_string(report.path.unwrap()).unwrap();
+    assert!(
+        text.contains("reason: test\n") && text.contains("left: 0\n"),
+        "{text}"
+    );
+    assert_eq!(bench.home.processes(), [] as [u32; 0]);
+    assert_eq!(
+        emergency::preview(&bench.layout),
+        emergency::Preview::default()
+    );
+    assert!(lives(stranger.pid()));
+
+    // The engine hears of each end, whichever way it notices.
+    let mut ended = 0;
+    while ended < COUNT {
+        match bench.next().await {
+            Happened::Exited { .. } => ended += 1,
+            Happened::ShimLost { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    // It starts nothing until a person says so.
+    bench.driver.start(bench.launch("a.0", 2, &["hang"]));
+    assert_eq!(
+        bench.failed().await,
+        ("an emergency stop is in force".to_owned(), false)
+    );
+    assert!(emergency::in_force(&bench.layout));
+    emergency::clear(&bench.layout).unwrap();
+    bench.start("a.0", 3, &["hang"]).await;
+}
+
+/// The engine is starting things, and heals what ends, while everything is being ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_start_slips_through() {
+    let mut bench = Bench::new();
+    zoo(&mut bench).await;
+    for n in 0..COUNT {
+        bench
+            .driver
+            .start(bench.launch(&format!("b.{n}"), 1, &["session", "hang"]));
+    }
+    let layout = bench.layout.clone();
+    let stop = tokio::task::spawn_blocking(move || emergency::stop(&layout, "test", "cli"));
+    let (mut answered, mut slipped) = (0, 0);
+    while answered < 2 * COUNT {
+        match bench.next().await {
+            Happened::Exited {
+                instance,
+                generation,
+                ..
+            } => {
+                answered += 1;
+                let launch = bench.launch(&instance.to_string(), 0, &["session", "hang"]);
+                bench.driver.start(driver::Launch {
+                    generation: generation.next(),
+                    ..launch
+                });
+            }
+            Happened::StartFailed { generation, .. } if generation.0 == 1 => answered += 1,
+            Happened::Started { generation, .. } if generation.0 > 1 => slipped += 1,
+            _ => {}
+        }
+    }
+    let report = stop.await.unwrap();
+    assert_eq!((report.left, slipped), (vec![], 0));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_report_it_is_a_stop_all_the_same() {
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["hang"]).await;
+    std::fs::remove_dir(bench.layout.reports()).unwrap();
+    std::fs::write(bench.layout.reports(), "in the way").unwrap();
+    let report = emergency::stop(&bench.layout, "test", "cli");
+    assert_eq!((report.left, report.path), (vec![], None));
+    assert!(!lives(pid));
+}
