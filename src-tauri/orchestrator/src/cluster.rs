@@ -2,7 +2,7 @@
 //! accessors in [`crate::status`]; changed by [`crate::step`] alone.
 
 use crate::instance::{Goal, Instance};
-use model::{ActId, ClusterId, Incident, InstanceId, Mono, ServiceName};
+use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ pub struct Cluster {
     pub(crate) definition: Option<Arc<spec::Cluster>>,
     pub(crate) services: BTreeMap<ServiceName, Service>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    /// The last generation of instances that are no more: one that comes back goes on from there,
+    /// so that a late word about the old one is not taken for news.
+    pub(crate) gone: BTreeMap<InstanceId, Generation>,
     pub(crate) held: bool,
     /// Acts that have not come to rest.
     pub(crate) acts: BTreeMap<ActId, Pending>,
@@ -126,6 +129,7 @@ impl Cluster {
             definition: None,
             services: BTreeMap::new(),
             instances: BTreeMap::new(),
+            gone: BTreeMap::new(),
             held: false,
             acts: BTreeMap::new(),
             asks: BTreeMap::new(),

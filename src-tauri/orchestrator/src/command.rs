@@ -120,6 +120,9 @@ impl Step<'_> {
                 continue;
             }
             service.wanted = true;
+            if service.replicas == 0 {
+                self.goes_down(name);
+            }
             for id in self.cluster.ids_of(name) {
                 self.revive(&id, act, named.contains(name));
                 concerned.insert(id);
@@ -138,14 +141,11 @@ impl Step<'_> {
         let quarantined = matches!(instance.care, Care::Quarantined(_));
         let free = matches!(instance.life, Life::Gone | Life::Ending);
         if !instance.done && free && (named || !quarantined) {
-            let explained = instance.care == Care::Suffers;
             instance.act = act;
             instance.automatic = false;
             instance.restarts = 0;
-            if !explained {
-                instance.history = History::default();
-                self.set_care(id, Care::Idle);
-            }
+            instance.history = History::default();
+            self.set_care(id, Care::Idle);
         }
         self.recount(id);
         self.look.insert(id.clone());
@@ -243,7 +243,8 @@ impl Step<'_> {
             let id = InstanceId::new(name.clone(), index);
             if !self.cluster.instances.contains_key(&id) {
                 let ports = ports.get(&id).cloned().unwrap_or_default();
-                let instance = Instance::new(ports, act, self.now.wall);
+                let mut instance = Instance::new(ports, act, self.now.wall);
+                instance.generation = self.cluster.gone.remove(&id).unwrap_or_default();
                 self.cluster.instances.insert(id.clone(), instance);
                 self.out.changed.insert(id);
             }

@@ -32,6 +32,9 @@ impl Step<'_> {
             if returned {
                 self.comes_back(name);
             }
+            if self.cluster.replicas(name) == 0 {
+                self.goes_down(name);
+            }
             for id in self.cluster.ids_of(name) {
                 if self.cluster.goal(&id) == Goal::Leave {
                     self.calm(&id, "no longer defined".to_owned());

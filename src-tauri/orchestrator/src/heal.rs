@@ -35,8 +35,8 @@ impl Step<'_> {
         }
         let dependents = self.goes_down(&id.service);
         self.open_incident(id, fault.cause, lasted, &dependents);
-        self.take_over(&id.service, &dependents);
         self.judge(id, fault.hopeless);
+        self.take_over(&id.service, &dependents);
     }
 
     fn fault_of(&self, id: &InstanceId) -> String {

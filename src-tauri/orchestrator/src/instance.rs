@@ -2,7 +2,8 @@
 //! is up to, and what is shown.
 
 use healing::{History, Watch};
-use model::{ActId, Generation, Mono, Reason, RemedyKind, State, Timestamp};
+use model::{ActId, Generation, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp};
+use std::collections::BTreeSet;
 
 /// What is known of an instance's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,10 @@ pub(crate) struct Instance {
     // Its readiness and health.
     /// When this generation's process was there.
     pub(crate) alive_since: Mono,
+    /// This generation is being asked whether it is ready, or needs not be.
+    pub(crate) asked: bool,
+    /// Probes of this generation that have not come back: one of a kind at a time.
+    pub(crate) under_way: BTreeSet<ProbeKind>,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
     /// Some generation has served before.
@@ -183,6 +188,8 @@ impl Instance {
             rest: "not started yet".to_owned(),
             done: false,
             alive_since: Mono::default(),
+            asked: false,
+            under_way: BTreeSet::new(),
             ready: false,
             served: false,
             tries: 0,

@@ -19,9 +19,12 @@ fn readiness(spec: &spec::Service) -> Option<(ProbeKind, &spec::Probe)> {
 
 impl Step<'_> {
     fn ask(&mut self, id: &InstanceId, kind: ProbeKind, after: Duration) {
-        let Some(instance) = self.cluster.instances.get(id) else {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        if !instance.under_way.insert(kind) {
+            return;
+        }
         let generation = instance.generation;
         self.out.acts.push(Effect::Probe {
             instance: id.clone(),
@@ -36,17 +39,17 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
-        let oneshot = service.oneshot();
-        match readiness(&service.spec).map(|(kind, _)| kind) {
-            Some(kind) => self.ask(id, kind, Duration::ZERO),
-            None if oneshot => {}
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        instance.asked = true;
+        match readiness(&service.spec) {
+            Some((kind, _)) => self.ask(id, kind, Duration::ZERO),
+            None if service.oneshot() => {}
             None => {
-                let how = self
-                    .cluster
-                    .instances
-                    .get(id)
-                    .map(|instance| instance.reason.text.clone());
-                self.became_ready(id, &how.unwrap_or_default());
+                // How far the start has come is all there is to say; after a fault it comes second.
+                let Reason { text, next } = instance.reason.clone();
+                self.became_ready(id, &next.unwrap_or(text));
             }
         }
     }
@@ -64,9 +67,10 @@ impl Step<'_> {
 
     /// A probe came back.
     pub(crate) fn probed(&mut self, id: &InstanceId, kind: ProbeKind, evidence: &Evidence) {
-        let Some(instance) = self.cluster.instances.get(id) else {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        instance.under_way.remove(&kind);
         if instance.life != Life::Alive {
             return;
         }

@@ -44,6 +44,8 @@ impl Step<'_> {
         instance.generation = instance.generation.next();
         instance.life = Life::Asked;
         instance.ready = false;
+        instance.asked = false;
+        instance.under_way.clear();
         instance.tries = 0;
         instance.seen = Seen::default();
         instance.watch = Watch::default();
@@ -239,7 +241,11 @@ impl Step<'_> {
             let (state, reason) = instance.serving.clone();
             self.set(id, state, reason);
         } else {
+            let asked = instance.asked;
             self.set_alive(id, Reason::new("runs on"));
+            if !asked {
+                self.ask_readiness(id);
+            }
         }
         self.recount(id);
     }

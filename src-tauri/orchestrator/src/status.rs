@@ -137,6 +137,15 @@ impl Cluster {
                 let text = format!("waiting for {need}: {}", instance.reason.text);
                 (text, instance.reason.next.clone())
             }
+            Some(Instance { state: State::Waiting, .. }) => {
+                // What is at the bottom of it says more than that the one in between waits too.
+                let root = self.root_of(need).map(|root| (root, self.standing(root).0));
+                let what = match root {
+                    Some((root, how)) => format!("{need}, which waits for {root} ({how})"),
+                    None => format!("{need} ({state})"),
+                };
+                (format!("waiting for {what}"), None)
+            }
             _ => (format!("waiting for {need} ({state})"), None),
         }
     }

@@ -141,7 +141,9 @@ impl Step<'_> {
         self.set_care(id, Care::Idle);
         self.close_incident(id);
         self.recount(id);
-        self.cluster.instances.remove(id);
+        if let Some(instance) = self.cluster.instances.remove(id) {
+            self.cluster.gone.insert(id.clone(), instance.generation);
+        }
         self.out.removed.push(id.clone());
         self.touched.insert(id.clone());
         self.look.remove(id);

@@ -8,3 +8,4 @@ mod scenario;
 mod scenarios;
 mod simulation;
 mod size;
+mod world;
