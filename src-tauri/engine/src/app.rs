@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::owner::{Message, Owner};
 use crate::picture::Picture;
 use crate::record::ClusterRecord;
-use crate::shared::{Owned, Shared};
+use crate::shared::Shared;
 use crate::{Config, Error, Order, StartError, clock::Clock, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
@@ -151,7 +151,7 @@ impl Engine {
                     continue;
                 }
             };
-            let (id, folder) = (record.id.clone(), record.folder.clone());
+            let id = record.id.clone();
             let found = shared.driver.adopt(&id).await;
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
             reserve(shared, &mut record);
@@ -161,7 +161,7 @@ impl Engine {
             } else {
                 owner.adopt(found);
             }
-            shared.add_owner(id, Owned { inbox, folder });
+            shared.add_owner(id, inbox);
             shared.tasks.spawn(owner.run());
         }
         if ended_meanwhile {

@@ -5,14 +5,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Both clocks, counted from when it was made. Copies agree with each other.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub(crate) struct Clock {
     zero: Instant,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 impl Clock {
     /// A clock that reads zero now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             zero: Instant::now(),
         }
@@ -20,7 +20,7 @@ impl Clock {
 
     /// Both clocks at once. The monotonic one stands still while the machine sleeps, so waking up
     /// makes nothing overdue.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let mono = u64::try_from(self.zero.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now {
             mono: Mono(mono),
@@ -29,7 +29,7 @@ impl Clock {
     }
 
     /// Wall-clock time alone.
-    pub fn wall() -> Timestamp {
+    pub(crate) fn wall() -> Timestamp {
         let millis = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| {
@@ -39,7 +39,7 @@ impl Clock {
     }
 
     /// The instant tokio can sleep until for a monotonic time of this clock.
-    pub fn instant(&self, at: Mono) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, at: Mono) -> tokio::time::Instant {
         tokio::time::Instant::from_std(self.zero + std::time::Duration::from_millis(at.0))
     }
 }

@@ -22,7 +22,7 @@ const MAX_REASON: usize = 1_000;
 const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
 
 /// See the module.
-pub struct Door {
+pub(crate) struct Door {
     next: AtomicU64,
     store: Store,
     journal: Arc<Journal>,
@@ -39,7 +39,7 @@ struct UnderWay {
 
 impl Door {
     /// Continues after the number the store has reached.
-    pub fn new(store: Store, journal: Arc<Journal>, last: ActId) -> Self {
+    pub(crate) fn new(store: Store, journal: Arc<Journal>, last: ActId) -> Self {
         Self {
             next: AtomicU64::new(last.0),
             store,
@@ -50,7 +50,7 @@ impl Door {
     }
 
     /// May `actor` do this to `target`? On return the act is on disk and may begin.
-    pub async fn admit(
+    pub(crate) async fn admit(
         &self,
         actor: Actor,
         verb: Verb,
@@ -66,7 +66,7 @@ impl Door {
     /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if
     /// that takes no longer than a quarter of a second, and its outcome is written in any case
     /// once the disk works.
-    pub async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
+    pub(crate) async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
         let short: String = reason.chars().take(MAX_REASON / 4).collect();
         let act = self.number(actor, Verb::EmergencyStop, Target::default(), short);
         match tokio::time::timeout(EMERGENCY_ENTRY, self.store.acts().append(&act)).await {
@@ -128,14 +128,14 @@ impl Door {
     }
 
     /// The act is over when so many clusters have settled.
-    pub fn expect(&self, act: ActId, parts: usize) {
+    pub(crate) fn expect(&self, act: ActId, parts: usize) {
         if let Some(one) = self.lock().get_mut(&act) {
             one.parts = parts;
         }
     }
 
     /// One cluster has settled.
-    pub fn settle(&self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
+    pub(crate) fn settle(&self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
         let outcome = {
             let mut acts = self.lock();
             let Some(one) = acts.get_mut(&act) else {
@@ -155,7 +155,7 @@ impl Door {
     }
 
     /// The act is over.
-    pub fn finish(&self, act: ActId, outcome: Outcome) {
+    pub(crate) fn finish(&self, act: ActId, outcome: Outcome) {
         let ended = {
             let mut acts = self.lock();
             let Some(one) = acts.get_mut(&act) else {
@@ -173,7 +173,7 @@ impl Door {
     }
 
     /// Waits until an act is over, but not longer than `timeout`.
-    pub async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
+    pub(crate) async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
         let over = async {
             loop {
                 // Armed before looking, so that an end in between is not missed.

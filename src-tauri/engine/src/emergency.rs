@@ -93,13 +93,13 @@ impl Handle {
 
     async fn all_owners_end(&self, reason: &str) {
         let mut noted = Vec::new();
-        for (_, owned) in self.shared.all_owners() {
+        for (_, owner) in self.shared.all_owners() {
             let (reply, done) = oneshot::channel();
             let message = Message::Ended {
                 reason: reason.to_owned(),
                 reply: Some(reply),
             };
-            if owned.inbox.try_send(message).is_ok() {
+            if owner.try_send(message).is_ok() {
                 noted.push(done);
             }
         }

@@ -5,7 +5,7 @@
 
 use crate::owner::{Message, Owner, Wish};
 use crate::record::{ClusterRecord, cluster_id};
-use crate::shared::{Owned, Shared};
+use crate::shared::Shared;
 use crate::{Error, launch};
 use model::view::{Delta, EngineView, FolderView, History, LogLine, LogPage, Snapshot};
 use model::{
@@ -292,7 +292,7 @@ impl Handle {
         id: &ClusterId,
         folder: &Path,
         definition: &Arc<spec::Cluster>,
-    ) -> Owned {
+    ) -> mpsc::Sender<Message> {
         if let Ok(owned) = self.shared.owner(id) {
             return owned;
         }
@@ -307,15 +307,11 @@ impl Handle {
             created: crate::clock::Clock::wall(),
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
-        let owned = Owned {
-            inbox,
-            folder: folder.to_owned(),
-        };
-        if self.shared.add_owner(id.clone(), owned.clone()) {
+        if self.shared.add_owner(id.clone(), inbox.clone()) {
             self.shared.tasks.spawn(owner.run());
         }
         // Somebody else may have been quicker; there is one owner either way.
-        self.shared.owner(id).unwrap_or(owned)
+        self.shared.owner(id).unwrap_or(inbox)
     }
 
     /// Does what a person orders. The act is under way when this returns; see [`Handle::wait`].
@@ -382,15 +378,11 @@ impl Handle {
 
     async fn tell<T>(
         &self,
-        owned: &Owned,
+        owner: &mpsc::Sender<Message>,
         message: Message,
         answer: oneshot::Receiver<Result<T, Error>>,
     ) -> Result<T, Error> {
-        owned
-            .inbox
-            .send(message)
-            .await
-            .map_err(|_| Error::Closing)?;
+        owner.send(message).await.map_err(|_| Error::Closing)?;
         answer.await.map_err(|_| Error::Closing)?
     }
 

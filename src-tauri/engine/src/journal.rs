@@ -26,7 +26,7 @@ enum Entry {
 }
 
 /// See the module.
-pub struct Journal {
+pub(crate) struct Journal {
     seq: Mutex<u64>,
     incident: AtomicU64,
     lost: AtomicU64,
@@ -35,14 +35,14 @@ pub struct Journal {
 }
 
 /// The half that writes; the engine runs it as a task of its own.
-pub struct Writer {
+pub(crate) struct Writer {
     queue: mpsc::Receiver<Entry>,
     store: Store,
 }
 
 impl Journal {
     /// Continues after the numbers the store has reached.
-    pub fn new(
+    pub(crate) fn new(
         picture: Arc<Picture>,
         store: Store,
         last_event: u64,
@@ -66,7 +66,7 @@ impl Journal {
     }
 
     /// Something happened.
-    pub fn event(&self, cluster: Option<&ClusterId>, what: EventKind) {
+    pub(crate) fn event(&self, cluster: Option<&ClusterId>, what: EventKind) {
         // Held over publishing, so that events are shown in the order of their numbers.
         let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
         *seq += 1;
@@ -83,12 +83,12 @@ impl Journal {
     }
 
     /// A number for a new incident.
-    pub fn new_incident(&self) -> IncidentId {
+    pub(crate) fn new_incident(&self) -> IncidentId {
         IncidentId(self.incident.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// An incident was opened or changed.
-    pub fn incident(&self, incident: Incident) {
+    pub(crate) fn incident(&self, incident: Incident) {
         self.picture.publish(Change::Incident {
             incident: incident.clone(),
         });
@@ -98,7 +98,7 @@ impl Journal {
     }
 
     /// An act ended.
-    pub fn act(&self, act: Act) {
+    pub(crate) fn act(&self, act: Act) {
         self.put(Entry::Act(act.clone()));
         let cluster = act.target.cluster.clone();
         self.event(cluster.as_ref(), EventKind::Act { act });
@@ -117,7 +117,7 @@ impl Journal {
     }
 
     /// Waits until everything said so far is on disk.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (sender, done) = oneshot::channel();
         if self.queue.send(Entry::Flush(sender)).await.is_ok() {
             let _ = done.await;
@@ -127,7 +127,7 @@ impl Journal {
 
 impl Writer {
     /// Writes until it is told to stop; everything said before that is written.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut entries = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {

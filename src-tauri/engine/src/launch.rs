@@ -34,7 +34,7 @@ impl spec::Lookup for Ports<'_> {
 
 /// Everything the driver needs to start this instance; `None` when the definition has no such
 /// service.
-pub fn launch(
+pub(crate) fn launch(
     record: &ClusterRecord,
     programs: &Path,
     instance: &InstanceId,
@@ -54,7 +54,7 @@ pub fn launch(
 }
 
 /// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.
-pub fn probe(
+pub(crate) fn probe(
     record: &ClusterRecord,
     programs: &Path,
     instance: &InstanceId,
@@ -151,7 +151,7 @@ fn environment(
 }
 
 /// The commands a definition would execute, one line a service, for a person to read.
-pub fn commands(definition: &spec::Cluster) -> Vec<String> {
+pub(crate) fn commands(definition: &spec::Cluster) -> Vec<String> {
     definition
         .services
         .iter()
@@ -160,7 +160,7 @@ pub fn commands(definition: &spec::Cluster) -> Vec<String> {
 }
 
 /// A command as a person would write it, references unresolved.
-pub fn written(run: &spec::Run) -> String {
+pub(crate) fn written(run: &spec::Run) -> String {
     match run {
         spec::Run::Direct(words) => {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();

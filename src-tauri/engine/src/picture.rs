@@ -19,7 +19,7 @@ const INCIDENTS: usize = 200;
 const BEHIND: usize = 4_096;
 
 /// See the module.
-pub struct Picture {
+pub(crate) struct Picture {
     inner: Mutex<Inner>,
     deltas: broadcast::Sender<Arc<Delta>>,
 }
@@ -38,7 +38,7 @@ struct Inner {
 impl Picture {
     /// A picture of a home where nothing runs yet. `incidents` and `events` are what the store
     /// remembers, events oldest first.
-    pub fn new(engine: EngineView, incidents: Vec<Incident>, events: Vec<Event>) -> Self {
+    pub(crate) fn new(engine: EngineView, incidents: Vec<Incident>, events: Vec<Event>) -> Self {
         let inner = Inner {
             seq: 0,
             engine,
@@ -61,14 +61,14 @@ impl Picture {
     }
 
     /// Applies a change and tells everyone.
-    pub fn publish(&self, change: Change) {
+    pub(crate) fn publish(&self, change: Change) {
         let mut inner = self.lock();
         inner.apply(&change);
         self.send(&mut inner, change);
     }
 
     /// A cluster is new or changed. The home's overall state is worked out here.
-    pub fn publish_cluster(&self, cluster: ClusterView) {
+    pub(crate) fn publish_cluster(&self, cluster: ClusterView) {
         let mut inner = self.lock();
         inner.clusters.insert(cluster.id.clone(), cluster.clone());
         let overall = inner.overall();
@@ -85,45 +85,35 @@ impl Picture {
     }
 
     /// The whole picture and everything that changes after it.
-    pub fn feed(&self) -> (Snapshot, broadcast::Receiver<Arc<Delta>>) {
+    pub(crate) fn feed(&self) -> (Snapshot, broadcast::Receiver<Arc<Delta>>) {
         let inner = self.lock();
         (inner.snapshot(), self.deltas.subscribe())
     }
 
     /// The whole picture.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().snapshot()
     }
 
     /// The engine's own view.
-    pub fn engine(&self) -> EngineView {
+    pub(crate) fn engine(&self) -> EngineView {
         self.lock().engine.clone()
     }
 
     /// Changes the engine's own view. It is sent with the next snapshot; it changes while a host
     /// is being built, before anyone reads the feed.
-    pub fn set_engine(&self, change: impl FnOnce(&mut EngineView)) {
+    pub(crate) fn set_engine(&self, change: impl FnOnce(&mut EngineView)) {
         change(&mut self.lock().engine);
     }
 
-    /// The status of one instance.
-    pub fn instance(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<InstanceStatus> {
-        self.lock().instances.get(cluster)?.get(instance).cloned()
-    }
-
     /// The instances of a cluster.
-    pub fn instances(&self, cluster: &ClusterId) -> Vec<InstanceStatus> {
+    pub(crate) fn instances(&self, cluster: &ClusterId) -> Vec<InstanceStatus> {
         let inner = self.lock();
         inner
             .instances
             .get(cluster)
             .map(|all| all.values().cloned().collect())
             .unwrap_or_default()
-    }
-
-    /// One cluster.
-    pub fn cluster(&self, cluster: &ClusterId) -> Option<ClusterView> {
-        self.lock().clusters.get(cluster).cloned()
     }
 }
 

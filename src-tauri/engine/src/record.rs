@@ -14,29 +14,29 @@ use std::sync::Arc;
 
 /// One cluster as remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ClusterRecord {
+pub(crate) struct ClusterRecord {
     /// Its id.
-    pub id: ClusterId,
+    pub(crate) id: ClusterId,
     /// Its folder.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The definition it runs on, replicas as last scaled.
-    pub definition: Arc<spec::Cluster>,
+    pub(crate) definition: Arc<spec::Cluster>,
     /// The environment its services get.
-    pub env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
     /// The ports of its instances.
-    pub ports: BTreeMap<InstanceId, Vec<u16>>,
+    pub(crate) ports: BTreeMap<InstanceId, Vec<u16>>,
     /// Services that are not wanted: a person stopped them.
-    pub stopped: BTreeSet<ServiceName>,
+    pub(crate) stopped: BTreeSet<ServiceName>,
     /// What the last stop of the whole cluster took down, for `resume`.
     #[serde(default)]
-    pub resume: Option<Vec<ServiceName>>,
+    pub(crate) resume: Option<Vec<ServiceName>>,
     /// When it was first run.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
 }
 
 impl ClusterRecord {
     /// Services that are wanted.
-    pub fn wanted(&self) -> Vec<ServiceName> {
+    pub(crate) fn wanted(&self) -> Vec<ServiceName> {
         self.definition
             .services
             .keys()
@@ -46,7 +46,7 @@ impl ClusterRecord {
     }
 
     /// Writes it beside the old one and puts it in its place.
-    pub fn save(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
         let failed = |source: std::io::Error| Error::Home {
             path: path.to_owned(),
             source,
@@ -71,7 +71,7 @@ impl ClusterRecord {
     }
 
     /// Reads one.
-    pub fn load(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
         let failed = |source: std::io::Error| Error::Home {
             path: path.to_owned(),
             source,

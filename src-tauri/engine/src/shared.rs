@@ -25,53 +25,44 @@ use tokio_util::task::TaskTracker;
 const RECORD: &str = "cluster.json";
 
 /// What the parts of one engine share.
-pub struct Shared {
+pub(crate) struct Shared {
     /// What it was built from.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Where things are in the home.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// The clocks.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// What hosts see.
-    pub picture: Arc<Picture>,
+    pub(crate) picture: Arc<Picture>,
     /// What is remembered.
-    pub journal: Arc<Journal>,
+    pub(crate) journal: Arc<Journal>,
     /// The one door.
-    pub door: Arc<Door>,
+    pub(crate) door: Arc<Door>,
     /// The databases.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Processes.
-    pub driver: Arc<ProcessDriver>,
+    pub(crate) driver: Arc<ProcessDriver>,
     /// Probes.
-    pub prober: Prober,
+    pub(crate) prober: Prober,
     /// History.
-    pub recorder: Recorder,
+    pub(crate) recorder: Recorder,
     /// The registry.
-    pub registry: Registry,
+    pub(crate) registry: Registry,
     /// The owners by cluster.
-    pub owners: RwLock<BTreeMap<ClusterId, Owned>>,
+    pub(crate) owners: RwLock<BTreeMap<ClusterId, mpsc::Sender<Message>>>,
     /// While an emergency stop is under way nothing is started.
-    pub emergency: AtomicBool,
+    pub(crate) emergency: AtomicBool,
     /// Every task of the engine.
-    pub tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     /// Ends them.
-    pub cancel: CancellationToken,
+    pub(crate) cancel: CancellationToken,
     /// What only the end needs.
-    pub life: Life,
-}
-
-/// How to reach a cluster's owner.
-#[derive(Clone)]
-pub struct Owned {
-    /// Its inbox.
-    pub inbox: mpsc::Sender<Message>,
-    /// Its folder.
-    pub folder: PathBuf,
+    pub(crate) life: Life,
 }
 
 impl Shared {
-    /// The owner of a cluster.
-    pub fn owner(&self, cluster: &ClusterId) -> Result<Owned, Error> {
+    /// The inbox of a cluster's owner.
+    pub(crate) fn owner(&self, cluster: &ClusterId) -> Result<mpsc::Sender<Message>, Error> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         owners
             .get(cluster)
@@ -79,21 +70,21 @@ impl Shared {
             .ok_or_else(|| Error::NoCluster(cluster.clone()))
     }
 
-    /// All owners.
-    pub fn all_owners(&self) -> Vec<(ClusterId, Owned)> {
+    /// The inboxes of all owners.
+    pub(crate) fn all_owners(&self) -> Vec<(ClusterId, mpsc::Sender<Message>)> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         owners
             .iter()
-            .map(|(id, owned)| (id.clone(), owned.clone()))
+            .map(|(id, owner)| (id.clone(), owner.clone()))
             .collect()
     }
 
     /// Adds an owner; false when the cluster has one.
-    pub fn add_owner(&self, cluster: ClusterId, owned: Owned) -> bool {
+    pub(crate) fn add_owner(&self, cluster: ClusterId, owner: mpsc::Sender<Message>) -> bool {
         let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
         match owners.entry(cluster) {
             Entry::Vacant(place) => {
-                place.insert(owned);
+                place.insert(owner);
                 true
             }
             Entry::Occupied(_) => false,
@@ -101,7 +92,7 @@ impl Shared {
     }
 
     /// Takes one away; its loop ends when its inbox is closed.
-    pub fn remove_owner(&self, cluster: &ClusterId) {
+    pub(crate) fn remove_owner(&self, cluster: &ClusterId) {
         self.owners
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -109,12 +100,12 @@ impl Shared {
     }
 
     /// Where a cluster is remembered.
-    pub fn record_file(&self, cluster: &ClusterId) -> PathBuf {
+    pub(crate) fn record_file(&self, cluster: &ClusterId) -> PathBuf {
         self.layout.cluster(cluster).join(RECORD)
     }
 
     /// Every cluster's record.
-    pub fn record_files(&self) -> Vec<PathBuf> {
+    pub(crate) fn record_files(&self) -> Vec<PathBuf> {
         let Ok(folders) = std::fs::read_dir(self.layout.clusters()) else {
             return vec![];
         };
@@ -129,16 +120,14 @@ impl Shared {
 
     /// Notes that the emergency stop is known here. A marker that cannot be removed stops the next
     /// start, which is the side to err on.
-    pub fn clear_emergency_marker(&self) {
-        match std::fs::remove_file(self.layout.emergency()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => tracing::error!(%error, "failed to remove the emergency marker"),
+    pub(crate) fn clear_emergency_marker(&self) {
+        if let Err(error) = driver::emergency::clear(&self.layout) {
+            tracing::error!(%error, "failed to remove the emergency marker");
         }
     }
 
     /// True when the emergency path has been walked by another process and not been noted yet.
-    pub fn emergency_marked(&self) -> bool {
-        self.layout.emergency().exists()
+    pub(crate) fn emergency_marked(&self) -> bool {
+        driver::emergency::in_force(&self.layout)
     }
 }

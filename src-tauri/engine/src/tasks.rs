@@ -21,7 +21,10 @@ const SAMPLE_MANY: Duration = Duration::from_secs(5);
 const MANY: usize = 200;
 
 /// Starts them all.
-pub async fn spawn_all(shared: &Arc<Shared>, words: mpsc::Receiver<Happened>) -> Result<(), Error> {
+pub(crate) async fn spawn_all(
+    shared: &Arc<Shared>,
+    words: mpsc::Receiver<Happened>,
+) -> Result<(), Error> {
     shared.tasks.spawn(route(Arc::clone(shared), words));
     shared.tasks.spawn(sample(Arc::clone(shared)));
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));
@@ -39,9 +42,9 @@ async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
             },
         };
         let (cluster, message) = to_message(happened);
-        if let Ok(owned) = shared.owner(&cluster) {
+        if let Ok(owner) = shared.owner(&cluster) {
             // A closed inbox means that the cluster was just forgotten.
-            let _ = owned.inbox.send(message).await;
+            let _ = owner.send(message).await;
         }
     }
 }
@@ -58,12 +61,12 @@ async fn sample(shared: Arc<Shared>) {
         let running: Vec<_> = shared
             .all_owners()
             .into_iter()
-            .flat_map(|(cluster, owned)| {
+            .flat_map(|(cluster, owner)| {
                 let instances = shared.picture.instances(&cluster);
                 instances
                     .into_iter()
                     .filter(|one| one.pid.is_some())
-                    .map(move |one| (cluster.clone(), owned.inbox.clone(), one.instance))
+                    .map(move |one| (cluster.clone(), owner.clone(), one.instance))
             })
             .collect();
         every = if running.len() > MANY {
@@ -155,7 +158,7 @@ async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
     let Some(port) = shared.config.registry_port else {
         return Ok(());
     };
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+    let listener = registry::bind(port)
         .await
         .map_err(|source| Error::Listen { port, source })?;
     let address = listener
@@ -175,7 +178,7 @@ async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
 }
 
 /// Registrations are acts of clients like any other.
-pub struct RegistryDoor(pub Arc<Door>);
+pub(crate) struct RegistryDoor(pub Arc<Door>);
 
 impl registry::Door for RegistryDoor {
     fn admit(&self, verb: Verb, what: String) -> registry::BoxFuture<'_, Result<(), String>> {

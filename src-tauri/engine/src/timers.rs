@@ -6,33 +6,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Timers {
+pub(crate) struct Timers {
     due: BTreeSet<(Mono, TimerKey)>,
     at: BTreeMap<TimerKey, Mono>,
 }
 
 impl Timers {
     /// Sets a timer; an earlier setting of the same key is forgotten.
-    pub fn set(&mut self, key: TimerKey, at: Mono) {
+    pub(crate) fn set(&mut self, key: TimerKey, at: Mono) {
         self.cancel(&key);
         self.due.insert((at, key.clone()));
         self.at.insert(key, at);
     }
 
     /// Forgets a timer.
-    pub fn cancel(&mut self, key: &TimerKey) {
+    pub(crate) fn cancel(&mut self, key: &TimerKey) {
         if let Some(at) = self.at.remove(key) {
             self.due.remove(&(at, key.clone()));
         }
     }
 
     /// When the next one comes due.
-    pub fn next(&self) -> Option<Mono> {
+    pub(crate) fn next(&self) -> Option<Mono> {
         self.due.first().map(|(at, _)| *at)
     }
 
     /// Takes the next one that is due at `now`.
-    pub fn take(&mut self, now: Mono) -> Option<TimerKey> {
+    pub(crate) fn take(&mut self, now: Mono) -> Option<TimerKey> {
         let (at, _) = self.due.first()?;
         if *at > now {
             return None;

@@ -51,7 +51,11 @@ impl Owner {
             Effect::Incident { key, incident } => self.incident(key, incident),
             Effect::Changed(instance) => self.status_changed(instance),
             Effect::Removed(instance) => self.removed(&instance),
-            Effect::Settled { act, failed } => self.shared.door.settle(act, failed),
+            Effect::Settled { act, failed } => {
+                // Who waited for it looks at the picture next.
+                self.show();
+                self.shared.door.settle(act, failed);
+            }
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
                 self.save();

@@ -23,14 +23,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 /// Messages that may wait for an owner. A full inbox slows the senders down, it loses nothing.
-pub const INBOX: usize = 4_096;
+pub(crate) const INBOX: usize = 4_096;
 /// Changes of state within this time are told as one delta: short to the eye, long to a machine.
 const SHOW_STATES: Duration = Duration::from_millis(25);
 /// The same for measurements, which nobody waits for.
 const SHOW_PULSES: Duration = Duration::from_millis(250);
 
 /// What an owner can be told.
-pub enum Message {
+pub(crate) enum Message {
     /// Something happened to the cluster.
     Happened(Input),
     /// A probe came back.
@@ -80,8 +80,7 @@ pub enum Message {
 
 /// A person's order to one cluster.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the names say it; see `Order`")]
-pub enum Wish {
+pub(crate) enum Wish {
     Down,
     Start(Vec<ServiceName>),
     Stop(Vec<ServiceName>),
@@ -94,7 +93,7 @@ pub enum Wish {
 }
 
 /// See the module.
-pub struct Owner {
+pub(crate) struct Owner {
     id: ClusterId,
     record: ClusterRecord,
     cluster: Cluster,
@@ -117,7 +116,7 @@ pub struct Owner {
 
 impl Owner {
     /// An owner of a cluster that was never up, or is about to be adopted.
-    pub fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
+    pub(crate) fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
         let (sender, inbox) = mpsc::channel(INBOX);
         let owner = Self {
             id: record.id.clone(),
@@ -141,7 +140,7 @@ impl Owner {
     }
 
     /// Takes over what an earlier engine left, before the loop begins.
-    pub fn adopt(&mut self, found: Vec<Found>) {
+    pub(crate) fn adopt(&mut self, found: Vec<Found>) {
         for one in &found {
             if let Ok(pid) = one.outcome {
                 let what = model::EventKind::Adopted {
@@ -175,7 +174,7 @@ impl Owner {
     }
 
     /// Takes over a cluster that the emergency path ended while no engine ran.
-    pub fn adopt_ended(&mut self) {
+    pub(crate) fn adopt_ended(&mut self) {
         let wanted = self.record.wanted();
         if !wanted.is_empty() {
             self.record.resume = Some(wanted);
@@ -186,7 +185,7 @@ impl Owner {
     }
 
     /// Runs until the engine ends or the cluster is forgotten.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let cancel = self.shared.cancel.clone();
         let clock = self.shared.clock;
         loop {

@@ -30,10 +30,11 @@ impl Owner {
                 .get(&instance.service)
                 .is_some_and(|service| service.port.is_some());
             // Those of services that are gone are released when their processes are.
-            if definition.services.contains_key(&instance.service) && !has_port {
-                if let Some(ports) = self.record.ports.remove(&instance) {
-                    self.shared.driver.release_ports(&ports);
-                }
+            if definition.services.contains_key(&instance.service)
+                && !has_port
+                && let Some(ports) = self.record.ports.remove(&instance)
+            {
+                self.shared.driver.release_ports(&ports);
             }
         }
         self.record.definition = Arc::clone(&definition);
