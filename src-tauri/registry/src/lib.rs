@@ -27,7 +27,7 @@ pub mod target;
 pub use door::{BoxFuture, Door};
 pub use error::Error;
 pub use registration::{DEFAULT_TTL, LONGEST_TTL, Registration, SHORTEST_TTL};
-pub use serve::serve;
+pub use serve::{bind, serve};
 
 use entries::{Entries, Key};
 use keeper::Keeper;

@@ -28,6 +28,14 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// How long to wait when no connection can be accepted, which is when descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A listener on 127.0.0.1; port 0 is any free one.
+///
+/// # Errors
+/// When the port cannot be had.
+pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await
+}
+
 /// Serves the registry on this listener until `shutdown` is over, then lets what is under way
 /// finish. The listener should be bound to loopback; who comes from elsewhere is refused.
 ///

@@ -183,17 +183,7 @@ impl Owner {
     /// What the engine itself remembers of an input, before the step decides.
     pub(super) fn note(&mut self, input: &Input) {
         match input {
-            Input::Started {
-                instance,
-                generation,
-                pid,
-            } => {
-                let what = EventKind::Started {
-                    instance: instance.clone(),
-                    generation: *generation,
-                    pid: *pid,
-                };
-                self.shared.journal.event(Some(&self.id), what);
+            Input::Started { instance, pid, .. } => {
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);
@@ -206,19 +196,7 @@ impl Owner {
                     self.shared.door.finish(act, Outcome::Failed(error.clone()));
                 }
             }
-            Input::Exited {
-                instance,
-                generation,
-                status,
-            } => {
-                self.drop_probes(instance);
-                let what = EventKind::Exited {
-                    instance: instance.clone(),
-                    generation: *generation,
-                    status: *status,
-                };
-                self.shared.journal.event(Some(&self.id), what);
-            }
+            Input::Exited { instance, .. } => self.drop_probes(instance),
             _ => {}
         }
     }
