@@ -6,6 +6,7 @@ import path from "node:path";
 import { DEMO, Home, OUT } from "./lib/azora.mjs";
 import { open, Page } from "./lib/browser.mjs";
 import * as room from "./lib/control-room.mjs";
+import { endAll } from "./lib/processes.mjs";
 import { Story } from "./lib/story.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -15,6 +16,7 @@ const KILLED = "elara-core";
 await Story.tell("the UI in Chromium against a headless engine", 600_000, async (story) => {
   const home = new Home();
   story.afterwards(() => home.close());
+  story.afterwards(endAll);
   const folder = home.copy(DEMO);
   let ui;
   let dark;

@@ -5,7 +5,7 @@ import path from "node:path";
 import { DEMO, Home, OUT, program } from "./lib/azora.mjs";
 import * as room from "./lib/control-room.mjs";
 import { Notifications } from "./lib/notifications.mjs";
-import { lives, run, signal, start } from "./lib/processes.mjs";
+import { endAll, lives, run, signal, start } from "./lib/processes.mjs";
 import { Story } from "./lib/story.mjs";
 import { until } from "./lib/wait.mjs";
 import { freePort, Session } from "./lib/webdriver.mjs";
@@ -40,6 +40,7 @@ async function openWindow(home, args) {
 await Story.tell("the real window", 900_000, async (story) => {
   const home = new Home();
   story.afterwards(() => home.close());
+  story.afterwards(endAll);
   const folder = home.copy(DEMO);
   let ui;
   let engine;

@@ -65,9 +65,18 @@ export class Home {
     return engine;
   }
 
+  /** What the engine says of itself; nothing when there never was one. */
+  lock() {
+    try {
+      return JSON.parse(fs.readFileSync(path.join(this.path, "engine.lock"), "utf8"));
+    } catch {
+      return {};
+    }
+  }
+
   /** Where the browser UI is, with its secret where only the page reads it. */
   address() {
-    const { api } = JSON.parse(fs.readFileSync(path.join(this.path, "engine.lock"), "utf8"));
+    const { api } = this.lock();
     const token = fs.readFileSync(path.join(this.path, "token"), "utf8").trim();
     return `${api}/#token=${token}`;
   }
@@ -91,6 +100,9 @@ export class Home {
     } catch {
       // Whether it worked is seen below.
     }
+    // Whoever is the engine here was started by this run: the headless one, or the window.
+    const { pid } = this.lock();
+    if (pid) signal(pid, "SIGTERM");
     const left = () => naming(this.path).filter(lives);
     let survivors = [];
     try {

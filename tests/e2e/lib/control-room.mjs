@@ -101,6 +101,8 @@ export function oneIncident(home, service) {
 /** Presses the emergency stop, reads its consequences, holds, and reads what is left. */
 export async function emergencyStop(ui, running, look = async () => {}) {
   await ui.click("emergency-open");
+  // The button moves down when the consequences come, and a hold that slips off does not count.
+  await ui.text("emergency-dialog", (text) => /This ends|Nothing of Azora runs/.test(text));
   await look();
   // Press and hold: 1.2 s, and some for a slow machine.
   await ui.pressOn("emergency-confirm", 2_500);
