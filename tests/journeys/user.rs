@@ -7,11 +7,15 @@ const NOBODY: u32 = 65_534;
 
 #[test]
 fn a_service_runs_as_the_user_it_names_or_says_that_this_needs_root() {
-    let folder = Folder::with(&format!(
-        "[service.humble]\nrun = \"organ --name humble --port $PORT\"\nport = 0\nuser = \"{NOBODY}\"\n\
-         health = {{ http = \"/health\" }}\nheal = {{ budget = \"1 per 10m\", backoff = [\"0s\"] }}\n"
+    let folder = Folder::empty();
+    // Where nobody can reach it: what was built may lie in a folder of root's.
+    let organ = folder.path().join("organ");
+    std::fs::copy(testkit::program("organ"), &organ).expect("the folder can be written to");
+    folder.define(&format!(
+        "[service.humble]\nrun = [\"{}\", \"--name\", \"humble\", \"--port\", \"${{self.port}}\"]\nport = 0\n\
+         user = \"{NOBODY}\"\nhealth = {{ http = \"/health\" }}\nheal = {{ budget = \"1 per 10m\", backoff = [\"0s\"] }}\n",
+        organ.display()
     ));
-    // The program must be where nobody can reach it.
     let azora = Azora::new();
     let done = azora.run(folder.path(), &["up", ".", "--detach", "--trust"]);
     let humble = azora.instance(folder.path(), "humble.0");
