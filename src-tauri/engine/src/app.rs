@@ -96,6 +96,7 @@ impl Engine {
             prober: Prober::new(Arc::clone(&driver)),
             clock: Clock::start(),
             owners: RwLock::default(),
+            stops: Mutex::default(),
             emergency: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
@@ -141,6 +142,7 @@ impl Engine {
     async fn adopt_all(&self) -> u32 {
         let shared = &self.shared;
         let ended_meanwhile = shared.emergency_marked();
+        let now = Clock::wall();
         let mut adopted = 0;
         for path in shared.record_files() {
             let mut record = match ClusterRecord::load(&path) {
@@ -157,7 +159,7 @@ impl Engine {
             reserve(shared, &mut record);
             let (mut owner, inbox) = Owner::new(record, Arc::clone(shared));
             if ended_meanwhile {
-                owner.adopt_ended();
+                owner.adopt_ended(now);
             } else {
                 owner.adopt(found);
             }

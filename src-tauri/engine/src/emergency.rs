@@ -2,10 +2,11 @@
 //! same path that works without any engine.
 
 use crate::Error;
+use crate::clock::Clock;
 use crate::handle::Handle;
 use crate::owner::Message;
 use model::view::{StopPreview, StopReport};
-use model::{Actor, ClusterName, Outcome, ServiceName};
+use model::{Actor, ClusterName, Outcome, ServiceName, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -55,9 +56,10 @@ impl Handle {
     /// for a disk, a database or a hung owner.
     pub async fn emergency_stop(&self, actor: Actor, reason: String) -> Result<StopReport, Error> {
         let who = actor.via.clone();
+        let at = Clock::wall();
         self.shared.emergency.store(true, Ordering::SeqCst);
         let act = self.shared.door.admit_emergency(actor, &reason).await;
-        self.all_owners_end(&reason).await;
+        self.all_owners_end(&reason, at).await;
         let layout = self.shared.layout.clone();
         let why = reason.clone();
         let report =
@@ -65,7 +67,7 @@ impl Handle {
                 .await
                 .map(view);
         // Again: what came back between the first word and the last kill is not wanted either.
-        self.all_owners_end(&reason).await;
+        self.all_owners_end(&reason, at).await;
         self.shared.clear_emergency_marker();
         self.shared.emergency.store(false, Ordering::SeqCst);
         let outcome = match &report {
@@ -86,17 +88,19 @@ impl Handle {
     /// everywhere, and its mark is taken away, because a person now wants something to run.
     pub(crate) async fn leave_emergency(&self) {
         if self.shared.emergency_marked() {
-            self.all_owners_end("ended by the emergency path").await;
+            self.all_owners_end("ended by the emergency path", Clock::wall())
+                .await;
             self.shared.clear_emergency_marker();
         }
     }
 
-    async fn all_owners_end(&self, reason: &str) {
+    async fn all_owners_end(&self, reason: &str, at: Timestamp) {
         let mut noted = Vec::new();
         for (_, owner) in self.shared.all_owners() {
             let (reply, done) = oneshot::channel();
             let message = Message::Ended {
                 reason: reason.to_owned(),
+                at,
                 reply: Some(reply),
             };
             if owner.try_send(message).is_ok() {

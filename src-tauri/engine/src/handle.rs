@@ -303,7 +303,7 @@ impl Handle {
             env: BTreeMap::new(),
             ports: BTreeMap::new(),
             stopped: BTreeSet::new(),
-            resume: None,
+            last_stop: None,
             created: crate::clock::Clock::wall(),
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
@@ -350,12 +350,13 @@ impl Handle {
     }
 
     async fn resume(&self, act: ActId) -> Result<(), Error> {
-        let owners = self.shared.all_owners();
-        self.shared.door.expect(act, owners.len().max(1));
-        if owners.is_empty() {
-            return Err(Error::Conflict("this home has no cluster to resume".into()));
+        let clusters = self.shared.last_stopped();
+        if clusters.is_empty() {
+            let why = "nothing to resume: no stop of a whole cluster is remembered";
+            return Err(Error::Conflict(why.into()));
         }
-        for (cluster, _) in owners {
+        self.shared.door.expect(act, clusters.len());
+        for cluster in clusters {
             self.wish(&cluster, Wish::Resume, act).await?;
         }
         Ok(())

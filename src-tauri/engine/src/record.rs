@@ -12,6 +12,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What a stop took down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LastStop {
+    /// When. The same for all clusters that one emergency stop ended.
+    pub(crate) at: Timestamp,
+    /// What was wanted until then.
+    pub(crate) services: Vec<ServiceName>,
+}
+
 /// One cluster as remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ClusterRecord {
@@ -29,7 +38,7 @@ pub(crate) struct ClusterRecord {
     pub(crate) stopped: BTreeSet<ServiceName>,
     /// What the last stop of the whole cluster took down, for `resume`.
     #[serde(default)]
-    pub(crate) resume: Option<Vec<ServiceName>>,
+    pub(crate) last_stop: Option<LastStop>,
     /// When it was first run.
     pub(crate) created: Timestamp,
 }
@@ -43,6 +52,15 @@ impl ClusterRecord {
             .filter(|name| !self.stopped.contains(*name))
             .cloned()
             .collect()
+    }
+
+    /// Nothing is wanted from now on; what was is remembered for `resume`.
+    pub(crate) fn stop_all(&mut self, at: Timestamp) {
+        let services = self.wanted();
+        if !services.is_empty() {
+            self.last_stop = Some(LastStop { at, services });
+        }
+        self.stopped = self.definition.services.keys().cloned().collect();
     }
 
     /// Writes it beside the old one and puts it in its place.

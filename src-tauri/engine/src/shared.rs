@@ -8,13 +8,13 @@ use crate::owner::Message;
 use crate::picture::Picture;
 use crate::{Config, Error};
 use driver::{Layout, ProcessDriver};
-use model::ClusterId;
+use model::{ClusterId, Timestamp};
 use registry::Registry;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::Store;
 use telemetry::{Prober, Recorder};
 use tokio::sync::mpsc;
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     /// The owners by cluster.
     pub(crate) owners: RwLock<BTreeMap<ClusterId, mpsc::Sender<Message>>>,
+    /// When each cluster was last stopped as a whole, while it can be resumed.
+    pub(crate) stops: Mutex<BTreeMap<ClusterId, Timestamp>>,
     /// While an emergency stop is under way nothing is started.
     pub(crate) emergency: AtomicBool,
     /// Every task of the engine.
@@ -76,6 +78,26 @@ impl Shared {
         owners
             .iter()
             .map(|(id, owner)| (id.clone(), owner.clone()))
+            .collect()
+    }
+
+    /// Notes when a cluster was stopped as a whole; `None` when there is nothing to resume.
+    pub(crate) fn note_stop(&self, cluster: &ClusterId, at: Option<Timestamp>) {
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        match at {
+            Some(at) => stops.insert(cluster.clone(), at),
+            None => stops.remove(cluster),
+        };
+    }
+
+    /// The clusters that the last stop took down.
+    pub(crate) fn last_stopped(&self) -> Vec<ClusterId> {
+        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = stops.values().max();
+        stops
+            .iter()
+            .filter(|(_, at)| Some(*at) == last)
+            .map(|(id, _)| id.clone())
             .collect()
     }
 

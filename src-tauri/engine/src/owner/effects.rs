@@ -70,8 +70,10 @@ impl Owner {
         if self.shared.emergency_marked() {
             // Another process walked the emergency path while this engine was busy or stopped.
             let reason = "ended by the emergency path".to_owned();
+            let at = crate::clock::Clock::wall();
             let ended = Message::Ended {
                 reason,
+                at,
                 reply: None,
             };
             if self.myself.try_send(ended).is_err() {

@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use driver::Found;
 use model::view::{Pulse, Usage};
 use model::{ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, ProbeKind, RemedyKind};
-use model::{Generation, ServiceName};
+use model::{Generation, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Input};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,6 +66,8 @@ pub(crate) enum Message {
     Ended {
         /// Why, as the person gave it.
         reason: String,
+        /// When; the same for all clusters.
+        at: Timestamp,
         /// Noted.
         reply: Option<oneshot::Sender<()>>,
     },
@@ -118,6 +120,7 @@ impl Owner {
     /// An owner of a cluster that was never up, or is about to be adopted.
     pub(crate) fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
         let (sender, inbox) = mpsc::channel(INBOX);
+        shared.note_stop(&record.id, record.last_stop.as_ref().map(|stop| stop.at));
         let owner = Self {
             id: record.id.clone(),
             cluster: Cluster::new(record.id.clone()),
@@ -174,12 +177,8 @@ impl Owner {
     }
 
     /// Takes over a cluster that the emergency path ended while no engine ran.
-    pub(crate) fn adopt_ended(&mut self) {
-        let wanted = self.record.wanted();
-        if !wanted.is_empty() {
-            self.record.resume = Some(wanted);
-        }
-        self.record.stopped = self.record.definition.services.keys().cloned().collect();
+    pub(crate) fn adopt_ended(&mut self, at: Timestamp) {
+        self.stop_all(at);
         self.save();
         self.adopt(vec![]);
     }
@@ -259,8 +258,8 @@ impl Owner {
             Message::Order { order, act, reply } => {
                 let _ = reply.send(self.order(order, act));
             }
-            Message::Ended { reason, reply } => {
-                self.ended(reason);
+            Message::Ended { reason, at, reply } => {
+                self.ended(reason, at);
                 if let Some(reply) = reply {
                     let _ = reply.send(());
                 }

@@ -2,8 +2,9 @@
 
 use super::{Owner, Wish};
 use crate::Error;
+use crate::clock::Clock;
 use driver::PortWish;
-use model::{ActId, EventKind, InstanceId, ServiceName, State};
+use model::{ActId, EventKind, InstanceId, ServiceName, State, Timestamp};
 use orchestrator::{Command, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ impl Owner {
             self.record.env = env;
         }
         self.record.stopped.clear();
-        self.record.resume = None;
+        self.record.last_stop = None;
+        self.shared.note_stop(&self.id, None);
         self.record.save(&self.shared.record_file(&self.id))?;
         let ports = self.record.ports.clone();
         self.step(Input::Command {
@@ -142,11 +144,7 @@ impl Owner {
     pub(super) fn order(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
         let command = match wish {
             Wish::Down => {
-                let wanted = self.record.wanted();
-                if !wanted.is_empty() {
-                    self.record.resume = Some(wanted);
-                }
-                self.record.stopped = self.record.definition.services.keys().cloned().collect();
+                self.stop_all(Clock::wall());
                 self.save();
                 Command::Down
             }
@@ -158,7 +156,13 @@ impl Owner {
             Wish::Release(services) => Command::Release(self.known(services)?),
             Wish::Scale(service, replicas) => self.scale(service, replicas)?,
             Wish::Resume => {
-                let services = self.record.resume.take().unwrap_or_default();
+                self.shared.note_stop(&self.id, None);
+                let services = self
+                    .record
+                    .last_stop
+                    .take()
+                    .map(|stop| stop.services)
+                    .unwrap_or_default();
                 if services.is_empty() {
                     self.shared.door.settle(act, vec![]);
                     return Ok(());
@@ -219,13 +223,16 @@ impl Owner {
         })
     }
 
+    /// Nothing is wanted any more; `resume` will know what was.
+    pub(super) fn stop_all(&mut self, at: Timestamp) {
+        self.record.stop_all(at);
+        self.shared
+            .note_stop(&self.id, self.record.last_stop.as_ref().map(|stop| stop.at));
+    }
+
     /// The emergency path has ended everything: nothing is wanted any more.
-    pub(super) fn ended(&mut self, reason: String) {
-        let wanted = self.record.wanted();
-        if !wanted.is_empty() {
-            self.record.resume = Some(wanted);
-        }
-        self.record.stopped = self.record.definition.services.keys().cloned().collect();
+    pub(super) fn ended(&mut self, reason: String, at: Timestamp) {
+        self.stop_all(at);
         let probed: Vec<InstanceId> = self.probes.keys().map(|(id, _)| id.clone()).collect();
         for instance in probed {
             self.drop_probes(&instance);
