@@ -9,6 +9,7 @@ import { endAll, lives, run, signal, start } from "./lib/processes.mjs";
 import { Story } from "./lib/story.mjs";
 import { until } from "./lib/wait.mjs";
 import { freePort, Session } from "./lib/webdriver.mjs";
+import { close } from "./lib/x11.mjs";
 
 const DRIVER = process.env.TAURI_DRIVER ?? "tauri-driver";
 const CLICKED = "api-gateway";
@@ -20,6 +21,12 @@ function screen(name) {
   run("import", ["-window", "root", file]);
   if (fs.statSync(file).size < 10_000) throw new Error(`${file} shows nothing`);
   return file;
+}
+
+/** The visible window of this name. */
+function windowNamed(name) {
+  const found = run("xdotool", ["search", "--onlyvisible", "--name", `^${name}$`]).trim().split("\n");
+  return Number(found.at(-1));
 }
 
 /** Starts the app through the drivers and waits for its page. */
@@ -96,6 +103,32 @@ await Story.tell("the real window", 900_000, async (story) => {
     engine = home.json("status").engine;
   });
 
+  await story.step("closing asks, and what is left running gets a headless engine", async () => {
+    const before = home.ps(folder).instances;
+    await close(windowNamed("Azora"));
+    const dialog = await until("the question", () => windowNamed("Quit Azora"));
+    screen("window-quit");
+    // "Leave running" is what Return means there.
+    run("xdotool", ["windowfocus", "--sync", `${dialog}`, "key", "--clearmodifiers", "Return"]);
+    await until("the app to end", () => !lives(engine.pid));
+    const next = await until("a headless engine", () => {
+      const { pid, api } = home.json("status").engine;
+      return api && pid !== engine.pid ? pid : null;
+    });
+    const after = home.ps(folder).instances;
+    const pids = new Map(after.map((one) => [one.instance, one.pid]));
+    const moved = before.filter((one) => one.pid !== pids.get(one.instance));
+    if (moved.length > 0) throw new Error(`${moved.length} were restarted, first: ${moved[0].instance}`);
+    // And the next window takes over from it.
+    ui = await openWindow(home, []);
+    engine = await until("the window's own engine", () => {
+      const { engine } = home.json("status");
+      return engine.api && engine.pid !== next ? engine : null;
+    });
+    await until("the headless engine to end", () => !lives(next));
+    await room.ready(ui, home, folder);
+  });
+
   await story.step("the emergency stop in the window leaves nothing", async () => {
     const running = home.ps(folder).instances;
     const result = await room.emergencyStop(ui, running);
@@ -104,7 +137,7 @@ await Story.tell("the real window", 900_000, async (story) => {
   });
 
   await story.step("with nothing running the window closes without a question", async () => {
-    run("xdotool", ["search", "--onlyvisible", "--name", "^Azora$", "windowclose"]);
+    await close(windowNamed("Azora"));
     await until("the app to end", () => !lives(engine.pid));
   });
 });
