@@ -45,6 +45,8 @@ impl Groups {
             let _ = fs::remove_dir(&root);
             return Err("its kernel is older than 5.14 (no cgroup.kill)".to_owned());
         }
+        // An emergency stop that was itself killed may have left it frozen.
+        freeze(&root, false);
         Ok(Groups { root })
     }
 
@@ -57,7 +59,8 @@ impl Groups {
     /// Makes the group of an instance.
     pub(crate) fn make(&self, cluster: &ClusterId, instance: &InstanceId) -> io::Result<PathBuf> {
         let path = self.root.join(cluster.as_str()).join(instance.to_string());
-        fs::create_dir_all(&path)?;
+        // The cluster's group may be removed, empty, just when it was found to be there.
+        fs::create_dir_all(&path).or_else(|_| fs::create_dir_all(&path))?;
         Ok(path)
     }
 }
@@ -141,6 +144,15 @@ pub(crate) fn kill(group: &Path) {
 pub(crate) fn freeze(group: &Path, frozen: bool) {
     // As with killing: not there, nobody in it.
     let _ = fs::write(group.join("cgroup.freeze"), if frozen { "1" } else { "0" });
+}
+
+/// Removes an instance's group if it is empty, and those above it that this leaves empty.
+pub(crate) fn remove_instance(group: &Path) {
+    remove(group);
+    for above in group.ancestors().skip(1).take(2) {
+        // In use by others: stays.
+        let _ = fs::remove_dir(above);
+    }
 }
 
 /// Removes an empty group with the empty ones below it. One in use stays.

@@ -18,7 +18,7 @@
 
 use crate::layout::Layout;
 use crate::procfs::{self, Table};
-use crate::survivors::{self, Means, Survivor};
+use crate::survivors::{self, Means, Remains, Survivor};
 use crate::{cgroup, clock};
 use model::ClusterId;
 use rustix::event::{Timespec, poll};
@@ -67,7 +67,7 @@ pub fn preview(layout: &Layout) -> Preview {
     let table = Table::read();
     let mut preview = Preview::default();
     let mut clusters: BTreeMap<ClusterId, u32> = BTreeMap::new();
-    for (cluster, _, _, remains) in survivors::all(layout) {
+    for (cluster, remains) in survivors::all(layout) {
         let found = remains.look(&table);
         if !found.is_empty() {
             preview.instances += 1;
@@ -111,13 +111,14 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
     let mut empty = 0;
     let mut left = BTreeMap::new();
     while empty < 2 && begun.elapsed() < LIMIT {
-        groups.extend(home_groups(layout));
+        let records: Vec<Remains> = survivors::all(layout).into_iter().map(|(_, r)| r).collect();
+        groups.extend(home_groups(layout, &records));
         for group in &groups {
             cgroup::freeze(group, true);
         }
         let table = Table::read();
-        let shims = shims(layout, &table);
-        let found = belonging(layout, &table, &shims, &groups);
+        let shims = shims(layout, &records, &table);
+        let found = belonging(layout, &records, &table, &shims, &groups);
         for shim in &shims {
             survivors::kill_listed(*shim, &table);
         }
@@ -175,17 +176,17 @@ fn looked_by(groups: bool) -> Vec<&'static str> {
 
 /// The home's control groups: those on record (an earlier engine may have been started in another
 /// group), and the one we would make.
-fn home_groups(layout: &Layout) -> BTreeSet<PathBuf> {
-    let recorded = survivors::all(layout)
-        .into_iter()
-        .filter_map(|(_, _, _, remains)| cgroup::home_group(layout, &remains.cgroup?));
+fn home_groups(layout: &Layout, records: &[Remains]) -> BTreeSet<PathBuf> {
+    let recorded = records
+        .iter()
+        .filter_map(|remains| cgroup::home_group(layout, remains.cgroup.as_ref()?));
     let ours = cgroup::Groups::existing(layout);
     recorded.chain(ours).collect()
 }
 
 /// Every shim of the home: a program called with one of our run folders. Compared with nothing on
 /// record, because the newest is not there yet.
-fn shims(layout: &Layout, table: &Table) -> BTreeSet<u32> {
+fn shims(layout: &Layout, records: &[Remains], table: &Table) -> BTreeSet<u32> {
     let run = layout.run_root();
     let own = std::process::id();
     let is_shim = |pid: &u32| {
@@ -197,15 +198,12 @@ fn shims(layout: &Layout, table: &Table) -> BTreeSet<u32> {
             })
     };
     let by_name = table.living.keys().copied().filter(is_shim);
-    let recorded = survivors::all(layout)
-        .into_iter()
-        .filter_map(|(_, _, _, remains)| {
-            let shim = remains.shim?;
-            let listed = table.living.get(&shim.pid)?;
-            let same =
-                clock::boot_id().ok()? == shim.boot_id && listed.start_ticks == shim.start_ticks;
-            same.then_some(shim.pid)
-        });
+    let recorded = records.iter().filter_map(|remains| {
+        let shim = remains.shim.as_ref()?;
+        let listed = table.living.get(&shim.pid)?;
+        let same = clock::boot_id().ok()? == shim.boot_id && listed.start_ticks == shim.start_ticks;
+        same.then_some(shim.pid)
+    });
     by_name.chain(recorded).filter(|pid| *pid != own).collect()
 }
 
@@ -213,12 +211,13 @@ fn shims(layout: &Layout, table: &Table) -> BTreeSet<u32> {
 /// control groups, what descends from any of its shims, what carries its mark.
 fn belonging(
     layout: &Layout,
+    records: &[Remains],
     table: &Table,
     shims: &BTreeSet<u32>,
     groups: &BTreeSet<PathBuf>,
 ) -> BTreeMap<u32, Means> {
     let mut found = BTreeMap::new();
-    for (_, _, _, remains) in survivors::all(layout) {
+    for remains in records {
         found.append(&mut remains.look(table));
     }
     for pid in groups.iter().flat_map(|group| cgroup::processes(group)) {

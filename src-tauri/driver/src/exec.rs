@@ -59,13 +59,16 @@ pub(crate) async fn run(launch: ExecLaunch, timeout: Duration, nofile: (u64, u64
         Ok(running) => running,
         Err(error) => return failed(error),
     };
+    /// SIGKILL takes less than a millisecond, unless the kernel itself is stuck.
+    const LAST: Duration = Duration::from_secs(1);
     let end = tokio::time::timeout(timeout, running.wait()).await;
     // Whatever it has left behind in its group ends with it. The child is reaped only after this,
     // so the group's number still means this group.
     running.kill_group();
     match end {
         Err(_) => {
-            let _ = running.child.wait();
+            // What is stuck in the kernel is left to it.
+            let _ = tokio::time::timeout(LAST, running.pidfd.readable()).await;
             ExecOutcome::TimedOut
         }
         Ok(Err(error)) => failed(error),
@@ -89,7 +92,6 @@ struct Running {
     pidfd: AsyncFd<Pidfd>,
     pipe: pipe::Receiver,
     output: Vec<u8>,
-    reaped: bool,
 }
 
 fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
@@ -126,7 +128,6 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
         pipe: pipe::Receiver::from_owned_fd(OwnedFd::from(read))?,
         child,
         output: Vec::new(),
-        reaped: false,
     })
 }
 
@@ -166,34 +167,50 @@ impl Running {
     /// Waits for its end, reading what it says meanwhile. Who holds the pipe open after its end is
     /// not waited for.
     async fn wait(&mut self) -> io::Result<()> {
+        let mut block = [0; KEPT];
         let mut total = 0;
         loop {
             tokio::select! {
                 biased;
                 ready = self.pipe.readable(), if total < READ => {
                     ready?;
-                    let mut block = [0; KEPT];
                     match self.pipe.try_read(&mut block) {
                         Ok(0) => total = READ,
                         Ok(read) => {
                             total += read;
-                            self.output.extend_from_slice(&block[..read]);
-                            let over = self.output.len().saturating_sub(KEPT);
-                            self.output.drain(..over);
+                            self.keep(&block[..read]);
                         }
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                         Err(error) => return Err(error),
                     }
                 }
-                ended = self.pidfd.readable() => return ended.map(|_| ()),
+                ended = self.pidfd.readable() => {
+                    drop(ended?);
+                    break;
+                }
             }
         }
+        // Its last words may be in the pipe before the poller has told of them: asked directly.
+        while total < READ {
+            match rustix::io::read(&self.pipe, &mut block) {
+                Ok(read @ 1..) => {
+                    total += read;
+                    self.keep(&block[..read]);
+                }
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, said: &[u8]) {
+        self.output.extend_from_slice(said);
+        let over = self.output.len().saturating_sub(KEPT);
+        self.output.drain(..over);
     }
 
     fn kill_group(&mut self) {
-        if let Some(group) =
-            rustix::process::Pid::from_raw(self.child.id() as i32).filter(|_| !self.reaped)
-        {
+        if let Some(group) = rustix::process::Pid::from_raw(self.child.id() as i32) {
             // Nobody left in it: nothing to do. Not reaped, so the number is this group's.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -203,9 +220,13 @@ impl Running {
 impl Drop for Running {
     /// A probe whose asker has gone leaves nothing behind either.
     fn drop(&mut self) {
+        /// It was killed: this is how long a thread is held at most.
+        const LAST: Duration = Duration::from_millis(100);
         if let Ok(None) = self.child.try_wait() {
             self.kill_group();
-            let _ = self.child.wait();
+            self.pidfd.get_ref().wait_ended(LAST);
+            // Reaped, or stuck in the kernel.
+            let _ = self.child.try_wait();
         }
     }
 }

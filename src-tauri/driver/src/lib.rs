@@ -27,6 +27,7 @@ pub mod ports;
 mod procfs;
 mod shared;
 mod spawn;
+mod start;
 mod stop;
 pub mod survivors;
 mod user;

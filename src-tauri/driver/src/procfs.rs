@@ -1,6 +1,6 @@
 //! Reading `/proc`: who runs, who descends from whom, who carries which mark.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Read;
 
@@ -128,6 +128,7 @@ pub(crate) struct Table {
     /// The living, by pid.
     pub(crate) living: BTreeMap<u32, Process>,
     marks: BTreeMap<u32, Marks>,
+    carriers: HashMap<String, Vec<u32>>,
     children: BTreeMap<u32, Vec<u32>>,
 }
 
@@ -145,6 +146,9 @@ impl Table {
             // 2 is the kernel's own thread of threads.
             if process.lives() && process.parent != 2 && pid != 2 {
                 let marks = marks(pid);
+                if let Some(nonce) = &marks.nonce {
+                    table.carriers.entry(nonce.clone()).or_default().push(pid);
+                }
                 if marks != Marks::default() {
                     table.marks.insert(pid, marks);
                 }
@@ -167,6 +171,16 @@ impl Table {
         }
         found.retain(|pid| self.living.contains_key(pid));
         found
+    }
+
+    /// Living processes that carry this nonce.
+    pub(crate) fn carriers(&self, nonce: &str) -> &[u32] {
+        self.carriers.get(nonce).map_or(&[], Vec::as_slice)
+    }
+
+    /// The nonce that a living process carries, if it carries one.
+    pub(crate) fn nonce(&self, pid: u32) -> Option<&str> {
+        self.marks.get(&pid)?.nonce.as_deref()
     }
 
     /// Living processes that carry marks.

@@ -208,7 +208,7 @@ impl Unit {
         if stopped {
             self.quit_shim().await;
             if let Some(cgroup) = &self.cgroup {
-                cgroup::remove(cgroup);
+                cgroup::remove_instance(cgroup);
             }
         } else {
             self.linger();

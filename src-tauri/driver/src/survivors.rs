@@ -6,7 +6,7 @@ use crate::layout::Layout;
 use crate::pidfd::Pidfd;
 use crate::procfs::{self, Table};
 use crate::{cgroup, clock};
-use model::{Anchor, ClusterId, InstanceId};
+use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,11 +104,8 @@ impl Remains {
                 found.entry(pid).or_insert(means);
             }
         };
-        let foreign = |pid: u32| {
-            table.marked().any(|(marked, marks)| {
-                marked == pid && marks.nonce.is_some() && marks.nonce != self.nonce
-            })
-        };
+        let nonce = self.nonce.as_deref();
+        let foreign = |pid: u32| table.nonce(pid).is_some_and(|found| Some(found) != nonce);
         let mut main = self
             .main
             .iter()
@@ -129,11 +126,8 @@ impl Remains {
             .map(|shim| shim.pid);
         add(&mut table.descendants(shim).into_iter(), Means::Descent);
         // What a service's process has started elsewhere than below itself still carries its mark.
-        let carriers = table
-            .marked()
-            .filter(|(_, marks)| self.nonce.is_some() && marks.nonce == self.nonce)
-            .map(|(pid, _)| pid);
-        add(&mut { carriers }, Means::Nonce);
+        let carriers = nonce.map_or(&[][..], |nonce| table.carriers(nonce));
+        add(&mut carriers.iter().copied(), Means::Nonce);
         found.remove(&std::process::id());
         if let Some(shim) = shim {
             found.remove(&shim);
@@ -209,14 +203,10 @@ impl Scanner {
     }
 }
 
-/// Which instance a folder is of, and what is known of it; for the emergency path.
-pub(crate) fn all(layout: &Layout) -> Vec<(ClusterId, InstanceId, Story, Remains)> {
+/// What is known of each instance of a home; for the emergency path.
+pub(crate) fn all(layout: &Layout) -> Vec<(ClusterId, Remains)> {
     intent::folders(layout, None)
         .into_iter()
-        .map(|(cluster, instance, folder)| {
-            let story = Story::read(&folder);
-            let remains = Remains::of(layout, &story);
-            (cluster, instance, story, remains)
-        })
+        .map(|(cluster, _, folder)| (cluster, Remains::of(layout, &Story::read(&folder))))
         .collect()
 }

@@ -6,12 +6,19 @@ mod common;
 use common::{Bench, Stranger, instance, kill, lives};
 use driver::{Happened, emergency};
 use rustix::process::Signal;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-const COUNT: usize = 30;
+/// How many services; `AZORA_TEST_COUNT=1000` for a look at the time it takes.
+static COUNT: LazyLock<usize> = LazyLock::new(|| {
+    std::env::var("AZORA_TEST_COUNT")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(30)
+});
 
 async fn zoo(bench: &mut Bench) {
-    for n in 0..COUNT {
+    for n in 0..*COUNT {
         let words: &[&str] = match n % 5 {
             0 => &["ignore-term", "hang"],
             1 => &["session", "hang"],
@@ -22,7 +29,7 @@ async fn zoo(bench: &mut Bench) {
             .driver
             .start(bench.launch(&format!("a.{n}"), 1, words));
     }
-    for _ in 0..COUNT {
+    for _ in 0..*COUNT {
         bench.started().await;
     }
 }
@@ -37,19 +44,19 @@ async fn it_ends_everything_and_nothing_else() {
     let stopped = bench.driver.tree(&bench.cluster, &instance("a.4"))[0];
     kill(stopped, Signal::STOP);
     let preview = emergency::preview(&bench.layout);
-    assert_eq!(preview.instances as usize, COUNT);
-    assert!(preview.processes as usize > COUNT);
-    assert_eq!(preview.clusters, [(bench.cluster.clone(), COUNT as u32)]);
+    assert_eq!(preview.instances as usize, *COUNT);
+    assert!(preview.processes as usize > *COUNT);
+    assert_eq!(preview.clusters, [(bench.cluster.clone(), *COUNT as u32)]);
 
     let layout = bench.layout.clone();
     let stop = move || emergency::stop(&layout, "test", "cli");
     let report = tokio::task::spawn_blocking(stop).await.unwrap();
     assert_eq!(report.left, []);
-    assert!(report.ended as usize > COUNT);
+    assert!(report.ended as usize > *COUNT);
     assert!(report.took < Duration::from_secs(5));
     println!(
-        "{} processes of {COUNT} services ended in {:?}",
-        report.ended, report.took
+        "{} processes of {} services ended in {:?}",
+        report.ended, *COUNT, report.took
     );
     let text = std::fs::read_to_string(report.path.unwrap()).unwrap();
     assert!(
@@ -65,7 +72,7 @@ async fn it_ends_everything_and_nothing_else() {
 
     // The engine hears of each end, whichever way it notices.
     let mut ended = 0;
-    while ended < COUNT {
+    while ended < *COUNT {
         match bench.next().await {
             Happened::Exited { .. } => ended += 1,
             Happened::ShimLost { .. } => {}
@@ -88,7 +95,7 @@ async fn it_ends_everything_and_nothing_else() {
 async fn no_start_slips_through() {
     let mut bench = Bench::new();
     zoo(&mut bench).await;
-    for n in 0..COUNT {
+    for n in 0..*COUNT {
         bench
             .driver
             .start(bench.launch(&format!("b.{n}"), 1, &["session", "hang"]));
@@ -96,7 +103,7 @@ async fn no_start_slips_through() {
     let layout = bench.layout.clone();
     let stop = tokio::task::spawn_blocking(move || emergency::stop(&layout, "test", "cli"));
     let (mut answered, mut slipped) = (0, 0);
-    while answered < 2 * COUNT {
+    while answered < 2 * *COUNT {
         match bench.next().await {
             Happened::Exited {
                 instance,

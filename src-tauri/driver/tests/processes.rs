@@ -283,7 +283,7 @@ async fn without_its_shim_a_service_lives_on_and_can_be_stopped() {
     let line = bench.log("a.0").lines().count();
     assert!(testkit::eventually_async(LONG, || bench.log("a.0").lines().count() > line + 5).await);
     assert!(lives(pid));
-    bench.stop("a.0", 1, Duration::from_secs(5));
+    bench.stop("a.0", 1, Duration::from_millis(200));
     assert_eq!(bench.exited().await, ExitStatus::Unknown);
     assert!(!lives(pid));
     // With a control group even the one that left the session and erased its environment is found;

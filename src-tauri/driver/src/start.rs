@@ -1,0 +1,170 @@
+//! Starting an instance: the fast way through the shim that is there, or a new shim; and saying
+//! why it did not work.
+
+use crate::spawn::{Refusal, Shim, plan};
+use crate::watch::{Life, Main, Unit, blocking};
+use crate::{Happened, Launch, intent};
+use model::Generation;
+use shim::{Command, Intent, Step};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// From the fork to the program. Slow disks take seconds; what takes longer is stuck.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+impl Unit {
+    pub(crate) async fn on_start(&mut self, launch: Launch) {
+        let generation = launch.generation;
+        if let Life::Running(Main {
+            generation: running,
+            anchor,
+            ..
+        }) = &self.life
+        {
+            if *running < generation {
+                let error = format!(
+                    "it already runs as pid {} (generation {running})",
+                    anchor.pid
+                );
+                self.start_failed_now(generation, Refusal { error, retry: true })
+                    .await;
+            }
+            return;
+        }
+        if !matches!(self.life, Life::Idle) {
+            let error = "its last start is not over".to_owned();
+            return self
+                .start_failed_now(generation, Refusal { error, retry: true })
+                .await;
+        }
+        self.timer = None;
+        self.stopping = None;
+        let shared = self.shared.clone();
+        // The semaphore is never closed.
+        let _permit = shared.starts.acquire().await;
+        if let Err(refusal) = self.start(launch).await {
+            self.start_failed_now(generation, refusal).await;
+        }
+    }
+
+    async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
+        let generation = launch.generation;
+        let plan_with = |nonce: Option<String>| {
+            let (shared, launch) = (self.shared.clone(), launch.clone());
+            blocking(move || plan(&shared, &launch, nonce.as_deref()))
+        };
+        if let Some(shim) = self.shim.as_ref().filter(|shim| shim.linked()) {
+            let wanted = plan_with(Some(shim.intent.nonce.clone())).await?;
+            if wanted.same_but_generation(&shim.intent) {
+                return self.start_again(generation, wanted).await;
+            }
+        }
+        if let Some(shim) = self.shim.take() {
+            shim.retire().await;
+        }
+        let wanted = plan_with(None).await?;
+        let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
+        let (child, link) = blocking(move || Shim::spawn(&shared, &folder, &intent)).await?;
+        self.nonce = Some(wanted.nonce.clone());
+        self.cgroup = wanted.cgroup.clone().map(PathBuf::from);
+        self.shim_lost = false;
+        let shim = Shim::new(child, link, wanted);
+        self.shim = Some(shim.map_err(|error| Refusal::passing("watch its shim", error))?);
+        self.begin_starting(generation);
+        Ok(())
+    }
+
+    /// The fast way: the shim is there and is to run what it ran before. The intent is durable
+    /// before it is told.
+    async fn start_again(&mut self, generation: Generation, wanted: Intent) -> Result<(), Refusal> {
+        let (folder, intent) = (self.folder.clone(), wanted.clone());
+        let written = blocking(move || intent::write(&folder, &intent)).await;
+        written.map_err(|error| Refusal::passing("write the intent", error))?;
+        let told = match &mut self.shim {
+            Some(shim) => {
+                shim.intent = wanted;
+                shim.tell(Command::Again(generation.0)).await
+            }
+            None => false,
+        };
+        if !told {
+            return Err(Refusal {
+                error: "its shim does not hear".to_owned(),
+                retry: true,
+            });
+        }
+        self.begin_starting(generation);
+        Ok(())
+    }
+
+    fn begin_starting(&mut self, generation: Generation) {
+        self.life = Life::Starting(generation);
+        self.timer = Some(Instant::now() + START_LIMIT);
+    }
+
+    pub(crate) async fn start_failed(&mut self, generation: Generation, refusal: Refusal) {
+        self.life = Life::Idle;
+        self.linger();
+        if self.stopping.take().is_some() {
+            self.quit_shim().await;
+        }
+        self.start_failed_now(generation, refusal).await;
+    }
+
+    async fn start_failed_now(&mut self, generation: Generation, refusal: Refusal) {
+        let Refusal { error, retry } = refusal;
+        let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
+        self.shared
+            .say(Happened::StartFailed {
+                cluster,
+                instance,
+                generation,
+                error,
+                retry,
+            })
+            .await;
+    }
+
+    pub(crate) fn refusal(&self, errno: i32, step: Step) -> Refusal {
+        if step == Step::Hold {
+            return Refusal::held();
+        }
+        let intent = self.shim.as_ref().map(|shim| &shim.intent);
+        let subject = match (step, intent) {
+            (Step::Execute, Some(intent)) => {
+                format!(
+                    "execute {}",
+                    intent.argv.first().map_or("it", String::as_str)
+                )
+            }
+            (Step::Folder, Some(intent)) => format!("enter the working folder {}", intent.cwd),
+            _ => step.said().to_owned(),
+        };
+        // The same would be refused again until a person changes something.
+        let lasting = matches!(step, Step::Execute | Step::Folder | Step::User)
+            && matches!(
+                errno,
+                libc::ENOENT
+                    | libc::EACCES
+                    | libc::ENOTDIR
+                    | libc::ENOEXEC
+                    | libc::EPERM
+                    | libc::EISDIR
+            );
+        Refusal {
+            error: format!("failed to {subject}: {}", os_error(errno)),
+            retry: !lasting,
+        }
+    }
+}
+
+/// "no such file or directory", without the number.
+fn os_error(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
+}
