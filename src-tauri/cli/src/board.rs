@@ -26,6 +26,8 @@ const COUNTED: [State; 11] = [
 /// What is known of one cluster, or of all of them.
 pub(crate) struct Board {
     cluster: Option<ClusterId>,
+    /// Of the last change that is in `rows`.
+    seq: u64,
     rows: BTreeMap<(ClusterId, InstanceId), InstanceStatus>,
 }
 
@@ -34,6 +36,7 @@ impl Board {
     pub(crate) fn new(cluster: Option<ClusterId>) -> Self {
         Self {
             cluster,
+            seq: 0,
             rows: BTreeMap::new(),
         }
     }
@@ -43,11 +46,13 @@ impl Board {
     }
 
     /// Takes a message of the feed and returns what entered another state by it. The first
-    /// picture is how things are, not a change.
+    /// picture is how things are, not a change. A change that is older than a picture taken
+    /// meanwhile is old news.
     pub(crate) fn take(&mut self, message: FeedMessage) -> Vec<InstanceStatus> {
         let known = !self.rows.is_empty();
         match message {
             FeedMessage::Snapshot { snapshot } => {
+                self.seq = snapshot.seq;
                 let before = std::mem::take(&mut self.rows);
                 let mut moved = Vec::new();
                 for (cluster, statuses) in snapshot.instances {
@@ -64,6 +69,7 @@ impl Board {
                 }
                 moved
             }
+            FeedMessage::Delta { delta } if delta.seq <= self.seq => Vec::new(),
             FeedMessage::Delta { delta } => match delta.change {
                 Change::Instances { cluster, instances } if self.shows(&cluster) => {
                     let mut moved = Vec::new();
@@ -365,6 +371,21 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["db.0"]
         );
+    }
+
+    #[test]
+    fn a_change_older_than_the_picture_is_old_news() {
+        let mut board = shop();
+        let FeedMessage::Snapshot { mut snapshot } =
+            picture(&[("shop-1", vec![status("db.0", State::Ready, "")])])
+        else {
+            panic!("a picture is a snapshot")
+        };
+        snapshot.seq = 1;
+        board.take(FeedMessage::Snapshot { snapshot });
+        let old = board.take(change("shop-1", vec![status("db.0", State::Starting, "")]));
+        assert!(old.is_empty());
+        assert_eq!(board.counts(), "1 ready");
     }
 
     #[test]

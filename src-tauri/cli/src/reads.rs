@@ -408,24 +408,15 @@ fn sentence(what: &EventKind) -> String {
         EventKind::Act { act } => {
             let verb = json!(act.verb);
             let verb = verb.as_str().unwrap_or_default();
-            let services: Vec<&str> = act
-                .target
-                .services
-                .iter()
-                .map(|name| name.as_str())
-                .collect();
-            let outcome = match &act.outcome {
-                Outcome::Pending => "asked".to_owned(),
-                Outcome::Done(what) => format!("done: {what}"),
+            let mut words = vec![format!("act {} by {}: {verb}", act.id.0, act.actor.via)];
+            words.extend(act.target.services.iter().map(ToString::to_string));
+            words.push(match &act.outcome {
+                Outcome::Pending => "was asked".to_owned(),
+                Outcome::Done(what) => format!("is done: {what}"),
                 Outcome::Failed(why) => format!("failed: {why}"),
-                Outcome::Refused(why) => format!("refused: {why}"),
-            };
-            format!(
-                "act {} by {}: {verb} {} {outcome}",
-                act.id.0,
-                act.actor.via,
-                services.join(" ")
-            )
+                Outcome::Refused(why) => format!("was refused: {why}"),
+            });
+            words.join(" ")
         }
         EventKind::Notice { text } => text.clone(),
     }

@@ -7,7 +7,7 @@ use crate::text::length;
 use api::client::{Client, Messages};
 use api::requests::{Nothing, WaitRequest};
 use api::views::WaitView;
-use model::view::FeedMessage;
+use model::view::{FeedMessage, Snapshot};
 use model::{ActId, ClusterId, InstanceStatus, State};
 use std::future::Future;
 use std::io::{self, Write};
@@ -70,6 +70,7 @@ pub(crate) enum Style {
 
 /// A cluster being followed.
 pub(crate) struct Watch {
+    client: Client,
     feed: Messages<FeedMessage>,
     pub(crate) board: Board,
     terminal: Terminal,
@@ -83,6 +84,7 @@ impl Watch {
     pub(crate) async fn open(client: &Client, cluster: Option<ClusterId>) -> Done<Self> {
         let feed = client.stream::<FeedMessage>("feed", &Nothing {}).await?;
         let mut watch = Self {
+            client: client.clone(),
             feed,
             board: Board::new(cluster),
             terminal: Terminal::stderr(),
@@ -135,13 +137,15 @@ impl Watch {
                 }
             }
         };
-        // What has happened by now belongs to the last picture.
-        while let Ok(Ok(Some(message))) =
-            tokio::time::timeout(Duration::ZERO, self.feed.next()).await
-        {
-            let moved = self.board.take(message);
-            if !picture {
-                moved.iter().for_each(|status| self.tell(status));
+        if done.is_ok() {
+            // What is waited for may be known before the feed has told how it came about.
+            let snapshot = self.client.call::<Snapshot>("snapshot", &Nothing {}).await;
+            if let Ok(snapshot) = snapshot {
+                let snapshot = Box::new(snapshot);
+                let moved = self.board.take(FeedMessage::Snapshot { snapshot });
+                if !picture {
+                    moved.iter().for_each(|status| self.tell(status));
+                }
             }
         }
         self.wipe();
