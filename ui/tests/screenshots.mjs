@@ -17,9 +17,9 @@ const SHOTS = [
   ["registry", "registry"],
   ["activity", "activity", "scene=incident"],
   ["settings", "settings"],
-  ["emergency", "topology", "dialog=emergency"],
-  ["palette", "topology", "dialog=palette"],
-  ["folder", "clusters", "dialog=folder"],
+  ["emergency", "topology", "shot=emergency"],
+  ["palette", "topology", "shot=palette"],
+  ["folder", "clusters", "shot=folder"],
 ];
 /** Small and large clusters are only looked at where their size shows. */
 const SIZED = new Set(["clusters", "topology", "panel", "services"]);
@@ -47,7 +47,7 @@ for (const dark of [false, true]) {
           await page.getByTestId("log-line").first().waitFor();
           await page.waitForTimeout(1_200);
         }
-        const dialog = params.get("dialog");
+        const dialog = params.get("shot");
         if (dialog === "emergency") await page.getByTestId("emergency-open").click();
         if (dialog === "palette") {
           await page.keyboard.press("Control+k");

@@ -70,6 +70,7 @@ export function cpu(share: number): string {
 
 /** A latency in milliseconds: "0.42 ms", "12 ms", "1.3 s". */
 export function latency(ms: number): string {
+  if (ms === 0) return "0 ms";
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 9.95) return `${ms.toFixed(1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;

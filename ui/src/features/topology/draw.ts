@@ -12,7 +12,7 @@ type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 /** From this width of a service on screen it gets its name, in CSS pixels. */
 const NAMED = 50;
 /** From this zoom it gets its second line. */
-export const DETAILED = 0.62;
+export const DETAILED = 0.7;
 /** From this zoom it gets its curve. */
 export const CURVED = 0.85;
 
@@ -65,8 +65,11 @@ export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: n
     target.lineTo(x2, y2);
     return;
   }
-  const bend = Math.min(120, Math.max(24, (y2 - y1) * 0.45));
-  target.bezierCurveTo(x1, y1 + bend, x2, y2 - bend, x2, y2);
+  const [across, down] = [x2 - x1, y2 - y1];
+  const bend = Math.min(120, Math.max(24, down * 0.45));
+  // Straight down, past others of the same column, it would vanish behind them: it goes round in the gutter.
+  const bow = Math.abs(across) < NODE_WIDTH / 2 && down > NODE_HEIGHT * 1.5 ? NODE_WIDTH * ((from + to) % 2 === 0 ? 0.72 : -0.72) : 0;
+  target.bezierCurveTo(x1 + bow, y1 + bend, x2 + bow, y2 - bend, x2, y2);
 }
 
 function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
@@ -118,7 +121,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   if (wide < NAMED) {
     // Far out the chip is all there is: its tone fills it, and what is not well is taller in contrast.
     ctx.fillStyle = well && emphasis !== IMPACTED ? colours["good-mark"] : colours[`${tone}-mark`];
-    if (well && emphasis === 0) ctx.globalAlpha = 0.75;
+    if (well && emphasis === 0) ctx.globalAlpha = 0.5;
     ctx.fill();
     ctx.globalAlpha = 1;
     if (!well && wide > 14) drawMark(ctx, look.shape, x + NODE_WIDTH / 2 - 16, y + NODE_HEIGHT / 2 - 16, 32, colours["surface"]);
@@ -136,10 +139,10 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   // Text keeps a readable size on screen while its box shrinks around it.
   const font = Math.min(13, Math.max(13 * scale, 9.5)) / scale;
   const mark = Math.min(14, Math.max(14 * scale, 9)) / scale;
-  const pad = Math.min(12, 6 / scale);
-  const line = detailed ? y + 14.5 : y + NODE_HEIGHT / 2;
+  const pad = Math.min(12, 5 / scale);
+  const line = detailed ? y + 14 : y + NODE_HEIGHT / 2;
   drawMark(ctx, look.shape, x + pad, line - mark / 2, mark, colours[`${look.tone}-mark`]);
-  const left = x + pad + mark + 6 / Math.max(scale, 0.7);
+  const left = x + pad + mark + Math.min(8, 4 / scale);
   const many = (status.replicas[at] ?? 1) > 1 ? `×${status.replicas[at] ?? 1}` : "";
   let right = x + NODE_WIDTH - pad;
   ctx.textBaseline = "middle";
@@ -156,8 +159,8 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   ctx.fillText(shorten(ctx, ids[at] ?? "", right - left), left, line);
 
   if (detailed) {
-    const second = y + 31;
-    ctx.font = `400 11px ${SANS}`;
+    const second = y + 29.5;
+    ctx.font = `400 ${Math.max(11, 9 / scale)}px ${SANS}`;
     const ms = status.latency[at] ?? -1;
     const port = status.port[at] ?? 0;
     const text = !well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word;
@@ -221,23 +224,34 @@ function drawCurve(ctx: Canvas, samples: Float32Array, x: number, y: number, wid
 const shortened = new Map<string, string>();
 const MAX_CACHED = 20_000;
 
+/** Cuts the middle out: names of one lane often begin alike, and it is their ends that tell them apart. */
 function shorten(ctx: Canvas, text: string, width: number): string {
   const key = `${ctx.font}|${Math.round(width)}|${text}`;
   const known = shortened.get(key);
   if (known !== undefined) return known;
   let fitted = text;
   if (ctx.measureText(text).width > width) {
-    let [low, high] = [0, text.length];
+    const cut = (kept: number): string => `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
+    let [low, high] = [0, text.length - 1];
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (ctx.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
+      if (ctx.measureText(cut(middle)).width <= width) low = middle;
       else high = middle - 1;
     }
-    fitted = low === 0 ? "" : `${text.slice(0, low)}…`;
+    fitted = low === 0 ? "" : cut(low);
   }
   if (shortened.size > MAX_CACHED) shortened.clear();
   shortened.set(key, fitted);
   return fitted;
+}
+
+/** A lane's name in one line or, at a hyphen or space, in two. */
+function lines(ctx: Canvas, name: string, room: number): string[] {
+  if (ctx.measureText(name).width <= room) return [name];
+  const middle = name.length / 2;
+  const breaks = [...name.matchAll(/[- ]/g)].map((match) => match.index + 1).sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
+  const at = breaks[0];
+  return at === undefined ? [shorten(ctx, name, room)] : [shorten(ctx, name.slice(0, at).trim(), room), shorten(ctx, name.slice(at), room)];
 }
 
 /** The lanes' names and tallies, drawn over everything and kept in view at the top. */
@@ -249,19 +263,22 @@ export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: S
     const left = (lane.x - camera.x) * camera.scale;
     const wide = lane.width * camera.scale;
     if (left > width || left + wide < 0 || wide < 16) continue;
-    const top = Math.max(6, (lane.y - camera.y) * camera.scale - 38);
-    const bottom = (lane.y + lane.height - camera.y) * camera.scale;
-    if (bottom < 50) continue;
-    ctx.fillStyle = colours["bg"];
-    ctx.globalAlpha = 0.86;
-    ctx.fillRect(left, top - 2, wide, 36);
-    ctx.globalAlpha = 1;
     // A lane wider than the view keeps its name in it.
     const x = Math.max(left, 8) + 2;
     const room = Math.min(left + wide, width) - x - 4;
-    ctx.font = `600 12px ${SANS}`;
+    ctx.font = `600 11.5px ${SANS}`;
+    const name = lines(ctx, lane.category, room);
+    const high = 22 + name.length * 14;
+    const bottom = (lane.y + lane.height - camera.y) * camera.scale;
+    if (bottom < high) continue;
+    const top = Math.max(4, (lane.y - camera.y) * camera.scale - high - 4);
+    ctx.fillStyle = colours["bg"];
+    ctx.globalAlpha = 0.88;
+    ctx.fillRect(left - 1, top - 2, wide + 2, high + 2);
+    ctx.globalAlpha = 1;
     ctx.fillStyle = colours["text"];
-    ctx.fillText(shorten(ctx, lane.category, room), x, top + 8);
+    name.forEach((line, nth) => ctx.fillText(line, x, top + 7 + nth * 14));
+    const under = top + name.length * 14;
     let at = x;
     for (const [index, n] of tally(lane.members, status)) {
       const look = LOOKS[index];
@@ -270,9 +287,9 @@ export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: S
       const text = String(n);
       const size = 12 + 4 + ctx.measureText(text).width;
       if (at + size > x + room) break;
-      drawMark(ctx, look.shape, at, top + 19, 11, colours[`${look.tone}-mark`]);
+      drawMark(ctx, look.shape, at, under + 4, 11, colours[`${look.tone}-mark`]);
       ctx.fillStyle = colours["text-2"];
-      ctx.fillText(text, at + 15, top + 25);
+      ctx.fillText(text, at + 15, under + 10);
       at += size + 8;
     }
   }

@@ -41,14 +41,13 @@ export interface Layout {
 }
 
 // In world units, which are CSS pixels at zoom 1.
-export const NODE_WIDTH = 168;
-export const NODE_HEIGHT = 44;
-const GAP_X = 14;
-const GAP_Y = 12;
-const LAYER_GAP = 34;
-const LANE_PAD = 14;
-const LANE_GAP = 18;
-export const LANE_HEAD = 34;
+export const NODE_WIDTH = 184;
+export const NODE_HEIGHT = 42;
+const GAP_X = 12;
+const GAP_Y = 9;
+const LAYER_GAP = 28;
+const LANE_PAD = 12;
+const LANE_GAP = 14;
 
 const SWEEPS = 6;
 
@@ -103,7 +102,7 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
   // Depth 0 is the lowest row, so tops are counted from the deepest layer down.
   const headed = laneNames.length > 1;
   const top: number[] = Array.from({ length: layers }, () => 0);
-  let y = headed ? LANE_HEAD : 0;
+  let y = headed ? LANE_PAD : 0;
   for (let layer = layers - 1; layer >= 0; layer -= 1) {
     top[layer] = y;
     y += (rows[layer] ?? 1) * (NODE_HEIGHT + GAP_Y) - GAP_Y + (layer > 0 ? LAYER_GAP : 0);
@@ -263,7 +262,7 @@ function shape(sizes: readonly (readonly number[])[], layers: number, aspect: nu
     );
   const score = (columns: readonly number[]): number => {
     const width = columns.reduce((sum, n) => sum + n * (NODE_WIDTH + GAP_X) + 2 * LANE_PAD + LANE_GAP, 0);
-    const height = rowsFor(columns).reduce((sum, n) => sum + n * (NODE_HEIGHT + GAP_Y) + LAYER_GAP, LANE_HEAD);
+    const height = rowsFor(columns).reduce((sum, n) => sum + n * (NODE_HEIGHT + GAP_Y) + LAYER_GAP, LANE_PAD);
     // The zoom at which it fits, less a little for area that is wasted.
     return Math.min(aspect / width, 1 / height) - 1e-9 * width;
   };

@@ -15,6 +15,8 @@ export class Samples {
   push(name: ServiceName, ms: number | null): void {
     const ring = this.rings.get(name) ?? [];
     if (ring.length === 0) this.rings.set(name, ring);
+    // The live rows come again for every change in the cluster; only a new probe is a new point.
+    if (ring.at(-1) === (ms ?? -1)) return;
     ring.push(ms ?? -1);
     if (ring.length > SAMPLES) ring.shift();
   }
@@ -49,7 +51,8 @@ export function statusOf(
     status.port[at] = row.instances[0]?.ports[0] ?? 0;
     status.latency[at] = row.latencyMs ?? -1;
     status.held[at] = row.held ? 1 : 0;
-    const role = roots.has(id) ? ROOT : row.impactedBy !== null || impacted.has(id) ? IMPACTED : roots.size > 0 ? BACK : NORMAL;
+    const quiet = row.state === "ready" || row.state === "completed" || row.state === "stopped";
+    const role = roots.has(id) ? ROOT : row.impactedBy !== null || impacted.has(id) ? IMPACTED : roots.size > 0 && quiet ? BACK : NORMAL;
     // A search is what a person wants to see now; it goes before the incident.
     status.emphasis[at] = matches === null ? role : matches.has(id) ? (role === BACK ? NORMAL : role) : BACK;
   });

@@ -37,6 +37,7 @@ export class World {
   private nextPid = 42_000;
   private nextPort = 20_100;
   private second = 0;
+  private emergencies = 0;
   private stoppedByEmergency: ClusterId[] = [];
 
   constructor(readonly began: number) {
@@ -253,7 +254,7 @@ export class World {
     this.say({ kind: "incident", incident });
     this.judge(cluster);
     if (healMs === null) return;
-    setTimeout(() => {
+    this.later(() => {
       status.restarts += 1;
       this.set(cluster, instance, "ready", "GET /health every 5 s: passed");
       for (const other of this.instances.get(cluster)?.values() ?? []) {
@@ -319,11 +320,19 @@ export class World {
       last = Math.max(last, wait + 300);
       const oneshot = this.clusters.get(cluster)?.services.find((each) => each.name === status.service)?.oneshot === true;
       this.set(cluster, status.instance, "waiting", "waiting for what it needs");
-      setTimeout(() => this.set(cluster, status.instance, "starting", "its process is being made"), wait);
-      setTimeout(() => this.set(cluster, status.instance, "running", "waiting for GET /health to pass"), wait + 120);
-      setTimeout(() => this.set(cluster, status.instance, oneshot ? "completed" : "ready", oneshot ? "exited with code 0" : "GET /health every 5 s: passed"), wait + 280);
+      this.later(() => this.set(cluster, status.instance, "starting", "its process is being made"), wait);
+      this.later(() => this.set(cluster, status.instance, "running", "waiting for GET /health to pass"), wait + 120);
+      this.later(() => this.set(cluster, status.instance, oneshot ? "completed" : "ready", oneshot ? "exited with code 0" : "GET /health every 5 s: passed"), wait + 280);
     }
     return last;
+  }
+
+  /** Runs later, unless an emergency stop comes first. */
+  private later(run: () => void, ms: number): void {
+    const then = this.emergencies;
+    setTimeout(() => {
+      if (this.emergencies === then) run();
+    }, ms);
   }
 
   stop(cluster: ClusterId, services: readonly ServiceName[]): number {
@@ -381,6 +390,7 @@ export class World {
 
   emergency(reason: string): StopReport {
     const before = this.preview();
+    this.emergencies += 1;
     this.stoppedByEmergency = [...this.clusters.values()].filter((c) => c.overall !== "stopped").map((c) => c.id);
     this.act("emergency-stop", null, [], reason, () => {
       for (const [cluster, map] of this.instances) {
