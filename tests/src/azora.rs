@@ -143,6 +143,11 @@ impl Azora {
     /// When it does not.
     #[track_caller]
     pub fn ok(&self, folder: &Path, words: &[&str]) -> String {
+        self.well(folder, words).out
+    }
+
+    #[track_caller]
+    fn well(&self, folder: &Path, words: &[&str]) -> Done {
         let done = self.run(folder, words);
         if done.code != 0 {
             panic!(
@@ -153,7 +158,7 @@ impl Azora {
                 self.story()
             );
         }
-        done.out
+        done
     }
 
     /// Runs it and reads its JSON.
@@ -168,10 +173,11 @@ impl Azora {
         })
     }
 
-    /// Brings a folder's cluster up and leaves it in the background; answers what it printed.
+    /// Brings a folder's cluster up and leaves it in the background; answers what it said.
     #[track_caller]
     pub fn up(&self, folder: &Path) -> String {
-        self.ok(folder, &["up", ".", "--detach", "--trust"])
+        let done = self.well(folder, &["up", ".", "--detach", "--trust"]);
+        done.out + &done.err
     }
 
     /// The instances of a folder's cluster.

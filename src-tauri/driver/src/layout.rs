@@ -2,7 +2,7 @@
 
 use model::{ClusterId, InstanceId};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A home (`AZORA_HOME`): one engine at a time, all its state.
@@ -48,6 +48,12 @@ impl Layout {
     pub fn create(&self) -> io::Result<()> {
         for folder in ["", "clusters", "run", "logs", "reports"] {
             private_folder(&self.0.join(folder))?;
+        }
+        // One that was there before may be open to others, and SQLite's files in it would be too.
+        let mode = std::fs::metadata(&self.0)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let own = std::fs::Permissions::from_mode(mode & 0o700);
+            std::fs::set_permissions(&self.0, own)?;
         }
         if !self.emergency().exists() {
             std::fs::OpenOptions::new()
