@@ -1,0 +1,289 @@
+//! The engine with real processes: what it takes, remembers, adopts and refuses.
+//!
+//! Needs the programs built: `cargo build -p shim -p organ`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use engine::{Config, Engine, Error, Handle, Order, StartError, Up};
+use model::view::Code;
+use model::{Actor, ClusterId, Outcome, State, Verb};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use testkit::{Home, eventually_async, program};
+
+/// Far beyond what any wait here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const TWO: &str = r#"
+[cluster]
+name = "two"
+[cluster.defaults]
+health = { http = "/health" }
+[service.db]
+run = "organ --name db --port $PORT"
+[service.api]
+run = "organ --name api --port $PORT --call ${db.url}"
+needs = ["db"]
+"#;
+
+fn config(home: &Home) -> Config {
+    Config {
+        home: home.path().to_owned(),
+        programs: program("azora-shim").parent().unwrap().to_owned(),
+        registry_port: Some(0),
+        version: "test".into(),
+    }
+}
+
+/// A folder with this definition, inside the scratch home so that it goes with it.
+fn folder(home: &Home, name: &str, definition: &str) -> PathBuf {
+    let folder = home.path().join("folders").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("azora.toml"), definition).unwrap();
+    folder
+}
+
+fn me() -> Actor {
+    Actor::person("test")
+}
+
+async fn up(handle: &Handle, folder: &Path) -> ClusterId {
+    let up = Up {
+        folder: folder.to_owned(),
+        trust: true,
+        env: None,
+    };
+    let started = handle.up(me(), up, "test".into()).await.unwrap();
+    let settled = handle.wait(started.act, PATIENCE).await.unwrap();
+    assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
+    started.cluster
+}
+
+fn states(handle: &Handle, cluster: &ClusterId) -> Vec<(State, Option<u32>, u64)> {
+    let snapshot = handle.snapshot();
+    let instances = snapshot.instances.get(cluster).cloned().unwrap_or_default();
+    instances
+        .iter()
+        .map(|one| (one.state, one.pid, one.generation.0))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_never_run_is_asked_about_once() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let ask = Up {
+        folder: folder.clone(),
+        trust: false,
+        env: None,
+    };
+    let refused = handle
+        .up(me(), ask.clone(), String::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, Error::Untrusted(_)) && refused.code() == Code::Untrusted);
+    assert!(!handle.look(folder.clone()).await.unwrap().known);
+    up(&handle, &folder).await;
+    assert!(handle.look(folder).await.unwrap().known);
+    assert!(handle.up(me(), ask, String::new()).await.is_ok());
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_engine_is_told_who_holds_the_home() {
+    let home = Home::new();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    engine
+        .handle()
+        .announce_api("http://127.0.0.1:1".into())
+        .unwrap();
+    let Err(StartError::Held { pid, api }) = Engine::start(config(&home)).await else {
+        panic!("a home was held twice");
+    };
+    assert_eq!(
+        (pid, api.as_deref()),
+        (std::process::id(), Some("http://127.0.0.1:1"))
+    );
+    engine.handle().shutdown(true).await;
+    let next = Engine::start(config(&home)).await.unwrap();
+    next.handle().shutdown(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_engine_adopts_the_same_processes() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let cluster = up(&engine.handle(), &folder).await;
+    let before = states(&engine.handle(), &cluster);
+    engine.handle().shutdown(true).await;
+    drop(engine);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let ready = eventually_async(PATIENCE, || states(&handle, &cluster) == before).await;
+    assert!(ready, "{before:?} became {:?}", states(&handle, &cluster));
+    handle.shutdown(false).await;
+    assert_eq!(home.processes(), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_act_is_in_the_book_with_its_outcome_and_healings_too() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let cluster = up(&handle, &folder).await;
+    let (_, pid, generation) = states(&handle, &cluster)[1];
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid.unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let healed = eventually_async(PATIENCE, || {
+        let (state, _, now) = states(&handle, &cluster)[1];
+        state == State::Ready && now > generation
+    })
+    .await;
+    assert!(healed);
+    let order = Order::Down {
+        cluster: cluster.clone(),
+    };
+    let down = handle.order(me(), order, "enough".into()).await.unwrap();
+    handle.wait(down.id, PATIENCE).await.unwrap();
+    let acts = handle.acts(10).await.unwrap();
+    let verbs: Vec<Verb> = acts.iter().map(|act| act.verb).collect();
+    assert_eq!(verbs, [Verb::Down, Verb::Restart, Verb::Up]);
+    assert!(
+        acts.iter()
+            .all(|act| matches!(act.outcome, Outcome::Done(_))),
+        "{acts:#?}"
+    );
+    let incidents = handle.incidents(10).await.unwrap();
+    assert_eq!(incidents.len(), 1, "{incidents:#?}");
+    assert!(incidents[0].duration_ms.is_some() && incidents[0].cause.contains("SIGKILL"));
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resume_brings_back_what_the_last_stop_took_down_and_nothing_older() {
+    let home = Home::new();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let one = up(
+        &handle,
+        &folder(&home, "one", &TWO.replace("\"two\"", "\"one\"")),
+    )
+    .await;
+    let two = up(&handle, &folder(&home, "two", TWO)).await;
+    let order = Order::Down {
+        cluster: one.clone(),
+    };
+    let down = handle.order(me(), order, String::new()).await.unwrap();
+    handle.wait(down.id, PATIENCE).await.unwrap();
+    let report = handle.emergency_stop(me(), "test".into()).await.unwrap();
+    assert_eq!(report.left, vec![]);
+    assert!(
+        states(&handle, &two)
+            .iter()
+            .all(|(state, ..)| *state == State::Stopped)
+    );
+    let resume = handle
+        .order(me(), Order::Resume, String::new())
+        .await
+        .unwrap();
+    assert!(handle.wait(resume.id, PATIENCE).await.unwrap().settled);
+    assert!(
+        states(&handle, &two)
+            .iter()
+            .all(|(state, ..)| *state == State::Ready)
+    );
+    assert!(
+        states(&handle, &one)
+            .iter()
+            .all(|(state, ..)| *state == State::Stopped)
+    );
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_stop_without_an_engine_is_known_to_the_next_one() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let cluster = up(&engine.handle(), &folder).await;
+    engine.handle().shutdown(true).await;
+    drop(engine);
+    let layout = driver::Layout::new(home.path());
+    let report = driver::emergency::stop(&layout, "test", "test");
+    assert!(report.left.is_empty() && report.ended >= 2, "{report:?}");
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let now = states(&handle, &cluster);
+    assert!(
+        now.iter()
+            .all(|(state, pid, _)| *state == State::Stopped && pid.is_none()),
+        "{now:?}"
+    );
+    let resume = handle
+        .order(me(), Order::Resume, String::new())
+        .await
+        .unwrap();
+    let settled = handle.wait(resume.id, PATIENCE).await.unwrap();
+    assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_record_hides_one_cluster_and_says_so() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let cluster = up(&engine.handle(), &folder).await;
+    engine.handle().shutdown(false).await;
+    drop(engine);
+    let layout = driver::Layout::new(home.path());
+    std::fs::write(layout.cluster(&cluster).join("cluster.json"), "{ not json").unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let snapshot = handle.snapshot();
+    assert!(snapshot.clusters.is_empty());
+    let said = snapshot.events.iter().any(|event| {
+        matches!(&event.what, model::EventKind::Notice { text } if text.contains("cluster.json"))
+    });
+    assert!(said, "{:#?}", snapshot.events);
+    assert_eq!(up(&handle, &folder).await, cluster);
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
+    let home = Home::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let definition = format!(
+        "[cluster]\nname = \"port\"\n[service.web]\nrun = \"organ --name web --port $PORT\"\nport = {port}\nhealth = {{ http = \"/health\" }}\n"
+    );
+    let folder = folder(&home, "port", &definition);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let ask = Up {
+        folder,
+        trust: true,
+        env: None,
+    };
+    let started = handle.up(me(), ask, String::new()).await.unwrap();
+    let told = started.changes.join("\n");
+    assert!(
+        told.contains(&port.to_string()) && told.contains(&std::process::id().to_string()),
+        "{told}"
+    );
+    assert!(
+        handle
+            .wait(started.act, PATIENCE)
+            .await
+            .unwrap()
+            .failed
+            .is_empty()
+    );
+    let got = handle.snapshot().instances[&started.cluster][0].ports[0];
+    assert_ne!(got, port);
+    handle.shutdown(false).await;
+}
