@@ -56,6 +56,12 @@ impl Groups {
         path.join("cgroup.procs").exists().then_some(path)
     }
 
+    /// Removes the home's group if nothing is in it.
+    pub(crate) fn leave(&self) {
+        // In use: stays.
+        let _ = fs::remove_dir(&self.root);
+    }
+
     /// Makes the group of an instance.
     pub(crate) fn make(&self, cluster: &ClusterId, instance: &InstanceId) -> io::Result<PathBuf> {
         let path = self.root.join(cluster.as_str()).join(instance.to_string());

@@ -253,6 +253,14 @@ impl ProcessDriver {
     }
 }
 
+impl Drop for ProcessDriver {
+    fn drop(&mut self) {
+        if let Ok(groups) = &self.shared.groups {
+            groups.leave();
+        }
+    }
+}
+
 /// A lock that a panic elsewhere does not take away: what it holds is replaced whole or not at all.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -205,7 +205,8 @@ impl Unit {
         self.stopping = None;
         self.life = Life::Idle;
         self.last = Some((generation, status));
-        if stopped {
+        // One that did its work is not started again in a moment.
+        if stopped || status.success() {
             self.quit_shim().await;
             if let Some(cgroup) = &self.cgroup {
                 cgroup::remove_instance(cgroup);

@@ -98,8 +98,19 @@ impl Home {
         let mut empty = 0;
         let _ = crate::eventually(std::time::Duration::from_secs(10), || {
             let found = self.processes();
-            for pid in &found {
-                end(*pid, || self.processes().contains(pid));
+            // Opened first and looked at again then: a number cannot come to mean another process
+            // between that look and the signal.
+            let open: Vec<_> = found
+                .iter()
+                .filter_map(|pid| Some((*pid, open(*pid)?)))
+                .collect();
+            let still = if open.is_empty() {
+                Vec::new()
+            } else {
+                self.processes()
+            };
+            for (_, pidfd) in open.iter().filter(|(pid, _)| still.contains(pid)) {
+                let _ = pidfd_send_signal(pidfd, Signal::KILL);
             }
             empty = if found.is_empty() { empty + 1 } else { 0 };
             empty == 2
@@ -133,17 +144,12 @@ impl Drop for Home {
     }
 }
 
-/// Ends a process through a descriptor, so that its number cannot come to mean another in between:
-/// what is asked after opening is asked of the process that will get the signal.
-fn end(pid: u32, still_ours: impl Fn() -> bool) {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return;
-    };
-    if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty())
-        && still_ours()
-    {
-        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
-    }
+fn open(pid: u32) -> Option<std::os::fd::OwnedFd> {
+    pidfd_open(
+        Pid::from_raw(i32::try_from(pid).ok()?)?,
+        PidfdFlags::empty(),
+    )
+    .ok()
 }
 
 fn remove_group(folder: &Path) {

@@ -5,7 +5,6 @@
 use driver::{Happened, Launch, Layout, ProcessDriver};
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -199,9 +198,4 @@ impl Drop for Stranger {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Whether a program can be seen at a path at all; for messages.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.exists()
 }
