@@ -1,6 +1,7 @@
 //! The stop that always works.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each test file uses its part")]
 mod common;
 
 use common::{Bench, Stranger, instance, kill, lives};

@@ -1,6 +1,7 @@
 //! What the driver promises of starting and stopping, held against real processes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each test file uses its part")]
 mod common;
 
 use common::{Bench, LONG, instance, kill, lives};

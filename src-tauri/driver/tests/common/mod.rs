@@ -1,7 +1,5 @@
 //! A driver on a scratch home, with the puppet to run.
 
-#![expect(dead_code, reason = "each test file uses its part")]
-
 use driver::{Happened, Launch, Layout, ProcessDriver};
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::BTreeMap;
