@@ -196,7 +196,7 @@ try {
     });
   }
 
-  await step("1,000 services: 200 changes a second leave no long task, panning stays smooth", async () => {
+  await step("1,000 services: zooming stays smooth while 200 changes a second arrive", async () => {
     const { page, context } = await visit({ reduced: false }, "/topology?fake=1000");
     await page.locator('[data-testid="topology-canvas"][data-nodes="1000"]').waitFor();
     await page.waitForTimeout(1_500);
@@ -235,6 +235,8 @@ try {
     }
     const { median, p95, long } = await measured;
     console.log(`    frames: median ${median.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms; long tasks: ${long.length === 0 ? "none" : long.join(", ")} ms`);
+    // Loose on purpose: a busy machine must not fail it, a picture drawn in the page's own thread must.
+    assert.ok(median < 34, "half of the frames are late");
     await context.close();
   });
   console.log(`${steps} steps, all as they should be`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fit, MAX_SCALE, MIN_SCALE, reveal, tethered, zoom } from "./camera";
+import { around, fit, MAX_SCALE, MIN_SCALE, reveal, tethered, zoom } from "./camera";
 
 const view = { width: 1_000, height: 700 };
 
@@ -26,6 +26,14 @@ describe("the camera", () => {
     expect(reveal(camera, { x: 400, y: 300, width: 100, height: 50 }, view)).toEqual(camera);
     const moved = reveal(camera, { x: 2_000, y: 300, width: 100, height: 50 }, view);
     expect(moved.x + view.width).toBeGreaterThanOrEqual(2_100);
+  });
+
+  it("looks at what is at the edge without showing the void beyond", () => {
+    const camera = around(50, 50, 1, { width: 4_000, height: 4_000 }, view);
+    expect(camera.x).toBeGreaterThan(-100);
+    expect(camera.y).toBeGreaterThan(-100);
+    const middle = around(2_000, 2_000, 1, { width: 4_000, height: 4_000 }, view);
+    expect([middle.x, middle.y]).toEqual([1_500, 1_650]);
   });
 
   it("cannot be dragged away from the world", () => {

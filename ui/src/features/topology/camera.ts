@@ -42,6 +42,19 @@ export function zoom(camera: Camera, factor: number, px: number, py: number): Ca
   return { scale, x: camera.x + px / camera.scale - px / scale, y: camera.y + py / camera.scale - py / scale };
 }
 
+/** Looks at a point from near, without showing more emptiness beside the world than a fit would. */
+export function around(x: number, y: number, scale: number, world: Size, view: Size): Camera {
+  const along = (centre: number, size: number, seen: number, before: number, after: number): number => {
+    const [low, high] = [-before / scale, size + after / scale - seen / scale];
+    return high < low ? size / 2 - seen / scale / 2 : Math.min(high, Math.max(low, centre - seen / scale / 2));
+  };
+  return {
+    scale,
+    x: along(x, world.width, view.width, MARGIN.left, MARGIN.right),
+    y: along(y, world.height, view.height, MARGIN.top, MARGIN.bottom),
+  };
+}
+
 /** Moves as little as possible so that `box` is in view. */
 export function reveal(camera: Camera, box: Box, view: Size): Camera {
   const pad = 40 / camera.scale;
