@@ -1,6 +1,6 @@
 //! An engine with its HTTP host around it: what `azora serve`, `azora up` and the window all run.
 
-use crate::client::{Client, browser_url};
+use crate::client::{self, Client, browser_url};
 use crate::http::token::Token;
 use crate::http::{self, Server};
 use crate::requests::{Nothing, ShutdownRequest};
@@ -100,8 +100,9 @@ async fn take_home(config: &Config) -> Result<Engine, Error> {
         Err(StartError::Held { .. }) if config.take_over => {}
         other => return Ok(other?),
     }
-    ask_for_home(config).await;
-    if let Some(engine) = once_free(config).await? {
+    if ask_for_home(config).await
+        && let Some(engine) = once_free(config).await?
+    {
         return Ok(engine);
     }
     tracing::warn!("the engine that has the home does not let go of it; ending it");
@@ -128,9 +129,9 @@ async fn once_free(config: &Config) -> Result<Option<Engine>, Error> {
     }
 }
 
-/// Asks the engine that has the home to leave its services running and go. Whether it did shows
-/// in the lock, not in its answer.
-async fn ask_for_home(config: &Config) {
+/// Asks the engine that has the home to leave its services running and go. False when it did not
+/// say that it does; whether it did shows in the lock.
+async fn ask_for_home(config: &Config) -> bool {
     let asked = async {
         let client = Client::connect(&config.engine.home).await?;
         let request = ShutdownRequest {
@@ -139,9 +140,16 @@ async fn ask_for_home(config: &Config) {
         client.call::<Nothing>("shutdown", &request).await
     };
     match tokio::time::timeout(HAND_OVER, asked).await {
-        Ok(Ok(Nothing {})) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "asking for the home was not answered well"),
-        Err(_) => tracing::warn!("asking for the home was not answered"),
+        Ok(Ok(Nothing {})) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "asking for the home was not answered well");
+            // Gone between the two, or it hung up when it went.
+            matches!(error, client::Error::NoEngine(_) | client::Error::Broken(_))
+        }
+        Err(_) => {
+            tracing::warn!("asking for the home was not answered");
+            false
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Terminal {
 
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
         match (self.colour, paint.code()) {
-            (true, Some(code)) => format!("\x1b[{code}m{text}\x1b[0m"),
+            (true, Some(code)) if !text.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),
             _ => text.to_owned(),
         }
     }

@@ -1,0 +1,356 @@
+//! The built `azora`: what it prints, how it exits, how it holds a home. Whole clusters are brought
+//! up by the journeys in `tests`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_types, reason = "a test runs the program it tests")]
+
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use testkit::{Home, eventually};
+
+/// An engine takes the home in well under a second; a machine under load takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Done {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn azora(home: &Home, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azora"));
+    command
+        .args(words)
+        .env("AZORA_HOME", home.path())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(home: &Home, words: &[&str]) -> Done {
+    let output = azora(home, words).output().unwrap();
+    Done {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn json(home: &Home, words: &[&str]) -> Value {
+    let done = run(home, words);
+    assert_eq!(done.code, Some(0), "{words:?}: {}", done.err);
+    serde_json::from_str(&done.out).unwrap()
+}
+
+/// The process that has the home and answers.
+fn engine(home: &Home) -> Value {
+    json(home, &["status", "--json"])["engine"]["pid"].clone()
+}
+
+/// An engine that runs until it is dropped.
+struct Served(Child);
+
+impl Served {
+    fn start(home: &Home, words: &[&str]) -> Self {
+        let mut command = azora(home, words);
+        Self::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()), home)
+    }
+
+    fn spawn(command: &mut Command, home: &Home) -> Self {
+        let served = Self(command.spawn().unwrap());
+        assert!(
+            eventually(PATIENCE, || engine(home) == served.0.id()),
+            "the engine answers"
+        );
+        served
+    }
+
+    fn ended(&mut self) -> Option<i32> {
+        let mut code = None;
+        assert!(eventually(PATIENCE, || {
+            code = self.0.try_wait().unwrap();
+            code.is_some()
+        }));
+        code.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn folder_with(definition: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("azora.toml"), definition).unwrap();
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn help_and_version_work_without_anything() {
+    let home = Home::new();
+    let lines = [
+        &["--help"][..],
+        &["help", "up"],
+        &["emergency-stop", "--help"],
+        &["--version"],
+    ];
+    for words in lines {
+        let done = run(&home, words);
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{words:?}");
+        assert!(done.out.contains("azora"), "{words:?}: {}", done.out);
+    }
+    let mistyped = run(&home, &["strat", "api"]);
+    assert_eq!(mistyped.code, Some(2));
+    assert!(mistyped.err.contains("start"), "a near word is offered");
+    assert_eq!(run(&home, &[]).code, Some(2));
+}
+
+#[test]
+fn check_says_how_many_services_or_what_is_wrong_and_where() {
+    let home = Home::new();
+    let good = folder_with(
+        "[service.a]\nrun = \"true\"\n\n[service.b]\nrun = \"true\"\nneeds = [\"a\"]\n",
+    );
+    let done = run(&home, &["check", text(good.path())]);
+    let said = (done.code, done.out.as_str(), done.err.as_str());
+    assert_eq!(said, (Some(0), "ok: 2 services\n", ""));
+
+    let bad = folder_with("[service.a]\nrun = \"true\"\nneeds = [\"a\"]\n");
+    let done = run(&home, &["check", text(bad.path())]);
+    assert_eq!((done.code, done.out.as_str()), (Some(4), ""));
+    let shown = done.err.contains("azora.toml:3:") && done.err.contains('^');
+    assert!(shown, "{}", done.err);
+    let done = run(&home, &["check", text(bad.path()), "--json"]);
+    let problems: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((done.code, &problems["ok"]), (Some(4), &false.into()));
+    assert_eq!(problems["problems"][0]["line"], 3);
+
+    let none = tempfile::tempdir().unwrap();
+    let done = run(&home, &["check", text(none.path())]);
+    assert_eq!(done.code, Some(3));
+    assert!(done.err.contains("there is no azora.toml"), "{}", done.err);
+}
+
+#[test]
+fn without_an_engine_status_answers_and_everything_else_says_what_to_do() {
+    let home = Home::new();
+    let status = json(&home, &["status", "--json"]);
+    let nothing = serde_json::json!({"engine": null, "overall": "stopped", "clusters": []});
+    assert_eq!(status, nothing);
+    let lines = [
+        &["ps"][..],
+        &["ps", "--json"],
+        &["logs", "a"],
+        &["start", "a"],
+        &["scale", "a=2"],
+        &["down"],
+        &["resume"],
+        &["incidents", "--json"],
+        &["events"],
+        &["open"],
+    ];
+    for words in lines {
+        let done = run(&home, words);
+        assert_eq!((done.code, done.out.as_str()), (Some(3), ""), "{words:?}");
+        assert!(done.err.contains("azora up"), "{words:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn an_emergency_stop_with_nothing_to_stop_says_so() {
+    let home = Home::new();
+    let done = run(&home, &["emergency-stop", "--reason", "test"]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let said = done.out.contains("ended 0 processes, 0 left");
+    assert!(said, "{}", done.out);
+    let report = json(&home, &["emergency-stop", "--reason", "test", "--json"]);
+    assert_eq!(report["left"], Value::Array(Vec::new()));
+    assert_eq!(report["by"], "direct");
+    assert!(report["took_ms"].is_number());
+    let without = run(&home, &["emergency-stop"]);
+    assert_eq!(without.code, Some(2), "a reason is wanted");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_and_no_panic() {
+    let home = Home::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = azora(&home, &["status"]).stdout(writer).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn status_and_the_lists_have_their_shapes() {
+    let home = Home::new();
+    let _engine = Served::start(&home, &["serve"]);
+    let status = json(&home, &["status", "--json"]);
+    for url in ["api", "registry"] {
+        let url = status["engine"][url].as_str().unwrap();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    }
+    assert_eq!(status["engine"]["home"], text(home.path()));
+    assert_eq!(status["engine"]["gateway"], Value::Null);
+    assert_eq!(status["overall"], "stopped");
+    assert_eq!(status["clusters"], Value::Array(Vec::new()));
+    let incidents = json(&home, &["incidents", "--json"]);
+    assert_eq!(incidents, Value::Array(Vec::new()));
+    let events = json(&home, &["events", "--json"]);
+    let first = &events[0];
+    assert_eq!(first["what"]["kind"], "engine_started");
+    let time = first["at"].as_str().unwrap();
+    assert!(time.ends_with('Z'), "times are RFC 3339: {first}");
+    let done = run(&home, &["ps"]);
+    assert_eq!(done.code, Some(3));
+    assert!(done.err.contains("azora up"), "{}", done.err);
+}
+
+/// Asks the API of a home; the answer's head and body.
+fn ask(home: &Home, token: &str, command: &str, body: &str) -> String {
+    let status = json(home, &["status", "--json"]);
+    let api = status["engine"]["api"].as_str().unwrap();
+    let address = api.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "POST /api/call/{command} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn token(home: &Home) -> String {
+    std::fs::read_to_string(home.path().join("token")).unwrap()
+}
+
+#[test]
+fn the_api_is_strict_and_says_what_it_wants() {
+    let home = Home::new();
+    let _engine = Served::start(&home, &["serve"]);
+    let token = token(&home);
+    let folder = folder_with("[service.a]\nrun = \"true\"\n");
+    let unknown_folder = format!(r#"{{"folder":"{}"}}"#, text(folder.path()));
+    let rows = [
+        (
+            "ps",
+            r#"{"clutser":"shop-1"}"#,
+            400,
+            "expected `cluster` or `folder`",
+        ),
+        ("up", r#"{"folder":"shop"}"#, 400, "not an absolute path"),
+        ("down", r#"{"cluster":"shop-1"}"#, 404, "azora status"),
+        ("drop_tables", "{}", 404, "no command"),
+        ("up", &unknown_folder, 409, "untrusted"),
+    ];
+    for (command, body, status, says) in rows {
+        let answer = ask(&home, &token, command, body);
+        let begins = format!("HTTP/1.1 {status}");
+        assert!(
+            answer.starts_with(&begins) && answer.contains(says),
+            "{answer}"
+        );
+    }
+    let status = json(&home, &["status", "--json"]);
+    assert_eq!(
+        status["clusters"],
+        Value::Array(Vec::new()),
+        "nothing was run"
+    );
+}
+
+#[test]
+fn a_home_has_one_engine_and_a_second_takes_it_over_when_told_to() {
+    let home = Home::new();
+    let mut first = Served::start(&home, &["serve"]);
+    let before = token(&home);
+    let refused = run(&home, &["serve"]);
+    assert_eq!(refused.code, Some(1));
+    let pid = format!("pid {}", first.0.id());
+    let offers = refused.err.contains(&pid) && refused.err.contains("--take-over");
+    assert!(offers, "{}", refused.err);
+    assert_eq!(
+        token(&home),
+        before,
+        "who did not get the home left its token"
+    );
+
+    let _second = Served::start(&home, &["serve", "--take-over"]);
+    assert_eq!(first.ended(), Some(0), "the first went in good order");
+    assert_ne!(token(&home), before, "every start has its own token");
+    let old = ask(&home, &before, "status", "{}");
+    assert!(old.starts_with("HTTP/1.1 401"), "{old}");
+    let new = ask(&home, &token(&home), "status", "{}");
+    assert!(new.starts_with("HTTP/1.1 200"), "{new}");
+}
+
+#[test]
+fn an_engine_that_hangs_does_not_keep_its_home() {
+    let home = Home::new();
+    let first = Served::start(&home, &["serve"]);
+    let pid = rustix::process::Pid::from_child(&first.0);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test makes its own engine hang"
+    )]
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let mut command = azora(&home, &["serve", "--take-over"]);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let second = Served(command.spawn().unwrap());
+    let holder = || -> Option<Value> {
+        let lock = std::fs::read(home.path().join("engine.lock")).ok()?;
+        let lock: Value = serde_json::from_slice(&lock).ok()?;
+        lock["api"].is_string().then(|| lock["pid"].clone())
+    };
+    assert!(
+        eventually(PATIENCE, || holder() == Some(second.0.id().into())),
+        "the second has the home"
+    );
+    assert_eq!(engine(&home), second.0.id());
+}
+
+#[test]
+fn the_token_is_nowhere_but_in_its_file() {
+    let home = Home::new();
+    let log = home.path().join("said.log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut command = azora(&home, &["serve"]);
+    command
+        .env("AZORA_LOG", "trace")
+        .stdout(file.try_clone().unwrap())
+        .stderr(file);
+    let _engine = Served::spawn(&mut command, &home);
+    let token = token(&home);
+    let answer = ask(&home, &token, "snapshot", "{}");
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains(&token));
+    let events = run(&home, &["events", "--json"]).out;
+    let status = run(&home, &["status", "--json"]).out;
+    assert!(!events.contains(&token) && !status.contains(&token));
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains("registry"),
+        "it says where it listens: {said}"
+    );
+    let files = std::fs::read_dir(home.path()).unwrap().flatten();
+    for entry in files.filter(|entry| entry.path().is_file()) {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let mut windows = bytes.windows(token.len());
+        let there = windows.any(|window| window == token.as_bytes());
+        assert_eq!(there, entry.file_name() == "token", "{:?}", entry.path());
+    }
+}
