@@ -8,7 +8,7 @@ use model::{ClusterId, ClusterName, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,7 +71,9 @@ impl ClusterRecord {
         };
         let json = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            let mut private = std::fs::DirBuilder::new();
+            private.recursive(true).mode(0o700);
+            private.create(folder).map_err(failed)?;
         }
         let fresh = path.with_extension("json.new");
         let write = || {
