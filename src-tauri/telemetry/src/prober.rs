@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 use driver::{ExecLaunch, ExecOutcome, ProcessDriver};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// Most of an answer's body that is read; a health page is smaller.
+/// Most of an answer's body that is read: a service that sends so much is well enough.
 const MAX_BODY: usize = 64 << 10;
 /// Most of an answer's head.
 const MAX_HEAD: usize = 16 << 10;
@@ -91,6 +92,10 @@ impl Prober {
             }
             ExecOutcome::Exit { status, said } => fail(format!("{program} {status}: {said}")),
             ExecOutcome::TimedOut => fail(format!("{program} was not done within {timeout:?}")),
+            ExecOutcome::Failed(why) if tells_of_ours(&why) => Seen {
+                verdict: Verdict::Trouble,
+                detail: why,
+            },
             ExecOutcome::Failed(why) => fail(why),
         }
     }
@@ -125,26 +130,13 @@ async fn in_time(
 async fn connect(port: u16) -> Result<TcpStream, Seen> {
     let stream = TcpStream::connect(("127.0.0.1", port))
         .await
-        .map_err(|error| {
-            // Descriptors, memory or local ports have run out here; the service was never asked.
-            let ours = matches!(
-                error.raw_os_error(),
-                Some(
-                    libc_errno::EMFILE
-                        | libc_errno::ENFILE
-                        | libc_errno::ENOMEM
-                        | libc_errno::ENOBUFS
-                        | libc_errno::EADDRNOTAVAIL
-                )
-            );
-            match error.kind() {
-                _ if ours => Seen {
-                    verdict: Verdict::Trouble,
-                    detail: format!("could not ask: {error}"),
-                },
-                io::ErrorKind::ConnectionRefused => fail(format!("tcp {port} refused")),
-                _ => fail(format!("tcp {port}: {error}")),
-            }
+        .map_err(|error| match error.kind() {
+            _ if is_ours(&error) => Seen {
+                verdict: Verdict::Trouble,
+                detail: format!("could not ask: {error}"),
+            },
+            io::ErrorKind::ConnectionRefused => fail(format!("tcp {port} refused")),
+            _ => fail(format!("tcp {port}: {error}")),
         })?;
     // With an unanswered connection a port can connect to itself while nobody listens on it.
     match (stream.local_addr(), stream.peer_addr()) {
@@ -153,13 +145,20 @@ async fn connect(port: u16) -> Result<TcpStream, Seen> {
     }
 }
 
-/// Linux error numbers that mean that we ran out of something.
-mod libc_errno {
-    pub(super) const ENFILE: i32 = 23;
-    pub(super) const EMFILE: i32 = 24;
-    pub(super) const ENOMEM: i32 = 12;
-    pub(super) const EADDRNOTAVAIL: i32 = 99;
-    pub(super) const ENOBUFS: i32 = 105;
+/// Linux error numbers that mean that descriptors, memory or local ports have run out here; the
+/// service was never asked. ENOMEM, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS.
+const OURS: [i32; 5] = [12, 23, 24, 99, 105];
+
+fn is_ours(error: &io::Error) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|number| OURS.contains(&number))
+}
+
+/// The same of what the driver tells in words, which end as `io::Error` ends its own.
+fn tells_of_ours(told: &str) -> bool {
+    OURS.iter()
+        .any(|number| told.ends_with(&format!("(os error {number})")))
 }
 
 async fn tcp(port: u16) -> Seen {
@@ -198,8 +197,7 @@ async fn http(port: u16, path: &str) -> Seen {
     let asking = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
-        Ok::<_, hyper::Error>((status, body.is_ok()))
+        Ok::<_, hyper::Error>((status, drain(answer.into_body()).await))
     };
     let (mut asking, mut connection) = (pin!(asking), pin!(connection));
     let answered = tokio::select! {
@@ -214,11 +212,192 @@ async fn http(port: u16, path: &str) -> Seen {
         Ok((status, _)) if !(status.is_success() || status.is_redirection()) => {
             fail(format!("GET {path} answered {}", status.as_u16()))
         }
-        Ok((_, false)) => fail(format!(
-            "GET {path} answered more than {} KiB",
-            MAX_BODY >> 10
+        Ok((status, Err(_))) => fail(format!(
+            "GET {path} answered {} and broke off",
+            status.as_u16()
         )),
-        Ok((status, true)) => pass(format!("GET {path} answered {}", status.as_u16())),
+        Ok((status, Ok(()))) => pass(format!("GET {path} answered {}", status.as_u16())),
         Err(error) => said(error),
+    }
+}
+
+/// Reads a body to its end, or as much of it as shows that there is one.
+async fn drain(mut body: Incoming) -> Result<(), hyper::Error> {
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame?.data_ref().map_or(0, Bytes::len);
+        if read >= MAX_BODY {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests play the services that are asked"
+)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    /// A service that answers every connection with these bytes, and hangs up or does not.
+    async fn service(answer: Vec<u8>, hang_up: bool) -> (u16, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1_024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(&answer).await;
+                if !hang_up {
+                    open.push(stream);
+                }
+            }
+        });
+        (port, tasks)
+    }
+
+    async fn get(port: u16, path: &str, timeout: Duration) -> (Verdict, String) {
+        let seen = in_time(http(port, path), timeout, || {
+            format!("GET {path} had no answer")
+        })
+        .await;
+        (seen.verdict, seen.detail)
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn answers_are_judged_by_their_status() {
+        for (status, verdict) in [
+            (200, Verdict::Pass),
+            (204, Verdict::Pass),
+            (302, Verdict::Pass),
+            (404, Verdict::Fail),
+            (500, Verdict::Fail),
+            (503, Verdict::Fail),
+        ] {
+            // A redirect leads nowhere: had it been followed, the answer would be another.
+            let answer = format!(
+                "HTTP/1.1 {status} Word\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+            );
+            let (port, _tasks) = service(answer.into_bytes(), true).await;
+            let seen = get(port, "/health?deep=1", LONG).await;
+            assert_eq!(
+                seen,
+                (verdict, format!("GET /health?deep=1 answered {status}"))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_an_answer_and_a_broken_one_is_not() {
+        let head = |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        let long = [head(10 << 20).into_bytes(), vec![b'x'; 1 << 20]].concat();
+        let (port, _tasks) = service(long, false).await;
+        assert_eq!(
+            get(port, "/", LONG).await,
+            (Verdict::Pass, "GET / answered 200".into())
+        );
+        let (port, _tasks) = service(format!("{}half", head(100)).into_bytes(), true).await;
+        let broke_off = "GET / answered 200 and broke off".to_owned();
+        assert_eq!(get(port, "/", LONG).await, (Verdict::Fail, broke_off));
+        // Without a length, hanging up is the end.
+        let (port, _tasks) = service(b"HTTP/1.0 200 OK\r\n\r\nfine".to_vec(), true).await;
+        assert_eq!(get(port, "/", LONG).await.0, Verdict::Pass);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_a_failure() {
+        for answer in ["", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200"] {
+            let (port, _tasks) = service(answer.into(), true).await;
+            let (verdict, detail) = get(port, "/", LONG).await;
+            assert_eq!(verdict, Verdict::Fail, "{answer:?} {detail}");
+        }
+        let endless = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 1 << 20]].concat();
+        let (port, _tasks) = service(endless, false).await;
+        assert_eq!(get(port, "/", LONG).await.0, Verdict::Fail);
+        let (port, _tasks) = service(Vec::new(), true).await;
+        let (verdict, detail) = get(port, "not a path\r\nEvil: 1", LONG).await;
+        assert!(
+            verdict == Verdict::Fail && detail.contains("cannot be asked"),
+            "{detail}"
+        );
+    }
+
+    #[tokio::test]
+    async fn silence_ends_with_the_time_that_was_given() {
+        let short = Duration::from_millis(50);
+        for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"] {
+            let (port, _tasks) = service(answer.into(), false).await;
+            let seen = get(port, "/health", short).await;
+            assert_eq!(
+                seen,
+                (
+                    Verdict::Fail,
+                    "GET /health had no answer within 50ms".into()
+                )
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_accepts_or_refuses() {
+        let (port, mut tasks) = service(Vec::new(), true).await;
+        let seen = tcp(port).await;
+        assert_eq!(
+            (seen.verdict, seen.detail),
+            (Verdict::Pass, format!("tcp {port} accepted"))
+        );
+        tasks.shutdown().await;
+        let refused = tcp(port).await;
+        assert_eq!(
+            (refused.verdict, refused.detail),
+            (Verdict::Fail, format!("tcp {port} refused"))
+        );
+        assert_eq!(
+            get(port, "/", LONG).await,
+            (Verdict::Fail, format!("tcp {port} refused"))
+        );
+    }
+
+    #[test]
+    fn running_out_of_something_is_our_trouble() {
+        for (number, ours) in [
+            (24, true),
+            (23, true),
+            (12, true),
+            (99, true),
+            (111, false),
+            (2, false),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(is_ours(&error), ours, "{error}");
+            let told = format!("failed to execute curl: {error}");
+            assert_eq!(tells_of_ours(&told), ours, "{told}");
+        }
+    }
+
+    /// A thousand probes of a service that is well, all at once.
+    #[tokio::test]
+    async fn a_thousand_probes_at_once_all_pass() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
+        let (port, _tasks) = service(answer, true).await;
+        let mut probes = JoinSet::new();
+        for _ in 0..1_000 {
+            probes.spawn(get(port, "/health", LONG));
+        }
+        for (verdict, detail) in probes.join_all().await {
+            assert!(
+                verdict == Verdict::Pass || verdict == Verdict::Trouble,
+                "{detail}"
+            );
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! Making a line harmless: colours stay, everything else that steers a terminal is made visible.
 
+/// Longest control string that is taken for one, in bytes. What is longer is shown: it is not
+/// looked for its end again and again, and nothing of size is hidden.
+const MAX_STRING: usize = 4_096;
+
 /// The text to show for a line's raw bytes. Bytes that are not UTF-8 become U+FFFD; colour
 /// sequences (SGR, `ESC [ … m`) stay; other control characters and those that reorder text become
 /// their pictures or code points. Tabs stay.
@@ -66,6 +70,7 @@ fn sequence(text: &str) -> Option<usize> {
             matches!(last, '@'..='~').then_some(1 + 1 + end + 1)
         }
         ']' | 'P' | '^' | '_' | 'X' => {
+            let after = &after[..after.floor_char_boundary(MAX_STRING)];
             let bell = after.find('\u{7}').map(|at| 1 + at + 1);
             let terminator = after.find("\u{1b}\\").map(|at| 1 + at + 2);
             match (bell, terminator) {
@@ -102,6 +107,20 @@ mod tests {
         }
     }
 
+    /// Anything but a colour's beginning that moves or reorders what is shown.
+    fn steers(c: char) -> bool {
+        let bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        bidi || (c.is_control() && c != '\t' && c != '\u{1b}')
+    }
+
+    #[test]
+    fn a_long_line_of_unfinished_strings_is_cleaned_in_no_time() {
+        let raw = b"\x1b]".repeat(32 << 10);
+        assert_eq!(clean(&raw), "\u{241b}]".repeat(32 << 10));
+        let hidden = format!("\u{1b}P{}\u{1b}\\", "x".repeat(5_000));
+        assert!(clean(hidden.as_bytes()).contains("xxx"));
+    }
+
     proptest! {
         #[test]
         fn no_escape_but_a_colour_ever_survives(raw in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -112,8 +131,15 @@ mod tests {
                 prop_assert!(length.is_some());
                 rest = &rest[at + length.unwrap()..];
             }
-            let steers = |c: char| c.is_control() && c != '\t' && c != '\u{1b}';
             prop_assert!(!shown.chars().any(steers));
+        }
+
+        #[test]
+        fn nothing_that_reorders_text_survives(
+            raw in "[a\u{1b}\u{7}\\[\\]m0;\\\\\u{80}-\u{9f}\u{200e}\u{200f}\u{61c}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}",
+        ) {
+            let shown = clean(raw.as_bytes());
+            prop_assert!(!shown.chars().any(steers), "{:?}", shown);
         }
     }
 }

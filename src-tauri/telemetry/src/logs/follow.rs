@@ -1,14 +1,17 @@
 //! Following logs: the last lines of each, then every line as it comes.
 
-use super::page::{LogQuery, Raw, page, split};
-use super::{INDEX, LOG, MAX_LINE, clean, index::Index};
-use model::InstanceId;
+use super::index::Index;
+use super::lines::{Raw, split};
+use super::page::{LogQuery, page};
+use super::{INDEX, LOG, clean};
 use model::view::LogLine;
+use model::{InstanceId, Timestamp};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// How often the files' sizes are asked. A stat is cheap; inotify instances are few on many
@@ -16,17 +19,21 @@ use tokio::sync::mpsc;
 const LOOK: Duration = Duration::from_millis(100);
 /// A line without an end is shown after this long.
 const UNFINISHED: Duration = Duration::from_secs(1);
-/// Read from one log at a time, so that a flood in one does not starve the others.
-const TURN: u64 = 1 << 20;
-/// Most lines of a log that are shown at first.
+/// Read from one log at a time, so that a flood in one does not starve the others. Longer than
+/// any line.
+const TURN: u64 = 256 << 10;
+/// Most lines of a log that are shown at first, and of all together.
 const MAX_TAIL: usize = 10_000;
+/// Most lines that are sent at once.
+const BATCH: usize = 1_000;
 
 /// Follows the logs of instances that come and go.
 pub struct Follower<Instances> {
     instances: Instances,
     tail: usize,
     logs: BTreeMap<InstanceId, Following>,
-    first: bool,
+    /// When it was last looked; `None` before the first time.
+    looked: Option<Timestamp>,
 }
 
 struct Following {
@@ -36,6 +43,8 @@ struct Following {
     at: u64,
     /// Since when a line without an end has been waiting, and how far it reaches.
     unfinished: Option<(Instant, u64)>,
+    /// The last line was sent without its end, so an end alone is no line.
+    open: bool,
 }
 
 impl<Instances> Follower<Instances>
@@ -49,7 +58,7 @@ where
             instances,
             tail: tail.min(MAX_TAIL),
             logs: BTreeMap::new(),
-            first: true,
+            looked: None,
         }
     }
 
@@ -62,12 +71,19 @@ where
                 let (lines, busy) = self.look();
                 (self, lines, busy)
             });
-            let Ok((back, lines, busy)) = looked.await else {
+            let Ok((back, mut lines, busy)) = looked.await else {
                 return;
             };
             self = back;
-            if !lines.is_empty() && sender.send(lines).await.is_err() {
-                return;
+            while !lines.is_empty() {
+                let later = lines.split_off(lines.len().min(BATCH));
+                if sender
+                    .send(std::mem::replace(&mut lines, later))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
             }
             if !busy {
                 tokio::select! {
@@ -80,111 +96,195 @@ where
 
     /// The lines that have come since the last look, and whether there are more at once.
     fn look(&mut self) -> (Vec<LogLine>, bool) {
+        let now = wall();
         let mut lines = Vec::new();
         let mut busy = false;
         let present: BTreeMap<InstanceId, PathBuf> = (self.instances)().into_iter().collect();
-        self.logs.retain(|id, _| present.contains_key(id));
-        for (id, folder) in present {
-            if !self.logs.contains_key(&id) {
-                match self.begin(&id, &folder, &mut lines) {
-                    Ok(Some(following)) => {
-                        self.logs.insert(id.clone(), following);
-                    }
-                    // Not there yet.
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(instance = %id, %error, "failed to follow a log"),
-                }
+        // The last words of those that are no more.
+        self.logs.retain(|id, following| {
+            let stays = present.contains_key(id);
+            if !stays {
+                following.finish(id, &mut lines);
             }
-            if let Some(following) = self.logs.get_mut(&id) {
-                match following.read(&id, &mut lines) {
-                    Ok(more) => busy |= more,
-                    Err(error) => tracing::warn!(instance = %id, %error, "failed to read a log"),
-                }
+            stays
+        });
+        for (id, folder) in present {
+            match self.look_at(&id, &folder, &mut lines) {
+                Ok(more) => busy |= more,
+                Err(error) => tracing::warn!(instance = %id, %error, "failed to follow a log"),
             }
         }
-        if std::mem::take(&mut self.first) {
+        if self.looked.replace(now).is_none() {
             // Of different services, what was written first is shown first, as far as is known.
             lines.sort_by_key(|line| line.at.map_or(i64::MAX, |at| at.0));
+            lines.drain(..lines.len().saturating_sub(MAX_TAIL));
         }
         (lines, busy)
     }
 
-    fn begin(
-        &self,
+    fn look_at(
+        &mut self,
         id: &InstanceId,
         folder: &Path,
         lines: &mut Vec<LogLine>,
-    ) -> io::Result<Option<Following>> {
-        let file = match File::open(folder.join(LOG)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    ) -> io::Result<bool> {
+        let there = match std::fs::metadata(folder.join(LOG)) {
+            Ok(there) => there,
+            // Not there yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let mut at = 0;
-        // One that appears while we follow is new: it is shown from its beginning.
-        if self.first {
-            let query = LogQuery {
-                limit: self.tail.max(1),
-                ..LogQuery::default()
-            };
-            let last = page(folder, id, &query)?;
-            at = last.end;
-            if self.tail > 0 {
-                lines.extend(last.lines);
-            }
+        // A forgotten cluster that is run again has new logs under old names.
+        if let Some(following) = self.logs.get_mut(id)
+            && !same(&following.file.metadata()?, &there)
+        {
+            following.finish(id, lines);
+            self.logs.remove(id);
         }
-        let folder = folder.to_owned();
-        Ok(Some(Following {
-            file,
-            folder,
-            at,
-            unfinished: None,
-        }))
+        let following = match self.logs.entry(id.clone()) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => {
+                let (file, folder) = (File::open(folder.join(LOG))?, folder.to_owned());
+                let mut following = Following {
+                    file,
+                    folder,
+                    at: 0,
+                    unfinished: None,
+                    open: false,
+                };
+                match self.looked {
+                    None => following.tail(id, self.tail, lines)?,
+                    // Of one that comes while we follow, what was written before is old.
+                    Some(looked) => following.at = following.index()?.size_before(looked),
+                }
+                place.insert(following)
+            }
+        };
+        following.read(id, lines)
     }
+}
+
+/// The wall clock, to be compared with what shims noted by theirs.
+fn wall() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 impl Following {
+    fn index(&self) -> io::Result<Index> {
+        Index::open(&self.folder.join(INDEX), &self.file.metadata()?)
+    }
+
+    /// Shows the last lines and goes on behind them.
+    fn tail(&mut self, id: &InstanceId, count: usize, lines: &mut Vec<LogLine>) -> io::Result<()> {
+        let query = LogQuery {
+            limit: count.max(1),
+            ..LogQuery::default()
+        };
+        let mut last = page(&self.folder, id, &query)?;
+        self.at = last.end;
+        let mut end = [b'\n'];
+        if let Some(at) = last.end.checked_sub(1) {
+            self.file.read_at(&mut end, at)?;
+        }
+        // One that is being written comes when it is whole.
+        if end != *b"\n"
+            && let Some(unfinished) = last.lines.pop()
+        {
+            self.at = unfinished.offset;
+        }
+        if count > 0 {
+            lines.extend(last.lines);
+        }
+        Ok(())
+    }
+
     /// Takes what is new; true when there is more.
     fn read(&mut self, id: &InstanceId, lines: &mut Vec<LogLine>) -> io::Result<bool> {
         let end = self.file.metadata()?.len();
-        if end <= self.at {
+        if end < self.at {
+            // Somebody emptied it: what comes now is new.
+            (self.at, self.open, self.unfinished) = (0, false, None);
+        }
+        if end == self.at {
             return Ok(false);
         }
-        let take = (end - self.at).min(TURN);
-        self.file.seek(SeekFrom::Start(self.at))?;
-        let mut chunk = Vec::with_capacity(usize::try_from(take).unwrap_or(0));
-        (&self.file).take(take).read_to_end(&mut chunk)?;
-        let all = take == end - self.at;
-        let (mut raws, mut next) = split(&chunk, self.at, false);
-        if all && next < end {
-            let waited = match self.unfinished {
-                Some((since, reaches)) if reaches == end => since.elapsed() >= UNFINISHED,
-                _ => {
-                    self.unfinished = Some((Instant::now(), end));
-                    false
-                }
-            };
-            if waited {
-                (raws, next) = split(&chunk, self.at, true);
-            }
+        let mut chunk = vec![0; usize::try_from((end - self.at).min(TURN)).unwrap_or(0)];
+        let read = self.file.read_at(&mut chunk, self.at)?;
+        chunk.truncate(read);
+        let all = self.at + read as u64 >= end;
+        let (raws, next) = split(&chunk, self.at, all && self.waited(end));
+        self.take(id, raws, next, lines)?;
+        if all && next < end && self.unfinished.is_none() {
+            self.unfinished = Some((Instant::now(), end));
         }
-        if next > self.at {
-            self.unfinished = None;
-        }
-        self.at = next;
-        let index = Index::open(&self.folder.join(INDEX))?;
-        lines.extend(raws.into_iter().map(|raw| line(id, &raw, &index)));
-        debug_assert!(TURN > MAX_LINE as u64, "a turn holds a whole line");
         Ok(!all)
     }
-}
 
-fn line(id: &InstanceId, raw: &Raw, index: &Index) -> LogLine {
-    LogLine {
-        offset: raw.offset,
-        at: index.time_of(raw.end),
-        instance: id.clone(),
-        text: clean(&raw.bytes),
+    /// True when a line without an end has been waiting for long enough.
+    fn waited(&mut self, end: u64) -> bool {
+        match self.unfinished {
+            Some((since, reaches)) if reaches == end => since.elapsed() >= UNFINISHED,
+            _ => {
+                self.unfinished = None;
+                false
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        id: &InstanceId,
+        raws: Vec<Raw>,
+        next: u64,
+        lines: &mut Vec<LogLine>,
+    ) -> io::Result<()> {
+        if raws.is_empty() {
+            return Ok(());
+        }
+        let index = self.index()?;
+        for raw in raws {
+            let ending = std::mem::take(&mut self.open) && raw.bytes.is_empty();
+            if !ending {
+                lines.push(LogLine {
+                    offset: raw.offset,
+                    at: index.time_of_new(raw.end),
+                    instance: id.clone(),
+                    text: clean(&raw.bytes),
+                });
+            }
+            // Its end is not its own content: it was sent before that came.
+            self.open = raw.end - raw.offset == raw.bytes.len() as u64;
+        }
+        self.unfinished = None;
+        self.at = next;
+        Ok(())
+    }
+
+    /// Takes all there is, the unfinished last line too.
+    fn finish(&mut self, id: &InstanceId, lines: &mut Vec<LogLine>) {
+        let done = loop {
+            match self.read(id, lines) {
+                Ok(true) => {}
+                other => break other,
+            }
+        };
+        let rest = done.and_then(|_| {
+            let mut rest = vec![0; usize::try_from(TURN).unwrap_or(0)];
+            let read = self.file.read_at(&mut rest, self.at)?;
+            rest.truncate(read);
+            let (raws, next) = split(&rest, self.at, true);
+            self.take(id, raws, next, lines)
+        });
+        if let Err(error) = rest {
+            tracing::warn!(instance = %id, %error, "failed to read the end of a log");
+        }
     }
 }
 
@@ -192,25 +292,197 @@ fn line(id: &InstanceId, raw: &Raw, index: &Index) -> LogLine {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    /// A folder of logs, and which of them are there.
+    struct Logs {
+        folder: tempfile::TempDir,
+        present: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Logs {
+        fn new() -> Self {
+            Self {
+                folder: tempfile::tempdir().unwrap(),
+                present: Arc::default(),
+            }
+        }
+
+        fn write(&self, id: &'static str, text: &str) {
+            let folder = self.folder.path().join(id);
+            std::fs::create_dir_all(&folder).unwrap();
+            let log = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(folder.join(LOG));
+            log.unwrap().write_all(text.as_bytes()).unwrap();
+            let mut present = self.present.lock().unwrap();
+            if !present.contains(&id) {
+                present.push(id);
+            }
+        }
+
+        /// As the shim does a second later.
+        fn note(&self, id: &str, at: i64) {
+            let folder = self.folder.path().join(id);
+            let size = std::fs::metadata(folder.join(LOG)).unwrap().len();
+            let index = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(folder.join(INDEX));
+            writeln!(index.unwrap(), "{at:013} {size:016}").unwrap();
+        }
+
+        fn follow(
+            &self,
+            tail: usize,
+        ) -> Follower<impl FnMut() -> Vec<(InstanceId, PathBuf)> + Send + 'static> {
+            let (folder, present) = (self.folder.path().to_owned(), self.present.clone());
+            let instances = move || {
+                let present = present.lock().unwrap();
+                present
+                    .iter()
+                    .map(|id| (id.parse().unwrap(), folder.join(id)))
+                    .collect()
+            };
+            Follower::new(instances, tail)
+        }
+    }
+
+    fn texts((lines, _): (Vec<LogLine>, bool)) -> Vec<String> {
+        lines
+            .into_iter()
+            .map(|line| format!("{}: {}", line.instance.service, line.text))
+            .collect()
+    }
+
+    const NONE: [&str; 0] = [];
 
     #[test]
     fn a_follower_sees_the_tail_and_then_every_whole_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(LOG);
-        std::fs::write(&path, "a\nb\nc\n").unwrap();
-        let id: InstanceId = "api".parse().unwrap();
-        let place = folder.path().to_owned();
-        let mut follower = Follower::new(move || vec![(id.clone(), place.clone())], 2);
-        let texts = |lines: Vec<LogLine>| lines.into_iter().map(|one| one.text).collect::<Vec<_>>();
-        assert_eq!(texts(follower.look().0), ["b", "c"]);
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
+        let logs = Logs::new();
+        logs.write("api.0", "a\nb\nc\nd");
+        let mut follower = logs.follow(3);
+        assert_eq!(texts(follower.look()), ["api: b", "api: c"]);
+        logs.write("api.0", "\nhal");
+        assert_eq!(texts(follower.look()), ["api: d"]);
+        assert_eq!(texts(follower.look()), NONE);
+        logs.write("api.0", "f\n");
+        let (lines, _) = follower.look();
+        assert_eq!((lines[0].text.as_str(), lines[0].offset), ("half", 8));
+        // Nobody has noted its time yet, but it has just come.
+        assert!(lines[0].at.is_some());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_shown_after_a_while_and_its_end_is_no_line() {
+        let logs = Logs::new();
+        logs.write("api.0", "");
+        let mut follower = logs.follow(9);
+        assert_eq!(texts(follower.look()), NONE);
+        logs.write("api.0", "password: ");
+        assert_eq!(texts(follower.look()), NONE);
+        let waited = |follower: &mut Follower<_>| {
+            for following in follower.logs.values_mut() {
+                let (since, end) = following.unfinished.unwrap();
+                following.unfinished = Some((since.checked_sub(UNFINISHED).unwrap(), end));
+            }
+        };
+        waited(&mut follower);
+        assert_eq!(texts(follower.look()), ["api: password: "]);
+        assert_eq!(texts(follower.look()), NONE);
+        logs.write("api.0", "\nnext\n\n");
+        assert_eq!(texts(follower.look()), ["api: next", "api: "]);
+        // One that grows waits anew.
+        logs.write("api.0", "1%");
+        assert_eq!(texts(follower.look()), NONE);
+        waited(&mut follower);
+        logs.write("api.0", " 2%");
+        assert_eq!(texts(follower.look()), NONE);
+        logs.write("api.0", " 3%\n");
+        assert_eq!(texts(follower.look()), ["api: 1% 2% 3%"]);
+    }
+
+    #[test]
+    fn the_tails_of_several_are_put_in_order() {
+        let logs = Logs::new();
+        for (n, id) in ["db.0", "api.0", "db.0", "api.0"].into_iter().enumerate() {
+            logs.write(id, &format!("{n}\n"));
+            logs.note(id, 1_000 * i64::try_from(n).unwrap());
+        }
+        assert_eq!(
+            texts(logs.follow(9).look()),
+            ["db: 0", "api: 1", "db: 2", "api: 3"]
+        );
+        assert_eq!(texts(logs.follow(1).look()), ["db: 2", "api: 3"]);
+        assert_eq!(texts(logs.follow(0).look()), NONE);
+    }
+
+    #[test]
+    fn instances_come_go_and_begin_anew() {
+        let logs = Logs::new();
+        logs.write("api.0", "a\n");
+        let mut follower = logs.follow(9);
+        assert_eq!(texts(follower.look()), ["api: a"]);
+        // A new one is shown from its beginning, one that is back from where it comes back.
+        logs.write("db.0", "first\n");
+        logs.write("old.0", "long ago\n");
+        logs.note("old.0", 1_000);
+        logs.write("old.0", "back\n");
+        assert_eq!(texts(follower.look()), ["db: first", "old: back"]);
+        // The last words of one that goes are heard, ended or not.
+        logs.write("db.0", "last\nword");
+        logs.present.lock().unwrap().retain(|id| *id != "db.0");
+        assert_eq!(texts(follower.look()), ["db: last", "db: word"]);
+        // A new file under the old name.
+        logs.write("api.0", "z\n");
+        std::fs::rename(
+            logs.folder.path().join("api.0"),
+            logs.folder.path().join("gone"),
+        )
+        .unwrap();
+        logs.write("api.0", "new\n");
+        assert_eq!(texts(follower.look()), ["api: z", "api: new"]);
+    }
+
+    #[tokio::test]
+    async fn not_a_line_of_a_flood_is_missed_by_a_slow_reader() {
+        const LINES: usize = 50_000;
+        let logs = Logs::new();
+        logs.write("api.0", "");
+        logs.write("db.0", "");
+        let (sender, mut lines) = mpsc::channel(1);
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut follower = logs.follow(0);
+        follower.look();
+        tasks.spawn(follower.run(sender));
+        let writer = std::thread::spawn(move || {
+            for n in 0..LINES / 100 {
+                let text: String = (n * 100..(n + 1) * 100)
+                    .map(|n| format!("line {n} {}\n", "x".repeat(n % 90)))
+                    .collect();
+                logs.write(if n % 2 == 0 { "api.0" } else { "db.0" }, &text);
+            }
+            logs
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        let mut last = BTreeMap::new();
+        while seen.len() < LINES {
+            let batch = tokio::time::timeout(Duration::from_secs(30), lines.recv()).await;
+            for line in batch.expect("a line was missed").unwrap() {
+                let n: usize = line.text.split(' ').nth(1).unwrap().parse().unwrap();
+                assert!(seen.insert(n), "{n} came twice");
+                assert!(
+                    last.insert(line.instance, n)
+                        .is_none_or(|before| before < n)
+                );
+            }
+        }
+        writer.join().unwrap();
+        // And it ends when nobody listens.
+        drop(lines);
+        tokio::time::timeout(Duration::from_secs(10), tasks.join_all())
+            .await
             .unwrap();
-        write!(log, "d\nhal").unwrap();
-        assert_eq!(texts(follower.look().0), ["d"]);
-        assert_eq!(texts(follower.look().0), [""; 0]);
-        writeln!(log, "f").unwrap();
-        assert_eq!(texts(follower.look().0), ["half"]);
     }
 }

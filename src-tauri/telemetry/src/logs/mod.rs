@@ -7,6 +7,7 @@
 mod clean;
 mod follow;
 mod index;
+mod lines;
 mod page;
 
 pub use clean::clean;
@@ -17,5 +18,3 @@ pub use page::{LogQuery, page};
 const LOG: &str = "log";
 /// The name of its index of times.
 const INDEX: &str = "log.idx";
-/// Longest line that is shown as one, in bytes; a longer one is shown in pieces.
-const MAX_LINE: usize = 64 << 10;

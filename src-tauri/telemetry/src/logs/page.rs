@@ -1,20 +1,20 @@
 //! A page of a log: lines before an address, after one, or the last ones.
 
 use super::index::Index;
-use super::{INDEX, LOG, MAX_LINE, clean};
+use super::lines::{Log, Raw, split};
+use super::{INDEX, LOG, clean};
 use model::view::{LogLine, LogPage};
 use model::{InstanceId, Timestamp};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Most lines of a page.
 const MAX_LINES: usize = 10_000;
-/// Read at a time.
+/// Read at a time; longer than any line.
 const CHUNK: u64 = 256 << 10;
-/// Most bytes that are looked through for one page: a search for a rare word goes on with the next.
-const MAX_LOOK: u64 = 64 << 20;
+/// Most bytes that are looked through for one page: some seconds' work.
+const MAX_LOOK: u64 = 1 << 30;
 
 /// Which lines of a log. Offsets are bytes.
 #[derive(Debug, Clone, Default)]
@@ -33,15 +33,6 @@ pub struct LogQuery {
     pub grep: Option<String>,
 }
 
-/// A line as it lies in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Raw {
-    pub(super) offset: u64,
-    /// Where the next one begins.
-    pub(super) end: u64,
-    pub(super) bytes: Vec<u8>,
-}
-
 /// Reads a page of the log in `folder`. A log that is not there yet is empty.
 ///
 /// # Errors
@@ -58,165 +49,163 @@ pub fn page(folder: &Path, instance: &InstanceId, query: &LogQuery) -> io::Resul
         }
         Err(error) => return Err(error),
     };
-    let index = Index::open(&folder.join(INDEX))?;
-    let end = file.metadata()?.len();
-    let limit = if query.limit == 0 {
-        MAX_LINES
-    } else {
-        query.limit.min(MAX_LINES)
+    let index = Index::open(&folder.join(INDEX), &file.metadata()?)?;
+    let log = Log::of(&file)?;
+    let mut search = Search::new(query, &index, instance);
+    let mut bottom = log.first;
+    if let Some(since) = query.since {
+        // What had been written before may end in the midst of a line, which is then newer.
+        bottom = log.line_of(index.size_before(since))?;
+    }
+    let more = match query.after {
+        Some(after) => {
+            search.forwards(&log, after.max(bottom))?;
+            bottom < after.min(log.end)
+        }
+        None => {
+            let newest = query.until.and_then(|until| index.size_after(until));
+            let before = query
+                .before
+                .unwrap_or(log.end)
+                .min(newest.unwrap_or(log.end));
+            search.backwards(&log, bottom, log.line_from(before)?)?
+        }
     };
-    let needle = query.grep.as_ref().map(|text| text.to_lowercase());
-    let earliest = query.since.map_or(0, |since| index.offset_at(since));
-    let wanted = |raw: &Raw| {
-        let at = index.time_of(raw.end);
-        let in_time = query
-            .until
-            .is_none_or(|until| at.is_none_or(|at| at <= until));
-        let text = clean(&raw.bytes);
-        let found = needle
+    Ok(LogPage {
+        lines: search.found,
+        end: log.end,
+        more,
+    })
+}
+
+/// A walk over the lines of a log that keeps those that are wanted.
+struct Search<'a> {
+    index: &'a Index,
+    instance: &'a InstanceId,
+    until: Option<Timestamp>,
+    needle: Option<String>,
+    limit: usize,
+    found: Vec<LogLine>,
+}
+
+impl<'a> Search<'a> {
+    fn new(query: &LogQuery, index: &'a Index, instance: &'a InstanceId) -> Self {
+        Self {
+            index,
+            instance,
+            until: query.until,
+            needle: query.grep.as_ref().map(|text| text.to_lowercase()),
+            limit: if query.limit == 0 {
+                MAX_LINES
+            } else {
+                query.limit.min(MAX_LINES)
+            },
+            found: Vec::new(),
+        }
+    }
+
+    fn full(&self) -> bool {
+        self.found.len() >= self.limit
+    }
+
+    fn look(&mut self, raw: &Raw) {
+        // Cheapest first: most lines of a search are not wanted.
+        if !self
+            .needle
             .as_ref()
-            .is_none_or(|needle| text.to_lowercase().contains(needle));
-        (in_time && found).then(|| LogLine {
-            offset: raw.offset,
+            .is_none_or(|needle| holds(&raw.bytes, needle))
+        {
+            return;
+        }
+        let at = self.index.time_of(raw.end);
+        if self
+            .until
+            .is_some_and(|until| at.is_some_and(|at| at > until))
+        {
+            return;
+        }
+        let (offset, instance) = (raw.offset, self.instance.clone());
+        self.found.push(LogLine {
+            offset,
             at,
-            instance: instance.clone(),
-            text,
-        })
-    };
-    if let Some(after) = query.after {
-        let (lines, _) = forwards(&file, after.max(earliest), end, limit, wanted)?;
-        let more = earliest.max(first_line(&file, end)?) < after;
-        return Ok(LogPage { lines, end, more });
-    }
-    let before = query.before.unwrap_or(end).min(end);
-    let (lines, more) = backwards(&file, earliest, before, limit, wanted)?;
-    Ok(LogPage { lines, end, more })
-}
-
-/// Where the log begins: behind what was punched out.
-fn first_line(file: &File, end: u64) -> io::Result<u64> {
-    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0)) {
-        Ok(offset) => Ok(offset.min(end)),
-        // Nothing but a hole, or nothing at all.
-        Err(rustix::io::Errno::NXIO) => Ok(end),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Up to `limit` wanted lines from `from` on, and where to go on.
-pub(super) fn forwards<T>(
-    file: &File,
-    from: u64,
-    end: u64,
-    limit: usize,
-    wanted: impl Fn(&Raw) -> Option<T>,
-) -> io::Result<(Vec<T>, u64)> {
-    let mut lines = Vec::new();
-    let mut at = from.max(first_line(file, end)?);
-    let stop = end.min(at.saturating_add(MAX_LOOK));
-    while at < stop && lines.len() < limit {
-        let chunk = read(file, at, (at + CHUNK).min(end))?;
-        let whole = at + chunk.len() as u64 >= end;
-        let (raws, next) = split(&chunk, at, whole);
-        if next == at {
-            break;
-        }
-        for raw in raws {
-            at = raw.end;
-            lines.extend(wanted(&raw));
-            if lines.len() >= limit {
-                return Ok((lines, at));
-            }
-        }
-        at = at.max(next);
-    }
-    Ok((lines, at))
-}
-
-/// The last `limit` wanted lines that begin in `earliest..before`, and whether there are older ones.
-fn backwards<T>(
-    file: &File,
-    earliest: u64,
-    before: u64,
-    limit: usize,
-    wanted: impl Fn(&Raw) -> Option<T>,
-) -> io::Result<(Vec<T>, bool)> {
-    let first = first_line(file, before)?;
-    let bottom = first.max(earliest);
-    let floor = bottom.max(before.saturating_sub(MAX_LOOK));
-    let mut newest_first = Vec::new();
-    // What begins at `top` or after it has been looked at.
-    let mut top = before;
-    while top > floor && newest_first.len() < limit {
-        let mut begin = top.saturating_sub(CHUNK).max(bottom);
-        // A chunk begins at a line's beginning: behind the first line end in it.
-        let mut chunk = read(file, begin, top)?;
-        if begin > bottom && chunk.get(..1) != Some(b"\n") {
-            match chunk.iter().position(|byte| *byte == b'\n') {
-                Some(newline) if newline + 1 < chunk.len() => {
-                    chunk.drain(..=newline);
-                    begin += newline as u64 + 1;
-                }
-                // One line longer than a chunk: it is taken in pieces.
-                _ => {}
-            }
-        }
-        let (raws, _) = split(&chunk, begin, true);
-        for raw in raws.iter().rev() {
-            newest_first.extend(wanted(raw));
-            if newest_first.len() >= limit {
-                newest_first.reverse();
-                return Ok((newest_first, raw.offset > bottom));
-            }
-        }
-        top = begin;
-    }
-    newest_first.reverse();
-    Ok((newest_first, top > bottom))
-}
-
-fn read(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], from + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
-/// The lines of a chunk that begins at `offset`, and where the first unfinished one begins. With
-/// `whole` an unfinished last line counts as a line.
-pub(super) fn split(chunk: &[u8], offset: u64, whole: bool) -> (Vec<Raw>, u64) {
-    let mut lines = Vec::new();
-    let mut begin = 0;
-    while begin < chunk.len() {
-        let rest = &chunk[begin..];
-        let newline = rest.iter().position(|byte| *byte == b'\n');
-        let (length, skip) = match newline {
-            Some(at) if at <= MAX_LINE => (at, at + 1),
-            _ if rest.len() > MAX_LINE => (MAX_LINE, MAX_LINE),
-            _ if whole => (rest.len(), rest.len()),
-            _ => break,
-        };
-        let bytes = rest[..length]
-            .strip_suffix(b"\r")
-            .unwrap_or(&rest[..length]);
-        // The edge of a punched hole leaves zeros before the first whole line.
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        lines.push(Raw {
-            offset: offset + (begin + zeros) as u64,
-            end: offset + (begin + skip) as u64,
-            bytes: bytes[zeros..].to_vec(),
+            instance,
+            text: clean(&raw.bytes),
         });
-        begin += skip;
     }
-    (lines, offset + begin as u64)
+
+    /// From `from` on, which is taken for a line's beginning: a follower may have stopped there.
+    fn forwards(&mut self, log: &Log<'_>, from: u64) -> io::Result<()> {
+        let mut at = from;
+        let stop = log.end.min(at.saturating_add(MAX_LOOK));
+        while at < stop && !self.full() {
+            let to = (at + CHUNK).min(log.end);
+            let (raws, next) = split(&log.read(at, to)?, at, to == log.end);
+            if next == at {
+                break;
+            }
+            for raw in &raws {
+                if self.full() {
+                    break;
+                }
+                self.look(raw);
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// From `before` back to `bottom`, both lines' beginnings. True when there are older lines.
+    fn backwards(&mut self, log: &Log<'_>, bottom: u64, before: u64) -> io::Result<bool> {
+        let floor = bottom.max(before.saturating_sub(MAX_LOOK));
+        // What begins at `top` or after it has been looked at, and lies there newest first.
+        let mut top = before;
+        while top > floor && !self.full() {
+            let begin = top.saturating_sub(CHUNK).max(bottom);
+            let begin = if begin == bottom {
+                bottom
+            } else {
+                log.line_from(begin)?
+            };
+            let (raws, _) = split(&log.read(begin, top)?, begin, true);
+            for raw in raws.iter().rev() {
+                if self.full() {
+                    break;
+                }
+                self.look(raw);
+                top = raw.offset;
+            }
+            if raws.is_empty() {
+                break; // It was punched out under our hands.
+            }
+        }
+        self.found.reverse();
+        Ok(top > bottom)
+    }
+}
+
+/// True when the line holds this text (in lower case), whatever case and colours it is in.
+fn holds(line: &[u8], needle: &str) -> bool {
+    let plain = needle.is_ascii() && !line.contains(&0x1b);
+    if plain {
+        let needle = needle.as_bytes();
+        return needle.is_empty()
+            || line
+                .windows(needle.len())
+                .any(|part| part.eq_ignore_ascii_case(needle));
+    }
+    without_colours(&clean(line))
+        .to_lowercase()
+        .contains(needle)
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // Only colours are left after cleaning, and they end with the first m.
+        plain.push_str(part.split_once('m').map_or(part, |(_, after)| after));
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -273,7 +262,107 @@ mod tests {
         assert_eq!(page(empty.path(), &id(), &grep).unwrap().lines, vec![]);
     }
 
+    #[test]
+    fn a_search_is_not_misled_by_colours_and_goes_back_page_by_page() {
+        let text: String = (0..5_000)
+            .map(|n| format!("line {n} \x1b[31mFa\x1b[0mil\n"))
+            .collect();
+        let folder = log(text.as_bytes());
+        let mut query = LogQuery {
+            limit: 3,
+            grep: Some("7 fail".into()),
+            ..LogQuery::default()
+        };
+        let last = page(folder.path(), &id(), &query).unwrap();
+        assert_eq!(last.lines.len(), 3);
+        assert!(
+            last.lines[2].text.starts_with("line 4997 "),
+            "{:?}",
+            last.lines
+        );
+        query.before = Some(last.lines[0].offset);
+        let older = page(folder.path(), &id(), &query).unwrap();
+        assert!(
+            older.more && older.lines[2].text.starts_with("line 4967 "),
+            "{:?}",
+            older.lines
+        );
+    }
+
+    /// A log of which the shim noted the size after each group of lines.
+    fn timed(groups: &[(i64, &str)]) -> tempfile::TempDir {
+        let (mut text, mut index) = (String::new(), String::new());
+        for (at, lines) in groups {
+            text += lines;
+            index += &format!("{at:013} {:016}\n", text.len());
+        }
+        let folder = log(text.as_bytes());
+        std::fs::write(folder.path().join(INDEX), index).unwrap();
+        folder
+    }
+
+    #[test]
+    fn times_bound_a_page_on_both_sides() {
+        let groups = [
+            (1_000, "a\nb\n"),
+            (2_000, "c\nhal"),
+            (3_000, "f\nd\n"),
+            (9_000, "e\n"),
+        ];
+        let folder = timed(&groups);
+        let of = |since: Option<i64>, until: Option<i64>| {
+            let query = LogQuery {
+                since: since.map(Timestamp),
+                until: until.map(Timestamp),
+                ..LogQuery::default()
+            };
+            let page = page(folder.path(), &id(), &query).unwrap();
+            page.lines
+                .iter()
+                .map(|line| line.text.clone())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(of(None, None), "a b c half d e");
+        assert_eq!(of(Some(2_000), None), "c half d e");
+        // A line is as old as its end.
+        assert_eq!(of(Some(3_000), None), "half d e");
+        assert_eq!(of(Some(3_001), None), "e");
+        assert_eq!(of(Some(9_001), None), "");
+        assert_eq!(of(None, Some(2_000)), "a b c");
+        assert_eq!(of(None, Some(999)), "");
+        assert_eq!(of(Some(2_000), Some(3_000)), "c half d");
+        let all = page(folder.path(), &id(), &LogQuery::default()).unwrap();
+        let times: Vec<_> = all
+            .lines
+            .iter()
+            .map(|line| line.at.map(|at| at.0))
+            .collect();
+        assert_eq!(times, [1_000, 1_000, 2_000, 3_000, 3_000, 9_000].map(Some));
+    }
+
+    #[test]
+    fn endless_lines_come_in_pieces_that_fit_together() {
+        let text = format!("short\n{}\nend\n", "z".repeat(500_000));
+        let folder = log(text.as_bytes());
+        let all = page(folder.path(), &id(), &LogQuery::default()).unwrap();
+        assert!(all.lines.iter().all(|line| line.text.len() <= 64 << 10));
+        let whole: String = all.lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(whole, text.replace('\n', ""));
+        let one = LogQuery {
+            limit: 1,
+            before: Some(all.lines[4].offset),
+            ..LogQuery::default()
+        };
+        assert_eq!(
+            page(folder.path(), &id(), &one).unwrap().lines,
+            [all.lines[3].clone()]
+        );
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn pages_put_together_are_the_log(
             lines in proptest::collection::vec("[a-z]{0,9}", 0..60),
