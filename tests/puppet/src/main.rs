@@ -152,20 +152,36 @@ fn fork_off(then: fn() -> !) -> i32 {
     }
 }
 
+/// The grandchild closes this when it has spoken, so that its parent does not go on before.
+static SPOKEN: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(-1);
+
 fn session() {
+    let mut ends = [0; 2];
+    // SAFETY: the list has the two places that the call fills.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
+        fail("cannot make a pipe");
+    }
+    SPOKEN.store(ends[1], std::sync::atomic::Ordering::Relaxed);
     fork_off(|| {
         // SAFETY: a fresh child is no group leader, so it can lead a session.
         unsafe { libc::setsid() };
         fork_off(|| {
             ignore_term();
             say(&format!("session {}", std::process::id()));
+            // SAFETY: gives up a descriptor that nothing else here uses.
+            unsafe { libc::close(SPOKEN.load(std::sync::atomic::Ordering::Relaxed)) };
             hang()
         });
         std::process::exit(0)
     });
-    let mut status = 0;
-    // SAFETY: status is a valid place to write to.
-    unsafe { libc::wait(&raw mut status) };
+    let (mut status, mut byte) = (0, 0_u8);
+    // SAFETY: status and byte are valid places to write to; the descriptors are our own.
+    unsafe {
+        libc::close(ends[1]);
+        libc::read(ends[0], (&raw mut byte).cast(), 1);
+        libc::close(ends[0]);
+        libc::wait(&raw mut status);
+    }
 }
 
 fn daemonise() {
