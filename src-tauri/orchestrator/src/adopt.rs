@@ -53,7 +53,9 @@ impl Step<'_> {
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
             let lost = |(id, instance): (&InstanceId, &Instance)| {
-                self.cluster.goal(id) != Goal::Leave && instance.life == Life::Gone && !instance.done
+                self.cluster.goal(id) != Goal::Leave
+                    && instance.life == Life::Gone
+                    && !instance.done
             };
             if self.cluster.replicas(name) == 0 || self.cluster.instances_of(name).any(lost) {
                 self.goes_down(name);

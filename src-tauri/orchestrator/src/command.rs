@@ -209,6 +209,10 @@ impl Step<'_> {
         self.create(name, ports, act);
         let ids = self.cluster.ids_of(name);
         for id in &ids {
+            // All at once: those that leave must not stand in for one that is missing.
+            self.count(id);
+        }
+        for id in &ids {
             if id.index < replicas {
                 self.revive(id, act, false);
             } else {

@@ -64,6 +64,9 @@ impl Step<'_> {
                 self.look.insert(id);
             }
         }
+        for name in &names {
+            self.drop_left(name);
+        }
         self.remember();
         self.wait_for(
             act,

@@ -206,6 +206,13 @@ fn drains(instance: &Instance, goal: Goal) -> bool {
 impl Step<'_> {
     /// Brings the counters up to date after anything about an instance has changed.
     pub(crate) fn recount(&mut self, id: &InstanceId) {
+        self.count(id);
+        self.resatisfy(&id.service);
+        self.free(&id.service);
+    }
+
+    /// Counts an instance as it is now, and tells nobody yet: for when several change as one.
+    pub(crate) fn count(&mut self, id: &InstanceId) {
         let Some(service) = self.cluster.services.get_mut(&id.service) else {
             return;
         };
@@ -231,12 +238,10 @@ impl Step<'_> {
                 service.draining.saturating_sub(1)
             };
         }
-        self.resatisfy(&id.service);
-        self.free(&id.service);
     }
 
     /// Lets those stop that nothing stands in the way of any more.
-    fn free(&mut self, service: &ServiceName) {
+    pub(crate) fn free(&mut self, service: &ServiceName) {
         for free in self.cluster.redrain(service) {
             self.look.extend(self.cluster.ids_of(&free));
         }
@@ -314,6 +319,7 @@ impl Step<'_> {
                 self.out.changed.extend(self.cluster.ids_of(dependent));
             }
         }
+        self.touched.extend(self.cluster.ids_of_all(&dependents));
         dependents
     }
 

@@ -133,11 +133,18 @@ impl Cluster {
                 Some(format!("release {need} first")),
             ),
             // Its own words say more than its state does: what was asked, and when again.
-            Some(instance) if instance.life == Life::Alive && instance.reason.next.is_some() => {
+            Some(instance)
+                if instance.life == Life::Alive
+                    && instance.state != State::Stopping
+                    && instance.reason.next.is_some() =>
+            {
                 let text = format!("waiting for {need}: {}", instance.reason.text);
                 (text, instance.reason.next.clone())
             }
-            Some(Instance { state: State::Waiting, .. }) => {
+            Some(Instance {
+                state: State::Waiting,
+                ..
+            }) => {
                 // What is at the bottom of it says more than that the one in between waits too.
                 let root = self.root_of(need).map(|root| (root, self.standing(root).0));
                 let what = match root {

@@ -4,7 +4,7 @@ use crate::instance::{Care, Cycle, Goal, Life};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::words;
-use model::{InstanceId, Reason, State};
+use model::{InstanceId, Reason, ServiceName, State};
 
 impl Step<'_> {
     /// It lives and is to end: now, or when nothing that needs it stands in the way.
@@ -145,24 +145,37 @@ impl Step<'_> {
             self.cluster.gone.insert(id.clone(), instance.generation);
         }
         self.out.removed.push(id.clone());
+        self.tell_waiting(&id.service, true);
         self.touched.insert(id.clone());
         self.look.remove(id);
-        let last = self.cluster.instances_of(&id.service).next().is_none();
-        if last
-            && self
-                .cluster
-                .services
-                .get(&id.service)
-                .is_some_and(|s| s.leaving)
-        {
-            self.comes_back(&id.service);
-            if let Some(service) = self.cluster.services.remove(&id.service) {
-                for need in &service.needs {
-                    if let Some(below) = self.cluster.services.get_mut(need) {
-                        below.dependents.remove(&id.service);
-                    }
-                }
+        self.drop_left(&id.service);
+    }
+
+    /// A service that is no longer defined goes when its last instance has.
+    pub(crate) fn drop_left(&mut self, name: &ServiceName) {
+        let left = self
+            .cluster
+            .services
+            .get(name)
+            .is_some_and(|service| service.leaving)
+            && self.cluster.instances_of(name).next().is_none();
+        if !left {
+            return;
+        }
+        self.comes_back(name);
+        let Some(service) = self.cluster.services.remove(name) else {
+            return;
+        };
+        for need in &service.needs {
+            let Some(below) = self.cluster.services.get_mut(need) else {
+                continue;
+            };
+            below.dependents.remove(name);
+            if service.drains {
+                below.above_draining = below.above_draining.saturating_sub(1);
             }
+            self.look.extend(self.cluster.ids_of(need));
+            self.free(need);
         }
     }
 }

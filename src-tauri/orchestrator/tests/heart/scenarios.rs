@@ -4,6 +4,10 @@ use crate::scenario;
 use std::path::Path;
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the crate is pure; its scenarios are files"
+)]
 fn scenarios() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut files: Vec<_> = std::fs::read_dir(folder)

@@ -7,7 +7,7 @@ use model::{ActId, Evidence, InstanceId, Mono, Now, ProbeKind, Timestamp, Verdic
 use orchestrator::{Cluster, Command, Effect, Input, step};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Layers of a hundred; each service needs three of the layer below, and all need the hub.
 fn thousand() -> spec::Cluster {
@@ -106,7 +106,6 @@ fn a_thousand_services_cost_what_they_concern() {
         .sum();
     let mut cluster = Cluster::new("big-00000000".parse().unwrap());
     let ports = define::ports(&definition);
-    let clock = Instant::now();
     let up = Command::Up { definition, ports };
     let (effects, settled) = settle(
         &mut cluster,
@@ -115,10 +114,6 @@ fn a_thousand_services_cost_what_they_concern() {
             act: ActId(1),
         },
     );
-    eprintln!(
-        "up: {effects} effects over {edges} needs in {:?}",
-        clock.elapsed()
-    );
     assert!(settled);
     // Each service makes some ten effects of its own and is told of a need's state changes.
     assert!(
@@ -126,7 +121,6 @@ fn a_thousand_services_cost_what_they_concern() {
         "{effects} effects for {edges} needs"
     );
 
-    let clock = Instant::now();
     let now = Now::default();
     for n in 0..1_000 {
         let instance: InstanceId = format!("s{n}").parse().unwrap();
@@ -146,15 +140,12 @@ fn a_thousand_services_cost_what_they_concern() {
             "the next probe and nothing else: {effects:?}"
         );
     }
-    eprintln!("1,000 passing probes in {:?}", clock.elapsed());
 
-    let clock = Instant::now();
     let down = Input::Command {
         command: Command::Down,
         act: ActId(2),
     };
     let (effects, settled) = settle(&mut cluster, down);
-    eprintln!("down: {effects} effects in {:?}", clock.elapsed());
     assert!(settled);
     assert!(effects < 10 * 1_001, "{effects} effects");
 }
