@@ -12,19 +12,24 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+// The table and what its rows are made of.
 #[macro_use]
 mod table;
-mod calls;
-pub mod client;
 /// The names of all commands as plain text; see the file.
 pub mod command_names;
+pub mod requests;
+pub mod views;
+
+// From a row to its body.
+mod calls;
 pub mod dispatch;
+mod streams;
+
+// Where the rows are offered, and where they are written down for the UI.
+pub mod client;
 pub mod host;
 pub mod http;
-pub mod requests;
-mod streams;
 pub mod typescript;
-pub mod views;
 
 pub use dispatch::{Json, Lines, call, stream};
 pub use model;

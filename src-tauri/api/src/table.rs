@@ -3,7 +3,7 @@
 
 /// Hands the whole table to a macro of the caller, which expands it into whatever that host needs.
 ///
-/// ```ignore
+/// ```text
 /// macro_rules! tauri_commands {
 ///     (
 ///         calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }

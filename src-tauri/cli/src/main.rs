@@ -9,21 +9,31 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
-mod acts;
+// What is typed, how it ends, what is shown.
 mod args;
-mod board;
-mod definition;
-mod emergency;
-mod engine_here;
 mod fail;
-mod logs;
-mod place;
-mod reads;
-mod serve;
 mod terminal;
 mod text;
-mod up;
+
+// What is meant: which home, which cluster, which definition.
+mod definition;
+mod place;
+
+// What is, what was, what was printed.
+mod logs;
+mod past;
+mod reads;
+
+// What is done, and how it is followed.
+mod acts;
+mod board;
 mod watch;
+
+// Where an engine comes from, and what needs none.
+mod emergency;
+mod engine_here;
+mod serve;
+mod up;
 
 use args::{Arguments, Command};
 use board::Aim;
@@ -67,8 +77,8 @@ fn run(arguments: &Arguments) -> Done {
         }
         Command::Ps(json) => one_thread(reads::ps(place, *json)),
         Command::Status(json) => one_thread(reads::status(place, *json)),
-        Command::Incidents(recent) => one_thread(reads::incidents(place, recent)),
-        Command::Events(events) => one_thread(reads::events(place, events)),
+        Command::Incidents(recent) => one_thread(past::incidents(place, recent)),
+        Command::Events(events) => one_thread(past::events(place, events)),
         Command::Open => one_thread(reads::open(place)),
         Command::Logs(logs) => one_thread(logs::logs(place, logs)),
         Command::Start(services) => {

@@ -1,19 +1,15 @@
-//! `ps`, `status`, `incidents`, `events`, `open`: what is, and what was.
+//! `ps`, `status`, `open`: what is.
 
-use crate::args::{Events, Json, Place, Recent};
-use crate::fail::{Done, Fail};
+use crate::args::{Json, Place};
+use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{
-    Cell, ago, cell, clock, length, now, overall_paint, rfc3339, state_paint, table, with_times,
-};
+use crate::text::{Cell, ago, cell, now, overall_paint, rfc3339, state_paint, table};
 use api::client::Client;
-use api::requests::{EventsRequest, Nothing, RecentRequest};
+use api::requests::Nothing;
 use api::views::{PsView, StatusView};
-use model::view::{Change, FeedMessage};
-use model::{Event, EventKind, Incident, IncidentState, InstanceStatus, Outcome, Timestamp};
+use model::{InstanceStatus, Timestamp};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 // === ps ===
 
@@ -201,227 +197,6 @@ fn status_json(view: &StatusView) -> Value {
     json!({"engine": view.engine, "overall": view.overall, "clusters": clusters})
 }
 
-// === incidents ===
-
-/// `azora incidents`: of the whole home, newest first.
-pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
-    let client = Client::connect(layout(place)?.home()).await?;
-    let request = RecentRequest {
-        limit: Some(arguments.limit),
-    };
-    let mut incidents: Vec<Incident> = client.call("incidents", &request).await?;
-    if let Some(wanted) = &place.cluster {
-        incidents.retain(|incident| is_cluster(incident.cluster.as_str(), wanted));
-    }
-    if arguments.json.json {
-        print(&with_times(json!(incidents)).to_string())?;
-        return Ok(());
-    }
-    if incidents.is_empty() {
-        print("no incidents")?;
-        return Ok(());
-    }
-    let terminal = Terminal::stdout();
-    let rows: Vec<Vec<Cell>> = incidents.iter().map(incident_row).collect();
-    let headings = [
-        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
-    ];
-    for line in table(&headings, &rows, terminal) {
-        print(&line)?;
-    }
-    Ok(())
-}
-
-/// Whether a cluster's id is or begins with the name that was typed.
-fn is_cluster(id: &str, wanted: &str) -> bool {
-    id == wanted || id.rsplit_once('-').is_some_and(|(name, _)| name == wanted)
-}
-
-fn incident_row(incident: &Incident) -> Vec<Cell> {
-    let (state, paint) = match incident.state {
-        IncidentState::Open => ("open", Paint::Bad),
-        IncidentState::Resolved => ("resolved", Paint::Good),
-        IncidentState::Quarantined => ("quarantined", Paint::Bad),
-        IncidentState::Closed => ("closed", Paint::Faint),
-    };
-    let actions: Vec<&str> = incident
-        .actions
-        .iter()
-        .map(|action| action.kind.as_str())
-        .collect();
-    let took = incident.duration_ms.map_or("-".to_owned(), |millis| {
-        length(Duration::from_millis(millis))
-    });
-    vec![
-        cell(incident.id.0.to_string()),
-        cell(clock(incident.opened)),
-        (state.to_owned(), paint),
-        cell(took),
-        cell(format!("{}/{}", incident.cluster, incident.instance)),
-        cell(if actions.is_empty() {
-            "-".to_owned()
-        } else {
-            actions.join(",")
-        }),
-        cell(plain(&incident.cause)),
-    ]
-}
-
-// === events ===
-
-/// `azora events`: of the whole home, oldest first.
-pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
-    let client = Client::connect(layout(place)?.home()).await?;
-    let mut show = Shown {
-        json: arguments.recent.json.json,
-        follow: arguments.follow,
-        last: 0,
-    };
-    let wanted = place.cluster.as_deref();
-    let meant = |event: &Event| match (wanted, &event.cluster) {
-        (None, _) => true,
-        (Some(wanted), Some(cluster)) => is_cluster(cluster.as_str(), wanted),
-        (Some(_), None) => false,
-    };
-    // The feed is opened first, so that nothing falls between what was and what comes.
-    let mut feed = match arguments.follow {
-        true => Some(client.stream::<FeedMessage>("feed", &Nothing {}).await?),
-        false => None,
-    };
-    let request = EventsRequest {
-        after: None,
-        limit: Some(arguments.recent.limit),
-    };
-    let recent: Vec<Event> = client.call("events", &request).await?;
-    let recent: Vec<Event> = recent.into_iter().filter(meant).collect();
-    show.all(recent)?;
-    while let Some(feed) = &mut feed {
-        let news = match feed.next().await? {
-            Some(FeedMessage::Snapshot { snapshot }) => snapshot.events,
-            Some(FeedMessage::Delta { delta }) => match delta.change {
-                Change::Event { event } => vec![event],
-                _ => continue,
-            },
-            None => {
-                return Err(Fail::absent("the engine has ended"));
-            }
-        };
-        for event in news.into_iter().filter(meant) {
-            show.one(&event)?;
-        }
-    }
-    Ok(())
-}
-
-/// What was printed so far, so that a second picture repeats nothing.
-struct Shown {
-    json: bool,
-    follow: bool,
-    last: u64,
-}
-
-impl Shown {
-    /// The first ones: one list, unless more follows.
-    fn all(&mut self, events: Vec<Event>) -> Done {
-        if self.json && !self.follow {
-            print(&with_times(json!(events)).to_string())?;
-            return Ok(());
-        }
-        events.iter().try_for_each(|event| self.one(event))
-    }
-
-    fn one(&mut self, event: &Event) -> Done {
-        if event.seq <= self.last {
-            return Ok(());
-        }
-        self.last = event.seq;
-        match self.json {
-            true => print(&with_times(json!(event)).to_string())?,
-            false => {
-                let cluster = event
-                    .cluster
-                    .as_ref()
-                    .map(|cluster| format!("{cluster}  "))
-                    .unwrap_or_default();
-                print(&format!(
-                    "{}  {cluster}{}",
-                    clock(event.at),
-                    plain(&sentence(&event.what))
-                ))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// An event in words.
-fn sentence(what: &EventKind) -> String {
-    match what {
-        EventKind::EngineStarted { pid, adopted: 0 } => format!("the engine started (pid {pid})"),
-        EventKind::EngineStarted { pid, adopted } => {
-            format!("the engine started (pid {pid}) and adopted {adopted} running instances")
-        }
-        EventKind::EngineStopped { left_running: true } => {
-            "the engine ended; services run on".to_owned()
-        }
-        EventKind::EngineStopped {
-            left_running: false,
-        } => "the engine ended".to_owned(),
-        EventKind::StateChanged {
-            instance,
-            from,
-            to,
-            reason,
-            ..
-        } => format!("{instance}: {from} → {to}: {reason}"),
-        EventKind::Started {
-            instance,
-            pid,
-            generation,
-        } => format!("{instance} started as pid {pid} (start {generation})"),
-        EventKind::Exited {
-            instance, status, ..
-        } => format!("{instance} {status}"),
-        EventKind::Adopted { instance, pid, .. } => {
-            format!("{instance} was found running as pid {pid}")
-        }
-        EventKind::PortMoved {
-            instance,
-            wanted,
-            got,
-            holder,
-        } => {
-            format!("{instance} got port {got}: {wanted} is held by {holder}")
-        }
-        EventKind::Incident { incident } => {
-            let state = match incident.state {
-                IncidentState::Open => "opened",
-                IncidentState::Resolved => "resolved",
-                IncidentState::Quarantined => "ended in quarantine",
-                IncidentState::Closed => "closed",
-            };
-            format!(
-                "incident {} of {} {state}: {}",
-                incident.id.0, incident.instance, incident.cause
-            )
-        }
-        EventKind::Act { act } => {
-            let verb = json!(act.verb);
-            let verb = verb.as_str().unwrap_or_default();
-            let mut words = vec![format!("act {} by {}: {verb}", act.id.0, act.actor.via)];
-            words.extend(act.target.services.iter().map(ToString::to_string));
-            words.push(match &act.outcome {
-                Outcome::Pending => "was asked".to_owned(),
-                Outcome::Done(what) => format!("is done: {what}"),
-                Outcome::Failed(why) => format!("failed: {why}"),
-                Outcome::Refused(why) => format!("was refused: {why}"),
-            });
-            words.join(" ")
-        }
-        EventKind::Notice { text } => text.clone(),
-    }
-}
-
 // === open ===
 
 /// `azora open`: the address with the token, for the person's own browser.
@@ -546,35 +321,5 @@ mod tests {
                 "[held] [impacted by db] said \\x1b[2Jboo"
             ]
         );
-    }
-
-    #[test]
-    fn an_event_is_told_once_however_often_the_picture_comes() {
-        let mut shown = Shown {
-            json: false,
-            follow: true,
-            last: 0,
-        };
-        let event = |seq| Event {
-            seq,
-            at: Timestamp(0),
-            cluster: None,
-            what: EventKind::Notice {
-                text: "x".to_owned(),
-            },
-        };
-        for seq in [1, 2, 1, 2, 3] {
-            shown.one(&event(seq)).unwrap();
-        }
-        assert_eq!(shown.last, 3);
-    }
-
-    #[test]
-    fn a_cluster_is_meant_by_id_or_name() {
-        assert!(
-            is_cluster("my-shop-0123abcd", "my-shop")
-                && is_cluster("my-shop-0123abcd", "my-shop-0123abcd")
-        );
-        assert!(!is_cluster("my-shop-0123abcd", "my"));
     }
 }
