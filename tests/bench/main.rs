@@ -112,7 +112,10 @@ fn measure(wish: &Wish) -> (Vec<Row>, Value) {
             .all(|i| i.serves() || i.state == "completed")
     });
 
-    eprintln!("bench: emergency stop");
+    let (deaf, forked) = make_difficult(&azora.instances(folder));
+    eprintln!(
+        "bench: emergency stop; {deaf} ignore SIGTERM, {forked} have a child in a session of its own"
+    );
     let before = azora.left().len();
     let begun = Instant::now();
     let report = azora.json(folder, &["emergency-stop", "--reason", "bench"]);
@@ -175,7 +178,7 @@ fn measure(wish: &Wish) -> (Vec<Row>, Value) {
             milliseconds(stop),
             milliseconds(floor.stop),
             format!(
-                "{before} processes, {left} left; the stop itself {} ms",
+                "{before} processes, {deaf} deaf, {forked} with strays: {left} left; the stop itself {} ms",
                 report["took_ms"]
             ),
         ),
@@ -196,7 +199,7 @@ fn measure(wish: &Wish) -> (Vec<Row>, Value) {
         },
         "recovery_ms": healed.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>(),
         "all_well_after": well,
-        "emergency_stop": { "ms": stop.as_secs_f64() * 1e3, "processes": before, "left": left, "report": report },
+        "emergency_stop": { "ms": stop.as_secs_f64() * 1e3, "processes": before, "ignoring_sigterm": deaf, "with_strays": forked, "left": left, "report": report },
         "floor": {
             "up_ms": floor.up.as_secs_f64() * 1e3,
             "recovery_ms": floor.recoveries.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>(),
@@ -250,6 +253,36 @@ fn mean_kb(pids: &[u32]) -> (u64, u64) {
         all.iter().map(|kb| kb.0).sum::<u64>() / count,
         all.iter().map(|kb| kb.1).sum::<u64>() / count,
     )
+}
+
+/// Tells ten organs to ignore SIGTERM and ten others to leave a double-forked child in a session of its
+/// own; answers how many did.
+fn make_difficult(instances: &std::collections::BTreeMap<String, Instance>) -> (usize, usize) {
+    let told = |instance: &&Instance, mode: &str| {
+        http::ask(
+            instance.port,
+            "POST",
+            &format!("/misbehave?mode={mode}"),
+            "",
+        )
+        .is_some_and(|answer| answer.code == 200)
+    };
+    let organs: Vec<&Instance> = instances
+        .values()
+        .filter(|instance| instance.serves())
+        .collect();
+    let deaf = organs
+        .iter()
+        .take(10)
+        .filter(|organ| told(organ, "ignore-term"))
+        .count();
+    let forked = organs
+        .iter()
+        .skip(10)
+        .take(10)
+        .filter(|organ| told(organ, "fork"))
+        .count();
+    (deaf, forked)
 }
 
 /// From the kill until another process answers on the same port.
