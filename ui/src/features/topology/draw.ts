@@ -25,10 +25,14 @@ function path(shape: Shape): Path2D {
   return found;
 }
 
-/** Draws what lies in `part` of the world; the canvas is `part` times `scale` large, in device pixels. */
-export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, dpr: number, colours: Palette): void {
+/** Draws what lies in `part` of the world, on `ground` or on nothing; the canvas is `part` times `scale` large, in CSS pixels. */
+export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, dpr: number, colours: Palette, ground: string | null = null): void {
   ctx.setTransform(1, 0, 0, 1, 0, 0);
-  ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
+  if (ground === null) ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
+  else {
+    ctx.fillStyle = ground;
+    ctx.fillRect(0, 0, ctx.canvas.width, ctx.canvas.height);
+  }
   ctx.setTransform(scale * dpr, 0, 0, scale * dpr, -part.x * scale * dpr, -part.y * scale * dpr);
   drawLanes(ctx, scene, scale, colours);
   drawEdges(ctx, scene, status, part, scale, colours);

@@ -35,6 +35,8 @@ export class Plates {
   usable = false;
   private worker: Worker | null = null;
   private busy = false;
+  /** What is drawn now is no longer wanted. */
+  private skip = false;
   private wanted: { sharp: PlateOrder | null; coarse: PlateOrder | null } = { sharp: null, coarse: null };
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -61,14 +63,21 @@ export class Plates {
     this.next();
   }
 
+  /** Forgets the pictures: they are of another graph. One that is still being drawn is let pass. */
+  drop(): void {
+    this.skip = this.busy;
+    this.wanted = { sharp: null, coarse: null };
+    this.sharp?.bitmap.close();
+    this.coarse?.bitmap.close();
+    this.sharp = this.coarse = null;
+  }
+
   close(): void {
     clearTimeout(this.timer);
     this.worker?.terminate();
     this.worker = null;
     this.usable = false;
-    this.sharp?.bitmap.close();
-    this.coarse?.bitmap.close();
-    this.sharp = this.coarse = null;
+    this.drop();
   }
 
   private next(): void {
@@ -84,6 +93,12 @@ export class Plates {
   private take(reply: PlateReply): void {
     clearTimeout(this.timer);
     this.busy = false;
+    if (this.skip) {
+      this.skip = false;
+      reply.bitmap.close();
+      this.next();
+      return;
+    }
     const kind = reply.order.coarse ? "coarse" : "sharp";
     this[kind]?.bitmap.close();
     this[kind] = reply;
