@@ -102,11 +102,6 @@ impl Step<'_> {
                 instance.life = Life::Alive;
                 instance.pid = Some(pid);
                 instance.alive_since = self.now.mono;
-                self.out.facts.push(EventKind::Adopted {
-                    instance: id.clone(),
-                    generation,
-                    pid,
-                });
                 if self.cluster.goal(&id) == Goal::Run {
                     self.set_alive(&id, Reason::new(format!("adopted, pid {pid}")));
                     self.ask_readiness(&id);

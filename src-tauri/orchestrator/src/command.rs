@@ -274,7 +274,8 @@ impl Step<'_> {
         self.wait_for(act, None, BTreeSet::new());
     }
 
-    /// The emergency path has ended every process: nothing of it is waited for.
+    /// The emergency path has ended every process: nothing of it is waited for, not even the
+    /// answer about one that was just being made.
     fn ended(&mut self, reason: &str, act: ActId) {
         let text = format!("emergency stop: {reason}");
         let ids: Vec<InstanceId> = self.cluster.instances.keys().cloned().collect();
@@ -289,9 +290,10 @@ impl Step<'_> {
             instance.rest.clone_from(&text);
             instance.pid = None;
             instance.blocked = None;
-            if instance.life != Life::Asked {
-                instance.life = Life::Gone;
+            if instance.life == Life::Asked {
+                instance.owed = Some(instance.generation);
             }
+            instance.life = Life::Gone;
             self.set(id, State::Stopped, Reason::new(text.clone()));
             self.recount(id);
         }

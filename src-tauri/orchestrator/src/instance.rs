@@ -132,6 +132,9 @@ pub(crate) struct Instance {
     pub(crate) cycle: Option<Cycle>,
     /// The act the next start belongs to.
     pub(crate) act: ActId,
+    /// The generation that was being made when the emergency path ended everything: the driver may
+    /// still have a word about it.
+    pub(crate) owed: Option<Generation>,
     /// What of it does not end although it was killed.
     pub(crate) blocked: Option<String>,
     /// Why it is stopped, for the reason people read.
@@ -184,6 +187,7 @@ impl Instance {
             life: Life::Gone,
             cycle: None,
             act,
+            owed: None,
             blocked: None,
             rest: "not started yet".to_owned(),
             done: false,

@@ -60,6 +60,8 @@ impl Step<'_> {
             } => {
                 if self.current(&instance, generation).is_some() {
                     self.started(&instance, pid);
+                } else if self.owed(&instance, generation) {
+                    self.turned_up(&instance, generation, pid);
                 }
             }
             Input::StartFailed {
@@ -70,6 +72,8 @@ impl Step<'_> {
             } => {
                 if self.current(&instance, generation).is_some() {
                     self.start_failed(&instance, &error, retry);
+                } else {
+                    self.owed(&instance, generation);
                 }
             }
             Input::Exited {
@@ -79,6 +83,8 @@ impl Step<'_> {
             } => {
                 if self.current(&instance, generation).is_some() {
                     self.exited(&instance, status);
+                } else {
+                    self.owed(&instance, generation);
                 }
             }
             Input::StopBlocked {
@@ -168,13 +174,9 @@ impl Step<'_> {
             }
             (Goal::Leave, Life::Gone) => self.remove(id),
             (Goal::Rest | Goal::Leave, Life::Asked) => {
-                // After an emergency stop it is shown as stopped although the driver still owes
-                // an answer; a process that turns up after all is stopped like any other.
-                if instance.state != State::Stopped {
-                    let reason =
-                        Reason::new(instance.rest.clone()).then("stops once its process is made");
-                    self.set(id, State::Stopping, reason);
-                }
+                let reason =
+                    Reason::new(instance.rest.clone()).then("stops once its process is made");
+                self.set(id, State::Stopping, reason);
             }
             (Goal::Rest | Goal::Leave, Life::Alive) => self.consider_stop(id),
             (Goal::Rest | Goal::Leave, Life::Ending) => self.show_ending(id),

@@ -4,7 +4,7 @@ use crate::instance::{Care, Cycle, Goal, Life};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::words;
-use model::{InstanceId, Reason, ServiceName, State};
+use model::{Generation, InstanceId, Reason, ServiceName, State};
 
 impl Step<'_> {
     /// It lives and is to end: now, or when nothing that needs it stands in the way.
@@ -134,6 +134,37 @@ impl Step<'_> {
         self.touched.insert(id.clone());
         self.goes_down(&id.service);
         self.look.insert(id.clone());
+    }
+
+    /// Whether the driver still owed a word about this generation. It does no more.
+    pub(crate) fn owed(&mut self, id: &InstanceId, generation: Generation) -> bool {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return false;
+        };
+        let owed = instance.owed == Some(generation);
+        if owed {
+            instance.owed = None;
+        }
+        owed
+    }
+
+    /// A process that was being made when the emergency path ended everything is there after all.
+    pub(crate) fn turned_up(&mut self, id: &InstanceId, generation: Generation, pid: u32) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        if instance.generation == generation {
+            instance.life = Life::Asked;
+            self.started(id, pid);
+        } else if let Some(service) = self.cluster.services.get(&id.service) {
+            // A newer one was started meanwhile: this one is in its way.
+            let (instance, stop) = (id.clone(), service.spec.stop);
+            self.out.acts.push(Effect::Stop {
+                instance,
+                generation,
+                stop,
+            });
+        }
     }
 
     /// It has ended and is not to be any more.

@@ -370,13 +370,6 @@ impl Run {
             }) => {
                 format!("event: {instance} {status}")
             }
-            Effect::Publish(EventKind::Adopted {
-                instance,
-                generation,
-                pid,
-            }) => {
-                format!("event: {instance} #{generation} adopted, pid {pid}")
-            }
             Effect::Publish(other) => format!("event: {other:?}"),
             Effect::Incident { key, incident } => {
                 let actions: Vec<&str> = incident

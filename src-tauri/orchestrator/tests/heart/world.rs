@@ -78,6 +78,8 @@ pub(crate) struct World {
     processes: BTreeMap<InstanceId, Process>,
     ended: BTreeMap<InstanceId, (Generation, ExitStatus)>,
     generations: BTreeMap<InstanceId, Generation>,
+    /// Made when the emergency path ended everything: gone, but a word about them may come.
+    ghosts: BTreeSet<(InstanceId, Generation)>,
     ill: BTreeMap<InstanceId, u64>,
     probes: BTreeSet<(InstanceId, Generation, ProbeKind)>,
     timers: BTreeMap<TimerKey, u64>,
@@ -109,6 +111,7 @@ impl World {
             processes: BTreeMap::new(),
             ended: BTreeMap::new(),
             generations: BTreeMap::new(),
+            ghosts: BTreeSet::new(),
             ill: BTreeMap::new(),
             probes: BTreeSet::new(),
             timers: BTreeMap::new(),
@@ -259,18 +262,27 @@ impl World {
                 generation,
                 ..
             } => {
-                let Some(process) = self.processes.get_mut(instance) else {
-                    return;
-                };
-                assert_eq!(process.generation, *generation);
-                process.phase = Phase::Alive;
-                self.live_on(&instance.clone(), *generation);
+                let (instance, generation) = (instance.clone(), *generation);
+                if self.ghosts.contains(&(instance.clone(), generation)) {
+                    let status = ExitStatus::Signal(9);
+                    let ended = Input::Exited {
+                        instance,
+                        generation,
+                        status,
+                    };
+                    self.later(20, Coming::Tell(ended));
+                } else {
+                    let process = self.processes.get_mut(&instance).unwrap();
+                    assert_eq!(process.generation, generation);
+                    process.phase = Phase::Alive;
+                    self.live_on(&instance, generation);
+                }
             }
             Input::StartFailed {
                 instance,
                 generation,
                 ..
-            } => {
+            } if !self.ghosts.contains(&(instance.clone(), *generation)) => {
                 let process = self.processes.remove(instance).unwrap();
                 assert_eq!(process.generation, *generation);
             }

@@ -149,6 +149,10 @@ impl World {
     }
 
     fn stop(&mut self, instance: InstanceId, generation: Generation) {
+        if self.ghosts.contains(&(instance.clone(), generation)) {
+            // It was ended before it could be spoken of, and the driver says so on its own.
+            return;
+        }
         let process = self
             .processes
             .get_mut(&instance)

@@ -2,7 +2,7 @@
 
 use super::{Coming, Phase, World};
 use crate::define;
-use model::{ActId, ExitStatus, InstanceId, ServiceName};
+use model::{ActId, ExitStatus, ServiceName};
 use orchestrator::{Adoption, Cluster, Command, Input};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,17 +41,7 @@ impl World {
                 }
             }
             _ if self.chance.percent(30) => {
-                // The emergency path ends what lives; what is being started turns up later.
-                let dead = self
-                    .processes
-                    .iter()
-                    .filter(|(_, p)| p.phase != Phase::Starting);
-                let dead: Vec<InstanceId> = dead.map(|(id, _)| id.clone()).collect();
-                for id in dead {
-                    let process = self.processes.remove(&id).unwrap();
-                    self.ended
-                        .insert(id, (process.generation, ExitStatus::Signal(9)));
-                }
+                self.emergency();
                 Command::Ended {
                     reason: "drill".to_owned(),
                 }
@@ -75,6 +65,25 @@ impl World {
             }
         };
         self.command(command);
+    }
+
+    /// The emergency path ends everything. Of what was just being made the driver may say something
+    /// afterwards, or never anything.
+    fn emergency(&mut self) {
+        for (id, process) in std::mem::take(&mut self.processes) {
+            let generation = process.generation;
+            if process.phase == Phase::Starting {
+                self.ghosts.insert((id.clone(), generation));
+                if self.chance.percent(50) {
+                    self.coming.retain(|_, coming| {
+                        !matches!(coming, Coming::Tell(
+                            Input::Started { instance, .. } | Input::StartFailed { instance, .. }
+                        ) if *instance == id)
+                    });
+                }
+            }
+            self.ended.insert(id, (generation, ExitStatus::Signal(9)));
+        }
     }
 
     /// A definition resolves: needs that are not defined are dropped.
