@@ -158,7 +158,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     right -= ctx.measureText(many).width + 4;
   }
   ctx.textAlign = "left";
-  ctx.font = `${emphasis === ROOT ? 700 : 550} ${font}px ${SANS}`;
+  ctx.font = `${emphasis === ROOT ? 700 : 500} ${font}px ${SANS}`;
   ctx.fillStyle = colours["text"];
   ctx.fillText(shorten(ctx, ids[at] ?? "", right - left), left, line);
 

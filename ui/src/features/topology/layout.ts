@@ -1,5 +1,6 @@
-// Where the services of a cluster stand. Rows are dependency depth: what needs nothing is at the
-// bottom, and everything stands above all that it needs. Columns are the categories' lanes.
+// Where the services of a cluster stand. Everything stands above all that it needs, what needs nothing
+// at the bottom; columns are the categories' lanes. Services of one category and one depth form a block;
+// blocks sink as low as what they need lets them, so that the picture is no higher than it has to be.
 //
 // Pure and deterministic: the same graph gives the same picture. States are not an input, so a change
 // of state never moves anything. Given the previous layout, lanes keep their order and services
@@ -45,11 +46,16 @@ export const NODE_WIDTH = 184;
 export const NODE_HEIGHT = 42;
 const GAP_X = 12;
 const GAP_Y = 9;
-const LAYER_GAP = 28;
+/** Between a block and what it needs, or the block below it. */
+const LAYER_GAP = 22;
 const LANE_PAD = 12;
 const LANE_GAP = 14;
 
 const SWEEPS = 6;
+/** Bounds on the search for the lanes' widths: it is for a picture, not for a proof. */
+const STARTS = 4;
+const ROUNDS = 16;
+const MAX_PAIRED = 16;
 
 /**
  * Lays out `nodes` for a view of `aspect` (width by height). `previous` is an earlier layout of
@@ -85,8 +91,9 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
     cells[laneOf.get(node.category) ?? 0]?.[depth[at] ?? 0]?.push(at);
   });
 
-  const sizes = cells.map((lane) => lane.map((cell) => cell.length));
-  const { columns, rows } = shape(sizes, layers, aspect);
+  const blocks = blocksOf(cells, below, depth, nodes.map((node) => laneOf.get(node.category) ?? 0));
+  const columns = shape(blocks, cells, aspect);
+  const { bases, height: stack } = sink(blocks, columns);
 
   const placed: Layout = {
     ids,
@@ -99,19 +106,11 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
     height: 0,
   };
 
-  // Depth 0 is the lowest row, so tops are counted from the deepest layer down.
-  const headed = laneNames.length > 1;
-  const top: number[] = Array.from({ length: layers }, () => 0);
-  let y = headed ? LANE_PAD : 0;
-  for (let layer = layers - 1; layer >= 0; layer -= 1) {
-    top[layer] = y;
-    y += (rows[layer] ?? 1) * (NODE_HEIGHT + GAP_Y) - GAP_Y + (layer > 0 ? LAYER_GAP : 0);
-  }
-  placed.height = y + (headed ? LANE_PAD : 0);
+  const pad = laneNames.length > 1 ? LANE_PAD : 0;
+  placed.height = stack + 2 * pad;
 
   let x = 0;
   laneNames.forEach((category, lane) => {
-    const pad = headed ? LANE_PAD : 0;
     const inner = (columns[lane] ?? 1) * (NODE_WIDTH + GAP_X) - GAP_X;
     placed.lanes.push({ category, x, y: 0, width: inner + 2 * pad, height: placed.height, members: cells[lane]?.flat() ?? [] });
     x += inner + 2 * pad + LANE_GAP;
@@ -128,10 +127,11 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
     const used = Math.ceil(cell.length / high);
     const width = used * (NODE_WIDTH + GAP_X) - GAP_X;
     const left = box.x + (box.width - width) / 2;
-    const spare = ((rows[layer] ?? 1) - high) * (NODE_HEIGHT + GAP_Y);
+    // Heights count from the ground up, pictures from the top down.
+    const floor = placed.height - pad - (bases[lane * layers + layer] ?? 0);
     cell.forEach((at, nth) => {
       placed.x[at] = left + Math.floor(nth / high) * (NODE_WIDTH + GAP_X);
-      placed.y[at] = (top[layer] ?? 0) + spare / 2 + (nth % high) * (NODE_HEIGHT + GAP_Y);
+      placed.y[at] = floor - NODE_HEIGHT - (high - 1 - (nth % high)) * (NODE_HEIGHT + GAP_Y);
     });
   };
 
@@ -250,47 +250,87 @@ function cheapest(order: readonly number[], lane: number, weight: readonly Float
   return best;
 }
 
+/** The services of one lane and one depth. Their place in the list is lane × depths + depth. */
+interface Block {
+  lane: number;
+  count: number;
+  /** Blocks that hold something it needs. */
+  on: number[];
+}
+
+function blocksOf(cells: readonly (readonly number[][])[], below: readonly (readonly number[])[], depth: Int32Array, lane: readonly number[]): Block[][] {
+  const layers = cells[0]?.length ?? 0;
+  const on: Set<number>[] = Array.from({ length: cells.length * layers }, () => new Set());
+  const block = (at: number): number => (lane[at] ?? 0) * layers + (depth[at] ?? 0);
+  below.forEach((needs, from) => {
+    for (const to of needs) if ((depth[to] ?? 0) < (depth[from] ?? 0)) on[block(from)]?.add(block(to));
+  });
+  return cells.map((column, at) => column.map((cell, layer) => ({ lane: at, count: cell.length, on: [...(on[at * layers + layer] ?? [])] })));
+}
+
+/** Where each block's lower edge comes to rest, counted upwards from the ground, and how high all of it is. */
+function sink(blocks: readonly (readonly Block[])[], columns: readonly number[]): { bases: Float64Array; height: number } {
+  const layers = blocks[0]?.length ?? 0;
+  const bases = new Float64Array(blocks.length * layers);
+  const tops = new Float64Array(blocks.length * layers);
+  const stacked = new Float64Array(blocks.length);
+  let height = 0;
+  for (let layer = 0; layer < layers; layer += 1) {
+    for (let lane = 0; lane < blocks.length; lane += 1) {
+      const block = blocks[lane]?.[layer];
+      if (!block || block.count === 0) continue;
+      let base = stacked[lane] ?? 0;
+      for (const other of block.on) base = Math.max(base, (tops[other] ?? 0) + LAYER_GAP);
+      const top = base + Math.ceil(block.count / (columns[lane] ?? 1)) * (NODE_HEIGHT + GAP_Y) - GAP_Y;
+      bases[lane * layers + layer] = base;
+      tops[lane * layers + layer] = top;
+      stacked[lane] = top + LAYER_GAP;
+      height = Math.max(height, top);
+    }
+  }
+  return { bases, height };
+}
+
 /**
- * How many columns each lane and how many rows each layer gets, so that the whole is as large as can
- * be in a view of `aspect`. Starts from even row counts and improves one lane at a time.
+ * How many columns each lane gets, so that the whole is as large as can be in a view of `aspect`. Starts
+ * from even row counts and improves by small steps.
  */
-function shape(sizes: readonly (readonly number[])[], layers: number, aspect: number): { columns: number[]; rows: number[] } {
-  const most = sizes.map((lane) => Math.max(1, ...lane));
-  const rowsFor = (columns: readonly number[]): number[] =>
-    Array.from({ length: layers }, (_, layer) =>
-      Math.max(1, ...sizes.map((lane, at) => Math.ceil((lane[layer] ?? 0) / (columns[at] ?? 1)))),
-    );
+function shape(blocks: readonly (readonly Block[])[], cells: readonly (readonly number[][])[], aspect: number): number[] {
+  const most = cells.map((lane) => Math.max(1, ...lane.map((cell) => cell.length)));
   const score = (columns: readonly number[]): number => {
     const width = columns.reduce((sum, n) => sum + n * (NODE_WIDTH + GAP_X) + 2 * LANE_PAD + LANE_GAP, 0);
-    const height = rowsFor(columns).reduce((sum, n) => sum + n * (NODE_HEIGHT + GAP_Y) + LAYER_GAP, LANE_PAD);
-    // The zoom at which it fits, less a little for area that is wasted.
-    return Math.min(aspect / width, 1 / height) - 1e-9 * width;
+    const height = sink(blocks, columns).height + 2 * LANE_PAD;
+    // The zoom at which it fits; of equals, the one with less of both.
+    return Math.min(aspect / width, 1 / height) - 1e-9 * (width + height);
   };
-  let best = most.map(() => 1);
-  let bestScore = score(best);
-  const consider = (columns: number[]): boolean => {
-    const value = score(columns);
-    if (value <= bestScore) return false;
-    best = columns;
-    bestScore = value;
-    return true;
-  };
-  const tallest = Math.max(1, ...most);
-  for (let rows = 1; rows <= tallest; rows += 1) consider(most.map((n) => Math.ceil(n / rows)));
-  for (let round = 0; round < 24; round += 1) {
-    let better = false;
-    for (let lane = 0; lane < most.length; lane += 1) {
-      for (const step of [-1, 1]) {
-        const trial = [...best];
-        const next = (trial[lane] ?? 1) + step;
-        if (next < 1 || next > (most[lane] ?? 1)) continue;
-        trial[lane] = next;
-        better = consider(trial) || better;
+  const climb = (from: number[]): { columns: number[]; value: number } => {
+    let columns = from;
+    let value = score(columns);
+    // One lane at a time, then two: a long chain runs through several, and one alone changes nothing.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      let better = false;
+      const attempt = (changes: readonly (readonly [number, number])[]): void => {
+        const trial = [...columns];
+        for (const [lane, step] of changes) trial[lane] = Math.min(most[lane] ?? 1, Math.max(1, (trial[lane] ?? 1) + step));
+        const worth = score(trial);
+        if (worth <= value) return;
+        [columns, value, better] = [trial, worth, true];
+      };
+      for (let lane = 0; lane < most.length; lane += 1) for (const step of [-1, 1]) attempt([[lane, step]]);
+      if (!better && most.length <= MAX_PAIRED) {
+        for (let a = 0; a < most.length; a += 1) {
+          for (let b = 0; b < most.length; b += 1) if (a !== b) for (const step of a < b ? [-1, 1] : [-1]) attempt([[a, 1], [b, step]]);
+        }
       }
+      if (!better) break;
     }
-    if (!better) break;
-  }
-  return { columns: best, rows: rowsFor(best) };
+    return { columns, value };
+  };
+  const starts = Array.from({ length: Math.max(1, ...most) }, (_, rows) => most.map((n) => Math.ceil(n / (rows + 1))))
+    .map((columns) => ({ columns, value: score(columns) }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, STARTS);
+  return starts.map(({ columns }) => climb(columns)).sort((a, b) => b.value - a.value)[0]?.columns ?? most.map(() => 1);
 }
 
 function byName(ids: readonly string[], a: number, b: number): number {
