@@ -173,7 +173,7 @@ impl Client {
             StatusCode::OK => {
                 serde_json::from_slice(&bytes).map_err(|error| Error::Strange(error.to_string()))
             }
-            _ => Err(failure(status, &bytes)),
+            _ => Err(self.failure(status, &bytes)),
         }
     }
 
@@ -191,7 +191,7 @@ impl Client {
                 .await
                 .map_err(Error::Broken)?
                 .to_bytes();
-            return Err(failure(status, &bytes));
+            return Err(self.failure(status, &bytes));
         }
         Ok(Messages {
             body: response.into_body(),
@@ -199,6 +199,16 @@ impl Client {
             read: BytesMut::new(),
             message: std::marker::PhantomData,
         })
+    }
+
+    fn failure(&self, status: StatusCode, bytes: &[u8]) -> Error {
+        match serde_json::from_slice::<Failure>(bytes) {
+            // Whoever answered is not the engine whose token lies in the home: it is just changing
+            // hands.
+            _ if status == StatusCode::UNAUTHORIZED => Error::NotListening { pid: self.pid },
+            Ok(failure) => Error::Failed(failure),
+            Err(_) => Error::Strange(format!("status {status}")),
+        }
     }
 
     async fn ask(
@@ -256,13 +266,6 @@ async fn beside<T>(mut link: Link, wanted: impl Future<Output = T>) -> T {
         done = &mut wanted => done,
         // What has arrived by now is still handed over.
         _ = &mut link => wanted.await,
-    }
-}
-
-fn failure(status: StatusCode, bytes: &[u8]) -> Error {
-    match serde_json::from_slice::<Failure>(bytes) {
-        Ok(failure) => Error::Failed(failure),
-        Err(_) => Error::Strange(format!("status {status}")),
     }
 }
 

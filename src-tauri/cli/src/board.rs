@@ -136,6 +136,32 @@ impl Board {
         (self.rows.values().filter(there).count(), self.rows.len())
     }
 
+    /// What is not there yet, the worst first, then what has been so the longest.
+    fn underway(&self, aim: Aim) -> Vec<&InstanceStatus> {
+        let mut underway: Vec<&InstanceStatus> = self
+            .rows
+            .values()
+            .filter(|status| aim.is_interesting(status.state))
+            .collect();
+        underway.sort_by_key(|status| (rank(status.state), status.since));
+        underway
+    }
+
+    /// How far it is in one line, with the first `most` of what is not there yet.
+    pub(crate) fn still(&self, aim: Aim, most: usize) -> String {
+        let (there, all) = self.arrived(aim);
+        let underway = self.underway(aim);
+        let mut line = format!("{there}/{all} {}", aim.word());
+        for status in underway.iter().take(most) {
+            let reason = plain(&status.reason.to_string());
+            line.push_str(&format!("; {} {}: {reason}", status.instance, status.state));
+        }
+        if let Some(more) = underway.len().checked_sub(most).filter(|more| *more > 0) {
+            line.push_str(&format!("; and {more} more"));
+        }
+        line
+    }
+
     /// The picture for a terminal: a bar, counts, and what is not there yet with the reason, the
     /// worst first. Never more lines than the terminal has.
     pub(crate) fn frame(&self, aim: Aim, elapsed: Duration, terminal: Terminal) -> Vec<String> {
@@ -162,12 +188,7 @@ impl Board {
             .collect();
         lines.push(format!("  {}", counts.join(" · ")));
 
-        let mut underway: Vec<&InstanceStatus> = self
-            .rows
-            .values()
-            .filter(|status| aim.is_interesting(status.state))
-            .collect();
-        underway.sort_by_key(|status| (rank(status.state), status.since));
+        let underway = self.underway(aim);
         let room = terminal.rows.saturating_sub(4).min(14);
         let shown = if underway.len() > room {
             room.saturating_sub(1)
@@ -436,6 +457,20 @@ mod tests {
             assert!(frame.iter().all(|line| !line.contains('\x1b')));
             assert!(frame.last().unwrap().contains("more"));
         }
+    }
+
+    #[test]
+    fn without_a_picture_one_line_says_what_is_still_on_its_way() {
+        let board = shop();
+        assert_eq!(
+            board.still(Aim::Up, 1),
+            "0/2 ready; db.0 starting: ; and 1 more"
+        );
+        assert!(
+            board
+                .still(Aim::Up, 5)
+                .ends_with("api.0 waiting: waiting for db")
+        );
     }
 
     #[test]

@@ -108,8 +108,12 @@ fn ps_json(view: &PsView) -> Value {
 /// `azora status`. It answers without an engine too.
 pub(crate) async fn status(place: &Place, Json { json }: Json) -> Done {
     let layout = layout(place)?;
-    let view = match Client::connect(layout.home()).await {
-        Ok(client) => Some(client.call::<StatusView>("status", &Nothing {}).await?),
+    let asked = async {
+        let client = Client::connect(layout.home()).await?;
+        client.call::<StatusView>("status", &Nothing {}).await
+    };
+    let view = match asked.await {
+        Ok(view) => Some(view),
         Err(error) if error.nobody() => None,
         Err(error) => return Err(error.into()),
     };

@@ -17,6 +17,10 @@ use tokio::time::Instant;
 
 /// Between two drawings of the same picture.
 const REDRAW: Duration = Duration::from_millis(100);
+/// Where no picture can be drawn: what is still on its way is said this often.
+const REMIND: Duration = Duration::from_secs(5);
+/// And so many of those, with what they wait for.
+const REMINDED: usize = 3;
 /// One question about an act; it is asked again when nothing has settled by then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,6 +121,7 @@ impl Watch {
         let picture = style == Style::Picture && self.terminal.live;
         let mut wanted = std::pin::pin!(wanted);
         let mut redraw = Instant::now() + REDRAW;
+        let mut remind = Instant::now() + REMIND;
         let done = loop {
             tokio::select! {
                 biased;
@@ -131,6 +136,11 @@ impl Watch {
                     Ok(None) => break Err(Fail::absent("the engine has ended")),
                     Err(error) => break Err(error.into()),
                 },
+                () = tokio::time::sleep_until(remind), if !picture && style == Style::Picture => {
+                    let line = self.board.still(aim, REMINDED);
+                    note(&format!("{:>8}  {line}", length(self.elapsed())));
+                    remind = Instant::now() + REMIND;
+                }
                 () = tokio::time::sleep_until(redraw), if picture => {
                     self.draw(aim);
                     redraw = Instant::now() + REDRAW;
@@ -153,8 +163,12 @@ impl Watch {
     }
 
     fn tell(&self, status: &InstanceStatus) {
-        // On the way to something else, and the something else is said.
-        if matches!(status.state, State::Running | State::Starting) {
+        // On the way to something else, and the something else is said. What is on its way for
+        // long is said now and then.
+        if matches!(
+            status.state,
+            State::Waiting | State::Starting | State::Running
+        ) {
             return;
         }
         let state = self.terminal.paint(

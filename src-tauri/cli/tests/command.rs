@@ -46,9 +46,10 @@ fn json(home: &Home, words: &[&str]) -> Value {
     serde_json::from_str(&done.out).unwrap()
 }
 
-/// The process that has the home and answers.
+/// The process that has the home and answers; null while it is changing hands.
 fn engine(home: &Home) -> Value {
-    json(home, &["status", "--json"])["engine"]["pid"].clone()
+    let status: Option<Value> = serde_json::from_str(&run(home, &["status", "--json"]).out).ok();
+    status.map_or(Value::Null, |status| status["engine"]["pid"].clone())
 }
 
 /// An engine that runs until it is dropped.
