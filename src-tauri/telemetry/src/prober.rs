@@ -384,6 +384,45 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_command_is_judged_by_its_exit() {
+        let home = tempfile::tempdir().unwrap();
+        let layout = driver::Layout::new(home.path());
+        layout.create().unwrap();
+        let (happened, _words) = tokio::sync::mpsc::channel(1);
+        // Nothing is started as a service here, so any program will do for a shim.
+        let shim = std::env::current_exe().unwrap();
+        let prober = Prober::new(ProcessDriver::open(layout, shim, happened).unwrap());
+        let ask = async |argv: &[&str], timeout| {
+            let launch = ExecLaunch {
+                argv: argv.iter().map(ToString::to_string).collect(),
+                cwd: home.path().to_owned(),
+                env: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+                user: None,
+            };
+            let seen = prober.ask(Target::Exec(launch), timeout).await;
+            (seen.verdict, seen.detail)
+        };
+        assert_eq!(
+            ask(&["true"], LONG).await,
+            (Verdict::Pass, "true passed".into())
+        );
+        let said = ask(&["sh", "-c", "echo one; echo not yet >&2; exit 3"], LONG).await;
+        assert_eq!(
+            said,
+            (Verdict::Fail, "sh exited with code 3: not yet".into())
+        );
+        let killed = ask(&["sh", "-c", "kill -9 $$"], LONG).await;
+        assert_eq!(killed, (Verdict::Fail, "sh was ended by SIGKILL".into()));
+        let slow = ask(&["sleep", "60"], Duration::from_millis(50)).await;
+        assert_eq!(
+            slow,
+            (Verdict::Fail, "sleep was not done within 50ms".into())
+        );
+        let missing = ask(&["no-such-program-anywhere"], LONG).await;
+        assert_eq!(missing.0, Verdict::Fail, "{}", missing.1);
+    }
+
     /// A thousand probes of a service that is well, all at once.
     #[tokio::test]
     async fn a_thousand_probes_at_once_all_pass() {
