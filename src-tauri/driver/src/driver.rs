@@ -124,6 +124,15 @@ impl ProcessDriver {
         found
     }
 
+    /// An instance that ended will not be started again soon: its shim, which waits for that, goes
+    /// now. Of one that runs, nothing changes.
+    pub fn rest(&self, cluster: &ClusterId, instance: &InstanceId) {
+        if lock(&self.units).contains_key(&(cluster.clone(), instance.clone())) {
+            // One that is too busy is not at rest; its shim goes by itself after a minute.
+            let _ = self.ask(cluster, instance, Ask::Rest);
+        }
+    }
+
     /// Drops the run folder of an instance that has ended. Of one that has not, nothing.
     pub fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
         // One that is too busy to be forgotten has not ended.

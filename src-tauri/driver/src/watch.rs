@@ -30,6 +30,7 @@ pub(crate) enum Ask {
     Start(Box<Launch>),
     Stop(Generation, spec::Stop),
     Find(oneshot::Sender<Option<Found>>),
+    Rest,
     Forget,
 }
 
@@ -164,6 +165,9 @@ impl Unit {
                 // Who asked may have gone.
                 let _ = answer.send(self.current());
             }
+            // The timer of an idle one is the end of its wait for a fast restart.
+            Word::Ask(Ask::Rest) if matches!(self.life, Life::Idle) => self.on_timer().await,
+            Word::Ask(Ask::Rest) => {}
             Word::Ask(Ask::Forget) => self.forget().await,
         }
     }

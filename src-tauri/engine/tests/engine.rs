@@ -2,6 +2,10 @@
 //!
 //! Needs the programs built: `cargo build -p shim -p organ`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test ends services behind the engine's back and takes ports before it"
+)]
 
 use engine::{Config, Engine, Error, Handle, Order, StartError, Up};
 use model::view::Code;
@@ -135,8 +139,7 @@ async fn every_act_is_in_the_book_with_its_outcome_and_healings_too() {
     let handle = engine.handle();
     let cluster = up(&handle, &folder).await;
     let (_, pid, generation) = states(&handle, &cluster)[1];
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid.unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    kill(pid);
     let healed = eventually_async(PATIENCE, || {
         let (state, _, now) = states(&handle, &cluster)[1];
         state == State::Ready && now > generation
@@ -160,6 +163,42 @@ async fn every_act_is_in_the_book_with_its_outcome_and_healings_too() {
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
     assert!(incidents[0].duration_ms.is_some() && incidents[0].cause.contains("SIGKILL"));
     handle.shutdown(false).await;
+}
+
+fn kill(pid: Option<u32>) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid.unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_crashed_and_was_taken_down_leaves_no_shim_waiting() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let cluster = up(&handle, &folder).await;
+    let services = vec![];
+    let hold = Order::Hold {
+        cluster: cluster.clone(),
+        services,
+    };
+    handle.order(me(), hold, String::new()).await.unwrap();
+    kill(states(&handle, &cluster)[1].1);
+    let failing = || states(&handle, &cluster)[1].0 == State::Failing;
+    assert!(eventually_async(PATIENCE, failing).await);
+    let down = Order::Down {
+        cluster: cluster.clone(),
+    };
+    let down = handle.order(me(), down, String::new()).await.unwrap();
+    handle.wait(down.id, PATIENCE).await.unwrap();
+    // A shim waits a minute for a fast restart; nobody will ask for one any more.
+    let soon = Duration::from_secs(20);
+    assert!(
+        eventually_async(soon, || home.processes().is_empty()).await,
+        "{:?}",
+        home.processes()
+    );
+    handle.shutdown(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

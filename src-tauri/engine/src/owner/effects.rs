@@ -4,12 +4,15 @@ use super::{Message, Owner, SHOW_STATES};
 use crate::launch;
 use model::{
     ActId, Actor, EventKind, Evidence, Generation, Incident, InstanceId, Outcome, ProbeKind,
-    RemedyKind, Target, Verb, Verdict,
+    RemedyKind, State, Target, Verb, Verdict,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// Incidents whose numbers are known, open and ended.
+const INCIDENTS: usize = 1_000;
 
 impl Owner {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -209,20 +212,29 @@ impl Owner {
             None => {
                 let id = self.shared.journal.new_incident();
                 self.incidents.insert(key, id);
+                // A fault soon after recovery reopens its incident, so ended ones are known for a
+                // while; keys only grow.
+                if self.incidents.len() > INCIDENTS {
+                    self.incidents.pop_first();
+                }
                 id
             }
         };
         incident.id = id;
         incident.cluster = self.id.clone();
-        if incident.resolved.is_some() {
-            self.incidents.remove(&key);
-        }
         self.shared.journal.incident(incident);
     }
 
     /// The registry learns at once, so that nobody is sent to a dead address; the picture soon.
     fn status_changed(&mut self, instance: InstanceId) {
         let status = self.cluster.status(&instance);
+        let rests = [State::Stopped, State::Completed, State::Quarantined];
+        if status
+            .as_ref()
+            .is_some_and(|status| rests.contains(&status.state))
+        {
+            self.shared.driver.rest(&self.id, &instance);
+        }
         let port = self.record.ports.get(&instance).and_then(|all| all.first());
         match (status, port) {
             (Some(status), Some(port)) if status.state.serves() => {
