@@ -11,7 +11,7 @@ use crate::{Config, Error, Order, StartError, clock::Clock, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, IncidentState};
+use model::{Actor, EventKind, Incident, IncidentState, Outcome};
 use registry::Registry;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -122,6 +122,15 @@ impl Engine {
             .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
         let engine = Engine { shared };
         tasks::spawn_all(&engine.shared, words).await?;
+        for notice in engine.shared.store.notices() {
+            engine.shared.journal.event(
+                None,
+                EventKind::Notice {
+                    text: notice.clone(),
+                },
+            );
+        }
+        engine.conclude_pending().await?;
         let adopted = engine.adopt_all().await;
         let started = EventKind::EngineStarted {
             pid: std::process::id(),
@@ -136,6 +145,17 @@ impl Engine {
         Handle {
             shared: Arc::clone(&self.shared),
         }
+    }
+
+    /// Acts that the last engine began and did not see the end of: what came of them is not known,
+    /// and that is what the book says.
+    async fn conclude_pending(&self) -> Result<(), Error> {
+        for mut act in self.shared.store.acts().pending().await? {
+            let why = "the engine ended before this did; what came of it was not seen";
+            act.outcome = Outcome::Failed(why.into());
+            self.shared.journal.act(act);
+        }
+        Ok(())
     }
 
     /// Adopts every cluster the home remembers; answers how many instances were found running.
@@ -177,6 +197,10 @@ impl Handle {
     /// Notes where hosts can be reached, in the picture and in the lock file.
     pub fn announce_api(&self, url: String) -> Result<(), Error> {
         let shared = &self.shared;
+        if let Some(port) = url.rsplit(':').next().and_then(|port| port.parse().ok()) {
+            // Nobody may have our own door listed as a service.
+            shared.registry.refuse_port(port);
+        }
         shared
             .picture
             .set_engine(|view| view.api = Some(url.clone()));
