@@ -206,14 +206,20 @@ fn sentence(what: &EventKind) -> String {
         }
         EventKind::Incident { incident } => {
             let state = match incident.state {
-                IncidentState::Open => "opened",
+                // Each remedy is told as a change of the open incident.
+                IncidentState::Open if incident.actions.is_empty() => "opened",
+                IncidentState::Open => "is being worked on",
                 IncidentState::Resolved => "resolved",
                 IncidentState::Quarantined => "ended in quarantine",
                 IncidentState::Closed => "closed",
             };
+            let what = match incident.actions.last() {
+                Some(action) if incident.state == IncidentState::Open => &action.detail,
+                _ => &incident.cause,
+            };
             format!(
-                "incident {} of {} {state}: {}",
-                incident.id.0, incident.instance, incident.cause
+                "incident {} of {} {state}: {what}",
+                incident.id.0, incident.instance
             )
         }
         EventKind::Act { act } => {
