@@ -5,7 +5,18 @@ use serde::{Deserialize, Serialize};
 
 /// Counts the acts of one home, from 1.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ts_rs::TS,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ts_rs::TS,
 )]
 #[serde(transparent)]
 #[ts(type = "number")]
@@ -35,16 +46,24 @@ pub struct Actor {
 impl Actor {
     /// A person acting through `via`.
     pub fn person(via: &str) -> Self {
-        Self { kind: ActorKind::Person, via: via.to_owned() }
+        Self {
+            kind: ActorKind::Person,
+            via: via.to_owned(),
+        }
     }
     /// Azora's own healing.
     pub fn healer() -> Self {
-        Self { kind: ActorKind::Healer, via: "healing".to_owned() }
+        Self {
+            kind: ActorKind::Healer,
+            via: "healing".to_owned(),
+        }
     }
 }
 
 /// What is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
     /// Bring a cluster up, or apply an edited definition.

@@ -1,6 +1,8 @@
 //! Everything that is worth remembering, as one closed enum.
 
-use crate::{Act, ClusterId, ExitStatus, Generation, Incident, InstanceId, Reason, State, Timestamp};
+use crate::{
+    Act, ClusterId, ExitStatus, Generation, Incident, InstanceId, Reason, State, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened in a home.

@@ -4,16 +4,19 @@
 //! crate may use it and it uses none of them. What the UI sees of these types is generated as
 //! TypeScript by `api`.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
 
-pub mod name;
-pub mod time;
-pub mod process;
-pub mod state;
-pub mod probe;
-pub mod incident;
 pub mod act;
 pub mod event;
+pub mod incident;
+pub mod name;
+pub mod probe;
+pub mod process;
+pub mod state;
+pub mod time;
 pub mod view;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};

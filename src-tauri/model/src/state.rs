@@ -4,7 +4,9 @@ use crate::{Generation, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where an instance is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Wanted, but what it needs is not ready, or a backoff has not passed.
@@ -83,7 +85,10 @@ pub struct Reason {
 impl Reason {
     /// A reason with nothing to follow.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), next: None }
+        Self {
+            text: text.into(),
+            next: None,
+        }
     }
 
     /// Adds what happens next.
@@ -146,7 +151,9 @@ pub struct InstanceStatus {
 }
 
 /// The state of a cluster, or of all of them, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Overall {
     /// Nothing is wanted and nothing runs.

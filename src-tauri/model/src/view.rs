@@ -201,7 +201,10 @@ pub enum Change {
 /// What the feed sends, one JSON object a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-#[expect(clippy::large_enum_variant, reason = "nearly every message is a delta, and one is held at a time")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every message is a delta, and one is held at a time"
+)]
 pub enum FeedMessage {
     /// First, and again whenever the reader fell too far behind.
     Snapshot {
