@@ -74,6 +74,17 @@ await Story.tell("the real window", 900_000, async (story) => {
   await story.step("the health chart moves", () => room.chartMoves(ui));
   await story.step("the log goes on", () => room.logMoves(ui));
 
+  await story.step("a second start hands its folder to the first, which asks before it runs it", async () => {
+    const second = path.join(home.path, "src", "second");
+    fs.mkdirSync(second);
+    fs.writeFileSync(path.join(second, "azora.toml"), '[service.sleeper]\nrun = "sleep 600"\n');
+    run(program("azora-desktop"), [second], { env: home.env });
+    await ui.text("open-folder-dialog", (text) => /never run here/.test(text) && text.includes("sleep 600"));
+    if (home.json("status").clusters.length !== 1) throw new Error("it did not ask");
+    await ui.click("trust-confirm");
+    await until("its service to run", () => home.ps(second).instances.every((one) => one.pid && ["running", "ready"].includes(one.state)));
+  });
+
   await story.step("a killed service is healed, and a native notification says so", async () => {
     const { before, after } = await room.killAndHeal(home, folder, KILLED);
     const incident = await until("the incident to be over", () => room.oneIncident(home, KILLED));

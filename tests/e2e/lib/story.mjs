@@ -26,7 +26,7 @@ export class Story {
     try {
       const note = await check();
       this.passed += 1;
-      console.log(`  ok    ${name} (${took()}${typeof note === "string" ? `; ${note}` : ""})`);
+      console.log(`  ok    ${name} (${took()}${typeof note === "string" ? `; ${note.replace(/\s+/g, " ")}` : ""})`);
     } catch (error) {
       this.failed += 1;
       console.log(`  FAIL  ${name} (${took()})\n${indent(error?.stack ?? String(error))}`);
