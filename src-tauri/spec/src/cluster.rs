@@ -48,6 +48,10 @@ pub struct Service {
     /// Asked after each start until it passes; `None`: it is ready as soon as it runs.
     /// When only `health` is given, readiness is that probe.
     pub ready: Option<Probe>,
+    /// Not ready this long after its process was made is a fault; 60 s unless given. Without a probe
+    /// it means nothing.
+    #[serde(default = "ready_within")]
+    pub ready_within: Duration,
     /// Asked for as long as it runs.
     pub health: Option<Probe>,
     /// What healing may do.
@@ -56,6 +60,11 @@ pub struct Service {
     pub stop: Stop,
     /// Only a person may stop it.
     pub protected: bool,
+}
+
+/// Longer than a program takes that warms up, shorter than a person waits for nothing.
+pub(crate) fn ready_within() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// What is executed.

@@ -108,6 +108,10 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
             &probe(new.ready.as_ref()),
         );
     }
+    let within = |service: &Service| service.ready.as_ref().map(|_| words(service.ready_within));
+    if let (Some(before), Some(after)) = (within(old), within(new)) {
+        changes.note("ready within", &before, &after);
+    }
     let ladder = |service: &Service| {
         service
             .heal

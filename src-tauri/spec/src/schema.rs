@@ -198,6 +198,10 @@ fn probe(keys: &Keys, description: &str) -> Value {
         "timeout" => duration("A probe that takes longer has failed.", Some("1s")),
         "fail" => count("So many failures in a row mean failing.", 3),
         "pass" => count("So many passes in a row mean well again.", 1),
+        "within" => duration(
+            "Not ready this long after its start is a fault. The one of `ready` counts, else that of `health`.",
+            Some("60s"),
+        ),
         _ => duration(
             "Passing, but slower than this, is degraded. Below `timeout`.",
             None,

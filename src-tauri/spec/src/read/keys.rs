@@ -50,7 +50,9 @@ pub(crate) const NEED: Keys = Keys {
 };
 pub(crate) const READY: Keys = Keys {
     table: "`ready`",
-    keys: &["http", "tcp", "exec", "port", "every", "timeout", "pass"],
+    keys: &[
+        "http", "tcp", "exec", "port", "every", "timeout", "pass", "within",
+    ],
 };
 pub(crate) const HEALTH: Keys = Keys {
     table: "`health`",
@@ -64,6 +66,7 @@ pub(crate) const HEALTH: Keys = Keys {
         "fail",
         "pass",
         "degraded_above",
+        "within",
     ],
 };
 pub(crate) const HEAL: Keys = Keys {
@@ -152,6 +155,14 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("interval", "here it is called `every`"),
             ("period", "here it is called `every`"),
             ("retries", "here it is called `fail`"),
+            (
+                "start_period",
+                "how long it may take to be ready is `within`: within = \"60s\"",
+            ),
+            (
+                "deadline",
+                "how long it may take to be ready is `within`: within = \"60s\"",
+            ),
             (
                 "fail",
                 "`fail` belongs to `health`; readiness is asked until it passes",

@@ -75,6 +75,28 @@ impl Reader<'_> {
         )
     }
 
+    /// Reads how long a service may take to be ready: what `ready` says, else `health`, else the
+    /// cluster's default `health`.
+    pub(super) fn ready_within(&mut self, service: &Table, defaults: &Defaults) -> Duration {
+        let probes = [service.get("ready"), service.get("health"), defaults.health];
+        let given: Vec<&Entry> = probes
+            .into_iter()
+            .flatten()
+            .filter_map(|probe| match &probe.value.kind {
+                ValueKind::Table(table) => table.get("within"),
+                _ => None,
+            })
+            .collect();
+        let range = Duration::from_millis(1)..=Duration::from_secs(86_400);
+        // Every one is looked at, so that none is wrong unseen.
+        let mut read = given
+            .into_iter()
+            .map(|entry| self.duration(&entry.value, "`within`", range.clone()));
+        let first = read.next().flatten();
+        read.for_each(drop);
+        first.unwrap_or_else(crate::cluster::ready_within)
+    }
+
     fn probe(
         &mut self,
         own: &ServiceName,

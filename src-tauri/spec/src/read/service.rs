@@ -91,6 +91,7 @@ impl Reader<'_> {
             needs,
             replicas,
             ready: ready.or_else(|| health.clone()),
+            ready_within: self.ready_within(table, defaults),
             health,
             heal: self.heal(table.get("heal"), defaults.heal),
             stop: self.stop(table.get("stop"), defaults.stop),

@@ -219,6 +219,34 @@ fn health_stands_in_for_readiness() {
 }
 
 #[test]
+fn how_long_it_may_take_to_be_ready_is_said_by_ready_then_health_then_the_default() {
+    let within = |ready: &str, health: &str, default: &str| {
+        let text = format!(
+            "[cluster.defaults]\nhealth = {{ tcp = 1, every = \"9s\" {default} }}\n\
+             [service.s]\nrun = \"s\"\nready = {{ tcp = 2 {ready} }}\n\
+             health = {{ tcp = 3 {health} }}"
+        );
+        valid(&text).services[&name("s")].ready_within
+    };
+    let (a, b, c) = (
+        ", within = \"1s\"",
+        ", within = \"2s\"",
+        ", within = \"3s\"",
+    );
+    let found = [
+        within(a, b, c),
+        within("", b, c),
+        within("", "", c),
+        within("", "", ""),
+    ];
+    assert_eq!(found, [1, 2, 3, 60].map(Duration::from_secs));
+    assert_eq!(
+        service("run = \"s\"").ready_within,
+        Duration::from_secs(60)
+    );
+}
+
+#[test]
 fn defaults_lie_under_every_service() {
     let cluster = valid(
         r#"
