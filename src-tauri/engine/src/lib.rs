@@ -1,7 +1,7 @@
 //! Puts the rooms together: one owner loop per cluster, the door, the read model, task lifetimes.
 //!
 //! `Config → Engine::start → Handle → shutdown`. It decides nothing: what happens to a service is
-//! decided by `orchestrator::step`, and what may happen at all by [`door`]. Hosts (`api`,
+//! decided by `orchestrator::step`, and what may happen at all by `door`. Hosts (`api`,
 //! `desktop`, `cli`) hold a [`Handle`].
 
 #![cfg_attr(
