@@ -190,6 +190,7 @@ fn stranger() -> spec::Service {
         needs: Vec::new(),
         replicas: 0,
         ready: None,
+        ready_within: Duration::ZERO,
         health: None,
         heal: spec::Heal {
             ladder: Vec::new(),

@@ -108,6 +108,8 @@ impl Service {
 pub(crate) struct Pending {
     /// Whether it wants its instances to run; `None` for one that wants some to and some not to.
     pub(crate) up: Option<bool>,
+    /// What was late before is not its concern.
+    pub(crate) began: Mono,
     pub(crate) concerned: BTreeSet<InstanceId>,
     /// Those of them that have not come to rest.
     pub(crate) open: BTreeSet<InstanceId>,

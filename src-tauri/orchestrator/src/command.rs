@@ -94,6 +94,7 @@ impl Step<'_> {
     /// Whatever was in mind for an instance is off: it is to rest.
     pub(crate) fn calm(&mut self, id: &InstanceId, why: String) {
         self.set_care(id, Care::Idle);
+        self.end_patience(id);
         self.close_incident(id);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             if instance.state != State::Stopped {
@@ -331,6 +332,7 @@ impl Step<'_> {
             act,
             Pending {
                 up,
+                began: self.now.mono,
                 concerned,
                 open,
             },

@@ -148,6 +148,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         category: _,
         replicas: _,
         ready: _,
+        ready_within: _,
         health: _,
         heal: _,
         stop: _,

@@ -339,13 +339,13 @@ impl Step<'_> {
             above.roots.remove(name);
             let free = above.roots.is_empty();
             for id in self.cluster.ids_of(&dependent) {
-                if free && let Some(instance) = self.cluster.instances.get_mut(&id) {
-                    instance.watch.excuse();
+                if free && let Some(instance) = self.cluster.instances.get(&id) {
                     if instance.state == State::Failing && instance.care == Care::Idle {
                         let text = instance.fault.clone();
                         let next = format!("{name} is back: the next probes decide");
                         self.set_reason(&id, Reason::new(text).then(next));
                     }
+                    self.ask_anew(&id);
                 }
                 self.touched.insert(id.clone());
                 self.out.changed.insert(id.clone());

@@ -109,6 +109,11 @@ impl Seen {
         }
     }
 
+    /// Nothing was seen.
+    pub(crate) fn nothing(&self) -> bool {
+        self.times == 0
+    }
+
     /// "tcp 5432 refused 14 times".
     pub(crate) fn words(&self) -> String {
         format!("{} {}", self.detail, healing::words::times(self.times))
@@ -155,6 +160,11 @@ pub(crate) struct Instance {
     /// Readiness probes that did not pass, for their pace.
     pub(crate) tries: u32,
     pub(crate) seen: Seen,
+    /// When it counts as a fault that it is not ready.
+    pub(crate) gives_up: Option<Mono>,
+    /// When it was last not ready in time and has not been since, and what is said about that to
+    /// those who waited.
+    pub(crate) late: Option<(Mono, Reason)>,
     /// The reason shown while it serves, to go back to it.
     pub(crate) serving: (State, Reason),
     pub(crate) watch: Watch,
@@ -198,6 +208,8 @@ impl Instance {
             served: false,
             tries: 0,
             seen: Seen::default(),
+            gives_up: None,
+            late: None,
             serving: (State::Ready, Reason::default()),
             watch: Watch::default(),
             history: History::default(),

@@ -164,6 +164,8 @@ pub struct Adoption {
 pub enum TimerKey {
     /// A backoff has passed.
     Backoff(InstanceId),
+    /// It should be ready by now.
+    Ready(InstanceId),
 }
 
 /// Something to do.
@@ -187,8 +189,9 @@ pub enum Effect {
         /// How.
         stop: spec::Stop,
     },
-    /// Ask a probe. Answered by `Probed`; one waiting or in flight per instance and kind. One for a
-    /// newer generation takes its place, and an end of the process drops it.
+    /// Ask a probe. Answered by `Probed`; one waiting or in flight per instance and kind. A further
+    /// one, for a newer generation or because there is reason to ask sooner, takes its place, and an
+    /// end of the process drops it.
     Probe {
         /// Which.
         instance: InstanceId,

@@ -14,6 +14,7 @@ mod heal;
 mod incident;
 mod instance;
 pub mod io;
+mod patience;
 mod probe;
 mod settle;
 mod start;

@@ -44,7 +44,10 @@ impl Step<'_> {
         };
         instance.asked = true;
         match readiness(&service.spec) {
-            Some((kind, _)) => self.ask(id, kind, Duration::ZERO),
+            Some((kind, _)) => {
+                self.begin_patience(id, self.now.mono);
+                self.ask(id, kind, Duration::ZERO);
+            }
             None if service.oneshot() => {}
             None => {
                 // How far the start has come is all there is to say; after a fault it comes second.
@@ -92,6 +95,8 @@ impl Step<'_> {
             return;
         };
         let every = every.1.every;
+        let within = service.spec.ready_within;
+        let suffers = !service.roots.is_empty();
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -104,17 +109,78 @@ impl Step<'_> {
         }
         instance.tries = instance.tries.saturating_add(1);
         let after = pace::ready(instance.tries, every);
-        let text = match evidence.verdict {
-            Verdict::Trouble => format!("it cannot be asked: {}", evidence.detail),
-            Verdict::Pass | Verdict::Fail => {
-                instance.seen.again(&evidence.detail);
-                instance.seen.words()
+        if evidence.verdict != Verdict::Trouble {
+            instance.seen.again(&evidence.detail);
+        }
+        let given_up = instance.care != Care::Idle;
+        let reason = if given_up {
+            // Its fault is known; only how often it was seen is new.
+            instance.fault = instance.unready(within);
+            Reason {
+                text: instance.fault.clone(),
+                next: instance.reason.next.clone(),
             }
+        } else if evidence.verdict == Verdict::Trouble {
+            let text = format!("it cannot be asked: {}", evidence.detail);
+            Reason::new(text).then(format!("next try in {}", words::duration(after)))
+        } else {
+            let next = match instance.gives_up {
+                Some(at) if !suffers => {
+                    format!("gives up in {}", words::duration(at.since(self.now.mono)))
+                }
+                _ => format!("next try in {}", words::duration(after)),
+            };
+            Reason::new(instance.seen.words()).then(next)
         };
+        let fails = instance.state == State::Failing;
         self.ask(id, kind, after);
-        if !leaving && after >= pace::READABLE {
-            let next = format!("next try in {}", words::duration(after));
-            self.set_alive(id, Reason::new(text).then(next));
+        if leaving || after < pace::READABLE {
+            return;
+        }
+        if given_up {
+            self.set_reason(id, reason);
+        } else if !(fails && suffers) {
+            self.set_alive(id, reason);
+        }
+    }
+
+    /// What an instance suffered from is back: if it is not well, it is asked now and not when its
+    /// interval has passed, and what it failed before says nothing about it.
+    pub(crate) fn ask_anew(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let well = instance.ready && instance.watch.well();
+        instance.watch.excuse();
+        if well || instance.life != Life::Alive {
+            return;
+        }
+        let kind = if instance.ready {
+            Some(ProbeKind::Health)
+        } else {
+            instance.tries = 0;
+            readiness(&service.spec).map(|(kind, _)| kind)
+        };
+        let generation = instance.generation;
+        let again = instance.gives_up.is_some();
+        let serves = instance.state.serves().then(|| instance.serving.clone());
+        // What is not under way is about to be asked anyway, or has no such probe.
+        if let Some(kind) = kind.filter(|kind| instance.under_way.contains(kind)) {
+            self.out.acts.push(Effect::Probe {
+                instance: id.clone(),
+                generation,
+                kind,
+                after: Duration::ZERO,
+            });
+        }
+        if again {
+            self.begin_patience(id, self.now.mono);
+        }
+        if let Some((state, reason)) = serves {
+            self.set(id, state, reason);
         }
     }
 
@@ -208,6 +274,8 @@ impl Step<'_> {
         let Some(Instance {
             life: Life::Alive,
             ready,
+            alive_since,
+            gives_up,
             ..
         }) = self.cluster.instances.get(id)
         else {
@@ -220,6 +288,8 @@ impl Step<'_> {
             }
         } else if kind(old) != kind(&service.spec) {
             self.ask_readiness(id);
+        } else if old.ready_within != service.spec.ready_within && gives_up.is_some() {
+            self.begin_patience(id, *alive_since);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When a command has come to rest, and what did not get where it should.
 
 use crate::cluster::{Cluster, Pending};
-use crate::instance::{Care, Goal, Life};
+use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::Effect;
 use crate::step::Step;
 use model::{InstanceId, Reason, ServiceName, State};
@@ -14,6 +14,14 @@ enum Rest {
     Failed(Reason),
 }
 
+impl Pending {
+    /// It was not ready in time since the act began.
+    fn counts_late(&self, instance: &Instance) -> bool {
+        let late = instance.late.as_ref();
+        late.is_some_and(|(at, _)| *at > self.began)
+    }
+}
+
 impl Cluster {
     /// Whether an instance has come to rest, and how.
     fn rest(&self, id: &InstanceId, act: &Pending) -> Option<Rest> {
@@ -23,6 +31,14 @@ impl Cluster {
         let failed = || Some(Rest::Failed(self.reason(id)));
         if instance.blocked.is_some() {
             return failed();
+        }
+        let run = self.goal(id) == Goal::Run && instance.state != State::Quarantined;
+        if run
+            && act.counts_late(instance)
+            && let Some((_, reason)) = &instance.late
+        {
+            // Healing goes on; who asked for this has waited long enough.
+            return Some(Rest::Failed(reason.clone()));
         }
         if instance.cycle.is_some() {
             return None;
@@ -40,7 +56,7 @@ impl Cluster {
             (Goal::Run, State::Waiting | State::Running | State::Recovering | State::Failing)
                 if matches!(instance.life, Life::Gone | Life::Alive)
                     && !matches!(instance.care, Care::Asked(..) | Care::Backoff(_))
-                    && self.waits_in_vain(&id.service) =>
+                    && self.waits_in_vain(&id.service, act) =>
             {
                 failed()
             }
@@ -50,8 +66,8 @@ impl Cluster {
         }
     }
 
-    /// Something it needs is down, and only a person can change that.
-    fn waits_in_vain(&self, service: &ServiceName) -> bool {
+    /// Something it needs is down, and only a person can change that, or it was not ready in time.
+    fn waits_in_vain(&self, service: &ServiceName, act: &Pending) -> bool {
         let Some(service) = self.services.get(service) else {
             return false;
         };
@@ -60,7 +76,7 @@ impl Cluster {
             down.is_none_or(|root| root.replicas == 0 || !root.wanted)
                 || self
                     .instances_of(root)
-                    .any(|(_, instance)| instance.care.stuck())
+                    .any(|(_, instance)| instance.care.stuck() || act.counts_late(instance))
         })
     }
 }

@@ -167,6 +167,7 @@ impl Step<'_> {
         let expected = told || cycled || goal != Goal::Run;
         let generation = instance.generation;
         let idle = instance.care == Care::Idle;
+        self.end_patience(id);
         self.out.facts.push(EventKind::Exited {
             instance: id.clone(),
             generation,
@@ -211,6 +212,9 @@ impl Step<'_> {
         instance.ready = true;
         let reason = Reason::new(how);
         instance.serving = (State::Ready, reason.clone());
+        self.end_patience(id);
+        // Late or not: whatever was in mind for it is off.
+        self.set_care(id, Care::Idle);
         self.came_good(id, State::Ready, reason);
         self.begin_health(id);
     }
@@ -223,6 +227,7 @@ impl Step<'_> {
         let automatic = std::mem::replace(&mut instance.automatic, false);
         let act = instance.act;
         instance.fault.clear();
+        instance.late = None;
         instance.history.healthy(self.now.mono);
         self.set(id, state, reason);
         self.resolve_incident(id);
@@ -243,7 +248,9 @@ impl Step<'_> {
         } else {
             let asked = instance.asked;
             self.set_alive(id, Reason::new("runs on"));
-            if !asked {
+            if asked {
+                self.begin_patience(id, self.now.mono);
+            } else {
                 self.ask_readiness(id);
             }
         }

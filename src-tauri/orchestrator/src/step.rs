@@ -107,6 +107,7 @@ impl Step<'_> {
                 }
             }
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
+            Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::ShimLost {

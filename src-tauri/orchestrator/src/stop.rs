@@ -38,6 +38,7 @@ impl Step<'_> {
         let stop = service.spec.stop;
         instance.life = Life::Ending;
         let generation = instance.generation;
+        self.end_patience(id);
         self.out.acts.push(Effect::Stop {
             instance: id.clone(),
             generation,

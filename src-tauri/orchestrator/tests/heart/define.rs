@@ -32,6 +32,7 @@ pub(crate) fn service() -> spec::Service {
         needs: Vec::new(),
         replicas: 1,
         ready: None,
+        ready_within: Duration::from_secs(60),
         health: None,
         heal: spec::Heal {
             ladder: vec![
@@ -96,6 +97,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "needs" => service.needs = value.split(',').map(need).collect(),
             "ready" => service.ready = Some(probe()),
             "health" => service.health = Some(probe()),
+            "within" => service.ready_within = duration(value),
             "every" => probed(&mut service, &|probe| probe.every = duration(value)),
             "fail" => probed(&mut service, &|probe| probe.fail = value.parse().unwrap()),
             "pass" => probed(&mut service, &|probe| probe.pass = value.parse().unwrap()),

@@ -81,7 +81,8 @@ pub(crate) struct World {
     /// Made when the emergency path ended everything: gone, but a word about them may come.
     ghosts: BTreeSet<(InstanceId, Generation)>,
     ill: BTreeMap<InstanceId, u64>,
-    probes: BTreeSet<(InstanceId, Generation, ProbeKind)>,
+    /// When the probe under way comes back, one of a kind.
+    probes: BTreeMap<(InstanceId, ProbeKind), (Generation, u64)>,
     timers: BTreeMap<TimerKey, u64>,
     unsettled: BTreeSet<ActId>,
     stopped: Vec<ServiceName>,
@@ -113,7 +114,7 @@ impl World {
             generations: BTreeMap::new(),
             ghosts: BTreeSet::new(),
             ill: BTreeMap::new(),
-            probes: BTreeSet::new(),
+            probes: BTreeMap::new(),
             timers: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             stopped: Vec::new(),
@@ -203,6 +204,7 @@ impl World {
         for (key, percent) in [
             ("ready every=20s", 40),
             ("health every=20s", 50),
+            ("within=30s", 20),
             ("replicas=3", 20),
             ("budget=1/1m", 20),
             ("unhealed", 5),
@@ -307,7 +309,13 @@ impl World {
                 generation,
                 kind,
                 ..
-            } if !self.probes.remove(&(instance.clone(), *generation, *kind)) => return,
+            } => {
+                let key = (instance.clone(), *kind);
+                if self.probes.get(&key) != Some(&(*generation, self.time)) {
+                    return;
+                }
+                self.probes.remove(&key);
+            }
             Input::Timer(key) => {
                 if self.timers.get(key) != Some(&self.time) {
                     return;

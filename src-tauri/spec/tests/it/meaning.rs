@@ -240,10 +240,7 @@ fn how_long_it_may_take_to_be_ready_is_said_by_ready_then_health_then_the_defaul
         within("", "", ""),
     ];
     assert_eq!(found, [1, 2, 3, 60].map(Duration::from_secs));
-    assert_eq!(
-        service("run = \"s\"").ready_within,
-        Duration::from_secs(60)
-    );
+    assert_eq!(service("run = \"s\"").ready_within, Duration::from_secs(60));
 }
 
 #[test]

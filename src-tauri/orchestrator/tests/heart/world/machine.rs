@@ -188,10 +188,6 @@ impl World {
     }
 
     fn probe(&mut self, id: InstanceId, generation: Generation, kind: ProbeKind, wait: Duration) {
-        self.probes
-            .retain(|(of, g, k)| *of != id || *k != kind || *g == generation);
-        let fresh = self.probes.insert((id.clone(), generation, kind));
-        assert!(fresh, "{id} has two {kind:?} probes under way");
         let at = self.time + u64::try_from(wait.as_millis()).unwrap();
         let ill = self.ill.get(&id).is_some_and(|until| *until > at);
         let verdict = match self.chance.below(100) {
@@ -206,6 +202,11 @@ impl World {
             latency_us: 1_000,
         };
         let took = self.chance.below(10);
+        let under_way = self
+            .probes
+            .insert((id.clone(), kind), (generation, at + took));
+        let sooner = under_way.is_none_or(|(of, back)| of != generation || at <= back);
+        assert!(sooner, "{id} has two {kind:?} probes under way");
         let input = Input::Probed {
             instance: id,
             generation,

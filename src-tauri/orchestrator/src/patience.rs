@@ -1,0 +1,106 @@
+//! How long an instance may take to be ready, and what follows when it takes longer.
+//!
+//! The time runs while it is asked whether it is ready and nothing it needs is down. When it has
+//! passed, the instance has a fault like one that crashed, and acts that wait for it have their
+//! answer: healing goes on, but a person who typed `up` has waited long enough.
+
+use crate::heal::Fault;
+use crate::instance::{Care, Goal, Life};
+use crate::io::{Effect, TimerKey};
+use crate::step::Step;
+use healing::words;
+use model::{InstanceId, Mono, Reason, RemedyKind};
+
+impl Step<'_> {
+    /// It has its full time to become ready, counted from `since`.
+    pub(crate) fn begin_patience(&mut self, id: &InstanceId, since: Mono) {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let at = (since + service.spec.ready_within).max(self.now.mono);
+        instance.gives_up = Some(at);
+        let key = TimerKey::Ready(id.clone());
+        self.out.acts.push(Effect::SetTimer { key, at });
+    }
+
+    /// It is ready, or not waited for any more.
+    pub(crate) fn end_patience(&mut self, id: &InstanceId) {
+        if let Some(instance) = self.cluster.instances.get_mut(id)
+            && instance.gives_up.take().is_some()
+        {
+            let key = TimerKey::Ready(id.clone());
+            self.out.acts.push(Effect::CancelTimer(key));
+        }
+    }
+
+    /// The time has passed.
+    pub(crate) fn patience_over(&mut self, id: &InstanceId) {
+        let goal = self.cluster.goal(id);
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        instance.gives_up = None;
+        let leaving = goal != Goal::Run || instance.cycle.is_some();
+        if leaving || instance.life != Life::Alive || instance.ready || instance.care != Care::Idle
+        {
+            return;
+        }
+        if !service.roots.is_empty() {
+            // Nobody can be ready on something that is down.
+            self.begin_patience(id, self.now.mono);
+            return;
+        }
+        if instance.tries > 0 && instance.seen.nothing() {
+            // Only the prober had trouble: that is no fault of this one, but who waits is told.
+            let within = words::duration(service.spec.ready_within);
+            let text = format!(
+                "not known to be ready within {within}: {}",
+                instance.reason.text
+            );
+            let reason = Reason::new(text).then("asked on");
+            instance.late = Some((self.now.mono, reason));
+            self.touched.insert(id.clone());
+            self.begin_patience(id, self.now.mono);
+            return;
+        }
+        let text = instance.unready(service.spec.ready_within);
+        let cause = format!("{id} was {text}");
+        self.fault(
+            id,
+            Fault {
+                text: text.clone(),
+                cause,
+                hopeless: false,
+            },
+        );
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            let next = match &instance.care {
+                Care::Asked(plan, _) | Care::Backoff(plan)
+                    if plan.remedy != RemedyKind::Quarantine =>
+                {
+                    Some(format!("healing goes on: {}", plan.detail))
+                }
+                _ => instance.reason.next.clone(),
+            };
+            instance.late = Some((self.now.mono, Reason { text, next }));
+        }
+    }
+}
+
+impl crate::instance::Instance {
+    /// "not ready within 60 s: GET /health answered 503 58 times".
+    pub(crate) fn unready(&self, within: std::time::Duration) -> String {
+        let what = if self.seen.nothing() {
+            "its probe has not answered".to_owned()
+        } else {
+            self.seen.words()
+        };
+        format!("not ready within {}: {what}", words::duration(within))
+    }
+}
