@@ -1,6 +1,7 @@
 //! Building an engine from its configuration, and taking it down again.
 
 use crate::door::Door;
+use crate::emergency::Brake;
 use crate::handle::Handle;
 use crate::journal::Journal;
 use crate::owner::{Message, Owner};
@@ -14,7 +15,6 @@ use model::view::EngineView;
 use model::{Actor, EventKind, Incident, IncidentState, Outcome};
 use registry::Registry;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use store::Store;
@@ -97,7 +97,7 @@ impl Engine {
             clock: Clock::start(),
             owners: RwLock::default(),
             stops: Mutex::default(),
-            emergency: AtomicBool::new(false),
+            brake: Brake::default(),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
             config,

@@ -8,12 +8,51 @@ use crate::owner::Message;
 use model::view::{StopPreview, StopReport};
 use model::{Actor, ClusterName, Outcome, ServiceName, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 /// How long all owners together may take to note it. A hung one is passed by.
 const NOTED: Duration = Duration::from_millis(200);
+
+/// Keeps owners from starting anything while a stop is under way, and each of them for as long as
+/// it has not noted the last word about one: what it has not heard of yet, it cannot undo.
+#[derive(Debug, Default)]
+pub(crate) struct Brake {
+    under_way: AtomicU32,
+    word: AtomicU64,
+}
+
+/// A stop under way. Two at once hold the brake until both are over.
+pub(crate) struct Pulled<'a>(&'a Brake);
+
+impl Brake {
+    /// A stop begins.
+    pub(crate) fn pull(&self) -> Pulled<'_> {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        self.word.fetch_add(1, Ordering::SeqCst);
+        Pulled(self)
+    }
+
+    /// The number of the last word.
+    pub(crate) fn word(&self) -> u64 {
+        self.word.load(Ordering::SeqCst)
+    }
+
+    /// May an owner that has noted this word start nothing?
+    pub(crate) fn holds(&self, noted: u64) -> bool {
+        self.under_way.load(Ordering::SeqCst) > 0 || noted < self.word()
+    }
+}
+
+impl Drop for Pulled<'_> {
+    fn drop(&mut self) {
+        // The new word first: a start that was held back is undone by it, a later one is not.
+        self.0.word.fetch_add(1, Ordering::SeqCst);
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Handle {
     /// What an emergency stop would end.
@@ -57,7 +96,7 @@ impl Handle {
     pub async fn emergency_stop(&self, actor: Actor, reason: String) -> Result<StopReport, Error> {
         let who = actor.via.clone();
         let at = Clock::wall();
-        self.shared.emergency.store(true, Ordering::SeqCst);
+        let pulled = self.shared.brake.pull();
         let act = self.shared.door.admit_emergency(actor, &reason).await;
         self.all_owners_end(&reason, at).await;
         let layout = self.shared.layout.clone();
@@ -66,10 +105,10 @@ impl Handle {
             tokio::task::spawn_blocking(move || driver::emergency::stop(&layout, &why, &who))
                 .await
                 .map(view);
+        self.shared.clear_emergency_marker();
+        drop(pulled);
         // Again: what came back between the first word and the last kill is not wanted either.
         self.all_owners_end(&reason, at).await;
-        self.shared.clear_emergency_marker();
-        self.shared.emergency.store(false, Ordering::SeqCst);
         let outcome = match &report {
             Ok(report) if report.left.is_empty() => {
                 Outcome::Done(format!("{} processes ended, none left", report.ended))
@@ -96,15 +135,22 @@ impl Handle {
 
     async fn all_owners_end(&self, reason: &str, at: Timestamp) {
         let mut noted = Vec::new();
+        let word = self.shared.brake.word();
         for (_, owner) in self.shared.all_owners() {
             let (reply, done) = oneshot::channel();
             let message = Message::Ended {
                 reason: reason.to_owned(),
                 at,
+                word,
                 reply: Some(reply),
             };
-            if owner.try_send(message).is_ok() {
-                noted.push(done);
+            noted.push(done);
+            if let Err(TrySendError::Full(message)) = owner.try_send(message) {
+                // It hears it late, and starts nothing until then.
+                self.shared.tasks.spawn(async move {
+                    // A closed inbox means that the engine ends.
+                    let _ = owner.send(message).await;
+                });
             }
         }
         let all = async {
@@ -129,5 +175,26 @@ fn view(report: driver::emergency::Report) -> StopReport {
         took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
         looked_by: report.looked_by.into_iter().map(str::to_owned).collect(),
         report: report.path.map(|path| path.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brake_holds_until_the_last_stop_is_over_and_its_word_noted() {
+        let brake = Brake::default();
+        let mut noted = brake.word();
+        assert!(!brake.holds(noted));
+        let (one, other) = (brake.pull(), brake.pull());
+        noted = brake.word();
+        assert!(brake.holds(noted), "noted, and still under way");
+        drop(one);
+        noted = brake.word();
+        assert!(brake.holds(noted), "the other is under way");
+        drop(other);
+        assert!(brake.holds(noted), "over, and not noted");
+        assert!(!brake.holds(brake.word()));
     }
 }

@@ -3,6 +3,7 @@
 use crate::app::Life;
 use crate::clock::Clock;
 use crate::door::Door;
+use crate::emergency::Brake;
 use crate::journal::Journal;
 use crate::owner::Message;
 use crate::picture::Picture;
@@ -13,7 +14,6 @@ use registry::Registry;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::Store;
 use telemetry::{Prober, Recorder};
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     /// When each cluster was last stopped as a whole, while it can be resumed.
     pub(crate) stops: Mutex<BTreeMap<ClusterId, Timestamp>>,
     /// While an emergency stop is under way nothing is started.
-    pub(crate) emergency: AtomicBool,
+    pub(crate) brake: Brake,
     /// Every task of the engine.
     pub(crate) tasks: TaskTracker,
     /// Ends them.

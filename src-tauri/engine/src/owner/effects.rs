@@ -8,7 +8,6 @@ use model::{
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Incidents whose numbers are known, open and ended.
@@ -61,13 +60,14 @@ impl Owner {
             }
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
-                self.save();
+                self.unsaved = true;
             }
         }
     }
 
     fn start(&mut self, instance: InstanceId, generation: Generation) {
-        if self.shared.emergency.load(Ordering::SeqCst) {
+        if self.shared.brake.holds(self.noted) {
+            // The stop's last word comes after this and is about this one, too.
             return;
         }
         if self.shared.emergency_marked() {
@@ -77,6 +77,7 @@ impl Owner {
             let ended = Message::Ended {
                 reason,
                 at,
+                word: self.noted,
                 reply: None,
             };
             if self.myself.try_send(ended).is_err() {
@@ -264,11 +265,19 @@ impl Owner {
                 cluster: self.id.clone(),
                 instances: vec![instance.clone()],
             });
-        self.save();
+        self.unsaved = true;
         self.show_within(SHOW_STATES);
     }
 
+    /// Writes the record if it has changed: once for all that one message changes.
+    pub(super) fn keep(&mut self) {
+        if self.unsaved {
+            self.save();
+        }
+    }
+
     pub(super) fn save(&mut self) {
+        self.unsaved = false;
         if let Err(error) = self.record.save(&self.shared.record_file(&self.id)) {
             tracing::error!(cluster = %self.id, error = error.story(), "the cluster's record is stale");
             let text = format!(

@@ -68,6 +68,8 @@ pub(crate) enum Message {
         reason: String,
         /// When; the same for all clusters.
         at: Timestamp,
+        /// The brake's word that this is.
+        word: u64,
         /// Noted.
         reply: Option<oneshot::Sender<()>>,
     },
@@ -114,6 +116,10 @@ pub(crate) struct Owner {
     pulsed: BTreeSet<InstanceId>,
     show_at: Option<Mono>,
     shown: Option<show::Shown>,
+    /// The record has changed since it was written.
+    unsaved: bool,
+    /// The last word of the brake that was noted.
+    noted: u64,
 }
 
 impl Owner {
@@ -121,6 +127,7 @@ impl Owner {
     pub(crate) fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.note_stop(&record.id, record.last_stop.as_ref().map(|stop| stop.at));
+        let noted = shared.brake.word();
         let owner = Self {
             id: record.id.clone(),
             cluster: Cluster::new(record.id.clone()),
@@ -138,6 +145,8 @@ impl Owner {
             pulsed: BTreeSet::new(),
             show_at: None,
             shown: None,
+            unsaved: false,
+            noted,
         };
         (owner, sender)
     }
@@ -188,6 +197,7 @@ impl Owner {
         let cancel = self.shared.cancel.clone();
         let clock = self.shared.clock;
         loop {
+            self.keep();
             let wake = [self.timers.next(), self.show_at]
                 .into_iter()
                 .flatten()
@@ -253,12 +263,22 @@ impl Owner {
                 act,
                 reply,
             } => {
-                let _ = reply.send(self.up(definition, env, act));
+                let answer = self.up(definition, env, act);
+                self.keep();
+                let _ = reply.send(answer);
             }
             Message::Order { order, act, reply } => {
-                let _ = reply.send(self.order(order, act));
+                let answer = self.order(order, act);
+                self.keep();
+                let _ = reply.send(answer);
             }
-            Message::Ended { reason, at, reply } => {
+            Message::Ended {
+                reason,
+                at,
+                word,
+                reply,
+            } => {
+                self.noted = self.noted.max(word);
                 self.ended(reason, at);
                 if let Some(reply) = reply {
                     let _ = reply.send(());

@@ -241,7 +241,8 @@ impl Owner {
             command: Command::Ended { reason },
             act: ActId(0),
         });
-        self.save();
+        // On disk soon: who waits for this waits for the processes' ends, not for a disk.
+        self.unsaved = true;
         self.show();
     }
 
