@@ -271,6 +271,31 @@ async fn an_emergency_stop_without_an_engine_is_known_to_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_forgotten_does_not_stand_in_the_way_of_resuming_the_rest() {
+    let home = Home::new();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let gone = up(&handle, &folder(&home, "gone", TWO)).await;
+    let stays = up(&handle, &folder(&home, "stays", TWO)).await;
+    let report = handle.emergency_stop(me(), "test".into()).await.unwrap();
+    assert!(report.left.is_empty(), "{report:?}");
+    let forget = Order::Forget { cluster: gone };
+    handle.order(me(), forget, String::new()).await.unwrap();
+    let resume = handle
+        .order(me(), Order::Resume, String::new())
+        .await
+        .unwrap();
+    let settled = handle.wait(resume.id, PATIENCE).await.unwrap();
+    assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
+    let now = states(&handle, &stays);
+    assert!(
+        now.iter().all(|(state, ..)| *state == State::Ready),
+        "{now:?}"
+    );
+    handle.shutdown(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_record_hides_one_cluster_and_says_so() {
     let home = Home::new();
     let folder = folder(&home, "two", TWO);

@@ -269,6 +269,8 @@ impl Owner {
         for instance in instances {
             self.removed(&instance);
         }
+        // There is nothing left to resume.
+        self.shared.note_stop(&self.id, None);
         let folder = self.shared.layout.cluster(&self.id);
         if let Err(source) = std::fs::remove_dir_all(&folder) {
             return Err(Error::Home {
