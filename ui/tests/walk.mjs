@@ -63,7 +63,7 @@ try {
     });
     await step(`${words}: topology, a click on a node opens its panel`, async () => {
       await page.getByTestId("place-topology").click();
-      await page.locator('[data-testid="topology-canvas"][data-nodes="150"]').waitFor();
+      await page.locator('[data-testid="topology-canvas"][data-nodes="152"]').waitFor();
       await axe(page, "topology");
       const node = await page.waitForFunction(() => window.__azora?.topology.nodes().find((each) => each.name === "azora-mint"));
       const { x, y } = await node.jsonValue();
@@ -98,10 +98,10 @@ try {
     });
     await step(`${words}: a refusal is shown where it happened`, async () => {
       await page.keyboard.press("Control+k");
-      await page.getByTestId("palette-input").fill("config-store");
+      await page.getByTestId("palette-input").fill("config-service");
       await axe(page, "palette");
       await page.keyboard.press("Enter");
-      await page.locator('[data-testid="panel"][data-service="config-store"]').waitFor();
+      await page.locator('[data-testid="panel"][data-service="config-service"]').waitFor();
       await page.getByTestId("act-stop").click();
       await page.getByTestId("problem").getByText("needed by 41").waitFor();
       await axe(page, "panel with a problem");
@@ -128,9 +128,9 @@ try {
       await page.getByTestId("panel").waitFor({ state: "detached" });
     });
     await step(`${words}: a killed service heals before one's eyes`, async () => {
-      await page.evaluate(() => window.__fake.world.break(window.__fake.world.snapshot().clusters.find((each) => each.name === "azora-os").id, "mailer", 900));
-      await page.locator('[data-testid="service-row-mailer"][data-state="recovering"]').waitFor();
-      await page.locator('[data-testid="service-row-mailer"][data-state="ready"]').waitFor();
+      await page.evaluate(() => window.__fake.world.break(window.__fake.world.snapshot().clusters.find((each) => each.name === "azora-os").id, "email-service", 900));
+      await page.locator('[data-testid="service-row-email-service"][data-state="recovering"]').waitFor();
+      await page.locator('[data-testid="service-row-email-service"][data-state="ready"]').waitFor();
     });
     await step(`${words}: the keys are explained`, async () => {
       await page.keyboard.press("?");

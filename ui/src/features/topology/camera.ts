@@ -24,7 +24,7 @@ export const MAX_SCALE = 2.5;
 const MAX_FIT = 1.25;
 
 /** Space around what is fitted, in CSS pixels: the lanes' heads above, the tools below. */
-export const MARGIN = { top: 74, right: 28, bottom: 60, left: 28 };
+export const MARGIN = { top: 66, right: 14, bottom: 58, left: 14 };
 
 export function fit(world: Size, view: Size): Camera {
   const [wide, high] = [Math.max(1, view.width - MARGIN.left - MARGIN.right), Math.max(1, view.height - MARGIN.top - MARGIN.bottom)];

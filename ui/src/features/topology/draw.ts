@@ -4,17 +4,29 @@
 import { latency as words } from "../../shared/format";
 import { SHAPES, type Shape } from "../../shared/marks";
 import type { Box } from "./camera";
-import { NODE_HEIGHT, NODE_WIDTH } from "./layout";
+import { NODE_HEIGHT } from "./layout";
+import { fitName, shortened } from "./names";
 import { BACK, IMPACTED, LOOKS, ROOT, SAMPLES, type Palette, type Scene, type Status } from "./scene";
 
 type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 /** From this width of a service on screen it gets its name, in CSS pixels. */
 const NAMED = 50;
+/** From this width its name has room for a mark and some weight. */
+const ROOMY = 140;
+/** Text on screen is never smaller than this, in CSS pixels; where a name takes two lines, a little. */
+const SMALLEST = 9.5;
+const SMALLER = 9;
+/** From this height of a service on screen its name may take two lines. */
+const TWO_LINES = 17;
+/** So many lines between impacted services can still be followed. */
+const MANY = 16;
 /** From this zoom it gets its second line. */
 export const DETAILED = 0.7;
 /** From this zoom it gets its curve. */
 export const CURVED = 0.85;
+
+const BACK_ALPHA = 0.45;
 
 const SANS = 'system-ui, -apple-system, "Segoe UI", Cantarell, Ubuntu, "Noto Sans", sans-serif';
 
@@ -39,7 +51,7 @@ export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, 
   const { x, y, ids } = scene.layout;
   for (let at = 0; at < ids.length; at += 1) {
     const [left, top] = [x[at] ?? 0, y[at] ?? 0];
-    if (left > part.x + part.width || left + NODE_WIDTH < part.x || top > part.y + part.height || top + NODE_HEIGHT < part.y) continue;
+    if (left > part.x + part.width || left + scene.layout.nodeWidth < part.x || top > part.y + part.height || top + NODE_HEIGHT < part.y) continue;
     drawNode(ctx, scene, status, at, scale, colours);
   }
 }
@@ -62,8 +74,8 @@ function drawLanes(ctx: Canvas, scene: Scene, scale: number, colours: Palette): 
 /** The line from what needs to what is needed. */
 export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: number, straight: boolean): void {
   const { x, y } = scene.layout;
-  const [x1, y1] = [(x[from] ?? 0) + NODE_WIDTH / 2, (y[from] ?? 0) + NODE_HEIGHT];
-  const [x2, y2] = [(x[to] ?? 0) + NODE_WIDTH / 2, y[to] ?? 0];
+  const [x1, y1] = [(x[from] ?? 0) + scene.layout.nodeWidth / 2, (y[from] ?? 0) + NODE_HEIGHT];
+  const [x2, y2] = [(x[to] ?? 0) + scene.layout.nodeWidth / 2, y[to] ?? 0];
   target.moveTo(x1, y1);
   if (straight) {
     target.lineTo(x2, y2);
@@ -72,7 +84,7 @@ export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: n
   const [across, down] = [x2 - x1, y2 - y1];
   const bend = Math.min(120, Math.max(24, down * 0.45));
   // Straight down, past others of the same column, it would vanish behind them: it goes round in the gutter.
-  const bow = Math.abs(across) < NODE_WIDTH / 2 && down > NODE_HEIGHT * 1.5 ? NODE_WIDTH * ((from + to) % 2 === 0 ? 0.72 : -0.72) : 0;
+  const bow = Math.abs(across) < scene.layout.nodeWidth / 2 && down > NODE_HEIGHT * 1.5 ? scene.layout.nodeWidth * ((from + to) % 2 === 0 ? 0.72 : -0.72) : 0;
   target.bezierCurveTo(x1 + bow, y1 + bend, x2 + bow, y2 - bend, x2, y2);
 }
 
@@ -82,22 +94,42 @@ function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: 
   const troubled = status.emphasis.some((each) => each === ROOT);
   const calm = new Path2D();
   const hurt = new Path2D();
+  // Impacted by another that is impacted: the way trouble took. Where it took many ways they only tint the ground.
+  const onward = new Path2D();
+  let passed = 0;
+  // Trouble comes from below; the heads point to where.
+  const heads = new Path2D();
+  const head = 5 / scale;
   for (let at = 0; at < edges.length; at += 2) {
     const [from, to] = [edges[at] ?? 0, edges[at + 1] ?? 0];
     const [x1, x2] = [x[from] ?? 0, x[to] ?? 0];
-    if (Math.max(x1, x2) + NODE_WIDTH < part.x || Math.min(x1, x2) > part.x + part.width) continue;
+    if (Math.max(x1, x2) + scene.layout.nodeWidth < part.x || Math.min(x1, x2) > part.x + part.width) continue;
     if ((y[to] ?? 0) < part.y || (y[from] ?? 0) + NODE_HEIGHT > part.y + part.height) continue;
     const suffers = status.emphasis[from] === IMPACTED && (status.emphasis[to] === ROOT || status.emphasis[to] === IMPACTED);
-    trace(suffers ? hurt : calm, scene, from, to, straight);
+    const direct = suffers && status.emphasis[to] === ROOT;
+    trace(direct ? hurt : suffers ? onward : calm, scene, from, to, straight);
+    if (suffers && !direct) passed += 1;
+    if (!direct) continue;
+    const [tipX, tipY] = [x2 + scene.layout.nodeWidth / 2, y[to] ?? 0];
+    heads.moveTo(tipX, tipY);
+    heads.lineTo(tipX - head * 0.8, tipY - head * 1.5);
+    heads.lineTo(tipX + head * 0.8, tipY - head * 1.5);
+    heads.closePath();
   }
   ctx.lineWidth = Math.max(0.9 / scale, 0.7);
   ctx.strokeStyle = colours["line-strong"];
-  ctx.globalAlpha = (troubled ? 0.35 : 0.75) * (edges.length > 1_200 ? 0.4 : 1);
+  // Far out the lines are a ground on which one service's own, drawn when it is pointed at, can be read.
+  const faint = scale < DETAILED ? 0.4 : 0.65;
+  ctx.globalAlpha = faint * (troubled ? 0.5 : 1) * (edges.length > 1_200 ? 0.5 : 1);
   ctx.stroke(calm);
-  ctx.globalAlpha = 0.85;
-  ctx.lineWidth = Math.max(1.3 / scale, 1);
-  ctx.strokeStyle = colours["warn-mark"];
+  ctx.strokeStyle = ctx.fillStyle = colours["warn-mark"];
+  ctx.lineWidth = Math.max(1 / scale, 0.8);
+  ctx.globalAlpha = passed > MANY ? 0.25 : 0.8;
+  ctx.stroke(onward);
+  ctx.globalAlpha = 0.9;
+  ctx.lineWidth = Math.max(1.5 / scale, 1.2);
   ctx.stroke(hurt);
+  ctx.fill(heads);
   ctx.globalAlpha = 1;
 }
 
@@ -107,29 +139,36 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   const emphasis = status.emphasis[at] ?? 0;
   const { x: xs, y: ys, ids } = scene.layout;
   const [x, y] = [xs[at] ?? 0, ys[at] ?? 0];
-  const wide = NODE_WIDTH * scale;
+  const wide = scene.layout.nodeWidth * scale;
   const well = look.tone === "good";
   const tone = emphasis === IMPACTED && well ? "warn" : look.tone;
 
-  ctx.globalAlpha = emphasis === BACK ? 0.42 : 1;
+  ctx.globalAlpha = emphasis === BACK ? BACK_ALPHA : 1;
   if (emphasis === ROOT) {
     ctx.beginPath();
-    ctx.roundRect(x - 7 / scale, y - 7 / scale, NODE_WIDTH + 14 / scale, NODE_HEIGHT + 14 / scale, 10 / scale + 4);
+    ctx.roundRect(x - 7 / scale, y - 7 / scale, scene.layout.nodeWidth + 14 / scale, NODE_HEIGHT + 14 / scale, 10 / scale + 4);
     ctx.fillStyle = colours[`${tone}-mark`];
     ctx.globalAlpha = 0.28;
     ctx.fill();
     ctx.globalAlpha = 1;
   }
   ctx.beginPath();
-  ctx.roundRect(x, y, NODE_WIDTH, NODE_HEIGHT, wide < NAMED ? 6 : 8);
+  ctx.roundRect(x, y, scene.layout.nodeWidth, NODE_HEIGHT, wide < NAMED ? 6 : 8);
   if (wide < NAMED) {
     // Far out the chip is all there is: its tone fills it, and what is not well is taller in contrast.
     ctx.fillStyle = well && emphasis !== IMPACTED ? colours["good-mark"] : colours[`${tone}-mark`];
     if (well && emphasis === 0) ctx.globalAlpha = 0.5;
     ctx.fill();
     ctx.globalAlpha = 1;
-    if (!well && wide > 14) drawMark(ctx, look.shape, x + NODE_WIDTH / 2 - 16, y + NODE_HEIGHT / 2 - 16, 32, colours["surface"]);
+    if (!well && wide > 14) drawMark(ctx, look.shape, x + scene.layout.nodeWidth / 2 - 16, y + NODE_HEIGHT / 2 - 16, 32, colours["surface"]);
     return;
+  }
+  if (emphasis === BACK) {
+    // Steps back, but lines do not run through it.
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = colours["bg"];
+    ctx.fill();
+    ctx.globalAlpha = BACK_ALPHA;
   }
   ctx.fillStyle = emphasis === ROOT ? colours[`${tone}-soft`] : well && emphasis !== IMPACTED ? colours["surface"] : colours[`${tone}-soft`];
   ctx.fill();
@@ -141,26 +180,47 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
 
   const detailed = scale >= DETAILED;
   // Text keeps a readable size on screen while its box shrinks around it.
-  const font = Math.min(13, Math.max(13 * scale, 9.5)) / scale;
-  const mark = Math.min(14, Math.max(14 * scale, 9)) / scale;
-  const pad = Math.min(12, 5 / scale);
+  const font = Math.min(13, Math.max(13 * scale, SMALLEST)) / scale;
+  const pad = Math.min(12, 4 / scale);
   const line = detailed ? y + 14 : y + NODE_HEIGHT / 2;
-  drawMark(ctx, look.shape, x + pad, line - mark / 2, mark, colours[`${look.tone}-mark`]);
-  const left = x + pad + mark + Math.min(8, 4 / scale);
-  const many = (status.replicas[at] ?? 1) > 1 ? `×${status.replicas[at] ?? 1}` : "";
-  let right = x + NODE_WIDTH - pad;
+  // Where room is dear, what is well has a dot; a shape is for what is not.
+  const dot = !detailed && wide < ROOMY && well;
+  const mark = (dot ? 5 : Math.min(14, Math.max(14 * scale, 9))) / scale;
+  if (dot) {
+    ctx.beginPath();
+    ctx.arc(x + pad + mark / 2, line, mark / 2, 0, 2 * Math.PI);
+    ctx.fillStyle = colours[`${look.tone}-mark`];
+    ctx.fill();
+  } else drawMark(ctx, look.shape, x + pad, line - mark / 2, mark, colours[`${look.tone}-mark`]);
+  const left = x + pad + mark + Math.min(8, (dot ? 3 : 4) / scale);
+  const right = x + scene.layout.nodeWidth - (dot ? 4 / scale : pad);
+  const weight = emphasis === ROOT ? 700 : detailed || wide >= ROOMY ? 500 : 400;
   ctx.textBaseline = "middle";
-  if (many !== "" && scale > 0.42) {
-    ctx.font = `500 ${font * 0.86}px ${SANS}`;
-    ctx.fillStyle = colours["text-3"];
-    ctx.textAlign = "right";
-    ctx.fillText(many, right, line);
-    right -= ctx.measureText(many).width + 4;
-  }
   ctx.textAlign = "left";
-  ctx.font = `${emphasis === ROOT ? 700 : 500} ${font}px ${SANS}`;
+  ctx.font = `${weight} ${font}px ${SANS}`;
+  let label = fitted(ctx, ids[at] ?? "", right - left, 1);
+  let leading = 0;
+  if (label[0] !== ids[at] && !detailed && NODE_HEIGHT * scale >= TWO_LINES) {
+    const small = Math.min(font, SMALLER / scale, NODE_HEIGHT * 0.46);
+    ctx.font = `${weight} ${small}px ${SANS}`;
+    label = fitted(ctx, ids[at] ?? "", right - left, 2);
+    if (label.length > 1) leading = small * 1.04;
+    else ctx.font = `${weight} ${font}px ${SANS}`;
+  }
   ctx.fillStyle = colours["text"];
-  ctx.fillText(shorten(ctx, ids[at] ?? "", right - left), left, line);
+  label.forEach((text, nth) => ctx.fillText(text, left, line + (nth - (label.length - 1) / 2) * leading));
+  const many = (status.replicas[at] ?? 1) > 1 ? `×${status.replicas[at] ?? 1}` : "";
+  if (many !== "" && label.length === 1) {
+    const end = left + ctx.measureText(label[0] ?? "").width;
+    ctx.font = `500 ${font * 0.86}px ${SANS}`;
+    // The name goes before the number of its instances.
+    if (end + ctx.measureText(many).width + 3 / scale <= right) {
+      ctx.fillStyle = colours["text-3"];
+      ctx.textAlign = "right";
+      ctx.fillText(many, right, line);
+      ctx.textAlign = "left";
+    }
+  }
 
   if (detailed) {
     const second = y + 29.5;
@@ -172,7 +232,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     ctx.fillText(text, left, second);
     ctx.fillStyle = colours["text-3"];
     ctx.textAlign = "right";
-    let edge = x + NODE_WIDTH - pad;
+    let edge = x + scene.layout.nodeWidth - pad;
     if (status.held[at] === 1) {
       ctx.fillStyle = colours["held-mark"];
       ctx.fillRect(edge - 6, second - 4, 2, 8);
@@ -225,37 +285,31 @@ function drawCurve(ctx: Canvas, samples: Float32Array, x: number, y: number, wid
 }
 
 /** Widths of texts are asked for over and over; the cache is dropped when it grows past reason. */
-const shortened = new Map<string, string>();
+const written = new Map<string, string[]>();
 const MAX_CACHED = 20_000;
 
-/** Cuts the middle out: names of one lane often begin alike, and it is their ends that tell them apart. */
-function shorten(ctx: Canvas, text: string, width: number): string {
-  const key = `${ctx.font}|${Math.round(width)}|${text}`;
-  const known = shortened.get(key);
+/** What of a name is written in `width`, in at most `most` lines of the font that is set. */
+function fitted(ctx: Canvas, name: string, width: number, most: 1 | 2): string[] {
+  const key = `${ctx.font}|${Math.round(width)}|${most}|${name}`;
+  const known = written.get(key);
   if (known !== undefined) return known;
-  let fitted = text;
-  if (ctx.measureText(text).width > width) {
-    const cut = (kept: number): string => `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
-    let [low, high] = [0, text.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (ctx.measureText(cut(middle)).width <= width) low = middle;
-      else high = middle - 1;
-    }
-    fitted = low === 0 ? "" : cut(low);
-  }
-  if (shortened.size > MAX_CACHED) shortened.clear();
-  shortened.set(key, fitted);
-  return fitted;
+  const made = fitName(name, width, most, (text) => ctx.measureText(text).width);
+  if (written.size > MAX_CACHED) written.clear();
+  written.set(key, made);
+  return made;
 }
 
-/** A lane's name in one line or, at a hyphen or space, in two. */
-function lines(ctx: Canvas, name: string, room: number): string[] {
-  if (ctx.measureText(name).width <= room) return [name];
-  const middle = name.length / 2;
-  const breaks = [...name.matchAll(/[- ]/g)].map((match) => match.index + 1).sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
-  const at = breaks[0];
-  return at === undefined ? [shorten(ctx, name, room)] : [shorten(ctx, name.slice(0, at).trim(), room), shorten(ctx, name.slice(at), room)];
+/** A lane's name and its font: as large as can be so that it is whole, in one line or two. */
+function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; size: number } {
+  const sizes = [11.5, 10.5, 9.5, 8.5];
+  for (const size of sizes) {
+    ctx.font = `600 ${size}px ${SANS}`;
+    const lines = fitted(ctx, name, room, 2);
+    if (lines.join("").replaceAll(" ", "") === name.replaceAll(" ", "")) return { lines, size };
+  }
+  const size = 9.5;
+  ctx.font = `600 ${size}px ${SANS}`;
+  return { lines: [shortened(name, room, (text) => ctx.measureText(text).width)], size };
 }
 
 /** The lanes' names and tallies, drawn over everything and kept in view at the top. */
@@ -266,12 +320,11 @@ export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: S
   for (const lane of scene.layout.lanes) {
     const left = (lane.x - camera.x) * camera.scale;
     const wide = lane.width * camera.scale;
-    if (left > width || left + wide < 0 || wide < 16) continue;
+    if (left > width - Math.min(40, wide) || left + wide < 0 || wide < 16) continue;
     // A lane wider than the view keeps its name in it.
     const x = Math.max(left, 8) + 2;
-    const room = Math.min(left + wide, width) - x - 4;
-    ctx.font = `600 11.5px ${SANS}`;
-    const name = lines(ctx, lane.category, room);
+    const room = Math.min(left + wide, width) - x - 2;
+    const { lines: name, size: font } = headOf(ctx, lane.category, room);
     const high = 22 + name.length * 14;
     const bottom = (lane.y + lane.height - camera.y) * camera.scale;
     if (bottom < high) continue;
@@ -281,6 +334,7 @@ export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: S
     ctx.fillRect(left - 1, top - 2, wide + 2, high + 2);
     ctx.globalAlpha = 1;
     ctx.fillStyle = colours["text"];
+    ctx.font = `600 ${font}px ${SANS}`;
     name.forEach((line, nth) => ctx.fillText(line, x, top + 7 + nth * 14));
     const under = top + name.length * 14;
     let at = x;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { layout, NODE_HEIGHT, NODE_WIDTH, type GraphNode } from "./layout";
+import { layout, NODE_HEIGHT, type GraphNode } from "./layout";
 
 /** A repeatable graph: `count` services in `lanes` categories and ten ranks, about three needs each. */
 function graph(count: number, lanes: number): GraphNode[] {
@@ -16,11 +16,11 @@ function graph(count: number, lanes: number): GraphNode[] {
 }
 
 function overlaps(nodes: GraphNode[], aspect?: number): number {
-  const { x, y } = layout(nodes, aspect);
+  const { x, y, nodeWidth } = layout(nodes, aspect);
   let count = 0;
   for (let a = 0; a < nodes.length; a += 1) {
     for (let b = a + 1; b < nodes.length; b += 1) {
-      const apart = Math.abs((x[a] ?? 0) - (x[b] ?? 0)) >= NODE_WIDTH || Math.abs((y[a] ?? 0) - (y[b] ?? 0)) >= NODE_HEIGHT;
+      const apart = Math.abs((x[a] ?? 0) - (x[b] ?? 0)) >= nodeWidth || Math.abs((y[a] ?? 0) - (y[b] ?? 0)) >= NODE_HEIGHT;
       if (!apart) count += 1;
     }
   }
@@ -44,7 +44,7 @@ describe("layout", () => {
       for (const at of lane.members) {
         expect(nodes[at]?.category).toBe(lane.category);
         expect(placed.x[at]).toBeGreaterThanOrEqual(lane.x);
-        expect((placed.x[at] ?? 0) + NODE_WIDTH).toBeLessThanOrEqual(lane.x + lane.width);
+        expect((placed.x[at] ?? 0) + placed.nodeWidth).toBeLessThanOrEqual(lane.x + lane.width);
       }
     }
   });

@@ -1,6 +1,7 @@
 // Where the services of a cluster stand. Everything stands above all that it needs, what needs nothing
-// at the bottom; columns are the categories' lanes. Services of one category and one depth form a block;
-// blocks sink as low as what they need lets them, so that the picture is no higher than it has to be.
+// at the bottom; lanes are the categories. Rows run through all lanes, and each service sinks to the lowest
+// row that what it needs lets it have; those that most stands upon go first. So the picture is hardly
+// higher than its longest chain, and there is room to write names.
 //
 // Pure and deterministic: the same graph gives the same picture. States are not an input, so a change
 // of state never moves anything. Given the previous layout, lanes keep their order and services
@@ -39,23 +40,26 @@ export interface Layout {
   edges: Int32Array;
   width: number;
   height: number;
+  /** How wide each service is: at least `NODE_WIDTH`, more where the view has room to spare. */
+  nodeWidth: number;
 }
 
 // In world units, which are CSS pixels at zoom 1.
 export const NODE_WIDTH = 184;
 export const NODE_HEIGHT = 42;
-const GAP_X = 12;
-const GAP_Y = 9;
-/** Between a block and what it needs, or the block below it. */
-const LAYER_GAP = 22;
-const LANE_PAD = 12;
-const LANE_GAP = 14;
+const GAP_X = 10;
+const GAP_Y = 13;
+const LANE_PAD = 7;
+const LANE_GAP = 9;
+/** How far services and rows are drawn out to fill the view, as a share of what they need. */
+const MAX_STRETCH = 1.6;
 
 const SWEEPS = 6;
 /** Bounds on the search for the lanes' widths: it is for a picture, not for a proof. */
-const STARTS = 4;
-const ROUNDS = 16;
-const MAX_PAIRED = 16;
+const STARTS = 3;
+const ROUNDS = 12;
+/** Beyond so many services two lanes are not tried at once. */
+const MAX_PAIRED = 300;
 
 /**
  * Lays out `nodes` for a view of `aspect` (width by height). `previous` is an earlier layout of
@@ -80,20 +84,33 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
   });
 
   const depth = depths(below);
-  const layers = nodes.length === 0 ? 0 : Math.max(...depth) + 1;
-  // Cells fill column by column, so x with a little y is the order services stood in.
+  // Cells fill row by row, so x with a little y is the order services stood in.
   const before = new Map(previous?.ids.map((id, at) => [id, (previous.x[at] ?? 0) + (previous.y[at] ?? 0) * 1e-6]));
 
   const laneNames = orderLanes(nodes, below, previous);
   const laneOf = new Map(laneNames.map((name, at) => [name, at]));
-  const cells: number[][][] = laneNames.map(() => Array.from({ length: layers }, () => []));
-  nodes.forEach((node, at) => {
-    cells[laneOf.get(node.category) ?? 0]?.[depth[at] ?? 0]?.push(at);
-  });
+  const lanes = Int32Array.from(nodes, (node) => laneOf.get(node.category) ?? 0);
+  const members: number[][] = laneNames.map(() => []);
+  lanes.forEach((lane, at) => members[lane]?.push(at));
 
-  const blocks = blocksOf(cells, below, depth, nodes.map((node) => laneOf.get(node.category) ?? 0));
-  const columns = shape(blocks, cells, aspect);
-  const { bases, height: stack } = sink(blocks, columns);
+  // What carries most goes first; what needs something carries less than that, so this is also an order
+  // in which everything comes after all it needs. Newcomers come last among equals: they move little.
+  const carried = depths(above);
+  const turns = ids.map((_id, at) => at).sort((a, b) => (carried[b] ?? 0) - (carried[a] ?? 0) || Number(before.has(ids[b] ?? "")) - Number(before.has(ids[a] ?? "")) || byName(ids, a, b));
+  const sink = (columns: readonly number[]): { row: Int32Array; rows: number } => sunk(turns, below, lanes, columns);
+
+  const pad = laneNames.length > 1 ? LANE_PAD : 0;
+  const columns = shape(members, aspect, pad, ids.length <= MAX_PAIRED, (trial) => sink(trial).rows);
+  const { row, rows } = sink(columns);
+  const cells: number[][][] = laneNames.map(() => Array.from({ length: rows }, () => []));
+  row.forEach((at, node) => cells[lanes[node] ?? 0]?.[at]?.push(node));
+
+  // The view's room to spare goes to the names, or between the rows.
+  const across = columns.reduce((sum, n) => sum + n, 0);
+  const fixed = widthOf(columns, pad, 0);
+  const [wide, high] = [widthOf(columns, pad, NODE_WIDTH), heightOf(rows, pad)];
+  const nodeWidth = across === 0 ? NODE_WIDTH : Math.min(NODE_WIDTH * MAX_STRETCH, Math.max(NODE_WIDTH, (high * aspect - fixed) / across));
+  const step = (NODE_HEIGHT + GAP_Y) * Math.min(MAX_STRETCH, Math.max(1, wide / aspect / Math.max(1, high)));
 
   const placed: Layout = {
     ids,
@@ -103,35 +120,25 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
     lanes: [],
     edges: Int32Array.from(edges),
     width: 0,
-    height: 0,
+    height: rows === 0 ? 0 : rows * step - (step - NODE_HEIGHT) + 2 * pad,
+    nodeWidth,
   };
-
-  const pad = laneNames.length > 1 ? LANE_PAD : 0;
-  placed.height = stack + 2 * pad;
 
   let x = 0;
   laneNames.forEach((category, lane) => {
-    const inner = (columns[lane] ?? 1) * (NODE_WIDTH + GAP_X) - GAP_X;
+    const inner = (columns[lane] ?? 1) * (nodeWidth + GAP_X) - GAP_X;
     placed.lanes.push({ category, x, y: 0, width: inner + 2 * pad, height: placed.height, members: cells[lane]?.flat() ?? [] });
     x += inner + 2 * pad + LANE_GAP;
   });
   placed.width = Math.max(0, x - LANE_GAP);
 
-  const settle = (lane: number, layer: number): void => {
-    const cell = cells[lane]?.[layer] ?? [];
-    const box = placed.lanes[lane];
-    if (!box || cell.length === 0) return;
-    const room = columns[lane] ?? 1;
-    // A small layer in a wide lane stands in one row; a large one fills its rows evenly.
-    const high = Math.ceil(cell.length / room);
-    const used = Math.ceil(cell.length / high);
-    const width = used * (NODE_WIDTH + GAP_X) - GAP_X;
-    const left = box.x + (box.width - width) / 2;
-    // Heights count from the ground up, pictures from the top down.
-    const floor = placed.height - pad - (bases[lane * layers + layer] ?? 0);
-    cell.forEach((at, nth) => {
-      placed.x[at] = left + Math.floor(nth / high) * (NODE_WIDTH + GAP_X);
-      placed.y[at] = floor - NODE_HEIGHT - (high - 1 - (nth % high)) * (NODE_HEIGHT + GAP_Y);
+  const settle = (lane: number, at: number): void => {
+    const left = (placed.lanes[lane]?.x ?? 0) + pad;
+    // Rows count from the ground up, pictures from the top down.
+    const top = placed.height - pad - NODE_HEIGHT - at * step;
+    cells[lane]?.[at]?.forEach((node, nth) => {
+      placed.x[node] = left + nth * (nodeWidth + GAP_X);
+      placed.y[node] = top;
     });
   };
 
@@ -147,16 +154,17 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
     for (const other of neighbours) sum += placed.x[other] ?? 0;
     return sum / neighbours.length;
   };
-  for (let lane = 0; lane < cells.length; lane += 1) for (let layer = 0; layer < layers; layer += 1) settle(lane, layer);
+  for (let lane = 0; lane < cells.length; lane += 1) for (let at = 0; at < rows; at += 1) settle(lane, at);
   for (let sweep = 0; sweep < (kept ? 2 : SWEEPS); sweep += 1) {
     const upwards = sweep % 2 === 0;
-    for (let step = 0; step < layers; step += 1) {
-      const layer = upwards ? step : layers - 1 - step;
+    for (let nth = 0; nth < rows; nth += 1) {
+      const at = upwards ? nth : rows - 1 - nth;
       for (let lane = 0; lane < cells.length; lane += 1) {
-        const cell = cells[lane]?.[layer] ?? [];
-        const want = new Map(cell.map((at) => [at, wish(at, (upwards ? below : above)[at] ?? [])]));
+        const cell = cells[lane]?.[at] ?? [];
+        if (cell.length < 2) continue;
+        const want = new Map(cell.map((node) => [node, wish(node, (upwards ? below : above)[node] ?? [])]));
         cell.sort((a, b) => (want.get(a) ?? 0) - (want.get(b) ?? 0) || byName(ids, a, b));
-        settle(lane, layer);
+        settle(lane, at);
       }
     }
   }
@@ -250,74 +258,61 @@ function cheapest(order: readonly number[], lane: number, weight: readonly Float
   return best;
 }
 
-/** The services of one lane and one depth. Their place in the list is lane × depths + depth. */
-interface Block {
-  lane: number;
-  count: number;
-  /** Blocks that hold something it needs. */
-  on: number[];
-}
-
-function blocksOf(cells: readonly (readonly number[][])[], below: readonly (readonly number[])[], depth: Int32Array, lane: readonly number[]): Block[][] {
-  const layers = cells[0]?.length ?? 0;
-  const on: Set<number>[] = Array.from({ length: cells.length * layers }, () => new Set());
-  const block = (at: number): number => (lane[at] ?? 0) * layers + (depth[at] ?? 0);
-  below.forEach((needs, from) => {
-    for (const to of needs) if ((depth[to] ?? 0) < (depth[from] ?? 0)) on[block(from)]?.add(block(to));
-  });
-  return cells.map((column, at) => column.map((cell, layer) => ({ lane: at, count: cell.length, on: [...(on[at * layers + layer] ?? [])] })));
-}
-
-/** Where each block's lower edge comes to rest, counted upwards from the ground, and how high all of it is. */
-function sink(blocks: readonly (readonly Block[])[], columns: readonly number[]): { bases: Float64Array; height: number } {
-  const layers = blocks[0]?.length ?? 0;
-  const bases = new Float64Array(blocks.length * layers);
-  const tops = new Float64Array(blocks.length * layers);
-  const stacked = new Float64Array(blocks.length);
-  let height = 0;
-  for (let layer = 0; layer < layers; layer += 1) {
-    for (let lane = 0; lane < blocks.length; lane += 1) {
-      const block = blocks[lane]?.[layer];
-      if (!block || block.count === 0) continue;
-      let base = stacked[lane] ?? 0;
-      for (const other of block.on) base = Math.max(base, (tops[other] ?? 0) + LAYER_GAP);
-      const top = base + Math.ceil(block.count / (columns[lane] ?? 1)) * (NODE_HEIGHT + GAP_Y) - GAP_Y;
-      bases[lane * layers + layer] = base;
-      tops[lane * layers + layer] = top;
-      stacked[lane] = top + LAYER_GAP;
-      height = Math.max(height, top);
-    }
+/** The lowest row each service can have, taken in turn; and how many rows that makes. */
+function sunk(turns: readonly number[], below: readonly (readonly number[])[], lanes: Int32Array, columns: readonly number[]): { row: Int32Array; rows: number } {
+  const row = new Int32Array(turns.length);
+  const used: number[][] = columns.map(() => []);
+  /** Rows of a lane below this are full. */
+  const open = new Int32Array(columns.length);
+  let rows = 0;
+  for (const at of turns) {
+    const lane = lanes[at] ?? 0;
+    const [taken, room] = [used[lane] ?? [], columns[lane] ?? 1];
+    let low = open[lane] ?? 0;
+    for (const need of below[at] ?? []) low = Math.max(low, (row[need] ?? 0) + 1);
+    while ((taken[low] ?? 0) >= room) low += 1;
+    taken[low] = (taken[low] ?? 0) + 1;
+    while ((taken[open[lane] ?? 0] ?? 0) >= room) open[lane] = (open[lane] ?? 0) + 1;
+    row[at] = low;
+    rows = Math.max(rows, low + 1);
   }
-  return { bases, height };
+  return { row, rows };
+}
+
+function widthOf(columns: readonly number[], pad: number, node: number): number {
+  return columns.reduce((sum, n) => sum + n * (node + GAP_X) - GAP_X + 2 * pad + LANE_GAP, -LANE_GAP);
+}
+
+function heightOf(rows: number, pad: number): number {
+  return rows * (NODE_HEIGHT + GAP_Y) - GAP_Y + 2 * pad;
 }
 
 /**
  * How many columns each lane gets, so that the whole is as large as can be in a view of `aspect`. Starts
  * from even row counts and improves by small steps.
  */
-function shape(blocks: readonly (readonly Block[])[], cells: readonly (readonly number[][])[], aspect: number): number[] {
-  const most = cells.map((lane) => Math.max(1, ...lane.map((cell) => cell.length)));
+function shape(members: readonly (readonly number[])[], aspect: number, pad: number, pairs: boolean, rowsOf: (columns: readonly number[]) => number): number[] {
+  const most = members.map((lane) => Math.max(1, lane.length));
   const score = (columns: readonly number[]): number => {
-    const width = columns.reduce((sum, n) => sum + n * (NODE_WIDTH + GAP_X) + 2 * LANE_PAD + LANE_GAP, 0);
-    const height = sink(blocks, columns).height + 2 * LANE_PAD;
+    const [width, height] = [widthOf(columns, pad, NODE_WIDTH), heightOf(rowsOf(columns), pad)];
     // The zoom at which it fits; of equals, the one with less of both.
     return Math.min(aspect / width, 1 / height) - 1e-9 * (width + height);
   };
-  const climb = (from: number[]): { columns: number[]; value: number } => {
+  const climb = (from: number[], value: number): { columns: number[]; value: number } => {
     let columns = from;
-    let value = score(columns);
     // One lane at a time, then two: a long chain runs through several, and one alone changes nothing.
     for (let round = 0; round < ROUNDS; round += 1) {
       let better = false;
       const attempt = (changes: readonly (readonly [number, number])[]): void => {
         const trial = [...columns];
         for (const [lane, step] of changes) trial[lane] = Math.min(most[lane] ?? 1, Math.max(1, (trial[lane] ?? 1) + step));
+        if (trial.every((n, at) => n === columns[at])) return;
         const worth = score(trial);
         if (worth <= value) return;
         [columns, value, better] = [trial, worth, true];
       };
       for (let lane = 0; lane < most.length; lane += 1) for (const step of [-1, 1]) attempt([[lane, step]]);
-      if (!better && most.length <= MAX_PAIRED) {
+      if (!better && pairs) {
         for (let a = 0; a < most.length; a += 1) {
           for (let b = 0; b < most.length; b += 1) if (a !== b) for (const step of a < b ? [-1, 1] : [-1]) attempt([[a, 1], [b, step]]);
         }
@@ -327,10 +322,11 @@ function shape(blocks: readonly (readonly Block[])[], cells: readonly (readonly 
     return { columns, value };
   };
   const starts = Array.from({ length: Math.max(1, ...most) }, (_, rows) => most.map((n) => Math.ceil(n / (rows + 1))))
+    .filter((columns, at, all) => columns.some((n, lane) => n !== all[at - 1]?.[lane]))
     .map((columns) => ({ columns, value: score(columns) }))
     .sort((a, b) => b.value - a.value)
     .slice(0, STARTS);
-  return starts.map(({ columns }) => climb(columns)).sort((a, b) => b.value - a.value)[0]?.columns ?? most.map(() => 1);
+  return starts.map(({ columns, value }) => climb(columns, value)).sort((a, b) => b.value - a.value)[0]?.columns ?? most.map(() => 1);
 }
 
 function byName(ids: readonly string[], a: number, b: number): number {

@@ -4,7 +4,7 @@
 
 import { around, between, fit, MARGIN, reveal, tethered, zoom, type Camera, type Size } from "./camera";
 import { drawHeads, drawNode, drawWorld, trace } from "./draw";
-import { NODE_HEIGHT, NODE_WIDTH, type Layout } from "./layout";
+import { NODE_HEIGHT, type Layout } from "./layout";
 import { Plates } from "./plates";
 import { BACK, blankStatus, type Palette, type Scene, type Status } from "./scene";
 
@@ -19,8 +19,11 @@ const READABLE = 0.5;
 /** How near a service is looked at when the page begins with it. */
 const NEAR = 0.75;
 
+/** So many services are drawn again in the page when one of them is marked; more would be felt. */
+const MAX_REDRAWN = 200;
+
 const EMPTY: Layout = {
-  ids: [], x: new Float64Array(), y: new Float64Array(), depth: new Int32Array(), lanes: [], edges: new Int32Array(), width: 0, height: 0,
+  ids: [], x: new Float64Array(), y: new Float64Array(), depth: new Int32Array(), lanes: [], edges: new Int32Array(), width: 0, height: 0, nodeWidth: 0,
 };
 
 /** Which services are marked, by index; -1 for none. */
@@ -134,7 +137,7 @@ export class Picture {
     if (this.view.width === 0) return;
     const head = MARGIN.top / this.camera.scale;
     const { layout } = this.scene;
-    const next = reveal(this.camera, { x: layout.x[at] ?? 0, y: (layout.y[at] ?? 0) - head, width: NODE_WIDTH, height: NODE_HEIGHT + head }, this.view);
+    const next = reveal(this.camera, { x: layout.x[at] ?? 0, y: (layout.y[at] ?? 0) - head, width: layout.nodeWidth, height: NODE_HEIGHT + head }, this.view);
     if (next.x !== this.camera.x || next.y !== this.camera.y) this.glideTo(next);
   }
 
@@ -157,7 +160,7 @@ export class Picture {
       if (chosen >= 0) this.show(chosen);
     } else {
       const { layout } = this.scene;
-      this.look(around((layout.x[chosen] ?? 0) + NODE_WIDTH / 2, (layout.y[chosen] ?? 0) + NODE_HEIGHT / 2, Math.max(all.scale, NEAR), this.world, this.view));
+      this.look(around((layout.x[chosen] ?? 0) + layout.nodeWidth / 2, (layout.y[chosen] ?? 0) + NODE_HEIGHT / 2, Math.max(all.scale, NEAR), this.world, this.view));
     }
   }
 
@@ -274,6 +277,13 @@ export class Picture {
       ctx.strokeStyle = colours["accent"];
       ctx.lineWidth = Math.max(1.6 / camera.scale, 1);
       ctx.stroke();
+      // The lines run behind the services, as all lines do.
+      const { x, y, width, height } = { x: camera.x, y: camera.y, width: this.view.width / camera.scale, height: this.view.height / camera.scale };
+      const seen = layout.ids.flatMap((_id, at) => {
+        const [left, top] = [layout.x[at] ?? 0, layout.y[at] ?? 0];
+        return near.has(at) || left > x + width || left + layout.nodeWidth < x || top > y + height || top + NODE_HEIGHT < y ? [] : [at];
+      });
+      if (seen.length <= MAX_REDRAWN) for (const at of seen) drawNode(ctx, scene, this.status, at, camera.scale, colours);
       const lifted = { ...this.status, emphasis: this.status.emphasis.map((each) => (each === BACK ? 0 : each)) };
       for (const at of near) drawNode(ctx, scene, lifted, at, camera.scale, colours);
     }
@@ -281,7 +291,7 @@ export class Picture {
       if (at < 0) continue;
       const gap = 3 / camera.scale;
       ctx.beginPath();
-      ctx.roundRect((layout.x[at] ?? 0) - gap, (layout.y[at] ?? 0) - gap, NODE_WIDTH + 2 * gap, NODE_HEIGHT + 2 * gap, 8 + gap);
+      ctx.roundRect((layout.x[at] ?? 0) - gap, (layout.y[at] ?? 0) - gap, layout.nodeWidth + 2 * gap, NODE_HEIGHT + 2 * gap, 8 + gap);
       ctx.lineWidth = wide / camera.scale;
       ctx.strokeStyle = colour;
       ctx.stroke();

@@ -1,6 +1,6 @@
 // Where the arrow keys lead: down to what is needed, up to what needs, sideways along the row.
 
-import { NODE_HEIGHT, NODE_WIDTH, type Layout } from "./layout";
+import { NODE_HEIGHT, type Layout } from "./layout";
 
 export type Direction = "up" | "down" | "left" | "right";
 
@@ -32,7 +32,7 @@ export function walk(layout: Layout, at: number, way: Direction): number {
 export function hit(layout: Layout, px: number, py: number, slack = 0): number {
   for (let at = 0; at < layout.ids.length; at += 1) {
     const [x, y] = [layout.x[at] ?? 0, layout.y[at] ?? 0];
-    if (px >= x - slack && px <= x + NODE_WIDTH + slack && py >= y - slack && py <= y + NODE_HEIGHT + slack) return at;
+    if (px >= x - slack && px <= x + layout.nodeWidth + slack && py >= y - slack && py <= y + NODE_HEIGHT + slack) return at;
   }
   return -1;
 }

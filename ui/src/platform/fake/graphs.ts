@@ -1,6 +1,7 @@
-// Clusters to show: a small shop, a demo of 150 services in ten categories, and a fleet of 1,000.
+// Clusters to show: a small shop, the demo cluster as its definition has it, and a fleet of 1,000.
 
 import type { ServiceView } from "../../ipc/generated";
+import demo from "../../../../examples/azora-os/azora.toml?raw";
 import { random, seedOf } from "./random";
 
 function service(name: string, category: string, needs: string[], more: Partial<ServiceView> = {}): ServiceView {
@@ -23,6 +24,21 @@ export const REAL_STACK: ServiceView[] = [
   service("app", "services", ["postgres", "redis"], { run: "node app.js" }),
   service("nginx", "edge", ["app"], { run: "nginx -p . -c nginx.conf -g 'daemon off;'" }),
 ];
+
+const PROTECTED = new Set(["service-registry", "secret-vault", "general-ledger", "azora-covenant"]);
+const DOUBLE = new Set(["event-bus", "session-store", "payment-gateway", "time-series-store", "recommendation-engine"]);
+
+/** The services of `examples/azora-os`. Reads the form that file is written in, not all of TOML. */
+export function azoraOs(): ServiceView[] {
+  return demo.split(/^\[service\./m).slice(1).map((block) => {
+    const value = (key: string): string => new RegExp(`^${key} = (.*)$`, "m").exec(block)?.[1] ?? "";
+    const words = (text: string): string[] => [...text.matchAll(/"([^"]*)"/g)].map((match) => match[1] ?? "");
+    const name = block.slice(0, block.indexOf("]"));
+    return service(name, words(value("category"))[0] ?? "", words(value("needs")), {
+      run: words(value("run"))[0] ?? "", replicas: DOUBLE.has(name) ? 2 : 1, protected: PROTECTED.has(name),
+    });
+  });
+}
 
 /** Category, the services everyone knows, and what the rest are called after. */
 const CATEGORIES: [string, string[], string][] = [
@@ -53,8 +69,8 @@ const KNOWN_NEEDS: Record<string, string[]> = {
   "api-gateway": ["service-registry", "sessions"],
 };
 
-/** `count` services in the ten categories, layered, about two needs each. */
-export function azoraOs(count: number): ServiceView[] {
+/** `count` services in ten categories, layered, about three needs each. */
+export function fleet(count: number): ServiceView[] {
   const chance = random(seedOf(`azora-os ${count}`));
   const pick = <T>(list: readonly T[]): T => list[Math.floor(chance() * list.length)] as T;
   const names: { name: string; category: string }[] = [];
@@ -70,7 +86,7 @@ export function azoraOs(count: number): ServiceView[] {
   // Ranks thin out upwards; each service needs some of the ranks below, mostly of its own category.
   const rank = new Map<string, number>();
   const made: ServiceView[] = [];
-  const spread = count > 400 ? 9 : 5;
+  const spread = 9;
   for (const { name, category } of names.slice(0, count)) {
     const known = KNOWN_NEEDS[name];
     const mine = known ? 5 : Math.floor(chance() ** 1.5 * spread);
@@ -84,7 +100,7 @@ export function azoraOs(count: number): ServiceView[] {
     if (each.needs.length > 0) continue;
     const below = made.filter((other) => !KNOWN_NEEDS[other.name] && (rank.get(other.name) ?? 0) < (rank.get(each.name) ?? 0));
     const near = below.filter((other) => other.category === each.category);
-    const wanted = below.length === 0 ? 0 : 1 + Math.floor(chance() * (count > 400 ? 5 : 2.4));
+    const wanted = below.length === 0 ? 0 : 1 + Math.floor(chance() * 5);
     const needs = new Set<string>();
     for (let n = 0; n < wanted; n += 1) needs.add(pick(near.length > 0 && chance() < 0.7 ? near : below).name);
     each.needs = [...needs].sort();

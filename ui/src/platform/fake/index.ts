@@ -3,7 +3,7 @@
 
 import type { History, HistoryPoint, LogLine, Streams } from "../../ipc/generated";
 import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
-import { azoraOs, REAL_STACK, SHOP } from "./graphs";
+import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
 import { LINE_BYTES, lineAt } from "./lines";
 import { random, seedOf } from "./random";
 import { World } from "./world";
@@ -136,18 +136,19 @@ function build(size: string, scene: string): World {
     world.add("shop", "/home/mira/code/shop", structuredClone(SHOP), "ready");
     return world;
   }
-  const count = Number(size);
-  const id = world.add(count > 400 ? "fleet" : "azora-os", count > 400 ? "/home/mira/code/fleet" : "/home/mira/code/azora/examples/azora-os", azoraOs(count), "ready");
+  const id = size === "1000"
+    ? world.add("fleet", "/home/mira/code/fleet", fleet(1_000), "ready")
+    : world.add("azora-os", "/home/mira/code/azora/examples/azora-os", azoraOs(), "ready");
   const stack = world.add("real-stack", "/home/mira/code/azora/examples/real-stack", structuredClone(REAL_STACK), "ready");
   world.add("shop", "/home/mira/code/shop-worktrees/checkout-redesign", structuredClone(SHOP), "stopped");
-  world.remember(id, "mailer", 5_400_000, 2_380, "resolved");
+  world.remember(id, "email-service", 5_400_000, 2_380, "resolved");
   world.remember(id, "warehouse", 93_000_000, 64_000, "quarantined");
   world.remember(stack, "redis", 12_000_000, 1_140, "resolved");
   world.remember(id, "event-bus", 8_100_000, 3_900, "resolved");
   if (scene === "incident") {
     world.break(id, "event-bus", null);
-    world.set(id, "chain-cache.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
-    world.set(id, "media-store.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
+    world.set(id, "staking-service.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
+    world.set(id, "media-library.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
   }
   return world;
 }
