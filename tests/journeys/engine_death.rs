@@ -1,7 +1,7 @@
 //! The engine may die; the services may not.
 
 use tests::folder::SMALL;
-use tests::process::{kill, lives, started};
+use tests::process::{kill, lives, signal, started};
 use tests::{Azora, Folder, http, until};
 
 #[test]
@@ -103,5 +103,23 @@ fn no_line_is_lost_while_no_engine_is_there() {
     });
     for pair in all.windows(2) {
         assert_eq!(pair[0] + 1, pair[1], "a line is missing or there twice");
+    }
+}
+
+#[test]
+fn an_engine_on_its_way_out_does_not_keep_the_next_up_from_coming() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    for _ in 0..5 {
+        let engine = azora.engine();
+        signal(engine, rustix::process::Signal::TERM);
+        // At once, while the old one may still listen and answer.
+        azora.up(folder.path());
+        assert_ne!(azora.engine(), engine);
+    }
+    let after = azora.instances(folder.path());
+    for (name, old) in &before {
+        assert_eq!(after[name].pid, old.pid, "{name} was adopted");
     }
 }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use model::view::Failure;
+use model::view::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -206,6 +206,7 @@ impl Client {
             // Whoever answered is not the engine whose token lies in the home: it is just changing
             // hands.
             _ if status == StatusCode::UNAUTHORIZED => Error::NotListening { pid: self.pid },
+            Ok(failure) if failure.code == Code::Closing => Error::NotListening { pid: self.pid },
             Ok(failure) => Error::Failed(failure),
             Err(_) => Error::Strange(format!("status {status}")),
         }

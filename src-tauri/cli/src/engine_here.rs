@@ -38,6 +38,20 @@ pub(crate) async fn running(layout: &Layout) -> Done<Option<Client>> {
     }
 }
 
+/// Waits until an engine that is going down has let go of its home.
+pub(crate) async fn ended(layout: &Layout, pid: u32) -> Done {
+    let deadline = Instant::now() + START;
+    while driver::lock::holder(layout).is_some_and(|holder| holder.pid == pid) {
+        if Instant::now() >= deadline {
+            return Err(Fail::failed(format!(
+                "the engine of this home (pid {pid}) does not come to its end; `azora serve --take-over` ends it and leaves its services running"
+            )));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
 /// Settings of an engine beside this program.
 pub(crate) fn config(
     layout: &Layout,

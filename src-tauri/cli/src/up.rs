@@ -5,13 +5,13 @@ use crate::args::{Place, Up};
 use crate::board::Aim;
 use crate::definition;
 use crate::emergency;
-use crate::engine_here::{behind, inside, running};
+use crate::engine_here::{behind, ended, inside, running};
 use crate::fail::{Done, Fail};
 use crate::place::{folder, layout};
 use crate::terminal::{self, Paint, Terminal, note, plain, print};
 use crate::text::length;
 use crate::watch::{Interrupts, Style, Watch, settled};
-use api::client::Client;
+use api::client::{self, Client};
 use api::host::Host;
 use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
 use api::views::{UpView, WaitView};
@@ -43,45 +43,112 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     found.checked()?;
     // From here on Ctrl-C is ours: nothing is left half-done by it.
     let mut interrupts = Interrupts::catch()?;
-    let (engine, client) = match running(&layout).await? {
-        Some(client) => (Engine::Other { ours: false }, client),
-        None if arguments.detach => (Engine::Other { ours: true }, behind(&layout).await?),
-        None => {
-            let (host, client) = inside(&layout).await?;
-            (Engine::Here(Box::new(host)), client)
-        }
-    };
-    if !consent(&client, &found.folder, arguments, &mut interrupts).await? {
-        match engine {
-            Engine::Here(host) => host.shutdown(true).await,
-            Engine::Other { ours: true } => {
-                client
-                    .call::<Nothing>(
-                        "shutdown",
-                        &ShutdownRequest {
-                            leave_running: true,
-                        },
-                    )
-                    .await?;
+    let (engine, client, view) = loop {
+        let (engine, client) = engine(&layout, arguments.detach).await?;
+        match order(&client, &found.folder, arguments, &mut interrupts).await {
+            Ok(view) => break (engine, client, view),
+            Err(Refusal::Gone(pid)) if matches!(engine, Engine::Other { ours: false }) => {
+                note(&format!(
+                    "the engine of this home (pid {pid}) is going down; waiting for its end"
+                ));
+                tokio::select! {
+                    () = interrupts.next() => return Err(Fail::interrupted("nothing was run")),
+                    ended = ended(&layout, pid) => ended?,
+                }
             }
-            Engine::Other { ours: false } => {}
+            Err(refusal) => {
+                leave(engine, &client).await?;
+                return Err(match refusal {
+                    Refusal::Gone(_) => Fail::absent("the engine has ended"),
+                    Refusal::Said(fail) => fail,
+                });
+            }
         }
-        return Err(Fail::failed("nothing was run"));
-    }
-    let request = UpRequest {
-        folder: found.folder.to_string_lossy().into_owned(),
-        trust: true,
-        env: Some(environment()),
-        reason: arguments.why.reason.clone(),
     };
     match engine {
-        Engine::Other { .. } => in_other(&client, &request, &mut interrupts).await,
+        Engine::Other { .. } => in_other(&client, view, &mut interrupts).await,
         Engine::Here(host) => {
-            let ended = in_this(&layout, &client, &host, &request, &mut interrupts).await;
+            let ended = in_this(&layout, &client, &host, view, &mut interrupts).await;
             host.shutdown(true).await;
             ended
         }
     }
+}
+
+/// The engine that is there, or one that is started for this.
+async fn engine(layout: &Layout, detach: bool) -> Done<(Engine, Client)> {
+    Ok(match running(layout).await? {
+        Some(client) => (Engine::Other { ours: false }, client),
+        None if detach => (Engine::Other { ours: true }, behind(layout).await?),
+        None => {
+            let (host, client) = inside(layout).await?;
+            (Engine::Here(Box::new(host)), client)
+        }
+    })
+}
+
+/// Nothing is to be run: an engine that was started for it ends again.
+async fn leave(engine: Engine, client: &Client) -> Done {
+    let leave_running = true;
+    match engine {
+        Engine::Here(host) => host.shutdown(leave_running).await,
+        Engine::Other { ours: true } => {
+            let request = ShutdownRequest { leave_running };
+            client.call::<Nothing>("shutdown", &request).await?;
+        }
+        Engine::Other { ours: false } => {}
+    }
+    Ok(())
+}
+
+/// Why an engine does not bring the folder up.
+enum Refusal {
+    /// It is on its way out; its process. The next one can be asked.
+    Gone(u32),
+    /// It said why, or somebody did.
+    Said(Fail),
+}
+
+impl From<Fail> for Refusal {
+    fn from(fail: Fail) -> Self {
+        Self::Said(fail)
+    }
+}
+
+/// Asks whether the folder may be run, then for it to be brought up, and says what will change.
+async fn order(
+    client: &Client,
+    folder: &Path,
+    arguments: &Up,
+    interrupts: &mut Interrupts,
+) -> Result<UpView, Refusal> {
+    let refusal = |error: client::Error| match error {
+        // It hung up: the end of a process shows in no other way.
+        client::Error::Broken(_) => Refusal::Gone(client.pid()),
+        error if error.nobody() => Refusal::Gone(client.pid()),
+        error => Refusal::Said(error.into()),
+    };
+    let text = folder.to_string_lossy().into_owned();
+    if askable(arguments) {
+        let request = LookRequest {
+            folder: text.clone(),
+        };
+        let view: FolderView = client.call("look", &request).await.map_err(refusal)?;
+        if !view.known && !consent(folder, &view, interrupts).await? {
+            return Err(Fail::failed("nothing was run").into());
+        }
+    }
+    let request = UpRequest {
+        folder: text,
+        trust: true,
+        env: Some(environment()),
+        reason: arguments.why.reason.clone(),
+    };
+    let view: UpView = client.call("up", &request).await.map_err(refusal)?;
+    for change in &view.changes {
+        note(&format!("  {}", plain(change)));
+    }
+    Ok(view)
 }
 
 /// The environment services get. What is not text cannot be sent, and hardly ever is there.
@@ -91,26 +158,16 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether this folder may be run. Asked once per folder, and only where somebody can answer:
-/// elsewhere, typing the command is the answer.
-async fn consent(
-    client: &Client,
-    folder: &Path,
-    arguments: &Up,
-    interrupts: &mut Interrupts,
-) -> Done<bool> {
+/// Whether somebody is there who can be asked, and wants to be. Elsewhere, typing the command is
+/// the answer.
+fn askable(arguments: &Up) -> bool {
     let trusted = std::env::var_os("AZORA_TRUST").is_some_and(|value| value == "1");
-    let askable = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if arguments.yes || trusted || !askable {
-        return Ok(true);
-    }
-    let request = LookRequest {
-        folder: folder.to_string_lossy().into_owned(),
-    };
-    let view: FolderView = client.call("look", &request).await?;
-    if view.known {
-        return Ok(true);
-    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    terminal && !arguments.yes && !trusted
+}
+
+/// Shows what a folder that was never run here executes, and asks whether it may.
+async fn consent(folder: &Path, view: &FolderView, interrupts: &mut Interrupts) -> Done<bool> {
     let terminal = Terminal::stderr();
     let heading = format!(
         "{} was never run here. As you, it executes:",
@@ -136,18 +193,8 @@ async fn consent(
     }
 }
 
-/// Asks for it and says what will change.
-async fn ask(client: &Client, request: &UpRequest) -> Done<UpView> {
-    let view: UpView = client.call("up", request).await?;
-    for change in &view.changes {
-        note(&format!("  {}", plain(change)));
-    }
-    Ok(view)
-}
-
 /// Brings it up in an engine that stays when this command ends.
-async fn in_other(client: &Client, request: &UpRequest, interrupts: &mut Interrupts) -> Done {
-    let view = ask(client, request).await?;
+async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) -> Done {
     let mut watch = Watch::open(client, Some(view.cluster.clone())).await?;
     let wait = async {
         tokio::select! {
@@ -183,10 +230,9 @@ async fn in_this(
     layout: &Layout,
     client: &Client,
     host: &Host,
-    request: &UpRequest,
+    view: UpView,
     interrupts: &mut Interrupts,
 ) -> Done {
-    let view = ask(client, request).await?;
     let cluster = view.cluster;
     let mut watch = Watch::open(client, Some(cluster.clone())).await?;
     if Terminal::stderr().live {

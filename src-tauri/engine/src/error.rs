@@ -126,7 +126,8 @@ impl Error {
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
             Error::Refused(_) => Code::Refused,
-            Error::Conflict(_) | Error::Closing => Code::Conflict,
+            Error::Conflict(_) => Code::Conflict,
+            Error::Closing => Code::Closing,
             Error::BadRequest(_) => Code::BadRequest,
             Error::Store(_)
             | Error::Driver(_)

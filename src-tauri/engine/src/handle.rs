@@ -261,11 +261,7 @@ impl Handle {
             cluster: Some(id.clone()),
             ..Target::default()
         };
-        let act = self
-            .shared
-            .door
-            .admit(actor, Verb::Up, target, &reason)
-            .await?;
+        let act = self.admit(actor, Verb::Up, target, &reason).await?;
         let env = match (up.env, known) {
             (None, false) => Some(std::env::vars().collect()),
             (env, _) => env,
@@ -331,7 +327,7 @@ impl Handle {
             services,
             instance: None,
         };
-        let act = self.shared.door.admit(actor, verb, target, &reason).await?;
+        let act = self.admit(actor, verb, target, &reason).await?;
         let result = match (order, cluster) {
             (Order::Resume, _) => self.resume(act.id).await,
             (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
@@ -340,6 +336,26 @@ impl Handle {
         };
         self.conclude(act.id, &result);
         result.map(|()| act)
+    }
+
+    /// Through the door, which is shut before the rest of the engine is.
+    async fn admit(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: &str,
+    ) -> Result<Act, Error> {
+        let closing = &self.shared.cancel;
+        if closing.is_cancelled() {
+            return Err(Error::Closing);
+        }
+        let admitted = self.shared.door.admit(actor, verb, target, reason).await;
+        // The store may be closed by now, and that is not why it failed.
+        admitted.map_err(|error| match closing.is_cancelled() {
+            true => Error::Closing,
+            false => error,
+        })
     }
 
     async fn wish(&self, cluster: &ClusterId, order: Wish, act: ActId) -> Result<(), Error> {

@@ -358,6 +358,8 @@ pub enum Code {
     Untrusted,
     /// The state does not allow it now.
     Conflict,
+    /// The engine is going down: the next one can be asked.
+    Closing,
     /// A fault of ours.
     Internal,
 }

@@ -104,7 +104,7 @@ export type ClusterView = {
   services: Array<ServiceView> };
 
 /** Kinds of failure a host may branch on. */
-export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "internal";
+export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "closing" | "internal";
 
 /** What changed, numbered without gaps. A host that misses one asks for a new snapshot. */
 export type Delta = {

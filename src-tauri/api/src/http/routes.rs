@@ -256,6 +256,7 @@ fn failed(failure: &Failure) -> Response {
         Code::Definition => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Refused => StatusCode::FORBIDDEN,
         Code::Untrusted | Code::Conflict => StatusCode::CONFLICT,
+        Code::Closing => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let Json(text) = dispatch::json(failure);
