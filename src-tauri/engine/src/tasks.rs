@@ -7,7 +7,7 @@ use crate::owner::Message;
 use crate::shared::Shared;
 use driver::Happened;
 use model::view::Change;
-use model::{Actor, ActorKind, InstanceId, Outcome, Target, Verb};
+use model::{ActId, Actor, ActorKind, InstanceId, Outcome, Target, Verb};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::Sampler;
@@ -181,17 +181,18 @@ async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
 pub(crate) struct RegistryDoor(pub Arc<Door>);
 
 impl registry::Door for RegistryDoor {
-    fn admit(&self, verb: Verb, what: String) -> registry::BoxFuture<'_, Result<(), String>> {
+    fn admit(&self, verb: Verb, what: String) -> registry::BoxFuture<'_, Result<ActId, String>> {
         Box::pin(async move {
             let actor = Actor {
                 kind: ActorKind::Client,
                 via: "registry".into(),
             };
             let admitted = self.0.admit(actor, verb, Target::default(), &what).await;
-            let act = admitted.map_err(|error| error.story())?;
-            // The registry does it in the same breath or says itself why not.
-            self.0.finish(act.id, Outcome::Done(what));
-            Ok(())
+            admitted.map(|act| act.id).map_err(|error| error.story())
         })
+    }
+
+    fn conclude(&self, act: ActId, outcome: Outcome) {
+        self.0.finish(act, outcome);
     }
 }

@@ -3,6 +3,7 @@
 //! Being alone, it keeps disk and memory in the same order; being a task, it finishes what it
 //! began when the program that asked hangs up.
 
+use crate::door::Act;
 use crate::entries::Key;
 use crate::{Error, Listed, Registration, RegistryChange, Shared};
 use std::sync::Arc;
@@ -15,8 +16,12 @@ use tokio::time::Instant;
 const QUEUE: usize = 64;
 
 enum Order {
-    Put(Registration, oneshot::Sender<Result<(Listed, bool), Error>>),
-    Remove(Vec<Key>, oneshot::Sender<Result<usize, Error>>),
+    Put(
+        Act,
+        Registration,
+        oneshot::Sender<Result<(Listed, bool), Error>>,
+    ),
+    Remove(Act, Vec<Key>, oneshot::Sender<Result<usize, Error>>),
 }
 
 /// A handle to the task. When it goes, the task is ended.
@@ -36,12 +41,16 @@ impl Keeper {
         }
     }
 
-    pub(crate) async fn put(&self, registration: Registration) -> Result<(Listed, bool), Error> {
-        self.ask(|reply| Order::Put(registration, reply)).await
+    pub(crate) async fn put(
+        &self,
+        act: Act,
+        registration: Registration,
+    ) -> Result<(Listed, bool), Error> {
+        self.ask(|reply| Order::Put(act, registration, reply)).await
     }
 
-    pub(crate) async fn remove(&self, keys: Vec<Key>) -> Result<usize, Error> {
-        self.ask(|reply| Order::Remove(keys, reply)).await
+    pub(crate) async fn remove(&self, act: Act, keys: Vec<Key>) -> Result<usize, Error> {
+        self.ask(|reply| Order::Remove(act, keys, reply)).await
     }
 
     async fn ask<T>(
@@ -70,11 +79,15 @@ async fn run(store: Store, shared: Arc<Shared>, mut queue: mpsc::Receiver<Order>
         };
         // Who asked may be gone; what was asked is done all the same.
         match order {
-            Some(Order::Put(registration, reply)) => {
-                let _ = reply.send(put(&store, &shared, registration).await);
+            Some(Order::Put(act, registration, reply)) => {
+                let result = put(&store, &shared, registration).await;
+                act.over(&result);
+                let _ = reply.send(result);
             }
-            Some(Order::Remove(keys, reply)) => {
-                let _ = reply.send(remove(&store, &shared, &keys).await);
+            Some(Order::Remove(act, keys, reply)) => {
+                let result = remove(&store, &shared, &keys).await;
+                act.over(&result);
+                let _ = reply.send(result);
             }
             None => return,
         }

@@ -29,6 +29,7 @@ pub use error::Error;
 pub use registration::{DEFAULT_TTL, LONGEST_TTL, Registration, SHORTEST_TTL};
 pub use serve::{bind, serve};
 
+use door::Act;
 use entries::{Entries, Key};
 use keeper::Keeper;
 use model::view::RegistryView;
@@ -204,11 +205,8 @@ impl Registry {
             return Ok((listed, false));
         }
         let what = format!("{} at {}", registration.name, registration.url);
-        self.door
-            .admit(Verb::Register, what)
-            .await
-            .map_err(Error::Refused)?;
-        self.keeper.put(registration).await
+        let act = self.admit(Verb::Register, what).await?;
+        self.keeper.put(act, registration).await
     }
 
     /// Removes a leased entry, or with no id all of a name; gives how many there were.
@@ -222,11 +220,14 @@ impl Registry {
             Some(id) => format!("{name}/{id}"),
             None => name.to_owned(),
         };
-        self.door
-            .admit(Verb::Deregister, what)
-            .await
-            .map_err(Error::Refused)?;
-        self.keeper.remove(keys).await
+        let act = self.admit(Verb::Deregister, what).await?;
+        self.keeper.remove(act, keys).await
+    }
+
+    async fn admit(&self, verb: Verb, what: String) -> Result<Act, Error> {
+        let admitted = self.door.admit(verb, what.clone()).await;
+        let id = admitted.map_err(Error::Refused)?;
+        Ok(Act::begun(self.door.clone(), id, what))
     }
 
     /// Gives a leased entry its whole time again. The engine's entries need none and take it.

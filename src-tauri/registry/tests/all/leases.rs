@@ -1,7 +1,7 @@
 //! Own entries, leases and their ends, without HTTP.
 
 use crate::world::{wall, world};
-use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
+use model::{ActId, ClusterId, InstanceId, Outcome, ServiceName, Timestamp, Verb};
 use registry::{Error, Registration, Registry, RegistryChange};
 use std::time::Duration;
 use store::{Lease, Store};
@@ -119,6 +119,33 @@ async fn a_lease_is_written_down_and_passes_the_door_once() {
             (Verb::Register, "mail at http://127.0.0.1:4001".to_owned()),
             (Verb::Deregister, "mail".to_owned()),
         ]
+    );
+    assert_eq!(
+        *world.notes.concluded.lock().unwrap(),
+        [
+            (
+                ActId(1),
+                Outcome::Done("mail at http://127.0.0.1:4000".into())
+            ),
+            (
+                ActId(2),
+                Outcome::Done("mail at http://127.0.0.1:4001".into())
+            ),
+            (ActId(3), Outcome::Done("mail".into())),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_act_that_the_disk_refused_is_not_said_to_be_done() {
+    let world = world().await;
+    world.store.close().await;
+    let refused = world.registry.register(wish("mail", "a", 4000)).await;
+    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    let concluded = world.notes.concluded.lock().unwrap();
+    assert!(
+        matches!(&concluded[..], [(ActId(1), Outcome::Failed(_))]),
+        "{concluded:?}"
     );
 }
 

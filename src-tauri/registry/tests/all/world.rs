@@ -1,6 +1,6 @@
 //! A registry with a store of its own, and a client that sends what it is told, byte by byte.
 
-use model::{Timestamp, Verb};
+use model::{ActId, Outcome, Timestamp, Verb};
 use registry::{BoxFuture, Door, Registry};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,19 +14,26 @@ use tokio::task::JoinSet;
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) asked: Mutex<Vec<(Verb, String)>>,
+    pub(crate) concluded: Mutex<Vec<(ActId, Outcome)>>,
 }
 
 impl Door for Notes {
-    fn admit(&self, verb: Verb, what: String) -> BoxFuture<'_, Result<(), String>> {
+    fn admit(&self, verb: Verb, what: String) -> BoxFuture<'_, Result<ActId, String>> {
         let refused = what.starts_with("forbidden");
-        self.asked.lock().unwrap().push((verb, what));
+        let mut asked = self.asked.lock().unwrap();
+        asked.push((verb, what));
+        let act = ActId(asked.len() as u64);
         Box::pin(async move {
             if refused {
                 Err("the policy says no".into())
             } else {
-                Ok(())
+                Ok(act)
             }
         })
+    }
+
+    fn conclude(&self, act: ActId, outcome: Outcome) {
+        self.concluded.lock().unwrap().push((act, outcome));
     }
 }
 
