@@ -112,7 +112,8 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C or \
 SIGTERM takes the cluster down in order, a second one ends everything at once. When an engine runs \
-already, or with --detach, the command returns when everything has settled.
+already, or with --detach, the command returns when everything has settled. Closing the terminal \
+ends the engine and leaves the services running; the next `azora up` adopts them.
 
 The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
 asked, typing the command is the consent.

@@ -36,6 +36,13 @@ pub(crate) struct Ended {
 /// `azora emergency-stop`. Not async: it has to work where a runtime cannot even be made.
 pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
     let layout = layout(place)?;
+    if let Some(one) = &place.cluster {
+        // Nobody who names one cluster means them all.
+        return Err(Fail::usage(format!(
+            "emergency-stop ends every cluster of the home, not {one} alone: give it without --cluster, or `azora down --cluster {one}`",
+            one = plain(one)
+        )));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -100,7 +100,12 @@ pub(crate) async fn behind(layout: &Layout) -> Done<Client> {
             "failed to start the engine in the background: {error}"
         ))
     };
-    layout.create().map_err(failed)?;
+    layout.create().map_err(|error| {
+        Fail::failed(format!(
+            "failed to make the home {}: {error}; AZORA_HOME or --home names another",
+            layout.home().display()
+        ))
+    })?;
     let log = layout.home().join(LOG);
     if std::fs::metadata(&log).is_ok_and(|log| log.len() > LONGEST_LOG) {
         std::fs::rename(&log, log.with_extension("log.1")).map_err(failed)?;

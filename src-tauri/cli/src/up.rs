@@ -188,7 +188,11 @@ async fn consent(folder: &Path, view: &FolderView, interrupts: &mut Interrupts) 
         ));
     }
     tokio::select! {
-        () = interrupts.next() => Err(Fail::interrupted("")),
+        () = interrupts.next() => {
+            // The question stands at the end of its line.
+            note("");
+            Err(Fail::interrupted("nothing was run"))
+        }
         answer = terminal::ask("Run it?") => Ok(answer == Some(true)),
     }
 }

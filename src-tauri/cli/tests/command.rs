@@ -184,6 +184,28 @@ fn an_emergency_stop_with_nothing_to_stop_says_so() {
 }
 
 #[test]
+fn an_emergency_stop_of_one_cluster_is_refused_and_says_what_does_that() {
+    let home = Home::new();
+    let words = ["emergency-stop", "--reason", "test", "--cluster", "shop"];
+    let done = run(&home, &words);
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(
+        done.err.contains("azora down --cluster shop"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn a_home_that_cannot_be_made_is_named() {
+    let shop = folder_with("[service.api]\nrun = \"true\"\n");
+    let words = ["--home", "/proc/none", "up", text(shop.path()), "--detach"];
+    let done = run(&Home::new(), &words);
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(done.err.contains("home /proc/none"), "{}", done.err);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure_and_no_panic() {
     let home = Home::new();
     let (reader, writer) = std::io::pipe().unwrap();
