@@ -9,7 +9,7 @@
 
 use engine::{Config, Engine, Error, Handle, Order, StartError, Up};
 use model::view::Code;
-use model::{Actor, ClusterId, Outcome, State, Verb};
+use model::{Act, Actor, ClusterId, Outcome, State, Verb};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use testkit::{Home, eventually_async, program};
@@ -267,6 +267,37 @@ async fn an_emergency_stop_without_an_engine_is_known_to_the_next_one() {
         .unwrap();
     let settled = handle.wait(resume.id, PATIENCE).await.unwrap();
     assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
+    handle.shutdown(false).await;
+}
+
+/// Waits until the book of acts is as it should be. Reading it waits for what is being written.
+async fn book(handle: &Handle, as_wanted: impl Fn(&[Act]) -> bool) {
+    let read = async { while !as_wanted(&handle.acts(500).await.unwrap()) {} };
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    assert!(read.is_ok(), "{:#?}", handle.acts(500).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healings_acts_are_over_when_everything_was_stopped() {
+    let home = Home::new();
+    let mut definition = "[cluster]\nname = \"loops\"\n".to_owned();
+    for n in 0..20 {
+        definition.push_str(&format!("[service.s{n}]\nrun = [\"false\"]\n"));
+    }
+    let ask = Up {
+        folder: folder(&home, "loops", &definition),
+        trust: true,
+        env: None,
+    };
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    handle.up(me(), ask, String::new()).await.unwrap();
+    book(&handle, |acts| acts.len() > 30).await;
+    handle.emergency_stop(me(), "test".into()).await.unwrap();
+    book(&handle, |acts| {
+        acts.iter().all(|act| act.outcome != Outcome::Pending)
+    })
+    .await;
     handle.shutdown(false).await;
 }
 

@@ -116,7 +116,8 @@ impl Owner {
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
         let id = instance.clone();
-        let task = self.shared.tasks.spawn(async move {
+        let cancel = shared.cancel.clone();
+        let asking = async move {
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
             }
@@ -132,15 +133,19 @@ impl Owner {
             let _ = inbox
                 .send(Message::Probed(id, generation, kind, evidence))
                 .await;
+        };
+        let task = self.shared.tasks.spawn(async move {
+            cancel.run_until_cancelled(asking).await;
         });
-        if let Some(earlier) = self.probes.insert((instance, kind), task.abort_handle()) {
+        let probe = (generation, task.abort_handle());
+        if let Some((_, earlier)) = self.probes.insert((instance, kind), probe) {
             earlier.abort();
         }
     }
 
     pub(super) fn drop_probes(&mut self, instance: &InstanceId) {
         for kind in [ProbeKind::Ready, ProbeKind::Health] {
-            if let Some(probe) = self.probes.remove(&(instance.clone(), kind)) {
+            if let Some((_, probe)) = self.probes.remove(&(instance.clone(), kind)) {
                 probe.abort();
             }
         }
@@ -172,7 +177,14 @@ impl Owner {
             Ok(act) => {
                 match about {
                     Some((instance, RemedyKind::Restart | RemedyKind::RestartNeeds)) => {
-                        self.healing.insert(instance, act);
+                        self.let_go(&instance);
+                        self.healing.insert(instance.clone(), act);
+                        self.step(Input::Admitted { ticket, act });
+                        let now = self.cluster.status(&instance).map(|one| one.state);
+                        if now.is_none_or(|state| state == State::Ready || at_rest(state)) {
+                            self.let_go(&instance);
+                        }
+                        return;
                     }
                     Some((_, RemedyKind::Quarantine)) | None => {
                         self.shared
@@ -183,6 +195,15 @@ impl Owner {
                 self.step(Input::Admitted { ticket, act });
             }
             Err(why) => self.step(Input::Refused { ticket, why }),
+        }
+    }
+
+    /// Healing's act about this instance, if there is one, will not see it start: a person, the
+    /// emergency stop or another remedy was quicker.
+    fn let_go(&mut self, instance: &InstanceId) {
+        if let Some(act) = self.healing.remove(instance) {
+            let done = Outcome::Done("overtaken: it was not needed any more".into());
+            self.shared.door.finish(act, done);
         }
     }
 
@@ -229,11 +250,8 @@ impl Owner {
     /// The registry learns at once, so that nobody is sent to a dead address; the picture soon.
     fn status_changed(&mut self, instance: InstanceId) {
         let status = self.cluster.status(&instance);
-        let rests = [State::Stopped, State::Completed, State::Quarantined];
-        if status
-            .as_ref()
-            .is_some_and(|status| rests.contains(&status.state))
-        {
+        if status.as_ref().is_some_and(|status| at_rest(status.state)) {
+            self.let_go(&instance);
             self.shared.driver.rest(&self.id, &instance);
         }
         let port = self.record.ports.get(&instance).and_then(|all| all.first());
@@ -252,6 +270,7 @@ impl Owner {
 
     pub(super) fn removed(&mut self, instance: &InstanceId) {
         self.drop_probes(instance);
+        self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
         if let Some(ports) = self.record.ports.remove(instance) {
             self.shared.driver.release_ports(&ports);
@@ -289,4 +308,12 @@ impl Owner {
                 .event(Some(&self.id), EventKind::Notice { text });
         }
     }
+}
+
+/// It has no process and gets none by itself.
+pub(super) fn at_rest(state: State) -> bool {
+    matches!(
+        state,
+        State::Stopped | State::Completed | State::Quarantined
+    )
 }

@@ -105,7 +105,8 @@ pub(crate) struct Owner {
     inbox: mpsc::Receiver<Message>,
     myself: mpsc::Sender<Message>,
     timers: crate::timers::Timers,
-    probes: BTreeMap<(InstanceId, ProbeKind), AbortHandle>,
+    /// Probes under way, and of which generation each is.
+    probes: BTreeMap<(InstanceId, ProbeKind), (Generation, AbortHandle)>,
     /// Questions the door has not answered: about what, and which remedy.
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
@@ -224,7 +225,7 @@ impl Owner {
             }
             self.due();
         }
-        for probe in self.probes.values() {
+        for (_, probe) in self.probes.values() {
             probe.abort();
         }
     }
@@ -247,8 +248,16 @@ impl Owner {
                 self.step(input);
             }
             Message::Probed(instance, generation, kind, evidence) => {
-                self.probes.remove(&(instance.clone(), kind));
-                self.probed(&instance, kind, &evidence);
+                let probe = (instance.clone(), kind);
+                // One about an earlier process, or one that was called back, is old news.
+                if self
+                    .probes
+                    .get(&probe)
+                    .is_some_and(|(asked, _)| *asked == generation)
+                {
+                    self.probes.remove(&probe);
+                    self.probed(&instance, kind, &evidence);
+                }
                 self.step(Input::Probed {
                     instance,
                     generation,

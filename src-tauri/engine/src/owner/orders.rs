@@ -1,10 +1,11 @@
 //! What a person asks of a cluster, checked and turned into commands.
 
+use super::effects::at_rest;
 use super::{Owner, Wish};
 use crate::Error;
 use crate::clock::Clock;
 use driver::PortWish;
-use model::{ActId, EventKind, InstanceId, ServiceName, State, Timestamp};
+use model::{ActId, EventKind, InstanceId, ServiceName, Timestamp};
 use orchestrator::{Command, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -250,12 +251,7 @@ impl Owner {
         let running: Vec<String> = self
             .cluster
             .statuses()
-            .filter(|one| {
-                !matches!(
-                    one.state,
-                    State::Stopped | State::Completed | State::Quarantined
-                )
-            })
+            .filter(|one| !at_rest(one.state))
             .map(|one| one.instance.to_string())
             .collect();
         if !running.is_empty() {
