@@ -262,7 +262,8 @@ pub struct LogLine {
     pub at: Option<Timestamp>,
     /// Which instance.
     pub instance: InstanceId,
-    /// Its text without the line end. Colours (SGR) are kept, other escapes are made visible.
+    /// Its text without the line end. Colours (SGR) are kept, other escape sequences are
+    /// left out, and stray control characters are made visible.
     pub text: String,
 }
 

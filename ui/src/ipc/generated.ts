@@ -365,7 +365,7 @@ export type LogLine = {
   at: Timestamp | null,
   /** Which instance. */
   instance: InstanceId,
-  /** Its text without the line end. Colours (SGR) are kept, other escapes are made visible. */
+  /** Its text without the line end. Colours (SGR) are kept, other escape sequences are left out, and stray control characters are made visible. */
   text: string };
 
 /** Lines of a log, oldest first. */

@@ -1,12 +1,13 @@
-//! Making a line harmless: colours stay, everything else that steers a terminal is made visible.
+//! Making a line harmless: colours stay, other escape sequences are left out, and stray control
+//! characters are made visible.
 
 /// Longest control string that is taken for one, in bytes. What is longer is shown: it is not
 /// looked for its end again and again, and nothing of size is hidden.
 const MAX_STRING: usize = 4_096;
 
 /// The text to show for a line's raw bytes. Bytes that are not UTF-8 become U+FFFD; colour
-/// sequences (SGR, `ESC [ … m`) stay; other control characters and those that reorder text become
-/// their pictures or code points. Tabs stay.
+/// sequences (SGR, `ESC [ … m`) stay, other escape sequences go; other control characters and those
+/// that reorder text become their pictures or code points. Tabs stay.
 pub fn clean(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut shown = String::with_capacity(text.len());
