@@ -89,6 +89,11 @@ try {
       assert.ok((await page.getByTestId("log-line").count()) < 120, "only the rows on screen are in the page");
       await page.getByTestId("log-follow").click();
       await page.getByText("following").waitFor();
+      await page.getByLabel("Find in log").fill("");
+      await page.getByTestId("log-first-error").click();
+      await page.locator('[data-testid="log-line"].hit').getByText("ERROR").waitFor();
+      await page.getByTestId("log-follow").click();
+      await page.getByText("following").waitFor();
     });
     await step(`${words}: restart runs until the engine says it is done`, async () => {
       await page.getByTestId("act-restart").click();
@@ -131,6 +136,8 @@ try {
       await page.evaluate(() => window.__fake.world.break(window.__fake.world.snapshot().clusters.find((each) => each.name === "azora-os").id, "email-service", 900));
       await page.locator('[data-testid="service-row-email-service"][data-state="recovering"]').waitFor();
       await page.locator('[data-testid="service-row-email-service"][data-state="ready"]').waitFor();
+      // The other one, of the scene, stays open.
+      await page.getByTestId("overall").getByText("1 incident", { exact: true }).waitFor();
     });
     await step(`${words}: the keys are explained`, async () => {
       await page.keyboard.press("?");

@@ -88,3 +88,17 @@ export function list(names: readonly string[], most = 3): string {
   if (names.length <= most) return `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
   return `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more`;
 }
+
+const MS_UNITS = [[1_000, "s"], [1, "ms"]] as const;
+const BYTE_UNITS = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]] as const;
+const CPU_UNITS = [[1, "cores"], [0.01, "%"]] as const;
+export const UNITS = { latency: MS_UNITS, bytes: BYTE_UNITS, cpu: CPU_UNITS };
+
+/** The numbers along an axis, all in the unit of the largest and with as many decimals as tell them apart. */
+export function along(values: readonly number[], units: readonly (readonly [number, string])[]): string[] {
+  const most = Math.max(0, ...values.map(Math.abs));
+  const [size, unit] = units.find(([least]) => most >= least) ?? units.at(-1) ?? [1, ""];
+  const step = values.length > 1 ? Math.abs((values[1] ?? 0) - (values[0] ?? 0)) / size : most / size;
+  const decimals = step === 0 ? 0 : Math.min(3, Math.max(0, [0, 1, 2, 3].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6) ?? 3));
+  return values.map((value) => `${(value / size).toFixed(decimals)} ${unit}`);
+}

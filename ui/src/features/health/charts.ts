@@ -2,7 +2,7 @@
 
 import type uPlot from "uplot";
 import type { State } from "../../ipc/generated";
-import { bytes, clock, cpu, latency } from "../../shared/format";
+import { along, clock, UNITS } from "../../shared/format";
 import { token } from "../../shared/theme.svelte";
 import { STATES } from "./states";
 
@@ -17,15 +17,15 @@ const LEVEL: Record<State, number> = {
   degraded: 0.65, recovering: 0.8, quarantined: 1, failing: 1,
 };
 
-function axes(values: (value: number) => string, size = 56): uPlot.Axis[] {
+function axes(units: keyof typeof UNITS, size = 56): uPlot.Axis[] {
   const common = { stroke: token("text-3"), font: FONT, ticks: { show: false } } satisfies uPlot.Axis;
   return [
     {
       ...common,
       grid: { show: false },
       space: 70,
-      size: 22,
-      gap: 4,
+      size: 26,
+      gap: 8,
       values: (self, splits) => {
         const [from, to] = [self.scales["x"]?.min ?? 0, self.scales["x"]?.max ?? 0];
         return splits.map((at) => (to - from > 2 * DAY_S ? day(at) : clock(at * 1_000).slice(0, to - from > 1_200 ? 5 : 8)));
@@ -37,7 +37,7 @@ function axes(values: (value: number) => string, size = 56): uPlot.Axis[] {
       gap: 4,
       space: 26,
       grid: { stroke: token("line"), width: 1 },
-      values: (_self, splits) => splits.map(values),
+      values: (_self, splits) => along(splits, UNITS[units]),
     },
   ];
 }
@@ -47,27 +47,38 @@ function day(at: number): string {
   return dayFormat.format(at * 1_000);
 }
 
+/** A chart shows a minute at least, so that a few seconds are not drawn as all there is. */
+const LEAST_S = 60;
+/** From the beginning of the first bucket on. */
+function span(bucketS: () => number): uPlot.Range.Function {
+  return (_self, min, max) => (Number.isFinite(min) && Number.isFinite(max) ? [min - bucketS(), Math.max(max, min - bucketS() + LEAST_S)] : [min, max]);
+}
+/** A line through so few points shows them too: one alone would be nothing. */
+const FEW = 8;
+const dots: uPlot.Series.Points = { show: (self) => self.data[0].length < FEW, size: 5 };
+
 /** From zero to a little over the highest, so that a flat line is not drawn as mountains. */
 const fromZero: uPlot.Range.Function = (_self, _min, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.15 : 1];
 
 export function healthChart(
   states: () => readonly State[],
   marks: () => readonly (readonly [number, string])[],
+  bucketS: () => number,
 ): Omit<uPlot.Options, "width" | "height"> {
   const [accent, bad] = [token("accent"), token("bad-mark")];
   return {
-    padding: [14, 8, 4, 0],
-    scales: { x: { time: true }, y: { range: fromZero }, share: { range: [0, 1] } },
-    axes: axes(latency),
+    padding: [14, 26, 2, 0],
+    scales: { x: { time: true, range: span(bucketS) }, y: { range: fromZero }, share: { range: [0, 1] } },
+    axes: axes("latency"),
     series: [
       {},
       { label: "highest", stroke: "transparent", fill: `${accent}22`, points: { show: false } },
-      { label: "median", stroke: accent, width: 1.5, points: { show: false } },
-      { label: "failed", scale: "share", stroke: bad, fill: `${bad}40`, width: 1, points: { show: false }, paths: bars },
+      { label: "median", stroke: accent, width: 1.5, points: dots },
+      { label: "failed", scale: "share", stroke: bad, fill: `${bad}40`, width: 1, points: { show: false }, paths: bars(bucketS) },
     ],
     hooks: {
       draw: [
-        (self) => drawBand(self, states()),
+        (self) => drawBand(self, states(), bucketS()),
         (self) => drawMarks(self, marks()),
       ],
     },
@@ -75,11 +86,11 @@ export function healthChart(
 }
 
 /** Failures as bars that stand on the axis; nothing where none failed. */
-const bars: uPlot.Series.PathBuilder = (self, series, from, to) => {
+const bars = (bucketS: () => number): uPlot.Series.PathBuilder => (self, series, from, to) => {
   const path = new Path2D();
   const [times, shares] = [self.data[0], self.data[series]];
   const floor = self.valToPos(0, "share", true);
-  const wide = Math.max(2, (self.bbox.width / Math.max(1, times.length)) * 0.8);
+  const wide = Math.max(2, bucketWidth(self, bucketS()) * 0.8);
   for (let at = from; at <= to; at += 1) {
     const share = shares?.[at];
     if (share === null || share === undefined || share === 0) continue;
@@ -89,12 +100,17 @@ const bars: uPlot.Series.PathBuilder = (self, series, from, to) => {
   return { stroke: path, fill: path };
 };
 
-function drawBand(self: uPlot, states: readonly State[]): void {
+function bucketWidth(self: uPlot, bucketS: number): number {
+  const from = self.scales["x"]?.min ?? 0;
+  return self.valToPos(from + bucketS, "x", true) - self.valToPos(from, "x", true);
+}
+
+function drawBand(self: uPlot, states: readonly State[], bucketS: number): void {
   const { ctx, bbox } = self;
   const scale = devicePixelRatio;
   const times = self.data[0];
   const floor = bbox.top + bbox.height;
-  const step = times.length > 1 ? self.valToPos(times[1] ?? 0, "x", true) - self.valToPos(times[0] ?? 0, "x", true) : bbox.width;
+  const step = bucketWidth(self, bucketS);
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -132,12 +148,12 @@ function drawMarks(self: uPlot, marks: readonly (readonly [number, string])[]): 
   ctx.restore();
 }
 
-export function usageChart(what: "cpu" | "memory"): Omit<uPlot.Options, "width" | "height"> {
+export function usageChart(what: "cpu" | "memory", bucketS: () => number): Omit<uPlot.Options, "width" | "height"> {
   const line = token(what === "cpu" ? "good-mark" : "held-mark");
   return {
-    padding: [8, 4, 2, 0],
-    scales: { x: { time: true }, y: { range: fromZero } },
-    axes: axes(what === "cpu" ? cpu : bytes, 52).map((axis, nth) => (nth === 0 ? { ...axis, show: false } : { ...axis, space: 22 })),
-    series: [{}, { stroke: line, width: 1.5, fill: `${line}1f`, points: { show: false } }],
+    padding: [8, 4, 8, 0],
+    scales: { x: { time: true, range: span(bucketS) }, y: { range: fromZero } },
+    axes: axes(what === "cpu" ? "cpu" : "bytes", 52).map((axis, nth) => (nth === 0 ? { ...axis, show: false } : { ...axis, space: 22 })),
+    series: [{}, { stroke: line, width: 1.5, fill: `${line}1f`, points: dots }],
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HistoryPoint, Pulse } from "../../ipc/generated";
-import { Series } from "./series";
+import { Series, tighter } from "./series";
 
 const point = (at: number): HistoryPoint => ({
   at, latency_ms: 4, latency_max_ms: 9, failed: 0, probes: 1, state: "ready", cpu: 0.1, memory: 1_000,
@@ -44,6 +44,21 @@ describe("a series", () => {
     const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [] }, 10_000);
     series.state(1e13, "ready");
     expect(series.columns().times.length).toBeLessThanOrEqual(12);
+  });
+
+  it("begins with the first measurement", () => {
+    const blank = (at: number): HistoryPoint => ({ ...point(at), latency_ms: null, latency_max_ms: null, probes: 0, cpu: null, memory: null });
+    const history = { bucket_ms: 5_000, points: [blank(5_000), blank(10_000), point(15_000), blank(20_000), point(25_000)], marks: [] };
+    expect(new Series(history, 60_000).columns().times).toEqual([15, 20, 25]);
+    expect(new Series({ ...history, points: [blank(5_000)] }, 60_000).columns().times).toEqual([5]);
+  });
+
+  it("is asked for in finer steps while the service is young", () => {
+    const history = { bucket_ms: 480_000, points: [point(10_000_000)], marks: [] };
+    expect(tighter(history, 10_100_000, 86_400_000, [900_000, 3_600_000, 86_400_000])).toBe(900_000);
+    expect(tighter(history, 12_500_000, 86_400_000, [900_000, 3_600_000, 86_400_000])).toBe(3_600_000);
+    expect(tighter(history, 10_100_000, 900_000, [900_000, 3_600_000])).toBeNull();
+    expect(tighter({ ...history, points: [] }, 0, 86_400_000, [900_000])).toBeNull();
   });
 
   it("shows the worst state of a bucket", () => {

@@ -67,8 +67,11 @@ export class Series {
     if (!this.marks.some(([when, what]) => when === at && what === text)) this.marks.push([at, text]);
   }
 
+  /** From the first measurement on: a young service's chart begins with the service. */
   columns(): Columns {
-    const of = <T>(read: (point: HistoryPoint) => T): T[] => this.points.map(read);
+    const from = Math.max(0, this.points.findIndex(measured));
+    const seen = from === 0 ? this.points : this.points.slice(from);
+    const of = <T>(read: (point: HistoryPoint) => T): T[] => seen.map(read);
     return {
       times: of((point) => point.at / 1_000),
       latency: of((point) => point.latency_ms),
@@ -112,6 +115,21 @@ export class Series {
     if (newest.latency_ms !== null) this.latencies = [newest.latency_ms];
     if (newest.cpu !== null) this.cpus = [newest.cpu];
   }
+}
+
+function measured(point: HistoryPoint): boolean {
+  return point.probes > 0 || point.latency_ms !== null || point.cpu !== null;
+}
+
+/**
+ * The shortest of `ranges` that holds all that was measured, if that is shorter than `asked`: a week's buckets
+ * would show an hour as one point.
+ */
+export function tighter(history: History, now: number, asked: number, ranges: readonly number[]): number | null {
+  const first = history.points.find(measured);
+  if (!first) return null;
+  const age = now - first.at + history.bucket_ms;
+  return ranges.filter((range) => range < asked && range >= age * 1.05).sort((a, b) => a - b)[0] ?? null;
 }
 
 function empty(at: number, state: State): HistoryPoint {

@@ -41,6 +41,14 @@ describe("the lines in the page", () => {
     buffer.prepend([], true);
     expect(buffer.more).toBe(false);
   });
+
+  it("can be a part from the middle, to which nothing new is added", () => {
+    const buffer = new LogBuffer(100);
+    buffer.append(lines(500, 10));
+    buffer.jump(lines(40, 20), true);
+    buffer.append(lines(510, 5));
+    expect([buffer.lines.length, buffer.before, buffer.more, buffer.cut]).toEqual([20, 400, true, true]);
+  });
 });
 
 describe("search", () => {

@@ -41,6 +41,13 @@ export class LogBuffer {
     return { above: 0, droppedAbove };
   }
 
+  /** A part from the middle of the log: what is newer than it is not here. */
+  jump(page: readonly LogLine[], more: boolean): void {
+    this.lines = page.slice(0, this.max);
+    this.more = more;
+    this.cut = true;
+  }
+
   /** Where to ask for older lines from. */
   get before(): number | undefined {
     return this.lines[0]?.offset;

@@ -194,16 +194,18 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   } else drawMark(ctx, look.shape, x + pad, line - mark / 2, mark, colours[`${look.tone}-mark`]);
   const left = x + pad + mark + Math.min(8, (dot ? 3 : 4) / scale);
   const right = x + scene.layout.nodeWidth - (dot ? 4 / scale : pad);
+  // Small text is drawn on whole pixels, somewhat wider than it was measured at its size in the world.
+  const room = (right - left) * (detailed ? 1 : 0.95);
   const weight = emphasis === ROOT ? 700 : detailed || wide >= ROOMY ? 500 : 400;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
   ctx.font = `${weight} ${font}px ${SANS}`;
-  let label = fitted(ctx, ids[at] ?? "", right - left, 1);
+  let label = fitted(ctx, ids[at] ?? "", room, 1);
   let leading = 0;
   if (label[0] !== ids[at] && !detailed && NODE_HEIGHT * scale >= TWO_LINES) {
     const small = Math.min(font, SMALLER / scale, NODE_HEIGHT * 0.46);
     ctx.font = `${weight} ${small}px ${SANS}`;
-    label = fitted(ctx, ids[at] ?? "", right - left, 2);
+    label = fitted(ctx, ids[at] ?? "", room, 2);
     if (label.length > 1) leading = small * 1.04;
     else ctx.font = `${weight} ${font}px ${SANS}`;
   }

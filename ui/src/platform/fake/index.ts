@@ -1,5 +1,6 @@
 // A host inside the page, for tests and for work on the UI: `npm run fake`, then
-// `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it.
+// `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it,
+// or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, LogLine, Streams } from "../../ipc/generated";
 import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
@@ -44,15 +45,24 @@ export function fake(): Platform {
     },
     wait: () => ({ settled: true, failed: [] }),
     history: ({ instance, range_ms, buckets }) => history(world, instance, range_ms, buckets),
-    logs: ({ instance, before, limit = 500, grep }) => {
+    logs: ({ instance, before, after, since, limit = 500, grep }) => {
       const end = ends();
+      const wanted = (line: LogLine): boolean => (grep === undefined || line.text.toLowerCase().includes(grep.toLowerCase())) && (since === undefined || (line.at ?? 0) >= since);
+      if (after !== undefined) {
+        const found: LogLine[] = [];
+        for (let offset = Math.ceil(after / LINE_BYTES) * LINE_BYTES; offset < end && found.length < limit; offset += LINE_BYTES) {
+          const line = lineAt(instance, offset, when(offset));
+          if (wanted(line)) found.push(line);
+        }
+        return { lines: found, end, more: after > 0 };
+      }
       const last = Math.min(before ?? end, end);
       const lines: LogLine[] = [];
       let offset = last;
       while (offset > 0 && lines.length < limit) {
         offset -= LINE_BYTES;
         const line = lineAt(instance, offset, when(offset));
-        if (grep === undefined || line.text.includes(grep)) lines.push(line);
+        if (wanted(line)) lines.push(line);
       }
       return { lines: lines.reverse(), end, more: offset > 0 };
     },
@@ -70,7 +80,7 @@ export function fake(): Platform {
     down: ({ cluster, reason }) => world.act("down", cluster, [], reason ?? "", () => world.stop(cluster, [])),
     start: ({ cluster, services, reason }) => world.act("start", cluster, services, reason ?? "", () => world.start(cluster, services)),
     stop: ({ cluster, services, reason }) => {
-      if (services.includes("config-store")) throw new CallError("conflict", "config-store is needed by 41 running services. Stop them first, or take the cluster down.");
+      if (services.includes("config-service")) throw new CallError("conflict", "config-service is needed by 41 running services. Stop them first, or take the cluster down.");
       return world.act("stop", cluster, services, reason ?? "", () => world.stop(cluster, services));
     },
     restart: ({ cluster, services, reason }) =>
@@ -150,6 +160,7 @@ function build(size: string, scene: string): World {
     world.set(id, "staking-service.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
     world.set(id, "media-library.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
   }
+  if (scene === "young") world.born = Date.now() - 22_000;
   return world;
 }
 
@@ -172,6 +183,7 @@ function history(world: World, instance: string, range: number, buckets: number)
     });
   }
   const mark = points[fault + 1]?.at ?? now;
-  void world;
-  return { bucket_ms: bucket, points, marks: [[mark, "restart: restart 1 of 5, after 1 s"]] };
+  const born = world.born;
+  const lived = points.map((point) => (point.at >= born ? point : { ...point, latency_ms: null, latency_max_ms: null, failed: 0, probes: 0, cpu: null, memory: null }));
+  return { bucket_ms: bucket, points: lived, marks: mark < born ? [] : [[mark, "restart: restart 1 of 5, after 1 s"]] };
 }

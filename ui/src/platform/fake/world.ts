@@ -40,6 +40,9 @@ export class World {
   private emergencies = 0;
   private stoppedByEmergency: ClusterId[] = [];
 
+  /** Nothing was measured before. */
+  born = 0;
+
   constructor(readonly began: number) {
     this.tell(null, { kind: "engine_started", pid: this.engine.pid, adopted: 0 });
   }

@@ -1,0 +1,19 @@
+import { describe, expect, it } from "vitest";
+import { along, UNITS } from "./format";
+
+describe("numbers along an axis", () => {
+  it("share the unit of the largest", () => {
+    expect(along([0, 500, 1_000, 1_500], UNITS.latency)).toEqual(["0.0 s", "0.5 s", "1.0 s", "1.5 s"]);
+    expect(along([0, 50, 100], UNITS.latency)).toEqual(["0 ms", "50 ms", "100 ms"]);
+    expect(along([0, 2e7, 4e7], UNITS.bytes)).toEqual(["0 MB", "20 MB", "40 MB"]);
+    expect(along([0, 0.02, 0.04], UNITS.cpu)).toEqual(["0 %", "2 %", "4 %"]);
+    expect(along([0, 0.5, 1], UNITS.cpu)).toEqual(["0.0 cores", "0.5 cores", "1.0 cores"]);
+  });
+
+  it("have as many decimals as tell them apart", () => {
+    expect(along([0, 0.005, 0.01], UNITS.cpu)).toEqual(["0.0 %", "0.5 %", "1.0 %"]);
+    expect(along([0, 0.25], UNITS.latency)).toEqual(["0.00 ms", "0.25 ms"]);
+    expect(along([0], UNITS.latency)).toEqual(["0 ms"]);
+    expect(along([], UNITS.bytes)).toEqual([]);
+  });
+});
