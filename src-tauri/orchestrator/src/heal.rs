@@ -3,6 +3,7 @@
 use crate::instance::{Bar, Care, Cycle, Life, Plan};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
+use healing::history::Lasted;
 use healing::{Decision, words};
 use model::{ActId, ExitStatus, InstanceId, Reason, RemedyKind, State};
 
@@ -37,6 +38,9 @@ impl Step<'_> {
         self.open_incident(id, fault.cause, lasted, &dependents);
         self.judge(id, fault.hopeless);
         self.take_over(&id.service, &dependents);
+        if lasted == Lasted::NotWell {
+            self.restarts_in_vain(id);
+        }
     }
 
     fn fault_of(&self, id: &InstanceId) -> String {
@@ -78,7 +82,7 @@ impl Step<'_> {
             // Healing may not: from here on it is a fault of its own.
             let cause = format!("{id} {}", self.fault_of(id));
             let dependents = self.goes_down(&id.service);
-            self.open_incident(id, cause, healing::history::Lasted::NotWell, &dependents);
+            self.open_incident(id, cause, Lasted::NotWell, &dependents);
             self.judge(id, false);
         } else {
             let detail = "started again: what it needs is ready again".to_owned();

@@ -2,7 +2,8 @@
 //!
 //! The time runs while it is asked whether it is ready and nothing it needs is down. When it has
 //! passed, the instance has a fault like one that crashed, and acts that wait for it have their
-//! answer: healing goes on, but a person who typed `up` has waited long enough.
+//! answer: healing goes on, but a person who typed `up` has waited long enough. One that crashes
+//! again and again before it is ready gives the same answer after a few restarts.
 
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
@@ -10,6 +11,10 @@ use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
 use model::{InstanceId, Mono, Reason, RemedyKind};
+
+/// So many restarts that did not help are an answer. By default they take a second, the ladder to
+/// quarantine minutes.
+const RESTARTS: u32 = 3;
 
 impl Step<'_> {
     /// It has its full time to become ready, counted from `since`.
@@ -79,17 +84,34 @@ impl Step<'_> {
                 hopeless: false,
             },
         );
-        if let Some(instance) = self.cluster.instances.get_mut(id) {
-            let next = match &instance.care {
-                Care::Asked(plan, _) | Care::Backoff(plan)
-                    if plan.remedy != RemedyKind::Quarantine =>
-                {
-                    Some(format!("healing goes on: {}", plan.detail))
-                }
-                _ => instance.reason.next.clone(),
-            };
-            instance.late = Some((self.now.mono, Reason { text, next }));
+        self.answer(id, text);
+    }
+
+    /// It had a fault again before it was well: after a few restarts that is an answer.
+    pub(crate) fn restarts_in_vain(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
+        let tried = instance.history.attempts();
+        if tried >= RESTARTS {
+            let text = format!("{}, and {tried} restarts did not help", instance.fault);
+            self.answer(id, text);
         }
+    }
+
+    /// Acts that wait for it have their answer; healing goes on.
+    fn answer(&mut self, id: &InstanceId, text: String) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let next = match &instance.care {
+            Care::Asked(plan, _) | Care::Backoff(plan) if plan.remedy != RemedyKind::Quarantine => {
+                Some(format!("healing goes on: {}", plan.detail))
+            }
+            _ => instance.reason.next.clone(),
+        };
+        instance.late = Some((self.now.mono, Reason { text, next }));
+        self.touched.insert(id.clone());
     }
 }
 
