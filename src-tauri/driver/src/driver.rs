@@ -7,7 +7,7 @@ use crate::watch::{Ask, Facts, Life, Unit};
 use crate::{
     Error, ExecLaunch, ExecOutcome, Found, Happened, Launch, cgroup, exec, intent, procfs,
 };
-use model::{ClusterId, Generation, InstanceId};
+use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,10 @@ use tokio::task::JoinSet;
 
 /// Asks that one instance may have waiting. The orchestrator has one start or stop in flight.
 const ASKS: usize = 16;
+
+/// How long adopting a cluster may take. A tree that does not even die by SIGKILL would hold up
+/// everything else for ever.
+const ADOPTING: Duration = Duration::from_secs(15);
 
 type Key = (ClusterId, InstanceId);
 
@@ -102,23 +106,37 @@ impl ProcessDriver {
     }
 
     /// What ran, or has ended, while nobody was here. From now on it is watched like what was
-    /// started here.
+    /// started here. One of which something cannot be ended is told as ended after a while.
     pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
         let (layout, only) = (self.shared.layout.clone(), cluster.clone());
         let folders = crate::watch::blocking(move || intent::folders(&layout, Some(&only))).await;
         let answers: Vec<_> = folders
             .into_iter()
-            .filter_map(|(cluster, instance, _)| {
+            .filter_map(|(cluster, instance, folder)| {
                 let (answer, found) = oneshot::channel();
                 self.ask(&cluster, &instance, Ask::Find(answer))
                     .ok()
-                    .map(|()| found)
+                    .map(|()| (instance, folder, found))
             })
             .collect();
         let mut found = Vec::with_capacity(answers.len());
-        for answer in answers {
-            // A task that broke has found nothing; the next ask makes a new one.
-            found.extend(answer.await.ok().flatten());
+        let until = tokio::time::Instant::now() + ADOPTING;
+        for (instance, folder, answer) in answers {
+            match tokio::time::timeout_at(until, answer).await {
+                // A task that broke has found nothing; the next ask makes a new one.
+                Ok(answer) => found.extend(answer.ok().flatten()),
+                // Its task goes on clearing up, and a start waits for that.
+                Err(_) => {
+                    tracing::warn!(%cluster, %instance, "what is left of it cannot be ended yet");
+                    let story = crate::watch::blocking(move || intent::Story::read(&folder)).await;
+                    found.extend(story.intent.map(|intent| Found {
+                        instance,
+                        generation: Generation(intent.generation),
+                        outcome: Err(ExitStatus::Unknown),
+                        shim_lost: false,
+                    }));
+                }
+            }
         }
         found.sort_by(|a, b| a.instance.cmp(&b.instance));
         found
