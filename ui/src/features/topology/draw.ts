@@ -195,7 +195,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   const left = x + pad + mark + Math.min(8, (dot ? 3 : 4) / scale);
   const right = x + scene.layout.nodeWidth - (dot ? 4 / scale : pad);
   // Small text is drawn on whole pixels, somewhat wider than it was measured at its size in the world.
-  const room = (right - left) * (detailed ? 1 : 0.95);
+  const room = (right - left) * (detailed ? 1 : 0.96);
   const weight = emphasis === ROOT ? 700 : detailed || wide >= ROOMY ? 500 : 400;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
@@ -205,9 +205,8 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   if (label[0] !== ids[at] && !detailed && NODE_HEIGHT * scale >= TWO_LINES) {
     const small = Math.min(font, SMALLER / scale, NODE_HEIGHT * 0.46);
     ctx.font = `${weight} ${small}px ${SANS}`;
-    label = fitted(ctx, ids[at] ?? "", room, 2);
-    if (label.length > 1) leading = small * 1.04;
-    else ctx.font = `${weight} ${font}px ${SANS}`;
+    label = fitted(ctx, ids[at] ?? "", right - left, 2);
+    leading = small * 1.04;
   }
   ctx.fillStyle = colours["text"];
   label.forEach((text, nth) => ctx.fillText(text, left, line + (nth - (label.length - 1) / 2) * leading));
