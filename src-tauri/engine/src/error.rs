@@ -144,8 +144,12 @@ impl Error {
         let mut text = self.to_string();
         let mut next = std::error::Error::source(self);
         while let Some(source) = next {
-            text.push_str(": ");
-            text.push_str(&source.to_string());
+            let said = source.to_string();
+            // Some libraries repeat their source in their own words.
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
             next = source.source();
         }
         text

@@ -320,7 +320,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "write something: the disk that holds state.db is full"
+            "write something: the disk that holds state.db is full; free some space on it"
         );
         assert!(store.meta().get("x").await.unwrap().is_none());
     }

@@ -28,7 +28,7 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// The disk is full, and the ballast has been given up already.
-    #[error("{what}: the disk that holds {file} is full")]
+    #[error("{what}: the disk that holds {file} is full; free some space on it")]
     Full {
         /// What was being done.
         what: &'static str,
