@@ -241,6 +241,8 @@ fn belonging(
 /// A plain file for people; what cannot be written is no reason not to have stopped.
 fn write(layout: &Layout, report: &Report, reason: &str, who: &str) -> Option<PathBuf> {
     let at = clock::wall_ms();
+    // A line of the report is ours to write: no reason adds one.
+    let (who, reason) = (who.escape_debug(), reason.escape_debug());
     let mut text = format!(
         "emergency stop\nat (Unix ms): {at}\nby: {who}\nreason: {reason}\n\
          ended: {} processes in {} ms\nlooked by: {}\nleft: {}\n",

@@ -182,7 +182,7 @@ impl Door {
                     let acts = self.lock();
                     let one = acts.get(&act).ok_or(Error::NoAct(act.0))?;
                     if one.parts == 0 {
-                        return Ok(one.settled(true));
+                        return one.ended();
                     }
                 }
                 ended.await;
@@ -200,16 +200,20 @@ impl Door {
 }
 
 impl UnderWay {
-    fn settled(&self, settled: bool) -> Settled {
-        let mut failed = self.failed.clone();
-        if let (true, [], Outcome::Failed(why) | Outcome::Refused(why)) =
-            (settled, failed.as_slice(), &self.act.outcome)
-        {
-            // An act on the whole home names no instance; its failure must not look like success.
-            if let Some(instance) = self.act.target.instance.clone() {
-                failed.push((instance, Reason::new(why.clone())));
-            }
+    /// What an ended act is answered with. One that failed and names no instance failed as a whole,
+    /// which must not look like success.
+    fn ended(&self) -> Result<Settled, Error> {
+        match &self.act.outcome {
+            Outcome::Refused(why) => Err(Error::Refused(why.clone())),
+            Outcome::Failed(why) if self.failed.is_empty() => Err(Error::Conflict(why.clone())),
+            _ => Ok(self.settled(true)),
         }
-        Settled { settled, failed }
+    }
+
+    fn settled(&self, settled: bool) -> Settled {
+        Settled {
+            settled,
+            failed: self.failed.clone(),
+        }
     }
 }

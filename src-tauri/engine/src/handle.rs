@@ -304,7 +304,7 @@ impl Handle {
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {
-            self.shared.tasks.spawn(owner.run());
+            crate::app::keep(&self.shared, owner);
         }
         // Somebody else may have been quicker; there is one owner either way.
         self.shared.owner(id).unwrap_or(inbox)
@@ -464,6 +464,12 @@ fn canonical(folder: &Path) -> Result<PathBuf, Error> {
 /// The definition's bytes, one more than the limit at most: `spec` says that it is too large.
 fn definition_bytes(folder: &Path) -> Result<Option<Vec<u8>>, Error> {
     let path = folder.join(spec::FILE);
+    // Opening a pipe would wait for somebody to write into it.
+    match std::fs::metadata(&path) {
+        Ok(found) if !found.is_file() => return Err(Error::NoDefinition(folder.to_owned())),
+        // What else is wrong, opening it tells.
+        _ => {}
+    }
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

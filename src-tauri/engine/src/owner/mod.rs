@@ -75,6 +75,9 @@ pub(crate) enum Message {
     },
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
+    /// Break, to show that another owner takes its place.
+    #[cfg(test)]
+    Break,
     /// Forget the cluster; only when nothing of it runs.
     Forget {
         /// Done or not.
@@ -150,6 +153,11 @@ impl Owner {
             noted,
         };
         (owner, sender)
+    }
+
+    /// Its cluster.
+    pub(crate) fn id(&self) -> &ClusterId {
+        &self.id
     }
 
     /// Takes over what an earlier engine left, before the loop begins.
@@ -294,6 +302,8 @@ impl Owner {
                 }
             }
             Message::Usage(usage) => self.used(usage),
+            #[cfg(test)]
+            Message::Break => panic!("broken by a test"),
             // Taken by the loop, which ends with it.
             Message::Forget { reply } => {
                 let _ = reply.send(Err(Error::Closing));

@@ -14,15 +14,37 @@ use std::sync::Arc;
 const MAX_REPLICAS: u16 = 100;
 
 impl Owner {
-    /// Runs a definition; answers what differs from before.
+    /// Runs a definition; answers what differs from before. What cannot be remembered is not begun.
     pub(super) fn up(
         &mut self,
         definition: Arc<spec::Cluster>,
         env: Option<BTreeMap<String, String>>,
         act: ActId,
     ) -> Result<Vec<String>, Error> {
-        let mut changes = self.differences(&definition);
-        let wishes = self.wishes(&definition);
+        let before = self.record.clone();
+        let changes = self.prepare(&definition, env);
+        if changes.is_err() {
+            self.record = before;
+        }
+        let changes = changes?;
+        self.shared.note_stop(&self.id, None);
+        let ports = self.record.ports.clone();
+        self.step(Input::Command {
+            command: Command::Up { definition, ports },
+            act,
+        });
+        self.show();
+        Ok(changes)
+    }
+
+    /// Grants ports for a definition and writes it down.
+    fn prepare(
+        &mut self,
+        definition: &Arc<spec::Cluster>,
+        env: Option<BTreeMap<String, String>>,
+    ) -> Result<Vec<String>, Error> {
+        let mut changes = self.differences(definition);
+        let wishes = self.wishes(definition);
         let moved = self.grant(wishes)?;
         changes.extend(moved);
         let old: Vec<InstanceId> = self.record.ports.keys().cloned().collect();
@@ -39,20 +61,13 @@ impl Owner {
                 self.shared.driver.release_ports(&ports);
             }
         }
-        self.record.definition = Arc::clone(&definition);
+        self.record.definition = Arc::clone(definition);
         if let Some(env) = env {
             self.record.env = env;
         }
         self.record.stopped.clear();
         self.record.last_stop = None;
-        self.shared.note_stop(&self.id, None);
         self.record.save(&self.shared.record_file(&self.id))?;
-        let ports = self.record.ports.clone();
-        self.step(Input::Command {
-            command: Command::Up { definition, ports },
-            act,
-        });
-        self.show();
         Ok(changes)
     }
 
