@@ -151,6 +151,10 @@ impl Client {
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 Err(Error::NoEngine(self.home.clone()))
             }
+            // It closed its listener while this waited to be let in.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+                Err(Error::NotListening { pid: self.pid })
+            }
             Ok(Err(error)) => Err(Error::Broken(error.into())),
             Err(_) => Err(Error::NotListening { pid: self.pid }),
         }
