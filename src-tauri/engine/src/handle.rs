@@ -304,7 +304,7 @@ impl Handle {
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {
-            crate::app::keep(&self.shared, owner);
+            crate::keep::keep(&self.shared, owner);
         }
         // Somebody else may have been quicker; there is one owner either way.
         self.shared.owner(id).unwrap_or(inbox)

@@ -17,6 +17,7 @@ mod emergency;
 mod error;
 mod handle;
 mod journal;
+mod keep;
 mod launch;
 mod owner;
 mod picture;
