@@ -3,7 +3,7 @@
 use crate::args::Check;
 use crate::fail::{Done, Fail};
 use crate::place::defined;
-use crate::terminal::{Terminal, print};
+use crate::terminal::{Terminal, note, plain, print};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     if arguments.json.json {
         let value = match &read {
             Ok(cluster) => {
-                json!({"ok": true, "name": cluster.name, "services": cluster.services.len(), "problems": []})
+                json!({"ok": true, "name": cluster.name, "services": cluster.services.len(), "problems": [], "notes": spec::notes(cluster)})
             }
             Err(problems) => {
                 json!({"ok": false, "problems": problems_json(problems), "unshown": problems.unshown()})
@@ -123,6 +123,9 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     match read {
         Ok(cluster) if !arguments.json.json => {
             print(&format!("ok: {} services", cluster.services.len()))?;
+            for text in spec::notes(&cluster) {
+                note(&format!("note: {}", plain(&text)));
+            }
             Ok(())
         }
         Ok(_) => Ok(()),

@@ -51,7 +51,13 @@ impl Unit {
         self.nonce = Some(intent.nonce.clone());
         self.cgroup = story.cgroup(&self.shared.layout);
         if let Some(anchor) = &story.shim {
-            self.shim = Shim::connect(&self.folder, anchor, &intent).await;
+            let connected = Shim::connect(&self.folder, anchor, &intent).await;
+            self.shim = connected.map(|(shim, sockets)| {
+                self.shared
+                    .sockets
+                    .adopt(&self.key(), &intent.listen, sockets);
+                shim
+            });
         }
         if self.shim.is_some() {
             self.life = Life::Starting(generation);

@@ -145,7 +145,10 @@ impl ProcessDriver {
     /// An instance that ended will not be started again soon: its shim, which waits for that, goes
     /// now. Of one that runs, nothing changes.
     pub fn rest(&self, cluster: &ClusterId, instance: &InstanceId) {
-        if lock(&self.units).contains_key(&(cluster.clone(), instance.clone())) {
+        // Nobody would answer: from now on its ports refuse.
+        let key = (cluster.clone(), instance.clone());
+        self.shared.sockets.leave_others(&key, &[]);
+        if lock(&self.units).contains_key(&key) {
             // One that is too busy is not at rest; its shim goes by itself after a minute.
             let _ = self.ask(cluster, instance, Ask::Rest);
         }
@@ -153,6 +156,8 @@ impl ProcessDriver {
 
     /// Drops the run folder of an instance that has ended. Of one that has not, nothing.
     pub fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
+        let key = (cluster.clone(), instance.clone());
+        self.shared.sockets.leave_others(&key, &[]);
         // One that is too busy to be forgotten has not ended.
         let _ = self.ask(cluster, instance, Ask::Forget);
     }
@@ -163,8 +168,15 @@ impl ProcessDriver {
     /// # Errors
     /// When no port is free; then none of the wishes is granted.
     pub fn grant_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
-        self.ports
-            .grant(wishes, |cluster, instance| self.tree(cluster, instance))
+        self.ports.grant(
+            wishes,
+            |cluster, instance| self.tree(cluster, instance),
+            |wish, port| {
+                self.shared
+                    .sockets
+                    .kept_for(&wish.cluster, &wish.instance.service, port)
+            },
+        )
     }
 
     /// Gives ports back.

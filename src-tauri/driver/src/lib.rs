@@ -26,6 +26,7 @@ mod pidfd;
 pub mod ports;
 mod procfs;
 mod shared;
+mod sockets;
 mod spawn;
 mod start;
 mod stop;
@@ -60,8 +61,22 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     /// Run as this user (name or number); needs root.
     pub user: Option<String>,
-    /// Ports it will listen on: they must be free when it starts.
+    /// Ports it will listen on: they must be free when it starts, unless it is handed the socket.
     pub ports: Vec<u16>,
+    /// Sockets it is handed that listen already, as descriptors 3, 4, … in this order.
+    pub listen: Vec<Listen>,
+    /// It gets a terminal of its own, whose output goes to its log. It cannot outlive its shim then.
+    pub tty: bool,
+}
+
+/// A socket that listens on a port of 127.0.0.1 before the service is started and after it has
+/// ended, so that a restart refuses no connection. Instances that name the same port share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// How the service knows it, in `LISTEN_FDNAMES`.
+    pub name: &'static str,
+    /// Which port.
+    pub port: u16,
 }
 
 /// What the driver tells.

@@ -77,11 +77,13 @@ impl Ports {
     }
 
     /// One port for each wish, or an error and none of them. `ours` says which processes belong to
-    /// an instance: a port that it already listens on is its own.
+    /// an instance: a port that it already listens on is its own. `kept` says whether the port's
+    /// listening socket is kept for the wish's service, which makes it its own as well.
     pub(crate) fn grant(
         &self,
         wishes: &[PortWish],
         ours: impl Fn(&ClusterId, &InstanceId) -> Vec<u32>,
+        kept: impl Fn(&PortWish, u16) -> bool,
     ) -> Result<Vec<PortGrant>, PortError> {
         let mut held = self
             .held
@@ -100,7 +102,7 @@ impl Ports {
                 if !self.lock(port) {
                     return Some("another home of Azora".to_owned());
                 }
-                let holder = if free(port) {
+                let holder = if kept(wish, port) || free(port) {
                     None
                 } else {
                     Some(holders.of(port))
@@ -368,13 +370,17 @@ mod tests {
         Vec::new()
     }
 
+    fn not_kept(_: &PortWish, _: u16) -> bool {
+        false
+    }
+
     #[test]
     fn a_taken_port_is_moved_and_its_holder_named() {
         let (_home, ports) = ports();
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let taken = listener.local_addr().unwrap().port();
         let grant = ports
-            .grant(&[wish("a.0", taken)], nobody)
+            .grant(&[wish("a.0", taken)], nobody, not_kept)
             .unwrap()
             .remove(0);
         let (wanted, holder) = grant.moved.unwrap();
@@ -386,7 +392,11 @@ mod tests {
         assert_ne!(grant.port, taken);
         // The same port is its own when the listener belongs to the instance.
         let own = ports
-            .grant(&[wish("b.0", taken)], |_, _| vec![std::process::id()])
+            .grant(
+                &[wish("b.0", taken)],
+                |_, _| vec![std::process::id()],
+                not_kept,
+            )
             .unwrap();
         assert_eq!((own[0].port, &own[0].moved), (taken, &None));
     }
@@ -396,23 +406,23 @@ mod tests {
         let ((_one, first), (_two, second)) = (ports(), ports());
         let wishes: Vec<_> = (0..50).map(|n| wish(&format!("a.{n}"), 0)).collect();
         let mut seen = BTreeSet::new();
-        let granted = first.grant(&wishes, nobody).unwrap();
+        let granted = first.grant(&wishes, nobody, not_kept).unwrap();
         for grant in &granted {
             assert!(seen.insert(grant.port));
         }
-        for grant in second.grant(&wishes, nobody).unwrap() {
+        for grant in second.grant(&wishes, nobody, not_kept).unwrap() {
             assert!(seen.insert(grant.port));
         }
         let wanted = granted[0].port;
         let moved = second
-            .grant(&[wish("b.0", wanted)], nobody)
+            .grant(&[wish("b.0", wanted)], nobody, not_kept)
             .unwrap()
             .remove(0)
             .moved;
         assert_eq!(moved, Some((wanted, "another home of Azora".to_owned())));
         first.release(&[wanted]);
         let free = second
-            .grant(&[wish("c.0", wanted)], nobody)
+            .grant(&[wish("c.0", wanted)], nobody, not_kept)
             .unwrap()
             .remove(0);
         assert_eq!((free.port, free.moved), (wanted, None));
@@ -422,17 +432,20 @@ mod tests {
     fn an_instance_keeps_its_port() {
         let (_home, ports) = ports();
         let first = ports
-            .grant(&[wish("a.0", 0)], nobody)
+            .grant(&[wish("a.0", 0)], nobody, not_kept)
             .unwrap()
             .remove(0)
             .port;
         assert_eq!(
-            ports.grant(&[wish("a.0", first)], nobody).unwrap()[0].port,
+            ports
+                .grant(&[wish("a.0", first)], nobody, not_kept)
+                .unwrap()[0]
+                .port,
             first
         );
         ports.release(&[first]);
         assert_eq!(
-            ports.grant(&[wish("a.0", 0)], nobody).unwrap()[0].port,
+            ports.grant(&[wish("a.0", 0)], nobody, not_kept).unwrap()[0].port,
             first
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::cgroup::Groups;
 use crate::layout::Layout;
+use crate::sockets::Sockets;
 use crate::survivors::Scanner;
 use crate::{Error, Happened};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) groups: Result<Groups, String>,
     pub(crate) scanner: Scanner,
     pub(crate) starts: Semaphore,
+    /// The listening sockets that services are handed.
+    pub(crate) sockets: Sockets,
     /// The limit of open files that services get: what it was before we raised ours.
     pub(crate) nofile: (u64, u64),
     pub(crate) umask: u32,
@@ -47,6 +50,7 @@ impl Shared {
             events,
             scanner: Scanner::default(),
             starts: Semaphore::new(STARTS),
+            sockets: Sockets::default(),
             nofile: raise_nofile(),
             umask: umask(),
         })

@@ -4,16 +4,16 @@ use crate::Launch;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
-use crate::{clock, intent, ports, user};
+use crate::{clock, intent, ports, sockets, user};
 use model::Anchor;
 use shim::{Command, Intent, Line};
-use std::io;
+use std::io::{self, Cursor};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Chain, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -66,7 +66,8 @@ pub(crate) fn plan(
             "its command or environment has a zero byte in it".to_owned(),
         ));
     }
-    for port in &launch.ports {
+    let handed = |port: &u16| launch.listen.iter().any(|socket| socket.port == *port);
+    for port in launch.ports.iter().filter(|port| !handed(port)) {
         if !ports::free(*port) {
             let holder = ports::holder(*port);
             return Err(Refusal {
@@ -76,6 +77,12 @@ pub(crate) fn plan(
         }
     }
     let mut env = launch.env.clone();
+    // What Azora's own start was handed is not for its services.
+    env.retain(|key, _| !matches!(key.as_str(), "LISTEN_FDS" | "LISTEN_FDNAMES" | "LISTEN_PID"));
+    if launch.tty {
+        env.entry("TERM".to_owned())
+            .or_insert_with(|| "xterm-256color".to_owned());
+    }
     let user = match &launch.user {
         None => None,
         Some(name) => user::resolve(name).map_err(|error| Refusal {
@@ -132,7 +139,20 @@ pub(crate) fn plan(
         umask: shared.umask,
         argv: launch.argv.clone(),
         env,
+        listen: listen(launch),
+        tty: launch.tty,
     })
+}
+
+/// The sockets of a launch, as an intent has them.
+fn listen(launch: &Launch) -> Vec<shim::Listen> {
+    let sockets = launch.listen.iter();
+    sockets
+        .map(|socket| shim::Listen {
+            name: socket.name.to_owned(),
+            port: socket.port,
+        })
+        .collect()
 }
 
 fn new_nonce() -> Result<String, getrandom::Error> {
@@ -140,6 +160,9 @@ fn new_nonce() -> Result<String, getrandom::Error> {
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+/// What it said before it was asked to go on, then what it says.
+type Heard = Chain<Cursor<Vec<u8>>, OwnedReadHalf>;
 
 /// A living shim: its process, and the connection while there is one.
 #[derive(Debug)]
@@ -150,7 +173,7 @@ pub(crate) struct Shim {
     pub(crate) intent: Intent,
     /// It is our own child and has to be reaped.
     child: Option<Child>,
-    lines: Option<Lines<BufReader<OwnedReadHalf>>>,
+    lines: Option<Lines<BufReader<Heard>>>,
     commands: Option<OwnedWriteHalf>,
 }
 
@@ -160,6 +183,7 @@ impl Shim {
         shared: &Shared,
         folder: &Path,
         intent: &Intent,
+        sockets: &[OwnedFd],
     ) -> Result<(Child, OwnedFd), Refusal> {
         let log = Path::new(&intent.log);
         private_folder(log.parent().unwrap_or(log))
@@ -170,6 +194,10 @@ impl Shim {
         let (ours, its) = pair.map_err(|error| Refusal::passing("make a socket pair", error))?;
         ours.set_nonblocking(true)
             .map_err(|error| Refusal::passing("make a socket pair", error))?;
+        if !sockets.is_empty() {
+            sockets::send(&ours, sockets)
+                .map_err(|error| Refusal::passing("hand over the listening sockets", error))?;
+        }
         let child = std::process::Command::new(&shared.shim)
             .arg(folder)
             .env_clear()
@@ -201,18 +229,28 @@ impl Shim {
             lines: None,
             commands: None,
         };
-        shim.link(stream);
+        shim.link(Vec::new(), stream);
         Ok(shim)
     }
 
-    /// Connects to the shim that listens in a run folder, if its process is the one on record.
-    pub(crate) async fn connect(folder: &Path, anchor: &Anchor, intent: &Intent) -> Option<Shim> {
+    /// Connects to the shim that listens in a run folder, if its process is the one on record; with
+    /// duplicates of the listening sockets it keeps.
+    pub(crate) async fn connect(
+        folder: &Path,
+        anchor: &Anchor,
+        intent: &Intent,
+    ) -> Option<(Shim, Vec<OwnedFd>)> {
         let pidfd = Pidfd::open_anchored(anchor)?;
         let stream = connect(folder).await.ok()?;
         // Whoever listens there must be that very process.
         if stream.peer_cred().ok()?.pid() != i32::try_from(anchor.pid).ok() {
             return None;
         }
+        let (heard, sockets) = if intent.listen.is_empty() {
+            (Vec::new(), Vec::new())
+        } else {
+            sockets::receive(&stream).await
+        };
         let mut shim = Shim {
             anchor: anchor.clone(),
             pidfd: pidfd.watch().ok()?,
@@ -221,14 +259,19 @@ impl Shim {
             lines: None,
             commands: None,
         };
-        shim.link(stream);
-        Some(shim)
+        shim.link(heard, stream);
+        Some((shim, sockets))
     }
 
-    fn link(&mut self, stream: UnixStream) {
+    fn link(&mut self, heard: Vec<u8>, stream: UnixStream) {
         let (read, write) = stream.into_split();
-        self.lines = Some(BufReader::new(read).lines());
+        self.lines = Some(BufReader::new(Cursor::new(heard).chain(read)).lines());
         self.commands = Some(write);
+    }
+
+    /// It hears, and keeps the very sockets that a launch is to be handed.
+    pub(crate) fn fits(&self, launch: &Launch) -> bool {
+        self.linked() && self.intent.listen == listen(launch)
     }
 
     /// True while it hears and is heard.

@@ -50,11 +50,14 @@ impl Unit {
 
     async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
         let generation = launch.generation;
+        // Sockets of an earlier definition of it are in nobody's way from here on.
+        let listen: Vec<u16> = launch.listen.iter().map(|socket| socket.port).collect();
+        self.shared.sockets.leave_others(&self.key(), &listen);
         let plan_with = |nonce: Option<String>| {
             let (shared, launch) = (self.shared.clone(), launch.clone());
             blocking(move || plan(&shared, &launch, nonce.as_deref()))
         };
-        if let Some(shim) = self.shim.as_ref().filter(|shim| shim.linked()) {
+        if let Some(shim) = self.shim.as_ref().filter(|shim| shim.fits(&launch)) {
             let wanted = plan_with(Some(shim.intent.nonce.clone())).await?;
             if wanted.same_but_generation(&shim.intent) {
                 return self.start_again(generation, wanted).await;
@@ -64,8 +67,10 @@ impl Unit {
             shim.retire().await;
         }
         let wanted = plan_with(None).await?;
+        let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
         let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
-        let (child, link) = blocking(move || Shim::spawn(&shared, &folder, &intent)).await?;
+        let (child, link) =
+            blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets)).await?;
         self.nonce = Some(wanted.nonce.clone());
         self.cgroup = wanted.cgroup.clone().map(PathBuf::from);
         self.shim_lost = false;

@@ -352,6 +352,10 @@ impl Unit {
         }
     }
 
+    pub(crate) fn key(&self) -> (ClusterId, InstanceId) {
+        (self.cluster.clone(), self.instance.clone())
+    }
+
     pub(crate) async fn story(&self) -> intent::Story {
         let folder = self.folder.clone();
         blocking(move || intent::Story::read(&folder)).await

@@ -255,6 +255,8 @@ async fn engine_to_be_killed() {
         env: Default::default(),
         user: None,
         ports: Vec::new(),
+        listen: Vec::new(),
+        tty: false,
     });
     assert!(matches!(heard.recv().await, Some(Happened::Started { .. })));
     std::future::pending::<()>().await;

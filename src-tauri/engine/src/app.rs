@@ -12,7 +12,7 @@ use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, IncidentState, Outcome};
+use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome};
 use registry::Registry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -331,22 +331,31 @@ async fn take(layout: &Layout) -> Result<HomeLock, StartError> {
 /// Reserves the ports a cluster had. One that somebody else took while its service was down is
 /// replaced, which shows when the service starts.
 fn reserve(shared: &Shared, record: &mut ClusterRecord) {
-    let wishes: Vec<driver::PortWish> = record
+    let wish = |instance: InstanceId, preferred| driver::PortWish {
+        cluster: record.id.clone(),
+        instance,
+        preferred,
+    };
+    let own = record
         .ports
         .iter()
-        .filter_map(|(instance, ports)| {
-            let preferred = *ports.first()?;
-            Some(driver::PortWish {
-                cluster: record.id.clone(),
-                instance: instance.clone(),
-                preferred,
-            })
-        })
-        .collect();
+        .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?)));
+    let mut wishes: Vec<driver::PortWish> = own.collect();
+    let owned = wishes.len();
+    let services = record.definition.services.keys();
+    wishes.extend(services.filter_map(|service| {
+        let port = record.shared_port(service)?;
+        Some(wish(InstanceId::new(service.clone(), 0), port))
+    }));
     match shared.driver.grant_ports(&wishes) {
-        Ok(grants) => {
+        // One for each wish, in their order: first each instance's own.
+        Ok(mut grants) => {
+            let common = grants.split_off(owned);
             for grant in grants {
                 record.ports.insert(grant.instance, vec![grant.port]);
+            }
+            for grant in common {
+                record.share_port(&grant.instance.service, grant.port);
             }
         }
         Err(error) => {

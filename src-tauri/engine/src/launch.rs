@@ -2,7 +2,7 @@
 //! environment complete, folders absolute.
 
 use crate::record::ClusterRecord;
-use driver::{ExecLaunch, Launch};
+use driver::{ExecLaunch, Launch, Listen};
 use model::{Generation, InstanceId, ProbeKind, ServiceName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ const HOST: &str = "127.0.0.1";
 /// is a file are the commonest cause of an empty log.
 const UNBUFFERED: [(&str, &str); 1] = [("PYTHONUNBUFFERED", "1")];
 
-/// What ports an instance sees: its own for its own service, the first instance's for others.
+/// What ports an instance sees: its own for its own service; for others the one their instances
+/// share, or the first instance's.
 struct Ports<'a> {
     record: &'a ClusterRecord,
     own: &'a InstanceId,
@@ -23,12 +24,12 @@ struct Ports<'a> {
 
 impl spec::Lookup for Ports<'_> {
     fn port(&self, service: &ServiceName) -> Option<u16> {
-        let id = if *service == self.own.service {
-            self.own.clone()
-        } else {
-            InstanceId::new(service.clone(), 0)
-        };
-        self.record.ports.get(&id)?.first().copied()
+        let first = |id: &InstanceId| self.record.ports.get(id)?.first().copied();
+        if *service == self.own.service {
+            return first(self.own);
+        }
+        let shared = self.record.shared_port(service);
+        shared.or_else(|| first(&InstanceId::new(service.clone(), 0)))
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn launch(
     generation: Generation,
 ) -> Option<Launch> {
     let service = record.definition.services.get(&instance.service)?;
+    let ports = record.ports.get(instance).cloned().unwrap_or_default();
     Some(Launch {
         cluster: record.id.clone(),
         instance: instance.clone(),
@@ -49,8 +51,24 @@ pub(crate) fn launch(
         cwd: folder(record, service),
         env: environment(record, programs, instance, service),
         user: service.user.clone(),
-        ports: record.ports.get(instance).cloned().unwrap_or_default(),
+        listen: listen(service.listen, &ports),
+        ports,
+        tty: service.tty,
     })
+}
+
+/// The sockets an instance is handed, the one that clients use first: a program that takes one
+/// alone serves everybody.
+fn listen(listen: Option<spec::Listen>, ports: &[u16]) -> Vec<Listen> {
+    let names: &[&'static str] = match listen {
+        None => &[],
+        Some(spec::Listen::Own) => &["own"],
+        Some(spec::Listen::Shared) => &["own", "shared"],
+    };
+    let sockets = names.iter().zip(ports).rev();
+    sockets
+        .map(|(&name, &port)| Listen { name, port })
+        .collect()
 }
 
 /// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.

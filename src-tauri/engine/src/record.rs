@@ -8,6 +8,7 @@ use model::{ClusterId, ClusterName, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) struct ClusterRecord {
     pub(crate) definition: Arc<spec::Cluster>,
     /// The environment its services get.
     pub(crate) env: BTreeMap<String, String>,
-    /// The ports of its instances.
+    /// The ports of its instances: its own, then the one it shares with the others of its service.
     pub(crate) ports: BTreeMap<InstanceId, Vec<u16>>,
     /// Services that are not wanted: a person stopped them.
     pub(crate) stopped: BTreeSet<ServiceName>,
@@ -52,6 +53,30 @@ impl ClusterRecord {
             .filter(|name| !self.stopped.contains(*name))
             .cloned()
             .collect()
+    }
+
+    /// The port all instances of a service listen on, where its definition says so.
+    pub(crate) fn shared_port(&self, service: &ServiceName) -> Option<u16> {
+        let shared = self.definition.services.get(service)?.listen == Some(spec::Listen::Shared);
+        let mut ports = self.ports.range(span(service));
+        shared.then(|| ports.find_map(|(_, ports)| ports.get(1).copied()))?
+    }
+
+    /// Notes the port that all instances of a service listen on, after each one's own.
+    pub(crate) fn share_port(&mut self, service: &ServiceName, port: u16) {
+        for (_, ports) in self.ports.range_mut(span(service)) {
+            ports.truncate(1);
+            ports.push(port);
+        }
+    }
+
+    /// Takes an instance's ports out, and answers those that none of its service has any more.
+    pub(crate) fn drop_ports(&mut self, instance: &InstanceId) -> Vec<u16> {
+        let mut ports = self.ports.remove(instance).unwrap_or_default();
+        for (_, others) in self.ports.range(span(&instance.service)) {
+            ports.retain(|port| !others.contains(port));
+        }
+        ports
     }
 
     /// Nothing is wanted from now on; what was is remembered for `resume`.
@@ -99,6 +124,11 @@ impl ClusterRecord {
         let bytes = std::fs::read(path).map_err(failed)?;
         serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))
     }
+}
+
+/// The range of ids a service's instances lie in.
+fn span(service: &ServiceName) -> RangeInclusive<InstanceId> {
+    InstanceId::new(service.clone(), 0)..=InstanceId::new(service.clone(), u16::MAX)
 }
 
 /// The id of the cluster that `name` in `folder` is: the same folder gives the same id, another

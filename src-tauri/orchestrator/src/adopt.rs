@@ -187,6 +187,8 @@ fn stranger() -> spec::Service {
         user: None,
         category: "services".to_owned(),
         port: None,
+        listen: None,
+        tty: false,
         needs: Vec::new(),
         replicas: 0,
         ready: None,

@@ -2,7 +2,8 @@
 //! accessors in [`crate::status`]; changed by [`crate::step`] alone.
 
 use crate::instance::{Goal, Instance};
-use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, ServiceName};
+use crate::rolling::Rolling;
+use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Cluster {
     pub(crate) last_incident: u64,
     /// The stopped services as last remembered.
     pub(crate) remembered: Vec<ServiceName>,
+    /// Services with a rolling restart under way.
+    pub(crate) rolling: BTreeSet<ServiceName>,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -43,6 +46,8 @@ pub(crate) struct Service {
     pub(crate) held: bool,
     /// A new generation serves where an older one did before: what follows its restarts is next.
     pub(crate) renewed: bool,
+    /// Its processes are being replaced one after another.
+    pub(crate) rolling: Option<Rolling>,
     // The graph.
     pub(crate) needs: BTreeSet<ServiceName>,
     pub(crate) dependents: BTreeSet<ServiceName>,
@@ -74,6 +79,7 @@ impl Service {
             leaving: false,
             held: false,
             renewed: false,
+            rolling: None,
             needs: BTreeSet::new(),
             dependents: BTreeSet::new(),
             good: 0,
@@ -113,6 +119,8 @@ pub(crate) struct Pending {
     pub(crate) concerned: BTreeSet<InstanceId>,
     /// Those of them that have not come to rest.
     pub(crate) open: BTreeSet<InstanceId>,
+    /// Those that a rolling restart did not come to, and why: they run on as they were.
+    pub(crate) left_behind: BTreeMap<InstanceId, Reason>,
 }
 
 /// An incident with what only this room needs to know of it.
@@ -139,6 +147,7 @@ impl Cluster {
             incidents: BTreeMap::new(),
             last_incident: 0,
             remembered: Vec::new(),
+            rolling: BTreeSet::new(),
         }
     }
 

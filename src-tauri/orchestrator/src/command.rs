@@ -1,7 +1,7 @@
 //! What people ask for, turned into what is wanted of each service.
 
 use crate::cluster::Pending;
-use crate::instance::{Care, Cycle, Instance, Life};
+use crate::instance::{Care, Cycle, Instance, Life, Outdated};
 use crate::io::Command;
 use crate::step::Step;
 use healing::History;
@@ -79,6 +79,7 @@ impl Step<'_> {
             if let Some(service) = self.cluster.services.get_mut(name) {
                 service.wanted = false;
             }
+            self.end_rolling(name);
             for id in self.cluster.ids_of(name) {
                 self.calm(&id, why(name));
                 concerned.insert(id);
@@ -154,8 +155,13 @@ impl Step<'_> {
 
     fn restart(&mut self, services: Vec<ServiceName>, act: ActId) {
         let named = self.named(services);
+        let why = "restarted by a person".to_owned();
+        let (roll, at_once) = self.cluster.split(&named);
         let mut lives = Vec::new();
-        for id in self.cluster.ids_of_all(&named) {
+        for name in &at_once {
+            self.end_rolling(name);
+        }
+        for id in self.cluster.ids_of_all(&at_once) {
             let Some(instance) = self.cluster.instances.get_mut(&id) else {
                 continue;
             };
@@ -166,23 +172,19 @@ impl Step<'_> {
         }
         // First all of them are known to restart, then their stops are put in order.
         for id in lives {
-            self.set_care(&id, Care::Idle);
-            if let Some(instance) = self.cluster.instances.get_mut(&id) {
-                instance.restarts = 0;
-                instance.history = History::default();
-                // What healing was about to do is now done by a person.
-                instance.cycle = None;
-            }
-            let why = "restarted by a person".to_owned();
+            self.begin_anew(&id);
             self.cycle(
                 &id,
                 Cycle {
-                    why,
+                    why: why.clone(),
                     act,
                     automatic: false,
                     ordered: true,
                 },
             );
+        }
+        for name in &roll {
+            self.begin_rolling(name, Outdated::Restart, why.clone(), act);
         }
         self.run(&named, &named, act);
         let concerned = self
@@ -193,6 +195,16 @@ impl Step<'_> {
             pending.open.extend(concerned.iter().cloned());
         }
         self.touched.extend(concerned);
+    }
+
+    /// A person replaces its process: what healing knows of it and was about to do is off.
+    pub(crate) fn begin_anew(&mut self, id: &InstanceId) {
+        self.set_care(id, Care::Idle);
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.restarts = 0;
+            instance.history = History::default();
+            instance.cycle = None;
+        }
     }
 
     fn scale(
@@ -282,7 +294,9 @@ impl Step<'_> {
         let ids: Vec<InstanceId> = self.cluster.instances.keys().cloned().collect();
         for service in self.cluster.services.values_mut() {
             service.wanted = false;
+            service.rolling = None;
         }
+        self.cluster.rolling.clear();
         for id in &ids {
             self.calm(id, text.clone());
             let Some(instance) = self.cluster.instances.get_mut(id) else {
@@ -335,6 +349,7 @@ impl Step<'_> {
                 began: self.now.mono,
                 concerned,
                 open,
+                left_behind: BTreeMap::new(),
             },
         );
     }

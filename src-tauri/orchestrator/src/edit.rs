@@ -1,8 +1,8 @@
 //! Bringing a cluster up on a definition, which may differ from the one it runs on: only what
 //! changed is restarted.
 
-use crate::cluster::Service;
-use crate::instance::{Cycle, Goal, Life};
+use crate::cluster::{Service, span};
+use crate::instance::{Cycle, Goal, Life, Outdated};
 use crate::step::Step;
 use model::{ActId, InstanceId, ServiceName};
 use spec::TemplatePart;
@@ -35,6 +35,9 @@ impl Step<'_> {
             if self.cluster.replicas(name) == 0 {
                 self.goes_down(name);
             }
+            if self.cluster.services.get(name).is_some_and(|s| s.leaving) {
+                self.end_rolling(name);
+            }
             for id in self.cluster.ids_of(name) {
                 if self.cluster.goal(&id) == Goal::Leave {
                     self.calm(&id, "no longer defined".to_owned());
@@ -43,27 +46,7 @@ impl Step<'_> {
                 }
             }
         }
-        for name in &outdated {
-            for id in self.cluster.ids_of(name) {
-                if let Some(instance) = self.cluster.instances.get_mut(&id) {
-                    instance.done = false;
-                    if instance.life == Life::Gone {
-                        instance.act = act;
-                    }
-                }
-                let why = "restarts on its new definition".to_owned();
-                self.cycle(
-                    &id,
-                    Cycle {
-                        why,
-                        act,
-                        automatic: false,
-                        ordered: true,
-                    },
-                );
-                self.look.insert(id);
-            }
-        }
+        self.replace_outdated(outdated, act);
         for name in &names {
             self.drop_left(name);
         }
@@ -73,6 +56,44 @@ impl Step<'_> {
             Some(true),
             self.cluster.instances.keys().cloned().collect(),
         );
+    }
+
+    /// Starts the processes of these services anew, and of those that an earlier edit's rolling
+    /// restart did not come to.
+    fn replace_outdated(&mut self, mut outdated: BTreeSet<ServiceName>, act: ActId) {
+        let left = self.cluster.instances.iter().filter(|(id, instance)| {
+            matches!(instance.outdated, Some(Outdated::Edit { .. }))
+                && !self.cluster.rolling.contains(&id.service)
+        });
+        outdated.extend(left.map(|(id, _)| id.service.clone()));
+        let (roll, at_once) = self
+            .cluster
+            .split(&outdated.into_iter().collect::<Vec<_>>());
+        let why = "restarts on its new definition".to_owned();
+        for name in &at_once {
+            self.end_rolling(name);
+            for id in self.cluster.ids_of(name) {
+                if let Some(instance) = self.cluster.instances.get_mut(&id) {
+                    instance.done = false;
+                    if instance.life == Life::Gone {
+                        instance.act = act;
+                    }
+                }
+                self.cycle(
+                    &id,
+                    Cycle {
+                        why: why.clone(),
+                        act,
+                        automatic: false,
+                        ordered: true,
+                    },
+                );
+                self.look.insert(id);
+            }
+        }
+        for name in &roll {
+            self.begin_rolling(name, Outdated::Edit { probes: false }, why.clone(), act);
+        }
     }
 
     /// Takes the ports in, and answers the services whose first port has another number now: it is
@@ -123,7 +144,15 @@ impl Step<'_> {
             }
             service.replicas = new.replicas;
             let old = std::mem::replace(&mut service.spec, new.clone());
-            if !outdated.contains(name) {
+            if outdated.contains(name) {
+                let probes = old.health != new.health || old.ready != new.ready;
+                for (_, instance) in self.cluster.instances.range_mut(span(name)) {
+                    let before = matches!(instance.outdated, Some(Outdated::Edit { probes: true }));
+                    instance.outdated = (instance.life != Life::Gone).then_some(Outdated::Edit {
+                        probes: probes || before,
+                    });
+                }
+            } else {
                 for id in self.cluster.ids_of(name) {
                     self.reprobe(&id, &old);
                 }
@@ -144,6 +173,8 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         env,
         user,
         port,
+        listen,
+        tty,
         needs,
         category: _,
         replicas: _,
@@ -160,6 +191,8 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         || *env != new.env
         || *user != new.user
         || *port != new.port
+        || *listen != new.listen
+        || *tty != new.tty
         || *needs != new.needs
 }
 

@@ -6,10 +6,21 @@
 //! as it has needs, however wide or deep.
 
 use crate::cluster::{Cluster, Service};
-use crate::instance::{Care, Cycle, Goal, Instance, Life};
+use crate::instance::{Care, Cycle, Goal, Instance, Life, Outdated};
 use crate::step::Step;
 use model::{ActId, InstanceId, Reason, ServiceName, State};
 use std::collections::BTreeSet;
+
+/// How a service came to run on new processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// A person started or restarted it.
+    Asked,
+    /// A person restarted it, one instance after another.
+    Rolled,
+    /// Healing did.
+    Healed,
+}
 
 impl healing::cause::Graph for Cluster {
     fn dependents(&self, service: &ServiceName) -> Vec<ServiceName> {
@@ -189,9 +200,11 @@ impl Cluster {
 }
 
 impl Service {
-    /// All wanted instances are good. One scaled to none satisfies nobody.
+    /// All wanted instances are good, but for the one that a rolling restart has taken out: the
+    /// others serve meanwhile. One scaled to none satisfies nobody.
     fn satisfied_now(&self) -> bool {
-        self.replicas > 0 && self.good == u32::from(self.replicas)
+        let out = !self.down && self.turn().is_some();
+        self.replicas > 0 && self.good + u32::from(out) >= u32::from(self.replicas)
     }
 }
 
@@ -320,6 +333,10 @@ impl Step<'_> {
             }
         }
         self.touched.extend(self.cluster.ids_of_all(&dependents));
+        // What a rolling restart had taken out is missed from now on.
+        if self.cluster.rolling.contains(name) {
+            self.resatisfy(name);
+        }
         dependents
     }
 
@@ -354,24 +371,33 @@ impl Step<'_> {
         }
     }
 
-    /// Those that follow this service's restarts and ran before it was ready again are next.
-    pub(crate) fn lead_followers(&mut self, name: &ServiceName, act: ActId, automatic: bool) {
+    /// Those that follow this service's restarts and ran before it was ready again are next: once,
+    /// when the last instance of a rolling restart is ready.
+    pub(crate) fn lead_followers(&mut self, name: &ServiceName, act: ActId, how: Renewal) {
         let Some(service) = self.cluster.services.get_mut(name) else {
             return;
         };
-        if !service.satisfied || !std::mem::replace(&mut service.renewed, false) {
+        if service.rolling.is_some()
+            || !service.satisfied
+            || !std::mem::replace(&mut service.renewed, false)
+        {
             return;
         }
         for dependent in service.dependents.clone() {
             if self.cluster.follows(&dependent, name) {
+                let why = format!("restarts with {name}");
+                // It was served all the time: no reason to take it down at once.
+                if how == Renewal::Rolled && self.cluster.can_roll(&dependent) {
+                    self.begin_rolling(&dependent, Outdated::Restart, why, act);
+                    continue;
+                }
                 for id in self.cluster.ids_of(&dependent) {
-                    let why = format!("restarts with {name}");
                     self.cycle(
                         &id,
                         Cycle {
-                            why,
+                            why: why.clone(),
                             act,
-                            automatic,
+                            automatic: how == Renewal::Healed,
                             ordered: true,
                         },
                     );

@@ -42,6 +42,19 @@ pub(crate) struct Cycle {
     pub(crate) ordered: bool,
 }
 
+/// Why a process that runs is not the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outdated {
+    /// A person wants a fresh one of the same.
+    Restart,
+    /// The definition has changed, and with it perhaps what its probes ask: what they say of this
+    /// process means nothing then.
+    Edit {
+        /// Its probes ask something else now.
+        probes: bool,
+    },
+}
+
 /// What healing has in mind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -146,6 +159,8 @@ pub(crate) struct Instance {
     pub(crate) rest: String,
     /// A oneshot that has completed.
     pub(crate) done: bool,
+    /// It runs, and is to be replaced when its turn comes.
+    pub(crate) outdated: Option<Outdated>,
     // Its readiness and health.
     /// When this generation's process was there.
     pub(crate) alive_since: Mono,
@@ -201,6 +216,7 @@ impl Instance {
             blocked: None,
             rest: "not started yet".to_owned(),
             done: false,
+            outdated: None,
             alive_since: Mono::default(),
             asked: false,
             under_way: BTreeSet::new(),

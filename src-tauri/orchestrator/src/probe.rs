@@ -1,7 +1,7 @@
 //! What probes say: first whether it is ready, then for as long as it lives whether it is well.
 
 use crate::heal::Fault;
-use crate::instance::{Care, Goal, Instance, Life};
+use crate::instance::{Care, Goal, Instance, Life, Outdated};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::{Opinion, pace, words};
@@ -197,7 +197,8 @@ impl Step<'_> {
         };
         let opinion = instance.watch.observe(probe, evidence);
         let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
-        let leaving = goal != Goal::Run || instance.cycle.is_some();
+        let old = instance.outdated == Some(Outdated::Edit { probes: true });
+        let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         self.ask(id, ProbeKind::Health, every);
         if leaving {
             return;

@@ -7,7 +7,7 @@ use crate::step::Step;
 use model::{InstanceId, Reason, ServiceName, State};
 
 /// How an instance has come to rest.
-enum Rest {
+pub(crate) enum Rest {
     /// Where it should be.
     Well,
     /// Elsewhere, and nothing more happens by itself.
@@ -24,13 +24,19 @@ impl Pending {
 
 impl Cluster {
     /// Whether an instance has come to rest, and how.
-    fn rest(&self, id: &InstanceId, act: &Pending) -> Option<Rest> {
+    pub(crate) fn rest(&self, id: &InstanceId, act: &Pending) -> Option<Rest> {
         let Some(instance) = self.instances.get(id) else {
             return Some(Rest::Well);
         };
         let failed = || Some(Rest::Failed(self.reason(id)));
         if instance.blocked.is_some() {
             return failed();
+        }
+        if self.waits_for_its_turn(id) {
+            return None;
+        }
+        if let Some(reason) = act.left_behind.get(id) {
+            return Some(Rest::Failed(reason.clone()));
         }
         let run = self.goal(id) == Goal::Run && instance.state != State::Quarantined;
         if run

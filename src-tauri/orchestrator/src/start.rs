@@ -1,5 +1,6 @@
 //! From wanted to serving: starts when what is needed is there, and what follows from how it goes.
 
+use crate::graph::Renewal;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life, Seen};
 use crate::io::Effect;
@@ -51,6 +52,7 @@ impl Step<'_> {
         instance.watch = Watch::default();
         instance.shim_lost = false;
         instance.blocked = None;
+        instance.outdated = None;
         if instance.automatic {
             instance.restarts = instance.restarts.saturating_add(1);
         }
@@ -234,7 +236,12 @@ impl Step<'_> {
         if renewed && let Some(service) = self.cluster.services.get_mut(&id.service) {
             service.renewed = true;
         }
-        self.lead_followers(&id.service, act, automatic);
+        let how = if automatic {
+            Renewal::Healed
+        } else {
+            Renewal::Asked
+        };
+        self.lead_followers(&id.service, act, how);
     }
 
     /// It was about to be stopped, and is wanted after all.

@@ -50,6 +50,12 @@ impl Cluster {
         self.instances.keys().filter_map(|id| self.status(id))
     }
 
+    /// The status of every instance of one service, by index.
+    pub fn statuses_of(&self, service: &ServiceName) -> impl Iterator<Item = InstanceStatus> {
+        self.instances_of(service)
+            .filter_map(|(id, _)| self.status(id))
+    }
+
     /// One instance's status.
     pub fn status(&self, id: &InstanceId) -> Option<InstanceStatus> {
         let instance = self.instances.get(id)?;

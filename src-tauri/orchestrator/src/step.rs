@@ -136,8 +136,13 @@ impl Step<'_> {
     }
 
     fn reconcile(&mut self) {
-        while let Some(id) = self.look.pop_first() {
-            self.consider(&id);
+        loop {
+            while let Some(id) = self.look.pop_first() {
+                self.consider(&id);
+            }
+            if !self.roll_on() {
+                return;
+            }
         }
     }
 

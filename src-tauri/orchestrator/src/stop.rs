@@ -118,6 +118,7 @@ impl Step<'_> {
             State::Stopping
         };
         let reason = Reason::new(cycle.why.clone());
+        let turn = service.turn() == Some(id);
         let alive = instance.life == Life::Alive;
         if matches!(instance.care, Care::Backoff(_) | Care::Asked(..)) {
             // The restart that healing had in mind for it is this one.
@@ -133,7 +134,10 @@ impl Step<'_> {
         }
         self.recount(id);
         self.touched.insert(id.clone());
-        self.goes_down(&id.service);
+        // In a rolling restart the others serve meanwhile.
+        if !turn {
+            self.goes_down(&id.service);
+        }
         self.look.insert(id.clone());
     }
 
@@ -195,6 +199,7 @@ impl Step<'_> {
             return;
         }
         self.comes_back(name);
+        self.end_rolling(name);
         let Some(service) = self.cluster.services.remove(name) else {
             return;
         };

@@ -9,6 +9,12 @@ const LONGEST: usize = 2048;
 /// Who says nothing for so long is left.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What an answer says that is the last on its connection.
+pub(crate) const CLOSE: &str = "Connection: close";
+
+/// A request that was sent before its sender could know that we stop has come by then.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// A connection somebody made to us.
 pub(crate) struct Asked {
     stream: TcpStream,
@@ -22,9 +28,17 @@ enum Stage {
     /// The request is not complete yet.
     Reading,
     /// The answer is ready and held back until then.
-    Holding(Instant, String),
+    Holding(Instant, Answer),
     /// The answer is out; waiting for the other side to close, so that nothing is cut off.
     Closing,
+}
+
+/// What is sent back, and what comes after it.
+pub(crate) struct Answer {
+    /// Head and body, as the last answer on a connection.
+    pub(crate) text: String,
+    /// The connection stays for another request.
+    pub(crate) keep: bool,
 }
 
 /// What became of a connection after it was looked at.
@@ -46,6 +60,9 @@ pub(crate) struct Request {
     pub(crate) target: String,
     /// A web page sent it.
     pub(crate) from_page: bool,
+    /// It asks for the connection to stay. In HTTP/1.1 it need not say so, but most who ask an organ ask
+    /// once and wait for the end.
+    pub(crate) keep: bool,
 }
 
 impl Asked {
@@ -73,6 +90,18 @@ impl Asked {
         }
     }
 
+    /// The organ is about to end. A request that is on its way is waited for; a connection that is kept
+    /// open for the next one, only as long as one may be on its way.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        match &mut self.stage {
+            Stage::Reading if self.head.is_empty() => {
+                self.until = self.until.min(now + ON_ITS_WAY);
+            }
+            Stage::Holding(_, answer) => answer.keep = false,
+            _ => {}
+        }
+    }
+
     /// Reads what has come in.
     pub(crate) fn look(&mut self) -> Then {
         let mut piece = [0; 512];
@@ -93,15 +122,15 @@ impl Asked {
     }
 
     /// Answers, at once or when the time has come.
-    pub(crate) fn answer(&mut self, text: String, at: Option<Instant>) -> Then {
+    pub(crate) fn answer(&mut self, answer: Answer, at: Option<Instant>) -> Then {
         self.head = Vec::new();
         match at {
             Some(at) => {
                 self.until = self.until.max(at + PATIENCE);
-                self.stage = Stage::Holding(at, text);
+                self.stage = Stage::Holding(at, answer);
                 Then::Wait
             }
-            None => self.send(&text),
+            None => self.send(&answer),
         }
     }
 
@@ -111,18 +140,31 @@ impl Asked {
             return Then::Drop;
         }
         match &mut self.stage {
-            Stage::Holding(at, text) if *at <= now => {
-                let text = std::mem::take(text);
-                self.send(&text)
+            Stage::Holding(at, answer) if *at <= now => {
+                let text = std::mem::take(&mut answer.text);
+                let keep = answer.keep;
+                self.send(&Answer { text, keep })
             }
             _ => Then::Wait,
         }
     }
 
-    fn send(&mut self, text: &str) -> Then {
+    fn send(&mut self, answer: &Answer) -> Then {
         // Some hundred bytes into a socket that has sent nothing yet: it takes them whole or is dead.
+        let kept;
+        let text = if answer.keep {
+            kept = answer.text.replacen(CLOSE, "Connection: keep-alive", 1);
+            &kept
+        } else {
+            &answer.text
+        };
         if self.stream.write_all(text.as_bytes()).is_err() {
             return Then::Drop;
+        }
+        if answer.keep {
+            self.stage = Stage::Reading;
+            self.until = Instant::now() + PATIENCE;
+            return Then::Wait;
         }
         self.stage = Stage::Closing;
         match self.stream.shutdown(Shutdown::Write) {
@@ -138,13 +180,19 @@ fn parse(head: &[u8]) -> Option<Request> {
     let text = String::from_utf8_lossy(&head[..end]);
     let mut lines = text.split("\r\n");
     let mut first = lines.next().unwrap_or_default().split(' ');
+    let header = |name: &str, value: &str| {
+        lines.clone().any(|line| {
+            line.split_once(':').is_some_and(|(key, has)| {
+                key.trim().eq_ignore_ascii_case(name)
+                    && (value.is_empty() || has.trim().eq_ignore_ascii_case(value))
+            })
+        })
+    };
     Some(Request {
         method: first.next().unwrap_or_default().to_owned(),
         target: first.next().unwrap_or_default().to_owned(),
-        from_page: lines.any(|line| {
-            line.split_once(':')
-                .is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("origin"))
-        }),
+        from_page: header("origin", ""),
+        keep: header("connection", "keep-alive"),
     })
 }
 
@@ -159,7 +207,9 @@ mod tests {
             parse(b"POST /misbehave?mode=ok HTTP/1.1\r\nORIGIN: http://evil\r\n\r\n").unwrap();
         assert_eq!(request.method, "POST");
         assert_eq!(request.target, "/misbehave?mode=ok");
-        assert!(request.from_page);
+        assert!(request.from_page && !request.keep);
         assert!(!parse(b"\r\n\r\n").unwrap().from_page);
+        let request = parse(b"GET / HTTP/1.1\r\nconnection: Keep-Alive\r\n\r\n").unwrap();
+        assert!(request.keep);
     }
 }

@@ -1,12 +1,12 @@
 //! The organ itself: one loop that waits for whatever is next and does it.
 
 use crate::args::Args;
-use crate::asked::{Asked, Request, Then};
+use crate::asked::{Answer, Asked, CLOSE, Request, Then};
 use crate::calls::{Call, Tally};
 use crate::mischief::{self, Mischief, Mode};
 use crate::say::say;
 use crate::signals;
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Read};
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const MOST_ASKED: usize = 64;
 /// Between two rounds of calls.
 const ROUND: Duration = Duration::from_secs(1);
+/// So long those are answered that it has when it is asked to stop. Well below the grace of services.
+const DRAIN: Duration = Duration::from_secs(5);
 /// Between two lines about how it goes.
 const REPORT: Duration = Duration::from_secs(10);
 
@@ -22,7 +24,10 @@ const REPORT: Duration = Duration::from_secs(10);
 pub(crate) struct Organ {
     name: String,
     generation: Option<u64>,
-    listener: TcpListener,
+    /// None any more once it stops.
+    listeners: Vec<TcpListener>,
+    /// It was asked to stop, and ends by then at the latest.
+    stops: Option<Instant>,
     bell: PipeReader,
     asked: Vec<Asked>,
     calls: Vec<Call>,
@@ -36,8 +41,14 @@ pub(crate) struct Organ {
 
 impl Organ {
     /// Takes its place. Flags that misbehave from the start take effect here.
-    pub(crate) fn new(args: Args, listener: TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
+    pub(crate) fn new(args: Args, listeners: Vec<TcpListener>) -> io::Result<Self> {
+        let mut places = Vec::new();
+        for listener in &listeners {
+            // Others may accept from the same socket and be quicker.
+            listener.set_nonblocking(true)?;
+            places.push(listener.local_addr()?.to_string());
+        }
+        let places = places.join(" and ");
         let bell = signals::listen()?;
         if args.ignore_term {
             signals::ignore_term();
@@ -50,22 +61,17 @@ impl Organ {
             Some(generation) => {
                 say!(
                     out,
-                    "{}: listening on {}, pid {pid}, start {generation}",
-                    args.name,
-                    listener.local_addr()?
+                    "{}: listening on {places}, pid {pid}, start {generation}",
+                    args.name
                 );
             }
-            None => say!(
-                out,
-                "{}: listening on {}, pid {pid}",
-                args.name,
-                listener.local_addr()?
-            ),
+            None => say!(out, "{}: listening on {places}, pid {pid}", args.name),
         }
         Ok(Self {
             name: args.name,
             generation: args.generation,
-            listener,
+            listeners,
+            stops: None,
             bell,
             asked: Vec::new(),
             calls: args.calls.into_iter().map(Call::to).collect(),
@@ -85,10 +91,13 @@ impl Organ {
             self.wait()?;
             let now = Instant::now();
             if self.ready(0) {
-                say!(out, "{}: stopping", self.name);
+                if self.stop(now) {
+                    continue;
+                }
                 return Ok(0);
             }
-            let came = self.ready(1);
+            let front = 1 + self.listeners.len();
+            let came = self.polled[1..front].iter().any(|entry| entry.revents != 0);
             let asking = self.asked.len();
             for index in 0..self.calls.len() {
                 if self.calls[index].interest().is_some() && self.ready_call(index, asking) {
@@ -97,7 +106,7 @@ impl Organ {
             }
             // From the back, so that dropping one does not move those still to be looked at.
             for index in (0..asking).rev() {
-                let mut then = match self.ready(2 + index) {
+                let mut then = match self.ready(front + index) {
                     true => self.asked[index].look(),
                     false => Then::Wait,
                 };
@@ -115,7 +124,31 @@ impl Organ {
                 self.accept(now);
             }
             self.on_the_clock(now);
+            if self
+                .stops
+                .is_some_and(|by| by <= now || self.asked.is_empty())
+            {
+                return Ok(0);
+            }
         }
+    }
+
+    /// It was asked to stop: it accepts nobody any more and answers those it has. False when there is
+    /// nothing to wait for, or it was asked a second time.
+    fn stop(&mut self, now: Instant) -> bool {
+        // One ring is one byte; the next wait is for the next ring.
+        let _ = self.bell.read(&mut [0]);
+        if self.stops.is_some() {
+            return false;
+        }
+        say!(out, "{}: stopping", self.name);
+        self.listeners.clear();
+        self.calls.clear();
+        for asked in &mut self.asked {
+            asked.drain(now);
+        }
+        self.stops = Some(now + DRAIN);
+        !self.asked.is_empty()
     }
 
     /// Waits for a descriptor or the next thing due. Fills `polled`: bell, listener, those who ask, calls.
@@ -130,10 +163,12 @@ impl Organ {
         self.polled.push(entry(self.bell.as_raw_fd(), libc::POLLIN));
         // A negative descriptor is skipped: who comes while we are full waits in the kernel's queue.
         let room = self.asked.len() < MOST_ASKED;
-        self.polled.push(entry(
-            if room { self.listener.as_raw_fd() } else { -1 },
-            libc::POLLIN,
-        ));
+        for listener in &self.listeners {
+            self.polled.push(entry(
+                if room { listener.as_raw_fd() } else { -1 },
+                libc::POLLIN,
+            ));
+        }
         for asked in &self.asked {
             self.polled
                 .push(entry(asked.stream().as_raw_fd(), libc::POLLIN));
@@ -169,7 +204,7 @@ impl Organ {
     }
 
     fn next_due(&self) -> Instant {
-        let mut due = self.next_report;
+        let mut due = self.next_report.min(self.stops.unwrap_or(self.next_report));
         if !self.calls.is_empty() || self.mischief.every_second() {
             due = due.min(self.next_round);
         }
@@ -183,16 +218,18 @@ impl Organ {
     }
 
     fn ready_call(&self, index: usize, asking: usize) -> bool {
-        self.ready(2 + asking + index)
+        self.ready(1 + self.listeners.len() + asking + index)
     }
 
     fn accept(&mut self, now: Instant) {
-        while self.asked.len() < MOST_ASKED {
-            let Ok((stream, _)) = self.listener.accept() else {
-                return;
-            };
-            if let Ok(asked) = Asked::new(stream, now) {
-                self.asked.push(asked);
+        for listener in &self.listeners {
+            while self.asked.len() < MOST_ASKED {
+                let Ok((stream, _)) = listener.accept() else {
+                    break;
+                };
+                if let Ok(asked) = Asked::new(stream, now) {
+                    self.asked.push(asked);
+                }
             }
         }
     }
@@ -244,7 +281,9 @@ impl Organ {
                 slow,
             ),
         };
-        self.asked[index].answer(text, at)
+        // The last answer says that it is the last: nobody sends another request after it.
+        let keep = request.keep && self.stops.is_none();
+        self.asked[index].answer(Answer { text, keep }, at)
     }
 
     fn health(&self) -> String {
@@ -271,7 +310,8 @@ impl Organ {
     /// Says that it will, then does.
     fn misbehave(&mut self, index: usize, mode: Mode) -> Then {
         say!(err, "{}: told to misbehave: {mode:?}", self.name);
-        let then = self.asked[index].answer(reply(200, "{\"status\":\"as you wish\"}\n"), None);
+        let text = reply(200, "{\"status\":\"as you wish\"}\n");
+        let then = self.asked[index].answer(Answer { text, keep: false }, None);
         match mode {
             Mode::Crash(code) => mischief::crash(code),
             Mode::Hang(time) => mischief::hang(time),
@@ -310,7 +350,7 @@ fn reply(code: u16, body: &str) -> String {
     };
     format!(
         "HTTP/1.1 {code} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+         Cache-Control: no-store\r\n{CLOSE}\r\n\r\n{body}",
         body.len()
     )
 }

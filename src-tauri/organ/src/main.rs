@@ -3,7 +3,9 @@
 //!
 //! Started by Azora like any service and as ignorant of it as any service. One process of some tens of
 //! kilobytes: a single thread around `poll`, no runtime, no allocation while it is idle. It listens on
-//! 127.0.0.1 only, and refuses requests that a web page sends (those with an `Origin`).
+//! 127.0.0.1 only, and refuses requests that a web page sends (those with an `Origin`). Sockets that it is
+//! handed (`LISTEN_FDS`) it takes instead of binding `PORT`. Asked to stop, it accepts nobody any more and
+//! answers those it has.
 //!
 //! ```text
 //! organ --name NAME --port PORT [--call URL]... [--ignore-term] [--double-fork]
@@ -24,11 +26,11 @@ mod calls;
 mod mischief;
 mod say;
 mod signals;
+mod sockets;
 
 use args::Args;
 use body::Organ;
 use say::say;
-use std::net::{Ipv4Addr, TcpListener};
 
 /// Exit code when the port is taken: the number of EADDRINUSE, so that it can be told from any other.
 const PORT_TAKEN: i32 = 98;
@@ -57,8 +59,8 @@ fn run() -> i32 {
             return USAGE;
         }
     };
-    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)) {
-        Ok(listener) => listener,
+    let listeners = match sockets::listening(args.port) {
+        Ok(listeners) => listeners,
         Err(error) => {
             say!(
                 err,
@@ -70,7 +72,7 @@ fn run() -> i32 {
             return if taken { PORT_TAKEN } else { 1 };
         }
     };
-    match Organ::new(args, listener).and_then(|mut organ| organ.live()) {
+    match Organ::new(args, listeners).and_then(|mut organ| organ.live()) {
         Ok(code) => code,
         Err(error) => {
             say!(err, "organ: failed to go on: {error}");

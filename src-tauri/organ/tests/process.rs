@@ -315,3 +315,82 @@ fn session(pid: u32) -> Option<u32> {
         .parse()
         .ok()
 }
+
+/// A connection that stays, and what is read from it.
+struct Kept(BufReader<TcpStream>);
+
+impl Kept {
+    fn to(organ: &Organ) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", organ.port)).expect("it accepts");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout can be set");
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self) {
+        let request = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n";
+        self.0
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("it reads");
+    }
+
+    /// The head of the next answer, its body read as well.
+    fn answer(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(
+                self.0.read_line(&mut head).expect("it answers"),
+                0,
+                "{head}"
+            );
+        }
+        let length = head
+            .split("Content-Length: ")
+            .nth(1)
+            .expect("it says how long");
+        let length = length.split("\r\n").next().and_then(|n| n.parse().ok());
+        let mut body = vec![0; length.expect("a number")];
+        self.0.read_exact(&mut body).expect("it answers");
+        head
+    }
+}
+
+#[test]
+fn a_connection_stays_for_who_asks_for_it() {
+    let organ = Organ::start(&[]);
+    let mut kept = Kept::to(&organ);
+    for _ in 0..3 {
+        kept.send();
+        let head = kept.answer();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("Connection: keep-alive\r\n"), "{head}");
+    }
+}
+
+#[test]
+fn told_to_stop_it_answers_those_it_has_and_accepts_nobody_any_more() {
+    let mut organ = Organ::start(&[]);
+    let (mut idle, mut slow) = (Kept::to(&organ), Kept::to(&organ));
+    idle.send();
+    assert!(idle.answer().contains("Connection: keep-alive\r\n"));
+    organ.misbehave("mode=slow&ms=300");
+    slow.send();
+    until("the slow one to be heard", || {
+        organ.ask("GET /misbehave", "").starts_with("HTTP/1.1 405 ")
+    });
+    organ.signal("-TERM");
+    until("it to accept nobody any more", || {
+        TcpStream::connect(("127.0.0.1", organ.port)).is_err()
+    });
+    // A request that was on its way when it was told to stop is answered, and is the last.
+    idle.send();
+    for kept in [&mut slow, &mut idle] {
+        let head = kept.answer();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("Connection: close\r\n"), "{head}");
+    }
+    drop((idle, slow));
+    assert_eq!(organ.end().code(), Some(0));
+}

@@ -3,13 +3,21 @@
 //! Everything the child needs is laid out before the fork; between the fork and the program it
 //! makes system calls only.
 
+use crate::sockets::Sockets;
 use crate::sys::{self, Fd};
+use crate::terminal;
 use shim::{Intent, Step};
 use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 
 /// Longest path the kernel takes.
 const PATH_MAX: usize = 4096;
+
+/// The variable that tells a service that the sockets are meant for it: its own pid, which only the
+/// child knows.
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+/// The variable whole: ten digits and the closing zero.
+type PidVariable = [u8; LISTEN_PID.len() + 11];
 
 /// The intent in the form the kernel wants it.
 pub(crate) struct Program {
@@ -33,12 +41,17 @@ pub(crate) struct Program {
     user: Option<(u32, u32, Vec<u32>)>,
     nofile: Option<(u64, u64)>,
     umask: u32,
+    sockets: Sockets,
+    /// One of `vars`, when there are sockets.
+    listen_pid: Option<Box<PidVariable>>,
+    /// It gets a terminal.
+    pub(crate) tty: bool,
 }
 
 impl Program {
     /// Opens the log and lays everything out. `None` when the log cannot be opened; the error
     /// number is the system's.
-    pub(crate) fn new(intent: &Intent) -> Option<Program> {
+    pub(crate) fn new(intent: &Intent, sockets: Sockets) -> Option<Program> {
         let log = sys::open_append(&intent.log)?;
         let text = |text: &str| CString::new(text).ok();
         let group = |file: &str| {
@@ -57,15 +70,26 @@ impl Program {
             folder => text(&format!("{folder}/")),
         });
         let argv: Vec<CString> = intent.argv.iter().filter_map(|arg| text(arg)).collect();
-        let env: Vec<CString> = intent
+        let mut env: Vec<CString> = intent
             .env
             .iter()
             .filter_map(|(key, value)| text(&format!("{key}={value}")))
             .collect();
+        let mut listen_pid = None;
+        if !intent.listen.is_empty() {
+            let names: Vec<&str> = intent.listen.iter().map(|l| l.name.as_str()).collect();
+            env.extend(text(&format!("LISTEN_FDS={}", names.len())));
+            env.extend(text(&format!("LISTEN_FDNAMES={}", names.join(":"))));
+            let mut variable: Box<PidVariable> = Box::default();
+            variable[..LISTEN_PID.len()].copy_from_slice(LISTEN_PID);
+            listen_pid = Some(variable);
+        }
         let mut args = vec![c"/bin/sh".as_ptr()];
         args.extend(argv.iter().map(|arg| arg.as_ptr()));
         args.push(ptr::null());
         let mut vars: Vec<_> = env.iter().map(|var| var.as_ptr()).collect();
+        // A box stays where it is, too.
+        vars.extend(listen_pid.iter().map(|variable| variable.as_ptr().cast()));
         vars.push(ptr::null());
         Some(Program {
             log,
@@ -82,6 +106,9 @@ impl Program {
             user: intent.user.clone(),
             nofile: intent.nofile,
             umask: intent.umask,
+            sockets,
+            listen_pid,
+            tty: intent.tty,
         })
     }
 
@@ -102,12 +129,17 @@ impl Program {
 
     /// Becomes the program, or says on `errors` why not. Runs in the child.
     ///
+    /// `terminal` is the master end of its terminal, if it gets one.
+    ///
     /// Waits first for a byte on `go`: the parent sends it when the start is on record. Should the
     /// parent die before, the pipe ends and so does this process: no service runs unrecorded.
-    pub(crate) fn execute(&mut self, go: Fd, errors: Fd) -> ! {
+    pub(crate) fn execute(&mut self, go: Fd, errors: Fd, terminal: Option<Fd>) -> ! {
         let mut byte = [0];
         if sys::read(go, &mut byte) == Some(1) {
-            let step = self.prepare_and_execute();
+            let (step, errors) = match self.sockets.out_of_the_way(errors) {
+                Some(errors) => (self.prepare_and_execute(terminal), errors),
+                None => (Step::Listen, errors),
+            };
             let mut report = [0; 5];
             report[..4].copy_from_slice(&sys::errno().to_ne_bytes());
             report[4] = step as u8;
@@ -118,7 +150,7 @@ impl Program {
     }
 
     /// Returns only on a failure: the step, with the error number as the system left it.
-    fn prepare_and_execute(&mut self) -> Step {
+    fn prepare_and_execute(&mut self, terminal: Option<Fd>) -> Step {
         if let Some(join) = &self.join {
             // "0" is whoever writes. A group that cannot be joined leaves the other two means of
             // finding survivors; the driver looks and says so.
@@ -129,8 +161,17 @@ impl Program {
         unsafe {
             libc::setsid();
             default_signals();
-            if libc::dup2(self.log, 1) < 0 || libc::dup2(self.log, 2) < 0 {
-                return Step::Output;
+            match terminal {
+                Some(master) => {
+                    if !terminal::enter(master) {
+                        return Step::Terminal;
+                    }
+                }
+                None => {
+                    if libc::dup2(self.log, 1) < 0 || libc::dup2(self.log, 2) < 0 {
+                        return Step::Output;
+                    }
+                }
             }
             if let Some((soft, hard)) = self.nofile {
                 let limit = libc::rlimit {
@@ -152,6 +193,12 @@ impl Program {
                 return Step::Folder;
             }
             libc::umask(self.umask);
+        }
+        if !self.sockets.place() {
+            return Step::Listen;
+        }
+        if let Some(variable) = &mut self.listen_pid {
+            write_pid(&mut variable[LISTEN_PID.len()..]);
         }
         self.find_and_execute();
         Step::Execute
@@ -229,6 +276,14 @@ fn default_signals() {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
     }
+}
+
+/// Writes this process's pid and a closing zero.
+fn write_pid(place: &mut [u8]) {
+    let mut text = sys::Text::<11>::new();
+    // At most ten digits, so it fits.
+    let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{}\0", std::process::id()));
+    place[..text.bytes().len()].copy_from_slice(text.bytes());
 }
 
 fn write_to(path: &CString, bytes: &[u8]) {

@@ -40,6 +40,22 @@ pub struct Intent {
     pub argv: Vec<String>,
     /// The whole environment.
     pub env: BTreeMap<String, String>,
+    /// The listening sockets it is handed, as descriptors 3, 4, … in this order.
+    pub listen: Vec<Listen>,
+    /// It gets a terminal of its own, whose output the shim appends to the log.
+    pub tty: bool,
+}
+
+/// Listening sockets a service can be handed, at most.
+pub const MAX_LISTEN: usize = 8;
+
+/// A listening socket. The socket itself comes over the shim's standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// How the service knows it, in `LISTEN_FDNAMES`.
+    pub name: String,
+    /// Its port, on 127.0.0.1.
+    pub port: u16,
 }
 
 /// Why a text is not an intent.
@@ -81,6 +97,8 @@ impl Intent {
             && self.umask == other.umask
             && self.argv == other.argv
             && self.env == other.env
+            && self.listen == other.listen
+            && self.tty == other.tty
     }
 
     /// The file's text.
@@ -124,6 +142,12 @@ impl Intent {
             line("nofile", &format!("{soft} {hard}"));
         }
         line("umask", &format!("{:o}", self.umask));
+        for Listen { name, port } in &self.listen {
+            line("listen", &format!("{port} {name}"));
+        }
+        if self.tty {
+            line("tty", "yes");
+        }
         for arg in &self.argv {
             line("arg", arg);
         }
@@ -177,6 +201,16 @@ impl Intent {
                 "umask" => {
                     intent.umask = u32::from_str_radix(&value, 8).map_err(|_| bad())?;
                 }
+                "listen" => {
+                    let (port, name) = value.split_once(' ').ok_or_else(bad)?;
+                    let port = port.parse().map_err(|_| bad())?;
+                    if intent.listen.len() == MAX_LISTEN {
+                        return Err(bad());
+                    }
+                    let name = name.to_owned();
+                    intent.listen.push(Listen { name, port });
+                }
+                "tty" => intent.tty = value == "yes",
                 "arg" => intent.argv.push(value),
                 "env" => {
                     let (key, value) = value.split_once('=').ok_or_else(bad)?;
@@ -235,6 +269,17 @@ mod tests {
                 String::new(),
             ],
             env: [("A".to_owned(), "x=y\nz".to_owned())].into(),
+            listen: vec![
+                Listen {
+                    name: "shared".into(),
+                    port: 8080,
+                },
+                Listen {
+                    name: "own".into(),
+                    port: 20_001,
+                },
+            ],
+            tty: true,
         }
     }
 

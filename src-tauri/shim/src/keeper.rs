@@ -7,6 +7,7 @@
 use crate::child::Program;
 use crate::links::Links;
 use crate::sys::{self, Fd};
+use crate::terminal;
 use shim::{Command, End, Line, Step, index};
 use std::ffi::c_int;
 
@@ -40,6 +41,10 @@ pub(crate) struct Keeper {
     again: Option<u64>,
     quit: bool,
     log_size: u64,
+    /// When its length was last noted, in Unix milliseconds.
+    noted: u64,
+    /// The master end of its terminal, while something can come out of it.
+    terminal: Option<Fd>,
 }
 
 impl Keeper {
@@ -54,6 +59,8 @@ impl Keeper {
             again: Some(generation),
             quit: false,
             log_size,
+            noted: 0,
+            terminal: None,
         }
     }
 
@@ -68,12 +75,14 @@ impl Keeper {
                 fd: -1,
                 events: libc::POLLIN,
                 revents: 0,
-            }; 8];
+            }; 9];
             wait[0].fd = children;
-            if let Phase::Starting { errors, .. } = self.phase {
-                wait[1].fd = errors;
+            match self.phase {
+                Phase::Starting { errors, .. } => wait[1].fd = errors,
+                // Before it is the program, nothing is at the other end.
+                _ => wait[2].fd = self.terminal.unwrap_or(-1),
             }
-            let used = 2 + self.links.poll_fds(&mut wait[2..]);
+            let used = 3 + self.links.poll_fds(&mut wait[3..]);
             let time = if matches!(self.phase, Phase::Running { .. }) {
                 LOG_LOOK
             } else {
@@ -88,15 +97,18 @@ impl Keeper {
             if wait[1].revents != 0 {
                 self.hear_start();
             }
+            if wait[2].revents != 0 {
+                self.copy_output();
+            }
             if wait[0].revents != 0 {
                 let mut info = [0; size_of::<libc::signalfd_siginfo>()];
                 while sys::read(children, &mut info).is_some_and(|n| n > 0) {}
                 self.reap();
             }
-            if wait[2].revents != 0 {
+            if wait[3].revents != 0 {
                 self.links.accept();
             }
-            for (at, client) in wait[3..used].iter().enumerate() {
+            for (at, client) in wait[4..used].iter().enumerate() {
                 if client.revents != 0 {
                     self.links.read(at);
                     while let Some(command) = self.links.command(at) {
@@ -152,6 +164,13 @@ impl Keeper {
         if self.program.held() {
             return self.fail(libc::ECANCELED, Step::Hold);
         }
+        if self.program.tty {
+            self.end_terminal();
+            self.terminal = terminal::open();
+            if self.terminal.is_none() {
+                return self.fail(sys::errno(), Step::Terminal);
+            }
+        }
         let (Some((go_read, go_write)), Some((errors, errors_write))) = (sys::pipe(), sys::pipe())
         else {
             return self.fail(sys::errno(), Step::Fork);
@@ -160,7 +179,7 @@ impl Keeper {
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             sys::close(go_write);
-            self.program.execute(go_read, errors_write);
+            self.program.execute(go_read, errors_write, self.terminal);
         }
         let error = sys::errno();
         sys::close(go_read);
@@ -252,6 +271,8 @@ impl Keeper {
                         self.hear_start();
                     }
                     if matches!(self.phase, Phase::Running { pid: own } if own == pid) {
+                        // Its last words.
+                        self.copy_output();
                         self.note_log();
                         self.phase = Phase::Ended;
                         self.links.say(&Line::Exited {
@@ -273,6 +294,25 @@ impl Keeper {
         self.reap();
     }
 
+    /// Appends what has come out of the terminal to the log.
+    fn copy_output(&mut self) {
+        if let Some(master) = self.terminal
+            && !terminal::copy(master, self.program.log)
+        {
+            self.end_terminal();
+        }
+        // Waking for its output leaves no quiet second to do it in.
+        if sys::now().saturating_sub(self.noted) >= LOG_LOOK as u64 {
+            self.note_log();
+        }
+    }
+
+    fn end_terminal(&mut self) {
+        if let Some(master) = self.terminal.take() {
+            sys::close(master);
+        }
+    }
+
     /// Appends (time, size) when the log grew.
     fn note_log(&mut self) {
         let size = sys::size(self.program.log);
@@ -280,7 +320,8 @@ impl Keeper {
             && let Some(index) = self.program.index
         {
             self.log_size = size;
-            sys::write(index, &index::encode(sys::now(), size));
+            self.noted = sys::now();
+            sys::write(index, &index::encode(self.noted, size));
         }
     }
 }

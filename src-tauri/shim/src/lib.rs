@@ -9,7 +9,8 @@
 //! - `intent`: written whole by the driver and synced **before** anything is forked,
 //! - `record`: appended by the shim, one write and one sync a line; the shim holds an exclusive
 //!   `flock` on it for as long as it lives, so that two shims can never run one instance,
-//! - `ctl.sock`: the shim listens; the same lines go out, commands come in.
+//! - `ctl.sock`: the shim listens; the same lines go out, commands come in. With its greeting go
+//!   duplicates of the listening sockets it keeps for its service, so that the next engine has them.
 //!
 //! This library only reads and writes those forms. It opens nothing but the two files of `/proc`
 //! that say who a process is.
@@ -19,7 +20,7 @@ pub mod index;
 pub mod intent;
 pub mod line;
 
-pub use intent::{Intent, IntentError};
+pub use intent::{Intent, IntentError, Listen};
 pub use line::{Command, End, Line, Step};
 
 /// Version of all forms here. Written on the first line of an intent and of each shim's record.

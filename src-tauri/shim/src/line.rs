@@ -108,6 +108,10 @@ steps! {
     Socket = 9 "socket" "open the control socket";
     /// An emergency stop is in force: nothing was tried.
     Hold = 10 "hold" "start while an emergency stop is in force";
+    /// Taking the listening sockets over, or giving them on.
+    Listen = 20 "listen" "hand over the listening sockets";
+    /// Making the service's terminal.
+    Terminal = 21 "terminal" "make a terminal";
 }
 
 impl fmt::Display for Line {

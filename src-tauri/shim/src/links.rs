@@ -1,5 +1,6 @@
 //! Who hears what happened: the record first, then everyone who is connected.
 
+use crate::sockets::Sockets;
 use crate::sys::{self, Fd, Text};
 use shim::line::MAX_COMMAND;
 use shim::{Command, Line};
@@ -28,6 +29,8 @@ pub(crate) struct Links {
     /// What a new connection is told after the greeting.
     latest: Option<Line>,
     gone: bool,
+    /// Duplicates of them go with the greeting.
+    sockets: Sockets,
 }
 
 impl Links {
@@ -39,7 +42,13 @@ impl Links {
             me,
             latest: None,
             gone: false,
+            sockets: Sockets::NONE,
         }
+    }
+
+    /// From now on who connects gets duplicates of these.
+    pub(crate) fn keep(&mut self, sockets: Sockets) {
+        self.sockets = sockets;
     }
 
     /// Binds the control socket within the run folder and listens.
@@ -129,7 +138,10 @@ impl Links {
             text: [0; MAX_COMMAND],
             used: 0,
         });
-        send(fd, &self.me);
+        let mut greeting = Text::<256>::new();
+        if writeln!(greeting, "{}", self.me).is_ok() {
+            self.sockets.send(fd, greeting.bytes());
+        }
         if let Some(latest) = &self.latest {
             send(fd, latest);
             if self.gone

@@ -2,8 +2,8 @@
 //!
 //! The driver starts it with one end of a socket pair as standard input. It reads the intent in
 //! the folder, makes the service, and from then on only keeps: the service's log (a file, so
-//! nothing breaks when the shim or the engine dies), its exit status, and everything that descends
-//! from it, as their subreaper. It depends on nothing of ours and needs no engine to live.
+//! nothing breaks when the shim or the engine dies), its exit status, its listening sockets, its
+//! terminal if it wants one, and everything that descends from it, as their subreaper. It depends on nothing of ours and needs no engine to live.
 //!
 //! It allocates while it starts and not afterwards, has one thread, and wakes only when something
 //! happened, or once a second to note how long the log is.
@@ -19,10 +19,13 @@
 mod child;
 mod keeper;
 mod links;
+mod sockets;
 mod sys;
+mod terminal;
 
 use keeper::Keeper;
 use shim::{INTENT, Intent, Line, RECORD, Step, anchor};
+use sockets::Sockets;
 use std::ffi::{CStr, c_char, c_int};
 
 /// The C entry point: the standard library's own would ignore SIGPIPE and install handlers that
@@ -82,7 +85,16 @@ fn run(folder: &CStr) -> Result<(), c_int> {
         links.say(&failed(Step::Intent));
         return Err(66);
     };
-    let Some(program) = child::Program::new(&intent) else {
+    // The engine sends them along before anything else.
+    let sockets = engine.map_or(Some(Sockets::NONE), |engine| {
+        Sockets::receive(engine, intent.listen.len())
+    });
+    let Some(sockets) = sockets.filter(|sockets| sockets.len() == intent.listen.len()) else {
+        links.say(&failed(Step::Listen));
+        return Err(66);
+    };
+    links.keep(sockets);
+    let Some(program) = child::Program::new(&intent, sockets) else {
         links.say(&failed(Step::Log));
         return Err(66);
     };

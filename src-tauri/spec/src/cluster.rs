@@ -41,6 +41,13 @@ pub struct Service {
     pub category: String,
     /// The preferred port: `Some(0)` is "any free one", `None` is "has no port".
     pub port: Option<u16>,
+    /// Its port's socket listens before it is started, and it is handed it. `None`: it binds its
+    /// port itself.
+    #[serde(default)]
+    pub listen: Option<Listen>,
+    /// It gets a terminal of its own instead of a file to write to.
+    #[serde(default)]
+    pub tty: bool,
     /// What has to be ready first, in definition order.
     pub needs: Vec<Need>,
     /// How many instances; 1 unless given.
@@ -60,6 +67,27 @@ pub struct Service {
     pub stop: Stop,
     /// Only a person may stop it.
     pub protected: bool,
+}
+
+/// How the instances of a service share listening sockets they are handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listen {
+    /// Each has its own port and is handed that one's socket.
+    Own,
+    /// All are handed the one socket of the service's port, and each that of a port of its own
+    /// besides, where probes ask it alone.
+    Shared,
+}
+
+impl Listen {
+    /// As definitions write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Listen::Own => "own",
+            Listen::Shared => "shared",
+        }
+    }
 }
 
 /// Longer than a program takes that warms up, shorter than a person waits for nothing.

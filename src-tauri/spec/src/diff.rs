@@ -77,6 +77,9 @@ fn process_changes(old: &Service, new: &Service) -> Vec<String> {
         &or_none(new.user.as_deref().unwrap_or_default()),
     );
     changes.note("port", &port(old.port), &port(new.port));
+    let listen = |service: &Service| service.listen.map_or("none", |listen| listen.as_str());
+    changes.note("listen", &listen(old), &listen(new));
+    changes.note("tty", &on(old.tty), &on(new.tty));
     let names: BTreeSet<&String> = old.env.keys().chain(new.env.keys()).collect();
     for name in names {
         match (old.env.get(name), new.env.get(name)) {

@@ -10,6 +10,7 @@ mod diff;
 mod document;
 mod duration;
 pub mod limits;
+mod notes;
 mod problem;
 mod read;
 mod run;
@@ -19,10 +20,11 @@ mod syntax;
 mod template;
 
 pub use cluster::{
-    Backoff, Budget, Cluster, Heal, Kind, Need, Probe, ProbeTarget, Run, Service, Stop, StopSignal,
-    Template, TemplatePart,
+    Backoff, Budget, Cluster, Heal, Kind, Listen, Need, Probe, ProbeTarget, Run, Service, Stop,
+    StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
+pub use notes::notes;
 pub use problem::{Diagnostics, Problem};
 pub use schema::schema;
 pub use template::Lookup;

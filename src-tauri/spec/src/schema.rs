@@ -124,6 +124,10 @@ fn service() -> Value {
             "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
             "type": "integer", "minimum": 0, "maximum": 65535
         }),
+        "listen" => json!({
+            "description": "The port's socket listens before the service starts, and is handed to it as descriptor 3 (LISTEN_FDS), so that a restart refuses no connection. own: each instance its own; shared: all instances one, and each one of its own besides.",
+            "enum": ["own", "shared"]
+        }),
         "needs" => json!({
             "description": "What has to be ready before it is started.",
             "type": "array",
@@ -155,6 +159,10 @@ fn service() -> Value {
         }),
         "heal" => json!({ "$ref": "#/$defs/heal" }),
         "stop" => json!({ "$ref": "#/$defs/stop" }),
+        "tty" => flag(
+            "It gets a terminal of its own. It cannot outlive its shim then.",
+            false,
+        ),
         _ => flag("Only a person may stop it.", false),
     })
 }

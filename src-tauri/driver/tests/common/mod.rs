@@ -63,6 +63,8 @@ impl Bench {
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             user: None,
             ports: Vec::new(),
+            listen: Vec::new(),
+            tty: false,
         }
     }
 

@@ -272,9 +272,8 @@ impl Owner {
         self.drop_probes(instance);
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
-        if let Some(ports) = self.record.ports.remove(instance) {
-            self.shared.driver.release_ports(&ports);
-        }
+        let free = self.record.drop_ports(instance);
+        self.shared.driver.release_ports(&free);
         self.shared.driver.forget(&self.id, instance);
         self.changed.remove(instance);
         self.pulses.remove(instance);

@@ -6,6 +6,7 @@
 
 mod effects;
 mod orders;
+mod ports;
 mod show;
 
 use crate::Error;

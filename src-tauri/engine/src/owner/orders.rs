@@ -1,6 +1,7 @@
 //! What a person asks of a cluster, checked and turned into commands.
 
 use super::effects::at_rest;
+use super::ports::shares;
 use super::{Owner, Wish};
 use crate::Error;
 use crate::clock::Clock;
@@ -44,9 +45,14 @@ impl Owner {
         env: Option<BTreeMap<String, String>>,
     ) -> Result<Vec<String>, Error> {
         let mut changes = self.differences(definition);
+        let (shared, moved) = self.share(definition)?;
+        changes.extend(moved);
         let wishes = self.wishes(definition);
         let moved = self.grant(wishes)?;
         changes.extend(moved);
+        for (service, port) in &shared {
+            self.record.share_port(service, *port);
+        }
         let old: Vec<InstanceId> = self.record.ports.keys().cloned().collect();
         for instance in old {
             let has_port = definition
@@ -81,10 +87,14 @@ impl Owner {
             .removed
             .iter()
             .map(|name| format!("{name} is no longer defined"));
-        let changed = diff
-            .changed
-            .iter()
-            .map(|(name, what)| format!("{name}: {}", what.join(", ")));
+        let rolled = self.cluster.rolled(definition, &diff.restarts);
+        let changed = diff.changed.iter().map(|(name, what)| {
+            let how = match rolled.contains(name) {
+                true => "; restarts one instance after another",
+                false => "",
+            };
+            format!("{name}: {}{how}", what.join(", "))
+        });
         added.chain(removed).chain(changed).collect()
     }
 
@@ -95,12 +105,11 @@ impl Owner {
             let Some(preferred) = service.port else {
                 continue;
             };
-            let before = self
-                .record
-                .definition
-                .services
-                .get(name)
-                .and_then(|old| old.port);
+            let shares = shares(service);
+            let before = self.record.definition.services.get(name);
+            let shared_before = before.is_some_and(self::shares);
+            let same_wish =
+                shares == shared_before && before.and_then(|old| old.port) == Some(preferred);
             for index in 0..service.replicas {
                 let instance = InstanceId::new(name.clone(), index);
                 let has = self
@@ -112,7 +121,6 @@ impl Owner {
                     .cluster
                     .status(&instance)
                     .is_some_and(|now| now.pid.is_some());
-                let same_wish = before == Some(preferred);
                 if has.is_some() && lives && same_wish {
                     continue;
                 }
@@ -120,6 +128,8 @@ impl Owner {
                     self.shared.driver.release_ports(&[old]);
                 }
                 let preferred = match (index, preferred) {
+                    // The wish is for the one they share; its own may be any.
+                    _ if shares => has.filter(|_| shared_before).unwrap_or(0),
                     (0, wanted) if wanted != 0 => wanted,
                     // Any port will do; the one it had keeps bookmarks working.
                     _ => has.unwrap_or(0),
@@ -224,6 +234,9 @@ impl Owner {
                 })
                 .collect();
             self.grant(wishes)?;
+            if let Some(port) = self.record.shared_port(&service) {
+                self.record.share_port(&service, port);
+            }
             for (instance, granted) in &self.record.ports {
                 if instance.service == service {
                     ports.insert(instance.clone(), granted.clone());

@@ -29,6 +29,8 @@ pub(crate) fn service() -> spec::Service {
         user: None,
         category: "services".to_owned(),
         port: None,
+        listen: None,
+        tty: false,
         needs: Vec::new(),
         replicas: 1,
         ready: None,

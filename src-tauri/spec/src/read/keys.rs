@@ -32,6 +32,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "kind",
         "category",
         "port",
+        "listen",
         "needs",
         "replicas",
         "cwd",
@@ -41,6 +42,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "health",
         "heal",
         "stop",
+        "tty",
         "protected",
     ],
 };
@@ -135,6 +137,12 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "restarts are described by `heal`: heal = { budget = \"8 per 10m\" }",
             ),
             ("scale", "here it is called `replicas`"),
+            (
+                "socket",
+                "a socket that listens already is asked for by listen = \"own\"",
+            ),
+            ("pty", "here it is called `tty`"),
+            ("terminal", "here it is called `tty`"),
             ("instances", "here it is called `replicas`"),
             ("oneshot", "write kind = \"oneshot\""),
             ("type", "here it is called `kind`"),

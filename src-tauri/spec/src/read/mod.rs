@@ -4,6 +4,7 @@
 mod graph;
 mod heal;
 pub(crate) mod keys;
+mod listen;
 mod probe;
 mod references;
 mod service;

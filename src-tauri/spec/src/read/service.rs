@@ -66,7 +66,9 @@ impl Reader<'_> {
                 "1 to 65535, or 0 for any free one",
             )
         });
-        let port = declared.or_else(|| uses_own_port(table).then_some(0));
+        let listen = self.listen(table, kind);
+        let has_port = listen.is_some() || uses_own_port(table);
+        let port = declared.or_else(|| has_port.then_some(0));
         let env = self.env(own, table.get("env"), defaults.env, port.is_some());
         let port_unclear = port_entry.is_some() && declared.is_none();
         let ready = match table.get("ready") {
@@ -78,6 +80,9 @@ impl Reader<'_> {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
             entry => self.health(own, entry, defaults, kind, port.is_some() || port_unclear),
         };
+        if listen.is_some() {
+            self.listening_probes(table, defaults, ready.as_ref(), health.as_ref());
+        }
         let service = Service {
             kind,
             run,
@@ -88,6 +93,11 @@ impl Reader<'_> {
             user: table.get("user").and_then(|entry| self.user(&entry.value)),
             category: self.category(table.get("category").or(defaults.category)),
             port,
+            listen,
+            tty: table
+                .get("tty")
+                .and_then(|entry| self.flag(&entry.value, "`tty`"))
+                .unwrap_or(false),
             needs,
             replicas,
             ready: ready.or_else(|| health.clone()),

@@ -3,8 +3,8 @@
 use super::{name, parse, service, shell, valid, words};
 use model::{RemedyKind, ServiceName};
 use spec::{
-    Backoff, Budget, Heal, Kind, Lookup, Need, Probe, ProbeTarget, Stop, StopSignal, Template,
-    TemplatePart,
+    Backoff, Budget, Heal, Kind, Listen, Lookup, Need, Probe, ProbeTarget, Stop, StopSignal,
+    Template, TemplatePart,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -419,4 +419,46 @@ fn a_diff_names_what_changed_and_what_has_to_restart() {
              health: none → tcp to 80 every 1s, timeout 1s, 3 to fail, 1 to pass; healing: on → off",
         ]
     );
+}
+
+#[test]
+fn a_service_that_is_handed_its_socket_has_a_port() {
+    let own = service("run = \"web\"\nlisten = \"own\"");
+    assert_eq!((own.listen, own.port), (Some(Listen::Own), Some(0)));
+    let shared = service("run = \"web\"\nport = 80\nlisten = \"shared\"\nreplicas = 3");
+    assert_eq!(
+        (shared.listen, shared.port),
+        (Some(Listen::Shared), Some(80))
+    );
+    // What another service's socket says is of no concern.
+    let other = service("run = \"web\"\nlisten = \"own\"\nready = { tcp = \"${db.port}\" }");
+    assert!(other.ready.is_some());
+}
+
+#[test]
+fn what_a_definition_costs_is_noted() {
+    let noted = |body: &str| spec::notes(&valid(&format!("[service.s]\n{body}\n")));
+    assert_eq!(noted("run = \"web\"\nlisten = \"own\""), [""; 0]);
+    assert_eq!(noted("run = \"web $X\"\nlisten = \"own\""), [""; 0]);
+    assert_eq!(
+        noted("run = \"cd x && exec web\"\nlisten = \"own\""),
+        [""; 0]
+    );
+    let lost = noted("run = \"cd x && web\"\nlisten = \"own\"");
+    assert!(lost[0].starts_with("s is run by a shell"), "{lost:?}");
+    let terminal = noted("run = \"python3\"\ntty = true");
+    assert!(
+        terminal[0].contains("it ends with its shim"),
+        "{terminal:?}"
+    );
+}
+
+#[test]
+fn another_way_to_listen_is_another_process() {
+    let with = |line: &str| valid(&format!("[service.s]\nrun = \"web\"\nport = 80\n{line}\n"));
+    let diff = spec::diff(&with("listen = \"own\""), &with("listen = \"shared\""));
+    assert_eq!(diff.changed[0].1, ["listen: own → shared"]);
+    let diff = spec::diff(&with(""), &with("tty = true"));
+    assert_eq!(diff.changed[0].1, ["tty: off → on"]);
+    assert!(diff.restarts.contains(&name("s")));
 }

@@ -1,0 +1,70 @@
+//! The one port that all instances of a service share, where its definition says so: the service's
+//! own wish goes to that one, and each instance has another of its own besides.
+
+use super::Owner;
+use crate::Error;
+use driver::PortWish;
+use model::{EventKind, InstanceId, ServiceName};
+use std::collections::BTreeMap;
+
+/// All instances of it listen on one port.
+pub(super) fn shares(service: &spec::Service) -> bool {
+    service.listen == Some(spec::Listen::Shared)
+}
+
+impl Owner {
+    /// The shared ports of a definition, and in words which preferred ones were taken. One that
+    /// connections may be waiting at stays as it is.
+    pub(super) fn share(
+        &mut self,
+        definition: &spec::Cluster,
+    ) -> Result<(BTreeMap<ServiceName, u16>, Vec<String>), Error> {
+        let mut ports = BTreeMap::new();
+        let mut words = Vec::new();
+        for (name, service) in definition.services.iter().filter(|(_, one)| shares(one)) {
+            let wanted = service.port.unwrap_or(0);
+            let has = self.record.shared_port(name);
+            let before = self.record.definition.services.get(name);
+            let same_wish = before.and_then(|old| old.port) == service.port;
+            let lives = self
+                .cluster
+                .statuses_of(name)
+                .any(|status| status.pid.is_some());
+            if let Some(has) = has.filter(|_| same_wish && lives) {
+                ports.insert(name.clone(), has);
+                continue;
+            }
+            if let Some(old) = has {
+                self.shared.driver.release_ports(&[old]);
+            }
+            let preferred = if wanted == 0 {
+                has.unwrap_or(0)
+            } else {
+                wanted
+            };
+            let wish = PortWish {
+                cluster: self.id.clone(),
+                instance: InstanceId::new(name.clone(), 0),
+                preferred,
+            };
+            for grant in self.shared.driver.grant_ports(&[wish])? {
+                ports.insert(name.clone(), grant.port);
+                let Some((wanted, holder)) = grant.moved else {
+                    continue;
+                };
+                words.push(format!(
+                    "{name}: port {wanted} is held by {holder}; it gets {}",
+                    grant.port
+                ));
+                let what = EventKind::PortMoved {
+                    instance: grant.instance,
+                    wanted,
+                    got: grant.port,
+                    holder,
+                };
+                self.shared.journal.event(Some(&self.id), what);
+            }
+        }
+        Ok((ports, words))
+    }
+}

@@ -1,0 +1,332 @@
+//! Rolling restarts: the instances of a replicated service are replaced one after another, so that
+//! the others serve meanwhile.
+//!
+//! One at a time, and the next only when all others serve: at most one instance is ever missing, of
+//! whatever cause. An instance is one process (its run folder, its port and its log belong to it
+//! alone), so a new one takes the place of the old instead of starting beside it; that no request is
+//! lost meanwhile is the listening socket's business, which outlives both.
+//!
+//! Those that serve nobody are replaced at once, for nothing is lost by it. On the first that does
+//! not become ready it stops: the others run on as they were, and who asked is told so.
+
+use crate::cluster::{Cluster, Pending, Service, span};
+use crate::graph::Renewal;
+use crate::instance::{Cycle, Goal, Life, Outdated};
+use crate::settle::Rest;
+use crate::step::Step;
+use model::{ActId, EventKind, InstanceId, Mono, Reason, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A rolling restart of one service.
+#[derive(Debug, Clone)]
+pub(crate) struct Rolling {
+    /// The act it belongs to.
+    act: ActId,
+    /// Why, for the reason people read.
+    why: String,
+    /// What was late before is not its concern.
+    began: Mono,
+    /// How many it began with.
+    of: usize,
+    /// Those whose turn has not come.
+    left: BTreeSet<InstanceId>,
+    /// The one that is out: told to end, and not serving again.
+    turn: Option<InstanceId>,
+}
+
+impl Service {
+    /// The instance that a rolling restart has taken out.
+    pub(crate) fn turn(&self) -> Option<&InstanceId> {
+        self.rolling.as_ref()?.turn.as_ref()
+    }
+}
+
+impl Cluster {
+    /// The instance of a service that a rolling restart has taken out, while the others serve.
+    pub fn turn(&self, service: &ServiceName) -> Option<&InstanceId> {
+        self.services.get(service)?.turn()
+    }
+
+    /// Which of these services of a new definition restart one instance after another.
+    pub fn rolled(
+        &self,
+        definition: &spec::Cluster,
+        restarting: &BTreeSet<ServiceName>,
+    ) -> BTreeSet<ServiceName> {
+        let mut then = Cluster::new(self.id.clone());
+        for (name, service) in &definition.services {
+            let service = Service::new(service.clone());
+            then.services.insert(name.clone(), service);
+        }
+        then.rebuild();
+        let restarting: Vec<ServiceName> = restarting.iter().cloned().collect();
+        then.split(&restarting).0.into_iter().collect()
+    }
+
+    /// Others can serve while one of its instances is replaced.
+    pub(crate) fn can_roll(&self, service: &ServiceName) -> bool {
+        self.services
+            .get(service)
+            .is_some_and(|service| service.replicas > 1 && !service.oneshot())
+    }
+
+    /// Splits services that are to be restarted into those that are rolled and those that restart
+    /// all at once: with what they need goes what they serve, so nothing is won by rolling them.
+    pub(crate) fn split(&self, services: &[ServiceName]) -> (Vec<ServiceName>, Vec<ServiceName>) {
+        let at_once: BTreeSet<&ServiceName> = services
+            .iter()
+            .filter(|name| !self.can_roll(name))
+            .collect();
+        let rolls = |name: &ServiceName| {
+            let needs = self.with_needs(std::slice::from_ref(name));
+            !needs.iter().any(|need| at_once.contains(need))
+        };
+        services.iter().cloned().partition(rolls)
+    }
+
+    pub(crate) fn waits_for_its_turn(&self, id: &InstanceId) -> bool {
+        self.services
+            .get(&id.service)
+            .and_then(|service| service.rolling.as_ref())
+            .is_some_and(|rolling| rolling.left.contains(id))
+    }
+}
+
+impl Step<'_> {
+    /// Begins to replace the processes of a service one after another; of an edit only those that
+    /// are outdated by it. One that is under way already begins anew.
+    pub(crate) fn begin_rolling(
+        &mut self,
+        name: &ServiceName,
+        outdated: Outdated,
+        why: String,
+        act: ActId,
+    ) {
+        let mut left = BTreeSet::new();
+        for (id, instance) in self.cluster.instances.range_mut(span(name)) {
+            let concerned = match outdated {
+                Outdated::Restart => instance.life == Life::Alive,
+                Outdated::Edit { .. } => instance.outdated.is_some(),
+            };
+            if concerned && instance.life != Life::Gone {
+                instance.outdated.get_or_insert(outdated);
+                left.insert(id.clone());
+            } else if instance.life == Life::Gone {
+                instance.act = act;
+            }
+            self.look.insert(id.clone());
+        }
+        self.end_rolling(name);
+        let began = self.now.mono;
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return;
+        };
+        self.touched.extend(left.iter().cloned());
+        service.rolling = Some(Rolling {
+            act,
+            why,
+            began,
+            of: left.len(),
+            left,
+            turn: None,
+        });
+        self.cluster.rolling.insert(name.clone());
+    }
+
+    /// A rolling restart is off. Whoever is left runs on.
+    pub(crate) fn end_rolling(&mut self, name: &ServiceName) {
+        if !self.cluster.rolling.remove(name) {
+            return;
+        }
+        if let Some(service) = self.cluster.services.get_mut(name) {
+            service.rolling = None;
+        }
+        self.touched.extend(self.cluster.ids_of(name));
+        // The one that was out is missed from now on, if it is not back.
+        self.resatisfy(name);
+    }
+
+    /// Brings every rolling restart a step further; false when none had one to make.
+    pub(crate) fn roll_on(&mut self) -> bool {
+        let mut moved = false;
+        for name in self.cluster.rolling.clone() {
+            moved |= self.roll(&name);
+        }
+        moved
+    }
+
+    fn roll(&mut self, name: &ServiceName) -> bool {
+        let mut moved = self.replace_idle(name);
+        let Some(Rolling {
+            act, began, left, ..
+        }) = self
+            .cluster
+            .services
+            .get(name)
+            .and_then(|service| service.rolling.as_ref())
+        else {
+            return moved;
+        };
+        let asked = Pending {
+            up: Some(true),
+            began: *began,
+            concerned: BTreeSet::new(),
+            open: BTreeSet::new(),
+            left_behind: BTreeMap::new(),
+        };
+        let act = *act;
+        let mut failed = None;
+        let mut waits = false;
+        for (id, _) in self.cluster.instances_of(name) {
+            if left.contains(id) || self.cluster.goal(id) != Goal::Run {
+                continue;
+            }
+            match self.cluster.rest(id, &asked) {
+                Some(Rest::Well) => {}
+                Some(Rest::Failed(_)) => failed = failed.or(Some(id.clone())),
+                None => waits = true,
+            }
+        }
+        if let Some(id) = failed {
+            self.halt(name, &id, act);
+            return true;
+        }
+        if waits {
+            return moved;
+        }
+        moved = true;
+        match left.first().cloned() {
+            Some(id) => self.take_turn(name, &id),
+            None => {
+                self.end_rolling(name);
+                self.lead_followers(name, act, Renewal::Rolled);
+            }
+        }
+        moved
+    }
+
+    /// Those left that serve nobody are replaced at once; those that are new already, or not wanted
+    /// any more, are done.
+    fn replace_idle(&mut self, name: &ServiceName) -> bool {
+        let Some(rolling) = self
+            .cluster
+            .services
+            .get(name)
+            .and_then(|service| service.rolling.as_ref())
+        else {
+            return false;
+        };
+        let serves = |id: &&InstanceId| {
+            self.cluster.goal(id) == Goal::Run
+                && self.cluster.instances.get(id).is_some_and(|instance| {
+                    instance.good() && instance.outdated.is_some() && instance.cycle.is_none()
+                })
+        };
+        let idle: Vec<InstanceId> = rolling
+            .left
+            .iter()
+            .filter(|id| !serves(id))
+            .cloned()
+            .collect();
+        for id in &idle {
+            self.replace(name, id);
+        }
+        !idle.is_empty()
+    }
+
+    /// The next one: it is taken out, and nobody misses it.
+    fn take_turn(&mut self, name: &ServiceName, id: &InstanceId) {
+        if let Some(rolling) = self
+            .cluster
+            .services
+            .get_mut(name)
+            .and_then(|service| service.rolling.as_mut())
+        {
+            rolling.turn = Some(id.clone());
+        }
+        self.replace(name, id);
+    }
+
+    fn replace(&mut self, name: &ServiceName, id: &InstanceId) {
+        let Some(rolling) = self
+            .cluster
+            .services
+            .get_mut(name)
+            .and_then(|service| service.rolling.as_mut())
+        else {
+            return;
+        };
+        rolling.left.remove(id);
+        let nth = rolling.of - rolling.left.len();
+        let why = match rolling.of {
+            1 => rolling.why.clone(),
+            of => format!("{}, {nth} of {of} in turn", rolling.why),
+        };
+        let act = rolling.act;
+        self.touched.insert(id.clone());
+        self.look.insert(id.clone());
+        let old = self
+            .cluster
+            .instances
+            .get(id)
+            .is_some_and(|instance| instance.outdated.is_some() && instance.cycle.is_none());
+        if old {
+            self.begin_anew(id);
+            self.cycle(
+                id,
+                Cycle {
+                    why,
+                    act,
+                    automatic: false,
+                    // What needs it is served by the others.
+                    ordered: false,
+                },
+            );
+        }
+    }
+
+    /// One did not become ready: the others are left as they are.
+    fn halt(&mut self, name: &ServiceName, id: &InstanceId, act: ActId) {
+        let left = self
+            .cluster
+            .services
+            .get_mut(name)
+            .and_then(|service| service.rolling.take())
+            .map(|rolling| rolling.left)
+            .unwrap_or_default();
+        self.end_rolling(name);
+        if left.is_empty() {
+            return;
+        }
+        let edit = |instance: &crate::instance::Instance| {
+            matches!(instance.outdated, Some(Outdated::Edit { .. }))
+        };
+        let mut as_before = "run on as they were";
+        let mut reasons = BTreeMap::new();
+        for left in &left {
+            let Some(instance) = self.cluster.instances.get_mut(left) else {
+                continue;
+            };
+            let text = if edit(instance) {
+                as_before = "go on with their old definition";
+                "runs on with its old definition"
+            } else {
+                instance.outdated = None;
+                "was not restarted"
+            };
+            let next = format!("{id} has to become ready first");
+            reasons.insert(left.clone(), Reason::new(text).then(next));
+        }
+        let names: Vec<String> = left.iter().map(ToString::to_string).collect();
+        self.out.facts.push(EventKind::Notice {
+            text: format!(
+                "the rolling restart of {name} stopped at {id}, which did not become ready; {} \
+                 {as_before}",
+                healing::words::list(&names)
+            ),
+        });
+        if let Some(pending) = self.cluster.acts.get_mut(&act) {
+            pending.left_behind.extend(reasons);
+        }
+    }
+}

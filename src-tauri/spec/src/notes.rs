@@ -1,0 +1,37 @@
+//! What a sound definition costs or may not have meant: told by `azora check`, never in the way.
+
+use crate::cluster::{Cluster, Run, Service};
+use model::ServiceName;
+
+/// One sentence for each thing worth knowing, by service.
+pub fn notes(cluster: &Cluster) -> Vec<String> {
+    let of = |(name, service): (&ServiceName, &Service)| {
+        let terminal = service.tty.then(|| {
+            format!(
+                "{name} gets a terminal (tty): it ends with its shim, while every other service \
+                 lives on without one"
+            )
+        });
+        let lost = service.listen.is_some() && hands_on_to_a_child(&service.run);
+        let lost = lost.then(|| {
+            format!(
+                "{name} is run by a shell, which the listening sockets are meant for: end the line \
+                 with `exec` and the server"
+            )
+        });
+        [terminal, lost]
+    };
+    cluster.services.iter().flat_map(of).flatten().collect()
+}
+
+/// A shell line that runs its program as a child: the child has another pid than the process that
+/// was made.
+fn hands_on_to_a_child(run: &Run) -> bool {
+    match run {
+        Run::Direct(_) => false,
+        Run::Shell(line) => !line
+            .to_string()
+            .split_whitespace()
+            .any(|word| word == "exec"),
+    }
+}
