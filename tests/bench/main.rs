@@ -13,6 +13,7 @@ mod cluster;
 mod floor;
 mod machine;
 mod options;
+mod rolling;
 mod table;
 
 use options::Options;
@@ -31,12 +32,20 @@ struct Bench {
 }
 
 /// Everything that can be measured.
-const BENCHES: &[Bench] = &[Bench {
-    name: "cluster",
-    what: "a whole cluster: up, idle, deaths, emergency stop",
-    takes: cluster::TAKES,
-    run: cluster::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "cluster",
+        what: "a whole cluster: up, idle, deaths, emergency stop",
+        takes: cluster::TAKES,
+        run: cluster::run,
+    },
+    Bench {
+        name: "rolling",
+        what: "restarts under load through a handed-over socket: requests that failed",
+        takes: rolling::TAKES,
+        run: rolling::run,
+    },
+];
 
 /// What is run when only options are given, as it was before there was more than one.
 const FIRST: &str = "cluster";

@@ -8,6 +8,7 @@ mod edit;
 mod engine_death;
 mod heal;
 mod real_stack;
+mod rolling;
 mod stop;
 mod twins;
 mod up;

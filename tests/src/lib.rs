@@ -6,7 +6,9 @@
 pub mod azora;
 pub mod folder;
 pub mod http;
+pub mod load;
 pub mod process;
+pub mod rolling;
 
 pub use azora::{Azora, Done, Instance};
 pub use folder::Folder;
