@@ -62,9 +62,11 @@ impl Groups {
         let _ = fs::remove_dir(&self.root);
     }
 
-    /// Makes the group of an instance.
+    /// Makes the group of an instance, anew if it was there and nothing lives in it: Linux 6.14 and
+    /// later kill at birth what is born in a group in which everything was ever killed.
     pub(crate) fn make(&self, cluster: &ClusterId, instance: &InstanceId) -> io::Result<PathBuf> {
         let path = self.root.join(cluster.as_str()).join(instance.to_string());
+        remove(&path);
         // The cluster's group may be removed, empty, just when it was found to be there.
         fs::create_dir_all(&path).or_else(|_| fs::create_dir_all(&path))?;
         Ok(path)

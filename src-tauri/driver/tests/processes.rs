@@ -62,6 +62,38 @@ async fn a_service_gets_its_environment_and_nothing_of_ours() {
     );
 }
 
+/// The shim's own timers may be late, so that thousands of them wake together; no service's may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_services_timers_are_as_punctual_as_ours() {
+    let mut bench = Bench::new();
+    let mut launch = bench.launch("a.0", 1, &[]);
+    launch.argv = ["cat", "/proc/self/timerslack_ns"]
+        .map(str::to_owned)
+        .into();
+    bench.driver.start(launch);
+    bench.started().await;
+    bench.exited().await;
+    let own = std::fs::read_to_string("/proc/self/timerslack_ns").unwrap();
+    assert_eq!(bench.log("a.0"), own);
+}
+
+/// Linux 6.14 and later kill at birth what is born in a control group in which everything was ever
+/// killed, and every sweep kills everything in one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_swept_can_be_started_again() {
+    let mut bench = Bench::new();
+    for generation in 1..4 {
+        let pid = bench.start("a.0", generation, &["fork", "hang"]).await;
+        let child = bench.said("a.0", "child").await.parse().unwrap();
+        kill(pid, Signal::KILL);
+        assert_eq!(bench.exited().await, ExitStatus::Signal(9));
+        assert!(!lives(child));
+    }
+    bench.stop("a.0", 3, Duration::ZERO);
+    bench.exited().await;
+    bench.nothing_left().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_fails_says_why_and_whether_again_helps() {
     let mut bench = Bench::new();

@@ -25,7 +25,8 @@ pub(crate) struct Program {
     pub(crate) log: Fd,
     /// (time, size) of the log goes here.
     pub(crate) index: Option<Fd>,
-    /// The control group's `cgroup.procs` and `cgroup.kill`.
+    /// The control group, its `cgroup.procs` and its `cgroup.kill`.
+    pub(crate) group: Option<CString>,
     join: Option<CString>,
     kill: Option<CString>,
     hold: Option<CString>,
@@ -94,6 +95,7 @@ impl Program {
         Some(Program {
             log,
             index: sys::open_append(&intent.index),
+            group: intent.cgroup.as_deref().and_then(text),
             join: group("cgroup.procs"),
             kill: group("cgroup.kill"),
             hold: intent.hold.as_deref().and_then(text),
@@ -127,17 +129,19 @@ impl Program {
         }
     }
 
-    /// Becomes the program, or says on `errors` why not. Runs in the child.
+    /// Says on `errors` that it lives, and becomes the program or says why not. Runs in the child.
     ///
     /// `terminal` is the master end of its terminal, if it gets one.
     ///
     /// Waits first for a byte on `go`: the parent sends it when the start is on record. Should the
     /// parent die before, the pipe ends and so does this process: no service runs unrecorded.
-    pub(crate) fn execute(&mut self, go: Fd, errors: Fd, terminal: Option<Fd>) -> ! {
+    /// `joined`: it is in its control group already.
+    pub(crate) fn execute(&mut self, go: Fd, errors: Fd, terminal: Option<Fd>, joined: bool) -> ! {
         let mut byte = [0];
         if sys::read(go, &mut byte) == Some(1) {
+            sys::write(errors, &byte);
             let (step, errors) = match self.sockets.out_of_the_way(errors) {
-                Some(errors) => (self.prepare_and_execute(terminal), errors),
+                Some(errors) => (self.prepare_and_execute(terminal, joined), errors),
                 None => (Step::Listen, errors),
             };
             let mut report = [0; 5];
@@ -150,8 +154,8 @@ impl Program {
     }
 
     /// Returns only on a failure: the step, with the error number as the system left it.
-    fn prepare_and_execute(&mut self, terminal: Option<Fd>) -> Step {
-        if let Some(join) = &self.join {
+    fn prepare_and_execute(&mut self, terminal: Option<Fd>, joined: bool) -> Step {
+        if let Some(join) = self.join.as_ref().filter(|_| !joined) {
             // "0" is whoever writes. A group that cannot be joined leaves the other two means of
             // finding survivors; the driver looks and says so.
             write_to(join, b"0");
@@ -232,7 +236,7 @@ impl Program {
                 _ => return,
             }
         }
-        set_errno(if forbidden {
+        sys::set_errno(if forbidden {
             libc::EACCES
         } else {
             libc::ENOENT
@@ -293,9 +297,4 @@ fn write_to(path: &CString, bytes: &[u8]) {
         sys::write(fd, bytes);
         sys::close(fd);
     }
-}
-
-fn set_errno(number: i32) {
-    // SAFETY: the C library's place for this thread's error number.
-    unsafe { *libc::__errno_location() = number };
 }

@@ -21,6 +21,10 @@ enum Phase {
         pid: c_int,
         start_ticks: u64,
         errors: Fd,
+        /// It was born in its control group.
+        joined: bool,
+        /// It has said that it lives.
+        alive: bool,
     },
     /// The service runs.
     Running { pid: c_int },
@@ -39,6 +43,8 @@ pub(crate) struct Keeper {
     /// What is left is being killed.
     sweeping: bool,
     again: Option<u64>,
+    /// The control group kills what is born in it: it is to be joined instead.
+    join_late: bool,
     quit: bool,
     log_size: u64,
     /// When its length was last noted, in Unix milliseconds.
@@ -57,6 +63,7 @@ impl Keeper {
             phase: Phase::Gone,
             sweeping: false,
             again: Some(generation),
+            join_late: false,
             quit: false,
             log_size,
             noted: 0,
@@ -83,13 +90,12 @@ impl Keeper {
                 _ => wait[2].fd = self.terminal.unwrap_or(-1),
             }
             let used = 3 + self.links.poll_fds(&mut wait[3..]);
-            let time = if matches!(self.phase, Phase::Running { .. }) {
-                LOG_LOOK
-            } else {
-                -1
-            };
+            let look = matches!(self.phase, Phase::Running { .. }).then_some(LOG_LOOK);
+            let time = [look, self.links.sync_within()].into_iter().flatten().min();
+            let time = time.unwrap_or(-1);
             // SAFETY: the list has at least as many entries as is said.
             let ready = unsafe { libc::poll(wait.as_mut_ptr(), used as libc::nfds_t, time) };
+            self.links.sync_if_due();
             if ready == 0 {
                 self.note_log();
                 continue;
@@ -146,6 +152,7 @@ impl Keeper {
         match command {
             Command::Again(generation) if generation > self.generation && !alive => {
                 self.again = Some(generation);
+                self.join_late = false;
             }
             Command::Sweep(generation) if generation == self.generation => self.sweep(),
             Command::Quit if !alive => self.quit = true,
@@ -175,11 +182,12 @@ impl Keeper {
         else {
             return self.fail(sys::errno(), Step::Fork);
         };
-        // SAFETY: this process has one thread, so the child may do what its parent may.
-        let pid = unsafe { libc::fork() };
+        let group = self.program.group.as_deref().filter(|_| !self.join_late);
+        let (pid, joined) = sys::fork(group);
         if pid == 0 {
             sys::close(go_write);
-            self.program.execute(go_read, errors_write, self.terminal);
+            self.program
+                .execute(go_read, errors_write, self.terminal, joined);
         }
         let error = sys::errno();
         sys::close(go_read);
@@ -198,6 +206,8 @@ impl Keeper {
             pid,
             start_ticks,
             errors,
+            joined,
+            alive: false,
         };
     }
 
@@ -211,26 +221,42 @@ impl Keeper {
         }
     }
 
-    /// The error pipe ended: empty, the program runs; with five bytes in it, it does not.
-    fn hear_start(&mut self) {
+    /// What the child says on the error pipe: one byte when it is told to go on, five more if it
+    /// does not become the program, and the end when it does. True when that was all.
+    ///
+    /// Without the first byte it died at birth. Linux 6.14 and later do that to children that are
+    /// born in a control group in which everything was ever killed: they join it late instead.
+    fn hear_start(&mut self) -> bool {
         let Phase::Starting {
             pid,
             start_ticks,
             errors,
-        } = self.phase
+            joined,
+            alive,
+        } = &mut self.phase
         else {
-            return;
+            return true;
         };
-        let mut report = [0; 5];
-        let read = sys::read(errors, &mut report);
-        sys::close(errors);
-        if read == Some(report.len()) {
-            let errno = i32::from_ne_bytes([report[0], report[1], report[2], report[3]]);
-            self.fail(errno, Step::from_number(report[4]).unwrap_or(Step::Execute));
+        let mut report = [0; 6];
+        let said = sys::read(*errors, &mut report).unwrap_or(0);
+        *alive |= said > 0;
+        if said == 1 {
+            return false;
+        }
+        sys::close(*errors);
+        if let Some(&[a, b, c, d, step]) = report[..said].last_chunk() {
+            let errno = i32::from_ne_bytes([a, b, c, d]);
+            self.fail(errno, Step::from_number(step).unwrap_or(Step::Execute));
+        } else if *joined && !*alive && !self.sweeping {
+            self.join_late = true;
+            self.again = Some(self.generation);
+            self.phase = Phase::Ended;
         } else {
+            let (pid, start_ticks) = (*pid, *start_ticks);
             self.phase = Phase::Running { pid };
             self.links.tell(self.started(pid, start_ticks));
         }
+        true
     }
 
     fn fail(&mut self, errno: i32, step: Step) {
@@ -268,7 +294,7 @@ impl Keeper {
                 }
                 pid => {
                     if matches!(self.phase, Phase::Starting { pid: own, .. } if own == pid) {
-                        self.hear_start();
+                        while !self.hear_start() {}
                     }
                     if matches!(self.phase, Phase::Running { pid: own } if own == pid) {
                         // Its last words.

@@ -4,6 +4,7 @@ use crate::sockets::Sockets;
 use crate::sys::{self, Fd, Text};
 use shim::line::MAX_COMMAND;
 use shim::{Command, Line};
+use std::ffi::c_int;
 use std::fmt::Write as _;
 
 /// Engines at once: the one that holds the home, one that takes over, and room for tools.
@@ -11,6 +12,11 @@ const MAX_CLIENTS: usize = 4;
 
 /// Over this the record begins anew with the next start: only the newest start matters.
 const RECORD_MAX: u64 = 256 * 1024;
+
+/// What is on record becomes durable within this time, in milliseconds. What a crash of the
+/// machine must not take is how a service ended; the end of any process, this one included, takes
+/// nothing. So the restart that follows an end goes first, and the disk is waited for after it.
+const SYNC_WITHIN: u64 = 50;
 
 #[derive(Clone, Copy)]
 struct Client {
@@ -31,6 +37,8 @@ pub(crate) struct Links {
     gone: bool,
     /// Duplicates of them go with the greeting.
     sockets: Sockets,
+    /// When the record is to be made durable, as long as it is not.
+    sync_at: Option<u64>,
 }
 
 impl Links {
@@ -43,6 +51,7 @@ impl Links {
             latest: None,
             gone: false,
             sockets: Sockets::NONE,
+            sync_at: None,
         }
     }
 
@@ -163,13 +172,34 @@ impl Links {
         self.append(line);
     }
 
-    /// Tells everyone a line that is on record, then makes the record durable: whoever listens
+    /// Tells everyone a line that is on record, and makes the record durable soon: whoever listens
     /// need not wait for the disk, because the line already outlives this process.
     pub(crate) fn tell(&mut self, line: Line) {
         self.broadcast(&line);
         self.gone = false;
         self.latest = Some(line);
-        sys::sync(self.record);
+        self.sync_at
+            .get_or_insert_with(|| sys::monotonic() + SYNC_WITHIN);
+    }
+
+    /// Milliseconds until [`Links::sync_if_due`] has something to do; `None` when it has nothing.
+    pub(crate) fn sync_within(&self) -> Option<c_int> {
+        let left = self.sync_at?.saturating_sub(sys::monotonic());
+        Some(c_int::try_from(left).unwrap_or(0))
+    }
+
+    /// Makes the record durable when it is time.
+    pub(crate) fn sync_if_due(&mut self) {
+        if self.sync_at.is_some_and(|at| at <= sys::monotonic()) {
+            self.sync();
+        }
+    }
+
+    /// Makes the record durable.
+    pub(crate) fn sync(&mut self) {
+        if self.sync_at.take().is_some() {
+            sys::sync(self.record);
+        }
     }
 
     /// Records and tells.
@@ -244,6 +274,12 @@ impl Links {
                 self.drop_client(at);
             }
         }
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.sync();
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
+/// How late this process's timers may be, in ns (100 ms): the only ones are the log's and the
+/// record's, so a thousand shims may wake together.
+const LAZY: u64 = 100_000_000;
+
 /// Makes this process what a keeper is: leader of its own session, heir to every orphan below it,
 /// deaf to the signals that end ordinary programs, told of dead children by descriptor only.
 pub(crate) fn settle() {
@@ -21,8 +25,7 @@ pub(crate) fn settle() {
         libc::setsid();
         libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         libc::prctl(libc::PR_SET_NAME, c"azora-shim".as_ptr());
-        // The only timer is the log's: let a thousand shims wake together (100 ms, in ns).
-        libc::prctl(libc::PR_SET_TIMERSLACK, 100_000_000_u64);
+        libc::prctl(libc::PR_SET_TIMERSLACK, LAZY);
         for signal in [
             libc::SIGTERM,
             libc::SIGINT,
@@ -79,6 +82,53 @@ pub(crate) fn take_stdin() -> Option<Fd> {
     // SAFETY: sets a flag on our own descriptor.
     unsafe { libc::fcntl(taken, libc::F_SETFL, libc::O_NONBLOCK) };
     Some(taken)
+}
+
+/// Forks; in the child the first part of the answer is 0. The child is born in the control group of
+/// this folder where the kernel can do that, which the second part says: moving a process into a
+/// group afterwards locks out every fork and exit of the machine for some milliseconds.
+pub(crate) fn fork(group: Option<&CStr>) -> (c_int, bool) {
+    /// `CLONE_INTO_CGROUP` of linux/sched.h, since Linux 5.7.
+    const INTO_CGROUP: u64 = 0x2_0000_0000;
+    // A service is not to be as late as this process may be; zero is what it was before.
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 0_u64) };
+    let folder = group.and_then(open_folder);
+    let mut pid = -1;
+    if let Some(folder) = folder {
+        // SAFETY: the arguments are plain numbers, for which zero is valid; with no memory shared
+        // and no stack named the call is a fork, and this process has one thread, so the child may
+        // do what its parent may.
+        pid = unsafe {
+            let mut args: libc::clone_args = std::mem::zeroed();
+            args.flags = INTO_CGROUP;
+            args.exit_signal = libc::SIGCHLD as u64;
+            args.cgroup = folder as u64;
+            let size = size_of::<libc::clone_args>();
+            libc::syscall(libc::SYS_clone3, &raw const args, size) as c_int
+        };
+        if pid != 0 {
+            close(folder);
+        }
+    }
+    let joined = pid >= 0;
+    if !joined {
+        // SAFETY: one thread, as above.
+        pid = unsafe { libc::fork() };
+    }
+    if pid != 0 {
+        let error = errno();
+        // SAFETY: takes numbers only.
+        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, LAZY) };
+        set_errno(error);
+    }
+    (pid, joined)
+}
+
+/// Sets the number [`errno`] answers.
+pub(crate) fn set_errno(number: i32) {
+    // SAFETY: the C library's place for this thread's error number.
+    unsafe { *libc::__errno_location() = number };
 }
 
 /// Opens a folder.
@@ -197,6 +247,18 @@ pub(crate) fn size(fd: Fd) -> u64 {
             0
         }
     }
+}
+
+/// Milliseconds on a clock that only goes forward.
+pub(crate) fn monotonic() -> u64 {
+    // SAFETY: the place is of the type the call fills, and it cannot fail for this clock.
+    let now = unsafe {
+        let mut now: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
+        now
+    };
+    // The time since boot fits, and its parts are never negative.
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 /// Wall time in Unix milliseconds.
