@@ -1,7 +1,8 @@
 //! The floor: what the machine needs when nobody supervises anything.
 
+use crate::stage::{Job, eventually};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tests::{PATIENCE, http, process};
@@ -20,43 +21,88 @@ pub(crate) struct Floor {
 
 /// Starts `count` organs by a loop, kills some, stops all.
 pub(crate) fn measure(organ: &Path, count: usize, kills: usize) -> Floor {
-    let ports = free_ports(count);
+    let jobs = crate::stage::jobs(&[count]);
     let begun = Instant::now();
-    let mut organs: Vec<Child> = ports.iter().map(|port| start(organ, *port)).collect();
-    for (port, child) in ports.iter().zip(&organs) {
-        answered(*port, child.id());
+    let mut organs = Loop::begin(organ, &jobs);
+    for (job, child) in jobs.iter().zip(&organs.children) {
+        answered(job.port, child.id());
     }
     let up = begun.elapsed();
     let pss: Vec<u64> = organs
+        .children
         .iter()
         .filter_map(|child| process::memory_kb(child.id()))
         .map(|kb| kb.0)
         .collect();
 
     let recoveries = (0..kills.min(count))
-        .map(|n| {
+        .map(|at| {
             let begun = Instant::now();
-            let _ = organs[n].kill();
-            let _ = organs[n].wait();
-            organs[n] = start(organ, ports[n]);
-            answered(ports[n], organs[n].id());
+            let _ = organs.children[at].kill();
+            organs.again(at);
+            answered(jobs[at].port, organs.children[at].id());
             begun.elapsed()
         })
         .collect();
 
     let begun = Instant::now();
-    for child in &mut organs {
-        let _ = child.kill();
-    }
-    for child in &mut organs {
-        let _ = child.wait();
-    }
+    organs.end();
     let stop = begun.elapsed();
     Floor {
         up,
         recoveries,
         stop,
         organ_pss: pss.iter().sum::<u64>() / pss.len().max(1) as u64,
+    }
+}
+
+/// A loop that starts organs, and starts one again when it is told that it has died.
+pub(crate) struct Loop {
+    organ: PathBuf,
+    ports: Vec<u16>,
+    children: Vec<Child>,
+}
+
+impl Loop {
+    /// Starts them, each when all it needs answer.
+    pub(crate) fn begin(organ: &Path, jobs: &[Job]) -> Loop {
+        let mut children = Vec::with_capacity(jobs.len());
+        let mut answering = 0;
+        let mut layer: &[String] = &[];
+        for (at, job) in jobs.iter().enumerate() {
+            // Jobs come layer by layer, so all before the first of a layer are below it.
+            if job.needs != layer {
+                layer = &job.needs;
+                for below in &jobs[answering..at] {
+                    let up = eventually(PATIENCE, || http::health_pid(below.port).is_some());
+                    assert!(up, "no answer on {}", below.port);
+                }
+                answering = at;
+            }
+            children.push(start(organ, job.port));
+        }
+        Loop {
+            organ: organ.to_owned(),
+            ports: jobs.iter().map(|job| job.port).collect(),
+            children,
+        }
+    }
+
+    /// This one has been killed: waits for its end and starts it again.
+    pub(crate) fn again(&mut self, at: usize) {
+        let _ = self.children[at].wait();
+        self.children[at] = start(&self.organ, self.ports[at]);
+    }
+
+    /// Ends them all.
+    pub(crate) fn end(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+        }
+        for child in &mut self.children {
+            let _ = child.wait();
+        }
+        self.children.clear();
     }
 }
 
@@ -72,13 +118,13 @@ fn start(organ: &Path, port: u16) -> Child {
 
 fn answered(port: u16, pid: u32) {
     assert!(
-        testkit::eventually(PATIENCE, || http::health_pid(port) == Some(pid)),
+        eventually(PATIENCE, || http::health_pid(port) == Some(pid)),
         "no answer on {port}"
     );
 }
 
 /// Ports nobody has at the moment, all different: they are held together before they are let go.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a port is free"))
         .collect();

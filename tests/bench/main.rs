@@ -12,8 +12,12 @@
 mod cluster;
 mod floor;
 mod machine;
+mod mass_start;
 mod options;
+mod peers;
+mod recovery;
 mod rolling;
+mod stage;
 mod table;
 
 use options::Options;
@@ -38,6 +42,18 @@ const BENCHES: &[Bench] = &[
         what: "a whole cluster: up, idle, deaths, emergency stop",
         takes: cluster::TAKES,
         run: cluster::run,
+    },
+    Bench {
+        name: "recovery",
+        what: "from kill -9 to another process answering, beside the floor and other supervisors",
+        takes: recovery::TAKES,
+        run: recovery::run,
+    },
+    Bench {
+        name: "mass-start",
+        what: "from the start command to everything answering: 150, 1,000, in layers",
+        takes: mass_start::TAKES,
+        run: mass_start::run,
     },
     Bench {
         name: "rolling",
