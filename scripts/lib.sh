@@ -14,6 +14,7 @@ CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 TOOLS=$(dirname -- "$CARGO_TARGET_DIR")/tools
 # rustup puts itself in the shell's profile only; scripts often run without one.
 [[ -d $HOME/.cargo/bin ]] && PATH=$HOME/.cargo/bin:$PATH
+PATH=$PATH:$TOOLS/bin
 export ROOT HOME CARGO_TARGET_DIR PATH
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
