@@ -3,7 +3,7 @@
 
 use crate::load::{Load, Tally};
 use crate::process::{kill, lives};
-use crate::{Azora, Folder, until};
+use crate::{Azora, Folder, http, until};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -102,6 +102,8 @@ pub fn play(azora: &Azora, folder: &Folder, size: Size) -> Outcome {
     let tally = load.end();
     let rate = tally.asked as f64 / seconds;
     azora.ok(folder, &["down"]);
+    // Nobody is left waiting for an answer that does not come.
+    assert!(http::get(port, "/health").is_none(), "{port} refuses");
     Outcome {
         tally,
         restarts,

@@ -227,10 +227,28 @@ macro_rules! orders {
 orders! {
     start => Start;
     stop => Stop;
-    restart => Restart;
     hold => Hold;
     unhold => Unhold;
     release => Release;
+}
+
+pub(crate) async fn restart(
+    engine: &Handle,
+    actor: &Actor,
+    request: RestartRequest,
+) -> Result<Act, Error> {
+    let RestartRequest {
+        cluster,
+        services,
+        at_once,
+        reason,
+    } = request;
+    let order = Order::Restart {
+        cluster,
+        services,
+        at_once,
+    };
+    engine.order(actor.clone(), order, why(reason)).await
 }
 
 async fn about(

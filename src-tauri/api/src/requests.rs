@@ -142,6 +142,23 @@ pub struct ServicesRequest {
     pub reason: Option<String>,
 }
 
+/// Services to restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct RestartRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which; none is all of them.
+    pub services: Vec<ServiceName>,
+    /// All instances of a service at the same time, instead of one after another.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub at_once: bool,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
 /// A service and a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

@@ -56,8 +56,8 @@ macro_rules! commands {
                 act start($crate::requests::ServicesRequest) -> $crate::model::Act;
                 /// Stops services and what needs them.
                 act stop($crate::requests::ServicesRequest) -> $crate::model::Act;
-                /// Stops services and starts them again.
-                act restart($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Stops services and starts them again, one instance after another where others serve meanwhile.
+                act restart($crate::requests::RestartRequest) -> $crate::model::Act;
                 /// Changes how many instances a service has.
                 act scale($crate::requests::ScaleRequest) -> $crate::model::Act;
                 /// Healing keeps its hands off services; of none named, the whole cluster.

@@ -1,7 +1,7 @@
 //! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`: one order,
 //! followed until it has come to rest.
 
-use crate::args::{Held, Place, Scale, Services, Why};
+use crate::args::{Held, Place, Restart, Scale, Services, Why};
 use crate::board::Aim;
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout, services};
@@ -9,7 +9,9 @@ use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{Cell, cell, length, state_paint, table};
 use crate::watch::{Interrupts, Style, Watch, settled};
 use api::client::Client;
-use api::requests::{ClusterRequest, HomeRequest, LogsRequest, ScaleRequest, ServicesRequest};
+use api::requests::{
+    ClusterRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest, ServicesRequest,
+};
 use api::views::WaitView;
 use model::view::LogPage;
 use model::{Act, ClusterId, InstanceId, Outcome, Reason, ServiceName};
@@ -34,6 +36,23 @@ pub(crate) async fn services_order(
         reason: arguments.why.reason.clone(),
     };
     carry_out(&scene.client, Some(scene.cluster.id), name, &request, aim).await
+}
+
+/// `restart`.
+pub(crate) async fn restart(place: &Place, arguments: &Restart) -> Done {
+    let Restart {
+        services: named,
+        at_once,
+    } = arguments;
+    let scene = Scene::find(place).await?;
+    let request = RestartRequest {
+        cluster: scene.cluster.id.clone(),
+        services: services(&named.services)?,
+        at_once: *at_once,
+        reason: named.why.reason.clone(),
+    };
+    let cluster = Some(scene.cluster.id);
+    carry_out(&scene.client, cluster, "restart", &request, Aim::Up).await
 }
 
 /// `hold` and `unhold`: nothing moves by them, so there is nothing to wait for.

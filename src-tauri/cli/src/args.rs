@@ -80,8 +80,8 @@ pub(crate) enum Command {
     Start(Services),
     /// Stop services and what needs them
     Stop(Services),
-    /// Stop services and start them again
-    Restart(Services),
+    /// Stop services and start them again, one instance after another where others serve meanwhile
+    Restart(Restart),
     /// Change how many instances services have
     Scale(Scale),
     /// Take a cluster down in reverse order
@@ -178,6 +178,15 @@ pub(crate) struct Services {
     pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    #[command(flatten)]
+    pub(crate) services: Services,
+    /// All instances of a service at the same time, even where they could take turns
+    #[arg(long)]
+    pub(crate) at_once: bool,
 }
 
 #[derive(Debug, Args)]

@@ -87,9 +87,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Stop(services) => {
             one_thread(acts::services_order(place, "stop", Aim::Rest, services))
         }
-        Command::Restart(services) => {
-            one_thread(acts::services_order(place, "restart", Aim::Up, services))
-        }
+        Command::Restart(restart) => one_thread(acts::restart(place, restart)),
         Command::Release(services) => {
             one_thread(acts::services_order(place, "release", Aim::Up, services))
         }

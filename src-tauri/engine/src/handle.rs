@@ -68,6 +68,7 @@ pub enum Order {
     Restart {
         cluster: ClusterId,
         services: Vec<ServiceName>,
+        at_once: bool,
     },
     Scale {
         cluster: ClusterId,
@@ -421,9 +422,9 @@ impl Order {
             Order::Resume => (Verb::Resume, None, vec![]),
             Order::Start { cluster, services } => (Verb::Start, Some(cluster), services.clone()),
             Order::Stop { cluster, services } => (Verb::Stop, Some(cluster), services.clone()),
-            Order::Restart { cluster, services } => {
-                (Verb::Restart, Some(cluster), services.clone())
-            }
+            Order::Restart {
+                cluster, services, ..
+            } => (Verb::Restart, Some(cluster), services.clone()),
             Order::Hold { cluster, services } => (Verb::Hold, Some(cluster), services.clone()),
             Order::Unhold { cluster, services } => (Verb::Unhold, Some(cluster), services.clone()),
             Order::Release { cluster, services } => {
@@ -441,7 +442,9 @@ impl Order {
             Order::Down { .. } => Wish::Down,
             Order::Start { services, .. } => Wish::Start(services),
             Order::Stop { services, .. } => Wish::Stop(services),
-            Order::Restart { services, .. } => Wish::Restart(services),
+            Order::Restart {
+                services, at_once, ..
+            } => Wish::Restart(services, at_once),
             Order::Scale {
                 service, replicas, ..
             } => Wish::Scale(service, replicas),

@@ -99,6 +99,7 @@ mod tests {
         let order = Order::Restart {
             cluster: started.cluster.clone(),
             services,
+            at_once: false,
         };
         assert!(before.is_some() && pid() == before);
         let act = handle.order(me(), order, String::new()).await.unwrap();

@@ -46,7 +46,7 @@ impl Step<'_> {
                 let released: Vec<ServiceName> = named.into_iter().filter(quarantined).collect();
                 self.run(&released, &released, act);
             }
-            Command::Restart(services) => self.restart(services, act),
+            Command::Restart { services, at_once } => self.restart(services, at_once, act),
             Command::Scale {
                 service,
                 replicas,
@@ -153,10 +153,13 @@ impl Step<'_> {
         self.look.insert(id.clone());
     }
 
-    fn restart(&mut self, services: Vec<ServiceName>, act: ActId) {
+    fn restart(&mut self, services: Vec<ServiceName>, all: bool, act: ActId) {
         let named = self.named(services);
         let why = "restarted by a person".to_owned();
-        let (roll, at_once) = self.cluster.split(&named);
+        let (roll, at_once) = match all {
+            true => (Vec::new(), named.clone()),
+            false => self.cluster.split(&named),
+        };
         let mut lives = Vec::new();
         for name in &at_once {
             self.end_rolling(name);

@@ -109,8 +109,13 @@ pub enum Command {
     Start(Vec<ServiceName>),
     /// Stop these and what needs them. Empty is all.
     Stop(Vec<ServiceName>),
-    /// Stop and start these; what needs them with `restart = true` follows. Empty is all.
-    Restart(Vec<ServiceName>),
+    /// Stop and start these; what needs them with `restart = true` follows.
+    Restart {
+        /// Which. Empty is all.
+        services: Vec<ServiceName>,
+        /// All instances of a service at the same time, even where they could take turns.
+        at_once: bool,
+    },
     /// Change the number of instances; `ports` holds those of the new ones.
     Scale {
         /// Which.

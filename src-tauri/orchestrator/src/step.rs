@@ -114,15 +114,22 @@ impl Step<'_> {
                 instance,
                 generation,
             } => {
+                let services = &self.cluster.services;
+                let tty = services.get(&instance.service).is_some_and(|s| s.spec.tty);
                 if let Some(lost) = self.current(&instance, generation) {
                     lost.shim_lost = true;
                     self.out.changed.insert(instance.clone());
-                    self.out.facts.push(EventKind::Notice {
-                        text: format!(
+                    let text = match tty {
+                        true => format!(
+                            "the shim of {instance} is gone and its terminal with it, so it was \
+                             told to end (SIGHUP); how it ends cannot be known"
+                        ),
+                        false => format!(
                             "the shim of {instance} is gone; the service lives on, how it will \
                              end cannot be known"
                         ),
-                    });
+                    };
+                    self.out.facts.push(EventKind::Notice { text });
                 }
             }
         }

@@ -481,6 +481,17 @@ export type Remedy = {
 /** What healing can do. */
 export type RemedyKind = "restart" | "restart-needs" | "quarantine";
 
+/** Services to restart. */
+export type RestartRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which; none is all of them. */
+  services: Array<ServiceName>,
+  /** All instances of a service at the same time, instead of one after another. */
+  at_once?: boolean,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** A service and a number. */
 export type ScaleRequest = {
   /** Of which cluster. */
@@ -678,8 +689,8 @@ export interface Commands {
   start: { kind: "act"; request: ServicesRequest; response: Act };
   /** Stops services and what needs them. */
   stop: { kind: "act"; request: ServicesRequest; response: Act };
-  /** Stops services and starts them again. */
-  restart: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Stops services and starts them again, one instance after another where others serve meanwhile. */
+  restart: { kind: "act"; request: RestartRequest; response: Act };
   /** Changes how many instances a service has. */
   scale: { kind: "act"; request: ScaleRequest; response: Act };
   /** Healing keeps its hands off services; of none named, the whole cluster. */

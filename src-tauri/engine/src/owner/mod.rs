@@ -92,7 +92,7 @@ pub(crate) enum Wish {
     Down,
     Start(Vec<ServiceName>),
     Stop(Vec<ServiceName>),
-    Restart(Vec<ServiceName>),
+    Restart(Vec<ServiceName>, bool),
     Scale(ServiceName, u16),
     Hold(Vec<ServiceName>),
     Unhold(Vec<ServiceName>),

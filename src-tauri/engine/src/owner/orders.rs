@@ -176,7 +176,10 @@ impl Owner {
             }
             Wish::Start(services) => Command::Start(self.known(services)?),
             Wish::Stop(services) => Command::Stop(self.known(services)?),
-            Wish::Restart(services) => Command::Restart(self.known(services)?),
+            Wish::Restart(services, at_once) => Command::Restart {
+                services: self.known(services)?,
+                at_once,
+            },
             Wish::Hold(services) => Command::Hold(self.known(services)?),
             Wish::Unhold(services) => Command::Unhold(self.known(services)?),
             Wish::Release(services) => Command::Release(self.known(services)?),

@@ -126,6 +126,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
                 };
             }
             "reset" => service.heal.backoff.reset_after = duration(value),
+            "tty" => service.tty = true,
             "unhealed" => service.heal.enabled = false,
             "protected" => service.protected = true,
             "signal" => service.stop.signal = spec::StopSignal::Int,

@@ -127,7 +127,14 @@ impl Run {
             "down" => Command::Down,
             "start" => Command::Start(names(&words[1..])),
             "stop" => Command::Stop(names(&words[1..])),
-            "restart" => Command::Restart(names(&words[1..])),
+            "restart" => Command::Restart {
+                services: names(&words[1..]),
+                at_once: false,
+            },
+            "restart-at-once" => Command::Restart {
+                services: names(&words[1..]),
+                at_once: true,
+            },
             "hold" => Command::Hold(names(&words[1..])),
             "unhold" => Command::Unhold(names(&words[1..])),
             "release" => Command::Release(names(&words[1..])),

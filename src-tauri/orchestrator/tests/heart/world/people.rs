@@ -25,7 +25,10 @@ impl World {
             0 => Command::Down,
             1 | 2 => Command::Start(some),
             3 | 4 => Command::Stop(some),
-            5 | 6 => Command::Restart(some),
+            5 | 6 => Command::Restart {
+                services: some,
+                at_once: self.chance.percent(20),
+            },
             7 => Command::Hold(some),
             8 => Command::Unhold(some),
             9 => Command::Release(some),
