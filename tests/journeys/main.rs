@@ -7,6 +7,7 @@ mod check;
 mod edit;
 mod engine_death;
 mod heal;
+mod limits;
 mod real_stack;
 mod rolling;
 mod stop;

@@ -76,7 +76,22 @@ pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result
     let mut picture = engine.snapshot();
     let cluster = chosen(&picture.clusters, &request)?;
     let instances = picture.instances.remove(&cluster.id).unwrap_or_default();
-    Ok(PsView { cluster, instances })
+    let services = picture
+        .clusters
+        .into_iter()
+        .find(|one| one.id == cluster.id)
+        .map(|one| one.services)
+        .unwrap_or_default();
+    let limits = services
+        .into_iter()
+        .filter(|service| !service.limits.is_empty())
+        .map(|service| (service.name, service.limits))
+        .collect();
+    Ok(PsView {
+        cluster,
+        instances,
+        limits,
+    })
 }
 
 /// The cluster a request means: by id, by a folder it lies in (the innermost one), or the only one.

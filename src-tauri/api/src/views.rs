@@ -1,8 +1,11 @@
 //! Answers that are not already views of `model`.
 
-use model::view::EngineView;
-use model::{ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, Reason};
+use model::view::{EngineView, LimitView};
+use model::{
+    ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, Reason, ServiceName,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// A home in a few lines.
@@ -38,6 +41,8 @@ pub struct PsView {
     pub cluster: ClusterLine,
     /// Its instances.
     pub instances: Vec<InstanceStatus>,
+    /// What holds the limits of the services that have some.
+    pub limits: BTreeMap<ServiceName, Vec<LimitView>>,
 }
 
 /// What `up` set in motion.

@@ -8,7 +8,8 @@ use crate::text::{Cell, ago, cell, now, overall_paint, rfc3339, state_paint, tab
 use api::client::Client;
 use api::requests::Nothing;
 use api::views::{PsView, StatusView};
-use model::{InstanceStatus, Timestamp};
+use model::view::LimitView;
+use model::{InstanceStatus, ServiceName, Timestamp};
 use serde_json::{Value, json};
 
 // === ps ===
@@ -33,6 +34,13 @@ pub(crate) async fn ps(place: &Place, Json { json }: Json) -> Done {
     for line in table(&headings, &rows, terminal) {
         print(&line)?;
     }
+    for (service, limit) in loose(&view) {
+        let text = format!(
+            "the {} limit of {service} ({}) is held by {}",
+            limit.what, limit.wanted, limit.by
+        );
+        print(&terminal.paint(Paint::Warn, &plain(&text)))?;
+    }
     let overall = terminal.paint(
         overall_paint(view.cluster.overall),
         view.cluster.overall.as_str(),
@@ -43,6 +51,14 @@ pub(crate) async fn ps(place: &Place, Json { json }: Json) -> Done {
         plain(&view.cluster.reason)
     ))?;
     Ok(())
+}
+
+/// The limits that nothing on this machine holds.
+fn loose(view: &PsView) -> impl Iterator<Item = (&ServiceName, &LimitView)> {
+    view.limits.iter().flat_map(|(service, limits)| {
+        let loose = limits.iter().filter(|limit| !limit.held);
+        loose.map(move |limit| (service, limit))
+    })
 }
 
 fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
@@ -100,6 +116,7 @@ fn ps_json(view: &PsView) -> Value {
         "name": view.cluster.name,
         "overall": view.cluster.overall,
         "instances": instances,
+        "limits": view.limits,
     })
 }
 
@@ -253,9 +270,16 @@ mod tests {
 
     #[test]
     fn ps_prints_the_promised_shape() {
+        let limit = LimitView {
+            what: "cpu".to_owned(),
+            wanted: "1.5 cores".to_owned(),
+            held: false,
+            by: "nothing, because it has no cgroup v2".to_owned(),
+        };
         let view = PsView {
             cluster: line(),
             instances: vec![status_of("api.1")],
+            limits: [("api".parse().unwrap(), vec![limit.clone()])].into(),
         };
         let expected = json!({
             "cluster": "shop-0123abcd",
@@ -274,6 +298,12 @@ mod tests {
                 "since": "2025-11-22T14:00:00.000Z",
                 "marks": {"impacted_by": "db", "held": true, "shim_lost": false},
             }],
+            "limits": {"api": [{
+                "what": "cpu",
+                "wanted": "1.5 cores",
+                "held": false,
+                "by": "nothing, because it has no cgroup v2",
+            }]},
         });
         assert_eq!(ps_json(&view), expected);
     }

@@ -49,7 +49,7 @@ impl Unit {
             return;
         }
         self.nonce = Some(intent.nonce.clone());
-        self.cgroup = story.cgroup(&self.shared.layout);
+        self.groups = story.groups(&self.shared.layout);
         if let Some(anchor) = &story.shim {
             let connected = Shim::connect(&self.folder, anchor, &intent).await;
             self.shim = connected.map(|(shim, sockets)| {
@@ -77,6 +77,7 @@ impl Unit {
                 self.life = Life::Idle;
                 self.clear(generation).await;
                 self.drop_shim().await;
+                self.remove_groups();
                 if made && story.failed != Some(intent.generation) {
                     // It may have been recorded while we looked.
                     let status = self.recorded(generation).await;
@@ -127,10 +128,17 @@ impl Unit {
                     return true;
                 }
                 Some(Line::Exited {
-                    generation, end, ..
+                    generation,
+                    end,
+                    out_of_memory,
+                    ..
                 }) if known => {
                     let generation = Generation(generation);
-                    let status = crate::intent::status(end);
+                    let memory = self
+                        .shim
+                        .as_ref()
+                        .and_then(|shim| shim.intent.memory.as_ref());
+                    let status = crate::intent::status(end, out_of_memory, memory);
                     if let Some(shim) = &mut self.shim {
                         shim.tell(shim::Command::Sweep(generation.0)).await;
                     }

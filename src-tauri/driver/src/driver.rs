@@ -5,7 +5,8 @@ use crate::ports::{PortError, PortGrant, PortWish, Ports};
 use crate::shared::Shared;
 use crate::watch::{Ask, Facts, Life, Unit};
 use crate::{
-    Error, ExecLaunch, ExecOutcome, Found, Happened, Launch, cgroup, exec, intent, procfs,
+    Error, ExecLaunch, ExecOutcome, Found, Happened, Launch, Stop, cgroup, exec, intent, procfs,
+    user,
 };
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::{BTreeSet, HashMap};
@@ -82,16 +83,16 @@ impl ProcessDriver {
         }
     }
 
-    /// Ends an instance and its whole tree. Returns at once; `Exited` follows, `StopBlocked` may
-    /// come before it.
+    /// Ends an instance and its whole tree. Returns at once; `Exited` follows; `StopGoesOn` and
+    /// `StopBlocked` may come before it.
     pub fn stop(
         &self,
         cluster: &ClusterId,
         instance: &InstanceId,
         generation: Generation,
-        stop: spec::Stop,
+        stop: Stop,
     ) {
-        if let Err(ask) = self.ask(cluster, instance, Ask::Stop(generation, stop)) {
+        if let Err(ask) = self.ask(cluster, instance, Ask::Stop(generation, Box::new(stop))) {
             // A stop is never lost: it waits for its place.
             if let Some(asks) = lock(&self.units)
                 .get(&(cluster.clone(), instance.clone()))
@@ -192,8 +193,8 @@ impl ProcessDriver {
             None => return Vec::new(),
         };
         let mut pids: BTreeSet<u32> = facts.main.into_iter().collect();
-        if let Some(cgroup) = &facts.cgroup {
-            pids.extend(cgroup::processes(cgroup));
+        for group in &facts.groups {
+            pids.extend(cgroup::processes(group));
         }
         // With a group these are the few that have left it; without, the way to all the others.
         let mut open: Vec<u32> = facts.shim.into_iter().collect();
@@ -223,12 +224,13 @@ impl ProcessDriver {
     /// What this machine cannot promise, in words for people.
     pub fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();
-        if let Err(why) = &self.shared.groups {
+        if let Some(why) = self.shared.groups.without_tree() {
             limits.push(format!(
                 "no control group per service on this machine ({why}): a process that a service \
                  starts through another program, and that erases its environment, could survive a stop"
             ));
         }
+        limits.extend(crate::limits::not_promised(&self.shared.groups));
         if self.shared.nofile.1 < 4096 {
             limits.push(format!(
                 "at most {} open files: about {} services can be watched at once",
@@ -237,6 +239,16 @@ impl ProcessDriver {
             ));
         }
         limits
+    }
+
+    /// Each limit of a service and what on this machine holds it; `user` is the one it names.
+    pub fn held(&self, limits: &spec::Limits, user: Option<&str>) -> Vec<model::view::LimitView> {
+        if *limits == spec::Limits::default() {
+            return Vec::new();
+        }
+        let own_user = user.is_some_and(|user| !matches!(user::resolve(user), Ok(None)));
+        let (groups, files) = (&self.shared.groups, self.shared.nofile);
+        crate::limits::views(limits, groups, files, own_user)
     }
 
     /// Hands an ask to the instance's task, which is made if there is none. Gives it back when the
@@ -267,12 +279,12 @@ impl ProcessDriver {
             shim: None,
             life: Life::Idle,
             stopping: None,
-            stop_signal: libc::SIGTERM,
+            stop_command: JoinSet::new(),
             timer: None,
             found: None,
             last: None,
             nonce: None,
-            cgroup: None,
+            groups: Vec::new(),
             shim_lost: false,
         };
         self.spawn(unit.run());
@@ -294,9 +306,7 @@ impl ProcessDriver {
 
 impl Drop for ProcessDriver {
     fn drop(&mut self) {
-        if let Ok(groups) = &self.shared.groups {
-            groups.leave();
-        }
+        self.shared.groups.leave();
     }
 }
 

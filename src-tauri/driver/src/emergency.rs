@@ -179,7 +179,8 @@ fn looked_by(groups: bool) -> Vec<&'static str> {
 fn home_groups(layout: &Layout, records: &[Remains]) -> BTreeSet<PathBuf> {
     let recorded = records
         .iter()
-        .filter_map(|remains| cgroup::home_group(layout, remains.cgroup.as_ref()?));
+        .flat_map(|remains| &remains.groups)
+        .filter_map(|group| cgroup::home_group(layout, group));
     let ours = cgroup::Groups::existing(layout);
     recorded.chain(ours).collect()
 }

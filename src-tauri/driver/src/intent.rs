@@ -3,7 +3,7 @@
 use crate::layout::{Layout, private_folder};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId, ExitStatus, InstanceId};
-use shim::{End, Intent, Line};
+use shim::{End, Intent, Line, OutOfMemory};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -105,8 +105,17 @@ impl Story {
             }
             Line::Failed { generation, .. } => self.failed = Some(generation),
             Line::Exited {
-                generation, end, ..
-            } => self.ended = Some((generation, status(end))),
+                generation,
+                end,
+                out_of_memory,
+                ..
+            } => {
+                let memory = self
+                    .intent
+                    .as_ref()
+                    .and_then(|intent| intent.memory.as_ref());
+                self.ended = Some((generation, status(end, out_of_memory, memory)));
+            }
             Line::Gone { .. } => {}
         }
     }
@@ -127,18 +136,36 @@ impl Story {
             .is_some_and(|intent| intent.boot_id == boot)
     }
 
-    /// The instance's control group, if the path is one of ours.
-    pub(crate) fn cgroup(&self, layout: &Layout) -> Option<PathBuf> {
-        let path = PathBuf::from(self.intent.as_ref()?.cgroup.as_ref()?);
-        cgroup::home_group(layout, &path).map(|_| path)
+    /// The instance's control groups, as far as the paths are of ours.
+    pub(crate) fn groups(&self, layout: &Layout) -> Vec<PathBuf> {
+        let recorded = self.intent.iter().flat_map(Intent::all_groups);
+        recorded
+            .map(PathBuf::from)
+            .filter(|path| cgroup::home_group(layout, path).is_some())
+            .collect()
     }
 }
 
-/// How a process ended, in everyone's words.
-pub(crate) fn status(end: End) -> ExitStatus {
-    match end {
-        End::Code(code) => ExitStatus::Code(code),
-        End::Signal(signal) => ExitStatus::Signal(signal),
+/// How a process ended, in everyone's words. `memory` is the limit that was held by a group which
+/// counts what the kernel kills; that it did is what the shim saw, and nobody guesses it.
+pub(crate) fn status(
+    end: End,
+    killed: Option<OutOfMemory>,
+    memory: Option<&(u64, String)>,
+) -> ExitStatus {
+    let limit = match (killed, memory) {
+        (Some(OutOfMemory::OwnLimit), Some((limit, _))) => Some(Some(*limit)),
+        (Some(OutOfMemory::Machine), _) => Some(None),
+        _ => None,
+    };
+    match (end, limit) {
+        (End::Signal(libc::SIGKILL), Some(limit)) => ExitStatus::OutOfMemory { limit, code: None },
+        (End::Code(code), Some(limit)) if code != 0 => ExitStatus::OutOfMemory {
+            limit,
+            code: Some(code),
+        },
+        (End::Code(code), _) => ExitStatus::Code(code),
+        (End::Signal(signal), _) => ExitStatus::Signal(signal),
     }
 }
 

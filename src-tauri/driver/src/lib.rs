@@ -21,6 +21,7 @@ pub mod env;
 pub mod exec;
 mod intent;
 pub mod layout;
+mod limits;
 pub mod lock;
 mod pidfd;
 pub mod ports;
@@ -42,6 +43,7 @@ pub use ports::{PortError, PortGrant, PortWish};
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub struct Launch {
     pub listen: Vec<Listen>,
     /// It gets a terminal of its own, whose output goes to its log. It cannot outlive its shim then.
     pub tty: bool,
+    /// What it and all it starts may use.
+    pub limits: spec::Limits,
 }
 
 /// A socket that listens on a port of 127.0.0.1 before the service is started and after it has
@@ -77,6 +81,27 @@ pub struct Listen {
     pub name: &'static str,
     /// Which port.
     pub port: u16,
+}
+
+/// How an instance is to be ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Run first, for as long as the grace; finds the service's process in `AZORA_PID`.
+    pub command: Option<ExecLaunch>,
+    /// Sent when there is no command, when it fails, or when it was not enough.
+    pub signal: spec::StopSignal,
+    /// For the command, and for the signal after it.
+    pub grace: Duration,
+}
+
+impl Stop {
+    /// What the signal leaves it: SIGKILL leaves nothing.
+    fn grace(&self) -> Duration {
+        match (&self.command, self.signal) {
+            (None, spec::StopSignal::Kill) => Duration::ZERO,
+            _ => self.grace,
+        }
+    }
 }
 
 /// What the driver tells.
@@ -116,6 +141,18 @@ pub enum Happened {
         generation: Generation,
         /// How.
         status: ExitStatus,
+    },
+    /// It was asked to stop and has not ended yet.
+    StopGoesOn {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What it waits for and what follows: "waits for pid 4711 node in state S; SIGTERM was
+        /// sent, SIGKILL follows in 8 s".
+        how: String,
     },
     /// Something of it lives on after SIGKILL; `Exited` follows when it does not any more.
     StopBlocked {

@@ -19,8 +19,8 @@ pub(crate) struct Shared {
     pub(crate) layout: Layout,
     pub(crate) shim: PathBuf,
     pub(crate) events: mpsc::Sender<Happened>,
-    /// Where control groups are made, or why there are none.
-    pub(crate) groups: Result<Groups, String>,
+    /// Where control groups are made, and what they hold.
+    pub(crate) groups: Groups,
     pub(crate) scanner: Scanner,
     pub(crate) starts: Semaphore,
     /// The listening sockets that services are handed.

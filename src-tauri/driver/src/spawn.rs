@@ -4,7 +4,7 @@ use crate::Launch;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
-use crate::{clock, intent, ports, sockets, user};
+use crate::{clock, intent, limits, ports, sockets, user};
 use model::Anchor;
 use shim::{Command, Intent, Line};
 use std::io::{self, Cursor};
@@ -108,14 +108,16 @@ pub(crate) fn plan(
     ] {
         env.insert(key.to_owned(), value);
     }
-    let cgroup = match &shared.groups {
-        Ok(groups) => Some(
-            groups
-                .make(&launch.cluster, &launch.instance)
-                .map_err(|error| Refusal::passing("make a control group", error))?,
-        ),
-        Err(_) => None,
-    };
+    let groups = shared
+        .groups
+        .make(&launch.cluster, &launch.instance, &launch.limits)
+        .map_err(|error| Refusal::passing("make its control groups", error))?;
+    let rlimits = limits::rlimits(
+        &launch.limits,
+        &shared.groups,
+        shared.nofile,
+        user.is_some(),
+    );
     let text = |path: &Path| {
         path.to_str()
             .map(str::to_owned)
@@ -131,11 +133,21 @@ pub(crate) fn plan(
         instance: launch.instance.to_string(),
         log: text(&shared.layout.log(&launch.cluster, &launch.instance))?,
         index: text(&shared.layout.log_index(&launch.cluster, &launch.instance))?,
-        cgroup: cgroup.as_deref().map(text).transpose()?,
+        cgroup: groups.tree.as_deref().map(text).transpose()?,
+        groups: groups
+            .holding
+            .iter()
+            .map(|group| text(group))
+            .collect::<Result<_, _>>()?,
+        memory: match (launch.limits.memory, &groups.memory) {
+            (Some(limit), Some(group)) => Some((limit, text(group)?)),
+            _ => None,
+        },
         hold: Some(text(&shared.layout.emergency())?),
         cwd: text(&launch.cwd)?,
         user: user.map(|user| (user.uid, user.gid, user.groups)),
-        nofile: Some(shared.nofile),
+        nofile: Some(rlimits.files),
+        rlimits: rlimits.others,
         umask: shared.umask,
         argv: launch.argv.clone(),
         env,

@@ -72,7 +72,7 @@ impl Unit {
         let (child, link) =
             blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets)).await?;
         self.nonce = Some(wanted.nonce.clone());
-        self.cgroup = wanted.cgroup.clone().map(PathBuf::from);
+        self.groups = wanted.all_groups().map(PathBuf::from).collect();
         self.shim_lost = false;
         let shim = Shim::new(child, link, wanted);
         self.shim = Some(shim.map_err(|error| Refusal::passing("watch its shim", error))?);

@@ -1,18 +1,21 @@
-//! Ending an instance: signal, grace, SIGKILL to the whole tree, and only then the word that it
-//! has ended.
+//! Ending an instance: command, signal, grace, SIGKILL to the whole tree, and only then the word
+//! that it has ended.
 //!
-//! The stop signal goes once to the process group that the service's own process leads, as Ctrl-C
-//! in a terminal does: a shell and what it runs hear it together. What has made a group or session
-//! of its own (PostgreSQL's children) is left to its parent until the grace is over. Then SIGKILL
-//! goes to everything that belongs to the instance by any of the three means, until two looks in a
-//! row find nothing.
+//! A service that names a stop command is asked by it first; the signal follows when that fails, or
+//! when the grace has passed and the service is still there. The stop signal goes once to the
+//! process group that the service's own process leads, as Ctrl-C in a terminal does: a shell and
+//! what it runs hear it together. What has made a group or session of its own (PostgreSQL's
+//! children) is left to its parent until the grace is over. Then SIGKILL goes to everything that
+//! belongs to the instance by any of the three means, until two looks in a row find nothing.
+//!
+//! What is waited for is named while it is waited for.
 
-use crate::Happened;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
 use crate::survivors::{self, Remains};
-use crate::watch::{Life, Stopping, Unit};
-use crate::{cgroup, procfs};
+use crate::watch::{Life, Main, Unit};
+use crate::{ExecOutcome, Happened, Stop};
+use crate::{cgroup, exec, procfs};
 use model::{ExitStatus, Generation};
 use shim::Command;
 use std::time::Duration;
@@ -20,20 +23,58 @@ use tokio::time::Instant;
 
 /// SIGKILL takes milliseconds. After this long the shim is not waited for any more.
 const KILL_PATIENCE: Duration = Duration::from_secs(1);
-/// What lives this long after SIGKILL is named.
-const BLOCKED_AFTER: Duration = Duration::from_secs(2);
+/// What lives this long after it was asked to stop, or after SIGKILL, is named.
+const NAMED_AFTER: Duration = Duration::from_secs(2);
 /// Between two looks at a tree that has no shim to tell when it is gone.
 const LOOK: Duration = Duration::from_millis(50);
 /// Between two looks at what does not even die by SIGKILL.
 const LOOK_BLOCKED: Duration = Duration::from_secs(1);
 
+/// Tells a stop command which process it is about.
+const ENV_PID: &str = "AZORA_PID";
+
+/// A stop that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping {
+    /// How it is to be done.
+    stop: Stop,
+    step: Step,
+    /// When the next step begins.
+    end: Instant,
+    /// When what still lives is named; `None` when it was.
+    name: Option<Instant>,
+}
+
+/// How far a stop has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Nothing was done yet: its process is still being made.
+    Due,
+    /// The command was run.
+    Commanded,
+    /// The signal was sent.
+    Signalled,
+    /// SIGKILL from here on.
+    Killed,
+}
+
+impl Stopping {
+    /// True while it still may end by itself.
+    pub(crate) fn asking(&self) -> bool {
+        self.step != Step::Killed
+    }
+
+    fn grace_over(&self) -> bool {
+        Instant::now() >= self.end
+    }
+
+    fn next_look(&self) -> Instant {
+        self.name.map_or(self.end, |name| name.min(self.end))
+    }
+}
+
 impl Unit {
-    pub(crate) async fn on_stop(&mut self, generation: Generation, stop: spec::Stop) {
-        let grace = if stop.signal == spec::StopSignal::Kill {
-            Duration::ZERO
-        } else {
-            stop.grace
-        };
+    pub(crate) async fn on_stop(&mut self, generation: Generation, stop: Stop) {
         let current = match &self.life {
             Life::Idle => {
                 // It has ended by itself in the meantime; who asks is still to be answered.
@@ -50,27 +91,126 @@ impl Unit {
         if generation < current {
             return;
         }
-        let grace_end = Instant::now() + grace;
+        let now = Instant::now();
         if let Some(stopping) = &mut self.stopping {
-            // Asked again: the shorter grace holds, the signal is not sent twice.
-            stopping.grace_end = stopping.grace_end.min(grace_end);
-            if !stopping.killed {
-                self.timer = Some(stopping.grace_end);
+            // Asked again: the shorter grace holds, nothing is said twice.
+            stopping.stop.grace = stopping.stop.grace.min(stop.grace());
+            stopping.end = stopping.end.min(now + stop.grace());
+            if stop.grace().is_zero() && stopping.step == Step::Commanded {
+                stopping.step = Step::Signalled;
+            }
+            if stopping.asking() {
+                self.timer = Some(stopping.next_look());
             }
             return;
         }
         self.stopping = Some(Stopping {
-            grace_end,
-            killed: false,
+            end: now + stop.grace(),
+            stop,
+            step: Step::Due,
+            name: Some(now + NAMED_AFTER),
         });
-        self.stop_signal = number(stop.signal);
-        if let Life::Running(main) = &self.life {
-            let (pid, pidfd) = (main.anchor.pid, main.pidfd.as_ref());
-            if let Some(pidfd) = pidfd.filter(|_| grace > Duration::ZERO) {
-                ask_to_stop(pidfd.get_ref(), self.stop_signal, pid, &self.remains());
+        self.ask().await;
+    }
+
+    /// The next thing that may make it end by itself: the command, then the signal, then nothing.
+    async fn ask(&mut self) {
+        let (Life::Running(main), Some(stopping)) = (&self.life, &mut self.stopping) else {
+            return;
+        };
+        let now = Instant::now();
+        match (stopping.step, stopping.stop.command.take()) {
+            (Step::Due, Some(mut command)) => {
+                stopping.step = Step::Commanded;
+                let grace = stopping.stop.grace;
+                stopping.end = now + grace;
+                let pid = main.anchor.pid.to_string();
+                command.env.insert(ENV_PID.to_owned(), pid);
+                // One that does not end is ended by the next step.
+                self.stop_command
+                    .spawn(exec::run(command, 2 * grace, self.shared.nofile));
             }
-            self.timer = Some(grace_end);
+            (Step::Due | Step::Commanded, _) => {
+                self.stop_command.abort_all();
+                stopping.step = Step::Signalled;
+                stopping.end = now + stopping.stop.grace();
+                if stopping.end > now
+                    && let Some(pidfd) = &main.pidfd
+                {
+                    let (signal, pid) = (number(stopping.stop.signal), main.anchor.pid);
+                    ask_to_stop(pidfd.get_ref(), signal, pid, &self.remains());
+                }
+            }
+            (Step::Signalled | Step::Killed, _) => {}
         }
+        self.timer = self.stopping.as_ref().map(Stopping::next_look);
+    }
+
+    /// The stop command has come to its end.
+    pub(crate) async fn on_stop_command(&mut self, outcome: ExecOutcome) {
+        let asked = self
+            .stopping
+            .as_ref()
+            .is_some_and(|stopping| stopping.step == Step::Commanded);
+        let why = match outcome {
+            // What it has set in motion takes its time.
+            ExecOutcome::Exit { status, .. } if status.success() => return,
+            ExecOutcome::Exit { status, said } if said.is_empty() => status.to_string(),
+            ExecOutcome::Exit { status, said } => format!("{status}: {said}"),
+            ExecOutcome::TimedOut => "took too long".to_owned(),
+            ExecOutcome::Failed(error) => error,
+        };
+        if asked && let Life::Running(Main { generation, .. }) = self.life {
+            self.ask().await;
+            let next = self.what_follows();
+            let how = format!("its stop command {why}; {next}");
+            self.say_stop_goes_on(generation, how).await;
+        }
+    }
+
+    /// What happens next to one that does not end.
+    fn what_follows(&self) -> String {
+        let Some(stopping) = &self.stopping else {
+            return String::new();
+        };
+        let left = stopping.end.saturating_duration_since(Instant::now());
+        // Half a second more or less helps nobody.
+        let left = left.as_secs_f64().round();
+        let signal = format!("{:?}", stopping.stop.signal).to_uppercase();
+        match stopping.step {
+            Step::Due | Step::Commanded => format!("SIG{signal} follows in {left} s"),
+            Step::Signalled | Step::Killed => {
+                format!("SIG{signal} was sent, SIGKILL follows in {left} s")
+            }
+        }
+    }
+
+    /// Says who has not ended yet, once, when it is time for that.
+    async fn name_the_living(&mut self, generation: Generation) {
+        let due = |stopping: &&mut Stopping| stopping.name.is_some_and(|at| Instant::now() >= at);
+        let Some(stopping) = self.stopping.as_mut().filter(due) else {
+            return;
+        };
+        stopping.name = None;
+        let table = self.shared.scanner.table().await;
+        let found = self.remains().look(&table);
+        if !found.is_empty() {
+            let living = survivors::names(&found, &table);
+            let how = format!("waits for {living}; {}", self.what_follows());
+            self.say_stop_goes_on(generation, how).await;
+        }
+    }
+
+    async fn say_stop_goes_on(&mut self, generation: Generation, how: String) {
+        let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
+        self.shared
+            .say(Happened::StopGoesOn {
+                cluster,
+                instance,
+                generation,
+                how,
+            })
+            .await;
     }
 
     /// See the states: each has one thing it waits for.
@@ -86,21 +226,25 @@ impl Unit {
             }
             Life::Running(main) => {
                 let (generation, ended) = (main.generation, main.ended);
-                match self.stopping {
-                    Some(stopping) if !stopping.killed && Instant::now() >= stopping.grace_end => {
-                        self.sweep().await;
+                let asking = self.stopping.as_ref().filter(|stopping| stopping.asking());
+                match asking.map(|stopping| (stopping.step, stopping.grace_over())) {
+                    Some((Step::Signalled, true)) => self.sweep().await,
+                    // It began to run while it was being stopped, or the command was not enough.
+                    Some((Step::Due, _)) if !ended => self.ask().await,
+                    Some((Step::Commanded, true)) if !ended => {
+                        let why = if self.stop_command.is_empty() {
+                            "was not enough"
+                        } else {
+                            "took too long"
+                        };
+                        self.ask().await;
+                        let how = format!("its stop command {why}; {}", self.what_follows());
+                        self.say_stop_goes_on(generation, how).await;
                     }
-                    Some(stopping) if !stopping.killed && !ended => {
-                        // It began to run while it was being stopped.
-                        if let Some(pidfd) = &main.pidfd {
-                            ask_to_stop(
-                                pidfd.get_ref(),
-                                self.stop_signal,
-                                main.anchor.pid,
-                                &self.remains(),
-                            );
-                        }
-                        self.timer = Some(stopping.grace_end);
+                    Some((_, true)) => self.sweep().await,
+                    Some((_, false)) if !ended => {
+                        self.name_the_living(generation).await;
+                        self.timer = self.stopping.as_ref().map(Stopping::next_look);
                     }
                     _ => {
                         // Killed, or ended, and the shim has not a word to say about it.
@@ -113,20 +257,23 @@ impl Unit {
             }
             Life::Ended(generation, status) => {
                 let (generation, status) = (*generation, *status);
-                match self.stopping {
-                    Some(stopping) if !stopping.killed && Instant::now() < stopping.grace_end => {
+                let asking = self.stopping.as_ref().filter(|stopping| stopping.asking());
+                match asking.map(|stopping| (stopping.end, stopping.grace_over())) {
+                    Some((end, false)) => {
                         let table = self.shared.scanner.table().await;
                         if self.shim.is_none() && self.remains().look(&table).is_empty() {
                             return self.finish(generation, status).await;
                         }
+                        self.name_the_living(generation).await;
+                        let name = self.stopping.as_ref().map(Stopping::next_look);
                         let next = if self.shim.is_none() {
                             Instant::now() + LOOK
                         } else {
-                            stopping.grace_end
+                            name.unwrap_or(end)
                         };
-                        self.timer = Some(next.min(stopping.grace_end));
+                        self.timer = Some(next.min(end));
                     }
-                    Some(stopping) if !stopping.killed => self.sweep().await,
+                    Some((_, true)) => self.sweep().await,
                     _ => {
                         self.clear(generation).await;
                         self.drop_shim().await;
@@ -141,15 +288,15 @@ impl Unit {
     /// is left; if it does not in time, the timer brings us back to look for ourselves.
     pub(crate) async fn sweep(&mut self) {
         if let Some(stopping) = &mut self.stopping {
-            stopping.killed = true;
+            stopping.step = Step::Killed;
         }
         let generation = match &self.life {
             Life::Idle => return,
             Life::Starting(generation) | Life::Ended(generation, _) => *generation,
             Life::Running(main) => main.generation,
         };
-        if let Some(cgroup) = &self.cgroup {
-            cgroup::kill(cgroup);
+        for group in &self.groups {
+            cgroup::kill(group);
         }
         let told = match &mut self.shim {
             Some(shim) => shim.tell(Command::Sweep(generation.0)).await,
@@ -175,7 +322,7 @@ impl Unit {
             }
             empty = 0;
             remains.kill(&found, &table);
-            if !named && begun.elapsed() > BLOCKED_AFTER {
+            if !named && begun.elapsed() > NAMED_AFTER {
                 named = true;
                 let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
                 let blocker = survivors::names(&found, &table);
@@ -199,18 +346,17 @@ impl Unit {
         // A living subreaper without children is proof that nothing descends from it any more. The
         // whole process table is searched when there is no such proof, and at every stop.
         let lost = self.shim.is_none();
-        if stopped || lost || self.cgroup.as_deref().is_some_and(cgroup::populated) {
+        if stopped || lost || self.groups.iter().any(|group| cgroup::populated(group)) {
             self.clear(generation).await;
         }
         self.stopping = None;
+        // One that still runs has nothing left to stop: it ends with its group.
+        self.stop_command.abort_all();
         self.life = Life::Idle;
         self.last = Some((generation, status));
         // One that did its work is not started again in a moment.
         if stopped || status.success() {
             self.quit_shim().await;
-            if let Some(cgroup) = &self.cgroup {
-                cgroup::remove_instance(cgroup);
-            }
         } else {
             self.linger();
         }

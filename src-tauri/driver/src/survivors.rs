@@ -70,7 +70,7 @@ pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> Vec<Survivor> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Remains {
     pub(crate) nonce: Option<String>,
-    pub(crate) cgroup: Option<PathBuf>,
+    pub(crate) groups: Vec<PathBuf>,
     pub(crate) shim: Option<Anchor>,
     pub(crate) main: Option<Anchor>,
 }
@@ -83,7 +83,7 @@ impl Remains {
         }
         Remains {
             nonce: story.intent.as_ref().map(|intent| intent.nonce.clone()),
-            cgroup: story.cgroup(layout),
+            groups: story.groups(layout),
             shim: story.shim.clone(),
             main: story.running().map(|(_, anchor)| anchor.clone()),
         }
@@ -112,8 +112,8 @@ impl Remains {
             .filter(|a| is(a) && !foreign(a.pid))
             .map(|a| a.pid);
         add(&mut main, Means::Record);
-        if let Some(cgroup) = &self.cgroup {
-            let members = cgroup::processes(cgroup);
+        for group in &self.groups {
+            let members = cgroup::processes(group);
             add(
                 &mut members.into_iter().filter(|p| table.living.contains_key(p)),
                 Means::Cgroup,
@@ -138,8 +138,8 @@ impl Remains {
     /// SIGKILL to everyone in `found`, each through a descriptor that is compared with the table
     /// it was found in; the control group is killed as a whole as well.
     pub(crate) fn kill(&self, found: &BTreeMap<u32, Means>, table: &Table) {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup::kill(cgroup);
+        for group in &self.groups {
+            cgroup::kill(group);
         }
         for pid in found.keys() {
             kill_listed(*pid, table);

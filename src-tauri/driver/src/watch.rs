@@ -8,8 +8,9 @@ use crate::intent;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
 use crate::spawn::{Refusal, Shim};
+use crate::stop::Stopping;
 use crate::survivors::Remains;
-use crate::{Found, Happened, Launch};
+use crate::{ExecOutcome, Found, Happened, Launch, Stop};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
 use shim::Line;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// A process has ended and its parent, the shim, does not say so: it is stuck.
@@ -28,7 +30,7 @@ const LINGER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) enum Ask {
     Start(Box<Launch>),
-    Stop(Generation, spec::Stop),
+    Stop(Generation, Box<Stop>),
     Find(oneshot::Sender<Option<Found>>),
     Rest,
     Forget,
@@ -41,6 +43,7 @@ enum Word {
     ShimEnded,
     MainEnded,
     Timer,
+    StopCommand(ExecOutcome),
     Ask(Ask),
 }
 
@@ -73,15 +76,7 @@ pub(crate) struct Main {
 pub(crate) struct Facts {
     pub(crate) shim: Option<u32>,
     pub(crate) main: Option<u32>,
-    pub(crate) cgroup: Option<PathBuf>,
-}
-
-/// A stop that is under way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopping {
-    /// SIGKILL from here on.
-    pub(crate) grace_end: Instant,
-    pub(crate) killed: bool,
+    pub(crate) groups: Vec<PathBuf>,
 }
 
 /// One instance.
@@ -96,8 +91,8 @@ pub(crate) struct Unit {
     pub(crate) shim: Option<Shim>,
     pub(crate) life: Life,
     pub(crate) stopping: Option<Stopping>,
-    /// What asks it to stop, while stopping.
-    pub(crate) stop_signal: i32,
+    /// The stop command that was run last, while it runs.
+    pub(crate) stop_command: JoinSet<ExecOutcome>,
     /// Means what life and stopping say: see [`Unit::on_timer`].
     pub(crate) timer: Option<Instant>,
     /// What was running or had ended when this task began.
@@ -105,7 +100,8 @@ pub(crate) struct Unit {
     /// How the last start ended.
     pub(crate) last: Option<(Generation, ExitStatus)>,
     pub(crate) nonce: Option<String>,
-    pub(crate) cgroup: Option<PathBuf>,
+    /// Its control groups, the one of version 2 first.
+    pub(crate) groups: Vec<PathBuf>,
     pub(crate) shim_lost: bool,
 }
 
@@ -148,6 +144,7 @@ impl Unit {
             () = async { match self.timer { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                 Some(Word::Timer)
             }
+            outcome = ended(&mut self.stop_command) => Some(Word::StopCommand(outcome)),
             ask = self.asks.recv() => ask.map(Word::Ask),
         }
     }
@@ -159,8 +156,9 @@ impl Unit {
             Word::ShimEnded => self.on_shim_ended().await,
             Word::MainEnded => self.on_main_ended().await,
             Word::Timer => self.on_timer().await,
+            Word::StopCommand(outcome) => self.on_stop_command(outcome).await,
             Word::Ask(Ask::Start(launch)) => self.on_start(*launch).await,
-            Word::Ask(Ask::Stop(generation, stop)) => self.on_stop(generation, stop).await,
+            Word::Ask(Ask::Stop(generation, stop)) => self.on_stop(generation, *stop).await,
             Word::Ask(Ask::Find(answer)) => {
                 // Who asked may have gone.
                 let _ = answer.send(self.current());
@@ -200,12 +198,20 @@ impl Unit {
             }
             (
                 Line::Exited {
-                    generation, end, ..
+                    generation,
+                    end,
+                    out_of_memory,
+                    ..
                 },
                 Life::Running(main),
             ) if generation == main.generation.0 => {
                 let generation = main.generation;
-                self.main_over(generation, intent::status(end)).await;
+                let memory = self
+                    .shim
+                    .as_ref()
+                    .and_then(|shim| shim.intent.memory.as_ref());
+                let status = intent::status(end, out_of_memory, memory);
+                self.main_over(generation, status).await;
             }
             (Line::Gone { generation }, Life::Ended(ended, status)) if generation == ended.0 => {
                 let (generation, status) = (*ended, *status);
@@ -288,7 +294,11 @@ impl Unit {
             }
             Life::Ended(generation, status) => {
                 let (generation, status) = (*generation, *status);
-                if self.stopping.is_none_or(|stopping| stopping.killed) {
+                if self
+                    .stopping
+                    .as_ref()
+                    .is_none_or(|stopping| !stopping.asking())
+                {
                     self.finish(generation, status).await;
                 } else {
                     self.timer = Some(Instant::now());
@@ -318,9 +328,9 @@ impl Unit {
             ended: false,
         });
         self.timer = None;
-        if let Some(stopping) = &mut self.stopping {
+        if self.stopping.is_some() {
             // It was asked to stop while it was being made.
-            self.timer = Some(stopping.grace_end.min(Instant::now()));
+            self.timer = Some(Instant::now());
         }
     }
 
@@ -343,7 +353,7 @@ impl Unit {
     pub(crate) fn remains(&self) -> Remains {
         Remains {
             nonce: self.nonce.clone(),
-            cgroup: self.cgroup.clone(),
+            groups: self.groups.clone(),
             shim: self.shim.as_ref().map(|shim| shim.anchor.clone()),
             main: match &self.life {
                 Life::Running(main) => Some(main.anchor.clone()),
@@ -382,11 +392,14 @@ impl Unit {
         Pidfd::open_ours(anchor, self.nonce.as_deref().unwrap_or_default()).is_some()
     }
 
+    /// Nothing of it lives, and it is not to be started again soon: its shim and its control groups
+    /// go.
     pub(crate) async fn quit_shim(&mut self) {
         self.timer = None;
         if let Some(shim) = self.shim.take() {
             shim.retire().await;
         }
+        self.remove_groups();
     }
 
     /// Ends a shim that does not answer. What it kept is gone, or found by other means.
@@ -416,7 +429,7 @@ impl Unit {
             Life::Running(main) if !main.ended => Some(main.anchor.pid),
             _ => None,
         };
-        facts.cgroup.clone_from(&self.cgroup);
+        facts.groups.clone_from(&self.groups);
     }
 
     /// Drops what is on disk of an instance that has ended. The task stays: it is small, and it
@@ -427,11 +440,9 @@ impl Unit {
         }
         self.quit_shim().await;
         (self.found, self.last, self.nonce) = (None, None, None);
-        let (folder, cgroup) = (self.folder.clone(), self.cgroup.take());
+        self.groups.clear();
+        let folder = self.folder.clone();
         blocking(move || {
-            if let Some(cgroup) = cgroup {
-                crate::cgroup::remove_instance(&cgroup);
-            }
             // The cluster's own folder goes with its last instance.
             let _ = std::fs::remove_dir_all(&folder);
             let _ = folder.parent().map(std::fs::remove_dir);
@@ -439,8 +450,27 @@ impl Unit {
         .await;
     }
 
+    /// Removes its control groups, if nothing is in them any more.
+    pub(crate) fn remove_groups(&self) {
+        for group in &self.groups {
+            crate::cgroup::remove_instance(group);
+        }
+    }
+
     pub(crate) fn linger(&mut self) {
         self.timer = self.shim.is_some().then(|| Instant::now() + LINGER);
+    }
+}
+
+/// How a stop command ended; for ever when none runs.
+async fn ended(commands: &mut JoinSet<ExecOutcome>) -> ExecOutcome {
+    loop {
+        match commands.join_next().await {
+            Some(Ok(outcome)) => return outcome,
+            // It was not needed any more, or it broke: the signal comes in its time.
+            Some(Err(_)) => {}
+            None => return std::future::pending().await,
+        }
     }
 }
 

@@ -257,6 +257,7 @@ async fn engine_to_be_killed() {
         ports: Vec::new(),
         listen: Vec::new(),
         tty: false,
+        limits: spec::Limits::default(),
     });
     assert!(matches!(heard.recv().await, Some(Happened::Started { .. })));
     std::future::pending::<()>().await;

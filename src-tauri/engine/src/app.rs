@@ -431,6 +431,19 @@ pub(crate) fn to_message(happened: driver::Happened) -> (model::ClusterId, Messa
                 status,
             },
         ),
+        H::StopGoesOn {
+            cluster,
+            instance,
+            generation,
+            how,
+        } => (
+            cluster,
+            Input::StopGoesOn {
+                instance,
+                generation,
+                how,
+            },
+        ),
         H::StopBlocked {
             cluster,
             instance,

@@ -54,6 +54,7 @@ pub(crate) fn launch(
         listen: listen(service.listen, &ports),
         ports,
         tty: service.tty,
+        limits: service.limits,
     })
 }
 
@@ -69,6 +70,28 @@ fn listen(listen: Option<spec::Listen>, ports: &[u16]) -> Vec<Listen> {
     sockets
         .map(|(&name, &port)| Listen { name, port })
         .collect()
+}
+
+/// How the driver is to end this instance. Its command runs like the service itself; one that is no
+/// longer defined is ended by the signal.
+pub(crate) fn stop(
+    record: &ClusterRecord,
+    programs: &Path,
+    instance: &InstanceId,
+    stop: spec::Stop,
+) -> driver::Stop {
+    let service = record.definition.services.get(&instance.service);
+    let command = stop.command.as_ref().zip(service);
+    driver::Stop {
+        command: command.map(|(run, service)| ExecLaunch {
+            argv: argv(record, instance, run),
+            cwd: folder(record, service),
+            env: environment(record, programs, instance, service),
+            user: service.user.clone(),
+        }),
+        signal: stop.signal,
+        grace: stop.grace,
+    }
 }
 
 /// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.

@@ -24,6 +24,6 @@ pub use event::{Event, EventKind};
 pub use incident::{Incident, IncidentId, IncidentState, Remedy, RemedyKind};
 pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
 pub use probe::{Evidence, ProbeKind, Verdict};
-pub use process::{Anchor, ExitStatus, Generation};
+pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use state::{InstanceStatus, Marks, Overall, Reason, State};
 pub use time::{Mono, Now, Timestamp};

@@ -66,6 +66,22 @@ pub struct ServiceView {
     pub run: String,
     /// What its health is asked by, in words: "GET /health every 5 s".
     pub health: Option<String>,
+    /// What each instance may use, and what on this machine holds it to that. Empty: all there is.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
+}
+
+/// One limit of a service, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LimitView {
+    /// `memory`, `cpu`, `files` or `processes`, as the definition calls it.
+    pub what: String,
+    /// How much: "512 MB".
+    pub wanted: String,
+    /// False when nothing on this machine enforces it.
+    pub held: bool,
+    /// What enforces it, and how far; or why nothing does.
+    pub by: String,
 }
 
 /// What an instance and its whole tree use.

@@ -207,9 +207,11 @@ fn stranger() -> spec::Service {
             enabled: false,
         },
         stop: spec::Stop {
+            command: None,
             signal: spec::StopSignal::Term,
             grace: Duration::from_secs(10),
         },
+        limits: spec::Limits::default(),
         protected: false,
     }
 }

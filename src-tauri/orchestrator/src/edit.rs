@@ -176,6 +176,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         listen,
         tty,
         needs,
+        limits,
         category: _,
         replicas: _,
         ready: _,
@@ -194,6 +195,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         || *listen != new.listen
         || *tty != new.tty
         || *needs != new.needs
+        || *limits != new.limits
 }
 
 /// All that a service's process is made from and that may refer to others.

@@ -47,6 +47,15 @@ pub enum Input {
         /// How.
         status: ExitStatus,
     },
+    /// It was told to end and has not yet.
+    StopGoesOn {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What it waits for, and what follows.
+        how: String,
+    },
     /// A stop is past its grace and something still lives.
     StopBlocked {
         /// Which.

@@ -87,6 +87,15 @@ impl Step<'_> {
                     self.owed(&instance, generation);
                 }
             }
+            Input::StopGoesOn {
+                instance,
+                generation,
+                how,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.stop_goes_on(&instance, how);
+                }
+            }
             Input::StopBlocked {
                 instance,
                 generation,

@@ -35,24 +35,16 @@ impl Step<'_> {
             self.recount(id);
             return;
         }
-        let stop = service.spec.stop;
+        let stop = service.spec.stop.clone();
         instance.life = Life::Ending;
         let generation = instance.generation;
         self.end_patience(id);
+        let next = said(&stop);
         self.out.acts.push(Effect::Stop {
             instance: id.clone(),
             generation,
             stop,
         });
-        let signal = signal(stop.signal);
-        let next = if stop.signal == spec::StopSignal::Kill {
-            "SIGKILL was sent".to_owned()
-        } else {
-            format!(
-                "{signal} was sent, SIGKILL follows after {}",
-                words::duration(stop.grace)
-            )
-        };
         self.set(id, state, reason.then(next));
         self.recount(id);
     }
@@ -79,6 +71,17 @@ impl Step<'_> {
             }
         };
         self.set(id, State::Stopping, reason);
+    }
+
+    /// It has not ended yet: who is waited for, or what has gone wrong, and what follows.
+    pub(crate) fn stop_goes_on(&mut self, id: &InstanceId, how: String) {
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
+        if instance.life == Life::Ending && instance.blocked.is_none() {
+            let reason = Reason::new(instance.reason.text.clone()).then(how);
+            self.set_reason(id, reason);
+        }
     }
 
     /// Something of it still lives although it was killed. Nobody waits for that.
@@ -163,7 +166,7 @@ impl Step<'_> {
             self.started(id, pid);
         } else if let Some(service) = self.cluster.services.get(&id.service) {
             // A newer one was started meanwhile: this one is in its way.
-            let (instance, stop) = (id.clone(), service.spec.stop);
+            let (instance, stop) = (id.clone(), service.spec.stop.clone());
             self.out.acts.push(Effect::Stop {
                 instance,
                 generation,
@@ -214,6 +217,24 @@ impl Step<'_> {
             self.look.extend(self.cluster.ids_of(need));
             self.free(need);
         }
+    }
+}
+
+/// What was done to end it, and what follows.
+fn said(stop: &spec::Stop) -> String {
+    let signal = signal(stop.signal);
+    let grace = words::duration(stop.grace);
+    match (&stop.command, stop.signal) {
+        (Some(command), spec::StopSignal::Kill) => {
+            format!("{command} was run, SIGKILL follows after {grace}")
+        }
+        (Some(command), _) => {
+            format!(
+                "{command} was run, {signal} follows after {grace} and SIGKILL after as long again"
+            )
+        }
+        (None, spec::StopSignal::Kill) => "SIGKILL was sent".to_owned(),
+        (None, _) => format!("{signal} was sent, SIGKILL follows after {grace}"),
     }
 }
 

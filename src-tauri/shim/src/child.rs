@@ -3,11 +3,12 @@
 //! Everything the child needs is laid out before the fork; between the fork and the program it
 //! makes system calls only.
 
+use crate::memory::{self, Group};
 use crate::sockets::Sockets;
 use crate::sys::{self, Fd};
 use crate::terminal;
-use shim::{Intent, Step};
-use std::ffi::{CString, c_char, c_int};
+use shim::{Intent, Resource, Step};
+use std::ffi::{CString, c_char};
 use std::ptr;
 
 /// Longest path the kernel takes.
@@ -25,10 +26,17 @@ pub(crate) struct Program {
     pub(crate) log: Fd,
     /// (time, size) of the log goes here.
     pub(crate) index: Option<Fd>,
-    /// The control group, its `cgroup.procs` and its `cgroup.kill`.
+    /// The control group of version 2.
     pub(crate) group: Option<CString>,
-    join: Option<CString>,
+    /// Each control group's `cgroup.procs`, that of version 2 first, and whether it may not run
+    /// without being in there.
+    join: Vec<(CString, bool)>,
+    /// `cgroup.kill`.
     kill: Option<CString>,
+    /// What the kernel killed for want of memory, where that is counted.
+    pub(crate) memory: Option<Group>,
+    /// The score it is given back; see [`memory::be_spared`].
+    score: Option<i32>,
     hold: Option<CString>,
     cwd: CString,
     /// The folders of the service's own PATH, each with a slash at its end.
@@ -40,7 +48,8 @@ pub(crate) struct Program {
     args: Vec<*const c_char>,
     vars: Vec<*const c_char>,
     user: Option<(u32, u32, Vec<u32>)>,
-    nofile: Option<(u64, u64)>,
+    /// Limits of the process itself: which, soft, hard.
+    limits: Vec<(libc::__rlimit_resource_t, u64, u64)>,
     umask: u32,
     sockets: Sockets,
     /// One of `vars`, when there are sockets.
@@ -52,15 +61,24 @@ pub(crate) struct Program {
 impl Program {
     /// Opens the log and lays everything out. `None` when the log cannot be opened; the error
     /// number is the system's.
-    pub(crate) fn new(intent: &Intent, sockets: Sockets) -> Option<Program> {
+    pub(crate) fn new(intent: &Intent, sockets: Sockets, score: Option<i32>) -> Option<Program> {
         let log = sys::open_append(&intent.log)?;
         let text = |text: &str| CString::new(text).ok();
-        let group = |file: &str| {
-            intent
-                .cgroup
-                .as_ref()
-                .and_then(|folder| text(&format!("{folder}/{file}")))
-        };
+        let tree = intent.cgroup.as_deref();
+        let join = intent.all_groups().filter_map(|folder| {
+            let holds = intent.groups.iter().any(|group| group == folder);
+            Some((text(&format!("{folder}/cgroup.procs"))?, holds))
+        });
+        let files = intent
+            .nofile
+            .map(|(soft, hard)| (libc::RLIMIT_NOFILE, soft, hard));
+        let others = intent.rlimits.iter().map(|(resource, most)| {
+            let resource = match resource {
+                Resource::Data => libc::RLIMIT_DATA,
+                Resource::Processes => libc::RLIMIT_NPROC,
+            };
+            (resource, *most, *most)
+        });
         // What the C library searches when there is no PATH.
         let path = intent
             .env
@@ -95,9 +113,14 @@ impl Program {
         Some(Program {
             log,
             index: sys::open_append(&intent.index),
-            group: intent.cgroup.as_deref().and_then(text),
-            join: group("cgroup.procs"),
-            kill: group("cgroup.kill"),
+            group: tree.and_then(text),
+            join: join.collect(),
+            kill: tree.and_then(|folder| text(&format!("{folder}/cgroup.kill"))),
+            memory: intent
+                .memory
+                .as_ref()
+                .and_then(|(limit, group)| Group::new(*limit, group)),
+            score,
             hold: intent.hold.as_deref().and_then(text),
             cwd: text(&intent.cwd)?,
             search: search.collect(),
@@ -106,7 +129,7 @@ impl Program {
             args,
             vars,
             user: intent.user.clone(),
-            nofile: intent.nofile,
+            limits: files.into_iter().chain(others).collect(),
             umask: intent.umask,
             sockets,
             listen_pid,
@@ -116,16 +139,13 @@ impl Program {
 
     /// True while an emergency stop is in force.
     pub(crate) fn held(&self) -> bool {
-        // SAFETY: the path is zero-terminated.
-        self.hold
-            .as_ref()
-            .is_some_and(|hold| unsafe { libc::access(hold.as_ptr(), libc::F_OK) } == 0)
+        self.hold.as_deref().is_some_and(sys::exists)
     }
 
     /// SIGKILL to the whole control group.
     pub(crate) fn kill_group(&self) {
         if let Some(kill) = &self.kill {
-            write_to(kill, b"1");
+            sys::write_to(kill, b"1");
         }
     }
 
@@ -155,10 +175,17 @@ impl Program {
 
     /// Returns only on a failure: the step, with the error number as the system left it.
     fn prepare_and_execute(&mut self, terminal: Option<Fd>, joined: bool) -> Step {
-        if let Some(join) = self.join.as_ref().filter(|_| !joined) {
+        // It may have been born in the first.
+        for (join, holds) in self.join.iter().skip(usize::from(joined)) {
             // "0" is whoever writes. A group that cannot be joined leaves the other two means of
-            // finding survivors; the driver looks and says so.
-            write_to(join, b"0");
+            // finding survivors; one that holds a limit cannot be done without.
+            if !sys::write_to(join, b"0") && *holds {
+                return Step::Group;
+            }
+        }
+        if let Some(score) = self.score {
+            // Never refused: it is raised.
+            memory::write_score(score);
         }
         // SAFETY: plain calls on this process; every pointer is to memory laid out before the
         // fork and of the length told.
@@ -177,12 +204,12 @@ impl Program {
                     }
                 }
             }
-            if let Some((soft, hard)) = self.nofile {
+            for (resource, soft, hard) in &self.limits {
                 let limit = libc::rlimit {
-                    rlim_cur: soft,
-                    rlim_max: hard,
+                    rlim_cur: *soft,
+                    rlim_max: *hard,
                 };
-                if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
+                if libc::setrlimit(*resource, &raw const limit) < 0 {
                     return Step::Limit;
                 }
             }
@@ -288,13 +315,4 @@ fn write_pid(place: &mut [u8]) {
     // At most ten digits, so it fits.
     let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{}\0", std::process::id()));
     place[..text.bytes().len()].copy_from_slice(text.bytes());
-}
-
-fn write_to(path: &CString, bytes: &[u8]) {
-    // SAFETY: the path is zero-terminated.
-    let fd: c_int = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if fd >= 0 {
-        sys::write(fd, bytes);
-        sys::close(fd);
-    }
 }

@@ -24,8 +24,13 @@ pub struct Intent {
     pub log: String,
     /// Where (time, size) of the log is appended.
     pub index: String,
-    /// Folder of the instance's control group, when there is one.
+    /// Folder of the instance's control group of version 2, when there is one.
     pub cgroup: Option<String>,
+    /// Folders of the control groups that hold a limit: what cannot be put into them is not run.
+    pub groups: Vec<String>,
+    /// Memory it may use in bytes, and the folder of the group that holds it to that and counts
+    /// what the kernel kills.
+    pub memory: Option<(u64, String)>,
     /// While this file is there nothing is started: the mark of an emergency stop.
     pub hold: Option<String>,
     /// Working folder.
@@ -34,6 +39,8 @@ pub struct Intent {
     pub user: Option<(u32, u32, Vec<u32>)>,
     /// Soft and hard limit of open files to give back; `None` leaves the shim's.
     pub nofile: Option<(u64, u64)>,
+    /// Other limits of each process.
+    pub rlimits: Vec<(Resource, u64)>,
     /// File mode mask.
     pub umask: u32,
     /// Program and arguments.
@@ -56,6 +63,29 @@ pub struct Listen {
     pub name: String,
     /// Its port, on 127.0.0.1.
     pub port: u16,
+}
+
+/// What a process can be limited in for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Bytes it may allocate: `RLIMIT_DATA`.
+    Data,
+    /// Processes and threads of its user, all together: `RLIMIT_NPROC`.
+    Processes,
+}
+
+impl Resource {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Processes => "nproc",
+        }
+    }
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Data, Self::Processes]
+            .into_iter()
+            .find(|resource| resource.as_str() == word)
+    }
 }
 
 /// Why a text is not an intent.
@@ -90,15 +120,26 @@ impl Intent {
             && self.nonce == other.nonce
             && self.log == other.log
             && self.cgroup == other.cgroup
+            && self.groups == other.groups
+            && self.memory == other.memory
             && self.hold == other.hold
             && self.cwd == other.cwd
             && self.user == other.user
             && self.nofile == other.nofile
+            && self.rlimits == other.rlimits
             && self.umask == other.umask
             && self.argv == other.argv
             && self.env == other.env
             && self.listen == other.listen
             && self.tty == other.tty
+    }
+
+    /// Every control group it is put into, the one of version 2 first.
+    pub fn all_groups(&self) -> impl Iterator<Item = &str> {
+        let tree = self.cgroup.as_deref();
+        let others = self.groups.iter().map(String::as_str);
+        tree.into_iter()
+            .chain(others.filter(move |group| Some(*group) != tree))
     }
 
     /// The file's text.
@@ -126,6 +167,12 @@ impl Intent {
         if let Some(cgroup) = &self.cgroup {
             line("cgroup", cgroup);
         }
+        for group in &self.groups {
+            line("group", group);
+        }
+        if let Some((limit, group)) = &self.memory {
+            line("memory", &format!("{limit} {group}"));
+        }
         if let Some(hold) = &self.hold {
             line("hold", hold);
         }
@@ -140,6 +187,9 @@ impl Intent {
         }
         if let Some((soft, hard)) = self.nofile {
             line("nofile", &format!("{soft} {hard}"));
+        }
+        for (resource, most) in &self.rlimits {
+            line("rlimit", &format!("{} {most}", resource.as_str()));
         }
         line("umask", &format!("{:o}", self.umask));
         for Listen { name, port } in &self.listen {
@@ -181,6 +231,12 @@ impl Intent {
                 "log" => intent.log = value,
                 "index" => intent.index = value,
                 "cgroup" => intent.cgroup = Some(value),
+                "group" => intent.groups.push(value),
+                "memory" => {
+                    let (limit, group) = value.split_once(' ').ok_or_else(bad)?;
+                    let limit = limit.parse().map_err(|_| bad())?;
+                    intent.memory = Some((limit, group.to_owned()));
+                }
                 "hold" => intent.hold = Some(value),
                 "cwd" => intent.cwd = value,
                 "user" => {
@@ -197,6 +253,12 @@ impl Intent {
                         soft.parse().map_err(|_| bad())?,
                         hard.parse().map_err(|_| bad())?,
                     ));
+                }
+                "rlimit" => {
+                    let (resource, most) = value.split_once(' ').ok_or_else(bad)?;
+                    let resource = Resource::from_word(resource).ok_or_else(bad)?;
+                    let most = most.parse().map_err(|_| bad())?;
+                    intent.rlimits.push((resource, most));
                 }
                 "umask" => {
                     intent.umask = u32::from_str_radix(&value, 8).map_err(|_| bad())?;
@@ -257,10 +319,16 @@ mod tests {
             log: "/h/log".into(),
             index: "/h/log.idx".into(),
             cgroup: Some("/sys/fs/cgroup/x".into()),
+            groups: vec![
+                "/sys/fs/cgroup/memory/a b".into(),
+                "/sys/fs/cgroup/x".into(),
+            ],
+            memory: Some((64_000_000, "/sys/fs/cgroup/memory/a b".into())),
             hold: Some("/h/emergency".into()),
             cwd: "/a folder".into(),
             user: Some((101, 104, vec![104, 7])),
             nofile: Some((1024, 20000)),
+            rlimits: vec![(Resource::Data, 1 << 30), (Resource::Processes, 7)],
             umask: 0o022,
             argv: vec![
                 "sh".into(),
@@ -287,6 +355,13 @@ mod tests {
     fn an_intent_reads_back_as_written() {
         let intent = example();
         assert_eq!(Intent::decode(&intent.encode()), Ok(intent));
+    }
+
+    #[test]
+    fn each_group_is_named_once() {
+        let intent = example();
+        let groups: Vec<&str> = intent.all_groups().collect();
+        assert_eq!(groups, ["/sys/fs/cgroup/x", "/sys/fs/cgroup/memory/a b"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::child::Program;
 use crate::links::Links;
+use crate::memory;
 use crate::sys::{self, Fd};
 use crate::terminal;
 use shim::{Command, End, Line, Step, index};
@@ -98,6 +99,9 @@ impl Keeper {
             self.links.sync_if_due();
             if ready == 0 {
                 self.note_log();
+                if let Some(memory) = &mut self.program.memory {
+                    memory.look();
+                }
                 continue;
             }
             if wait[1].revents != 0 {
@@ -166,6 +170,9 @@ impl Keeper {
         self.sweeping = false;
         self.links.shorten();
         self.note_log();
+        if let Some(memory) = &mut self.program.memory {
+            memory.begin();
+        }
         // Whoever stops everything sets the mark before it looks for shims: one made before the
         // mark is found and killed, one made after it sees the mark here.
         if self.program.held() {
@@ -301,10 +308,13 @@ impl Keeper {
                         self.copy_output();
                         self.note_log();
                         self.phase = Phase::Ended;
+                        let memory = self.program.memory.as_mut();
+                        let out_of_memory = memory.and_then(memory::Group::recent);
                         self.links.say(&Line::Exited {
                             generation: self.generation,
                             end: end(status),
                             at: sys::now(),
+                            out_of_memory,
                         });
                     }
                 }

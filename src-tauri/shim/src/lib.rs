@@ -18,10 +18,11 @@
 pub mod anchor;
 pub mod index;
 pub mod intent;
+pub mod kills;
 pub mod line;
 
-pub use intent::{Intent, IntentError, Listen};
-pub use line::{Command, End, Line, Step};
+pub use intent::{Intent, IntentError, Listen, Resource};
+pub use line::{Command, End, Line, OutOfMemory, Step};
 
 /// Version of all forms here. Written on the first line of an intent and of each shim's record.
 pub const VERSION: u32 = 1;

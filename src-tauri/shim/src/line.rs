@@ -45,6 +45,8 @@ pub enum Line {
         end: End,
         /// Wall time in Unix milliseconds.
         at: u64,
+        /// The kernel had just killed something of it for want of memory.
+        out_of_memory: Option<OutOfMemory>,
     },
     /// Nothing is left of the tree. Only on the socket.
     Gone {
@@ -60,6 +62,29 @@ pub enum End {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+}
+
+/// Whose memory had run out when the kernel killed something of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfMemory {
+    /// What its own control group may use.
+    OwnLimit,
+    /// The machine's, or that of a group above its own.
+    Machine,
+}
+
+impl OutOfMemory {
+    fn as_str(self) -> &'static str {
+        match self {
+            OutOfMemory::OwnLimit => "own-limit",
+            OutOfMemory::Machine => "machine",
+        }
+    }
+    fn from_word(word: &str) -> Option<OutOfMemory> {
+        [OutOfMemory::OwnLimit, OutOfMemory::Machine]
+            .into_iter()
+            .find(|known| known.as_str() == word)
+    }
 }
 
 macro_rules! steps {
@@ -100,8 +125,8 @@ steps! {
     User = 5 "user" "become the user";
     /// Entering the working folder.
     Folder = 6 "folder" "enter the working folder";
-    /// Giving back the open-file limit.
-    Limit = 7 "limit" "set the open-file limit";
+    /// Giving back the open-file limit, and setting those of its own.
+    Limit = 7 "limit" "set its limits";
     /// Executing the program.
     Execute = 8 "execute" "execute the program";
     /// Opening the control socket.
@@ -112,6 +137,8 @@ steps! {
     Listen = 20 "listen" "hand over the listening sockets";
     /// Making the service's terminal.
     Terminal = 21 "terminal" "make a terminal";
+    /// Joining a control group that holds a limit.
+    Group = 11 "group" "join its control group";
 }
 
 impl fmt::Display for Line {
@@ -147,17 +174,19 @@ impl fmt::Display for Line {
             }
             Line::Exited {
                 generation,
-                end: End::Code(code),
+                end,
                 at,
+                out_of_memory,
             } => {
-                write!(f, "exited {generation} code {code} {at}")
-            }
-            Line::Exited {
-                generation,
-                end: End::Signal(signal),
-                at,
-            } => {
-                write!(f, "exited {generation} signal {signal} {at}")
+                let (kind, number) = match end {
+                    End::Code(code) => ("code", code),
+                    End::Signal(signal) => ("signal", signal),
+                };
+                write!(f, "exited {generation} {kind} {number} {at}")?;
+                match out_of_memory {
+                    Some(whose) => write!(f, " out-of-memory {}", whose.as_str()),
+                    None => Ok(()),
+                }
             }
             Line::Gone { generation } => write!(f, "gone {generation}"),
         }
@@ -202,6 +231,11 @@ impl Line {
                         _ => return None,
                     },
                     at: word()?.parse().ok()?,
+                    out_of_memory: match word() {
+                        None => None,
+                        Some("out-of-memory") => Some(OutOfMemory::from_word(word()?)?),
+                        Some(_) => return None,
+                    },
                 },
                 "gone" => Line::Gone {
                     generation: word()?.parse().ok()?,
@@ -278,11 +312,19 @@ mod tests {
                 generation: 1,
                 end: End::Code(3),
                 at: 12,
+                out_of_memory: Some(OutOfMemory::Machine),
             },
             Line::Exited {
                 generation: 1,
                 end: End::Signal(9),
                 at: 12,
+                out_of_memory: None,
+            },
+            Line::Exited {
+                generation: 1,
+                end: End::Signal(9),
+                at: 12,
+                out_of_memory: Some(OutOfMemory::OwnLimit),
             },
             Line::Gone { generation: 4 },
         ] {
@@ -298,6 +340,9 @@ mod tests {
             "started 1 2",
             "exited 1 code",
             "exited 1 code x 2",
+            "exited 1 code 1 2 out-of-memory",
+            "exited 1 code 1 2 out-of-memory moon",
+            "exited 1 code 1 2 3",
             "gone 1 2",
             "shim 2 1 1 b n",
             "failed 1 2 moon",

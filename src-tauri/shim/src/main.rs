@@ -19,6 +19,7 @@
 mod child;
 mod keeper;
 mod links;
+mod memory;
 mod sockets;
 mod sys;
 mod terminal;
@@ -49,6 +50,7 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
 fn run(folder: &CStr) -> Result<(), c_int> {
     sys::close_inherited();
     sys::settle();
+    let score = memory::be_spared();
     let engine = sys::take_stdin();
     let folder_fd = sys::open_folder(folder).ok_or(66)?;
     let record = sys::open_append_at(folder_fd, RECORD).ok_or(73)?;
@@ -94,7 +96,7 @@ fn run(folder: &CStr) -> Result<(), c_int> {
         return Err(66);
     };
     links.keep(sockets);
-    let Some(program) = child::Program::new(&intent, sockets) else {
+    let Some(program) = child::Program::new(&intent, sockets, score) else {
         links.say(&failed(Step::Log));
         return Err(66);
     };

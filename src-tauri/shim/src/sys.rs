@@ -261,6 +261,36 @@ pub(crate) fn monotonic() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
+/// True when there is such a file.
+pub(crate) fn exists(path: &CStr) -> bool {
+    // SAFETY: the path is zero-terminated.
+    unsafe { libc::access(path.as_ptr(), libc::F_OK) == 0 }
+}
+
+/// Reads the beginning of a file, without allocating: how many bytes there were.
+pub(crate) fn read_small(path: &CStr, bytes: &mut [u8]) -> Option<usize> {
+    // SAFETY: the path is zero-terminated.
+    let fd = checked(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) })?;
+    let read = read(fd, bytes);
+    close(fd);
+    read
+}
+
+/// Writes to a file that is there; true when everything was taken. If not, the error number is
+/// that of what failed.
+pub(crate) fn write_to(path: &CStr, bytes: &[u8]) -> bool {
+    // SAFETY: the path is zero-terminated.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return false;
+    }
+    let written = write(fd, bytes);
+    let error = errno();
+    close(fd);
+    set_errno(error);
+    written
+}
+
 /// Wall time in Unix milliseconds.
 pub(crate) fn now() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -65,6 +65,9 @@ pub struct Service {
     pub heal: Heal,
     /// How it is stopped.
     pub stop: Stop,
+    /// How much of the machine it may use.
+    #[serde(default)]
+    pub limits: Limits,
     /// Only a person may stop it.
     pub protected: bool,
 }
@@ -208,12 +211,29 @@ pub struct Backoff {
 }
 
 /// How a service is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Sent first. SIGTERM unless given.
+    /// Run first, like the service itself (same user, folder, environment). The signal follows when
+    /// it fails, or when the service has not ended `grace` after the stop began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Run>,
+    /// Sent first, or after `command`. SIGTERM unless given.
     pub signal: StopSignal,
-    /// After this long what is left gets SIGKILL. 10 s unless given.
+    /// So long after the signal what is left gets SIGKILL. 10 s unless given.
     pub grace: Duration,
+}
+
+/// What an instance and everything it starts may use. `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of memory, swap included.
+    pub memory: Option<u64>,
+    /// Processor time, in thousandths of a core.
+    pub cpu: Option<u32>,
+    /// Open files of each process.
+    pub files: Option<u64>,
+    /// Processes and threads at once.
+    pub processes: Option<u32>,
 }
 
 /// Signals that ask a service to stop.

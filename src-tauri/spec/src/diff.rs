@@ -1,6 +1,7 @@
 //! What an edit changed: shown before `up` applies it, and the reason why only some services are
 //! restarted.
 
+use crate::amount;
 use crate::cluster::{Cluster, Need, Probe, Service};
 use crate::duration::words;
 use model::ServiceName;
@@ -16,7 +17,7 @@ pub struct Diff {
     /// Services both have, and what is different about them, in words.
     pub changed: Vec<(ServiceName, Vec<String>)>,
     /// Those of `changed` whose processes have to be started anew for it: their command, folder,
-    /// user, environment or port is another. All else takes effect while they run.
+    /// user, environment, limits or port is another. All else takes effect while they run.
     pub restarts: BTreeSet<ServiceName>,
 }
 
@@ -80,6 +81,32 @@ fn process_changes(old: &Service, new: &Service) -> Vec<String> {
     let listen = |service: &Service| service.listen.map_or("none", |listen| listen.as_str());
     changes.note("listen", &listen(old), &listen(new));
     changes.note("tty", &on(old.tty), &on(new.tty));
+    let (before, after) = (&old.limits, &new.limits);
+    for (what, before, after) in [
+        (
+            "memory limit",
+            before.memory.map(model::bytes),
+            after.memory.map(model::bytes),
+        ),
+        (
+            "cpu limit",
+            before.cpu.map(amount::cores),
+            after.cpu.map(amount::cores),
+        ),
+        (
+            "open-file limit",
+            before.files.map(|files| files.to_string()),
+            after.files.map(|files| files.to_string()),
+        ),
+        (
+            "process limit",
+            before.processes.map(|most| most.to_string()),
+            after.processes.map(|most| most.to_string()),
+        ),
+    ] {
+        let word = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
+        changes.note(what, &word(before), &word(after));
+    }
     let names: BTreeSet<&String> = old.env.keys().chain(new.env.keys()).collect();
     for name in names {
         match (old.env.get(name), new.env.get(name)) {
@@ -151,8 +178,10 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     changes.note("heal backoff", &backoff(old), &backoff(new));
     changes.note("healing", &on(old.heal.enabled), &on(new.heal.enabled));
     let stop = |service: &Service| {
+        let command = service.stop.command.as_ref();
         format!(
-            "SIG{} and {}",
+            "{}SIG{} and {}",
+            command.map_or_else(String::new, |run| format!("{run}, then ")),
             format!("{:?}", service.stop.signal).to_uppercase(),
             words(service.stop.grace)
         )

@@ -5,6 +5,7 @@
 //! caller brings the bytes. What it returns needs no further checks: names resolve, there is no
 //! cycle, every default is filled in.
 
+mod amount;
 pub mod cluster;
 mod diff;
 mod document;
@@ -19,9 +20,10 @@ mod suggest;
 mod syntax;
 mod template;
 
+pub use amount::cores;
 pub use cluster::{
-    Backoff, Budget, Cluster, Heal, Kind, Listen, Need, Probe, ProbeTarget, Run, Service, Stop,
-    StopSignal, Template, TemplatePart,
+    Backoff, Budget, Cluster, Heal, Kind, Limits, Listen, Need, Probe, ProbeTarget, Run, Service,
+    Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
 pub use notes::notes;

@@ -5,7 +5,9 @@
 //! example to it.
 
 use crate::limits::{MAX_ARGS, MAX_NEEDS, MAX_REPLICAS, MAX_STEPS};
-use crate::read::keys::{CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, NEED, READY, ROOT, SERVICE, STOP};
+use crate::read::keys::{
+    CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, LIMITS, NEED, READY, ROOT, SERVICE, STOP,
+};
 use serde_json::{Map, Value, json};
 
 /// The schema (draft 2020-12).
@@ -38,6 +40,7 @@ pub fn schema() -> Value {
             "health": probe(&HEALTH, "Asked for as long as the service runs."),
             "heal": heal(),
             "stop": stop(),
+            "limits": limits(),
             "env": env(),
             "run": run(),
             "port": port(),
@@ -163,6 +166,7 @@ fn service() -> Value {
             "It gets a terminal of its own. It cannot outlive its shim then.",
             false,
         ),
+        "limits" => json!({ "$ref": "#/$defs/limits" }),
         _ => flag("Only a person may stop it.", false),
     })
 }
@@ -180,6 +184,7 @@ fn defaults() -> Value {
                 "The probe of every daemon that has a port and names no `health`; its times are the defaults of those that do.",
             ),
             "heal" => json!({ "$ref": "#/$defs/heal" }),
+            "limits" => json!({ "$ref": "#/$defs/limits" }),
             _ => json!({ "$ref": "#/$defs/stop" }),
         },
     )
@@ -244,14 +249,57 @@ fn heal() -> Value {
 
 fn stop() -> Value {
     table(&STOP, "How a service is stopped.", &[], |key| match key {
+        "command" => described(
+            "#/$defs/run",
+            "Run first, like the service itself: same user, folder and environment.",
+        ),
         "signal" => json!({
-            "description": "Sent first.",
+            "description": "Sent first, or after `command`.",
             "type": "string",
             "pattern": "^(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$",
             "default": "TERM"
         }),
-        _ => duration("After this long what is left gets SIGKILL.", Some("10s")),
+        _ => duration(
+            "So long after the signal what is left gets SIGKILL.",
+            Some("10s"),
+        ),
     })
+}
+
+fn limits() -> Value {
+    let or_none = |limit: Value| {
+        json!({ "anyOf": [
+            limit,
+            { "description": "None, whatever the cluster's default says.", "const": false }
+        ] })
+    };
+    table(
+        &LIMITS,
+        "How much of the machine an instance may use.",
+        &[],
+        |key| match key {
+            "memory" => or_none(json!({
+                "description": "Memory of the whole instance, swap included; over it the kernel ends it. \"512MB\", \"2GiB\".",
+                "type": "string",
+                "pattern": "^[0-9]+([kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)$"
+            })),
+            "cpu" => or_none(json!({
+                "description": "Processor time of the whole instance: a percentage of one core, or a number of cores.",
+                "anyOf": [
+                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *%$" },
+                    { "type": "number", "minimum": 0.01, "maximum": 1024 }
+                ]
+            })),
+            "files" => or_none(json!({
+                "description": "Files each of its processes may have open.",
+                "type": "integer", "minimum": 16, "maximum": 1_048_576
+            })),
+            _ => or_none(json!({
+                "description": "Processes and threads of the whole instance at once.",
+                "type": "integer", "minimum": 1, "maximum": 4_194_304
+            })),
+        },
+    )
 }
 
 fn env() -> Value {

@@ -120,18 +120,19 @@ impl Home {
     fn remove_groups(&self) {
         let name = format!("azora-{}", self.id());
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        for line in mounts.lines().filter(|line| line.contains(" - cgroup2 ")) {
-            if let Some(mount) = line.split(' ').nth(4) {
-                let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-                let own = own
-                    .lines()
-                    .find_map(|l| l.strip_prefix("0::"))
-                    .unwrap_or("/");
-                remove_group(
-                    &Path::new(mount)
-                        .join(own.trim_start_matches('/'))
-                        .join(&name),
-                );
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let own: Vec<&str> = own
+            .lines()
+            .filter_map(|line| line.splitn(3, ':').nth(2))
+            .collect();
+        // Of both versions; most pairs of a mount and a group are none.
+        for line in mounts.lines().filter(|line| line.contains(" - cgroup")) {
+            let Some(mount) = line.split(' ').nth(4) else {
+                continue;
+            };
+            for own in &own {
+                let group = Path::new(mount).join(own.trim_start_matches('/'));
+                remove_group(&group.join(&name));
             }
         }
     }

@@ -24,6 +24,10 @@
 //! | `limit` | prints `nofile SOFT` |
 //! | `folder` | prints the working folder |
 //! | `pid` | prints `pid N` |
+//! | `leak BYTES` | uses so much memory, a page at a time, and keeps it; prints `leaked N` |
+//! | `burn` | uses a processor for ever |
+//! | `forks N` | leaves so many hanging children behind, or as many as it may; prints `forks N` |
+//! | `bomb` | forks for ever, and so does every child |
 //! | `until PATH` | waits until this file exists |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
@@ -67,6 +71,17 @@ fn main() {
                 .unwrap_or_default()
                 .to_string_lossy()),
             "pid" => say(&format!("pid {}", std::process::id())),
+            "leak" => leak(number(&word())),
+            "burn" => loop {
+                std::hint::spin_loop();
+            },
+            "forks" => forks(number(&word())),
+            "bomb" => loop {
+                // SAFETY: this program has one thread. When it may not, it tries again.
+                if unsafe { libc::fork() } < 0 {
+                    pause(1);
+                }
+            },
             "until" => {
                 let path = word();
                 while !std::path::Path::new(&path).exists() {
@@ -198,6 +213,30 @@ fn daemonise() {
         }
     }
     say(&format!("daemon {}", std::process::id()));
+}
+
+fn leak(bytes: u64) {
+    const PAGE: usize = 4096;
+    let mut kept = Vec::new();
+    for _ in 0..bytes.div_ceil(PAGE as u64) {
+        // Not zero: the kernel gives zeros away without memory behind them.
+        kept.push(vec![1_u8; PAGE]);
+    }
+    std::mem::forget(kept);
+    say(&format!("leaked {bytes}"));
+}
+
+fn forks(wanted: u64) {
+    let mut made = 0;
+    while made < wanted {
+        // SAFETY: this program has one thread.
+        match unsafe { libc::fork() } {
+            -1 => break,
+            0 => hang(),
+            _ => made += 1,
+        }
+    }
+    say(&format!("forks {made}"));
 }
 
 unsafe extern "C" {

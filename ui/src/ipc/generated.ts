@@ -209,7 +209,11 @@ export type Evidence = {
   latency_us: number };
 
 /** How a process ended: as its direct parent saw it, or unknown. Never invented. */
-export type ExitStatus = { "kind": "code", "value": number } | { "kind": "signal", "value": number } | { "kind": "unknown" };
+export type ExitStatus = { "kind": "code", "value": number } | { "kind": "signal", "value": number } | { "kind": "unknown" } | { "kind": "out_of_memory", "value": {
+  /** How much it may use, in bytes; `null` when it was not over its own limit and the machine, or a group above, had nothing left. */
+  limit: number | null,
+  /** The code its own process exited with, when that was not the one that was killed. */
+  code: number | null } };
 
 /** A failed command. */
 export type Failure = {
@@ -357,6 +361,17 @@ export type InstanceStatus = {
   /** Marks on the state. */
   marks: Marks };
 
+/** One limit of a service, in words for people. */
+export type LimitView = {
+  /** `memory`, `cpu`, `files` or `processes`, as the definition calls it. */
+  what: string,
+  /** How much: "512 MB". */
+  wanted: string,
+  /** False when nothing on this machine enforces it. */
+  held: boolean,
+  /** What enforces it, and how far; or why nothing does. */
+  by: string };
+
 /** One line of a service's output. */
 export type LogLine = {
   /** Byte offset of the line in its log: its address, for ever. */
@@ -431,7 +446,9 @@ export type PsView = {
   /** The cluster. */
   cluster: ClusterLine,
   /** Its instances. */
-  instances: Array<InstanceStatus> };
+  instances: Array<InstanceStatus>,
+  /** What holds the limits of the services that have some. */
+  limits: { [key in ServiceName]: Array<LimitView> } };
 
 /** The newest measurements of an instance. */
 export type Pulse = {
@@ -523,7 +540,9 @@ export type ServiceView = {
   /** What is executed, as written. */
   run: string,
   /** What its health is asked by, in words: "GET /health every 5 s". */
-  health: string | null };
+  health: string | null,
+  /** What each instance may use, and what on this machine holds it to that. Empty: all there is. */
+  limits: Array<LimitView> };
 
 /** Services of a cluster. */
 export type ServicesRequest = {

@@ -65,6 +65,7 @@ impl Bench {
             ports: Vec::new(),
             listen: Vec::new(),
             tty: false,
+            limits: spec::Limits::default(),
         }
     }
 
@@ -89,9 +90,13 @@ impl Bench {
     }
 
     pub(crate) async fn exited(&mut self) -> ExitStatus {
-        match self.next().await {
-            Happened::Exited { status, .. } => status,
-            other => panic!("expected an exit, got {other:?}"),
+        loop {
+            match self.next().await {
+                Happened::Exited { status, .. } => return status,
+                // On a busy machine any stop may take its time.
+                Happened::StopGoesOn { .. } => {}
+                other => panic!("expected an exit, got {other:?}"),
+            }
         }
     }
 
@@ -103,7 +108,8 @@ impl Bench {
     }
 
     pub(crate) fn stop(&self, name: &str, generation: u64, grace: Duration) {
-        let stop = spec::Stop {
+        let stop = driver::Stop {
+            command: None,
             signal: spec::StopSignal::Term,
             grace,
         };

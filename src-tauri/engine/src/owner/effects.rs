@@ -27,6 +27,8 @@ impl Owner {
                 stop,
             } => {
                 self.drop_probes(&instance);
+                let programs = &self.shared.config.programs;
+                let stop = launch::stop(&self.record, programs, &instance, stop);
                 self.shared
                     .driver
                     .stop(&self.id, &instance, generation, stop);

@@ -61,7 +61,11 @@ impl Owner {
                 overall,
                 reason: reason.clone(),
                 held,
-                services: definition.services.iter().map(service).collect(),
+                services: definition
+                    .services
+                    .iter()
+                    .map(|(name, service)| self.service(name, service))
+                    .collect(),
             });
             self.shown = Some(Shown {
                 definition,
@@ -89,21 +93,25 @@ impl Owner {
         }
         self.show_within(SHOW_PULSES);
     }
-}
 
-fn service((name, service): (&ServiceName, &spec::Service)) -> ServiceView {
-    ServiceView {
-        name: name.clone(),
-        category: service.category.clone(),
-        needs: service
-            .needs
-            .iter()
-            .map(|need| need.service.clone())
-            .collect(),
-        replicas: service.replicas,
-        oneshot: service.kind == spec::Kind::Oneshot,
-        protected: service.protected,
-        run: launch::written(&service.run),
-        health: service.health.as_ref().map(ToString::to_string),
+    fn service(&self, name: &ServiceName, service: &spec::Service) -> ServiceView {
+        ServiceView {
+            name: name.clone(),
+            category: service.category.clone(),
+            needs: service
+                .needs
+                .iter()
+                .map(|need| need.service.clone())
+                .collect(),
+            replicas: service.replicas,
+            oneshot: service.kind == spec::Kind::Oneshot,
+            protected: service.protected,
+            run: launch::written(&service.run),
+            health: service.health.as_ref().map(ToString::to_string),
+            limits: self
+                .shared
+                .driver
+                .held(&service.limits, service.user.as_deref()),
+        }
     }
 }

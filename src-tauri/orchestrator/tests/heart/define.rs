@@ -53,9 +53,11 @@ pub(crate) fn service() -> spec::Service {
             enabled: true,
         },
         stop: spec::Stop {
+            command: None,
             signal: spec::StopSignal::Term,
             grace: Duration::from_secs(10),
         },
+        limits: spec::Limits::default(),
         protected: false,
     }
 }
@@ -129,6 +131,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "tty" => service.tty = true,
             "unhealed" => service.heal.enabled = false,
             "protected" => service.protected = true,
+            "stopwith" => service.stop.command = Some(spec::Run::Direct(vec![text(value)])),
             "signal" => service.stop.signal = spec::StopSignal::Int,
             other => panic!("unknown key {other}"),
         }

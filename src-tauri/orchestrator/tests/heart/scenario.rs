@@ -222,6 +222,11 @@ impl Run {
                 generation,
                 status: status(&more),
             },
+            "goeson" => Input::StopGoesOn {
+                instance,
+                generation,
+                how: more.join(" "),
+            },
             "blocked" => Input::StopBlocked {
                 instance,
                 generation,

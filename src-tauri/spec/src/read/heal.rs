@@ -7,7 +7,7 @@ use crate::cluster::{Backoff, Budget, Heal, Stop, StopSignal};
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::limits::MAX_STEPS;
 use crate::problem::{Problem, quoted};
-use model::RemedyKind;
+use model::{RemedyKind, ServiceName};
 use std::time::Duration;
 
 const REMEDIES: [(&str, RemedyKind); 3] = [
@@ -63,6 +63,7 @@ impl Default for Backoff {
 impl Default for Stop {
     fn default() -> Self {
         Self {
+            command: None,
             signal: StopSignal::Term,
             grace: Duration::from_secs(10),
         }
@@ -71,7 +72,7 @@ impl Default for Stop {
 
 impl Reader<'_> {
     /// The tables of a key that may stand in a service and in the cluster's defaults.
-    fn layers<'v>(
+    pub(super) fn layers<'v>(
         &mut self,
         own: Option<&'v Entry>,
         default: Option<&'v Entry>,
@@ -228,7 +229,12 @@ impl Reader<'_> {
     }
 
     /// Reads `stop`, laid over the cluster's default.
-    pub(super) fn stop(&mut self, own: Option<&Entry>, default: Option<&Entry>) -> Stop {
+    pub(super) fn stop(
+        &mut self,
+        service: &ServiceName,
+        own: Option<&Entry>,
+        default: Option<&Entry>,
+    ) -> Stop {
         let layers = self.layers(
             own,
             default,
@@ -236,6 +242,9 @@ impl Reader<'_> {
             "write it like this: stop = { signal = \"INT\", grace = \"10s\" }",
         );
         let mut stop = Stop::default();
+        if let Some(entry) = layers.get("command") {
+            stop.command = self.run(service, &entry.value, "`command`");
+        }
         if let Some(entry) = layers.get("signal") {
             let signal = match &entry.value.kind {
                 ValueKind::Text(text) => SIGNALS

@@ -23,7 +23,7 @@ pub(crate) const CLUSTER: Keys = Keys {
 };
 pub(crate) const DEFAULTS: Keys = Keys {
     table: "`cluster.defaults`",
-    keys: &["category", "env", "health", "heal", "stop"],
+    keys: &["category", "env", "health", "heal", "stop", "limits"],
 };
 pub(crate) const SERVICE: Keys = Keys {
     table: "a service",
@@ -43,6 +43,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "heal",
         "stop",
         "tty",
+        "limits",
         "protected",
     ],
 };
@@ -77,7 +78,11 @@ pub(crate) const HEAL: Keys = Keys {
 };
 pub(crate) const STOP: Keys = Keys {
     table: "`stop`",
-    keys: &["signal", "grace"],
+    keys: &["command", "signal", "grace"],
+};
+pub(crate) const LIMITS: Keys = Keys {
+    table: "`limits`",
+    keys: &["memory", "cpu", "files", "processes"],
 };
 
 /// What other tools call it, or what was in the wrong place, and what is meant here.
@@ -148,6 +153,15 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("type", "here it is called `kind`"),
             ("group", "here it is called `category`"),
             ("stop_signal", "write stop = { signal = \"INT\" }"),
+            ("memory", "write limits = { memory = \"512MB\" }"),
+            ("mem_limit", "write limits = { memory = \"512MB\" }"),
+            ("memory_limit", "write limits = { memory = \"512MB\" }"),
+            ("cpu", "write limits = { cpu = \"50%\" }"),
+            ("cpus", "write limits = { cpu = 1.5 }"),
+            ("pids_limit", "write limits = { processes = 200 }"),
+            ("ulimits", "write limits = { files = 4096 }"),
+            ("resources", "here it is called `limits`"),
+            ("deploy", "write limits = { memory = \"512MB\", cpu = 1.5 }"),
             ("stop_grace_period", "write stop = { grace = \"10s\" }"),
             (
                 "image",
@@ -185,6 +199,20 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
         "`stop`" => &[
             ("timeout", "here it is called `grace`"),
             ("grace_period", "here it is called `grace`"),
+            ("exec", "here it is called `command`"),
+            ("run", "here it is called `command`"),
+        ],
+        "`limits`" => &[
+            ("mem", "here it is called `memory`"),
+            ("ram", "here it is called `memory`"),
+            ("cpus", "here it is called `cpu`"),
+            ("cores", "here it is called `cpu`"),
+            ("nofile", "here it is called `files`"),
+            ("fds", "here it is called `files`"),
+            ("open_files", "here it is called `files`"),
+            ("pids", "here it is called `processes`"),
+            ("nproc", "here it is called `processes`"),
+            ("tasks", "here it is called `processes`"),
         ],
         _ => &[],
     };

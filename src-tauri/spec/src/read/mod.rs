@@ -7,6 +7,7 @@ pub(crate) mod keys;
 mod listen;
 mod probe;
 mod references;
+mod resources;
 mod service;
 mod values;
 

@@ -24,6 +24,7 @@ pub(super) struct Defaults<'v> {
     pub(super) health: Option<&'v Entry>,
     heal: Option<&'v Entry>,
     stop: Option<&'v Entry>,
+    limits: Option<&'v Entry>,
 }
 
 impl Reader<'_> {
@@ -42,6 +43,7 @@ impl Reader<'_> {
             health: table.get("health"),
             heal: table.get("heal"),
             stop: table.get("stop"),
+            limits: table.get("limits"),
         }
     }
 
@@ -104,7 +106,8 @@ impl Reader<'_> {
             ready_within: self.ready_within(table, defaults),
             health,
             heal: self.heal(table.get("heal"), defaults.heal),
-            stop: self.stop(table.get("stop"), defaults.stop),
+            stop: self.stop(own, table.get("stop"), defaults.stop),
+            limits: self.limits(table.get("limits"), defaults.limits),
             protected: table
                 .get("protected")
                 .and_then(|entry| self.flag(&entry.value, "`protected`"))
@@ -445,7 +448,7 @@ impl Reader<'_> {
 }
 
 impl Entry {
-    fn value_is_false(&self) -> bool {
+    pub(super) fn value_is_false(&self) -> bool {
         matches!(self.value.kind, ValueKind::Boolean(false))
     }
 }

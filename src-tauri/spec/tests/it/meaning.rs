@@ -3,8 +3,8 @@
 use super::{name, parse, service, shell, valid, words};
 use model::{RemedyKind, ServiceName};
 use spec::{
-    Backoff, Budget, Heal, Kind, Listen, Lookup, Need, Probe, ProbeTarget, Stop, StopSignal,
-    Template, TemplatePart,
+    Backoff, Budget, Heal, Kind, Limits, Listen, Lookup, Need, Probe, ProbeTarget, Stop,
+    StopSignal, Template, TemplatePart,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +27,7 @@ fn defaults_are_filled_in() {
     assert_eq!(
         service.stop,
         Stop {
+            command: None,
             signal: StopSignal::Term,
             grace: seconds(10)
         }
@@ -321,6 +322,7 @@ fn defaults_lie_under_every_service() {
     assert_eq!(
         own.stop,
         Stop {
+            command: None,
             signal: StopSignal::Int,
             grace: seconds(3)
         }
@@ -375,6 +377,66 @@ fn durations_are_a_number_and_a_unit() {
             "{text:?} was taken for a duration"
         );
     }
+}
+
+#[test]
+fn limits_are_amounts_and_lie_over_the_defaults() {
+    let cluster = valid(
+        "[cluster.defaults]\nlimits = { memory = \"1GiB\", files = 4096, processes = 200 }\n\
+         [service.a]\nrun = \"a\"\n\
+         [service.b]\nrun = \"b\"\nlimits = { memory = \"64MB\", cpu = \"12.5%\", processes = false }\n\
+         [service.c]\nrun = \"c\"\nlimits = { cpu = 1.5, memory = false }\n\
+         [service.d]\nrun = \"d\"\nlimits = { cpu = 2 }\n",
+    );
+    let limits = |name: &str| cluster.services[name].limits;
+    let defaults = Limits {
+        memory: Some(1 << 30),
+        cpu: None,
+        files: Some(4_096),
+        processes: Some(200),
+    };
+    assert_eq!(limits("a"), defaults);
+    let own = Limits {
+        memory: Some(64_000_000),
+        cpu: Some(125),
+        processes: None,
+        ..defaults
+    };
+    assert_eq!(limits("b"), own);
+    assert_eq!((limits("c").cpu, limits("c").memory), (Some(1_500), None));
+    assert_eq!(limits("d").cpu, Some(2_000));
+    assert_eq!(service("run = \"s\"").limits, Limits::default());
+}
+
+#[test]
+fn a_stop_command_is_read_like_a_run() {
+    let stop = |text: &str| service(&format!("run = \"s\"\nstop = {text}")).stop;
+    assert_eq!(stop("{ grace = \"1s\" }").command, None);
+    let command = stop("{ command = \"nginx -s quit\" }").command;
+    assert_eq!(command, Some(words(&["nginx", "-s", "quit"])));
+    let command = stop("{ command = 'kill -QUIT $AZORA_PID' }").command;
+    assert_eq!(command, Some(shell("exec kill -QUIT $AZORA_PID")));
+}
+
+#[test]
+fn a_diff_names_limits_and_stops() {
+    let old = valid("[service.a]\nrun = \"a\"\nlimits = { memory = \"64MB\" }\n");
+    let new = valid(
+        "[service.a]\nrun = \"a\"\nlimits = { cpu = \"50%\", files = 64, processes = 9 }\n\
+         stop = { command = \"a quit\" }\n",
+    );
+    let diff = spec::diff(&old, &new);
+    assert_eq!(
+        diff.changed[0].1,
+        [
+            "memory limit: 64 MB → none",
+            "cpu limit: none → 50 % of a core",
+            "open-file limit: none → 64",
+            "process limit: none → 9",
+            "stop: SIGTERM and 10s → a quit, then SIGTERM and 10s",
+        ]
+    );
+    assert_eq!(diff.restarts, [name("a")].into());
 }
 
 #[test]

@@ -66,8 +66,8 @@ fn service() -> impl Strategy<Value = String> {
             if let Some(seconds) = seconds {
                 text += &format!("stop = {{ grace = \"{seconds}s\" }}\n");
             }
-            // `${` could begin a reference.
-            text + &format!("env = {{ VALUE = \"{}\" }}\n", value.replace("${", "$"))
+            // `${` could begin a reference, and taking it out of `${{` leaves one.
+            text + &format!("env = {{ VALUE = \"{}\" }}\n", value.replace('{', "("))
         })
 }
 

@@ -61,9 +61,22 @@ function success(status: ExitStatus): boolean {
   return status.kind === "code" && status.value === 0;
 }
 
+/** A limit as it was written: the largest unit that is exact. */
+function amount(bytes: number): string {
+  const units: [string, number][] = [["TiB", 2 ** 40], ["TB", 1e12], ["GiB", 2 ** 30], ["GB", 1e9], ["MiB", 2 ** 20], ["MB", 1e6], ["KiB", 2 ** 10], ["kB", 1e3]];
+  const exact = units.filter(([, unit]) => bytes >= unit && bytes % unit === 0).sort((one, other) => other[1] - one[1])[0];
+  return exact === undefined ? `${bytes} bytes` : `${bytes / exact[1]} ${exact[0]}`;
+}
+
 function ended(status: ExitStatus): string {
   if (status.kind === "code") return `exited with code ${status.value}`;
   if (status.kind === "signal") return `was ended by ${SIGNALS[status.value] ?? `signal ${status.value}`}`;
+  if (status.kind === "out_of_memory") {
+    const { limit, code } = status.value;
+    const whose = limit === null ? "the machine's, not its own limit" : `limit ${amount(limit)}`;
+    const end = code === null ? "was killed by the kernel" : `exited with code ${code} after the kernel killed a process of it`;
+    return `${end}: out of memory (${whose})`;
+  }
   return "ended with unknown status";
 }
 
