@@ -20,7 +20,7 @@ heal = { ladder = ["quarantine"] }
     );
     let azora = Azora::new();
     azora.up(folder.path());
-    let ps = azora.json(folder.path(), &["ps", "--json"]);
+    let ps = azora.json(folder.path(), &["ps"]);
     let memory = &ps["limits"]["leak"][0];
     assert_eq!(memory["wanted"], "64 MB", "{ps:#}");
     assert_eq!(memory["held"], true, "{ps:#}");

@@ -33,10 +33,15 @@ fn stop(bench: &Bench, name: &str, command: Option<ExecLaunch>, grace: Duration)
         .stop(cluster, &instance(name), Generation(1), stop);
 }
 
-async fn goes_on(bench: &mut Bench) -> String {
-    match bench.next().await {
-        Happened::StopGoesOn { how, .. } => how,
-        other => panic!("expected word of the stop, got {other:?}"),
+/// The next word of a stop that begins so.
+async fn goes_on(bench: &mut Bench, begins: &str) -> String {
+    loop {
+        match bench.next().await {
+            Happened::StopGoesOn { how, .. } if how.starts_with(begins) => return how,
+            // On a busy machine any step may take so long that it is told who is waited for.
+            Happened::StopGoesOn { .. } => {}
+            other => panic!("expected word of the stop, got {other:?}"),
+        }
     }
 }
 
@@ -70,11 +75,10 @@ async fn after_a_command_that_fails_comes_the_signal_at_once() {
         command("echo there is no such server; exit 4"),
         Duration::from_secs(30),
     );
-    assert_eq!(
-        goes_on(&mut bench).await,
-        "its stop command exited with code 4: there is no such server; SIGTERM was sent, SIGKILL \
-         follows in 30 s"
-    );
+    let how = goes_on(&mut bench, "its stop command exited with code 4").await;
+    let said = "its stop command exited with code 4: there is no such server; SIGTERM was sent, \
+                SIGKILL follows in ";
+    assert!(how.starts_with(said), "{how}");
     assert_eq!(bench.exited().await, ExitStatus::Code(3));
 }
 
@@ -88,11 +92,11 @@ async fn after_a_command_that_does_nothing_comes_the_signal_in_its_time() {
     let begun = Instant::now();
     let grace = Duration::from_millis(300);
     stop(&bench, "a.0", command("true"), grace);
-    let how = goes_on(&mut bench).await;
-    assert!(
-        how.starts_with("its stop command was not enough; SIGTERM was sent"),
-        "{how}"
-    );
+    let how = goes_on(&mut bench, "its stop command").await;
+    // On a busy machine not even `true` ends in its time.
+    let known = ["was not enough", "took too long"];
+    let known = known.map(|why| format!("its stop command {why}; SIGTERM was sent"));
+    assert!(known.iter().any(|known| how.starts_with(known)), "{how}");
     assert_eq!(bench.exited().await, ExitStatus::Code(3));
     assert!(begun.elapsed() >= grace);
 }
@@ -105,8 +109,7 @@ async fn a_command_that_hangs_ends_with_its_grace() {
     let text = format!("echo $$ > {}; exec sleep 600", note.display());
     let begun = Instant::now();
     stop(&bench, "a.0", command(&text), Duration::from_millis(500));
-    let how = goes_on(&mut bench).await;
-    assert!(how.starts_with("its stop command took too long"), "{how}");
+    goes_on(&mut bench, "its stop command took too long").await;
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
     assert!(begun.elapsed() < LONG, "twice the grace and no more");
     let pid: u32 = std::fs::read_to_string(&note)
@@ -147,11 +150,13 @@ async fn who_does_not_end_is_named_while_it_is_waited_for() {
         .start("a.0", 1, &["ignore-term", "print", "up", "hang"])
         .await;
     bench.said("a.0", "up").await;
-    stop(&bench, "a.0", None, Duration::from_secs(4));
-    let how = goes_on(&mut bench).await;
+    stop(&bench, "a.0", None, 4 * LONG);
+    let how = goes_on(&mut bench, "waits for").await;
     let begins =
         format!("waits for pid {pid} puppet in state S; SIGTERM was sent, SIGKILL follows in ");
     assert!(how.starts_with(&begins), "{how}");
+    // Asked again, the shorter grace holds.
+    stop(&bench, "a.0", None, Duration::ZERO);
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
 }
 
@@ -168,9 +173,10 @@ async fn what_is_left_of_a_tree_is_named_too() {
         .await;
     bench.said("a.0", "up").await;
     let left = bench.said("a.0", "session").await;
-    stop(&bench, "a.0", None, Duration::from_secs(4));
-    let how = goes_on(&mut bench).await;
+    stop(&bench, "a.0", None, 4 * LONG);
+    let how = goes_on(&mut bench, "waits for").await;
     assert!(how.contains(&format!("waits for pid {left} ")), "{how}");
+    stop(&bench, "a.0", None, Duration::ZERO);
     assert_eq!(bench.exited().await, ExitStatus::Code(0));
     bench.nothing_left().await;
 }

@@ -107,23 +107,29 @@ impl Delegation {
     fn ask(base: &Path, legacy: &BTreeMap<Controller, PathBuf>) -> Delegation {
         let available = words(&base.join("cgroup.controllers"));
         let control = base.join("cgroup.subtree_control");
+        let passed = words(&control);
+        let missing: Vec<&str> = Controller::ALL
+            .into_iter()
+            .filter(|controller| !legacy.contains_key(controller))
+            .map(Controller::as_str)
+            .filter(|name| available.iter().any(|known| known == name))
+            .filter(|name| !passed.iter().any(|known| known == name))
+            .collect();
         let mut why = String::new();
-        for controller in Controller::ALL {
-            let name = controller.as_str();
-            let there = available.iter().any(|known| known == name);
-            if !there || legacy.contains_key(&controller) || words(&control).contains(&name.into())
-            {
-                continue;
-            }
-            let ask = || fs::write(&control, format!("+{name}"));
-            let asked = match ask() {
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy && step_aside(base) => {
-                    ask()
+        // Asked of a group with processes, the kernel refuses `memory`, but passes `cpu` and `pids`
+        // on and makes the group the root of a threaded subtree, in which none of ours can be used.
+        if !missing.is_empty() && !emptied(base) {
+            why = format!(
+                "the control group {} has other processes in it, and only one without may pass \
+                 controllers on; started by `systemd-run --user --scope -p Delegate=yes`, azora \
+                 has one to itself",
+                base.display()
+            );
+        } else {
+            for name in missing {
+                if let Err(error) = fs::write(&control, format!("+{name}")) {
+                    why = refusal(base, &error);
                 }
-                asked => asked,
-            };
-            if let Err(error) = asked {
-                why = refusal(base, &error);
             }
         }
         let passed = words(&control);
@@ -152,11 +158,6 @@ impl Delegation {
 fn refusal(base: &Path, error: &io::Error) -> String {
     let base = base.display();
     match error.kind() {
-        io::ErrorKind::ResourceBusy => format!(
-            "the control group {base} has other processes in it, and only one without may pass \
-             controllers on; started by `systemd-run --user --scope -p Delegate=yes`, azora has \
-             one to itself"
-        ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             format!("the control group {base} may not be changed by this user")
         }
@@ -164,14 +165,24 @@ fn refusal(base: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Moves this process into a leaf of the group if it is alone in it; false when it is not.
-fn step_aside(base: &Path) -> bool {
+/// True when a group may pass controllers on: it is the root of its hierarchy, nothing is in it, or
+/// this process alone was, which moves into a leaf then.
+fn emptied(base: &Path) -> bool {
+    // The root alone has no type.
+    if !base.join("cgroup.type").exists() {
+        return true;
+    }
+    let procs = fs::read_to_string(base.join("cgroup.procs"));
     let own = std::process::id().to_string();
-    let alone = fs::read_to_string(base.join("cgroup.procs"))
-        .is_ok_and(|list| list.lines().eq([own.as_str()]));
-    let leaf = base.join(LEAF);
-    // "0" is whoever writes.
-    alone && fs::create_dir_all(&leaf).is_ok() && fs::write(leaf.join("cgroup.procs"), "0").is_ok()
+    match procs {
+        Ok(list) if list.is_empty() => true,
+        Ok(list) if list.lines().eq([own.as_str()]) => {
+            let leaf = base.join(LEAF);
+            // "0" is whoever writes.
+            fs::create_dir_all(&leaf).is_ok() && fs::write(leaf.join("cgroup.procs"), "0").is_ok()
+        }
+        _ => false,
+    }
 }
 
 /// Makes a group of ours pass these controllers on.
@@ -330,6 +341,30 @@ mod tests {
         assert_eq!(read(group, "cpu.cfs_quota_us"), "150000");
         assert_eq!(read(group, "cpu.cfs_period_us"), "100000");
         assert_eq!(read(group, "pids.max"), "20");
+    }
+
+    /// Found on a machine of version 2: `cpu` and `pids` were granted, and every group of ours
+    /// became invalid.
+    #[test]
+    fn nothing_is_asked_of_a_group_that_others_are_in() {
+        let home = testkit::Home::new();
+        let group = home.path();
+        fs::write(group.join("cgroup.controllers"), "cpu memory pids\n").unwrap();
+        fs::write(group.join("cgroup.subtree_control"), "\n").unwrap();
+        fs::write(group.join("cgroup.type"), "domain\n").unwrap();
+        let own = std::process::id();
+        fs::write(group.join("cgroup.procs"), format!("1\n{own}\n")).unwrap();
+        let found = Delegation::ask(group, &BTreeMap::new());
+        assert_eq!(read(group, "cgroup.subtree_control"), "\n");
+        for controller in Controller::ALL {
+            let why = found.of(controller).unwrap_err();
+            assert!(why.contains("has other processes in it"), "{why}");
+        }
+        // Alone, it steps aside.
+        fs::write(group.join("cgroup.procs"), format!("{own}\n")).unwrap();
+        Delegation::ask(group, &BTreeMap::new());
+        assert_eq!(read(&group.join(LEAF), "cgroup.procs"), "0");
+        assert_ne!(read(group, "cgroup.subtree_control"), "\n");
     }
 
     #[test]

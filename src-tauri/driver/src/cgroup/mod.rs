@@ -187,6 +187,14 @@ fn make_home(base: &Path, layout: &Layout) -> Result<PathBuf, String> {
         let _ = fs::remove_dir(&home);
         return Err("its kernel is older than 5.14 (no cgroup.kill)".to_owned());
     }
+    let kind = fs::read_to_string(home.join("cgroup.type")).unwrap_or_default();
+    if kind.contains("invalid") {
+        let _ = fs::remove_dir(&home);
+        return Err(format!(
+            "the control group {} is the root of a threaded subtree",
+            base.display()
+        ));
+    }
     // An emergency stop that was itself killed may have left it frozen.
     freeze(&home, false);
     Ok(home)
