@@ -6,7 +6,7 @@ use model::{Anchor, ClusterId, ExitStatus, InstanceId};
 use shim::{End, Intent, Line, OutOfMemory};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Most of a record that is read, from its end: the shim begins it anew at 256 KiB.
@@ -32,6 +32,26 @@ pub(crate) fn write(folder: &Path, intent: &Intent) -> io::Result<()> {
     file.sync_data()?;
     fs::rename(&draft, folder.join(shim::INTENT))?;
     fs::File::open(folder)?.sync_all()
+}
+
+/// Puts the generation of an intent in the place of the one that was written for the same shim, of
+/// which it differs in nothing else. The digits lie in one sector, which a disk writes whole or not
+/// at all, and no file is made: that spares two of three waits for the disk.
+pub(crate) fn renew(folder: &Path, intent: &Intent) -> io::Result<()> {
+    let text = intent.encode();
+    let head: usize = text.split_inclusive('\n').take(2).map(str::len).sum();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(folder.join(shim::INTENT));
+    match file {
+        Ok(file) if file.metadata()?.len() == text.len() as u64 => {
+            file.write_all_at(&text.as_bytes()[..head], 0)?;
+            file.sync_data()
+        }
+        // Gone, or of a version that wrote it otherwise.
+        _ => write(folder, intent),
+    }
 }
 
 /// What a run folder says about the newest start.
@@ -216,6 +236,7 @@ pub(crate) fn folders(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     fn folder_with(record: &str) -> (testkit::Home, Story) {
         let home = testkit::Home::new();
@@ -239,6 +260,25 @@ mod tests {
         );
         assert_eq!(story.running().unwrap().1.pid, 9);
         assert_eq!(story.ended, None);
+    }
+
+    #[test]
+    fn an_intent_is_renewed_in_its_place() {
+        let (home, story) = folder_with("");
+        let mut intent = story.intent.unwrap();
+        let before = fs::metadata(home.path().join(shim::INTENT)).unwrap();
+        intent.generation = 1_000_000;
+        renew(home.path(), &intent).unwrap();
+        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
+        let after = fs::metadata(home.path().join(shim::INTENT)).unwrap();
+        assert_eq!(before.ino(), after.ino());
+        // One of another length, or none, is written anew.
+        intent.argv.push("more".into());
+        renew(home.path(), &intent).unwrap();
+        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
+        fs::remove_file(home.path().join(shim::INTENT)).unwrap();
+        renew(home.path(), &intent).unwrap();
+        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
     }
 
     #[test]

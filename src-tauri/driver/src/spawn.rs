@@ -176,6 +176,9 @@ fn new_nonce() -> Result<String, getrandom::Error> {
 /// What it said before it was asked to go on, then what it says.
 type Heard = Chain<Cursor<Vec<u8>>, OwnedReadHalf>;
 
+/// What is read from a shim at once: a few of its lines. There is one such buffer for each service.
+const LINES: usize = 512;
+
 /// A living shim: its process, and the connection while there is one.
 #[derive(Debug)]
 pub(crate) struct Shim {
@@ -277,7 +280,7 @@ impl Shim {
 
     fn link(&mut self, heard: Vec<u8>, stream: UnixStream) {
         let (read, write) = stream.into_split();
-        self.lines = Some(BufReader::new(Cursor::new(heard).chain(read)).lines());
+        self.lines = Some(BufReader::with_capacity(LINES, Cursor::new(heard).chain(read)).lines());
         self.commands = Some(write);
     }
 

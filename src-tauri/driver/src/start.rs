@@ -84,7 +84,7 @@ impl Unit {
     /// before it is told.
     async fn start_again(&mut self, generation: Generation, wanted: Intent) -> Result<(), Refusal> {
         let (folder, intent) = (self.folder.clone(), wanted.clone());
-        let written = blocking(move || intent::write(&folder, &intent)).await;
+        let written = blocking(move || intent::renew(&folder, &intent)).await;
         written.map_err(|error| Refusal::passing("write the intent", error))?;
         let told = match &mut self.shim {
             Some(shim) => {

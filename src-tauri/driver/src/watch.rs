@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -476,6 +476,11 @@ async fn ended(commands: &mut JoinSet<ExecOutcome>) -> ExecOutcome {
 
 /// Runs what waits for the disk on a thread that may.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    /// Threads that wait for the disk at once: adopting a thousand instances is a thousand looks,
+    /// and a disk is no quicker for a thousand threads.
+    static THREADS: Semaphore = Semaphore::const_new(32);
+    // The semaphore is never closed.
+    let _permit = THREADS.acquire().await;
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         // A panic in there is a panic here: this task ends, the next one looks at the disk anew.

@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc};
 /// How often CPU and memory are read: often enough for a live chart, with few services…
 const SAMPLE_FEW: Duration = Duration::from_secs(2);
 /// … and seldom enough to cost little with many.
-const SAMPLE_MANY: Duration = Duration::from_secs(5);
+const SAMPLE_MANY: Duration = Duration::from_secs(10);
 /// What "many" is.
 const MANY: usize = 200;
 

@@ -157,7 +157,8 @@ impl Intent {
             }
             text.push('\n');
         };
-        line("generation", &self.generation.to_string());
+        // Always as long, so that another one can be put in its place.
+        line("generation", &format!("{:020}", self.generation));
         line("boot", &self.boot_id);
         line("nonce", &self.nonce);
         line("cluster", &self.cluster);

@@ -15,7 +15,7 @@ const RECORD_MAX: u64 = 256 * 1024;
 
 /// What is on record becomes durable within this time, in milliseconds. What a crash of the
 /// machine must not take is how a service ended; the end of any process, this one included, takes
-/// nothing. So the restart that follows an end goes first, and the disk is waited for after it.
+/// nothing. So a start goes first, and the disk is waited for after it.
 const SYNC_WITHIN: u64 = 50;
 
 #[derive(Clone, Copy)]
@@ -162,9 +162,9 @@ impl Links {
     }
 
     /// Puts the greeting on record.
-    pub(crate) fn note_me(&self) {
+    pub(crate) fn note_me(&mut self) {
         self.append(&self.me);
-        sys::sync(self.record);
+        self.sync_soon();
     }
 
     /// Puts a line on record without telling anyone yet.
@@ -178,6 +178,10 @@ impl Links {
         self.broadcast(&line);
         self.gone = false;
         self.latest = Some(line);
+        self.sync_soon();
+    }
+
+    fn sync_soon(&mut self) {
         self.sync_at
             .get_or_insert_with(|| sys::monotonic() + SYNC_WITHIN);
     }
@@ -215,7 +219,7 @@ impl Links {
     }
 
     /// Begins the record anew when it has grown long. Only while nothing runs.
-    pub(crate) fn shorten(&self) {
+    pub(crate) fn shorten(&mut self) {
         if sys::size(self.record) > RECORD_MAX {
             // SAFETY: takes numbers only.
             unsafe { libc::ftruncate(self.record, 0) };

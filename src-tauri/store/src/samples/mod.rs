@@ -90,65 +90,61 @@ impl Samples<'_> {
         if probes.is_empty() && usage.is_empty() {
             return Ok(());
         }
+        // Whole lists in one statement each: every statement is a way to another thread and back.
+        let probes = list(probes.iter().map(|sample| {
+            let (kind, verdict) = (kind(sample.kind), verdict(sample.verdict));
+            let (at, latency) = (sample.at.0, int(sample.latency_us));
+            let instance = sample.instance.to_string();
+            (
+                sample.cluster.as_str(),
+                instance,
+                at,
+                kind,
+                verdict,
+                latency,
+            )
+        }))?;
+        let usage = list(usage.iter().map(|sample| {
+            let (cpu, memory) = (millicores(sample.cpu), int(sample.memory));
+            let instance = sample.instance.to_string();
+            (sample.cluster.as_str(), instance, sample.at.0, cpu, memory)
+        }))?;
         transact!(self.history, "write measurements", |db| {
-            let mut keys = Keys::default();
-            for sample in probes {
-                let key = keys.of(db, &sample.cluster, &sample.instance).await?;
+            for named in [&probes, &usage] {
                 sqlx::query(
-                    "INSERT OR REPLACE INTO probes (key, at, kind, verdict, latency)
-                         VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO instances (cluster, instance)
+                         SELECT DISTINCT value ->> 0, value ->> 1 FROM json_each(?)",
                 )
-                .bind(key)
-                .bind(sample.at.0)
-                .bind(kind(sample.kind))
-                .bind(verdict(sample.verdict))
-                .bind(int(sample.latency_us))
+                .bind(named)
                 .execute(&mut *db)
                 .await?;
             }
-            for sample in usage {
-                let key = keys.of(db, &sample.cluster, &sample.instance).await?;
-                sqlx::query(
-                    "INSERT OR REPLACE INTO usage (key, at, cpu, memory) VALUES (?, ?, ?, ?)",
-                )
-                .bind(key)
-                .bind(sample.at.0)
-                .bind(millicores(sample.cpu))
-                .bind(int(sample.memory))
-                .execute(&mut *db)
-                .await?;
-            }
+            // A cross join is walked from left to right: in the order of the list.
+            sqlx::query(
+                "INSERT OR REPLACE INTO probes (key, at, kind, verdict, latency)
+                     SELECT instances.key, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+                     FROM json_each(?) CROSS JOIN instances
+                     ON cluster = value ->> 0 AND instance = value ->> 1",
+            )
+            .bind(&probes)
+            .execute(&mut *db)
+            .await?;
+            sqlx::query(
+                "INSERT OR REPLACE INTO usage (key, at, cpu, memory)
+                     SELECT instances.key, value ->> 2, value ->> 3, value ->> 4
+                     FROM json_each(?) CROSS JOIN instances
+                     ON cluster = value ->> 0 AND instance = value ->> 1",
+            )
+            .bind(&usage)
+            .execute(&mut *db)
+            .await?;
             Ok(())
         })
     }
 }
 
-/// The short keys of the instances in one batch. Not kept longer: tidying up removes keys.
-#[derive(Default)]
-struct Keys(std::collections::BTreeMap<(ClusterId, InstanceId), i64>);
-
-impl Keys {
-    async fn of(
-        &mut self,
-        db: &mut sqlx::sqlite::SqliteConnection,
-        cluster: &ClusterId,
-        instance: &InstanceId,
-    ) -> Result<i64, sqlx::Error> {
-        let name = (cluster.clone(), instance.clone());
-        if let Some(key) = self.0.get(&name) {
-            return Ok(*key);
-        }
-        // The idle update makes RETURNING answer for an old row too.
-        let key = sqlx::query_scalar(
-            "INSERT INTO instances (cluster, instance) VALUES (?, ?)
-             ON CONFLICT (cluster, instance) DO UPDATE SET cluster = excluded.cluster
-             RETURNING key",
-        )
-        .bind(cluster.as_str())
-        .bind(instance.to_string())
-        .fetch_one(db)
-        .await?;
-        self.0.insert(name, key);
-        Ok(key)
-    }
+/// Measurements as SQLite reads a list of them.
+fn list<Row: serde::Serialize>(all: impl Iterator<Item = Row>) -> Result<String, Error> {
+    let all: Vec<Row> = all.collect();
+    serde_json::to_string(&all).map_err(|error| Error::row("measurements", 0, error))
 }
