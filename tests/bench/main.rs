@@ -9,16 +9,20 @@
 //! with it measures itself, in the same minutes: the floor (what the kernel and the services need when
 //! nobody watches, orders, probes, logs or records), and other supervisors as far as they are installed.
 
+mod adoption;
 mod cluster;
 mod floor;
 mod machine;
 mod mass_start;
 mod options;
+mod overhead;
 mod peers;
 mod recovery;
 mod rolling;
+mod soak;
 mod stage;
 mod table;
+mod watch;
 
 use options::Options;
 use std::fmt::Write;
@@ -54,6 +58,24 @@ const BENCHES: &[Bench] = &[
         what: "from the start command to everything answering: 150, 1,000, in layers",
         takes: mass_start::TAKES,
         run: mass_start::run,
+    },
+    Bench {
+        name: "overhead",
+        what: "what an engine, its memory and its shims cost with 1,000 checked services",
+        takes: overhead::TAKES,
+        run: overhead::run,
+    },
+    Bench {
+        name: "soak",
+        what: "2,000 services for an hour: checks on time, and nothing grows",
+        takes: soak::TAKES,
+        run: soak::run,
+    },
+    Bench {
+        name: "adoption",
+        what: "from a new engine's start to everything adopted that the killed one left",
+        takes: adoption::TAKES,
+        run: adoption::run,
     },
     Bench {
         name: "rolling",

@@ -1,0 +1,101 @@
+//! How long a new engine takes to have everything again after the old one was killed.
+
+use crate::options::Options;
+use crate::stage::{definition, eventually, jobs, programs};
+use crate::table::{Report, Table, in_ms, milliseconds, percentile};
+use serde_json::{Value, json};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tests::process::{kill, lives};
+use tests::{Azora, Folder, PATIENCE};
+
+/// What it takes.
+pub(crate) const TAKES: &str = "
+  --n N              services [1000]
+  --runs N           engines killed, one after another [5]";
+
+/// Runs it.
+pub(crate) fn run(mut options: Options) -> Result<Report, String> {
+    let count: usize = options.number("--n", 1000)?;
+    let runs: usize = options.number("--runs", 5)?;
+    let (program, organ) = programs(&options)?;
+    options.end()?;
+
+    let health = "{ http = \"/health\", every = \"5s\" }";
+    let folder = Folder::with(&definition(&organ, &jobs(&[count]), Some(health)));
+    let azora = Azora::with(program);
+    eprintln!("bench: up, {count} services");
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    let mut taken = Vec::new();
+    let mut same = true;
+    let mut ours: Option<Child> = None;
+    for run in 0..runs {
+        let engine = azora.engine();
+        kill(engine);
+        if !eventually(PATIENCE, || !lives(engine)) {
+            return Err("the engine does not die".into());
+        }
+        if let Some(mut ours) = ours.take() {
+            let _ = ours.wait();
+        }
+        let begun = Instant::now();
+        let mut serve = azora
+            .command(folder.path(), &["serve"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("failed to start an engine: {error}"))?;
+        // It says where it listens when everything is adopted, and not before.
+        let there = eventually(PATIENCE, || listens(&azora, serve.id()));
+        let time = begun.elapsed();
+        if !there {
+            let _ = serve.kill();
+            let _ = serve.wait();
+            return Err("the new engine does not listen".into());
+        }
+        eprintln!("bench: run {run}: {}", milliseconds(time));
+        taken.push(time);
+        ours = Some(serve);
+        let after = azora.instances(folder.path());
+        same &= before.iter().all(|(name, old)| {
+            after
+                .get(name)
+                .is_some_and(|new| new.pid == old.pid && new.serves())
+        });
+    }
+    if let Some(mut ours) = ours.take() {
+        let _ = ours.kill();
+        let _ = ours.wait();
+    }
+    Ok(report(count, taken, same))
+}
+
+fn listens(azora: &Azora, engine: u32) -> bool {
+    let lock = azora.home().path().join("engine.lock");
+    let lock: Option<Value> = std::fs::read_to_string(lock)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok());
+    lock.is_some_and(|lock| lock["pid"] == engine && lock["api"].is_string())
+}
+
+fn report(count: usize, mut taken: Vec<Duration>, same: bool) -> Report {
+    let (p50, most) = (percentile(&mut taken, 50), percentile(&mut taken, 100));
+    let mut table = Table::new(["engine start to all adopted", "median", "longest", ""]);
+    table.row([
+        format!("{count} services"),
+        milliseconds(p50),
+        milliseconds(most),
+        match same {
+            true => "every process is the one it was".to_owned(),
+            false => "not every process is the one it was".to_owned(),
+        },
+    ]);
+    let figures = json!({
+        "services": count,
+        "median_ms": p50.as_secs_f64() * 1e3,
+        "ms": in_ms(&taken),
+        "same_processes": same,
+    });
+    Report::new(table, figures)
+}
