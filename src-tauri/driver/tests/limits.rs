@@ -181,7 +181,11 @@ async fn a_share_of_the_processor_is_all_it_gets() {
     if !by_group(&bench, "cpu") {
         return;
     }
-    start(&mut bench, "a.0", 1, &["burn"]).await;
+    let mut launch = limited(&bench, "a.0", 1, &["burn"]);
+    // So little that it reaches it on the busiest machine.
+    launch.limits.cpu = Some(10);
+    bench.driver.start(launch);
+    bench.started().await;
     let groups = groups(&bench, "a.0");
     let throttled = || {
         groups.iter().any(|group| {
@@ -232,6 +236,22 @@ async fn nothing_is_left_of_the_groups() {
     let report = driver::emergency::stop(&bench.layout, "test", "test");
     assert_eq!(report.left, []);
     assert!(testkit::eventually_async(LONG, || gone(&ended)).await);
+}
+
+/// What forks faster than it is looked for, and would take the whole machine with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_emergency_path_ends_a_fork_bomb() {
+    let mut bench = Bench::new();
+    if !by_group(&bench, "processes") {
+        return;
+    }
+    start(&mut bench, "a.0", 1, &["bomb"]).await;
+    let many = || bench.driver.tree(&bench.cluster, &instance("a.0")).len() == 20;
+    assert!(testkit::eventually_async(LONG, many).await);
+    let report = driver::emergency::stop(&bench.layout, "test", "test");
+    assert_eq!(report.left, []);
+    assert!(report.ended >= 20, "{report:?}");
+    bench.nothing_left().await;
 }
 
 /// The kernel takes the largest; of two that are alike it is to be the service.
