@@ -53,20 +53,31 @@ impl Unit {
         // Sockets of an earlier definition of it are in nobody's way from here on.
         let listen: Vec<u16> = launch.listen.iter().map(|socket| socket.port).collect();
         self.shared.sockets.leave_others(&self.key(), &listen);
-        let plan_with = |nonce: Option<String>| {
-            let (shared, launch) = (self.shared.clone(), launch.clone());
-            blocking(move || plan(&shared, &launch, nonce.as_deref()))
-        };
         if let Some(shim) = self.shim.as_ref().filter(|shim| shim.fits(&launch)) {
-            let wanted = plan_with(Some(shim.intent.nonce.clone())).await?;
-            if wanted.same_but_generation(&shim.intent) {
+            let (shared, launch) = (self.shared.clone(), launch.clone());
+            let (folder, told) = (self.folder.clone(), shim.intent.clone());
+            // Planned and written in one go: every change of threads is a wait of its own.
+            let same = blocking(move || {
+                let wanted = plan(&shared, &launch, Some(&told.nonce))?;
+                if !wanted.same_but_generation(&told) {
+                    return Ok(None);
+                }
+                let written = intent::renew(&folder, &wanted);
+                written.map_err(|error| Refusal::passing("write the intent", error))?;
+                Ok(Some(wanted))
+            });
+            if let Some(wanted) = same.await? {
                 return self.start_again(generation, wanted).await;
             }
         }
         if let Some(shim) = self.shim.take() {
             shim.retire().await;
         }
-        let wanted = plan_with(None).await?;
+        let planned = {
+            let (shared, launch) = (self.shared.clone(), launch.clone());
+            blocking(move || plan(&shared, &launch, None))
+        };
+        let wanted = planned.await?;
         let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
         let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
         let (child, link) =
@@ -80,12 +91,8 @@ impl Unit {
         Ok(())
     }
 
-    /// The fast way: the shim is there and is to run what it ran before. The intent is durable
-    /// before it is told.
+    /// The fast way: the shim is there and is to run what it ran before. The intent is durable.
     async fn start_again(&mut self, generation: Generation, wanted: Intent) -> Result<(), Refusal> {
-        let (folder, intent) = (self.folder.clone(), wanted.clone());
-        let written = blocking(move || intent::renew(&folder, &intent)).await;
-        written.map_err(|error| Refusal::passing("write the intent", error))?;
         let told = match &mut self.shim {
             Some(shim) => {
                 shim.intent = wanted;

@@ -1,7 +1,7 @@
 //! The book of acts: each is written before it begins and again with its outcome. None is removed.
 
 use crate::Error;
-use crate::database::{Database, int, transact, uint};
+use crate::database::{Database, int, uint};
 use model::{Act, ActId, Outcome};
 
 /// The book of acts.
@@ -28,20 +28,29 @@ impl Acts<'_> {
 
     async fn put(&self, what: &'static str, act: &Act) -> Result<(), Error> {
         let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
-        transact!(self.state, what, |db| {
-            sqlx::query(
-                "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
-                     ON CONFLICT (id) DO UPDATE
-                     SET pending = excluded.pending, body = excluded.body",
-            )
-            .bind(int(act.id.0))
-            .bind(act.at.0)
-            .bind(act.outcome == Outcome::Pending)
-            .bind(&body)
-            .execute(db)
-            .await?;
-            Ok(())
-        })
+        // One statement is a transaction by itself, in one way to the writer's thread and back
+        // instead of three: every automatic restart waits for it.
+        loop {
+            let attempt = async {
+                let mut writer = self.state.writer().await?;
+                sqlx::query(
+                    "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
+                         ON CONFLICT (id) DO UPDATE
+                         SET pending = excluded.pending, body = excluded.body",
+                )
+                .bind(int(act.id.0))
+                .bind(act.at.0)
+                .bind(act.outcome == Outcome::Pending)
+                .bind(&body)
+                .execute(&mut *writer)
+                .await
+            };
+            match attempt.await {
+                Ok(_) => return Ok(()),
+                Err(error) if self.state.made_room(&error) => {}
+                Err(error) => return Err(self.state.error(what, error)),
+            }
+        }
     }
 
     /// The newest `limit` acts, newest first.
