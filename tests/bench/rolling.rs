@@ -1,5 +1,5 @@
 //! Rolling restarts under constant load: three instances behind one listening socket, restarted
-//! again and again, with one engine killed in the middle. Beside it one instance with a handed-over
+//! again and again, with engines killed in the middle. Beside it one instance with a handed-over
 //! socket, and one without, which shows that the load sees what is lost.
 
 use crate::options::Options;
@@ -12,7 +12,8 @@ use tests::{Azora, Folder};
 pub(crate) const TAKES: &str = "
   --restarts N       restarts of each, one after another [20]
   --kept N           who asks on a connection that stays, at most 32 [8]
-  --fresh N          who makes a new connection for every request, at most 32 [4]";
+  --fresh N          who makes a new connection for every request, at most 32 [4]
+  --engine-kills N   engines killed in the middle of one more restart [5]";
 
 /// Runs it.
 pub(crate) fn run(mut options: Options) -> Result<Report, String> {
@@ -20,16 +21,16 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         restarts: options.number("--restarts", 20)?,
         kept: options.number("--kept", 8)?,
         fresh: options.number("--fresh", 4)?,
-        kill_engine: false,
+        engine_kills: options.number("--engine-kills", 5)?,
     };
     let program = options.azora.clone();
     options.beside("organ")?;
     options.end()?;
     let mut table = Table::new(["", "failed", "of", "a second", "slowest", "restart p50", ""]);
     let mut figures = Map::new();
-    for (key, name, definition, kill_engine) in [
+    for (key, name, definition, handed) in [
         ("shared", "3 behind one socket, rolling", DEFINITION, true),
-        ("own", "1 that is handed its socket", ALONE, false),
+        ("own", "1 that is handed its socket", ALONE, true),
         ("bare", "1 that binds its port itself", BARE, false),
     ] {
         eprintln!("bench: {name}, {} restarts", size.restarts);
@@ -38,14 +39,13 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
             &azora,
             &folder,
             Size {
-                kill_engine,
+                engine_kills: if handed { size.engine_kills } else { 0 },
                 ..size
             },
         );
-        let note = if kill_engine {
-            "and one engine killed in the middle"
-        } else {
-            ""
+        let note = match (handed, size.engine_kills) {
+            (false, _) | (_, 0) => String::new(),
+            (true, kills) => format!("{kills} engines killed in the middle of one more"),
         };
         let mut restarts = outcome.restarts.clone();
         table.row([
@@ -55,7 +55,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
             format!("{:.0}", outcome.rate),
             milliseconds(outcome.tally.slowest),
             milliseconds(percentile(&mut restarts, 50)),
-            note.to_owned(),
+            note,
         ]);
         figures.insert(key.to_owned(), shown(&outcome));
     }

@@ -13,7 +13,7 @@ fn a_rolling_restart_under_load_fails_no_request() {
             restarts: 2,
             kept: 4,
             fresh: 2,
-            kill_engine: true,
+            engine_kills: 1,
         },
     );
     assert_eq!(outcome.tally.failed, 0, "{:#?}", outcome.tally);
@@ -36,7 +36,7 @@ fn the_restart_of_one_alone_lets_connections_wait_and_refuses_none() {
             restarts: 2,
             kept: 2,
             fresh: 2,
-            kill_engine: false,
+            engine_kills: 1,
         },
     );
     assert_eq!(outcome.tally.failed, 0, "{:#?}", outcome.tally);

@@ -55,8 +55,8 @@ pub struct Size {
     pub kept: usize,
     /// Who makes a new connection for every request.
     pub fresh: usize,
-    /// Kills the engine in the middle of one more restart, and restarts again under the next one.
-    pub kill_engine: bool,
+    /// So often the engine is killed in the middle of one more restart, and the next one restarts again.
+    pub engine_kills: usize,
 }
 
 /// What came of it.
@@ -95,7 +95,7 @@ pub fn play(azora: &Azora, folder: &Folder, size: Size) -> Outcome {
         assert_eq!(after.len(), before.len());
         assert!(load.asked() > asked, "the load went on meanwhile");
     }
-    if size.kill_engine {
+    for _ in 0..size.engine_kills {
         die_in_the_middle(azora, folder);
     }
     let seconds = begun.elapsed().as_secs_f64();

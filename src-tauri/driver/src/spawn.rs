@@ -289,6 +289,11 @@ impl Shim {
         self.linked() && self.intent.listen == listen(launch)
     }
 
+    /// It keeps listening sockets.
+    pub(crate) fn keeps_sockets(&self) -> bool {
+        self.linked() && !self.intent.listen.is_empty()
+    }
+
     /// True while it hears and is heard.
     pub(crate) fn linked(&self) -> bool {
         self.lines.is_some()

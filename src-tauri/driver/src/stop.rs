@@ -12,6 +12,7 @@
 
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
+use crate::spawn::Shim;
 use crate::survivors::{self, Remains};
 use crate::watch::{Life, Main, Unit};
 use crate::{ExecOutcome, Happened, Stop};
@@ -354,8 +355,12 @@ impl Unit {
         self.stop_command.abort_all();
         self.life = Life::Idle;
         self.last = Some((generation, status));
-        // One that did its work is not started again in a moment.
-        if stopped || status.success() {
+        // One that did its work is not started again in a moment. One with listening sockets keeps
+        // them until it is known whether it will be: then it is told to rest, or to start.
+        let keeps = self.shim.as_ref().is_some_and(Shim::keeps_sockets);
+        if stopped && keeps {
+            self.linger();
+        } else if stopped || status.success() {
             self.quit_shim().await;
         } else {
             self.linger();

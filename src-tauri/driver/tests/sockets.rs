@@ -52,6 +52,11 @@ fn connect(port: u16) -> Option<TcpStream> {
     Some(stream)
 }
 
+/// Nobody keeps the port's socket any more, as soon as the shim has gone.
+async fn refused(port: u16) {
+    assert!(testkit::eventually_async(LONG, || connect(port).is_none()).await);
+}
+
 /// Sends a request; the answer comes when somebody accepts.
 fn send(port: u16) -> TcpStream {
     let mut stream = connect(port).expect("it is not refused");
@@ -83,6 +88,8 @@ async fn a_connection_made_between_two_processes_waits_for_the_second() {
     let first = bench.started().await;
     assert_eq!(answer(send(port)).await, first);
 
+    // Whether it is stopped or crashes: the same shim starts it again, and has kept the socket.
+    let shim = bench.shim("web.0");
     bench.stop("web.0", 1, LONG);
     assert_eq!(bench.exited().await, ExitStatus::Code(0));
     let waiting = send(port);
@@ -91,8 +98,6 @@ async fn a_connection_made_between_two_processes_waits_for_the_second() {
     assert_ne!(first, second);
     assert_eq!(answer(waiting).await, second);
 
-    // A crash is made up for by the same shim, which has kept the socket.
-    let shim = bench.shim("web.0");
     kill(second, Signal::KILL);
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
     let waiting = send(port);
@@ -105,7 +110,7 @@ async fn a_connection_made_between_two_processes_waits_for_the_second() {
     bench.exited().await;
     // It is to stay so: nobody is kept waiting for an answer that does not come.
     bench.driver.rest(&bench.cluster, &instance("web.0"));
-    assert!(connect(port).is_none());
+    refused(port).await;
     bench.nothing_left().await;
 }
 
@@ -141,6 +146,37 @@ async fn the_next_engine_gets_the_sockets_back_from_the_shim() {
 }
 
 #[tokio::test]
+async fn a_connection_made_while_no_engine_is_there_waits_for_the_next_one() {
+    let mut bench = Bench::new();
+    let port = port(&bench, "web.0");
+    bench.driver.start(organ(&bench, "web.0", 1, &own(port)));
+    let first = bench.started().await;
+    let shim = bench.shim("web.0");
+    let Bench {
+        driver,
+        events,
+        home,
+        ..
+    } = bench;
+    drop((driver, events));
+    kill(first, Signal::KILL);
+    assert!(testkit::eventually_async(LONG, || !lives(first)).await);
+    let waiting = send(port);
+
+    let mut bench = Bench::on(home);
+    let found = bench.driver.adopt(&bench.cluster).await;
+    assert_eq!(found[0].outcome, Err(ExitStatus::Signal(9)));
+    bench.driver.start(organ(&bench, "web.0", 2, &own(port)));
+    let second = bench.started().await;
+    assert_eq!(answer(waiting).await, second);
+    assert_eq!(bench.shim("web.0"), shim);
+    bench.stop("web.0", 2, LONG);
+    bench.exited().await;
+    bench.driver.rest(&bench.cluster, &instance("web.0"));
+    bench.nothing_left().await;
+}
+
+#[tokio::test]
 async fn the_service_lives_on_and_serves_when_its_shim_is_killed() {
     let mut bench = Bench::new();
     let port = port(&bench, "web.0");
@@ -159,6 +195,7 @@ async fn the_service_lives_on_and_serves_when_its_shim_is_killed() {
     assert_eq!(answer(waiting).await, second);
     bench.stop("web.0", 2, LONG);
     bench.exited().await;
+    bench.driver.rest(&bench.cluster, &instance("web.0"));
     bench.nothing_left().await;
 }
 
@@ -188,7 +225,7 @@ async fn instances_that_share_a_socket_answer_for_each_other() {
     bench.stop("web.1", 1, LONG);
     bench.exited().await;
     bench.driver.rest(&bench.cluster, &instance("web.1"));
-    assert!(connect(shared).is_none());
+    refused(shared).await;
     bench.nothing_left().await;
 }
 

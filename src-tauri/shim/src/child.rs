@@ -137,6 +137,11 @@ impl Program {
         })
     }
 
+    /// It is handed listening sockets.
+    pub(crate) fn keeps_sockets(&self) -> bool {
+        self.sockets.len() > 0
+    }
+
     /// True while an emergency stop is in force.
     pub(crate) fn held(&self) -> bool {
         self.hold.as_deref().is_some_and(sys::exists)

@@ -11,9 +11,14 @@ use crate::sys::{self, Fd};
 use crate::terminal;
 use shim::{Command, End, Line, Step, index};
 use std::ffi::c_int;
+use std::time::{Duration, Instant};
 
 /// Between two looks at the log's length, in milliseconds.
 const LOG_LOOK: c_int = 1000;
+
+/// With listening sockets and nothing that runs, the next engine is waited for so long: what has
+/// connected meanwhile is answered then, and not refused.
+const ORPHANED: Duration = Duration::from_secs(30);
 
 /// What the newest start has come to.
 enum Phase {
@@ -50,6 +55,8 @@ pub(crate) struct Keeper {
     log_size: u64,
     /// When its length was last noted, in Unix milliseconds.
     noted: u64,
+    /// Since when nothing runs and no engine is there.
+    orphaned: Option<Instant>,
     /// The master end of its terminal, while something can come out of it.
     terminal: Option<Fd>,
 }
@@ -68,6 +75,7 @@ impl Keeper {
             quit: false,
             log_size,
             noted: 0,
+            orphaned: None,
             terminal: None,
         }
     }
@@ -92,7 +100,11 @@ impl Keeper {
             }
             let used = 3 + self.links.poll_fds(&mut wait[3..]);
             let look = matches!(self.phase, Phase::Running { .. }).then_some(LOG_LOOK);
-            let time = [look, self.links.sync_within()].into_iter().flatten().min();
+            let orphaned = self.orphaned.map(|_| ORPHANED.as_millis() as c_int);
+            let time = [look, orphaned, self.links.sync_within()]
+                .into_iter()
+                .flatten()
+                .min();
             let time = time.unwrap_or(-1);
             // SAFETY: the list has at least as many entries as is said.
             let ready = unsafe { libc::poll(wait.as_mut_ptr(), used as libc::nfds_t, time) };
@@ -117,6 +129,7 @@ impl Keeper {
             }
             if wait[3].revents != 0 {
                 self.links.accept();
+                self.orphaned = None;
             }
             for (at, client) in wait[4..used].iter().enumerate() {
                 if client.revents != 0 {
@@ -143,12 +156,21 @@ impl Keeper {
                 }
                 Phase::Gone => {
                     let Some(generation) = self.again.take() else {
-                        return self.quit || !self.links.heard();
+                        return self.quit || !self.links.heard() && self.waited_enough();
                     };
                     self.start(generation);
                 }
             }
         }
+    }
+
+    /// Nothing runs and no engine is there.
+    fn waited_enough(&mut self) -> bool {
+        if !self.program.keeps_sockets() {
+            return true;
+        }
+        let now = Instant::now();
+        now.duration_since(*self.orphaned.get_or_insert(now)) >= ORPHANED
     }
 
     fn heed(&mut self, command: Command) {
