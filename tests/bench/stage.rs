@@ -173,7 +173,7 @@ impl Drop for Stage {
             AtWork::Floor(floor) => return floor.end(),
             AtWork::Azora(azora, folder, up) => {
                 // Quicker than looking through all processes, which comes after it in any case.
-                let _ = azora.run(folder.path(), &["emergency-stop"]);
+                let _ = azora.run(folder.path(), &["emergency-stop", "--reason", "bench"]);
                 std::slice::from_mut(up)
             }
             AtWork::Peer { running, .. } => running.as_mut_slice(),
