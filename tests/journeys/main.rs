@@ -11,6 +11,7 @@ mod limits;
 mod real_stack;
 mod rolling;
 mod stop;
+mod terminal;
 mod twins;
 mod up;
 mod user;

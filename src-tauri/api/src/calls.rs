@@ -6,6 +6,7 @@ use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, LogQuery, Order, Up};
 use model::view::{ClusterView, FolderView, History, LogPage, Snapshot, StopPreview, StopReport};
+use model::who::PortView;
 use model::{Act, Actor, ClusterId, Event, Incident};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -200,6 +201,18 @@ pub(crate) async fn acts(
     request: RecentRequest,
 ) -> Result<Vec<Act>, Error> {
     engine.acts(amount(request.limit)).await
+}
+
+pub(crate) async fn who(
+    engine: &Handle,
+    _: &Actor,
+    request: PortRequest,
+) -> Result<PortView, Error> {
+    if request.port == 0 {
+        let why = "0 is no port: it means any free one".to_owned();
+        return Err(Error::BadRequest(why));
+    }
+    engine.who(request.port).await
 }
 
 pub(crate) async fn emergency_preview(

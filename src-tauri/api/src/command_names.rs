@@ -12,6 +12,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "incidents",
     "events",
     "acts",
+    "who",
     "emergency_preview",
     "up",
     "down",

@@ -31,6 +31,14 @@ pub struct LookRequest {
     pub folder: String,
 }
 
+/// Which port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct PortRequest {
+    /// Its number, from 1.
+    pub port: u16,
+}
+
 /// What to wait for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

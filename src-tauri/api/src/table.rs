@@ -46,6 +46,8 @@ macro_rules! commands {
                 read events($crate::requests::EventsRequest) -> Vec<$crate::model::Event>;
                 /// The book of acts, newest first.
                 read acts($crate::requests::RecentRequest) -> Vec<$crate::model::Act>;
+                /// Who has a port of this machine, since when, and whether it may be stopped.
+                read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// What an emergency stop would end.
                 read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
                 /// Brings a folder's cluster up, or applies its edited definition.

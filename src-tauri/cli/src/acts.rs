@@ -1,4 +1,4 @@
-//! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`: one order,
+//! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`, `forget`: one order,
 //! followed until it has come to rest.
 
 use crate::args::{Held, Place, Restart, Scale, Services, Why};
@@ -134,6 +134,24 @@ pub(crate) async fn down(place: &Place, why: &Why) -> Done {
     .await
 }
 
+/// `forget`: nothing moves by it, so there is nothing to wait for.
+pub(crate) async fn forget(place: &Place, why: &Why) -> Done {
+    let scene = Scene::find(place).await?;
+    let request = ClusterRequest {
+        cluster: scene.cluster.id.clone(),
+        reason: why.reason.clone(),
+    };
+    let act: Act = scene.client.call("forget", &request).await?;
+    allowed(&act)?;
+    let logs = layout(place)?.logs_cluster(&scene.cluster.id);
+    print(&format!(
+        "{} is forgotten; its logs stay in {}",
+        scene.cluster.id,
+        logs.display()
+    ))?;
+    Ok(())
+}
+
 /// `resume`.
 pub(crate) async fn resume(place: &Place, why: &Why) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
@@ -158,7 +176,7 @@ async fn carry_out(
     let wait = async {
         tokio::select! {
             biased;
-            () = interrupts.next() => Err(Fail::interrupted(format!(
+            by = interrupts.next() => Err(by.fail(&format!(
                 "no longer watching; what `{name}` set in motion goes on, `azora ps` shows how far it is"
             ))),
             settled = settled(client, act.id) => settled,

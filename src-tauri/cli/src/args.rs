@@ -16,6 +16,7 @@ Examples:
   azora up                               bring the cluster up here; Ctrl-C takes it down again
   azora up shop --detach                 bring it up and leave it running
   azora ps --json                        every instance, its state and why
+  azora who :3000                        who has the port, and whether it may be stopped
   azora logs api --follow --since 10m    what api printed and prints
   azora restart api web
   azora emergency-stop --reason \"wrong database\"
@@ -24,8 +25,9 @@ Exit codes:
   0    ok
   1    something failed; what and why is on stderr
   2    the command line was not understood
-  3    no engine runs, or there is no such cluster or service
+  3    no engine runs, there is no such cluster or service, or nobody has the port
   4    the definition has errors
+  129  the terminal was closed
   130  interrupted by Ctrl-C
 
 Environment:
@@ -70,8 +72,10 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Bring a cluster up, or apply its edited definition
     Up(Up),
-    /// List the instances of a cluster
-    Ps(Json),
+    /// List the instances of a cluster, or of all clusters of all your homes
+    Ps(Ps),
+    /// Say who has a port, since when, and whether it may be stopped
+    Who(Who),
     /// Show the engine and all clusters of this home
     Status(Json),
     /// Show what services printed
@@ -96,6 +100,8 @@ pub(crate) enum Command {
     EmergencyStop(Emergency),
     /// Bring back what the last stop took down
     Resume(Why),
+    /// Forget a cluster that is down: it is no longer listed, adopted or resumed; its logs stay
+    Forget(Why),
     /// List incidents: what failed, what was done about it, how long it took
     Incidents(Recent),
     /// Show what happened
@@ -113,7 +119,8 @@ pub(crate) enum Command {
 Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C or \
 SIGTERM takes the cluster down in order, a second one ends everything at once. When an engine runs \
 already, or with --detach, the command returns when everything has settled. Closing the terminal \
-ends the engine and leaves the services running; the next `azora up` adopts them.
+(SIGHUP) takes nothing down: the engine ends in order, the services run on, and the next \
+`azora up` adopts them.
 
 The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
 asked, typing the command is the consent.
@@ -138,6 +145,27 @@ pub(crate) struct Json {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Ps {
+    /// Every cluster of every home of yours on this machine
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks at what listens on this machine, at what is on record in your homes, and at ports that are \
+reserved; it needs no engine and never sends a signal. It exits with 3 when nobody has the port.")]
+pub(crate) struct Who {
+    /// Which: 3000 or :3000
+    #[arg(value_name = "PORT")]
+    pub(crate) port: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -249,8 +277,8 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Ctrl-C or SIGTERM ends the engine and leaves the services running; the next engine of this home \
-adopts them. `azora down` takes them down.")]
+Ctrl-C, SIGTERM or closing the terminal ends the engine and leaves the services running; the next \
+engine of this home adopts them. `azora down` takes them down.")]
 pub(crate) struct Serve {
     /// Where the API and the browser UI listen on 127.0.0.1; 0 is any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -305,7 +333,10 @@ mod tests {
             assert_eq!(arguments.place.folder, Some("/w".into()));
             assert!(matches!(
                 arguments.command,
-                Command::Ps(Json { json: true })
+                Command::Ps(Ps {
+                    all: false,
+                    json: Json { json: true }
+                })
             ));
         }
     }

@@ -292,6 +292,8 @@ mod tests {
             restarts: 0,
             since: Timestamp(0),
             marks: Marks::default(),
+            origin: None,
+            port_taken: None,
         }
     }
 

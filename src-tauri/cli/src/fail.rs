@@ -52,6 +52,13 @@ impl Fail {
             message: message.into(),
         }
     }
+    /// The terminal was closed: 128 and the number of SIGHUP, as a shell says it.
+    pub(crate) fn hung_up() -> Self {
+        Self {
+            code: 129,
+            message: String::new(),
+        }
+    }
     /// Something failed, and a table already said what.
     pub(crate) fn said() -> Self {
         Self::failed("")

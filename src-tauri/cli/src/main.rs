@@ -1,7 +1,7 @@
 //! The `azora` command: brings clusters up, shows them, and can be the engine when none runs.
 //!
 //! It speaks to the engine of a home through `api::client`, and runs one itself for `serve` and
-//! `up`. Only `check` and `emergency-stop` need none. Results go to stdout, everything else to
+//! `up`. Only `check`, `who` and `emergency-stop` need none. Results go to stdout, everything else to
 //! stderr; nothing a service said reaches the terminal unchecked.
 
 #![cfg_attr(
@@ -23,6 +23,8 @@ mod place;
 mod logs;
 mod past;
 mod reads;
+mod stacks;
+mod who;
 
 // What is done, and how it is followed.
 mod acts;
@@ -75,7 +77,8 @@ fn run(arguments: &Arguments) -> Done {
             listen_to_the_engine("info");
             many_threads(serve::serve(place, arguments))
         }
-        Command::Ps(json) => one_thread(reads::ps(place, *json)),
+        Command::Ps(ps) => one_thread(reads::ps(place, *ps)),
+        Command::Who(port) => who::who(place, port),
         Command::Status(json) => one_thread(reads::status(place, *json)),
         Command::Incidents(recent) => one_thread(past::incidents(place, recent)),
         Command::Events(events) => one_thread(past::events(place, events)),
@@ -93,6 +96,7 @@ fn run(arguments: &Arguments) -> Done {
         }
         Command::Scale(scale) => one_thread(acts::scale(place, scale)),
         Command::Down(why) => one_thread(acts::down(place, why)),
+        Command::Forget(why) => one_thread(acts::forget(place, why)),
         Command::Resume(why) => one_thread(acts::resume(place, why)),
         Command::Hold(held) => one_thread(acts::held(place, "hold", held)),
         Command::Unhold(held) => one_thread(acts::held(place, "unhold", held)),
@@ -130,5 +134,7 @@ fn listen_to_the_engine(usual: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(Terminal::stderr().colour)
+        // Complaining on stderr about stderr panics when its terminal was closed.
+        .log_internal_errors(false)
         .init();
 }

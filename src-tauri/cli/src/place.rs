@@ -327,6 +327,8 @@ mod tests {
                 restarts: 0,
                 since: model::Timestamp(0),
                 marks: model::Marks::default(),
+                origin: None,
+                port_taken: None,
             }
         };
         let all = ["api.0", "api.1", "db.0"].map(status);

@@ -1,13 +1,14 @@
 //! `ps`, `status`, `open`: what is.
 
-use crate::args::{Json, Place};
+use crate::args::{Json, Place, Ps};
 use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{Cell, ago, cell, now, overall_paint, rfc3339, state_paint, table};
+use crate::text::{Cell, ago, cell, now, overall_paint, rfc3339, state_paint, table, with_times};
 use api::client::Client;
 use api::requests::Nothing;
 use api::views::{PsView, StatusView};
+use driver::Layout;
 use model::view::LimitView;
 use model::{InstanceStatus, ServiceName, Timestamp};
 use serde_json::{Value, json};
@@ -15,11 +16,15 @@ use serde_json::{Value, json};
 // === ps ===
 
 /// `azora ps`.
-pub(crate) async fn ps(place: &Place, Json { json }: Json) -> Done {
+pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
+    let json = json.json;
+    if all {
+        return crate::stacks::all(place, json).await;
+    }
     let scene = Scene::find(place).await?;
     let view = scene.ps().await?;
     if json {
-        print(&ps_json(&view).to_string())?;
+        print(&ps_json(&view, &layout(place)?).to_string())?;
         return Ok(());
     }
     let (terminal, now) = (Terminal::stdout(), now());
@@ -28,10 +33,7 @@ pub(crate) async fn ps(place: &Place, Json { json }: Json) -> Done {
         .iter()
         .map(|status| ps_row(status, now))
         .collect();
-    let headings = [
-        "INSTANCE", "STATE", "SINCE", "PID", "PORTS", "STARTS", "CATEGORY", "REASON",
-    ];
-    for line in table(&headings, &rows, terminal) {
+    for line in table(&ps_headings(), &rows, terminal) {
         print(&line)?;
     }
     for (service, limit) in loose(&view) {
@@ -61,7 +63,15 @@ fn loose(view: &PsView) -> impl Iterator<Item = (&ServiceName, &LimitView)> {
     })
 }
 
-fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
+/// The headings over [`ps_row`].
+pub(crate) fn ps_headings() -> [&'static str; 9] {
+    [
+        "INSTANCE", "STATE", "SINCE", "PID", "PORTS", "STARTS", "BY", "CATEGORY", "REASON",
+    ]
+}
+
+/// One instance as a row.
+pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     let ports: Vec<String> = status.ports.iter().map(u16::to_string).collect();
     let pid = status.pid.map_or("-".to_owned(), |pid| pid.to_string());
     let mut reason = plain(&status.reason.to_string());
@@ -69,11 +79,23 @@ fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(cause) = &marks.impacted_by {
         reason = format!("[impacted by {cause}] {reason}");
     }
-    for (set, word) in [(marks.held, "held"), (marks.shim_lost, "shim lost")] {
+    for (set, word) in [
+        (marks.held, "held"),
+        (marks.shim_lost, "shim lost"),
+        (marks.rebuilding, "files are changing"),
+    ] {
         if set {
             reason = format!("[{word}] {reason}");
         }
     }
+    if let Some(taken) = &status.port_taken {
+        let (wanted, holder) = (taken.wanted, plain(&taken.holder));
+        reason = format!("[port {wanted} is held by {holder}] {reason}");
+    }
+    let by = status
+        .origin
+        .as_ref()
+        .map(|origin| plain(&origin.actor.via));
     vec![
         cell(status.instance.to_string()),
         (status.state.to_string(), state_paint(status.state)),
@@ -85,38 +107,42 @@ fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
             ports.join(",")
         }),
         cell(status.generation.to_string()),
+        cell(by.unwrap_or_else(|| "-".to_owned())),
         cell(plain(&status.category)),
         (reason, Paint::Faint),
     ]
 }
 
 /// The shape other programs rely on.
-fn ps_json(view: &PsView) -> Value {
-    let instances: Vec<Value> = view
-        .instances
-        .iter()
-        .map(|status| {
-            json!({
-                "service": status.service,
-                "instance": status.instance,
-                "category": status.category,
-                "state": status.state,
-                "reason": status.reason.to_string(),
-                "pid": status.pid,
-                "ports": status.ports,
-                "generation": status.generation,
-                "restarts": status.restarts,
-                "since": rfc3339(status.since),
-                "marks": status.marks,
-            })
-        })
-        .collect();
+fn ps_json(view: &PsView, layout: &Layout) -> Value {
+    let instances: Vec<Value> = view.instances.iter().map(instance_json).collect();
     json!({
         "cluster": view.cluster.id,
         "name": view.cluster.name,
+        "folder": view.cluster.folder,
+        "home": layout.home().display().to_string(),
         "overall": view.cluster.overall,
         "instances": instances,
         "limits": view.limits,
+    })
+}
+
+/// One instance in the shape other programs rely on.
+pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
+    json!({
+        "service": status.service,
+        "instance": status.instance,
+        "category": status.category,
+        "state": status.state,
+        "reason": status.reason.to_string(),
+        "pid": status.pid,
+        "ports": status.ports,
+        "generation": status.generation,
+        "restarts": status.restarts,
+        "since": rfc3339(status.since),
+        "marks": status.marks,
+        "origin": with_times(json!(status.origin)),
+        "port_taken": status.port_taken,
     })
 }
 
@@ -264,7 +290,19 @@ mod tests {
                 impacted_by: Some("db".parse().unwrap()),
                 held: true,
                 shim_lost: false,
+                rebuilding: false,
             },
+            origin: Some(model::Origin {
+                actor: model::Actor::person("cli"),
+                user: "me".to_owned(),
+                verb: model::Verb::Up,
+                act: model::ActId(7),
+                at: Timestamp(1_763_820_000_000),
+            }),
+            port_taken: Some(model::PortTaken {
+                wanted: 5433,
+                holder: "pid 1 (init)".to_owned(),
+            }),
         }
     }
 
@@ -284,6 +322,8 @@ mod tests {
         let expected = json!({
             "cluster": "shop-0123abcd",
             "name": "shop",
+            "folder": "/w/shop",
+            "home": "/h",
             "overall": "starting",
             "instances": [{
                 "service": "api",
@@ -297,6 +337,14 @@ mod tests {
                 "restarts": 2,
                 "since": "2025-11-22T14:00:00.000Z",
                 "marks": {"impacted_by": "db", "held": true, "shim_lost": false},
+                "origin": {
+                    "actor": {"kind": "person", "via": "cli"},
+                    "user": "me",
+                    "verb": "up",
+                    "act": 7,
+                    "at": "2025-11-22T14:00:00.000Z",
+                },
+                "port_taken": {"wanted": 5433, "holder": "pid 1 (init)"},
             }],
             "limits": {"api": [{
                 "what": "cpu",
@@ -305,7 +353,7 @@ mod tests {
                 "by": "nothing, because it has no cgroup v2",
             }]},
         });
-        assert_eq!(ps_json(&view), expected);
+        assert_eq!(ps_json(&view, &Layout::new("/h")), expected);
     }
 
     #[test]
@@ -351,8 +399,9 @@ mod tests {
                 "4711",
                 "5432",
                 "3",
+                "cli",
                 "data",
-                "[held] [impacted by db] said \\x1b[2Jboo"
+                "[port 5433 is held by pid 1 (init)] [held] [impacted by db] said \\x1b[2Jboo"
             ]
         );
     }

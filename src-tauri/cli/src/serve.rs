@@ -28,7 +28,7 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
         print(&format!("registry  {registry}"))?;
     }
     let told = tokio::select! {
-        () = interrupts.next() => true,
+        _ = interrupts.next() => true,
         () = host.closed() => false,
     };
     if told {
@@ -36,7 +36,8 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
     }
     tokio::select! {
         () = host.shutdown(true) => Ok(()),
-        () = interrupts.next() => Err(Fail::interrupted("")),
+        // A terminal that closes in between changes nothing about ending in order.
+        () = interrupts.asked() => Err(Fail::interrupted("")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::fail::{Done, Fail};
 use crate::place::{folder, layout};
 use crate::terminal::{self, Paint, Terminal, note, plain, print};
 use crate::text::length;
-use crate::watch::{Interrupts, Style, Watch, settled};
+use crate::watch::{Interrupt, Interrupts, Style, Watch, settled};
 use api::client::{self, Client};
 use api::host::Host;
 use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
@@ -52,7 +52,7 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
                     "the engine of this home (pid {pid}) is going down; waiting for its end"
                 ));
                 tokio::select! {
-                    () = interrupts.next() => return Err(Fail::interrupted("nothing was run")),
+                    by = interrupts.next() => return Err(by.fail("nothing was run")),
                     ended = ended(&layout, pid) => ended?,
                 }
             }
@@ -188,10 +188,10 @@ async fn consent(folder: &Path, view: &FolderView, interrupts: &mut Interrupts) 
         ));
     }
     tokio::select! {
-        () = interrupts.next() => {
+        by = interrupts.next() => {
             // The question stands at the end of its line.
             note("");
-            Err(Fail::interrupted("nothing was run"))
+            Err(by.fail("nothing was run"))
         }
         answer = terminal::ask("Run it?") => Ok(answer == Some(true)),
     }
@@ -203,7 +203,7 @@ async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) ->
     let wait = async {
         tokio::select! {
             biased;
-            () = interrupts.next() => Err(Fail::interrupted(
+            by = interrupts.next() => Err(by.fail(
                 "no longer watching; the cluster goes on coming up: `azora ps` shows it, `azora down` takes it down",
             )),
             settled = settled(client, view.act) => settled,
@@ -245,34 +245,40 @@ async fn in_this(
     let coming_up = async {
         tokio::select! {
             biased;
-            () = interrupts.next() => None,
-            settled = settled(client, view.act) => Some(settled),
+            by = interrupts.next() => Err(by),
+            settled = settled(client, view.act) => Ok(settled),
         }
     };
-    if let Some(settled) = watch.during(Aim::Up, Style::Picture, coming_up).await? {
-        // What failed is on the screen now; the rest stays up, and healing goes on trying.
-        let failed = match conclude(client, &cluster, &watch, &settled?).await {
-            Err(fail) if !fail.message.is_empty() => return Err(fail),
-            outcome => outcome.is_err(),
-        };
-        if failed {
-            note("the rest is up");
-        }
-        note("Ctrl-C takes it down");
-        let until_ended = async {
-            tokio::select! {
-                biased;
-                () = interrupts.next() => true,
-                () = host.closed() => false,
+    let by = match watch.during(Aim::Up, Style::Picture, coming_up).await? {
+        Err(by) => by,
+        Ok(settled) => {
+            // What failed is on the screen now; the rest stays up, and healing goes on trying.
+            let failed = match conclude(client, &cluster, &watch, &settled?).await {
+                Err(fail) if !fail.message.is_empty() => return Err(fail),
+                outcome => outcome.is_err(),
+            };
+            if failed {
+                note("the rest is up");
             }
-        };
-        if !watch.during(Aim::Rest, Style::Lines, until_ended).await? {
-            return Err(Fail::failed(
-                "another engine took this home over; the services run on",
-            ));
+            note("Ctrl-C takes it down");
+            let until_ended = async {
+                tokio::select! {
+                    biased;
+                    by = interrupts.next() => Some(by),
+                    () = host.closed() => None,
+                }
+            };
+            let by = watch.during(Aim::Rest, Style::Lines, until_ended).await?;
+            by.ok_or_else(|| {
+                Fail::failed("another engine took this home over; the services run on")
+            })?
         }
+    };
+    match by {
+        Interrupt::Asked => take_down(layout, client, &cluster, &mut watch, interrupts).await,
+        // Closing a terminal is no wish to stop what runs: only the engine goes, in order.
+        Interrupt::HungUp => Err(Fail::hung_up()),
     }
-    take_down(layout, client, &cluster, &mut watch, interrupts).await
 }
 
 /// Ctrl-C was pressed: down in order, or at once when it is pressed again.
@@ -299,7 +305,8 @@ async fn take_down(
     let down = async {
         tokio::select! {
             biased;
-            () = interrupts.next() => None,
+            // It is on its way down: a terminal that closes now does not stop that.
+            () = interrupts.asked() => None,
             settled = down => Some(settled),
         }
     };

@@ -24,10 +24,42 @@ const REMINDED: usize = 3;
 /// One question about an act; it is asked again when nothing has settled by then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ctrl-C and SIGTERM, one after the other.
+/// Ctrl-C, SIGTERM and a closed terminal, one after the other.
 pub(crate) struct Interrupts {
     int: Signal,
     term: Signal,
+    /// `None` when whoever started this wants it to outlive the terminal (`nohup`).
+    hang_up: Option<Signal>,
+}
+
+/// What interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// Ctrl-C or SIGTERM: somebody wants it to end.
+    Asked,
+    /// The terminal was closed. Nobody asked for anything, and nobody reads what is said.
+    HungUp,
+}
+
+impl Interrupt {
+    /// How a command ends that only watched.
+    pub(crate) fn fail(self, message: &str) -> Fail {
+        match self {
+            Interrupt::Asked => Fail::interrupted(message),
+            Interrupt::HungUp => Fail::hung_up(),
+        }
+    }
+}
+
+/// The bit of SIGHUP in a mask of signals.
+const HANGUP_BIT: u64 = 1;
+
+/// True when this process was started with SIGHUP ignored.
+fn outlives_terminal(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & HANGUP_BIT != 0)
 }
 
 impl Interrupts {
@@ -35,18 +67,37 @@ impl Interrupts {
     pub(crate) fn catch() -> Done<Self> {
         let failed =
             |error: io::Error| Fail::failed(format!("failed to listen for signals: {error}"));
+        // Looked at before listening, which would end the ignoring.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let hang_up = match outlives_terminal(&status) {
+            true => None,
+            false => Some(signal(SignalKind::hangup()).map_err(failed)?),
+        };
         Ok(Self {
             int: signal(SignalKind::interrupt()).map_err(failed)?,
             term: signal(SignalKind::terminate()).map_err(failed)?,
+            hang_up,
         })
     }
 
     /// The next one.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Interrupt {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.int.recv() => {}
-            _ = self.term.recv() => {}
+            _ = self.int.recv() => Interrupt::Asked,
+            _ = self.term.recv() => Interrupt::Asked,
+            _ = hang_up => Interrupt::HungUp,
         }
+    }
+
+    /// The next one that somebody asked for.
+    pub(crate) async fn asked(&mut self) {
+        while self.next().await != Interrupt::Asked {}
     }
 }
 
@@ -214,5 +265,22 @@ impl Watch {
             0 => String::new(),
             lines => format!("\x1b[{lines}A\r\x1b[J"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_under_nohup_outlives_its_terminal() {
+        assert!(outlives_terminal(
+            "Name:\tazora\nSigIgn:\t0000000000000001\n"
+        ));
+        assert!(outlives_terminal("SigIgn:\t0000000000001001\n"));
+        assert!(!outlives_terminal(
+            "SigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"
+        ));
+        assert!(!outlives_terminal(""));
     }
 }

@@ -1,6 +1,6 @@
 //! What anchors a process: the boot and its start time.
 
-use model::Anchor;
+use model::{Anchor, Timestamp};
 use std::io;
 use std::sync::OnceLock;
 
@@ -30,6 +30,16 @@ pub fn anchor(pid: u32) -> Option<Anchor> {
         pid,
         start_ticks,
     })
+}
+
+/// When something happened that the kernel dates in clock ticks since boot, to the second.
+pub(crate) fn wall_of(start_ticks: u64) -> Option<Timestamp> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let boot: i64 = boot.trim().parse().ok()?;
+    let since = start_ticks.checked_mul(1_000)? / rustix::param::clock_ticks_per_second();
+    let since = i64::try_from(since).ok()?;
+    Some(Timestamp(boot.checked_mul(1_000)?.checked_add(since)?))
 }
 
 /// Wall time in Unix milliseconds, for records that people read.

@@ -66,11 +66,15 @@ impl ProcessDriver {
     pub fn start(&self, launch: Launch) {
         let (cluster, instance) = (launch.cluster.clone(), launch.instance.clone());
         let generation = launch.generation;
-        if self
-            .ask(&cluster, &instance, Ask::Start(Box::new(launch)))
-            .is_err()
-        {
-            let error = "too much is asked of it at once".to_owned();
+        let claim = |port: &u16| {
+            let taken = self.ports.claim(*port, &cluster, &instance);
+            taken.map_err(|holder| format!("port {port} is reserved for {holder}"))
+        };
+        let asked = launch.ports.iter().try_for_each(claim).and_then(|()| {
+            self.ask(&cluster, &instance, Ask::Start(Box::new(launch)))
+                .map_err(|_| "too much is asked of it at once".to_owned())
+        });
+        if let Err(error) = asked {
             let failed = Happened::StartFailed {
                 cluster,
                 instance,
@@ -180,9 +184,9 @@ impl ProcessDriver {
         )
     }
 
-    /// Gives ports back.
-    pub fn release_ports(&self, ports: &[u16]) {
-        self.ports.release(ports);
+    /// Gives back what an instance has of these ports.
+    pub fn release_ports(&self, cluster: &ClusterId, instance: &InstanceId, ports: &[u16]) {
+        self.ports.release(cluster, instance, ports);
     }
 
     /// The processes of an instance's tree, without its shim. Empty when it does not run, or has

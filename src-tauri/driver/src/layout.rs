@@ -77,6 +77,10 @@ impl Layout {
     pub fn engine_lock(&self) -> PathBuf {
         self.0.join("engine.lock")
     }
+    /// What holds for the whole home; written by people.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join(spec::SETTINGS_FILE)
+    }
     /// The API's bearer token.
     pub fn token(&self) -> PathBuf {
         self.0.join("token")

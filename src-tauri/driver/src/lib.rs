@@ -19,10 +19,13 @@ mod driver;
 pub mod emergency;
 pub mod env;
 pub mod exec;
+pub mod holder;
+pub mod homes;
 mod intent;
 pub mod layout;
 mod limits;
 pub mod lock;
+mod per_user;
 mod pidfd;
 pub mod ports;
 mod procfs;
@@ -38,7 +41,13 @@ mod watch;
 pub use driver::ProcessDriver;
 pub use exec::{ExecLaunch, ExecOutcome};
 pub use layout::Layout;
-pub use ports::{PortError, PortGrant, PortWish};
+pub use ports::{PortError, PortGrant, PortWish, Reservation};
+
+/// The account this process belongs to, by name; its number where it has none.
+pub fn account() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    user::name(uid).unwrap_or_else(|| uid.to_string())
+}
 
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::BTreeMap;

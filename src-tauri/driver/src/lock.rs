@@ -105,7 +105,12 @@ pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
         .open(&path)
         .map_err(io)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(HomeLock { file }),
+        Ok(()) => {
+            if let Err(error) = crate::homes::note(layout) {
+                tracing::warn!(%error, "`azora ps --all` and `who` will not know this home");
+            }
+            Ok(HomeLock { file })
+        }
         Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held(read_info(&file))),
         Err(error) => Err(io(error.into())),
     }

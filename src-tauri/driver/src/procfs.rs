@@ -17,6 +17,8 @@ pub(crate) struct Process {
     pub(crate) group: u32,
     pub(crate) state: char,
     pub(crate) start_ticks: u64,
+    /// It has a terminal.
+    pub(crate) terminal: bool,
     /// The short name, for messages.
     pub(crate) name: String,
 }
@@ -33,6 +35,8 @@ impl Process {
 pub(crate) struct Marks {
     pub(crate) nonce: Option<String>,
     pub(crate) home: Option<String>,
+    pub(crate) cluster: Option<String>,
+    pub(crate) instance: Option<String>,
 }
 
 /// Reads one process.
@@ -48,6 +52,8 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
         state: fields.next()?.chars().next()?,
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
+        // After the session.
+        terminal: fields.nth(1)? != "0",
         start_ticks,
     })
 }
@@ -72,11 +78,14 @@ pub(crate) fn marks(pid: u32) -> Marks {
         else {
             continue;
         };
-        if key == shim::ENV_NONCE {
-            marks.nonce = Some(value.to_owned());
-        } else if key == shim::ENV_HOME_ID {
-            marks.home = Some(value.to_owned());
-        }
+        let mark = match key {
+            shim::ENV_NONCE => &mut marks.nonce,
+            shim::ENV_HOME_ID => &mut marks.home,
+            shim::ENV_CLUSTER => &mut marks.cluster,
+            shim::ENV_INSTANCE => &mut marks.instance,
+            _ => continue,
+        };
+        *mark = Some(value.to_owned());
     }
     marks
 }

@@ -7,8 +7,9 @@
 //!
 //! Loopback only, as everything Azora opens.
 
+use crate::Listen;
+use crate::holder::Holders;
 use crate::spawn::Refusal;
-use crate::{Listen, ports};
 use model::{ClusterId, InstanceId, ServiceName};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -119,7 +120,7 @@ fn make(port: u16) -> io::Result<OwnedFd> {
 
 fn refusal(port: u16, error: &io::Error) -> Refusal {
     if error.kind() == io::ErrorKind::AddrInUse {
-        let error = format!("port {port} is taken by {}", ports::holder(port));
+        let error = format!("port {port} is held by {}", Holders::default().words(port));
         return Refusal { error, retry: true };
     }
     Refusal::passing(&format!("listen on port {port}"), error)
@@ -226,7 +227,7 @@ mod tests {
         let port = stranger.local_addr().unwrap().port();
         let refusal = Sockets::default().take(&key("web.0"), &listen(port));
         let refusal = refusal.unwrap_err();
-        let holder = format!("port {port} is taken by pid {}", std::process::id());
+        let holder = format!("port {port} is held by pid {}", std::process::id());
         assert!(refusal.error.starts_with(&holder), "{}", refusal.error);
         assert!(refusal.retry);
     }

@@ -1,6 +1,7 @@
 //! Making a shim, and the connection to one.
 
 use crate::Launch;
+use crate::holder::Holders;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
@@ -68,10 +69,10 @@ pub(crate) fn plan(
     }
     let handed = |port: &u16| launch.listen.iter().any(|socket| socket.port == *port);
     for port in launch.ports.iter().filter(|port| !handed(port)) {
-        if !ports::free(*port) {
-            let holder = ports::holder(*port);
+        if !ports::listen::free(*port) {
+            let holder = Holders::default().words(*port);
             return Err(Refusal {
-                error: format!("port {port} is taken by {holder}"),
+                error: format!("port {port} is held by {holder}"),
                 retry: true,
             });
         }

@@ -63,6 +63,11 @@ pub(crate) fn current() -> Option<User> {
     find(&rustix::process::geteuid().as_raw().to_string()).ok()
 }
 
+/// The name that belongs to a number.
+pub(crate) fn name(uid: u32) -> Option<String> {
+    find(&uid.to_string()).ok().map(|user| user.name)
+}
+
 fn find(user: &str) -> Result<User, UserError> {
     let unknown = || UserError::Unknown(user.to_owned());
     let lookup = |error| UserError::Lookup(user.to_owned(), error);

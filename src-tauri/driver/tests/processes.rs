@@ -348,7 +348,7 @@ async fn a_taken_port_names_its_holder() {
     let (error, retry) = bench.failed().await;
     assert!(
         error.starts_with(&format!(
-            "port {port} is taken by pid {} (",
+            "port {port} is held by pid {} (",
             std::process::id()
         )),
         "{error}"
@@ -369,6 +369,7 @@ async fn an_instance_may_be_granted_the_port_it_listens_on() {
         cluster: bench.cluster.clone(),
         instance: instance(name),
         preferred,
+        exact: false,
     };
     let other = bench.driver.grant_ports(&[wish("b.0")]).unwrap().remove(0);
     assert_eq!(other.moved.unwrap().0, preferred);

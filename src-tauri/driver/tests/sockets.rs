@@ -38,6 +38,7 @@ fn port(bench: &Bench, name: &str) -> u16 {
         cluster: bench.cluster.clone(),
         instance: instance(name),
         preferred: 0,
+        exact: false,
     };
     bench.driver.grant_ports(&[wish]).unwrap()[0].port
 }
@@ -129,6 +130,7 @@ async fn the_next_engine_gets_the_sockets_back_from_the_shim() {
         cluster: bench.cluster.clone(),
         instance: instance("web.0"),
         preferred: port,
+        exact: false,
     };
     let grant = bench.driver.grant_ports(&[wish]).unwrap().remove(0);
     assert_eq!((grant.port, grant.moved), (port, None));
@@ -269,7 +271,7 @@ async fn a_port_that_a_stranger_has_is_not_handed_over() {
     let port = stranger.local_addr().unwrap().port();
     bench.driver.start(organ(&bench, "web.0", 1, &own(port)));
     let (error, retry) = bench.failed().await;
-    let holder = format!("port {port} is taken by pid {}", std::process::id());
+    let holder = format!("port {port} is held by pid {}", std::process::id());
     assert!(error.starts_with(&holder) && retry, "{error}");
 }
 

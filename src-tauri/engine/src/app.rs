@@ -2,6 +2,7 @@
 
 use crate::door::Door;
 use crate::emergency::Brake;
+use crate::files::{self, Files};
 use crate::handle::Handle;
 use crate::journal::Journal;
 use crate::owner::{Message, Owner};
@@ -12,7 +13,7 @@ use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome};
+use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
 use registry::Registry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -69,6 +70,9 @@ impl Engine {
         let last_event = store.events().last_seq().await.map_err(Error::from)?;
         let last_incident = store.incidents().last_id().await.map_err(Error::from)?;
         let last_act = store.acts().last_id().await.map_err(Error::from)?;
+        let (settings, unused_settings) = crate::settings::read(&layout);
+        let mut limits = driver.limits();
+        limits.extend(unused_settings.clone());
         let view = EngineView {
             pid: std::process::id(),
             version: config.version.clone(),
@@ -76,7 +80,7 @@ impl Engine {
             api: None,
             registry: None,
             gateway: None,
-            limits: driver.limits(),
+            limits,
         };
         let picture = Arc::new(Picture::new(view, incidents, events));
         let (journal, writer) = Journal::new(
@@ -88,9 +92,10 @@ impl Engine {
         let (recorder, recording) = Recorder::new(store.clone(), Clock::wall);
         let door = Arc::new(Door::new(store.clone(), Arc::clone(&journal), last_act));
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
-        let registry = Registry::open(store.clone(), registry_door, Clock::wall)
+        let registry = Registry::open(store.clone(), registry_door, Clock::wall, settings.allow)
             .await
             .map_err(Error::from)?;
+        let (files, unwatched) = Files::new();
         let shared = Arc::new(Shared {
             door,
             prober: Prober::new(Arc::clone(&driver)),
@@ -108,6 +113,8 @@ impl Engine {
             driver,
             recorder,
             registry,
+            account: driver::account(),
+            files,
             life: Life {
                 lock: Mutex::new(Some(lock)),
                 writers: TaskTracker::new(),
@@ -122,13 +129,14 @@ impl Engine {
             .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
         let engine = Engine { shared };
         tasks::spawn_all(&engine.shared, words).await?;
-        for notice in engine.shared.store.notices() {
-            engine.shared.journal.event(
-                None,
-                EventKind::Notice {
-                    text: notice.clone(),
-                },
-            );
+        let watching = files::run(Arc::clone(&engine.shared), unwatched);
+        engine.shared.tasks.spawn(watching);
+        let notices = engine.shared.store.notices().iter().cloned();
+        for text in notices.chain(unused_settings) {
+            engine
+                .shared
+                .journal
+                .event(None, EventKind::Notice { text });
         }
         engine.conclude_pending().await?;
         let adopted = engine.adopt_all().await;
@@ -331,27 +339,44 @@ async fn take(layout: &Layout) -> Result<HomeLock, StartError> {
 /// Reserves the ports a cluster had. One that somebody else took while its service was down is
 /// replaced, which shows when the service starts.
 fn reserve(shared: &Shared, record: &mut ClusterRecord) {
-    let wish = |instance: InstanceId, preferred| driver::PortWish {
+    let exact = |instance: &InstanceId, common: bool| {
+        let service = record.definition.services.get(&instance.service);
+        let common = common == record.shared_port(&instance.service).is_some();
+        common && service.is_some_and(|service| service.port_exact)
+    };
+    let wish = |instance: InstanceId, preferred, common| driver::PortWish {
         cluster: record.id.clone(),
+        exact: exact(&instance, common),
         instance,
         preferred,
     };
     let own = record
         .ports
         .iter()
-        .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?)));
+        .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
     let mut wishes: Vec<driver::PortWish> = own.collect();
     let owned = wishes.len();
     let services = record.definition.services.keys();
     wishes.extend(services.filter_map(|service| {
         let port = record.shared_port(service)?;
-        Some(wish(InstanceId::new(service.clone(), 0), port))
+        Some(wish(InstanceId::new(service.clone(), 0), port, true))
     }));
     match shared.driver.grant_ports(&wishes) {
         // One for each wish, in their order: first each instance's own.
         Ok(mut grants) => {
             let common = grants.split_off(owned);
             for grant in grants {
+                if let Some((wanted, holder)) = grant.moved {
+                    let what = EventKind::PortMoved {
+                        instance: grant.instance.clone(),
+                        wanted,
+                        got: grant.port,
+                        holder: holder.clone(),
+                    };
+                    shared.journal.event(Some(&record.id), what);
+                    let taken = PortTaken { wanted, holder };
+                    record.ports_taken.insert(grant.instance.clone(), taken);
+                }
                 record.ports.insert(grant.instance, vec![grant.port]);
             }
             for grant in common {

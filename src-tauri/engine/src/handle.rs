@@ -8,6 +8,7 @@ use crate::record::{ClusterRecord, cluster_id};
 use crate::shared::Shared;
 use crate::{Error, launch};
 use model::view::{Delta, EngineView, FolderView, History, LogLine, LogPage, Snapshot};
+use model::who::PortView;
 use model::{
     Act, ActId, Actor, ClusterId, Event, Incident, InstanceId, Reason, ServiceName, Target, Verb,
 };
@@ -239,6 +240,15 @@ impl Handle {
         Ok(self.shared.store.acts().recent(limit).await?)
     }
 
+    /// Who has a port of this machine.
+    pub async fn who(&self, port: u16) -> Result<PortView, Error> {
+        let layout = self.shared.layout.clone();
+        // A look through `/proc` is quick but not instant.
+        tokio::task::spawn_blocking(move || crate::who::who(&layout, port))
+            .await
+            .map_err(|_| Error::Closing)
+    }
+
     /// Waits until all that an act set in motion has come to rest.
     pub async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
         self.shared.door.wait(act, timeout).await
@@ -272,7 +282,7 @@ impl Handle {
         let message = Message::Up {
             definition,
             env,
-            act: act.id,
+            act: act.clone(),
             reply,
         };
         let result = self.tell(&owned, message, answer).await;
@@ -302,6 +312,8 @@ impl Handle {
             stopped: BTreeSet::new(),
             last_stop: None,
             created: crate::clock::Clock::wall(),
+            origins: BTreeMap::new(),
+            ports_taken: BTreeMap::new(),
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {
@@ -330,9 +342,9 @@ impl Handle {
         };
         let act = self.admit(actor, verb, target, &reason).await?;
         let result = match (order, cluster) {
-            (Order::Resume, _) => self.resume(act.id).await,
+            (Order::Resume, _) => self.resume(&act).await,
             (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
-            (order, Some(cluster)) => self.wish(&cluster, order.wish(), act.id).await,
+            (order, Some(cluster)) => self.wish(&cluster, order.wish(), &act).await,
             (_, None) => Err(Error::BadRequest("this needs a cluster".into())),
         };
         self.conclude(act.id, &result);
@@ -359,20 +371,21 @@ impl Handle {
         })
     }
 
-    async fn wish(&self, cluster: &ClusterId, order: Wish, act: ActId) -> Result<(), Error> {
+    async fn wish(&self, cluster: &ClusterId, order: Wish, act: &Act) -> Result<(), Error> {
         let owned = self.shared.owner(cluster)?;
         let (reply, answer) = oneshot::channel();
+        let act = act.clone();
         self.tell(&owned, Message::Order { order, act, reply }, answer)
             .await
     }
 
-    async fn resume(&self, act: ActId) -> Result<(), Error> {
+    async fn resume(&self, act: &Act) -> Result<(), Error> {
         let clusters = self.shared.last_stopped();
         if clusters.is_empty() {
             let why = "nothing to resume: no stop of a whole cluster is remembered";
             return Err(Error::Conflict(why.into()));
         }
-        self.shared.door.expect(act, clusters.len());
+        self.shared.door.expect(act.id, clusters.len());
         for cluster in clusters {
             self.wish(&cluster, Wish::Resume, act).await?;
         }

@@ -4,7 +4,7 @@
 //! environment `up` was run with.
 
 use crate::Error;
-use model::{ClusterId, ClusterName, InstanceId, ServiceName, Timestamp};
+use model::{ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -42,6 +42,12 @@ pub(crate) struct ClusterRecord {
     pub(crate) last_stop: Option<LastStop>,
     /// When it was first run.
     pub(crate) created: Timestamp,
+    /// Who wanted each instance to run.
+    #[serde(default)]
+    pub(crate) origins: BTreeMap<InstanceId, Origin>,
+    /// The ports that instances would rather have, and who had them.
+    #[serde(default)]
+    pub(crate) ports_taken: BTreeMap<InstanceId, PortTaken>,
 }
 
 impl ClusterRecord {

@@ -4,6 +4,7 @@ use crate::app::Life;
 use crate::clock::Clock;
 use crate::door::Door;
 use crate::emergency::Brake;
+use crate::files::Files;
 use crate::journal::Journal;
 use crate::owner::Message;
 use crate::picture::Picture;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The name of a cluster's record in its folder.
-const RECORD: &str = "cluster.json";
+pub(crate) const RECORD: &str = "cluster.json";
 
 /// What the parts of one engine share.
 pub(crate) struct Shared {
@@ -54,6 +55,10 @@ pub(crate) struct Shared {
     pub(crate) stops: Mutex<BTreeMap<ClusterId, Timestamp>>,
     /// While an emergency stop is under way nothing is started.
     pub(crate) brake: Brake,
+    /// Whose the engine is, and so its services: the name of an account.
+    pub(crate) account: String,
+    /// Files that restart services.
+    pub(crate) files: Files,
     /// Every task of the engine.
     pub(crate) tasks: TaskTracker,
     /// Ends them.

@@ -32,6 +32,8 @@ pub enum ActorKind {
     Healer,
     /// A program that uses the registry.
     Client,
+    /// Azora's own watching of files.
+    Watch,
 }
 
 /// Who acts.
@@ -49,6 +51,13 @@ impl Actor {
         Self {
             kind: ActorKind::Person,
             via: via.to_owned(),
+        }
+    }
+    /// Azora's own watching of files.
+    pub fn watch() -> Self {
+        Self {
+            kind: ActorKind::Watch,
+            via: "watch".to_owned(),
         }
     }
     /// Azora's own healing.

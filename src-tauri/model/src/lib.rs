@@ -18,6 +18,7 @@ pub mod process;
 pub mod state;
 pub mod time;
 pub mod view;
+pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use event::{Event, EventKind};
@@ -27,3 +28,4 @@ pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use state::{InstanceStatus, Marks, Overall, Reason, State};
 pub use time::{Mono, Now, Timestamp};
+pub use who::{Origin, PortTaken};

@@ -1,6 +1,6 @@
 //! The states of an instance, each with a reason a person can read.
 
-use crate::{Generation, InstanceId, ServiceName, Timestamp};
+use crate::{Generation, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where an instance is in its life.
@@ -121,6 +121,10 @@ pub struct Marks {
     /// Its shim is gone; the process lives, its exit status will be unknown.
     #[serde(default)]
     pub shim_lost: bool,
+    /// Files that it is made from are changing; it restarts when they have come to rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub rebuilding: bool,
 }
 
 /// All that is known of one instance at one moment. The row of `azora ps`.
@@ -148,6 +152,14 @@ pub struct InstanceStatus {
     pub since: Timestamp,
     /// Marks on the state.
     pub marks: Marks,
+    /// Who wanted it to run, once somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub origin: Option<Origin>,
+    /// The port it would rather have, while somebody else has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub port_taken: Option<PortTaken>,
 }
 
 /// The state of a cluster, or of all of them, in one word.

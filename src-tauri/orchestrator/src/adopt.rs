@@ -213,5 +213,7 @@ fn stranger() -> spec::Service {
         },
         limits: spec::Limits::default(),
         protected: false,
+        port_exact: false,
+        watch: None,
     }
 }

@@ -47,6 +47,7 @@ impl Step<'_> {
                 self.run(&released, &released, act);
             }
             Command::Restart { services, at_once } => self.restart(services, at_once, act),
+            Command::Refresh { services, why } => self.refresh(&services, &why, act),
             Command::Scale {
                 service,
                 replicas,

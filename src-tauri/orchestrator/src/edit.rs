@@ -185,6 +185,9 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         heal: _,
         stop: _,
         protected: _,
+        // Whether another port would do matters when ports are chosen.
+        port_exact: _,
+        watch: _,
     } = old;
     *kind != new.kind
         || *run != new.run

@@ -125,6 +125,15 @@ pub enum Command {
         /// All instances of a service at the same time, even where they could take turns.
         at_once: bool,
     },
+    /// Stop and start these on what has changed around them: their files. Like a person's restart,
+    /// but it starts nothing that nobody wants and leaves alone what is held; what is about to be
+    /// started anyway is not stopped once more.
+    Refresh {
+        /// Which.
+        services: Vec<ServiceName>,
+        /// What has changed, as a reason says it: "src/server.js changed".
+        why: String,
+    },
     /// Change the number of instances; `ports` holds those of the new ones.
     Scale {
         /// Which.

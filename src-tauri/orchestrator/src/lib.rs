@@ -16,6 +16,7 @@ mod instance;
 pub mod io;
 mod patience;
 mod probe;
+mod refresh;
 mod rolling;
 mod settle;
 mod start;

@@ -75,7 +75,11 @@ impl Cluster {
                 impacted_by: self.impacted_by(service, instance),
                 held: self.held || service.held,
                 shim_lost: instance.shim_lost,
+                rebuilding: false,
             },
+            // The engine knows these: they decide nothing.
+            origin: None,
+            port_taken: None,
         })
     }
 

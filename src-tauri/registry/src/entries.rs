@@ -1,6 +1,7 @@
 //! The read model: every entry by name and id, and the leases by when they end.
 
 use crate::{Error, Listed, Registration, RegistryChange, target};
+use ipnet::IpNet;
 use model::view::RegistryView;
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,14 +166,15 @@ impl Entries {
     pub(crate) fn known(
         &mut self,
         wish: &Registration,
+        allowed: &[IpNet],
         wall: Timestamp,
         now: Instant,
     ) -> Result<Option<(Listed, RegistryChange)>, Error> {
         if let Err(kept) = self.not_own(wish) {
-            let address = target::check(&wish.url)?;
+            let address = target::check(&wish.url, allowed)?;
             let same = self
                 .named(&wish.name)
-                .find(|entry| entry.is_own() && target::check(&entry.view.url) == Ok(address));
+                .find(|entry| entry.is_own() && target::check(&entry.view.url, &[]) == Ok(address));
             return match same {
                 Some(entry) => Ok(Some((entry.listed(), RegistryChange::default()))),
                 None => Err(kept),

@@ -59,7 +59,10 @@ impl Error {
         match self {
             Error::Name(_) => "Use a name like mail or user-api.",
             Error::Id => "Leave the id out and one is made from the url.",
-            Error::Url(_) => "Give the address on this machine, like http://127.0.0.1:4000.",
+            Error::Url(_) => {
+                "Give the address on this machine, like http://127.0.0.1:4000; other networks are \
+                 allowed by `registry.allow` in settings.toml."
+            }
             Error::Ttl(_) => {
                 "Leave the ttl out for 30 seconds, and send a heartbeat before it ends."
             }

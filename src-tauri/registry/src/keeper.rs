@@ -103,14 +103,13 @@ async fn until(end: Option<Instant>) {
 
 async fn put(store: &Store, shared: &Shared, wish: Registration) -> Result<(Listed, bool), Error> {
     // Looked at again: much may have happened at the door.
-    let known =
-        shared.change(
-            |entries| match entries.known(&wish, (shared.wall)(), Instant::now()) {
-                Ok(Some((listed, change))) => (Ok(Some(listed)), change),
-                Ok(None) => (Ok(None), RegistryChange::default()),
-                Err(error) => (Err(error), RegistryChange::default()),
-            },
-        )?;
+    let known = shared.change(|entries| {
+        match entries.known(&wish, &shared.allowed, (shared.wall)(), Instant::now()) {
+            Ok(Some((listed, change))) => (Ok(Some(listed)), change),
+            Ok(None) => (Ok(None), RegistryChange::default()),
+            Err(error) => (Err(error), RegistryChange::default()),
+        }
+    })?;
     if let Some(listed) = known {
         return Ok((listed, false));
     }

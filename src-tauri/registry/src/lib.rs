@@ -31,6 +31,7 @@ pub use serve::{bind, serve};
 
 use door::Act;
 use entries::{Entries, Key};
+use ipnet::IpNet;
 use keeper::Keeper;
 use model::view::RegistryView;
 use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     entries: RwLock<Entries>,
     changes: broadcast::Sender<RegistryChange>,
     wall: fn() -> Timestamp,
+    allowed: Vec<IpNet>,
 }
 
 impl Shared {
@@ -101,7 +103,8 @@ impl Shared {
 
 impl Registry {
     /// Reads the leases that outlived the last engine and begins to keep time. `wall` is the
-    /// engine's clock; privileged acts ask `door`. Has to be called inside a tokio runtime.
+    /// engine's clock; privileged acts ask `door`; entries may point to this machine and into the
+    /// `allowed` networks. Has to be called inside a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Store`] when the leases cannot be read.
@@ -109,12 +112,13 @@ impl Registry {
         store: Store,
         door: Arc<dyn Door>,
         wall: fn() -> Timestamp,
+        allowed: Vec<IpNet>,
     ) -> Result<Self, Error> {
         let leases = store.registry().all().await?;
         let mut entries = Entries::default();
         let now = tokio::time::Instant::now();
         for lease in leases {
-            match Registration::from_lease(&lease) {
+            match Registration::from_lease(&lease, &allowed) {
                 Ok(registration) => {
                     entries.put_leased(registration, lease.since, wall(), now);
                 }
@@ -128,6 +132,7 @@ impl Registry {
             entries: RwLock::new(entries),
             changes,
             wall,
+            allowed,
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -192,10 +197,11 @@ impl Registry {
     /// # Errors
     /// Everything [`Error`] lists but [`Error::Missing`].
     pub async fn register(&self, registration: Registration) -> Result<(Listed, bool), Error> {
-        registration.check(&self.shared.read().refused_ports)?;
+        let allowed = &self.shared.allowed;
+        registration.check(&self.shared.read().refused_ports, allowed)?;
         let known = self.shared.change(|entries| {
             let now = tokio::time::Instant::now();
-            match entries.known(&registration, (self.shared.wall)(), now) {
+            match entries.known(&registration, allowed, (self.shared.wall)(), now) {
                 Ok(Some((listed, change))) => (Ok(Some(listed)), change),
                 Ok(None) => (Ok(None), RegistryChange::default()),
                 Err(error) => (Err(error), RegistryChange::default()),

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::target::{self, Refusal};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::Lease;
@@ -47,7 +48,11 @@ impl Registration {
     }
 
     /// Holds it against the limits.
-    pub(crate) fn check(&self, refused_ports: &BTreeSet<u16>) -> Result<(), Error> {
+    pub(crate) fn check(
+        &self,
+        refused_ports: &BTreeSet<u16>,
+        allowed: &[IpNet],
+    ) -> Result<(), Error> {
         self.name.parse::<model::ServiceName>()?;
         let id = self.id.as_bytes();
         let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
@@ -66,8 +71,9 @@ impl Registration {
         if self.meta.len() > MAX_META || !self.meta.iter().all(fits) {
             return Err(Error::Meta);
         }
-        let address = target::check(&self.url)?;
-        if refused_ports.contains(&address.port()) {
+        let address = target::check(&self.url, allowed)?;
+        // Our ports are on loopback only; on another machine the same number is somebody else's.
+        if address.ip().is_loopback() && refused_ports.contains(&address.port()) {
             return Err(Refusal::OurPort(address.port()).into());
         }
         Ok(())
@@ -86,7 +92,7 @@ impl Registration {
     }
 
     /// What was accepted once is held against the limits again: they may have become tighter.
-    pub(crate) fn from_lease(lease: &Lease) -> Result<Self, Error> {
+    pub(crate) fn from_lease(lease: &Lease, allowed: &[IpNet]) -> Result<Self, Error> {
         let registration = Self {
             name: lease.name.clone(),
             id: lease.id.clone(),
@@ -94,7 +100,7 @@ impl Registration {
             ttl: Duration::from_millis(lease.ttl_ms),
             meta: serde_json::from_str(&lease.meta).map_err(|_| Error::Meta)?,
         };
-        registration.check(&BTreeSet::new())?;
+        registration.check(&BTreeSet::new(), allowed)?;
         Ok(registration)
     }
 }

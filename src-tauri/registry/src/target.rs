@@ -1,10 +1,12 @@
-//! Where an entry may point: to this machine and nowhere else, and in one spelling only.
+//! Where an entry may point: to this machine or into a network that the home's settings allow, and
+//! in one spelling only.
 //!
 //! Many parsers read many spellings of an address (decimal, octal, hex, mapped, encoded), and two
 //! that read one differently are a way around a check. So an authority is accepted only when it is
 //! written exactly as the parser would write it back.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 /// Longest URL, in bytes.
@@ -31,9 +33,24 @@ pub enum Refusal {
     /// A fragment never reaches a server.
     #[error("it has a fragment")]
     Fragment,
-    /// Some other machine, or a name that could become one.
-    #[error("it does not point to this machine; only localhost, 127.0.0.0/8 and [::1] do")]
+    /// Some other machine.
+    #[error(
+        "it does not point to this machine (localhost, 127.0.0.0/8, [::1]), nor into a network \
+         that `registry.allow` in the settings of this home names"
+    )]
     Elsewhere,
+    /// A name: what it points to when it is looked at is not what it points to when it is used.
+    #[error(
+        "it names its host, and a name may point elsewhere tomorrow (DNS rebinding); of names \
+         only localhost is listed, everything else by its address"
+    )]
+    Name,
+    /// An address that no network of machines has, whatever is allowed.
+    #[error("{0} is no address of one machine: unspecified, link-local, multicast or reserved")]
+    Nowhere(IpAddr),
+    /// IPv4 in the clothes of IPv6.
+    #[error("it is an IPv4 address written as IPv6; write it as {0}")]
+    Mapped(Ipv4Addr),
     /// The host or port is written in an unusual way.
     #[error("its host and port are not written in the usual way, which is {0}")]
     Spelling(String),
@@ -45,11 +62,12 @@ pub enum Refusal {
     OurPort(u16),
 }
 
-/// The address a URL points to, if an entry may point there. `localhost` is 127.0.0.1.
+/// The address a URL points to, if an entry may point there: to loopback, or into one of
+/// `allowed`. `localhost` is 127.0.0.1. No name is looked up.
 ///
 /// # Errors
 /// See [`Refusal`].
-pub fn check(text: &str) -> Result<SocketAddr, Refusal> {
+pub fn check(text: &str, allowed: &[IpNet]) -> Result<SocketAddr, Refusal> {
     if text.len() > MAX_URL {
         return Err(Refusal::TooLong);
     }
@@ -76,11 +94,13 @@ pub fn check(text: &str) -> Result<SocketAddr, Refusal> {
         return Err(Refusal::Fragment);
     }
     let ip: IpAddr = match url.host() {
-        Some(Host::Ipv4(ip)) if ip.is_loopback() => ip.into(),
-        Some(Host::Ipv6(ip)) if ip == Ipv6Addr::LOCALHOST => ip.into(),
+        Some(Host::Ipv4(ip)) => ip.into(),
+        Some(Host::Ipv6(ip)) => ip.into(),
         Some(Host::Domain("localhost")) => Ipv4Addr::LOCALHOST.into(),
-        _ => return Err(Refusal::Elsewhere),
+        Some(Host::Domain(_)) => return Err(Refusal::Name),
+        None => return Err(Refusal::Elsewhere),
     };
+    allow(ip, allowed)?;
     // Both exist for http and https with a host; a URL without is refused all the same.
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Err(Refusal::Elsewhere);
@@ -93,4 +113,31 @@ pub fn check(text: &str) -> Result<SocketAddr, Refusal> {
         return Err(Refusal::Spelling(with_port));
     }
     Ok(SocketAddr::new(ip, port))
+}
+
+/// May an entry point to this address?
+fn allow(ip: IpAddr, allowed: &[IpNet]) -> Result<(), Refusal> {
+    if ip.is_loopback() {
+        return Ok(());
+    }
+    let nowhere = match ip {
+        IpAddr::V4(ip) => {
+            // 0.0.0.0/8 reaches this machine by a way that loopback's checks do not see;
+            // 169.254.0.0/16 hands out credentials in a cloud; from 224 on nothing is one machine.
+            ip.octets()[0] == 0 || ip.is_link_local() || ip.octets()[0] >= 224
+        }
+        IpAddr::V6(ip) => {
+            if let Some(mapped) = ip.to_ipv4_mapped() {
+                return Err(Refusal::Mapped(mapped));
+            }
+            ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local()
+        }
+    };
+    if nowhere {
+        return Err(Refusal::Nowhere(ip));
+    }
+    match allowed.iter().any(|network| network.contains(&ip)) {
+        true => Ok(()),
+        false => Err(Refusal::Elsewhere),
+    }
 }

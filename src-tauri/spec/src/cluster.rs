@@ -41,6 +41,9 @@ pub struct Service {
     pub category: String,
     /// The preferred port: `Some(0)` is "any free one", `None` is "has no port".
     pub port: Option<u16>,
+    /// No other port than the preferred one will do.
+    #[serde(default)]
+    pub port_exact: bool,
     /// Its port's socket listens before it is started, and it is handed it. `None`: it binds its
     /// port itself.
     #[serde(default)]
@@ -70,6 +73,21 @@ pub struct Service {
     pub limits: Limits,
     /// Only a person may stop it.
     pub protected: bool,
+    /// Files whose changes restart it.
+    #[serde(default)]
+    pub watch: Option<FileWatch>,
+}
+
+/// Files whose changes restart a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileWatch {
+    /// Patterns as in a `.gitignore`, relative to the cluster's folder; those that begin with `!`
+    /// leave files out.
+    pub paths: Vec<String>,
+    /// The restart comes when nothing has changed for so long. 200 ms unless given.
+    pub debounce: Duration,
+    /// What `.gitignore` files leave out is left out. True unless given.
+    pub gitignore: bool,
 }
 
 /// How the instances of a service share listening sockets they are handed.

@@ -188,6 +188,14 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     };
     changes.note("stop", &stop(old), &stop(new));
     changes.note("protection", &on(old.protected), &on(new.protected));
+    let exact = |service: &Service| match (service.port, service.port_exact) {
+        (Some(port), true) => format!("{port} and no other"),
+        _ => "any that is free".to_owned(),
+    };
+    if old.port_exact != new.port_exact {
+        changes.note("port", &exact(old), &exact(new));
+    }
+    changes.note("watch", &watch(old), &watch(new));
     changes.0
 }
 
@@ -254,6 +262,24 @@ fn port(port: Option<u16>) -> String {
         None => "none".into(),
         Some(0) => "any".into(),
         Some(port) => port.to_string(),
+    }
+}
+
+fn watch(service: &Service) -> String {
+    match &service.watch {
+        None => "none".into(),
+        Some(watch) => {
+            let ignored = if watch.gitignore {
+                ""
+            } else {
+                ", .gitignore aside"
+            };
+            format!(
+                "{} after {}{ignored}",
+                watch.paths.join(" "),
+                words(watch.debounce)
+            )
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! `toml_parser` finds tokens and grammar; this module only builds the tree, because no finished
 //! one tells both places of a duplicate and goes on after it.
 
+use crate::Form;
 use crate::limits::MAX_DEPTH;
 use crate::problem::{Problem, Problems, Span, quoted};
 use crate::syntax;
@@ -72,7 +73,7 @@ impl Table {
 
 /// Reads TOML. Duplicates go to `problems` and reading goes on; `None` means the text is not TOML
 /// (or too deep), `problems` says where, and there is no tree to trust.
-pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
+pub(crate) fn read(text: &str, form: &Form, problems: &mut Problems) -> Option<Table> {
     let source = toml_parser::Source::new(text);
     let tokens = source.lex().into_vec();
     let mut builder = Builder::new(source);
@@ -80,7 +81,7 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
     toml_parser::parser::parse_document(&tokens, &mut builder, &mut errors);
     let too_deep = builder.too_deep.take();
     if !errors.is_empty() {
-        syntax::explain(text, &errors, problems);
+        syntax::explain(text, &errors, form, problems);
     }
     if let Some(span) = &too_deep {
         problems.add(|| {
@@ -89,7 +90,7 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
                 format!("nested more than {MAX_DEPTH} deep"),
                 "this is one level too many",
             )
-            .help("no key of azora.toml is more than four levels deep; see docs/definition.md")
+            .help(form.deep)
         });
     }
     if !errors.is_empty() || too_deep.is_some() {

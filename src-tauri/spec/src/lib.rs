@@ -16,25 +16,52 @@ mod problem;
 mod read;
 mod run;
 mod schema;
+mod settings;
 mod suggest;
 mod syntax;
 mod template;
 
 pub use amount::cores;
 pub use cluster::{
-    Backoff, Budget, Cluster, Heal, Kind, Limits, Listen, Need, Probe, ProbeTarget, Run, Service,
-    Stop, StopSignal, Template, TemplatePart,
+    Backoff, Budget, Cluster, FileWatch, Heal, Kind, Limits, Listen, Need, Probe, ProbeTarget, Run,
+    Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
 pub use notes::notes;
 pub use problem::{Diagnostics, Problem};
 pub use schema::schema;
+pub use settings::{SETTINGS_FILE, Settings, settings};
 pub use template::Lookup;
 
 use problem::{Problems, quoted};
 
 /// The name of a definition's file.
 pub const FILE: &str = "azora.toml";
+
+/// A kind of file that is read here, as messages speak of it.
+struct Form {
+    /// "a definition is".
+    is: &'static str,
+    /// What a right one has in it.
+    example: &'static str,
+    /// The page that describes it.
+    page: &'static str,
+    /// "is this really an azora.toml?".
+    large: &'static str,
+    /// How deep its keys are.
+    deep: &'static str,
+    /// "the definition".
+    name: &'static str,
+}
+
+const DEFINITION: Form = Form {
+    is: "a definition is",
+    example: "a service is written [service.web] and below it run = \"node server.js\"",
+    page: "docs/definition.md",
+    large: "a definition is at most 1 MiB; is this really an azora.toml?",
+    deep: "no key of azora.toml is more than four levels deep; see docs/definition.md",
+    name: "the definition",
+};
 
 /// Reads a definition. `file` is how messages name it; `folder_name` is the last part of the
 /// folder's path, from which a cluster without a name takes its own.
@@ -43,11 +70,11 @@ pub const FILE: &str = "azora.toml";
 /// Everything that is wrong with it, with places and remedies.
 pub fn parse(file: &str, folder_name: &str, bytes: &[u8]) -> Result<Cluster, Diagnostics> {
     let mut problems = Problems::default();
-    let text = match text(bytes, &mut problems) {
+    let text = match text(bytes, &DEFINITION, &mut problems) {
         Ok(text) => text,
         Err(shown) => return Err(problems.into_diagnostics(file, &shown)),
     };
-    let cluster = document::read(text, &mut problems)
+    let cluster = document::read(text, &DEFINITION, &mut problems)
         .map(|root| read::cluster(text, &root, folder_name, &mut problems));
     match cluster {
         Some(cluster) if problems.is_empty() => Ok(cluster),
@@ -56,7 +83,7 @@ pub fn parse(file: &str, folder_name: &str, bytes: &[u8]) -> Result<Cluster, Dia
 }
 
 /// The bytes as text, or what of them can be shown beside the problem.
-fn text<'b>(bytes: &'b [u8], problems: &mut Problems) -> Result<&'b str, String> {
+fn text<'b>(bytes: &'b [u8], form: &Form, problems: &mut Problems) -> Result<&'b str, String> {
     if bytes.len() > limits::MAX_BYTES {
         let kept = &bytes[..limits::MAX_BYTES];
         let shown = match std::str::from_utf8(kept) {
@@ -68,10 +95,10 @@ fn text<'b>(bytes: &'b [u8], problems: &mut Problems) -> Result<&'b str, String>
             let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
             Problem::new(
                 shown.len()..shown.len(),
-                format!("the definition is {mebibytes:.1} MiB large"),
+                format!("{} is {mebibytes:.1} MiB large", form.name),
                 "the first MiB ends here",
             )
-            .help("a definition is at most 1 MiB; is this really an azora.toml?")
+            .help(form.large)
         });
         return Err(shown.to_owned());
     }

@@ -24,5 +24,9 @@ pub const MAX_ARGS: usize = 1_000;
 pub const MAX_STEPS: usize = 20;
 /// Bytes of a category.
 pub const MAX_CATEGORY: usize = 60;
+/// Patterns of a `watch`.
+pub const MAX_PATTERNS: usize = 100;
+/// Networks of `registry.allow`.
+pub const MAX_NETWORKS: usize = 64;
 /// Problems shown; the rest is counted.
 pub const MAX_PROBLEMS: usize = 20;

@@ -4,9 +4,9 @@
 //! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
 //! example to it.
 
-use crate::limits::{MAX_ARGS, MAX_NEEDS, MAX_REPLICAS, MAX_STEPS};
+use crate::limits::{MAX_ARGS, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
 use crate::read::keys::{
-    CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, LIMITS, NEED, READY, ROOT, SERVICE, STOP,
+    CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, LIMITS, NEED, PORT, READY, ROOT, SERVICE, STOP, WATCH,
 };
 use serde_json::{Map, Value, json};
 
@@ -125,7 +125,13 @@ fn service() -> Value {
         "category" => text("Where it is shown. Free text, \"services\" unless given."),
         "port" => json!({
             "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
-            "type": "integer", "minimum": 0, "maximum": 65535
+            "anyOf": [
+                number(),
+                table(&PORT, "A port, and whether another one will do.", &["number"], |key| match key {
+                    "number" => number(),
+                    _ => flag("No other port will do: while somebody else has it, the service cannot start.", false),
+                })
+            ]
         }),
         "listen" => json!({
             "description": "The port's socket listens before the service starts, and is handed to it as descriptor 3 (LISTEN_FDS), so that a restart refuses no connection. own: each instance its own; shared: all instances one, and each one of its own besides.",
@@ -167,7 +173,31 @@ fn service() -> Value {
             false,
         ),
         "limits" => json!({ "$ref": "#/$defs/limits" }),
+        "watch" => json!({
+            "description": "Files whose changes restart the service.",
+            "anyOf": [
+                patterns(),
+                table(&WATCH, "Which files, and how long to wait.", &["paths"], |key| match key {
+                    "paths" => patterns(),
+                    "debounce" => duration("The restart comes when nothing has changed for so long.", Some("200ms")),
+                    _ => flag("What .gitignore files leave out is left out.", true),
+                })
+            ]
+        }),
         _ => flag("Only a person may stop it.", false),
+    })
+}
+
+fn number() -> Value {
+    json!({ "description": "A port, 0 for any free one.", "type": "integer", "minimum": 0, "maximum": 65535 })
+}
+
+fn patterns() -> Value {
+    json!({
+        "description": "Patterns as in a .gitignore, relative to the cluster's folder; ! before one leaves files out.",
+        "type": "array",
+        "maxItems": MAX_PATTERNS,
+        "items": { "type": "string", "minLength": 1 }
     })
 }
 

@@ -1,6 +1,7 @@
 //! Says what is wrong with text that is not TOML, in words for someone who writes a definition and
 //! not a grammar.
 
+use crate::Form;
 use crate::problem::{Problem, Problems, Span};
 use toml_parser::{Expected, ParseError};
 
@@ -9,12 +10,11 @@ pub(crate) const TOO_LARGE: &str = "the number is too large";
 
 /// One problem a line, and none behind a list or table that is not closed: after an error the
 /// parser guesses, and guesses mislead.
-pub(crate) fn explain(text: &str, errors: &[ParseError], problems: &mut Problems) {
+pub(crate) fn explain(text: &str, errors: &[ParseError], form: &Form, problems: &mut Problems) {
     if let Some((span, language)) = another_language(text) {
         problems.add(|| {
-            let message = format!("this looks like {language}, and a definition is TOML");
-            Problem::new(span, message, "here")
-                .help("a service is written [service.web] and below it run = \"node server.js\"")
+            let message = format!("this looks like {language}, and {} TOML", form.is);
+            Problem::new(span, message, "here").help(form.example)
         });
         return;
     }
@@ -38,7 +38,7 @@ pub(crate) fn explain(text: &str, errors: &[ParseError], problems: &mut Problems
             .find('\n')
             .map_or(text.len(), |length| span.start + length);
         explained_to = Some(end);
-        problems.add(|| problem(&text[..end], span, error));
+        problems.add(|| problem(&text[..end], span, error, form));
     }
 }
 
@@ -113,7 +113,7 @@ fn place(text: &str, error: &ParseError) -> Span {
 }
 
 /// `text` ends where the line with the error ends.
-fn problem(text: &str, span: Span, error: &ParseError) -> Problem {
+fn problem(text: &str, span: Span, error: &ParseError, form: &Form) -> Problem {
     if let Some(control) = text[span.start..]
         .chars()
         .next()
@@ -226,7 +226,7 @@ fn problem(text: &str, span: Span, error: &ParseError) -> Problem {
         ),
         other => {
             let help = expected(error).map_or_else(
-                || "see docs/definition.md for the form of a definition".to_owned(),
+                || format!("see {} for what may stand here", form.page),
                 |expected| format!("what may stand here: {expected}"),
             );
             return Problem::new(span, format!("this is not TOML: {other}"), "here").help(help);

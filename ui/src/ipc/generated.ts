@@ -29,7 +29,7 @@ export type Actor = {
   via: string };
 
 /** What kind of party acts. */
-export type ActorKind = "person" | "healer" | "client";
+export type ActorKind = "person" | "healer" | "client" | "watch";
 
 /** One change. Each carries the whole new thing, so applying it twice does no harm. */
 export type Change = { "kind": "cluster",
@@ -297,6 +297,33 @@ export type HistoryRequest = {
   /** In so many points, at most 2,000. */
   buckets: number };
 
+/** One who holds a port. */
+export type HolderView = {
+  /** The addresses it listens on; none for a port that is only reserved. */
+  addresses: Array<string>,
+  /** Its process; `null` when whoever asks may not see it, and for a port that is only reserved. */
+  pid: number | null,
+  /** What it runs. */
+  command: string | null,
+  /** Whose it is. */
+  user: string | null,
+  /** Since when the process runs, or the port is reserved. */
+  since: Timestamp | null,
+  /** Its parents, the nearest first. */
+  parents: Array<ParentView>,
+  /** The service of the system it is part of. */
+  unit: string | null,
+  /** The container it is in, or forwards to. */
+  container: string | null,
+  /** What of Azora's it is part of. */
+  stack: StackView | null,
+  /** The home whose engine it is. */
+  engine_of: string | null,
+  /** Whether it may be stopped. */
+  safe: Safe,
+  /** Why, and how it is done properly. */
+  advice: string };
+
 /** The whole home. */
 export type HomeRequest = {
   /** Why, for the book of acts. */
@@ -359,7 +386,11 @@ export type InstanceStatus = {
   /** When it entered this state. */
   since: Timestamp,
   /** Marks on the state. */
-  marks: Marks };
+  marks: Marks,
+  /** Who wanted it to run, once somebody did. */
+  origin?: Origin,
+  /** The port it would rather have, while somebody else has it. */
+  port_taken?: PortTaken };
 
 /** One limit of a service, in words for people. */
 export type LimitView = {
@@ -423,16 +454,57 @@ export type Marks = {
   /** A person holds healing. */
   held: boolean,
   /** Its shim is gone; the process lives, its exit status will be unknown. */
-  shim_lost: boolean };
+  shim_lost: boolean,
+  /** Files that it is made from are changing; it restarts when they have come to rest. */
+  rebuilding?: boolean };
 
 /** Takes, or answers, nothing: `{}`. */
 export type Nothing = Record<string, never>;
+
+/** Who wanted an instance to run as it does. Healing and the watching of files start it again on the same wish, so they are not named here: restarts and generation count them. */
+export type Origin = {
+  /** Who, and through what. */
+  actor: Actor,
+  /** Under which account of this machine, by name; its number where it has none. */
+  user: string,
+  /** What was asked for. */
+  verb: Verb,
+  /** The act. */
+  act: ActId,
+  /** When. */
+  at: Timestamp };
 
 /** How an act ended. */
 export type Outcome = { "kind": "pending" } | { "kind": "done", "detail": string } | { "kind": "failed", "detail": string } | { "kind": "refused", "detail": string };
 
 /** The state of a cluster, or of all of them, in one word. */
 export type Overall = "stopped" | "operational" | "starting" | "degraded" | "critical";
+
+/** A process that is named beside another. */
+export type ParentView = {
+  /** Its number. */
+  pid: number,
+  /** Its short name. */
+  name: string };
+
+/** Which port. */
+export type PortRequest = {
+  /** Its number, from 1. */
+  port: number };
+
+/** A preferred port that somebody else has. */
+export type PortTaken = {
+  /** Which. */
+  wanted: number,
+  /** Who had it when ports were chosen, in words. */
+  holder: string };
+
+/** Who has a port of this machine. */
+export type PortView = {
+  /** Which. */
+  port: number,
+  /** Everyone who listens on it, or has it reserved. Empty: it is free. */
+  holders: Array<HolderView> };
 
 /** Which cluster's instances. */
 export type PsRequest = {
@@ -509,6 +581,9 @@ export type RestartRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** Whether ending a process would hurt, as far as can be known. */
+export type Safe = "yes" | "look" | "no";
+
 /** A service and a number. */
 export type ScaleRequest = {
   /** Of which cluster. */
@@ -578,6 +653,27 @@ export type Snapshot = {
   events: Array<Event>,
   /** The registry. */
   registry: Array<RegistryView> };
+
+/** What of Azora's a process is part of. */
+export type StackView = {
+  /** The home. */
+  home: string,
+  /** It is the home that was asked. */
+  here: boolean,
+  /** Which cluster. */
+  cluster: ClusterId,
+  /** The cluster's folder; `null` when its record cannot be read. */
+  folder: string | null,
+  /** Which instance. */
+  instance: InstanceId,
+  /** Which start of it. */
+  generation: Generation | null,
+  /** Only a person may stop it. */
+  protected: boolean,
+  /** Services that need it, directly. */
+  needed_by: Array<ServiceName>,
+  /** Who wanted it to run. */
+  origin: Origin | null };
 
 /** Where an instance is in its life. */
 export type State = "waiting" | "starting" | "running" | "ready" | "degraded" | "failing" | "recovering" | "quarantined" | "stopping" | "stopped" | "completed";
@@ -698,6 +794,8 @@ export interface Commands {
   events: { kind: "read"; request: EventsRequest; response: Array<Event> };
   /** The book of acts, newest first. */
   acts: { kind: "read"; request: RecentRequest; response: Array<Act> };
+  /** Who has a port of this machine, since when, and whether it may be stopped. */
+  who: { kind: "read"; request: PortRequest; response: PortView };
   /** What an emergency stop would end. */
   emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
   /** Brings a folder's cluster up, or applies its edited definition. */

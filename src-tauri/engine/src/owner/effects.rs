@@ -19,8 +19,11 @@ impl Owner {
             Effect::Start {
                 instance,
                 generation,
-                act: _,
-            } => self.start(instance, generation),
+                act,
+            } => {
+                self.note_origin(&instance, act);
+                self.start(instance, generation);
+            }
             Effect::Stop {
                 instance,
                 generation,
@@ -218,6 +221,7 @@ impl Owner {
     pub(super) fn note(&mut self, input: &Input) {
         match input {
             Input::Started { instance, pid, .. } => {
+                self.port_is_its_own(instance);
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);
@@ -280,7 +284,9 @@ impl Owner {
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
         let free = self.record.drop_ports(instance);
-        self.shared.driver.release_ports(&free);
+        self.shared.driver.release_ports(&self.id, instance, &free);
+        self.record.origins.remove(instance);
+        self.record.ports_taken.remove(instance);
         self.shared.driver.forget(&self.id, instance);
         self.changed.remove(instance);
         self.pulses.remove(instance);
@@ -303,6 +309,7 @@ impl Owner {
 
     pub(super) fn save(&mut self) {
         self.unsaved = false;
+        self.save_at = None;
         if let Err(error) = self.record.save(&self.shared.record_file(&self.id)) {
             tracing::error!(cluster = %self.id, error = error.story(), "the cluster's record is stale");
             let text = format!(

@@ -5,16 +5,21 @@
 //! comes back as a message.
 
 mod effects;
+mod files;
 mod orders;
+mod origins;
 mod ports;
 mod show;
 
 use crate::Error;
+use crate::files::{Told, Wanted};
 use crate::record::ClusterRecord;
 use crate::shared::Shared;
 use driver::Found;
 use model::view::{Pulse, Usage};
-use model::{ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, ProbeKind, RemedyKind};
+use model::{
+    Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
+};
 use model::{Generation, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Input};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +55,7 @@ pub(crate) enum Message {
         /// The environment, when it is to be replaced.
         env: Option<BTreeMap<String, String>>,
         /// The act it belongs to.
-        act: ActId,
+        act: Act,
         /// What differs from before, in words.
         reply: oneshot::Sender<Result<Vec<String>, Error>>,
     },
@@ -59,7 +64,7 @@ pub(crate) enum Message {
         /// What.
         order: Wish,
         /// The act it belongs to.
-        act: ActId,
+        act: Act,
         /// Accepted or not.
         reply: oneshot::Sender<Result<(), Error>>,
     },
@@ -73,6 +78,22 @@ pub(crate) enum Message {
         word: u64,
         /// Noted.
         reply: Option<oneshot::Sender<()>>,
+    },
+    /// Something about the files of a service.
+    Files {
+        /// Whose.
+        service: ServiceName,
+        /// What.
+        told: Told,
+    },
+    /// The door let a service be restarted on its changed files, or did not.
+    Refresh {
+        /// Which.
+        service: ServiceName,
+        /// What has changed.
+        why: String,
+        /// The act, or why not.
+        answer: Result<ActId, String>,
     },
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
@@ -123,8 +144,18 @@ pub(crate) struct Owner {
     shown: Option<show::Shown>,
     /// The record has changed since it was written.
     unsaved: bool,
+    /// When it is written at the latest, because of what may be forgotten without harm.
+    save_at: Option<Mono>,
+    /// Who wanted what, by the act whose starts may still come.
+    origins: BTreeMap<ActId, Origin>,
     /// The last word of the brake that was noted.
     noted: u64,
+    /// Whose files are watched.
+    watched: Option<Wanted>,
+    /// Services whose files are changing.
+    rebuilding: BTreeSet<ServiceName>,
+    /// Services whose restart on changed files the door has not answered.
+    refreshing: BTreeSet<ServiceName>,
 }
 
 impl Owner {
@@ -151,7 +182,12 @@ impl Owner {
             show_at: None,
             shown: None,
             unsaved: false,
+            save_at: None,
+            origins: BTreeMap::new(),
             noted,
+            watched: None,
+            rebuilding: BTreeSet::new(),
+            refreshing: BTreeSet::new(),
         };
         (owner, sender)
     }
@@ -192,6 +228,7 @@ impl Owner {
             command,
             act: ActId(0),
         });
+        self.watch_files();
         self.show();
     }
 
@@ -206,9 +243,10 @@ impl Owner {
     pub(crate) async fn run(mut self) {
         let cancel = self.shared.cancel.clone();
         let clock = self.shared.clock;
+        let mut gone = false;
         loop {
             self.keep();
-            let wake = [self.timers.next(), self.show_at]
+            let wake = [self.timers.next(), self.show_at, self.save_at]
                 .into_iter()
                 .flatten()
                 .min();
@@ -223,7 +261,7 @@ impl Owner {
                 message = self.inbox.recv() => match message {
                     Some(Message::Forget { reply }) => {
                         let result = self.forget();
-                        let gone = result.is_ok();
+                        gone = result.is_ok();
                         let _ = reply.send(result);
                         if gone { break }
                     }
@@ -237,6 +275,11 @@ impl Owner {
         for (_, probe) in self.probes.values() {
             probe.abort();
         }
+        if gone {
+            return;
+        }
+        self.unsaved |= self.save_at.is_some();
+        self.keep();
     }
 
     /// Applies all timers that have come due, and shows what is to be shown.
@@ -247,6 +290,9 @@ impl Owner {
         }
         if self.show_at.is_some_and(|at| at <= now) {
             self.show();
+        }
+        if self.save_at.is_some_and(|at| at <= now) {
+            self.unsaved = true;
         }
     }
 
@@ -281,12 +327,14 @@ impl Owner {
                 act,
                 reply,
             } => {
-                let answer = self.up(definition, env, act);
+                self.wanted_by(&act);
+                let answer = self.up(definition, env, act.id);
                 self.keep();
                 let _ = reply.send(answer);
             }
             Message::Order { order, act, reply } => {
-                let answer = self.order(order, act);
+                self.wanted_by(&act);
+                let answer = self.order(order, act.id);
                 self.keep();
                 let _ = reply.send(answer);
             }
@@ -302,6 +350,12 @@ impl Owner {
                     let _ = reply.send(());
                 }
             }
+            Message::Files { service, told } => self.files(service, told),
+            Message::Refresh {
+                service,
+                why,
+                answer,
+            } => self.refresh(service, why, answer),
             Message::Usage(usage) => self.used(usage),
             #[cfg(test)]
             Message::Break => panic!("broken by a test"),

@@ -6,7 +6,7 @@ use super::{Owner, Wish};
 use crate::Error;
 use crate::clock::Clock;
 use driver::PortWish;
-use model::{ActId, EventKind, InstanceId, ServiceName, Timestamp};
+use model::{ActId, EventKind, InstanceId, PortTaken, ServiceName, Timestamp};
 use orchestrator::{Command, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ impl Owner {
             command: Command::Up { definition, ports },
             act,
         });
+        self.watch_files();
         self.show();
         Ok(changes)
     }
@@ -64,7 +65,10 @@ impl Owner {
                 && !has_port
                 && let Some(ports) = self.record.ports.remove(&instance)
             {
-                self.shared.driver.release_ports(&ports);
+                self.record.ports_taken.remove(&instance);
+                self.shared
+                    .driver
+                    .release_ports(&self.id, &instance, &ports);
             }
         }
         self.record.definition = Arc::clone(definition);
@@ -108,8 +112,9 @@ impl Owner {
             let shares = shares(service);
             let before = self.record.definition.services.get(name);
             let shared_before = before.is_some_and(self::shares);
-            let same_wish =
-                shares == shared_before && before.and_then(|old| old.port) == Some(preferred);
+            let same_wish = shares == shared_before
+                && before.and_then(|old| old.port) == Some(preferred)
+                && !(service.port_exact && self.taken(name));
             for index in 0..service.replicas {
                 let instance = InstanceId::new(name.clone(), index);
                 let has = self
@@ -125,7 +130,9 @@ impl Owner {
                     continue;
                 }
                 if let Some(old) = has {
-                    self.shared.driver.release_ports(&[old]);
+                    self.shared
+                        .driver
+                        .release_ports(&self.id, &instance, &[old]);
                 }
                 let preferred = match (index, preferred) {
                     // The wish is for the one they share; its own may be any.
@@ -138,9 +145,12 @@ impl Owner {
                     cluster: self.id.clone(),
                     instance,
                     preferred,
+                    exact: service.port_exact && !shares,
                 });
             }
         }
+        // What must have its port goes before what would like the same one.
+        wishes.sort_by_key(|wish| !wish.exact);
         wishes
     }
 
@@ -149,18 +159,25 @@ impl Owner {
         let mut words = Vec::new();
         for grant in self.shared.driver.grant_ports(&wishes)? {
             let index = grant.instance.index;
+            self.record.ports_taken.remove(&grant.instance);
             if let (Some((wanted, holder)), 0) = (grant.moved, index) {
-                words.push(format!(
-                    "{}: port {wanted} is held by {holder}; it gets {}",
-                    grant.instance.service, grant.port
-                ));
-                let what = EventKind::PortMoved {
-                    instance: grant.instance.clone(),
-                    wanted,
-                    got: grant.port,
-                    holder,
+                let said = port_taken(&grant.instance, wanted, grant.port, &holder);
+                let what = if grant.port == wanted {
+                    EventKind::Notice { text: said.clone() }
+                } else {
+                    EventKind::PortMoved {
+                        instance: grant.instance.clone(),
+                        wanted,
+                        got: grant.port,
+                        holder: holder.clone(),
+                    }
                 };
+                words.push(said);
                 self.shared.journal.event(Some(&self.id), what);
+                let taken = PortTaken { wanted, holder };
+                self.record
+                    .ports_taken
+                    .insert(grant.instance.clone(), taken);
             }
             self.record.ports.insert(grant.instance, vec![grant.port]);
         }
@@ -234,6 +251,7 @@ impl Owner {
                     cluster: self.id.clone(),
                     instance,
                     preferred: 0,
+                    exact: false,
                 })
                 .collect();
             self.grant(wishes)?;
@@ -296,6 +314,7 @@ impl Owner {
         for instance in instances {
             self.removed(&instance);
         }
+        self.unwatch_files();
         // There is nothing left to resume.
         self.shared.note_stop(&self.id, None);
         let folder = self.shared.layout.cluster(&self.id);
@@ -319,6 +338,17 @@ impl Owner {
                 near: nearest(unknown, defined.keys()),
             }),
         }
+    }
+}
+
+/// A conflict in words, for whoever brings the cluster up.
+fn port_taken(instance: &InstanceId, wanted: u16, got: u16, holder: &str) -> String {
+    let service = &instance.service;
+    match got == wanted {
+        true => format!(
+            "{service}: port {wanted} is held by {holder}; no other will do, so it cannot start before that lets go"
+        ),
+        false => format!("{service}: port {wanted} is held by {holder}; it gets {got}"),
     }
 }
 

@@ -35,7 +35,8 @@ impl Owner {
                 continue;
             }
             if let Some(old) = has {
-                self.shared.driver.release_ports(&[old]);
+                let first = InstanceId::new(name.clone(), 0);
+                self.shared.driver.release_ports(&self.id, &first, &[old]);
             }
             let preferred = if wanted == 0 {
                 has.unwrap_or(0)
@@ -46,6 +47,7 @@ impl Owner {
                 cluster: self.id.clone(),
                 instance: InstanceId::new(name.clone(), 0),
                 preferred,
+                exact: service.port_exact,
             };
             for grant in self.shared.driver.grant_ports(&[wish])? {
                 ports.insert(name.clone(), grant.port);

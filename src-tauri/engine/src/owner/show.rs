@@ -3,7 +3,7 @@
 use super::{Owner, SHOW_PULSES};
 use crate::launch;
 use model::view::{Change, ClusterView, ServiceView, Usage};
-use model::{Evidence, InstanceId, Overall, ProbeKind, ServiceName};
+use model::{Evidence, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
 use std::sync::Arc;
 
 /// What the picture was last told of the cluster as a whole.
@@ -21,7 +21,7 @@ impl Owner {
         let changed = std::mem::take(&mut self.changed);
         let instances: Vec<_> = changed
             .iter()
-            .filter_map(|instance| self.cluster.status(instance))
+            .filter_map(|instance| self.status(instance))
             .collect();
         if !instances.is_empty() {
             let change = Change::Instances {
@@ -74,6 +74,15 @@ impl Owner {
                 held,
             });
         }
+    }
+
+    /// An instance's status with what only the engine knows of it.
+    fn status(&self, instance: &InstanceId) -> Option<InstanceStatus> {
+        let mut status = self.cluster.status(instance)?;
+        status.origin = self.record.origins.get(instance).cloned();
+        status.marks.rebuilding = self.rebuilding.contains(&instance.service);
+        status.port_taken = self.record.ports_taken.get(instance).cloned();
+        Some(status)
     }
 
     pub(super) fn probed(&mut self, instance: &InstanceId, kind: ProbeKind, evidence: &Evidence) {

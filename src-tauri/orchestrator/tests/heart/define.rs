@@ -59,6 +59,8 @@ pub(crate) fn service() -> spec::Service {
         },
         limits: spec::Limits::default(),
         protected: false,
+        port_exact: false,
+        watch: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Own entries, leases and their ends, without HTTP.
 
-use crate::world::{wall, world};
+use crate::world::{wall, world, world_with};
 use model::{ActId, ClusterId, InstanceId, Outcome, ServiceName, Timestamp, Verb};
 use registry::{Error, Registration, Registry, RegistryChange};
 use std::time::Duration;
@@ -303,7 +303,7 @@ async fn leases_outlive_the_engine_and_get_their_whole_time_again() {
     world.store.close().await;
     let store = Store::open(world.home.path()).await.unwrap();
     let later = || Timestamp(wall().0 + 500_000);
-    world.registry = Registry::open(store.clone(), world.notes.clone(), later)
+    world.registry = Registry::open(store.clone(), world.notes.clone(), later, vec![])
         .await
         .unwrap();
     let mut after = world.registry.list(None);
@@ -372,4 +372,48 @@ async fn a_program_that_hangs_up_while_registering_leaves_nothing_half_done() {
         .map(|lease| format!("{}/{}", lease.name, lease.id))
         .collect();
     assert_eq!(names(&world.registry), disk);
+}
+
+#[tokio::test]
+async fn an_entry_may_point_into_an_allowed_network_for_as_long_as_it_is_allowed() {
+    let world = world_with(&["10.1.0.0/16"]).await;
+    let at = |url: &str| Registration::new("far", url);
+    let near = world.registry.register(at("http://127.0.0.1:4000")).await;
+    assert!(near.is_ok());
+    world
+        .registry
+        .register(at("http://10.1.2.3:4000"))
+        .await
+        .unwrap();
+    let refused = world.registry.register(at("http://10.2.2.3:4000")).await;
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("registry.allow"), "{said}");
+    // Our own ports are on this machine only.
+    world.registry.refuse_port(4001);
+    assert!(
+        world
+            .registry
+            .register(at("http://127.0.0.1:4001"))
+            .await
+            .is_err()
+    );
+    assert!(
+        world
+            .registry
+            .register(at("http://10.1.2.3:4001"))
+            .await
+            .is_ok()
+    );
+    // The next engine allows less.
+    world.store.close().await;
+    let store = Store::open(world.home.path()).await.unwrap();
+    let registry = Registry::open(store, world.notes.clone(), wall, vec![])
+        .await
+        .unwrap();
+    let urls: Vec<String> = registry
+        .list(None)
+        .into_iter()
+        .map(|one| one.view.url)
+        .collect();
+    assert_eq!(urls, ["http://127.0.0.1:4000"]);
 }

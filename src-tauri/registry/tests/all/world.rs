@@ -49,10 +49,16 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
+    world_with(&[]).await
+}
+
+/// One whose entries may point into these networks as well.
+pub(crate) async fn world_with(allowed: &[&str]) -> World {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).await.unwrap();
     let notes = Arc::new(Notes::default());
-    let registry = Registry::open(store.clone(), notes.clone(), wall)
+    let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
+    let registry = Registry::open(store.clone(), notes.clone(), wall, allowed)
         .await
         .unwrap();
     World {

@@ -21,6 +21,7 @@ pub(super) fn check(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draf
         }
     }
     reader.check_references(drafts);
+    super::port::exact_once(reader, drafts);
     cycles(reader, drafts);
     instances(reader, drafts);
 }

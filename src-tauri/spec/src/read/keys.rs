@@ -45,7 +45,16 @@ pub(crate) const SERVICE: Keys = Keys {
         "tty",
         "limits",
         "protected",
+        "watch",
     ],
+};
+pub(crate) const PORT: Keys = Keys {
+    table: "`port`",
+    keys: &["number", "exact"],
+};
+pub(crate) const WATCH: Keys = Keys {
+    table: "`watch`",
+    keys: &["paths", "debounce", "gitignore"],
 };
 pub(crate) const NEED: Keys = Keys {
     table: "an entry of `needs`",
@@ -83,6 +92,16 @@ pub(crate) const STOP: Keys = Keys {
 pub(crate) const LIMITS: Keys = Keys {
     table: "`limits`",
     keys: &["memory", "cpu", "files", "processes"],
+};
+
+/// The tables of `settings.toml`.
+pub(crate) const SETTINGS: Keys = Keys {
+    table: "the settings",
+    keys: &["registry"],
+};
+pub(crate) const REGISTRY: Keys = Keys {
+    table: "`registry`",
+    keys: &["allow"],
 };
 
 /// What other tools call it, or what was in the wrong place, and what is meant here.
@@ -195,6 +214,37 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("restarts", "write budget = \"8 per 10m\""),
             ("max_restarts", "write budget = \"8 per 10m\""),
             ("remedies", "here it is called `ladder`"),
+        ],
+        "the settings" => &[
+            (
+                "cluster",
+                "a cluster is defined in the azora.toml of its folder",
+            ),
+            (
+                "service",
+                "services are defined in the azora.toml of a folder",
+            ),
+        ],
+        "`port`" => &[
+            ("port", "here it is called `number`"),
+            ("fixed", "here it is called `exact`"),
+            ("strict", "here it is called `exact`"),
+        ],
+        "`watch`" => &[
+            ("files", "here it is called `paths`"),
+            (
+                "ignore",
+                "put it among the paths with a ! before it: \"!src/generated/**\"",
+            ),
+            (
+                "exclude",
+                "put it among the paths with a ! before it: \"!src/generated/**\"",
+            ),
+            ("delay", "here it is called `debounce`"),
+        ],
+        "`registry`" => &[
+            ("networks", "here it is called `allow`"),
+            ("allowed", "here it is called `allow`"),
         ],
         "`stop`" => &[
             ("timeout", "here it is called `grace`"),

@@ -5,11 +5,14 @@ mod graph;
 mod heal;
 pub(crate) mod keys;
 mod listen;
+mod port;
 mod probe;
 mod references;
 mod resources;
 mod service;
+pub(crate) mod settings;
 mod values;
+mod watch;
 
 use crate::cluster::{Cluster, Service};
 use crate::document::{Entry, Key, Table, Value, ValueKind};
@@ -22,13 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the tree of `text`. The cluster is only to be trusted when `problems` stayed empty.
 pub(crate) fn cluster(text: &str, root: &Table, folder: &str, problems: &mut Problems) -> Cluster {
-    let mut reader = Reader {
-        text,
-        problems,
-        references: Vec::new(),
-        probed_ports: Vec::new(),
-        misnamed: BTreeSet::new(),
-    };
+    let mut reader = Reader::new(text, problems);
     reader.known_keys(root, &keys::ROOT);
     let mut name = None;
     let mut defaults = Defaults::default();
@@ -78,6 +75,18 @@ pub(crate) struct Draft {
     pub(crate) needs: Vec<Span>,
     /// Its `port` could not be read: whether it has one is not known.
     pub(crate) port_unclear: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, problems: &'a mut Problems) -> Self {
+        Self {
+            text,
+            problems,
+            references: Vec::new(),
+            probed_ports: Vec::new(),
+            misnamed: BTreeSet::new(),
+        }
+    }
 }
 
 impl Reader<'_> {

@@ -60,17 +60,12 @@ impl Reader<'_> {
         let (needs, need_spans) = self.needs(own, table);
         let replicas = self.replicas(table, kind);
         let port_entry = table.get("port");
-        let declared = port_entry.and_then(|entry| {
-            self.number(
-                &entry.value,
-                "`port`",
-                0..=u16::MAX,
-                "1 to 65535, or 0 for any free one",
-            )
-        });
+        let declared = port_entry.and_then(|entry| self.port(entry, replicas, shares(table)));
         let listen = self.listen(table, kind);
         let has_port = listen.is_some() || uses_own_port(table);
-        let port = declared.or_else(|| has_port.then_some(0));
+        let port = declared
+            .map(|port| port.number)
+            .or_else(|| has_port.then_some(0));
         let env = self.env(own, table.get("env"), defaults.env, port.is_some());
         let port_unclear = port_entry.is_some() && declared.is_none();
         let ready = match table.get("ready") {
@@ -95,6 +90,7 @@ impl Reader<'_> {
             user: table.get("user").and_then(|entry| self.user(&entry.value)),
             category: self.category(table.get("category").or(defaults.category)),
             port,
+            port_exact: declared.is_some_and(|port| port.exact),
             listen,
             tty: table
                 .get("tty")
@@ -112,6 +108,7 @@ impl Reader<'_> {
                 .get("protected")
                 .and_then(|entry| self.flag(&entry.value, "`protected`"))
                 .unwrap_or(false),
+            watch: table.get("watch").and_then(|entry| self.watch(entry)),
         };
         Draft {
             service,
@@ -445,6 +442,13 @@ impl Reader<'_> {
         }
         Some(text.to_owned())
     }
+}
+
+/// Whether all instances are to listen on one port.
+fn shares(table: &Table) -> bool {
+    table
+        .get("listen")
+        .is_some_and(|entry| matches!(&entry.value.kind, ValueKind::Text(word) if word == "shared"))
 }
 
 impl Entry {

@@ -13,6 +13,7 @@ mod generated;
 mod meaning;
 mod published;
 mod robustness;
+mod settings;
 
 use model::ServiceName;
 use spec::{Cluster, Diagnostics, Run, Service, Template};

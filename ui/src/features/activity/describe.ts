@@ -83,6 +83,7 @@ function ended(status: ExitStatus): string {
 /** "You through the window", "healing", "a client of the registry". */
 export function actor(act: Act): string {
   if (act.actor.kind === "healer") return "healing";
+  if (act.actor.kind === "watch") return "file watch";
   if (act.actor.kind === "client") return `client ${act.actor.via}`;
   return `person, ${act.actor.via}`;
 }

@@ -69,6 +69,7 @@ export function fake(): Platform {
     incidents: () => world.incidents,
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
+    who: ({ port }) => ({ port, holders: [] }),
     emergency_preview: () => world.preview(),
     up: ({ folder, trust }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);

@@ -1,0 +1,127 @@
+//! The tables of `settings.toml`.
+
+use super::Reader;
+use super::keys::{REGISTRY, SETTINGS};
+use crate::Settings;
+use crate::document::{Table, Value};
+use crate::limits::MAX_NETWORKS;
+use crate::problem::{Problems, quoted};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const EXAMPLE: &str = "allow = [\"10.1.0.0/16\"]";
+
+/// Networks no entry may point to, whatever is allowed, and what to say about them.
+const NEVER: [(IpNet, &str); 8] = [
+    (
+        v4([127, 0, 0, 0], 8),
+        "is this machine, which is always allowed",
+    ),
+    (
+        IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+        "is this machine, which is always allowed",
+    ),
+    (v4([0, 0, 0, 0], 8), "is no address of any machine"),
+    (
+        v4([169, 254, 0, 0], 16),
+        "is link-local: it means another machine on every network, and in a cloud the one that \
+         hands out credentials",
+    ),
+    (v4([224, 0, 0, 0], 3), "is multicast or reserved"),
+    (v6(0xfe80, 10), "is link-local, which a URL cannot hold"),
+    (v6(0xff00, 8), "is multicast"),
+    (
+        IpNet::V6(Ipv6Net::new_assert(
+            Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0),
+            96,
+        )),
+        "is IPv4 in another spelling; write the IPv4 network",
+    ),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], length: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length))
+}
+
+const fn v6(first: u16, length: u8) -> IpNet {
+    let address = Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0);
+    IpNet::V6(Ipv6Net::new_assert(address, length))
+}
+
+/// Reads the tree of `text`. Only to be trusted when `problems` stayed empty.
+pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Settings {
+    let mut reader = Reader::new(text, problems);
+    reader.known_keys(root, &SETTINGS);
+    let registry = root.get("registry").and_then(|entry| {
+        let help = format!("write [registry] and below it {EXAMPLE}");
+        reader.table(&entry.value, "`registry`", &help)
+    });
+    let mut allow = Vec::new();
+    if let Some(table) = registry {
+        reader.known_keys(table, &REGISTRY);
+        if let Some(entry) = table.get("allow") {
+            let networks = reader.list(&entry.value, "`allow`", MAX_NETWORKS, EXAMPLE);
+            for value in networks.unwrap_or_default() {
+                allow.extend(reader.network(value));
+            }
+        }
+    }
+    Settings { allow }
+}
+
+impl Reader<'_> {
+    /// A network as `10.1.0.0/16`, or a single address.
+    fn network(&mut self, value: &Value) -> Option<IpNet> {
+        let text = self.text(value, "an entry of `allow`", EXAMPLE)?;
+        let network = text
+            .parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let Ok(network) = network else {
+            let help = "write an address and how many bits of it count, like \"10.1.0.0/16\" or \
+                        \"fd00::/8\"; names are not allowed, because they can point elsewhere \
+                        tomorrow";
+            self.refuse(
+                &value.span,
+                format!("{} is not a network", quoted(text)),
+                "neither a network nor an address",
+                help,
+            );
+            return None;
+        };
+        if network.prefix_len() == 0 {
+            self.refuse(
+                &value.span,
+                format!("{network} is every address there is"),
+                "allows everything",
+                "name the networks that your services are in",
+            );
+            return None;
+        }
+        if network.trunc() != network {
+            self.refuse(
+                &value.span,
+                format!(
+                    "{network} has bits set behind its first {}",
+                    network.prefix_len()
+                ),
+                "which network is meant?",
+                &format!(
+                    "write \"{}\" for the network, or \"{}\" for the one address",
+                    network.trunc(),
+                    network.addr()
+                ),
+            );
+            return None;
+        }
+        if let Some((never, why)) = NEVER.iter().find(|(never, _)| never.contains(&network)) {
+            self.refuse(
+                &value.span,
+                format!("{network} lies in {never}, which {why}"),
+                "cannot be allowed",
+                "remove it",
+            );
+            return None;
+        }
+        Some(network)
+    }
+}
