@@ -27,7 +27,8 @@ export function fake(): Platform {
     ps: ({ cluster }) => {
       const found = world.clusters.get(cluster ?? "");
       if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);
-      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])] };
+      const limits = Object.fromEntries(found.services.filter((service) => service.limits.length > 0).map((service) => [service.name, service.limits]));
+      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])], limits };
     },
     look: ({ folder }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
