@@ -57,12 +57,17 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         eprintln!("bench: run {run}: {}", milliseconds(time));
         taken.push(time);
         ours = Some(serve);
+        // Each has its process at once, and is asked for its health in its turn.
         let after = azora.instances(folder.path());
-        same &= before.iter().all(|(name, old)| {
-            after
-                .get(name)
-                .is_some_and(|new| new.pid == old.pid && new.serves())
-        });
+        same &= before
+            .iter()
+            .all(|(name, old)| after.get(name).is_some_and(|new| new.pid == old.pid));
+        if !eventually(PATIENCE, || {
+            let now = azora.instances(folder.path());
+            now.values().all(|one| one.serves())
+        }) {
+            return Err("not everything is ready after it was adopted".into());
+        }
     }
     if let Some(mut ours) = ours.take() {
         let _ = ours.kill();
