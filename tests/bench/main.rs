@@ -11,7 +11,9 @@
 
 mod adoption;
 mod cluster;
+mod failpoints;
 mod floor;
+mod kills;
 mod machine;
 mod mass_start;
 mod options;
@@ -46,6 +48,18 @@ const BENCHES: &[Bench] = &[
         what: "a whole cluster: up, idle, deaths, emergency stop",
         takes: cluster::TAKES,
         run: cluster::run,
+    },
+    Bench {
+        name: "failpoints",
+        what: "a crash at every step of start, stop and adopt (a build without --release)",
+        takes: failpoints::TAKES,
+        run: failpoints::run,
+    },
+    Bench {
+        name: "kills",
+        what: "kill -9 of the engine at random instants: what is lost",
+        takes: kills::TAKES,
+        run: kills::run,
     },
     Bench {
         name: "recovery",
@@ -95,6 +109,8 @@ const COMMON: &str = "
 ";
 
 fn main() -> ExitCode {
+    // What crashes are tried on is this program as well.
+    tests::crash::host::run_if_asked();
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let named = words
         .first()

@@ -1,6 +1,7 @@
 //! The engine may die; the services may not.
 
 use tests::folder::SMALL;
+use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
 use tests::{Azora, Folder, http, until};
 
@@ -122,4 +123,149 @@ fn an_engine_on_its_way_out_does_not_keep_the_next_up_from_coming() {
     for (name, old) in &before {
         assert_eq!(after[name].pid, old.pid, "{name} was adopted");
     }
+}
+
+#[test]
+fn kills_at_random_instants_lose_no_service_no_line_and_no_death() {
+    let wish = Wish {
+        services: 8,
+        kills: 8,
+        seed: 20_26,
+    };
+    let report = kills::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert!(report.deaths > 0 && report.lines > 100, "{report:#?}");
+}
+
+/// One alone under a lock of its own: a second copy, however short its life, would leave a word.
+fn sole(folder: &Folder, service: &str) -> String {
+    let path = folder.path().join(service);
+    let path = path.display();
+    format!("[service.{service}]\nrun = [\"puppet\", \"sole\", \"{path}\", \"hang\"]\n")
+}
+
+fn doubled(folder: &Folder) -> Vec<String> {
+    let files = std::fs::read_dir(folder.path()).expect("the folder is there");
+    files
+        .flatten()
+        .filter_map(|file| file.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".double"))
+        .collect()
+}
+
+#[test]
+fn engines_and_clients_that_race_for_a_home_start_everything_once() {
+    let folder = Folder::empty();
+    folder.define(&["a", "b", "c"].map(|name| sole(&folder, name)).concat());
+    let azora = Azora::new();
+    let mut pids = None;
+    for round in 0..6 {
+        // Nobody is there: each of these would start an engine, and the cluster.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| azora.up(folder.path()));
+            }
+        });
+        let all = azora.instances(folder.path());
+        let now: Vec<u32> = all.values().map(|instance| instance.pid).collect();
+        assert_eq!(doubled(&folder), Vec::<String>::new(), "round {round}");
+        assert_eq!(*pids.get_or_insert(now.clone()), now, "round {round}");
+        assert!(now.iter().all(|pid| lives(*pid)), "round {round}");
+        let engine = azora.engine();
+        kill(engine);
+        until("the engine to be gone", || (!lives(engine)).then_some(()));
+    }
+    azora.up(folder.path());
+}
+
+#[test]
+fn what_runs_is_found_without_the_databases() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    for file in std::fs::read_dir(azora.home().path()).expect("the home is there") {
+        let path = file.expect("it reads").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("state.db") || name.starts_with("history.db") {
+            std::fs::remove_file(&path).expect("it can be removed");
+        }
+    }
+    azora.up(folder.path());
+    for (name, new) in azora.instances(folder.path()) {
+        assert_eq!(new.pid, before[&name].pid, "{name} was found");
+        assert!(new.serves(), "{new:?}");
+    }
+    assert_eq!(azora.listed("api").len(), 2, "the registry is rebuilt");
+}
+
+#[test]
+fn an_edit_that_the_engine_did_not_live_to_finish_is_finished_by_the_next() {
+    let slow = "stop = { grace = \"60s\" }\n";
+    let folder = Folder::with(&format!(
+        "[service.web]\nrun = \"puppet ignore-term hang\"\n{slow}"
+    ));
+    let azora = Azora::new();
+    azora.up(folder.path());
+    let before = azora.instance(folder.path(), "web.0");
+    folder.define("[service.web]\nrun = \"puppet print edited hang\"\nstop = { grace = \"1s\" }\n");
+    // It does not go as long as it has its grace: the edit cannot be through.
+    let mut up = azora
+        .command(folder.path(), &["up", ".", "--detach"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("azora can be run");
+    azora.until(folder.path(), "web.0", "stopping", |web| {
+        web.state == "stopping"
+    });
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    let _ = up.kill();
+    let _ = up.wait();
+    assert!(lives(before.pid));
+    let mut engine = azora
+        .command(folder.path(), &["serve"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("azora can be run");
+    let after = azora.until(folder.path(), "web.0", "replaced", |web| {
+        web.serves() && web.pid != before.pid
+    });
+    assert!(after.generation > before.generation);
+    let said = azora.ok(folder.path(), &["logs", "web"]);
+    assert!(said.contains("edited"), "{said}");
+    azora.run(folder.path(), &["down"]);
+    let _ = engine.kill();
+    let _ = engine.wait();
+}
+
+#[test]
+fn what_healing_has_tried_outlives_the_engine() {
+    let folder = Folder::with("[service.web]\nrun = \"puppet hang\"\n");
+    let azora = Azora::new();
+    azora.up(folder.path());
+    for round in 1..=2 {
+        let web = azora.instance(folder.path(), "web.0");
+        kill(web.pid);
+        azora.until(folder.path(), "web.0", "healed", |web| {
+            web.serves() && web.restarts == round
+        });
+    }
+    let path = azora.home().path().join("clusters");
+    let file = || {
+        let cluster = std::fs::read_dir(&path).ok()?.flatten().next()?.path();
+        let text = std::fs::read_to_string(cluster.join("healing.json")).ok()?;
+        text.contains("\"restarts\":2").then_some(())
+    };
+    until("that to be written", file);
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    azora.up(folder.path());
+    assert_eq!(azora.instance(folder.path(), "web.0").restarts, 2);
 }

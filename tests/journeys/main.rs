@@ -4,6 +4,7 @@
 //! Needs the programs built: `cargo build -p cli -p shim -p organ -p puppet`.
 
 mod check;
+mod crash;
 mod edit;
 mod engine_death;
 mod heal;

@@ -4,8 +4,10 @@
 //! Everything here looks from outside: the command line, its `--json`, HTTP, and `/proc`.
 
 pub mod azora;
+pub mod crash;
 pub mod folder;
 pub mod http;
+pub mod kills;
 pub mod load;
 pub mod process;
 pub mod rolling;

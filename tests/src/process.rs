@@ -18,6 +18,20 @@ pub fn signal(pid: u32, signal: Signal) {
         .unwrap_or_else(|error| panic!("failed to signal {pid}: {error}"));
 }
 
+/// Sends a signal to a process that may be gone.
+pub fn try_signal(pid: u32, signal: Signal) {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    if let Some(pidfd) = number.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
+        // Gone in between.
+        let _ = pidfd_send_signal(&pidfd, signal);
+    }
+}
+
+/// The letter of its state: `R`, `S`, `T`, `Z` …
+pub fn state(pid: u32) -> Option<char> {
+    stat(pid)?.first()?.chars().next()
+}
+
 /// `kill -9`.
 pub fn kill(pid: u32) {
     signal(pid, Signal::KILL);

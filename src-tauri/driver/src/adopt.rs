@@ -1,108 +1,173 @@
-//! Coming back after the engine was away: from what is on disk and what lives, to one running copy
-//! or none.
-//!
-//! | intent | shim | service's process | becomes |
-//! |---|---|---|---|
-//! | none, or of another boot | – | – | nothing lives; the recorded end is told |
-//! | written | lives and answers | runs | adopted |
-//! | written | lives | ended | its tree is ended, its end is told |
-//! | written | lives | being made | waited for |
-//! | written | gone | runs | adopted, marked as without shim |
-//! | written | gone | ended, end recorded | its tree is ended, its end is told |
-//! | written | gone | ended, no end recorded | its tree is ended, its end is told as unknown |
-//! | written | never made | never made | absent: as if it had not been asked for |
-//!
-//! "Lives" is always boot id, pid and start time together, and no foreign nonce.
+//! Coming back after the engine was away: gathers what [`crate::reconcile`] decides on, and does
+//! what it decides.
 
-use crate::Found;
-use crate::spawn::Shim;
-use crate::watch::{Life, Unit};
-use model::{ExitStatus, Generation};
-use shim::Line;
+use crate::reconcile::{Facts, Keeper, Recorded, Verdict, reconcile};
+use crate::spawn::{Shim, ShutOut};
+use crate::watch::{Life, Unit, blocking};
+use crate::{Found, intent};
+use model::{Anchor, ExitStatus, Generation};
+use shim::{Command, Line, fail_point};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A shim greets at once. One that does not is stopped or stuck, and is judged by its record.
 const GREETING: Duration = Duration::from_secs(1);
-/// How long a start that is under way, or the end of a tree, is waited for.
-const SETTLING: Duration = Duration::from_secs(5);
+/// How long a shim that has nothing to keep may take to go.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// What a shim says of the newest start.
+enum Said {
+    Runs(Generation, Anchor),
+    Over,
+    Nothing,
+}
 
 impl Unit {
     /// Takes over what the run folder and the process table show.
     pub(crate) async fn attach(&mut self) {
-        let story = self.story().await;
+        let mut story = self.story().await;
+        fail_point!("adopt.read");
         let Some(intent) = story.intent.clone() else {
             return;
         };
-        let generation = Generation(intent.generation);
-        let ended = story.ended.filter(|(ended, _)| *ended == intent.generation);
-        let made = story
-            .started
-            .as_ref()
-            .is_some_and(|(made, _)| *made == intent.generation);
-        if !story.of_this_boot() {
-            if made {
-                self.ended_before(
-                    generation,
-                    ended.map_or(ExitStatus::Unknown, |(_, status)| status),
-                );
-            }
-            return;
-        }
-        self.nonce = Some(intent.nonce.clone());
-        self.groups = story.groups(&self.shared.layout);
-        if let Some(anchor) = &story.shim {
-            let connected = Shim::connect(&self.folder, anchor, &intent).await;
-            self.shim = connected.map(|(shim, sockets)| {
-                self.shared
-                    .sockets
-                    .adopt(&self.key(), &intent.listen, sockets);
-                shim
-            });
-        }
-        if self.shim.is_some() {
-            self.life = Life::Starting(generation);
-            let heard = tokio::time::timeout(GREETING, self.greeting()).await;
-            if heard.is_ok_and(|heard| heard) {
-                return;
-            }
-        }
-        // No shim, or one with nothing to say: the record decides.
-        match story.running() {
-            Some((started, anchor)) if self.lives(anchor) => {
-                self.begin_running(Generation(started), anchor.clone());
-                self.shim_lost = self.shim.is_none();
-                self.note_found();
-            }
-            _ => {
-                self.life = Life::Idle;
-                self.clear(generation).await;
-                self.drop_shim().await;
-                self.remove_groups();
-                if made && story.failed != Some(intent.generation) {
-                    // It may have been recorded while we looked.
-                    let status = self.recorded(generation).await;
-                    self.ended_before(generation, status);
+        let this_boot = story.of_this_boot();
+        let wanted = Generation(intent.generation);
+        let mut kept = None;
+        if this_boot {
+            self.nonce = Some(intent.nonce.clone());
+            self.groups = story.groups(&self.shared.layout);
+            if story.shim.is_none() {
+                // Its engine died while it made the shim, which may be on its way.
+                let folder = self.folder.clone();
+                let table = self.shared.scanner.table().await;
+                let shut = blocking(move || ShutOut::late_shim(&folder, &table)).await;
+                fail_point!("adopt.shut-out");
+                if let ShutOut::OnRecord(now) = shut {
+                    story = *now;
                 }
             }
+            kept = self.ask_shim(&story, intent).await;
+            fail_point!("adopt.asked");
+            // It may have written meanwhile. Of an intent that was taken back, the rest is known.
+            let now = self.story().await;
+            if now.intent.is_some() {
+                story = now;
+            }
+        }
+        // With its shim silent or gone, it would become the program whenever it went on.
+        let unmade = this_boot
+            && kept.is_none()
+            && story
+                .running()
+                .is_some_and(|(_, anchor)| self.end_unmade(anchor));
+        let recorded = |story: &intent::Story| match story.recorded() {
+            Recorded::Made(_) if unmade => Recorded::Failed,
+            recorded => recorded,
+        };
+        let facts = Facts {
+            wanted: Some((wanted, this_boot)),
+            keeper: match (&kept, &self.shim) {
+                (Some((generation, _)), _) => Keeper::Keeps(*generation),
+                (None, Some(_)) => Keeper::Silent,
+                (None, None) => Keeper::Gone,
+            },
+            recorded: recorded(&story),
+            lives: this_boot
+                && !unmade
+                && story
+                    .running()
+                    .is_some_and(|(_, anchor)| self.lives(anchor)),
+        };
+        let clear = match reconcile(&facts) {
+            Verdict::Adopt {
+                generation,
+                shim_lost,
+            } => {
+                let made = || story.running().map(|(_, anchor)| anchor.clone());
+                if let Some(anchor) = kept.map(|(_, anchor)| anchor).or_else(made) {
+                    self.begin_running(generation, anchor);
+                    self.shim_lost = shim_lost;
+                    self.note_found();
+                }
+                return;
+            }
+            Verdict::Absent { clear } | Verdict::Ended { clear, .. } => clear,
+        };
+        if clear {
+            self.end_all(wanted).await;
+            fail_point!("adopt.cleared");
+        }
+        // An end may have been recorded while we looked.
+        let now = recorded(&self.story().await);
+        let facts = Facts {
+            keeper: Keeper::Gone,
+            recorded: if clear { now } else { facts.recorded },
+            lives: false,
+            ..facts
+        };
+        if let Verdict::Ended {
+            generation, status, ..
+        } = reconcile(&facts)
+        {
+            self.ended_before(generation, status);
         }
     }
 
-    /// Hears what a shim says to a new connection and takes it over; false when the connection
-    /// ends before that.
-    async fn greeting(&mut self) -> bool {
+    /// Ends whatever is left of it, its shim included, which is stopped first: so that it makes
+    /// nothing while we look, and still shows who descends from it.
+    async fn end_all(&mut self, generation: Generation) {
+        self.life = Life::Idle;
+        if let Some(shim) = &self.shim {
+            shim.freeze();
+        }
+        self.clear(generation).await;
+        self.drop_shim().await;
+        self.remove_groups();
+    }
+
+    /// Connects to the shim on record and hears what it has to say. One that keeps nothing any
+    /// more is sent away: by now it may have been told to start again, by an engine that died
+    /// after that, and only its end or its start says which.
+    async fn ask_shim(
+        &mut self,
+        story: &intent::Story,
+        intent: shim::Intent,
+    ) -> Option<(Generation, Anchor)> {
+        let anchor = story.shim.as_ref()?;
+        let reached = Shim::reach(&self.folder, anchor, &intent).await;
+        self.shim = reached.map(|(shim, sockets)| {
+            let kept = &self.shared.sockets;
+            kept.adopt(&self.key(), &intent.listen, sockets);
+            shim
+        });
+        fail_point!("adopt.linked");
+        let said = timeout(GREETING, self.greeting()).await;
+        fail_point!("adopt.greeted");
+        match said.unwrap_or(Said::Nothing) {
+            Said::Runs(generation, anchor) => Some((generation, anchor)),
+            Said::Nothing => None,
+            Said::Over => match timeout(LEAVING, self.send_away()).await {
+                Ok(Some(runs)) => Some(runs),
+                Ok(None) => {
+                    self.shim = None;
+                    None
+                }
+                Err(_) => None,
+            },
+        }
+    }
+
+    /// The first word about the newest start.
+    async fn greeting(&mut self) -> Said {
         let mut known = false;
         loop {
-            let Some(shim) = &mut self.shim else {
-                return false;
+            let line = match &mut self.shim {
+                Some(shim) if shim.linked() => shim.line().await,
+                _ => None,
             };
-            // A start that is under way has no word yet but the shim's own.
-            let line = tokio::time::timeout(SETTLING, shim.line())
-                .await
-                .ok()
-                .flatten();
             match line {
                 Some(Line::Shim { nonce, .. }) if Some(&nonce) == self.nonce.as_ref() => {
-                    known = true
+                    known = true;
                 }
                 Some(Line::Started {
                     generation,
@@ -110,47 +175,32 @@ impl Unit {
                     start_ticks,
                     ..
                 }) if known => {
-                    let boot_id = crate::clock::boot_id().unwrap_or_default().to_owned();
-                    self.begin_running(
-                        Generation(generation),
-                        model::Anchor {
-                            boot_id,
-                            pid,
-                            start_ticks,
-                        },
-                    );
-                    self.note_found();
-                    return true;
+                    return Said::Runs(Generation(generation), self.anchor(pid, start_ticks));
                 }
-                Some(Line::Failed { .. }) if known => {
-                    self.life = Life::Idle;
-                    self.linger();
-                    return true;
-                }
-                Some(Line::Exited {
-                    generation,
-                    end,
-                    out_of_memory,
-                    ..
-                }) if known => {
-                    let generation = Generation(generation);
-                    let memory = self
-                        .shim
-                        .as_ref()
-                        .and_then(|shim| shim.intent.memory.as_ref());
-                    let status = crate::intent::status(end, out_of_memory, memory);
-                    if let Some(shim) = &mut self.shim {
-                        shim.tell(shim::Command::Sweep(generation.0)).await;
-                    }
-                    self.life = Life::Idle;
-                    self.clear(generation).await;
-                    self.ended_before(generation, status);
-                    self.linger();
-                    return true;
-                }
-                _ => return false,
+                Some(Line::Failed { .. } | Line::Exited { .. }) if known => return Said::Over,
+                _ => return Said::Nothing,
             }
         }
+    }
+
+    /// Waits until a shim without a service has gone, or has made one after all.
+    async fn send_away(&mut self) -> Option<(Generation, Anchor)> {
+        let shim = self.shim.as_mut()?;
+        // One that does not hear is waited for, and then judged by its record.
+        shim.tell(Command::Quit).await;
+        while shim.linked() {
+            if let Some(Line::Started {
+                generation,
+                pid,
+                start_ticks,
+                ..
+            }) = shim.line().await
+            {
+                return Some((Generation(generation), self.anchor(pid, start_ticks)));
+            }
+        }
+        shim.ended().await;
+        None
     }
 
     fn note_found(&mut self) {

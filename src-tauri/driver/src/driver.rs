@@ -260,7 +260,7 @@ impl ProcessDriver {
     fn ask(&self, cluster: &ClusterId, instance: &InstanceId, ask: Ask) -> Result<(), Ask> {
         let mut units = lock(&self.units);
         let key = (cluster.clone(), instance.clone());
-        // A task that was forgotten, or broke, is replaced; the new one looks at the disk first.
+        // A task that broke too often is replaced; the new one looks at the disk first.
         if units.get(&key).is_some_and(|unit| unit.asks.is_closed()) {
             units.remove(&key);
         }
@@ -268,6 +268,11 @@ impl ProcessDriver {
         unit.asks.try_send(ask).map_err(|error| match error {
             mpsc::error::TrySendError::Full(ask) | mpsc::error::TrySendError::Closed(ask) => ask,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn break_task(&self, cluster: &ClusterId, instance: &InstanceId) {
+        assert!(self.ask(cluster, instance, Ask::Break).is_ok());
     }
 
     fn unit(&self, (cluster, instance): &Key) -> Handle {
@@ -301,7 +306,7 @@ impl ProcessDriver {
             if let Err(error) = ended
                 && error.is_panic()
             {
-                tracing::error!(%error, "a task of the driver broke; its instance is adopted anew");
+                tracing::error!(%error, "a task of the driver broke");
             }
         }
         tasks.spawn(task);

@@ -192,8 +192,7 @@ fn shims(layout: &Layout, records: &[Remains], table: &Table) -> BTreeSet<u32> {
     let own = std::process::id();
     let is_shim = |pid: &u32| {
         let process = &table.living[pid];
-        // The kernel keeps fifteen bytes of a name; ours fits.
-        process.name == "azora-shim"
+        process.name == procfs::SHIM
             && procfs::arguments(*pid).get(1).is_some_and(|folder| {
                 PathBuf::from(std::ffi::OsStr::from_bytes(folder)).starts_with(&run)
             })

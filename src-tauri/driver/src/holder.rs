@@ -205,7 +205,7 @@ fn recorded(pid: u32) -> Option<Ours> {
     let table = std::cell::LazyCell::new(procfs::Table::read);
     for home in homes::all() {
         for (cluster, instance, folder) in intent::folders(&home, None) {
-            let remains = Remains::of(&home, &intent::Story::read(&folder));
+            let remains = Remains::of(&home, &folder, &intent::Story::read(&folder));
             if remains.look(&table).contains_key(&pid) {
                 return with_generation(home.home().to_owned(), cluster, instance);
             }

@@ -1,12 +1,14 @@
 //! The run folder of an instance: writing what is wanted, reading what happened.
 
 use crate::layout::{Layout, private_folder};
+use crate::reconcile::Recorded;
 use crate::{cgroup, clock};
-use model::{Anchor, ClusterId, ExitStatus, InstanceId};
-use shim::{End, Intent, Line, OutOfMemory};
+use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
+use rustix::fs::{FlockOperation, flock};
+use shim::{End, Intent, Line, OutOfMemory, fail_point};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Most of a record that is read, from its end: the shim begins it anew at 256 KiB.
@@ -29,9 +31,36 @@ pub(crate) fn write(folder: &Path, intent: &Intent) -> io::Result<()> {
         .mode(0o600)
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
+    fail_point!("intent.drafted");
     file.sync_data()?;
+    fail_point!("intent.synced");
     fs::rename(&draft, folder.join(shim::INTENT))?;
-    fs::File::open(folder)?.sync_all()
+    fail_point!("intent.renamed");
+    fs::File::open(folder)?.sync_all()?;
+    fail_point!("intent.durable");
+    Ok(())
+}
+
+/// Takes a written intent back: nothing may be made from it any more.
+pub(crate) fn take_back(folder: &Path) {
+    // Not there: nothing to take back. Not synced: should the machine fail now, what is found then
+    // is of another boot.
+    let _ = fs::remove_file(folder.join(shim::INTENT));
+}
+
+/// The lock that a living shim holds on its record. `None` when one does.
+///
+/// # Errors
+/// When there can be no such file: then no shim has it either.
+pub(crate) fn lock_record(folder: &Path) -> io::Result<Option<fs::File>> {
+    let record = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(folder.join(shim::RECORD))?;
+    let locked = flock(&record, FlockOperation::NonBlockingLockExclusive);
+    Ok(locked.is_ok().then_some(record))
 }
 
 /// Puts the generation of an intent in the place of the one that was written for the same shim, of
@@ -75,13 +104,15 @@ impl Story {
         let intent = read_limited(&folder.join(shim::INTENT), shim::intent::MAX)
             .and_then(|text| Intent::decode(&text).ok());
         let record = read_limited(&folder.join(shim::RECORD), MAX_RECORD).unwrap_or_default();
-        let mut story = Story {
-            intent,
-            ..Story::default()
-        };
         // A last line without an end was being written when its writer died.
         let whole = record.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        for line in whole.lines().filter_map(Line::parse) {
+        let lines: Vec<Line> = whole.lines().filter_map(Line::parse).collect();
+        let mut story = Story {
+            // Lost or taken back: what the last shim did is still to be known.
+            intent: intent.or_else(|| lines.iter().rev().find_map(of_shim)),
+            ..Story::default()
+        };
+        for line in lines {
             story.hear(line);
         }
         story
@@ -148,6 +179,16 @@ impl Story {
         (!over).then_some((*generation, anchor))
     }
 
+    /// The newest start on record, in the words of a verdict.
+    pub(crate) fn recorded(&self) -> Recorded {
+        match (&self.started, self.ended, self.failed) {
+            (_, Some((generation, status)), _) => Recorded::Ended(Generation(generation), status),
+            (_, None, Some(_)) => Recorded::Failed,
+            (Some((generation, _)), None, None) => Recorded::Made(Generation(*generation)),
+            (None, None, None) => Recorded::Nothing,
+        }
+    }
+
     /// True when the intent was written in this boot.
     pub(crate) fn of_this_boot(&self) -> bool {
         let boot = clock::boot_id().unwrap_or_default();
@@ -164,6 +205,18 @@ impl Story {
             .filter(|path| cgroup::home_group(layout, path).is_some())
             .collect()
     }
+}
+
+/// As much of an intent as the record of its shim tells: enough to know it and what it made.
+fn of_shim(line: &Line) -> Option<Intent> {
+    let Line::Shim { boot_id, nonce, .. } = line else {
+        return None;
+    };
+    Some(Intent {
+        boot_id: boot_id.clone(),
+        nonce: nonce.clone(),
+        ..Intent::default()
+    })
 }
 
 /// How a process ended, in everyone's words. `memory` is the limit that was held by a group which
@@ -195,7 +248,14 @@ fn read_limited(path: &Path, max: u64) -> Option<String> {
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .ok()?;
-    let length = file.metadata().ok()?.len();
+    let found = file.metadata().ok()?;
+    let length = found.len();
+    // What somebody else has put there is nobody's word.
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok())?;
+    let own = [rustix::process::geteuid().as_raw(), folder.uid()];
+    if !found.is_file() || !own.contains(&found.uid()) {
+        return None;
+    }
     if length > max {
         file.seek(SeekFrom::Start(length - max)).ok()?;
     }

@@ -1,15 +1,16 @@
 //! Signals and waiting by descriptor: a pid is a number that others get later, a pidfd is not.
 #![expect(
     unsafe_code,
-    reason = "signalling a group through a pidfd has no safe wrapper yet"
+    reason = "signalling a group through a pidfd, and asking it how its process ended, have no safe wrapper yet"
 )]
 
 use crate::{clock, procfs};
-use model::Anchor;
+use model::{Anchor, ExitStatus};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -41,13 +42,15 @@ impl Pidfd {
         (process.start_ticks == anchor.start_ticks && process.lives()).then_some(pidfd)
     }
 
-    /// Like [`Pidfd::open_anchored`], and not if it carries another shim's nonce: one that is
-    /// different disproves, one that is absent (erased, or unreadable) proves nothing.
-    pub(crate) fn open_ours(anchor: &Anchor, nonce: &str) -> Option<Pidfd> {
+    /// Like [`Pidfd::open_anchored`], and not if it carries another shim's nonce or the mark of
+    /// another home (whose records may have been copied here): one that is different disproves, one
+    /// that is absent (erased, or unreadable) proves nothing. Nor if it can be no service at all.
+    pub(crate) fn open_ours(anchor: &Anchor, nonce: &str, home: &str) -> Option<Pidfd> {
+        if !procfs::may_be_service(anchor.pid) {
+            return None;
+        }
         let pidfd = Pidfd::open_anchored(anchor)?;
-        let foreign = procfs::marks(anchor.pid)
-            .nonce
-            .is_some_and(|found| found != nonce);
+        let foreign = procfs::marks(anchor.pid).foreign(nonce, home);
         (!foreign).then_some(pidfd)
     }
 
@@ -65,6 +68,40 @@ impl Pidfd {
         };
         let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         poll(&mut fds, Some(&limit)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// How it ended, as the kernel keeps it for who held a descriptor before: of any process, not
+    /// only of a child, once its parent has taken note. `None` before that, and before Linux 6.15.
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
+        /// `struct pidfd_info` of linux/pidfd.h in its first size.
+        #[repr(C)]
+        #[derive(Default)]
+        struct Info {
+            mask: u64,
+            cgroup: u64,
+            ids: [u32; 11],
+            exit_code: i32,
+        }
+        /// `PIDFD_GET_INFO`: reads and writes, `PIDFS_IOCTL_MAGIC`, 11.
+        const GET_INFO: libc::Ioctl =
+            ((3 << 30) | (size_of::<Info>() << 16) | (0xff << 8) | 11) as libc::Ioctl;
+        /// `PIDFD_INFO_EXIT`.
+        const EXIT: u64 = 1 << 3;
+        let mut info = Info {
+            mask: EXIT,
+            ..Info::default()
+        };
+        // SAFETY: an owned descriptor, and a place of the size that the number tells.
+        let done = unsafe { libc::ioctl(self.fd.as_raw_fd(), GET_INFO, &raw mut info) } == 0;
+        if !done || info.mask & EXIT == 0 {
+            return None;
+        }
+        let status = std::process::ExitStatus::from_raw(info.exit_code);
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Some(ExitStatus::Code(code)),
+            (None, Some(signal)) => Some(ExitStatus::Signal(signal)),
+            (None, None) => None,
+        }
     }
 
     /// Sends a signal to this process.

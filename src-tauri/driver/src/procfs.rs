@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Most of an environment that is looked at. Linux allows 2 MiB of arguments and environment.
 const MAX_ENVIRON: u64 = 2 * 1024 * 1024;
@@ -37,6 +39,30 @@ pub(crate) struct Marks {
     pub(crate) home: Option<String>,
     pub(crate) cluster: Option<String>,
     pub(crate) instance: Option<String>,
+}
+
+impl Marks {
+    /// One of them is another's.
+    pub(crate) fn foreign(&self, nonce: &str, home: &str) -> bool {
+        let other = |found: &Option<String>, own: &str| found.as_ref().is_some_and(|f| f != own);
+        other(&self.nonce, nonce) || other(&self.home, home)
+    }
+}
+
+/// What a shim calls itself. The kernel keeps fifteen bytes of a name; this fits.
+pub(crate) const SHIM: &str = "azora-shim";
+
+/// False for the first process of all and for this one, whatever a record says.
+pub(crate) fn may_be_service(pid: u32) -> bool {
+    pid > 1 && pid != std::process::id()
+}
+
+/// True when a process is a shim of this run folder: by its own name and by what it was told.
+pub(crate) fn is_shim_of(process: &Process, folder: &Path) -> bool {
+    process.name == SHIM
+        && arguments(process.pid)
+            .get(1)
+            .is_some_and(|of| of == folder.as_os_str().as_bytes())
 }
 
 /// Reads one process.
@@ -138,6 +164,8 @@ pub(crate) struct Table {
     pub(crate) living: BTreeMap<u32, Process>,
     marks: BTreeMap<u32, Marks>,
     carriers: HashMap<String, Vec<u32>>,
+    /// Shims, by the run folder they were told.
+    shims: HashMap<Vec<u8>, Vec<u32>>,
     children: BTreeMap<u32, Vec<u32>>,
 }
 
@@ -154,6 +182,11 @@ impl Table {
             table.children.entry(process.parent).or_default().push(pid);
             // 2 is the kernel's own thread of threads.
             if process.lives() && process.parent != 2 && pid != 2 {
+                if process.name == SHIM
+                    && let Some(folder) = arguments(pid).into_iter().nth(1)
+                {
+                    table.shims.entry(folder).or_default().push(pid);
+                }
                 let marks = marks(pid);
                 if let Some(nonce) = &marks.nonce {
                     table.carriers.entry(nonce.clone()).or_default().push(pid);
@@ -182,14 +215,23 @@ impl Table {
         found
     }
 
+    /// Living shims of this run folder, and children of theirs that are no program yet.
+    pub(crate) fn shims(&self, folder: &Path) -> &[u32] {
+        self.shims
+            .get(folder.as_os_str().as_bytes())
+            .map_or(&[], Vec::as_slice)
+    }
+
     /// Living processes that carry this nonce.
     pub(crate) fn carriers(&self, nonce: &str) -> &[u32] {
         self.carriers.get(nonce).map_or(&[], Vec::as_slice)
     }
 
-    /// The nonce that a living process carries, if it carries one.
-    pub(crate) fn nonce(&self, pid: u32) -> Option<&str> {
-        self.marks.get(&pid)?.nonce.as_deref()
+    /// A living process carries a mark that is another's.
+    pub(crate) fn foreign(&self, pid: u32, nonce: &str, home: &str) -> bool {
+        self.marks
+            .get(&pid)
+            .is_some_and(|marks| marks.foreign(nonce, home))
     }
 
     /// Living processes that carry marks.

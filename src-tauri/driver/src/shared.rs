@@ -17,6 +17,8 @@ const STARTS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) layout: Layout,
+    /// The home's short name.
+    pub(crate) home: String,
     pub(crate) shim: PathBuf,
     pub(crate) events: mpsc::Sender<Happened>,
     /// Where control groups are made, and what they hold.
@@ -45,6 +47,7 @@ impl Shared {
         }
         Ok(Shared {
             groups: Groups::find(&layout),
+            home: layout.id(),
             layout,
             shim,
             events,

@@ -4,10 +4,11 @@ use crate::Launch;
 use crate::holder::Holders;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
+use crate::procfs::Table;
 use crate::shared::Shared;
-use crate::{clock, intent, limits, ports, sockets, user};
+use crate::{clock, intent, limits, ports, sockets, survivors, user};
 use model::Anchor;
-use shim::{Command, Intent, Line};
+use shim::{Command, Intent, Line, fail_point};
 use std::io::{self, Cursor};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -216,7 +217,9 @@ impl Shim {
         }
         let child = std::process::Command::new(&shared.shim)
             .arg(folder)
+            .arg(&intent.nonce)
             .env_clear()
+            .envs(shim::failpoint::inherited())
             .stdin(OwnedFd::from(its))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -227,6 +230,7 @@ impl Shim {
                     error,
                 )
             })?;
+        fail_point!("shim.made");
         Ok((child, ours.into()))
     }
 
@@ -249,23 +253,25 @@ impl Shim {
         Ok(shim)
     }
 
-    /// Connects to the shim that listens in a run folder, if its process is the one on record; with
+    /// Takes charge of the shim on record, if its process lives; linked if it listens, and then with
     /// duplicates of the listening sockets it keeps.
-    pub(crate) async fn connect(
+    pub(crate) async fn reach(
         folder: &Path,
         anchor: &Anchor,
         intent: &Intent,
     ) -> Option<(Shim, Vec<OwnedFd>)> {
         let pidfd = Pidfd::open_anchored(anchor)?;
-        let stream = connect(folder).await.ok()?;
-        // Whoever listens there must be that very process.
-        if stream.peer_cred().ok()?.pid() != i32::try_from(anchor.pid).ok() {
+        if !survivors::is_shim(anchor, folder) {
             return None;
         }
-        let (heard, sockets) = if intent.listen.is_empty() {
-            (Vec::new(), Vec::new())
-        } else {
-            sockets::receive(&stream).await
+        let stream = connect(folder).await.ok().filter(|stream| {
+            // Whoever listens there must be that very process.
+            let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+            peer.is_some() && peer == i32::try_from(anchor.pid).ok()
+        });
+        let (heard, sockets) = match &stream {
+            Some(stream) if !intent.listen.is_empty() => sockets::receive(stream).await,
+            _ => (Vec::new(), Vec::new()),
         };
         let mut shim = Shim {
             anchor: anchor.clone(),
@@ -275,8 +281,24 @@ impl Shim {
             lines: None,
             commands: None,
         };
-        shim.link(heard, stream);
+        if let Some(stream) = stream {
+            shim.link(heard, stream);
+        }
         Some((shim, sockets))
+    }
+
+    /// Gives up everything but the duty to reap it.
+    pub(crate) fn into_child(self) -> Option<Child> {
+        self.child
+    }
+
+    /// Takes that duty on, if the child is this shim's process; one that has ended is reaped.
+    pub(crate) fn take_child(&mut self, mut child: Child) {
+        if child.id() == self.anchor.pid {
+            self.child = Some(child);
+        } else {
+            let _ = child.try_wait();
+        }
     }
 
     fn link(&mut self, heard: Vec<u8>, stream: UnixStream) {
@@ -293,6 +315,11 @@ impl Shim {
     /// It keeps listening sockets.
     pub(crate) fn keeps_sockets(&self) -> bool {
         self.linked() && !self.intent.listen.is_empty()
+    }
+
+    /// True while its process lives.
+    pub(crate) fn lives(&self) -> bool {
+        !self.pidfd.get_ref().wait_ended(Duration::ZERO)
     }
 
     /// True while it hears and is heard.
@@ -360,6 +387,12 @@ impl Shim {
         let _ = self.pidfd.get_ref().signal(libc::SIGKILL);
     }
 
+    /// Keeps it from doing anything more, until it is killed.
+    pub(crate) fn freeze(&self) {
+        // As above.
+        let _ = self.pidfd.get_ref().signal(libc::SIGSTOP);
+    }
+
     /// Takes its exit status off the process table, if it is our child.
     pub(crate) fn reap(&mut self) {
         if let Some(child) = &mut self.child {
@@ -371,6 +404,53 @@ impl Shim {
     /// How it ended, if it was our child and has.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.as_mut()?.try_wait().ok()??.code()
+    }
+}
+
+/// What became of a shim that was not on record yet when its engine died.
+#[derive(Debug)]
+pub(crate) enum ShutOut {
+    /// It is on record now.
+    OnRecord(Box<intent::Story>),
+    /// There is none, and none can come any more.
+    Gone,
+}
+
+impl ShutOut {
+    /// Sees to it that a shim which is on its way either is on record or runs nothing. Blocks.
+    ///
+    /// A shim holds the lock on the record before it reads the intent, and leaves when that is not
+    /// its own: with the lock in our hand and the intent taken back, one that comes later is
+    /// harmless. One that has the lock and does not go on is stuck, and is killed.
+    pub(crate) fn late_shim(folder: &Path, table: &Table) -> ShutOut {
+        /// From the lock to the record is a read and a write.
+        const PATIENCE: Duration = Duration::from_secs(2);
+        /// Longer than anything that can be killed takes to die.
+        const LIMIT: Duration = Duration::from_secs(10);
+        let begun = std::time::Instant::now();
+        let mut now: Option<Table> = None;
+        loop {
+            // Held to the end of this round.
+            let lock = intent::lock_record(folder);
+            let locked = !matches!(lock, Ok(None));
+            let story = intent::Story::read(folder);
+            if story.shim.is_some() {
+                return ShutOut::OnRecord(Box::new(story));
+            }
+            let late = begun.elapsed() > PATIENCE;
+            if late {
+                now = Some(Table::read());
+            }
+            if locked || late {
+                survivors::kill_shims_of(folder, now.as_ref().unwrap_or(table));
+            }
+            if locked || begun.elapsed() > LIMIT {
+                fail_point!("adopt.locked");
+                intent::take_back(folder);
+                return ShutOut::Gone;
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
     }
 }
 

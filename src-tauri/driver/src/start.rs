@@ -5,7 +5,7 @@ use crate::spawn::{Refusal, Shim, plan};
 use crate::watch::{Life, Main, Unit, blocking};
 use crate::{Happened, Launch, intent};
 use model::Generation;
-use shim::{Command, Intent, Step};
+use shim::{Command, Intent, Step, fail_point};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,6 +49,7 @@ impl Unit {
     }
 
     async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
+        fail_point!("start.asked");
         let generation = launch.generation;
         // Sockets of an earlier definition of it are in nobody's way from here on.
         let listen: Vec<u16> = launch.listen.iter().map(|socket| socket.port).collect();
@@ -72,12 +73,14 @@ impl Unit {
         }
         if let Some(shim) = self.shim.take() {
             shim.retire().await;
+            fail_point!("start.retired");
         }
         let planned = {
             let (shared, launch) = (self.shared.clone(), launch.clone());
             blocking(move || plan(&shared, &launch, None))
         };
         let wanted = planned.await?;
+        fail_point!("start.planned");
         let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
         let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
         let (child, link) =
@@ -88,6 +91,7 @@ impl Unit {
         let shim = Shim::new(child, link, wanted);
         self.shim = Some(shim.map_err(|error| Refusal::passing("watch its shim", error))?);
         self.begin_starting(generation);
+        fail_point!("start.begun");
         Ok(())
     }
 
@@ -96,7 +100,9 @@ impl Unit {
         let told = match &mut self.shim {
             Some(shim) => {
                 shim.intent = wanted;
-                shim.tell(Command::Again(generation.0)).await
+                let told = shim.tell(Command::Again(generation.0)).await;
+                fail_point!("again.told");
+                told
             }
             None => false,
         };

@@ -18,7 +18,7 @@ use crate::watch::{Life, Main, Unit};
 use crate::{ExecOutcome, Happened, Stop};
 use crate::{cgroup, exec, procfs};
 use model::{ExitStatus, Generation};
-use shim::Command;
+use shim::{Command, fail_point};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -76,6 +76,7 @@ impl Stopping {
 
 impl Unit {
     pub(crate) async fn on_stop(&mut self, generation: Generation, stop: Stop) {
+        fail_point!("stop.asked");
         let current = match &self.life {
             Life::Idle => {
                 // It has ended by itself in the meantime; who asks is still to be answered.
@@ -141,6 +142,7 @@ impl Unit {
                     let (signal, pid) = (number(stopping.stop.signal), main.anchor.pid);
                     ask_to_stop(pidfd.get_ref(), signal, pid, &self.remains());
                 }
+                fail_point!("stop.signalled");
             }
             (Step::Signalled | Step::Killed, _) => {}
         }
@@ -299,10 +301,12 @@ impl Unit {
         for group in &self.groups {
             cgroup::kill(group);
         }
+        fail_point!("sweep.group-killed");
         let told = match &mut self.shim {
             Some(shim) => shim.tell(Command::Sweep(generation.0)).await,
             None => false,
         };
+        fail_point!("sweep.told");
         let wait = if told { KILL_PATIENCE } else { Duration::ZERO };
         self.timer = Some(Instant::now() + wait);
     }
@@ -310,6 +314,7 @@ impl Unit {
     /// Kills what belongs to the instance until two looks in a row find nothing. What does not die
     /// is named once, and waited for.
     pub(crate) async fn clear(&mut self, generation: Generation) {
+        fail_point!("clear.begun");
         let begun = Instant::now();
         let mut named = false;
         let mut empty = 0;
@@ -323,6 +328,7 @@ impl Unit {
             }
             empty = 0;
             remains.kill(&found, &table);
+            fail_point!("clear.killed");
             if !named && begun.elapsed() > NAMED_AFTER {
                 named = true;
                 let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
@@ -343,6 +349,7 @@ impl Unit {
     /// The tree is gone as far as the shim knows. Makes sure by the other means, lets the shim go
     /// unless a fast restart is to be expected, and tells.
     pub(crate) async fn finish(&mut self, generation: Generation, status: ExitStatus) {
+        fail_point!("finish.begun");
         let stopped = self.stopping.is_some();
         // A living subreaper without children is proof that nothing descends from it any more. The
         // whole process table is searched when there is no such proof, and at every stop.
@@ -362,13 +369,14 @@ impl Unit {
             self.linger();
         } else if stopped || status.success() {
             self.quit_shim().await;
+            fail_point!("finish.shim-gone");
         } else {
             self.linger();
         }
         self.say_exited(generation, status).await;
     }
 
-    async fn say_exited(&mut self, generation: Generation, status: ExitStatus) {
+    pub(crate) async fn say_exited(&mut self, generation: Generation, status: ExitStatus) {
         let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
         self.shared
             .say(Happened::Exited {
@@ -378,6 +386,7 @@ impl Unit {
                 status,
             })
             .await;
+        fail_point!("exited.told");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::procfs::{self, Table};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,7 +54,7 @@ pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> Vec<Survivor> {
     let table = Table::read();
     let mut found = BTreeMap::new();
     for (_, _, folder) in intent::folders(layout, cluster) {
-        found.append(&mut Remains::of(layout, &Story::read(&folder)).look(&table));
+        found.append(&mut Remains::of(layout, &folder, &Story::read(&folder)).look(&table));
     }
     found
         .into_iter()
@@ -71,21 +71,25 @@ pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> Vec<Survivor> {
 pub(crate) struct Remains {
     pub(crate) nonce: Option<String>,
     pub(crate) groups: Vec<PathBuf>,
+    /// Known to be a shim of this instance when it was looked at.
     pub(crate) shim: Option<Anchor>,
     pub(crate) main: Option<Anchor>,
+    /// The home's short name.
+    pub(crate) home: String,
 }
 
 impl Remains {
     /// As a run folder tells it. Nothing, when that was in another boot.
-    pub(crate) fn of(layout: &Layout, story: &Story) -> Remains {
+    pub(crate) fn of(layout: &Layout, folder: &Path, story: &Story) -> Remains {
         if !story.of_this_boot() {
             return Remains::default();
         }
         Remains {
             nonce: story.intent.as_ref().map(|intent| intent.nonce.clone()),
             groups: story.groups(layout),
-            shim: story.shim.clone(),
+            shim: story.shim.clone().filter(|shim| is_shim(shim, folder)),
             main: story.running().map(|(_, anchor)| anchor.clone()),
+            home: layout.id(),
         }
     }
 
@@ -105,11 +109,11 @@ impl Remains {
             }
         };
         let nonce = self.nonce.as_deref();
-        let foreign = |pid: u32| table.nonce(pid).is_some_and(|found| Some(found) != nonce);
+        let foreign = |pid: u32| table.foreign(pid, nonce.unwrap_or_default(), &self.home);
         let mut main = self
             .main
             .iter()
-            .filter(|a| is(a) && !foreign(a.pid))
+            .filter(|a| is(a) && procfs::may_be_service(a.pid) && !foreign(a.pid))
             .map(|a| a.pid);
         add(&mut main, Means::Record);
         for group in &self.groups {
@@ -127,7 +131,8 @@ impl Remains {
         add(&mut table.descendants(shim).into_iter(), Means::Descent);
         // What a service's process has started elsewhere than below itself still carries its mark.
         let carriers = nonce.map_or(&[][..], |nonce| table.carriers(nonce));
-        add(&mut carriers.iter().copied(), Means::Nonce);
+        let ours = |pid: &u32| !foreign(*pid);
+        add(&mut carriers.iter().copied().filter(ours), Means::Nonce);
         found.remove(&std::process::id());
         if let Some(shim) = shim {
             found.remove(&shim);
@@ -147,15 +152,37 @@ impl Remains {
     }
 }
 
+/// The process on record lives and is a shim of this run folder.
+pub(crate) fn is_shim(anchor: &Anchor, folder: &Path) -> bool {
+    clock::boot_id().is_ok_and(|boot| boot == anchor.boot_id)
+        && procfs::process(anchor.pid).is_some_and(|process| {
+            process.start_ticks == anchor.start_ticks && procfs::is_shim_of(&process, folder)
+        })
+}
+
+/// SIGKILL to every shim of a run folder, found by its command line: one that is not on record yet.
+pub(crate) fn kill_shims_of(folder: &Path, table: &Table) {
+    for pid in table.shims(folder) {
+        kill_listed(*pid, table);
+    }
+}
+
 /// SIGKILL to a process of the table, if it still is the one that was listed.
 pub(crate) fn kill_listed(pid: u32, table: &Table) {
-    let (Some(listed), Ok(boot)) = (table.living.get(&pid), clock::boot_id()) else {
+    if let Some(listed) = table.living.get(&pid) {
+        kill_process(pid, listed.start_ticks);
+    }
+}
+
+/// SIGKILL to the process of this number that started then.
+pub(crate) fn kill_process(pid: u32, start_ticks: u64) {
+    let Ok(boot) = clock::boot_id() else {
         return;
     };
     let anchor = Anchor {
         boot_id: boot.to_owned(),
         pid,
-        start_ticks: listed.start_ticks,
+        start_ticks,
     };
     if let Some(pidfd) = Pidfd::open_anchored(&anchor) {
         // Not allowed, or dead by now: the next look tells.
@@ -207,6 +234,9 @@ impl Scanner {
 pub(crate) fn all(layout: &Layout) -> Vec<(ClusterId, Remains)> {
     intent::folders(layout, None)
         .into_iter()
-        .map(|(cluster, _, folder)| (cluster, Remains::of(layout, &Story::read(&folder))))
+        .map(|(cluster, _, folder)| {
+            let remains = Remains::of(layout, &folder, &Story::read(&folder));
+            (cluster, remains)
+        })
         .collect()
 }

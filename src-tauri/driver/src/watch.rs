@@ -12,7 +12,7 @@ use crate::stop::Stopping;
 use crate::survivors::Remains;
 use crate::{ExecOutcome, Found, Happened, Launch, Stop};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
-use shim::Line;
+use shim::{Line, fail_point};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,9 @@ pub(crate) enum Ask {
     Find(oneshot::Sender<Option<Found>>),
     Rest,
     Forget,
+    /// Break, to show that it begins anew.
+    #[cfg(test)]
+    Break,
 }
 
 /// One thing that happened.
@@ -106,9 +109,8 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Lives until its driver is dropped.
-    pub(crate) async fn run(mut self) {
-        self.attach().await;
+    /// Goes on until its driver is dropped.
+    pub(crate) async fn live(&mut self) {
         self.publish();
         loop {
             let Some(word) = self.next().await else {
@@ -167,6 +169,8 @@ impl Unit {
             Word::Ask(Ask::Rest) if matches!(self.life, Life::Idle) => self.on_timer().await,
             Word::Ask(Ask::Rest) => {}
             Word::Ask(Ask::Forget) => self.forget().await,
+            #[cfg(test)]
+            Word::Ask(Ask::Break) => panic!("broken by a test"),
         }
     }
 
@@ -181,9 +185,11 @@ impl Unit {
                 },
                 Life::Starting(wanted),
             ) if generation == wanted.0 => {
+                fail_point!("started.heard");
                 let anchor = self.anchor(pid, start_ticks);
                 self.begin_running(Generation(generation), anchor);
                 self.say_started().await;
+                fail_point!("started.told");
             }
             (
                 Line::Failed {
@@ -193,6 +199,7 @@ impl Unit {
                 },
                 Life::Starting(wanted),
             ) if generation == wanted.0 => {
+                fail_point!("failed.heard");
                 let refusal = self.refusal(errno, step);
                 self.start_failed(Generation(generation), refusal).await;
             }
@@ -205,6 +212,7 @@ impl Unit {
                 },
                 Life::Running(main),
             ) if generation == main.generation.0 => {
+                fail_point!("exited.heard");
                 let generation = main.generation;
                 let memory = self
                     .shim
@@ -213,7 +221,18 @@ impl Unit {
                 let status = intent::status(end, out_of_memory, memory);
                 self.main_over(generation, status).await;
             }
+            // It was adopted on its way to the program, and did not become it.
+            (Line::Failed { generation, .. }, Life::Running(main))
+                if generation == main.generation.0 =>
+            {
+                /// What such a child ends with.
+                const NOT_EXECUTED: i32 = 127;
+                let generation = main.generation;
+                self.main_over(generation, ExitStatus::Code(NOT_EXECUTED))
+                    .await;
+            }
             (Line::Gone { generation }, Life::Ended(ended, status)) if generation == ended.0 => {
+                fail_point!("gone.heard");
                 let (generation, status) = (*ended, *status);
                 self.finish(generation, status).await;
             }
@@ -244,9 +263,33 @@ impl Unit {
             let silent = Instant::now() + SHIM_PATIENCE;
             self.timer = Some(self.timer.map_or(silent, |timer| timer.min(silent)));
         } else {
-            let status = self.recorded(generation).await;
+            let status = match self.recorded(generation).await {
+                ExitStatus::Unknown => self.kernels_word().await,
+                recorded => recorded,
+            };
             self.main_over(generation, status).await;
         }
+    }
+
+    /// How the process ended whose shim is lost: whoever has inherited it takes note in a moment,
+    /// and then the kernel tells. It is not made up when the kernel does not.
+    async fn kernels_word(&self) -> ExitStatus {
+        /// Looks, and the time between two of them: a fifth of a second in all.
+        const LOOKS: u32 = 20;
+        const LOOK: Duration = Duration::from_millis(10);
+        let Life::Running(Main {
+            pidfd: Some(pidfd), ..
+        }) = &self.life
+        else {
+            return ExitStatus::Unknown;
+        };
+        for _ in 0..LOOKS {
+            if let Some(status) = pidfd.get_ref().exit_status() {
+                return status;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        ExitStatus::Unknown
     }
 
     async fn on_shim_ended(&mut self) {
@@ -266,7 +309,10 @@ impl Unit {
                         self.say_started().await;
                         self.lose_shim(generation).await;
                     }
-                    _ => {
+                    running => {
+                        if let Some((_, anchor)) = running {
+                            self.end_unmade(anchor);
+                        }
                         self.clear(generation).await;
                         let why = match code {
                             Some(75) => "another shim has this instance".to_owned(),
@@ -308,6 +354,7 @@ impl Unit {
     }
 
     async fn lose_shim(&mut self, generation: Generation) {
+        fail_point!("shim.lost");
         self.shim_lost = true;
         self.shared
             .say(Happened::ShimLost {
@@ -319,8 +366,7 @@ impl Unit {
     }
 
     pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
-        let nonce = self.nonce.as_deref().unwrap_or_default();
-        let pidfd = Pidfd::open_ours(&anchor, nonce).and_then(|pidfd| pidfd.watch().ok());
+        let pidfd = self.open_main(&anchor).and_then(|pidfd| pidfd.watch().ok());
         self.life = Life::Running(Main {
             generation,
             anchor,
@@ -334,7 +380,7 @@ impl Unit {
         }
     }
 
-    async fn say_started(&mut self) {
+    pub(crate) async fn say_started(&mut self) {
         if let Life::Running(main) = &self.life {
             let (generation, pid) = (main.generation, main.anchor.pid);
             self.publish();
@@ -359,6 +405,7 @@ impl Unit {
                 Life::Running(main) => Some(main.anchor.clone()),
                 _ => None,
             },
+            home: self.shared.home.clone(),
         }
     }
 
@@ -379,7 +426,7 @@ impl Unit {
             .map_or(ExitStatus::Unknown, |(_, status)| status)
     }
 
-    fn anchor(&self, pid: u32, start_ticks: u64) -> Anchor {
+    pub(crate) fn anchor(&self, pid: u32, start_ticks: u64) -> Anchor {
         let boot_id = crate::clock::boot_id().unwrap_or_default().to_owned();
         Anchor {
             boot_id,
@@ -388,8 +435,36 @@ impl Unit {
         }
     }
 
+    /// The service's own process, if this is it. While its shim lives it is a child of that.
+    fn open_main(&self, anchor: &Anchor) -> Option<Pidfd> {
+        let nonce = self.nonce.as_deref().unwrap_or_default();
+        let pidfd = Pidfd::open_ours(anchor, nonce, &self.shared.home)?;
+        let process = crate::procfs::process(anchor.pid)?;
+        let parent = process.parent;
+        let elsewhere = self
+            .shim
+            .as_ref()
+            .is_some_and(|shim| shim.lives() && shim.anchor.pid != parent);
+        let other = elsewhere || crate::procfs::is_shim_of(&process, &self.folder);
+        (!other).then_some(pidfd)
+    }
+
+    /// Ends the child of a shim that has not become the program, and keeps the shim from making
+    /// another; true when there was one. It would
+    /// become it as soon as it went on, and it carries no mark before.
+    pub(crate) fn end_unmade(&self, anchor: &Anchor) -> bool {
+        let unmade = crate::survivors::is_shim(anchor, &self.folder);
+        if unmade {
+            if let Some(shim) = &self.shim {
+                shim.freeze();
+            }
+            crate::survivors::kill_process(anchor.pid, anchor.start_ticks);
+        }
+        unmade
+    }
+
     pub(crate) fn lives(&self, anchor: &Anchor) -> bool {
-        Pidfd::open_ours(anchor, self.nonce.as_deref().unwrap_or_default()).is_some()
+        self.open_main(anchor).is_some()
     }
 
     /// Nothing of it lives, and it is not to be started again soon: its shim and its control groups
@@ -438,6 +513,7 @@ impl Unit {
         if !matches!(self.life, Life::Idle) {
             return;
         }
+        fail_point!("forget.asked");
         self.quit_shim().await;
         (self.found, self.last, self.nonce) = (None, None, None);
         self.groups.clear();
@@ -445,6 +521,7 @@ impl Unit {
         blocking(move || {
             // The cluster's own folder goes with its last instance.
             let _ = std::fs::remove_dir_all(&folder);
+            fail_point!("forget.folder-gone");
             let _ = folder.parent().map(std::fs::remove_dir);
         })
         .await;

@@ -144,7 +144,12 @@ async fn without_its_shim_it_is_adopted_with_a_mark() {
         "what was left of b.0 is ended before it is told"
     );
     kill(pid, Signal::KILL);
-    assert_eq!(bench.exited().await, ExitStatus::Unknown);
+    // The kernel's word, or none where it gives none.
+    let status = bench.exited().await;
+    assert!(
+        [ExitStatus::Signal(9), ExitStatus::Unknown].contains(&status),
+        "{status:?}"
+    );
     assert_eq!(driver::survivors::find(&layout, None), []);
 }
 
@@ -233,6 +238,47 @@ async fn forged_records_move_no_signal() {
     }
     assert!(lives(plain.pid()));
     assert!(lives(foreign.pid()));
+}
+
+/// The shims of many are killed at once: each service lives, each loss is told within a second, and
+/// how each ends afterwards is what it did, or unknown.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_shims_cost_no_service_and_no_truth() {
+    const SERVICES: usize = 12;
+    let mut bench = Bench::new();
+    let go = bench.home.path().join("go").to_string_lossy().into_owned();
+    let mut pids = Vec::new();
+    for n in 0..SERVICES {
+        let name = format!("s{n}.0");
+        let words = ["until", go.as_str(), "exit", &n.to_string()].map(str::to_owned);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        pids.push(bench.start(&name, 1, &words).await);
+    }
+    let begun = tokio::time::Instant::now();
+    for n in 0..SERVICES {
+        kill(bench.shim(&format!("s{n}.0")), Signal::KILL);
+    }
+    for _ in 0..SERVICES {
+        assert!(matches!(bench.next().await, Happened::ShimLost { .. }));
+    }
+    eprintln!("{SERVICES} lost shims told within {:?}", begun.elapsed());
+    assert!(pids.iter().all(|pid| lives(*pid)));
+    fs::write(&go, "").unwrap();
+    for _ in 0..SERVICES {
+        let Happened::Exited {
+            instance, status, ..
+        } = bench.next().await
+        else {
+            panic!("each ends")
+        };
+        let own = instance.service.to_string();
+        let code = ExitStatus::Code(own[1..].parse().unwrap());
+        assert!(
+            [code, ExitStatus::Unknown].contains(&status),
+            "{own}: {status:?}"
+        );
+    }
+    bench.nothing_left().await;
 }
 
 /// Not a test of its own: the engine that the next one kills.

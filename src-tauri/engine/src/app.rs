@@ -13,7 +13,7 @@ use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
+use model::{Actor, EventKind, Incident, InstanceId, Outcome, PortTaken};
 use registry::Registry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -166,14 +166,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Adopts every cluster the home remembers; answers how many instances were found running.
+    /// Adopts every cluster the home remembers, all at once: one with a process that cannot be
+    /// cleared up holds up no other. Answers how many instances were found running.
     async fn adopt_all(&self) -> u32 {
         let shared = &self.shared;
         let ended_meanwhile = shared.emergency_marked();
         let now = Clock::wall();
         let mut adopted = 0;
+        let mut looking = tokio::task::JoinSet::new();
         for path in shared.record_files() {
-            let mut record = match ClusterRecord::load(&path) {
+            let record = match ClusterRecord::load(&path) {
                 Ok(record) => record,
                 Err(error) => {
                     let text = format!("{}; the cluster is not shown", error.story());
@@ -181,8 +183,21 @@ impl Engine {
                     continue;
                 }
             };
+            let driver = Arc::clone(&shared.driver);
+            looking.spawn(async move {
+                let found = driver.adopt(&record.id).await;
+                (record, found)
+            });
+        }
+        while let Some(done) = looking.join_next().await {
+            let (mut record, found) = match done {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!(%error, "a cluster could not be looked at");
+                    continue;
+                }
+            };
             let id = record.id.clone();
-            let found = shared.driver.adopt(&id).await;
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
             reserve(shared, &mut record);
             let (mut owner, inbox) = Owner::new(record, Arc::clone(shared));
@@ -392,15 +407,8 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
 /// The incidents a snapshot begins with. Those that were open when the last engine ended are
 /// closed: this engine opens its own if the fault is still there.
 async fn left_behind(store: &Store) -> Result<Vec<Incident>, Error> {
-    let mut incidents = store.incidents().recent(REMEMBERED).await?;
-    for incident in &mut incidents {
-        if incident.state == IncidentState::Open {
-            incident.state = IncidentState::Closed;
-            incident.resolved = Some(Clock::wall());
-            store.incidents().upsert(incident).await?;
-        }
-    }
-    Ok(incidents)
+    store.incidents().close_open(Clock::wall()).await?;
+    Ok(store.incidents().recent(REMEMBERED).await?)
 }
 
 impl Drop for Engine {

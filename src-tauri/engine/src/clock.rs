@@ -3,27 +3,36 @@
 use model::{Mono, Now, Timestamp};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Both clocks, counted from when it was made. Copies agree with each other.
+/// Both clocks. Copies agree with each other, and so do those of all engines of one boot: what one
+/// remembers of its past the next one can count on from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
-    zero: Instant,
+    made: Instant,
+    /// What the machine's monotonic clock read then, in milliseconds.
+    read: u64,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 impl Clock {
-    /// A clock that reads zero now.
+    /// A clock.
     pub(crate) fn start() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let (seconds, nanos) = (
+            u64::try_from(now.tv_sec).unwrap_or(0),
+            u64::try_from(now.tv_nsec).unwrap_or(0),
+        );
         Self {
-            zero: Instant::now(),
+            made: Instant::now(),
+            read: seconds * 1_000 + nanos / 1_000_000,
         }
     }
 
     /// Both clocks at once. The monotonic one stands still while the machine sleeps, so waking up
     /// makes nothing overdue.
     pub(crate) fn now(&self) -> Now {
-        let mono = u64::try_from(self.zero.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mono = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now {
-            mono: Mono(mono),
+            mono: Mono(self.read.saturating_add(mono)),
             wall: Self::wall(),
         }
     }
@@ -40,6 +49,7 @@ impl Clock {
 
     /// The instant tokio can sleep until for a monotonic time of this clock.
     pub(crate) fn instant(&self, at: Mono) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.zero + std::time::Duration::from_millis(at.0))
+        let after = std::time::Duration::from_millis(at.0.saturating_sub(self.read));
+        tokio::time::Instant::from_std(self.made + after)
     }
 }

@@ -311,6 +311,7 @@ impl Handle {
             ports: BTreeMap::new(),
             stopped: BTreeSet::new(),
             last_stop: None,
+            outdated: BTreeMap::new(),
             created: crate::clock::Clock::wall(),
             origins: BTreeMap::new(),
             ports_taken: BTreeMap::new(),

@@ -1,12 +1,14 @@
 //! Numbers events and incidents, tells the picture, and writes them to the store in the background.
 //!
 //! Nobody waits for the disk here: what heals must not queue behind what remembers. When the queue
-//! is full the entry is still shown, and its loss from the store is counted and said.
+//! is full the entry is still shown, and its loss from the store is counted and said. What came of
+//! an act is never lost that way: the book has its beginning and must have its end.
 
 use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
 use model::{Act, ClusterId, Event, EventKind, Incident, IncidentId};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
@@ -25,6 +27,10 @@ enum Entry {
     Flush(oneshot::Sender<()>),
 }
 
+/// Outcomes that found the queue full. The door has at most so many acts under way as there are
+/// people and faults, so this needs no bound of its own.
+type Late = Arc<Mutex<VecDeque<Act>>>;
+
 /// See the module.
 pub(crate) struct Journal {
     seq: Mutex<u64>,
@@ -32,11 +38,13 @@ pub(crate) struct Journal {
     lost: AtomicU64,
     picture: Arc<Picture>,
     queue: mpsc::Sender<Entry>,
+    late: Late,
 }
 
 /// The half that writes; the engine runs it as a task of its own.
 pub(crate) struct Writer {
     queue: mpsc::Receiver<Entry>,
+    late: Late,
     store: Store,
 }
 
@@ -55,11 +63,14 @@ impl Journal {
             lost: AtomicU64::new(0),
             picture,
             queue: sender,
+            late: Late::default(),
         };
+        let late = Arc::clone(&journal.late);
         (
             Arc::new(journal),
             Writer {
                 queue: receiver,
+                late,
                 store,
             },
         )
@@ -99,7 +110,11 @@ impl Journal {
 
     /// An act ended.
     pub(crate) fn act(&self, act: Act) {
-        self.put(Entry::Act(act.clone()));
+        if let Err(full) = self.queue.try_send(Entry::Act(act.clone()))
+            && let Entry::Act(act) = full.into_inner()
+        {
+            lock(&self.late).push_back(act);
+        }
         let cluster = act.target.cluster.clone();
         self.event(cluster.as_ref(), EventKind::Act { act });
     }
@@ -156,6 +171,11 @@ impl Writer {
                     Entry::Flush(done) => flushed.push(done),
                 }
             }
+            // Taken after the queue was: so none waits longer than a batch.
+            let late = std::mem::take(&mut *lock(&self.late));
+            for act in late {
+                note(self.store.acts().finish(&act).await, "an act's outcome");
+            }
             if !events.is_empty() {
                 note(self.store.events().append(&events).await, "events");
             }
@@ -164,6 +184,10 @@ impl Writer {
             }
         }
     }
+}
+
+fn lock(late: &Late) -> std::sync::MutexGuard<'_, VecDeque<Act>> {
+    late.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn note(result: Result<(), store::Error>, what: &str) {

@@ -20,6 +20,7 @@ mod handle;
 mod journal;
 mod keep;
 mod launch;
+mod memory;
 mod owner;
 mod picture;
 mod record;

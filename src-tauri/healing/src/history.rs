@@ -2,6 +2,7 @@
 //! since when it is healthy.
 
 use model::Mono;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use std::time::Duration;
 /// that two separate blows stay two incidents.
 pub const STEADY: Duration = Duration::from_secs(5);
 
-/// The healing record of one instance. It outlives its processes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The healing record of one instance. It outlives its processes, and the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
     attempts: u32,
     acts: VecDeque<Mono>,

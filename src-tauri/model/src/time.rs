@@ -23,8 +23,11 @@ use std::time::Duration;
 #[ts(type = "number")]
 pub struct Timestamp(pub i64);
 
-/// Milliseconds on a clock that only goes forward. For waiting; it means nothing to another run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// Milliseconds on a clock that only goes forward. For waiting; it means nothing in another boot.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Mono(pub u64);
 
 impl Mono {

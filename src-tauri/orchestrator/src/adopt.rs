@@ -34,6 +34,7 @@ impl Step<'_> {
             }
         }
         self.cluster.definition = Some(definition);
+        self.recollect();
         let mut ended = BTreeMap::new();
         for found in found {
             self.find(found, act, &mut ended);
@@ -61,6 +62,7 @@ impl Step<'_> {
                 self.goes_down(name);
             }
         }
+        self.finish_edit(act);
         self.remember();
         self.wait_for(act, None, all);
     }

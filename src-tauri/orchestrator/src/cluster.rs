@@ -2,6 +2,7 @@
 //! accessors in [`crate::status`]; changed by [`crate::step`] alone.
 
 use crate::instance::{Goal, Instance};
+use crate::memory::Memory;
 use crate::rolling::Rolling;
 use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,9 @@ pub struct Cluster {
     pub(crate) remembered: Vec<ServiceName>,
     /// Services with a rolling restart under way.
     pub(crate) rolling: BTreeSet<ServiceName>,
+    /// What an earlier engine knew; see [`crate::memory`].
+    pub(crate) memory: BTreeMap<InstanceId, Memory>,
+    pub(crate) outdated: BTreeMap<InstanceId, Generation>,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -148,6 +152,8 @@ impl Cluster {
             last_incident: 0,
             remembered: Vec::new(),
             rolling: BTreeSet::new(),
+            memory: BTreeMap::new(),
+            outdated: BTreeMap::new(),
         }
     }
 

@@ -14,6 +14,7 @@ mod heal;
 mod incident;
 mod instance;
 pub mod io;
+mod memory;
 mod patience;
 mod probe;
 mod refresh;
@@ -26,4 +27,5 @@ mod stop;
 
 pub use cluster::Cluster;
 pub use io::{Adoption, Command, Effect, Input, TimerKey};
+pub use memory::Memory;
 pub use step::step;

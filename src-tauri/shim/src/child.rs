@@ -7,7 +7,7 @@ use crate::memory::{self, Group};
 use crate::sockets::Sockets;
 use crate::sys::{self, Fd};
 use crate::terminal;
-use shim::{Intent, Resource, Step};
+use shim::{Intent, Resource, Step, fail_point};
 use std::ffi::{CString, c_char};
 use std::ptr;
 
@@ -163,7 +163,9 @@ impl Program {
     /// `joined`: it is in its control group already.
     pub(crate) fn execute(&mut self, go: Fd, errors: Fd, terminal: Option<Fd>, joined: bool) -> ! {
         let mut byte = [0];
+        fail_point!("child.forked");
         if sys::read(go, &mut byte) == Some(1) {
+            fail_point!("child.going");
             sys::write(errors, &byte);
             let (step, errors) = match self.sockets.out_of_the_way(errors) {
                 Some(errors) => (self.prepare_and_execute(terminal, joined), errors),

@@ -9,7 +9,7 @@ use crate::links::Links;
 use crate::memory;
 use crate::sys::{self, Fd};
 use crate::terminal;
-use shim::{Command, End, Line, Step, index};
+use shim::{Command, End, Line, Step, fail_point, index};
 use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
@@ -177,11 +177,15 @@ impl Keeper {
         let alive = matches!(self.phase, Phase::Starting { .. } | Phase::Running { .. });
         match command {
             Command::Again(generation) if generation > self.generation && !alive => {
+                fail_point!("again.heard");
                 self.again = Some(generation);
                 self.join_late = false;
             }
             Command::Sweep(generation) if generation == self.generation => self.sweep(),
-            Command::Quit if !alive => self.quit = true,
+            Command::Quit if !alive => {
+                fail_point!("quit.heard");
+                self.quit = true;
+            }
             // Old news, or not now.
             _ => {}
         }
@@ -211,6 +215,7 @@ impl Keeper {
         else {
             return self.fail(sys::errno(), Step::Fork);
         };
+        fail_point!("fork.before");
         let group = self.program.group.as_deref().filter(|_| !self.join_late);
         let (pid, joined) = sys::fork(group);
         if pid == 0 {
@@ -226,11 +231,14 @@ impl Keeper {
             sys::close(errors);
             return self.fail(error, Step::Fork);
         }
+        fail_point!("fork.after");
         // The child is not reaped, so its entry is there.
         let start_ticks = sys::start_ticks(pid).unwrap_or(0);
         self.links.note(&self.started(pid, start_ticks));
+        fail_point!("fork.recorded");
         sys::write(go_write, b"!");
         sys::close(go_write);
+        fail_point!("fork.go");
         self.phase = Phase::Starting {
             pid,
             start_ticks,
@@ -281,14 +289,17 @@ impl Keeper {
             self.again = Some(self.generation);
             self.phase = Phase::Ended;
         } else {
+            fail_point!("exec.seen");
             let (pid, start_ticks) = (*pid, *start_ticks);
             self.phase = Phase::Running { pid };
             self.links.tell(self.started(pid, start_ticks));
+            fail_point!("exec.told");
         }
         true
     }
 
     fn fail(&mut self, errno: i32, step: Step) {
+        fail_point!("fail.seen");
         self.phase = Phase::Ended;
         self.links.say(&Line::Failed {
             generation: self.generation,
@@ -310,7 +321,9 @@ impl Keeper {
                     if matches!(self.phase, Phase::Ended) {
                         self.phase = Phase::Gone;
                         self.sweeping = false;
+                        fail_point!("gone.seen");
                         self.links.say_gone(self.generation);
+                        fail_point!("gone.told");
                     }
                     return;
                 }
@@ -326,6 +339,7 @@ impl Keeper {
                         while !self.hear_start() {}
                     }
                     if matches!(self.phase, Phase::Running { pid: own } if own == pid) {
+                        fail_point!("exit.reaped");
                         // Its last words.
                         self.copy_output();
                         self.note_log();
@@ -348,6 +362,7 @@ impl Keeper {
     fn sweep(&mut self) {
         self.sweeping = true;
         self.program.kill_group();
+        fail_point!("sweep.begun");
         sys::kill_children();
         self.reap();
     }

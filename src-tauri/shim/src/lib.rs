@@ -13,9 +13,10 @@
 //!   duplicates of the listening sockets it keeps for its service, so that the next engine has them.
 //!
 //! This library only reads and writes those forms. It opens nothing but the two files of `/proc`
-//! that say who a process is.
+//! that say who a process is. [`failpoint`] is for tests and not there in a release build.
 
 pub mod anchor;
+pub mod failpoint;
 pub mod index;
 pub mod intent;
 pub mod kills;

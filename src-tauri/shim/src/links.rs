@@ -3,7 +3,7 @@
 use crate::sockets::Sockets;
 use crate::sys::{self, Fd, Text};
 use shim::line::MAX_COMMAND;
-use shim::{Command, Line};
+use shim::{Command, Line, fail_point};
 use std::ffi::c_int;
 use std::fmt::Write as _;
 
@@ -130,7 +130,9 @@ impl Links {
                 && (cred.uid == 0 || cred.uid == libc::geteuid())
         };
         if allowed {
-            self.add(fd)
+            fail_point!("link.accepted");
+            self.add(fd);
+            fail_point!("link.greeted");
         } else {
             sys::close(fd)
         }
@@ -178,6 +180,7 @@ impl Links {
         self.broadcast(&line);
         self.gone = false;
         self.latest = Some(line);
+        fail_point!("line.told");
         self.sync_soon();
     }
 
@@ -209,6 +212,7 @@ impl Links {
     /// Records and tells.
     pub(crate) fn say(&mut self, line: &Line) {
         self.append(line);
+        fail_point!("line.recorded");
         self.tell(line.clone());
     }
 
@@ -223,6 +227,7 @@ impl Links {
         if sys::size(self.record) > RECORD_MAX {
             // SAFETY: takes numbers only.
             unsafe { libc::ftruncate(self.record, 0) };
+            fail_point!("record.emptied");
             self.note_me();
         }
     }

@@ -1,9 +1,11 @@
-//! `azora-shim RUN_FOLDER`: the direct parent of one service instance.
+//! `azora-shim RUN_FOLDER [NONCE]`: the direct parent of one service instance.
 //!
 //! The driver starts it with one end of a socket pair as standard input. It reads the intent in
-//! the folder, makes the service, and from then on only keeps: the service's log (a file, so
-//! nothing breaks when the shim or the engine dies), its exit status, its listening sockets, its
-//! terminal if it wants one, and everything that descends from it, as their subreaper. It depends on nothing of ours and needs no engine to live.
+//! the folder, which must be the one with that nonce (a shim that comes late must not run what was
+//! meant for the next one), makes the service, and from then on only keeps: the service's log (a
+//! file, so nothing breaks when the shim or the engine dies), its exit status, its listening
+//! sockets, its terminal if it wants one, and everything that descends from it, as their subreaper.
+//! It depends on nothing of ours and needs no engine to live.
 //!
 //! It allocates while it starts and not afterwards, has one thread, and wakes only when something
 //! happened, or once a second to note how long the log is.
@@ -25,7 +27,7 @@ mod sys;
 mod terminal;
 
 use keeper::Keeper;
-use shim::{INTENT, Intent, Line, RECORD, Step, anchor};
+use shim::{INTENT, Intent, Line, RECORD, Step, anchor, fail_point};
 use sockets::Sockets;
 use std::ffi::{CStr, c_char, c_int};
 
@@ -36,32 +38,43 @@ use std::ffi::{CStr, c_char, c_int};
 /// As the C library calls it: `argv` has `argc` zero-terminated strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    if argc != 2 {
+    if !(2..=3).contains(&argc) {
         return 64;
     }
-    // SAFETY: argc says that argv has two entries, each a zero-terminated string.
-    let folder = unsafe { CStr::from_ptr(*argv.add(1)) };
-    match run(folder) {
+    // SAFETY: argc says how many entries argv has, each a zero-terminated string.
+    let (folder, nonce) = unsafe {
+        let nonce = (argc == 3).then(|| CStr::from_ptr(*argv.add(2)));
+        (CStr::from_ptr(*argv.add(1)), nonce)
+    };
+    match run(folder, nonce) {
         Ok(()) => 0,
         Err(code) => code,
     }
 }
 
-fn run(folder: &CStr) -> Result<(), c_int> {
+fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     sys::close_inherited();
     sys::settle();
     let score = memory::be_spared();
     let engine = sys::take_stdin();
+    fail_point!("shim.begun");
     let folder_fd = sys::open_folder(folder).ok_or(66)?;
     let record = sys::open_append_at(folder_fd, RECORD).ok_or(73)?;
     if !sys::lock(record) {
         return Err(75);
     }
+    fail_point!("shim.locked");
     // Room for some hundred lines, so that a full disk does not cost the exit status.
     sys::reserve(record, 16 * 1024);
 
     let intent = sys::read_at(folder_fd, INTENT, shim::intent::MAX)
         .and_then(|bytes| Intent::decode(&String::from_utf8(bytes).ok()?).ok());
+    let meant =
+        |intent: &Intent| nonce.is_none_or(|nonce| nonce.to_bytes() == intent.nonce.as_bytes());
+    if intent.as_ref().is_some_and(|intent| !meant(intent)) {
+        return Err(66);
+    }
+    fail_point!("shim.read");
     let me = Line::Shim {
         pid: std::process::id(),
         start_ticks: std::fs::read("/proc/self/stat")
@@ -83,6 +96,7 @@ fn run(folder: &CStr) -> Result<(), c_int> {
         links.add(engine);
     }
     links.note_me();
+    fail_point!("shim.noted");
     let Some(intent) = intent else {
         links.say(&failed(Step::Intent));
         return Err(66);
@@ -104,7 +118,10 @@ fn run(folder: &CStr) -> Result<(), c_int> {
         links.say(&failed(Step::Socket));
         return Err(73);
     }
+    fail_point!("shim.listening");
     Keeper::new(program, links, generation).keep();
+    fail_point!("shim.leaving");
     sys::unlink_at(folder_fd, shim::SOCKET);
+    fail_point!("shim.left");
     Ok(())
 }

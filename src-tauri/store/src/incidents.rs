@@ -47,6 +47,35 @@ impl Incidents<'_> {
         })
     }
 
+    /// Closes all that are open, however many and however old: who would have ended them is gone.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn close_open(&self, at: Timestamp) -> Result<(), Error> {
+        let mut closed = Vec::new();
+        for mut incident in self.open().await? {
+            incident.state = IncidentState::Closed;
+            incident.resolved = Some(at);
+            let body = serde_json::to_string(&incident)
+                .map_err(|error| Error::row("incidents", incident.id.0, error))?;
+            closed.push((int(incident.id.0), body));
+        }
+        if closed.is_empty() {
+            return Ok(());
+        }
+        transact!(self.state, "close incidents", |db| {
+            for (id, body) in &closed {
+                sqlx::query("UPDATE incidents SET open = 0, ended = ?, body = ? WHERE id = ?")
+                    .bind(at.0)
+                    .bind(body)
+                    .bind(id)
+                    .execute(&mut *db)
+                    .await?;
+            }
+            Ok(())
+        })
+    }
+
     /// All that are open, newest first.
     ///
     /// # Errors

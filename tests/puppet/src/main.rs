@@ -28,6 +28,9 @@
 //! | `burn` | uses a processor for ever |
 //! | `forks N` | leaves so many hanging children behind, or as many as it may; prints `forks N` |
 //! | `bomb` | forks for ever, and so does every child |
+//! | `bystander PATH` | notes every signal it gets in this file, a byte each, and lives on |
+//! | `count PATH MS` | prints `life PID`, then `line 1`, `line 2`, … one every so many milliseconds, and keeps the last in `PATH.PID`; ends as `PATH.die` says (`code N`, `signal N`) once that exists, and takes it away |
+//! | `sole PATH` | holds a lock on this file, which then has its pid, with all it forks; finds it held: a line in `PATH.double` |
 //! | `until PATH` | waits until this file exists |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
@@ -70,6 +73,12 @@ fn main() {
             "folder" => say(&std::env::current_dir()
                 .unwrap_or_default()
                 .to_string_lossy()),
+            "sole" => sole(&word()),
+            "bystander" => bystander(&word()),
+            "count" => {
+                let path = word();
+                count(&path, number(&word()));
+            }
             "pid" => say(&format!("pid {}", std::process::id())),
             "leak" => leak(number(&word())),
             "burn" => loop {
@@ -265,6 +274,89 @@ fn bind(port: u16) {
         }
         Err(error) => fail(&format!("cannot bind {port}: {error}")),
     }
+}
+
+static NOTES: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(-1);
+
+extern "C" fn note(signal: i32) {
+    let byte = u8::try_from(signal).unwrap_or(0);
+    // SAFETY: write may be called in a handler; the byte is on its own stack.
+    unsafe {
+        libc::write(
+            NOTES.load(std::sync::atomic::Ordering::Relaxed),
+            (&raw const byte).cast(),
+            1,
+        )
+    };
+}
+
+fn bystander(path: &str) -> ! {
+    use std::os::fd::IntoRawFd;
+    let Ok(notes) = std::fs::File::create(path) else {
+        fail(&format!("cannot write {path}"));
+    };
+    NOTES.store(notes.into_raw_fd(), std::sync::atomic::Ordering::Relaxed);
+    let handler: extern "C" fn(i32) = note;
+    for signal in (1..32).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+        // SAFETY: the handler only makes a call that is safe in one.
+        unsafe { libc::signal(signal, handler as usize) };
+    }
+    say("watching");
+    hang()
+}
+
+/// What was written is known from outside, to the line: a line is counted after it was written.
+fn count(path: &str, pace: u64) -> ! {
+    use std::os::unix::fs::FileExt;
+    let pid = std::process::id();
+    let progress = std::fs::File::create(format!("{path}.{pid}"));
+    let Ok(progress) = progress else {
+        fail(&format!("cannot write beside {path}"));
+    };
+    let order = format!("{path}.die");
+    say(&format!("life {pid}"));
+    for line in 1_u64.. {
+        say(&format!("line {line}"));
+        // The disk is full: what is counted is the least that was written.
+        let _ = progress.write_all_at(format!("{line:020}").as_bytes(), 0);
+        if let Ok(how) = std::fs::read_to_string(&order)
+            && let Some((kind, code)) = how.split_once(' ')
+            && std::fs::remove_file(&order).is_ok()
+        {
+            match kind {
+                "signal" => raise(number(code) as i32),
+                _ => std::process::exit(number(code) as i32),
+            }
+        }
+        pause(pace);
+    }
+    hang()
+}
+
+/// Two copies that live at the same time, for however short a time, are told by the second one.
+fn sole(path: &str) {
+    let open = |path: &str| {
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).append(true).open(path)
+    };
+    let Ok(mut file) = open(path) else {
+        fail(&format!("cannot open {path}"));
+    };
+    if file.try_lock().is_err() {
+        if let Ok(mut double) = open(&format!("{path}.double")) {
+            let _ = writeln!(double, "{}", std::process::id());
+        }
+        return;
+    }
+    if file
+        .set_len(0)
+        .and_then(|()| write!(file, "{}", std::process::id()))
+        .is_err()
+    {
+        fail(&format!("cannot write {path}"));
+    }
+    // Held until this process and all it forks have ended.
+    std::mem::forget(file);
 }
 
 fn tick(milliseconds: u64) -> ! {

@@ -3,8 +3,8 @@
 use super::{Message, Owner, SHOW_STATES};
 use crate::launch;
 use model::{
-    ActId, Actor, EventKind, Evidence, Generation, Incident, InstanceId, Mono, Outcome, ProbeKind,
-    RemedyKind, State, Target, Verb, Verdict,
+    ActId, Actor, Evidence, Generation, Incident, InstanceId, Mono, Outcome, ProbeKind, RemedyKind,
+    State, Target, Verb, Verdict,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Owner {
             }
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
-                self.unsaved = true;
+                self.keeping.unsaved = true;
             }
         }
     }
@@ -220,8 +220,17 @@ impl Owner {
     /// What the engine itself remembers of an input, before the step decides.
     pub(super) fn note(&mut self, input: &Input) {
         match input {
-            Input::Started { instance, pid, .. } => {
+            Input::Started {
+                instance,
+                pid,
+                generation,
+            } => {
                 self.port_is_its_own(instance);
+                let outdated = self.record.outdated.get(instance);
+                if outdated.is_some_and(|old| old < generation) {
+                    self.record.outdated.remove(instance);
+                    self.keeping.unsaved = true;
+                }
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);
@@ -288,6 +297,7 @@ impl Owner {
         self.record.origins.remove(instance);
         self.record.ports_taken.remove(instance);
         self.shared.driver.forget(&self.id, instance);
+        self.record.outdated.remove(instance);
         self.changed.remove(instance);
         self.pulses.remove(instance);
         self.shared
@@ -296,30 +306,8 @@ impl Owner {
                 cluster: self.id.clone(),
                 instances: vec![instance.clone()],
             });
-        self.unsaved = true;
+        self.keeping.unsaved = true;
         self.show_within(SHOW_STATES);
-    }
-
-    /// Writes the record if it has changed: once for all that one message changes.
-    pub(super) fn keep(&mut self) {
-        if self.unsaved {
-            self.save();
-        }
-    }
-
-    pub(super) fn save(&mut self) {
-        self.unsaved = false;
-        self.save_at = None;
-        if let Err(error) = self.record.save(&self.shared.record_file(&self.id)) {
-            tracing::error!(cluster = %self.id, error = error.story(), "the cluster's record is stale");
-            let text = format!(
-                "{} (what changed may be forgotten when the engine restarts)",
-                error.story()
-            );
-            self.shared
-                .journal
-                .event(Some(&self.id), EventKind::Notice { text });
-        }
     }
 }
 

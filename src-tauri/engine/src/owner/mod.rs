@@ -6,6 +6,7 @@
 
 mod effects;
 mod files;
+mod keeping;
 mod orders;
 mod origins;
 mod ports;
@@ -95,6 +96,8 @@ pub(crate) enum Message {
         /// The act, or why not.
         answer: Result<ActId, String>,
     },
+    /// What was to be written down is, or why not.
+    Kept(Result<(), String>),
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
     /// Break, to show that another owner takes its place.
@@ -142,9 +145,9 @@ pub(crate) struct Owner {
     pulsed: BTreeSet<InstanceId>,
     show_at: Option<Mono>,
     shown: Option<show::Shown>,
-    /// The record has changed since it was written.
-    unsaved: bool,
-    /// When it is written at the latest, because of what may be forgotten without harm.
+    /// What is to be written down.
+    keeping: keeping::Keeping,
+    /// When the record is written at the latest, because of what may be forgotten without harm.
     save_at: Option<Mono>,
     /// Who wanted what, by the act whose starts may still come.
     origins: BTreeMap<ActId, Origin>,
@@ -181,7 +184,7 @@ impl Owner {
             pulsed: BTreeSet::new(),
             show_at: None,
             shown: None,
-            unsaved: false,
+            keeping: keeping::Keeping::default(),
             save_at: None,
             origins: BTreeMap::new(),
             noted,
@@ -218,6 +221,7 @@ impl Owner {
                 shim_lost: one.shim_lost,
             })
             .collect();
+        self.recall();
         let command = Command::Adopt {
             definition: Arc::clone(&self.record.definition),
             ports: self.record.ports.clone(),
@@ -245,7 +249,7 @@ impl Owner {
         let clock = self.shared.clock;
         let mut gone = false;
         loop {
-            self.keep();
+            self.keep_soon();
             let wake = [self.timers.next(), self.show_at, self.save_at]
                 .into_iter()
                 .flatten()
@@ -272,13 +276,14 @@ impl Owner {
             }
             self.due();
         }
+        self.keep_at_last();
         for (_, probe) in self.probes.values() {
             probe.abort();
         }
         if gone {
             return;
         }
-        self.unsaved |= self.save_at.is_some();
+        self.keeping.unsaved |= self.save_at.is_some();
         self.keep();
     }
 
@@ -292,7 +297,8 @@ impl Owner {
             self.show();
         }
         if self.save_at.is_some_and(|at| at <= now) {
-            self.unsaved = true;
+            self.save_at = None;
+            self.keeping.unsaved = true;
         }
     }
 
@@ -357,6 +363,7 @@ impl Owner {
                 answer,
             } => self.refresh(service, why, answer),
             Message::Usage(usage) => self.used(usage),
+            Message::Kept(result) => self.kept(result),
             #[cfg(test)]
             Message::Break => panic!("broken by a test"),
             // Taken by the loop, which ends with it.

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::clock::Clock;
 use driver::PortWish;
 use model::{ActId, EventKind, InstanceId, PortTaken, ServiceName, Timestamp};
-use orchestrator::{Command, Input};
+use orchestrator::{Cluster, Command, Effect, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,23 +23,44 @@ impl Owner {
         act: ActId,
     ) -> Result<Vec<String>, Error> {
         let before = self.record.clone();
-        let changes = self.prepare(&definition, env);
-        if changes.is_err() {
+        let mut next = self.cluster.clone();
+        let decided = self
+            .prepare(&definition, env)
+            .and_then(|changes| Ok((changes, self.decide_up(&mut next, definition, act)?)));
+        if decided.is_err() {
             self.record = before;
         }
-        let changes = changes?;
+        let (changes, effects) = decided?;
         self.shared.note_stop(&self.id, None);
-        let ports = self.record.ports.clone();
-        self.step(Input::Command {
-            command: Command::Up { definition, ports },
-            act,
-        });
+        self.cluster = next;
+        for effect in effects {
+            self.carry_out(effect);
+        }
         self.watch_files();
         self.show();
         Ok(changes)
     }
 
-    /// Grants ports for a definition and writes it down.
+    /// Decides on a copy what is to be done and writes down what it is about: an engine that comes
+    /// after this one can finish it, wherever this one ends.
+    fn decide_up(
+        &mut self,
+        next: &mut Cluster,
+        definition: Arc<spec::Cluster>,
+        act: ActId,
+    ) -> Result<Vec<Effect>, Error> {
+        let ports = self.record.ports.clone();
+        let input = Input::Command {
+            command: Command::Up { definition, ports },
+            act,
+        };
+        let effects = orchestrator::step(next, input, self.shared.clock.now());
+        self.record.outdated = next.outdated();
+        self.try_save()?;
+        Ok(effects)
+    }
+
+    /// Grants ports for a definition and notes it.
     fn prepare(
         &mut self,
         definition: &Arc<spec::Cluster>,
@@ -77,7 +98,6 @@ impl Owner {
         }
         self.record.stopped.clear();
         self.record.last_stop = None;
-        self.record.save(&self.shared.record_file(&self.id))?;
         Ok(changes)
     }
 
@@ -292,7 +312,7 @@ impl Owner {
             act: ActId(0),
         });
         // On disk soon: who waits for this waits for the processes' ends, not for a disk.
-        self.unsaved = true;
+        self.keeping.unsaved = true;
         self.show();
     }
 
@@ -317,6 +337,8 @@ impl Owner {
         self.unwatch_files();
         // There is nothing left to resume.
         self.shared.note_stop(&self.id, None);
+        // What is on its way to the disk does not bring it back.
+        self.keeping.close();
         let folder = self.shared.layout.cluster(&self.id);
         if let Err(source) = std::fs::remove_dir_all(&folder) {
             return Err(Error::Home {

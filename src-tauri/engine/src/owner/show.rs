@@ -19,6 +19,9 @@ impl Owner {
     pub(super) fn show(&mut self) {
         self.show_at = None;
         let changed = std::mem::take(&mut self.changed);
+        for instance in &changed {
+            self.note_memory(instance);
+        }
         let instances: Vec<_> = changed
             .iter()
             .filter_map(|instance| self.status(instance))

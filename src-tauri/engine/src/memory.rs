@@ -1,0 +1,85 @@
+//! What the next engine is to know of a cluster besides its record: what healing has tried.
+//!
+//! A small file beside the record, written often and never waited for: it is replaced whole, and not
+//! synced, because it means nothing in another boot.
+
+use driver::clock;
+use model::InstanceId;
+use orchestrator::Memory;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Its name in the cluster's folder.
+pub(crate) const FILE: &str = "healing.json";
+/// Longest that is read: ten thousand instances with all that can be remembered of each.
+const MAX: u64 = 64 * 1024 * 1024;
+
+/// By instance.
+pub(crate) type Memories = BTreeMap<InstanceId, Memory>;
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    boot: String,
+    instances: Memories,
+}
+
+/// What is remembered from this boot. Nothing, when that cannot be read: healing begins anew then.
+pub(crate) fn load(path: &Path) -> Memories {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX).read_to_end(&mut bytes));
+    if read.is_err() {
+        return Memories::new();
+    }
+    match serde_json::from_slice::<File>(&bytes) {
+        Ok(file) if clock::boot_id().is_ok_and(|boot| boot == file.boot) => file.instances,
+        Ok(_) => Memories::new(),
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "what healing has tried is not known");
+            Memories::new()
+        }
+    }
+}
+
+/// Puts it in the place of what was remembered before.
+pub(crate) fn save(path: &Path, instances: Memories) -> std::io::Result<()> {
+    let boot = clock::boot_id()?.to_owned();
+    let json = serde_json::to_vec(&File { boot, instances })?;
+    let fresh = path.with_extension("json.new");
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?
+        .write_all(&json)?;
+    std::fs::rename(&fresh, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_saved_is_there_in_this_boot_only() {
+        let home = testkit::Home::new();
+        let path = home.path().join(FILE);
+        assert!(load(&path).is_empty());
+        let mut memories = Memories::new();
+        let memory = Memory {
+            restarts: 3,
+            ..Memory::default()
+        };
+        memories.insert("db.0".parse().unwrap(), memory);
+        save(&path, memories.clone()).unwrap();
+        assert_eq!(load(&path), memories);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let other = text.replace(clock::boot_id().unwrap(), "another");
+        std::fs::write(&path, other).unwrap();
+        assert!(load(&path).is_empty());
+        std::fs::write(&path, "{\"boot\":").unwrap();
+        assert!(load(&path).is_empty());
+    }
+}

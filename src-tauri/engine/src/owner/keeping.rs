@@ -1,0 +1,181 @@
+//! Writing down what the next engine must know.
+//!
+//! What a person waits for is on disk before it is answered. Everything else is written by a thread
+//! that may wait for the disk, one writing at a time, the newest state each time.
+
+use super::{Message, Owner};
+use crate::Error;
+use crate::memory::{self, Memories};
+use crate::record::ClusterRecord;
+use model::{EventKind, InstanceId};
+use orchestrator::Memory;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Keeps an older record from being put in the place of a newer one.
+#[derive(Debug, Default)]
+struct Desk {
+    written: Mutex<u64>,
+}
+
+impl Desk {
+    fn write(
+        &self,
+        number: u64,
+        record: &ClusterRecord,
+        path: &std::path::Path,
+    ) -> Result<(), Error> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if number > *written {
+            record.save(path)?;
+            *written = number;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be written, and where it stands.
+#[derive(Default)]
+pub(super) struct Keeping {
+    desk: Arc<Desk>,
+    number: u64,
+    /// The record has changed since it was written.
+    pub(super) unsaved: bool,
+    /// What healing has tried, as far as that is worth a word.
+    memories: Memories,
+    /// They have changed since they were written.
+    unremembered: bool,
+    /// A thread is at it.
+    writing: bool,
+}
+
+impl Keeping {
+    /// Nothing is written from now on.
+    pub(super) fn close(&mut self) {
+        (self.unsaved, self.unremembered) = (false, false);
+        let mut written = self
+            .desk
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *written = u64::MAX;
+    }
+}
+
+impl Owner {
+    fn memory_file(&self) -> PathBuf {
+        self.shared.layout.cluster(&self.id).join(memory::FILE)
+    }
+
+    /// What an earlier engine has written down is known from here on.
+    pub(super) fn recall(&mut self) {
+        let memories = memory::load(&self.memory_file());
+        self.keeping.memories = memories.clone();
+        self.cluster
+            .remember(memories, self.record.outdated.clone());
+    }
+
+    /// Notes what healing has come to with an instance.
+    pub(super) fn note_memory(&mut self, instance: &InstanceId) {
+        let now = self
+            .cluster
+            .memory(instance)
+            .filter(|now| *now != Memory::default());
+        if self.keeping.memories.get(instance) == now.as_ref() {
+            return;
+        }
+        match now {
+            Some(now) => self.keeping.memories.insert(instance.clone(), now),
+            None => self.keeping.memories.remove(instance),
+        };
+        self.keeping.unremembered = true;
+    }
+
+    /// Writes the record now if it has changed.
+    pub(super) fn keep(&mut self) {
+        if self.keeping.unsaved {
+            self.save();
+        }
+    }
+
+    /// Writes the record now.
+    pub(super) fn save(&mut self) {
+        let result = self.try_save();
+        self.say_stale(result.map_err(|error| error.story()));
+    }
+
+    /// Writes the record now, or says why not.
+    pub(super) fn try_save(&mut self) -> Result<(), Error> {
+        self.save_at = None;
+        self.keeping.unsaved = false;
+        self.keeping.number += 1;
+        let path = self.shared.record_file(&self.id);
+        self.keeping
+            .desk
+            .write(self.keeping.number, &self.record, &path)
+    }
+
+    /// Has written what has changed, soon.
+    pub(super) fn keep_soon(&mut self) {
+        let keeping = &mut self.keeping;
+        if keeping.writing || !(keeping.unsaved || keeping.unremembered) {
+            return;
+        }
+        keeping.writing = true;
+        let record = std::mem::take(&mut keeping.unsaved).then(|| {
+            keeping.number += 1;
+            (keeping.number, self.record.clone())
+        });
+        let memories = std::mem::take(&mut keeping.unremembered).then(|| keeping.memories.clone());
+        let desk = Arc::clone(&keeping.desk);
+        let (record_file, memory_file) = (self.shared.record_file(&self.id), self.memory_file());
+        let inbox = self.myself.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            if let Some(memories) = memories
+                && let Err(error) = memory::save(&memory_file, memories)
+            {
+                // Healing would begin anew after a crash: no reason to disturb anybody.
+                tracing::warn!(%error, "what healing has tried is not remembered");
+            }
+            match record {
+                Some((number, record)) => desk.write(number, &record, &record_file),
+                None => Ok(()),
+            }
+        });
+        self.shared.tasks.spawn(async move {
+            let result = match writing.await {
+                Ok(result) => result.map_err(|error| error.story()),
+                Err(error) => Err(error.to_string()),
+            };
+            // A closed inbox means that the cluster was just forgotten.
+            let _ = inbox.send(Message::Kept(result)).await;
+        });
+    }
+
+    /// What was to be written is.
+    pub(super) fn kept(&mut self, result: Result<(), String>) {
+        self.keeping.writing = false;
+        self.say_stale(result);
+    }
+
+    /// The last chance to write.
+    pub(super) fn keep_at_last(&mut self) {
+        self.keep();
+        if std::mem::take(&mut self.keeping.unremembered) {
+            let memories = std::mem::take(&mut self.keeping.memories);
+            if let Err(error) = memory::save(&self.memory_file(), memories) {
+                tracing::warn!(%error, "what healing has tried is not remembered");
+            }
+        }
+    }
+
+    fn say_stale(&self, result: Result<(), String>) {
+        if let Err(why) = result {
+            tracing::error!(cluster = %self.id, error = why, "the cluster's record is stale");
+            let text = format!("{why} (what changed may be forgotten when the engine restarts)");
+            self.shared
+                .journal
+                .event(Some(&self.id), EventKind::Notice { text });
+        }
+    }
+}
