@@ -233,6 +233,9 @@ fn an_edit_that_the_engine_did_not_live_to_finish_is_finished_by_the_next() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("azora can be run");
+    until("the next engine", || {
+        (azora.run(folder.path(), &["ps"]).code == 0).then_some(())
+    });
     let after = azora.until(folder.path(), "web.0", "replaced", |web| {
         web.serves() && web.pid != before.pid
     });

@@ -122,7 +122,10 @@ pub(crate) async fn behind(layout: &Layout) -> Done<Client> {
         match Client::connect(layout.home()).await {
             Ok(client) => return Ok(client),
             Err(error) if !error.nobody() => return Err(error.into()),
-            Err(_) if lives && Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+            // Another one may have been quicker, and not say yet where it listens: it does as well.
+            Err(_) if (lives || driver::lock::held(layout)) && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             Err(_) => {
                 return Err(Fail::failed(format!(
                     "the engine did not start; {} says:\n{}",

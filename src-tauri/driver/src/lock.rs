@@ -104,16 +104,37 @@ pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
         .mode(0o600)
         .open(&path)
         .map_err(io)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            if let Err(error) = crate::homes::note(layout) {
-                tracing::warn!(%error, "`azora ps --all` and `who` will not know this home");
+    /// Looks of others last microseconds: more than so many in a row do not come.
+    const TRIES: u32 = 200;
+    /// Between two tries.
+    const PAUSE: Duration = Duration::from_millis(1);
+    for _ in 0..TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                if let Err(error) = crate::homes::note(layout) {
+                    tracing::warn!(%error, "`azora ps --all` and `who` will not know this home");
+                }
+                return Ok(HomeLock { file });
             }
-            Ok(HomeLock { file })
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(io(error.into())),
         }
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held(read_info(&file))),
-        Err(error) => Err(io(error.into())),
+        // Whoever just looks holds the lock, too, but shares it.
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
+            break;
+        }
+        let _ = flock(&file, FlockOperation::Unlock);
+        std::thread::park_timeout(PAUSE);
     }
+    Err(LockError::Held(read_info(&file)))
+}
+
+/// True while an engine holds the home, whether or not it has said yet who it is.
+pub fn held(layout: &Layout) -> bool {
+    File::open(layout.engine_lock()).is_ok_and(|file| {
+        let shared = flock(&file, FlockOperation::NonBlockingLockShared);
+        shared == Err(rustix::io::Errno::WOULDBLOCK)
+    })
 }
 
 /// Who holds the home now, if anybody does.
@@ -176,6 +197,26 @@ fn read_info(file: &File) -> Option<LockInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_looks_does_not_keep_an_engine_from_its_home() {
+        let home = testkit::Home::new();
+        let layout = Layout::new(home.path());
+        drop(acquire(&layout).unwrap());
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        let _ = held(&layout);
+                    }
+                });
+            }
+            let taken = (0..200).all(|_| acquire(&layout).is_ok());
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(taken);
+        });
+    }
 
     #[test]
     fn a_home_has_one_holder_and_says_who() {
