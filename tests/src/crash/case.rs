@@ -1,7 +1,7 @@
 //! One crash: where, who dies, and what must be true afterwards.
 
 use super::play::{ACTS, Act, running, start};
-use super::stage::{Halt, Stage, go_on, kill};
+use super::stage::{Halt, Known, Stage, go_on, kill};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -192,7 +192,7 @@ impl Case {
 }
 
 /// What is found is what is there: one copy with all its processes, or none.
-fn agrees(stage: &Stage, found: &Option<(u64, Result<u32, String>)>) -> Result<(), String> {
+fn agrees(stage: &Stage, found: &Option<Known>) -> Result<(), String> {
     if stage.doubled() {
         return Err("two copies have lived at the same time".to_owned());
     }
@@ -215,7 +215,7 @@ fn agrees(stage: &Stage, found: &Option<(u64, Result<u32, String>)>) -> Result<(
 }
 
 /// What `up` does: nothing if it runs, a start if not.
-fn bring_up(stage: &mut Stage, found: Option<(u64, Result<u32, String>)>) -> Result<(), Halt> {
+fn bring_up(stage: &mut Stage, found: Option<Known>) -> Result<(), Halt> {
     /// A start that fails for a passing reason is tried again, as healing does.
     const TRIES: u64 = 5;
     let before = match found {

@@ -1,6 +1,6 @@
 //! What is going on when the crash comes.
 
-use super::stage::{Halt, Stage, kill};
+use super::stage::{Halt, Known, Stage, kill};
 use std::io::Write;
 
 /// Grace of every stop here, in milliseconds: long enough to be reached, short enough to pass.
@@ -140,7 +140,7 @@ impl Act {
     }
 }
 
-fn next_host(stage: &mut Stage) -> Result<Option<(u64, Result<u32, String>)>, Halt> {
+fn next_host(stage: &mut Stage) -> Result<Option<Known>, Halt> {
     stage.begin();
     stage.adopt()
 }

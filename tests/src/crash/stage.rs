@@ -7,11 +7,14 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 /// More than anything here takes on a busy machine.
 const LONG: Duration = Duration::from_secs(40);
+
+/// A generation, and its process or how it ended.
+pub(crate) type Known = (u64, Result<u32, String>);
 
 /// Why a play does not go on.
 #[derive(Debug)]
@@ -142,17 +145,14 @@ impl Stage {
     /// The next line that was said, if there is one.
     pub(crate) fn next_line(&mut self) -> Option<String> {
         let host = self.host.as_mut()?;
-        loop {
-            match host.lines.try_recv() {
-                Ok(line) => host.heard.push_back(line),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(line) = host.lines.try_recv() {
+            host.heard.push_back(line);
         }
         host.heard.pop_front()
     }
 
     /// What the host finds: the generation, and its process or how it ended.
-    pub(crate) fn adopt(&mut self) -> Result<Option<(u64, Result<u32, String>)>, Halt> {
+    pub(crate) fn adopt(&mut self) -> Result<Option<Known>, Halt> {
         self.tell("adopt");
         let mut found = None;
         self.until("the host to adopt", |stage| {
