@@ -76,6 +76,7 @@ pub(crate) fn renew(folder: &Path, intent: &Intent) -> io::Result<()> {
     match file {
         Ok(file) if file.metadata()?.len() == text.len() as u64 => {
             file.write_all_at(&text.as_bytes()[..head], 0)?;
+            fail_point!("intent.renewed");
             file.sync_data()
         }
         // Gone, or of a version that wrote it otherwise.
