@@ -1,5 +1,6 @@
 //! The checked definition. Every default is filled in, every name resolves, there is no cycle.
 
+use crate::env_file::{EnvFile, Line};
 use model::{ClusterName, RemedyKind, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,6 +13,12 @@ pub struct Cluster {
     pub name: ClusterName,
     /// Its services by name.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Env files of every service, lowest first, relative to the cluster's folder unless absolute.
+    #[serde(default)]
+    pub env_files: Vec<String>,
+    /// What the env files hold that were there, by the path the definition gives.
+    #[serde(default)]
+    pub files: BTreeMap<String, EnvFile>,
 }
 
 /// What sort of thing a service is.
@@ -35,6 +42,21 @@ pub struct Service {
     pub cwd: String,
     /// Added to the environment recorded at `up`. Values may hold `${service.key}`.
     pub env: BTreeMap<String, Template>,
+    /// Variables whose values are read when it starts, and are kept nowhere.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where in the definition each variable of `env` and `secrets` stands.
+    #[serde(default)]
+    pub lines: BTreeMap<String, Line>,
+    /// Env files of its own, over the cluster's, lowest first.
+    #[serde(default)]
+    pub env_files: Vec<String>,
+    /// Runs before each start; the process is made when it has exited with 0.
+    #[serde(default)]
+    pub before_start: Option<Hook>,
+    /// Runs once after each start, when the service is ready.
+    #[serde(default)]
+    pub after_ready: Option<Hook>,
     /// Run as this user (name or uid). Needs root.
     pub user: Option<String>,
     /// Free text; "services" when none is given.
@@ -114,6 +136,26 @@ impl Listen {
 /// Longer than a program takes that warms up, shorter than a person waits for nothing.
 pub(crate) fn ready_within() -> Duration {
     Duration::from_secs(60)
+}
+
+/// Where the value of a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// The text of this file, relative to the cluster's folder unless absolute.
+    File(String),
+    /// What this command writes to its standard output.
+    Command(Run),
+}
+
+/// A command that runs for a moment at one point of a service's life, as the service itself does:
+/// same user, folder and environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// What is executed.
+    pub run: Run,
+    /// It is ended, tree and all, when it takes longer. 60 s unless given.
+    pub timeout: Duration,
 }
 
 /// What is executed.

@@ -2,8 +2,9 @@
 //! restarted.
 
 use crate::amount;
-use crate::cluster::{Cluster, Need, Probe, Service};
+use crate::cluster::{Cluster, Hook, Need, Probe, Service};
 use crate::duration::words;
+use crate::environment::changed_in_files;
 use model::ServiceName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,18 +47,36 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
         let Some(before) = old.services.get(name) else {
             continue;
         };
-        if before == service {
+        let in_files = changed_in_files((old, before), (new, service));
+        if before == service && in_files.is_empty() {
             continue;
         }
-        let process = process_changes(before, service);
+        let mut process = process_changes(before, service);
+        process.extend(in_files.iter().map(|name| {
+            let file = new
+                .env_files
+                .iter()
+                .chain(&service.env_files)
+                .rfind(|file| {
+                    let file = new.files.get(*file);
+                    file.is_some_and(|file| file.0.iter().any(|setting| setting.name == *name))
+                });
+            match file {
+                Some(file) => format!("env {name} changed in {file}"),
+                None => format!("env {name} is in no env file any more"),
+            }
+        }));
         if !process.is_empty() {
             diff.restarts.insert(name.clone());
         }
         let words = process
             .into_iter()
             .chain(care_changes(before, service))
-            .collect();
-        diff.changed.push((name.clone(), words));
+            .collect::<Vec<String>>();
+        // Env files that are named and change nothing are no news.
+        if !words.is_empty() {
+            diff.changed.push((name.clone(), words));
+        }
     }
     diff
 }
@@ -113,6 +132,19 @@ fn process_changes(old: &Service, new: &Service) -> Vec<String> {
             (None, _) => changes.0.push(format!("env {name} added")),
             (_, None) => changes.0.push(format!("env {name} removed")),
             (before, after) if before != after => changes.0.push(format!("env {name} changed")),
+            _ => {}
+        }
+    }
+    let names: BTreeSet<&String> = old.secrets.keys().chain(new.secrets.keys()).collect();
+    for name in names {
+        match (old.secrets.get(name), new.secrets.get(name)) {
+            (None, _) => changes.0.push(format!("secret {name} added")),
+            (_, None) => changes.0.push(format!("secret {name} removed")),
+            (before, after) if before != after => {
+                changes
+                    .0
+                    .push(format!("secret {name} comes from elsewhere"));
+            }
             _ => {}
         }
     }
@@ -187,6 +219,20 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
         )
     };
     changes.note("stop", &stop(old), &stop(new));
+    let hook = |hook: &Option<Hook>| match hook {
+        Some(hook) => format!("{} within {}", hook.run, words(hook.timeout)),
+        None => "none".to_owned(),
+    };
+    changes.note(
+        "before_start",
+        &hook(&old.before_start),
+        &hook(&new.before_start),
+    );
+    changes.note(
+        "after_ready",
+        &hook(&old.after_ready),
+        &hook(&new.after_ready),
+    );
     changes.note("protection", &on(old.protected), &on(new.protected));
     let exact = |service: &Service| match (service.port, service.port_exact) {
         (Some(port), true) => format!("{port} and no other"),

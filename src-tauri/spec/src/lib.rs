@@ -10,6 +10,8 @@ pub mod cluster;
 mod diff;
 mod document;
 mod duration;
+mod env_file;
+mod environment;
 pub mod limits;
 mod notes;
 mod problem;
@@ -17,20 +19,24 @@ mod read;
 mod run;
 mod schema;
 mod settings;
+mod sources;
 mod suggest;
 mod syntax;
 mod template;
 
 pub use amount::cores;
 pub use cluster::{
-    Backoff, Budget, Cluster, FileWatch, Heal, Kind, Limits, Listen, Need, Probe, ProbeTarget, Run,
-    Service, Stop, StopSignal, Template, TemplatePart,
+    Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Need, Probe,
+    ProbeTarget, Run, Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
+pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
+pub use environment::{Origin, Value, Variable, environment_differs};
 pub use notes::notes;
 pub use problem::{Diagnostics, Problem};
 pub use schema::schema;
 pub use settings::{SETTINGS_FILE, Settings, settings};
+pub use sources::{Found, Reading, Sources};
 pub use template::Lookup;
 
 use problem::{Problems, quoted};
@@ -63,12 +69,22 @@ const DEFINITION: Form = Form {
     name: "the definition",
 };
 
-/// Reads a definition. `file` is how messages name it; `folder_name` is the last part of the
-/// folder's path, from which a cluster without a name takes its own.
+/// Reads a definition alone, without the env files it names; see [`Sources`] for all of it. `file`
+/// is how messages name it; `folder_name` is the last part of the folder's path, from which a
+/// cluster without a name takes its own.
 ///
 /// # Errors
 /// Everything that is wrong with it, with places and remedies.
 pub fn parse(file: &str, folder_name: &str, bytes: &[u8]) -> Result<Cluster, Diagnostics> {
+    read_definition(file, folder_name, bytes).map(|(cluster, ..)| cluster)
+}
+
+/// The definition, the env files it names with the place of each, and its text.
+fn read_definition<'b>(
+    file: &str,
+    folder_name: &str,
+    bytes: &'b [u8],
+) -> Result<(Cluster, Vec<read::EnvFileWanted>, &'b str), Diagnostics> {
     let mut problems = Problems::default();
     let text = match text(bytes, &DEFINITION, &mut problems) {
         Ok(text) => text,
@@ -77,7 +93,7 @@ pub fn parse(file: &str, folder_name: &str, bytes: &[u8]) -> Result<Cluster, Dia
     let cluster = document::read(text, &DEFINITION, &mut problems)
         .map(|root| read::cluster(text, &root, folder_name, &mut problems));
     match cluster {
-        Some(cluster) if problems.is_empty() => Ok(cluster),
+        Some((cluster, wanted)) if problems.is_empty() => Ok((cluster, wanted, text)),
         _ => Err(problems.into_diagnostics(file, text)),
     }
 }

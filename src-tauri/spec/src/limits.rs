@@ -16,6 +16,13 @@ pub const MAX_INSTANCES: usize = 5_000;
 pub const MAX_NEEDS: usize = 200;
 /// Entries of one `env`.
 pub const MAX_ENV: usize = 500;
+/// Entries of one `env_files`.
+pub const MAX_ENV_FILES: usize = 20;
+/// Bytes of an env file: 256 KiB.
+pub const MAX_ENV_FILE: usize = 256 << 10;
+/// Variables of an env file. Those of all files that a service uses have to fit into what Linux
+/// passes to a program.
+pub const MAX_ENV_FILE_VARIABLES: usize = 2_000;
 /// Bytes of one text. Linux refuses arguments over 128 KiB.
 pub const MAX_TEXT: usize = 32 << 10;
 /// Elements of a `run` array.

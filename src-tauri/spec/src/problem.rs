@@ -189,6 +189,11 @@ impl Problem {
         self.help.as_deref()
     }
 
+    /// The file it is about, as messages name it.
+    pub fn file(&self) -> Option<&str> {
+        self.source.as_ref().map(|source| source.name.as_str())
+    }
+
     /// Line and column of its main place, both from 1; the column counts characters.
     pub fn position(&self) -> (usize, usize) {
         match (&self.source, self.labels.first()) {
@@ -250,6 +255,14 @@ impl Diagnostics {
         &self.problems
     }
 
+    /// Adds what is wrong with another file.
+    pub(crate) fn append(&mut self, other: Diagnostics) {
+        self.problems.extend(other.problems);
+        let over = self.problems.len().saturating_sub(MAX_PROBLEMS);
+        self.problems.truncate(MAX_PROBLEMS);
+        self.unshown += other.unshown + over;
+    }
+
     /// How many further problems there are.
     pub fn unshown(&self) -> usize {
         self.unshown
@@ -296,7 +309,8 @@ impl fmt::Display for Diagnostics {
         match (&self.problems[..], self.unshown) {
             ([only], 0) => {
                 let (line, column) = only.position();
-                write!(f, "{}:{line}:{column}: {}", self.file, only.message)
+                let file = only.file().unwrap_or(&self.file);
+                write!(f, "{file}:{line}:{column}: {}", only.message)
             }
             (problems, unshown) => {
                 write!(f, "{} has {} problems", self.file, problems.len() + unshown)

@@ -4,9 +4,10 @@
 //! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
 //! example to it.
 
-use crate::limits::{MAX_ARGS, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
+use crate::limits::{MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
 use crate::read::keys::{
-    CLUSTER, DEFAULTS, HEAL, HEALTH, Keys, LIMITS, NEED, PORT, READY, ROOT, SERVICE, STOP, WATCH,
+    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, NEED, PORT, READY, ROOT, SECRET,
+    SERVICE, STOP, WATCH,
 };
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,9 @@ pub fn schema() -> Value {
         |key| match key {
             "cluster" => table(&CLUSTER, "The cluster as a whole.", &[], |key| match key {
                 "name" => name("The cluster's name. The folder's name unless given."),
+                "env_files" => env_files(
+                    "Env files of every service, lowest first. `.env` and `.env.local`, where they are there, unless given.",
+                ),
                 _ => described("#/$defs/defaults", "Laid under every service, key by key."),
             }),
             _ => json!({
@@ -42,6 +46,8 @@ pub fn schema() -> Value {
             "stop": stop(),
             "limits": limits(),
             "env": env(),
+            "secrets": secrets(),
+            "hook": hook(),
             "run": run(),
             "port": port(),
             "duration": {
@@ -158,6 +164,16 @@ fn service() -> Value {
             "#/$defs/env",
             "Added to the environment `up` was called in.",
         ),
+        "env_files" => env_files("Env files of its own, over the cluster's, lowest first."),
+        "secrets" => json!({ "$ref": "#/$defs/secrets" }),
+        "before_start" => described(
+            "#/$defs/hook",
+            "Runs before each start; the process is made when it has exited with 0.",
+        ),
+        "after_ready" => described(
+            "#/$defs/hook",
+            "Runs once after each start, when the service is ready.",
+        ),
         "user" => text("Run as this user, a name or a uid. Needs root."),
         "ready" => json!({ "$ref": "#/$defs/ready" }),
         "health" => json!({
@@ -209,6 +225,7 @@ fn defaults() -> Value {
         |key| match key {
             "category" => text("The category of services that name none."),
             "env" => described("#/$defs/env", "Variables of every service."),
+            "secrets" => described("#/$defs/secrets", "Secrets of every service."),
             "health" => described(
                 "#/$defs/health",
                 "The probe of every daemon that has a port and names no `health`; its times are the defaults of those that do.",
@@ -338,6 +355,56 @@ fn env() -> Value {
         "type": "object",
         "propertyNames": { "pattern": "^(?!AZORA_)[A-Za-z_][A-Za-z0-9_]*$" },
         "additionalProperties": { "type": "string" }
+    })
+}
+
+fn env_files(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "maxItems": MAX_ENV_FILES,
+        "items": { "anyOf": [
+            text("A file, relative to the cluster's folder."),
+            table(&ENV_FILE, "A file, and whether it has to be there.", &["file"], |key| match key {
+                "file" => text("Relative to the cluster's folder."),
+                _ => flag("It need not be there.", false),
+            })
+        ] }
+    })
+}
+
+fn secrets() -> Value {
+    let mut secret = table(
+        &SECRET,
+        "Where the value is read when the service starts.",
+        &[],
+        |key| match key {
+            "file" => text("The text of this file, relative to the cluster's folder."),
+            _ => described(
+                "#/$defs/run",
+                "What this command writes to its standard output.",
+            ),
+        },
+    );
+    secret["minProperties"] = json!(1);
+    secret["maxProperties"] = json!(1);
+    json!({
+        "description": "Variables whose values are read when the service starts, and are kept and shown nowhere.",
+        "type": "object",
+        "propertyNames": { "pattern": "^(?!AZORA_)[A-Za-z_][A-Za-z0-9_]*$" },
+        "additionalProperties": secret
+    })
+}
+
+fn hook() -> Value {
+    json!({
+        "anyOf": [
+            { "$ref": "#/$defs/run" },
+            table(&HOOK, "A command, and how long it may take.", &["run"], |key| match key {
+                "run" => described("#/$defs/run", "What is executed."),
+                _ => duration("It is ended, tree and all, when it takes longer.", Some("60s")),
+            })
+        ]
     })
 }
 

@@ -19,11 +19,13 @@ pub(crate) const ROOT: Keys = Keys {
 };
 pub(crate) const CLUSTER: Keys = Keys {
     table: "`cluster`",
-    keys: &["name", "defaults"],
+    keys: &["name", "defaults", "env_files"],
 };
 pub(crate) const DEFAULTS: Keys = Keys {
     table: "`cluster.defaults`",
-    keys: &["category", "env", "health", "heal", "stop", "limits"],
+    keys: &[
+        "category", "env", "secrets", "health", "heal", "stop", "limits",
+    ],
 };
 pub(crate) const SERVICE: Keys = Keys {
     table: "a service",
@@ -37,6 +39,10 @@ pub(crate) const SERVICE: Keys = Keys {
         "replicas",
         "cwd",
         "env",
+        "env_files",
+        "secrets",
+        "before_start",
+        "after_ready",
         "user",
         "ready",
         "health",
@@ -59,6 +65,18 @@ pub(crate) const WATCH: Keys = Keys {
 pub(crate) const NEED: Keys = Keys {
     table: "an entry of `needs`",
     keys: &["service", "restart"],
+};
+pub(crate) const ENV_FILE: Keys = Keys {
+    table: "an entry of `env_files`",
+    keys: &["file", "optional"],
+};
+pub(crate) const SECRET: Keys = Keys {
+    table: "a secret",
+    keys: &["file", "command"],
+};
+pub(crate) const HOOK: Keys = Keys {
+    table: "a hook",
+    keys: &["run", "timeout"],
 };
 pub(crate) const READY: Keys = Keys {
     table: "`ready`",
@@ -132,6 +150,21 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("after", "here it is called `needs`: needs = [\"db\"]"),
             ("requires", "here it is called `needs`: needs = [\"db\"]"),
             ("environment", "here it is called `env`"),
+            (
+                "env_file",
+                "here it is called `env_files`: env_files = [\".env\"]",
+            ),
+            (
+                "dotenv",
+                "here it is called `env_files`: env_files = [\".env\"]",
+            ),
+            ("pre_start", "here it is called `before_start`"),
+            ("prestart", "here it is called `before_start`"),
+            ("post_start", "here it is called `after_ready`"),
+            ("poststart", "here it is called `after_ready`"),
+            ("on_ready", "here it is called `after_ready`"),
+            ("ready_hook", "here it is called `after_ready`"),
+            ("secret", "here it is called `secrets`"),
             ("working_dir", "here it is called `cwd`"),
             ("workdir", "here it is called `cwd`"),
             ("dir", "here it is called `cwd`"),
@@ -245,6 +278,17 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
         "`registry`" => &[
             ("networks", "here it is called `allow`"),
             ("allowed", "here it is called `allow`"),
+        ],
+        "a hook" => &[
+            ("command", "here it is called `run`"),
+            ("exec", "here it is called `run`"),
+            ("within", "here it is called `timeout`"),
+        ],
+        "a secret" => &[
+            ("run", "here it is called `command`"),
+            ("exec", "here it is called `command`"),
+            ("path", "here it is called `file`"),
+            ("env", "a variable of the terminal is passed on by itself"),
         ],
         "`stop`" => &[
             ("timeout", "here it is called `grace`"),

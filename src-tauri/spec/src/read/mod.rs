@@ -1,6 +1,7 @@
 //! From the tree of a file to a checked [`Cluster`]. Everything wrong is noted with its place, and
 //! reading goes on with a stand-in, so that one run shows all that has to be mended.
 
+mod environment;
 mod graph;
 mod heal;
 pub(crate) mod keys;
@@ -23,8 +24,16 @@ use references::Reference;
 use service::Defaults;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads the tree of `text`. The cluster is only to be trusted when `problems` stayed empty.
-pub(crate) fn cluster(text: &str, root: &Table, folder: &str, problems: &mut Problems) -> Cluster {
+pub(crate) use environment::EnvFileWanted;
+
+/// Reads the tree of `text`: the cluster, and the env files it names. The cluster is only to be
+/// trusted when `problems` stayed empty.
+pub(crate) fn cluster(
+    text: &str,
+    root: &Table,
+    folder: &str,
+    problems: &mut Problems,
+) -> (Cluster, Vec<EnvFileWanted>) {
     let mut reader = Reader::new(text, problems);
     reader.known_keys(root, &keys::ROOT);
     let mut name = None;
@@ -42,16 +51,20 @@ pub(crate) fn cluster(text: &str, root: &Table, folder: &str, problems: &mut Pro
             defaults = reader.defaults(&entry.value);
         }
     }
+    let env_files = reader.env_files(head.and_then(|table| table.get("env_files")), true);
     let drafts = reader.services(root, &defaults);
     graph::check(&mut reader, &drafts);
     let services = drafts
         .into_iter()
         .map(|(name, draft)| (name, draft.service))
         .collect();
-    Cluster {
+    let cluster = Cluster {
         name: name.unwrap_or_else(|| folder_name(folder)),
         services,
-    }
+        env_files,
+        files: BTreeMap::new(),
+    };
+    (cluster, reader.wanted)
 }
 
 /// Reads values and notes what is wrong with them.
@@ -64,6 +77,10 @@ pub(crate) struct Reader<'a> {
     probed_ports: Vec<(ServiceName, Span)>,
     /// Services whose names were refused. That they are missing is not said as well.
     misnamed: BTreeSet<String>,
+    /// Every env file named, in order.
+    wanted: Vec<EnvFileWanted>,
+    /// Where each line of the text begins.
+    line_starts: Vec<usize>,
 }
 
 /// A service as read, with the places later checks point at.
@@ -85,6 +102,8 @@ impl<'a> Reader<'a> {
             references: Vec::new(),
             probed_ports: Vec::new(),
             misnamed: BTreeSet::new(),
+            wanted: Vec::new(),
+            line_starts: environment::line_starts(text),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::keys::{self, DEFAULTS, NEED, SERVICE};
 use super::{Draft, Reader};
 use crate::cluster::{Kind, Need, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_ENV, MAX_NEEDS, MAX_REPLICAS};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_NEEDS, MAX_REPLICAS};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template::{self, Piece};
@@ -21,6 +21,7 @@ const RUN_EXAMPLE: &str = "run = \"node server.js\"";
 pub(super) struct Defaults<'v> {
     category: Option<&'v Entry>,
     env: Option<&'v Entry>,
+    secrets: Option<&'v Entry>,
     pub(super) health: Option<&'v Entry>,
     heal: Option<&'v Entry>,
     stop: Option<&'v Entry>,
@@ -40,6 +41,7 @@ impl Reader<'_> {
         Defaults {
             category: table.get("category"),
             env: table.get("env"),
+            secrets: table.get("secrets"),
             health: table.get("health"),
             heal: table.get("heal"),
             stop: table.get("stop"),
@@ -66,7 +68,11 @@ impl Reader<'_> {
         let port = declared
             .map(|port| port.number)
             .or_else(|| has_port.then_some(0));
-        let env = self.env(own, table.get("env"), defaults.env, port.is_some());
+        let layers = [
+            [defaults.env, defaults.secrets],
+            [table.get("env"), table.get("secrets")],
+        ];
+        let environment = self.environment(own, layers, port.is_some());
         let port_unclear = port_entry.is_some() && declared.is_none();
         let ready = match table.get("ready") {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
@@ -86,7 +92,17 @@ impl Reader<'_> {
             cwd: self
                 .optional_text(table, "cwd", "cwd = \"backend\"")
                 .unwrap_or_default(),
-            env,
+            env: environment.env,
+            secrets: environment.secrets,
+            lines: environment.lines,
+            env_files: self.env_files(table.get("env_files"), false),
+            before_start: table
+                .get("before_start")
+                .and_then(|entry| self.hook(own, entry)),
+            after_ready: match table.get("after_ready") {
+                Some(entry) if kind == Kind::Oneshot => self.never_ready(entry),
+                entry => entry.and_then(|entry| self.hook(own, entry)),
+            },
             user: table.get("user").and_then(|entry| self.user(&entry.value)),
             category: self.category(table.get("category").or(defaults.category)),
             port,
@@ -326,80 +342,6 @@ impl Reader<'_> {
         self.refuse(&entry.key.span, format!("a oneshot has no `{}`", entry.key.name), "asked of a service that ends by itself",
             "remove it: a oneshot is complete when it exits with 0, and only then are its dependents started");
         None
-    }
-
-    fn env(
-        &mut self,
-        own: &ServiceName,
-        entry: Option<&Entry>,
-        default: Option<&Entry>,
-        has_port: bool,
-    ) -> BTreeMap<String, Template> {
-        let mut env = BTreeMap::new();
-        for entry in [default, entry].into_iter().flatten() {
-            let Some(table) = self.table(
-                &entry.value,
-                "`env`",
-                "write env = { LOG_LEVEL = \"info\" }",
-            ) else {
-                continue;
-            };
-            if let Some(over) = table.entries.get(MAX_ENV) {
-                self.refuse(
-                    &over.key.span,
-                    format!("`env` has {} entries", table.entries.len()),
-                    "one too many",
-                    &format!("at most {MAX_ENV}; put them into a file the program reads"),
-                );
-                continue;
-            }
-            for Entry { key, value } in &table.entries {
-                self.env_name(&key.name, &key.span, has_port);
-                // An empty value is a value here.
-                let text = match &value.kind {
-                    ValueKind::Text(text) if text.is_empty() => "",
-                    ValueKind::Text(text)
-                        if self.harmless(text, &value.span, &quoted(&key.name)) =>
-                    {
-                        text
-                    }
-                    ValueKind::Text(_) => continue,
-                    _ => self
-                        .text(value, &quoted(&key.name), "LOG_LEVEL = \"info\"")
-                        .unwrap_or_default(),
-                };
-                env.insert(key.name.clone(), self.template(own, text, &value.span));
-            }
-        }
-        env
-    }
-
-    fn env_name(&mut self, name: &str, span: &Span, has_port: bool) {
-        let allowed = !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !allowed {
-            self.refuse(
-                span,
-                format!("{} is not a name for a variable", quoted(name)),
-                "not allowed",
-                "letters, digits and _, not beginning with a digit: LOG_LEVEL",
-            );
-        } else if name.starts_with("AZORA_") {
-            self.refuse(
-                span,
-                format!("{} is one of Azora's own variables", quoted(name)),
-                "begins with AZORA_",
-                "choose a name that does not begin with AZORA_",
-            );
-        } else if name == "PORT" && has_port {
-            self.refuse(
-                span,
-                "PORT is set to the port the service is given".into(),
-                "set a second time",
-                "remove it; port = 8080 says which port is preferred",
-            );
-        }
     }
 
     fn category(&mut self, entry: Option<&Entry>) -> String {

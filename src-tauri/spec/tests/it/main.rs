@@ -9,6 +9,7 @@
 
 mod broken;
 mod commands;
+mod env_files;
 mod generated;
 mod meaning;
 mod published;

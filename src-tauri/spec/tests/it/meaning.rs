@@ -524,3 +524,36 @@ fn another_way_to_listen_is_another_process() {
     assert_eq!(diff.changed[0].1, ["tty: off → on"]);
     assert!(diff.restarts.contains(&name("s")));
 }
+
+#[test]
+fn secrets_and_hooks_are_read() {
+    use spec::{Hook, Secret};
+    use std::time::Duration;
+    let service = super::service(
+        "run = \"a\"\nbefore_start = \"npm run migrate\"\n\
+         after_ready = { run = [\"./seed\", \"--once\"], timeout = \"5m\" }\n\
+         secrets = { DB = { file = \"secrets/db\" }, TOKEN = { command = \"pass show x\" } }",
+    );
+    let hook = |run, seconds| Hook {
+        run,
+        timeout: Duration::from_secs(seconds),
+    };
+    let before = hook(super::words(&["npm", "run", "migrate"]), 60);
+    assert_eq!(service.before_start, Some(before));
+    let after = hook(super::words(&["./seed", "--once"]), 300);
+    assert_eq!(service.after_ready, Some(after));
+    assert_eq!(service.secrets["DB"], Secret::File("secrets/db".into()));
+    let command = Secret::Command(super::words(&["pass", "show", "x"]));
+    assert_eq!(service.secrets["TOKEN"], command);
+}
+
+#[test]
+fn a_higher_layer_may_make_a_variable_a_secret_or_plain() {
+    let cluster = super::valid(
+        "[cluster.defaults]\nenv = { A = \"1\" }\nsecrets = { B = { file = \"b\" } }\n\
+         [service.s]\nrun = \"a\"\nenv = { B = \"2\" }\nsecrets = { A = { file = \"a\" } }\n",
+    );
+    let service = &cluster.services[&super::name("s")];
+    assert_eq!(service.env.keys().collect::<Vec<_>>(), ["B"]);
+    assert_eq!(service.secrets.keys().collect::<Vec<_>>(), ["A"]);
+}
