@@ -73,6 +73,7 @@ impl Step<'_> {
             generation,
             outcome,
             shim_lost,
+            greeted,
         } = found;
         if !self.cluster.services.contains_key(&id.service) {
             // No definition knows it any more, but it is ours and lives: it is stopped like one
@@ -99,6 +100,7 @@ impl Step<'_> {
         instance.generation = generation;
         instance.served = true;
         instance.shim_lost = shim_lost;
+        instance.greeted = greeted;
         match outcome {
             Ok(pid) => {
                 instance.life = Life::Alive;
@@ -186,6 +188,11 @@ fn stranger() -> spec::Service {
         run: spec::Run::Direct(Vec::new()),
         cwd: String::new(),
         env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        env_files: Vec::new(),
+        before_start: None,
+        after_ready: None,
         user: None,
         category: "services".to_owned(),
         port: None,

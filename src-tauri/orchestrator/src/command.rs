@@ -309,6 +309,7 @@ impl Step<'_> {
             instance.rest.clone_from(&text);
             instance.pid = None;
             instance.blocked = None;
+            (instance.preparing, instance.called_off) = (None, false);
             if instance.life == Life::Asked {
                 instance.owed = Some(instance.generation);
             }

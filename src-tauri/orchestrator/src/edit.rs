@@ -128,6 +128,7 @@ impl Step<'_> {
             service.leaving = !definition.services.contains_key(name);
             service.wanted = !service.leaving;
         }
+        let old_definition = self.cluster.definition.clone();
         for (name, new) in &definition.services {
             let Some(service) = self.cluster.services.get_mut(name) else {
                 self.cluster
@@ -139,7 +140,10 @@ impl Step<'_> {
                 TemplatePart::Port(to) | TemplatePart::Url(to) => announced.contains(to),
                 TemplatePart::Text(_) | TemplatePart::Host(_) => false,
             };
-            if restarts(&service.spec, new) || parts(new).any(refers) {
+            let other_environment = old_definition.as_deref().is_some_and(|old| {
+                spec::environment_differs((old, &service.spec), (&*definition, new))
+            });
+            if other_environment || restarts(&service.spec, new) || parts(new).any(refers) {
                 outdated.insert(name.clone());
             }
             service.replicas = new.replicas;
@@ -170,7 +174,14 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         kind,
         run,
         cwd,
-        env,
+        // What they come to with the env files is compared before.
+        env: _,
+        secrets: _,
+        env_files: _,
+        lines: _,
+        // Of the next start.
+        before_start: _,
+        after_ready: _,
         user,
         port,
         listen,
@@ -192,7 +203,6 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
     *kind != new.kind
         || *run != new.run
         || *cwd != new.cwd
-        || *env != new.env
         || *user != new.user
         || *port != new.port
         || *listen != new.listen

@@ -150,6 +150,12 @@ pub(crate) struct Instance {
     pub(crate) cycle: Option<Cycle>,
     /// The act the next start belongs to.
     pub(crate) act: ActId,
+    /// It was asked for, and this has to be done before its process is made.
+    pub(crate) preparing: Option<&'static str>,
+    /// That was called off.
+    pub(crate) called_off: bool,
+    /// This generation's `after_ready` was asked for.
+    pub(crate) greeted: bool,
     /// The generation that was being made when the emergency path ended everything: the driver may
     /// still have a word about it.
     pub(crate) owed: Option<Generation>,
@@ -212,6 +218,9 @@ impl Instance {
             life: Life::Gone,
             cycle: None,
             act,
+            preparing: None,
+            called_off: false,
+            greeted: false,
             owed: None,
             blocked: None,
             rest: "not started yet".to_owned(),

@@ -18,6 +18,24 @@ pub enum Input {
         /// The act it belongs to; its starts carry it.
         act: ActId,
     },
+    /// What a start has to be preceded by is done, or could not be done.
+    Prepared {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What went wrong: "before_start exited with code 1: no such table".
+        outcome: Result<(), String>,
+    },
+    /// The hook that follows readiness has ended.
+    Greeted {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What went wrong.
+        outcome: Result<(), String>,
+    },
     /// The driver made the process.
     Started {
         /// Which.
@@ -179,6 +197,8 @@ pub struct Adoption {
     pub outcome: Result<u32, ExitStatus>,
     /// Its shim is gone.
     pub shim_lost: bool,
+    /// Its `after_ready` has run to its end.
+    pub greeted: bool,
 }
 
 /// What a timer is for. Setting a key again replaces it. Probes need none: [`Effect::Probe`] carries
@@ -194,6 +214,29 @@ pub enum TimerKey {
 /// Something to do.
 #[derive(Debug, Clone)]
 pub enum Effect {
+    /// Read its secrets, then run its `before_start`. Answered by `Prepared`, and only then is the
+    /// process made.
+    Prepare {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+    },
+    /// That is not needed any more: end it. It is still answered by `Prepared`, when nothing of it
+    /// is left.
+    CallOff {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+    },
+    /// It is ready: run its `after_ready`. Answered by `Greeted`; an end of the process ends it.
+    Greet {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+    },
     /// Make the process. Answered by `Started` or `StartFailed`.
     Start {
         /// Which.

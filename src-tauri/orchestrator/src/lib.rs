@@ -11,6 +11,7 @@ mod command;
 mod edit;
 mod graph;
 mod heal;
+mod hooks;
 mod incident;
 mod instance;
 pub mod io;

@@ -2,6 +2,7 @@
 
 use crate::graph::Renewal;
 use crate::heal::Fault;
+use crate::hooks;
 use crate::instance::{Care, Goal, Life, Seen};
 use crate::io::Effect;
 use crate::step::Step;
@@ -39,6 +40,8 @@ impl Step<'_> {
     }
 
     fn start(&mut self, id: &InstanceId) {
+        let service = self.cluster.services.get(&id.service);
+        let preparing = service.and_then(|service| hooks::preparation(&service.spec));
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -46,6 +49,9 @@ impl Step<'_> {
         instance.life = Life::Asked;
         instance.ready = false;
         instance.asked = false;
+        instance.preparing = preparing;
+        instance.called_off = false;
+        instance.greeted = false;
         instance.under_way.clear();
         instance.tries = 0;
         instance.seen = Seen::default();
@@ -62,11 +68,18 @@ impl Step<'_> {
             State::Starting
         };
         let (generation, act) = (instance.generation, instance.act);
-        let reason = instance.story("its process is being made");
-        self.out.acts.push(Effect::Start {
-            instance: id.clone(),
-            generation,
-            act,
+        let reason = instance.story(instance.stage());
+        let instance = id.clone();
+        self.out.acts.push(match preparing.is_some() {
+            true => Effect::Prepare {
+                instance,
+                generation,
+            },
+            false => Effect::Start {
+                instance,
+                generation,
+                act,
+            },
         });
         self.out.changed.insert(id.clone());
         self.set(id, state, reason);
@@ -82,6 +95,7 @@ impl Step<'_> {
         if instance.life != Life::Asked {
             return;
         }
+        instance.preparing = None;
         instance.life = Life::Alive;
         instance.pid = Some(pid);
         instance.alive_since = self.now.mono;
@@ -124,6 +138,7 @@ impl Step<'_> {
         };
         instance.life = Life::Gone;
         instance.pid = None;
+        instance.preparing = None;
         if let Some(cycle) = instance.cycle.take() {
             (instance.act, instance.automatic) = (cycle.act, cycle.automatic);
         }
@@ -219,6 +234,7 @@ impl Step<'_> {
         self.set_care(id, Care::Idle);
         self.came_good(id, State::Ready, reason);
         self.begin_health(id);
+        self.greet(id);
     }
 
     fn came_good(&mut self, id: &InstanceId, state: State, reason: Reason) {

@@ -76,6 +76,8 @@ impl Cluster {
                 held: self.held || service.held,
                 shim_lost: instance.shim_lost,
                 rebuilding: false,
+                // Files are the engine's to look at.
+                drift: None,
             },
             // The engine knows these: they decide nothing.
             origin: None,

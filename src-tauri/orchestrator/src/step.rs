@@ -64,6 +64,26 @@ impl Step<'_> {
                     self.turned_up(&instance, generation, pid);
                 }
             }
+            Input::Prepared {
+                instance,
+                generation,
+                outcome,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.prepared(&instance, outcome);
+                } else {
+                    self.owed(&instance, generation);
+                }
+            }
+            Input::Greeted {
+                instance,
+                generation,
+                outcome,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.greeting_over(&instance, outcome);
+                }
+            }
             Input::StartFailed {
                 instance,
                 generation,
@@ -164,6 +184,7 @@ impl Step<'_> {
 
     /// Brings one instance a step closer to what is wanted of it. Doing so twice changes nothing.
     pub(crate) fn consider(&mut self, id: &InstanceId) {
+        self.call_off_unwanted(id);
         let goal = self.cluster.goal(id);
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
@@ -177,8 +198,11 @@ impl Step<'_> {
                     State::Starting
                 };
                 let reason = match &instance.cycle {
+                    Some(cycle) if instance.preparing.is_some() => {
+                        Reason::new(cycle.why.clone()).then(instance.stage())
+                    }
                     Some(cycle) => Reason::new(cycle.why.clone()).then("once its process is made"),
-                    None => instance.story("its process is being made"),
+                    None => instance.story(instance.stage()),
                 };
                 self.set(id, state, reason);
             }
@@ -196,8 +220,11 @@ impl Step<'_> {
             }
             (Goal::Leave, Life::Gone) => self.remove(id),
             (Goal::Rest | Goal::Leave, Life::Asked) => {
-                let reason =
-                    Reason::new(instance.rest.clone()).then("stops once its process is made");
+                let next = match instance.preparing.is_some() {
+                    true => instance.stage(),
+                    false => "stops once its process is made",
+                };
+                let reason = Reason::new(instance.rest.clone()).then(next);
                 self.set(id, State::Stopping, reason);
             }
             (Goal::Rest | Goal::Leave, Life::Alive) => self.consider_stop(id),

@@ -26,6 +26,11 @@ pub(crate) fn service() -> spec::Service {
         run: spec::Run::Shell(text("exec run")),
         cwd: String::new(),
         env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        env_files: Vec::new(),
+        before_start: None,
+        after_ready: None,
         user: None,
         category: "services".to_owned(),
         port: None,
@@ -121,6 +126,12 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
                     .env
                     .insert("URL".to_owned(), spec::Template(vec![port]));
             }
+            "before" => service.before_start = Some(hook(value)),
+            "after" => service.after_ready = Some(hook(value)),
+            "secret" => {
+                let secret = spec::Secret::File(format!("secrets/{value}"));
+                service.secrets.insert(value.to_owned(), secret);
+            }
             "ladder" => service.heal.ladder = value.split(',').map(remedy).collect(),
             "budget" => {
                 let (count, per) = value.split_once('/').unwrap();
@@ -139,6 +150,13 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
         }
     }
     (name, service)
+}
+
+fn hook(run: &str) -> spec::Hook {
+    spec::Hook {
+        run: spec::Run::Shell(text(run)),
+        timeout: Duration::from_secs(60),
+    }
 }
 
 fn need(text: &str) -> spec::Need {
@@ -168,6 +186,8 @@ pub(crate) fn cluster(
     spec::Cluster {
         name: "shop".parse().unwrap(),
         services: services.into_iter().collect(),
+        env_files: Vec::new(),
+        files: BTreeMap::new(),
     }
 }
 

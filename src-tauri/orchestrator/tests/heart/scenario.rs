@@ -156,7 +156,7 @@ impl Run {
         self.command(command)
     }
 
-    /// `adopt stopped=a,b db.0:alive:3 api.0:SIGKILL:2`
+    /// `adopt stopped=a,b db.0:alive:3 web.0:alive:1:greeted api.0:SIGKILL:2`
     fn adoption(&mut self, words: &[&str]) -> Command {
         let mut stopped = Vec::new();
         let mut found = Vec::new();
@@ -177,6 +177,7 @@ impl Run {
                 generation: Generation(parts[2].parse().unwrap()),
                 outcome,
                 shim_lost: false,
+                greeted: parts.get(3) == Some(&"greeted"),
             });
         }
         let definition = self.definition();
@@ -209,6 +210,24 @@ impl Run {
                     instance,
                     generation,
                     pid: self.pids,
+                }
+            }
+            "prepared" | "greeted" => {
+                let outcome = match more.as_slice() {
+                    ["ok"] => Ok(()),
+                    why => Err(why.join(" ")),
+                };
+                match words[0] {
+                    "prepared" => Input::Prepared {
+                        instance,
+                        generation,
+                        outcome,
+                    },
+                    _ => Input::Greeted {
+                        instance,
+                        generation,
+                        outcome,
+                    },
                 }
             }
             "startfailed" => Input::StartFailed {
@@ -329,6 +348,18 @@ impl Run {
             } => {
                 format!("START {instance} #{generation} for act {}", act.0)
             }
+            Effect::Prepare {
+                instance,
+                generation,
+            } => format!("PREPARE {instance} #{generation}"),
+            Effect::CallOff {
+                instance,
+                generation,
+            } => format!("CALL OFF {instance} #{generation}"),
+            Effect::Greet {
+                instance,
+                generation,
+            } => format!("GREET {instance} #{generation}"),
             Effect::Stop {
                 instance,
                 generation,

@@ -77,6 +77,12 @@ pub(crate) struct World {
     acts: u64,
     processes: BTreeMap<InstanceId, Process>,
     ended: BTreeMap<InstanceId, (Generation, ExitStatus)>,
+    /// What precedes a start is under way.
+    preparing: BTreeMap<InstanceId, Generation>,
+    /// It is done, and the start has to follow in the same step.
+    prepared: BTreeMap<InstanceId, Generation>,
+    /// It was under way when the emergency path ended everything: a late word may come.
+    unprepared: BTreeSet<(InstanceId, Generation)>,
     generations: BTreeMap<InstanceId, Generation>,
     /// Made when the emergency path ended everything: gone, but a word about them may come.
     ghosts: BTreeSet<(InstanceId, Generation)>,
@@ -111,6 +117,9 @@ impl World {
             acts: 0,
             processes: BTreeMap::new(),
             ended: BTreeMap::new(),
+            preparing: BTreeMap::new(),
+            prepared: BTreeMap::new(),
+            unprepared: BTreeSet::new(),
             generations: BTreeMap::new(),
             ghosts: BTreeSet::new(),
             ill: BTreeMap::new(),
@@ -210,12 +219,16 @@ impl World {
             ("unhealed", 5),
             ("protected", 5),
             ("ladder=restart", 10),
+            ("before=migrate", 15),
         ] {
             if chance.percent(percent) {
                 line += &format!(" {key}");
             }
         }
-        line += &format!(" run=v{}", chance.below(3));
+        if kind == "daemon" && self.chance.percent(15) {
+            line += " after=seed";
+        }
+        line += &format!(" run=v{}", self.chance.below(3));
         let (name, service) = define::line(&line);
         self.services.insert(name, service);
     }
@@ -280,6 +293,20 @@ impl World {
                     self.live_on(&instance, generation);
                 }
             }
+            Input::Prepared {
+                instance,
+                generation,
+                outcome,
+            } => {
+                let about = (instance.clone(), *generation);
+                if !self.unprepared.remove(&about) {
+                    let under_way = self.preparing.remove(instance);
+                    assert_eq!(under_way, Some(*generation), "{instance} was not prepared");
+                    if outcome.is_ok() {
+                        self.prepared.insert(instance.clone(), *generation);
+                    }
+                }
+            }
             Input::StartFailed {
                 instance,
                 generation,
@@ -325,6 +352,14 @@ impl World {
             _ => {}
         }
         self.input(input);
+        self.prepared.clear();
+    }
+
+    /// The word about what preceded a start never comes.
+    fn forget_prepared(&mut self, id: &InstanceId) {
+        self.coming.retain(|_, coming| {
+            !matches!(coming, Coming::Tell(Input::Prepared { instance, .. }) if instance == id)
+        });
     }
 
     /// What a process that has just come to life will do.

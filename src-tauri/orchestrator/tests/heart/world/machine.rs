@@ -37,6 +37,51 @@ impl World {
 
     fn effect(&mut self, effect: Effect) {
         match effect {
+            Effect::Prepare {
+                instance,
+                generation,
+            } => self.prepare(instance, generation),
+            Effect::CallOff {
+                instance,
+                generation,
+            } => {
+                let under_way = self.preparing.get(&instance);
+                assert_eq!(under_way, Some(&generation), "{instance} is not preparing");
+                self.forget_prepared(&instance);
+                let outcome = Err("called off".to_owned());
+                self.later(
+                    5,
+                    Coming::Tell(Input::Prepared {
+                        instance,
+                        generation,
+                        outcome,
+                    }),
+                );
+            }
+            Effect::Greet {
+                instance,
+                generation,
+            } => {
+                let process = self.processes.get(&instance);
+                let process = process.expect("a greeting for what does not live");
+                assert_eq!(
+                    (process.generation, process.phase),
+                    (generation, Phase::Alive)
+                );
+                let outcome = match self.chance.percent(self.size.roughness) {
+                    true => Err("after_ready exited with code 1".to_owned()),
+                    false => Ok(()),
+                };
+                let after = self.chance.below(3_000);
+                self.later(
+                    after,
+                    Coming::Tell(Input::Greeted {
+                        instance,
+                        generation,
+                        outcome,
+                    }),
+                );
+            }
             Effect::Start {
                 instance,
                 generation,
@@ -101,16 +146,57 @@ impl World {
         }
     }
 
-    fn start(&mut self, instance: InstanceId, generation: Generation) {
-        let old = self.processes.get(&instance);
-        assert!(
-            old.is_none(),
-            "{instance} #{generation} starts beside {old:?}"
-        );
+    fn prepare(&mut self, instance: InstanceId, generation: Generation) {
+        self.begins(&instance, generation);
         let last = self.generations.insert(instance.clone(), generation);
         assert!(
             last < Some(generation),
             "{instance} #{generation} after {last:?}"
+        );
+        self.preparing.insert(instance.clone(), generation);
+        let rough = !self.calm && self.chance.percent(self.size.roughness / 2);
+        let outcome = match rough {
+            true => Err("before_start exited with code 1".to_owned()),
+            false => Ok(()),
+        };
+        let after = self.chance.below(5_000);
+        self.later(
+            after,
+            Coming::Tell(Input::Prepared {
+                instance,
+                generation,
+                outcome,
+            }),
+        );
+    }
+
+    /// Nothing of it is there yet, and all it needs is.
+    fn begins(&mut self, instance: &InstanceId, generation: Generation) {
+        let old = self.processes.get(instance);
+        assert!(
+            old.is_none(),
+            "{instance} #{generation} starts beside {old:?}"
+        );
+        let preparing = self.preparing.get(instance);
+        assert!(
+            preparing.is_none(),
+            "{instance} #{generation} starts while {preparing:?} is prepared"
+        );
+    }
+
+    fn start(&mut self, instance: InstanceId, generation: Generation) {
+        self.begins(&instance, generation);
+        let last = self.generations.insert(instance.clone(), generation);
+        let prepared = self.prepared.remove(&instance) == Some(generation);
+        assert!(
+            last < Some(generation) || (prepared && last == Some(generation)),
+            "{instance} #{generation} after {last:?}"
+        );
+        let definition = self.cluster.definition().unwrap();
+        let hook = &definition.services[&instance.service].before_start;
+        assert!(
+            hook.is_none() || prepared,
+            "{instance} #{generation} starts unprepared"
         );
         let needs = self.cluster.definition().unwrap().services[&instance.service]
             .needs

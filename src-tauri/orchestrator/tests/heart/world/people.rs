@@ -87,6 +87,13 @@ impl World {
             }
             self.ended.insert(id, (generation, ExitStatus::Signal(9)));
         }
+        for (id, generation) in std::mem::take(&mut self.preparing) {
+            if self.chance.percent(50) {
+                self.forget_prepared(&id);
+            } else {
+                self.unprepared.insert((id, generation));
+            }
+        }
     }
 
     /// A definition resolves: needs that are not defined are dropped.
@@ -122,6 +129,10 @@ impl World {
             .iter()
             .map(|(id, process)| (id.clone(), process.generation));
         self.generations = ended.chain(alive).collect();
+        // It has ended what was left of the hooks.
+        self.preparing.clear();
+        self.prepared.clear();
+        self.unprepared.clear();
         self.states.clear();
         self.incidents.clear();
         self.timers.clear();
@@ -130,7 +141,9 @@ impl World {
             matches!(
                 coming,
                 Coming::Tell(
-                    Input::Started { .. }
+                    Input::Prepared { .. }
+                        | Input::Greeted { .. }
+                        | Input::Started { .. }
                         | Input::StartFailed { .. }
                         | Input::Probed { .. }
                         | Input::Timer(_)
@@ -159,6 +172,7 @@ impl World {
                 generation,
                 outcome: Ok(1),
                 shim_lost: false,
+                greeted: false,
             });
         }
         for (instance, (generation, status)) in &self.ended {
@@ -170,6 +184,7 @@ impl World {
                     generation,
                     outcome,
                     shim_lost: false,
+                    greeted: false,
                 });
             }
         }
