@@ -5,7 +5,9 @@
 use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, LogQuery, Order, Up};
-use model::view::{ClusterView, FolderView, History, LogPage, Snapshot, StopPreview, StopReport};
+use model::view::{
+    ClusterView, EnvView, FolderView, History, LogPage, Snapshot, StopPreview, StopReport,
+};
 use model::who::PortView;
 use model::{Act, Actor, ClusterId, Event, Incident};
 use std::path::{Path, PathBuf};
@@ -173,6 +175,10 @@ pub(crate) async fn logs(
         grep: request.grep,
     };
     engine.logs(request.cluster, request.instance, query).await
+}
+
+pub(crate) async fn env(engine: &Handle, _: &Actor, request: EnvRequest) -> Result<EnvView, Error> {
+    engine.env(request.cluster, request.instance).await
 }
 
 pub(crate) async fn incidents(

@@ -9,6 +9,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "wait",
     "history",
     "logs",
+    "env",
     "incidents",
     "events",
     "acts",

@@ -86,6 +86,16 @@ pub struct LogsRequest {
     pub grep: Option<String>,
 }
 
+/// Whose environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct EnvRequest {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+}
+
 /// How many of the newest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]

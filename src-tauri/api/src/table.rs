@@ -40,6 +40,8 @@ macro_rules! commands {
                 read history($crate::requests::HistoryRequest) -> $crate::model::view::History;
                 /// A page of an instance's log.
                 read logs($crate::requests::LogsRequest) -> $crate::model::view::LogPage;
+                /// What an instance really got for an environment, and what it would get now.
+                read env($crate::requests::EnvRequest) -> $crate::model::view::EnvView;
                 /// Incidents, newest first.
                 read incidents($crate::requests::RecentRequest) -> Vec<$crate::model::Incident>;
                 /// Events after a number, oldest first; after nothing, the last ones.

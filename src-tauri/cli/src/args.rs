@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Status(Json),
     /// Show what services printed
     Logs(Logs),
+    /// Show the environment a service really got, and what it would get now
+    Env(Env),
     /// Start services and what they need
     Start(Services),
     /// Stop services and what needs them
@@ -195,6 +197,20 @@ pub(crate) struct Logs {
     /// Put the time before each line
     #[arg(short, long)]
     pub(crate) timestamps: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Behind each variable stands where it comes from: the terminal `up` was called in, a line of an env \
+file or of the azora.toml, or Azora itself. Values of secrets are not shown: a few digits tell \
+equal ones from different ones. What the files have changed since the start is shown below the \
+variable; `azora restart SERVICE` or `azora up` applies it.")]
+pub(crate) struct Env {
+    /// Whose: a service (api) or a single instance (api.1)
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
     #[command(flatten)]
     pub(crate) json: Json,
 }

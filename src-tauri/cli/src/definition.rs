@@ -5,11 +5,13 @@ use crate::fail::{Done, Fail};
 use crate::place::defined;
 use crate::terminal::{Terminal, note, plain, print};
 use serde_json::json;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Width of diagnostics where there is no terminal.
 const USUAL_WIDTH: usize = 100;
+
+/// Far over what the parser takes, so that it can say how much too large a file is.
+const MOST: u64 = 64 * spec::limits::MAX_BYTES as u64;
 
 /// A folder with a definition.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,17 +68,9 @@ impl Found {
     pub(crate) fn read(&self) -> Done<Result<spec::Cluster, spec::Diagnostics>> {
         let failed =
             |error| Fail::absent(format!("failed to read {}: {error}", self.file.display()));
-        // Far over what the parser takes, so that it can say how much too large a file is.
-        let most = 64 * spec::limits::MAX_BYTES as u64;
-        let file = std::fs::File::open(&self.file).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take(most).read_to_end(&mut bytes).map_err(failed)?;
-        let name = self
-            .folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        Ok(spec::parse(&self.label(), &name, &bytes))
+        engine::definition::read(&self.folder, &self.label(), MOST)
+            .map_err(|error| failed(error.to_string()))?
+            .ok_or_else(|| failed("it is gone".to_owned()))
     }
 
     /// Reads it, or shows what is wrong with it.
@@ -140,7 +134,7 @@ fn problems_json(problems: &spec::Diagnostics) -> Vec<serde_json::Value> {
         .iter()
         .map(|problem| {
             let (line, column) = problem.position();
-            json!({"line": line, "column": column, "message": problem.message(), "remedy": problem.remedy()})
+            json!({"file": problem.file(), "line": line, "column": column, "message": problem.message(), "remedy": problem.remedy()})
         })
         .collect()
 }

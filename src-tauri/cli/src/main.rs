@@ -20,6 +20,7 @@ mod definition;
 mod place;
 
 // What is, what was, what was printed.
+mod env;
 mod logs;
 mod past;
 mod reads;
@@ -83,6 +84,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Incidents(recent) => one_thread(past::incidents(place, recent)),
         Command::Events(events) => one_thread(past::events(place, events)),
         Command::Open => one_thread(reads::open(place)),
+        Command::Env(env) => one_thread(env::env(place, env)),
         Command::Logs(logs) => one_thread(logs::logs(place, logs)),
         Command::Start(services) => {
             one_thread(acts::services_order(place, "start", Aim::Up, services))

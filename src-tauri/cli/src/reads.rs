@@ -79,6 +79,9 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(cause) = &marks.impacted_by {
         reason = format!("[impacted by {cause}] {reason}");
     }
+    if let Some(drift) = &marks.drift {
+        reason = format!("[drift: {drift}] {reason}");
+    }
     for (set, word) in [
         (marks.held, "held"),
         (marks.shim_lost, "shim lost"),
@@ -291,6 +294,7 @@ mod tests {
                 held: true,
                 shim_lost: false,
                 rebuilding: false,
+                drift: None,
             },
             origin: Some(model::Origin {
                 actor: model::Actor::person("cli"),

@@ -5,8 +5,8 @@ use crate::ports::{PortError, PortGrant, PortWish, Ports};
 use crate::shared::Shared;
 use crate::watch::{Ask, Facts, Life, Unit};
 use crate::{
-    Error, ExecLaunch, ExecOutcome, Found, Happened, Launch, Stop, cgroup, exec, intent, procfs,
-    user,
+    Captured, Error, ExecLaunch, ExecOutcome, Found, Given, Happened, Launch, SecretText, Stop,
+    cgroup, exec, intent, procfs, user,
 };
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +39,8 @@ pub struct ProcessDriver {
     ports: Ports,
     units: Mutex<HashMap<Key, Handle>>,
     tasks: Mutex<JoinSet<()>>,
+    /// Whose turn it is to run a hook of an instance.
+    hooks: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl ProcessDriver {
@@ -59,6 +61,7 @@ impl ProcessDriver {
             ports,
             units: Mutex::default(),
             tasks: Mutex::default(),
+            hooks: Mutex::default(),
         }))
     }
 
@@ -115,6 +118,7 @@ impl ProcessDriver {
     pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
         let (layout, only) = (self.shared.layout.clone(), cluster.clone());
         let folders = crate::watch::blocking(move || intent::folders(&layout, Some(&only))).await;
+        crate::hook::clear_all(&self.shared, &folders).await;
         let answers: Vec<_> = folders
             .into_iter()
             .filter_map(|(cluster, instance, folder)| {
@@ -212,9 +216,58 @@ impl ProcessDriver {
         pids.into_iter().collect()
     }
 
+    /// What the newest start of an instance got. `None` when it was never started, or is forgotten.
+    pub fn given(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Given> {
+        let folder = self.shared.layout.run(cluster, instance);
+        let intent = intent::Story::read(&folder).intent?;
+        Some(Given {
+            generation: Generation(intent.generation),
+            env: intent.env,
+            secrets: intent.secrets,
+            origins: intent.origins,
+        })
+    }
+
+    /// What of a secret may be written down and shown: the same for the same secret of this home.
+    ///
+    /// # Errors
+    /// When the home's key cannot be read or made.
+    pub fn fingerprint(&self, secret: &SecretText) -> std::io::Result<String> {
+        self.shared.key().map(|key| key.fingerprint(secret))
+    }
+
     /// Runs a program for a moment, in a process group that does not outlive it.
     pub async fn exec(&self, launch: ExecLaunch, timeout: Duration) -> ExecOutcome {
         exec::run(launch, timeout, self.shared.nofile).await
+    }
+
+    /// Runs a program that is asked for a value, the same way, and answers what it wrote.
+    ///
+    /// # Errors
+    /// What came of it instead.
+    pub async fn capture(
+        &self,
+        launch: ExecLaunch,
+        timeout: Duration,
+    ) -> Result<Captured, ExecOutcome> {
+        exec::capture(launch, timeout, self.shared.nofile).await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Only one hook of an instance runs at a time.
+    pub(crate) fn hook_turn(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+    ) -> Arc<tokio::sync::Mutex<()>> {
+        let mut hooks = lock(&self.hooks);
+        // Those that nobody waits for are made again when they are needed.
+        hooks.retain(|_, turn| Arc::strong_count(turn) > 1);
+        let turn = hooks.entry((cluster.clone(), instance.clone()));
+        Arc::clone(turn.or_default())
     }
 
     /// Ends every task of the driver. Services, shims and commands under way go on; nothing is

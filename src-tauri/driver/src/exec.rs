@@ -5,7 +5,8 @@ use crate::{detach, user};
 use model::ExitStatus;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -20,9 +21,14 @@ const KEPT: usize = 4 * 1024;
 const READ: usize = 1024 * 1024;
 /// Longest last line that is told.
 const LINE: usize = 300;
+/// Last lines of a hook that are told: an error is seldom said in one.
+const HOOK_LINES: usize = 3;
+
+/// Most of what is captured of a program that is asked for a value.
+pub const MAX_CAPTURED: usize = 128 * 1024;
 
 /// What is to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExecLaunch {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -32,6 +38,17 @@ pub struct ExecLaunch {
     pub env: BTreeMap<String, String>,
     /// Run as this user; needs root.
     pub user: Option<String>,
+}
+
+/// The environment may hold secrets, so it is not printed.
+impl std::fmt::Debug for ExecLaunch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecLaunch")
+            .field("argv", &self.argv)
+            .field("cwd", &self.cwd)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came of it.
@@ -50,14 +67,60 @@ pub enum ExecOutcome {
     Failed(String),
 }
 
+/// What a program wrote to its standard output, when it ended with 0.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Captured(pub Vec<u8>);
+
 /// Runs a program in a process group of its own, at most this long.
 pub(crate) async fn run(launch: ExecLaunch, timeout: Duration, nofile: (u64, u64)) -> ExecOutcome {
+    let (outcome, _) = finish(launch, timeout, nofile, Ears::one(None)).await;
+    outcome
+}
+
+/// The same, and its standard output is kept apart. What it says of a failure is then its standard
+/// error only.
+pub(crate) async fn capture(
+    launch: ExecLaunch,
+    timeout: Duration,
+    nofile: (u64, u64),
+) -> Result<Captured, ExecOutcome> {
+    let success = |outcome: &ExecOutcome| matches!(outcome, ExecOutcome::Exit { status, .. } if status.success());
+    match finish(launch, timeout, nofile, Ears::apart()).await {
+        (outcome, Some(output)) if success(&outcome) && output.len() <= MAX_CAPTURED => {
+            Ok(Captured(output))
+        }
+        (outcome, Some(_)) if success(&outcome) => Err(ExecOutcome::Failed(format!(
+            "it wrote more than {} KiB",
+            MAX_CAPTURED >> 10
+        ))),
+        (outcome, _) => Err(outcome),
+    }
+}
+
+/// The same, and all it says is appended to `log`, however much it is. The last lines are told.
+pub(crate) async fn logged(
+    launch: ExecLaunch,
+    timeout: Duration,
+    nofile: (u64, u64),
+    log: File,
+) -> ExecOutcome {
+    let (outcome, _) = finish(launch, timeout, nofile, Ears::one(Some(log))).await;
+    outcome
+}
+
+async fn finish(
+    launch: ExecLaunch,
+    timeout: Duration,
+    nofile: (u64, u64),
+    ears: Ears,
+) -> (ExecOutcome, Option<Vec<u8>>) {
     let program = launch.argv.first().cloned().unwrap_or_default();
     let failed =
         |error: io::Error| ExecOutcome::Failed(format!("failed to execute {program}: {error}"));
-    let mut running = match spawn(launch, nofile) {
+    let lines = ears.lines;
+    let mut running = match spawn(launch, nofile, ears) {
         Ok(running) => running,
-        Err(error) => return failed(error),
+        Err(error) => return (failed(error), None),
     };
     /// SIGKILL takes less than a millisecond, unless the kernel itself is stuck.
     const LAST: Duration = Duration::from_secs(1);
@@ -65,7 +128,7 @@ pub(crate) async fn run(launch: ExecLaunch, timeout: Duration, nofile: (u64, u64
     // Whatever it has left behind in its group ends with it. The child is reaped only after this,
     // so the group's number still means this group.
     running.kill_group();
-    match end {
+    let outcome = match end {
         Err(_) => {
             // What is stuck in the kernel is left to it.
             let _ = tokio::time::timeout(LAST, running.pidfd.readable()).await;
@@ -80,21 +143,121 @@ pub(crate) async fn run(launch: ExecLaunch, timeout: Duration, nofile: (u64, u64
                         .signal()
                         .map_or(ExitStatus::Unknown, ExitStatus::Signal),
                 },
-                said: last_line(&running.output),
+                said: last_lines(&running.said.kept, lines),
             },
             Err(error) => failed(error),
         },
+    };
+    let captured = running.value.take().map(|ear| ear.kept);
+    (outcome, captured)
+}
+
+/// What is to be done with what a program says.
+struct Ears {
+    log: Option<File>,
+    apart: bool,
+    /// So many of the last lines are told.
+    lines: usize,
+}
+
+impl Ears {
+    fn one(log: Option<File>) -> Self {
+        let lines = if log.is_some() { HOOK_LINES } else { 1 };
+        Self {
+            log,
+            apart: false,
+            lines,
+        }
+    }
+
+    fn apart() -> Self {
+        Self {
+            log: None,
+            apart: true,
+            lines: 1,
+        }
+    }
+}
+
+/// One of a program's outputs.
+struct Ear {
+    pipe: pipe::Receiver,
+    kept: Vec<u8>,
+    /// Its beginning is kept, not its end.
+    value: bool,
+    log: Option<File>,
+    heard: usize,
+    over: bool,
+}
+
+impl Ear {
+    fn new(read: io::PipeReader) -> io::Result<Self> {
+        Ok(Self {
+            pipe: pipe::Receiver::from_owned_fd(OwnedFd::from(read))?,
+            kept: Vec::new(),
+            value: false,
+            log: None,
+            heard: 0,
+            over: false,
+        })
+    }
+
+    /// Hears what is there, once; never returns when there will be nothing any more.
+    async fn hear(&mut self) -> io::Result<()> {
+        if self.over {
+            std::future::pending::<()>().await;
+        }
+        self.pipe.readable().await?;
+        let mut block = [0; KEPT];
+        match self.pipe.try_read(&mut block) {
+            Ok(0) => self.over = true,
+            Ok(read) => self.keep(&block[..read]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Its last words may be in the pipe before the poller has told of them: asked directly.
+    fn last_words(&mut self) {
+        let mut block = [0; KEPT];
+        while !self.over {
+            match rustix::io::read(&self.pipe, &mut block) {
+                Ok(read @ 1..) => self.keep(&block[..read]),
+                _ => self.over = true,
+            }
+        }
+    }
+
+    fn keep(&mut self, said: &[u8]) {
+        self.heard += said.len();
+        if let Some(log) = &mut self.log {
+            // A full disk costs the words, not the hook.
+            let _ = log.write_all(said);
+        } else {
+            self.over |= self.heard >= READ;
+        }
+        if self.value {
+            let room = (MAX_CAPTURED + 1).saturating_sub(self.kept.len());
+            self.kept.extend_from_slice(&said[..said.len().min(room)]);
+        } else {
+            self.kept.extend_from_slice(said);
+            let over = self.kept.len().saturating_sub(KEPT);
+            self.kept.drain(..over);
+        }
     }
 }
 
 struct Running {
     child: Child,
     pidfd: AsyncFd<Pidfd>,
-    pipe: pipe::Receiver,
-    output: Vec<u8>,
+    /// What it says to people.
+    said: Ear,
+    /// Its standard output, where that is a value and not words.
+    value: Option<Ear>,
 }
 
-fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
+fn spawn(mut launch: ExecLaunch, nofile: (u64, u64), ears: Ears) -> io::Result<Running> {
     let (program, arguments) = launch
         .argv
         .split_first()
@@ -104,12 +267,22 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
         .map_err(|error| io::Error::other(error.to_string()))?
         .flatten();
     let (read, write) = io::pipe()?;
+    let mut said = Ear::new(read)?;
+    said.log = ears.log;
+    let (value, stdout) = if ears.apart {
+        let (read, stdout) = io::pipe()?;
+        let mut value = Ear::new(read)?;
+        value.value = true;
+        (Some(value), stdout)
+    } else {
+        (None, write.try_clone()?)
+    };
     let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(&launch.cwd)
         .stdin(Stdio::null())
-        .stdout(write.try_clone()?)
+        .stdout(stdout)
         .stderr(write)
         .process_group(0)
         .env_clear();
@@ -125,9 +298,9 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64)) -> io::Result<Running> {
     let pidfd = Pidfd::open(child.id()).ok_or_else(open)?;
     Ok(Running {
         pidfd: pidfd.watch()?,
-        pipe: pipe::Receiver::from_owned_fd(OwnedFd::from(read))?,
+        said,
+        value,
         child,
-        output: Vec::new(),
     })
 }
 
@@ -167,46 +340,28 @@ impl Running {
     /// Waits for its end, reading what it says meanwhile. Who holds the pipe open after its end is
     /// not waited for.
     async fn wait(&mut self) -> io::Result<()> {
-        let mut block = [0; KEPT];
-        let mut total = 0;
         loop {
+            let value = async {
+                match &mut self.value {
+                    Some(value) => value.hear().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
-                ready = self.pipe.readable(), if total < READ => {
-                    ready?;
-                    match self.pipe.try_read(&mut block) {
-                        Ok(0) => total = READ,
-                        Ok(read) => {
-                            total += read;
-                            self.keep(&block[..read]);
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                        Err(error) => return Err(error),
-                    }
-                }
+                heard = self.said.hear() => heard?,
+                heard = value => heard?,
                 ended = self.pidfd.readable() => {
                     drop(ended?);
                     break;
                 }
             }
         }
-        // Its last words may be in the pipe before the poller has told of them: asked directly.
-        while total < READ {
-            match rustix::io::read(&self.pipe, &mut block) {
-                Ok(read @ 1..) => {
-                    total += read;
-                    self.keep(&block[..read]);
-                }
-                _ => break,
-            }
+        self.said.last_words();
+        if let Some(value) = &mut self.value {
+            value.last_words();
         }
         Ok(())
-    }
-
-    fn keep(&mut self, said: &[u8]) {
-        self.output.extend_from_slice(said);
-        let over = self.output.len().saturating_sub(KEPT);
-        self.output.drain(..over);
     }
 
     fn kill_group(&mut self) {
@@ -231,16 +386,20 @@ impl Drop for Running {
     }
 }
 
-fn last_line(output: &[u8]) -> String {
+/// The last lines that are not empty, in one.
+fn last_lines(output: &[u8], most: usize) -> String {
     let text = String::from_utf8_lossy(output);
-    let line = text
+    let mut lines: Vec<String> = text
         .lines()
         .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    line.trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LINE)
-        .collect()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(most)
+        .map(|line| {
+            let shown = line.chars().filter(|c| !c.is_control());
+            shown.take(LINE).collect()
+        })
+        .collect();
+    lines.reverse();
+    lines.join(" | ")
 }

@@ -243,7 +243,7 @@ pub(crate) fn status(
     }
 }
 
-fn read_limited(path: &Path, max: u64) -> Option<String> {
+pub(crate) fn read_limited(path: &Path, max: u64) -> Option<String> {
     let mut file = fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)

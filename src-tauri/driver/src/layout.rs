@@ -85,6 +85,10 @@ impl Layout {
     pub fn token(&self) -> PathBuf {
         self.0.join("token")
     }
+    /// The key with which secrets are hashed.
+    pub(crate) fn secret_key(&self) -> PathBuf {
+        self.0.join("secret.key")
+    }
     /// There while an emergency stop is in force.
     pub fn emergency(&self) -> PathBuf {
         self.0.join("emergency")

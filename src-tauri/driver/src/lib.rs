@@ -21,6 +21,7 @@ pub mod env;
 pub mod exec;
 pub mod holder;
 pub mod homes;
+mod hook;
 mod intent;
 pub mod layout;
 mod limits;
@@ -31,6 +32,7 @@ mod pidfd;
 pub mod ports;
 mod procfs;
 mod reconcile;
+mod secret;
 mod shared;
 mod sockets;
 mod spawn;
@@ -41,9 +43,11 @@ mod user;
 mod watch;
 
 pub use driver::ProcessDriver;
-pub use exec::{ExecLaunch, ExecOutcome};
+pub use exec::{Captured, ExecLaunch, ExecOutcome};
+pub use hook::HookLaunch;
 pub use layout::Layout;
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
+pub use secret::SecretText;
 
 /// The account this process belongs to, by name; its number where it has none.
 pub fn account() -> String {
@@ -72,6 +76,10 @@ pub struct Launch {
     /// The whole environment; the driver adds `AZORA_NONCE`, `AZORA_HOME_ID`, `AZORA_CLUSTER` and
     /// `AZORA_INSTANCE`.
     pub env: BTreeMap<String, String>,
+    /// Variables that no file may hold.
+    pub secrets: BTreeMap<String, SecretText>,
+    /// Where variables come from, for [`ProcessDriver::given`]; the terminal's are left out.
+    pub origins: BTreeMap<String, String>,
     /// Run as this user (name or number); needs root.
     pub user: Option<String>,
     /// Ports it will listen on: they must be free when it starts, unless it is handed the socket.
@@ -198,6 +206,19 @@ pub struct Found {
     pub outcome: Result<u32, ExitStatus>,
     /// It runs without a shim.
     pub shim_lost: bool,
+}
+
+/// What an instance's newest start got, as its intent on disk tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Which start.
+    pub generation: Generation,
+    /// The environment, without the secrets.
+    pub env: BTreeMap<String, String>,
+    /// The secrets, as [`ProcessDriver::fingerprint`] shows them.
+    pub secrets: BTreeMap<String, String>,
+    /// Where variables come from; those of the terminal are left out.
+    pub origins: BTreeMap<String, String>,
 }
 
 /// Why there is no driver.

@@ -125,6 +125,8 @@ mod tests {
             argv: vec![puppet, "hang".into()],
             cwd: "/".into(),
             env: Default::default(),
+            secrets: Default::default(),
+            origins: Default::default(),
             user: None,
             ports: Vec::new(),
             listen: Vec::new(),

@@ -2,6 +2,7 @@
 
 use crate::cgroup::Groups;
 use crate::layout::Layout;
+use crate::secret::Key;
 use crate::sockets::Sockets;
 use crate::survivors::Scanner;
 use crate::{Error, Happened};
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     /// The limit of open files that services get: what it was before we raised ours.
     pub(crate) nofile: (u64, u64),
     pub(crate) umask: u32,
+    /// Read when the first secret is met.
+    key: OnceLock<Key>,
 }
 
 impl Shared {
@@ -56,7 +59,17 @@ impl Shared {
             sockets: Sockets::default(),
             nofile: raise_nofile(),
             umask: umask(),
+            key: OnceLock::new(),
         })
+    }
+
+    /// The home's key for secrets.
+    pub(crate) fn key(&self) -> std::io::Result<&Key> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let key = Key::of(&self.layout)?;
+        Ok(self.key.get_or_init(|| key))
     }
 
     pub(crate) async fn say(&self, happened: Happened) {

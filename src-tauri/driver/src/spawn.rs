@@ -6,9 +6,10 @@ use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
 use crate::shared::Shared;
-use crate::{clock, intent, limits, ports, sockets, survivors, user};
+use crate::{SecretText, clock, intent, limits, ports, secret, sockets, survivors, user};
 use model::Anchor;
 use shim::{Command, Intent, Line, fail_point};
+use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -58,11 +59,14 @@ pub(crate) fn plan(
     if launch.argv.first().is_none_or(String::is_empty) {
         return Err(Refusal::lasting("its command is empty".to_owned()));
     }
+    let secrets = launch.secrets.values().map(SecretText::reveal);
     let texts = launch
         .argv
         .iter()
         .chain(launch.env.keys())
-        .chain(launch.env.values());
+        .chain(launch.env.values())
+        .map(String::as_str)
+        .chain(secrets);
     if texts.into_iter().any(|text| text.contains('\0')) {
         return Err(Refusal::lasting(
             "its command or environment has a zero byte in it".to_owned(),
@@ -110,6 +114,14 @@ pub(crate) fn plan(
     ] {
         env.insert(key.to_owned(), value);
     }
+    let mut secrets = BTreeMap::new();
+    for (name, secret) in &launch.secrets {
+        env.remove(name);
+        let key = shared
+            .key()
+            .map_err(|error| Refusal::passing("read the key for secrets", error))?;
+        secrets.insert(name.clone(), key.fingerprint(secret));
+    }
     let groups = shared
         .groups
         .make(&launch.cluster, &launch.instance, &launch.limits)
@@ -153,6 +165,8 @@ pub(crate) fn plan(
         umask: shared.umask,
         argv: launch.argv.clone(),
         env,
+        secrets,
+        origins: launch.origins.clone(),
         listen: listen(launch),
         tty: launch.tty,
     })
@@ -169,7 +183,7 @@ fn listen(launch: &Launch) -> Vec<shim::Listen> {
         .collect()
 }
 
-fn new_nonce() -> Result<String, getrandom::Error> {
+pub(crate) fn new_nonce() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -201,6 +215,7 @@ impl Shim {
         folder: &Path,
         intent: &Intent,
         sockets: &[OwnedFd],
+        secrets: &BTreeMap<String, SecretText>,
     ) -> Result<(Child, OwnedFd), Refusal> {
         let log = Path::new(&intent.log);
         private_folder(log.parent().unwrap_or(log))
@@ -215,13 +230,19 @@ impl Shim {
             sockets::send(&ours, sockets)
                 .map_err(|error| Refusal::passing("hand over the listening sockets", error))?;
         }
+        let stdout = match secrets.is_empty() {
+            true => Stdio::null(),
+            false => secret::file(secrets)
+                .map_err(|error| Refusal::passing("keep secrets in memory", error))?
+                .into(),
+        };
         let child = std::process::Command::new(&shared.shim)
             .arg(folder)
             .arg(&intent.nonce)
             .env_clear()
             .envs(shim::failpoint::inherited())
             .stdin(OwnedFd::from(its))
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| {

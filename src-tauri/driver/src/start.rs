@@ -83,8 +83,10 @@ impl Unit {
         fail_point!("start.planned");
         let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
         let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
-        let (child, link) =
-            blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets)).await?;
+        let secrets = launch.secrets;
+        let spawned =
+            blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets, &secrets)).await;
+        let (child, link) = spawned?;
         self.nonce = Some(wanted.nonce.clone());
         self.groups = wanted.all_groups().map(PathBuf::from).collect();
         self.shim_lost = false;

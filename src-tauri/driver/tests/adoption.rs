@@ -299,6 +299,8 @@ async fn engine_to_be_killed() {
         argv: vec![puppet, "tick".into(), "1".into()],
         cwd: "/".into(),
         env: Default::default(),
+        secrets: Default::default(),
+        origins: Default::default(),
         user: None,
         ports: Vec::new(),
         listen: Vec::new(),

@@ -6,14 +6,13 @@
 use crate::owner::{Message, Owner, Wish};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::shared::Shared;
-use crate::{Error, launch};
-use model::view::{Delta, EngineView, FolderView, History, LogLine, LogPage, Snapshot};
+use crate::{Error, definition, launch};
+use model::view::{Delta, EngineView, EnvView, FolderView, History, LogLine, LogPage, Snapshot};
 use model::who::PortView;
 use model::{
     Act, ActId, Actor, ClusterId, Event, Incident, InstanceId, Reason, ServiceName, Target, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,11 +132,11 @@ impl Handle {
             commands: vec![],
             problem: None,
         };
-        let Some(bytes) = definition_bytes(&folder)? else {
+        let Some(definition) = definition::of_folder(&folder)? else {
             return Ok(view);
         };
         view.file = Some(spec::FILE.into());
-        match parse(&folder, &bytes) {
+        match definition {
             Ok(definition) => {
                 view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
                 view.commands = launch::commands(&definition);
@@ -145,7 +144,7 @@ impl Handle {
                 view.known = self.shared.record_file(&id).exists();
                 view.name = Some(definition.name);
             }
-            Err(error) => view.problem = Some(error.to_string()),
+            Err(problems) => view.problem = Some(definition::shown(&problems)),
         }
         Ok(view)
     }
@@ -178,6 +177,26 @@ impl Handle {
             tokio::task::spawn_blocking(move || telemetry::logs::page(&folder, &instance, &query));
         let page = page.await.map_err(|_| Error::Closing)?;
         page.map_err(|source| Error::Home { path, source })
+    }
+
+    /// What an instance really got for an environment, and what it would get now.
+    pub async fn env(&self, cluster: ClusterId, instance: InstanceId) -> Result<EnvView, Error> {
+        let (reply, answer) = oneshot::channel();
+        let owner = self.shared.owner(&cluster)?;
+        let asked = Message::Record { reply };
+        owner.send(asked).await.map_err(|_| Error::Closing)?;
+        let record = answer.await.map_err(|_| Error::Closing)?;
+        let running = self.shared.picture.instances(&cluster);
+        let running = running
+            .iter()
+            .any(|one| one.instance == instance && one.pid.is_some());
+        let shared = Arc::clone(&self.shared);
+        let id = instance.clone();
+        let view = tokio::task::spawn_blocking(move || {
+            crate::drift::Now::read(&record).view(&shared, &record, &id, running)
+        });
+        let view = view.await.map_err(|_| Error::Closing)?;
+        view.ok_or(Error::NoInstance { cluster, instance })
     }
 
     /// The last lines of these services (empty: all), and every line after them.
@@ -259,9 +278,10 @@ impl Handle {
     /// Brings a folder's cluster up, or applies its edited definition.
     pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
         let folder = canonical(&up.folder)?;
-        let bytes =
-            definition_bytes(&folder)?.ok_or_else(|| Error::NoDefinition(folder.clone()))?;
-        let definition = Arc::new(parse(&folder, &bytes)?);
+        let definition = definition::of_folder(&folder)?
+            .ok_or_else(|| Error::NoDefinition(folder.clone()))?
+            .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
+        let definition = Arc::new(definition);
         let id = cluster_id(&folder, &definition.name);
         let known = self.shared.record_file(&id).exists();
         if !known && !up.trust {
@@ -476,37 +496,4 @@ fn canonical(folder: &Path) -> Result<PathBuf, Error> {
         path: folder.to_owned(),
         source,
     })
-}
-
-/// The definition's bytes, one more than the limit at most: `spec` says that it is too large.
-fn definition_bytes(folder: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let path = folder.join(spec::FILE);
-    // Opening a pipe would wait for somebody to write into it.
-    match std::fs::metadata(&path) {
-        Ok(found) if !found.is_file() => return Err(Error::NoDefinition(folder.to_owned())),
-        // What else is wrong, opening it tells.
-        _ => {}
-    }
-    let file = match std::fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Folder { path, source }),
-    };
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(spec::limits::MAX_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|source| Error::Folder { path, source })?;
-    Ok(Some(bytes))
-}
-
-fn parse(folder: &Path, bytes: &[u8]) -> Result<spec::Cluster, Error> {
-    let name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy())
-        .unwrap_or_default();
-    spec::parse(spec::FILE, &name, bytes)
-        .map_err(|diagnostics| Error::Definition(diagnostics.render(100, false)))
 }

@@ -1,25 +1,25 @@
 //! From what a definition says to what the driver and the prober are given: templates resolved,
 //! environment complete, folders absolute.
 
+use crate::environment;
 use crate::record::ClusterRecord;
-use driver::{ExecLaunch, Launch, Listen};
+use crate::secrets::Secrets;
+use driver::{ExecLaunch, HookLaunch, Launch, Listen};
 use model::{Generation, InstanceId, ProbeKind, ServiceName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use telemetry::Target;
 
-/// Where services listen.
-const HOST: &str = "127.0.0.1";
-
-/// Set unless the environment says otherwise: programs that buffer their output in blocks when it
-/// is a file are the commonest cause of an empty log.
-const UNBUFFERED: [(&str, &str); 1] = [("PYTHONUNBUFFERED", "1")];
+/// The hook before a start, as records and messages name it.
+pub(crate) const BEFORE_START: &str = "before_start";
+/// The hook after readiness.
+pub(crate) const AFTER_READY: &str = "after_ready";
 
 /// What ports an instance sees: its own for its own service; for others the one their instances
 /// share, or the first instance's.
-struct Ports<'a> {
-    record: &'a ClusterRecord,
-    own: &'a InstanceId,
+pub(crate) struct Ports<'a> {
+    pub(crate) record: &'a ClusterRecord,
+    pub(crate) own: &'a InstanceId,
 }
 
 impl spec::Lookup for Ports<'_> {
@@ -40,16 +40,20 @@ pub(crate) fn launch(
     programs: &Path,
     instance: &InstanceId,
     generation: Generation,
+    secrets: &Secrets,
 ) -> Option<Launch> {
     let service = record.definition.services.get(&instance.service)?;
     let ports = record.ports.get(instance).cloned().unwrap_or_default();
+    let env = environment::of(record, &record.definition, programs, instance, service);
     Some(Launch {
         cluster: record.id.clone(),
         instance: instance.clone(),
         generation,
         argv: argv(record, instance, &service.run),
         cwd: folder(record, service),
-        env: environment(record, programs, instance, service),
+        env: env.vars,
+        secrets: secrets.0.clone(),
+        origins: env.origins,
         user: service.user.clone(),
         listen: listen(service.listen, &ports),
         ports,
@@ -79,6 +83,7 @@ pub(crate) fn stop(
     programs: &Path,
     instance: &InstanceId,
     stop: spec::Stop,
+    secrets: &Secrets,
 ) -> driver::Stop {
     let service = record.definition.services.get(&instance.service);
     let command = stop.command.as_ref().zip(service);
@@ -86,7 +91,7 @@ pub(crate) fn stop(
         command: command.map(|(run, service)| ExecLaunch {
             argv: argv(record, instance, run),
             cwd: folder(record, service),
-            env: environment(record, programs, instance, service),
+            env: environment_with(record, programs, instance, service, secrets),
             user: service.user.clone(),
         }),
         signal: stop.signal,
@@ -100,6 +105,7 @@ pub(crate) fn probe(
     programs: &Path,
     instance: &InstanceId,
     kind: ProbeKind,
+    secrets: &Secrets,
 ) -> Option<(Target, std::time::Duration)> {
     let service = record.definition.services.get(&instance.service)?;
     let probe = match kind {
@@ -133,14 +139,14 @@ pub(crate) fn probe(
         spec::ProbeTarget::Exec { run } => Target::Exec(ExecLaunch {
             argv: argv(record, instance, run),
             cwd: folder(record, service),
-            env: environment(record, programs, instance, service),
+            env: environment_with(record, programs, instance, service, secrets),
             user: service.user.clone(),
         }),
     };
     Some((target, probe.timeout))
 }
 
-fn argv(record: &ClusterRecord, instance: &InstanceId, run: &spec::Run) -> Vec<String> {
+pub(crate) fn argv(record: &ClusterRecord, instance: &InstanceId, run: &spec::Run) -> Vec<String> {
     let ports = Ports {
         record,
         own: instance,
@@ -160,35 +166,48 @@ fn folder(record: &ClusterRecord, service: &spec::Service) -> PathBuf {
     }
 }
 
-fn environment(
+/// A service's environment with its secrets, for what runs beside it.
+fn environment_with(
     record: &ClusterRecord,
     programs: &Path,
     instance: &InstanceId,
     service: &spec::Service,
+    secrets: &Secrets,
 ) -> BTreeMap<String, String> {
-    let mut env = record.env.clone();
-    for (key, value) in UNBUFFERED {
-        env.entry(key.into()).or_insert_with(|| value.into());
-    }
-    let path = env
-        .get("PATH")
-        .map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
-    let path = format!("{}:{path}", programs.display());
-    env.insert("PATH".into(), path);
-    env.insert("HOST".into(), HOST.into());
-    env.insert("AZORA_SERVICE".into(), instance.service.to_string());
-    env.insert("AZORA_INDEX".into(), instance.index.to_string());
-    if let Some(port) = record.ports.get(instance).and_then(|all| all.first()) {
-        env.insert("PORT".into(), port.to_string());
-    }
-    let ports = Ports {
-        record,
-        own: instance,
-    };
-    for (key, value) in &service.env {
-        env.insert(key.clone(), value.resolve(&ports));
+    let mut env = environment::of(record, &record.definition, programs, instance, service).vars;
+    for (name, secret) in &secrets.0 {
+        env.insert(name.clone(), secret.reveal().to_owned());
     }
     env
+}
+
+/// A hook of an instance, ready to run.
+pub(crate) fn hook(
+    record: &ClusterRecord,
+    programs: &Path,
+    instance: &InstanceId,
+    generation: Generation,
+    name: &'static str,
+    secrets: &Secrets,
+) -> Option<HookLaunch> {
+    let service = record.definition.services.get(&instance.service)?;
+    let hook = match name {
+        BEFORE_START => service.before_start.as_ref()?,
+        _ => service.after_ready.as_ref()?,
+    };
+    Some(HookLaunch {
+        cluster: record.id.clone(),
+        instance: instance.clone(),
+        generation,
+        name,
+        exec: ExecLaunch {
+            argv: argv(record, instance, &hook.run),
+            cwd: folder(record, service),
+            env: environment_with(record, programs, instance, service, secrets),
+            user: service.user.clone(),
+        },
+        timeout: hook.timeout,
+    })
 }
 
 /// The commands a definition would execute, one line a service, for a person to read.

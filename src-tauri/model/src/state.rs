@@ -125,6 +125,11 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(optional, as = "Option<bool>")]
     pub rebuilding: bool,
+    /// It runs in another environment than its definition and env files would give it now: "2
+    /// variables differ; restart to apply".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub drift: Option<String>,
 }
 
 /// All that is known of one instance at one moment. The row of `azora ps`.

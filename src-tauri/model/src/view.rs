@@ -2,8 +2,8 @@
 //! model in them, and `api` generates their TypeScript into `ui/src/ipc/generated.ts`.
 
 use crate::{
-    Act, ClusterId, ClusterName, Event, Evidence, Incident, InstanceId, InstanceStatus, Overall,
-    ProbeKind, ServiceName, State, Timestamp,
+    Act, ClusterId, ClusterName, Event, Evidence, Generation, Incident, InstanceId, InstanceStatus,
+    Overall, ProbeKind, ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -293,6 +293,48 @@ pub struct LogPage {
     pub end: u64,
     /// Older lines exist before the first one.
     pub more: bool,
+}
+
+/// What an instance really got, and what it would get now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct EnvView {
+    /// Which.
+    pub instance: InstanceId,
+    /// Which start of it.
+    pub generation: Generation,
+    /// It runs. What has ended got this as well.
+    pub running: bool,
+    /// All its variables by name, and those it would get now.
+    pub variables: Vec<VariableView>,
+    /// How many it would get differently now; what only the terminal sets does not count.
+    pub differs: u32,
+    /// Why the definition as it is now cannot be read; then it is compared with the recorded one.
+    pub problem: Option<String>,
+}
+
+/// One variable of an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct VariableView {
+    /// Its name.
+    pub name: String,
+    /// Its value; of a secret a few digits by which equal ones are told from different ones.
+    /// `null` when it did not get it.
+    pub value: Option<String>,
+    /// Its value is a secret, and not shown.
+    pub secret: bool,
+    /// Where it comes from: "terminal", "azora", "azora.toml:12", ".env:3".
+    pub from: String,
+    /// What it would be now, if that is something else.
+    pub now: Option<NowView>,
+}
+
+/// What a variable would be now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct NowView {
+    /// Its value, as in [`VariableView`]; `null` when it would not be set.
+    pub value: Option<String>,
+    /// Where that would come from; empty when nowhere.
+    pub from: String,
 }
 
 /// What was found in a folder.

@@ -61,7 +61,12 @@ pub(crate) struct Program {
 impl Program {
     /// Opens the log and lays everything out. `None` when the log cannot be opened; the error
     /// number is the system's.
-    pub(crate) fn new(intent: &Intent, sockets: Sockets, score: Option<i32>) -> Option<Program> {
+    pub(crate) fn new(
+        intent: &Intent,
+        secrets: &[(&str, &str)],
+        sockets: Sockets,
+        score: Option<i32>,
+    ) -> Option<Program> {
         let log = sys::open_append(&intent.log)?;
         let text = |text: &str| CString::new(text).ok();
         let tree = intent.cgroup.as_deref();
@@ -89,9 +94,9 @@ impl Program {
             folder => text(&format!("{folder}/")),
         });
         let argv: Vec<CString> = intent.argv.iter().filter_map(|arg| text(arg)).collect();
-        let mut env: Vec<CString> = intent
-            .env
-            .iter()
+        let plain = intent.env.iter().map(|(key, value)| (&**key, &**value));
+        let mut env: Vec<CString> = plain
+            .chain(secrets.iter().copied())
             .filter_map(|(key, value)| text(&format!("{key}={value}")))
             .collect();
         let mut listen_pid = None;

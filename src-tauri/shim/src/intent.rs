@@ -45,8 +45,13 @@ pub struct Intent {
     pub umask: u32,
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// The whole environment.
+    /// The whole environment, but for the secrets.
     pub env: BTreeMap<String, String>,
+    /// Variables whose values come through the shim's standard output instead (see
+    /// [`crate::secrets`]), with a keyed hash of each: enough to know that it is the same again.
+    pub secrets: BTreeMap<String, String>,
+    /// Where variables come from, for people who ask; the terminal's are left out.
+    pub origins: BTreeMap<String, String>,
     /// The listening sockets it is handed, as descriptors 3, 4, … in this order.
     pub listen: Vec<Listen>,
     /// It gets a terminal of its own, whose output the shim appends to the log.
@@ -132,6 +137,7 @@ impl Intent {
             && self.env == other.env
             && self.listen == other.listen
             && self.tty == other.tty
+            && self.secrets == other.secrets
     }
 
     /// Every control group it is put into, the one of version 2 first.
@@ -205,6 +211,12 @@ impl Intent {
         for (key, value) in &self.env {
             line("env", &format!("{key}={value}"));
         }
+        for (key, hash) in &self.secrets {
+            line("secret", &format!("{key}={hash}"));
+        }
+        for (key, origin) in &self.origins {
+            line("from", &format!("{key}={origin}"));
+        }
         text.push_str("end\n");
         text
     }
@@ -275,9 +287,14 @@ impl Intent {
                 }
                 "tty" => intent.tty = value == "yes",
                 "arg" => intent.argv.push(value),
-                "env" => {
-                    let (key, value) = value.split_once('=').ok_or_else(bad)?;
-                    intent.env.insert(key.to_owned(), value.to_owned());
+                "env" | "secret" | "from" => {
+                    let (name, value) = value.split_once('=').ok_or_else(bad)?;
+                    let all = match key {
+                        "env" => &mut intent.env,
+                        "secret" => &mut intent.secrets,
+                        _ => &mut intent.origins,
+                    };
+                    all.insert(name.to_owned(), value.to_owned());
                 }
                 // A word of a later version that this one can do without.
                 _ => {}
@@ -349,6 +366,8 @@ mod tests {
                 },
             ],
             tty: true,
+            secrets: [("T".to_owned(), "00ff".to_owned())].into(),
+            origins: [("A".to_owned(), ".env:3".to_owned())].into(),
         }
     }
 
@@ -379,6 +398,11 @@ mod tests {
         let mut two = one.clone();
         two.generation += 1;
         assert!(one.same_but_generation(&two));
+        two.origins.clear();
+        assert!(one.same_but_generation(&two), "nor where it is written");
+        two.secrets.insert("T".into(), "00fe".into());
+        assert!(!one.same_but_generation(&two));
+        two.secrets = one.secrets.clone();
         two.env.insert("B".into(), "1".into());
         assert!(!one.same_but_generation(&two));
     }

@@ -21,6 +21,7 @@ pub mod index;
 pub mod intent;
 pub mod kills;
 pub mod line;
+pub mod secrets;
 
 pub use intent::{Intent, IntentError, Listen, Resource};
 pub use line::{Command, End, Line, OutOfMemory, Step};

@@ -56,6 +56,7 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     sys::close_inherited();
     sys::settle();
     let score = memory::be_spared();
+    let secrets = sys::read_stdout(shim::secrets::MAX).unwrap_or_default();
     let engine = sys::take_stdin();
     fail_point!("shim.begun");
     let folder_fd = sys::open_folder(folder).ok_or(66)?;
@@ -101,6 +102,13 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         links.say(&failed(Step::Intent));
         return Err(66);
     };
+    // All of them or none: a service without its password is another one.
+    let secrets = shim::secrets::decode(&secrets).unwrap_or_default();
+    let names = || secrets.iter().map(|(name, _)| *name);
+    if !names().eq(intent.secrets.keys().map(String::as_str)) {
+        links.say(&failed(Step::Intent));
+        return Err(66);
+    }
     // The engine sends them along before anything else.
     let sockets = engine.map_or(Some(Sockets::NONE), |engine| {
         Sockets::receive(engine, intent.listen.len())
@@ -110,7 +118,7 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         return Err(66);
     };
     links.keep(sockets);
-    let Some(program) = child::Program::new(&intent, sockets, score) else {
+    let Some(program) = child::Program::new(&intent, &secrets, sockets, score) else {
         links.say(&failed(Step::Log));
         return Err(66);
     };

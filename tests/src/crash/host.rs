@@ -78,6 +78,8 @@ fn run(home: PathBuf) {
                 argv: words.iter().skip(2).map(ToString::to_string).collect(),
                 cwd: "/".into(),
                 env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+                secrets: Default::default(),
+                origins: Default::default(),
                 user: None,
                 ports: Vec::new(),
                 listen: Vec::new(),

@@ -130,6 +130,28 @@ export type EngineView = {
   /** What this machine cannot promise, in words a user understands. Empty is best. */
   limits: Array<string> };
 
+/** Whose environment. */
+export type EnvRequest = {
+  /** Its cluster. */
+  cluster: ClusterId,
+  /** Which instance. */
+  instance: InstanceId };
+
+/** What an instance really got, and what it would get now. */
+export type EnvView = {
+  /** Which. */
+  instance: InstanceId,
+  /** Which start of it. */
+  generation: Generation,
+  /** It runs. What has ended got this as well. */
+  running: boolean,
+  /** All its variables by name, and those it would get now. */
+  variables: Array<VariableView>,
+  /** How many it would get differently now; what only the terminal sets does not count. */
+  differs: number,
+  /** Why the definition as it is now cannot be read; then it is compared with the recorded one. */
+  problem: string | null };
+
 /** One thing that happened in a home. */
 export type Event = {
   /** Counts up by one within a home, from 1; survives restarts of the engine. */
@@ -456,10 +478,19 @@ export type Marks = {
   /** Its shim is gone; the process lives, its exit status will be unknown. */
   shim_lost: boolean,
   /** Files that it is made from are changing; it restarts when they have come to rest. */
-  rebuilding?: boolean };
+  rebuilding?: boolean,
+  /** It runs in another environment than its definition and env files would give it now: "2 variables differ; restart to apply". */
+  drift?: string };
 
 /** Takes, or answers, nothing: `{}`. */
 export type Nothing = Record<string, never>;
+
+/** What a variable would be now. */
+export type NowView = {
+  /** Its value, as in [`VariableView`]; `null` when it would not be set. */
+  value: string | null,
+  /** Where that would come from; empty when nowhere. */
+  from: string };
 
 /** Who wanted an instance to run as it does. Healing and the watching of files start it again on the same wish, so they are not named here: restarts and generation count them. */
 export type Origin = {
@@ -752,6 +783,19 @@ export type Usage = {
   /** Processes in the tree. */
   processes: number };
 
+/** One variable of an instance. */
+export type VariableView = {
+  /** Its name. */
+  name: string,
+  /** Its value; of a secret a few digits by which equal ones are told from different ones. `null` when it did not get it. */
+  value: string | null,
+  /** Its value is a secret, and not shown. */
+  secret: boolean,
+  /** Where it comes from: "terminal", "azora", "azora.toml:12", ".env:3". */
+  from: string,
+  /** What it would be now, if that is something else. */
+  now: NowView | null };
+
 /** What is done. */
 export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget";
 
@@ -788,6 +832,8 @@ export interface Commands {
   history: { kind: "read"; request: HistoryRequest; response: History };
   /** A page of an instance's log. */
   logs: { kind: "read"; request: LogsRequest; response: LogPage };
+  /** What an instance really got for an environment, and what it would get now. */
+  env: { kind: "read"; request: EnvRequest; response: EnvView };
   /** Incidents, newest first. */
   incidents: { kind: "read"; request: RecentRequest; response: Array<Incident> };
   /** Events after a number, oldest first; after nothing, the last ones. */

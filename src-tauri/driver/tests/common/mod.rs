@@ -61,6 +61,8 @@ impl Bench {
                 .collect(),
             cwd: "/".into(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            secrets: Default::default(),
+            origins: Default::default(),
             user: None,
             ports: Vec::new(),
             listen: Vec::new(),

@@ -2,13 +2,15 @@
 
 use super::{Message, Owner, SHOW_STATES};
 use crate::launch;
+use crate::secrets::Secrets;
 use model::{
     ActId, Actor, Evidence, Generation, Incident, InstanceId, Mono, Outcome, ProbeKind, RemedyKind,
-    State, Target, Verb, Verdict,
+    State, Target as ActTarget, Verb, Verdict,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Target;
 
 /// Incidents whose numbers are known, open and ended.
 const INCIDENTS: usize = 1_000;
@@ -24,14 +26,25 @@ impl Owner {
                 self.note_origin(&instance, act);
                 self.start(instance, generation);
             }
+            Effect::Prepare {
+                instance,
+                generation,
+            } => self.prepare_start(instance, generation),
+            Effect::CallOff { instance, .. } => self.call_off(&instance),
+            Effect::Greet {
+                instance,
+                generation,
+            } => self.greet(instance, generation),
             Effect::Stop {
                 instance,
                 generation,
                 stop,
             } => {
                 self.drop_probes(&instance);
+                self.call_off(&instance);
                 let programs = &self.shared.config.programs;
-                let stop = launch::stop(&self.record, programs, &instance, stop);
+                let (secrets, _) = self.secrets_of(&instance);
+                let stop = launch::stop(&self.record, programs, &instance, stop, &secrets);
                 self.shared
                     .driver
                     .stop(&self.id, &instance, generation, stop);
@@ -70,10 +83,11 @@ impl Owner {
         }
     }
 
-    fn start(&mut self, instance: InstanceId, generation: Generation) {
+    /// An emergency stop is in force: what was to be begun is not.
+    pub(super) fn stopped_by_emergency(&mut self) -> bool {
         if self.shared.brake.holds(self.noted) {
             // The stop's last word comes after this and is about this one, too.
-            return;
+            return true;
         }
         if self.shared.emergency_marked() {
             // Another process walked the emergency path while this engine was busy or stopped.
@@ -88,13 +102,22 @@ impl Owner {
             if self.myself.try_send(ended).is_err() {
                 tracing::error!(cluster = %self.id, "inbox full; the emergency stop is noted later");
             }
+            return true;
+        }
+        false
+    }
+
+    fn start(&mut self, instance: InstanceId, generation: Generation) {
+        if self.stopped_by_emergency() {
             return;
         }
+        let secrets = self.secrets.get(&instance).cloned().unwrap_or_default();
         match launch::launch(
             &self.record,
             &self.shared.config.programs,
             &instance,
             generation,
+            &secrets,
         ) {
             Some(launch) => self.shared.driver.start(launch),
             None => {
@@ -117,7 +140,9 @@ impl Owner {
         kind: ProbeKind,
         after: Duration,
     ) {
-        let asked = launch::probe(&self.record, &self.shared.config.programs, &instance, kind);
+        let (secrets, missing) = self.secrets_of(&instance);
+        let programs = &self.shared.config.programs;
+        let asked = launch::probe(&self.record, programs, &instance, kind, &secrets);
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
         let id = instance.clone();
@@ -129,9 +154,31 @@ impl Owner {
             if !after.is_zero() {
                 tokio::time::sleep_until(at).await;
             }
+            let mut secrets = secrets;
             let evidence = match asked {
                 // Boxed, because most of a thousand probes sleep most of the time, and asking
                 // takes ten times the room of sleeping.
+                Some((Target::Exec(mut exec), timeout)) => {
+                    let asked = async {
+                        // The engine was away since the start; without them it cannot be asked,
+                        // and what is missing is said when it starts the next time.
+                        if let Some(missing) = missing
+                            && let Ok(read) = Secrets::read(missing, &shared.driver).await
+                        {
+                            secrets = Arc::new(read);
+                            for (name, secret) in &secrets.0 {
+                                let value = secret.reveal().to_owned();
+                                exec.env.insert(name.clone(), value);
+                            }
+                            let known = Message::Secrets(id.clone(), Arc::clone(&secrets));
+                            let _ = inbox.send(known).await;
+                        }
+                        let mut evidence = shared.prober.ask(Target::Exec(exec), timeout).await;
+                        evidence.detail = secrets.hide(evidence.detail);
+                        evidence
+                    };
+                    Box::pin(asked).await
+                }
                 Some((target, timeout)) => Box::pin(shared.prober.ask(target, timeout)).await,
                 None => Evidence {
                     verdict: Verdict::Trouble,
@@ -163,7 +210,7 @@ impl Owner {
 
     fn ask_door(&mut self, ticket: u64, instance: InstanceId, remedy: RemedyKind, why: String) {
         self.asked.insert(ticket, (instance.clone(), remedy));
-        let target = Target {
+        let target = ActTarget {
             cluster: Some(self.id.clone()),
             services: vec![instance.service.clone()],
             instance: Some(instance),
@@ -243,7 +290,12 @@ impl Owner {
                     self.shared.door.finish(act, Outcome::Failed(error.clone()));
                 }
             }
-            Input::Exited { instance, .. } => self.drop_probes(instance),
+            Input::Exited { instance, .. } => {
+                self.drop_probes(instance);
+                self.call_off(instance);
+                self.secrets.remove(instance);
+                self.drift.remove(instance);
+            }
             _ => {}
         }
     }
@@ -290,6 +342,8 @@ impl Owner {
 
     pub(super) fn removed(&mut self, instance: &InstanceId) {
         self.drop_probes(instance);
+        self.call_off(instance);
+        self.secrets.remove(instance);
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
         let free = self.record.drop_ports(instance);

@@ -6,6 +6,7 @@
 
 mod effects;
 mod files;
+mod hooks;
 mod keeping;
 mod orders;
 mod origins;
@@ -15,6 +16,7 @@ mod show;
 use crate::Error;
 use crate::files::{Told, Wanted};
 use crate::record::ClusterRecord;
+use crate::secrets::Secrets;
 use crate::shared::Shared;
 use driver::Found;
 use model::view::{Pulse, Usage};
@@ -42,6 +44,12 @@ pub(crate) enum Message {
     Happened(Input),
     /// A probe came back.
     Probed(InstanceId, Generation, ProbeKind, Evidence),
+    /// What precedes a start is done, or could not be; with the secrets that were read for it.
+    Prepared(InstanceId, Generation, Result<Arc<Secrets>, String>),
+    /// What follows readiness has ended.
+    Greeted(InstanceId, Generation, Result<(), String>),
+    /// The secrets of an instance that runs, read again after the engine was away.
+    Secrets(InstanceId, Arc<Secrets>),
     /// The door let healing act, or did not.
     Answer {
         /// The number of the question.
@@ -98,6 +106,13 @@ pub(crate) enum Message {
     },
     /// What was to be written down is, or why not.
     Kept(Result<(), String>),
+    /// What is remembered of the cluster, for who compares it with its folder.
+    Record {
+        /// A copy.
+        reply: oneshot::Sender<Box<ClusterRecord>>,
+    },
+    /// How many variables these starts would get differently now.
+    Drift(Vec<(InstanceId, Generation, u32)>),
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
     /// Break, to show that another owner takes its place.
@@ -135,6 +150,12 @@ pub(crate) struct Owner {
     timers: crate::timers::Timers,
     /// Probes under way, and of which generation each is.
     probes: BTreeMap<(InstanceId, ProbeKind), (Generation, AbortHandle)>,
+    /// Hooks under way, and what ends each.
+    hooks: BTreeMap<InstanceId, hooks::UnderWay>,
+    /// The secrets of instances that run or are about to.
+    secrets: BTreeMap<InstanceId, Arc<Secrets>>,
+    /// How many variables of which start would be different now; only those with some.
+    drift: BTreeMap<InstanceId, (Generation, u32)>,
     /// Questions the door has not answered: about what, and which remedy.
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
@@ -176,6 +197,9 @@ impl Owner {
             myself: sender.clone(),
             timers: crate::timers::Timers::default(),
             probes: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            drift: BTreeMap::new(),
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
             incidents: BTreeMap::new(),
@@ -219,7 +243,9 @@ impl Owner {
                 generation: one.generation,
                 outcome: one.outcome,
                 shim_lost: one.shim_lost,
+                greeted: false,
             })
+            .map(|one| self.greeted_before(one))
             .collect();
         self.recall();
         let command = Command::Adopt {
@@ -280,6 +306,9 @@ impl Owner {
         for (_, probe) in self.probes.values() {
             probe.abort();
         }
+        for hook in self.hooks.values() {
+            hook.end();
+        }
         if gone {
             return;
         }
@@ -326,6 +355,15 @@ impl Owner {
                     evidence,
                 });
             }
+            Message::Prepared(instance, generation, outcome) => {
+                self.prepared(instance, generation, outcome);
+            }
+            Message::Greeted(instance, generation, outcome) => {
+                self.greeting_over(instance, generation, outcome);
+            }
+            Message::Secrets(instance, secrets) => {
+                self.secrets.insert(instance, secrets);
+            }
             Message::Answer { ticket, answer } => self.answered(ticket, answer),
             Message::Up {
                 definition,
@@ -362,6 +400,10 @@ impl Owner {
                 why,
                 answer,
             } => self.refresh(service, why, answer),
+            Message::Record { reply } => {
+                let _ = reply.send(Box::new(self.record.clone()));
+            }
+            Message::Drift(found) => self.drifted(found),
             Message::Usage(usage) => self.used(usage),
             Message::Kept(result) => self.kept(result),
             #[cfg(test)]

@@ -307,6 +307,7 @@ impl Owner {
         for instance in probed {
             self.drop_probes(&instance);
         }
+        self.call_off_all();
         self.step(Input::Command {
             command: Command::Ended { reason },
             act: ActId(0),

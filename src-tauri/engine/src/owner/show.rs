@@ -1,9 +1,9 @@
 //! Telling the picture what changed.
 
 use super::{Owner, SHOW_PULSES};
-use crate::launch;
+use crate::{drift, launch};
 use model::view::{Change, ClusterView, ServiceView, Usage};
-use model::{Evidence, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
+use model::{Evidence, Generation, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
 use std::sync::Arc;
 
 /// What the picture was last told of the cluster as a whole.
@@ -85,7 +85,25 @@ impl Owner {
         status.origin = self.record.origins.get(instance).cloned();
         status.marks.rebuilding = self.rebuilding.contains(&instance.service);
         status.port_taken = self.record.ports_taken.get(instance).cloned();
+        let drift = self.drift.get(instance);
+        status.marks.drift = drift
+            .filter(|(of, _)| *of == status.generation && status.pid.is_some())
+            .map(|(_, differs)| drift::words(*differs));
         Some(status)
+    }
+
+    pub(super) fn drifted(&mut self, found: Vec<(InstanceId, Generation, u32)>) {
+        for (instance, generation, differs) in found {
+            let now = (generation, differs);
+            let before = match differs {
+                0 => self.drift.remove(&instance),
+                _ => self.drift.insert(instance.clone(), now),
+            };
+            if before.unwrap_or((generation, 0)) != now {
+                self.changed.insert(instance);
+                self.show_within(SHOW_PULSES);
+            }
+        }
     }
 
     pub(super) fn probed(&mut self, instance: &InstanceId, kind: ProbeKind, evidence: &Evidence) {

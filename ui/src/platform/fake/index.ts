@@ -67,6 +67,10 @@ export function fake(): Platform {
       }
       return { lines: lines.reverse(), end, more: offset > 0 };
     },
+    env: ({ instance }) => ({
+      instance, generation: 1, running: true, differs: 0, problem: null,
+      variables: [{ name: "LOG_LEVEL", value: "info", secret: false, from: ".env:1", now: null }],
+    }),
     incidents: () => world.incidents,
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),

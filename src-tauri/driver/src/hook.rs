@@ -1,0 +1,236 @@
+//! Hooks: commands that run beside an instance's life, one at a time, and never outlive their time.
+//!
+//! A hook's mark (its nonce) is in its record before it is forked. So whoever comes after a crash finds
+//! what it has left, by that mark, and ends it before anything of the instance is begun again: one
+//! live copy or none. A hook that was cut off is begun again, one that has ended is not.
+
+use crate::exec::{self, ExecLaunch, ExecOutcome};
+use crate::layout::private_folder;
+use crate::shared::Shared;
+use crate::spawn::new_nonce;
+use crate::survivors::{self, Remains};
+use crate::{ProcessDriver, clock, intent};
+use model::{ClusterId, Generation, InstanceId};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Name of a hook's record within the run folder.
+const RECORD: &str = "hook";
+/// Longest record that is one.
+const MAX_RECORD: u64 = 4 * 1024;
+/// What does not die by SIGKILL in this time is stuck in the kernel.
+const STUCK: Duration = Duration::from_secs(10);
+/// Between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A hook that is to run.
+#[derive(Debug, Clone)]
+pub struct HookLaunch {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Of which instance.
+    pub instance: InstanceId,
+    /// Of which start.
+    pub generation: Generation,
+    /// Which hook: "before_start".
+    pub name: &'static str,
+    /// What, in which environment; the driver adds its marks.
+    pub exec: ExecLaunch,
+    /// It is ended, tree and all, when it takes longer.
+    pub timeout: Duration,
+}
+
+/// What is on disk of the last hook of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    boot_id: String,
+    nonce: String,
+    generation: u64,
+    name: String,
+    /// It has ended, and nothing is left of it.
+    ended: bool,
+}
+
+impl Record {
+    fn read(folder: &Path) -> Option<Record> {
+        let text = intent::read_limited(&folder.join(RECORD), MAX_RECORD)?;
+        let mut words = text.lines().next()?.split(' ');
+        if words.next() != Some("azora-hook") || words.next() != Some("1") {
+            return None;
+        }
+        Some(Record {
+            boot_id: words.next()?.to_owned(),
+            nonce: words.next()?.to_owned(),
+            generation: words.next()?.parse().ok()?,
+            name: words.next()?.to_owned(),
+            ended: words.next()? == "ended",
+        })
+    }
+
+    /// There whole or not at all.
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        private_folder(folder)?;
+        let draft = folder.join("hook.new");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        let state = if self.ended { "ended" } else { "begun" };
+        writeln!(
+            file,
+            "azora-hook 1 {} {} {} {} {state}",
+            self.boot_id, self.nonce, self.generation, self.name
+        )?;
+        // Not synced: a crash of the machine ends the hook as well.
+        fs::rename(&draft, folder.join(RECORD))
+    }
+
+    /// What it left, if it may have left anything.
+    fn remains(&self) -> Option<Remains> {
+        let live = !self.ended && clock::boot_id().is_ok_and(|boot| boot == self.boot_id);
+        live.then(|| Remains {
+            nonce: Some(self.nonce.clone()),
+            ..Remains::default()
+        })
+    }
+}
+
+impl ProcessDriver {
+    /// Runs a hook and answers when it has ended and nothing is left of it; what it says goes to
+    /// the instance's log. Dropping this future kills it; [`ProcessDriver::end_hook`] makes sure.
+    ///
+    /// # Errors
+    /// Why it did not do its work, with the last lines it said.
+    pub async fn hook(&self, hook: HookLaunch) -> Result<(), String> {
+        let turn = self.hook_turn(&hook.cluster, &hook.instance);
+        let _turn = turn.lock().await;
+        let shared = self.shared();
+        let folder = shared.layout.run(&hook.cluster, &hook.instance);
+        clear(shared, &folder).await?;
+        if shared.layout.emergency().exists() {
+            return Err("an emergency stop is in force".to_owned());
+        }
+        let failed = |what: &str, error: String| format!("failed to {what}: {error}");
+        let record = Record {
+            boot_id: clock::boot_id()
+                .map_err(|error| failed("read the boot id", error.to_string()))?
+                .to_owned(),
+            nonce: new_nonce()
+                .map_err(|error| failed("draw a random number", error.to_string()))?,
+            generation: hook.generation.0,
+            name: hook.name.to_owned(),
+            ended: false,
+        };
+        let log = open_log(shared, &hook.cluster, &hook.instance)
+            .map_err(|error| failed("open the log", error.to_string()))?;
+        record
+            .write(&folder)
+            .map_err(|error| failed("note the hook", error.to_string()))?;
+        let mut exec = hook.exec;
+        for (key, value) in [
+            (shim::ENV_NONCE, record.nonce.clone()),
+            (shim::ENV_HOME_ID, shared.layout.id()),
+            (shim::ENV_CLUSTER, hook.cluster.to_string()),
+            (shim::ENV_INSTANCE, hook.instance.to_string()),
+        ] {
+            exec.env.insert(key.to_owned(), value);
+        }
+        let outcome = exec::logged(exec, hook.timeout, shared.nofile, log).await;
+        clear(shared, &folder).await?;
+        match outcome {
+            ExecOutcome::Exit { status, .. } if status.success() => Ok(()),
+            ExecOutcome::Exit { status, said } if said.is_empty() => {
+                Err(format!("{} {status}", hook.name))
+            }
+            ExecOutcome::Exit { status, said } => Err(format!("{} {status}: {said}", hook.name)),
+            ExecOutcome::TimedOut => Err(format!(
+                "{} had not ended after {:?} and was ended with all it had started",
+                hook.name, hook.timeout
+            )),
+            ExecOutcome::Failed(why) => Err(format!("{}: {why}", hook.name)),
+        }
+    }
+
+    /// Ends what is left of an instance's hook whose future was dropped.
+    pub async fn end_hook(&self, cluster: &ClusterId, instance: &InstanceId) {
+        let turn = self.hook_turn(cluster, instance);
+        let _turn = turn.lock().await;
+        let folder = self.shared().layout.run(cluster, instance);
+        if let Err(why) = clear(self.shared(), &folder).await {
+            tracing::warn!(%cluster, %instance, why, "a hook is not gone");
+        }
+    }
+
+    /// Whether this start's hook of this name has run to its end.
+    pub fn hook_ran(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        generation: Generation,
+        name: &str,
+    ) -> bool {
+        let folder = self.shared().layout.run(cluster, instance);
+        Record::read(&folder)
+            .is_some_and(|last| last.generation == generation.0 && last.name == name && last.ended)
+    }
+}
+
+/// Ends what an earlier engine's hooks of these instances have left.
+pub(crate) async fn clear_all(shared: &Shared, folders: &[(ClusterId, InstanceId, PathBuf)]) {
+    for (.., folder) in folders {
+        if let Err(why) = clear(shared, folder).await {
+            tracing::warn!(folder = %folder.display(), why, "a hook is not gone");
+        }
+    }
+}
+
+/// Kills what carries the last hook's mark until two looks in a row find nothing, and notes that.
+async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
+    let Some(record) = Record::read(folder) else {
+        return Ok(());
+    };
+    let Some(remains) = record.remains() else {
+        return Ok(());
+    };
+    let begun = Instant::now();
+    let mut empty = 0;
+    while empty < 2 {
+        let table = shared.scanner.table().await;
+        let found = remains.look(&table);
+        if found.is_empty() {
+            empty += 1;
+            continue;
+        }
+        empty = 0;
+        if begun.elapsed() > STUCK {
+            let names = survivors::names(&found, &table);
+            return Err(format!("its last hook does not end: {names}"));
+        }
+        remains.kill(&found, &table);
+        tokio::time::sleep(LOOK).await;
+    }
+    let ended = Record {
+        ended: true,
+        ..record
+    };
+    // Not noted, it is looked for once more.
+    ended
+        .write(folder)
+        .map_err(|error| format!("failed to note the end of a hook: {error}"))
+}
+
+fn open_log(shared: &Shared, cluster: &ClusterId, instance: &InstanceId) -> io::Result<File> {
+    private_folder(&shared.layout.logs(cluster, instance))?;
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(shared.layout.log(cluster, instance))
+}

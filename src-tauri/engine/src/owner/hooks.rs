@@ -1,0 +1,228 @@
+//! What precedes a start and what follows readiness: reading secrets, running hooks, ending them.
+//!
+//! Each runs as a task that answers with a message when nothing of it is left. The driver sees to it
+//! that no two hooks of an instance run at once.
+
+use super::{Message, Owner};
+use crate::environment;
+use crate::launch::{self, AFTER_READY, BEFORE_START};
+use crate::secrets::{Secrets, Wanted};
+use driver::HookLaunch;
+use model::{Generation, InstanceId};
+use orchestrator::{Adoption, Input};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A hook that has not ended.
+pub(super) struct UnderWay {
+    generation: Generation,
+    off: CancellationToken,
+}
+
+impl UnderWay {
+    /// Its task ends it.
+    pub(super) fn end(&self) {
+        self.off.cancel();
+    }
+}
+
+impl Owner {
+    fn under_way(&mut self, instance: &InstanceId, generation: Generation) -> CancellationToken {
+        // The engine's end is its end as well.
+        let off = self.shared.cancel.child_token();
+        let hook = UnderWay {
+            generation,
+            off: off.clone(),
+        };
+        if let Some(earlier) = self.hooks.insert(instance.clone(), hook) {
+            earlier.end();
+        }
+        off
+    }
+
+    fn over(&mut self, instance: &InstanceId, generation: Generation) {
+        if self
+            .hooks
+            .get(instance)
+            .is_some_and(|hook| hook.generation == generation)
+        {
+            self.hooks.remove(instance);
+        }
+    }
+
+    /// Ends the hook of an instance, if there is one. Its task still answers.
+    pub(super) fn call_off(&mut self, instance: &InstanceId) {
+        if let Some(hook) = self.hooks.get(instance) {
+            hook.end();
+        }
+    }
+
+    /// Ends all hooks.
+    pub(super) fn call_off_all(&mut self) {
+        for hook in self.hooks.values() {
+            hook.end();
+        }
+    }
+
+    fn wanted(&self, instance: &InstanceId) -> Wanted {
+        let definition = &self.record.definition;
+        let Some(service) = definition.services.get(&instance.service) else {
+            return Wanted::default();
+        };
+        let programs = &self.shared.config.programs;
+        environment::secrets(&self.record, definition, programs, instance, service)
+    }
+
+    /// Reads the secrets of an instance, then runs what precedes its start.
+    pub(super) fn prepare_start(&mut self, instance: InstanceId, generation: Generation) {
+        if self.stopped_by_emergency() {
+            return;
+        }
+        let wanted = self.wanted(&instance);
+        let none = Secrets::default();
+        let programs = &self.shared.config.programs;
+        let hook = launch::hook(
+            &self.record,
+            programs,
+            &instance,
+            generation,
+            BEFORE_START,
+            &none,
+        );
+        let off = self.under_way(&instance, generation);
+        let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
+        let cluster = self.id.clone();
+        self.shared.tasks.spawn(async move {
+            let work = async {
+                let secrets = Secrets::read(wanted, &shared.driver).await?;
+                if let Some(hook) = hook {
+                    let hook = with(hook, &secrets);
+                    let ran = shared.driver.hook(hook).await;
+                    ran.map_err(|why| secrets.hide(why))?;
+                }
+                Ok(Arc::new(secrets))
+            };
+            let outcome = match off.run_until_cancelled(work).await {
+                Some(outcome) => outcome,
+                None => {
+                    shared.driver.end_hook(&cluster, &instance).await;
+                    Err(format!("{BEFORE_START} was called off"))
+                }
+            };
+            // A closed inbox means the engine is going down.
+            let _ = inbox
+                .send(Message::Prepared(instance, generation, outcome))
+                .await;
+        });
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        outcome: Result<Arc<Secrets>, String>,
+    ) {
+        self.over(&instance, generation);
+        let outcome = outcome.map(|secrets| {
+            if !secrets.0.is_empty() {
+                self.secrets.insert(instance.clone(), secrets);
+            }
+        });
+        self.step(Input::Prepared {
+            instance,
+            generation,
+            outcome,
+        });
+    }
+
+    /// Runs what follows readiness.
+    pub(super) fn greet(&mut self, instance: InstanceId, generation: Generation) {
+        let none = Secrets::default();
+        let programs = &self.shared.config.programs;
+        let hook = launch::hook(
+            &self.record,
+            programs,
+            &instance,
+            generation,
+            AFTER_READY,
+            &none,
+        );
+        let Some(hook) = hook else {
+            return;
+        };
+        let known = self.secrets.get(&instance).cloned();
+        let wanted = self.wanted(&instance);
+        let off = self.under_way(&instance, generation);
+        let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
+        let cluster = self.id.clone();
+        self.shared.tasks.spawn(async move {
+            let work = async {
+                let secrets = match known {
+                    Some(secrets) => secrets,
+                    // The engine was away since the start.
+                    None => Arc::new(Secrets::read(wanted, &shared.driver).await?),
+                };
+                let ran = shared.driver.hook(with(hook, &secrets)).await;
+                ran.map_err(|why| secrets.hide(why))
+            };
+            let outcome = match off.run_until_cancelled(work).await {
+                Some(outcome) => outcome,
+                None => {
+                    shared.driver.end_hook(&cluster, &instance).await;
+                    // Its service has ended, or the engine does: nobody wonders.
+                    Ok(())
+                }
+            };
+            let _ = inbox
+                .send(Message::Greeted(instance, generation, outcome))
+                .await;
+        });
+    }
+
+    pub(super) fn greeting_over(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        outcome: Result<(), String>,
+    ) {
+        self.over(&instance, generation);
+        self.step(Input::Greeted {
+            instance,
+            generation,
+            outcome,
+        });
+    }
+
+    /// Whether what follows readiness has run to its end while an earlier engine was there.
+    pub(super) fn greeted_before(&self, mut found: Adoption) -> Adoption {
+        let services = &self.record.definition.services;
+        let service = services.get(&found.instance.service);
+        found.greeted = service.is_some_and(|service| service.after_ready.is_some())
+            && self.shared.driver.hook_ran(
+                &self.id,
+                &found.instance,
+                found.generation,
+                AFTER_READY,
+            );
+        found
+    }
+
+    /// The secrets of an instance as far as they are known, and what is to be read when they are
+    /// not: after the engine was away.
+    pub(super) fn secrets_of(&self, instance: &InstanceId) -> (Arc<Secrets>, Option<Wanted>) {
+        if let Some(known) = self.secrets.get(instance) {
+            return (Arc::clone(known), None);
+        }
+        let wanted = self.wanted(instance);
+        let missing = (!wanted.0.is_empty()).then_some(wanted);
+        (Arc::default(), missing)
+    }
+}
+
+fn with(mut hook: HookLaunch, secrets: &Secrets) -> HookLaunch {
+    for (name, secret) in &secrets.0 {
+        let value = secret.reveal().to_owned();
+        hook.exec.env.insert(name.clone(), value);
+    }
+    hook
+}

@@ -1,0 +1,210 @@
+//! Reading secrets when a service starts, and keeping them out of everything that is shown.
+//!
+//! They live in this process's memory and in the service's environment. What is written down is
+//! where they come from, and the driver's keyed hash of what they were.
+
+use driver::{Captured, ExecLaunch, ExecOutcome, ProcessDriver, SecretText};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Bytes of one secret. Linux passes at most 128 KiB in one variable.
+const MAX: usize = spec::limits::MAX_TEXT;
+/// What a password manager may take, a touch of a key included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A shorter secret is part of any sentence: hiding it would show it.
+const HIDEABLE: usize = 4;
+/// What stands where a secret was.
+const MASK: &str = "•••";
+
+/// Where a secret is to be read.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// In this file, which the definition calls so.
+    File { named: String, path: PathBuf },
+    /// From this command's standard output.
+    Command(ExecLaunch),
+}
+
+/// Secrets that are to be read, by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted(pub(crate) BTreeMap<String, Source>);
+
+/// Secrets that were read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secrets(pub(crate) BTreeMap<String, SecretText>);
+
+impl Secrets {
+    /// Reads all of them, side by side.
+    ///
+    /// # Errors
+    /// The first that cannot be read, why, and what to do about it.
+    pub(crate) async fn read(wanted: Wanted, driver: &Arc<ProcessDriver>) -> Result<Self, String> {
+        let mut reading = JoinSet::new();
+        for (name, source) in wanted.0 {
+            let driver = Arc::clone(driver);
+            reading.spawn(async move {
+                let secret = one(source, &driver).await;
+                let secret = secret.and_then(text).map_err(|(from, why, remedy)| {
+                    format!("failed to read the secret {name}{from}: {why}; {remedy}")
+                });
+                secret.map(|secret| (name, SecretText::new(secret)))
+            });
+        }
+        let mut secrets = BTreeMap::new();
+        while let Some(read) = reading.join_next().await {
+            let (name, secret) = read.map_err(|_| "reading a secret broke off".to_owned())??;
+            secrets.insert(name, secret);
+        }
+        Ok(Self(secrets))
+    }
+
+    /// A text that others may see: the secrets in it are hidden.
+    pub(crate) fn hide(&self, text: String) -> String {
+        let told = |secret: &SecretText| text.contains(secret.reveal());
+        if !self.0.values().any(told) {
+            return text;
+        }
+        if self
+            .0
+            .values()
+            .any(|one| one.reveal().len() < HIDEABLE && told(one))
+        {
+            return "what it said may hold a secret, and is not shown".to_owned();
+        }
+        let mut hidden = text;
+        // The longest first: one may be part of another.
+        let mut all: Vec<&str> = self.0.values().map(SecretText::reveal).collect();
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in all {
+            hidden = hidden.replace(secret, MASK);
+        }
+        hidden
+    }
+}
+
+/// From where, why not, and what to do about it.
+type Missing = (String, String, &'static str);
+
+fn text(read: (Vec<u8>, String)) -> Result<String, Missing> {
+    let (bytes, from) = read;
+    let missing = |why: &str, remedy| (from.clone(), why.to_owned(), remedy);
+    let text = String::from_utf8(bytes)
+        .map_err(|_| missing("it is not UTF-8 text", "encode it as text, as base64 does"))?;
+    // As `$(…)` takes it: files and commands end their last line.
+    let text = text.trim_end_matches(['\n', '\r']);
+    match text {
+        "" => Err(missing("it is empty", "put the secret there")),
+        long if long.len() > MAX => Err(missing(
+            "it is longer than 32 KiB",
+            "let the program read the file itself",
+        )),
+        odd if odd.contains('\0') => Err(missing(
+            "it has a NUL character in it",
+            "encode it as text, as base64 does",
+        )),
+        text => Ok(text.to_owned()),
+    }
+}
+
+async fn one(source: Source, driver: &ProcessDriver) -> Result<(Vec<u8>, String), Missing> {
+    match source {
+        Source::File { named, path } => {
+            let from = format!(" from {named}");
+            let read = tokio::task::spawn_blocking(move || file(&path)).await;
+            match read {
+                Ok(Ok(bytes)) => Ok((bytes, from)),
+                Ok(Err(why)) => Err((from, why, "write the file, or name another one")),
+                Err(_) => Err((from, "reading it broke off".into(), "try again")),
+            }
+        }
+        Source::Command(launch) => {
+            const REMEDY: &str = "run the command in a terminal to see what it wants";
+            let from = format!(" from `{}`", launch.argv.join(" "));
+            match driver.capture(launch, PATIENCE).await {
+                Ok(Captured(bytes)) => Ok((bytes, from)),
+                Err(ExecOutcome::Exit { status, said }) if said.is_empty() => {
+                    Err((from, format!("it {status}"), REMEDY))
+                }
+                Err(ExecOutcome::Exit { status, said }) => {
+                    Err((from, format!("it {status}: {said}"), REMEDY))
+                }
+                Err(ExecOutcome::TimedOut) => {
+                    let why = format!("it had not ended after {PATIENCE:?}");
+                    Err((
+                        from,
+                        why,
+                        "it may wait for somebody to type or to touch a key",
+                    ))
+                }
+                Err(ExecOutcome::Failed(why)) => Err((from, why, REMEDY)),
+            }
+        }
+    }
+}
+
+pub(crate) fn file(path: &Path) -> Result<Vec<u8>, String> {
+    let words = |error: std::io::Error| {
+        let text = error.to_string().to_lowercase();
+        text.split(" (os error")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    // Opening a pipe would wait for somebody to write into it.
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    // One more than allowed shows that it is too long; a line end may follow what is not.
+    let most = MAX as u64 + 2;
+    let file = std::fs::File::open(path).map_err(words)?;
+    file.take(most).read_to_end(&mut bytes).map_err(words)?;
+    Ok(bytes)
+}
+
+/// What a secret's file holds now, if it can be read; for comparing.
+pub(crate) fn peek(path: &Path) -> Option<SecretText> {
+    let read = file(path).ok()?;
+    text((read, String::new())).ok().map(SecretText::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(values: &[&str]) -> Secrets {
+        let named = values.iter().enumerate();
+        let secret =
+            |(n, text): (usize, &&str)| (format!("S{n}"), SecretText::new((*text).to_owned()));
+        Secrets(named.map(secret).collect())
+    }
+
+    #[test]
+    fn what_is_shown_hides_every_secret_in_it() {
+        let secrets = secrets(&["hunter2", "hunter2-and-more"]);
+        let shown = secrets.hide("login hunter2-and-more failed, hunter2 too".into());
+        assert_eq!(shown, "login ••• failed, ••• too");
+        assert_eq!(secrets.hide("nothing in it".into()), "nothing in it");
+    }
+
+    #[test]
+    fn a_secret_too_short_to_be_hidden_hides_the_sentence() {
+        let shown = secrets(&["7"]).hide("got 7 of 17 rows".into());
+        assert!(!shown.contains('7'), "{shown}");
+    }
+
+    #[test]
+    fn a_value_is_read_as_the_shell_would() {
+        let read = |bytes: &[u8]| text((bytes.to_vec(), " from x".into()));
+        assert_eq!(read(b"a b\r\n\n").unwrap(), "a b");
+        assert_eq!(read(b"\n").unwrap_err().1, "it is empty");
+        assert_eq!(read(b"\xff").unwrap_err().1, "it is not UTF-8 text");
+        assert_eq!(read(b"a\0b").unwrap_err().1, "it has a NUL character in it");
+        assert!(read(&vec![b'x'; MAX]).is_ok());
+        assert!(read(&vec![b'x'; MAX + 1]).is_err());
+    }
+}
