@@ -151,6 +151,9 @@ fn pids(azora: &Azora, folder: &Path) -> Vec<u32> {
 fn shared_port(azora: &Azora, folder: &Path) -> u16 {
     let ps = azora.json(folder, &["ps"]);
     let ports = ps["instances"][0]["ports"].as_array();
+    if let Some([own, shared]) = ports.map(Vec::as_slice) {
+        assert_ne!(own, shared, "probes ask each instance alone");
+    }
     let port = ports
         .and_then(|ports| ports.last()?.as_u64())
         .unwrap_or_else(|| panic!("no port in {ps}"));

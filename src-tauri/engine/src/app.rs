@@ -7,7 +7,7 @@ use crate::handle::Handle;
 use crate::journal::Journal;
 use crate::owner::{Message, Owner};
 use crate::picture::Picture;
-use crate::record::ClusterRecord;
+use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
 use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
@@ -365,22 +365,24 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
         instance,
         preferred,
     };
+    let services = record.definition.services.keys();
+    let shared_ones = services.filter_map(|service| {
+        let port = record.shared_port(service)?;
+        Some(wish(sharer(service), port, true))
+    });
+    // First those that are shared: another port of an instance never takes their place.
+    let mut wishes: Vec<driver::PortWish> = shared_ones.collect();
+    let common = wishes.len();
     let own = record
         .ports
         .iter()
         .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
-    let mut wishes: Vec<driver::PortWish> = own.collect();
-    let owned = wishes.len();
-    let services = record.definition.services.keys();
-    wishes.extend(services.filter_map(|service| {
-        let port = record.shared_port(service)?;
-        Some(wish(InstanceId::new(service.clone(), 0), port, true))
-    }));
+    wishes.extend(own);
     match shared.driver.grant_ports(&wishes) {
-        // One for each wish, in their order: first each instance's own.
+        // One for each wish, in their order.
         Ok(mut grants) => {
-            let common = grants.split_off(owned);
-            for grant in grants {
+            let own = grants.split_off(common);
+            for grant in own {
                 if let Some((wanted, holder)) = grant.moved {
                     let what = EventKind::PortMoved {
                         instance: grant.instance.clone(),
@@ -394,7 +396,7 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
                 }
                 record.ports.insert(grant.instance, vec![grant.port]);
             }
-            for grant in common {
+            for grant in grants {
                 record.share_port(&grant.instance.service, grant.port);
             }
         }

@@ -137,6 +137,12 @@ impl ClusterRecord {
     }
 }
 
+/// Who a shared port is granted to: nobody of the instances, so that none is given it as its own as
+/// well. No service has so many.
+pub(crate) fn sharer(service: &ServiceName) -> InstanceId {
+    InstanceId::new(service.clone(), u16::MAX)
+}
+
 /// The range of ids a service's instances lie in.
 fn span(service: &ServiceName) -> RangeInclusive<InstanceId> {
     InstanceId::new(service.clone(), 0)..=InstanceId::new(service.clone(), u16::MAX)

@@ -3,6 +3,7 @@
 
 use super::Owner;
 use crate::Error;
+use crate::record::sharer;
 use driver::PortWish;
 use model::{EventKind, InstanceId, ServiceName};
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ impl Owner {
             };
             let wish = PortWish {
                 cluster: self.id.clone(),
-                instance: InstanceId::new(name.clone(), 0),
+                instance: sharer(name),
                 preferred,
                 exact: service.port_exact,
             };
@@ -59,7 +60,7 @@ impl Owner {
                     grant.port
                 ));
                 let what = EventKind::PortMoved {
-                    instance: grant.instance,
+                    instance: InstanceId::new(name.clone(), 0),
                     wanted,
                     got: grant.port,
                     holder,
