@@ -14,6 +14,7 @@ mod cluster;
 mod failpoints;
 mod floor;
 mod kills;
+mod logs;
 mod machine;
 mod mass_start;
 mod options;
@@ -96,6 +97,12 @@ const BENCHES: &[Bench] = &[
         what: "restarts under load through a handed-over socket: requests that failed",
         takes: rolling::TAKES,
         run: rolling::run,
+    },
+    Bench {
+        name: "logs",
+        what: "numbered lines through kills, with bounded logs and a follower; floods",
+        takes: logs::TAKES,
+        run: logs::run,
     },
 ];
 

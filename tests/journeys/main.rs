@@ -9,6 +9,7 @@ mod edit;
 mod engine_death;
 mod heal;
 mod limits;
+mod logs;
 mod real_stack;
 mod rolling;
 mod stacks;

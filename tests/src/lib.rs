@@ -4,7 +4,9 @@
 //! Everything here looks from outside: the command line, its `--json`, HTTP, and `/proc`.
 
 pub mod azora;
+pub mod counting;
 pub mod crash;
+pub mod flood;
 pub mod folder;
 pub mod http;
 pub mod kills;

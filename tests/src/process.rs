@@ -32,6 +32,17 @@ pub fn state(pid: u32) -> Option<char> {
     stat(pid)?.first()?.chars().next()
 }
 
+/// `kill -9` of a process that may have ended, and whose number may be another's by now: only if its
+/// command holds `command`. True when it was sent.
+pub fn kill_if(pid: u32, holds: &str) -> bool {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pidfd = number.and_then(|number| pidfd_open(number, PidfdFlags::empty()).ok());
+    // Asked after it was opened, so the answer is about what is signalled.
+    pidfd.is_some_and(|pidfd| {
+        command(pid).contains(holds) && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()
+    })
+}
+
 /// `kill -9`.
 pub fn kill(pid: u32) {
     signal(pid, Signal::KILL);

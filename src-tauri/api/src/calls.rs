@@ -4,9 +4,9 @@
 
 use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
-use engine::{Error, Handle, LogQuery, Order, Up};
+use engine::{Error, Handle, LogQuery, Order, Pattern, Up};
 use model::view::{
-    ClusterView, EnvView, FolderView, History, LogPage, Snapshot, StopPreview, StopReport,
+    ClusterView, EnvView, FolderView, History, LogPage, LogRun, Snapshot, StopPreview, StopReport,
 };
 use model::who::PortView;
 use model::{Act, Actor, ClusterId, Event, Incident};
@@ -172,13 +172,29 @@ pub(crate) async fn logs(
         limit: request.limit.unwrap_or(USUAL_LINES).clamp(1, MOST) as usize,
         since: request.since,
         until: request.until,
-        grep: request.grep,
+        grep: pattern(request.grep)?,
     };
     engine.logs(request.cluster, request.instance, query).await
 }
 
 pub(crate) async fn env(engine: &Handle, _: &Actor, request: EnvRequest) -> Result<EnvView, Error> {
     engine.env(request.cluster, request.instance).await
+}
+
+pub(crate) fn pattern(text: Option<String>) -> Result<Option<Pattern>, Error> {
+    let pattern = text.map(|text| Pattern::new(&text)).transpose();
+    pattern.map_err(|error| Error::BadRequest(format!("failed to read the pattern: {error}")))
+}
+
+pub(crate) async fn log_runs(
+    engine: &Handle,
+    _: &Actor,
+    request: LogRunsRequest,
+) -> Result<Vec<LogRun>, Error> {
+    let limit = request.limit.unwrap_or(1).clamp(1, MOST) as usize;
+    engine
+        .log_runs(request.cluster, request.instance, limit)
+        .await
 }
 
 pub(crate) async fn incidents(

@@ -10,6 +10,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "history",
     "logs",
     "env",
+    "log_runs",
     "incidents",
     "events",
     "acts",

@@ -82,7 +82,7 @@ pub struct LogsRequest {
     pub since: Option<Timestamp>,
     /// Not written after.
     pub until: Option<Timestamp>,
-    /// Holding this text.
+    /// Holding this regular expression; upper and lower case are the same unless it says `(?-i)`.
     pub grep: Option<String>,
 }
 
@@ -94,6 +94,19 @@ pub struct EnvRequest {
     pub cluster: ClusterId,
     /// Which instance.
     pub instance: InstanceId,
+}
+
+/// Which starts of an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct LogRunsRequest {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// At most so many of the newest; 1 unless given. The last 64 are known.
+    pub limit: Option<u32>,
 }
 
 /// How many of the newest.
@@ -220,4 +233,10 @@ pub struct FollowLogsRequest {
     pub services: Vec<ServiceName>,
     /// So many lines of each instance first, at most 10,000; 100 unless given.
     pub tail: Option<u32>,
+    /// Instead of its last lines, all of an instance's lines from this address on: for a reader that
+    /// was here before.
+    #[ts(optional, type = "Record<InstanceId, number>")]
+    pub from: Option<BTreeMap<InstanceId, u64>>,
+    /// Only lines that hold this regular expression; see `LogsRequest`.
+    pub grep: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! The body of every stream: messages as lines of JSON, made only as fast as they are read.
 
-use crate::calls::MOST;
+use crate::calls::{MOST, pattern};
 use crate::dispatch::{Lines, json};
 use crate::requests::{FollowLogsRequest, Nothing};
 use engine::{Error, Handle};
@@ -65,7 +65,13 @@ pub(crate) async fn follow_logs(
 ) -> Result<Lines, Error> {
     let tail = request.tail.unwrap_or(USUAL_TAIL).min(MOST) as usize;
     let batches = engine
-        .follow_logs(request.cluster, request.services, tail)
+        .follow_logs(
+            request.cluster,
+            request.services,
+            tail,
+            request.from.unwrap_or_default(),
+            pattern(request.grep)?,
+        )
         .await?;
     Ok(ReceiverStream::new(batches)
         .map(|batch| json(&batch))

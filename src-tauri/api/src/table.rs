@@ -42,6 +42,8 @@ macro_rules! commands {
                 read logs($crate::requests::LogsRequest) -> $crate::model::view::LogPage;
                 /// What an instance really got for an environment, and what it would get now.
                 read env($crate::requests::EnvRequest) -> $crate::model::view::EnvView;
+                /// The newest starts of an instance, newest first: where in its log each began, and its first error.
+                read log_runs($crate::requests::LogRunsRequest) -> Vec<$crate::model::view::LogRun>;
                 /// Incidents, newest first.
                 read incidents($crate::requests::RecentRequest) -> Vec<$crate::model::Incident>;
                 /// Events after a number, oldest first; after nothing, the last ones.

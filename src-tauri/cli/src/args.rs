@@ -180,7 +180,10 @@ pub(crate) struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 TIME is a length of time before now (90s, 10m, 2h, 1d) or a point in time (2026-11-22T14:00:00Z).
-With --json the lines are one JSON list; with --json --follow one JSON object a line.")]
+PATTERN is a regular expression; upper and lower case are the same to it unless it says (?-i).
+ADDRESS is the offset of a line, as --json shows it: a line keeps it for ever.
+With --json the lines are one JSON list; with --json --follow one JSON object a line. --follow goes
+on through restarts of services and of the engine; Ctrl-C ends it.")]
 pub(crate) struct Logs {
     /// Whose: services (api) or single instances (api.1) [default: all]
     #[arg(value_name = "SERVICE")]
@@ -191,7 +194,20 @@ pub(crate) struct Logs {
     /// Only lines written since then
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// So many lines of each instance [default: 200, or all with --since]
+    /// Only lines written until then
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub(crate) until: Option<String>,
+    /// Only lines that hold this
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) grep: Option<String>,
+    /// The lines of one instance from this address on
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "since")]
+    pub(crate) from: Option<u64>,
+    /// The first line that looks like an error, of the newest start of each instance (with --tail N
+    /// of the last N); it is kept even when the log has given it up
+    #[arg(long, conflicts_with_all = ["follow", "since", "until", "grep", "from"])]
+    pub(crate) first_error: bool,
+    /// So many lines of each instance [default: 200, or all with --since and --from]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) tail: Option<u32>,
     /// Put the time before each line

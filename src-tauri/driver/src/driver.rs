@@ -295,6 +295,7 @@ impl ProcessDriver {
                 self.shared.nofile.1 / 4
             ));
         }
+        limits.extend(crate::holes::why_not(&self.shared.layout));
         limits
     }
 

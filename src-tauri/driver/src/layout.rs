@@ -125,13 +125,17 @@ impl Layout {
     pub fn logs_cluster(&self, cluster: &ClusterId) -> PathBuf {
         self.0.join("logs").join(cluster.as_str())
     }
-    /// An instance's log folder: `log` and `log.idx`.
+    /// An instance's log folder: `log`, `log.idx` and `log.runs`.
     pub fn logs(&self, cluster: &ClusterId, instance: &InstanceId) -> PathBuf {
         self.logs_cluster(cluster).join(instance.to_string())
     }
     /// An instance's log.
     pub fn log(&self, cluster: &ClusterId, instance: &InstanceId) -> PathBuf {
         self.logs(cluster, instance).join("log")
+    }
+    /// Where an instance's starts began in its log, and their first errors; see [`shim::runs`].
+    pub fn log_runs(&self, cluster: &ClusterId, instance: &InstanceId) -> PathBuf {
+        self.logs(cluster, instance).join("log.runs")
     }
     /// When an instance's log had which length; see [`shim::index`].
     pub fn log_index(&self, cluster: &ClusterId, instance: &InstanceId) -> PathBuf {

@@ -20,6 +20,7 @@ pub mod emergency;
 pub mod env;
 pub mod exec;
 pub mod holder;
+mod holes;
 pub mod homes;
 mod hook;
 mod intent;
@@ -84,6 +85,8 @@ pub struct Launch {
     pub user: Option<String>,
     /// Ports it will listen on: they must be free when it starts, unless it is handed the socket.
     pub ports: Vec<u16>,
+    /// At least so many of the newest bytes of its log stay; `None` keeps all.
+    pub log_keep: Option<u64>,
     /// Sockets it is handed that listen already, as descriptors 3, 4, … in this order.
     pub listen: Vec<Listen>,
     /// It gets a terminal of its own, whose output goes to its log. It cannot outlive its shim then.

@@ -119,6 +119,7 @@ mod tests {
         let (cluster, instance) = ("zoo-0a1b2c3d".parse().unwrap(), "a.0".parse().unwrap());
         let puppet = testkit::program("puppet").to_string_lossy().into_owned();
         driver.start(Launch {
+            log_keep: None,
             cluster,
             instance,
             generation: Generation(1),

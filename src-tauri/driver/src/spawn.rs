@@ -147,6 +147,10 @@ pub(crate) fn plan(
         instance: launch.instance.to_string(),
         log: text(&shared.layout.log(&launch.cluster, &launch.instance))?,
         index: text(&shared.layout.log_index(&launch.cluster, &launch.instance))?,
+        runs: Some(text(
+            &shared.layout.log_runs(&launch.cluster, &launch.instance),
+        )?),
+        keep: launch.log_keep,
         cgroup: groups.tree.as_deref().map(text).transpose()?,
         groups: groups
             .holding

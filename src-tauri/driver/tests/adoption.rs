@@ -306,6 +306,7 @@ async fn engine_to_be_killed() {
         listen: Vec::new(),
         tty: false,
         limits: spec::Limits::default(),
+        log_keep: None,
     });
     assert!(matches!(heard.recv().await, Some(Happened::Started { .. })));
     std::future::pending::<()>().await;

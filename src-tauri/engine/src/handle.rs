@@ -7,7 +7,7 @@ use crate::owner::{Message, Owner, Wish};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::shared::Shared;
 use crate::{Error, definition, launch};
-use model::view::{Delta, EngineView, EnvView, FolderView, History, LogLine, LogPage, Snapshot};
+use model::view::{Delta, EngineView, EnvView, FolderView, History, Snapshot};
 use model::who::PortView;
 use model::{
     Act, ActId, Actor, ClusterId, Event, Incident, InstanceId, Reason, ServiceName, Target, Verb,
@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry::LogQuery;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// See the module. Cheap to clone.
@@ -163,22 +162,6 @@ impl Handle {
         Ok(telemetry::history(store, &cluster, &instance, now, millis, buckets).await?)
     }
 
-    /// A page of an instance's log.
-    pub async fn logs(
-        &self,
-        cluster: ClusterId,
-        instance: InstanceId,
-        query: LogQuery,
-    ) -> Result<LogPage, Error> {
-        self.shared.owner(&cluster)?;
-        let folder = self.shared.layout.logs(&cluster, &instance);
-        let path = folder.clone();
-        let page =
-            tokio::task::spawn_blocking(move || telemetry::logs::page(&folder, &instance, &query));
-        let page = page.await.map_err(|_| Error::Closing)?;
-        page.map_err(|source| Error::Home { path, source })
-    }
-
     /// What an instance really got for an environment, and what it would get now.
     pub async fn env(&self, cluster: ClusterId, instance: InstanceId) -> Result<EnvView, Error> {
         let (reply, answer) = oneshot::channel();
@@ -197,42 +180,6 @@ impl Handle {
         });
         let view = view.await.map_err(|_| Error::Closing)?;
         view.ok_or(Error::NoInstance { cluster, instance })
-    }
-
-    /// The last lines of these services (empty: all), and every line after them.
-    pub async fn follow_logs(
-        &self,
-        cluster: ClusterId,
-        services: Vec<ServiceName>,
-        tail: usize,
-    ) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> {
-        self.shared.owner(&cluster)?;
-        let picture = Arc::clone(&self.shared.picture);
-        let chosen: BTreeSet<ServiceName> = services.into_iter().collect();
-        let layout = self.shared.layout.clone();
-        let id = cluster.clone();
-        // Asked again and again, because instances come and go while somebody follows.
-        let instances = move || {
-            picture
-                .instances(&id)
-                .into_iter()
-                .filter(|one| chosen.is_empty() || chosen.contains(&one.service))
-                .map(|one| {
-                    let folder = layout.logs(&id, &one.instance);
-                    (one.instance, folder)
-                })
-                .collect()
-        };
-        let (sender, receiver) = mpsc::channel(64);
-        let follower = telemetry::logs::Follower::new(instances, tail);
-        let cancel = self.shared.cancel.clone();
-        self.shared.tasks.spawn(async move {
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = follower.run(sender) => {}
-            }
-        });
-        Ok(receiver)
     }
 
     /// Incidents, newest first.

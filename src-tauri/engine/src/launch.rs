@@ -59,6 +59,7 @@ pub(crate) fn launch(
         ports,
         tty: service.tty,
         limits: service.limits,
+        log_keep: service.log.keep,
     })
 }
 

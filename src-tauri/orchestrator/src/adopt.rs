@@ -221,6 +221,7 @@ fn stranger() -> spec::Service {
             grace: Duration::from_secs(10),
         },
         limits: spec::Limits::default(),
+        log: spec::Log::default(),
         protected: false,
         port_exact: false,
         watch: None,

@@ -195,6 +195,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         health: _,
         heal: _,
         stop: _,
+        log: _,
         protected: _,
         // Whether another port would do matters when ports are chosen.
         port_exact: _,

@@ -24,8 +24,6 @@ type PidVariable = [u8; LISTEN_PID.len() + 11];
 pub(crate) struct Program {
     /// Output goes here.
     pub(crate) log: Fd,
-    /// (time, size) of the log goes here.
-    pub(crate) index: Option<Fd>,
     /// The control group of version 2.
     pub(crate) group: Option<CString>,
     /// Each control group's `cgroup.procs`, that of version 2 first, and whether it may not run
@@ -117,7 +115,6 @@ impl Program {
         vars.push(ptr::null());
         Some(Program {
             log,
-            index: sys::open_append(&intent.index),
             group: tree.and_then(text),
             join: join.collect(),
             kill: tree.and_then(|folder| text(&format!("{folder}/cgroup.kill"))),

@@ -18,7 +18,7 @@ pub fn encode(unix_ms: u64, size: u64) -> [u8; ENTRY] {
     entry
 }
 
-fn digits(place: &mut [u8], mut number: u64) {
+pub(crate) fn digits(place: &mut [u8], mut number: u64) {
     for digit in place.iter_mut().rev() {
         // A remainder by ten is a single digit.
         *digit = b'0' + (number % 10) as u8;

@@ -24,6 +24,10 @@ pub struct Intent {
     pub log: String,
     /// Where (time, size) of the log is appended.
     pub index: String,
+    /// Where each start's beginning in the log, and its first error, are noted; see [`crate::runs`].
+    pub runs: Option<String>,
+    /// So many of the log's newest bytes are kept; `None` keeps all.
+    pub keep: Option<u64>,
     /// Folder of the instance's control group of version 2, when there is one.
     pub cgroup: Option<String>,
     /// Folders of the control groups that hold a limit: what cannot be put into them is not run.
@@ -124,6 +128,7 @@ impl Intent {
         self.boot_id == other.boot_id
             && self.nonce == other.nonce
             && self.log == other.log
+            && self.keep == other.keep
             && self.cgroup == other.cgroup
             && self.groups == other.groups
             && self.memory == other.memory
@@ -171,6 +176,12 @@ impl Intent {
         line("instance", &self.instance);
         line("log", &self.log);
         line("index", &self.index);
+        if let Some(runs) = &self.runs {
+            line("runs", runs);
+        }
+        if let Some(keep) = self.keep {
+            line("keep", &keep.to_string());
+        }
         if let Some(cgroup) = &self.cgroup {
             line("cgroup", cgroup);
         }
@@ -243,6 +254,8 @@ impl Intent {
                 "instance" => intent.instance = value,
                 "log" => intent.log = value,
                 "index" => intent.index = value,
+                "runs" => intent.runs = Some(value),
+                "keep" => intent.keep = Some(value.parse().map_err(|_| bad())?),
                 "cgroup" => intent.cgroup = Some(value),
                 "group" => intent.groups.push(value),
                 "memory" => {
@@ -336,6 +349,8 @@ mod tests {
             instance: "db.0".into(),
             log: "/h/log".into(),
             index: "/h/log.idx".into(),
+            runs: Some("/h/log.runs".into()),
+            keep: Some(64 << 20),
             cgroup: Some("/sys/fs/cgroup/x".into()),
             groups: vec![
                 "/sys/fs/cgroup/memory/a b".into(),

@@ -6,15 +6,16 @@
 
 use crate::child::Program;
 use crate::links::Links;
+use crate::log::Log;
 use crate::memory;
 use crate::sys::{self, Fd};
 use crate::terminal;
-use shim::{Command, End, Line, Step, fail_point, index};
+use shim::{Command, End, Line, Step, fail_point};
 use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
-/// Between two looks at the log's length, in milliseconds.
-const LOG_LOOK: c_int = 1000;
+/// Between two looks at who was killed for want of memory, in milliseconds.
+const MEMORY_LOOK: u64 = 1000;
 
 /// With listening sockets and nothing that runs, the next engine is waited for so long: what has
 /// connected meanwhile is answered then, and not refused.
@@ -43,6 +44,7 @@ enum Phase {
 /// All that the shim knows.
 pub(crate) struct Keeper {
     program: Program,
+    log: Log,
     links: Links,
     generation: u64,
     phase: Phase,
@@ -52,20 +54,19 @@ pub(crate) struct Keeper {
     /// The control group kills what is born in it: it is to be joined instead.
     join_late: bool,
     quit: bool,
-    log_size: u64,
-    /// When its length was last noted, in Unix milliseconds.
-    noted: u64,
     /// Since when nothing runs and no engine is there.
     orphaned: Option<Instant>,
+    /// When to look at the memory again.
+    memory_at: u64,
     /// The master end of its terminal, while something can come out of it.
     terminal: Option<Fd>,
 }
 
 impl Keeper {
-    pub(crate) fn new(program: Program, links: Links, generation: u64) -> Keeper {
-        let log_size = sys::size(program.log);
+    pub(crate) fn new(program: Program, log: Log, links: Links, generation: u64) -> Keeper {
         Keeper {
             program,
+            log,
             links,
             generation,
             phase: Phase::Gone,
@@ -73,16 +74,15 @@ impl Keeper {
             again: Some(generation),
             join_late: false,
             quit: false,
-            log_size,
-            noted: 0,
             orphaned: None,
+            memory_at: 0,
             terminal: None,
         }
     }
 
     /// Runs until nothing is left to keep.
     pub(crate) fn keep(&mut self) {
-        let children = child_signals();
+        let signals = signals();
         loop {
             if self.go_on() {
                 return;
@@ -92,30 +92,25 @@ impl Keeper {
                 events: libc::POLLIN,
                 revents: 0,
             }; 9];
-            wait[0].fd = children;
+            wait[0].fd = signals;
             match self.phase {
                 Phase::Starting { errors, .. } => wait[1].fd = errors,
                 // Before it is the program, nothing is at the other end.
                 _ => wait[2].fd = self.terminal.unwrap_or(-1),
             }
             let used = 3 + self.links.poll_fds(&mut wait[3..]);
-            let look = matches!(self.phase, Phase::Running { .. }).then_some(LOG_LOOK);
             let orphaned = self.orphaned.map(|_| ORPHANED.as_millis() as c_int);
-            let time = [look, orphaned, self.links.sync_within()]
-                .into_iter()
-                .flatten()
-                .min();
-            let time = time.unwrap_or(-1);
+            let time = [
+                self.log.wait(),
+                orphaned,
+                self.links.sync_within(),
+                self.memory_within(),
+            ];
+            let time = time.into_iter().flatten().min().unwrap_or(-1);
             // SAFETY: the list has at least as many entries as is said.
-            let ready = unsafe { libc::poll(wait.as_mut_ptr(), used as libc::nfds_t, time) };
+            unsafe { libc::poll(wait.as_mut_ptr(), used as libc::nfds_t, time) };
             self.links.sync_if_due();
-            if ready == 0 {
-                self.note_log();
-                if let Some(memory) = &mut self.program.memory {
-                    memory.look();
-                }
-                continue;
-            }
+            self.look_at_memory();
             if wait[1].revents != 0 {
                 self.hear_start();
             }
@@ -124,8 +119,13 @@ impl Keeper {
             }
             if wait[0].revents != 0 {
                 let mut info = [0; size_of::<libc::signalfd_siginfo>()];
-                while sys::read(children, &mut info).is_some_and(|n| n > 0) {}
-                self.reap();
+                while sys::read(signals, &mut info).is_some_and(|n| n > 0) {
+                    // Its first field is the signal's number.
+                    match i32::from_ne_bytes([info[0], info[1], info[2], info[3]]) {
+                        libc::SIGIO => self.log.stirred(),
+                        _ => self.reap(),
+                    }
+                }
             }
             if wait[3].revents != 0 {
                 self.links.accept();
@@ -139,6 +139,24 @@ impl Keeper {
                     }
                 }
             }
+            self.log.look_if_due();
+        }
+    }
+
+    /// Milliseconds until the counts of memory are to be looked at; `None` where nothing is counted.
+    fn memory_within(&self) -> Option<c_int> {
+        let running = matches!(self.phase, Phase::Running { .. });
+        let left = self.memory_at.saturating_sub(sys::monotonic());
+        (running && self.program.memory.is_some()).then(|| c_int::try_from(left).unwrap_or(0))
+    }
+
+    fn look_at_memory(&mut self) {
+        let now = sys::monotonic();
+        if let Some(memory) = &mut self.program.memory
+            && self.memory_at <= now
+        {
+            memory.look();
+            self.memory_at = now + MEMORY_LOOK;
         }
     }
 
@@ -195,7 +213,7 @@ impl Keeper {
         self.generation = generation;
         self.sweeping = false;
         self.links.shorten();
-        self.note_log();
+        self.log.begins(generation);
         if let Some(memory) = &mut self.program.memory {
             memory.begin();
         }
@@ -342,7 +360,6 @@ impl Keeper {
                         fail_point!("exit.reaped");
                         // Its last words.
                         self.copy_output();
-                        self.note_log();
                         self.phase = Phase::Ended;
                         let memory = self.program.memory.as_mut();
                         let out_of_memory = memory.and_then(memory::Group::recent);
@@ -352,6 +369,7 @@ impl Keeper {
                             at: sys::now(),
                             out_of_memory,
                         });
+                        self.log.ended();
                     }
                 }
             }
@@ -374,27 +392,12 @@ impl Keeper {
         {
             self.end_terminal();
         }
-        // Waking for its output leaves no quiet second to do it in.
-        if sys::now().saturating_sub(self.noted) >= LOG_LOOK as u64 {
-            self.note_log();
-        }
+        self.log.stirred();
     }
 
     fn end_terminal(&mut self) {
         if let Some(master) = self.terminal.take() {
             sys::close(master);
-        }
-    }
-
-    /// Appends (time, size) when the log grew.
-    fn note_log(&mut self) {
-        let size = sys::size(self.program.log);
-        if size != self.log_size
-            && let Some(index) = self.program.index
-        {
-            self.log_size = size;
-            self.noted = sys::now();
-            sys::write(index, &index::encode(self.noted, size));
         }
     }
 }
@@ -407,13 +410,14 @@ fn end(status: c_int) -> End {
     }
 }
 
-/// A descriptor that is readable when children died.
-fn child_signals() -> Fd {
+/// A descriptor that is readable when children died, and when a log at rest was written to.
+fn signals() -> Fd {
     // SAFETY: the set is filled before it is used.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigaddset(&raw mut set, libc::SIGIO);
         libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
     }

@@ -1,5 +1,5 @@
 //! The words between the driver and `azora-shim`: the intent, the record, the control lines and
-//! the log index.
+//! the files beside the log.
 //!
 //! Everything is lines of text with a version on the first one, so that a person can read what was
 //! wanted and what happened with `cat`, and so that a newer engine can adopt an older shim.
@@ -12,6 +12,8 @@
 //! - `ctl.sock`: the shim listens; the same lines go out, commands come in. With its greeting go
 //!   duplicates of the listening sockets it keeps for its service, so that the next engine has them.
 //!
+//! Beside the `log` there are `log.idx`, its times, and `log.runs`, where its starts began.
+//!
 //! This library only reads and writes those forms. It opens nothing but the two files of `/proc`
 //! that say who a process is. [`failpoint`] is for tests and not there in a release build.
 
@@ -21,7 +23,9 @@ pub mod index;
 pub mod intent;
 pub mod kills;
 pub mod line;
+pub mod runs;
 pub mod secrets;
+pub mod trouble;
 
 pub use intent::{Intent, IntentError, Listen, Resource};
 pub use line::{Command, End, Line, OutOfMemory, Step};

@@ -8,7 +8,7 @@
 //! It depends on nothing of ours and needs no engine to live.
 //!
 //! It allocates while it starts and not afterwards, has one thread, and wakes only when something
-//! happened, or once a second to note how long the log is.
+//! happened, or to look at a log that is being written to.
 //!
 //! Exit codes, for people: 0 done, 64 wrong usage, 66 no intent, 73 no record, 75 another shim has
 //! this instance.
@@ -21,6 +21,7 @@
 mod child;
 mod keeper;
 mod links;
+mod log;
 mod memory;
 mod sockets;
 mod sys;
@@ -122,12 +123,13 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         links.say(&failed(Step::Log));
         return Err(66);
     };
+    let log = log::Log::new(program.log, &intent);
     if !links.listen(folder_fd) {
         links.say(&failed(Step::Socket));
         return Err(73);
     }
     fail_point!("shim.listening");
-    Keeper::new(program, links, generation).keep();
+    Keeper::new(program, log, links, generation).keep();
     fail_point!("shim.leaving");
     sys::unlink_at(folder_fd, shim::SOCKET);
     fail_point!("shim.left");

@@ -306,6 +306,92 @@ pub(crate) fn write_to(path: &CStr, bytes: &[u8]) -> bool {
     written
 }
 
+/// Opens a file of fixed slots for reading and writing in place, made when it is missing.
+pub(crate) fn open_slots(path: &str) -> Option<Fd> {
+    let path = CString::new(path).ok()?;
+    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+    // SAFETY: the path is zero-terminated.
+    checked(unsafe { libc::open(path.as_ptr(), flags, 0o600) })
+}
+
+/// Reads at a place: bytes read, 0 at the end, `None` on an error.
+pub(crate) fn pread(fd: Fd, bytes: &mut [u8], at: u64) -> Option<usize> {
+    let at = libc::off_t::try_from(at).ok()?;
+    loop {
+        // SAFETY: pointer and length are of one slice.
+        let n = unsafe { libc::pread(fd, bytes.as_mut_ptr().cast(), bytes.len(), at) };
+        if n >= 0 || errno() != libc::EINTR {
+            return usize::try_from(n).ok();
+        }
+    }
+}
+
+/// Writes at a place, of a file that is not opened for appending.
+pub(crate) fn pwrite(fd: Fd, bytes: &[u8], at: u64) {
+    if let Ok(at) = libc::off_t::try_from(at) {
+        // SAFETY: pointer and length are of one slice. A slot that a full disk refuses is lost.
+        unsafe { libc::pwrite(fd, bytes.as_ptr().cast(), bytes.len(), at) };
+    }
+}
+
+/// Length of a block of the file's disk, in bytes: holes begin and end at multiples of it.
+pub(crate) fn block(fd: Fd) -> u64 {
+    // SAFETY: stat is plain numbers, for which zero is a valid value; the call fills it.
+    let block = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        libc::fstat(fd, &raw mut stat);
+        stat.st_blksize
+    };
+    // Some network file systems name a transfer size of a megabyte, which would only be coarse.
+    u64::try_from(block).unwrap_or(0).clamp(4096, 1 << 20)
+}
+
+/// Where the first bytes lie that were not punched out; the file's end when there are none. On a
+/// file system without holes that is its beginning.
+pub(crate) fn kept_from(fd: Fd) -> u64 {
+    // SAFETY: takes numbers only. Appending does not look at the place in the file this moves.
+    let at = unsafe { libc::lseek(fd, 0, libc::SEEK_DATA) };
+    match u64::try_from(at) {
+        Ok(at) => at,
+        Err(_) if errno() == libc::ENXIO => size(fd),
+        Err(_) => 0,
+    }
+}
+
+/// Gives the disk space of `from..to` back; what lies behind keeps its place. False when it was
+/// not done.
+pub(crate) fn punch(fd: Fd, from: u64, to: u64) -> bool {
+    let (Ok(from), Ok(length)) = (
+        libc::off_t::try_from(from),
+        libc::off_t::try_from(to.saturating_sub(from)),
+    ) else {
+        return false;
+    };
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    loop {
+        // SAFETY: takes numbers only.
+        let done = unsafe { libc::fallocate(fd, mode, from, length) };
+        if done == 0 || errno() != libc::EINTR {
+            return done == 0;
+        }
+    }
+}
+
+/// Asks for one SIGIO when a file of this folder is next written to. False where that cannot be
+/// had. Unlike inotify it takes no instance, of which a user has 128.
+pub(crate) fn watch_once(folder: Fd) -> bool {
+    /// `<fcntl.h>`; the C bindings leave it out.
+    const DN_MODIFY: c_int = 2;
+    // SAFETY: takes numbers only.
+    unsafe { libc::fcntl(folder, libc::F_NOTIFY, DN_MODIFY) == 0 }
+}
+
+/// How late a timer of this process may come, in milliseconds.
+pub(crate) fn timer_slack(milliseconds: u64) {
+    // SAFETY: takes numbers only; the kernel wants nanoseconds.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, milliseconds * 1_000_000) };
+}
+
 /// Wall time in Unix milliseconds.
 pub(crate) fn now() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

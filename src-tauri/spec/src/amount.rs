@@ -8,7 +8,7 @@ pub(crate) struct NotAnAmount {
     pub(crate) help: String,
 }
 
-const FORM: &str = "memory is a whole number and a unit: \"64MB\", \"512MB\" or \"2GB\"; \
+const FORM: &str = "a size is a whole number and a unit: \"64MB\", \"512MB\" or \"2GB\"; \
                     with an i (\"512MiB\") the units are powers of 1024";
 
 /// Reads `64kB`, `512MB`, `2GB`, `1TB`, and the same with an `i`; answers bytes.
@@ -58,6 +58,27 @@ pub(crate) fn bytes(text: &str) -> Result<u64, NotAnAmount> {
         .map_or_else(|| refuse("too much", "at most \"64TB\"".into()), Ok)
 }
 
+/// Bytes as a definition would write them, in the largest unit that is exact.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 8] = [
+        ("TB", 1_000_000_000_000),
+        ("TiB", 1 << 40),
+        ("GB", 1_000_000_000),
+        ("GiB", 1 << 30),
+        ("MB", 1_000_000),
+        ("MiB", 1 << 20),
+        ("KB", 1_000),
+        ("KiB", 1 << 10),
+    ];
+    let exact = UNITS
+        .iter()
+        .find(|(_, length)| bytes > 0 && bytes.is_multiple_of(*length));
+    exact.map_or_else(
+        || format!("{bytes} bytes"),
+        |(unit, length)| format!("{}{unit}", bytes / length),
+    )
+}
+
 /// Reads a percentage of one core, `50%`; answers thousandths of a core.
 pub(crate) fn percent(text: &str) -> Option<u32> {
     let percent = text.strip_suffix('%')?.trim_end().parse::<f64>().ok()?;
@@ -85,6 +106,14 @@ pub fn cores(thousandths: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        for text in ["64KB", "64KiB", "64MB", "3GiB", "1TB"] {
+            assert_eq!(bytes(text).map(size).as_deref(), Ok(text));
+        }
+        assert_eq!(size(1_001), "1001 bytes");
+    }
 
     #[test]
     fn a_share_reads_back_as_people_say_it() {

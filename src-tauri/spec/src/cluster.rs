@@ -93,6 +93,9 @@ pub struct Service {
     /// How much of the machine it may use.
     #[serde(default)]
     pub limits: Limits,
+    /// How much of its output is kept.
+    #[serde(default)]
+    pub log: Log,
     /// Only a person may stop it.
     pub protected: bool,
     /// Files whose changes restart it.
@@ -268,6 +271,14 @@ pub struct Backoff {
     pub steps: Vec<Duration>,
     /// So long healthy, and the count begins anew. 10 min unless given.
     pub reset_after: Duration,
+}
+
+/// How much of a service's output is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// At least so many of the newest bytes of each instance's log; `None` keeps all. 64 MB unless
+    /// given.
+    pub keep: Option<u64>,
 }
 
 /// How a service is stopped.

@@ -233,6 +233,15 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
         &hook(&old.after_ready),
         &hook(&new.after_ready),
     );
+    let keep = |service: &Service| service.log.keep.map_or("all".into(), amount::size);
+    if old.log != new.log {
+        let text = format!(
+            "log keep: {} → {} (from its next start on)",
+            keep(old),
+            keep(new)
+        );
+        changes.0.push(text);
+    }
     changes.note("protection", &on(old.protected), &on(new.protected));
     let exact = |service: &Service| match (service.port, service.port_exact) {
         (Some(port), true) => format!("{port} and no other"),

@@ -26,7 +26,7 @@ mod template;
 
 pub use amount::cores;
 pub use cluster::{
-    Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Need, Probe,
+    Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Log, Need, Probe,
     ProbeTarget, Run, Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};

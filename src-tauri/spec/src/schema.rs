@@ -6,8 +6,8 @@
 
 use crate::limits::{MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
 use crate::read::keys::{
-    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, NEED, PORT, READY, ROOT, SECRET,
-    SERVICE, STOP, WATCH,
+    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY, ROOT,
+    SECRET, SERVICE, STOP, WATCH,
 };
 use serde_json::{Map, Value, json};
 
@@ -45,6 +45,7 @@ pub fn schema() -> Value {
             "heal": heal(),
             "stop": stop(),
             "limits": limits(),
+            "log": log(),
             "env": env(),
             "secrets": secrets(),
             "hook": hook(),
@@ -200,6 +201,7 @@ fn service() -> Value {
                 })
             ]
         }),
+        "log" => json!({ "$ref": "#/$defs/log" }),
         _ => flag("Only a person may stop it.", false),
     })
 }
@@ -232,7 +234,8 @@ fn defaults() -> Value {
             ),
             "heal" => json!({ "$ref": "#/$defs/heal" }),
             "limits" => json!({ "$ref": "#/$defs/limits" }),
-            _ => json!({ "$ref": "#/$defs/stop" }),
+            "stop" => json!({ "$ref": "#/$defs/stop" }),
+            _ => json!({ "$ref": "#/$defs/log" }),
         },
     )
 }
@@ -347,6 +350,17 @@ fn limits() -> Value {
             })),
         },
     )
+}
+
+fn log() -> Value {
+    table(&LOG, "How much of its output is kept.", &[], |_| {
+        json!({
+            "description": "At least so many of the newest bytes of each instance's log: \"512KB\", \"64MB\", \"2GB\"; \"all\" gives nothing up.",
+            "type": "string",
+            "pattern": "^([0-9]+([kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)|all)$",
+            "default": "64MB"
+        })
+    })
 }
 
 fn env() -> Value {

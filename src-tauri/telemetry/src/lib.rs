@@ -17,7 +17,7 @@ mod recorder;
 mod sampler;
 
 pub use history::history;
-pub use logs::LogQuery;
+pub use logs::{LogQuery, Pattern};
 pub use prober::{Prober, Target};
 pub use recorder::{Recorder, Recording};
 pub use sampler::Sampler;

@@ -18,6 +18,7 @@
 //! | `lines N` | prints `line 1` to `line N` |
 //! | `tick MS` | prints `line 1`, `line 2`, … for ever, one every so many milliseconds |
 //! | `flood BYTES` | writes so many bytes as fast as it can |
+//! | `number N ALLOWED` | writes the numbered lines up to N as fast as it can, behind the last one that is in its output already, and waits while its output is as long as the file ALLOWED says |
 //! | `env NAME` | prints `NAME=value` |
 //! | `who` | prints `uid U gid G groups G,G` |
 //! | `fds` | prints `fds 0,1,2,…` |
@@ -33,6 +34,8 @@
 //! | `sole PATH` | holds a lock on this file, which then has its pid, with all it forks; finds it held: a line in `PATH.double` |
 //! | `until PATH` | waits until this file exists |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
+
+mod numbers;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -60,6 +63,10 @@ fn main() {
             "lines" => (1..=number(&word())).for_each(|n| say(&format!("line {n}"))),
             "tick" => tick(number(&word())),
             "flood" => flood(number(&word())),
+            "number" => {
+                let last = number(&word());
+                numbers::up_to(last, &word());
+            }
             "env" => {
                 let name = word();
                 say(&format!(

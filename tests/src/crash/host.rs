@@ -82,6 +82,7 @@ fn run(home: PathBuf) {
                 origins: Default::default(),
                 user: None,
                 ports: Vec::new(),
+                log_keep: None,
                 listen: Vec::new(),
                 tty: false,
                 limits: Default::default(),

@@ -275,7 +275,11 @@ export type FollowLogsRequest = {
   /** Which services; none is all of them. */
   services: Array<ServiceName>,
   /** So many lines of each instance first, at most 10,000; 100 unless given. */
-  tail?: number };
+  tail?: number,
+  /** Instead of its last lines, all of an instance's lines from this address on: for a reader that was here before. */
+  from?: Record<InstanceId, number>,
+  /** Only lines that hold this regular expression; see `LogsRequest`. */
+  grep?: string };
 
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
@@ -429,6 +433,10 @@ export type LimitView = {
 export type LogLine = {
   /** Byte offset of the line in its log: its address, for ever. */
   offset: number,
+  /** Where the next line begins: ask for what comes after with it. */
+  end: number,
+  /** Only for a reader that was outrun: so many bytes between the line before, or the address that was asked for, and this line went out of the log before they were read. */
+  missed?: number,
   /** When it was written, to the second; `null` when not known. */
   at: Timestamp | null,
   /** Which instance. */
@@ -440,10 +448,42 @@ export type LogLine = {
 export type LogPage = {
   /** The lines. */
   lines: Array<LogLine>,
-  /** Where the log ends now: follow from here. */
+  /** Where the first whole line begins that is still kept. Lines with lower addresses are gone. */
+  begin: number,
+  /** Where the log ends now. */
   end: number,
-  /** Older lines exist before the first one. */
+  /** Where its last finished line ends: follow from here. What begins here is still being written. */
+  whole: number,
+  /** Where to go on: with `after` for newer lines if this page was asked for with it, else with `before` for older ones. */
+  next: number,
+  /** Older lines exist before this page. */
   more: boolean };
+
+/** One start of an instance, as its log tells of it. */
+export type LogRun = {
+  /** Which start. */
+  generation: Generation,
+  /** When it began. */
+  at: Timestamp,
+  /** Length of the log when it began: its lines have this address and higher ones. */
+  begin: number,
+  /** Where its last line ends; the next start begins there. */
+  end: number,
+  /** Its first line that looks like an error. It is kept even when the log has given the line up. */
+  error: LogLine | null,
+  /** The log still has that line. */
+  kept: boolean,
+  /** So many bytes were given up faster than they could be looked through: an error in them is not known. */
+  unseen: number };
+
+/** Which starts of an instance. */
+export type LogRunsRequest = {
+  /** Its cluster. */
+  cluster: ClusterId,
+  /** Which instance. */
+  instance: InstanceId,
+  /** At most so many of the newest; 1 unless given. The last 64 are known. */
+  limit?: number };
 
 /** Which lines of an instance's log. */
 export type LogsRequest = {
@@ -461,7 +501,7 @@ export type LogsRequest = {
   since?: Timestamp,
   /** Not written after. */
   until?: Timestamp,
-  /** Holding this text. */
+  /** Holding this regular expression; upper and lower case are the same unless it says `(?-i)`. */
   grep?: string };
 
 /** Which folder. */
@@ -834,6 +874,8 @@ export interface Commands {
   logs: { kind: "read"; request: LogsRequest; response: LogPage };
   /** What an instance really got for an environment, and what it would get now. */
   env: { kind: "read"; request: EnvRequest; response: EnvView };
+  /** The newest starts of an instance, newest first: where in its log each began, and its first error. */
+  log_runs: { kind: "read"; request: LogRunsRequest; response: Array<LogRun> };
   /** Incidents, newest first. */
   incidents: { kind: "read"; request: RecentRequest; response: Array<Incident> };
   /** Events after a number, oldest first; after nothing, the last ones. */

@@ -68,6 +68,7 @@ impl Bench {
             listen: Vec::new(),
             tty: false,
             limits: spec::Limits::default(),
+            log_keep: None,
         }
     }
 

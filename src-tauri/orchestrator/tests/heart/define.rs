@@ -63,6 +63,7 @@ pub(crate) fn service() -> spec::Service {
             grace: Duration::from_secs(10),
         },
         limits: spec::Limits::default(),
+        log: spec::Log::default(),
         protected: false,
         port_exact: false,
         watch: None,

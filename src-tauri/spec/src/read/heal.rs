@@ -1,9 +1,9 @@
-//! `heal` and `stop`: what may be done to a service, and how it is ended.
+//! `heal`, `stop` and `log`: what may be done to a service, how it is ended, what stays of it.
 
 use super::Reader;
-use super::keys::{HEAL, STOP};
+use super::keys::{HEAL, LOG, STOP};
 use super::values::Layers;
-use crate::cluster::{Backoff, Budget, Heal, Stop, StopSignal};
+use crate::cluster::{Backoff, Budget, Heal, Log, Stop, StopSignal};
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::limits::MAX_STEPS;
 use crate::problem::{Problem, quoted};
@@ -28,6 +28,10 @@ const SIGNALS: [(&str, StopSignal); 7] = [
 
 const DAY: Duration = Duration::from_secs(86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+/// Some screens full; below it a log is hardly one.
+const LEAST_LOG: u64 = 64_000;
+const MOST_LOG: u64 = 1_000_000_000_000;
 
 static EMPTY: Table = Table {
     entries: Vec::new(),
@@ -66,6 +70,15 @@ impl Default for Stop {
             command: None,
             signal: StopSignal::Term,
             grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        // Days of an ordinary service, and a thousand services still fit on a laptop's disk.
+        Self {
+            keep: Some(64_000_000),
         }
     }
 }
@@ -264,5 +277,26 @@ impl Reader<'_> {
                 .unwrap_or(stop.grace);
         }
         stop
+    }
+
+    /// Reads `log`, laid over the cluster's default.
+    pub(super) fn log(&mut self, own: Option<&Entry>, default: Option<&Entry>) -> Log {
+        let layers = self.layers(
+            own,
+            default,
+            &LOG,
+            "write it like this: log = { keep = \"64MB\" }",
+        );
+        let mut log = Log::default();
+        if let Some(entry) = layers.get("keep") {
+            match &entry.value.kind {
+                ValueKind::Text(text) if text == "all" => log.keep = None,
+                _ => {
+                    let found = self.size(&entry.value, "`keep`", LEAST_LOG..=MOST_LOG);
+                    log.keep = found.or(log.keep);
+                }
+            }
+        }
+        log
     }
 }

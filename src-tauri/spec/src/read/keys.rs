@@ -24,7 +24,7 @@ pub(crate) const CLUSTER: Keys = Keys {
 pub(crate) const DEFAULTS: Keys = Keys {
     table: "`cluster.defaults`",
     keys: &[
-        "category", "env", "secrets", "health", "heal", "stop", "limits",
+        "category", "env", "secrets", "health", "heal", "stop", "limits", "log",
     ],
 };
 pub(crate) const SERVICE: Keys = Keys {
@@ -50,6 +50,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "stop",
         "tty",
         "limits",
+        "log",
         "protected",
         "watch",
     ],
@@ -110,6 +111,10 @@ pub(crate) const STOP: Keys = Keys {
 pub(crate) const LIMITS: Keys = Keys {
     table: "`limits`",
     keys: &["memory", "cpu", "files", "processes"],
+};
+pub(crate) const LOG: Keys = Keys {
+    table: "`log`",
+    keys: &["keep"],
 };
 
 /// The tables of `settings.toml`.
@@ -204,6 +209,11 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("oneshot", "write kind = \"oneshot\""),
             ("type", "here it is called `kind`"),
             ("group", "here it is called `category`"),
+            (
+                "logging",
+                "here it is called `log`: log = { keep = \"64MB\" }",
+            ),
+            ("logs", "here it is called `log`: log = { keep = \"64MB\" }"),
             ("stop_signal", "write stop = { signal = \"INT\" }"),
             ("memory", "write limits = { memory = \"512MB\" }"),
             ("mem_limit", "write limits = { memory = \"512MB\" }"),
@@ -307,6 +317,25 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("pids", "here it is called `processes`"),
             ("nproc", "here it is called `processes`"),
             ("tasks", "here it is called `processes`"),
+        ],
+        "`log`" => &[
+            (
+                "max_size",
+                "how much stays is called `keep`: keep = \"64MB\"",
+            ),
+            (
+                "max-size",
+                "how much stays is called `keep`: keep = \"64MB\"",
+            ),
+            ("size", "how much stays is called `keep`: keep = \"64MB\""),
+            (
+                "max_file",
+                "a log is one file; how much of it stays is called `keep`: keep = \"64MB\"",
+            ),
+            (
+                "rotate",
+                "a log is never rotated: its oldest bytes go when there are more than `keep`",
+            ),
         ],
         _ => &[],
     };

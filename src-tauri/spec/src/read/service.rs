@@ -26,6 +26,7 @@ pub(super) struct Defaults<'v> {
     heal: Option<&'v Entry>,
     stop: Option<&'v Entry>,
     limits: Option<&'v Entry>,
+    log: Option<&'v Entry>,
 }
 
 impl Reader<'_> {
@@ -46,6 +47,7 @@ impl Reader<'_> {
             heal: table.get("heal"),
             stop: table.get("stop"),
             limits: table.get("limits"),
+            log: table.get("log"),
         }
     }
 
@@ -120,6 +122,7 @@ impl Reader<'_> {
             heal: self.heal(table.get("heal"), defaults.heal),
             stop: self.stop(own, table.get("stop"), defaults.stop),
             limits: self.limits(table.get("limits"), defaults.limits),
+            log: self.log(table.get("log"), defaults.log),
             protected: table
                 .get("protected")
                 .and_then(|entry| self.flag(&entry.value, "`protected`"))

@@ -5,7 +5,7 @@ use super::Reader;
 use crate::document::{Table, Value, ValueKind};
 use crate::limits::MAX_TEXT;
 use crate::problem::{Problem, Span, quoted};
-use crate::{duration, suggest};
+use crate::{amount, duration, suggest};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -196,6 +196,49 @@ impl Reader<'_> {
                 );
                 self.refuse(
                     span,
+                    format!("{key} is {least} to {most}, not {text}"),
+                    "out of range",
+                    &format!("choose something from \"{least}\" to \"{most}\""),
+                );
+                None
+            }
+            Ok(found) => Some(found),
+        }
+    }
+
+    /// An amount of bytes within a range.
+    pub(super) fn size(
+        &mut self,
+        value: &Value,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let ValueKind::Text(text) = &value.kind else {
+            let help = match value.kind {
+                ValueKind::Integer(number) => {
+                    format!(
+                        "add a unit: \"{number}MB\" for megabytes or \"{number}KB\" for kilobytes"
+                    )
+                }
+                _ => "write it like this: \"512KB\", \"64MB\" or \"2GB\"".to_owned(),
+            };
+            self.wrong(key, value, "a size", &help);
+            return None;
+        };
+        match amount::bytes(text) {
+            Err(error) => {
+                self.refuse(
+                    &value.span,
+                    format!("{} is not a size, as {key} needs one", quoted(text)),
+                    error.label,
+                    &error.help,
+                );
+                None
+            }
+            Ok(found) if !range.contains(&found) => {
+                let (least, most) = (amount::size(*range.start()), amount::size(*range.end()));
+                self.refuse(
+                    &value.span,
                     format!("{key} is {least} to {most}, not {text}"),
                     "out of range",
                     &format!("choose something from \"{least}\" to \"{most}\""),

@@ -24,6 +24,7 @@ fn defaults_are_filled_in() {
     );
     assert_eq!((service.cwd.as_str(), service.user), ("", None));
     assert_eq!((service.ready, service.health), (None, None));
+    assert_eq!(service.log.keep, Some(64_000_000));
     assert_eq!(
         service.stop,
         Stop {
@@ -254,6 +255,7 @@ fn defaults_lie_under_every_service() {
         health = { http = "/health", every = "2s", timeout = "500ms" }
         heal = { budget = "3 per 1m", backoff = ["1s"] }
         stop = { grace = "3s" }
+        log = { keep = "8MB" }
 
         [service.plain]
         run = "a"
@@ -266,6 +268,7 @@ fn defaults_lie_under_every_service() {
         health = { tcp = "$PORT", timeout = "2s" }
         heal = { budget = "1 per 1m" }
         stop = { signal = "SIGINT" }
+        log = { keep = "all" }
         [service.without]
         run = "c"
         port = 0
@@ -326,6 +329,11 @@ fn defaults_lie_under_every_service() {
             signal: StopSignal::Int,
             grace: seconds(3)
         }
+    );
+    assert_eq!(
+        (plain.log.keep, own.log.keep),
+        (Some(8_000_000), None),
+        "\"all\" keeps all"
     );
 }
 
@@ -458,7 +466,7 @@ fn a_diff_names_what_changed_and_what_has_to_restart() {
     );
     let new = valid(
         "[service.a]\nrun = \"a 2\"\nport = 80\nenv = { KEY = \"secret-two\", NEW = \"x\" }\n\
-         [service.b]\nrun = \"b\"\nreplicas = 3\nhealth = { tcp = 80, every = \"1s\" }\nneeds = [{ service = \"d\", restart = true }]\nheal = { enabled = false }\n\
+         [service.b]\nrun = \"b\"\nreplicas = 3\nhealth = { tcp = 80, every = \"1s\" }\nneeds = [{ service = \"d\", restart = true }]\nheal = { enabled = false }\nlog = { keep = \"8MB\" }\n\
          [service.d]\nrun = \"d\"\n[service.same]\nrun = \"same\"\n",
     );
     let diff = spec::diff(&old, &new);
@@ -478,7 +486,8 @@ fn a_diff_names_what_changed_and_what_has_to_restart() {
         [
             "a: run: a 1 → a 2; port: none → 80; env KEY changed; env NEW added; env OLD removed",
             "b: replicas: 1 → 3; no longer needs a; needs d; \
-             health: none → tcp to 80 every 1s, timeout 1s, 3 to fail, 1 to pass; healing: on → off",
+             health: none → tcp to 80 every 1s, timeout 1s, 3 to fail, 1 to pass; healing: on → off; \
+             log keep: 64MB → 8MB (from its next start on)",
         ]
     );
 }

@@ -31,6 +31,14 @@ pub fn clean(line: &[u8]) -> String {
     shown
 }
 
+/// [`clean`] of bytes that are no longer needed. Most lines are plain and stay as they are.
+pub(super) fn shown(line: Vec<u8>) -> String {
+    if line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return String::from_utf8(line).unwrap_or_default(); // ASCII is UTF-8.
+    }
+    clean(&line)
+}
+
 fn show(c: char, shown: &mut String) {
     match c {
         '\t' => shown.push(c),
@@ -105,6 +113,7 @@ mod tests {
         ];
         for (raw, shown) in cases {
             assert_eq!(clean(raw), *shown, "{raw:?}");
+            assert_eq!(super::shown(raw.to_vec()), *shown, "{raw:?}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! Following logs: the last lines of each, then every line as it comes.
 
 use super::index::Index;
-use super::lines::{Raw, split};
-use super::page::{LogQuery, page};
-use super::{INDEX, LOG, clean};
+use super::lines::{Log, Raw, hole, split};
+use super::page::{LogQuery, line, page};
+use super::{INDEX, LOG, Pattern};
 use model::view::LogLine;
 use model::{InstanceId, Timestamp};
 use std::collections::BTreeMap;
@@ -31,6 +31,10 @@ const BATCH: usize = 1_000;
 pub struct Follower<Instances> {
     instances: Instances,
     tail: usize,
+    /// Where a reader goes on that was here before.
+    from: BTreeMap<InstanceId, u64>,
+    /// Only lines that hold it.
+    grep: Option<Pattern>,
     logs: BTreeMap<InstanceId, Following>,
     /// When it was last looked; `None` before the first time.
     looked: Option<Timestamp>,
@@ -45,6 +49,8 @@ struct Following {
     unfinished: Option<(Instant, u64)>,
     /// The last line was sent without its end, so an end alone is no line.
     open: bool,
+    /// So many bytes went out of the log before they were read; said with the next line.
+    missed: u64,
 }
 
 impl<Instances> Follower<Instances>
@@ -52,18 +58,27 @@ where
     Instances: FnMut() -> Vec<(InstanceId, PathBuf)> + Send + 'static,
 {
     /// Follows what `instances` answers, which is asked again and again: an instance and the folder
-    /// of its log. Of those there at first, the last `tail` lines are shown.
-    pub fn new(instances: Instances, tail: usize) -> Self {
+    /// of its log. Of those there at first, the last `tail` lines are shown; of those named in
+    /// `from` instead what begins at this address and behind it. Of all, only lines that hold `grep`.
+    pub fn new(
+        instances: Instances,
+        tail: usize,
+        from: BTreeMap<InstanceId, u64>,
+        grep: Option<Pattern>,
+    ) -> Self {
         Self {
             instances,
             tail: tail.min(MAX_TAIL),
+            from,
+            grep,
             logs: BTreeMap::new(),
             looked: None,
         }
     }
 
     /// Sends lines until the reader is gone. A slow reader slows the following down; it misses
-    /// nothing, because the files wait.
+    /// nothing, because the files wait, unless a service writes more than its log keeps before it
+    /// has read on. Then the next line says how much.
     pub async fn run(mut self, sender: mpsc::Sender<Vec<LogLine>>) {
         loop {
             // Reading files may block; that must not be on the threads that heal.
@@ -104,20 +119,22 @@ where
         self.logs.retain(|id, following| {
             let stays = present.contains_key(id);
             if !stays {
-                following.finish(id, &mut lines);
+                following.finish(id, self.grep.as_ref(), &mut lines);
             }
             stays
         });
+        let mut tails = Vec::new();
         for (id, folder) in present {
-            match self.look_at(&id, &folder, &mut lines) {
+            match self.look_at(&id, &folder, &mut tails, &mut lines) {
                 Ok(more) => busy |= more,
                 Err(error) => tracing::warn!(instance = %id, %error, "failed to follow a log"),
             }
         }
         if self.looked.replace(now).is_none() {
             // Of different services, what was written first is shown first, as far as is known.
-            lines.sort_by_key(|line| line.at.map_or(i64::MAX, |at| at.0));
-            lines.drain(..lines.len().saturating_sub(MAX_TAIL));
+            tails.sort_by_key(|line: &LogLine| line.at.map_or(i64::MAX, |at| at.0));
+            tails.drain(..tails.len().saturating_sub(MAX_TAIL));
+            lines.splice(0..0, tails);
         }
         (lines, busy)
     }
@@ -126,6 +143,7 @@ where
         &mut self,
         id: &InstanceId,
         folder: &Path,
+        tails: &mut Vec<LogLine>,
         lines: &mut Vec<LogLine>,
     ) -> io::Result<bool> {
         let there = match std::fs::metadata(folder.join(LOG)) {
@@ -138,7 +156,7 @@ where
         if let Some(following) = self.logs.get_mut(id)
             && !same(&following.file.metadata()?, &there)
         {
-            following.finish(id, lines);
+            following.finish(id, self.grep.as_ref(), lines);
             self.logs.remove(id);
         }
         let following = match self.logs.entry(id.clone()) {
@@ -151,16 +169,20 @@ where
                     at: 0,
                     unfinished: None,
                     open: false,
+                    missed: 0,
                 };
-                match self.looked {
-                    None => following.tail(id, self.tail, lines)?,
+                match (self.from.remove(id), self.looked) {
+                    // Beyond its end it is another log than the one that was read.
+                    (Some(from), _) if from <= there.len() => following.at = from,
+                    (Some(_), _) => {}
+                    (None, None) => following.tail(id, self.tail, self.grep.as_ref(), tails)?,
                     // Of one that comes while we follow, what was written before is old.
-                    Some(looked) => following.at = following.index()?.size_before(looked),
+                    (None, Some(looked)) => following.at = following.index()?.size_before(looked),
                 }
                 place.insert(following)
             }
         };
-        following.read(id, lines)
+        following.read(id, self.grep.as_ref(), lines)
     }
 }
 
@@ -182,23 +204,22 @@ impl Following {
     }
 
     /// Shows the last lines and goes on behind them.
-    fn tail(&mut self, id: &InstanceId, count: usize, lines: &mut Vec<LogLine>) -> io::Result<()> {
+    fn tail(
+        &mut self,
+        id: &InstanceId,
+        count: usize,
+        grep: Option<&Pattern>,
+        lines: &mut Vec<LogLine>,
+    ) -> io::Result<()> {
         let query = LogQuery {
             limit: count.max(1),
+            grep: grep.cloned(),
             ..LogQuery::default()
         };
         let mut last = page(&self.folder, id, &query)?;
-        self.at = last.end;
-        let mut end = [b'\n'];
-        if let Some(at) = last.end.checked_sub(1) {
-            self.file.read_at(&mut end, at)?;
-        }
+        self.at = last.whole;
         // One that is being written comes when it is whole.
-        if end != *b"\n"
-            && let Some(unfinished) = last.lines.pop()
-        {
-            self.at = unfinished.offset;
-        }
+        last.lines.retain(|line| line.end <= last.whole);
         if count > 0 {
             lines.extend(last.lines);
         }
@@ -206,7 +227,12 @@ impl Following {
     }
 
     /// Takes what is new; true when there is more.
-    fn read(&mut self, id: &InstanceId, lines: &mut Vec<LogLine>) -> io::Result<bool> {
+    fn read(
+        &mut self,
+        id: &InstanceId,
+        grep: Option<&Pattern>,
+        lines: &mut Vec<LogLine>,
+    ) -> io::Result<bool> {
         let end = self.file.metadata()?.len();
         if end < self.at {
             // Somebody emptied it: what comes now is new.
@@ -218,13 +244,26 @@ impl Following {
         let mut chunk = vec![0; usize::try_from((end - self.at).min(TURN)).unwrap_or(0)];
         let read = self.file.read_at(&mut chunk, self.at)?;
         chunk.truncate(read);
+        // Asked after the reading: what is not punched out now was read as it was written.
+        if hole(&self.file)? > self.at {
+            return self.outrun();
+        }
         let all = self.at + read as u64 >= end;
         let (raws, next) = split(&chunk, self.at, all && self.waited(end));
-        self.take(id, raws, next, lines)?;
+        self.take(id, raws, next, grep, lines)?;
         if all && next < end && self.unfinished.is_none() {
             self.unfinished = Some((Instant::now(), end));
         }
         Ok(!all)
+    }
+
+    /// The service wrote more than its log keeps before it was read: goes on with the first line
+    /// that is whole.
+    fn outrun(&mut self) -> io::Result<bool> {
+        let first = Log::of(&self.file)?.first;
+        self.missed += first.saturating_sub(self.at);
+        (self.at, self.open, self.unfinished) = (first.max(self.at), false, None);
+        Ok(true)
     }
 
     /// True when a line without an end has been waiting for long enough.
@@ -243,6 +282,7 @@ impl Following {
         id: &InstanceId,
         raws: Vec<Raw>,
         next: u64,
+        grep: Option<&Pattern>,
         lines: &mut Vec<LogLine>,
     ) -> io::Result<()> {
         if raws.is_empty() {
@@ -251,16 +291,16 @@ impl Following {
         let index = self.index()?;
         for raw in raws {
             let ending = std::mem::take(&mut self.open) && raw.bytes.is_empty();
-            if !ending {
-                lines.push(LogLine {
-                    offset: raw.offset,
-                    at: index.time_of_new(raw.end),
-                    instance: id.clone(),
-                    text: clean(&raw.bytes),
-                });
-            }
             // Its end is not its own content: it was sent before that came.
             self.open = raw.end - raw.offset == raw.bytes.len() as u64;
+            if !ending && grep.is_none_or(|pattern| pattern.is_in(&raw.bytes)) {
+                let at = index.time_of_new(raw.end);
+                let missed = std::mem::take(&mut self.missed);
+                lines.push(LogLine {
+                    missed: (missed > 0).then_some(missed),
+                    ..line(raw, at, id)
+                });
+            }
         }
         self.unfinished = None;
         self.at = next;
@@ -268,9 +308,9 @@ impl Following {
     }
 
     /// Takes all there is, the unfinished last line too.
-    fn finish(&mut self, id: &InstanceId, lines: &mut Vec<LogLine>) {
+    fn finish(&mut self, id: &InstanceId, grep: Option<&Pattern>, lines: &mut Vec<LogLine>) {
         let done = loop {
-            match self.read(id, lines) {
+            match self.read(id, grep, lines) {
                 Ok(true) => {}
                 other => break other,
             }
@@ -280,7 +320,7 @@ impl Following {
             let read = self.file.read_at(&mut rest, self.at)?;
             rest.truncate(read);
             let (raws, next) = split(&rest, self.at, true);
-            self.take(id, raws, next, lines)
+            self.take(id, raws, next, grep, lines)
         });
         if let Err(error) = rest {
             tracing::warn!(instance = %id, %error, "failed to read the end of a log");
@@ -345,7 +385,7 @@ mod tests {
                     .map(|id| (id.parse().unwrap(), folder.join(id)))
                     .collect()
             };
-            Follower::new(instances, tail)
+            Follower::new(instances, tail, BTreeMap::new(), None)
         }
     }
 
@@ -443,6 +483,45 @@ mod tests {
         .unwrap();
         logs.write("api.0", "new\n");
         assert_eq!(texts(follower.look()), ["api: z", "api: new"]);
+    }
+
+    #[test]
+    fn a_reader_that_was_here_before_goes_on_where_it_was() {
+        let logs = Logs::new();
+        logs.write("api.0", "a\nb\nc\n");
+        logs.write("db.0", "d\ne\n");
+        let mut follower = logs.follow(9);
+        follower.from = [
+            ("api.0".parse().unwrap(), 4),
+            ("db.0".parse().unwrap(), 999),
+        ]
+        .into();
+        // The second is beyond the end: a new log under the old name.
+        assert_eq!(texts(follower.look()), ["api: c", "db: d", "db: e"]);
+    }
+
+    #[test]
+    fn a_follower_that_is_outrun_says_by_how_much() {
+        let logs = Logs::new();
+        logs.write("api.0", "");
+        let mut follower = logs.follow(9);
+        follower.look();
+        let line = format!("{}\n", "x".repeat(99));
+        logs.write("api.0", &line.repeat(100));
+        let file = File::options()
+            .write(true)
+            .open(logs.folder.path().join("api.0").join(LOG))
+            .unwrap();
+        let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(&file, punch, 0, 8_192).is_err() {
+            return; // Not every file system can.
+        }
+        assert_eq!(follower.look().0, vec![], "nothing is made of a hole");
+        let (lines, _) = follower.look();
+        assert_eq!((lines[0].offset, lines[0].missed), (8_200, Some(8_200)));
+        assert_eq!((lines.len(), lines[1].missed), (18, None));
+        let read: u64 = lines.iter().map(|line| line.end - line.offset).sum();
+        assert_eq!(read + 8_200, 10_000, "every byte is read or missed");
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
-//! When a log had grown to what size. Entries are written by the shim, each of the same length:
-//! `<13 digits: Unix milliseconds> <16 digits: bytes>\n`, at most one a second.
+//! When a log had grown to what size: reads what the shim notes, see [`shim::index`]. The oldest
+//! entries are punched out as the log's own bytes are.
 
 use model::Timestamp;
+use shim::index::{ENTRY, decode};
 use std::cell::Cell;
 use std::fs::{File, Metadata};
 use std::io;
@@ -9,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// Length of an entry.
-const ENTRY: u64 = 31;
+const LENGTH: u64 = ENTRY as u64;
 /// A shim that lives notes a size within this time, in milliseconds.
 const LATE: i64 = 2_000;
 
@@ -17,6 +18,8 @@ const LATE: i64 = 2_000;
 pub(super) struct Index {
     file: Option<File>,
     entries: u64,
+    /// The newest entry: what is being followed lies behind it.
+    newest: Option<(i64, u64)>,
     /// When the log itself was last written, and its size then.
     written: (i64, u64),
     /// The last answer: bytes from here to there were written then. Lines are asked in order.
@@ -30,25 +33,24 @@ impl Index {
             log.mtime() * 1_000 + log.mtime_nsec() / 1_000_000,
             log.len(),
         );
-        let last = Cell::new((0, 0, 0));
+        let mut index = Self {
+            file: None,
+            entries: 0,
+            newest: None,
+            written,
+            last: Cell::new((0, 0, 0)),
+        };
         match File::open(path) {
             Ok(file) => {
-                let entries = file.metadata()?.len() / ENTRY;
-                Ok(Self {
-                    file: Some(file),
-                    entries,
-                    written,
-                    last,
-                })
+                index.entries = file.metadata()?.len() / LENGTH;
+                index.file = Some(file);
+                let newest = index.entries.checked_sub(1);
+                index.newest = newest.and_then(|number| index.entry(number));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self {
-                file: None,
-                entries: 0,
-                written,
-                last,
-            }),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
+        Ok(index)
     }
 
     /// When the byte before `offset` was written, to the second. `None` when that is not known.
@@ -57,19 +59,20 @@ impl Index {
         if from < offset && offset <= to {
             return Some(Timestamp(at));
         }
-        if let Some(number) = self.first(|(_, size)| size >= offset) {
-            let (at, size) = self.entry(number)?;
-            let from = number
-                .checked_sub(1)
-                .and_then(|n| self.entry(n))
-                .map_or(0, |(_, s)| s);
-            self.last.set((from, size, at));
-            return Some(Timestamp(at));
+        let (noted, newest) = self.newest?;
+        if offset > newest {
+            // A moment ago is as good as the log's own time; with a shim that is gone nobody knows.
+            return self.recent(offset).filter(|at| at.0 - noted <= LATE);
         }
-        // Newer than the last note. A moment ago is as good as the log's own time; with a shim
-        // that is gone nobody knows.
-        let (noted, _) = self.entry(self.entries.checked_sub(1)?)?;
-        self.recent(offset).filter(|at| at.0 - noted <= LATE)
+        let number = self.first(|(_, size)| size >= offset)?;
+        let (at, size) = self.entry(number)?;
+        let from = match number.checked_sub(1) {
+            None => 0,
+            // When the one before is no longer there, this one only says "at some time until".
+            Some(before) => self.entry(before)?.1,
+        };
+        self.last.set((from, size, at));
+        Some(Timestamp(at))
     }
 
     /// Like [`Index::time_of`], for bytes that were not there at the last look.
@@ -114,14 +117,10 @@ impl Index {
     }
 
     fn entry(&self, number: u64) -> Option<(i64, u64)> {
-        let mut entry = [0; ENTRY as usize];
-        self.file
-            .as_ref()?
-            .read_exact_at(&mut entry, number * ENTRY)
-            .ok()?;
-        let digits = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
-        let at = digits(&entry[..13])?;
-        let size = digits(&entry[14..30])?;
+        let mut entry = [0; ENTRY];
+        let file = self.file.as_ref()?;
+        file.read_exact_at(&mut entry, number * LENGTH).ok()?;
+        let (at, size) = decode(&entry)?;
         Some((i64::try_from(at).ok()?, size))
     }
 }
@@ -170,12 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn the_shims_entries_are_understood() {
+    fn of_entries_that_were_punched_out_nothing_is_made_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.idx");
-        std::fs::write(&path, shim::index::encode(1_790_000_000_123, 4_096)).unwrap();
+        let mut bytes = vec![0; 4 * ENTRY];
+        for (at, size) in [(5_000, 50), (6_000, 60), (7_000, 70)] {
+            bytes.extend(shim::index::encode(at, size));
+        }
+        std::fs::write(&path, bytes).unwrap();
         let log = tempfile::NamedTempFile::new().unwrap();
         let index = Index::open(&path, &log.as_file().metadata().unwrap()).unwrap();
-        assert_eq!(index.time_of(4_096), Some(Timestamp(1_790_000_000_123)));
+        // Up to 50 was written at some time until then: nobody knows when.
+        assert_eq!(index.time_of(50), None);
+        assert_eq!(index.time_of(51), Some(Timestamp(6_000)));
+        assert_eq!(index.time_of(70), Some(Timestamp(7_000)));
+        assert_eq!(index.size_before(Timestamp(4_000)), 0);
+        assert_eq!(index.size_before(Timestamp(6_500)), 60);
+        assert_eq!(index.size_after(Timestamp(4_000)), Some(50));
     }
 }

@@ -61,6 +61,20 @@ pub(super) struct Log<'a> {
     /// Where its first whole line begins: behind what was punched out.
     pub(super) first: u64,
     pub(super) end: u64,
+    /// What was punched out when `first` was looked for.
+    hole: u64,
+}
+
+/// So many bytes at a file's beginning were punched out, or are nothing but a hole.
+pub(super) fn hole(file: &File) -> io::Result<u64> {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0)) {
+        Ok(data) => Ok(data),
+        // Nothing but a hole, or nothing at all.
+        Err(rustix::io::Errno::NXIO) => Ok(file.metadata()?.len()),
+        // A file system without holes.
+        Err(rustix::io::Errno::INVAL) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl<'a> Log<'a> {
@@ -70,20 +84,33 @@ impl<'a> Log<'a> {
             file,
             first: 0,
             end,
+            hole: 0,
         };
-        let data = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0)) {
-            Ok(data) => data.min(end),
-            // Nothing but a hole, or nothing at all.
-            Err(rustix::io::Errno::NXIO) => end,
-            // A file system without holes.
-            Err(rustix::io::Errno::INVAL) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        if data > 0 {
-            // A hole ends at a block of the disk, in the midst of a line.
-            log.first = log.line_from(data + 1)?;
-        }
+        log.punched()?;
         Ok(log)
+    }
+
+    /// Whether more was punched out since the last look; then `first` is another.
+    ///
+    /// What was read before it is asked, from `first` on, is what was written when this says no:
+    /// zeros of a hole can only be read when the hole is there to be seen.
+    pub(super) fn punched(&mut self) -> io::Result<bool> {
+        let mut found = hole(self.file)?.min(self.end);
+        if found <= self.hole {
+            return Ok(false);
+        }
+        loop {
+            self.hole = found;
+            // A hole ends at a block of the disk, in the midst of a line. Blocks that reach into
+            // the hole say nothing about where long lines are cut.
+            self.first = found;
+            self.first = self.line_from(found + 1)?;
+            // It may have been punched while its first line was looked for.
+            found = hole(self.file)?.min(self.end);
+            if found <= self.hole {
+                return Ok(true);
+            }
+        }
     }
 
     /// The bytes of `from..to`, or what there is of them.
@@ -131,6 +158,14 @@ impl<'a> Log<'a> {
             boundary += BLOCK;
         }
         Ok(newline)
+    }
+
+    /// Where the last finished line ends.
+    pub(super) fn whole(&self) -> io::Result<u64> {
+        match self.end.checked_sub(1) {
+            Some(last) if self.read(last, self.end)? != b"\n" => self.line_of(last),
+            _ => Ok(self.end),
+        }
     }
 
     /// Where the line begins that holds the byte at `at`; at the log's end the one that comes next.
@@ -236,7 +271,35 @@ mod tests {
         assert_eq!(log.first, 8_200);
         assert_eq!(log.line_from(0).unwrap(), 8_200);
         assert_eq!(log.line_of(8_250).unwrap(), 8_200);
+        let mut log = log;
+        assert!(!log.punched().unwrap());
+        rustix::fs::fallocate(&file, punch, 0, 12_288).unwrap();
+        assert!(log.punched().unwrap());
+        assert_eq!(log.first, 12_300);
         rustix::fs::fallocate(&file, punch, 0, 100_000).unwrap();
         assert_eq!(Log::of(&file).unwrap().first, 100_000);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_in_the_same_places_when_its_front_is_gone() {
+        let block = usize::try_from(BLOCK).unwrap();
+        let mut text = b"short\n".repeat(1_000);
+        text.extend(vec![b'x'; 5 * block]);
+        text.extend(b"\nlast\n");
+        let (lines, _) = split(&text, 0, true);
+        let file = file(&text);
+        let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        for hole in (4_096..text.len() as u64 - 4_096).step_by(4_096) {
+            if rustix::fs::fallocate(&file, punch, 0, hole).is_err() {
+                return; // Not every file system can.
+            }
+            let log = Log::of(&file).unwrap();
+            assert!(log.first >= hole);
+            assert!(
+                lines.iter().any(|line| line.offset == log.first),
+                "no line begins at {}, behind a hole of {hole}",
+                log.first
+            );
+        }
     }
 }

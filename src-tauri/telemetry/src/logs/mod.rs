@@ -9,12 +9,19 @@ mod follow;
 mod index;
 mod lines;
 mod page;
+mod pattern;
+mod starts;
 
 pub use clean::clean;
+use clean::shown;
 pub use follow::Follower;
 pub use page::{LogQuery, page};
+pub use pattern::{Pattern, PatternError};
+pub use starts::starts;
 
 /// The log's name in its folder.
 const LOG: &str = "log";
 /// The name of its index of times.
 const INDEX: &str = "log.idx";
+/// The name of the notes of its starts.
+const RUNS: &str = "log.runs";

@@ -2,7 +2,7 @@
 
 use super::index::Index;
 use super::lines::{Log, Raw, split};
-use super::{INDEX, LOG, clean};
+use super::{INDEX, LOG, Pattern, shown};
 use model::view::{LogLine, LogPage};
 use model::{InstanceId, Timestamp};
 use std::fs::File;
@@ -12,9 +12,9 @@ use std::path::Path;
 /// Most lines of a page.
 const MAX_LINES: usize = 10_000;
 /// Read at a time; longer than any line.
-const CHUNK: u64 = 256 << 10;
+pub(super) const CHUNK: u64 = 256 << 10;
 /// Most bytes that are looked through for one page: some seconds' work.
-const MAX_LOOK: u64 = 1 << 30;
+pub(super) const MAX_LOOK: u64 = 1 << 30;
 
 /// Which lines of a log. Offsets are bytes.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +29,8 @@ pub struct LogQuery {
     pub since: Option<Timestamp>,
     /// Not newer, to the second.
     pub until: Option<Timestamp>,
-    /// Holding this text, in upper or lower case.
-    pub grep: Option<String>,
+    /// Holding this.
+    pub grep: Option<Pattern>,
 }
 
 /// Reads a page of the log in `folder`. A log that is not there yet is empty.
@@ -43,39 +43,61 @@ pub fn page(folder: &Path, instance: &InstanceId, query: &LogQuery) -> io::Resul
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(LogPage {
                 lines: vec![],
+                begin: 0,
                 end: 0,
+                whole: 0,
+                next: 0,
                 more: false,
             });
         }
         Err(error) => return Err(error),
     };
     let index = Index::open(&folder.join(INDEX), &file.metadata()?)?;
-    let log = Log::of(&file)?;
+    let mut log = Log::of(&file)?;
     let mut search = Search::new(query, &index, instance);
     let mut bottom = log.first;
     if let Some(since) = query.since {
         // What had been written before may end in the midst of a line, which is then newer.
         bottom = log.line_of(index.size_before(since))?;
     }
-    let more = match query.after {
+    let newest = query.until.and_then(|until| index.size_after(until));
+    let top = newest.unwrap_or(log.end).min(log.end);
+    let (next, more) = match query.after {
         Some(after) => {
-            search.forwards(&log, after.max(bottom))?;
-            bottom < after.min(log.end)
+            // Who asks from the very beginning means the beginning of what there is.
+            if after > 0 {
+                search.missed = log.first.saturating_sub(after);
+            }
+            let next = search.forwards(&mut log, after.max(bottom), top)?;
+            (next, bottom < after.min(log.end))
         }
         None => {
-            let newest = query.until.and_then(|until| index.size_after(until));
-            let before = query
-                .before
-                .unwrap_or(log.end)
-                .min(newest.unwrap_or(log.end));
-            search.backwards(&log, bottom, log.line_from(before)?)?
+            let before = query.before.unwrap_or(log.end).min(top);
+            let before = log.line_from(before)?;
+            let next = search.backwards(&mut log, bottom, before)?;
+            (next, next > bottom.max(log.first))
         }
     };
     Ok(LogPage {
         lines: search.found,
+        begin: log.first,
         end: log.end,
+        whole: log.whole()?,
+        next,
         more,
     })
+}
+
+/// A line as it is shown.
+pub(super) fn line(raw: Raw, at: Option<Timestamp>, instance: &InstanceId) -> LogLine {
+    LogLine {
+        offset: raw.offset,
+        end: raw.end,
+        missed: None,
+        at,
+        instance: instance.clone(),
+        text: shown(raw.bytes),
+    }
 }
 
 /// A walk over the lines of a log that keeps those that are wanted.
@@ -83,23 +105,26 @@ struct Search<'a> {
     index: &'a Index,
     instance: &'a InstanceId,
     until: Option<Timestamp>,
-    needle: Option<String>,
+    pattern: Option<&'a Pattern>,
     limit: usize,
+    /// So many bytes were punched out before they could be looked at; said with the next line.
+    missed: u64,
     found: Vec<LogLine>,
 }
 
 impl<'a> Search<'a> {
-    fn new(query: &LogQuery, index: &'a Index, instance: &'a InstanceId) -> Self {
+    fn new(query: &'a LogQuery, index: &'a Index, instance: &'a InstanceId) -> Self {
         Self {
             index,
             instance,
             until: query.until,
-            needle: query.grep.as_ref().map(|text| text.to_lowercase()),
+            pattern: query.grep.as_ref(),
             limit: if query.limit == 0 {
                 MAX_LINES
             } else {
                 query.limit.min(MAX_LINES)
             },
+            missed: 0,
             found: Vec::new(),
         }
     }
@@ -108,12 +133,11 @@ impl<'a> Search<'a> {
         self.found.len() >= self.limit
     }
 
-    fn look(&mut self, raw: &Raw) {
+    fn look(&mut self, raw: Raw) {
         // Cheapest first: most lines of a search are not wanted.
-        if !self
-            .needle
-            .as_ref()
-            .is_none_or(|needle| holds(&raw.bytes, needle))
+        if self
+            .pattern
+            .is_some_and(|pattern| !pattern.is_in(&raw.bytes))
         {
             return;
         }
@@ -124,88 +148,79 @@ impl<'a> Search<'a> {
         {
             return;
         }
-        let (offset, instance) = (raw.offset, self.instance.clone());
+        let missed = std::mem::take(&mut self.missed);
         self.found.push(LogLine {
-            offset,
-            at,
-            instance,
-            text: clean(&raw.bytes),
+            missed: (missed > 0).then_some(missed),
+            ..line(raw, at, self.instance)
         });
     }
 
     /// From `from` on, which is taken for a line's beginning: a follower may have stopped there.
-    fn forwards(&mut self, log: &Log<'_>, from: u64) -> io::Result<()> {
+    /// Answers where what was not looked at begins; the log's end when all before `top` was.
+    fn forwards(&mut self, log: &mut Log<'_>, from: u64, top: u64) -> io::Result<u64> {
         let mut at = from;
-        let stop = log.end.min(at.saturating_add(MAX_LOOK));
+        let stop = top.min(at.saturating_add(MAX_LOOK));
         while at < stop && !self.full() {
             let to = (at + CHUNK).min(log.end);
-            let (raws, next) = split(&log.read(at, to)?, at, to == log.end);
+            let chunk = log.read(at, to)?;
+            if log.punched()? && log.first > at {
+                self.missed += log.first - at;
+                at = log.first;
+                continue;
+            }
+            let (raws, next) = split(&chunk, at, to == log.end);
             if next == at {
                 break;
             }
-            for raw in &raws {
+            at = next;
+            for raw in raws {
                 if self.full() {
+                    at = raw.offset;
                     break;
                 }
                 self.look(raw);
             }
-            at = next;
         }
-        Ok(())
+        // What went before it was read is said with a line; without one it is to be asked for again.
+        if self.missed > 0 && self.pattern.is_none() {
+            return Ok(at - self.missed);
+        }
+        Ok(if at >= top { log.end } else { at })
     }
 
-    /// From `before` back to `bottom`, both lines' beginnings. True when there are older lines.
-    fn backwards(&mut self, log: &Log<'_>, bottom: u64, before: u64) -> io::Result<bool> {
+    /// From `before` back to `bottom`, both lines' beginnings. Answers where what was looked at
+    /// begins.
+    fn backwards(&mut self, log: &mut Log<'_>, bottom: u64, before: u64) -> io::Result<u64> {
         let floor = bottom.max(before.saturating_sub(MAX_LOOK));
         // What begins at `top` or after it has been looked at, and lies there newest first.
         let mut top = before;
-        while top > floor && !self.full() {
+        while top > floor.max(log.first) && !self.full() {
+            let bottom = bottom.max(log.first);
             let begin = top.saturating_sub(CHUNK).max(bottom);
             let begin = if begin == bottom {
                 bottom
             } else {
                 log.line_from(begin)?
             };
-            let (raws, _) = split(&log.read(begin, top)?, begin, true);
-            for raw in raws.iter().rev() {
+            let chunk = log.read(begin, top)?;
+            if log.punched()? && log.first > begin {
+                continue;
+            }
+            let (raws, _) = split(&chunk, begin, true);
+            if raws.is_empty() {
+                break;
+            }
+            for raw in raws.into_iter().rev() {
                 if self.full() {
                     break;
                 }
-                self.look(raw);
                 top = raw.offset;
-            }
-            if raws.is_empty() {
-                break; // It was punched out under our hands.
+                self.look(raw);
             }
         }
         self.found.reverse();
-        Ok(top > bottom)
+        Ok(top)
     }
-}
-
-/// True when the line holds this text (in lower case), whatever case and colours it is in.
-fn holds(line: &[u8], needle: &str) -> bool {
-    let plain = needle.is_ascii() && !line.contains(&0x1b);
-    if plain {
-        let needle = needle.as_bytes();
-        return needle.is_empty()
-            || line
-                .windows(needle.len())
-                .any(|part| part.eq_ignore_ascii_case(needle));
-    }
-    without_colours(&clean(line))
-        .to_lowercase()
-        .contains(needle)
-}
-
-fn without_colours(text: &str) -> String {
-    let mut parts = text.split('\u{1b}');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        // Only colours are left after cleaning, and they end with the first m.
-        plain.push_str(part.split_once('m').map_or(part, |(_, after)| after));
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -251,7 +266,7 @@ mod tests {
     fn a_search_finds_either_case_and_a_missing_log_is_empty() {
         let folder = log(b"Error: a\nfine\nerror: b\n");
         let grep = LogQuery {
-            grep: Some("ERROR".into()),
+            grep: Some(Pattern::new("ERROR").unwrap()),
             ..LogQuery::default()
         };
         assert_eq!(
@@ -270,7 +285,7 @@ mod tests {
         let folder = log(text.as_bytes());
         let mut query = LogQuery {
             limit: 3,
-            grep: Some("7 fail".into()),
+            grep: Some(Pattern::new("7 fail").unwrap()),
             ..LogQuery::default()
         };
         let last = page(folder.path(), &id(), &query).unwrap();
@@ -360,6 +375,56 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_page_says_where_the_kept_part_begins_and_where_to_go_on() {
+        let text: String = (0..1_000).map(|n| format!("line {n:04}\n")).collect();
+        let folder = log(text.as_bytes());
+        let file = File::options()
+            .write(true)
+            .open(folder.path().join(LOG))
+            .unwrap();
+        let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(&file, punch, 0, 4_096).is_err() {
+            return; // Not every file system can.
+        }
+        let query = LogQuery {
+            after: Some(70),
+            limit: 2,
+            ..LogQuery::default()
+        };
+        let page = |query: &LogQuery| super::page(folder.path(), &id(), query).unwrap();
+        // Ten bytes a line: the first whole one behind the hole.
+        let first = page(&query);
+        assert_eq!(
+            (first.begin, texts(&first)),
+            (4_100, vec!["line 0410", "line 0411"])
+        );
+        assert_eq!(
+            (first.next, first.whole, first.end),
+            (4_120, 10_000, 10_000)
+        );
+        assert_eq!(
+            (first.lines[0].missed, first.lines[1].missed),
+            (Some(4_030), None)
+        );
+        let begin = page(&LogQuery {
+            after: Some(0),
+            ..query.clone()
+        });
+        assert_eq!(begin.lines[0].missed, None, "all there is was asked for");
+        let all = page(&LogQuery {
+            after: Some(first.next),
+            ..LogQuery::default()
+        });
+        assert_eq!((all.lines.len(), all.next), (588, 10_000));
+        // A search that finds nothing has been everywhere all the same.
+        let none = page(&LogQuery {
+            grep: Some(Pattern::new("line 0003").unwrap()),
+            ..LogQuery::default()
+        });
+        assert_eq!((none.lines.len(), none.next, none.more), (0, 4_100, false));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -387,7 +452,8 @@ mod tests {
                 let query = LogQuery { after, limit: size, ..LogQuery::default() };
                 let page = page(folder.path(), &id(), &query).unwrap();
                 let Some(last) = page.lines.last() else { break };
-                after = Some(last.offset + last.text.len() as u64 + 1);
+                prop_assert_eq!(page.next, last.end);
+                after = Some(page.next);
                 forwards.extend(page.lines.iter().map(|line| line.text.clone()));
             }
             prop_assert_eq!(&forwards, &lines);

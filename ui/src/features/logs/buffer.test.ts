@@ -4,7 +4,7 @@ import { windowOf } from "../../shared/windowing";
 import { LogBuffer, matches } from "./buffer";
 
 const lines = (from: number, count: number): LogLine[] =>
-  Array.from({ length: count }, (_, nth) => ({ offset: (from + nth) * 10, at: null, instance: "api.0", text: `line ${from + nth}` }));
+  Array.from({ length: count }, (_, nth) => ({ offset: (from + nth) * 10, end: (from + nth + 1) * 10, at: null, instance: "api.0", text: `line ${from + nth}` }));
 
 describe("the lines in the page", () => {
   it("grow at the end and never hold a line twice", () => {

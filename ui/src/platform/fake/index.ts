@@ -55,7 +55,7 @@ export function fake(): Platform {
           const line = lineAt(instance, offset, when(offset));
           if (wanted(line)) found.push(line);
         }
-        return { lines: found, end, more: after > 0 };
+        return { lines: found, begin: 0, end, whole: end, next: (found.at(-1)?.offset ?? end) + LINE_BYTES, more: after > 0 };
       }
       const last = Math.min(before ?? end, end);
       const lines: LogLine[] = [];
@@ -65,7 +65,17 @@ export function fake(): Platform {
         const line = lineAt(instance, offset, when(offset));
         if (wanted(line)) lines.push(line);
       }
-      return { lines: lines.reverse(), end, more: offset > 0 };
+      return { lines: lines.reverse(), begin: 0, end, whole: end, next: offset, more: offset > 0 };
+    },
+    log_runs: ({ instance }) => {
+      const end = ends();
+      const begin = Math.floor(PAST_LINES / 2) * LINE_BYTES;
+      let error: LogLine | null = null;
+      for (let offset = begin; offset < end && error === null; offset += LINE_BYTES) {
+        const line = lineAt(instance, offset, when(offset));
+        if (line.text.includes("ERROR")) error = line;
+      }
+      return [{ generation: 1, at: when(begin), begin, end, error, kept: error !== null, unseen: 0 }];
     },
     env: ({ instance }) => ({
       instance, generation: 1, running: true, differs: 0, problem: null,

@@ -26,5 +26,5 @@ export function lineAt(instance: InstanceId, offset: number, at: number): LogLin
   else if (roll < 0.07) text = `${YELLOW} WARN${OFF} slow answer from ${CYAN}db${OFF} ${DIM}took=${(Number(ms) * 40).toFixed(0)}ms budget=250ms${OFF}`;
   else if (roll < 0.15) text = `${DIM}DEBUG${OFF} pool: 4 idle, 2 busy, 0 waiting`;
   else text = `${GREEN} INFO${OFF} GET ${path} ${roll > 0.96 ? `${YELLOW}304${OFF}` : `${GREEN}200${OFF}`} ${DIM}${ms}ms id=${Math.floor(chance() * 1e9).toString(16)}${OFF}`;
-  return { offset, at: Math.floor(at / 1_000) * 1_000, instance, text };
+  return { offset, end: offset + LINE_BYTES, at: Math.floor(at / 1_000) * 1_000, instance, text };
 }
