@@ -302,15 +302,27 @@ pub fn all_cases(host: &Path) -> Result<Vec<Case>, String> {
     }
 }
 
-/// Every point once, on the way of the first act that comes by, each with everyone who can die.
+/// Every point once, on the way of the first act that comes by, with one of those who can die: the
+/// next one for each next point, so that all of them have their turn.
 ///
 /// # Errors
 /// As [`all_cases`].
 pub fn few_cases(host: &Path) -> Result<Vec<Case>, String> {
-    let mut seen = BTreeSet::new();
-    let mut all = all_cases(host)?;
-    all.retain(|case| seen.insert((case.point.clone(), case.victim)));
-    Ok(all)
+    let mut by_point: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for case in all_cases(host)? {
+        let others = by_point.entry(case.point.clone()).or_default();
+        let first = others.first().is_none_or(|one| one.act == case.act);
+        if first && case.nth == 1 {
+            others.push(case);
+        }
+    }
+    let chosen = by_point.into_values().enumerate();
+    Ok(chosen
+        .filter_map(|(turn, mut cases)| {
+            let at = turn % cases.len().max(1);
+            (at < cases.len()).then(|| cases.swap_remove(at))
+        })
+        .collect())
 }
 
 /// Each of these with the engine that comes next dying as well, at every point on its way.
