@@ -1,8 +1,9 @@
-//! Stacks share a machine: a taken port is named, and whoever has it is left alone.
+//! Stacks share a machine: who has a port, who wanted what, and every home of a user at a glance.
 
 use serde_json::Value;
 use std::net::TcpListener;
 use std::process::Stdio;
+use tests::process::{lives, started};
 use tests::{Azora, Folder, until};
 
 /// A cluster whose `db` wants this port.
@@ -24,6 +25,12 @@ port = 0
 needs = ["db"]
 "#
     )
+}
+
+/// A port that nobody has.
+fn free() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("it is bound").port()
 }
 
 #[track_caller]
@@ -101,4 +108,137 @@ heal = {{ budget = "1000 per 10m", backoff = ["100ms"] }}
     up.wait().expect("it is our child");
     let ps = azora.json(folder.path(), &["ps"]);
     assert_eq!(ps["instances"][0]["port_taken"], Value::Null, "{ps}");
+}
+
+/// What `who` says once the wish behind the start is on disk: it is written a moment after.
+fn wished(azora: &Azora, folder: &Folder, port: u16) -> Value {
+    until("who wanted it to be known", || {
+        let found = who(azora, folder, port);
+        let origin = &found["holders"][0]["stack"]["origin"];
+        origin.is_object().then_some(found)
+    })
+}
+
+#[test]
+fn who_tells_a_service_of_any_home_and_who_wanted_it() {
+    let port = free();
+    let folder = Folder::with(&wants(port));
+    let (here, there) = (Azora::new(), Azora::new());
+    here.up(folder.path());
+    let db = here.instance(folder.path(), "db.0");
+    assert_eq!(db.port, port);
+
+    let found = wished(&there, &folder, port);
+    let holder = &found["holders"][0];
+    assert_eq!(holder["pid"], db.pid, "{found}");
+    let stack = &holder["stack"];
+    assert_eq!(stack["instance"], "db.0", "{found}");
+    assert_eq!(
+        (&stack["here"], &stack["protected"]),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    assert_eq!(stack["needed_by"], serde_json::json!(["api"]), "{found}");
+    assert_eq!(stack["generation"], 1, "{found}");
+    assert_eq!(
+        stack["home"].as_str(),
+        here.home().path().to_str(),
+        "{found}"
+    );
+    assert_eq!(stack["folder"].as_str(), folder.path().to_str(), "{found}");
+    assert_eq!(stack["origin"]["verb"], "up", "{found}");
+    assert_eq!(stack["origin"]["actor"]["via"], "cli", "{found}");
+    assert_eq!(holder["safe"], "no", "a person decides about it: {found}");
+    assert!(who(&here, &folder, port)["holders"][0]["stack"]["here"] == true);
+    let text = there.ok(folder.path(), &["who", &port.to_string()]);
+    for part in [
+        "db.0 of wants-",
+        "wanted by",
+        "by `up` through cli",
+        "stop it?  no",
+    ] {
+        assert!(text.contains(part), "{part:?} in\n{text}");
+    }
+
+    // Another home cannot have the port, and says whose it is.
+    let copy = Folder::with(&wants(port));
+    let said = there.up(copy.path());
+    assert!(
+        said.contains(&format!("port {port} is held by db.0 of wants-")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&here.home().path().display().to_string()),
+        "{said}"
+    );
+    assert!(lives(db.pid), "it is left alone");
+
+    // Down it keeps the port for itself and listens no more.
+    here.ok(folder.path(), &["down"]);
+    let found = who(&there, &folder, port);
+    let holder = &found["holders"][0];
+    assert_eq!(
+        (&holder["pid"], &holder["stack"]["instance"]),
+        (&Value::Null, &"db.0".into())
+    );
+    assert_eq!(holder["safe"], "yes", "{found}");
+}
+
+#[test]
+fn ps_all_shows_every_home_with_and_without_an_engine() {
+    let (one, two) = (Azora::new(), Azora::new());
+    let (first, second) = (Folder::with(&wants(free())), Folder::with(&wants(free())));
+    one.up(first.path());
+    two.up(second.path());
+    let of = |azora: &Azora| {
+        let all = two.json(second.path(), &["ps", "--all"]);
+        let home = azora.home().path().to_str();
+        let stacks = all["stacks"].as_array().expect("a list");
+        let found = stacks.iter().find(|stack| stack["home"].as_str() == home);
+        found
+            .cloned()
+            .unwrap_or_else(|| panic!("no {home:?} in {all}"))
+    };
+    let stack = of(&one);
+    assert_eq!(stack["folder"].as_str(), first.path().to_str(), "{stack}");
+    assert_eq!(stack["overall"], "operational", "{stack}");
+    assert_eq!(
+        stack["instances"].as_array().map(Vec::len),
+        Some(2),
+        "{stack}"
+    );
+    assert_eq!(
+        stack["instances"][0]["origin"]["actor"]["via"], "cli",
+        "{stack}"
+    );
+    assert_eq!(of(&two)["engine"], two.engine());
+
+    // An engine that hangs, or is gone, hides nobody.
+    let db = one.instance(first.path(), "db.0");
+    wished(&two, &first, db.port);
+    let engine = one.engine();
+    tests::process::kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    let stack = of(&one);
+    assert_eq!(
+        (&stack["engine"], &stack["overall"]),
+        (&Value::Null, &"unknown".into())
+    );
+    assert!(stack["processes"].as_u64() >= Some(2), "{stack}");
+    let text = two.ok(second.path(), &["ps", "--all"]);
+    assert!(
+        text.contains(&one.home().path().display().to_string()),
+        "{text}"
+    );
+    assert!(text.contains("processes of its services run on"), "{text}");
+
+    // Who wanted it is known to the next engine.
+    let born = started(db.pid);
+    one.up(first.path());
+    assert_eq!(started(db.pid), born);
+    let stack = of(&one);
+    assert_eq!(stack["instances"][0]["origin"]["verb"], "up", "{stack}");
+    one.ok(first.path(), &["restart", "api"]);
+    let api = &of(&one)["instances"][0];
+    assert_eq!(api["instance"], "api.0", "{api}");
+    assert_eq!(api["origin"]["verb"], "restart", "{api}");
 }

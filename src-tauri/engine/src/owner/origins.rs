@@ -8,8 +8,8 @@ use std::time::Duration;
 /// Acts of people whose starts may still come. A start comes long before so many others.
 const ACTS: usize = 64;
 /// The wish of a start is on disk at the latest after this long. A crash before costs no more than
-/// the name of who wanted it.
-const KEPT_WITHIN: Duration = Duration::from_secs(2);
+/// the name of who wanted it. A layer of starts is one writing: the record is long and is synced.
+const KEPT_WITHIN: Duration = Duration::from_millis(200);
 
 impl Owner {
     /// An act has come through the door; what it starts is its actor's wish.
