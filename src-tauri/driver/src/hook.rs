@@ -92,10 +92,11 @@ impl Record {
     }
 
     /// What it left, if it may have left anything.
-    fn remains(&self) -> Option<Remains> {
+    fn remains(&self, shared: &Shared) -> Option<Remains> {
         let live = !self.ended && clock::boot_id().is_ok_and(|boot| boot == self.boot_id);
         live.then(|| Remains {
             nonce: Some(self.nonce.clone()),
+            home: shared.layout.id(),
             ..Remains::default()
         })
     }
@@ -195,7 +196,7 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
     let Some(record) = Record::read(folder) else {
         return Ok(());
     };
-    let Some(remains) = record.remains() else {
+    let Some(remains) = record.remains(shared) else {
         return Ok(());
     };
     let begun = Instant::now();
