@@ -153,7 +153,6 @@ async fn a_connection_made_while_no_engine_is_there_waits_for_the_next_one() {
     let port = port(&bench, "web.0");
     bench.driver.start(organ(&bench, "web.0", 1, &own(port)));
     let first = bench.started().await;
-    let shim = bench.shim("web.0");
     let Bench {
         driver,
         events,
@@ -171,7 +170,8 @@ async fn a_connection_made_while_no_engine_is_there_waits_for_the_next_one() {
     bench.driver.start(organ(&bench, "web.0", 2, &own(port)));
     let second = bench.started().await;
     assert_eq!(answer(waiting).await, second);
-    assert_eq!(bench.shim("web.0"), shim);
+    // Its shim, which kept the socket till then, was sent away by the adoption: the next engine
+    // had its duplicate by then, and the next shim was given that.
     bench.stop("web.0", 2, LONG);
     bench.exited().await;
     bench.driver.rest(&bench.cluster, &instance("web.0"));
