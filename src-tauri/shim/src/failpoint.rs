@@ -53,7 +53,7 @@ impl Order {
     }
 }
 
-/// The point of this name is reached. Called by [`fail_point`](crate::fail_point) alone.
+/// The point of this name is reached. Called by [`fail_point`] alone.
 pub fn reached(name: &str) {
     static ORDER: OnceLock<Option<Order>> = OnceLock::new();
     let order = ORDER.get_or_init(|| Order::parse(&std::env::var(VARIABLE).ok()?));
