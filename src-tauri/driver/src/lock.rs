@@ -6,12 +6,12 @@ use model::Anchor;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::Duration;
 
 /// Longest text that is read from the lock file.
-const MAX: u64 = 64 * 1024;
+const MAX: usize = 64 * 1024;
 
 /// What the holder says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,14 @@ impl LockInfo {
         }
     }
 
+    /// True when the process that wrote it has ended, though its parent or the kernel may not be
+    /// done with it yet.
+    fn leaves(&self) -> bool {
+        !self.lives()
+            || crate::procfs::process(self.pid)
+                .is_none_or(|process| matches!(process.state, 'Z' | 'X'))
+    }
+
     /// True when the process that wrote it still lives.
     pub fn lives(&self) -> bool {
         Pidfd::open_anchored(&self.anchor()).is_some()
@@ -93,6 +101,12 @@ pub struct HomeLock {
 /// # Errors
 /// [`LockError::Held`] when another engine has it.
 pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
+    /// Between two tries.
+    const PAUSE: Duration = Duration::from_millis(1);
+    acquire_pausing(layout, || std::thread::park_timeout(PAUSE))
+}
+
+fn acquire_pausing(layout: &Layout, mut pause: impl FnMut()) -> Result<HomeLock, LockError> {
     let path = layout.engine_lock();
     let io = |error| LockError::Io(path.clone(), error);
     layout.create().map_err(io)?;
@@ -106,9 +120,10 @@ pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
         .map_err(io)?;
     /// Looks of others last microseconds: more than so many in a row do not come.
     const TRIES: u32 = 200;
-    /// Between two tries.
-    const PAUSE: Duration = Duration::from_millis(1);
-    for _ in 0..TRIES {
+    /// A killed process keeps its locks until its last thread is gone, on a busy machine for a while.
+    const LEAVING: u32 = 5_000;
+    let (mut looks, mut leaving) = (0, 0);
+    while looks < TRIES && leaving < LEAVING {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 if let Err(error) = crate::homes::note(layout) {
@@ -120,11 +135,15 @@ pub fn acquire(layout: &Layout) -> Result<HomeLock, LockError> {
             Err(error) => return Err(io(error.into())),
         }
         // Whoever just looks holds the lock, too, but shares it.
-        if flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+            let _ = flock(&file, FlockOperation::Unlock);
+            looks += 1;
+        } else if read_info(&file).is_some_and(|holder| holder.leaves()) {
+            leaving += 1;
+        } else {
             break;
         }
-        let _ = flock(&file, FlockOperation::Unlock);
-        std::thread::park_timeout(PAUSE);
+        pause();
     }
     Err(LockError::Held(read_info(&file)))
 }
@@ -189,9 +208,10 @@ impl HomeLock {
 }
 
 fn read_info(file: &File) -> Option<LockInfo> {
-    let mut text = String::new();
-    file.take(MAX).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    // From its beginning, however often it is asked; what is longer is none.
+    let mut text = vec![0; MAX];
+    let length = file.read_at(&mut text, 0).ok()?;
+    serde_json::from_slice(text.get(..length)?).ok()
 }
 
 #[cfg(test)]
@@ -216,6 +236,26 @@ mod tests {
             over.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(taken);
         });
+    }
+
+    #[test]
+    fn a_holder_that_was_killed_and_still_has_its_lock_is_waited_for() {
+        let home = testkit::Home::new();
+        let layout = Layout::new(home.path());
+        let lock = acquire(&layout).unwrap();
+        let ended = LockInfo {
+            start_ticks: 0,
+            ..LockInfo::of_this_process("1").unwrap()
+        };
+        lock.write(&ended).unwrap();
+        let (mut lock, mut tries) = (Some(lock), 0);
+        let taken = acquire_pausing(&layout, || {
+            tries += 1;
+            // Its last thread is gone.
+            drop(lock.take_if(|_| tries == 3));
+        });
+        assert!(taken.is_ok(), "{taken:?} after {tries}");
+        assert_eq!(tries, 3);
     }
 
     #[test]
