@@ -411,7 +411,9 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
         })
     };
     assert!(eventually_async(PATIENCE, failed).await);
-    assert_eq!(stack.status(&cluster, "a.0").state, State::Ready);
+    // What is shown follows what happens by a moment.
+    let ready = || stack.status(&cluster, "a.0").state == State::Ready;
+    assert!(eventually_async(PATIENCE, ready).await);
 
     // A stop does not wait for a hook that takes its time.
     stack.said(&cluster, "slow.0", "waits").await;
@@ -426,7 +428,8 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
         .unwrap();
     let settled = stack.handle.wait(act.id, PATIENCE).await.unwrap();
     assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
-    assert_eq!(stack.status(&cluster, "slow.0").state, State::Stopped);
+    let stopped = || stack.status(&cluster, "slow.0").state == State::Stopped;
+    assert!(eventually_async(PATIENCE, stopped).await);
     stack.handle.shutdown(false).await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }
