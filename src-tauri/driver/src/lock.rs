@@ -122,6 +122,9 @@ fn acquire_pausing(layout: &Layout, mut pause: impl FnMut()) -> Result<HomeLock,
     const TRIES: u32 = 200;
     /// A killed process keeps its locks until its last thread is gone, on a busy machine for a while.
     const LEAVING: u32 = 5_000;
+    /// A process that has let go just now may be making another one, which has its open files, and
+    /// with them the lock, until it becomes its program.
+    const MAKING: u32 = 100;
     let (mut looks, mut leaving) = (0, 0);
     while looks < TRIES && leaving < LEAVING {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -138,10 +141,12 @@ fn acquire_pausing(layout: &Layout, mut pause: impl FnMut()) -> Result<HomeLock,
         if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
             let _ = flock(&file, FlockOperation::Unlock);
             looks += 1;
-        } else if read_info(&file).is_some_and(|holder| holder.leaves()) {
-            leaving += 1;
         } else {
-            break;
+            let ended = read_info(&file).is_some_and(|holder| holder.leaves());
+            if leaving >= if ended { LEAVING } else { MAKING } {
+                break;
+            }
+            leaving += 1;
         }
         pause();
     }
