@@ -307,14 +307,12 @@ impl Organ {
         reply(code, &body)
     }
 
-    /// Says that it will, then does.
+    /// Does it, then says so: whoever has the answer can count on it. Only what leaves nobody to answer
+    /// is said first.
     fn misbehave(&mut self, index: usize, mode: Mode) -> Then {
         say!(err, "{}: told to misbehave: {mode:?}", self.name);
-        let text = reply(200, "{\"status\":\"as you wish\"}\n");
-        let then = self.asked[index].answer(Answer { text, keep: false }, None);
         match mode {
-            Mode::Crash(code) => mischief::crash(code),
-            Mode::Hang(time) => mischief::hang(time),
+            Mode::Crash(_) | Mode::Hang(_) => {}
             Mode::Slow(time) => self.mischief.slow = Some(time),
             Mode::Error(code) => self.mischief.error = Some(code),
             Mode::Leak(kb) => self.mischief.leak = kb,
@@ -325,6 +323,13 @@ impl Organ {
                 self.mischief = Mischief::default();
                 signals::heed_term();
             }
+        }
+        let text = reply(200, "{\"status\":\"as you wish\"}\n");
+        let then = self.asked[index].answer(Answer { text, keep: false }, None);
+        match mode {
+            Mode::Crash(code) => mischief::crash(code),
+            Mode::Hang(time) => mischief::hang(time),
+            _ => {}
         }
         then
     }
