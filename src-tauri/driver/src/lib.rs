@@ -17,6 +17,7 @@ pub mod clock;
 pub mod detach;
 mod driver;
 pub mod emergency;
+mod ended;
 pub mod env;
 pub mod exec;
 pub mod holder;

@@ -7,7 +7,7 @@
 use crate::intent;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
-use crate::spawn::{Refusal, Shim};
+use crate::spawn::Shim;
 use crate::stop::Stopping;
 use crate::survivors::Remains;
 use crate::{ExecOutcome, Found, Happened, Launch, Stop};
@@ -21,8 +21,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// A process has ended and its parent, the shim, does not say so: it is stuck.
-const SHIM_PATIENCE: Duration = Duration::from_secs(2);
 /// A shim without a service stays so long for a fast restart.
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -239,130 +237,6 @@ impl Unit {
             // A greeting, or old news.
             _ => {}
         }
-    }
-
-    /// Its process has ended as `status` says. What is left of the tree has until the end of the
-    /// grace if it was asked to stop, and no time at all if not.
-    pub(crate) async fn main_over(&mut self, generation: Generation, status: ExitStatus) {
-        self.life = Life::Ended(generation, status);
-        if self.stopping.is_none() {
-            self.sweep().await;
-        } else if self.shim.is_none() {
-            self.timer = Some(Instant::now());
-        }
-    }
-
-    async fn on_main_ended(&mut self) {
-        let Life::Running(main) = &mut self.life else {
-            return;
-        };
-        main.ended = true;
-        let generation = main.generation;
-        if self.shim.is_some() {
-            // Its parent says how, in a moment.
-            let silent = Instant::now() + SHIM_PATIENCE;
-            self.timer = Some(self.timer.map_or(silent, |timer| timer.min(silent)));
-        } else {
-            let status = match self.recorded(generation).await {
-                ExitStatus::Unknown => self.kernels_word().await,
-                recorded => recorded,
-            };
-            self.main_over(generation, status).await;
-        }
-    }
-
-    /// How the process ended whose shim is lost: whoever has inherited it takes note in a moment,
-    /// and then the kernel tells. It is not made up when the kernel does not.
-    async fn kernels_word(&self) -> ExitStatus {
-        /// Looks, and the time between two of them: a fifth of a second in all.
-        const LOOKS: u32 = 20;
-        const LOOK: Duration = Duration::from_millis(10);
-        let Life::Running(Main {
-            pidfd: Some(pidfd), ..
-        }) = &self.life
-        else {
-            return ExitStatus::Unknown;
-        };
-        for _ in 0..LOOKS {
-            if let Some(status) = pidfd.get_ref().exit_status() {
-                return status;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        ExitStatus::Unknown
-    }
-
-    async fn on_shim_ended(&mut self) {
-        let Some(mut shim) = self.shim.take() else {
-            return;
-        };
-        let code = shim.exit_code();
-        let story = self.story().await;
-        match &self.life {
-            Life::Idle => self.timer = None,
-            Life::Starting(generation) => {
-                let generation = *generation;
-                match story.running() {
-                    Some((started, anchor)) if started == generation.0 && self.lives(anchor) => {
-                        let anchor = anchor.clone();
-                        self.begin_running(generation, anchor);
-                        self.say_started().await;
-                        self.lose_shim(generation).await;
-                    }
-                    running => {
-                        if let Some((_, anchor)) = running {
-                            self.end_unmade(anchor);
-                        }
-                        self.clear(generation).await;
-                        let why = match code {
-                            Some(75) => "another shim has this instance".to_owned(),
-                            Some(code) => format!("its shim ended with code {code}"),
-                            None => "its shim was ended".to_owned(),
-                        };
-                        self.start_failed(
-                            generation,
-                            Refusal {
-                                error: why,
-                                retry: true,
-                            },
-                        )
-                        .await;
-                    }
-                }
-            }
-            Life::Running(main) => {
-                let (generation, ended) = (main.generation, main.ended);
-                match story.ended.filter(|(ended, _)| *ended == generation.0) {
-                    Some((_, status)) => self.main_over(generation, status).await,
-                    None if ended => self.main_over(generation, ExitStatus::Unknown).await,
-                    None => self.lose_shim(generation).await,
-                }
-            }
-            Life::Ended(generation, status) => {
-                let (generation, status) = (*generation, *status);
-                if self
-                    .stopping
-                    .as_ref()
-                    .is_none_or(|stopping| !stopping.asking())
-                {
-                    self.finish(generation, status).await;
-                } else {
-                    self.timer = Some(Instant::now());
-                }
-            }
-        }
-    }
-
-    async fn lose_shim(&mut self, generation: Generation) {
-        fail_point!("shim.lost");
-        self.shim_lost = true;
-        self.shared
-            .say(Happened::ShimLost {
-                cluster: self.cluster.clone(),
-                instance: self.instance.clone(),
-                generation,
-            })
-            .await;
     }
 
     pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
