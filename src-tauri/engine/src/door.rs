@@ -1,17 +1,19 @@
 //! The one door: every privileged act passes it, whoever asks.
 //!
-//! An act is written down durably before it begins and again with its outcome. Policy will be
+//! An act is written down durably before it begins and again with its outcome. On a full disk those
+//! that only take load away go into room that was set aside, and the others are refused with what to
+//! do about it. Policy will be
 //! asked here; until it is built, everything is allowed and everything is written. Nothing that
 //! changes what runs has another way in.
 
 use crate::journal::Journal;
 use crate::{Error, Settled, clock::Clock};
-use model::{Act, ActId, Actor, InstanceId, Outcome, Reason, Target, Verb};
+use model::{Act, ActId, Actor, ActorKind, InstanceId, Outcome, Reason, Target, Verb};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::Store;
+use store::{Share, Store};
 use tokio::sync::Notify;
 
 /// Ended acts that can still be waited for.
@@ -58,7 +60,15 @@ impl Door {
         reason: &str,
     ) -> Result<Act, Error> {
         let act = self.entry(actor, verb, target, reason)?;
-        self.store.acts().append(&act).await?;
+        let acts = self.store.acts();
+        let written = match share(&act) {
+            Some(share) => acts.append_spared(&act, share).await,
+            None => acts.append(&act).await,
+        };
+        written.map_err(|error| match error {
+            store::Error::Full { .. } => Error::DiskFull(error),
+            other => Error::Store(other),
+        })?;
         self.begin(&act);
         Ok(act)
     }
@@ -69,7 +79,9 @@ impl Door {
     pub(crate) async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
         let short: String = reason.chars().take(MAX_REASON / 4).collect();
         let act = self.number(actor, Verb::EmergencyStop, Target::default(), short);
-        match tokio::time::timeout(EMERGENCY_ENTRY, self.store.acts().append(&act)).await {
+        let acts = self.store.acts();
+        let entry = acts.append_spared(&act, Share::Whole);
+        match tokio::time::timeout(EMERGENCY_ENTRY, entry).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the emergency stop goes on unwritten"),
             Err(_) => tracing::error!("the store hangs; the emergency stop goes on unwritten"),
@@ -196,6 +208,27 @@ impl Door {
                 .map(|one| one.settled(false))
                 .ok_or(Error::NoAct(act.0)),
         }
+    }
+}
+
+/// How much of the room that is set aside for a full disk an act may take. What only takes load away
+/// may have all of it: on a full disk that is what a person wants. Healing may have a part, so that a
+/// service is healed there, too. The rest needs room itself, sooner or later.
+fn share(act: &Act) -> Option<Share> {
+    match act.verb {
+        Verb::Down | Verb::Stop | Verb::Hold | Verb::EmergencyStop => Some(Share::Whole),
+        _ if act.actor.kind == ActorKind::Healer => Some(Share::Half),
+        Verb::Up
+        | Verb::Start
+        | Verb::Restart
+        | Verb::Scale
+        | Verb::Unhold
+        | Verb::Release
+        | Verb::Quarantine
+        | Verb::Resume
+        | Verb::Register
+        | Verb::Deregister
+        | Verb::Forget => None,
     }
 }
 

@@ -64,6 +64,12 @@ pub enum Error {
     /// The engine is going down.
     #[error("the engine is shutting down")]
     Closing,
+    /// The disk that holds the home has no room for what an act writes.
+    #[error(
+        "the disk that holds the home is full, and this would write to it; free some space and ask \
+         again (`azora down`, `stop`, `hold` and `emergency-stop` work all the same)"
+    )]
+    DiskFull(#[source] store::Error),
     /// The store did not do its work.
     #[error("failed to use the store")]
     Store(#[from] store::Error),
@@ -126,7 +132,7 @@ impl Error {
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
             Error::Refused(_) => Code::Refused,
-            Error::Conflict(_) => Code::Conflict,
+            Error::Conflict(_) | Error::DiskFull(_) => Code::Conflict,
             Error::Closing => Code::Closing,
             Error::BadRequest(_) => Code::BadRequest,
             Error::Store(_)

@@ -3,14 +3,18 @@
 //! Nobody waits for the disk here: what heals must not queue behind what remembers. When the queue
 //! is full the entry is still shown, and its loss from the store is counted and said. What came of
 //! an act is never lost that way: the book has its beginning and must have its end.
+//!
+//! While the disk is full, what was to be written is kept in memory and tried again every second; of
+//! events only the newest, of which there is no end.
 
 use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
 use model::{Act, ClusterId, Event, EventKind, Incident, IncidentId};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +23,14 @@ use tokio_util::sync::CancellationToken;
 const QUEUE: usize = 16_384;
 /// Events written in one transaction.
 const BATCH: usize = 512;
+/// Events and incidents each that are kept in memory while the disk is full: some megabytes.
+const KEPT: usize = 4_096;
+/// Between two tries to write to a disk that was full.
+const RETRY: Duration = Duration::from_secs(1);
+/// What `status` says meanwhile.
+const FULL: &str = "the disk that holds the home is full: nothing can be started and history has \
+                    gaps until some space is free on it; services run on, and `azora down`, `stop`, \
+                    `hold` and `emergency-stop` work";
 
 enum Entry {
     Event(Event),
@@ -46,6 +58,18 @@ pub(crate) struct Writer {
     queue: mpsc::Receiver<Entry>,
     late: Late,
     store: Store,
+    /// It says when the disk is full, and holds the other end of the queue.
+    journal: Weak<Journal>,
+    kept: Kept,
+}
+
+/// What a full disk keeps from being written, oldest first.
+#[derive(Default)]
+struct Kept {
+    full: bool,
+    acts: VecDeque<Act>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    events: VecDeque<Event>,
 }
 
 impl Journal {
@@ -66,14 +90,15 @@ impl Journal {
             late: Late::default(),
         };
         let late = Arc::clone(&journal.late);
-        (
-            Arc::new(journal),
-            Writer {
-                queue: receiver,
-                late,
-                store,
-            },
-        )
+        let journal = Arc::new(journal);
+        let writer = Writer {
+            queue: receiver,
+            late,
+            store,
+            journal: Arc::downgrade(&journal),
+            kept: Kept::default(),
+        };
+        (journal, writer)
     }
 
     /// Something happened.
@@ -131,7 +156,22 @@ impl Journal {
         }
     }
 
-    /// Waits until everything said so far is on disk.
+    /// Says that the disk is full, or is not any more: once, and in `status` for as long as it is.
+    fn disk_is_full(&self, full: bool) {
+        self.picture.set_engine(|view| {
+            view.limits.retain(|limit| limit != FULL);
+            view.limits.extend(full.then(|| FULL.to_owned()));
+        });
+        let text = match full {
+            true => FULL.to_owned(),
+            false => "the disk that holds the home has room again; what waited for it is written \
+                      down and started"
+                .to_owned(),
+        };
+        self.event(None, EventKind::Notice { text });
+    }
+
+    /// Waits until everything said so far is on disk, or the disk has turned out to be full.
     pub(crate) async fn flush(&self) {
         let (sender, done) = oneshot::channel();
         if self.queue.send(Entry::Flush(sender)).await.is_ok() {
@@ -147,41 +187,93 @@ impl Writer {
         loop {
             tokio::select! {
                 count = self.queue.recv_many(&mut entries, BATCH) => if count == 0 { return },
+                () = tokio::time::sleep(RETRY), if self.waits() => {}
                 () = stop.cancelled() => {
                     self.queue.close();
                     if self.queue.recv_many(&mut entries, BATCH).await == 0 {
-                        return;
+                        return self.write().await;
                     }
                 }
             }
-            let mut events = Vec::new();
             let mut flushed = Vec::new();
             for entry in entries.drain(..) {
                 match entry {
-                    Entry::Event(event) => events.push(event),
+                    Entry::Event(event) => self.kept.events.push_back(event),
                     Entry::Incident(incident) => {
-                        note(
-                            self.store.incidents().upsert(&incident).await,
-                            "an incident",
-                        );
+                        self.kept.incidents.insert(incident.id, incident);
                     }
-                    Entry::Act(act) => {
-                        note(self.store.acts().finish(&act).await, "an act's outcome");
-                    }
+                    Entry::Act(act) => self.kept.acts.push_back(act),
                     Entry::Flush(done) => flushed.push(done),
                 }
             }
             // Taken after the queue was: so none waits longer than a batch.
             let late = std::mem::take(&mut *lock(&self.late));
-            for act in late {
-                note(self.store.acts().finish(&act).await, "an act's outcome");
-            }
-            if !events.is_empty() {
-                note(self.store.events().append(&events).await, "events");
-            }
+            self.kept.acts.extend(late);
+            self.write().await;
             for done in flushed {
                 let _ = done.send(());
             }
+        }
+    }
+
+    /// Something is to be tried again.
+    fn waits(&self) -> bool {
+        self.kept.full || self.store.acts().set_aside()
+    }
+
+    /// Writes what there is to write, in the order of its kinds, as long as the disk takes it.
+    async fn write(&mut self) {
+        let written = self.kept.write(&self.store).await;
+        self.kept.bound();
+        let full = matches!(written, Err(store::Error::Full { .. }));
+        if full == self.kept.full {
+            return;
+        }
+        self.kept.full = full;
+        if let Some(journal) = self.journal.upgrade() {
+            journal.disk_is_full(full);
+        }
+        if !full {
+            self.store.set_aside().await;
+        }
+    }
+}
+
+impl Kept {
+    /// What is not written down is still there when this fails.
+    async fn write(&mut self, store: &Store) -> Result<(), store::Error> {
+        store.acts().settle().await?;
+        while let Some(act) = self.acts.front() {
+            unless_full(store.acts().finish(act).await, "an act's outcome")?;
+            self.acts.pop_front();
+        }
+        while let Some(incident) = self.incidents.first_entry() {
+            unless_full(
+                store.incidents().upsert(incident.get()).await,
+                "an incident",
+            )?;
+            incident.remove();
+        }
+        while !self.events.is_empty() {
+            let many = self.events.len().min(BATCH);
+            let events = &self.events.make_contiguous()[..many];
+            unless_full(store.events().append(events).await, "events")?;
+            self.events.drain(..many);
+        }
+        Ok(())
+    }
+
+    /// The newest stay. Acts have a bound of their own, see [`Late`].
+    fn bound(&mut self) {
+        let events = self.events.len().saturating_sub(KEPT);
+        self.events.drain(..events);
+        let mut lost = events;
+        while self.incidents.len() > KEPT {
+            self.incidents.pop_first();
+            lost += 1;
+        }
+        if lost > 0 {
+            tracing::warn!(lost, "the disk is full; entries were shown and not kept");
         }
     }
 }
@@ -190,8 +282,14 @@ fn lock(late: &Late) -> std::sync::MutexGuard<'_, VecDeque<Act>> {
     late.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn note(result: Result<(), store::Error>, what: &str) {
-    if let Err(error) = result {
-        tracing::error!(%error, "failed to keep {what}");
+/// A full disk is waited for; what fails for another reason would fail again.
+fn unless_full(result: Result<(), store::Error>, what: &str) -> Result<(), store::Error> {
+    match result {
+        Err(error @ store::Error::Full { .. }) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "failed to keep {what}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }

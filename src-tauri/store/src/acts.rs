@@ -1,12 +1,15 @@
 //! The book of acts: each is written before it begins and again with its outcome. None is removed.
 
 use crate::Error;
-use crate::database::{Database, int, uint};
+use crate::database::{Database, int, transact, uint};
+use crate::spare::{Share, Spare};
 use model::{Act, ActId, Outcome};
+use std::collections::BTreeMap;
 
 /// The book of acts.
 pub struct Acts<'a> {
     pub(crate) state: &'a Database,
+    pub(crate) spare: &'a Spare,
 }
 
 impl Acts<'_> {
@@ -15,15 +18,112 @@ impl Acts<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn append(&self, act: &Act) -> Result<(), Error> {
+        self.settle_before(act).await;
         self.put("write an act", act).await
     }
 
-    /// Writes an act with its outcome, also when it could not be written before.
+    /// The same, and on a full disk into this share of the room that is set aside for acts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn append_spared(&self, act: &Act, share: Share) -> Result<(), Error> {
+        let settled = self.settle_before(act).await;
+        self.put_spared("write an act", act, settled, share).await
+    }
+
+    /// Writes an act with its outcome, also when it could not be written before; on a full disk
+    /// into the room that is set aside.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn finish(&self, act: &Act) -> Result<(), Error> {
-        self.put("write an act's outcome", act).await
+        let settled = self.settle_before(act).await;
+        self.put_spared("write an act's outcome", act, settled, Share::Whole)
+            .await
+    }
+
+    /// True while acts are in the room set aside, and not in the book.
+    pub fn set_aside(&self) -> bool {
+        self.spare.holds_some()
+    }
+
+    /// Moves what is in the room set aside into the book, in its order; true when none is left
+    /// there. What was moved and not taken away, because the machine failed between the two, is
+    /// moved again and changes nothing.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Full`] when the disk still is.
+    pub async fn settle(&self) -> Result<bool, Error> {
+        let _turn = self.spare.turn().await;
+        let acts = self.spare.acts();
+        if acts.is_empty() {
+            return Ok(true);
+        }
+        let mut rows = Vec::with_capacity(acts.len());
+        for act in &acts {
+            let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
+            rows.push((act, body));
+        }
+        let moved = transact!(self.state, "move acts into the book", |db| {
+            for (act, body) in &rows {
+                // What has its outcome already keeps it.
+                sqlx::query(
+                    "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
+                         ON CONFLICT (id) DO UPDATE
+                         SET pending = excluded.pending, body = excluded.body
+                         WHERE acts.pending = 1",
+                )
+                .bind(int(act.id.0))
+                .bind(act.at.0)
+                .bind(act.outcome == Outcome::Pending)
+                .bind(body)
+                .execute(&mut *db)
+                .await?;
+            }
+            Ok(())
+        });
+        moved?;
+        if let Err(error) = self.spare.clear().await {
+            tracing::error!(%error, "acts were moved into the book and not out of the spare file");
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// What came before it comes before it. False when that is still set aside.
+    async fn settle_before(&self, act: &Act) -> bool {
+        if !self.spare.holds_some() {
+            return true;
+        }
+        self.settle().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, act = act.id.0, "earlier acts are still set aside");
+            false
+        })
+    }
+
+    async fn put_spared(
+        &self,
+        what: &'static str,
+        act: &Act,
+        settled: bool,
+        share: Share,
+    ) -> Result<(), Error> {
+        // Behind those that are there: its own beginning may be one of them.
+        if !settled && self.spare(act, share).await {
+            return Ok(());
+        }
+        match self.put(what, act).await {
+            Err(Error::Full { .. }) if settled && self.spare(act, share).await => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn spare(&self, act: &Act, share: Share) -> bool {
+        let _turn = self.spare.turn().await;
+        self.spare.put(act, share).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the room set aside for acts cannot be written to");
+            false
+        })
     }
 
     async fn put(&self, what: &'static str, act: &Act) -> Result<(), Error> {
@@ -58,11 +158,15 @@ impl Acts<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn recent(&self, limit: u32) -> Result<Vec<Act>, Error> {
+        let spared = self.spare.acts();
         let rows = sqlx::query_as("SELECT id, body FROM acts ORDER BY id DESC LIMIT ?")
             .bind(limit)
             .fetch_all(self.state.readers())
             .await;
-        self.acts(rows)
+        let mut all = with(self.acts(rows)?, spared);
+        all.reverse();
+        all.truncate(limit as usize);
+        Ok(all)
     }
 
     /// Acts without an outcome, oldest first: what an engine that died left behind.
@@ -70,10 +174,13 @@ impl Acts<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn pending(&self) -> Result<Vec<Act>, Error> {
+        let spared = self.spare.acts();
         let rows = sqlx::query_as("SELECT id, body FROM acts WHERE pending = 1 ORDER BY id")
             .fetch_all(self.state.readers())
             .await;
-        self.acts(rows)
+        let mut all = with(self.acts(rows)?, spared);
+        all.retain(|act| act.outcome == Outcome::Pending);
+        Ok(all)
     }
 
     /// The highest number given; 0 when there is none.
@@ -81,11 +188,12 @@ impl Acts<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn last_id(&self) -> Result<ActId, Error> {
+        let spared = self.spare.acts().into_iter().map(|act| act.id).max();
         let last: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM acts")
             .fetch_one(self.state.readers())
             .await
             .map_err(|error| self.state.error("read acts", error))?;
-        Ok(ActId(uint(last)))
+        Ok(ActId(uint(last)).max(spared.unwrap_or_default()))
     }
 
     fn acts(&self, rows: Result<Vec<(i64, String)>, sqlx::Error>) -> Result<Vec<Act>, Error> {
@@ -93,5 +201,142 @@ impl Acts<'_> {
             .into_iter()
             .map(|(id, body)| serde_json::from_str(&body).map_err(|e| Error::row("acts", id, e)))
             .collect()
+    }
+}
+
+/// The acts of the book with those that are set aside, oldest first. An outcome is never taken back
+/// by an entry from before it.
+fn with(book: Vec<Act>, spared: Vec<Act>) -> Vec<Act> {
+    let mut all: BTreeMap<ActId, Act> = book.into_iter().map(|act| (act.id, act)).collect();
+    for act in spared {
+        let known = all.get(&act.id);
+        if known.is_none_or(|known| known.outcome == Outcome::Pending) {
+            all.insert(act.id, act);
+        }
+    }
+    all.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+    use model::{Actor, Target, Timestamp, Verb};
+
+    fn act(id: u64, outcome: Outcome) -> Act {
+        Act {
+            id: ActId(id),
+            at: Timestamp(1_000),
+            actor: Actor::person("test"),
+            verb: Verb::Down,
+            target: Target::default(),
+            // So long that a few of them need another page.
+            reason: "x".repeat(900),
+            outcome,
+        }
+    }
+
+    /// The disk has no room, and no ballast is left; or it has room again.
+    async fn full(store: &Store, full: bool) {
+        let _ = std::fs::remove_file(store.inner.ballast.path());
+        let pages = if full { 1 } else { 1_000_000 };
+        let mut writer = store.inner.state.writer().await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "PRAGMA max_page_count = {pages}"
+        )))
+        .execute(&mut *writer)
+        .await
+        .unwrap();
+        if full {
+            // Neither is there room in a page that is there.
+            let many = "INSERT INTO meta (key, value) VALUES (hex(randomblob(99)), 'x')";
+            while sqlx::query(many).execute(&mut *writer).await.is_ok() {}
+        }
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_acts_are_set_aside_and_come_into_the_book_once_and_in_order() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        store
+            .acts()
+            .append(&act(1, Outcome::Pending))
+            .await
+            .unwrap();
+        full(&store, true).await;
+        let mut id = 1;
+        // What room was left in pages that are there.
+        let refused = loop {
+            id += 1;
+            if let Err(error) = store.acts().append(&act(id, Outcome::Pending)).await {
+                break error;
+            }
+        };
+        assert!(matches!(refused, Error::Full { .. }), "{refused}");
+        assert!(!store.acts().set_aside());
+        let (spared, acts) = (act(id, Outcome::Pending), store.acts());
+        acts.append_spared(&spared, Share::Whole).await.unwrap();
+        assert!(acts.set_aside());
+        let done = act(id, Outcome::Done("all is down".into()));
+        acts.finish(&done).await.unwrap();
+        acts.append_spared(&act(id + 1, Outcome::Pending), Share::Whole)
+            .await
+            .unwrap();
+        let seen = acts.recent(2).await.unwrap();
+        assert_eq!(seen, [act(id + 1, Outcome::Pending), done.clone()]);
+        assert_eq!(acts.last_id().await.unwrap(), ActId(id + 1));
+        store.close().await;
+
+        // The next engine finds them, and writes them down as soon as it can.
+        let store = Store::open(home.path()).await.unwrap();
+        assert!(!store.acts().set_aside());
+        assert_eq!(store.acts().recent(2).await.unwrap()[1], done);
+        let last = store.acts().pending().await.unwrap().pop().unwrap();
+        assert_eq!(last.id, ActId(id + 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_is_moved_before_the_next_act_and_takes_no_outcome_back() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let acts = store.acts();
+        store
+            .inner
+            .spare
+            .put(&act(1, Outcome::Pending), Share::Whole)
+            .await
+            .unwrap();
+        let copy = std::fs::read(home.path().join("spare")).unwrap();
+        let done = act(1, Outcome::Done("done".into()));
+        acts.finish(&done).await.unwrap();
+        assert!(!acts.set_aside());
+        assert_eq!(acts.recent(9).await.unwrap(), std::slice::from_ref(&done));
+        store.close().await;
+        // As if the machine had failed between the move and its end.
+        std::fs::write(home.path().join("spare"), copy).unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        assert_eq!(store.acts().recent(9).await.unwrap(), [done]);
+        assert!(!store.acts().set_aside());
+    }
+
+    #[tokio::test]
+    async fn healing_leaves_half_of_the_room_to_people() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let put = async |share| {
+            let mut put = 0;
+            while store
+                .inner
+                .spare
+                .put(&act(7, Outcome::Pending), share)
+                .await
+                .unwrap()
+            {
+                put += 1;
+            }
+            put
+        };
+        let (half, rest) = (put(Share::Half).await, put(Share::Whole).await);
+        assert!(half > 50 && rest >= half, "{half} and then {rest}");
     }
 }

@@ -28,6 +28,11 @@ impl Ballast {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives the room back. True when there was some to give.
     pub(crate) fn release(&self) -> bool {
         let released = std::fs::remove_file(&self.path).is_ok();

@@ -14,6 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How the files are opened: the lock on them is the whole process's, and what is in the WAL is
+/// looked up in its memory instead of a mapped `-shm` file. A page of such a file that a full disk
+/// has no block for is a SIGBUS, which is the end of the engine: where blocks are smaller than pages
+/// that happens with the first write after opening.
+const VFS: &str = "unix-excl";
 /// How long a connection waits for a lock that somebody else holds. Nobody should hold one: there
 /// is one engine to a home. A backup program or a curious person may.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,6 +78,7 @@ impl Database {
                 Durability::Normal => SqliteSynchronous::Normal,
             })
             .busy_timeout(BUSY_TIMEOUT)
+            .vfs(VFS)
             .pragma("journal_size_limit", WAL_LIMIT);
         let pool = || {
             SqlitePoolOptions::new()
@@ -89,10 +95,15 @@ impl Database {
             writer: pool().max_connections(1).connect_lazy_with(options.clone()),
             readers: pool()
                 .max_connections(READERS)
-                .connect_lazy_with(options.create_if_missing(false).read_only(true)),
+                // Not opened for reading only: such a one does not share the process's lock.
+                .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on")),
             ballast: ballast.clone(),
         };
-        if let Err(error) = database.prepare(schema).await {
+        let opened = match database.prepare(schema).await {
+            Ok(()) => database.open_readers().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = opened {
             database.close().await;
             return Err(error);
         }
@@ -136,6 +147,17 @@ impl Database {
             }
         }
         schema.upgrade(&mut writer, found).await.map_err(failed)
+    }
+
+    /// Each connection is a thread and some descriptors. They are had now: later there may be none
+    /// left.
+    async fn open_readers(&self) -> Result<(), Error> {
+        let failed = |error| self.error("open", error);
+        let mut all = Vec::new();
+        for _ in 0..READERS {
+            all.push(self.readers.acquire().await.map_err(failed)?);
+        }
+        Ok(())
     }
 
     /// Readers; they see the last commit.
@@ -323,6 +345,26 @@ mod tests {
             "write something: the disk that holds state.db is full; free some space on it"
         );
         assert!(store.meta().get("x").await.unwrap().is_none());
+    }
+
+    /// A page of a mapped file that a full disk has no block for is a SIGBUS.
+    #[tokio::test]
+    async fn no_file_is_mapped_into_memory() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        store.meta().set("k", "v").await.unwrap();
+        assert_eq!(store.meta().get("k").await.unwrap().as_deref(), Some("v"));
+        let files: Vec<_> = std::fs::read_dir(home.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(files.contains(&"state.db-wal".to_owned()), "{files:?}");
+        assert!(
+            !files.iter().any(|name| name.ends_with("-shm")),
+            "{files:?}"
+        );
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        assert!(!maps.contains(home.path().to_str().unwrap()), "{maps}");
     }
 
     #[tokio::test]

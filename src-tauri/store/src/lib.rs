@@ -26,6 +26,7 @@ mod leases;
 mod meta;
 mod samples;
 mod schema;
+mod spare;
 
 pub use acts::Acts;
 pub use error::Error;
@@ -34,9 +35,11 @@ pub use incidents::Incidents;
 pub use leases::{Lease, Leases};
 pub use meta::Meta;
 pub use samples::{Bucket, ProbeSample, Samples, Tended, UsageSample};
+pub use spare::Share;
 
 use ballast::Ballast;
 use database::{Database, Durability};
+use spare::Spare;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,6 +53,7 @@ struct Inner {
     state: Database,
     history: Database,
     ballast: Arc<Ballast>,
+    spare: Spare,
     notices: Vec<String>,
 }
 
@@ -80,15 +84,33 @@ impl Store {
             }
             other => other?,
         };
+        // The smaller one first: it is of more use.
+        let spare = Spare::new(home);
+        spare.restore().await;
         ballast.restore().await;
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 state,
                 history,
                 ballast,
+                spare,
                 notices,
             }),
-        })
+        };
+        match store.acts().settle().await {
+            // They stay where they are, and are shown with the others.
+            Ok(_) | Err(Error::Full { .. }) => Ok(store),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sets room aside again that was given up, and room for acts, as far as the disk has it.
+    pub async fn set_aside(&self) {
+        self.inner.spare.restore().await;
+        self.inner.ballast.restore().await;
     }
 
     async fn open_history(path: &Path, ballast: &Arc<Ballast>) -> Result<Database, Error> {
@@ -104,6 +126,7 @@ impl Store {
     pub fn acts(&self) -> Acts<'_> {
         Acts {
             state: &self.inner.state,
+            spare: &self.inner.spare,
         }
     }
 
