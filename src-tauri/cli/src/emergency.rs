@@ -26,6 +26,8 @@ const FINISH: Duration = Duration::from_secs(5);
 pub(crate) struct Ended {
     ended: u32,
     left: Vec<Survivor>,
+    /// Why it is not known who else is left.
+    unseen: Option<String>,
     took: Duration,
     looked_by: Vec<String>,
     report: Option<PathBuf>,
@@ -58,9 +60,15 @@ pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
         Err(_) => verified(&layout, direct(&layout, &arguments.reason)),
     };
     tell(&ended, arguments.json.json)?;
-    match ended.left.is_empty() {
+    match ended.nothing_left() {
         true => Ok(()),
         false => Err(Fail::said()),
+    }
+}
+
+impl Ended {
+    fn nothing_left(&self) -> bool {
+        self.left.is_empty() && self.unseen.is_none()
     }
 }
 
@@ -75,6 +83,7 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
         Some(report) => Ended {
             ended: report.ended,
             left: Vec::new(),
+            unseen: None,
             took: Duration::ZERO,
             looked_by: report.looked_by,
             report: report.report.map(PathBuf::from),
@@ -82,7 +91,7 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
         },
         None => direct(layout, reason),
     };
-    if ended.by_engine && !survivors::find(layout, None).is_empty() {
+    if ended.by_engine && !survivors::find(layout, None).is_ok_and(|left| left.is_empty()) {
         // The engine said it was done and is not: what is left is ended past it.
         let rest = direct(layout, reason);
         ended = Ended {
@@ -115,6 +124,7 @@ fn direct(layout: &Layout, reason: &str) -> Ended {
     Ended {
         ended: report.ended,
         left: report.left,
+        unseen: report.unseen,
         took: report.took,
         looked_by: report.looked_by.iter().map(|by| (*by).to_owned()).collect(),
         report: report.path,
@@ -124,8 +134,13 @@ fn direct(layout: &Layout, reason: &str) -> Ended {
 
 /// Whatever was reported, what counts is what is found now.
 fn verified(layout: &Layout, ended: Ended) -> Ended {
+    let (left, unseen) = match survivors::find(layout, None) {
+        Ok(left) => (left, None),
+        Err(error) => (ended.left, Some(error.to_string())),
+    };
     Ended {
-        left: survivors::find(layout, None),
+        left,
+        unseen,
         ..ended
     }
 }
@@ -138,6 +153,7 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
     }
     let terminal = Terminal::stdout();
     let left = match ended.left.len() {
+        0 if ended.unseen.is_some() => terminal.paint(Paint::Bad, "unknown how many left"),
         0 => terminal.paint(Paint::Good, "0 left"),
         some => terminal.paint(Paint::Bad, &format!("{some} left")),
     };
@@ -158,7 +174,10 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
             survivor.means.as_str()
         ));
     }
-    if ended.ended > 0 && ended.left.is_empty() {
+    if let Some(why) = &ended.unseen {
+        note(&format!("failed to look for who is left: {}", plain(why)));
+    }
+    if ended.ended > 0 && ended.nothing_left() {
         print("`azora resume` brings everything back")?;
     }
     Ok(())
@@ -173,6 +192,7 @@ fn value(ended: &Ended) -> serde_json::Value {
     json!({
         "ended": ended.ended,
         "left": left,
+        "unseen": ended.unseen,
         "took_ms": u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         "looked_by": ended.looked_by,
         "by": if ended.by_engine { "engine" } else { "direct" },

@@ -164,16 +164,20 @@ pub(crate) async fn status(place: &Place, Json { json }: Json) -> Done {
         Err(error) => return Err(error.into()),
     };
     let Some(view) = view else {
-        let running = driver::survivors::find(&layout, None).len();
+        let running = driver::survivors::find(&layout, None);
+        let running = running.as_ref().map(Vec::len);
         if json {
-            let overall = if running == 0 { "stopped" } else { "unknown" };
+            let stopped = matches!(running, Ok(0));
+            let overall = if stopped { "stopped" } else { "unknown" };
             print(&json!({"engine": null, "overall": overall, "clusters": []}).to_string())?;
         } else {
             print(&format!("no engine runs for {}", layout.home().display()))?;
-            if running > 0 {
-                print(&format!(
+            match running {
+                Ok(0) => {}
+                Ok(running) => print(&format!(
                     "{running} processes of its services run on; `azora serve` or `azora up` adopts them"
-                ))?;
+                ))?,
+                Err(error) => print(&format!("failed to look for what runs on: {error}"))?,
             }
         }
         return Ok(());

@@ -104,7 +104,7 @@ impl Stack {
                         "cluster": one.id,
                         "name": one.name,
                         "folder": one.folder,
-                        "overall": if one.processes == 0 { "stopped" } else { "unknown" },
+                        "overall": if one.processes == Some(0) { "stopped" } else { "unknown" },
                         "processes": one.processes,
                         "instances": [],
                     })
@@ -142,8 +142,11 @@ impl Stack {
                 lines.push(terminal.paint(Paint::Strong, &head));
                 lines.push(format!("  home {home}, {why}"));
                 lines.push(match one.processes {
-                    0 => "  nothing of it runs".to_owned(),
-                    n => format!("  {n} processes of its services run on; an engine adopts them"),
+                    Some(0) => "  nothing of it runs".to_owned(),
+                    Some(n) => {
+                        format!("  {n} processes of its services run on; an engine adopts them")
+                    }
+                    None => "  it could not be looked for what of it runs".to_owned(),
                 });
                 lines.push(String::new());
             }

@@ -24,16 +24,21 @@ pub(crate) async fn without_engine<R: Runtime>(
     let reason = reason(request);
     let answered = match name {
         "emergency_preview" => {
-            tauri::async_runtime::spawn_blocking(move || text(&preview(&home))).await
+            tauri::async_runtime::spawn_blocking(move || preview(&home).map(|view| text(&view)))
+                .await
         }
         "emergency_stop" => {
-            tauri::async_runtime::spawn_blocking(move || text(&stop(&home, &reason))).await
+            tauri::async_runtime::spawn_blocking(move || {
+                stop(&home, &reason).map(|view| text(&view))
+            })
+            .await
         }
         _ => return None,
     };
-    Some(answered.map_err(|_| Failure {
+    let fault = |_| Err("the emergency stop came to a fault".to_owned());
+    Some(answered.unwrap_or_else(fault).map_err(|why| Failure {
         code: Code::Internal,
-        message: "the emergency stop came to a fault; run `azora emergency-stop`".to_owned(),
+        message: format!("{why}; run `azora emergency-stop`"),
     }))
 }
 
@@ -51,8 +56,9 @@ fn text(view: &impl Serialize) -> Json {
     Json(serde_json::to_string(view).unwrap_or_default())
 }
 
-fn preview(home: &driver::Layout) -> StopPreview {
-    let preview = driver::emergency::preview(home);
+fn preview(home: &driver::Layout) -> Result<StopPreview, String> {
+    let preview = driver::emergency::preview(home)
+        .map_err(|error| format!("it could not be looked for what runs: {error}"))?;
     // Without the definitions an id has to do as a name; the two have one grammar.
     let named = |(id, count): (api::model::ClusterId, u32)| {
         id.as_str()
@@ -60,17 +66,20 @@ fn preview(home: &driver::Layout) -> StopPreview {
             .ok()
             .map(|name| (name, count))
     };
-    StopPreview {
+    Ok(StopPreview {
         instances: preview.instances,
         processes: preview.processes,
         clusters: preview.clusters.into_iter().filter_map(named).collect(),
         protected: Vec::new(),
-    }
+    })
 }
 
-fn stop(home: &driver::Layout, reason: &str) -> StopReport {
+fn stop(home: &driver::Layout, reason: &str) -> Result<StopReport, String> {
     let report = driver::emergency::stop(home, reason, "window, without an engine");
-    StopReport {
+    if let Some(why) = report.unseen {
+        return Err(format!("it could not be looked for who is left: {why}"));
+    }
+    Ok(StopReport {
         ended: report.ended,
         left: report
             .left
@@ -80,7 +89,7 @@ fn stop(home: &driver::Layout, reason: &str) -> StopReport {
         took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
         looked_by: report.looked_by.into_iter().map(str::to_owned).collect(),
         report: report.path.map(|path| path.display().to_string()),
-    }
+    })
 }
 
 #[cfg(test)]

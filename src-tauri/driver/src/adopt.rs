@@ -2,6 +2,7 @@
 //! what it decides.
 
 use crate::reconcile::{Facts, Keeper, Recorded, Verdict, reconcile};
+use crate::shortage::Patience;
 use crate::spawn::{Shim, ShutOut};
 use crate::watch::{Life, Unit, blocking};
 use crate::{Found, intent};
@@ -38,9 +39,7 @@ impl Unit {
             self.groups = story.groups(&self.shared.layout);
             if story.shim.is_none() {
                 // Its engine died while it made the shim, which may be on its way.
-                let folder = self.folder.clone();
-                let table = self.shared.scanner.table().await;
-                let shut = blocking(move || ShutOut::late_shim(&folder, &table)).await;
+                let shut = self.shut_out().await;
                 fail_point!("adopt.shut-out");
                 if let ShutOut::OnRecord(now) = shut {
                     story = *now;
@@ -55,14 +54,17 @@ impl Unit {
             }
         }
         // With its shim silent or gone, it would become the program whenever it went on.
-        let unmade = this_boot
-            && kept.is_none()
-            && story
-                .running()
-                .is_some_and(|(_, anchor)| self.end_unmade(anchor));
+        let unmade = match story.running() {
+            Some((_, anchor)) if this_boot && kept.is_none() => self.end_unmade(anchor).await,
+            _ => false,
+        };
         let recorded = |story: &intent::Story| match story.recorded() {
             Recorded::Made(_) if unmade => Recorded::Failed,
             recorded => recorded,
+        };
+        let lives = match story.running() {
+            Some((_, anchor)) if this_boot && !unmade => self.lives(anchor).await,
+            _ => false,
         };
         let facts = Facts {
             wanted: Some((wanted, this_boot)),
@@ -72,11 +74,7 @@ impl Unit {
                 (None, None) => Keeper::Gone,
             },
             recorded: recorded(&story),
-            lives: this_boot
-                && !unmade
-                && story
-                    .running()
-                    .is_some_and(|(_, anchor)| self.lives(anchor)),
+            lives,
         };
         let clear = match reconcile(&facts) {
             Verdict::Adopt {
@@ -113,6 +111,19 @@ impl Unit {
         }
     }
 
+    /// Sees to it that no shim of it is on its way.
+    async fn shut_out(&self) -> ShutOut {
+        let mut patience = Patience::default();
+        loop {
+            let folder = self.folder.clone();
+            let table = self.shared.scanner.table_in_time().await;
+            match blocking(move || ShutOut::late_shim(&folder, &table)).await {
+                Ok(shut) => return shut,
+                Err(error) => patience.after("a record", &error).await,
+            }
+        }
+    }
+
     /// Ends whatever is left of it, its shim included, which is stopped first: so that it makes
     /// nothing while we look, and still shows who descends from it.
     async fn end_all(&mut self, generation: Generation) {
@@ -134,7 +145,13 @@ impl Unit {
         intent: shim::Intent,
     ) -> Option<(Generation, Anchor)> {
         let anchor = story.shim.as_ref()?;
-        let reached = Shim::reach(&self.folder, anchor, &intent).await;
+        let mut patience = Patience::default();
+        let reached = loop {
+            match Shim::reach(&self.folder, anchor, &intent).await {
+                Ok(reached) => break reached,
+                Err(error) => patience.after("a shim on record", &error).await,
+            }
+        };
         self.shim = reached.map(|(shim, sockets)| {
             let kept = &self.shared.sockets;
             kept.adopt(&self.key(), &intent.listen, sockets);

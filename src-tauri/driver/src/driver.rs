@@ -3,6 +3,7 @@
 use crate::layout::Layout;
 use crate::ports::{PortError, PortGrant, PortWish, Ports};
 use crate::shared::Shared;
+use crate::shortage::Patience;
 use crate::watch::{Ask, Facts, Life, Unit};
 use crate::{
     Captured, Error, ExecLaunch, ExecOutcome, Found, Given, Happened, Launch, SecretText, Stop,
@@ -116,8 +117,14 @@ impl ProcessDriver {
     /// What ran, or has ended, while nobody was here. From now on it is watched like what was
     /// started here. One of which something cannot be ended is told as ended after a while.
     pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
-        let (layout, only) = (self.shared.layout.clone(), cluster.clone());
-        let folders = crate::watch::blocking(move || intent::folders(&layout, Some(&only))).await;
+        let mut patience = Patience::default();
+        let folders = loop {
+            let (layout, only) = (self.shared.layout.clone(), cluster.clone());
+            match crate::watch::blocking(move || intent::folders(&layout, Some(&only))).await {
+                Ok(folders) => break folders,
+                Err(error) => patience.after("the run folders", &error).await,
+            }
+        };
         crate::hook::clear_all(&self.shared, &folders).await;
         let answers: Vec<_> = folders
             .into_iter()
@@ -137,7 +144,7 @@ impl ProcessDriver {
                 // Its task goes on clearing up, and a start waits for that.
                 Err(_) => {
                     tracing::warn!(%cluster, %instance, "what is left of it cannot be ended yet");
-                    let story = crate::watch::blocking(move || intent::Story::read(&folder)).await;
+                    let story = intent::Story::in_time(&folder).await;
                     found.extend(story.intent.map(|intent| Found {
                         instance,
                         generation: Generation(intent.generation),
@@ -194,7 +201,8 @@ impl ProcessDriver {
     }
 
     /// The processes of an instance's tree, without its shim. Empty when it does not run, or has
-    /// not been adopted.
+    /// not been adopted. Some are missing when there are too few descriptors to look: this is for
+    /// showing and for asking them, and nobody takes a process for gone because of it.
     pub fn tree(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<u32> {
         let facts = match lock(&self.units).get(&(cluster.clone(), instance.clone())) {
             Some(unit) => lock(&unit.facts).clone(),
@@ -202,7 +210,7 @@ impl ProcessDriver {
         };
         let mut pids: BTreeSet<u32> = facts.main.into_iter().collect();
         for group in &facts.groups {
-            pids.extend(cgroup::processes(group));
+            pids.extend(cgroup::processes(group).unwrap_or_default());
         }
         // With a group these are the few that have left it; without, the way to all the others.
         let mut open: Vec<u32> = facts.shim.into_iter().collect();
@@ -219,7 +227,7 @@ impl ProcessDriver {
     /// What the newest start of an instance got. `None` when it was never started, or is forgotten.
     pub fn given(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Given> {
         let folder = self.shared.layout.run(cluster, instance);
-        let intent = intent::Story::read(&folder).intent?;
+        let intent = intent::Story::read(&folder).ok()?.intent?;
         Some(Given {
             generation: Generation(intent.generation),
             env: intent.env,

@@ -17,14 +17,14 @@
 //!    engine made in between is found by its command line, whatever the records say.
 
 use crate::layout::Layout;
-use crate::procfs::{self, Table};
+use crate::procfs::Table;
 use crate::survivors::{self, Means, Remains, Survivor};
-use crate::{cgroup, clock};
+use crate::{cgroup, clock, shortage};
 use model::ClusterId;
 use rustix::event::{Timespec, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -52,8 +52,10 @@ pub struct Preview {
 pub struct Report {
     /// Processes of services that were ended.
     pub ended: u32,
-    /// What is left. Empty is the promise.
+    /// What is left. Empty is the promise, if there is nothing `unseen`.
     pub left: Vec<Survivor>,
+    /// Why the last look could not be taken, when it could not: others than those `left` may live.
+    pub unseen: Option<String>,
     /// How long it took.
     pub took: Duration,
     /// By which means was looked.
@@ -62,13 +64,23 @@ pub struct Report {
     pub path: Option<PathBuf>,
 }
 
-/// What [`stop`] would end now.
-pub fn preview(layout: &Layout) -> Preview {
-    let table = Table::read();
+/// What [`stop`] would end now. Blocks for at most a second, when there are too few descriptors to
+/// look.
+///
+/// # Errors
+/// When it could not be looked.
+pub fn preview(layout: &Layout) -> io::Result<Preview> {
+    shortage::patiently(survivors::PATIENCE, || {
+        shortage::reserved(|| preview_once(layout))
+    })
+}
+
+fn preview_once(layout: &Layout) -> io::Result<Preview> {
+    let table = Table::read()?;
     let mut preview = Preview::default();
     let mut clusters: BTreeMap<ClusterId, u32> = BTreeMap::new();
-    for (cluster, remains) in survivors::all(layout) {
-        let found = remains.look(&table);
+    for (cluster, remains) in survivors::all(layout)? {
+        let found = remains.look(&table)?;
         if !found.is_empty() {
             preview.instances += 1;
             preview.processes += u32::try_from(found.len()).unwrap_or(u32::MAX);
@@ -76,7 +88,7 @@ pub fn preview(layout: &Layout) -> Preview {
         }
     }
     preview.clusters = clusters.into_iter().collect();
-    preview
+    Ok(preview)
 }
 
 /// True while an emergency stop is in force: nothing is started.
@@ -88,9 +100,9 @@ pub fn in_force(layout: &Layout) -> bool {
 ///
 /// # Errors
 /// When the mark cannot be removed.
-pub fn clear(layout: &Layout) -> std::io::Result<()> {
+pub fn clear(layout: &Layout) -> io::Result<()> {
     match fs::rename(layout.emergency(), layout.emergency_off()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
@@ -106,37 +118,26 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
             .append(true)
             .open(layout.emergency());
     }
+    // Kept for this very moment.
+    let _lent = shortage::lend();
     let mut ended = BTreeSet::new();
     let mut groups = BTreeSet::new();
     let mut empty = 0;
     let mut left = BTreeMap::new();
+    let mut unseen = None;
     while empty < 2 && begun.elapsed() < LIMIT {
-        let records: Vec<Remains> = survivors::all(layout).into_iter().map(|(_, r)| r).collect();
-        groups.extend(home_groups(layout, &records));
-        for group in &groups {
-            cgroup::freeze(group, true);
-        }
-        let table = Table::read();
-        let shims = shims(layout, &records, &table);
-        let found = belonging(layout, &records, &table, &shims, &groups);
-        for shim in &shims {
-            survivors::kill_listed(*shim, &table);
-        }
-        for group in &groups {
-            cgroup::kill(group);
-        }
-        for pid in found.keys() {
-            survivors::kill_listed(*pid, &table);
-            if let Some(process) = table.living.get(pid) {
-                ended.insert((*pid, process.start_ticks));
+        match round(layout, &mut groups, &mut ended) {
+            Ok((found, shims)) => {
+                let none = found.is_empty() && shims.is_empty();
+                empty = if none { empty + 1 } else { 0 };
+                (left, unseen) = (found, None);
+            }
+            // Nobody was seen, and so nobody was seen to be gone.
+            Err(error) => {
+                empty = 0;
+                unseen = Some(error.to_string());
             }
         }
-        empty = if found.is_empty() && shims.is_empty() {
-            empty + 1
-        } else {
-            0
-        };
-        left = found;
         if empty == 0 {
             // Waits for nothing but the time. An interruption only makes it shorter.
             let _ = poll(&mut [], Some(&LOOK));
@@ -147,23 +148,57 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
         cgroup::freeze(group, false);
         cgroup::remove(group);
     }
-    let left: Vec<Survivor> = left
-        .into_iter()
-        .map(|(pid, means)| Survivor {
-            pid,
-            command: procfs::command(pid),
-            means,
-        })
-        .collect();
+    let left = survivors::listed(left);
     let mut report = Report {
         ended: u32::try_from(ended.len().saturating_sub(left.len())).unwrap_or(u32::MAX),
         took: begun.elapsed(),
         looked_by: looked_by(!groups.is_empty()),
         left,
+        unseen,
         path: None,
     };
     report.path = write(layout, &report, reason, who);
     report
+}
+
+/// Looks once and kills whom it finds: those of services, and shims. What was ended is added to
+/// `ended`, the home's control groups to `groups`.
+///
+/// # Errors
+/// When it could not be looked. What could be found without that is killed all the same.
+fn round(
+    layout: &Layout,
+    groups: &mut BTreeSet<PathBuf>,
+    ended: &mut BTreeSet<(u32, u64)>,
+) -> io::Result<(BTreeMap<u32, Means>, BTreeSet<u32>)> {
+    let records = survivors::all(layout);
+    let records = records.map(|all| all.into_iter().map(|(_, remains)| remains).collect());
+    groups.extend(home_groups(layout, records.as_deref().unwrap_or_default()));
+    for group in groups.iter() {
+        cgroup::freeze(group, true);
+    }
+    let looked = records.and_then(|records: Vec<Remains>| {
+        let table = Table::read()?;
+        let shims = shims(layout, &records, &table);
+        let found = belonging(layout, &records, &table, &shims, groups)?;
+        Ok((table, shims, found))
+    });
+    if let Ok((table, shims, _)) = &looked {
+        for shim in shims {
+            survivors::kill_listed(*shim, table);
+        }
+    }
+    for group in groups.iter() {
+        cgroup::kill(group);
+    }
+    let (table, shims, found) = looked?;
+    for pid in found.keys() {
+        survivors::kill_listed(*pid, &table);
+        if let Some(process) = table.living.get(pid) {
+            ended.insert((*pid, process.start_ticks));
+        }
+    }
+    Ok((found, shims))
 }
 
 fn looked_by(groups: bool) -> Vec<&'static str> {
@@ -190,14 +225,10 @@ fn home_groups(layout: &Layout, records: &[Remains]) -> BTreeSet<PathBuf> {
 fn shims(layout: &Layout, records: &[Remains], table: &Table) -> BTreeSet<u32> {
     let run = layout.run_root();
     let own = std::process::id();
-    let is_shim = |pid: &u32| {
-        let process = &table.living[pid];
-        process.name == procfs::SHIM
-            && procfs::arguments(*pid).get(1).is_some_and(|folder| {
-                PathBuf::from(std::ffi::OsStr::from_bytes(folder)).starts_with(&run)
-            })
-    };
-    let by_name = table.living.keys().copied().filter(is_shim);
+    let by_name = table
+        .all_shims()
+        .filter(|(folder, _)| folder.starts_with(&run))
+        .map(|(_, pid)| pid);
     let recorded = records.iter().filter_map(|remains| {
         let shim = remains.shim.as_ref()?;
         let listed = table.living.get(&shim.pid)?;
@@ -209,19 +240,24 @@ fn shims(layout: &Layout, records: &[Remains], table: &Table) -> BTreeSet<u32> {
 
 /// Everyone who belongs to any service of the home: what the records point to, what is in its
 /// control groups, what descends from any of its shims, what carries its mark.
+///
+/// # Errors
+/// When a control group could not be read.
 fn belonging(
     layout: &Layout,
     records: &[Remains],
     table: &Table,
     shims: &BTreeSet<u32>,
     groups: &BTreeSet<PathBuf>,
-) -> BTreeMap<u32, Means> {
+) -> io::Result<BTreeMap<u32, Means>> {
     let mut found = BTreeMap::new();
     for remains in records {
-        found.append(&mut remains.look(table));
+        found.append(&mut remains.look(table)?);
     }
-    for pid in groups.iter().flat_map(|group| cgroup::processes(group)) {
-        found.entry(pid).or_insert(Means::Cgroup);
+    for group in groups {
+        for pid in cgroup::processes(group)? {
+            found.entry(pid).or_insert(Means::Cgroup);
+        }
     }
     for pid in table.descendants(shims.iter().copied()) {
         found.entry(pid).or_insert(Means::Descent);
@@ -235,7 +271,7 @@ fn belonging(
     }
     let own = std::process::id();
     found.retain(|pid, _| *pid != own && !shims.contains(pid) && table.living.contains_key(pid));
-    found
+    Ok(found)
 }
 
 /// A plain file for people; what cannot be written is no reason not to have stopped.
@@ -257,6 +293,11 @@ fn write(layout: &Layout, report: &Report, reason: &str, who: &str) -> Option<Pa
             survivor.pid,
             survivor.command,
             survivor.means.as_str()
+        ));
+    }
+    if let Some(why) = &report.unseen {
+        text.push_str(&format!(
+            "it could not be looked for who else lives: {why}\n"
         ));
     }
     let path = layout.reports().join(format!("emergency-{at}.txt"));

@@ -74,7 +74,9 @@ impl Unit {
             Life::Starting(generation) => {
                 let generation = *generation;
                 match story.running() {
-                    Some((started, anchor)) if started == generation.0 && self.lives(anchor) => {
+                    Some((started, anchor))
+                        if started == generation.0 && self.lives(anchor).await =>
+                    {
                         let anchor = anchor.clone();
                         self.begin_running(generation, anchor);
                         self.say_started().await;
@@ -82,7 +84,7 @@ impl Unit {
                     }
                     running => {
                         if let Some((_, anchor)) = running {
-                            self.end_unmade(anchor);
+                            self.end_unmade(anchor).await;
                         }
                         self.clear(generation).await;
                         let why = match code {

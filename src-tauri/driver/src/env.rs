@@ -37,15 +37,18 @@ pub fn login_shell_env(limit: Duration) -> Option<BTreeMap<String, String>> {
     // Without a terminal of its own a shell cannot take ours.
     detach::own_session(&mut command);
     let mut child = command.spawn().ok()?;
-    let pidfd = Pidfd::open(child.id());
+    let pidfd = Pidfd::open(child.id()).ok().flatten();
     let text = read_until(&mut child, end);
     if let Some(pidfd) = pidfd {
         // It has said all, or has had its time; older kernels end the shell only.
         if pidfd.signal_group(libc::SIGKILL).is_err() {
             let _ = pidfd.signal(libc::SIGKILL);
         }
-        let _ = child.wait();
+    } else {
+        // No descriptor could be had.
+        let _ = child.kill();
     }
+    let _ = child.wait();
     parse(&text?)
 }
 

@@ -295,7 +295,7 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64), ears: Ears) -> io::Result<R
     drop(command);
     let open = || io::Error::other("it cannot be watched");
     // Our own child, not reaped: the number means it.
-    let pidfd = Pidfd::open(child.id()).ok_or_else(open)?;
+    let pidfd = Pidfd::open(child.id())?.ok_or_else(open)?;
     Ok(Running {
         pidfd: pidfd.watch()?,
         said,

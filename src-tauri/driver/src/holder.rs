@@ -134,7 +134,7 @@ fn holder(pid: Option<u32>, uid: u32, port: u16) -> Holder {
 
 /// Everything about one process.
 fn look(pid: u32, port: u16) -> Option<Process> {
-    let process = procfs::process(pid)?;
+    let process = procfs::process(pid).ok()??;
     let parents = parents(process.parent);
     let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let chain = std::iter::once(pid).chain(parents.iter().map(|(pid, _)| *pid));
@@ -154,7 +154,7 @@ fn look(pid: u32, port: u16) -> Option<Process> {
 fn parents(mut pid: u32) -> Vec<(u32, String)> {
     let mut parents = Vec::new();
     while pid > 1 && parents.len() < PARENTS {
-        let Some(parent) = procfs::process(pid) else {
+        let Ok(Some(parent)) = procfs::process(pid) else {
             break;
         };
         parents.push((pid, parent.name));
@@ -175,11 +175,11 @@ fn ours(pid: u32, chain: impl Iterator<Item = u32>) -> Option<Ours> {
 
 /// What a shim says on its command line: the instance's run folder.
 fn shim_of(pid: u32) -> Option<Ours> {
-    let process = procfs::process(pid)?;
+    let process = procfs::process(pid).ok()??;
     if process.name != "azora-shim" {
         return None;
     }
-    let folder = procfs::arguments(pid).into_iter().nth(1)?;
+    let folder = procfs::arguments(pid).ok()?.into_iter().nth(1)?;
     let folder = PathBuf::from(std::ffi::OsStr::from_bytes(&folder));
     let (cluster, instance) = (folder.parent()?, folder.file_name()?.to_str()?);
     let run = cluster.parent()?;
@@ -193,7 +193,7 @@ fn shim_of(pid: u32) -> Option<Ours> {
 
 /// What a process carries in its environment, when it has not erased it.
 fn marked(pid: u32) -> Option<Ours> {
-    let marks = procfs::marks(pid);
+    let marks = procfs::marks(pid).ok()?;
     let id = marks.home?;
     let home = homes::all().into_iter().find(|home| home.id() == id)?;
     let (cluster, instance) = (marks.cluster?.parse().ok()?, marks.instance?.parse().ok()?);
@@ -202,11 +202,15 @@ fn marked(pid: u32) -> Option<Ours> {
 
 /// What the run folders of this user's homes say: the last and the costliest way.
 fn recorded(pid: u32) -> Option<Ours> {
-    let table = std::cell::LazyCell::new(procfs::Table::read);
+    let mut table = None;
     for home in homes::all() {
-        for (cluster, instance, folder) in intent::folders(&home, None) {
-            let remains = Remains::of(&home, &folder, &intent::Story::read(&folder));
-            if remains.look(&table).contains_key(&pid) {
+        for (cluster, instance, folder) in intent::folders(&home, None).ok()? {
+            let table = match &mut table {
+                Some(table) => table,
+                none => none.insert(procfs::Table::read().ok()?),
+            };
+            let remains = Remains::of(&home, &folder, &intent::Story::read(&folder).ok()?).ok()?;
+            if remains.look(table).ok()?.contains_key(&pid) {
                 return with_generation(home.home().to_owned(), cluster, instance);
             }
         }
@@ -215,7 +219,7 @@ fn recorded(pid: u32) -> Option<Ours> {
 }
 
 fn with_generation(home: PathBuf, cluster: ClusterId, instance: InstanceId) -> Option<Ours> {
-    let story = intent::Story::read(&Layout::new(&home).run(&cluster, &instance));
+    let story = intent::Story::read(&Layout::new(&home).run(&cluster, &instance)).ok()?;
     Some(Ours {
         generation: story.intent.map(|intent| Generation(intent.generation)),
         home,
@@ -237,12 +241,13 @@ fn proxy_of(port: u16) -> Option<u32> {
 
 /// Where a process forwards a port to, when it is a container engine's proxy for it.
 fn forwarded(pid: u32, port: u16) -> Option<String> {
-    let process = procfs::process(pid)?;
+    let process = procfs::process(pid).ok()??;
     // The kernel keeps fifteen bytes of a name; these fit.
     if !PROXIES.contains(&process.name.as_str()) {
         return None;
     }
     let words: Vec<String> = procfs::arguments(pid)
+        .ok()?
         .iter()
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect();

@@ -56,8 +56,16 @@ struct Record {
 }
 
 impl Record {
-    fn read(folder: &Path) -> Option<Record> {
+    /// `None` when there is none of our form.
+    ///
+    /// # Errors
+    /// When it could not be read for want of descriptors or memory.
+    fn read(folder: &Path) -> io::Result<Option<Record>> {
         let text = intent::read_limited(&folder.join(RECORD), MAX_RECORD)?;
+        Ok(text.as_deref().and_then(Record::parse))
+    }
+
+    fn parse(text: &str) -> Option<Record> {
         let mut words = text.lines().next()?.split(' ');
         if words.next() != Some("azora-hook") || words.next() != Some("1") {
             return None;
@@ -177,8 +185,9 @@ impl ProcessDriver {
         name: &str,
     ) -> bool {
         let folder = self.shared().layout.run(cluster, instance);
-        Record::read(&folder)
-            .is_some_and(|last| last.generation == generation.0 && last.name == name && last.ended)
+        // One that cannot be read is tried again, if it may be: it does not count as done.
+        let last = Record::read(&folder).ok().flatten();
+        last.is_some_and(|last| last.generation == generation.0 && last.name == name && last.ended)
     }
 }
 
@@ -193,7 +202,9 @@ pub(crate) async fn clear_all(shared: &Shared, folders: &[(ClusterId, InstanceId
 
 /// Kills what carries the last hook's mark until two looks in a row find nothing, and notes that.
 async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
-    let Some(record) = Record::read(folder) else {
+    let read = Record::read(folder);
+    let read = read.map_err(|error| format!("failed to read the record of its hook: {error}"))?;
+    let Some(record) = read else {
         return Ok(());
     };
     let Some(remains) = record.remains(shared) else {
@@ -202,8 +213,9 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
     let begun = Instant::now();
     let mut empty = 0;
     while empty < 2 {
-        let table = shared.scanner.table().await;
-        let found = remains.look(&table);
+        let table = shared.scanner.table_in_time().await;
+        let looked = remains.look(&table);
+        let found = looked.map_err(|error| format!("failed to look for its last hook: {error}"))?;
         if found.is_empty() {
             empty += 1;
             continue;

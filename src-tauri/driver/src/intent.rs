@@ -2,6 +2,7 @@
 
 use crate::layout::{Layout, private_folder};
 use crate::reconcile::Recorded;
+use crate::shortage::{Patience, seen};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
 use rustix::fs::{FlockOperation, flock};
@@ -100,11 +101,14 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Reads a run folder. What cannot be read or is not of our form is left out.
-    pub(crate) fn read(folder: &Path) -> Story {
-        let intent = read_limited(&folder.join(shim::INTENT), shim::intent::MAX)
+    /// Reads a run folder. What is not of our form, or somebody else's, is left out.
+    ///
+    /// # Errors
+    /// When it could not be read for want of descriptors or memory: nothing is known then.
+    pub(crate) fn read(folder: &Path) -> io::Result<Story> {
+        let intent = read_limited(&folder.join(shim::INTENT), shim::intent::MAX)?
             .and_then(|text| Intent::decode(&text).ok());
-        let record = read_limited(&folder.join(shim::RECORD), MAX_RECORD).unwrap_or_default();
+        let record = read_limited(&folder.join(shim::RECORD), MAX_RECORD)?.unwrap_or_default();
         // A last line without an end was being written when its writer died.
         let whole = record.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let lines: Vec<Line> = whole.lines().filter_map(Line::parse).collect();
@@ -116,7 +120,19 @@ impl Story {
         for line in lines {
             story.hear(line);
         }
-        story
+        Ok(story)
+    }
+
+    /// The same, when it can be read.
+    pub(crate) async fn in_time(folder: &Path) -> Story {
+        let mut patience = Patience::default();
+        loop {
+            let folder = folder.to_owned();
+            match crate::watch::blocking(move || Story::read(&folder)).await {
+                Ok(story) => return story,
+                Err(error) => patience.after("a record", &error).await,
+            }
+        }
     }
 
     fn hear(&mut self, line: Line) {
@@ -243,55 +259,66 @@ pub(crate) fn status(
     }
 }
 
-pub(crate) fn read_limited(path: &Path, max: u64) -> Option<String> {
-    let mut file = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
-    let found = file.metadata().ok()?;
-    let length = found.len();
-    // What somebody else has put there is nobody's word.
-    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok())?;
-    let own = [rustix::process::geteuid().as_raw(), folder.uid()];
-    if !found.is_file() || !own.contains(&found.uid()) {
-        return None;
-    }
-    if length > max {
-        file.seek(SeekFrom::Start(length - max)).ok()?;
-    }
-    let mut bytes = Vec::new();
-    file.take(max).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+/// Reads the end of a file of ours; `None` when it is not there or not ours.
+///
+/// # Errors
+/// When it could not be read for want of descriptors or memory.
+pub(crate) fn read_limited(path: &Path, max: u64) -> io::Result<Option<String>> {
+    let read = || -> io::Result<Option<String>> {
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
+        let found = file.metadata()?;
+        let length = found.len();
+        // What somebody else has put there is nobody's word.
+        let folder = fs::metadata(path.parent().unwrap_or(path))?.uid();
+        let own = [rustix::process::geteuid().as_raw(), folder];
+        if !found.is_file() || !own.contains(&found.uid()) {
+            return Ok(None);
+        }
+        if length > max {
+            file.seek(SeekFrom::Start(length - max))?;
+        }
+        let mut bytes = Vec::new();
+        file.take(max).read_to_end(&mut bytes)?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    Ok(seen(read())?.flatten())
 }
 
 /// Every run folder of a home, or of one of its clusters.
+///
+/// # Errors
+/// When they could not be looked for.
 pub(crate) fn folders(
     layout: &Layout,
     only: Option<&ClusterId>,
-) -> Vec<(ClusterId, InstanceId, PathBuf)> {
-    let names = |folder: &Path| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect::<Vec<_>>()
+) -> io::Result<Vec<(ClusterId, InstanceId, PathBuf)>> {
+    let names = |folder: &Path| -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in seen(fs::read_dir(folder))?.into_iter().flatten() {
+            let entry = seen(entry)?;
+            names.extend(entry.and_then(|entry| entry.file_name().into_string().ok()));
+        }
+        Ok(names)
     };
     let mut found = Vec::new();
-    for cluster in names(&layout.run_root())
+    for cluster in names(&layout.run_root())?
         .into_iter()
         .filter_map(|name| name.parse().ok())
     {
         if only.is_some_and(|only| *only != cluster) {
             continue;
         }
-        for instance in names(&layout.run_cluster(&cluster)) {
+        for instance in names(&layout.run_cluster(&cluster))? {
             if let Ok(instance) = instance.parse::<InstanceId>() {
                 let folder = layout.run(&cluster, &instance);
                 found.push((cluster.clone(), instance, folder));
             }
         }
     }
-    found
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -310,7 +337,7 @@ mod tests {
         };
         write(home.path(), &intent).unwrap();
         fs::write(home.path().join(shim::RECORD), record).unwrap();
-        let story = Story::read(home.path());
+        let story = Story::read(home.path()).unwrap();
         (home, story)
     }
 
@@ -330,16 +357,16 @@ mod tests {
         let before = fs::metadata(home.path().join(shim::INTENT)).unwrap();
         intent.generation = 1_000_000;
         renew(home.path(), &intent).unwrap();
-        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
+        assert_eq!(Story::read(home.path()).unwrap().intent.unwrap(), intent);
         let after = fs::metadata(home.path().join(shim::INTENT)).unwrap();
         assert_eq!(before.ino(), after.ino());
         // One of another length, or none, is written anew.
         intent.argv.push("more".into());
         renew(home.path(), &intent).unwrap();
-        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
+        assert_eq!(Story::read(home.path()).unwrap().intent.unwrap(), intent);
         fs::remove_file(home.path().join(shim::INTENT)).unwrap();
         renew(home.path(), &intent).unwrap();
-        assert_eq!(Story::read(home.path()).intent.unwrap(), intent);
+        assert_eq!(Story::read(home.path()).unwrap().intent.unwrap(), intent);
     }
 
     #[test]

@@ -62,14 +62,15 @@ impl LockInfo {
     /// True when the process that wrote it has ended, though its parent or the kernel may not be
     /// done with it yet.
     fn leaves(&self) -> bool {
+        // One that cannot be looked at does not leave as far as anybody knows.
         !self.lives()
             || crate::procfs::process(self.pid)
-                .is_none_or(|process| matches!(process.state, 'Z' | 'X'))
+                .is_ok_and(|found| found.is_none_or(|one| matches!(one.state, 'Z' | 'X')))
     }
 
-    /// True when the process that wrote it still lives.
+    /// True when the process that wrote it still lives, or could not be looked at.
     pub fn lives(&self) -> bool {
-        Pidfd::open_anchored(&self.anchor()).is_some()
+        !matches!(Pidfd::open_anchored(&self.anchor()), Ok(None))
     }
 }
 
@@ -85,7 +86,7 @@ pub enum LockError {
     /// The holder did not end in time.
     #[error("end the engine with pid {0}: it is still there")]
     StillThere(u32),
-    /// The holder may not be signalled by this user.
+    /// The holder may not be signalled by this user, or could not be looked at.
     #[error("end the engine with pid {0}")]
     NotAllowed(u32, #[source] io::Error),
 }
@@ -179,10 +180,10 @@ pub fn holder(layout: &Layout) -> Option<LockInfo> {
 pub fn end_holder(info: &LockInfo, grace: Duration) -> Result<(), LockError> {
     /// What the kernel may take to end a process that is not stuck in it.
     const LAST: Duration = Duration::from_secs(5);
-    let Some(pidfd) = Pidfd::open_anchored(&info.anchor()) else {
+    let not_allowed = |error| LockError::NotAllowed(info.pid, error);
+    let Some(pidfd) = Pidfd::open_anchored(&info.anchor()).map_err(not_allowed)? else {
         return Ok(());
     };
-    let not_allowed = |error| LockError::NotAllowed(info.pid, error);
     pidfd.signal(libc::SIGTERM).map_err(not_allowed)?;
     // One that was stopped hears nothing else before it goes on.
     pidfd.signal(libc::SIGCONT).map_err(not_allowed)?;

@@ -141,7 +141,7 @@ mod tests {
         };
         let (cluster, instance) = ("zoo-0a1b2c3d".parse().unwrap(), "a.0".parse().unwrap());
         driver.break_task(&cluster, &instance);
-        let main = crate::pidfd::Pidfd::open(pid).unwrap();
+        let main = crate::pidfd::Pidfd::open(pid).unwrap().unwrap();
         main.signal(libc::SIGKILL).unwrap();
         let Some(Happened::Exited { status, .. }) = next().await else {
             panic!("its end is told")

@@ -4,6 +4,7 @@
     reason = "signalling a group through a pidfd, and asking it how its process ended, have no safe wrapper yet"
 )]
 
+use crate::shortage::seen;
 use crate::{clock, procfs};
 use model::{Anchor, ExitStatus};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -24,34 +25,50 @@ pub(crate) struct Pidfd {
 const PROCESS_GROUP: libc::c_uint = 1 << 2;
 
 impl Pidfd {
-    /// The process of this number, whoever that is now.
-    pub(crate) fn open(pid: u32) -> Option<Pidfd> {
-        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
-        let fd = pidfd_open(raw, PidfdFlags::empty()).ok()?;
-        Some(Pidfd { fd })
+    /// The process of this number, whoever that is now; `None` when there is none.
+    ///
+    /// # Errors
+    /// When no descriptor could be had: that says nothing about the process.
+    pub(crate) fn open(pid: u32) -> io::Result<Option<Pidfd>> {
+        let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+            return Ok(None);
+        };
+        let opened = pidfd_open(raw, PidfdFlags::empty()).map_err(io::Error::from);
+        Ok(seen(opened)?.map(|fd| Pidfd { fd }))
     }
 
     /// The process of this anchor, if it still lives. Looked at after opening, so what was compared
     /// is what the descriptor means.
-    pub(crate) fn open_anchored(anchor: &Anchor) -> Option<Pidfd> {
-        if clock::boot_id().ok()? != anchor.boot_id {
-            return None;
+    ///
+    /// # Errors
+    /// When it could not be looked at.
+    pub(crate) fn open_anchored(anchor: &Anchor) -> io::Result<Option<Pidfd>> {
+        if clock::boot_id()? != anchor.boot_id {
+            return Ok(None);
         }
-        let pidfd = Pidfd::open(anchor.pid)?;
+        let Some(pidfd) = Pidfd::open(anchor.pid)? else {
+            return Ok(None);
+        };
         let process = procfs::process(anchor.pid)?;
-        (process.start_ticks == anchor.start_ticks && process.lives()).then_some(pidfd)
+        let same = process.is_some_and(|p| p.start_ticks == anchor.start_ticks && p.lives());
+        Ok(same.then_some(pidfd))
     }
 
     /// Like [`Pidfd::open_anchored`], and not if it carries another shim's nonce or the mark of
     /// another home (whose records may have been copied here): one that is different disproves, one
-    /// that is absent (erased, or unreadable) proves nothing. Nor if it can be no service at all.
-    pub(crate) fn open_ours(anchor: &Anchor, nonce: &str, home: &str) -> Option<Pidfd> {
+    /// that is absent (erased, or another user's) proves nothing. Nor if it can be no service at all.
+    ///
+    /// # Errors
+    /// When it could not be looked at.
+    pub(crate) fn open_ours(anchor: &Anchor, nonce: &str, home: &str) -> io::Result<Option<Pidfd>> {
         if !procfs::may_be_service(anchor.pid) {
-            return None;
+            return Ok(None);
         }
-        let pidfd = Pidfd::open_anchored(anchor)?;
-        let foreign = procfs::marks(anchor.pid).foreign(nonce, home);
-        (!foreign).then_some(pidfd)
+        let Some(pidfd) = Pidfd::open_anchored(anchor)? else {
+            return Ok(None);
+        };
+        let foreign = procfs::marks(anchor.pid)?.foreign(nonce, home);
+        Ok((!foreign).then_some(pidfd))
     }
 
     /// Ready to be waited for in async code.

@@ -1,8 +1,12 @@
 //! Reading `/proc`: who runs, who descends from whom, who carries which mark.
+//!
+//! A process that vanishes while it is read is not there, and one of another user may have secrets.
+//! One that could not be read for want of descriptors or memory is an error, never an absence.
 
+use crate::shortage::{self, seen};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -58,18 +62,31 @@ pub(crate) fn may_be_service(pid: u32) -> bool {
 }
 
 /// True when a process is a shim of this run folder: by its own name and by what it was told.
-pub(crate) fn is_shim_of(process: &Process, folder: &Path) -> bool {
-    process.name == SHIM
-        && arguments(process.pid)
-            .get(1)
-            .is_some_and(|of| of == folder.as_os_str().as_bytes())
+///
+/// # Errors
+/// When that could not be read.
+pub(crate) fn is_shim_of(process: &Process, folder: &Path) -> io::Result<bool> {
+    if process.name != SHIM {
+        return Ok(false);
+    }
+    let told = arguments(process.pid)?;
+    Ok(told
+        .get(1)
+        .is_some_and(|of| of == folder.as_os_str().as_bytes()))
 }
 
-/// Reads one process.
-pub(crate) fn process(pid: u32) -> Option<Process> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let start_ticks = shim::anchor::start_ticks(&stat)?;
-    let stat = String::from_utf8_lossy(&stat);
+/// Reads one process; `None` when there is none.
+///
+/// # Errors
+/// When it could not be read.
+pub(crate) fn process(pid: u32) -> io::Result<Option<Process>> {
+    let stat = seen(fs::read(format!("/proc/{pid}/stat")))?;
+    Ok(stat.and_then(|stat| parse(pid, &stat)))
+}
+
+fn parse(pid: u32, stat: &[u8]) -> Option<Process> {
+    let start_ticks = shim::anchor::start_ticks(stat)?;
+    let stat = String::from_utf8_lossy(stat);
     let (open, close) = (stat.find('(')?, stat.rfind(')')?);
     let mut fields = stat.get(close + 2..)?.split(' ');
     Some(Process {
@@ -85,14 +102,17 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
 }
 
 /// Reads the marks of one process; none when it belongs to somebody else or has erased them.
-pub(crate) fn marks(pid: u32) -> Marks {
+///
+/// # Errors
+/// When they could not be read.
+pub(crate) fn marks(pid: u32) -> io::Result<Marks> {
     let mut marks = Marks::default();
-    let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else {
-        return marks;
+    let Some(file) = seen(fs::File::open(format!("/proc/{pid}/environ")))? else {
+        return Ok(marks);
     };
     let mut environ = Vec::new();
-    if file.take(MAX_ENVIRON).read_to_end(&mut environ).is_err() {
-        return marks;
+    if seen(file.take(MAX_ENVIRON).read_to_end(&mut environ))?.is_none() {
+        return Ok(marks);
     }
     for entry in environ
         .split(|byte| *byte == 0)
@@ -113,7 +133,7 @@ pub(crate) fn marks(pid: u32) -> Marks {
         };
         *mark = Some(value.to_owned());
     }
-    marks
+    Ok(marks)
 }
 
 /// The command line for people: words with blanks between, cut to a readable length. The short
@@ -136,16 +156,20 @@ pub(crate) fn command(pid: u32) -> String {
         .take(MAX_COMMAND)
         .collect();
     if text.is_empty() {
-        process(pid).map_or_else(String::new, |process| process.name)
+        let process = process(pid).ok().flatten();
+        process.map_or_else(String::new, |process| process.name)
     } else {
         text
     }
 }
 
-/// Program and arguments.
-pub(crate) fn arguments(pid: u32) -> Vec<Vec<u8>> {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+/// Program and arguments; none when it has ended.
+///
+/// # Errors
+/// When they could not be read.
+pub(crate) fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
+    let line = seen(fs::read(format!("/proc/{pid}/cmdline")))?.unwrap_or_default();
+    Ok(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
 /// Direct children of a process with one thread, such as a shim.
@@ -171,11 +195,21 @@ pub(crate) struct Table {
 
 impl Table {
     /// Reads all of `/proc` once.
-    pub(crate) fn read() -> Table {
+    ///
+    /// # Errors
+    /// When anything of it could not be read: who is missing in such a table may live.
+    pub(crate) fn read() -> io::Result<Table> {
+        shortage::reserved(Table::read_once)
+    }
+
+    fn read_once() -> io::Result<Table> {
         let mut table = Table::default();
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
-            let Some(process) = process(pid) else {
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let Some(process) = process(pid)? else {
                 continue;
             };
             // The dead too: what descends from one that nobody has reaped yet still descends.
@@ -183,11 +217,11 @@ impl Table {
             // 2 is the kernel's own thread of threads.
             if process.lives() && process.parent != 2 && pid != 2 {
                 if process.name == SHIM
-                    && let Some(folder) = arguments(pid).into_iter().nth(1)
+                    && let Some(folder) = arguments(pid)?.into_iter().nth(1)
                 {
                     table.shims.entry(folder).or_default().push(pid);
                 }
-                let marks = marks(pid);
+                let marks = marks(pid)?;
                 if let Some(nonce) = &marks.nonce {
                     table.carriers.entry(nonce.clone()).or_default().push(pid);
                 }
@@ -197,7 +231,7 @@ impl Table {
                 table.living.insert(pid, process);
             }
         }
-        table
+        Ok(table)
     }
 
     /// All living processes below these, without them.
@@ -220,6 +254,14 @@ impl Table {
         self.shims
             .get(folder.as_os_str().as_bytes())
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// Living shims, each with the run folder it was told.
+    pub(crate) fn all_shims(&self) -> impl Iterator<Item = (&Path, u32)> {
+        self.shims.iter().flat_map(|(folder, pids)| {
+            let folder = Path::new(std::ffi::OsStr::from_bytes(folder));
+            pids.iter().map(move |pid| (folder, *pid))
+        })
     }
 
     /// Living processes that carry this nonce.
@@ -247,7 +289,7 @@ mod tests {
     #[test]
     fn this_process_is_found_and_descends_from_its_parent() {
         let me = std::process::id();
-        let table = Table::read();
+        let table = Table::read().unwrap();
         let process = table.living.get(&me).unwrap();
         assert_eq!(process.parent, std::os::unix::process::parent_id());
         assert!(table.descendants([process.parent]).contains(&me));

@@ -48,6 +48,8 @@ impl Shared {
         if !shim.is_file() {
             return Err(Error::NoShim(shim));
         }
+        let nofile = raise_nofile();
+        crate::shortage::keep();
         Ok(Shared {
             groups: Groups::find(&layout),
             home: layout.id(),
@@ -57,7 +59,7 @@ impl Shared {
             scanner: Scanner::default(),
             starts: Semaphore::new(STARTS),
             sockets: Sockets::default(),
-            nofile: raise_nofile(),
+            nofile,
             umask: umask(),
             key: OnceLock::new(),
         })

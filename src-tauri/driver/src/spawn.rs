@@ -6,6 +6,7 @@ use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
 use crate::shared::Shared;
+use crate::shortage::seen;
 use crate::{SecretText, clock, intent, limits, ports, secret, sockets, survivors, user};
 use model::Anchor;
 use shim::{Command, Intent, Line, fail_point};
@@ -264,7 +265,7 @@ impl Shim {
         let gone = || io::Error::other("it has ended already");
         let anchor = clock::anchor(child.id()).ok_or_else(gone)?;
         // Our own child, not reaped: the number means it.
-        let pidfd = Pidfd::open(child.id()).ok_or_else(gone)?;
+        let pidfd = Pidfd::open(child.id())?.ok_or_else(gone)?;
         let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(link))?;
         let mut shim = Shim {
             anchor,
@@ -280,16 +281,21 @@ impl Shim {
 
     /// Takes charge of the shim on record, if its process lives; linked if it listens, and then with
     /// duplicates of the listening sockets it keeps.
+    ///
+    /// # Errors
+    /// When it could not be looked at, or connected to, for want of descriptors or memory.
     pub(crate) async fn reach(
         folder: &Path,
         anchor: &Anchor,
         intent: &Intent,
-    ) -> Option<(Shim, Vec<OwnedFd>)> {
-        let pidfd = Pidfd::open_anchored(anchor)?;
-        if !survivors::is_shim(anchor, folder) {
-            return None;
+    ) -> io::Result<Option<(Shim, Vec<OwnedFd>)>> {
+        let Some(pidfd) = Pidfd::open_anchored(anchor)? else {
+            return Ok(None);
+        };
+        if !survivors::is_shim(anchor, folder)? {
+            return Ok(None);
         }
-        let stream = connect(folder).await.ok().filter(|stream| {
+        let stream = seen(connect(folder).await)?.filter(|stream| {
             // Whoever listens there must be that very process.
             let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
             peer.is_some() && peer == i32::try_from(anchor.pid).ok()
@@ -300,7 +306,7 @@ impl Shim {
         };
         let mut shim = Shim {
             anchor: anchor.clone(),
-            pidfd: pidfd.watch().ok()?,
+            pidfd: pidfd.watch()?,
             intent: intent.clone(),
             child: None,
             lines: None,
@@ -309,7 +315,7 @@ impl Shim {
         if let Some(stream) = stream {
             shim.link(heard, stream);
         }
-        Some((shim, sockets))
+        Ok(Some((shim, sockets)))
     }
 
     /// Gives up everything but the duty to reap it.
@@ -447,7 +453,10 @@ impl ShutOut {
     /// A shim holds the lock on the record before it reads the intent, and leaves when that is not
     /// its own: with the lock in our hand and the intent taken back, one that comes later is
     /// harmless. One that has the lock and does not go on is stuck, and is killed.
-    pub(crate) fn late_shim(folder: &Path, table: &Table) -> ShutOut {
+    ///
+    /// # Errors
+    /// When it could not be looked, for want of descriptors or memory.
+    pub(crate) fn late_shim(folder: &Path, table: &Table) -> io::Result<ShutOut> {
         /// From the lock to the record is a read and a write.
         const PATIENCE: Duration = Duration::from_secs(2);
         /// Longer than anything that can be killed takes to die.
@@ -456,15 +465,15 @@ impl ShutOut {
         let mut now: Option<Table> = None;
         loop {
             // Held to the end of this round.
-            let lock = intent::lock_record(folder);
-            let locked = !matches!(lock, Ok(None));
-            let story = intent::Story::read(folder);
+            let lock = seen(intent::lock_record(folder))?;
+            let locked = !matches!(lock, Some(None));
+            let story = intent::Story::read(folder)?;
             if story.shim.is_some() {
-                return ShutOut::OnRecord(Box::new(story));
+                return Ok(ShutOut::OnRecord(Box::new(story)));
             }
             let late = begun.elapsed() > PATIENCE;
             if late {
-                now = Some(Table::read());
+                now = Some(Table::read()?);
             }
             if locked || late {
                 survivors::kill_shims_of(folder, now.as_ref().unwrap_or(table));
@@ -472,7 +481,7 @@ impl ShutOut {
             if locked || begun.elapsed() > LIMIT {
                 fail_point!("adopt.locked");
                 intent::take_back(folder);
-                return ShutOut::Gone;
+                return Ok(ShutOut::Gone);
             }
             std::thread::park_timeout(Duration::from_millis(2));
         }

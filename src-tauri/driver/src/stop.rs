@@ -12,13 +12,17 @@
 
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
+use crate::shortage;
 use crate::spawn::Shim;
-use crate::survivors::{self, Remains};
+use crate::survivors::{self, Means, Remains};
 use crate::watch::{Life, Main, Unit};
 use crate::{ExecOutcome, Happened, Stop};
 use crate::{cgroup, exec, procfs};
 use model::{ExitStatus, Generation};
 use shim::{Command, fail_point};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -117,10 +121,18 @@ impl Unit {
 
     /// The next thing that may make it end by itself: the command, then the signal, then nothing.
     async fn ask(&mut self) {
+        if matches!(&self.life, Life::Running(main) if main.again.is_some()) {
+            self.watch_again().await;
+        }
         let (Life::Running(main), Some(stopping)) = (&self.life, &mut self.stopping) else {
             return;
         };
         let now = Instant::now();
+        if main.again.is_some() && now < stopping.end {
+            // Without a descriptor it cannot be signalled yet.
+            self.timer = Some(stopping.end.min(now + shortage::PAUSE));
+            return;
+        }
         match (stopping.step, stopping.stop.command.take()) {
             (Step::Due, Some(mut command)) => {
                 stopping.step = Step::Commanded;
@@ -135,7 +147,14 @@ impl Unit {
             (Step::Due | Step::Commanded, _) => {
                 self.stop_command.abort_all();
                 stopping.step = Step::Signalled;
-                stopping.end = now + stopping.stop.grace();
+                // Nothing to wait for when it could not be signalled.
+                let grace = stopping.stop.grace();
+                stopping.end = now
+                    + if main.again.is_some() {
+                        Duration::ZERO
+                    } else {
+                        grace
+                    };
                 if stopping.end > now
                     && let Some(pidfd) = &main.pidfd
                 {
@@ -195,13 +214,23 @@ impl Unit {
             return;
         };
         stopping.name = None;
-        let table = self.shared.scanner.table().await;
-        let found = self.remains().look(&table);
-        if !found.is_empty() {
-            let living = survivors::names(&found, &table);
-            let how = format!("waits for {living}; {}", self.what_follows());
-            self.say_stop_goes_on(generation, how).await;
-        }
+        let living = match self.look().await {
+            Ok((found, _)) if found.is_empty() => return,
+            Ok((found, table)) => survivors::names(&found, &table),
+            Err(error) => unseen(&error),
+        };
+        let how = format!("waits for {living}; {}", self.what_follows());
+        self.say_stop_goes_on(generation, how).await;
+    }
+
+    /// Who of it lives now.
+    ///
+    /// # Errors
+    /// When that could not be looked at: then nobody is known to have gone.
+    async fn look(&self) -> io::Result<(BTreeMap<u32, Means>, Arc<Table>)> {
+        let table = self.shared.scanner.table().await?;
+        let found = self.remains().look(&table)?;
+        Ok((found, table))
     }
 
     async fn say_stop_goes_on(&mut self, generation: Generation, how: String) {
@@ -263,8 +292,9 @@ impl Unit {
                 let asking = self.stopping.as_ref().filter(|stopping| stopping.asking());
                 match asking.map(|stopping| (stopping.end, stopping.grace_over())) {
                     Some((end, false)) => {
-                        let table = self.shared.scanner.table().await;
-                        if self.shim.is_none() && self.remains().look(&table).is_empty() {
+                        let looked = self.look().await;
+                        let gone = looked.is_ok_and(|(found, _)| found.is_empty());
+                        if self.shim.is_none() && gone {
                             return self.finish(generation, status).await;
                         }
                         self.name_the_living(generation).await;
@@ -312,27 +342,30 @@ impl Unit {
     }
 
     /// Kills what belongs to the instance until two looks in a row find nothing. What does not die
-    /// is named once, and waited for.
+    /// is named once, and waited for; so is what cannot be looked at.
     pub(crate) async fn clear(&mut self, generation: Generation) {
         fail_point!("clear.begun");
         let begun = Instant::now();
         let mut named = false;
         let mut empty = 0;
         while empty < 2 {
-            let table = self.shared.scanner.table().await;
-            let remains = self.remains();
-            let found = remains.look(&table);
-            if found.is_empty() {
+            let looked = self.look().await;
+            if looked.as_ref().is_ok_and(|(found, _)| found.is_empty()) {
                 empty += 1;
                 continue;
             }
             empty = 0;
-            remains.kill(&found, &table);
+            if let Ok((found, table)) = &looked {
+                self.remains().kill(found, table);
+            }
             fail_point!("clear.killed");
             if !named && begun.elapsed() > NAMED_AFTER {
                 named = true;
                 let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
-                let blocker = survivors::names(&found, &table);
+                let blocker = match &looked {
+                    Ok((found, table)) => survivors::names(found, table),
+                    Err(error) => unseen(error),
+                };
                 self.shared
                     .say(Happened::StopBlocked {
                         cluster,
@@ -390,6 +423,11 @@ impl Unit {
     }
 }
 
+/// What is waited for when nobody can be named.
+fn unseen(error: &io::Error) -> String {
+    format!("processes that cannot be looked at ({error})")
+}
+
 /// Sends the stop signal to the group of a service's own process, and lets what was stopped (^Z, a
 /// debugger's leftovers) go on so that it hears it.
 fn ask_to_stop(main: &Pidfd, signal: i32, pid: u32, remains: &Remains) {
@@ -397,7 +435,7 @@ fn ask_to_stop(main: &Pidfd, signal: i32, pid: u32, remains: &Remains) {
         // Ended by now: its end is on its way to us.
         if main
             .signal_group(signal)
-            .is_err_and(|e| e.kind() == std::io::ErrorKind::InvalidInput)
+            .is_err_and(|e| e.kind() == io::ErrorKind::InvalidInput)
         {
             signal_members(main, signal, pid, remains);
         }
@@ -409,10 +447,15 @@ fn ask_to_stop(main: &Pidfd, signal: i32, pid: u32, remains: &Remains) {
 fn signal_members(main: &Pidfd, signal: i32, group: u32, remains: &Remains) {
     // As above.
     let _ = main.signal(signal);
-    let table = Table::read();
-    for pid in remains.look(&table).into_keys().filter(|pid| *pid != group) {
-        if let Some(member) = Pidfd::open(pid)
-            && procfs::process(pid).is_some_and(|process| process.group == group)
+    // Whom it does not reach for want of descriptors has the grace like one that does not hear.
+    let Ok(table) = Table::read() else {
+        return;
+    };
+    let members = remains.look(&table).unwrap_or_default();
+    for pid in members.into_keys().filter(|pid| *pid != group) {
+        if let Ok(Some(member)) = Pidfd::open(pid)
+            && let Ok(Some(process)) = procfs::process(pid)
+            && process.group == group
         {
             let _ = member.signal(signal);
         }

@@ -5,12 +5,18 @@ use crate::intent::{self, Story};
 use crate::layout::Layout;
 use crate::pidfd::Pidfd;
 use crate::procfs::{self, Table};
+use crate::shortage::{self, Patience};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long who lives is looked for when there are too few descriptors to look.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// By which means a process was found. The first that applies, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,21 +55,34 @@ pub struct Survivor {
 }
 
 /// Everything that lives and belongs to the services of a home, or of one of its clusters; shims
-/// do not count. Reads records, control groups and `/proc` only.
-pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> Vec<Survivor> {
-    let table = Table::read();
-    let mut found = BTreeMap::new();
-    for (_, _, folder) in intent::folders(layout, cluster) {
-        found.append(&mut Remains::of(layout, &folder, &Story::read(&folder)).look(&table));
-    }
-    found
-        .into_iter()
-        .map(|(pid, means)| Survivor {
-            pid,
-            command: procfs::command(pid),
-            means,
-        })
-        .collect()
+/// do not count. Reads records, control groups and `/proc` only. Blocks for at most a second, when
+/// there are too few descriptors to look.
+///
+/// # Errors
+/// When it could not be looked: then nothing is known about who lives.
+pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> io::Result<Vec<Survivor>> {
+    shortage::patiently(PATIENCE, || {
+        let mut found = BTreeMap::new();
+        shortage::reserved(|| {
+            let table = Table::read()?;
+            for (_, _, folder) in intent::folders(layout, cluster)? {
+                let remains = Remains::of(layout, &folder, &Story::read(&folder)?)?;
+                found.append(&mut remains.look(&table)?);
+            }
+            Ok(())
+        })?;
+        Ok(listed(found))
+    })
+}
+
+/// As they are told to people.
+pub(crate) fn listed(found: BTreeMap<u32, Means>) -> Vec<Survivor> {
+    let survivor = |(pid, means)| Survivor {
+        pid,
+        command: procfs::command(pid),
+        means,
+    };
+    found.into_iter().map(survivor).collect()
 }
 
 /// By what the processes of one instance are known.
@@ -80,21 +99,31 @@ pub(crate) struct Remains {
 
 impl Remains {
     /// As a run folder tells it. Nothing, when that was in another boot.
-    pub(crate) fn of(layout: &Layout, folder: &Path, story: &Story) -> Remains {
+    ///
+    /// # Errors
+    /// When it could not be seen whether its shim is one.
+    pub(crate) fn of(layout: &Layout, folder: &Path, story: &Story) -> io::Result<Remains> {
         if !story.of_this_boot() {
-            return Remains::default();
+            return Ok(Remains::default());
         }
-        Remains {
+        let shim = match &story.shim {
+            Some(shim) if is_shim(shim, folder)? => Some(shim.clone()),
+            _ => None,
+        };
+        Ok(Remains {
             nonce: story.intent.as_ref().map(|intent| intent.nonce.clone()),
             groups: story.groups(layout),
-            shim: story.shim.clone().filter(|shim| is_shim(shim, folder)),
+            shim,
             main: story.running().map(|(_, anchor)| anchor.clone()),
             home: layout.id(),
-        }
+        })
     }
 
     /// Who of the table belongs to it, the shim and this process excluded.
-    pub(crate) fn look(&self, table: &Table) -> BTreeMap<u32, Means> {
+    ///
+    /// # Errors
+    /// When a control group could not be read.
+    pub(crate) fn look(&self, table: &Table) -> io::Result<BTreeMap<u32, Means>> {
         let is = |anchor: &Anchor| {
             clock::boot_id().is_ok_and(|boot| boot == anchor.boot_id)
                 && table
@@ -117,7 +146,7 @@ impl Remains {
             .map(|a| a.pid);
         add(&mut main, Means::Record);
         for group in &self.groups {
-            let members = cgroup::processes(group);
+            let members = shortage::reserved(|| cgroup::processes(group))?;
             add(
                 &mut members.into_iter().filter(|p| table.living.contains_key(p)),
                 Means::Cgroup,
@@ -137,7 +166,7 @@ impl Remains {
         if let Some(shim) = shim {
             found.remove(&shim);
         }
-        found
+        Ok(found)
     }
 
     /// SIGKILL to everyone in `found`, each through a descriptor that is compared with the table
@@ -153,11 +182,19 @@ impl Remains {
 }
 
 /// The process on record lives and is a shim of this run folder.
-pub(crate) fn is_shim(anchor: &Anchor, folder: &Path) -> bool {
-    clock::boot_id().is_ok_and(|boot| boot == anchor.boot_id)
-        && procfs::process(anchor.pid).is_some_and(|process| {
-            process.start_ticks == anchor.start_ticks && procfs::is_shim_of(&process, folder)
-        })
+///
+/// # Errors
+/// When it could not be looked at.
+pub(crate) fn is_shim(anchor: &Anchor, folder: &Path) -> io::Result<bool> {
+    if clock::boot_id()? != anchor.boot_id {
+        return Ok(false);
+    }
+    match procfs::process(anchor.pid)? {
+        Some(process) if process.start_ticks == anchor.start_ticks => {
+            procfs::is_shim_of(&process, folder)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// SIGKILL to every shim of a run folder, found by its command line: one that is not on record yet.
@@ -184,8 +221,8 @@ pub(crate) fn kill_process(pid: u32, start_ticks: u64) {
         pid,
         start_ticks,
     };
-    if let Some(pidfd) = Pidfd::open_anchored(&anchor) {
-        // Not allowed, or dead by now: the next look tells.
+    if let Ok(Some(pidfd)) = shortage::reserved(|| Pidfd::open_anchored(&anchor)) {
+        // Not allowed, or dead by now: the next look tells, as it does of what could not be opened.
         let _ = pidfd.signal(libc::SIGKILL);
     }
 }
@@ -216,27 +253,42 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     /// A table whose reading began after this call did.
-    pub(crate) async fn table(&self) -> Arc<Table> {
+    ///
+    /// # Errors
+    /// When `/proc` could not be read whole.
+    pub(crate) async fn table(&self) -> io::Result<Arc<Table>> {
         let wanted = self.begun.load(Ordering::SeqCst) + 1;
         let mut last = self.last.lock().await;
         if last.0 < wanted {
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            // A reading that panicked is an empty table of no number: the next caller reads again.
-            if let Ok(table) = tokio::task::spawn_blocking(Table::read).await {
-                *last = (number, Arc::new(table));
+            // A reading that failed or panicked has no number: the next caller reads again.
+            let table = tokio::task::spawn_blocking(Table::read).await;
+            *last = (number, Arc::new(table.map_err(io::Error::other)??));
+        }
+        Ok(last.1.clone())
+    }
+
+    /// The same, when it can be had.
+    pub(crate) async fn table_in_time(&self) -> Arc<Table> {
+        let mut patience = Patience::default();
+        loop {
+            match self.table().await {
+                Ok(table) => return table,
+                Err(error) => patience.after("the process table", &error).await,
             }
         }
-        last.1.clone()
     }
 }
 
 /// What is known of each instance of a home; for the emergency path.
-pub(crate) fn all(layout: &Layout) -> Vec<(ClusterId, Remains)> {
-    intent::folders(layout, None)
-        .into_iter()
-        .map(|(cluster, _, folder)| {
-            let remains = Remains::of(layout, &folder, &Story::read(&folder));
-            (cluster, remains)
-        })
-        .collect()
+///
+/// # Errors
+/// When the records could not be read.
+pub(crate) fn all(layout: &Layout) -> io::Result<Vec<(ClusterId, Remains)>> {
+    let folders = intent::folders(layout, None)?.into_iter();
+    let remains = |(cluster, _, folder): (ClusterId, _, PathBuf)| {
+        let remains = Remains::of(layout, &folder, &Story::read(&folder)?)?;
+        Ok((cluster, remains))
+    };
+    folders.map(remains).collect()
 }

@@ -43,6 +43,8 @@ enum Word {
     Unlinked,
     ShimEnded,
     MainEnded,
+    /// It is time to try again to watch its process.
+    Watch,
     Timer,
     StopCommand(ExecOutcome),
     Ask(Ask),
@@ -66,8 +68,10 @@ pub(crate) enum Life {
 pub(crate) struct Main {
     pub(crate) generation: Generation,
     pub(crate) anchor: Anchor,
-    /// `None` when it had ended before it could be opened.
+    /// `None` when it had ended before it could be opened, and while that waits for a descriptor.
     pub(crate) pidfd: Option<AsyncFd<Pidfd>>,
+    /// No descriptor could be had for it: when that is tried again.
+    pub(crate) again: Option<Instant>,
     /// It was seen to end; the shim has not said how yet.
     pub(crate) ended: bool,
 }
@@ -126,9 +130,9 @@ impl Unit {
             Some(shim) => (None, Some(shim)),
             None => (None, None),
         };
-        let main = match &self.life {
-            Life::Running(main) if !main.ended => main.pidfd.as_ref(),
-            _ => None,
+        let (main, again) = match &self.life {
+            Life::Running(main) if !main.ended => (main.pidfd.as_ref(), main.again),
+            _ => (None, None),
         };
         tokio::select! {
             biased;
@@ -140,6 +144,9 @@ impl Unit {
             }
             _ = async { match main { Some(main) => main.readable().await.map(|_| ()), None => std::future::pending().await } } => {
                 Some(Word::MainEnded)
+            }
+            () = async { match again { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                Some(Word::Watch)
             }
             () = async { match self.timer { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                 Some(Word::Timer)
@@ -155,6 +162,7 @@ impl Unit {
             Word::Unlinked => {}
             Word::ShimEnded => self.on_shim_ended().await,
             Word::MainEnded => self.on_main_ended().await,
+            Word::Watch => self.watch_again().await,
             Word::Timer => self.on_timer().await,
             Word::StopCommand(outcome) => self.on_stop_command(outcome).await,
             Word::Ask(Ask::Start(launch)) => self.on_start(*launch).await,
@@ -240,11 +248,12 @@ impl Unit {
     }
 
     pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
-        let pidfd = self.open_main(&anchor).and_then(|pidfd| pidfd.watch().ok());
+        let (pidfd, again) = self.watch_main(&anchor);
         self.life = Life::Running(Main {
             generation,
             anchor,
             pidfd,
+            again,
             ended: false,
         });
         self.timer = None;
@@ -288,8 +297,7 @@ impl Unit {
     }
 
     pub(crate) async fn story(&self) -> intent::Story {
-        let folder = self.folder.clone();
-        blocking(move || intent::Story::read(&folder)).await
+        intent::Story::in_time(&self.folder).await
     }
 
     /// How a generation ended, as its shim recorded it.
@@ -307,38 +315,6 @@ impl Unit {
             pid,
             start_ticks,
         }
-    }
-
-    /// The service's own process, if this is it. While its shim lives it is a child of that.
-    fn open_main(&self, anchor: &Anchor) -> Option<Pidfd> {
-        let nonce = self.nonce.as_deref().unwrap_or_default();
-        let pidfd = Pidfd::open_ours(anchor, nonce, &self.shared.home)?;
-        let process = crate::procfs::process(anchor.pid)?;
-        let parent = process.parent;
-        let elsewhere = self
-            .shim
-            .as_ref()
-            .is_some_and(|shim| shim.lives() && shim.anchor.pid != parent);
-        let other = elsewhere || crate::procfs::is_shim_of(&process, &self.folder);
-        (!other).then_some(pidfd)
-    }
-
-    /// Ends the child of a shim that has not become the program, and keeps the shim from making
-    /// another; true when there was one. It would
-    /// become it as soon as it went on, and it carries no mark before.
-    pub(crate) fn end_unmade(&self, anchor: &Anchor) -> bool {
-        let unmade = crate::survivors::is_shim(anchor, &self.folder);
-        if unmade {
-            if let Some(shim) = &self.shim {
-                shim.freeze();
-            }
-            crate::survivors::kill_process(anchor.pid, anchor.start_ticks);
-        }
-        unmade
-    }
-
-    pub(crate) fn lives(&self, anchor: &Anchor) -> bool {
-        self.open_main(anchor).is_some()
     }
 
     /// Nothing of it lives, and it is not to be started again soon: its shim and its control groups

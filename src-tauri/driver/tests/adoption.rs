@@ -87,7 +87,7 @@ async fn what_ended_meanwhile_is_told_as_it_ended() {
     fs::write(&go, "").unwrap();
     // Nobody listens, so the shims end what is left and go.
     assert!(testkit::eventually_async(LONG, || home.processes().is_empty()).await);
-    assert_eq!(driver::survivors::find(&layout, None), []);
+    assert_eq!(driver::survivors::find(&layout, None).unwrap(), []);
     let bench = Bench::on(home);
     let expected = [
         found("a.0", 1, Err(ExitStatus::Code(5))),
@@ -150,7 +150,7 @@ async fn without_its_shim_it_is_adopted_with_a_mark() {
         [ExitStatus::Signal(9), ExitStatus::Unknown].contains(&status),
         "{status:?}"
     );
-    assert_eq!(driver::survivors::find(&layout, None), []);
+    assert_eq!(driver::survivors::find(&layout, None).unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,8 +221,11 @@ async fn forged_records_move_no_signal() {
     );
     forge("foreign.0", foreign.pid(), ticks(&foreign), boot);
 
-    assert_eq!(driver::survivors::find(&bench.layout, None), []);
-    assert_eq!(driver::emergency::preview(&bench.layout).processes, 0);
+    assert_eq!(driver::survivors::find(&bench.layout, None).unwrap(), []);
+    assert_eq!(
+        driver::emergency::preview(&bench.layout).unwrap().processes,
+        0
+    );
     let cluster = bench.cluster.clone();
     for found in bench.driver.adopt(&cluster).await {
         assert_eq!(

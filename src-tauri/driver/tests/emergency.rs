@@ -44,7 +44,7 @@ async fn it_ends_everything_and_nothing_else() {
     kill(bench.shim("a.3"), Signal::STOP);
     let stopped = bench.driver.tree(&bench.cluster, &instance("a.4"))[0];
     kill(stopped, Signal::STOP);
-    let preview = emergency::preview(&bench.layout);
+    let preview = emergency::preview(&bench.layout).unwrap();
     assert_eq!(preview.instances as usize, *COUNT);
     assert!(preview.processes as usize > *COUNT);
     assert_eq!(preview.clusters, [(bench.cluster.clone(), *COUNT as u32)]);
@@ -66,7 +66,7 @@ async fn it_ends_everything_and_nothing_else() {
     );
     assert_eq!(bench.home.processes(), [] as [u32; 0]);
     assert_eq!(
-        emergency::preview(&bench.layout),
+        emergency::preview(&bench.layout).unwrap(),
         emergency::Preview::default()
     );
     assert!(lives(stranger.pid()));

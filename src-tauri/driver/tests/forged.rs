@@ -231,7 +231,7 @@ async fn forged_records_by_the_thousand_adopt_nobody_and_move_no_signal() {
             .iter()
             .map(|name| forger.forge(&bench.layout.run(&cluster, name)))
             .collect();
-        assert_eq!(survivors::find(&bench.layout, Some(&cluster)), []);
+        assert_eq!(survivors::find(&bench.layout, Some(&cluster)).unwrap(), []);
         for found in bench.driver.adopt(&cluster).await {
             let at = names.iter().position(|name| *name == found.instance);
             let (Err(ExitStatus::Unknown) | Err(ExitStatus::Code(7))) = found.outcome else {
@@ -256,7 +256,7 @@ async fn forged_records_by_the_thousand_adopt_nobody_and_move_no_signal() {
         }
         assert!(lives(mortal.pid()));
     }
-    assert_eq!(emergency::preview(&bench.layout).processes, 0);
+    assert_eq!(emergency::preview(&bench.layout).unwrap().processes, 0);
     // The emergency path believes records no more than the driver does.
     let layout = bench.layout.clone();
     let stop = move || emergency::stop(&layout, "forged records", "a test");
@@ -283,7 +283,7 @@ async fn a_copied_home_leaves_the_first_ones_services_alone() {
     for file in [shim::INTENT, shim::RECORD] {
         fs::copy(from.join(file), to.join(file)).unwrap();
     }
-    assert_eq!(survivors::find(&second.layout, None), []);
+    assert_eq!(survivors::find(&second.layout, None).unwrap(), []);
     let cluster = second.cluster.clone();
     for found in second.driver.adopt(&cluster).await {
         assert_eq!(found.outcome, Err(ExitStatus::Unknown));
@@ -375,7 +375,7 @@ async fn inside_a_small_namespace() {
         // By the number alone it would be taken for the service.
         assert_eq!(stranger.pid(), pid);
         let mut bench = Bench::on(home);
-        assert_eq!(survivors::find(&layout, None), []);
+        assert_eq!(survivors::find(&layout, None).unwrap(), []);
         for found in bench.driver.adopt(&cluster).await {
             assert!(found.outcome.is_err(), "{found:?}");
         }

@@ -255,7 +255,7 @@ async fn a_crash_is_told_when_its_tree_is_gone_as_well() {
         .await;
     assert_eq!(bench.exited().await, ExitStatus::Code(1));
     assert_eq!(
-        driver::survivors::find(&bench.layout, Some(&bench.cluster)),
+        driver::survivors::find(&bench.layout, Some(&bench.cluster)).unwrap(),
         []
     );
     let session: u32 = bench.said("a.0", "session").await.parse().unwrap();

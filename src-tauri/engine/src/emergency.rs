@@ -85,7 +85,11 @@ impl Handle {
         }
         StopPreview {
             instances,
-            processes: found.map_or(instances, |found| found.processes),
+            // Each has one at least.
+            processes: match found {
+                Ok(Ok(found)) => found.processes,
+                _ => instances,
+            },
             clusters: clusters.into_iter().collect(),
             protected,
         }
@@ -102,9 +106,14 @@ impl Handle {
         let layout = self.shared.layout.clone();
         let why = reason.clone();
         let report =
-            tokio::task::spawn_blocking(move || driver::emergency::stop(&layout, &why, &who))
-                .await
-                .map(view);
+            tokio::task::spawn_blocking(move || driver::emergency::stop(&layout, &why, &who));
+        let report = match report.await {
+            Ok(report) => match &report.unseen {
+                None => Ok(view(report)),
+                Some(why) => Err(format!("it could not be looked for who is left: {why}")),
+            },
+            Err(error) => Err(format!("the emergency path broke: {error}")),
+        };
         self.shared.clear_emergency_marker();
         drop(pulled);
         // Again: what came back between the first word and the last kill is not wanted either.
@@ -114,13 +123,10 @@ impl Handle {
                 Outcome::Done(format!("{} processes ended, none left", report.ended))
             }
             Ok(report) => Outcome::Failed(format!("{} processes are left", report.left.len())),
-            Err(error) => Outcome::Failed(error.to_string()),
+            Err(error) => Outcome::Failed(error.clone()),
         };
         self.shared.door.finish(act.id, outcome);
-        report.map_err(|error| {
-            let why = format!("the emergency path broke ({error}); run `azora emergency-stop`");
-            Error::Conflict(why)
-        })
+        report.map_err(|why| Error::Conflict(format!("{why}; run `azora emergency-stop`")))
     }
 
     /// Before anything is started again: an emergency stop that another process walked is noted

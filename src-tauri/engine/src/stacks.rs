@@ -14,8 +14,8 @@ pub struct Remembered {
     pub name: ClusterName,
     /// Its folder.
     pub folder: String,
-    /// Processes of its services that live.
-    pub processes: usize,
+    /// Processes of its services that live; `None` when it could not be looked.
+    pub processes: Option<usize>,
 }
 
 /// Every cluster a home remembers, by id. Reads records and `/proc`; a record that cannot be read
@@ -26,7 +26,9 @@ pub fn remembered(layout: &Layout) -> Vec<Remembered> {
         .flatten()
         .filter_map(|folder| ClusterRecord::load(&folder.path().join(RECORD)).ok())
         .map(|record| Remembered {
-            processes: driver::survivors::find(layout, Some(&record.id)).len(),
+            processes: driver::survivors::find(layout, Some(&record.id))
+                .ok()
+                .map(|found| found.len()),
             name: record.definition.name.clone(),
             folder: record.folder.display().to_string(),
             id: record.id,

@@ -1,32 +1,41 @@
 //! A group and all below it as one thing: who is in it, killed, frozen, removed.
 
+use crate::shortage::seen;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 /// Deepest nesting that is followed below a group.
 const MAX_DEPTH: usize = 16;
 
 /// All processes of a group and the groups below it.
-pub(crate) fn processes(group: &Path) -> Vec<u32> {
+///
+/// # Errors
+/// When they could not be read. A group that is not there has none.
+pub(crate) fn processes(group: &Path) -> io::Result<Vec<u32>> {
     let mut pids = Vec::new();
     walk(group, 0, &mut |group| {
-        let list = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        let list = fs::read_to_string(group.join("cgroup.procs"));
+        let list = seen(list)?.unwrap_or_default();
         // 0 is a process of another pid namespace: not ours to name.
         pids.extend(
             list.lines()
                 .filter_map(|pid| pid.parse::<u32>().ok())
                 .filter(|pid| *pid != 0),
         );
-    });
-    pids
+        Ok(())
+    })?;
+    Ok(pids)
 }
 
-/// True when something lives in the group or below. Zombies do not count.
+/// True when something lives in the group or below, or when that could not be read. Zombies do not
+/// count.
 pub(crate) fn populated(group: &Path) -> bool {
-    match fs::read_to_string(group.join("cgroup.events")) {
-        Ok(text) => text.contains("populated 1"),
+    match seen(fs::read_to_string(group.join("cgroup.events"))) {
+        Ok(Some(text)) => text.contains("populated 1"),
         // Version 1 keeps no such count.
-        Err(_) => !processes(group).is_empty(),
+        Ok(None) => processes(group).map_or(true, |all| !all.is_empty()),
+        Err(_) => true,
     }
 }
 
@@ -60,21 +69,30 @@ pub(crate) fn remove_instance(group: &Path) {
 /// Removes an empty group with the empty ones below it. One in use stays.
 pub(crate) fn remove(group: &Path) {
     let mut folders = Vec::new();
-    walk(group, 0, &mut |group| folders.push(group.to_owned()));
+    // What could not be looked at stays, like a busy one.
+    let _ = walk(group, 0, &mut |group| {
+        folders.push(group.to_owned());
+        Ok(())
+    });
     for folder in folders.iter().rev() {
         // Busy ones stay, as said.
         let _ = fs::remove_dir(folder);
     }
 }
 
-fn walk(group: &Path, depth: usize, visit: &mut dyn FnMut(&Path)) {
-    visit(group);
+fn walk(
+    group: &Path,
+    depth: usize,
+    visit: &mut dyn FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    visit(group)?;
     if depth == MAX_DEPTH {
-        return;
+        return Ok(());
     }
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+    for entry in seen(fs::read_dir(group))?.into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(&entry.path(), depth + 1, visit);
+            walk(&entry.path(), depth + 1, visit)?;
         }
     }
+    Ok(())
 }

@@ -115,7 +115,10 @@ pub(crate) fn owners(wanted: &BTreeSet<u64>) -> HashMap<u64, u32> {
         }
     }
     let oldest = |pids: Vec<u32>| {
-        let age = |pid: &u32| procfs::process(*pid).map_or(u64::MAX, |one| one.start_ticks);
+        let age = |pid: &u32| match procfs::process(*pid) {
+            Ok(Some(one)) => one.start_ticks,
+            _ => u64::MAX,
+        };
         pids.into_iter().min_by_key(|pid| (age(pid), *pid))
     };
     holders

@@ -163,7 +163,7 @@ impl Bench {
 
     /// Nothing is left by any of the three means, nor by the test kit's own looking.
     pub(crate) async fn nothing_left(&self) {
-        assert_eq!(driver::survivors::find(&self.layout, None), []);
+        assert_eq!(driver::survivors::find(&self.layout, None).unwrap(), []);
         let gone = testkit::eventually_async(LONG, || self.home.processes().is_empty()).await;
         assert!(gone, "left: {:?}", self.home.processes());
     }

@@ -1,0 +1,190 @@
+//! Too few descriptors to look: nobody is taken for gone because of it.
+//!
+//! The limit holds for the whole process, so these tests take turns; and they are the only ones
+//! here.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "each test file uses its part")]
+mod common;
+
+use common::{Bench, LONG, instance, lives};
+use driver::{Happened, emergency, survivors};
+use model::ExitStatus;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
+use std::time::Duration;
+
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// No descriptor can be had until this is dropped.
+struct Scarce {
+    before: Rlimit,
+    _taken: Vec<File>,
+}
+
+impl Scarce {
+    /// Not one of a number that is free: what others give back does not help either.
+    fn none() -> Scarce {
+        Scarce::at(0)
+    }
+
+    /// All that there are are in use; who has some in reserve can use those.
+    fn all_used() -> Scarce {
+        let mut scarce = Scarce::at(256);
+        while let Ok(file) = File::open("/dev/null") {
+            scarce._taken.push(file);
+        }
+        assert!(none_left());
+        scarce
+    }
+
+    fn at(limit: u64) -> Scarce {
+        let before = getrlimit(Resource::Nofile);
+        let low = Rlimit {
+            current: Some(limit),
+            maximum: before.maximum,
+        };
+        setrlimit(Resource::Nofile, low).unwrap();
+        Scarce {
+            before,
+            _taken: Vec::new(),
+        }
+    }
+}
+
+impl Drop for Scarce {
+    fn drop(&mut self) {
+        setrlimit(Resource::Nofile, self.before).unwrap();
+    }
+}
+
+fn none_left() -> bool {
+    File::open("/dev/null").is_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_looked_at_is_not_gone() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["hang"]).await;
+    let scarce = Scarce::none();
+    let (found, preview) = (
+        survivors::find(&bench.layout, None),
+        emergency::preview(&bench.layout),
+    );
+    drop(scarce);
+    assert!(found.is_err() && preview.is_err(), "{found:?} {preview:?}");
+    let found = survivors::find(&bench.layout, None).unwrap();
+    assert_eq!(found.iter().map(|one| one.pid).collect::<Vec<_>>(), [pid]);
+}
+
+/// The shim says that nothing is left; whether that is so cannot be seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_when_it_was_seen_that_nothing_is_left() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let words = ["session", "print", "up", "hang"];
+    bench.start("a.0", 1, &words).await;
+    bench.said("a.0", "up").await;
+    let stray: u32 = bench.said("a.0", "session").await.parse().unwrap();
+    let scarce = Scarce::none();
+    bench.stop("a.0", 1, Duration::ZERO);
+    let blocked = loop {
+        match bench.next().await {
+            Happened::StopBlocked { blocker, .. } => break blocker,
+            Happened::StopGoesOn { .. } => {}
+            other => panic!("nobody knows that yet: {other:?}"),
+        }
+    };
+    assert!(blocked.contains("cannot be looked at"), "{blocked}");
+    drop(scarce);
+    bench.exited().await;
+    assert!(!lives(stray));
+    bench.nothing_left().await;
+}
+
+/// Without its shim it is known by looking only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_without_a_shim_waits_until_it_can_look() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["ignore-term", "hang"]).await;
+    common::kill(bench.shim("a.0"), rustix::process::Signal::KILL);
+    assert!(matches!(bench.next().await, Happened::ShimLost { .. }));
+    let scarce = Scarce::none();
+    bench.stop("a.0", 1, Duration::ZERO);
+    match bench.next().await {
+        Happened::StopBlocked { blocker, .. } => assert!(blocker.contains("cannot be looked at")),
+        // Its control group was enough to kill it, not to know that.
+        other => panic!("nobody knows that yet: {other:?}"),
+    }
+    drop(scarce);
+    bench.exited().await;
+    assert!(!lives(pid));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_stop_that_cannot_look_does_not_say_that_nothing_is_left() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["ignore-term", "hang"]).await;
+    let scarce = Scarce::none();
+    let report = emergency::stop(&bench.layout, "test", "test");
+    drop(scarce);
+    assert!(report.unseen.is_some(), "{report:?}");
+    assert!(lives(pid));
+    let report = emergency::stop(&bench.layout, "test", "test");
+    assert_eq!((report.left, report.unseen), (vec![], None));
+    assert!(!lives(pid));
+    bench.nothing_left().await;
+}
+
+/// What an engine keeps in reserve is enough for all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_every_descriptor_in_use_everything_is_ended_all_the_same() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let mut pids = Vec::new();
+    for name in ["a.0", "a.1", "a.2"] {
+        let words = ["ignore-term", "session", "print", "up", "hang"];
+        pids.push(bench.start(name, 1, &words).await);
+        bench.said(name, "up").await;
+        pids.push(bench.said(name, "session").await.parse().unwrap());
+    }
+    let scarce = Scarce::all_used();
+    let found = survivors::find(&bench.layout, None);
+    let report = emergency::stop(&bench.layout, "test", "test");
+    drop(scarce);
+    assert!(found.unwrap().len() >= pids.len());
+    assert_eq!((report.left, report.unseen), (vec![], None));
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+    bench.nothing_left().await;
+}
+
+/// An engine comes, cannot look, and starts nothing a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_adopted_when_it_can_be_looked_at() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["hang"]).await;
+    let mut bench = bench.reborn();
+    let (driver, cluster) = (bench.driver.clone(), bench.cluster.clone());
+    let scarce = Scarce::none();
+    bench.driver.start(bench.launch("a.0", 2, &["hang"]));
+    let mut adopting = std::pin::pin!(driver.adopt(&cluster));
+    // As long as it lasts, nothing is said of it.
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut adopting).await;
+    assert!(early.is_err(), "{early:?}");
+    assert!(bench.events.try_recv().is_err());
+    drop(scarce);
+    let found = adopting.await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].outcome, Ok(pid));
+    let (error, retry) = bench.failed().await;
+    assert!(retry && error.starts_with("it already runs"), "{error}");
+    assert!(!bench.driver.tree(&cluster, &instance("a.0")).is_empty());
+    bench.stop("a.0", 1, Duration::from_secs(5));
+    assert_eq!(bench.exited().await, ExitStatus::Signal(15));
+    assert!(testkit::eventually_async(LONG, || !lives(pid)).await);
+}
