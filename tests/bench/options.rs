@@ -28,7 +28,12 @@ impl Options {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| tests::root().join("target"), PathBuf::from);
         let azora = options.text("--azora")?;
-        options.azora = found(azora.map_or_else(|| target.join("release/azora"), PathBuf::from))?;
+        let mut built = target.join("release/azora");
+        // Failpoints are in a debug build only, and then there may be no other.
+        if cfg!(debug_assertions) && !built.exists() {
+            built = target.join("debug/azora");
+        }
+        options.azora = found(azora.map_or(built, PathBuf::from))?;
         options.json = options.text("--json")?.map(PathBuf::from);
         Ok(options)
     }

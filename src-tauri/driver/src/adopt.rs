@@ -1,12 +1,12 @@
 //! Coming back after the engine was away: gathers what [`crate::reconcile`] decides on, and does
 //! what it decides.
 
+use crate::intent;
 use crate::reconcile::{Facts, Keeper, Recorded, Verdict, reconcile};
 use crate::shortage::Patience;
 use crate::spawn::{Shim, ShutOut};
 use crate::watch::{Life, Unit, blocking};
-use crate::{Found, intent};
-use model::{Anchor, ExitStatus, Generation};
+use model::{Anchor, Generation};
 use shim::{Command, Line, fail_point};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -85,7 +85,6 @@ impl Unit {
                 if let Some(anchor) = kept.map(|(_, anchor)| anchor).or_else(made) {
                     self.begin_running(generation, anchor);
                     self.shim_lost = shim_lost;
-                    self.note_found();
                 }
                 return;
             }
@@ -107,7 +106,7 @@ impl Unit {
             generation, status, ..
         } = reconcile(&facts)
         {
-            self.ended_before(generation, status);
+            self.last = Some((generation, status));
         }
     }
 
@@ -218,26 +217,5 @@ impl Unit {
         }
         shim.ended().await;
         None
-    }
-
-    fn note_found(&mut self) {
-        if let Life::Running(main) = &self.life {
-            self.found = Some(Found {
-                instance: self.instance.clone(),
-                generation: main.generation,
-                outcome: Ok(main.anchor.pid),
-                shim_lost: self.shim_lost,
-            });
-        }
-    }
-
-    fn ended_before(&mut self, generation: Generation, status: ExitStatus) {
-        self.last = Some((generation, status));
-        self.found = Some(Found {
-            instance: self.instance.clone(),
-            generation,
-            outcome: Err(status),
-            shim_lost: false,
-        });
     }
 }

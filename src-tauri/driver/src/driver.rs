@@ -352,7 +352,7 @@ impl ProcessDriver {
             stopping: None,
             stop_command: JoinSet::new(),
             timer: None,
-            found: None,
+            finders: Vec::new(),
             last: None,
             nonce: None,
             groups: Vec::new(),

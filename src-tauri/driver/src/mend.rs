@@ -41,7 +41,7 @@ impl Unit {
     async fn begin_again(&mut self) {
         let before = std::mem::replace(&mut self.life, Life::Idle);
         let stopping = self.stopping.take();
-        (self.timer, self.found, self.shim_lost) = (None, None, false);
+        (self.timer, self.shim_lost) = (None, false);
         // Our own child stays one, and is to be reaped.
         let child = self.shim.take().and_then(|shim| shim.into_child());
         self.attach().await;

@@ -100,9 +100,9 @@ pub(crate) struct Unit {
     pub(crate) stop_command: JoinSet<ExecOutcome>,
     /// Means what life and stopping say: see [`Unit::on_timer`].
     pub(crate) timer: Option<Instant>,
-    /// What was running or had ended when this task began.
-    pub(crate) found: Option<Found>,
-    /// How the last start ended.
+    /// Who wants to know how it is with the newest start, which is still being made.
+    pub(crate) finders: Vec<oneshot::Sender<Option<Found>>>,
+    /// How the last start ended, in this task's time or before it.
     pub(crate) last: Option<(Generation, ExitStatus)>,
     pub(crate) nonce: Option<String>,
     /// Its control groups, the one of version 2 first.
@@ -120,6 +120,7 @@ impl Unit {
             };
             self.apply(word).await;
             self.publish();
+            self.answer_finders();
         }
     }
 
@@ -167,10 +168,7 @@ impl Unit {
             Word::StopCommand(outcome) => self.on_stop_command(outcome).await,
             Word::Ask(Ask::Start(launch)) => self.on_start(*launch).await,
             Word::Ask(Ask::Stop(generation, stop)) => self.on_stop(generation, *stop).await,
-            Word::Ask(Ask::Find(answer)) => {
-                // Who asked may have gone.
-                let _ = answer.send(self.current());
-            }
+            Word::Ask(Ask::Find(answer)) => self.finders.push(answer),
             // The timer of an idle one is the end of its wait for a fast restart.
             Word::Ask(Ask::Rest) if matches!(self.life, Life::Idle) => self.on_timer().await,
             Word::Ask(Ask::Rest) => {}
@@ -335,16 +333,31 @@ impl Unit {
         }
     }
 
-    fn current(&self) -> Option<Found> {
-        match &self.life {
-            Life::Running(main) => Some(Found {
-                instance: self.instance.clone(),
-                generation: main.generation,
-                outcome: Ok(main.anchor.pid),
-                shim_lost: self.shim_lost,
-            }),
-            _ => self.found.clone(),
+    /// Tells what runs or has ended; of a start under way only when it is known what became of it:
+    /// who heard of nothing would make another.
+    fn answer_finders(&mut self) {
+        if matches!(self.life, Life::Starting(_)) {
+            return;
         }
+        let current = self.current();
+        for answer in self.finders.drain(..) {
+            // Who asked may have gone.
+            let _ = answer.send(current.clone());
+        }
+    }
+
+    fn current(&self) -> Option<Found> {
+        let (generation, outcome) = match &self.life {
+            Life::Running(main) => (main.generation, Ok(main.anchor.pid)),
+            Life::Ended(generation, status) => (*generation, Err(*status)),
+            Life::Idle | Life::Starting(_) => self.last.map(|(last, how)| (last, Err(how)))?,
+        };
+        Some(Found {
+            instance: self.instance.clone(),
+            generation,
+            shim_lost: self.shim_lost && outcome.is_ok(),
+            outcome,
+        })
     }
 
     fn publish(&self) {
@@ -365,7 +378,7 @@ impl Unit {
         }
         fail_point!("forget.asked");
         self.quit_shim().await;
-        (self.found, self.last, self.nonce) = (None, None, None);
+        (self.last, self.nonce) = (None, None);
         self.groups.clear();
         let folder = self.folder.clone();
         blocking(move || {

@@ -47,6 +47,11 @@ async fn what_runs_is_adopted_and_loses_not_a_line() {
     );
     kill(pid, Signal::KILL);
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
+    // What was adopted and has ended since is not found running once more.
+    assert_eq!(
+        bench.driver.adopt(&cluster).await,
+        [found("a.0", 3, Err(ExitStatus::Signal(9)))]
+    );
     bench.start("a.0", 4, &["tick", "1"]).await;
     bench.stop("a.0", 4, LONG);
     assert_eq!(bench.exited().await, ExitStatus::Signal(15));

@@ -1,10 +1,10 @@
 //! One crash: where, who dies, and what must be true afterwards.
 
-use super::play::{ACTS, Act, running, start};
-use super::stage::{Halt, Known, Stage, go_on, kill};
-use std::collections::{BTreeMap, BTreeSet};
+use super::play::{Act, running, start};
+use super::stage::{Halt, Known, LONG, Stage, go_on, kill};
 use std::fmt;
 use std::path::Path;
+use std::time::Instant;
 
 /// Who dies while somebody stands at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +32,30 @@ pub struct Case {
     pub nth: u32,
     /// Who dies.
     pub victim: Victim,
-    /// The engine that comes after the crash dies as well, at this point.
-    pub again: Option<(String, u32)>,
+    /// What comes after the crash meets another one.
+    pub again: Option<Again>,
+}
+
+/// A second crash, while the next engine makes up for the first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Again {
+    /// At which point.
+    pub point: String,
+    /// The how manieth time the next engine, or a shim of its making, comes there.
+    pub nth: u32,
+    /// Who dies.
+    pub victim: Victim,
+}
+
+/// How a case went.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// Somebody stood at the point, and the crash took place.
+    pub crashed: bool,
+    /// The second one as well.
+    pub again: bool,
+    /// The points that the way back led by, with how often: where a second crash can be.
+    pub way_back: Vec<(String, u32)>,
 }
 
 impl fmt::Display for Case {
@@ -46,108 +68,95 @@ impl fmt::Display for Case {
             again,
         } = self;
         write!(f, "{act:?}, {point} ({nth}), {victim:?} killed")?;
-        if let Some((point, nth)) = again {
-            write!(f, ", and the next engine at {point} ({nth})")?;
+        if let Some(Again { point, nth, victim }) = again {
+            write!(f, "; then {point} ({nth}), {victim:?} killed")?;
         }
         Ok(())
     }
 }
 
 impl Case {
-    /// Plays it; false when the point was not reached.
+    /// A single crash.
+    pub fn new(act: Act, point: &str, nth: u32, victim: Victim) -> Case {
+        Case {
+            act,
+            point: point.to_owned(),
+            nth,
+            victim,
+            again: None,
+        }
+    }
+
+    /// The same with a second crash after it.
+    #[must_use]
+    pub fn then(self, point: &str, nth: u32, victim: Victim) -> Case {
+        let point = point.to_owned();
+        let again = Some(Again { point, nth, victim });
+        Case { again, ..self }
+    }
+
+    /// Plays it. A point need not be reached every time: threads take turns as they like.
     ///
     /// # Errors
     /// What was not as it must be.
-    pub fn run(&self, host: &Path) -> Result<bool, String> {
+    pub fn run(&self, host: &Path) -> Result<Played, String> {
         let mut stage = Stage::new(host);
         let told = |halt: Halt, stage: &Stage| match halt {
             Halt::Wrong(wrong) => format!("{wrong}\n{}{:?}", stage.record(), stage.left()),
             Halt::At(pid) => format!("{pid} stands at a point once more"),
         };
+        let mut played = Played::default();
         stage.arm(&self.point, self.nth);
-        let standing = match self.act.play(&mut stage) {
-            Ok(()) => None,
-            Err(Halt::At(pid)) => Some(pid),
+        let mut standing = Vec::new();
+        match self.act.play(&mut stage) {
+            Ok(()) => {}
+            Err(Halt::At(pid)) => standing.push(pid),
             Err(halt) => return Err(told(halt, &stage)),
-        };
+        }
         stage.order = None;
-        let result = match standing {
-            Some(pid) => self.crash(&mut stage, pid),
-            None => Ok(()),
-        };
+        played.crashed = !standing.is_empty();
+        let result = standing
+            .first()
+            .map_or(Ok(()), |pid| crash(self.victim, &mut stage, *pid));
         let result = result.and_then(|()| {
             // Whatever came of it: that is what the next engine finds.
             stage.kill_host();
-            self.recover(&mut stage, standing)
+            self.recover(&mut stage, &mut standing, &mut played)
         });
         result.map_err(|halt| told(halt, &stage))?;
-        Ok(standing.is_some())
+        Ok(played)
     }
 
-    fn crash(&self, stage: &mut Stage, standing: u32) -> Result<(), Halt> {
-        match self.victim {
-            Victim::Engine => stage.kill_host(),
-            Victim::EngineAndShimStays => {
-                stage.kill_host();
-                return Ok(());
-            }
-            Victim::Shim => {
-                let shims = stage.shims().into_iter();
-                shims.filter(|pid| !self.is_child(*pid)).for_each(kill);
-            }
-            Victim::Both => {
-                stage.shims().into_iter().for_each(kill);
-                stage.kill_host();
-            }
-            Victim::Child => kill(standing),
-        }
-        go_on(standing);
-        if stage.host.is_none() {
-            return Ok(());
-        }
-        // The engine lives: what it holds to be true is true before long.
-        let mut last = String::new();
-        for _ in 0..2_000 {
-            let found = stage.adopt()?;
-            match agrees(stage, &found) {
-                Ok(()) => return Ok(()),
-                Err(why) => last = why,
-            }
-        }
-        Err(Halt::Wrong(format!(
-            "the engine does not come to see that {last}"
-        )))
-    }
-
-    /// A child of a shim on its way to the program looks like a shim.
-    fn is_child(&self, pid: u32) -> bool {
-        let parent = crate::process::parent(pid).map(crate::process::command);
-        parent.is_some_and(|parent| parent.contains("azora-shim"))
-    }
-
-    fn recover(&self, stage: &mut Stage, standing: Option<u32>) -> Result<(), Halt> {
-        if let Some((point, nth)) = &self.again {
+    fn recover(
+        &self,
+        stage: &mut Stage,
+        standing: &mut Vec<u32>,
+        played: &mut Played,
+    ) -> Result<(), Halt> {
+        if let Some(Again { point, nth, victim }) = &self.again {
             stage.arm(point, *nth);
             stage.begin();
             let came = stage.adopt().and_then(|found| bring_up(stage, found));
+            stage.order = None;
             match came {
                 // Not on its way: there was nothing to do there.
                 Ok(()) => {}
                 Err(Halt::At(pid)) => {
-                    stage.kill_host();
-                    go_on(pid);
+                    played.again = true;
+                    standing.push(pid);
+                    crash(*victim, stage, pid)?;
                 }
                 Err(wrong) => return Err(wrong),
             }
-            stage.order = None;
             stage.kill_host();
+        } else {
+            stage.trace();
         }
         stage.begin();
-        let found = stage.adopt()?;
-        agrees(stage, &found)?;
+        let found = adopted(stage)?;
         if let Some((generation, Err(status))) = &found {
             self.status_is_real(status)?;
-            if !(1..=3).contains(generation) {
+            if !(1..=stage.asked).contains(generation) {
                 return Err(Halt::Wrong(format!(
                     "generation {generation} was never made"
                 )));
@@ -155,6 +164,7 @@ impl Case {
         }
         bring_up(stage, found)?;
         let main = running(stage)?;
+        played.way_back = stage.traced();
         let found = stage.adopt()?;
         let Some((generation, Ok(pid))) = found else {
             return Err(Halt::Wrong(format!("{main} runs, and {found:?} is found")));
@@ -169,7 +179,7 @@ impl Case {
             return Err(Halt::Wrong("two copies have lived at the same time".into()));
         }
         stage.until("nothing to be left", |stage| stage.left().is_empty())?;
-        if let Some(pid) = standing.filter(|pid| crate::process::lives(*pid)) {
+        if let Some(pid) = standing.iter().find(|pid| crate::process::lives(**pid)) {
             return Err(Halt::Wrong(format!("{pid} still stands there")));
         }
         Ok(())
@@ -189,6 +199,66 @@ impl Case {
             ))),
         }
     }
+}
+
+fn crash(victim: Victim, stage: &mut Stage, standing: u32) -> Result<(), Halt> {
+    match victim {
+        Victim::Engine => stage.kill_host(),
+        Victim::EngineAndShimStays => {
+            stage.kill_host();
+            return Ok(());
+        }
+        Victim::Shim => {
+            let shims = stage.shims().into_iter();
+            shims.filter(|pid| !is_child(*pid)).for_each(kill);
+        }
+        Victim::Both => {
+            stage.shims().into_iter().for_each(kill);
+            stage.kill_host();
+        }
+        Victim::Child => kill(standing),
+    }
+    go_on(standing);
+    if stage.host.is_none() {
+        return Ok(());
+    }
+    // The engine lives: what it holds to be true is true before long.
+    let (mut last, begun) = (String::new(), Instant::now());
+    while begun.elapsed() < LONG {
+        let found = stage.adopt()?;
+        match agrees(stage, &found) {
+            Ok(()) => return Ok(()),
+            Err(why) => last = why,
+        }
+    }
+    Err(Halt::Wrong(format!(
+        "the engine does not come to see that {last}"
+    )))
+}
+
+/// A child of a shim on its way to the program looks like a shim.
+fn is_child(pid: u32) -> bool {
+    let parent = crate::process::parent(pid).map(crate::process::command);
+    parent.is_some_and(|parent| parent.contains("azora-shim"))
+}
+
+/// What the next engine finds, and it is what is there.
+fn adopted(stage: &mut Stage) -> Result<Option<Known>, Halt> {
+    let (mut last, begun) = (String::new(), Instant::now());
+    while begun.elapsed() < LONG {
+        let found = stage.adopt()?;
+        match agrees(stage, &found) {
+            Ok(()) => return Ok(found),
+            Err(why) => last = why,
+        }
+        // A signal of the engine before this one may end it just after it was found; everything
+        // else is wrong at once.
+        let Some((_, Ok(pid))) = &found else { break };
+        if crate::process::lives(*pid) {
+            break;
+        }
+    }
+    Err(Halt::Wrong(last))
 }
 
 /// What is found is what is there: one copy with all its processes, or none.
@@ -241,127 +311,4 @@ fn bring_up(stage: &mut Stage, found: Option<Known>) -> Result<(), Halt> {
         }
     }
     Err(Halt::Wrong(format!("it cannot be started: {said}")))
-}
-
-/// The points an act comes by, in the order of the first time, with how often.
-fn trace(host: &Path, act: Act) -> Result<Vec<(String, u32)>, String> {
-    let mut stage = Stage::new(host);
-    let file = stage.file("trace");
-    stage.order = Some(format!("trace {}", file.display()));
-    act.play(&mut stage)
-        .map_err(|halt| format!("{act:?} does not go well: {halt:?}"))?;
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut order = Vec::new();
-    for line in text.lines() {
-        let times = times.entry(line).or_default();
-        if *times == 0 {
-            order.push(line);
-        }
-        *times += 1;
-    }
-    Ok(order
-        .into_iter()
-        .map(|point| (point.to_owned(), times[point]))
-        .collect())
-}
-
-/// Every failpoint that the sources of a crate name.
-fn points(of: &str) -> BTreeSet<String> {
-    let folder = crate::root().join("src-tauri").join(of).join("src");
-    let files = std::fs::read_dir(folder).expect("the sources are there");
-    let mut points = BTreeSet::new();
-    for file in files.flatten() {
-        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
-        let parts = text.split("fail_point!(\"").skip(1);
-        points.extend(parts.filter_map(|part| Some(part.split_once('"')?.0.to_owned())));
-    }
-    points
-}
-
-/// Every point of every act, as often as the act comes by, each with everyone who can die.
-///
-/// # Errors
-/// When an act does not go well without a crash, or a point is on no act's way.
-pub fn all_cases(host: &Path) -> Result<Vec<Case>, String> {
-    let mut cases = Vec::new();
-    let shims = points("shim");
-    let mut missed: BTreeSet<String> = shims.union(&points("driver")).cloned().collect();
-    for act in ACTS {
-        for (point, times) in trace(host, act)? {
-            missed.remove(&point);
-            for nth in 1..=times {
-                cases.extend(with_victims(act, &point, nth, shims.contains(&point)));
-            }
-        }
-    }
-    if missed.is_empty() {
-        Ok(cases)
-    } else {
-        Err(format!("no act comes by {missed:?}"))
-    }
-}
-
-/// Every point once, on the way of the first act that comes by, with one of those who can die: the
-/// next one for each next point, so that all of them have their turn.
-///
-/// # Errors
-/// As [`all_cases`].
-pub fn few_cases(host: &Path) -> Result<Vec<Case>, String> {
-    let mut by_point: BTreeMap<String, Vec<Case>> = BTreeMap::new();
-    for case in all_cases(host)? {
-        let others = by_point.entry(case.point.clone()).or_default();
-        let first = others.first().is_none_or(|one| one.act == case.act);
-        if first && case.nth == 1 {
-            others.push(case);
-        }
-    }
-    let chosen = by_point.into_values().enumerate();
-    Ok(chosen
-        .filter_map(|(turn, mut cases)| {
-            let at = turn % cases.len().max(1);
-            (at < cases.len()).then(|| cases.swap_remove(at))
-        })
-        .collect())
-}
-
-/// Each of these with the engine that comes next dying as well, at every point on its way.
-pub fn pairs(cases: &[Case]) -> Vec<Case> {
-    let engine = cases
-        .iter()
-        .filter(|case| matches!(case.act, Act::Adopt | Act::Start | Act::AdoptIntent))
-        .filter(|case| case.victim == Victim::Engine)
-        .map(|case| case.point.clone());
-    let second: BTreeSet<String> = engine.collect();
-    let mut pairs = Vec::new();
-    for case in cases {
-        for point in &second {
-            let again = Some((point.clone(), 1));
-            pairs.push(Case {
-                again,
-                ..case.clone()
-            });
-        }
-    }
-    pairs
-}
-
-fn with_victims(act: Act, point: &str, nth: u32, of_shim: bool) -> Vec<Case> {
-    let mut victims = vec![Victim::Engine, Victim::Shim, Victim::Both];
-    if of_shim {
-        victims.push(Victim::EngineAndShimStays);
-    }
-    if point.starts_with("child.") {
-        victims.push(Victim::Child);
-    }
-    victims
-        .into_iter()
-        .map(|victim| Case {
-            act,
-            point: point.to_owned(),
-            nth,
-            victim,
-            again: None,
-        })
-        .collect()
 }

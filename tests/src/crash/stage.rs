@@ -5,13 +5,14 @@ use crate::process;
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 /// More than anything here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(40);
+pub(crate) const LONG: Duration = Duration::from_secs(40);
 
 /// A generation, and its process or how it ended.
 pub(crate) type Known = (u64, Result<u32, String>);
@@ -43,6 +44,8 @@ pub(crate) struct Stage {
     program: PathBuf,
     /// The failpoint's order for the next hosts.
     pub(crate) order: Option<String>,
+    /// The last generation that was asked for.
+    pub(crate) asked: u64,
     home: testkit::Home,
 }
 
@@ -52,6 +55,7 @@ impl Stage {
             host: None,
             program: program.to_owned(),
             order: None,
+            asked: 0,
             home: testkit::Home::new(),
         }
     }
@@ -71,6 +75,24 @@ impl Stage {
         self.order = Some(format!("stop {point} {nth} {}", mark.display()));
     }
 
+    /// The next hosts, and what they start, note the points they come by.
+    pub(crate) fn trace(&mut self) {
+        self.order = Some(format!("trace {}", self.file("trace").display()));
+    }
+
+    /// What was noted, in the order of the first time, with how often.
+    pub(crate) fn traced(&self) -> Vec<(String, u32)> {
+        let text = std::fs::read_to_string(self.file("trace")).unwrap_or_default();
+        let mut found: Vec<(String, u32)> = Vec::new();
+        for line in text.lines() {
+            match found.iter_mut().find(|(point, _)| point == line) {
+                Some((_, times)) => *times += 1,
+                None => found.push((line.to_owned(), 1)),
+            }
+        }
+        found
+    }
+
     /// Begins a new host.
     pub(crate) fn begin(&mut self) {
         let mut command = Command::new(&self.program);
@@ -79,7 +101,9 @@ impl Stage {
             .env_remove(shim::failpoint::VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(Stdio::null())
+            // A Ctrl-C is for who tries all this, and ends no host in the middle of its case.
+            .process_group(0);
         if let Some(order) = &self.order {
             command.env(shim::failpoint::VARIABLE, order);
         }
@@ -101,6 +125,9 @@ impl Stage {
     }
 
     pub(crate) fn tell(&mut self, text: &str) {
+        if let ["start", generation, ..] = text.split(' ').collect::<Vec<_>>().as_slice() {
+            self.asked = self.asked.max(number(generation));
+        }
         if let Some(host) = &mut self.host
             && let Some(stdin) = &mut host.child.stdin
         {
