@@ -248,6 +248,39 @@ fn what_is_left_out_held_or_stopped_is_left_alone() {
 }
 
 #[test]
+fn what_changed_before_a_start_is_read_by_it_and_restarts_nothing() {
+    let story = Story::new();
+    // Long enough for a person to restart it before the change has come to rest.
+    let patient = WATCHING.replace(
+        r#"watch = ["src/**", "!src/generated/**", "config.json"]"#,
+        r#"watch = { paths = ["src/**", "config.json"], debounce = "4s" }"#,
+    );
+    story.folder.define(&patient);
+    story.azora.up(story.folder.path());
+    story.restarts("a change on the new definition", || {
+        story.write("src/main.js", "2")
+    });
+    let (before, seen) = (story.settled(), story.acts());
+    story.write("src/main.js", "3");
+    let changing = || {
+        let shown = story.azora.ok(story.folder.path(), &["ps"]);
+        shown.contains("files are changing").then_some(())
+    };
+    until("the change to be seen", changing);
+    story.azora.ok(story.folder.path(), &["restart", "api"]);
+    // That there is nothing to come any more is the point.
+    until("the change to come to rest", || {
+        changing().is_none().then_some(())
+    });
+    let after = story.settled();
+    assert_eq!(after.generation, before.generation + 1, "{after:?}");
+    assert_eq!(story.acts(), seen, "and the door was not asked");
+    story.restarts("a change after the start", || {
+        story.write("src/main.js", "4")
+    });
+}
+
+#[test]
 fn what_crashed_on_its_old_files_gets_another_chance_on_new_ones() {
     let folder = Folder::with(
         r#"

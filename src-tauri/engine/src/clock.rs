@@ -47,6 +47,12 @@ impl Clock {
         Timestamp(millis)
     }
 
+    /// The monotonic time of this clock that an instant of tokio's is.
+    pub(crate) fn mono(&self, at: tokio::time::Instant) -> Mono {
+        let since = at.into_std().saturating_duration_since(self.made);
+        Mono(self.read) + since
+    }
+
     /// The instant tokio can sleep until for a monotonic time of this clock.
     pub(crate) fn instant(&self, at: Mono) -> tokio::time::Instant {
         let after = std::time::Duration::from_millis(at.0.saturating_sub(self.read));

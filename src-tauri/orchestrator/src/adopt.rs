@@ -6,7 +6,7 @@ use crate::heal::Fault;
 use crate::instance::{Goal, Instance, Life};
 use crate::io::Adoption;
 use crate::step::Step;
-use model::{ActId, EventKind, ExitStatus, InstanceId, Reason, ServiceName};
+use model::{ActId, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +105,7 @@ impl Step<'_> {
             Ok(pid) => {
                 instance.life = Life::Alive;
                 instance.pid = Some(pid);
+                instance.begun = Mono::default();
                 instance.alive_since = self.now.mono;
                 if self.cluster.goal(&id) == Goal::Run {
                     self.set_alive(&id, Reason::new(format!("adopted, pid {pid}")));

@@ -47,7 +47,11 @@ impl Step<'_> {
                 self.run(&released, &released, act);
             }
             Command::Restart { services, at_once } => self.restart(services, at_once, act),
-            Command::Refresh { services, why } => self.refresh(&services, &why, act),
+            Command::Refresh {
+                services,
+                why,
+                changed,
+            } => self.refresh(&services, &why, changed, act),
             Command::Scale {
                 service,
                 replicas,

@@ -168,6 +168,9 @@ pub(crate) struct Instance {
     /// It runs, and is to be replaced when its turn comes.
     pub(crate) outdated: Option<Outdated>,
     // Its readiness and health.
+    /// When this generation was asked for; what a process reads, it reads after that. Zero of one
+    /// that was found running.
+    pub(crate) begun: Mono,
     /// When this generation's process was there.
     pub(crate) alive_since: Mono,
     /// This generation is being asked whether it is ready, or needs not be.
@@ -226,6 +229,7 @@ impl Instance {
             rest: "not started yet".to_owned(),
             done: false,
             outdated: None,
+            begun: Mono::default(),
             alive_since: Mono::default(),
             asked: false,
             under_way: BTreeSet::new(),

@@ -151,6 +151,8 @@ pub enum Command {
         services: Vec<ServiceName>,
         /// What has changed, as a reason says it: "src/server.js changed".
         why: String,
+        /// When it had changed: what was begun after that is made from it already.
+        changed: Mono,
     },
     /// Change the number of instances; `ports` holds those of the new ones.
     Scale {

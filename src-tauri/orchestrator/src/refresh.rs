@@ -1,15 +1,34 @@
 //! What a service is made from has changed: it is replaced, as if a person had restarted it, as far
 //! as it is wanted and not held.
 
+use crate::cluster::Cluster;
 use crate::instance::{Cycle, Life};
 use crate::step::Step;
-use model::{ActId, InstanceId, ServiceName};
+use model::{ActId, InstanceId, Mono, ServiceName};
 use std::collections::BTreeSet;
+
+impl Cluster {
+    /// Every process of this service that is there, or is being made, was begun after that time: it
+    /// has read what had changed by then.
+    pub fn begun_after(&self, service: &ServiceName, changed: Mono) -> bool {
+        let mut made = self
+            .instances_of(service)
+            .filter(|(_, instance)| matches!(instance.life, Life::Asked | Life::Alive))
+            .peekable();
+        made.peek().is_some() && made.all(|(_, instance)| instance.begun > changed)
+    }
+}
 
 impl Step<'_> {
     /// Replaces the instances of these services. What crashed on the old files gets another chance
     /// on the new ones: its history is of no use any more, so no budget counts this.
-    pub(crate) fn refresh(&mut self, services: &[ServiceName], why: &str, act: ActId) {
+    pub(crate) fn refresh(
+        &mut self,
+        services: &[ServiceName],
+        why: &str,
+        changed: Mono,
+        act: ActId,
+    ) {
         let meant: Vec<ServiceName> = services
             .iter()
             .filter(|name| {
@@ -25,7 +44,7 @@ impl Step<'_> {
             self.end_rolling(name);
         }
         for id in self.cluster.ids_of_all(&meant) {
-            self.refresh_one(&id, why, act);
+            self.refresh_one(&id, why, changed, act);
             concerned.insert(id);
         }
         if !meant.is_empty() {
@@ -37,15 +56,16 @@ impl Step<'_> {
         self.wait_for(act, Some(true), concerned);
     }
 
-    fn refresh_one(&mut self, id: &InstanceId, why: &str, act: ActId) {
+    fn refresh_one(&mut self, id: &InstanceId, why: &str, changed: Mono, act: ActId) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
         instance.done = false;
         match instance.life {
             Life::Asked | Life::Alive => {
-                if instance.cycle.is_some() {
-                    // It is being replaced already, and what comes then reads the new files.
+                if instance.cycle.is_some() || instance.begun > changed {
+                    // It is being replaced already, and what comes then reads the new files; or it
+                    // was begun when they were there.
                     return;
                 }
                 self.begin_anew(id);

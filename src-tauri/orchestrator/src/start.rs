@@ -47,6 +47,7 @@ impl Step<'_> {
         };
         instance.generation = instance.generation.next();
         instance.life = Life::Asked;
+        instance.begun = self.now.mono;
         instance.ready = false;
         instance.asked = false;
         instance.preparing = preparing;

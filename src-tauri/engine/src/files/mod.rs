@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Asks that may wait for the task.
 const ASKS: usize = 1_024;
@@ -53,6 +54,8 @@ pub(crate) enum Told {
         files: Vec<String>,
         /// All of them.
         count: usize,
+        /// When the last of them changed: what was made after that has read them all.
+        last: Instant,
     },
     /// Something about the watching that a person should know.
     Said(String),

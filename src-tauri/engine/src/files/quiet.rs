@@ -15,7 +15,9 @@ const COUNTED: usize = 10_000;
 /// A service that changes its own files when it starts would be restarted for ever: after so many
 /// restarts, more than a person saves …
 pub(super) const RESTARTS: usize = 30;
-/// … within this time there is a pause as long.
+/// … within this time there is a pause as long. What changes in it is told at its end, and the next
+/// pause begins: the last save of a person is not lost, and what changes its own files restarts once
+/// in this time. A pause without a change was the last.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// The changes of one service's files.
@@ -24,8 +26,8 @@ pub(super) struct Quiet {
     debounce: Duration,
     pending: Option<Pending>,
     told: VecDeque<Instant>,
-    /// The pause was said.
-    paused: bool,
+    /// When the pause is over, if there is one.
+    paused: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,17 @@ struct Pending {
     files: BTreeSet<PathBuf>,
 }
 
+/// Changes that have come to rest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rested {
+    /// Some of the files.
+    pub(super) files: Vec<String>,
+    /// How many there are.
+    pub(super) count: usize,
+    /// When the last of them changed.
+    pub(super) last: Instant,
+}
+
 /// What a change came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Noted {
@@ -42,7 +55,7 @@ pub(super) enum Noted {
     First,
     /// Others came before it.
     Further,
-    /// Nothing comes of it for a while: too many came before. The first time this is said.
+    /// It is told when the pause is over: too many came before. The first time this is said.
     Paused { say: bool },
 }
 
@@ -52,7 +65,7 @@ impl Quiet {
             debounce,
             pending: None,
             told: VecDeque::new(),
-            paused: false,
+            paused: None,
         }
     }
 
@@ -63,17 +76,21 @@ impl Quiet {
 
     /// A file has changed.
     pub(super) fn note(&mut self, file: &Path, now: Instant) -> Noted {
+        if self.pending.is_none() && self.paused.is_some_and(|over| over <= now) {
+            self.paused = None;
+            self.told.clear();
+        }
         while self.told.front().is_some_and(|at| now - *at >= WITHIN) {
             self.told.pop_front();
         }
-        if self.told.len() >= RESTARTS {
-            let say = !std::mem::replace(&mut self.paused, true);
-            return Noted::Paused { say };
+        let begins = self.paused.is_none() && self.told.len() >= RESTARTS;
+        if begins {
+            self.paused = Some(now + WITHIN);
         }
-        self.paused = false;
-        let noted = match self.pending {
-            Some(_) => Noted::Further,
-            None => Noted::First,
+        let noted = match (self.paused, &self.pending) {
+            (Some(_), _) => Noted::Paused { say: begins },
+            (None, Some(_)) => Noted::Further,
+            (None, None) => Noted::First,
         };
         let pending = self.pending.get_or_insert_with(|| Pending {
             first: now,
@@ -90,19 +107,26 @@ impl Quiet {
     /// When it is to be told.
     pub(super) fn due(&self) -> Option<Instant> {
         let pending = self.pending.as_ref()?;
-        Some((pending.last + self.debounce).min(pending.first + LONGEST))
+        let rested = (pending.last + self.debounce).min(pending.first + LONGEST);
+        Some(self.paused.map_or(rested, |over| over.max(rested)))
     }
 
-    /// What is to be told now: some of the files, and how many there are.
-    pub(super) fn take(&mut self, now: Instant) -> Option<(Vec<String>, usize)> {
+    /// What is to be told now.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Rested> {
         if self.due()? > now {
             return None;
         }
         let pending = self.pending.take()?;
-        self.told.push_back(now);
+        match &mut self.paused {
+            Some(over) => *over = now + WITHIN,
+            None => self.told.push_back(now),
+        }
         let names = pending.files.iter().take(NAMED);
-        let files = names.map(|file| file.display().to_string()).collect();
-        Some((files, pending.files.len()))
+        Some(Rested {
+            files: names.map(|file| file.display().to_string()).collect(),
+            count: pending.files.len(),
+            last: pending.last,
+        })
     }
 }
 
@@ -122,7 +146,12 @@ mod tests {
         assert_eq!(quiet.due(), Some(now + 500 * MS));
         assert_eq!(quiet.take(now + 499 * MS), None);
         let told = quiet.take(now + 500 * MS);
-        assert_eq!(told, Some((vec!["a".into(), "b".into()], 2)));
+        let rested = |files: &[&str], last| Rested {
+            files: files.iter().map(|file| (*file).to_owned()).collect(),
+            count: files.len(),
+            last,
+        };
+        assert_eq!(told, Some(rested(&["a", "b"], now + 300 * MS)));
         assert_eq!((quiet.due(), quiet.take(now + 900 * MS)), (None, None));
     }
 
@@ -138,27 +167,60 @@ mod tests {
             quiet.note(Path::new("log"), now);
             now += 100 * MS;
         };
-        assert_eq!(told, Some((vec!["log".into()], 1)));
+        assert_eq!(told.map(|told| told.files), Some(vec!["log".to_owned()]));
         assert_eq!(now - begun, LONGEST);
     }
 
-    #[test]
-    fn one_that_changes_its_own_files_pauses() {
-        let mut quiet = Quiet::new(10 * MS);
-        let begun = Instant::now();
+    /// As many restarts as there may be, one a second.
+    fn busy(quiet: &mut Quiet, begun: Instant) -> Instant {
         for n in 0..30 {
             let now = begun + n * 1_000 * MS;
             assert_eq!(quiet.note(Path::new("own"), now), Noted::First);
             assert!(quiet.take(now + 10 * MS).is_some());
         }
-        let later = begun + 30_000 * MS;
-        let paused = |say| Noted::Paused { say };
-        assert_eq!(quiet.note(Path::new("own"), later), paused(true));
-        assert_eq!(quiet.note(Path::new("own"), later), paused(false));
-        assert_eq!(quiet.due(), None);
+        begun + 30_000 * MS
+    }
+
+    const SAID: Noted = Noted::Paused { say: true };
+    const PAUSED: Noted = Noted::Paused { say: false };
+
+    #[test]
+    fn what_changes_in_a_pause_is_told_at_its_end() {
+        let mut quiet = Quiet::new(10 * MS);
+        let later = busy(&mut quiet, Instant::now());
+        assert_eq!(quiet.note(Path::new("own"), later), SAID);
+        let last = later + 5_000 * MS;
+        assert_eq!(quiet.note(Path::new("saved"), last), PAUSED);
+        assert_eq!(quiet.due(), Some(later + WITHIN));
+        assert_eq!(quiet.take(later + WITHIN - MS), None);
+        let told = quiet.take(later + WITHIN);
         assert_eq!(
-            quiet.note(Path::new("own"), begun + 61_000 * MS),
-            Noted::First
+            told,
+            Some(Rested {
+                files: vec!["own".into(), "saved".into()],
+                count: 2,
+                last
+            })
         );
+        assert_eq!(quiet.due(), None);
+    }
+
+    #[test]
+    fn one_that_changes_its_own_files_restarts_once_in_a_pause() {
+        let mut quiet = Quiet::new(10 * MS);
+        let mut now = busy(&mut quiet, Instant::now());
+        assert_eq!(quiet.note(Path::new("own"), now), SAID);
+        for _ in 0..5 {
+            now += WITHIN;
+            assert!(quiet.take(now).is_some());
+            assert_eq!(quiet.note(Path::new("own"), now + 100 * MS), PAUSED);
+            assert_eq!(quiet.due(), Some(now + WITHIN));
+        }
+        // What was still to be told, and then a minute of rest.
+        now += WITHIN;
+        assert!(quiet.take(now).is_some());
+        let calm = now + WITHIN;
+        assert_eq!(quiet.note(Path::new("saved"), calm), Noted::First);
+        assert_eq!(quiet.due(), Some(calm + 10 * MS));
     }
 }

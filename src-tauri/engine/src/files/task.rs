@@ -2,7 +2,7 @@
 
 use super::kernel::{Event, Kernel, What};
 use super::pattern::{GITIGNORE, Pattern, Rules};
-use super::quiet::{Noted, Quiet, RESTARTS};
+use super::quiet::{Noted, Quiet, RESTARTS, Rested};
 use super::tree::{MAX_FOLDERS, Tree, Walk, Walked};
 use super::{Ask, Told, Wanted};
 use crate::owner::Message;
@@ -377,8 +377,8 @@ impl Cluster {
             Noted::First => Told::Changing,
             Noted::Paused { say: true } => Told::Said(format!(
                 "{name} was restarted {RESTARTS} times within a minute, at last because {} changed; \
-                 if it writes that file itself, leave it out: watch = [\"…\", \"!{}\"]. Changes count \
-                 again in a minute",
+                 if it writes that file itself, leave it out: watch = [\"…\", \"!{}\"]. It restarts once \
+                 a minute from now on, until a minute without a change",
                 file.display(),
                 file.display()
             )),
@@ -388,16 +388,13 @@ impl Cluster {
     }
 
     async fn tell_rested(&mut self, now: Instant) {
-        let rested: Vec<(ServiceName, Vec<String>, usize)> = self
+        let rested: Vec<(ServiceName, Rested)> = self
             .services
             .iter_mut()
-            .filter_map(|(name, service)| {
-                let (files, count) = service.quiet.take(now)?;
-                Some((name.clone(), files, count))
-            })
+            .filter_map(|(name, service)| Some((name.clone(), service.quiet.take(now)?)))
             .collect();
-        for (name, files, count) in rested {
-            self.tell(&name, Told::Changed { files, count }).await;
+        for (name, Rested { files, count, last }) in rested {
+            self.tell(&name, Told::Changed { files, count, last }).await;
         }
     }
 

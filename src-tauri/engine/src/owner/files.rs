@@ -2,7 +2,7 @@
 
 use super::{Message, Owner, SHOW_STATES};
 use crate::files::{Told, Wanted};
-use model::{ActId, Actor, EventKind, InstanceId, ServiceName, Target, Verb};
+use model::{ActId, Actor, EventKind, InstanceId, Mono, ServiceName, Target, Verb};
 use orchestrator::{Command, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,19 +54,23 @@ impl Owner {
                 self.rebuilding.insert(service.clone());
                 self.marks_changed(&service);
             }
-            Told::Changed { files, count } => {
+            Told::Changed { files, count, last } => {
                 self.rebuilding.remove(&service);
                 self.marks_changed(&service);
-                self.files_changed(service, &words(&files, count));
+                let changed = self.shared.clock.mono(last);
+                self.files_changed(service, &words(&files, count), changed);
             }
             Told::Said(text) => self.say(text),
         }
     }
 
-    /// Asks the door, unless nobody wants the service to run or a person holds it. What changes
-    /// while the door is asked is read by the start that follows.
-    fn files_changed(&mut self, service: ServiceName, why: &str) {
-        if self.record.stopped.contains(&service) || self.refreshing.contains(&service) {
+    /// Asks the door, unless nobody wants the service to run or a person holds it, or it was begun
+    /// since they changed. What changes while the door is asked is read by the start that follows.
+    fn files_changed(&mut self, service: ServiceName, why: &str, changed: Mono) {
+        if self.record.stopped.contains(&service)
+            || self.refreshing.contains(&service)
+            || self.cluster.begun_after(&service, changed)
+        {
             return;
         }
         let held = self
@@ -99,6 +103,7 @@ impl Owner {
                 .send(Message::Refresh {
                     service,
                     why,
+                    changed,
                     answer,
                 })
                 .await;
@@ -110,13 +115,18 @@ impl Owner {
         &mut self,
         service: ServiceName,
         why: String,
+        changed: Mono,
         answer: Result<ActId, String>,
     ) {
         self.refreshing.remove(&service);
         match answer {
             Ok(act) => {
                 let services = vec![service];
-                let command = Command::Refresh { services, why };
+                let command = Command::Refresh {
+                    services,
+                    why,
+                    changed,
+                };
                 self.step(Input::Command { command, act });
             }
             Err(refusal) => self.say(format!("{why}; {service} is not restarted: {refusal}")),

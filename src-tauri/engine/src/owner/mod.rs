@@ -101,6 +101,8 @@ pub(crate) enum Message {
         service: ServiceName,
         /// What has changed.
         why: String,
+        /// When it had changed.
+        changed: Mono,
         /// The act, or why not.
         answer: Result<ActId, String>,
     },
@@ -398,8 +400,9 @@ impl Owner {
             Message::Refresh {
                 service,
                 why,
+                changed,
                 answer,
-            } => self.refresh(service, why, answer),
+            } => self.refresh(service, why, changed, answer),
             Message::Record { reply } => {
                 let _ = reply.send(Box::new(self.record.clone()));
             }

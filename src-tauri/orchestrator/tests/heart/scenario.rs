@@ -135,6 +135,12 @@ impl Run {
                 services: names(&words[1..]),
                 at_once: true,
             },
+            // `refresh api 3s src/main.js changed`, and they had changed at 3 s.
+            "refresh" => Command::Refresh {
+                services: names(&words[1..2]),
+                why: words[3..].join(" "),
+                changed: Mono(u64::try_from(define::duration(words[2]).as_millis()).unwrap()),
+            },
             "hold" => Command::Hold(names(&words[1..])),
             "unhold" => Command::Unhold(names(&words[1..])),
             "release" => Command::Release(names(&words[1..])),
