@@ -73,3 +73,11 @@ build_ui() {
   npm_ci "$ROOT/ui"
   (cd -- "$ROOT/ui" && npm run --silent build)
 }
+
+# musl_target: this machine's Rust target with the musl C library; empty where there is none.
+musl_target() {
+  case $(rustc -vV | sed -n 's/^host: //p') in
+    x86_64-*-linux-*) echo x86_64-unknown-linux-musl ;;
+    aarch64-*-linux-*) echo aarch64-unknown-linux-musl ;;
+  esac
+}

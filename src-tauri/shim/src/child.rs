@@ -8,7 +8,7 @@ use crate::sockets::Sockets;
 use crate::sys::{self, Fd};
 use crate::terminal;
 use shim::{Intent, Resource, Step, fail_point};
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 
 /// Longest path the kernel takes.
@@ -47,7 +47,7 @@ pub(crate) struct Program {
     vars: Vec<*const c_char>,
     user: Option<(u32, u32, Vec<u32>)>,
     /// Limits of the process itself: which, soft, hard.
-    limits: Vec<(libc::__rlimit_resource_t, u64, u64)>,
+    limits: Vec<(c_int, u64, u64)>,
     umask: u32,
     sockets: Sockets,
     /// One of `vars`, when there are sockets.
@@ -74,13 +74,13 @@ impl Program {
         });
         let files = intent
             .nofile
-            .map(|(soft, hard)| (libc::RLIMIT_NOFILE, soft, hard));
+            .map(|(soft, hard)| (libc::RLIMIT_NOFILE as c_int, soft, hard));
         let others = intent.rlimits.iter().map(|(resource, most)| {
             let resource = match resource {
                 Resource::Data => libc::RLIMIT_DATA,
                 Resource::Processes => libc::RLIMIT_NPROC,
             };
-            (resource, *most, *most)
+            (resource as c_int, *most, *most)
         });
         // What the C library searches when there is no PATH.
         let path = intent
@@ -218,7 +218,8 @@ impl Program {
                     rlim_cur: *soft,
                     rlim_max: *hard,
                 };
-                if libc::setrlimit(*resource, &raw const limit) < 0 {
+                // Its type is one thing in one C library and another in the next.
+                if libc::setrlimit(*resource as _, &raw const limit) < 0 {
                     return Step::Limit;
                 }
             }
