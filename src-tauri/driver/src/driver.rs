@@ -356,6 +356,7 @@ impl ProcessDriver {
             last: None,
             nonce: None,
             groups: Vec::new(),
+            swept: false,
             shim_lost: false,
         };
         self.spawn(unit.run());

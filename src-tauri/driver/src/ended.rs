@@ -16,7 +16,13 @@ impl Unit {
     /// grace if it was asked to stop, and no time at all if not.
     pub(crate) async fn main_over(&mut self, generation: Generation, status: ExitStatus) {
         self.life = Life::Ended(generation, status);
-        if self.stopping.is_none() {
+        let gone = self
+            .shim
+            .as_mut()
+            .is_some_and(|shim| shim.says_gone(generation));
+        if gone {
+            // That word is next, and there is nothing to end.
+        } else if self.stopping.is_none() {
             self.sweep().await;
         } else if self.shim.is_none() {
             self.timer = Some(Instant::now());

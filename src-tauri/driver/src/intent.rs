@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 /// Most of a record that is read, from its end: the shim begins it anew at 256 KiB.
 const MAX_RECORD: u64 = 512 * 1024;
 
-/// Writes an intent so that it is there whole or not at all, and still is after a crash.
+/// Writes an intent so that it is there whole or not at all, whatever becomes of this process.
+///
+/// The disk is not waited for. A crash of the machine ends everything an intent could be about, and
+/// what it says is heeded in the boot it was written in only.
 pub(crate) fn write(folder: &Path, intent: &Intent) -> io::Result<()> {
     let text = intent.encode();
     if text.len() as u64 > shim::intent::MAX {
@@ -33,19 +36,14 @@ pub(crate) fn write(folder: &Path, intent: &Intent) -> io::Result<()> {
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
     fail_point!("intent.drafted");
-    file.sync_data()?;
-    fail_point!("intent.synced");
     fs::rename(&draft, folder.join(shim::INTENT))?;
-    fail_point!("intent.renamed");
-    fs::File::open(folder)?.sync_all()?;
-    fail_point!("intent.durable");
+    fail_point!("intent.written");
     Ok(())
 }
 
 /// Takes a written intent back: nothing may be made from it any more.
 pub(crate) fn take_back(folder: &Path) {
-    // Not there: nothing to take back. Not synced: should the machine fail now, what is found then
-    // is of another boot.
+    // Not there: nothing to take back.
     let _ = fs::remove_file(folder.join(shim::INTENT));
 }
 
@@ -65,8 +63,8 @@ pub(crate) fn lock_record(folder: &Path) -> io::Result<Option<fs::File>> {
 }
 
 /// Puts the generation of an intent in the place of the one that was written for the same shim, of
-/// which it differs in nothing else. The digits lie in one sector, which a disk writes whole or not
-/// at all, and no file is made: that spares two of three waits for the disk.
+/// which it differs in nothing else: no file is made and no folder changed. The digits lie in one
+/// page, which a reader sees whole.
 pub(crate) fn renew(folder: &Path, intent: &Intent) -> io::Result<()> {
     let text = intent.encode();
     let head: usize = text.split_inclusive('\n').take(2).map(str::len).sum();
@@ -78,7 +76,7 @@ pub(crate) fn renew(folder: &Path, intent: &Intent) -> io::Result<()> {
         Ok(file) if file.metadata()?.len() == text.len() as u64 => {
             file.write_all_at(&text.as_bytes()[..head], 0)?;
             fail_point!("intent.renewed");
-            file.sync_data()
+            Ok(())
         }
         // Gone, or of a version that wrote it otherwise.
         _ => write(folder, intent),

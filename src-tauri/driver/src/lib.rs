@@ -61,6 +61,7 @@ pub fn account() -> String {
 
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,9 +99,38 @@ pub struct Launch {
     pub limits: spec::Limits,
 }
 
+impl Launch {
+    /// The same for launches that are the same in all but the generation.
+    fn likeness(&self) -> u64 {
+        let Launch {
+            cluster,
+            instance,
+            generation: _,
+            argv,
+            cwd,
+            env,
+            secrets,
+            origins,
+            user,
+            ports,
+            log_keep,
+            listen,
+            tty,
+            limits,
+        } = self;
+        let mut hasher = std::hash::DefaultHasher::new();
+        (cluster, instance, argv, cwd, env, origins, user, ports).hash(&mut hasher);
+        (log_keep, listen, tty, limits).hash(&mut hasher);
+        for (name, secret) in secrets {
+            (name, secret.reveal()).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
 /// A socket that listens on a port of 127.0.0.1 before the service is started and after it has
 /// ended, so that a restart refuses no connection. Instances that name the same port share it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Listen {
     /// How the service knows it, in `LISTEN_FDNAMES`.
     pub name: &'static str,
@@ -242,4 +272,54 @@ pub enum Error {
     /// No ports.
     #[error(transparent)]
     Ports(#[from] PortError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_is_like_another_in_all_but_its_generation() {
+        let launch = Launch {
+            cluster: "zoo-0a1b2c3d".parse().unwrap(),
+            instance: "a.0".parse().unwrap(),
+            generation: Generation(1),
+            argv: vec!["a".into(), "b".into()],
+            cwd: "/".into(),
+            env: BTreeMap::from([("A".into(), "1".into())]),
+            secrets: BTreeMap::from([("S".into(), SecretText::new("1".into()))]),
+            origins: BTreeMap::new(),
+            user: None,
+            ports: vec![1],
+            log_keep: None,
+            listen: Vec::new(),
+            tty: false,
+            limits: spec::Limits::default(),
+        };
+        let mut next = launch.clone();
+        next.generation = Generation(2);
+        assert_eq!(launch.likeness(), next.likeness());
+        let changes: [fn(&mut Launch); 12] = [
+            |launch| launch.cluster = "zoo-0a1b2c3e".parse().unwrap(),
+            |launch| launch.instance = "a.1".parse().unwrap(),
+            |launch| launch.argv = vec!["ab".into()],
+            |launch| launch.cwd = "/tmp".into(),
+            |launch| launch.env = BTreeMap::from([("A".into(), "2".into())]),
+            |launch| {
+                let other = SecretText::new("2".into());
+                launch.secrets = BTreeMap::from([("S".into(), other)]);
+            },
+            |launch| launch.origins = BTreeMap::from([("A".into(), ".env".into())]),
+            |launch| launch.user = Some("nobody".into()),
+            |launch| launch.ports = vec![2],
+            |launch| launch.log_keep = Some(1),
+            |launch| launch.tty = true,
+            |launch| launch.limits.files = Some(1),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut other = launch.clone();
+            change(&mut other);
+            assert_ne!(launch.likeness(), other.likeness(), "change {at}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::procfs::Table;
 use crate::shared::Shared;
 use crate::shortage::seen;
 use crate::{SecretText, clock, intent, limits, ports, secret, sockets, survivors, user};
-use model::Anchor;
+use model::{Anchor, Generation};
 use shim::{Command, Intent, Line, fail_point};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
@@ -73,16 +73,7 @@ pub(crate) fn plan(
             "its command or environment has a zero byte in it".to_owned(),
         ));
     }
-    let handed = |port: &u16| launch.listen.iter().any(|socket| socket.port == *port);
-    for port in launch.ports.iter().filter(|port| !handed(port)) {
-        if !ports::listen::free(*port) {
-            let holder = Holders::default().words(*port);
-            return Err(Refusal {
-                error: format!("port {port} is held by {holder}"),
-                retry: true,
-            });
-        }
-    }
+    ports_are_free(launch)?;
     let mut env = launch.env.clone();
     // What Azora's own start was handed is not for its services.
     env.retain(|key, _| !matches!(key.as_str(), "LISTEN_FDS" | "LISTEN_FDNAMES" | "LISTEN_PID"));
@@ -177,6 +168,21 @@ pub(crate) fn plan(
     })
 }
 
+/// A port that it will listen on is not another's.
+pub(crate) fn ports_are_free(launch: &Launch) -> Result<(), Refusal> {
+    let handed = |port: &u16| launch.listen.iter().any(|socket| socket.port == *port);
+    for port in launch.ports.iter().filter(|port| !handed(port)) {
+        if !ports::listen::free(*port) {
+            let holder = Holders::default().words(*port);
+            return Err(Refusal {
+                error: format!("port {port} is held by {holder}"),
+                retry: true,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// The sockets of a launch, as an intent has them.
 fn listen(launch: &Launch) -> Vec<shim::Listen> {
     let sockets = launch.listen.iter();
@@ -207,6 +213,8 @@ pub(crate) struct Shim {
     pub(crate) pidfd: AsyncFd<Pidfd>,
     /// What it was told to run; the generation is the newest one told.
     pub(crate) intent: Intent,
+    /// [`Launch::likeness`] of the launch that the intent was made from, if that was in this engine.
+    pub(crate) likeness: Option<u64>,
     /// It is our own child and has to be reaped.
     child: Option<Child>,
     lines: Option<Lines<BufReader<Heard>>>,
@@ -271,6 +279,7 @@ impl Shim {
             anchor,
             pidfd: pidfd.watch()?,
             intent,
+            likeness: None,
             child: Some(child),
             lines: None,
             commands: None,
@@ -308,6 +317,7 @@ impl Shim {
             anchor: anchor.clone(),
             pidfd: pidfd.watch()?,
             intent: intent.clone(),
+            likeness: None,
             child: None,
             lines: None,
             commands: None,
@@ -379,6 +389,15 @@ impl Shim {
                 }
             }
         }
+    }
+
+    /// It has said already, and nobody has heard yet, that nothing is left of this generation.
+    pub(crate) fn says_gone(&mut self, generation: Generation) -> bool {
+        let gone = Line::Gone {
+            generation: generation.0,
+        };
+        let said = self.lines.as_mut().map(|lines| lines.get_ref().buffer());
+        said.is_some_and(|said| said.starts_with(format!("{gone}\n").as_bytes()))
     }
 
     /// Tells it something; false when it cannot hear.

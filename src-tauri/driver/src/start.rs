@@ -1,13 +1,14 @@
 //! Starting an instance: the fast way through the shim that is there, or a new shim; and saying
 //! why it did not work.
 
-use crate::spawn::{Refusal, Shim, plan};
+use crate::spawn::{Refusal, Shim, plan, ports_are_free};
 use crate::watch::{Life, Main, Unit, blocking};
 use crate::{Happened, Launch, intent};
 use model::Generation;
 use shim::{Command, Intent, Step, fail_point};
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::runtime::RuntimeFlavor;
 use tokio::time::Instant;
 
 /// From the fork to the program. Slow disks take seconds; what takes longer is stuck.
@@ -54,7 +55,15 @@ impl Unit {
         // Sockets of an earlier definition of it are in nobody's way from here on.
         let listen: Vec<u16> = launch.listen.iter().map(|socket| socket.port).collect();
         self.shared.sockets.leave_others(&self.key(), &listen);
+        if let Some(wanted) = self.unchanged(&launch) {
+            self.look_before(&launch)?;
+            let folder = &self.folder;
+            let written = beside_others(|| intent::renew(folder, &wanted));
+            written.map_err(|error| Refusal::passing("write the intent", error))?;
+            return self.start_again(generation, wanted).await;
+        }
         if let Some(shim) = self.shim.as_ref().filter(|shim| shim.fits(&launch)) {
+            let likeness = launch.likeness();
             let (shared, launch) = (self.shared.clone(), launch.clone());
             let (folder, told) = (self.folder.clone(), shim.intent.clone());
             // Planned and written in one go: every change of threads is a wait of its own.
@@ -68,6 +77,11 @@ impl Unit {
                 Ok(Some(wanted))
             });
             if let Some(wanted) = same.await? {
+                // Its groups were made anew.
+                self.swept = false;
+                if let Some(shim) = &mut self.shim {
+                    shim.likeness = Some(likeness);
+                }
                 return self.start_again(generation, wanted).await;
             }
         }
@@ -83,6 +97,7 @@ impl Unit {
         fail_point!("start.planned");
         let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
         let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
+        let likeness = launch.likeness();
         let secrets = launch.secrets;
         let spawned =
             blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets, &secrets)).await;
@@ -90,14 +105,37 @@ impl Unit {
         self.nonce = Some(wanted.nonce.clone());
         self.groups = wanted.all_groups().map(PathBuf::from).collect();
         self.shim_lost = false;
+        self.swept = false;
         let shim = Shim::new(child, link, wanted);
-        self.shim = Some(shim.map_err(|error| Refusal::passing("watch its shim", error))?);
+        let mut shim = shim.map_err(|error| Refusal::passing("watch its shim", error))?;
+        shim.likeness = Some(likeness);
+        self.shim = Some(shim);
         self.begin_starting(generation);
         fail_point!("start.begun");
         Ok(())
     }
 
-    /// The fast way: the shim is there and is to run what it ran before. The intent is durable.
+    /// The intent of this launch, when it is what the shim that is there was told last, in all but
+    /// its generation: nothing has to be looked up or made then. Its control group must not have been
+    /// killed, because what is born in such a group is killed too.
+    fn unchanged(&self, launch: &Launch) -> Option<Intent> {
+        let shim = self.shim.as_ref().filter(|shim| shim.linked())?;
+        let same = !self.swept && shim.likeness == Some(launch.likeness());
+        same.then(|| Intent {
+            generation: launch.generation.0,
+            ..shim.intent.clone()
+        })
+    }
+
+    /// What may have changed since the last start although the launch has not.
+    fn look_before(&self, launch: &Launch) -> Result<(), Refusal> {
+        if self.shared.layout.emergency().exists() {
+            return Err(Refusal::held());
+        }
+        ports_are_free(launch)
+    }
+
+    /// The fast way: the shim is there and is to run what it ran before. The intent is written.
     async fn start_again(&mut self, generation: Generation, wanted: Intent) -> Result<(), Refusal> {
         let told = match &mut self.shim {
             Some(shim) => {
@@ -176,6 +214,15 @@ impl Unit {
             error: format!("failed to {subject}: {}", os_error(errno)),
             retry: !lasting,
         }
+    }
+}
+
+/// Does what may wait for the disk here and now, while other tasks go on elsewhere: a thread of its
+/// own would have to be woken first.
+fn beside_others<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

@@ -328,6 +328,7 @@ impl Unit {
             Life::Starting(generation) | Life::Ended(generation, _) => *generation,
             Life::Running(main) => main.generation,
         };
+        self.swept = true;
         for group in &self.groups {
             cgroup::kill(group);
         }
@@ -356,6 +357,7 @@ impl Unit {
             }
             empty = 0;
             if let Ok((found, table)) = &looked {
+                self.swept = true;
                 self.remains().kill(found, table);
             }
             fail_point!("clear.killed");

@@ -107,6 +107,9 @@ pub(crate) struct Unit {
     pub(crate) nonce: Option<String>,
     /// Its control groups, the one of version 2 first.
     pub(crate) groups: Vec<PathBuf>,
+    /// Everything in its groups was killed once: they are to be made anew before something is born
+    /// in them.
+    pub(crate) swept: bool,
     pub(crate) shim_lost: bool,
 }
 

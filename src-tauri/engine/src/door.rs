@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{Share, Store};
+use store::{Durability, Share, Store};
 use tokio::sync::Notify;
 
 /// Ended acts that can still be waited for.
@@ -51,7 +51,10 @@ impl Door {
         }
     }
 
-    /// May `actor` do this to `target`? On return the act is on disk and may begin.
+    /// May `actor` do this to `target`? On return the act is written down and may begin: it survives
+    /// whatever becomes of this process, and when a person asked for it a power cut as well. After
+    /// one there is nothing left that healing could have been about, so it does not wait for the
+    /// disk.
     pub(crate) async fn admit(
         &self,
         actor: Actor,
@@ -59,11 +62,16 @@ impl Door {
         target: Target,
         reason: &str,
     ) -> Result<Act, Error> {
+        let healing = actor == Actor::healer();
         let act = self.entry(actor, verb, target, reason)?;
         let acts = self.store.acts();
+        let durability = match healing {
+            true => Durability::Normal,
+            false => Durability::Full,
+        };
         let written = match share(&act) {
-            Some(share) => acts.append_spared(&act, share).await,
-            None => acts.append(&act).await,
+            Some(share) => acts.append_spared(&act, durability, share).await,
+            None => acts.append(&act, durability).await,
         };
         written.map_err(|error| match error {
             store::Error::Full { .. } => Error::DiskFull(error),
@@ -80,7 +88,7 @@ impl Door {
         let short: String = reason.chars().take(MAX_REASON / 4).collect();
         let act = self.number(actor, Verb::EmergencyStop, Target::default(), short);
         let acts = self.store.acts();
-        let entry = acts.append_spared(&act, Share::Whole);
+        let entry = acts.append_spared(&act, Durability::Full, Share::Whole);
         match tokio::time::timeout(EMERGENCY_ENTRY, entry).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the emergency stop goes on unwritten"),

@@ -11,18 +11,21 @@ use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
 use model::{Act, ClusterId, Event, EventKind, Incident, IncidentId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use store::Store;
+use store::{Batch, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Entries that may wait for the disk: about a minute of a very busy home.
 const QUEUE: usize = 16_384;
-/// Events written in one transaction.
+/// Entries written in one transaction.
 const BATCH: usize = 512;
+/// How long an entry waits for others: longer than a restart takes, short against the time in which
+/// an engine might be killed.
+const GATHER: Duration = Duration::from_millis(10);
 /// Events and incidents each that are kept in memory while the disk is full: some megabytes.
 const KEPT: usize = 4_096;
 /// Between two tries to write to a disk that was full.
@@ -67,9 +70,7 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct Kept {
     full: bool,
-    acts: VecDeque<Act>,
-    incidents: BTreeMap<IncidentId, Incident>,
-    events: VecDeque<Event>,
+    batch: Batch,
 }
 
 impl Journal {
@@ -186,7 +187,12 @@ impl Writer {
         let mut entries = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                count = self.queue.recv_many(&mut entries, BATCH) => if count == 0 { return },
+                count = self.queue.recv_many(&mut entries, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.gather(&mut entries, &stop).await;
+                }
                 () = tokio::time::sleep(RETRY), if self.waits() => {}
                 () = stop.cancelled() => {
                     self.queue.close();
@@ -198,20 +204,33 @@ impl Writer {
             let mut flushed = Vec::new();
             for entry in entries.drain(..) {
                 match entry {
-                    Entry::Event(event) => self.kept.events.push_back(event),
-                    Entry::Incident(incident) => {
-                        self.kept.incidents.insert(incident.id, incident);
-                    }
-                    Entry::Act(act) => self.kept.acts.push_back(act),
+                    Entry::Event(event) => self.kept.batch.events.push(event),
+                    Entry::Incident(incident) => self.kept.incident(incident),
+                    Entry::Act(act) => self.kept.batch.acts.push(act),
                     Entry::Flush(done) => flushed.push(done),
                 }
             }
             // Taken after the queue was: so none waits longer than a batch.
             let late = std::mem::take(&mut *lock(&self.late));
-            self.kept.acts.extend(late);
+            self.kept.batch.acts.extend(late);
             self.write().await;
             for done in flushed {
                 let _ = done.send(());
+            }
+        }
+    }
+
+    /// Waits a little for what belongs together: an end, its incident, the restart and its outcome
+    /// are one writing then, which comes after the restart and not beside it.
+    async fn gather(&mut self, entries: &mut Vec<Entry>, stop: &CancellationToken) {
+        let until = tokio::time::Instant::now() + GATHER;
+        let waited_for = |entry: &Entry| matches!(entry, Entry::Flush(_));
+        while entries.len() < BATCH && !entries.iter().any(waited_for) {
+            let room = BATCH - entries.len();
+            tokio::select! {
+                count = self.queue.recv_many(entries, room) => if count == 0 { return },
+                () = tokio::time::sleep_until(until) => return,
+                () = stop.cancelled() => return,
             }
         }
     }
@@ -221,7 +240,7 @@ impl Writer {
         self.kept.full || self.store.acts().set_aside()
     }
 
-    /// Writes what there is to write, in the order of its kinds, as long as the disk takes it.
+    /// Writes what there is to write, as far as the disk takes it.
     async fn write(&mut self) {
         let written = self.kept.write(&self.store).await;
         self.kept.bound();
@@ -240,56 +259,58 @@ impl Writer {
 }
 
 impl Kept {
-    /// What is not written down is still there when this fails.
+    /// An incident as it is now.
+    fn incident(&mut self, incident: Incident) {
+        let mut known = self.batch.incidents.iter_mut();
+        match known.find(|known| known.id == incident.id) {
+            Some(known) => *known = incident,
+            None => self.batch.incidents.push(incident),
+        }
+    }
+
+    /// What is not written down is still there when the disk is full. What fails for another reason
+    /// would fail again.
     async fn write(&mut self, store: &Store) -> Result<(), store::Error> {
-        store.acts().settle().await?;
-        while let Some(act) = self.acts.front() {
-            unless_full(store.acts().finish(act).await, "an act's outcome")?;
-            self.acts.pop_front();
+        let written = match store.acts().settle().await {
+            Ok(_) => store.keep(&self.batch).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Err(full @ store::Error::Full { .. }) => {
+                // What came of acts has room set aside for it.
+                while let Some(act) = self.batch.acts.first() {
+                    store.acts().finish(act).await?;
+                    self.batch.acts.remove(0);
+                }
+                return Err(full);
+            }
+            Err(error) => tracing::error!(%error, "failed to keep what happened"),
+            Ok(()) => {}
         }
-        while let Some(incident) = self.incidents.first_entry() {
-            unless_full(
-                store.incidents().upsert(incident.get()).await,
-                "an incident",
-            )?;
-            incident.remove();
-        }
-        while !self.events.is_empty() {
-            let many = self.events.len().min(BATCH);
-            let events = &self.events.make_contiguous()[..many];
-            unless_full(store.events().append(events).await, "events")?;
-            self.events.drain(..many);
-        }
+        self.batch = Batch::default();
         Ok(())
     }
 
     /// The newest stay. Acts have a bound of their own, see [`Late`].
     fn bound(&mut self) {
-        let events = self.events.len().saturating_sub(KEPT);
-        self.events.drain(..events);
-        let mut lost = events;
-        while self.incidents.len() > KEPT {
-            self.incidents.pop_first();
-            lost += 1;
-        }
-        if lost > 0 {
-            tracing::warn!(lost, "the disk is full; entries were shown and not kept");
+        let Batch {
+            incidents, events, ..
+        } = &mut self.batch;
+        let lost = (
+            events.len().saturating_sub(KEPT),
+            incidents.len().saturating_sub(KEPT),
+        );
+        events.drain(..lost.0);
+        incidents.drain(..lost.1);
+        if lost != (0, 0) {
+            tracing::warn!(
+                ?lost,
+                "the disk is full; events and incidents were shown and not kept"
+            );
         }
     }
 }
 
 fn lock(late: &Late) -> std::sync::MutexGuard<'_, VecDeque<Act>> {
     late.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A full disk is waited for; what fails for another reason would fail again.
-fn unless_full(result: Result<(), store::Error>, what: &str) -> Result<(), store::Error> {
-    match result {
-        Err(error @ store::Error::Full { .. }) => Err(error),
-        Err(error) => {
-            tracing::error!(%error, "failed to keep {what}");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
-    }
 }

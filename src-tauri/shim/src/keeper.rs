@@ -329,6 +329,8 @@ impl Keeper {
 
     /// Takes note of everyone who died.
     fn reap(&mut self) {
+        // Its own end is put on record at once, and told when it is known whether that was all.
+        let mut untold = None;
         // A child that died on its way to the program has said why.
         loop {
             let mut status = 0;
@@ -340,12 +342,15 @@ impl Keeper {
                         self.phase = Phase::Gone;
                         self.sweeping = false;
                         fail_point!("gone.seen");
-                        self.links.say_gone(self.generation);
+                        self.links.say_gone(self.generation, untold.take());
                         fail_point!("gone.told");
                     }
                     return;
                 }
                 0 => {
+                    if let Some(exited) = untold.take() {
+                        self.links.tell(exited);
+                    }
                     // Some live. Those whose parents just died have become ours: their turn.
                     if self.sweeping {
                         sys::kill_children();
@@ -363,12 +368,15 @@ impl Keeper {
                         self.phase = Phase::Ended;
                         let memory = self.program.memory.as_mut();
                         let out_of_memory = memory.and_then(memory::Group::recent);
-                        self.links.say(&Line::Exited {
+                        let exited = Line::Exited {
                             generation: self.generation,
                             end: end(status),
                             at: sys::now(),
                             out_of_memory,
-                        });
+                        };
+                        self.links.note(&exited);
+                        fail_point!("exited.noted");
+                        untold = Some(exited);
                         self.log.ended();
                     }
                 }

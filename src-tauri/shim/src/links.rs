@@ -154,11 +154,11 @@ impl Links {
             self.sockets.send(fd, greeting.bytes());
         }
         if let Some(latest) = &self.latest {
-            send(fd, latest);
+            send(fd, &[latest]);
             if self.gone
                 && let Some(generation) = generation(latest)
             {
-                send(fd, &Line::Gone { generation });
+                send(fd, &[&Line::Gone { generation }]);
             }
         }
     }
@@ -216,10 +216,18 @@ impl Links {
         self.tell(line.clone());
     }
 
-    /// Tells that nothing is left of a generation.
-    pub(crate) fn say_gone(&mut self, generation: u64) {
+    /// Tells that nothing is left of a generation, in one piece with what is still to be told before
+    /// it: who hears the end need not look then for what it has left.
+    pub(crate) fn say_gone(&mut self, generation: u64, before: Option<Line>) {
+        let gone = Line::Gone { generation };
+        let Some(before) = before else {
+            self.gone = true;
+            return self.broadcast(&gone);
+        };
+        self.tell_all(&[&before, &gone]);
         self.gone = true;
-        self.broadcast(&Line::Gone { generation });
+        self.latest = Some(before);
+        self.sync_soon();
     }
 
     /// Begins the record anew when it has grown long. Only while nothing runs.
@@ -277,9 +285,13 @@ impl Links {
     }
 
     fn broadcast(&mut self, line: &Line) {
+        self.tell_all(&[line]);
+    }
+
+    fn tell_all(&mut self, lines: &[&Line]) {
         for at in 0..MAX_CLIENTS {
             // Who does not read is dropped: the record has it all.
-            if self.clients[at].is_some_and(|client| !send(client.fd, line)) {
+            if self.clients[at].is_some_and(|client| !send(client.fd, lines)) {
                 self.drop_client(at);
             }
         }
@@ -292,9 +304,10 @@ impl Drop for Links {
     }
 }
 
-fn send(fd: Fd, line: &Line) -> bool {
+fn send(fd: Fd, lines: &[&Line]) -> bool {
     let mut text = Text::<256>::new();
-    writeln!(text, "{line}").is_ok() && sys::send(fd, text.bytes())
+    let whole = lines.iter().all(|line| writeln!(text, "{line}").is_ok());
+    whole && sys::send(fd, text.bytes())
 }
 
 fn generation(line: &Line) -> Option<u64> {

@@ -295,7 +295,7 @@ pub struct Stop {
 }
 
 /// What an instance and everything it starts may use. `None` is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of memory, swap included.
     pub memory: Option<u64>,

@@ -1,9 +1,10 @@
 //! The book of acts: each is written before it begins and again with its outcome. None is removed.
 
 use crate::Error;
-use crate::database::{Database, int, transact, uint};
+use crate::database::{Database, Durability, int, transact, uint};
 use crate::spare::{Share, Spare};
 use model::{Act, ActId, Outcome};
+use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
 /// The book of acts.
@@ -12,23 +13,59 @@ pub struct Acts<'a> {
     pub(crate) spare: &'a Spare,
 }
 
+/// An act as a row: its number, and the whole of it.
+pub(crate) struct Row<'a> {
+    act: &'a Act,
+    body: String,
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn of(act: &'a Act) -> Result<Self, Error> {
+        let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
+        Ok(Self { act, body })
+    }
+
+    /// One statement is a transaction by itself, in one way to the writer's thread and back instead
+    /// of three: every automatic restart waits for it.
+    pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (id) DO UPDATE
+                 SET pending = excluded.pending, body = excluded.body",
+        )
+        .bind(int(self.act.id.0))
+        .bind(self.act.at.0)
+        .bind(self.act.outcome == Outcome::Pending)
+        .bind(&self.body)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
 impl Acts<'_> {
-    /// Writes an act down. When this returns it survives a power cut.
+    /// Writes an act down. When this returns it survives what `durability` says.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn append(&self, act: &Act) -> Result<(), Error> {
+    pub async fn append(&self, act: &Act, durability: Durability) -> Result<(), Error> {
         self.settle_before(act).await;
-        self.put("write an act", act).await
+        self.put("write an act", act, durability).await
     }
 
     /// The same, and on a full disk into this share of the room that is set aside for acts.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn append_spared(&self, act: &Act, share: Share) -> Result<(), Error> {
+    pub async fn append_spared(
+        &self,
+        act: &Act,
+        durability: Durability,
+        share: Share,
+    ) -> Result<(), Error> {
         let settled = self.settle_before(act).await;
-        self.put_spared("write an act", act, settled, share).await
+        self.put_spared("write an act", act, durability, settled, share)
+            .await
     }
 
     /// Writes an act with its outcome, also when it could not be written before; on a full disk
@@ -38,7 +75,8 @@ impl Acts<'_> {
     /// See [`Error`].
     pub async fn finish(&self, act: &Act) -> Result<(), Error> {
         let settled = self.settle_before(act).await;
-        self.put_spared("write an act's outcome", act, settled, Share::Whole)
+        let full = Durability::Full;
+        self.put_spared("write an act's outcome", act, full, settled, Share::Whole)
             .await
     }
 
@@ -105,6 +143,7 @@ impl Acts<'_> {
         &self,
         what: &'static str,
         act: &Act,
+        durability: Durability,
         settled: bool,
         share: Share,
     ) -> Result<(), Error> {
@@ -112,7 +151,7 @@ impl Acts<'_> {
         if !settled && self.spare(act, share).await {
             return Ok(());
         }
-        match self.put(what, act).await {
+        match self.put(what, act, durability).await {
             Err(Error::Full { .. }) if settled && self.spare(act, share).await => Ok(()),
             other => other,
         }
@@ -126,27 +165,20 @@ impl Acts<'_> {
         })
     }
 
-    async fn put(&self, what: &'static str, act: &Act) -> Result<(), Error> {
-        let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
-        // One statement is a transaction by itself, in one way to the writer's thread and back
-        // instead of three: every automatic restart waits for it.
+    async fn put(
+        &self,
+        what: &'static str,
+        act: &Act,
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let row = Row::of(act)?;
         loop {
             let attempt = async {
-                let mut writer = self.state.writer().await?;
-                sqlx::query(
-                    "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
-                         ON CONFLICT (id) DO UPDATE
-                         SET pending = excluded.pending, body = excluded.body",
-                )
-                .bind(int(act.id.0))
-                .bind(act.at.0)
-                .bind(act.outcome == Outcome::Pending)
-                .bind(&body)
-                .execute(&mut *writer)
-                .await
+                let mut writer = self.state.writer_that(durability).await?;
+                row.write(&mut writer).await
             };
             match attempt.await {
-                Ok(_) => return Ok(()),
+                Ok(()) => return Ok(()),
                 Err(error) if self.state.made_room(&error) => {}
                 Err(error) => return Err(self.state.error(what, error)),
             }
@@ -260,7 +292,7 @@ mod tests {
         let store = Store::open(home.path()).await.unwrap();
         store
             .acts()
-            .append(&act(1, Outcome::Pending))
+            .append(&act(1, Outcome::Pending), Durability::Full)
             .await
             .unwrap();
         full(&store, true).await;
@@ -268,20 +300,30 @@ mod tests {
         // What room was left in pages that are there.
         let refused = loop {
             id += 1;
-            if let Err(error) = store.acts().append(&act(id, Outcome::Pending)).await {
+            if let Err(error) = store
+                .acts()
+                .append(&act(id, Outcome::Pending), Durability::Full)
+                .await
+            {
                 break error;
             }
         };
         assert!(matches!(refused, Error::Full { .. }), "{refused}");
         assert!(!store.acts().set_aside());
         let (spared, acts) = (act(id, Outcome::Pending), store.acts());
-        acts.append_spared(&spared, Share::Whole).await.unwrap();
+        acts.append_spared(&spared, Durability::Full, Share::Whole)
+            .await
+            .unwrap();
         assert!(acts.set_aside());
         let done = act(id, Outcome::Done("all is down".into()));
         acts.finish(&done).await.unwrap();
-        acts.append_spared(&act(id + 1, Outcome::Pending), Share::Whole)
-            .await
-            .unwrap();
+        acts.append_spared(
+            &act(id + 1, Outcome::Pending),
+            Durability::Full,
+            Share::Whole,
+        )
+        .await
+        .unwrap();
         let seen = acts.recent(2).await.unwrap();
         assert_eq!(seen, [act(id + 1, Outcome::Pending), done.clone()]);
         assert_eq!(acts.last_id().await.unwrap(), ActId(id + 1));

@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How the files are opened: the lock on them is the whole process's, and what is in the WAL is
@@ -33,11 +34,13 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const OLDEST_SQLITE_NAME: &str = "3.51.3";
 
 /// What a commit promises.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Durability {
-    /// It survives a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives a power cut: the disk is waited for.
     Full,
-    /// It survives a crash; the last ones may be lost in a power cut.
+    /// It survives the end of any process; the last ones may be lost in a power cut, until a commit
+    /// that waits for the disk. For what means nothing in another boot, such as an automatic
+    /// restart.
     Normal,
 }
 
@@ -46,6 +49,10 @@ pub(crate) struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
     ballast: Arc<Ballast>,
+    /// What a commit promises when nothing else is asked for.
+    durability: Durability,
+    /// The writer's commits promise less at the moment. Looked at only by who has the writer.
+    relaxed: AtomicBool,
 }
 
 impl Database {
@@ -83,6 +90,8 @@ impl Database {
         let pool = || {
             SqlitePoolOptions::new()
                 .acquire_timeout(TURN_TIMEOUT)
+                // A file does not hang up: asking first would be a way there and back for nothing.
+                .test_before_acquire(false)
                 .idle_timeout(None)
                 .max_lifetime(None)
         };
@@ -98,6 +107,8 @@ impl Database {
                 // Not opened for reading only: such a one does not share the process's lock.
                 .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on")),
             ballast: ballast.clone(),
+            durability,
+            relaxed: AtomicBool::new(false),
         };
         let opened = match database.prepare(schema).await {
             Ok(()) => database.open_readers().await,
@@ -167,14 +178,41 @@ impl Database {
 
     /// The one connection that writes, when it is its caller's turn.
     pub(crate) async fn writer(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
-        let connection = self.writer.acquire().await?;
-        if !connection.is_in_transaction() {
-            return Ok(connection);
+        self.writer_that(self.durability).await
+    }
+
+    /// The same, with commits that promise this.
+    pub(crate) async fn writer_that(
+        &self,
+        durability: Durability,
+    ) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let mut connection = self.writer.acquire().await?;
+        if connection.is_in_transaction() {
+            // SQLite rolls back by itself when the disk is full or fails, and sqlx still counts a
+            // transaction: such a connection can never begin another.
+            connection.close().await?;
+            connection = self.writer.acquire().await?;
         }
-        // SQLite rolls back by itself when the disk is full or fails, and sqlx still counts a
-        // transaction: such a connection can never begin another.
-        connection.close().await?;
-        self.writer.acquire().await
+        let relax = durability == Durability::Normal && self.durability == Durability::Full;
+        if relax != self.relaxed.load(Ordering::Relaxed) {
+            // Noted before and taken back after: one that is dropped in between is put right by
+            // the next.
+            self.relaxed.store(true, Ordering::Relaxed);
+            let promise = match durability {
+                Durability::Full => "PRAGMA synchronous = FULL",
+                Durability::Normal => "PRAGMA synchronous = NORMAL",
+            };
+            sqlx::query(promise).execute(&mut *connection).await?;
+            self.relaxed.store(relax, Ordering::Relaxed);
+        }
+        Ok(connection)
+    }
+
+    /// Makes ready for a commit that does not wait for the disk: what heals will not have to say so
+    /// first.
+    pub(crate) async fn relax(&self) {
+        // It is said again by whoever writes next.
+        let _ = self.writer_that(Durability::Normal).await;
     }
 
     /// True when the disk was full and is not any more, so trying once more makes sense.
@@ -330,6 +368,45 @@ mod tests {
         assert!(store.meta().get("x").await.unwrap().is_some());
         store.samples().tend(model::Timestamp(0)).await.unwrap();
         assert!(ballast.exists());
+    }
+
+    /// What the writer's next commit would promise: 1 is "normal", 2 is "full".
+    async fn promise(store: &Store) -> i64 {
+        let mut writer = store.inner.state.writer.acquire().await.unwrap();
+        sqlx::query_scalar("PRAGMA synchronous")
+            .fetch_one(&mut *writer)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_what_means_nothing_later_does_not_wait_for_the_disk() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let act = model::Act {
+            id: model::ActId(1),
+            at: model::Timestamp(0),
+            actor: model::Actor::healer(),
+            verb: model::Verb::Restart,
+            target: model::Target::default(),
+            reason: String::new(),
+            outcome: model::Outcome::Pending,
+        };
+        for _ in 0..2 {
+            store.acts().append(&act, Durability::Full).await.unwrap();
+            assert_eq!(promise(&store).await, 2);
+            store.acts().append(&act, Durability::Normal).await.unwrap();
+            assert_eq!(promise(&store).await, 1);
+            store.meta().set("a", "b").await.unwrap();
+            assert_eq!(promise(&store).await, 2);
+            // Made ready for the next note once it has waited.
+            let batch = crate::Batch {
+                acts: vec![act.clone()],
+                ..Default::default()
+            };
+            store.keep(&batch).await.unwrap();
+            assert_eq!(promise(&store).await, 1);
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::database::{Database, int, transact, uint};
 use model::{ClusterId, Event, EventKind, InstanceId, State, Timestamp};
+use sqlx::SqliteConnection;
 
 /// Events that are kept: some weeks of a home that is not on fire.
 const KEPT: i64 = 100_000;
@@ -12,14 +13,15 @@ pub struct Events<'a> {
     pub(crate) state: &'a Database,
 }
 
-struct Row<'a> {
+/// An event as a row, and the change of state it tells.
+pub(crate) struct Row<'a> {
     event: &'a Event,
     body: String,
     change: Option<(&'a str, String, &'static str)>,
 }
 
 impl<'a> Row<'a> {
-    fn of(event: &'a Event) -> Result<Self, Error> {
+    pub(crate) fn of(event: &'a Event) -> Result<Self, Error> {
         let body = serde_json::to_string(event).map_err(|e| Error::row("events", event.seq, e))?;
         let change = match (&event.cluster, &event.what) {
             (Some(cluster), EventKind::StateChanged { instance, to, .. }) => {
@@ -33,6 +35,47 @@ impl<'a> Row<'a> {
             change,
         })
     }
+
+    pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let inserted = sqlx::query(
+            "INSERT INTO events (seq, at, body) VALUES (?, ?, ?)
+                 ON CONFLICT (seq) DO NOTHING",
+        )
+        .bind(int(self.event.seq))
+        .bind(self.event.at.0)
+        .bind(&self.body)
+        .execute(&mut *db)
+        .await?;
+        if let Some((cluster, instance, state)) = &self.change
+            && inserted.rows_affected() > 0
+        {
+            sqlx::query(
+                "INSERT INTO states (cluster, instance, at, seq, state)
+                     VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(*cluster)
+            .bind(instance)
+            .bind(self.event.at.0)
+            .bind(int(self.event.seq))
+            .bind(*state)
+            .execute(db)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets go of the oldest events beyond those that are kept, now that these are there.
+pub(crate) async fn let_go(db: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+    let Some(newest) = rows.iter().map(|row| row.event.seq).max() else {
+        return Ok(());
+    };
+    // Foreign keys take the states along.
+    sqlx::query("DELETE FROM events WHERE seq <= ?")
+        .bind(int(newest) - KEPT)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 impl Events<'_> {
@@ -42,50 +85,15 @@ impl Events<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn append(&self, events: &[Event]) -> Result<(), Error> {
-        let Some(newest) = events.iter().map(|event| event.seq).max() else {
-            return Ok(());
-        };
         let rows = events.iter().map(Row::of).collect::<Result<Vec<_>, _>>()?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         transact!(self.state, "write events", |db| {
-            for Row {
-                event,
-                body,
-                change,
-            } in &rows
-            {
-                let inserted = sqlx::query(
-                    "INSERT INTO events (seq, at, body) VALUES (?, ?, ?)
-                         ON CONFLICT (seq) DO NOTHING",
-                )
-                .bind(int(event.seq))
-                .bind(event.at.0)
-                .bind(body)
-                .execute(&mut *db)
-                .await?;
-                let Some((cluster, instance, state)) = change else {
-                    continue;
-                };
-                if inserted.rows_affected() == 0 {
-                    continue;
-                }
-                sqlx::query(
-                    "INSERT INTO states (cluster, instance, at, seq, state)
-                         VALUES (?, ?, ?, ?, ?)",
-                )
-                .bind(*cluster)
-                .bind(instance)
-                .bind(event.at.0)
-                .bind(int(event.seq))
-                .bind(*state)
-                .execute(&mut *db)
-                .await?;
+            for row in &rows {
+                row.write(db).await?;
             }
-            // Foreign keys take the states along.
-            sqlx::query("DELETE FROM events WHERE seq <= ?")
-                .bind(int(newest) - KEPT)
-                .execute(db)
-                .await?;
-            Ok(())
+            let_go(db, &rows).await
         })
     }
 

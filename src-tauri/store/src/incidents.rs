@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::database::{Database, int, transact, uint};
 use model::{ClusterId, Incident, IncidentId, IncidentState, InstanceId, Timestamp};
+use sqlx::SqliteConnection;
 
 /// Ended incidents that are kept.
 const KEPT: i64 = 10_000;
@@ -12,38 +13,68 @@ pub struct Incidents<'a> {
     pub(crate) state: &'a Database,
 }
 
+/// An incident as a row.
+pub(crate) struct Row<'a> {
+    incident: &'a Incident,
+    instance: String,
+    body: String,
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn of(incident: &'a Incident) -> Result<Self, Error> {
+        let body = serde_json::to_string(incident)
+            .map_err(|error| Error::row("incidents", incident.id.0, error))?;
+        Ok(Self {
+            incident,
+            instance: incident.instance.to_string(),
+            body,
+        })
+    }
+
+    pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO incidents (id, cluster, instance, open, opened, ended, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (id) DO UPDATE SET
+                    cluster = excluded.cluster, instance = excluded.instance,
+                    open = excluded.open, opened = excluded.opened,
+                    ended = excluded.ended, body = excluded.body",
+        )
+        .bind(int(self.incident.id.0))
+        .bind(self.incident.cluster.as_str())
+        .bind(&self.instance)
+        .bind(self.incident.state == IncidentState::Open)
+        .bind(self.incident.opened.0)
+        .bind(self.incident.resolved.map(|at| at.0))
+        .bind(&self.body)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Lets go of the oldest ended incidents beyond those that are kept, now that these are there.
+pub(crate) async fn let_go(db: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+    let Some(newest) = rows.iter().map(|row| row.incident.id.0).max() else {
+        return Ok(());
+    };
+    sqlx::query("DELETE FROM incidents WHERE id <= ? AND open = 0")
+        .bind(int(newest) - KEPT)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 impl Incidents<'_> {
     /// Writes an incident as it is now.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn upsert(&self, incident: &Incident) -> Result<(), Error> {
-        let body = serde_json::to_string(incident)
-            .map_err(|error| Error::row("incidents", incident.id.0, error))?;
-        let instance = incident.instance.to_string();
+        let row = Row::of(incident)?;
         transact!(self.state, "write an incident", |db| {
-            sqlx::query(
-                "INSERT INTO incidents (id, cluster, instance, open, opened, ended, body)
-                     VALUES (?, ?, ?, ?, ?, ?, ?)
-                     ON CONFLICT (id) DO UPDATE SET
-                        cluster = excluded.cluster, instance = excluded.instance,
-                        open = excluded.open, opened = excluded.opened,
-                        ended = excluded.ended, body = excluded.body",
-            )
-            .bind(int(incident.id.0))
-            .bind(incident.cluster.as_str())
-            .bind(&instance)
-            .bind(incident.state == IncidentState::Open)
-            .bind(incident.opened.0)
-            .bind(incident.resolved.map(|at| at.0))
-            .bind(&body)
-            .execute(&mut *db)
-            .await?;
-            sqlx::query("DELETE FROM incidents WHERE id <= ? AND open = 0")
-                .bind(int(incident.id.0) - KEPT)
-                .execute(db)
-                .await?;
-            Ok(())
+            row.write(db).await?;
+            let_go(db, std::slice::from_ref(&row)).await
         })
     }
 

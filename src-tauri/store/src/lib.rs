@@ -1,7 +1,8 @@
 //! What a home remembers, in SQLite. The only crate that names sqlx.
 //!
 //! Two databases, because they deserve different care: `state.db` holds what must not be lost
-//! (acts, incidents, events, leases) and syncs every commit; `history.db` holds measurements,
+//! (acts, incidents, events, leases) and syncs every commit, but for acts that mean nothing after a
+//! power cut ([`Durability::Normal`]); `history.db` holds measurements,
 //! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
 //! connection and a few readers, so a long read never holds up a write.
 //!
@@ -18,6 +19,7 @@
 
 mod acts;
 mod ballast;
+mod batch;
 mod database;
 mod error;
 mod events;
@@ -29,6 +31,8 @@ mod schema;
 mod spare;
 
 pub use acts::Acts;
+pub use batch::Batch;
+pub use database::Durability;
 pub use error::Error;
 pub use events::Events;
 pub use incidents::Incidents;
@@ -38,7 +42,7 @@ pub use samples::{Bucket, ProbeSample, Samples, Tended, UsageSample};
 pub use spare::Share;
 
 use ballast::Ballast;
-use database::{Database, Durability};
+use database::Database;
 use spare::Spare;
 use std::path::Path;
 use std::sync::Arc;
@@ -128,6 +132,15 @@ impl Store {
             state: &self.inner.state,
             spare: &self.inner.spare,
         }
+    }
+
+    /// Keeps what happened, as one transaction. When this returns it survives a power cut, and so
+    /// does every act that was noted before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn keep(&self, batch: &Batch) -> Result<(), Error> {
+        batch.write(&self.inner.state).await
     }
 
     /// Incidents.

@@ -6,7 +6,7 @@ use model::{
     Act, ActId, Actor, Event, EventKind, Generation, Incident, IncidentId, IncidentState, Outcome,
     Reason, Remedy, RemedyKind, State, Target, Timestamp, Verb,
 };
-use store::{Lease, Store};
+use store::{Batch, Durability, Lease, Store};
 
 fn act(id: u64, outcome: Outcome) -> Act {
     Act {
@@ -69,25 +69,46 @@ async fn acts_come_back_after_a_restart_with_their_outcomes() {
     for id in 1..=3 {
         store
             .acts()
-            .append(&act(id, Outcome::Pending))
+            .append(&act(id, Outcome::Pending), Durability::Full)
             .await
             .unwrap();
     }
     let done = act(2, Outcome::Done("restarted".into()));
-    store.acts().finish(&done).await.unwrap();
+    let batch = Batch {
+        acts: vec![done.clone()],
+        incidents: vec![incident(1, IncidentState::Open)],
+        events: vec![],
+    };
+    store.keep(&batch).await.unwrap();
     // One that could not be written when it began.
     let emergency = act(4, Outcome::Failed("2 left".into()));
-    store.acts().finish(&emergency).await.unwrap();
+    let batch = Batch {
+        acts: vec![emergency.clone()],
+        ..Batch::default()
+    };
+    store.keep(&batch).await.unwrap();
+    // One that does not wait for the disk.
+    let five = act(5, Outcome::Pending);
+    store
+        .acts()
+        .append(&five, Durability::Normal)
+        .await
+        .unwrap();
     store.close().await;
 
     let store = Store::open(home.path()).await.unwrap();
     assert_eq!(store.notices(), [] as [String; 0]);
-    assert_eq!(store.acts().last_id().await.unwrap(), ActId(4));
+    assert_eq!(store.acts().last_id().await.unwrap(), ActId(5));
     assert_eq!(
-        store.acts().recent(2).await.unwrap(),
-        [emergency, act(3, Outcome::Pending)]
+        store.acts().recent(3).await.unwrap(),
+        [
+            act(5, Outcome::Pending),
+            emergency,
+            act(3, Outcome::Pending)
+        ]
     );
-    assert_eq!(store.acts().recent(10).await.unwrap()[2], done);
+    assert_eq!(store.acts().recent(10).await.unwrap()[3], done);
+    assert_eq!(store.incidents().open().await.unwrap().len(), 1);
     let pending: Vec<u64> = store
         .acts()
         .pending()
@@ -96,7 +117,7 @@ async fn acts_come_back_after_a_restart_with_their_outcomes() {
         .iter()
         .map(|a| a.id.0)
         .collect();
-    assert_eq!(pending, [1, 3]);
+    assert_eq!(pending, [1, 3, 5]);
 }
 
 #[tokio::test]
@@ -253,7 +274,7 @@ async fn many_writers_and_readers_get_along() {
         tasks.spawn(async move {
             store
                 .acts()
-                .append(&act(id, Outcome::Pending))
+                .append(&act(id, Outcome::Pending), Durability::Full)
                 .await
                 .unwrap();
             store.acts().recent(10).await.unwrap();

@@ -56,7 +56,7 @@ impl Act {
     pub(crate) fn play(self, stage: &mut Stage) -> Result<(), Halt> {
         if self == Act::AdoptIntent {
             let order = stage.order.take();
-            stage.arm("intent.durable", 1);
+            stage.arm("intent.written", 1);
             stage.begin();
             start(stage, 1);
             let Err(Halt::At(_)) = stage.hear("started 1") else {

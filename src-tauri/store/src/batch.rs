@@ -1,0 +1,52 @@
+//! What is written down in the background: outcomes, incidents and events, as they come.
+
+use crate::database::{Database, transact};
+use crate::{Error, acts, events, incidents};
+use model::{Act, Event, Incident};
+
+/// What is to be kept, in the order it happened within each kind.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Acts with what came of them, also those that could not be written before.
+    pub acts: Vec<Act>,
+    /// Incidents as they are now.
+    pub incidents: Vec<Incident>,
+    /// Events.
+    pub events: Vec<Event>,
+}
+
+impl Batch {
+    /// True when there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.acts.is_empty() && self.incidents.is_empty() && self.events.is_empty()
+    }
+
+    /// Writes it as one transaction: the disk is waited for once, however much happened.
+    pub(crate) async fn write(&self, state: &Database) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let acts = rows(&self.acts, acts::Row::of)?;
+        let incidents = rows(&self.incidents, incidents::Row::of)?;
+        let events = rows(&self.events, events::Row::of)?;
+        transact!(state, "write what happened", |db| {
+            for act in &acts {
+                act.write(db).await?;
+            }
+            for incident in &incidents {
+                incident.write(db).await?;
+            }
+            incidents::let_go(db, &incidents).await?;
+            for event in &events {
+                event.write(db).await?;
+            }
+            events::let_go(db, &events).await
+        })?;
+        state.relax().await;
+        Ok(())
+    }
+}
+
+fn rows<'a, T, R>(all: &'a [T], row: impl Fn(&'a T) -> Result<R, Error>) -> Result<Vec<R>, Error> {
+    all.iter().map(row).collect()
+}
