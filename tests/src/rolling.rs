@@ -55,7 +55,7 @@ pub struct Size {
     pub kept: usize,
     /// Who makes a new connection for every request.
     pub fresh: usize,
-    /// So often the engine is killed in the middle of one more restart, and the next one restarts again.
+    /// So often the engine is killed in the middle of one more restart, and the next one goes on with it.
     pub engine_kills: usize,
 }
 
@@ -111,11 +111,13 @@ pub fn play(azora: &Azora, folder: &Folder, size: Size) -> Outcome {
     }
 }
 
-/// The engine dies when the first instance of a rolling restart is new; the next one adopts, and
-/// restarts again.
+/// The engine dies when the first instance of a rolling restart is on its way out; the next one goes
+/// on from there, replaces each instance once, and takes none of it for a fault.
 #[track_caller]
 fn die_in_the_middle(azora: &Azora, folder: &Path) {
-    let (before, engine) = (pids(azora, folder), azora.engine());
+    let (before, engine) = (azora.instances(folder), azora.engine());
+    let incidents = |azora: &Azora| azora.ok(folder, &["incidents"]);
+    let known = incidents(azora);
     let mut restart = azora
         .command(folder, &["restart", "web"])
         .stdout(std::process::Stdio::null())
@@ -123,19 +125,21 @@ fn die_in_the_middle(azora: &Azora, folder: &Path) {
         .spawn()
         .expect("azora runs");
     until("the first instance to be on its way out", || {
-        before.iter().any(|pid| !lives(*pid)).then_some(())
+        before.values().any(|one| !lives(one.pid)).then_some(())
     });
     kill(engine);
     until("the engine to be gone", || (!lives(engine)).then_some(()));
     // Nobody is there any more to tell it how it went.
     restart.wait().expect("it is our child");
     azora.up(folder);
-    azora.ok(folder, &["restart", "web"]);
-    let after = pids(azora, folder);
-    assert!(
-        after.len() == before.len() && before.iter().all(|pid| !after.contains(pid)),
-        "every instance is a new one: {before:?} {after:?}"
-    );
+    let after = azora.instances(folder);
+    assert_eq!(after.len(), before.len());
+    for (name, old) in &before {
+        let new = &after[name];
+        assert_eq!(new.generation, old.generation + 1, "once: {old:?} {new:?}");
+        assert!(new.serves() && new.restarts == 0, "{new:?}");
+    }
+    assert_eq!(incidents(azora), known, "that was no fault");
 }
 
 /// The processes of `web` that serve.

@@ -278,7 +278,7 @@ impl Handle {
             ports: BTreeMap::new(),
             stopped: BTreeSet::new(),
             last_stop: None,
-            outdated: BTreeMap::new(),
+            unfinished: Default::default(),
             created: crate::clock::Clock::wall(),
             origins: BTreeMap::new(),
             ports_taken: BTreeMap::new(),

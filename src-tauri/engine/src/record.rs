@@ -4,9 +4,8 @@
 //! environment `up` was run with.
 
 use crate::Error;
-use model::{
-    ClusterId, ClusterName, Generation, InstanceId, Origin, PortTaken, ServiceName, Timestamp,
-};
+use model::{ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
+use orchestrator::Unfinished;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -42,9 +41,9 @@ pub(crate) struct ClusterRecord {
     /// What the last stop of the whole cluster took down, for `resume`.
     #[serde(default)]
     pub(crate) last_stop: Option<LastStop>,
-    /// Processes that the last edit was about to replace when this was written.
+    /// Restarts that were under way when this was written.
     #[serde(default)]
-    pub(crate) outdated: BTreeMap<InstanceId, Generation>,
+    pub(crate) unfinished: Unfinished,
     /// When it was first run.
     pub(crate) created: Timestamp,
     /// Who wanted each instance to run.

@@ -40,10 +40,11 @@ impl Step<'_> {
             self.find(found, act, &mut ended);
         }
         self.cluster.rebuild();
+        let told_to_end = self.take_up(&ended, act);
         let all: BTreeSet<InstanceId> = self.cluster.instances.keys().cloned().collect();
         for id in self.roots_first(ended.keys()) {
             if let Some(status) = ended.get(&id) {
-                self.ended_away(&id, *status);
+                self.ended_away(&id, *status, told_to_end.contains(&id));
             }
         }
         for id in &all {
@@ -53,8 +54,10 @@ impl Step<'_> {
         // What is down although others run that need it explains their faults from the beginning.
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
+            let turn = self.cluster.turn(name);
             let lost = |(id, instance): (&InstanceId, &Instance)| {
                 self.cluster.goal(id) != Goal::Leave
+                    && turn != Some(id)
                     && instance.life == Life::Gone
                     && !instance.done
             };
@@ -62,7 +65,6 @@ impl Step<'_> {
                 self.goes_down(name);
             }
         }
-        self.finish_edit(act);
         self.remember();
         self.wait_for(act, None, all);
     }
@@ -98,7 +100,7 @@ impl Step<'_> {
             instance.rest = "no longer defined".to_owned();
         }
         instance.generation = generation;
-        instance.served = true;
+        instance.served = Some(generation);
         instance.shim_lost = shim_lost;
         instance.greeted = greeted;
         match outcome {
@@ -118,8 +120,8 @@ impl Step<'_> {
         }
     }
 
-    /// It ended while no engine ran.
-    fn ended_away(&mut self, id: &InstanceId, status: ExitStatus) {
+    /// It ended while no engine ran; by itself, or because the engine before had told it to.
+    fn ended_away(&mut self, id: &InstanceId, status: ExitStatus, told: bool) {
         if self.cluster.goal(id) != Goal::Run {
             return;
         }
@@ -137,7 +139,9 @@ impl Step<'_> {
             .services
             .get(&id.service)
             .is_some_and(|s| s.oneshot());
-        if oneshot && status.success() {
+        if told {
+            // Its replacement is what is missing, and is no remedy.
+        } else if oneshot && status.success() {
             self.completed(id, "completed while no engine ran".to_owned());
         } else {
             let text = format!("ended while no engine ran: it {status}");

@@ -4,6 +4,7 @@
 use crate::instance::{Goal, Instance};
 use crate::memory::Memory;
 use crate::rolling::Rolling;
+use crate::unfinished::Unfinished;
 use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -34,7 +35,7 @@ pub struct Cluster {
     pub(crate) rolling: BTreeSet<ServiceName>,
     /// What an earlier engine knew; see [`crate::memory`].
     pub(crate) memory: BTreeMap<InstanceId, Memory>,
-    pub(crate) outdated: BTreeMap<InstanceId, Generation>,
+    pub(crate) unfinished: Unfinished,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -153,7 +154,7 @@ impl Cluster {
             remembered: Vec::new(),
             rolling: BTreeSet::new(),
             memory: BTreeMap::new(),
-            outdated: BTreeMap::new(),
+            unfinished: Unfinished::default(),
         }
     }
 

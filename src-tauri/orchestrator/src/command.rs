@@ -107,6 +107,7 @@ impl Step<'_> {
                 instance.rest = why;
             }
             instance.cycle = None;
+            self.out.unfinished |= instance.replaces.take().is_some();
             instance.automatic = false;
             instance.done = false;
         }
@@ -212,6 +213,7 @@ impl Step<'_> {
             instance.restarts = 0;
             instance.history = History::default();
             instance.cycle = None;
+            self.out.unfinished |= instance.replaces.take().is_some();
         }
     }
 

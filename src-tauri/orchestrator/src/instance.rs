@@ -3,6 +3,7 @@
 
 use healing::{History, Watch};
 use model::{ActId, Generation, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is known of an instance's process.
@@ -43,7 +44,7 @@ pub(crate) struct Cycle {
 }
 
 /// Why a process that runs is not the one that is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Outdated {
     /// A person wants a fresh one of the same.
     Restart,
@@ -165,6 +166,8 @@ pub(crate) struct Instance {
     pub(crate) rest: String,
     /// A oneshot that has completed.
     pub(crate) done: bool,
+    /// Which generation a person has replaced and why, until a newer one runs.
+    pub(crate) replaces: Option<(Generation, String)>,
     /// It runs, and is to be replaced when its turn comes.
     pub(crate) outdated: Option<Outdated>,
     // Its readiness and health.
@@ -179,8 +182,8 @@ pub(crate) struct Instance {
     pub(crate) under_way: BTreeSet<ProbeKind>,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
-    /// Some generation has served before.
-    pub(crate) served: bool,
+    /// The last generation that is known to have served.
+    pub(crate) served: Option<Generation>,
     /// Readiness probes that did not pass, for their pace.
     pub(crate) tries: u32,
     pub(crate) seen: Seen,
@@ -228,13 +231,14 @@ impl Instance {
             blocked: None,
             rest: "not started yet".to_owned(),
             done: false,
+            replaces: None,
             outdated: None,
             begun: Mono::default(),
             alive_since: Mono::default(),
             asked: false,
             under_way: BTreeSet::new(),
             ready: false,
-            served: false,
+            served: None,
             tries: 0,
             seen: Seen::default(),
             gives_up: None,

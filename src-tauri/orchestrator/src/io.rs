@@ -314,4 +314,6 @@ pub enum Effect {
     },
     /// Remember for the next engine which services a person has stopped.
     RememberStopped(Vec<ServiceName>),
+    /// Remember for the next engine what it has to go on with: `Cluster::unfinished`.
+    RememberUnfinished,
 }

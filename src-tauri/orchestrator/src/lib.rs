@@ -25,8 +25,10 @@ mod start;
 mod status;
 mod step;
 mod stop;
+mod unfinished;
 
 pub use cluster::Cluster;
 pub use io::{Adoption, Command, Effect, Input, TimerKey};
 pub use memory::Memory;
 pub use step::step;
+pub use unfinished::Unfinished;

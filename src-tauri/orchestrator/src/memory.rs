@@ -1,11 +1,11 @@
 //! What outlives the engine of a cluster besides its processes: what healing has tried for each
-//! instance, and which processes an edit was about to replace.
+//! instance. What was under way is [`crate::unfinished`].
 
 use crate::cluster::Cluster;
-use crate::instance::Cycle;
 use crate::step::Step;
+use crate::unfinished::Unfinished;
 use healing::History;
-use model::{ActId, Generation, InstanceId};
+use model::InstanceId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,21 +28,9 @@ impl Cluster {
         })
     }
 
-    /// The processes that are to be replaced, each with its generation.
-    pub fn outdated(&self) -> BTreeMap<InstanceId, Generation> {
-        let cycled = self.instances.iter().filter(|(_, i)| i.cycle.is_some());
-        cycled
-            .map(|(id, instance)| (id.clone(), instance.generation))
-            .collect()
-    }
-
     /// What an earlier engine has remembered; [`crate::Command::Adopt`] makes use of it.
-    pub fn remember(
-        &mut self,
-        memory: BTreeMap<InstanceId, Memory>,
-        outdated: BTreeMap<InstanceId, Generation>,
-    ) {
-        (self.memory, self.outdated) = (memory, outdated);
+    pub fn remember(&mut self, memory: BTreeMap<InstanceId, Memory>, unfinished: Unfinished) {
+        (self.memory, self.unfinished) = (memory, unfinished);
     }
 }
 
@@ -53,26 +41,6 @@ impl Step<'_> {
             if let Some(instance) = self.cluster.instances.get_mut(&id) {
                 instance.restarts = memory.restarts;
                 instance.history = memory.history;
-            }
-        }
-    }
-
-    /// Goes on with an edit that the engine's end cut short: what still runs as it was before is
-    /// replaced.
-    pub(crate) fn finish_edit(&mut self, act: ActId) {
-        for (id, generation) in std::mem::take(&mut self.cluster.outdated) {
-            let instance = self.cluster.instances.get(&id);
-            if instance.is_some_and(|instance| instance.generation == generation) {
-                let why = "restarts on its new definition".to_owned();
-                self.cycle(
-                    &id,
-                    Cycle {
-                        why,
-                        act,
-                        automatic: false,
-                        ordered: true,
-                    },
-                );
             }
         }
     }

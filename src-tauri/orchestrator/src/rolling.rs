@@ -21,17 +21,19 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone)]
 pub(crate) struct Rolling {
     /// The act it belongs to.
-    act: ActId,
+    pub(crate) act: ActId,
     /// Why, for the reason people read.
-    why: String,
+    pub(crate) why: String,
     /// What was late before is not its concern.
-    began: Mono,
+    pub(crate) began: Mono,
     /// How many it began with.
-    of: usize,
+    pub(crate) of: usize,
     /// Those whose turn has not come.
-    left: BTreeSet<InstanceId>,
+    pub(crate) left: BTreeSet<InstanceId>,
     /// The one that is out: told to end, and not serving again.
-    turn: Option<InstanceId>,
+    pub(crate) turn: Option<InstanceId>,
+    /// An earlier engine began it, and whether those left serve is not known yet.
+    pub(crate) resumed: bool,
 }
 
 impl Service {
@@ -129,7 +131,9 @@ impl Step<'_> {
             of: left.len(),
             left,
             turn: None,
+            resumed: false,
         });
+        self.out.unfinished = true;
         self.cluster.rolling.insert(name.clone());
     }
 
@@ -141,6 +145,7 @@ impl Step<'_> {
         if let Some(service) = self.cluster.services.get_mut(name) {
             service.rolling = None;
         }
+        self.out.unfinished = true;
         self.touched.extend(self.cluster.ids_of(name));
         // The one that was out is missed from now on, if it is not back.
         self.resatisfy(name);
@@ -156,6 +161,9 @@ impl Step<'_> {
     }
 
     fn roll(&mut self, name: &ServiceName) -> bool {
+        if self.still_unknown(name) {
+            return false;
+        }
         let mut moved = self.replace_idle(name);
         let Some(Rolling {
             act, began, left, ..
@@ -203,6 +211,25 @@ impl Step<'_> {
             }
         }
         moved
+    }
+
+    /// Just adopted, those left may serve and have not been asked yet: they must not be taken for
+    /// idle.
+    fn still_unknown(&mut self, name: &ServiceName) -> bool {
+        let Some(service) = self.cluster.services.get_mut(name) else {
+            return false;
+        };
+        let Some(rolling) = service.rolling.as_mut().filter(|rolling| rolling.resumed) else {
+            return false;
+        };
+        let unknown = |id: &InstanceId| {
+            let instance = self.cluster.instances.get(id);
+            instance.is_some_and(|one| {
+                one.life == Life::Alive && !one.ready && one.late.is_none() && !one.care.stuck()
+            })
+        };
+        rolling.resumed = rolling.left.iter().any(unknown);
+        rolling.resumed
     }
 
     /// Those left that serve nobody are replaced at once; those that are new already, or not wanted

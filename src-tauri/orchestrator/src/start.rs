@@ -101,6 +101,14 @@ impl Step<'_> {
         instance.pid = Some(pid);
         instance.alive_since = self.now.mono;
         let generation = instance.generation;
+        if instance
+            .replaces
+            .as_ref()
+            .is_some_and(|(old, _)| *old < generation)
+        {
+            instance.replaces = None;
+            self.out.unfinished = true;
+        }
         let cycled = instance.cycle.is_some();
         let reason = instance.story(&format!("pid {pid} runs"));
         self.out.facts.push(EventKind::Started {
@@ -242,7 +250,8 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let renewed = std::mem::replace(&mut instance.served, true);
+        let before = instance.served.replace(instance.generation);
+        let renewed = before.is_some_and(|before| before < instance.generation);
         let automatic = std::mem::replace(&mut instance.automatic, false);
         let act = instance.act;
         instance.fault.clear();

@@ -41,6 +41,8 @@ pub(crate) struct Step<'a> {
 #[derive(Default)]
 pub(crate) struct Out {
     pub(crate) stopped: Option<Vec<ServiceName>>,
+    /// What the next engine would have to go on with is not what it was.
+    pub(crate) unfinished: bool,
     pub(crate) facts: Vec<EventKind>,
     pub(crate) incidents: BTreeSet<u64>,
     pub(crate) changed: BTreeSet<InstanceId>,
@@ -299,6 +301,8 @@ impl Step<'_> {
     fn finish(mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         effects.extend(self.out.stopped.take().map(Effect::RememberStopped));
+        let unfinished = self.out.unfinished.then_some(Effect::RememberUnfinished);
+        effects.extend(unfinished);
         effects.extend(self.out.facts.drain(..).map(Effect::Publish));
         for key in std::mem::take(&mut self.out.incidents) {
             effects.extend(self.incident_effect(key));

@@ -130,6 +130,10 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        if !cycle.automatic {
+            instance.replaces = Some((instance.generation, cycle.why.clone()));
+            self.out.unfinished = true;
+        }
         instance.cycle = Some(cycle);
         if alive {
             // Said at once, so that nothing that needs it starts in this very step.

@@ -80,6 +80,8 @@ impl Owner {
                 self.record.stopped = services.into_iter().collect();
                 self.keeping.unsaved = true;
             }
+            // What was done since it was written is known by its generation.
+            Effect::RememberUnfinished => self.keep_within(),
         }
     }
 
@@ -267,17 +269,8 @@ impl Owner {
     /// What the engine itself remembers of an input, before the step decides.
     pub(super) fn note(&mut self, input: &Input) {
         match input {
-            Input::Started {
-                instance,
-                pid,
-                generation,
-            } => {
+            Input::Started { instance, pid, .. } => {
                 self.port_is_its_own(instance);
-                let outdated = self.record.outdated.get(instance);
-                if outdated.is_some_and(|old| old < generation) {
-                    self.record.outdated.remove(instance);
-                    self.keeping.unsaved = true;
-                }
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);
@@ -351,7 +344,6 @@ impl Owner {
         self.record.origins.remove(instance);
         self.record.ports_taken.remove(instance);
         self.shared.driver.forget(&self.id, instance);
-        self.record.outdated.remove(instance);
         self.changed.remove(instance);
         self.pulses.remove(instance);
         self.shared

@@ -72,7 +72,7 @@ impl Owner {
         let memories = memory::load(&self.memory_file());
         self.keeping.memories = memories.clone();
         self.cluster
-            .remember(memories, self.record.outdated.clone());
+            .remember(memories, self.record.unfinished.clone());
     }
 
     /// Notes what healing has come to with an instance.
@@ -100,6 +100,7 @@ impl Owner {
 
     /// Writes the record now.
     pub(super) fn save(&mut self) {
+        self.record.unfinished = self.cluster.unfinished();
         let result = self.try_save();
         self.say_stale(result.map_err(|error| error.story()));
     }
@@ -124,6 +125,7 @@ impl Owner {
         keeping.writing = true;
         let record = std::mem::take(&mut keeping.unsaved).then(|| {
             keeping.number += 1;
+            self.record.unfinished = self.cluster.unfinished();
             (keeping.number, self.record.clone())
         });
         let memories = std::mem::take(&mut keeping.unremembered).then(|| keeping.memories.clone());

@@ -55,7 +55,7 @@ impl Owner {
             act,
         };
         let effects = orchestrator::step(next, input, self.shared.clock.now());
-        self.record.outdated = next.outdated();
+        self.record.unfinished = next.unfinished();
         self.try_save()?;
         Ok(effects)
     }
@@ -240,7 +240,10 @@ impl Owner {
                 Command::Start(services)
             }
         };
+        let restarts = matches!(command, Command::Restart { .. });
         self.step(Input::Command { command, act });
+        // On disk before it is answered: the next engine goes on with it.
+        self.keeping.unsaved |= restarts;
         Ok(())
     }
 

@@ -36,6 +36,11 @@ impl Owner {
             return;
         };
         self.record.origins.insert(instance.clone(), origin.clone());
+        self.keep_within();
+    }
+
+    /// What has changed may be on disk a little later.
+    pub(super) fn keep_within(&mut self) {
         let latest = self.shared.clock.now().mono + KEPT_WITHIN;
         self.save_at.get_or_insert(latest);
     }
@@ -54,8 +59,7 @@ impl Owner {
             && ports.contains(&taken.wanted)
         {
             self.record.ports_taken.remove(instance);
-            let latest = self.shared.clock.now().mono + KEPT_WITHIN;
-            self.save_at.get_or_insert(latest);
+            self.keep_within();
         }
     }
 }

@@ -95,6 +95,14 @@ impl Run {
                     _ => Door::Silent,
                 };
             }
+            // The engine dies; `adopt` is the next one's first word.
+            "engine-dies" => {
+                let unfinished = self.cluster.unfinished();
+                let id: ClusterId = "shop-00000000".parse().unwrap();
+                self.cluster = Cluster::new(id);
+                self.cluster.remember(BTreeMap::new(), unfinished);
+                self.timers.clear();
+            }
             "advance" => self.advance(define::duration(words[1])),
             "show" => self.show(),
             _ => {
@@ -443,6 +451,9 @@ impl Run {
                     .map(|(id, reason)| format!("{id}: {reason}"))
                     .collect();
                 format!("SETTLED act {}; failed {failed:?}", act.0)
+            }
+            Effect::RememberUnfinished => {
+                format!("REMEMBER {:?}", self.cluster.unfinished())
             }
             Effect::RememberStopped(services) => format!("REMEMBER stopped {services:?}"),
         };

@@ -9,7 +9,7 @@ use crate::define;
 use model::{
     ActId, ExitStatus, Generation, IncidentState, InstanceId, ProbeKind, ServiceName, State,
 };
-use orchestrator::{Cluster, Command, Input, TimerKey};
+use orchestrator::{Cluster, Command, Input, TimerKey, Unfinished};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -92,6 +92,9 @@ pub(crate) struct World {
     timers: BTreeMap<TimerKey, u64>,
     unsettled: BTreeSet<ActId>,
     stopped: Vec<ServiceName>,
+    /// What was under way when it was last told of, and what the time before.
+    unfinished: Unfinished,
+    unfinished_before: Unfinished,
     states: BTreeMap<InstanceId, State>,
     incidents: BTreeMap<u64, (InstanceId, IncidentState)>,
     /// Everything the heart said, for comparing two runs.
@@ -127,6 +130,8 @@ impl World {
             timers: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             stopped: Vec::new(),
+            unfinished: Unfinished::default(),
+            unfinished_before: Unfinished::default(),
             states: BTreeMap::new(),
             incidents: BTreeMap::new(),
             said: Vec::new(),

@@ -136,6 +136,10 @@ impl World {
                 assert!(self.unsettled.remove(&act), "act {} settled twice", act.0);
             }
             Effect::RememberStopped(services) => self.stopped = services,
+            Effect::RememberUnfinished => {
+                let now = self.cluster.unfinished();
+                self.unfinished_before = std::mem::replace(&mut self.unfinished, now);
+            }
             Effect::Removed(instance) => {
                 let process = self.processes.get(&instance);
                 assert!(process.is_none(), "{instance} was removed and lives");

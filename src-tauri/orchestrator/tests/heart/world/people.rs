@@ -121,6 +121,12 @@ impl World {
             service.replicas = self.cluster.replicas(name);
         }
         self.cluster = Cluster::new("sim-00000000".parse().unwrap());
+        // It is written down a moment later: now and then what is there is what was before.
+        let written = match self.time % 3 {
+            0 => &self.unfinished_before,
+            _ => &self.unfinished,
+        };
+        self.cluster.remember(BTreeMap::new(), written.clone());
         self.unsettled.clear();
         // The next engine goes on from what really ran, and from nothing else.
         let ended = self.ended.iter().map(|(id, (last, _))| (id.clone(), *last));
