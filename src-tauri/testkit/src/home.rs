@@ -16,6 +16,8 @@ pub struct Home {
     /// Removes itself when dropped.
     _folder: tempfile::TempDir,
     path: PathBuf,
+    /// Nothing that is older belongs to it: ticks since the machine's start.
+    since: u64,
 }
 
 impl Home {
@@ -34,6 +36,7 @@ impl Home {
         Home {
             _folder: folder,
             path,
+            since: uptime().saturating_sub(2),
         }
     }
 
@@ -65,10 +68,11 @@ impl Home {
                     .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
                     .unwrap_or_default()
             };
-            let Some((state, parent)) = state_and_parent(&read("stat")) else {
+            let Some((state, parent, begun)) = stat(&read("stat")) else {
                 continue;
             };
-            if pid == own || matches!(state, 'Z' | 'X') {
+            // Most processes of a machine are older, and one look saves three more at each.
+            if pid == own || begun < self.since || matches!(state, 'Z' | 'X') {
                 continue;
             }
             parents.push((pid, parent));
@@ -175,9 +179,19 @@ fn pids() -> impl Iterator<Item = u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn state_and_parent(stat: &str) -> Option<(char, u32)> {
+/// State, parent, and when it began in ticks since the machine's start.
+fn stat(stat: &str) -> Option<(char, u32, u64)> {
     let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+    let (state, parent) = (fields.next()?.chars().next()?, fields.next()?);
+    Some((state, parent.parse().ok()?, fields.nth(17)?.parse().ok()?))
+}
+
+/// Ticks since the machine's start; zero when that is not told, and then nothing is too old.
+fn uptime() -> u64 {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    // Seconds with two digits behind the point: a tick is a hundredth of a second.
+    let digits: String = text.split(' ').next().unwrap_or_default().replace('.', "");
+    digits.parse().unwrap_or(0)
 }
 
 #[cfg(test)]
