@@ -349,6 +349,7 @@ impl ProcessDriver {
             facts: facts.clone(),
             shim: None,
             life: Life::Idle,
+            led: None,
             stopping: None,
             stop_command: JoinSet::new(),
             timer: None,

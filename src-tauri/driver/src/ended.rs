@@ -15,7 +15,10 @@ impl Unit {
     /// Its process has ended as `status` says. What is left of the tree has until the end of the
     /// grace if it was asked to stop, and no time at all if not.
     pub(crate) async fn main_over(&mut self, generation: Generation, status: ExitStatus) {
-        self.life = Life::Ended(generation, status);
+        let over = std::mem::replace(&mut self.life, Life::Ended(generation, status));
+        if let Life::Running(main) = over {
+            self.led = main.pidfd;
+        }
         let gone = self
             .shim
             .as_mut()

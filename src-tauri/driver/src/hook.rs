@@ -6,6 +6,7 @@
 
 use crate::exec::{self, ExecLaunch, ExecOutcome};
 use crate::layout::private_folder;
+use crate::roundup::Roundup;
 use crate::shared::Shared;
 use crate::spawn::new_nonce;
 use crate::survivors::{self, Remains};
@@ -211,6 +212,7 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
         return Ok(());
     };
     let begun = Instant::now();
+    let mut roundup = Roundup::default();
     let mut empty = 0;
     while empty < 2 {
         let table = shared.scanner.table_in_time().await;
@@ -225,8 +227,9 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
             let names = survivors::names(&found, &table);
             return Err(format!("its last hook does not end: {names}"));
         }
-        remains.kill(&found, &table);
-        tokio::time::sleep(LOOK).await;
+        if remains.end(&found, &table, &mut roundup) {
+            tokio::time::sleep(LOOK).await;
+        }
     }
     let ended = Record {
         ended: true,

@@ -13,6 +13,7 @@
 
 mod adopt;
 mod cgroup;
+mod clear;
 pub mod clock;
 pub mod detach;
 mod driver;
@@ -35,6 +36,7 @@ mod pidfd;
 pub mod ports;
 mod procfs;
 mod reconcile;
+mod roundup;
 mod secret;
 mod shared;
 mod shortage;

@@ -21,7 +21,10 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
     pub(crate) group: u32,
+    pub(crate) session: u32,
     pub(crate) state: char,
+    /// How many threads it has left.
+    pub(crate) threads: u32,
     pub(crate) start_ticks: u64,
     /// It has a terminal.
     pub(crate) terminal: bool,
@@ -30,9 +33,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A zombie holds a number and nothing else.
+    /// A zombie holds a number and nothing else, unless only its first thread has ended.
     pub(crate) fn lives(&self) -> bool {
-        !matches!(self.state, 'Z' | 'X' | 'x')
+        !matches!(self.state, 'Z' | 'X' | 'x') || self.threads > 1
     }
 }
 
@@ -95,8 +98,10 @@ fn parse(pid: u32, stat: &[u8]) -> Option<Process> {
         state: fields.next()?.chars().next()?,
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
-        // After the session.
-        terminal: fields.nth(1)? != "0",
+        session: fields.next()?.parse().ok()?,
+        terminal: fields.next()? != "0",
+        // Field 20; the last was field 7.
+        threads: fields.nth(20 - 7 - 1)?.parse().ok()?,
         start_ticks,
     })
 }
@@ -106,8 +111,28 @@ fn parse(pid: u32, stat: &[u8]) -> Option<Process> {
 /// # Errors
 /// When they could not be read.
 pub(crate) fn marks(pid: u32) -> io::Result<Marks> {
+    marks_in(Path::new(&format!("/proc/{pid}/environ")))
+}
+
+/// The same of one whose first thread has ended: the others still show them.
+fn marks_of_threads(pid: u32) -> io::Result<Marks> {
+    for thread in seen(fs::read_dir(format!("/proc/{pid}/task")))?
+        .into_iter()
+        .flatten()
+    {
+        if let Some(thread) = seen(thread)? {
+            let marks = marks_in(&thread.path().join("environ"))?;
+            if marks != Marks::default() {
+                return Ok(marks);
+            }
+        }
+    }
+    Ok(Marks::default())
+}
+
+fn marks_in(path: &Path) -> io::Result<Marks> {
     let mut marks = Marks::default();
-    let Some(file) = seen(fs::File::open(format!("/proc/{pid}/environ")))? else {
+    let Some(file) = seen(fs::File::open(path))? else {
         return Ok(marks);
     };
     let mut environ = Vec::new();
@@ -221,7 +246,10 @@ impl Table {
                 {
                     table.shims.entry(folder).or_default().push(pid);
                 }
-                let marks = marks(pid)?;
+                let marks = match process.state {
+                    'Z' => marks_of_threads(pid)?,
+                    _ => marks(pid)?,
+                };
                 if let Some(nonce) = &marks.nonce {
                     table.carriers.entry(nonce.clone()).or_default().push(pid);
                 }

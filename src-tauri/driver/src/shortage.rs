@@ -19,8 +19,20 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 /// each level.
 const KEPT: usize = 6;
 
-/// The reserve; `None` in a process that keeps none.
-static RESERVE: Mutex<Option<Vec<File>>> = Mutex::new(None);
+/// What this process has set aside.
+struct Reserve {
+    /// It keeps one at all.
+    wanted: bool,
+    kept: Vec<File>,
+    /// How many use it now: it is filled again when all are done.
+    lent: u32,
+}
+
+static RESERVE: Mutex<Reserve> = Mutex::new(Reserve {
+    wanted: false,
+    kept: Vec::new(),
+    lent: 0,
+});
 
 /// True when an error says that this process, or the machine, has too little of something that
 /// others give back.
@@ -60,37 +72,42 @@ pub(crate) fn reserved<T>(mut look: impl FnMut() -> io::Result<T>) -> io::Result
 /// Sets the reserve aside, as far as there is one.
 pub(crate) fn keep() {
     let mut reserve = lock();
-    let kept = reserve.get_or_insert_default();
-    while kept.len() < KEPT {
-        match File::open("/dev/null") {
-            Ok(file) => kept.push(file),
-            // Later: whoever lends it next tries again.
-            Err(_) => return,
+    reserve.wanted = true;
+    reserve.fill();
+}
+
+impl Reserve {
+    fn fill(&mut self) {
+        while self.wanted && self.lent == 0 && self.kept.len() < KEPT {
+            match File::open("/dev/null") {
+                Ok(file) => self.kept.push(file),
+                // Later: when it was lent next.
+                Err(_) => return,
+            }
         }
     }
 }
 
 /// The reserve in use, until it is dropped.
-pub(crate) struct Lent(bool);
+pub(crate) struct Lent(());
 
 /// Gives the reserve up for a while.
 pub(crate) fn lend() -> Lent {
     let mut reserve = lock();
-    if let Some(kept) = reserve.as_mut() {
-        kept.clear();
-    }
-    Lent(reserve.is_some())
+    reserve.lent += 1;
+    reserve.kept.clear();
+    Lent(())
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.0 {
-            keep();
-        }
+        let mut reserve = lock();
+        reserve.lent -= 1;
+        reserve.fill();
     }
 }
 
-fn lock() -> MutexGuard<'static, Option<Vec<File>>> {
+fn lock() -> MutexGuard<'static, Reserve> {
     RESERVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -437,10 +437,16 @@ impl Shim {
         let _ = self.pidfd.get_ref().signal(libc::SIGKILL);
     }
 
-    /// Keeps it from doing anything more, until it is killed.
+    /// Keeps it from doing anything more, until it is killed or told to go on.
     pub(crate) fn freeze(&self) {
         // As above.
         let _ = self.pidfd.get_ref().signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        // As above.
+        let _ = self.pidfd.get_ref().signal(libc::SIGCONT);
     }
 
     /// Takes its exit status off the process table, if it is our child.

@@ -6,34 +6,32 @@
 //! process group that the service's own process leads, as Ctrl-C in a terminal does: a shell and
 //! what it runs hear it together. What has made a group or session of its own (PostgreSQL's
 //! children) is left to its parent until the grace is over. Then SIGKILL goes to everything that
-//! belongs to the instance by any of the three means, until two looks in a row find nothing.
+//! belongs to the instance by any of the three means, all of it stopped before the first is killed
+//! ([`crate::roundup`]), until two looks in a row find nothing.
 //!
 //! What is waited for is named while it is waited for.
 
+use crate::clear::unseen;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
 use crate::shortage;
 use crate::spawn::Shim;
-use crate::survivors::{self, Means, Remains};
+use crate::survivors::{self, Remains};
 use crate::watch::{Life, Main, Unit};
 use crate::{ExecOutcome, Happened, Stop};
 use crate::{cgroup, exec, procfs};
 use model::{ExitStatus, Generation};
 use shim::{Command, fail_point};
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// SIGKILL takes milliseconds. After this long the shim is not waited for any more.
 const KILL_PATIENCE: Duration = Duration::from_secs(1);
 /// What lives this long after it was asked to stop, or after SIGKILL, is named.
-const NAMED_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const NAMED_AFTER: Duration = Duration::from_secs(2);
 /// Between two looks at a tree that has no shim to tell when it is gone.
-const LOOK: Duration = Duration::from_millis(50);
-/// Between two looks at what does not even die by SIGKILL.
-const LOOK_BLOCKED: Duration = Duration::from_secs(1);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// Tells a stop command which process it is about.
 const ENV_PID: &str = "AZORA_PID";
@@ -223,16 +221,6 @@ impl Unit {
         self.say_stop_goes_on(generation, how).await;
     }
 
-    /// Who of it lives now.
-    ///
-    /// # Errors
-    /// When that could not be looked at: then nobody is known to have gone.
-    async fn look(&self) -> io::Result<(BTreeMap<u32, Means>, Arc<Table>)> {
-        let table = self.shared.scanner.table().await?;
-        let found = self.remains().look(&table)?;
-        Ok((found, table))
-    }
-
     async fn say_stop_goes_on(&mut self, generation: Generation, how: String) {
         let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
         self.shared
@@ -332,6 +320,7 @@ impl Unit {
         for group in &self.groups {
             cgroup::kill(group);
         }
+        self.kill_process_group();
         fail_point!("sweep.group-killed");
         let told = match &mut self.shim {
             Some(shim) => shim.tell(Command::Sweep(generation.0)).await,
@@ -340,45 +329,6 @@ impl Unit {
         fail_point!("sweep.told");
         let wait = if told { KILL_PATIENCE } else { Duration::ZERO };
         self.timer = Some(Instant::now() + wait);
-    }
-
-    /// Kills what belongs to the instance until two looks in a row find nothing. What does not die
-    /// is named once, and waited for; so is what cannot be looked at.
-    pub(crate) async fn clear(&mut self, generation: Generation) {
-        fail_point!("clear.begun");
-        let begun = Instant::now();
-        let mut named = false;
-        let mut empty = 0;
-        while empty < 2 {
-            let looked = self.look().await;
-            if looked.as_ref().is_ok_and(|(found, _)| found.is_empty()) {
-                empty += 1;
-                continue;
-            }
-            empty = 0;
-            if let Ok((found, table)) = &looked {
-                self.swept = true;
-                self.remains().kill(found, table);
-            }
-            fail_point!("clear.killed");
-            if !named && begun.elapsed() > NAMED_AFTER {
-                named = true;
-                let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
-                let blocker = match &looked {
-                    Ok((found, table)) => survivors::names(found, table),
-                    Err(error) => unseen(error),
-                };
-                self.shared
-                    .say(Happened::StopBlocked {
-                        cluster,
-                        instance,
-                        generation,
-                        blocker,
-                    })
-                    .await;
-            }
-            tokio::time::sleep(if named { LOOK_BLOCKED } else { LOOK / 10 }).await;
-        }
     }
 
     /// The tree is gone as far as the shim knows. Makes sure by the other means, lets the shim go
@@ -393,6 +343,7 @@ impl Unit {
             self.clear(generation).await;
         }
         self.stopping = None;
+        self.led = None;
         // One that still runs has nothing left to stop: it ends with its group.
         self.stop_command.abort_all();
         self.life = Life::Idle;
@@ -423,11 +374,6 @@ impl Unit {
             .await;
         fail_point!("exited.told");
     }
-}
-
-/// What is waited for when nobody can be named.
-fn unseen(error: &io::Error) -> String {
-    format!("processes that cannot be looked at ({error})")
 }
 
 /// Sends the stop signal to the group of a service's own process, and lets what was stopped (^Z, a

@@ -5,6 +5,7 @@ use crate::intent::{self, Story};
 use crate::layout::Layout;
 use crate::pidfd::Pidfd;
 use crate::procfs::{self, Table};
+use crate::roundup::Roundup;
 use crate::shortage::{self, Patience};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId};
@@ -169,15 +170,24 @@ impl Remains {
         Ok(found)
     }
 
-    /// SIGKILL to everyone in `found`, each through a descriptor that is compared with the table
-    /// it was found in; the control group is killed as a whole as well.
-    pub(crate) fn kill(&self, found: &BTreeMap<u32, Means>, table: &Table) {
+    /// Holds everyone in `found` and, when nobody is new, kills them, each through a descriptor
+    /// that is compared with the table it was found in; the control group is killed as a whole as
+    /// well. True when it was killed and not only held.
+    pub(crate) fn end(
+        &self,
+        found: &BTreeMap<u32, Means>,
+        table: &Table,
+        roundup: &mut Roundup,
+    ) -> bool {
         for group in &self.groups {
             cgroup::kill(group);
         }
-        for pid in found.keys() {
-            kill_listed(*pid, table);
+        let found = found.keys().copied().collect();
+        let killed = !roundup.hold(&found, table);
+        if killed {
+            roundup.kill(&found, table);
         }
+        killed
     }
 }
 

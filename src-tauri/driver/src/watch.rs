@@ -95,6 +95,8 @@ pub(crate) struct Unit {
     pub(crate) facts: Arc<Mutex<Facts>>,
     pub(crate) shim: Option<Shim>,
     pub(crate) life: Life,
+    /// Its own process, which has ended: the group it led may not have.
+    pub(crate) led: Option<AsyncFd<Pidfd>>,
     pub(crate) stopping: Option<Stopping>,
     /// The stop command that was run last, while it runs.
     pub(crate) stop_command: JoinSet<ExecOutcome>,

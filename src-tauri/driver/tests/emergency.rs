@@ -8,7 +8,6 @@ use common::{Bench, Stranger, instance, kill, lives};
 use driver::{Happened, emergency};
 use rustix::process::Signal;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 /// How many services; `AZORA_TEST_COUNT=1000` for a look at the time it takes.
 static COUNT: LazyLock<usize> = LazyLock::new(|| {
@@ -54,7 +53,6 @@ async fn it_ends_everything_and_nothing_else() {
     let report = tokio::task::spawn_blocking(stop).await.unwrap();
     assert_eq!(report.left, []);
     assert!(report.ended as usize > *COUNT);
-    assert!(report.took < Duration::from_secs(5));
     println!(
         "{} processes of {} services ended in {:?}",
         report.ended, *COUNT, report.took

@@ -179,11 +179,19 @@ fn pids() -> impl Iterator<Item = u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// State, parent, and when it began in ticks since the machine's start.
+/// State, a zombie's only if no thread of it is left, parent, and when it began in ticks since the
+/// machine's start.
 fn stat(stat: &str) -> Option<(char, u32, u64)> {
     let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
     let (state, parent) = (fields.next()?.chars().next()?, fields.next()?);
-    Some((state, parent.parse().ok()?, fields.nth(17)?.parse().ok()?))
+    // Fields 20 and 22; the last was field 4.
+    let threads: u32 = fields.nth(20 - 4 - 1)?.parse().ok()?;
+    let began = fields.nth(22 - 20 - 1)?.parse().ok()?;
+    let state = match state {
+        'Z' if threads > 1 => 'S',
+        state => state,
+    };
+    Some((state, parent.parse().ok()?, began))
 }
 
 /// Ticks since the machine's start; zero when that is not told, and then nothing is too old.

@@ -33,9 +33,18 @@
 //! | `count PATH MS` | prints `life PID`, then `line 1`, `line 2`, … one every so many milliseconds, and keeps the last in `PATH.PID`; ends as `PATH.die` says (`code N`, `signal N`) once that exists, and takes it away |
 //! | `sole PATH` | holds a lock on this file, which then has its pid, with all it forks; finds it held: a line in `PATH.double` |
 //! | `until PATH` | waits until this file exists |
+//! | `mark TEXT` | does nothing; all that it forks have it on their command line |
+//! | `group` | leaves a hanging, deaf child behind in a process group of its own; prints `group PID` |
+//! | `stopped` | leaves a child behind that has stopped itself; prints `stopped PID` |
+//! | `traced` | leaves a child behind that is stopped for its tracer, which is this process; prints `traced PID` |
+//! | `headless` | leaves a deaf child behind whose first thread has ended, and another hangs; prints `headless PID` |
+//! | `rename NAME` | goes on as a program of this name with an empty environment |
+//! | `comet` | leaves a deaf child behind that forks and ends, and so does that child, for ever: a process that is never the same for a millisecond |
+//! | `hydra N PATH` | leaves N deaf children behind, each in a process group of its own, who fork another in the place of each that ends; this file tells them who has ended |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
 mod numbers;
+mod zoo;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -98,6 +107,18 @@ fn main() {
                     pause(1);
                 }
             },
+            // It stays where it is: on the command line.
+            "mark" => drop(word()),
+            "group" => zoo::group(),
+            "stopped" => zoo::stopped(),
+            "traced" => zoo::traced(),
+            "headless" => zoo::headless(),
+            "rename" => zoo::rename(&word(), words.collect()),
+            "comet" => zoo::comet(),
+            "hydra" => {
+                let heads = number(&word());
+                zoo::hydra(heads, &word());
+            }
             "until" => {
                 let path = word();
                 while !std::path::Path::new(&path).exists() {
