@@ -1,10 +1,10 @@
 //! What an instance's task makes of an end: of the service's own process, and of its shim.
 
 use crate::Happened;
-use crate::spawn::Refusal;
+use crate::refusal::Refusal;
 use crate::watch::{Life, Main, Unit};
 use model::{ExitStatus, Generation};
-use shim::fail_point;
+use shim::{NO_ROOM, fail_point};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -97,18 +97,17 @@ impl Unit {
                         }
                         self.clear(generation).await;
                         let why = match code {
-                            Some(75) => "another shim has this instance".to_owned(),
-                            Some(code) => format!("its shim ended with code {code}"),
-                            None => "its shim was ended".to_owned(),
+                            Some(NO_ROOM) => Refusal::short(
+                                "no disk, descriptors or memory left",
+                                "write the record of its shim",
+                            ),
+                            Some(75) => Refusal::again("another shim has this instance".into()),
+                            Some(code) => {
+                                Refusal::again(format!("its shim ended with code {code}"))
+                            }
+                            None => Refusal::again("its shim was ended".into()),
                         };
-                        self.start_failed(
-                            generation,
-                            Refusal {
-                                error: why,
-                                retry: true,
-                            },
-                        )
-                        .await;
+                        self.start_failed(generation, why).await;
                     }
                 }
             }

@@ -36,6 +36,7 @@ mod pidfd;
 pub mod ports;
 mod procfs;
 mod reconcile;
+mod refusal;
 mod roundup;
 mod secret;
 mod shared;
@@ -187,6 +188,17 @@ pub enum Happened {
         error: String,
         /// Trying again may help.
         retry: bool,
+    },
+    /// The machine has no room for it just now; nothing of it runs, and that is no fault of its own.
+    StartDelayed {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// Of what: "no space left on the disk (failed to write the intent)".
+        shortage: String,
     },
     /// Its own process has ended, and nothing is left of its tree.
     Exited {

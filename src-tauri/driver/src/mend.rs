@@ -1,7 +1,7 @@
 //! A task that breaks begins anew: the service it watched must not go unwatched until somebody
 //! happens to ask for it.
 
-use crate::spawn::Refusal;
+use crate::refusal::Refusal;
 use crate::watch::{Life, Unit};
 use model::{ExitStatus, Generation};
 use std::any::Any;
@@ -75,7 +75,7 @@ impl Unit {
             self.say_exited(generation, status).await;
         } else {
             let error = "a fault of Azora's own came in between".to_owned();
-            let refusal = Refusal { error, retry: true };
+            let refusal = Refusal::again(error);
             self.start_failed(generation, refusal).await;
         }
     }

@@ -9,7 +9,7 @@
 
 use crate::Listen;
 use crate::holder::Holders;
-use crate::spawn::Refusal;
+use crate::refusal::Refusal;
 use model::{ClusterId, InstanceId, ServiceName};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -121,9 +121,9 @@ fn make(port: u16) -> io::Result<OwnedFd> {
 fn refusal(port: u16, error: &io::Error) -> Refusal {
     if error.kind() == io::ErrorKind::AddrInUse {
         let error = format!("port {port} is held by {}", Holders::default().words(port));
-        return Refusal { error, retry: true };
+        return Refusal::again(error);
     }
-    Refusal::passing(&format!("listen on port {port}"), error)
+    Refusal::of(&format!("listen on port {port}"), error)
 }
 
 /// True for a socket that listens on this port of loopback.
@@ -229,7 +229,7 @@ mod tests {
         let refusal = refusal.unwrap_err();
         let holder = format!("port {port} is held by pid {}", std::process::id());
         assert!(refusal.error.starts_with(&holder), "{}", refusal.error);
-        assert!(refusal.retry);
+        assert_eq!(refusal.next, crate::refusal::Next::Again);
     }
 
     #[test]

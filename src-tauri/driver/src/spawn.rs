@@ -5,6 +5,7 @@ use crate::holder::Holders;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::shortage::seen;
 use crate::{SecretText, clock, intent, limits, ports, secret, sockets, survivors, user};
@@ -20,33 +21,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Chain, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-
-/// A start that did not come to a process.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    /// Reads as a sentence.
-    pub(crate) error: String,
-    /// Trying again may help.
-    pub(crate) retry: bool,
-}
-
-impl Refusal {
-    pub(crate) fn passing(what: &str, error: impl std::fmt::Display) -> Refusal {
-        Refusal {
-            error: format!("failed to {what}: {error}"),
-            retry: true,
-        }
-    }
-    pub(crate) fn held() -> Refusal {
-        Refusal::lasting("an emergency stop is in force".to_owned())
-    }
-    pub(crate) fn lasting(error: String) -> Refusal {
-        Refusal {
-            error,
-            retry: false,
-        }
-    }
-}
 
 /// Checks a launch and turns it into an intent. `nonce` is that of the shim that is there already.
 pub(crate) fn plan(
@@ -83,12 +57,15 @@ pub(crate) fn plan(
     }
     let user = match &launch.user {
         None => None,
-        Some(name) => user::resolve(name).map_err(|error| Refusal {
-            retry: matches!(error, user::UserError::Lookup(..)),
-            error: match std::error::Error::source(&error) {
+        Some(name) => user::resolve(name).map_err(|error| {
+            let text = match std::error::Error::source(&error) {
                 Some(source) => format!("failed to {error}: {source}"),
                 None => error.to_string(),
-            },
+            };
+            match error {
+                user::UserError::Lookup(..) => Refusal::again(text),
+                _ => Refusal::lasting(text),
+            }
         })?,
     };
     if let Some(user) = &user {
@@ -111,7 +88,7 @@ pub(crate) fn plan(
         env.remove(name);
         let key = shared
             .key()
-            .map_err(|error| Refusal::passing("read the key for secrets", error))?;
+            .map_err(|error| Refusal::of("read the key for secrets", &error))?;
         secrets.insert(name.clone(), key.fingerprint(secret));
     }
     let groups = shared
@@ -132,7 +109,7 @@ pub(crate) fn plan(
     Ok(Intent {
         generation: launch.generation.0,
         boot_id: clock::boot_id()
-            .map_err(|e| Refusal::passing("read the boot id", e))?
+            .map_err(|error| Refusal::of("read the boot id", &error))?
             .to_owned(),
         nonce,
         cluster: launch.cluster.to_string(),
@@ -232,21 +209,20 @@ impl Shim {
     ) -> Result<(Child, OwnedFd), Refusal> {
         let log = Path::new(&intent.log);
         private_folder(log.parent().unwrap_or(log))
-            .map_err(|error| Refusal::passing("make the log folder", error))?;
-        intent::write(folder, intent)
-            .map_err(|error| Refusal::passing("write the intent", error))?;
+            .map_err(|error| Refusal::of("make the log folder", &error))?;
+        intent::write(folder, intent).map_err(|error| Refusal::of("write the intent", &error))?;
         let pair = std::os::unix::net::UnixStream::pair();
-        let (ours, its) = pair.map_err(|error| Refusal::passing("make a socket pair", error))?;
+        let (ours, its) = pair.map_err(|error| Refusal::of("make a socket pair", &error))?;
         ours.set_nonblocking(true)
-            .map_err(|error| Refusal::passing("make a socket pair", error))?;
+            .map_err(|error| Refusal::of("make a socket pair", &error))?;
         if !sockets.is_empty() {
             sockets::send(&ours, sockets)
-                .map_err(|error| Refusal::passing("hand over the listening sockets", error))?;
+                .map_err(|error| Refusal::of("hand over the listening sockets", &error))?;
         }
         let stdout = match secrets.is_empty() {
             true => Stdio::null(),
             false => secret::file(secrets)
-                .map_err(|error| Refusal::passing("keep secrets in memory", error))?
+                .map_err(|error| Refusal::of("keep secrets in memory", &error))?
                 .into(),
         };
         let child = std::process::Command::new(&shared.shim)
@@ -259,9 +235,9 @@ impl Shim {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| {
-                Refusal::passing(
+                Refusal::of(
                     &format!("execute the shim {}", shared.shim.display()),
-                    error,
+                    &error,
                 )
             })?;
         fail_point!("shim.made");

@@ -1,7 +1,8 @@
 //! Starting an instance: the fast way through the shim that is there, or a new shim; and saying
 //! why it did not work.
 
-use crate::spawn::{Refusal, Shim, plan, ports_are_free};
+use crate::refusal::{Next, Refusal, shortage};
+use crate::spawn::{Shim, plan, ports_are_free};
 use crate::watch::{Life, Main, Unit, blocking};
 use crate::{Happened, Launch, intent};
 use model::Generation;
@@ -28,7 +29,7 @@ impl Unit {
                     "it already runs as pid {} (generation {running})",
                     anchor.pid
                 );
-                self.start_failed_now(generation, Refusal { error, retry: true })
+                self.start_failed_now(generation, Refusal::again(error))
                     .await;
             }
             return;
@@ -36,7 +37,7 @@ impl Unit {
         if !matches!(self.life, Life::Idle) {
             let error = "its last start is not over".to_owned();
             return self
-                .start_failed_now(generation, Refusal { error, retry: true })
+                .start_failed_now(generation, Refusal::again(error))
                 .await;
         }
         self.timer = None;
@@ -73,7 +74,7 @@ impl Unit {
                     return Ok(None);
                 }
                 let written = intent::renew(&folder, &wanted);
-                written.map_err(|error| Refusal::passing("write the intent", error))?;
+                written.map_err(|error| Refusal::of("write the intent", &error))?;
                 Ok(Some(wanted))
             });
             if let Some(wanted) = same.await? {
@@ -107,7 +108,7 @@ impl Unit {
         self.shim_lost = false;
         self.swept = false;
         let shim = Shim::new(child, link, wanted);
-        let mut shim = shim.map_err(|error| Refusal::passing("watch its shim", error))?;
+        let mut shim = shim.map_err(|error| Refusal::of("watch its shim", &error))?;
         shim.likeness = Some(likeness);
         self.shim = Some(shim);
         self.begin_starting(generation);
@@ -147,10 +148,7 @@ impl Unit {
             None => false,
         };
         if !told {
-            return Err(Refusal {
-                error: "its shim does not hear".to_owned(),
-                retry: true,
-            });
+            return Err(Refusal::again("its shim does not hear".to_owned()));
         }
         self.begin_starting(generation);
         Ok(())
@@ -171,17 +169,24 @@ impl Unit {
     }
 
     async fn start_failed_now(&mut self, generation: Generation, refusal: Refusal) {
-        let Refusal { error, retry } = refusal;
+        let Refusal { error, next } = refusal;
         let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
-        self.shared
-            .say(Happened::StartFailed {
+        let word = match next {
+            Next::Room => Happened::StartDelayed {
+                cluster,
+                instance,
+                generation,
+                shortage: error,
+            },
+            next => Happened::StartFailed {
                 cluster,
                 instance,
                 generation,
                 error,
-                retry,
-            })
-            .await;
+                retry: next == Next::Again,
+            },
+        };
+        self.shared.say(word).await;
     }
 
     pub(crate) fn refusal(&self, errno: i32, step: Step) -> Refusal {
@@ -199,6 +204,13 @@ impl Unit {
             (Step::Folder, Some(intent)) => format!("enter the working folder {}", intent.cwd),
             _ => step.said().to_owned(),
         };
+        let shortage = match (step, errno) {
+            (Step::Terminal, libc::ENOSPC) => Some("no terminals left"),
+            _ => shortage(Some(errno)),
+        };
+        if let Some(shortage) = shortage {
+            return Refusal::short(shortage, &subject);
+        }
         // The same would be refused again until a person changes something.
         let lasting = matches!(step, Step::Execute | Step::Folder | Step::User)
             && matches!(
@@ -210,9 +222,10 @@ impl Unit {
                     | libc::EPERM
                     | libc::EISDIR
             );
-        Refusal {
-            error: format!("failed to {subject}: {}", os_error(errno)),
-            retry: !lasting,
+        let error = format!("failed to {subject}: {}", os_error(errno));
+        match lasting {
+            true => Refusal::lasting(error),
+            false => Refusal::again(error),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, InstanceId, Outcome, PortTaken};
+use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
 use registry::Registry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -407,10 +407,24 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
 }
 
 /// The incidents a snapshot begins with. Those that were open when the last engine ended are
-/// closed: this engine opens its own if the fault is still there.
+/// closed: this engine opens its own if the fault is still there. On a full disk they stay open in
+/// the book for the next engine to close, and are shown as closed.
 async fn left_behind(store: &Store) -> Result<Vec<Incident>, Error> {
-    store.incidents().close_open(Clock::wall()).await?;
-    Ok(store.incidents().recent(REMEMBERED).await?)
+    let now = Clock::wall();
+    match store.incidents().close_open(now).await {
+        Ok(()) => {}
+        Err(error @ store::Error::Full { .. }) => {
+            tracing::warn!(%error, "incidents of the last engine stay open in the book");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut recent = store.incidents().recent(REMEMBERED).await?;
+    for incident in &mut recent {
+        if incident.state == IncidentState::Open {
+            (incident.state, incident.resolved) = (IncidentState::Closed, Some(now));
+        }
+    }
+    Ok(recent)
 }
 
 impl Drop for Engine {
@@ -451,6 +465,19 @@ pub(crate) fn to_message(happened: driver::Happened) -> (model::ClusterId, Messa
                 generation,
                 error,
                 retry,
+            },
+        ),
+        H::StartDelayed {
+            cluster,
+            instance,
+            generation,
+            shortage,
+        } => (
+            cluster,
+            Input::StartDelayed {
+                instance,
+                generation,
+                shortage,
             },
         ),
         H::Exited {

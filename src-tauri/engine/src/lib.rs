@@ -28,6 +28,7 @@ mod memory;
 mod owner;
 mod picture;
 mod record;
+mod replace;
 mod secrets;
 mod settings;
 mod shared;

@@ -3,13 +3,13 @@
 //! A small file beside the record, written often and never waited for: it is replaced whole, and not
 //! synced, because it means nothing in another boot.
 
+use crate::replace::replace;
 use driver::clock;
 use model::InstanceId;
 use orchestrator::Memory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::path::Path;
 
 /// Its name in the cluster's folder.
@@ -47,15 +47,7 @@ pub(crate) fn load(path: &Path) -> Memories {
 pub(crate) fn save(path: &Path, instances: Memories) -> std::io::Result<()> {
     let boot = clock::boot_id()?.to_owned();
     let json = serde_json::to_vec(&File { boot, instances })?;
-    let fresh = path.with_extension("json.new");
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?
-        .write_all(&json)?;
-    std::fs::rename(&fresh, path)
+    replace(path, json, false)
 }
 
 #[cfg(test)]

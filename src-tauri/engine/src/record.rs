@@ -4,13 +4,13 @@
 //! environment `up` was run with.
 
 use crate::Error;
+use crate::replace::replace;
 use model::{ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use orchestrator::Unfinished;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::ops::RangeInclusive;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,19 +110,7 @@ impl ClusterRecord {
             private.recursive(true).mode(0o700);
             private.create(folder).map_err(failed)?;
         }
-        let fresh = path.with_extension("json.new");
-        let write = || {
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&fresh)?;
-            file.write_all(&json)?;
-            file.sync_all()?;
-            std::fs::rename(&fresh, path)
-        };
-        write().map_err(failed)
+        replace(path, json, true).map_err(failed)
     }
 
     /// Reads one.

@@ -6,6 +6,7 @@ use crate::step::Step;
 use healing::history::Lasted;
 use healing::{Decision, words};
 use model::{ActId, ExitStatus, InstanceId, Reason, RemedyKind, State};
+use std::time::Duration;
 
 /// Something went wrong with an instance.
 pub(crate) struct Fault {
@@ -322,6 +323,28 @@ impl Step<'_> {
         if let Some((id, _)) = self.asked(ticket) {
             self.bar_care(&id, Bar::Refused(why));
         }
+    }
+
+    /// The door cannot write the act down just now. Nothing was tried, and nothing is spent.
+    pub(crate) fn postponed(&mut self, ticket: u64, why: &str) {
+        /// Room comes back when a person makes some.
+        const WAIT: Duration = Duration::from_secs(5);
+        let Some((id, plan)) = self.asked(ticket) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get(&id) else {
+            return;
+        };
+        let state = match instance.life {
+            Life::Gone => State::Waiting,
+            _ => State::Failing,
+        };
+        let text = format!("{}; healing is delayed: {why}", instance.fault);
+        let next = format!("asked again in {}", words::duration(WAIT));
+        self.set_care(&id, Care::Backoff(plan));
+        let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + WAIT);
+        self.out.acts.push(Effect::SetTimer { key, at });
+        self.set(&id, state, Reason::new(text).then(next));
     }
 
     /// It ended by itself while healing had already something in mind for it.

@@ -91,7 +91,7 @@ impl Step<'_> {
     }
 
     /// Its start came to nothing, and that is no fault.
-    fn not_begun(&mut self, id: &InstanceId) {
+    pub(crate) fn not_begun(&mut self, id: &InstanceId) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };

@@ -103,6 +103,17 @@ impl Care {
     }
 }
 
+/// A start that the machine had no room for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delay {
+    /// What it is short of.
+    pub(crate) shortage: String,
+    /// Tries that came to nothing, one after the other.
+    pub(crate) times: u32,
+    /// Not before this it is tried again.
+    pub(crate) until: Mono,
+}
+
 /// The same thing seen several times in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Seen {
@@ -151,6 +162,8 @@ pub(crate) struct Instance {
     pub(crate) cycle: Option<Cycle>,
     /// The act the next start belongs to.
     pub(crate) act: ActId,
+    /// The machine had no room for it, and has not shown since that it has.
+    pub(crate) delay: Option<Delay>,
     /// It was asked for, and this has to be done before its process is made.
     pub(crate) preparing: Option<&'static str>,
     /// That was called off.
@@ -224,6 +237,7 @@ impl Instance {
             life: Life::Gone,
             cycle: None,
             act,
+            delay: None,
             preparing: None,
             called_off: false,
             greeted: false,

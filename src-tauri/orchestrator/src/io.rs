@@ -56,6 +56,16 @@ pub enum Input {
         /// False when trying again cannot help (no such program, no such user).
         retry: bool,
     },
+    /// The machine has no room for the process just now: no disk, no descriptors, no processes or
+    /// no memory. That says nothing about the service.
+    StartDelayed {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// Of what: "no space left on the disk (failed to write the intent)".
+        shortage: String,
+    },
     /// The service's own process ended and what was left of its tree is gone too.
     Exited {
         /// Which.
@@ -105,6 +115,13 @@ pub enum Input {
     },
     /// The door did not let healing act.
     Refused {
+        /// The number given in [`Effect::Ask`].
+        ticket: u64,
+        /// Why.
+        why: String,
+    },
+    /// The door cannot write the act down just now: it is to be asked again.
+    Postponed {
         /// The number given in [`Effect::Ask`].
         ticket: u64,
         /// Why.
@@ -211,6 +228,8 @@ pub enum TimerKey {
     Backoff(InstanceId),
     /// It should be ready by now.
     Ready(InstanceId),
+    /// A start that the machine had no room for is tried again.
+    Delay(InstanceId),
 }
 
 /// Something to do.
@@ -239,7 +258,7 @@ pub enum Effect {
         /// Which start.
         generation: Generation,
     },
-    /// Make the process. Answered by `Started` or `StartFailed`.
+    /// Make the process. Answered by `Started`, `StartFailed` or `StartDelayed`.
     Start {
         /// Which.
         instance: InstanceId,

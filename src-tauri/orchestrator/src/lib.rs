@@ -8,6 +8,7 @@
 mod adopt;
 mod cluster;
 mod command;
+mod delay;
 mod edit;
 mod graph;
 mod heal;

@@ -185,8 +185,13 @@ impl Step<'_> {
         let act = *act;
         let mut failed = None;
         let mut waits = false;
-        for (id, _) in self.cluster.instances_of(name) {
+        for (id, instance) in self.cluster.instances_of(name) {
             if left.contains(id) || self.cluster.goal(id) != Goal::Run {
+                continue;
+            }
+            if instance.delay.is_some() {
+                // The machine has no room for it: that says nothing about the new ones.
+                waits = true;
                 continue;
             }
             match self.cluster.rest(id, &asked) {

@@ -49,6 +49,9 @@ impl Cluster {
         if instance.cycle.is_some() {
             return None;
         }
+        if run && instance.long_delayed() {
+            return failed();
+        }
         match (self.goal(id), instance.state) {
             (Goal::Run, State::Quarantined) => failed(),
             (Goal::Run, State::Failing) if matches!(instance.care, Care::Barred(_)) => failed(),

@@ -35,7 +35,10 @@ impl Step<'_> {
                 let reason = self.cluster.waiting(id);
                 self.set(id, State::Waiting, reason);
             }
-            Care::Idle => self.start(id),
+            Care::Idle => match instance.delayed_until(self.now.mono) {
+                Some((_, reason)) => self.show_delay(id, reason),
+                None => self.start(id),
+            },
         }
     }
 
@@ -69,7 +72,10 @@ impl Step<'_> {
             State::Starting
         };
         let (generation, act) = (instance.generation, instance.act);
-        let reason = instance.story(instance.stage());
+        let (state, reason) = match instance.retrying() {
+            Some(reason) => (State::Waiting, reason),
+            None => (state, instance.story(instance.stage())),
+        };
         let instance = id.clone();
         self.out.acts.push(match preparing.is_some() {
             true => Effect::Prepare {
@@ -97,6 +103,7 @@ impl Step<'_> {
             return;
         }
         instance.preparing = None;
+        instance.delay = None;
         instance.life = Life::Alive;
         instance.pid = Some(pid);
         instance.alive_since = self.now.mono;
@@ -148,6 +155,7 @@ impl Step<'_> {
         instance.life = Life::Gone;
         instance.pid = None;
         instance.preparing = None;
+        instance.delay = None;
         if let Some(cycle) = instance.cycle.take() {
             (instance.act, instance.automatic) = (cycle.act, cycle.automatic);
         }

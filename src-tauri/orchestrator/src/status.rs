@@ -90,12 +90,22 @@ impl Cluster {
         let Some(instance) = self.instances.get(id) else {
             return Reason::default();
         };
-        let waits = matches!(instance.care, Care::Idle | Care::Suffers);
+        let waits = match instance.care {
+            // Nobody but the machine keeps it from starting.
+            Care::Idle => instance.delay.is_none() || !self.needs_met(&id.service),
+            Care::Suffers => true,
+            _ => false,
+        };
         if instance.state == State::Waiting && instance.life == Life::Gone && waits {
             self.waiting(id)
         } else {
             instance.reason.clone()
         }
+    }
+
+    fn needs_met(&self, service: &ServiceName) -> bool {
+        let service = self.services.get(service);
+        service.is_some_and(|service| service.unmet == 0)
     }
 
     /// What an instance without a process waits for: "waiting for db: tcp 5432 refused 14 times",

@@ -98,6 +98,17 @@ impl Step<'_> {
                     self.owed(&instance, generation);
                 }
             }
+            Input::StartDelayed {
+                instance,
+                generation,
+                shortage,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.start_delayed(&instance, shortage);
+                } else {
+                    self.owed(&instance, generation);
+                }
+            }
             Input::Exited {
                 instance,
                 generation,
@@ -139,8 +150,10 @@ impl Step<'_> {
             }
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
+            Input::Timer(TimerKey::Delay(instance)) => self.delay_over(&instance),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
+            Input::Postponed { ticket, why } => self.postponed(ticket, &why),
             Input::ShimLost {
                 instance,
                 generation,
@@ -194,6 +207,11 @@ impl Step<'_> {
         match (goal, instance.life) {
             (Goal::Run, Life::Gone) => self.consider_start(id),
             (Goal::Run, Life::Asked) => {
+                if let Some(reason) = instance.retrying()
+                    && instance.cycle.is_none()
+                {
+                    return self.set(id, State::Waiting, reason);
+                }
                 let state = if instance.automatic {
                     State::Recovering
                 } else {
@@ -217,6 +235,10 @@ impl Step<'_> {
             }
             (Goal::Run, Life::Ending) => self.show_ending(id),
             (Goal::Rest, Life::Gone) => {
+                self.forget_delay(id);
+                let Some(instance) = self.cluster.instances.get(id) else {
+                    return;
+                };
                 let rest = instance.rest.clone();
                 self.set(id, State::Stopped, Reason::new(rest));
             }

@@ -40,6 +40,9 @@ pub const RECORD: &str = "record";
 /// Name of the control socket within the run folder.
 pub const SOCKET: &str = "ctl.sock";
 
+/// Exit code of a shim that came to nothing because disk, descriptors or memory had run out.
+pub const NO_ROOM: i32 = 71;
+
 /// Environment variable that every process of a shim carries unless it erases it: the shim's
 /// random number. A foreign one disproves, an absent one proves nothing.
 pub const ENV_NONCE: &str = "AZORA_NONCE";

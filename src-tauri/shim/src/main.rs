@@ -10,8 +10,8 @@
 //! It allocates while it starts and not afterwards, has one thread, and wakes only when something
 //! happened, or to look at a log that is being written to.
 //!
-//! Exit codes, for people: 0 done, 64 wrong usage, 66 no intent, 73 no record, 75 another shim has
-//! this instance.
+//! Exit codes: 0 done, 64 wrong usage, 66 no intent, 71 no disk, descriptors or memory for that, 73
+//! no record, 75 another shim has this instance.
 #![no_main]
 #![expect(
     unsafe_code,
@@ -28,7 +28,7 @@ mod sys;
 mod terminal;
 
 use keeper::Keeper;
-use shim::{INTENT, Intent, Line, RECORD, Step, anchor, fail_point};
+use shim::{INTENT, Intent, Line, NO_ROOM, RECORD, Step, anchor, fail_point};
 use sockets::Sockets;
 use std::ffi::{CStr, c_char, c_int};
 
@@ -53,6 +53,14 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
     }
 }
 
+/// What failed just now failed for want of room, which the driver is to know; or for another reason.
+fn no_room_or(code: c_int) -> c_int {
+    match sys::errno() {
+        libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM => NO_ROOM,
+        _ => code,
+    }
+}
+
 fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     sys::close_inherited();
     sys::settle();
@@ -60,8 +68,8 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     let secrets = sys::read_stdout(shim::secrets::MAX).unwrap_or_default();
     let engine = sys::take_stdin();
     fail_point!("shim.begun");
-    let folder_fd = sys::open_folder(folder).ok_or(66)?;
-    let record = sys::open_append_at(folder_fd, RECORD).ok_or(73)?;
+    let folder_fd = sys::open_folder(folder).ok_or_else(|| no_room_or(66))?;
+    let record = sys::open_append_at(folder_fd, RECORD).ok_or_else(|| no_room_or(73))?;
     if !sys::lock(record) {
         return Err(75);
     }

@@ -145,9 +145,9 @@ async fn connect(port: u16) -> Result<TcpStream, Seen> {
     }
 }
 
-/// Linux error numbers that mean that descriptors, memory or local ports have run out here; the
-/// service was never asked. ENOMEM, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS.
-const OURS: [i32; 5] = [12, 23, 24, 99, 105];
+/// Linux error numbers that mean that processes, descriptors, memory or local ports have run out
+/// here; the service was never asked. EAGAIN, ENOMEM, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS.
+const OURS: [i32; 6] = [11, 12, 23, 24, 99, 105];
 
 fn is_ours(error: &io::Error) -> bool {
     error
@@ -370,6 +370,7 @@ mod tests {
     #[test]
     fn running_out_of_something_is_our_trouble() {
         for (number, ours) in [
+            (11, true),
             (24, true),
             (23, true),
             (12, true),

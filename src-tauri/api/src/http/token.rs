@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The file's name in the home folder.
@@ -28,8 +28,26 @@ impl Token {
     }
 
     /// Puts it in `home` in one step, in place of the one of the start before: a reader sees
-    /// either, never a piece.
+    /// either, never a piece. On a full disk it is written over that one, which takes no room: there
+    /// is no engine yet that a reader could ask with half of it.
     pub fn write(&self, home: &Path) -> io::Result<()> {
+        match self.replace(home) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.write_over(home),
+            other => other,
+        }
+    }
+
+    fn write_over(&self, home: &Path) -> io::Result<()> {
+        let path = home.join(FILE);
+        if !std::fs::symlink_metadata(&path)?.is_file() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(LENGTH as u64)?;
+        file.write_all_at(self.0.as_bytes(), 0)
+    }
+
+    fn replace(&self, home: &Path) -> io::Result<()> {
         let new = home.join(format!("{FILE}.{}", std::process::id()));
         // Left by a start that died between the two steps below.
         match std::fs::remove_file(&new) {
@@ -41,7 +59,12 @@ impl Token {
             .create_new(true)
             .mode(0o600)
             .open(&new)?;
-        file.write_all(self.0.as_bytes())?;
+        let written = file.write_all(self.0.as_bytes());
+        if let Err(error) = written {
+            // A full disk has no use for an empty file.
+            let _ = std::fs::remove_file(&new);
+            return Err(error);
+        }
         std::fs::rename(&new, home.join(FILE))
     }
 
@@ -118,6 +141,22 @@ mod tests {
             std::fs::read_dir(home.path()).unwrap().count(),
             1,
             "nothing is left beside it"
+        );
+    }
+
+    #[test]
+    fn on_a_full_disk_it_is_written_over_the_one_before() {
+        use std::os::unix::fs::MetadataExt;
+        let home = tempfile::tempdir().unwrap();
+        Token::generate().unwrap().write(home.path()).unwrap();
+        let before = std::fs::metadata(home.path().join(FILE)).unwrap();
+        let second = Token::generate().unwrap();
+        second.write_over(home.path()).unwrap();
+        assert!(second.is(Token::read(home.path()).unwrap().reveal()));
+        let after = std::fs::metadata(home.path().join(FILE)).unwrap();
+        assert_eq!(
+            (before.ino(), before.blocks()),
+            (after.ino(), after.blocks())
         );
     }
 

@@ -1,8 +1,8 @@
 //! Carrying out what a step wants done.
 
 use super::{Message, Owner, SHOW_STATES};
-use crate::launch;
 use crate::secrets::Secrets;
+use crate::{Error, launch};
 use model::{
     ActId, Actor, Evidence, Generation, Incident, InstanceId, Mono, Outcome, ProbeKind, RemedyKind,
     State, Target as ActTarget, Verb, Verdict,
@@ -225,12 +225,12 @@ impl Owner {
         let inbox = self.myself.clone();
         self.shared.tasks.spawn(async move {
             let admitted = shared.door.admit(Actor::healer(), verb, target, &why).await;
-            let answer = admitted.map(|act| act.id).map_err(|error| error.story());
+            let answer = admitted.map(|act| act.id);
             let _ = inbox.send(Message::Answer { ticket, answer }).await;
         });
     }
 
-    pub(super) fn answered(&mut self, ticket: u64, answer: Result<ActId, String>) {
+    pub(super) fn answered(&mut self, ticket: u64, answer: Result<ActId, Error>) {
         let about = self.asked.remove(&ticket);
         match answer {
             Ok(act) => {
@@ -253,7 +253,14 @@ impl Owner {
                 }
                 self.step(Input::Admitted { ticket, act });
             }
-            Err(why) => self.step(Input::Refused { ticket, why }),
+            Err(Error::DiskFull(_)) => self.step(Input::Postponed {
+                ticket,
+                why: "no space left on the disk".to_owned(),
+            }),
+            Err(error) => self.step(Input::Refused {
+                ticket,
+                why: error.story(),
+            }),
         }
     }
 

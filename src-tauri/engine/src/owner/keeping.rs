@@ -11,6 +11,7 @@ use model::{EventKind, InstanceId};
 use orchestrator::Memory;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Keeps an older record from being put in the place of a newer one.
 #[derive(Debug, Default)]
@@ -47,6 +48,8 @@ pub(super) struct Keeping {
     unremembered: bool,
     /// A thread is at it.
     writing: bool,
+    /// Why the record could not be written the last time, as it was said.
+    stale: Option<String>,
 }
 
 impl Keeping {
@@ -171,10 +174,20 @@ impl Owner {
         }
     }
 
-    fn say_stale(&self, result: Result<(), String>) {
-        if let Err(why) = result {
+    /// What could not be written is tried again, and said once.
+    fn say_stale(&mut self, result: Result<(), String>) {
+        /// A disk that was full is not full for ever.
+        const RETRY: Duration = Duration::from_secs(2);
+        let Err(why) = result else {
+            self.keeping.stale = None;
+            return;
+        };
+        let at = self.shared.clock.now().mono + RETRY;
+        self.save_at = Some(self.save_at.map_or(at, |earlier| earlier.min(at)));
+        if self.keeping.stale.as_ref() != Some(&why) {
             tracing::error!(cluster = %self.id, error = why, "the cluster's record is stale");
             let text = format!("{why} (what changed may be forgotten when the engine restarts)");
+            self.keeping.stale = Some(why);
             self.shared
                 .journal
                 .event(Some(&self.id), EventKind::Notice { text });

@@ -55,7 +55,7 @@ pub(crate) enum Message {
         /// The number of the question.
         ticket: u64,
         /// The act, or why not.
-        answer: Result<ActId, String>,
+        answer: Result<ActId, Error>,
     },
     /// Run this definition.
     Up {

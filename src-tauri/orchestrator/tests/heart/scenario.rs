@@ -2,7 +2,7 @@
 //!
 //! Lines beginning with `#` say why what follows is right. `daemon` and `oneshot` lines define
 //! services; all others happen, one input each, at a time that only `advance` moves. The door says
-//! yes at once, as the engine's does, unless `door no` or `door silent` came before.
+//! yes at once, as the engine's does, unless `door no`, `door full` or `door silent` came before.
 
 use crate::define;
 use model::{
@@ -20,6 +20,7 @@ use std::time::Duration;
 enum Door {
     Yes,
     No,
+    Full,
     Silent,
 }
 
@@ -92,6 +93,7 @@ impl Run {
                 self.door = match words[1] {
                     "yes" => Door::Yes,
                     "no" => Door::No,
+                    "full" => Door::Full,
                     _ => Door::Silent,
                 };
             }
@@ -250,6 +252,11 @@ impl Run {
                 error: more[1..].join(" "),
                 retry: more[0] == "retry",
             },
+            "delayed" => Input::StartDelayed {
+                instance,
+                generation,
+                shortage: more.join(" "),
+            },
             "exit" => Input::Exited {
                 instance,
                 generation,
@@ -341,6 +348,12 @@ impl Run {
                     self.apply(Input::Admitted {
                         ticket,
                         act: ActId(self.acts),
+                    });
+                } else if door == Door::Full {
+                    writeln!(self.out, "    postponed {ticket}").unwrap();
+                    self.apply(Input::Postponed {
+                        ticket,
+                        why: "no space left on the disk".to_owned(),
                     });
                 } else {
                     writeln!(self.out, "    refused {ticket}").unwrap();

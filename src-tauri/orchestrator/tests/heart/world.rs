@@ -316,6 +316,11 @@ impl World {
                 instance,
                 generation,
                 ..
+            }
+            | Input::StartDelayed {
+                instance,
+                generation,
+                ..
             } if !self.ghosts.contains(&(instance.clone(), *generation)) => {
                 let process = self.processes.remove(instance).unwrap();
                 assert_eq!(process.generation, *generation);

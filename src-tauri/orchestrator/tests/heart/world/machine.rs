@@ -222,7 +222,13 @@ impl World {
         self.processes.insert(instance.clone(), process);
         let rough = !self.calm && self.chance.percent(self.size.roughness / 2);
         let after = self.chance.below(50);
-        let input = if rough {
+        let input = if rough && self.chance.percent(30) {
+            Input::StartDelayed {
+                instance,
+                generation,
+                shortage: "no space left on the disk".into(),
+            }
+        } else if rough {
             let retry = self.chance.percent(80);
             Input::StartFailed {
                 instance,

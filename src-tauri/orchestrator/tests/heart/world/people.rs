@@ -80,7 +80,9 @@ impl World {
                 if self.chance.percent(50) {
                     self.coming.retain(|_, coming| {
                         !matches!(coming, Coming::Tell(
-                            Input::Started { instance, .. } | Input::StartFailed { instance, .. }
+                            Input::Started { instance, .. }
+                            | Input::StartFailed { instance, .. }
+                            | Input::StartDelayed { instance, .. }
                         ) if *instance == id)
                     });
                 }
@@ -151,6 +153,7 @@ impl World {
                         | Input::Greeted { .. }
                         | Input::Started { .. }
                         | Input::StartFailed { .. }
+                        | Input::StartDelayed { .. }
                         | Input::Probed { .. }
                         | Input::Timer(_)
                         | Input::Admitted { .. }
