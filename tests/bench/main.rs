@@ -11,6 +11,7 @@
 
 mod adoption;
 mod cluster;
+mod exhaustion;
 mod failpoints;
 mod floor;
 mod kills;
@@ -97,6 +98,12 @@ const BENCHES: &[Bench] = &[
         what: "restarts under load through a handed-over socket: requests that failed",
         takes: rolling::TAKES,
         run: rolling::run,
+    },
+    Bench {
+        name: "exhaustion",
+        what: "a full disk, no descriptors, no processes: steered, nothing lost, well again",
+        takes: exhaustion::TAKES,
+        run: exhaustion::run,
     },
     Bench {
         name: "logs",

@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod edit;
 mod engine_death;
+mod exhaustion;
 mod heal;
 mod limits;
 mod logs;

@@ -94,6 +94,21 @@ impl Azora {
         command
     }
 
+    /// The engine in the foreground, as what a shell becomes that has done `first` before.
+    pub fn serve_after(&self, folder: &Path, first: &str) -> Command {
+        let usual = self.command(folder, &[]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{first} && exec \"$0\" serve")])
+            .arg(&self.program)
+            .current_dir(folder)
+            .stdin(Stdio::null());
+        for (name, value) in usual.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command
+    }
+
     /// Runs `azora WORDS` in a folder.
     ///
     /// # Panics

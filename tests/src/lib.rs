@@ -6,6 +6,7 @@
 pub mod azora;
 pub mod counting;
 pub mod crash;
+pub mod exhaustion;
 pub mod flood;
 pub mod folder;
 pub mod http;
@@ -13,6 +14,7 @@ pub mod kills;
 pub mod load;
 pub mod process;
 pub mod rolling;
+pub mod small_disk;
 
 pub use azora::{Azora, Done, Instance};
 pub use folder::Folder;

@@ -44,6 +44,7 @@ use clap::Parser;
 use fail::{Done, Fail};
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 use terminal::{Paint, Terminal, note};
 use tracing_subscriber::EnvFilter;
 
@@ -115,10 +116,25 @@ fn one_thread(work: impl Future<Output = Done>) -> Done {
 
 /// For a command that may be the engine.
 fn many_threads(work: impl Future<Output = Done>) -> Done {
+    /// Threads for what waits for the disk, that are there from the beginning.
+    const WAITING: usize = 4;
+    /// So long a thread without work stays; the engine has some more often than that.
+    const STAYS: Duration = Duration::from_secs(600);
+    // The runtime breaks when it cannot make its first threads; this says why instead.
+    std::thread::Builder::new()
+        .spawn(|| ())
+        .map_err(no_runtime)?
+        .join()
+        .map_err(|_| Fail::failed("failed to start a thread"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_keep_alive(STAYS)
         .build()
         .map_err(no_runtime)?;
+    // When no more processes can be made, no more threads can be made either.
+    for _ in 0..WAITING {
+        runtime.spawn_blocking(|| std::thread::park_timeout(Duration::from_millis(5)));
+    }
     let done = runtime.block_on(work);
     // A thread that still reads from the terminal must not keep the program from ending.
     runtime.shutdown_background();

@@ -37,6 +37,7 @@ pub mod ports;
 mod procfs;
 mod reconcile;
 mod refusal;
+mod room;
 mod roundup;
 mod secret;
 mod shared;

@@ -94,7 +94,7 @@ pub(crate) fn plan(
     let groups = shared
         .groups
         .make(&launch.cluster, &launch.instance, &launch.limits)
-        .map_err(|error| Refusal::passing("make its control groups", error))?;
+        .map_err(|error| Refusal::of("make its control groups", &error))?;
     let rlimits = limits::rlimits(
         &launch.limits,
         &shared.groups,
@@ -151,10 +151,7 @@ pub(crate) fn ports_are_free(launch: &Launch) -> Result<(), Refusal> {
     for port in launch.ports.iter().filter(|port| !handed(port)) {
         if !ports::listen::free(*port) {
             let holder = Holders::default().words(*port);
-            return Err(Refusal {
-                error: format!("port {port} is held by {holder}"),
-                retry: true,
-            });
+            return Err(Refusal::again(format!("port {port} is held by {holder}")));
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ impl Unit {
             self.look_before(&launch)?;
             let folder = &self.folder;
             let written = beside_others(|| intent::renew(folder, &wanted));
-            written.map_err(|error| Refusal::passing("write the intent", error))?;
+            written.map_err(|error| Refusal::of("write the intent", &error))?;
             return self.start_again(generation, wanted).await;
         }
         if let Some(shim) = self.shim.as_ref().filter(|shim| shim.fits(&launch)) {
@@ -92,7 +92,10 @@ impl Unit {
         }
         let planned = {
             let (shared, launch) = (self.shared.clone(), launch.clone());
-            blocking(move || plan(&shared, &launch, None))
+            blocking(move || {
+                crate::room::for_one_more()?;
+                plan(&shared, &launch, None)
+            })
         };
         let wanted = planned.await?;
         fail_point!("start.planned");

@@ -215,6 +215,16 @@ impl Database {
         let _ = self.writer_that(Durability::Normal).await;
     }
 
+    /// What is wrong with it.
+    pub(crate) async fn check(&self) -> Result<Vec<String>, Error> {
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.error("check", error))?;
+        let wrong = found.into_iter().filter(|line| line != "ok");
+        Ok(wrong.map(|line| format!("{}: {line}", self.file)).collect())
+    }
+
     /// True when the disk was full and is not any more, so trying once more makes sense.
     pub(crate) fn made_room(&self, error: &sqlx::Error) -> bool {
         self.is_full(error) && self.ballast.release()

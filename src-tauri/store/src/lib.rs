@@ -126,6 +126,17 @@ impl Store {
         &self.inner.notices
     }
 
+    /// Looks at every page of both databases, and answers what is wrong with them. Takes as long as
+    /// reading them does.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn check(&self) -> Result<Vec<String>, Error> {
+        let mut wrong = self.inner.state.check().await?;
+        wrong.extend(self.inner.history.check().await?);
+        Ok(wrong)
+    }
+
     /// The book of acts.
     pub fn acts(&self) -> Acts<'_> {
         Acts {

@@ -8,10 +8,12 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod database;
 mod home;
 mod program;
 mod wait;
 
+pub use database::databases;
 pub use home::Home;
 pub use program::program;
 pub use wait::{eventually, eventually_async};

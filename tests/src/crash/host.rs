@@ -134,6 +134,11 @@ fn told(happened: Happened) -> String {
             let again = if retry { "again" } else { "never" };
             format!("failed {generation} {again} {error}")
         }
+        Happened::StartDelayed {
+            generation,
+            shortage,
+            ..
+        } => format!("failed {generation} again {shortage}"),
         Happened::Exited {
             generation, status, ..
         } => format!("exited {generation} {}", word(status)),

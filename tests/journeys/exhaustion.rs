@@ -1,0 +1,34 @@
+//! A machine that has run out of something: the engine stays steerable, services live, nothing is
+//! lost, and all is well again by itself. `bench exhaustion` is the same for hours.
+
+use tests::Azora;
+use tests::exhaustion::{Few, Report, disk, few};
+
+fn told(what: &str, report: Result<Report, String>) {
+    match report {
+        Ok(report) => {
+            assert_eq!(report.faults, Vec::<String>::new(), "{what}: {report:#?}");
+            assert!(report.put_off > 0, "{what} never ran out: {report:#?}");
+        }
+        Err(why) => println!("{what} is not tried here: {why}"),
+    }
+}
+
+#[test]
+fn on_a_full_disk_what_takes_load_away_works_and_the_rest_waits() {
+    let azora = Azora::new();
+    // The tenth cycle replaces the engine.
+    told("a full disk", disk(&azora, 10, 7));
+}
+
+#[test]
+fn without_descriptors_starts_are_delayed_and_nothing_is_given_up() {
+    let azora = Azora::new();
+    told("too few descriptors", few(&azora, Few::Descriptors, 1));
+}
+
+#[test]
+fn without_processes_starts_are_delayed_and_nothing_is_given_up() {
+    let azora = Azora::new();
+    told("too few processes", few(&azora, Few::Processes, 1));
+}
