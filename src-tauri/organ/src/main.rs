@@ -38,12 +38,25 @@ const PORT_TAKEN: i32 = 98;
 const USAGE: i32 = 64;
 
 /// Entered from C: Rust's own start would set up a signal stack and thread data that no one needs here.
+/// The arguments come this way too, because the standard library learns them by itself with some C
+/// libraries only.
+///
+/// # Safety
+/// As the C library calls it: `argv` has `argc` zero-terminated strings.
 #[cfg(not(test))]
 #[expect(unsafe_code, reason = "the C runtime finds main by its name")]
 // SAFETY: no other symbol of this program is called main.
 #[unsafe(no_mangle)]
-pub extern "C" fn main() -> std::ffi::c_int {
-    run()
+pub unsafe extern "C" fn main(
+    argc: std::ffi::c_int,
+    argv: *const *const std::ffi::c_char,
+) -> std::ffi::c_int {
+    let argument = |at| {
+        // SAFETY: argc says how many entries argv has, each a zero-terminated string.
+        let text = unsafe { std::ffi::CStr::from_ptr(*argv.add(at)) };
+        text.to_string_lossy().into_owned()
+    };
+    run((1..usize::try_from(argc).unwrap_or(0)).map(argument))
 }
 
 /// The exit code.
@@ -51,8 +64,8 @@ pub extern "C" fn main() -> std::ffi::c_int {
     test,
     expect(dead_code, reason = "the test harness has a main of its own")
 )]
-fn run() -> i32 {
-    let args = match Args::read(std::env::args().skip(1)) {
+fn run(args: impl Iterator<Item = String>) -> i32 {
+    let args = match Args::read(args) {
         Ok(args) => args,
         Err(wrong) => {
             say!(err, "organ: {wrong}");
