@@ -90,22 +90,17 @@ impl Unit {
             shim.retire().await;
             fail_point!("start.retired");
         }
-        let planned = {
-            let (shared, launch) = (self.shared.clone(), launch.clone());
-            blocking(move || {
-                crate::room::for_one_more()?;
-                plan(&shared, &launch, None)
-            })
-        };
-        let wanted = planned.await?;
-        fail_point!("start.planned");
-        let sockets = self.shared.sockets.take(&self.key(), &launch.listen)?;
-        let (shared, folder, intent) = (self.shared.clone(), self.folder.clone(), wanted.clone());
         let likeness = launch.likeness();
-        let secrets = launch.secrets;
-        let spawned =
-            blocking(move || Shim::spawn(&shared, &folder, &intent, &sockets, &secrets)).await;
-        let (child, link) = spawned?;
+        let (shared, folder, key) = (self.shared.clone(), self.folder.clone(), self.key());
+        let made = blocking(move || {
+            crate::room::for_one_more()?;
+            let wanted = plan(&shared, &launch, None)?;
+            fail_point!("start.planned");
+            let sockets = shared.sockets.take(&key, &launch.listen)?;
+            let made = Shim::spawn(&shared, &folder, &wanted, &sockets, &launch.secrets)?;
+            Ok((wanted, made))
+        });
+        let (wanted, (child, link)) = made.await?;
         self.nonce = Some(wanted.nonce.clone());
         self.groups = wanted.all_groups().map(PathBuf::from).collect();
         self.shim_lost = false;

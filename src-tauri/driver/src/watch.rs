@@ -422,8 +422,8 @@ async fn ended(commands: &mut JoinSet<ExecOutcome>) -> ExecOutcome {
 /// Runs what waits for the disk on a thread that may.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     /// Threads that wait for the disk at once: adopting a thousand instances is a thousand looks,
-    /// and a disk is no quicker for a thousand threads.
-    static THREADS: Semaphore = Semaphore::const_new(32);
+    /// and neither a disk nor a few processors are quicker for a thousand threads.
+    static THREADS: Semaphore = Semaphore::const_new(8);
     // The semaphore is never closed.
     let _permit = THREADS.acquire().await;
     match tokio::task::spawn_blocking(work).await {

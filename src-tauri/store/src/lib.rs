@@ -78,10 +78,15 @@ impl Store {
             })?;
         let ballast = Arc::new(Ballast::new(home));
         let state = home.join("state.db");
-        let state = Database::open(&state, Durability::Full, &schema::STATE, &ballast).await?;
-        let mut notices = Vec::new();
         let history = home.join("history.db");
-        let history = match Self::open_history(&history, &ballast).await {
+        // Each waits for the disk, and neither for the other.
+        let (state, opened) = tokio::join!(
+            Database::open(&state, Durability::Full, &schema::STATE, &ballast),
+            Self::open_history(&history, &ballast),
+        );
+        let state = state?;
+        let mut notices = Vec::new();
+        let history = match opened {
             Err(error) if error.is_unreadable() => {
                 notices.push(database::set_aside(&history, &error).await?);
                 Self::open_history(&history, &ballast).await?
