@@ -21,7 +21,7 @@ impl Unit {
             let end = if broken == 1 {
                 caught(self.begin()).await
             } else {
-                caught(self.begin_again()).await
+                Box::pin(caught(self.begin_again())).await
             };
             if end.is_ok() {
                 return;
@@ -32,7 +32,7 @@ impl Unit {
     }
 
     async fn begin(&mut self) {
-        self.attach().await;
+        Box::pin(self.attach()).await;
         self.live().await;
     }
 

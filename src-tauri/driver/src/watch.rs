@@ -123,7 +123,9 @@ impl Unit {
             let Some(word) = self.next().await else {
                 return;
             };
-            self.apply(word).await;
+            // Boxed, here and where the task begins, because most of a thousand tasks wait for a word
+            // most of the time, and doing what it asks for takes ten times the room of waiting.
+            Box::pin(self.apply(word)).await;
             self.publish();
             self.answer_finders();
         }
