@@ -8,7 +8,7 @@ use crate::intent;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
 use crate::spawn::Shim;
-use crate::stop::Stopping;
+use crate::stop::{NAMED_AFTER, Stopping};
 use crate::survivors::Remains;
 use crate::{ExecOutcome, Found, Happened, Launch, Stop};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
@@ -301,8 +301,29 @@ impl Unit {
         (self.cluster.clone(), self.instance.clone())
     }
 
+    /// What the run folder says, as soon as it can be read. Who waits for a stop is told when that
+    /// takes its time.
     pub(crate) async fn story(&self) -> intent::Story {
-        intent::Story::in_time(&self.folder).await
+        let mut reading = std::pin::pin!(intent::Story::in_time(&self.folder));
+        let generation = match &self.life {
+            Life::Idle => None,
+            Life::Starting(generation) | Life::Ended(generation, _) => Some(*generation),
+            Life::Running(main) => Some(main.generation),
+        };
+        if let Some(generation) = generation.filter(|_| self.stopping.is_some()) {
+            if let Ok(story) = tokio::time::timeout(NAMED_AFTER, &mut reading).await {
+                return story;
+            }
+            let (cluster, instance) = (self.cluster.clone(), self.instance.clone());
+            let blocked = Happened::StopBlocked {
+                cluster,
+                instance,
+                generation,
+                blocker: "its record, which cannot be looked at yet".to_owned(),
+            };
+            self.shared.say(blocked).await;
+        }
+        reading.await
     }
 
     /// How a generation ended, as its shim recorded it.
