@@ -56,9 +56,6 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
                 continue;
             }
         };
-        for fault in &told.faults {
-            eprintln!("bench: {name}: {fault}");
-        }
         let value: Value = json!({
             "cycles": told.cycles,
             "faults": told.faults,
