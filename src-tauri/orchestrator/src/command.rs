@@ -155,6 +155,8 @@ impl Step<'_> {
             instance.history = History::default();
             self.set_care(id, Care::Idle);
         }
+        // They may have made room just now.
+        self.forget_delay(id);
         self.recount(id);
         self.look.insert(id.clone());
     }

@@ -81,7 +81,8 @@ impl Step<'_> {
         self.not_begun(id);
     }
 
-    /// It is not wanted any more: who wants it again wants it at once.
+    /// It is not wanted any more, or a person wants it: that is done at once, and who waits for it
+    /// has only begun to.
     pub(crate) fn forget_delay(&mut self, id: &InstanceId) {
         if let Some(instance) = self.cluster.instances.get_mut(id)
             && instance.delay.take().is_some()
