@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Service};
 use crate::instance::{Care, Cycle, Goal, Instance, Life, Outdated};
 use crate::step::Step;
 use model::{ActId, InstanceId, Reason, ServiceName, State};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a service came to run on new processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Cluster {
             service.draining += u32::from(instance.counted_draining);
         }
         for service in self.services.values_mut() {
-            service.satisfied = service.satisfied_now();
+            service.satisfied = service.satisfied_now(one_is_out(service, &self.instances));
         }
         let names: Vec<ServiceName> = self.services.keys().cloned().collect();
         for name in &names {
@@ -200,12 +200,18 @@ impl Cluster {
 }
 
 impl Service {
-    /// All wanted instances are good, but for the one that a rolling restart has taken out: the
-    /// others serve meanwhile. One scaled to none satisfies nobody.
-    fn satisfied_now(&self) -> bool {
-        let out = !self.down && self.turn().is_some();
+    /// All wanted instances are good, but for the one that a rolling restart has taken out, as long
+    /// as that is not back (`out`): the others serve meanwhile. One scaled to none satisfies nobody.
+    fn satisfied_now(&self, out: bool) -> bool {
+        let out = !self.down && out;
         self.replicas > 0 && self.good + u32::from(out) >= u32::from(self.replicas)
     }
+}
+
+/// A rolling restart has taken one out, which is not back.
+fn one_is_out(service: &Service, instances: &BTreeMap<InstanceId, Instance>) -> bool {
+    let turn = service.turn().and_then(|turn| instances.get(turn));
+    service.turn().is_some() && turn.is_none_or(|instance| !instance.counted_good)
 }
 
 /// It lives and is to stop, and what it needs has to wait for that. What does not end although it
@@ -265,7 +271,7 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get_mut(name) else {
             return;
         };
-        let satisfied = service.satisfied_now();
+        let satisfied = service.satisfied_now(one_is_out(service, &self.cluster.instances));
         if satisfied == service.satisfied {
             return;
         }

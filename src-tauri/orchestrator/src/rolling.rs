@@ -94,6 +94,17 @@ impl Cluster {
     }
 }
 
+/// How those of a rolling restart stand that are not left to be replaced.
+#[derive(PartialEq, Eq)]
+enum Standing {
+    /// All serve.
+    Well,
+    /// This one did not come good.
+    Failed(InstanceId),
+    /// It is not known yet.
+    Waits,
+}
+
 impl Step<'_> {
     /// Begins to replace the processes of a service one after another; of an edit only those that
     /// are outdated by it. One that is under way already begins anew.
@@ -160,14 +171,29 @@ impl Step<'_> {
         moved
     }
 
+    /// Ends those in which everyone had their turn and serves: before anybody is looked at, because
+    /// who follows such a restart goes down now, and nobody may be started in between who needs it.
+    pub(crate) fn end_rolled(&mut self) {
+        for name in self.cluster.rolling.clone() {
+            let service = self.cluster.services.get(&name);
+            let Some(rolling) = service.and_then(|service| service.rolling.as_ref()) else {
+                continue;
+            };
+            let act = rolling.act;
+            let leaves = |id: &InstanceId| self.cluster.goal(id) != Goal::Run;
+            if rolling.left.iter().all(leaves) && self.standing(&name) == Some(Standing::Well) {
+                self.end_rolling(&name);
+                self.lead_followers(&name, act, Renewal::Rolled);
+            }
+        }
+    }
+
     fn roll(&mut self, name: &ServiceName) -> bool {
         if self.still_unknown(name) {
             return false;
         }
         let mut moved = self.replace_idle(name);
-        let Some(Rolling {
-            act, began, left, ..
-        }) = self
+        let Some(Rolling { act, left, .. }) = self
             .cluster
             .services
             .get(name)
@@ -175,40 +201,17 @@ impl Step<'_> {
         else {
             return moved;
         };
-        let asked = Pending {
-            up: Some(true),
-            began: *began,
-            concerned: BTreeSet::new(),
-            open: BTreeSet::new(),
-            left_behind: BTreeMap::new(),
-        };
-        let act = *act;
-        let mut failed = None;
-        let mut waits = false;
-        for (id, instance) in self.cluster.instances_of(name) {
-            if left.contains(id) || self.cluster.goal(id) != Goal::Run {
-                continue;
+        let (act, next) = (*act, left.first().cloned());
+        match self.standing(name) {
+            Some(Standing::Failed(id)) => {
+                self.halt(name, &id, act);
+                return true;
             }
-            if instance.delay.is_some() {
-                // The machine has no room for it: that says nothing about the new ones.
-                waits = true;
-                continue;
-            }
-            match self.cluster.rest(id, &asked) {
-                Some(Rest::Well) => {}
-                Some(Rest::Failed(_)) => failed = failed.or(Some(id.clone())),
-                None => waits = true,
-            }
-        }
-        if let Some(id) = failed {
-            self.halt(name, &id, act);
-            return true;
-        }
-        if waits {
-            return moved;
+            Some(Standing::Waits) | None => return moved,
+            Some(Standing::Well) => {}
         }
         moved = true;
-        match left.first().cloned() {
+        match next {
             Some(id) => self.take_turn(name, &id),
             None => {
                 self.end_rolling(name);
@@ -216,6 +219,36 @@ impl Step<'_> {
             }
         }
         moved
+    }
+
+    /// How those stand that have had their turn, or need none.
+    fn standing(&self, name: &ServiceName) -> Option<Standing> {
+        let service = self.cluster.services.get(name)?;
+        let Rolling { began, left, .. } = service.rolling.as_ref()?;
+        let asked = Pending {
+            up: Some(true),
+            began: *began,
+            concerned: BTreeSet::new(),
+            open: BTreeSet::new(),
+            left_behind: BTreeMap::new(),
+        };
+        let mut standing = Standing::Well;
+        for (id, instance) in self.cluster.instances_of(name) {
+            if left.contains(id) || self.cluster.goal(id) != Goal::Run {
+                continue;
+            }
+            if instance.delay.is_some() {
+                // The machine has no room for it: that says nothing about the new ones.
+                standing = Standing::Waits;
+                continue;
+            }
+            match self.cluster.rest(id, &asked) {
+                Some(Rest::Well) => {}
+                Some(Rest::Failed(_)) => return Some(Standing::Failed(id.clone())),
+                None => standing = Standing::Waits,
+            }
+        }
+        Some(standing)
     }
 
     /// Just adopted, those left may serve and have not been asked yet: they must not be taken for

@@ -187,6 +187,7 @@ impl Step<'_> {
     }
 
     fn reconcile(&mut self) {
+        self.end_rolled();
         loop {
             while let Some(id) = self.look.pop_first() {
                 self.consider(&id);

@@ -67,6 +67,13 @@ fn worlds_to_remember() {
         (6_559_709_426_267_208_472, 5, 11, 52),
         // Scaling down made a service with a quarantined instance look satisfied for a moment.
         (8_106_264_411_577_934_042, 8, 5, 45),
+        // Something was started although what it needs was to follow a rolling restart that ended.
+        (10_720_740_932_904_073_365, 6, 9, 12),
+        (12_628_882_186_420_757_883, 8, 11, 37),
+        (18_240_514_552_810_498_966, 8, 8, 4),
+        // The one that a rolling restart had taken out was back, and another's absence excused.
+        (10_316_204_482_043_030_361, 7, 5, 40),
+        (3_066_049_679_328_684_865, 7, 4, 46),
     ] {
         World::new(Size {
             seed,
