@@ -2,7 +2,7 @@
 //! other, are `bench failpoints`.
 
 use std::path::PathBuf;
-use tests::crash::{Act, Case, Victim, few_cases, try_all};
+use tests::crash::{Act, Case, Slow, Victim, few_cases, try_all};
 
 /// Cases at a time: they wait more than they work.
 const AT_A_TIME: usize = 4;
@@ -30,8 +30,45 @@ fn a_crash_that_was_a_fault_once_is_none_any_more() {
         // What was adopted and had ended since was found running by whoever asked again.
         Case::new(Act::Adopt, "stop.signalled", 1, Victim::Shim),
         Case::new(Act::AdoptLost, "finish.begun", 1, Victim::Shim),
+        // An engine that got no turn for long told the end of a generation 0.
+        Case::new(Act::Adopt, "gone.heard", 1, Victim::Both).then(
+            "shim.read",
+            1,
+            Victim::EngineAndShimStays,
+        ),
+        Case::new(
+            Act::AgainLong,
+            "shim.listening",
+            1,
+            Victim::EngineAndShimStays,
+        )
+        .then("shim.locked", 1, Victim::EngineAndShimStays),
     ];
     let outcome = try_all(&host(), cases, AT_A_TIME, || true, |_| ());
     assert!(outcome.faults.is_empty(), "{:#?}", outcome.faults);
     assert!(outcome.crashed > 0, "{outcome:?}");
+}
+
+#[test]
+fn one_that_is_only_slow_is_waited_for_and_what_is_not_known_is_not_told() {
+    use Slow::{Engine, Shim, ShimOfNextEngine, ShimStopped};
+    let host = host();
+    let faults: Vec<String> = std::thread::scope(|scope| {
+        let plays = [Shim, ShimOfNextEngine, ShimStopped, Engine];
+        let plays = plays.map(|slow| {
+            (
+                slow,
+                scope.spawn({
+                    let host = &host;
+                    move || slow.run(host)
+                }),
+            )
+        });
+        let ends = plays.into_iter().map(|(slow, play)| {
+            let broke = |_| Err(format!("{slow:?} broke"));
+            play.join().unwrap_or_else(broke).err()
+        });
+        ends.flatten().collect()
+    });
+    assert!(faults.is_empty(), "{faults:#?}");
 }

@@ -4,14 +4,15 @@
 use crate::intent;
 use crate::reconcile::{Facts, Keeper, Recorded, Verdict, reconcile};
 use crate::shortage::Patience;
+use crate::slow::SLOW;
 use crate::spawn::{Shim, ShutOut};
 use crate::watch::{Life, Unit, blocking};
 use model::{Anchor, Generation};
 use shim::{Command, Line, fail_point};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-/// A shim greets at once. One that does not is stopped or stuck, and is judged by its record.
+/// A shim greets at once. One that does not is stopped, stuck or slow.
 const GREETING: Duration = Duration::from_secs(1);
 /// How long a shim that has nothing to keep may take to go.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -157,9 +158,9 @@ impl Unit {
             shim
         });
         fail_point!("adopt.linked");
-        let said = timeout(GREETING, self.greeting()).await;
+        let said = self.greeting_of_slow(story).await;
         fail_point!("adopt.greeted");
-        match said.unwrap_or(Said::Nothing) {
+        match said {
             Said::Runs(generation, anchor) => Some((generation, anchor)),
             Said::Nothing => None,
             Said::Over => match timeout(LEAVING, self.send_away()).await {
@@ -173,9 +174,30 @@ impl Unit {
         }
     }
 
-    /// The first word about the newest start.
-    async fn greeting(&mut self) -> Said {
+    /// The first word about the newest start. One that says nothing is judged by its record: at once
+    /// when what that tells of lives, which says enough, or when it is stopped; when it is only slow,
+    /// after a while.
+    async fn greeting_of_slow(&mut self, story: &intent::Story) -> Said {
+        let begun = Instant::now();
         let mut known = false;
+        loop {
+            if let Ok(said) = timeout(GREETING, self.greeting(&mut known)).await {
+                return said;
+            }
+            let lives = match story.running() {
+                Some((_, anchor)) => self.lives(anchor).await,
+                None => false,
+            };
+            let at_work = self.shim.as_ref().is_some_and(Shim::is_at_work);
+            if lives || !at_work || begun.elapsed() > SLOW {
+                return Said::Nothing;
+            }
+        }
+    }
+
+    /// The first word about the newest start. `known` once it has said that it is the right shim:
+    /// so that it may be dropped and called again.
+    async fn greeting(&mut self, known: &mut bool) -> Said {
         loop {
             let line = match &mut self.shim {
                 Some(shim) if shim.linked() => shim.line().await,
@@ -183,17 +205,17 @@ impl Unit {
             };
             match line {
                 Some(Line::Shim { nonce, .. }) if Some(&nonce) == self.nonce.as_ref() => {
-                    known = true;
+                    *known = true;
                 }
                 Some(Line::Started {
                     generation,
                     pid,
                     start_ticks,
                     ..
-                }) if known => {
+                }) if *known => {
                     return Said::Runs(Generation(generation), self.anchor(pid, start_ticks));
                 }
-                Some(Line::Failed { .. } | Line::Exited { .. }) if known => return Said::Over,
+                Some(Line::Failed { .. } | Line::Exited { .. }) if *known => return Said::Over,
                 _ => return Said::Nothing,
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     Captured, Error, ExecLaunch, ExecOutcome, Found, Given, Happened, Launch, SecretText, Stop,
     cgroup, exec, intent, procfs, user,
 };
-use model::{ClusterId, ExitStatus, Generation, InstanceId};
+use model::{ClusterId, Generation, InstanceId};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,7 +115,8 @@ impl ProcessDriver {
     }
 
     /// What ran, or has ended, while nobody was here. From now on it is watched like what was
-    /// started here. One of which something cannot be ended is told as ended after a while.
+    /// started here. One of which something cannot be ended is told as its record has it after a
+    /// while: as ended, or not at all when no start of it is known.
     pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
         let mut patience = Patience::default();
         let folders = loop {
@@ -145,10 +146,10 @@ impl ProcessDriver {
                 Err(_) => {
                     tracing::warn!(%cluster, %instance, "what is left of it cannot be ended yet");
                     let story = intent::Story::in_time(&folder).await;
-                    found.extend(story.intent.map(|intent| Found {
+                    found.extend(story.told_end().map(|(generation, status)| Found {
                         instance,
-                        generation: Generation(intent.generation),
-                        outcome: Err(ExitStatus::Unknown),
+                        generation,
+                        outcome: Err(status),
                         shim_lost: false,
                     }));
                 }
@@ -224,15 +225,17 @@ impl ProcessDriver {
         pids.into_iter().collect()
     }
 
-    /// What the newest start of an instance got. `None` when it was never started, or is forgotten.
+    /// What the newest start of an instance got. `None` when it was never started, is
+    /// forgotten, or its intent was taken back.
     pub fn given(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Given> {
         let folder = self.shared.layout.run(cluster, instance);
-        let intent = intent::Story::read(&folder).ok()?.intent?;
+        let story = intent::Story::read(&folder).ok()?;
+        let intent = story.whole_intent()?;
         Some(Given {
             generation: Generation(intent.generation),
-            env: intent.env,
-            secrets: intent.secrets,
-            origins: intent.origins,
+            env: intent.env.clone(),
+            secrets: intent.secrets.clone(),
+            origins: intent.origins.clone(),
         })
     }
 

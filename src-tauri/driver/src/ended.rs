@@ -2,13 +2,15 @@
 
 use crate::Happened;
 use crate::refusal::Refusal;
+use crate::slow::SLOW;
+use crate::spawn::Shim;
 use crate::watch::{Life, Main, Unit};
 use model::{ExitStatus, Generation};
 use shim::{NO_ROOM, fail_point};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A process has ended and its parent, the shim, does not say so: it is stuck.
+/// A process has ended and its parent, the shim, does not say so: it is stuck, or slow.
 const SHIM_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Unit {
@@ -36,7 +38,7 @@ impl Unit {
         let Life::Running(main) = &mut self.life else {
             return;
         };
-        main.ended = true;
+        main.ended = Some(Instant::now());
         let generation = main.generation;
         if self.shim.is_some() {
             // Its parent says how, in a moment.
@@ -49,6 +51,22 @@ impl Unit {
             };
             self.main_over(generation, status).await;
         }
+    }
+
+    /// True when its process has ended and the shim, which knows how, is only slow to say so: then
+    /// the timer is set for another look.
+    pub(crate) fn waits_for_shim(&mut self) -> bool {
+        let Life::Running(Main {
+            ended: Some(ended), ..
+        }) = &self.life
+        else {
+            return false;
+        };
+        let slow = ended.elapsed() < SLOW && self.shim.as_ref().is_some_and(Shim::is_at_work);
+        if slow {
+            self.timer = Some(Instant::now() + SHIM_PATIENCE);
+        }
+        slow
     }
 
     /// How the process ended whose shim is lost: whoever has inherited it takes note in a moment,
@@ -112,7 +130,7 @@ impl Unit {
                 }
             }
             Life::Running(main) => {
-                let (generation, ended) = (main.generation, main.ended);
+                let (generation, ended) = (main.generation, main.ended.is_some());
                 match story.ended.filter(|(ended, _)| *ended == generation.0) {
                     Some((_, status)) => self.main_over(generation, status).await,
                     None if ended => self.main_over(generation, ExitStatus::Unknown).await,

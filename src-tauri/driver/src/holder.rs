@@ -221,7 +221,7 @@ fn recorded(pid: u32) -> Option<Ours> {
 fn with_generation(home: PathBuf, cluster: ClusterId, instance: InstanceId) -> Option<Ours> {
     let story = intent::Story::read(&Layout::new(&home).run(&cluster, &instance)).ok()?;
     Some(Ours {
-        generation: story.intent.map(|intent| Generation(intent.generation)),
+        generation: story.generation(),
         home,
         cluster,
         instance,

@@ -1,7 +1,7 @@
 //! The run folder of an instance: writing what is wanted, reading what happened.
 
 use crate::layout::{Layout, private_folder};
-use crate::reconcile::Recorded;
+use crate::reconcile::{Facts, Keeper, Recorded, Verdict, reconcile};
 use crate::shortage::{Patience, seen};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
@@ -86,7 +86,8 @@ pub(crate) fn renew(folder: &Path, intent: &Intent) -> io::Result<()> {
 /// What a run folder says about the newest start.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Story {
-    /// What was wanted last.
+    /// What was wanted last. With the file lost or taken back, no more than what the last shim is
+    /// known by, and as generation the newest on record; 0 when that has none.
     pub(crate) intent: Option<Intent>,
     /// The shim that was made for it.
     pub(crate) shim: Option<Anchor>,
@@ -110,6 +111,7 @@ impl Story {
         // A last line without an end was being written when its writer died.
         let whole = record.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let lines: Vec<Line> = whole.lines().filter_map(Line::parse).collect();
+        let lost = intent.is_none();
         let mut story = Story {
             // Lost or taken back: what the last shim did is still to be known.
             intent: intent.or_else(|| lines.iter().rev().find_map(of_shim)),
@@ -118,7 +120,27 @@ impl Story {
         for line in lines {
             story.hear(line);
         }
+        if let (true, Some(intent)) = (lost, &mut story.intent) {
+            let started = story.started.as_ref().map(|(started, _)| *started);
+            let ended = story.ended.map(|(ended, _)| ended);
+            let newest = [started, story.failed, ended].into_iter().flatten().max();
+            intent.generation = newest.unwrap_or(0);
+        }
         Ok(story)
+    }
+
+    /// What was wanted last, when that is not lost.
+    pub(crate) fn whole_intent(&self) -> Option<&Intent> {
+        // One that was read names a program.
+        self.intent
+            .as_ref()
+            .filter(|intent| !intent.argv.is_empty())
+    }
+
+    /// The newest start that is known of.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        let generation = self.intent.as_ref()?.generation;
+        (generation > 0).then_some(Generation(generation))
     }
 
     /// The same, when it can be read.
@@ -201,6 +223,25 @@ impl Story {
             (_, None, Some(_)) => Recorded::Failed,
             (Some((generation, _)), None, None) => Recorded::Made(Generation(*generation)),
             (None, None, None) => Recorded::Nothing,
+        }
+    }
+
+    /// How its newest start ended as far as that can be told before all is clear: as if nothing of
+    /// it lived any more. `None` when there is no start to tell of.
+    pub(crate) fn told_end(&self) -> Option<(Generation, ExitStatus)> {
+        let facts = Facts {
+            wanted: self
+                .generation()
+                .map(|wanted| (wanted, self.of_this_boot())),
+            keeper: Keeper::Gone,
+            recorded: self.recorded(),
+            lives: false,
+        };
+        match reconcile(&facts) {
+            Verdict::Ended {
+                generation, status, ..
+            } => Some((generation, status)),
+            Verdict::Absent { .. } | Verdict::Adopt { .. } => None,
         }
     }
 
@@ -372,6 +413,50 @@ mod tests {
         let (_home, story) = folder_with("shim 1 7 70 b n1\nstarted 1 8 80 0\n");
         assert!(story.running().is_none());
         assert_eq!(story.shim, None);
+    }
+
+    #[test]
+    fn of_a_lost_intent_only_what_is_on_record_is_known() {
+        let known = |record: &str| {
+            let (home, whole) = folder_with(record);
+            assert_eq!(whole.generation(), Some(Generation(2)));
+            assert!(whole.whole_intent().is_some());
+            take_back(home.path());
+            let story = Story::read(home.path()).unwrap();
+            assert!(story.whole_intent().is_none());
+            assert!(story.intent.is_some());
+            story.generation()
+        };
+        // The shim of it had made nothing yet.
+        assert_eq!(known("shim 1 7 70 b n1\n"), None);
+        assert_eq!(known("shim 1 7 70 b n1\nfailed 0 2 intent\n"), None);
+        let ended = "shim 1 7 70 b n1\nstarted 1 8 80 0\nexited 1 signal 9 0\n";
+        assert_eq!(known(ended), Some(Generation(1)));
+        let again = format!("{ended}started 4 8 90 0\n");
+        assert_eq!(known(&again), Some(Generation(4)));
+    }
+
+    #[test]
+    fn an_end_is_told_as_it_is_on_record_and_of_no_start_that_is_not() {
+        let told = |record: &str, lost: bool| {
+            let (home, whole) = folder_with(record);
+            if !lost {
+                return whole.told_end();
+            }
+            take_back(home.path());
+            Story::read(home.path()).unwrap().told_end()
+        };
+        let shim = format!("shim 1 7 70 {} n2\n", clock::boot_id().unwrap());
+        let made = format!("{shim}started 2 9 90 0\n");
+        let ended = format!("{made}exited 2 signal 9 0\n");
+        let failed = format!("{shim}failed 0 2 intent\n");
+        let two = Generation(2);
+        for lost in [false, true] {
+            assert_eq!(told(&shim, lost), None, "{lost}");
+            assert_eq!(told(&failed, lost), None, "{lost}");
+            assert_eq!(told(&made, lost), Some((two, ExitStatus::Unknown)));
+            assert_eq!(told(&ended, lost), Some((two, ExitStatus::Signal(9))));
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod roundup;
 mod secret;
 mod shared;
 mod shortage;
+mod slow;
 mod sockets;
 mod spawn;
 mod start;

@@ -245,7 +245,7 @@ impl Unit {
                 }
             }
             Life::Running(main) => {
-                let (generation, ended) = (main.generation, main.ended);
+                let (generation, ended) = (main.generation, main.ended.is_some());
                 let asking = self.stopping.as_ref().filter(|stopping| stopping.asking());
                 match asking.map(|stopping| (stopping.step, stopping.grace_over())) {
                     Some((Step::Signalled, true)) => self.sweep().await,
@@ -266,6 +266,7 @@ impl Unit {
                         self.name_the_living(generation).await;
                         self.timer = self.stopping.as_ref().map(Stopping::next_look);
                     }
+                    _ if self.waits_for_shim() => {}
                     _ => {
                         // Killed, or ended, and the shim has not a word to say about it.
                         self.clear(generation).await;

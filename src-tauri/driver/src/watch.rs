@@ -72,8 +72,8 @@ pub(crate) struct Main {
     pub(crate) pidfd: Option<AsyncFd<Pidfd>>,
     /// No descriptor could be had for it: when that is tried again.
     pub(crate) again: Option<Instant>,
-    /// It was seen to end; the shim has not said how yet.
-    pub(crate) ended: bool,
+    /// When it was seen to end; the shim has not said how yet.
+    pub(crate) ended: Option<Instant>,
 }
 
 /// What others may read of a unit without asking its task.
@@ -139,7 +139,7 @@ impl Unit {
             None => (None, None),
         };
         let (main, again) = match &self.life {
-            Life::Running(main) if !main.ended => (main.pidfd.as_ref(), main.again),
+            Life::Running(main) if main.ended.is_none() => (main.pidfd.as_ref(), main.again),
             _ => (None, None),
         };
         tokio::select! {
@@ -259,7 +259,7 @@ impl Unit {
             anchor,
             pidfd,
             again,
-            ended: false,
+            ended: None,
         });
         self.timer = None;
         if self.stopping.is_some() {
@@ -392,7 +392,7 @@ impl Unit {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.shim = self.shim.as_ref().map(|shim| shim.anchor.pid);
         facts.main = match &self.life {
-            Life::Running(main) if !main.ended => Some(main.anchor.pid),
+            Life::Running(main) if main.ended.is_none() => Some(main.anchor.pid),
             _ => None,
         };
         facts.groups.clone_from(&self.groups);

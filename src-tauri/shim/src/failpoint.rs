@@ -6,14 +6,16 @@
 //! feature would do the same and could be switched on by mistake in a release; `cfg` cannot.
 //!
 //! What is asked for comes in [`VARIABLE`]: `stop NAME NTH MARK` writes the pid to the file `MARK`
-//! and stops the process (SIGSTOP) when it reaches `NAME` for the `NTH` time; `trace FILE` appends
-//! the name of every point that is reached.
+//! and stops the process (SIGSTOP) when it reaches `NAME` for the `NTH` time; `wait NAME NTH FILE`
+//! keeps this thread there until `FILE` is gone, as if the machine were that slow; `trace FILE`
+//! appends the name of every point that is reached.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// What is asked for, in the environment.
 pub const VARIABLE: &str = "AZORA_FAILPOINT";
@@ -28,12 +30,20 @@ macro_rules! fail_point {
     };
 }
 
+/// Between two looks of one that waits.
+const WAIT_LOOK: Duration = Duration::from_millis(5);
+
 enum Order {
     Trace(PathBuf),
     Stop {
         name: String,
         left: AtomicU32,
         mark: PathBuf,
+    },
+    Wait {
+        name: String,
+        left: AtomicU32,
+        file: PathBuf,
     },
 }
 
@@ -46,6 +56,11 @@ impl Order {
                 name: name.to_owned(),
                 left: AtomicU32::new(nth.parse().ok()?),
                 mark: mark.into(),
+            },
+            ("wait", name, Some(nth), Some(file)) => Order::Wait {
+                name: name.to_owned(),
+                left: AtomicU32::new(nth.parse().ok()?),
+                file: file.into(),
             },
             _ => return None,
         };
@@ -75,6 +90,15 @@ pub fn reached(name: &str) {
             // Without the mark nobody would come to let it go on.
             if std::fs::write(mark, pid).is_ok() {
                 stand_still();
+            }
+        }
+        Some(Order::Wait {
+            name: wanted,
+            left,
+            file,
+        }) if name == wanted && left.fetch_sub(1, Ordering::SeqCst) == 1 => {
+            while file.exists() {
+                std::thread::park_timeout(WAIT_LOOK);
             }
         }
         _ => {}
@@ -111,6 +135,8 @@ mod tests {
         assert!(matches!(Order::parse("trace /t"), Some(Order::Trace(_))));
         let stop = Order::parse("stop fork.after 2 /m");
         assert!(matches!(stop, Some(Order::Stop { name, .. }) if name == "fork.after"));
+        let wait = Order::parse("wait fork.after 2 /w");
+        assert!(matches!(wait, Some(Order::Wait { name, .. }) if name == "fork.after"));
         for text in ["", "trace", "stop a 1", "stop a x /m", "stop a 1 /m more"] {
             assert!(Order::parse(text).is_none(), "{text}");
         }

@@ -9,11 +9,13 @@ mod case;
 mod cases;
 pub mod host;
 mod play;
+mod slow;
 mod stage;
 
 pub use case::{Again, Case, Played, Victim};
 pub use cases::{all_cases, few_cases, pairs, shard, shuffle};
 pub use play::Act;
+pub use slow::Slow;
 
 use std::collections::VecDeque;
 use std::path::Path;

@@ -75,6 +75,18 @@ impl Stage {
         self.order = Some(format!("stop {point} {nth} {}", mark.display()));
     }
 
+    /// Whoever comes to this point for the `nth` time stays there, as if it got no turn.
+    pub(crate) fn wait_at(&mut self, point: &str, nth: u32) {
+        let file = self.file("wait");
+        std::fs::write(&file, "").expect("the home can be written to");
+        self.order = Some(format!("wait {point} {nth} {}", file.display()));
+    }
+
+    /// Lets it go on.
+    pub(crate) fn let_go_on(&self) {
+        let _ = std::fs::remove_file(self.file("wait"));
+    }
+
     /// The next hosts, and what they start, note the points they come by.
     pub(crate) fn trace(&mut self) {
         self.order = Some(format!("trace {}", self.file("trace").display()));
