@@ -74,7 +74,15 @@ pub fn of(port: u16) -> Vec<Holder> {
 pub(crate) struct Holders {
     sockets: Option<HashMap<u16, Vec<Socket>>>,
     owners: Option<HashMap<u64, u32>>,
+    on_record: OnRecord,
 }
+
+/// Whose processes are, by what is on record, once somebody has asked. With thousands of services
+/// this takes a second, and many ports may be asked for.
+type OnRecord = Option<HashMap<u32, Place>>;
+
+/// A home, and an instance in it.
+type Place = (PathBuf, ClusterId, InstanceId);
 
 impl Holders {
     /// The sockets on a port with the process of each.
@@ -104,7 +112,7 @@ impl Holders {
         for (socket, pid) in self.listeners(port) {
             let holder = holders
                 .entry((pid, socket.uid))
-                .or_insert_with(|| holder(pid, socket.uid, port));
+                .or_insert_with(|| holder(pid, socket.uid, port, &mut self.on_record));
             holder.addresses.push(socket.address);
         }
         holders.into_values().collect()
@@ -122,18 +130,20 @@ impl Holders {
     }
 }
 
-fn holder(pid: Option<u32>, uid: u32, port: u16) -> Holder {
+fn holder(pid: Option<u32>, uid: u32, port: u16, on_record: &mut OnRecord) -> Holder {
     let proxy = || proxy_of(port);
     Holder {
         addresses: Vec::new(),
         uid: Some(uid),
         user: user::name(uid),
-        process: pid.or_else(proxy).and_then(|pid| look(pid, port)),
+        process: pid
+            .or_else(proxy)
+            .and_then(|pid| look(pid, port, on_record)),
     }
 }
 
 /// Everything about one process.
-fn look(pid: u32, port: u16) -> Option<Process> {
+fn look(pid: u32, port: u16, on_record: &mut OnRecord) -> Option<Process> {
     let process = procfs::process(pid).ok()??;
     let parents = parents(process.parent);
     let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
@@ -145,7 +155,7 @@ fn look(pid: u32, port: u16) -> Option<Process> {
         terminal: process.terminal,
         unit: unit(&cgroup),
         container: forwarded(pid, port).or_else(|| container(&cgroup)),
-        ours: ours(pid, chain),
+        ours: ours(pid, chain, on_record),
         parents,
     })
 }
@@ -165,12 +175,16 @@ fn parents(mut pid: u32) -> Vec<(u32, String)> {
 
 /// The instance a process belongs to: by a shim above it, by the marks it carries, or by what is on
 /// record in the homes of this user.
-fn ours(pid: u32, chain: impl Iterator<Item = u32>) -> Option<Ours> {
+fn ours(pid: u32, chain: impl Iterator<Item = u32>, on_record: &mut OnRecord) -> Option<Ours> {
     chain
         .filter_map(shim_of)
         .next()
         .or_else(|| marked(pid))
-        .or_else(|| recorded(pid))
+        .or_else(|| {
+            let on_record = on_record.get_or_insert_with(recorded);
+            let (home, cluster, instance) = on_record.get(&pid)?.clone();
+            with_generation(home, cluster, instance)
+        })
 }
 
 /// What a shim says on its command line: the instance's run folder.
@@ -200,22 +214,31 @@ fn marked(pid: u32) -> Option<Ours> {
     with_generation(home.home().to_owned(), cluster, instance)
 }
 
-/// What the run folders of this user's homes say: the last and the costliest way.
-fn recorded(pid: u32) -> Option<Ours> {
+/// What the run folders of this user's homes say: the last and the costliest way. What cannot be
+/// read is left out.
+fn recorded() -> HashMap<u32, Place> {
+    let mut found = HashMap::new();
     let mut table = None;
     for home in homes::all() {
-        for (cluster, instance, folder) in intent::folders(&home, None).ok()? {
+        for (cluster, instance, folder) in intent::folders(&home, None).unwrap_or_default() {
             let table = match &mut table {
                 Some(table) => table,
-                none => none.insert(procfs::Table::read().ok()?),
+                none => match procfs::Table::read() {
+                    Ok(table) => none.insert(table),
+                    Err(_) => return found,
+                },
             };
-            let remains = Remains::of(&home, &folder, &intent::Story::read(&folder).ok()?).ok()?;
-            if remains.look(table).ok()?.contains_key(&pid) {
-                return with_generation(home.home().to_owned(), cluster, instance);
+            let remains = intent::Story::read(&folder)
+                .and_then(|story| Remains::of(&home, &folder, &story))
+                .and_then(|remains| remains.look(table));
+            for pid in remains.unwrap_or_default().into_keys() {
+                found
+                    .entry(pid)
+                    .or_insert_with(|| (home.home().to_owned(), cluster.clone(), instance.clone()));
             }
         }
     }
-    None
+    found
 }
 
 fn with_generation(home: PathBuf, cluster: ClusterId, instance: InstanceId) -> Option<Ours> {
