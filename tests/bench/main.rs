@@ -21,8 +21,10 @@ mod mass_start;
 mod options;
 mod overhead;
 mod peers;
+mod ports;
 mod recovery;
 mod rolling;
+mod shims;
 mod soak;
 mod stage;
 mod table;
@@ -62,6 +64,18 @@ const BENCHES: &[Bench] = &[
         what: "kill -9 of the engine at random instants: what is lost",
         takes: kills::TAKES,
         run: kills::run,
+    },
+    Bench {
+        name: "shims",
+        what: "kill -9 of shims: services live on, it is shown, no end is made up",
+        takes: shims::TAKES,
+        run: shims::run,
+    },
+    Bench {
+        name: "ports",
+        what: "ports that strangers have: who is named, and who is touched",
+        takes: ports::TAKES,
+        run: ports::run,
     },
     Bench {
         name: "recovery",

@@ -3,7 +3,7 @@
 use tests::folder::SMALL;
 use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
-use tests::{Azora, Folder, http, until};
+use tests::{Azora, Folder, http, shims, until};
 
 #[test]
 fn services_live_through_the_death_of_the_engine_and_are_adopted() {
@@ -135,6 +135,20 @@ fn kills_at_random_instants_lose_no_service_no_line_and_no_death() {
     let report = kills::run(&Azora::new(), wish);
     assert!(report.flawless(), "{wish:?}: {report:#?}");
     assert!(report.deaths > 0 && report.lines > 100, "{report:#?}");
+}
+
+/// A thousand of them are `bench shims`.
+#[test]
+fn shims_that_are_killed_are_shown_and_their_services_live_on() {
+    let wish = shims::Wish {
+        services: 4,
+        kills: 12,
+        seed: 20_26,
+    };
+    let report = shims::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert_eq!(report.kills, 12);
+    assert_eq!(report.real + report.unknown, 12, "{report:#?}");
 }
 
 /// One alone under a lock of its own: a second copy, however short its life, would leave a word.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::net::TcpListener;
 use std::process::Stdio;
 use tests::process::{lives, started};
-use tests::{Azora, Folder, until};
+use tests::{Azora, Folder, ports, until};
 
 /// A cluster whose `db` wants this port.
 fn wants(port: u16) -> String {
@@ -241,4 +241,16 @@ fn ps_all_shows_every_home_with_and_without_an_engine() {
     let api = &of(&one)["instances"][0];
     assert_eq!(api["instance"], "api.0", "{api}");
     assert_eq!(api["origin"]["verb"], "restart", "{api}");
+}
+
+/// Five hundred of them are `bench ports`.
+#[test]
+fn every_stranger_with_a_port_is_named_and_left_alone() {
+    let wish = ports::Wish {
+        cases: 12,
+        at_once: 6,
+    };
+    let report = ports::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{report:#?}");
+    assert_eq!(report.cases, 12);
 }

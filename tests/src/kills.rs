@@ -300,7 +300,7 @@ impl Run<'_> {
         if self.deaths.iter().all(|death| death.told) {
             return;
         }
-        let told = self.told_by_events();
+        let told = told_by_events(self.azora, self.folder);
         for death in self.deaths.iter_mut().filter(|death| !death.told) {
             let own = name(death.service);
             let Some(all) = told.get(&(own.clone(), death.generation)) else {
@@ -407,36 +407,39 @@ impl Run<'_> {
         }
         self.report.lost_lines.extend(faults);
     }
-
-    /// How instances ended, as the book of events has it.
-    fn told_by_events(&self) -> BTreeMap<(String, u64), Vec<String>> {
-        let mut told: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
-        let words = ["events", "--json", "--limit", RECENT];
-        let done = self.azora.run(self.folder.path(), &words);
-        let events: serde_json::Value = serde_json::from_str(&done.out).unwrap_or_default();
-        for event in events.as_array().map_or(&[][..], Vec::as_slice) {
-            let what = &event["what"];
-            if what["kind"] != "exited" {
-                continue;
-            }
-            let instance = what["instance"].as_str().unwrap_or_default();
-            let service = instance.split('.').next().unwrap_or_default().to_owned();
-            let generation = what["generation"].as_u64().unwrap_or(0);
-            let status = &what["status"];
-            let how = match (status["kind"].as_str(), status["value"].as_i64()) {
-                (Some(kind), Some(number)) => format!("{kind} {number}"),
-                _ => status.to_string(),
-            };
-            told.entry((service, generation)).or_default().push(how);
-        }
-        told
-    }
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         self.kill_engine();
     }
+}
+
+/// How instances ended, as the book of events has it.
+pub(crate) fn told_by_events(
+    azora: &Azora,
+    folder: &Folder,
+) -> BTreeMap<(String, u64), Vec<String>> {
+    let mut told: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
+    let words = ["events", "--json", "--limit", RECENT];
+    let done = azora.run(folder.path(), &words);
+    let events: serde_json::Value = serde_json::from_str(&done.out).unwrap_or_default();
+    for event in events.as_array().map_or(&[][..], Vec::as_slice) {
+        let what = &event["what"];
+        if what["kind"] != "exited" {
+            continue;
+        }
+        let instance = what["instance"].as_str().unwrap_or_default();
+        let service = instance.split('.').next().unwrap_or_default().to_owned();
+        let generation = what["generation"].as_u64().unwrap_or(0);
+        let status = &what["status"];
+        let how = match (status["kind"].as_str(), status["value"].as_i64()) {
+            (Some(kind), Some(number)) => format!("{kind} {number}"),
+            _ => status.to_string(),
+        };
+        told.entry((service, generation)).or_default().push(how);
+    }
+    told
 }
 
 fn written(end: shim::End) -> String {

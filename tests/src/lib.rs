@@ -12,8 +12,10 @@ pub mod folder;
 pub mod http;
 pub mod kills;
 pub mod load;
+pub mod ports;
 pub mod process;
 pub mod rolling;
+pub mod shims;
 pub mod small_disk;
 
 pub use azora::{Azora, Done, Instance};
