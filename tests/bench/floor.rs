@@ -107,6 +107,28 @@ impl Loop {
     }
 }
 
+/// The bare kill loop: so many processes that do nothing, each killed, each waited for.
+pub(crate) fn kill_loop(puppet: &Path, count: usize) -> Duration {
+    let start = || {
+        Command::new(puppet)
+            .arg("hang")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("failed to start {}: {error}", puppet.display()))
+    };
+    let mut all: Vec<Child> = (0..count).map(|_| start()).collect();
+    let begun = Instant::now();
+    for child in &mut all {
+        let _ = child.kill();
+    }
+    for child in &mut all {
+        let _ = child.wait();
+    }
+    begun.elapsed()
+}
+
 fn start(organ: &Path, port: u16) -> Child {
     Command::new(organ)
         .args(["--name", "floor", "--port", &port.to_string()])

@@ -11,6 +11,7 @@
 
 mod adoption;
 mod cluster;
+mod emergency;
 mod exhaustion;
 mod failpoints;
 mod floor;
@@ -27,6 +28,7 @@ mod rolling;
 mod shims;
 mod soak;
 mod stage;
+mod stop;
 mod table;
 mod watch;
 
@@ -106,6 +108,18 @@ const BENCHES: &[Bench] = &[
         what: "from a new engine's start to everything adopted that the killed one left",
         takes: adoption::TAKES,
         run: adoption::run,
+    },
+    Bench {
+        name: "stop",
+        what: "a full stop of services that end when asked, and of a zoo that does not: what is left",
+        takes: stop::TAKES,
+        run: stop::run,
+    },
+    Bench {
+        name: "emergency",
+        what: "emergency stop of 1,000 processes of a zoo, in each bad state: what is left",
+        takes: emergency::TAKES,
+        run: emergency::run,
     },
     Bench {
         name: "rolling",

@@ -20,3 +20,4 @@ mod twins;
 mod up;
 mod user;
 mod watch;
+mod zoo;

@@ -4,6 +4,7 @@
 //! Everything here looks from outside: the command line, its `--json`, HTTP, and `/proc`.
 
 pub mod azora;
+pub mod bad;
 pub mod counting;
 pub mod crash;
 pub mod exhaustion;
@@ -17,6 +18,7 @@ pub mod process;
 pub mod rolling;
 pub mod shims;
 pub mod small_disk;
+pub mod zoo;
 
 pub use azora::{Azora, Done, Instance};
 pub use folder::Folder;

@@ -33,6 +33,7 @@
 //! | `count PATH MS` | prints `life PID`, then `line 1`, `line 2`, … one every so many milliseconds, and keeps the last in `PATH.PID`; ends as `PATH.die` says (`code N`, `signal N`) once that exists, and takes it away |
 //! | `sole PATH` | holds a lock on this file, which then has its pid, with all it forks; finds it held: a line in `PATH.double` |
 //! | `until PATH` | waits until this file exists |
+//! | `lock PATH FROM LENGTH` | waits for a lock on these bytes of the file, and holds it while it lives |
 //! | `mark TEXT` | does nothing; all that it forks have it on their command line |
 //! | `group` | leaves a hanging, deaf child behind in a process group of its own; prints `group PID` |
 //! | `stopped` | leaves a child behind that has stopped itself; prints `stopped PID` |
@@ -107,6 +108,10 @@ fn main() {
                     pause(1);
                 }
             },
+            "lock" => {
+                let path = word();
+                zoo::lock_bytes(&path, number(&word()), number(&word()));
+            }
             // It stays where it is: on the command line.
             "mark" => drop(word()),
             "group" => zoo::group(),

@@ -181,3 +181,19 @@ fn take(file: i32, place: i64) -> bool {
     // SAFETY: the lock is a valid place to read from.
     unsafe { libc::fcntl(file, libc::F_SETLK, &raw const lock) == 0 }
 }
+
+/// As SQLite locks: whoever else wants these bytes finds them taken.
+pub(crate) fn lock_bytes(path: &str, from: u64, length: u64) {
+    let file = std::fs::File::options().read(true).write(true).open(path);
+    let Ok(file) = file else {
+        fail(&format!("cannot open {path}"));
+    };
+    let mut lock = lock(libc::F_WRLCK, i64::try_from(from).unwrap_or(0));
+    lock.l_len = i64::try_from(length).unwrap_or(1);
+    // Open for ever: a lock of this kind goes with the first descriptor that is closed.
+    let file = file.into_raw_fd();
+    // SAFETY: the lock is a valid place to read from.
+    if unsafe { libc::fcntl(file, libc::F_SETLKW, &raw const lock) } != 0 {
+        fail(&format!("cannot lock {path}"));
+    }
+}
