@@ -208,7 +208,7 @@ fn what_forks_faster_than_it_is_looked_at_ends_with_its_group() {
 }
 
 /// As many as this grow back faster than they are killed one after the other.
-const HEADS: &str = "100";
+const HEADS: &str = "30";
 
 async fn hydra(bench: &mut Bench) {
     let home = bench.home.path().to_str().unwrap().to_owned();

@@ -106,57 +106,75 @@ pub(crate) fn comet() {
     });
 }
 
-/// The place of each is a byte of the file, which it has a lock on for as long as it lives.
+/// The place of each is a byte of the file, on which it has a lock for as long as it lives. Each waits
+/// for the lock of another, so the kernel wakes it in the moment in which that one ends.
 pub(crate) fn hydra(heads: u64, path: &str) {
-    let Ok(file) = std::fs::File::create(path) else {
+    if std::fs::File::create(path).is_err() {
         fail(&format!("cannot write {path}"));
-    };
-    let file = file.into_raw_fd();
+    }
     let heads = i64::try_from(heads).unwrap_or(1);
-    // SAFETY: this program has one thread.
-    if unsafe { libc::fork() } == 0 {
-        ignore_term();
-        grow(file, heads);
+    for place in 0..heads {
+        // SAFETY: this program has one thread.
+        if unsafe { libc::fork() } == 0 {
+            ignore_term();
+            let own = open(path);
+            take(own, place);
+            all_taken(path, heads);
+            grow(path, heads, (own, place));
+        }
     }
-    while (0..heads).any(|place| free(file, place)) {
-        crate::pause(1);
-    }
+    all_taken(path, heads);
     say(&format!("hydra {heads}"));
 }
 
-/// How many places each of them looks after, those behind its own.
-const WATCHED: i64 = 8;
-/// Between two looks, in ms. Hundreds of them together are quick enough, and do not take a processor.
-const LOOK: u64 = 5;
+/// Whom each waits for is so many places away: whoever kills them in the order of their age is not at
+/// the one who waits yet when it wakes.
+const AWAY: i64 = 11;
 
-/// Forks whoever is missing, for ever; so does everyone it has forked.
-fn grow(file: i32, heads: i64) -> ! {
-    // SAFETY: a fresh child leads no group yet.
-    unsafe { libc::setpgid(0, 0) };
-    let mut own = 0;
-    take(file, own);
+/// Forks the one it waits for when that has ended, for ever; so does everyone it has forked.
+fn grow(path: &str, heads: i64, (mut own, mut place): (i32, i64)) -> ! {
     loop {
-        let watched = own + 1..=own + WATCHED.min(heads - 1);
-        for place in watched.map(|place| place % heads) {
-            if !free(file, place) {
-                continue;
-            }
-            // SAFETY: this program has one thread; the status is not asked for.
-            unsafe {
-                if libc::fork() == 0 {
-                    libc::setpgid(0, 0);
-                    if !take(file, place) {
-                        // Another was quicker.
-                        libc::_exit(0);
-                    }
-                    own = place;
-                    break;
-                }
-                while libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) > 0 {}
+        // SAFETY: it leads no group yet, or its own.
+        unsafe { libc::setpgid(0, 0) };
+        // A lock of this kind is an open file's: whoever inherits that has it as well.
+        let mut other = open(path);
+        let next = (place + AWAY) % heads;
+        take(other, next);
+        // SAFETY: this program has one thread; the status is not asked for.
+        unsafe {
+            match libc::fork() {
+                0 => (own, other, place) = (other, own, next),
+                // It may not for the moment.
+                -1 => crate::pause(1),
+                _ => while libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) > 0 {},
             }
         }
-        crate::pause(LOOK);
+        close(other);
     }
+}
+
+fn all_taken(path: &str, heads: i64) {
+    let file = open(path);
+    while (0..heads).any(|place| free(file, place)) {
+        crate::pause(1);
+    }
+    close(file);
+}
+
+/// There may be no descriptor for the moment.
+fn open(path: &str) -> i32 {
+    loop {
+        let file = std::fs::File::options().read(true).write(true).open(path);
+        match file {
+            Ok(file) => return file.into_raw_fd(),
+            Err(_) => crate::pause(1),
+        }
+    }
+}
+
+fn close(file: i32) {
+    // SAFETY: it came from `opened`, and nobody uses it any more.
+    unsafe { libc::close(file) };
 }
 
 fn lock(kind: i32, place: i64) -> libc::flock {
@@ -168,18 +186,19 @@ fn lock(kind: i32, place: i64) -> libc::flock {
     lock
 }
 
-/// Nobody else has this place.
+/// Nobody has this place.
 fn free(file: i32, place: i64) -> bool {
     let mut lock = lock(libc::F_WRLCK, place);
     // SAFETY: the lock is a valid place to read from and write to.
-    unsafe { libc::fcntl(file, libc::F_GETLK, &raw mut lock) };
+    unsafe { libc::fcntl(file, libc::F_OFD_GETLK, &raw mut lock) };
     lock.l_type == libc::F_UNLCK as libc::c_short
 }
 
-fn take(file: i32, place: i64) -> bool {
+/// Waits until nobody has this place, and has it.
+fn take(file: i32, place: i64) {
     let lock = lock(libc::F_WRLCK, place);
     // SAFETY: the lock is a valid place to read from.
-    unsafe { libc::fcntl(file, libc::F_SETLK, &raw const lock) == 0 }
+    while unsafe { libc::fcntl(file, libc::F_OFD_SETLKW, &raw const lock) } != 0 {}
 }
 
 /// As SQLite locks: whoever else wants these bytes finds them taken.
