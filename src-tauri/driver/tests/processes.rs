@@ -336,7 +336,10 @@ async fn a_stuck_shim_does_not_stand_in_the_way() {
     let pid = bench.start("a.0", 1, &["session", "hang"]).await;
     kill(bench.shim("a.0"), Signal::STOP);
     bench.stop("a.0", 1, Duration::from_millis(50));
-    assert_eq!(bench.exited().await, ExitStatus::Unknown);
+    // Let go on after the killing, it may still tell.
+    let status = bench.exited().await;
+    let told = [ExitStatus::Unknown, ExitStatus::Signal(15)];
+    assert!(told.contains(&status), "{status:?}");
     assert!(!lives(pid));
     bench.nothing_left().await;
 }
