@@ -11,7 +11,7 @@
 //! 3. Who belongs to the services is collected, while their shims still show who descends from
 //!    them, and stopped, the shims with them: a shim that went on could be told to run its service
 //!    again, and a tree that went on could fork as fast as it is killed. Again, until a look finds
-//!    nobody new ([`crate::roundup`]).
+//!    nobody new (`roundup.rs`).
 //! 4. The services are killed, the control group as a whole and each process through a descriptor,
 //!    and then the shims.
 //! 5. From 2 on again, until two looks in a row find neither shim nor service. A shim that an
