@@ -74,6 +74,8 @@ fn worlds_to_remember() {
         // The one that a rolling restart had taken out was back, and another's absence excused.
         (10_316_204_482_043_030_361, 7, 5, 40),
         (3_066_049_679_328_684_865, 7, 4, 46),
+        // The world itself told a second end of a process that was stopped before its time.
+        (17_352_331_079_157_067_796, 2, 9, 53),
     ] {
         World::new(Size {
             seed,

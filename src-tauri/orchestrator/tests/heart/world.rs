@@ -77,6 +77,8 @@ pub(crate) struct World {
     acts: u64,
     processes: BTreeMap<InstanceId, Process>,
     ended: BTreeMap<InstanceId, (Generation, ExitStatus)>,
+    /// Ends that were told: a process has one, whatever else was planned for it.
+    told: BTreeSet<(InstanceId, Generation)>,
     /// What precedes a start is under way.
     preparing: BTreeMap<InstanceId, Generation>,
     /// It is done, and the start has to follow in the same step.
@@ -120,6 +122,7 @@ impl World {
             acts: 0,
             processes: BTreeMap::new(),
             ended: BTreeMap::new(),
+            told: BTreeSet::new(),
             preparing: BTreeMap::new(),
             prepared: BTreeMap::new(),
             unprepared: BTreeSet::new(),
@@ -334,9 +337,12 @@ impl World {
                     .processes
                     .get(instance)
                     .map(|process| process.generation);
+                let again = !self.told.insert((instance.clone(), *generation));
                 if of == Some(*generation) {
                     self.processes.remove(instance);
                     self.ended.insert(instance.clone(), (*generation, *status));
+                } else if again {
+                    return;
                 } else {
                     // Ended by the emergency path already: the word comes late.
                 }

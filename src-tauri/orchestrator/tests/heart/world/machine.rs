@@ -219,6 +219,7 @@ impl World {
             generation,
             phase: Phase::Starting,
         };
+        self.told.remove(&(instance.clone(), generation));
         self.processes.insert(instance.clone(), process);
         let rough = !self.calm && self.chance.percent(self.size.roughness / 2);
         let after = self.chance.below(50);
