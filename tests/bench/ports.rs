@@ -25,17 +25,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     }
     let report = ports::run(&Azora::with(program), wish);
     let mut table = Table::new(["", "found", "may be", "of"]);
-    let mut faults = |what: &str, faults: &[String], of: String| {
-        for fault in faults {
-            eprintln!("bench: {what}: {fault}");
-        }
-        table.row([
-            what.to_owned(),
-            faults.len().to_string(),
-            "0".to_owned(),
-            of,
-        ]);
-    };
+    let mut faults = |what: &str, faults: &[String], of| table.faults(what, faults, of);
     let named = format!("{} of {} holders named", report.named, report.cases);
     faults("holders not named", &report.not_named, named);
     let strangers = format!("{} strangers", report.cases);

@@ -29,17 +29,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     eprintln!("bench: seed {}", wish.seed);
     let mut report = shims::run(&Azora::with(program), wish);
     let mut table = Table::new(["", "found", "may be", "of"]);
-    let mut faults = |what: &str, faults: &[String], of: String| {
-        for fault in faults {
-            eprintln!("bench: {what}: {fault}");
-        }
-        table.row([
-            what.to_owned(),
-            faults.len().to_string(),
-            "0".to_owned(),
-            of,
-        ]);
-    };
+    let mut faults = |what: &str, faults: &[String], of| table.faults(what, faults, of);
     let kills = format!("{} shims killed", report.kills);
     faults("services lost", &report.lost_services, kills);
     let shown = format!("{} shown as shim lost", report.shown.len());

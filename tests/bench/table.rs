@@ -55,6 +55,20 @@ impl Table {
         self.rows.push(cells.to_vec());
     }
 
+    /// Adds a row for what there may be none of: how many were found, and among how many. Each is
+    /// said as well.
+    pub(crate) fn faults(&mut self, what: &str, faults: &[String], of: String) {
+        for fault in faults {
+            eprintln!("bench: {what}: {fault}");
+        }
+        self.row([
+            what.to_owned(),
+            faults.len().to_string(),
+            "0".to_owned(),
+            of,
+        ]);
+    }
+
     /// Columns as wide as they need to be.
     pub(crate) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
