@@ -44,6 +44,7 @@ use clap::Parser;
 use fail::{Done, Fail};
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use terminal::{Paint, Terminal, note};
 use tracing_subscriber::EnvFilter;
@@ -132,9 +133,14 @@ fn many_threads(work: impl Future<Output = Done>) -> Done {
         .build()
         .map_err(no_runtime)?;
     // When no more processes can be made, no more threads can be made either.
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock();
     for _ in 0..WAITING {
-        runtime.spawn_blocking(|| std::thread::park_timeout(Duration::from_millis(5)));
+        // None is idle while the gate is closed, so each gets a thread of its own.
+        let gate = Arc::clone(&gate);
+        runtime.spawn_blocking(move || drop(gate.lock()));
     }
+    drop(closed);
     let done = runtime.block_on(work);
     // A thread that still reads from the terminal must not keep the program from ending.
     runtime.shutdown_background();
