@@ -272,8 +272,13 @@ impl Kept {
     /// would fail again.
     async fn write(&mut self, store: &Store) -> Result<(), store::Error> {
         let written = match store.acts().settle().await {
+            Err(full @ store::Error::Full { .. }) => Err(full),
+            Err(error) => {
+                // They stay where they are; what is new does not have to go with them.
+                tracing::error!(%error, "acts that were set aside are not in the book yet");
+                store.keep(&self.batch).await
+            }
             Ok(_) => store.keep(&self.batch).await,
-            Err(error) => Err(error),
         };
         match written {
             Err(full @ store::Error::Full { .. }) => {
