@@ -292,7 +292,12 @@ heal = { budget = "1 per 10m", backoff = ["0s"] }
 watch = ["main.txt"]
 "#,
     );
-    let write = |text: &str| fs::write(folder.path().join("main.txt"), text).expect("a file");
+    // Whole at once: a start that reads it while it is written must not find it empty and crash.
+    let write = |text: &str| {
+        let (new, file) = ["main.new", "main.txt"].map(|name| folder.path().join(name)).into();
+        fs::write(&new, text).expect("a file");
+        fs::rename(new, file).expect("a file in its place");
+    };
     write("bad");
     let azora = Azora::new();
     let done = azora.run(folder.path(), &["up", ".", "--detach", "--trust"]);
