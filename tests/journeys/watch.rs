@@ -294,7 +294,9 @@ watch = ["main.txt"]
     );
     // Whole at once: a start that reads it while it is written must not find it empty and crash.
     let write = |text: &str| {
-        let (new, file) = ["main.new", "main.txt"].map(|name| folder.path().join(name)).into();
+        let (new, file) = ["main.new", "main.txt"]
+            .map(|name| folder.path().join(name))
+            .into();
         fs::write(&new, text).expect("a file");
         fs::rename(new, file).expect("a file in its place");
     };

@@ -121,6 +121,7 @@ fn many_threads(work: impl Future<Output = Done>) -> Done {
     const WAITING: usize = 4;
     /// So long a thread without work stays; the engine has some more often than that.
     const STAYS: Duration = Duration::from_secs(600);
+    driver::allocator::share_arenas();
     // The runtime breaks when it cannot make its first threads; this says why instead.
     std::thread::Builder::new()
         .spawn(|| ())

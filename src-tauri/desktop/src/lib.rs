@@ -48,6 +48,7 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    driver::allocator::share_arenas();
     let filter = tracing_subscriber::EnvFilter::try_from_env("AZORA_LOG");
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| "info,zbus=warn".into()))

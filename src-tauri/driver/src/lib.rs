@@ -12,6 +12,7 @@
 )]
 
 mod adopt;
+pub mod allocator;
 mod cgroup;
 mod clear;
 pub mod clock;

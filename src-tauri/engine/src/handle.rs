@@ -158,6 +158,7 @@ impl Handle {
     ) -> Result<History, Error> {
         self.shared.owner(&cluster)?;
         let millis = u64::try_from(range.as_millis()).unwrap_or(u64::MAX);
+        self.shared.recorder.flush().await;
         let (store, now) = (&self.shared.store, crate::clock::Clock::wall());
         Ok(telemetry::history(store, &cluster, &instance, now, millis, buckets).await?)
     }

@@ -9,13 +9,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{ProbeSample, Store, UsageSample};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// Measurements that may wait: 2,000 services with a probe and a usage every 5 s fill it in half a
-/// minute.
+/// Measurements that may wait: 2,000 services with a probe every 5 s and a usage every 10 s fill it
+/// in 40 s.
 const QUEUE: usize = 24_576;
-/// So often they are written, in one transaction.
-const EVERY: Duration = Duration::from_secs(1);
+/// So often they are written, in one transaction. Each row lies with the others of its instance, so
+/// what is written together saves pages: three of an instance are one page, where three times one
+/// are three.
+const EVERY: Duration = Duration::from_secs(15);
+/// When so many wait, they are written at once.
+const MANY: usize = QUEUE / 4;
+/// Who reads waits for what is not written so long at most: the store may hang.
+const FLUSH: Duration = Duration::from_secs(1);
 /// So often old ones are rolled up and dropped.
 const TEND: Duration = Duration::from_secs(60);
 /// The same when there is more to roll up than one call does.
@@ -35,6 +42,8 @@ enum Sample {
 struct Queue {
     waiting: VecDeque<Sample>,
     lost: u64,
+    /// Times somebody asked for everything to be written.
+    asked: u64,
 }
 
 impl Queue {
@@ -55,12 +64,18 @@ impl Queue {
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: Arc<Mutex<Queue>>,
+    /// Wakes the half that writes.
+    wake: Arc<Notify>,
+    /// Up to which asking it has written.
+    written: watch::Receiver<u64>,
     wall: fn() -> Timestamp,
 }
 
 /// The half that writes; the engine runs it as a task of its own.
 pub struct Recording {
     queue: Arc<Mutex<Queue>>,
+    wake: Arc<Notify>,
+    written: watch::Sender<u64>,
     store: Store,
     wall: fn() -> Timestamp,
     averages: BTreeMap<(ClusterId, InstanceId), Average>,
@@ -79,12 +94,18 @@ impl Recorder {
     /// Both halves; `wall` is the engine's clock.
     pub fn new(store: Store, wall: fn() -> Timestamp) -> (Recorder, Recording) {
         let queue = Arc::<Mutex<Queue>>::default();
+        let wake = Arc::<Notify>::default();
+        let (write, written) = watch::channel(0);
         let recorder = Recorder {
             queue: queue.clone(),
+            wake: wake.clone(),
+            written,
             wall,
         };
         let recording = Recording {
             queue,
+            wake,
+            written: write,
             store,
             wall,
             averages: BTreeMap::new(),
@@ -103,7 +124,7 @@ impl Recorder {
         kind: ProbeKind,
         evidence: &Evidence,
     ) {
-        lock(&self.queue).put(Sample::Probe(ProbeSample {
+        self.put(Sample::Probe(ProbeSample {
             at: (self.wall)(),
             cluster: cluster.clone(),
             instance: instance.clone(),
@@ -115,13 +136,35 @@ impl Recorder {
 
     /// CPU and memory were read.
     pub fn usage(&self, cluster: &ClusterId, instance: &InstanceId, usage: Usage) {
-        lock(&self.queue).put(Sample::Usage(UsageSample {
+        self.put(Sample::Usage(UsageSample {
             at: (self.wall)(),
             cluster: cluster.clone(),
             instance: instance.clone(),
             cpu: usage.cpu,
             memory: usage.memory,
         }));
+    }
+
+    fn put(&self, sample: Sample) {
+        let mut queue = lock(&self.queue);
+        queue.put(sample);
+        if queue.waiting.len() == MANY {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Lets everything be written that was told before, for who reads the history next. When the
+    /// store hangs or is closed, what is there by then has to do.
+    pub async fn flush(&self) {
+        let mine = {
+            let mut queue = lock(&self.queue);
+            queue.asked += 1;
+            queue.asked
+        };
+        self.wake.notify_one();
+        let mut written = self.written.clone();
+        let done = written.wait_for(|written| *written >= mine);
+        let _ = tokio::time::timeout(FLUSH, done).await;
     }
 
     /// Measurements that were dropped because the disk was too slow.
@@ -131,13 +174,15 @@ impl Recorder {
 }
 
 impl Recording {
-    /// Writes once a second until `stop`, and then what is left.
+    /// Writes every quarter of a minute, and when it is asked or much waits, until `stop`; and then
+    /// what is left.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let mut tend = Instant::now() + TEND;
         loop {
             let last = tokio::select! {
                 () = &mut stop => true,
+                () = self.wake.notified() => false,
                 () = tokio::time::sleep(EVERY) => false,
             };
             if last {
@@ -163,7 +208,10 @@ impl Recording {
 
     /// Writes what waits; what cannot be written waits on, as much of it as the queue holds.
     async fn write(&mut self, last: bool) {
-        let taken = std::mem::take(&mut lock(&self.queue).waiting);
+        let (taken, asked) = {
+            let mut queue = lock(&self.queue);
+            (std::mem::take(&mut queue.waiting), queue.asked)
+        };
         for sample in taken {
             match sample {
                 Sample::Probe(sample) => self.probes.push(sample),
@@ -193,6 +241,7 @@ impl Recording {
                 lock(&self.queue).lost += lost;
             }
         }
+        self.written.send_replace(asked);
     }
 
     /// Adds a measurement to its average; gives the average when it is due.
@@ -430,6 +479,39 @@ mod tests {
             (QUEUE, 3)
         );
         assert_eq!(recorder.lost(), 3 + 10);
+    }
+
+    #[tokio::test]
+    async fn who_reads_gets_what_was_told_before() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let (recorder, recording) = Recorder::new(store.clone(), || Timestamp(5_000));
+        let (cluster, instance) = names();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let mut task = tokio::task::JoinSet::new();
+        task.spawn(recording.run(async { drop(stopped.await) }));
+        let range = async || {
+            store
+                .samples()
+                .range(&cluster, &instance, Timestamp(0), Timestamp(9_000), 1)
+                .await
+                .unwrap()
+        };
+        recorder.probe(
+            &cluster,
+            &instance,
+            ProbeKind::Health,
+            &evidence(Verdict::Pass, 7),
+        );
+        assert_eq!(range().await[0].probes, 0, "nothing is written at once");
+        let begun = Instant::now();
+        recorder.flush().await;
+        assert!(begun.elapsed() < FLUSH);
+        assert_eq!(range().await[0].probes, 1);
+        drop(stop);
+        task.join_all().await;
+        // There is nobody left to write.
+        recorder.flush().await;
     }
 
     #[tokio::test]

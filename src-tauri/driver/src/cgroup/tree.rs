@@ -3,6 +3,7 @@
 use crate::shortage::seen;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Deepest nesting that is followed below a group.
@@ -86,7 +87,10 @@ fn walk(
     visit: &mut dyn FnMut(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     visit(group)?;
-    if depth == MAX_DEPTH {
+    // A kernel that lists a group makes an entry of each of its dozens of files first. That it has
+    // no groups below is seen from its links: its own two, and one for each.
+    let childless = |group: &Path| fs::metadata(group).is_ok_and(|group| group.nlink() == 2);
+    if depth == MAX_DEPTH || childless(group) {
         return Ok(());
     }
     for entry in seen(fs::read_dir(group))?.into_iter().flatten().flatten() {

@@ -24,7 +24,7 @@ use model::{
     Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
 };
 use model::{Generation, ServiceName, Timestamp};
-use orchestrator::{Cluster, Command, Input};
+use orchestrator::{Cluster, Command, Effect, Input};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +168,8 @@ pub(crate) struct Owner {
     pulsed: BTreeSet<InstanceId>,
     show_at: Option<Mono>,
     shown: Option<show::Shown>,
+    /// Something happened besides measurements since the cluster was last shown as a whole.
+    eventful: bool,
     /// What is to be written down.
     keeping: keeping::Keeping,
     /// When the record is written at the latest, because of what may be forgotten without harm.
@@ -210,6 +212,7 @@ impl Owner {
             pulsed: BTreeSet::new(),
             show_at: None,
             shown: None,
+            eventful: true,
             keeping: keeping::Keeping::default(),
             save_at: None,
             origins: BTreeMap::new(),
@@ -421,7 +424,9 @@ impl Owner {
     /// One step of the heart, and all it wants done.
     fn step(&mut self, input: Input) {
         let now = self.shared.clock.now();
+        self.eventful |= !matches!(input, Input::Probed { .. });
         for effect in orchestrator::step(&mut self.cluster, input, now) {
+            self.eventful |= !matches!(effect, Effect::Probe { .. });
             self.carry_out(effect);
         }
     }

@@ -48,6 +48,9 @@ impl Owner {
                 pulses,
             });
         }
+        if !std::mem::take(&mut self.eventful) {
+            return;
+        }
         let (overall, reason) = self.cluster.overall();
         let held = self.cluster.held();
         let same = self.shown.as_ref().is_some_and(|shown| {

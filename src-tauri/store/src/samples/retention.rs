@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 pub(super) const RAW: i64 = 24 * 60 * MINUTE;
 /// How long minutes are kept, in milliseconds.
 const MINUTES: i64 = 7 * 24 * 60 * MINUTE;
-/// A minute is rolled up this long after its end: batches are written a second late, and clocks
-/// are set.
-const GRACE: i64 = 15_000;
+/// A minute is rolled up this long after its end: batches are written a quarter of a minute late,
+/// and clocks are set.
+const GRACE: i64 = 30_000;
 /// Minutes rolled up in one transaction, and the most in one call.
 const BATCH: i64 = 5;
 const BATCHES: u32 = 24;
