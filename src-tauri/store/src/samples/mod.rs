@@ -103,12 +103,14 @@ impl Samples<'_> {
                 verdict,
                 latency,
             )
-        }))?;
+        }))
+        .map_err(|error| Error::row("measurements", 0, error))?;
         let usage = list(usage.iter().map(|sample| {
             let (cpu, memory) = (millicores(sample.cpu), int(sample.memory));
             let instance = sample.instance.to_string();
             (sample.cluster.as_str(), instance, sample.at.0, cpu, memory)
-        }))?;
+        }))
+        .map_err(|error| Error::row("measurements", 0, error))?;
         transact!(self.history, "write measurements", |db| {
             for named in [&probes, &usage] {
                 sqlx::query(
@@ -144,7 +146,9 @@ impl Samples<'_> {
 }
 
 /// Measurements as SQLite reads a list of them.
-fn list<Row: serde::Serialize>(all: impl Iterator<Item = Row>) -> Result<String, Error> {
+fn list<Row: serde::Serialize>(
+    all: impl Iterator<Item = Row>,
+) -> Result<String, serde_json::Error> {
     let all: Vec<Row> = all.collect();
-    serde_json::to_string(&all).map_err(|error| Error::row("measurements", 0, error))
+    serde_json::to_string(&all)
 }

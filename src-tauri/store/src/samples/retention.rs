@@ -1,12 +1,11 @@
 //! Keeping `history.db` small: raw rows become minutes, old minutes go.
 
 use super::range::{MINUTE, median};
-use super::{FAIL, HEALTH, PASS, Samples};
+use super::{FAIL, HEALTH, PASS, Samples, list};
 use crate::Error;
-use crate::database::{int, transact};
+use crate::database::transact;
 use model::Timestamp;
 use sqlx::sqlite::SqliteConnection;
-use std::collections::BTreeMap;
 
 /// How long raw rows are kept, in milliseconds.
 pub(super) const RAW: i64 = 24 * 60 * MINUTE;
@@ -26,15 +25,6 @@ const TIDY: i64 = 100;
 pub struct Tended {
     /// False when there was more to do than one call does; call again soon.
     pub done: bool,
-}
-
-/// The probes of one instance in one minute.
-#[derive(Default)]
-struct Minute {
-    probes: u64,
-    failed: u64,
-    highest: Option<i64>,
-    passed: Vec<(i64, u64)>,
 }
 
 impl Samples<'_> {
@@ -109,9 +99,8 @@ impl Samples<'_> {
                 .bind(TIDY)
                 .fetch_all(&mut *db)
                 .await?;
-                for key in &keys {
-                    forget(db, *key, now).await?;
-                }
+                // Whole lists in one statement each, as they are written.
+                forget(db, &keys, now).await?;
                 Ok(keys.last().copied())
             })?;
             match last {
@@ -140,44 +129,39 @@ async fn oldest_raw(db: &mut SqliteConnection, from: i64) -> Result<Option<i64>,
 }
 
 async fn roll_up_probes(db: &mut SqliteConnection, from: i64, to: i64) -> Result<(), sqlx::Error> {
-    let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT probes.key, at, verdict, latency FROM instances
-         CROSS JOIN probes ON probes.key = instances.key AND at >= ? AND at < ?
-         WHERE kind = ? AND verdict <= ?",
+    // A row for a minute and not for a probe: every row is a way from another thread.
+    let minutes: Vec<(i64, i64, i64, i64, i64, String)> = sqlx::query_as(
+        "SELECT probes.key, at - at % ?1 AS minute, count(*), sum(verdict = ?5), max(latency),
+                json_group_array(latency) FILTER (WHERE verdict = ?6)
+         FROM instances
+         CROSS JOIN probes ON probes.key = instances.key AND at >= ?2 AND at < ?3
+         WHERE kind = ?4 AND verdict <= ?5
+         GROUP BY probes.key, minute",
     )
+    .bind(MINUTE)
     .bind(from)
     .bind(to)
     .bind(HEALTH)
     .bind(FAIL)
+    .bind(PASS)
     .fetch_all(&mut *db)
     .await?;
-    let mut minutes: BTreeMap<(i64, i64), Minute> = BTreeMap::new();
-    for (key, at, verdict, latency) in rows {
-        let minute = minutes
-            .entry((key, at.div_euclid(MINUTE) * MINUTE))
-            .or_default();
-        minute.probes += 1;
-        minute.highest = minute.highest.max(Some(latency));
-        if verdict == PASS {
-            minute.passed.push((latency, 1));
-        } else {
-            minute.failed += 1;
-        }
+    let mut rolled = Vec::with_capacity(minutes.len());
+    for (key, minute, probes, failed, highest, passed) in minutes {
+        let passed: Vec<i64> =
+            serde_json::from_str(&passed).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let mut passed: Vec<(i64, u64)> = passed.into_iter().map(|latency| (latency, 1)).collect();
+        rolled.push((key, minute, probes, failed, median(&mut passed), highest));
     }
-    for ((key, at), mut minute) in minutes {
-        sqlx::query(
-            "INSERT OR REPLACE INTO probe_minutes (key, at, probes, failed, median, highest)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(key)
-        .bind(at)
-        .bind(int(minute.probes))
-        .bind(int(minute.failed))
-        .bind(median(&mut minute.passed))
-        .bind(minute.highest)
-        .execute(&mut *db)
-        .await?;
-    }
+    let rolled = list(rolled.into_iter()).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO probe_minutes (key, at, probes, failed, median, highest)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each(?)",
+    )
+    .bind(rolled)
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -197,33 +181,45 @@ async fn roll_up_usage(db: &mut SqliteConnection, from: i64, to: i64) -> Result<
     Ok(())
 }
 
-async fn forget(db: &mut SqliteConnection, key: i64, now: Timestamp) -> Result<(), sqlx::Error> {
+/// Of the instances with these keys.
+async fn forget(
+    db: &mut SqliteConnection,
+    keys: &[i64],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let keys = list(keys.iter()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     for (statement, kept) in [
-        ("DELETE FROM probes WHERE key = ? AND at < ?", RAW),
-        ("DELETE FROM usage WHERE key = ? AND at < ?", RAW),
         (
-            "DELETE FROM probe_minutes WHERE key = ? AND at < ?",
+            "DELETE FROM probes WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
+            RAW,
+        ),
+        (
+            "DELETE FROM usage WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
+            RAW,
+        ),
+        (
+            "DELETE FROM probe_minutes WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
             MINUTES,
         ),
         (
-            "DELETE FROM usage_minutes WHERE key = ? AND at < ?",
+            "DELETE FROM usage_minutes WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
             MINUTES,
         ),
     ] {
         sqlx::query(statement)
-            .bind(key)
+            .bind(&keys)
             .bind(now.0 - kept)
             .execute(&mut *db)
             .await?;
     }
     sqlx::query(
-        "DELETE FROM instances WHERE key = ?1
-            AND NOT EXISTS (SELECT 1 FROM probes WHERE key = ?1)
-            AND NOT EXISTS (SELECT 1 FROM usage WHERE key = ?1)
-            AND NOT EXISTS (SELECT 1 FROM probe_minutes WHERE key = ?1)
-            AND NOT EXISTS (SELECT 1 FROM usage_minutes WHERE key = ?1)",
+        "DELETE FROM instances WHERE key IN (SELECT value FROM json_each(?))
+            AND NOT EXISTS (SELECT 1 FROM probes WHERE key = instances.key)
+            AND NOT EXISTS (SELECT 1 FROM usage WHERE key = instances.key)
+            AND NOT EXISTS (SELECT 1 FROM probe_minutes WHERE key = instances.key)
+            AND NOT EXISTS (SELECT 1 FROM usage_minutes WHERE key = instances.key)",
     )
-    .bind(key)
+    .bind(&keys)
     .execute(db)
     .await?;
     Ok(())
