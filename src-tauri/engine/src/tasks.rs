@@ -13,12 +13,10 @@ use std::time::Duration;
 use telemetry::Sampler;
 use tokio::sync::{broadcast, mpsc};
 
-/// How often CPU and memory are read: often enough for a live chart, with few services…
-const SAMPLE_FEW: Duration = Duration::from_secs(2);
-/// … and seldom enough to cost little with many.
-const SAMPLE_MANY: Duration = Duration::from_secs(10);
-/// What "many" is.
-const MANY: usize = 200;
+/// How often CPU and memory are read: often enough for a live chart…
+const SAMPLE: Duration = Duration::from_secs(2);
+/// … and of so many instances a second at most, which costs a five-hundredth of a core.
+const SAMPLED: u32 = 60;
 
 /// Starts them all.
 pub(crate) async fn spawn_all(
@@ -53,7 +51,7 @@ async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
 /// Reads CPU and memory of every running instance's tree.
 async fn sample(shared: Arc<Shared>) {
     let mut sampler = Some(Sampler::new());
-    let mut every = SAMPLE_FEW;
+    let mut every = SAMPLE;
     loop {
         tokio::select! {
             () = shared.cancel.cancelled() => return,
@@ -70,11 +68,8 @@ async fn sample(shared: Arc<Shared>) {
                     .map(move |one| (cluster.clone(), owner.clone(), one.instance))
             })
             .collect();
-        every = if running.len() > MANY {
-            SAMPLE_MANY
-        } else {
-            SAMPLE_FEW
-        };
+        let count = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        every = SAMPLE.max(Duration::from_secs(1) * count / SAMPLED);
         let Some(mut own) = sampler.take() else {
             return;
         };
