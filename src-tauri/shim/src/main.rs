@@ -18,6 +18,7 @@
     reason = "a process keeper is made of system calls; each block says why it is sound"
 )]
 
+mod arena;
 mod child;
 mod keeper;
 mod links;
@@ -31,6 +32,9 @@ use keeper::Keeper;
 use shim::{INTENT, Intent, Line, NO_ROOM, RECORD, Step, anchor, fail_point};
 use sockets::Sockets;
 use std::ffi::{CStr, c_char, c_int};
+
+#[global_allocator]
+static ARENA: arena::Arena = arena::Arena::new();
 
 /// The C entry point: the standard library's own would ignore SIGPIPE and install handlers that
 /// the service would have to be rid of again.
@@ -87,10 +91,7 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     fail_point!("shim.read");
     let me = Line::Shim {
         pid: std::process::id(),
-        start_ticks: std::fs::read("/proc/self/stat")
-            .ok()
-            .and_then(|stat| anchor::start_ticks(&stat))
-            .unwrap_or(0),
+        start_ticks: sys::start_ticks(sys::own_pid()).unwrap_or(0),
         boot_id: anchor::boot_id().unwrap_or_default(),
         nonce: intent.as_ref().map(|i| i.nonce.clone()).unwrap_or_default(),
     };

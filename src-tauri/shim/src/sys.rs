@@ -175,7 +175,9 @@ pub(crate) fn read_at(folder: Fd, name: &str, max: u64) -> Option<Vec<u8>> {
     let fd = unsafe { libc::openat(folder, name.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     // SAFETY: the descriptor was just opened here and is owned by nobody else.
     let file = checked(fd).map(|fd| unsafe { std::fs::File::from_raw_fd(fd) })?;
-    let mut bytes = Vec::new();
+    // Its length may be anything by the time it is read; this only saves reading it in pieces.
+    let length = file.metadata().map_or(0, |file| file.len().min(max));
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     let read = file.take(max + 1).read_to_end(&mut bytes).ok()? as u64;
     (read <= max).then_some(bytes)
 }
@@ -396,6 +398,12 @@ pub(crate) fn timer_slack(milliseconds: u64) {
 pub(crate) fn now() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0))
+}
+
+/// This process.
+pub(crate) fn own_pid() -> c_int {
+    // SAFETY: takes nothing.
+    unsafe { libc::getpid() }
 }
 
 /// When a process started, in clock ticks since boot, read without allocating.

@@ -36,14 +36,19 @@ impl Starts {
     /// Reads what earlier shims left. Allocates all it will ever need.
     pub(super) fn new(path: Option<&str>) -> Starts {
         let file = path.and_then(sys::open_slots);
+        let mut runs = vec![None; SLOTS as usize];
         let mut slot = [0; SLOT];
-        let runs = (0..SLOTS).map(|number| {
-            let read = sys::pread(file?, &mut slot, runs::place(number))?;
-            runs::decode(&slot[..read]).map(|(run, _)| run)
-        });
+        for (number, run) in (0..).zip(&mut runs) {
+            let read = file.and_then(|file| sys::pread(file, &mut slot, runs::place(number)));
+            // Behind the end of the file there is no other.
+            if read != Some(SLOT) {
+                break;
+            }
+            *run = runs::decode(&slot).map(|(run, _)| run);
+        }
         Starts {
             file,
-            runs: runs.collect(),
+            runs,
             looked_to: 0,
             allowance: ALLOWANCE,
             refilled: Instant::now(),
