@@ -71,6 +71,20 @@ impl Picture {
                     None => self.clusters.push(line),
                 }
             }
+            Change::ClusterState {
+                cluster,
+                state,
+                reason,
+                held,
+                overall,
+            } => {
+                self.overall = *overall;
+                let known = self.clusters.iter_mut().find(|known| known.id == *cluster);
+                if let Some(known) = known {
+                    (known.overall, known.held) = (*state, *held);
+                    known.reason.clone_from(reason);
+                }
+            }
             Change::ClusterRemoved { cluster } => {
                 self.clusters.retain(|known| known.id != *cluster)
             }
@@ -110,7 +124,12 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
             change = changes.recv() => match change {
                 Ok(delta) => {
                     seen(&app, &delta, &mut picture, &mut notifier, mono());
-                    if matches!(delta.change, Change::Cluster { .. } | Change::ClusterRemoved { .. }) {
+                    if matches!(
+                        delta.change,
+                        Change::Cluster { .. }
+                            | Change::ClusterState { .. }
+                            | Change::ClusterRemoved { .. }
+                    ) {
                         redraw.get_or_insert_with(|| Instant::now() + REDRAW);
                     }
                 }
@@ -237,6 +256,16 @@ mod tests {
             (Overall::Degraded, 1)
         );
         assert!(picture.runs() && picture.held());
+        picture.apply(&Change::ClusterState {
+            cluster: "shop-1".parse().unwrap(),
+            state: Overall::Critical,
+            reason: "1 failing".into(),
+            held: false,
+            overall: Overall::Critical,
+        });
+        assert_eq!(picture.overall, Overall::Critical);
+        assert_eq!(picture.clusters[0].reason, "1 failing");
+        assert!(picture.runs() && !picture.held());
         picture.apply(&Change::ClusterRemoved {
             cluster: "shop-1".parse().unwrap(),
         });

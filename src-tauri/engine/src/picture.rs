@@ -75,6 +75,32 @@ impl Picture {
         self.send(&mut inner, Change::Cluster { cluster, overall });
     }
 
+    /// How a cluster is that was published before. The home's overall state is worked out here.
+    pub(crate) fn publish_state(
+        &self,
+        cluster: &ClusterId,
+        state: Overall,
+        reason: &str,
+        held: bool,
+    ) {
+        let mut inner = self.lock();
+        let Some(known) = inner.clusters.get_mut(cluster) else {
+            return;
+        };
+        known.overall = state;
+        reason.clone_into(&mut known.reason);
+        known.held = held;
+        let overall = inner.overall();
+        let change = Change::ClusterState {
+            cluster: cluster.clone(),
+            state,
+            reason: reason.to_owned(),
+            held,
+            overall,
+        };
+        self.send(&mut inner, change);
+    }
+
     fn send(&self, inner: &mut Inner, change: Change) {
         inner.seq += 1;
         // Nobody listening is not an error.
@@ -151,6 +177,8 @@ impl Inner {
             Change::Cluster { cluster, .. } => {
                 self.clusters.insert(cluster.id.clone(), cluster.clone());
             }
+            // Applied where it is made.
+            Change::ClusterState { .. } => {}
             Change::ClusterRemoved { cluster } => {
                 self.clusters.remove(cluster);
                 self.instances.remove(cluster);

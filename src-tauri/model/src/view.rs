@@ -169,6 +169,20 @@ pub enum Change {
         /// The home's new overall state.
         overall: Overall,
     },
+    /// How a cluster is has changed, and nothing else of it: while a thousand services come up that
+    /// is said many times a second.
+    ClusterState {
+        /// Which.
+        cluster: ClusterId,
+        /// How it is, in one word.
+        state: Overall,
+        /// Why, in words.
+        reason: String,
+        /// Healing is held for the whole cluster.
+        held: bool,
+        /// The home's new overall state.
+        overall: Overall,
+    },
     /// A cluster was forgotten.
     ClusterRemoved {
         /// Which.

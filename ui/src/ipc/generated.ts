@@ -36,6 +36,16 @@ export type Change = { "kind": "cluster",
   /** The cluster. */
   cluster: ClusterView,
   /** The home's new overall state. */
+  overall: Overall } | { "kind": "cluster_state",
+  /** Which. */
+  cluster: ClusterId,
+  /** How it is, in one word. */
+  state: Overall,
+  /** Why, in words. */
+  reason: string,
+  /** Healing is held for the whole cluster. */
+  held: boolean,
+  /** The home's new overall state. */
   overall: Overall } | { "kind": "cluster_removed",
   /** Which. */
   cluster: ClusterId } | { "kind": "instances",

@@ -68,6 +68,12 @@ export class Home {
         this.clusters.set(change.cluster.id, change.cluster);
         this.overall = change.overall;
         return ["clusters"];
+      case "cluster_state": {
+        const known = this.clusters.get(change.cluster);
+        this.overall = change.overall;
+        if (known) this.clusters.set(known.id, { ...known, overall: change.state, reason: change.reason, held: change.held });
+        return ["clusters"];
+      }
       case "cluster_removed":
         this.clusters.delete(change.cluster);
         this.instances.delete(change.cluster);

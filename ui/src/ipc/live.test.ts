@@ -86,7 +86,11 @@ describe("the feed", () => {
     expect(rig.live.home.instances.get("shop-1")?.get("api.0")?.state).toBe("ready");
     rig.delta(13, { kind: "instances_removed", cluster: "shop-1", instances: ["api.0"] });
     expect(rig.live.home.instances.get("shop-1")?.size).toBe(0);
-    rig.delta(14, { kind: "cluster_removed", cluster: "shop-1" });
+    rig.delta(14, { kind: "cluster_state", cluster: "shop-1", state: "critical", reason: "1 failing", held: true, overall: "critical" });
+    const shop = rig.live.home.clusters.get("shop-1");
+    expect([rig.live.home.overall, shop?.overall, shop?.reason, shop?.held]).toEqual(["critical", "critical", "1 failing", true]);
+    expect(shop?.services).toEqual(cluster.services);
+    rig.delta(15, { kind: "cluster_removed", cluster: "shop-1" });
     expect(rig.live.home.clusters.size).toBe(0);
   });
 

@@ -53,13 +53,9 @@ impl Owner {
         }
         let (overall, reason) = self.cluster.overall();
         let held = self.cluster.held();
-        let same = self.shown.as_ref().is_some_and(|shown| {
-            Arc::ptr_eq(&shown.definition, &self.record.definition)
-                && (shown.overall, shown.held) == (overall, held)
-                && shown.reason == reason
-        });
-        if !same {
-            let definition = Arc::clone(&self.record.definition);
+        let definition = Arc::clone(&self.record.definition);
+        let shown = self.shown.as_ref();
+        if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
             self.shared.picture.publish_cluster(ClusterView {
                 id: self.id.clone(),
                 name: definition.name.clone(),
@@ -73,13 +69,20 @@ impl Owner {
                     .map(|(name, service)| self.service(name, service))
                     .collect(),
             });
-            self.shown = Some(Shown {
-                definition,
-                overall,
-                reason,
-                held,
-            });
+        } else if shown.is_some_and(|shown| {
+            (shown.overall, shown.held) != (overall, held) || shown.reason != reason
+        }) {
+            let picture = &self.shared.picture;
+            picture.publish_state(&self.id, overall, &reason, held);
+        } else {
+            return;
         }
+        self.shown = Some(Shown {
+            definition,
+            overall,
+            reason,
+            held,
+        });
     }
 
     /// An instance's status with what only the engine knows of it.
