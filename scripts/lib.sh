@@ -81,3 +81,23 @@ musl_target() {
     aarch64-*-linux-*) echo aarch64-unknown-linux-musl ;;
   esac
 }
+
+# build_small PACKAGE PROGRAM FOLDER: the release build of a program that there is one of per service,
+# put into this folder. Linked statically and at a fixed address, each has about half the memory to
+# itself. The musl C library starts a program with a few system calls; glibc first asks the processor
+# about itself, which a virtual machine answers slowly: a third of a millisecond each.
+build_small() {
+  local musl flags=() built=$CARGO_TARGET_DIR/release/$2
+  musl=$(musl_target)
+  if [[ -n $musl && -d $(rustc --print sysroot)/lib/rustlib/$musl ]]; then
+    built=$CARGO_TARGET_DIR/$musl/release/$2
+    cargo rustc --release --locked --target "$musl" -p "$1" --bin "$2" -- -C relocation-model=static
+  else
+    if [[ $(rustc -vV) == *linux-gnu* ]]; then
+      flags=(-C target-feature=+crt-static -C relocation-model=static)
+    fi
+    cargo rustc --release --locked -p "$1" --bin "$2" -- "${flags[@]}"
+  fi
+  mkdir -p -- "$3"
+  [[ $built -ef $3/$2 ]] || install -m 755 -- "$built" "$3/$2"
+}
