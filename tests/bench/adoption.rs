@@ -3,8 +3,8 @@
 use crate::options::Options;
 use crate::stage::{definition, eventually, jobs, programs};
 use crate::table::{Report, Table, in_ms, milliseconds, percentile};
-use serde_json::{Value, json};
-use std::process::{Child, Stdio};
+use serde_json::json;
+use std::process::Child;
 use std::time::{Duration, Instant};
 use tests::process::{kill, lives};
 use tests::{Azora, Folder, PATIENCE};
@@ -40,14 +40,8 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
             let _ = ours.wait();
         }
         let begun = Instant::now();
-        let mut serve = azora
-            .command(folder.path(), &["serve"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("failed to start an engine: {error}"))?;
-        // It says where it listens when everything is adopted, and not before.
-        let there = eventually(PATIENCE, || listens(&azora, serve.id()));
+        let mut serve = azora.serve(folder.path());
+        let there = eventually(PATIENCE, || azora.listens(serve.id()));
         let time = begun.elapsed();
         if !there {
             let _ = serve.kill();
@@ -74,14 +68,6 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         let _ = ours.wait();
     }
     Ok(report(count, taken, same))
-}
-
-fn listens(azora: &Azora, engine: u32) -> bool {
-    let lock = azora.home().path().join("engine.lock");
-    let lock: Option<Value> = std::fs::read_to_string(lock)
-        .ok()
-        .and_then(|text| serde_json::from_str(&text).ok());
-    lock.is_some_and(|lock| lock["pid"] == engine && lock["api"].is_string())
 }
 
 fn report(count: usize, mut taken: Vec<Duration>, same: bool) -> Report {

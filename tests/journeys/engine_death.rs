@@ -241,12 +241,7 @@ fn an_edit_that_the_engine_did_not_live_to_finish_is_finished_by_the_next() {
     let _ = up.kill();
     let _ = up.wait();
     assert!(lives(before.pid));
-    let mut engine = azora
-        .command(folder.path(), &["serve"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("azora can be run");
+    let mut engine = azora.serve(folder.path());
     until("the next engine", || {
         (azora.run(folder.path(), &["ps"]).code == 0).then_some(())
     });

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A home and the program that works in it. Whatever still belongs to the home ends with it.
 #[derive(Debug)]
@@ -92,6 +92,24 @@ impl Azora {
             command.env(name, value);
         }
         command
+    }
+
+    /// An engine in the foreground, as a child of this program. It says nothing.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn serve(&self, folder: &Path) -> Child {
+        self.command(folder, &["serve"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("azora can be run")
+    }
+
+    /// True once this engine has adopted everything: it says where it listens then, and not before.
+    pub fn listens(&self, engine: u32) -> bool {
+        let lock = self.lock();
+        lock.is_some_and(|lock| lock["pid"] == engine && lock["api"].is_string())
     }
 
     /// The engine in the foreground, as what a shell becomes that has done `first` before.
@@ -261,20 +279,29 @@ impl Azora {
         http::port_of(url).unwrap_or_else(|| panic!("no port in {url}"))
     }
 
-    /// The addresses the registry lists for a name.
+    /// The ports the registry lists for a name.
     #[track_caller]
     pub fn listed(&self, name: &str) -> Vec<u16> {
+        self.all_listed().remove(name).unwrap_or_default()
+    }
+
+    /// The ports the registry lists, by name.
+    #[track_caller]
+    pub fn all_listed(&self) -> BTreeMap<String, Vec<u16>> {
         let answer = http::get(self.registry(), "/services").expect("the registry answers");
         let services = answer.json();
         // Either a list of entries, or an object that holds one.
         let list = services
             .as_array()
             .or_else(|| services["services"].as_array());
-        list.unwrap_or_else(|| panic!("no list in {services}"))
-            .iter()
-            .filter(|entry| entry["name"] == name)
-            .filter_map(|entry| http::port_of(entry["url"].as_str()?))
-            .collect()
+        let mut listed: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+        for entry in list.unwrap_or_else(|| panic!("no list in {services}")) {
+            let name = entry["name"].as_str().unwrap_or_default();
+            if let Some(port) = entry["url"].as_str().and_then(http::port_of) {
+                listed.entry(name.to_owned()).or_default().push(port);
+            }
+        }
+        listed
     }
 
     /// The incidents, newest first.
@@ -300,11 +327,14 @@ impl Azora {
 
     /// The process named in `engine.lock`, as far as it lives.
     fn lock_pid(&self) -> Option<u32> {
-        let text = std::fs::read_to_string(self.home.path().join("engine.lock")).ok()?;
-        let lock: Value = serde_json::from_str(&text).ok()?;
-        u32::try_from(lock["pid"].as_u64()?)
+        u32::try_from(self.lock()?["pid"].as_u64()?)
             .ok()
             .filter(|pid| process::lives(*pid))
+    }
+
+    fn lock(&self) -> Option<Value> {
+        let text = std::fs::read_to_string(self.home.path().join("engine.lock")).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// What a person would look at when a story goes wrong: the logs of the home, their ends.

@@ -5,7 +5,7 @@
 use crate::{Azora, Folder, PATIENCE, process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// Events looked at after an adoption: those of several rounds.
@@ -145,9 +145,7 @@ fn name(service: usize) -> String {
 
 impl Run<'_> {
     fn begin(&mut self) {
-        let mut command = self.azora.command(self.folder.path(), &["serve"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        self.engine = Some(command.spawn().expect("azora can be run"));
+        self.engine = Some(self.azora.serve(self.folder.path()));
     }
 
     fn kill_engine(&mut self) {
@@ -460,7 +458,7 @@ fn lives_of(folder: &Path, service: &str) -> Vec<String> {
 }
 
 /// Lets time pass: the instant of the kill is the measurement.
-fn pass(time: Duration) {
+pub(crate) fn pass(time: Duration) {
     let begun = Instant::now();
     while let Some(left) = time
         .checked_sub(begun.elapsed())
