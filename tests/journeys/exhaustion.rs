@@ -2,7 +2,7 @@
 //! lost, and all is well again by itself. `bench exhaustion` is the same for hours.
 
 use tests::Azora;
-use tests::exhaustion::{Few, Report, disk, few};
+use tests::exhaustion::{By, Few, Report, disk, few};
 
 fn told(what: &str, report: Result<Report, String>) {
     match report {
@@ -29,6 +29,14 @@ fn without_descriptors_starts_are_delayed_and_nothing_is_given_up() {
 
 #[test]
 fn without_processes_starts_are_delayed_and_nothing_is_given_up() {
-    let azora = Azora::new();
-    told("too few processes", few(&azora, Few::Processes, 1));
+    for by in [By::GroupV1, By::GroupV2] {
+        let few = few(&Azora::new(), Few::Processes(by), 1);
+        told(&format!("too few processes, {by:?}"), few);
+    }
+}
+
+#[test]
+fn a_user_who_may_have_no_more_processes_gets_them_later() {
+    let few = few(&Azora::new(), Few::Processes(By::User), 1);
+    told("too few processes of a user", few);
 }

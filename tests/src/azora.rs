@@ -4,6 +4,8 @@ use crate::{PATIENCE, http, process};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -13,6 +15,8 @@ pub struct Azora {
     home: testkit::Home,
     program: PathBuf,
     env: Vec<(String, String)>,
+    /// The user it runs as, when that is another, and copies of the programs for that one.
+    other: Option<(u32, tempfile::TempDir)>,
 }
 
 /// How a command ended.
@@ -65,7 +69,36 @@ impl Azora {
             home: testkit::Home::new(),
             program,
             env: Vec::new(),
+            other: None,
         }
+    }
+
+    /// A fresh home of another user, and the same program, run by that user: with what lies beside it
+    /// in a folder that anybody may read, where built programs need not be.
+    ///
+    /// # Errors
+    /// What keeps it from being made. It takes root.
+    pub fn of_user(&self, user: u32) -> Result<Self, String> {
+        let said = |error: std::io::Error| format!("failed to run it as user {user}: {error}");
+        let home = testkit::Home::new();
+        chown(home.path(), Some(user), Some(user)).map_err(said)?;
+        let folder = tempfile::Builder::new()
+            .prefix("azp-")
+            .permissions(std::fs::Permissions::from_mode(0o755))
+            .tempdir_in("/tmp")
+            .map_err(said)?;
+        for name in ["azora", "azora-shim", "organ", "puppet"] {
+            let built = self.program.with_file_name(name);
+            if built.exists() {
+                std::fs::copy(built, folder.path().join(name)).map_err(said)?;
+            }
+        }
+        Ok(Self {
+            home,
+            program: folder.path().join("azora"),
+            env: self.env.clone(),
+            other: Some((user, folder)),
+        })
     }
 
     /// Sets a variable for every command from here on.
@@ -82,7 +115,7 @@ impl Azora {
 
     /// A command that is to be run in a folder.
     pub fn command(&self, folder: &Path, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.as_user(&self.program);
         command
             .args(words)
             .current_dir(folder)
@@ -115,7 +148,7 @@ impl Azora {
     /// The engine in the foreground, as what a shell becomes that has done `first` before.
     pub fn serve_after(&self, folder: &Path, first: &str) -> Command {
         let usual = self.command(folder, &[]);
-        let mut command = Command::new("sh");
+        let mut command = self.as_user(Path::new("sh"));
         command
             .args(["-c", &format!("{first} && exec \"$0\" serve")])
             .arg(&self.program)
@@ -123,6 +156,14 @@ impl Azora {
             .stdin(Stdio::null());
         for (name, value) in usual.get_envs() {
             command.env(name, value.unwrap_or_default());
+        }
+        command
+    }
+
+    fn as_user(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some((user, _)) = &self.other {
+            command.uid(*user).gid(*user);
         }
         command
     }

@@ -99,7 +99,7 @@ impl Run<'_> {
         self.recovers(cycle);
         self.report.recovery.push(begun.elapsed());
         self.check();
-        self.report.cycles += 1;
+        self.cycle_over();
     }
 
     /// The engine is killed, and the next one has to start on the full disk.

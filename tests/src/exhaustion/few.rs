@@ -1,6 +1,6 @@
 //! Too few descriptors or processes for what is to be started all at once.
 
-use super::group::Group;
+use super::bound::{Bound, By};
 use super::{Report, Run};
 use crate::{Azora, Folder, Instance, PATIENCE, process};
 use std::process::Stdio;
@@ -11,14 +11,16 @@ use std::time::{Duration, Instant};
 pub enum Few {
     /// Descriptors: the engine may have so few that not every service can be watched.
     Descriptors,
-    /// Processes: the control group of the engine and its services is full.
-    Processes,
+    /// Processes: as many as the engine and its services may be.
+    Processes(By),
 }
 
 /// Descriptors that the engine may have: enough for some of [`MANY`] services.
 const DESCRIPTORS: u32 = 192;
 /// Services that are started all at once.
 const MANY: usize = 60;
+/// Processes that there may be more than there are, when [`MANY`] are to be started.
+const A_FEW: u64 = 12;
 
 /// Runs out of descriptors or processes so many times.
 ///
@@ -37,19 +39,20 @@ pub fn few(azora: &Azora, few: Few, cycles: usize) -> Result<Report, String> {
         [service.victim]\nrun = \"puppet hang\"\n\
         [service.many]\nrun = \"puppet hang\"\nreplicas = 1\n";
     folder.define(steady);
-    let group = match few {
-        Few::Processes => Some(Group::new()?),
+    let mut bound = match few {
+        Few::Processes(by) => Some(Bound::new(by)?),
         Few::Descriptors => None,
     };
-    let limit = match &group {
-        Some(group) => format!("echo $$ > {}/cgroup.procs", group.0.display()),
-        None => format!("ulimit -n {DESCRIPTORS}"),
+    let (held, first) = match &bound {
+        Some(bound) => (bound.held(azora)?, bound.first()),
+        None => (None, format!("ulimit -n {DESCRIPTORS}")),
     };
-    let mut run = Run::begin(azora, &folder, Some(&limit));
+    let azora = held.as_ref().unwrap_or(azora);
+    let mut run = Run::begin(azora, &folder, Some(&first));
     run.steady.retain(|name, _| !name.starts_with("many"));
     for _ in 0..cycles {
-        run.run_out(group.as_ref());
-        run.report.cycles += 1;
+        run.run_out(bound.as_mut());
+        run.cycle_over();
     }
     run.check();
     run.end();
@@ -60,11 +63,10 @@ pub fn few(azora: &Azora, few: Few, cycles: usize) -> Result<Report, String> {
 }
 
 impl Run<'_> {
-    fn run_out(&mut self, group: Option<&Group>) {
+    fn run_out(&mut self, mut bound: Option<&mut Bound>) {
         let cycle = self.report.cycles;
-        if let Some(group) = group {
-            // A few more than there are.
-            group.most(Some(group.now() + 12));
+        if let Some(bound) = &mut bound {
+            bound.leave(A_FEW);
         }
         let all = format!("many={MANY}");
         // Not waited for: not all of them can come up.
@@ -121,8 +123,8 @@ impl Run<'_> {
         }
         // There is room again: fewer are wanted, or more may be.
         let begun = Instant::now();
-        if let Some(group) = group {
-            group.most(None);
+        if let Some(bound) = bound {
+            bound.free();
             let well = testkit::eventually(PATIENCE, || {
                 let now = self.instances();
                 now.values()

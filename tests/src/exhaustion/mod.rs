@@ -1,10 +1,11 @@
 //! An engine on a machine that has run out of something: room on the disk, descriptors, processes.
 //! It is filled up, steered, freed, and has to recover by itself; what runs must not notice.
 
+mod bound;
 mod disk;
 mod few;
-mod group;
 
+pub use bound::By;
 pub use disk::disk;
 pub use few::{Few, few};
 
@@ -50,6 +51,8 @@ struct Run<'a> {
     steady: BTreeMap<String, u32>,
     /// The reasons of acts that were acknowledged.
     said: BTreeSet<String>,
+    /// Looks that were taken before this cycle.
+    looks: usize,
 }
 
 impl<'a> Run<'a> {
@@ -63,6 +66,7 @@ impl<'a> Run<'a> {
             report: Report::default(),
             steady: BTreeMap::new(),
             said: BTreeSet::new(),
+            looks: 0,
         };
         run.serve(limit);
         azora.up(folder.path());
@@ -104,6 +108,28 @@ impl<'a> Run<'a> {
         // At once: what comes of it may end the test before its report.
         eprintln!("cycle {cycle}: {what}");
         self.report.faults.push(format!("cycle {cycle}: {what}"));
+    }
+
+    /// Counts a cycle, and says what it has shown: of a run that is cut off, so much is known.
+    fn cycle_over(&mut self) {
+        let longest = |times: &[Duration]| times.iter().max().copied().unwrap_or_default();
+        let looks = self.report.ps.get(self.looks..).unwrap_or_default();
+        eprintln!(
+            "cycle {}: ps {:.0?} at most of {}, stop {:.0?}, well again after {:.1?}; \
+             so far {} put off, {} healed, {} engines killed, {} acts, {} faults",
+            self.report.cycles,
+            longest(looks),
+            looks.len(),
+            self.report.stop.last().copied().unwrap_or_default(),
+            self.report.recovery.last().copied().unwrap_or_default(),
+            self.report.put_off,
+            self.report.healed,
+            self.report.engine_kills,
+            self.said.len(),
+            self.report.faults.len(),
+        );
+        self.looks = self.report.ps.len();
+        self.report.cycles += 1;
     }
 
     fn look(&mut self) {
