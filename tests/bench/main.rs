@@ -15,6 +15,7 @@ mod emergency;
 mod exhaustion;
 mod failpoints;
 mod floor;
+mod forgotten;
 mod kills;
 mod logs;
 mod machine;
@@ -66,6 +67,12 @@ const BENCHES: &[Bench] = &[
         what: "kill -9 of the engine at random instants: what is lost",
         takes: kills::TAKES,
         run: kills::run,
+    },
+    Bench {
+        name: "forgotten",
+        what: "databases deleted while no engine runs: what the next one finds, and how soon",
+        takes: forgotten::TAKES,
+        run: forgotten::run,
     },
     Bench {
         name: "shims",

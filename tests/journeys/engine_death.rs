@@ -3,7 +3,7 @@
 use tests::folder::SMALL;
 use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
-use tests::{Azora, Folder, http, shims, until};
+use tests::{Azora, Folder, forgotten, http, shims, until};
 
 #[test]
 fn services_live_through_the_death_of_the_engine_and_are_adopted() {
@@ -192,27 +192,16 @@ fn engines_and_clients_that_race_for_a_home_start_everything_once() {
     azora.up(folder.path());
 }
 
+/// Five hundred are `bench forgotten`.
 #[test]
 fn what_runs_is_found_without_the_databases() {
-    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
-    azora.up(folder.path());
-    let before = azora.instances(folder.path());
-    let engine = azora.engine();
-    kill(engine);
-    until("the engine to be gone", || (!lives(engine)).then_some(()));
-    for file in std::fs::read_dir(azora.home().path()).expect("the home is there") {
-        let path = file.expect("it reads").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("state.db") || name.starts_with("history.db") {
-            std::fs::remove_file(&path).expect("it can be removed");
-        }
-    }
-    azora.up(folder.path());
-    for (name, new) in azora.instances(folder.path()) {
-        assert_eq!(new.pid, before[&name].pid, "{name} was found");
-        assert!(new.serves(), "{new:?}");
-    }
-    assert_eq!(azora.listed("api").len(), 2, "the registry is rebuilt");
+    let wish = forgotten::Wish {
+        services: 12,
+        runs: 2,
+    };
+    let report = forgotten::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert_eq!(report.runs, 2);
 }
 
 #[test]

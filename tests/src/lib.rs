@@ -10,6 +10,7 @@ pub mod crash;
 pub mod exhaustion;
 pub mod flood;
 pub mod folder;
+pub mod forgotten;
 pub mod http;
 pub mod kills;
 pub mod load;
