@@ -24,6 +24,7 @@ mod options;
 mod overhead;
 mod peers;
 mod ports;
+mod races;
 mod recovery;
 mod rolling;
 mod shims;
@@ -73,6 +74,12 @@ const BENCHES: &[Bench] = &[
         what: "databases deleted while no engine runs: what the next one finds, and how soon",
         takes: forgotten::TAKES,
         run: forgotten::run,
+    },
+    Bench {
+        name: "races",
+        what: "engines and clients started in the same moment: double starts, and answers",
+        takes: races::TAKES,
+        run: races::run,
     },
     Bench {
         name: "shims",

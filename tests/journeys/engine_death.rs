@@ -3,7 +3,7 @@
 use tests::folder::SMALL;
 use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
-use tests::{Azora, Folder, forgotten, http, shims, until};
+use tests::{Azora, Folder, forgotten, http, races, shims, until};
 
 #[test]
 fn services_live_through_the_death_of_the_engine_and_are_adopted() {
@@ -151,45 +151,18 @@ fn shims_that_are_killed_are_shown_and_their_services_live_on() {
     assert_eq!(report.real + report.unknown, 12, "{report:#?}");
 }
 
-/// One alone under a lock of its own: a second copy, however short its life, would leave a word.
-fn sole(folder: &Folder, service: &str) -> String {
-    let path = folder.path().join(service);
-    let path = path.display();
-    format!("[service.{service}]\nrun = [\"puppet\", \"sole\", \"{path}\", \"hang\"]\n")
-}
-
-fn doubled(folder: &Folder) -> Vec<String> {
-    let files = std::fs::read_dir(folder.path()).expect("the folder is there");
-    files
-        .flatten()
-        .filter_map(|file| file.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".double"))
-        .collect()
-}
-
+/// A thousand are `bench races`.
 #[test]
 fn engines_and_clients_that_race_for_a_home_start_everything_once() {
-    let folder = Folder::empty();
-    folder.define(&["a", "b", "c"].map(|name| sole(&folder, name)).concat());
-    let azora = Azora::new();
-    let mut pids = None;
-    for round in 0..6 {
-        // Nobody is there: each of these would start an engine, and the cluster.
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| azora.up(folder.path()));
-            }
-        });
-        let all = azora.instances(folder.path());
-        let now: Vec<u32> = all.values().map(|instance| instance.pid).collect();
-        assert_eq!(doubled(&folder), Vec::<String>::new(), "round {round}");
-        assert_eq!(*pids.get_or_insert(now.clone()), now, "round {round}");
-        assert!(now.iter().all(|pid| lives(*pid)), "round {round}");
-        let engine = azora.engine();
-        kill(engine);
-        until("the engine to be gone", || (!lives(engine)).then_some(()));
-    }
-    azora.up(folder.path());
+    let wish = races::Wish {
+        races: 20,
+        services: 3,
+        seed: 20_26,
+    };
+    let report = races::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert_eq!(report.races, 20);
+    assert!(report.started > 0 && report.refused > 0, "{report:#?}");
 }
 
 /// Five hundred are `bench forgotten`.

@@ -16,6 +16,7 @@ pub mod kills;
 pub mod load;
 pub mod ports;
 pub mod process;
+pub mod races;
 pub mod rolling;
 pub mod shims;
 pub mod small_disk;
