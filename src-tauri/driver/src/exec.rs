@@ -1,5 +1,6 @@
 //! Programs that run for a moment: exec probes and hooks.
 
+use crate::listen::listen;
 use crate::pidfd::Pidfd;
 use crate::{detach, user};
 use model::ExitStatus;
@@ -124,18 +125,18 @@ async fn finish(
     };
     /// SIGKILL takes less than a millisecond, unless the kernel itself is stuck.
     const LAST: Duration = Duration::from_secs(1);
-    let end = tokio::time::timeout(timeout, running.wait()).await;
+    let (end, _) = listen(running.wait(), timeout).await;
     // Whatever it has left behind in its group ends with it. The child is reaped only after this,
     // so the group's number still means this group.
     running.kill_group();
     let outcome = match end {
-        Err(_) => {
+        None => {
             // What is stuck in the kernel is left to it.
             let _ = tokio::time::timeout(LAST, running.pidfd.readable()).await;
             ExecOutcome::TimedOut
         }
-        Ok(Err(error)) => failed(error),
-        Ok(Ok(())) => match running.child.wait() {
+        Some(Err(error)) => failed(error),
+        Some(Ok(())) => match running.child.wait() {
             Ok(status) => ExecOutcome::Exit {
                 status: match status.code() {
                     Some(code) => ExitStatus::Code(code),

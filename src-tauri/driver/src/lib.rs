@@ -29,6 +29,7 @@ mod hook;
 mod intent;
 pub mod layout;
 mod limits;
+mod listen;
 pub mod lock;
 mod mend;
 mod own;
@@ -56,6 +57,7 @@ pub use driver::ProcessDriver;
 pub use exec::{Captured, ExecLaunch, ExecOutcome};
 pub use hook::HookLaunch;
 pub use layout::Layout;
+pub use listen::{Heard, listen};
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
 pub use secret::SecretText;
 

@@ -5,7 +5,7 @@
 //! told apart from a fault of the service.
 
 use bytes::Bytes;
-use driver::{ExecLaunch, ExecOutcome, ProcessDriver};
+use driver::{ExecLaunch, ExecOutcome, Heard, ProcessDriver, listen};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
@@ -15,7 +15,7 @@ use model::{Evidence, Verdict};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Most of an answer's body that is read: a service that sends so much is well enough.
@@ -63,9 +63,14 @@ impl Prober {
     /// Asks once. Takes `timeout` at most, and a moment for a command to be killed. Dropping the
     /// future ends the asking.
     pub async fn ask(&self, target: Target, timeout: Duration) -> Evidence {
-        let begun = Instant::now();
-        let seen = match target {
-            Target::Exec(launch) => self.exec(launch, timeout).await,
+        let (seen, heard) = match target {
+            Target::Exec(launch) => {
+                // The driver ends it when its time is over.
+                let (seen, heard) = listen(self.exec(launch, timeout), Duration::MAX).await;
+                let seen = seen.map(|seen| excused(seen, heard));
+                let never = || fail("it was not asked to its end".to_owned());
+                (seen.unwrap_or_else(never), heard)
+            }
             Target::Http { port, path } => {
                 let ask = http(port, &path);
                 in_time(ask, timeout, || format!("GET {path} had no answer")).await
@@ -77,7 +82,7 @@ impl Prober {
         Evidence {
             verdict: seen.verdict,
             detail: seen.detail,
-            latency_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            latency_us: u64::try_from(heard.time.as_micros()).unwrap_or(u64::MAX),
         }
     }
 
@@ -115,15 +120,26 @@ fn fail(detail: String) -> Seen {
     }
 }
 
+/// What fails while this program stands still may have waited for it in vain.
+fn excused(seen: Seen, heard: Heard) -> Seen {
+    match seen.verdict {
+        Verdict::Fail if heard.still => Seen {
+            verdict: Verdict::Trouble,
+            detail: format!("{}, while the engine stood still", seen.detail),
+        },
+        _ => seen,
+    }
+}
+
 async fn in_time(
     ask: impl Future<Output = Seen>,
     timeout: Duration,
     what: impl FnOnce() -> String,
-) -> Seen {
-    match tokio::time::timeout(timeout, ask).await {
-        Ok(seen) => seen,
-        Err(_) => fail(format!("{} within {timeout:?}", what())),
-    }
+) -> (Seen, Heard) {
+    let (seen, heard) = listen(ask, timeout).await;
+    let late = || fail(format!("{} within {timeout:?}", what()));
+    let seen = seen.map(|seen| excused(seen, heard));
+    (seen.unwrap_or_else(late), heard)
 }
 
 /// A connection, or what the failure to make one says.
@@ -264,7 +280,7 @@ mod tests {
     }
 
     async fn get(port: u16, path: &str, timeout: Duration) -> (Verdict, String) {
-        let seen = in_time(http(port, path), timeout, || {
+        let (seen, _) = in_time(http(port, path), timeout, || {
             format!("GET {path} had no answer")
         })
         .await;
@@ -365,6 +381,18 @@ mod tests {
             get(port, "/", LONG).await,
             (Verdict::Fail, format!("tcp {port} refused"))
         );
+    }
+
+    #[test]
+    fn what_fails_while_the_engine_stands_still_is_no_verdict() {
+        let heard = |still| Heard { time: LONG, still };
+        let seen = |verdict, still| {
+            let detail = "it hung up".to_owned();
+            excused(Seen { verdict, detail }, heard(still)).verdict
+        };
+        assert_eq!(seen(Verdict::Fail, true), Verdict::Trouble);
+        assert_eq!(seen(Verdict::Fail, false), Verdict::Fail);
+        assert_eq!(seen(Verdict::Pass, true), Verdict::Pass);
     }
 
     #[test]
