@@ -1,9 +1,10 @@
 //! How long an instance may take to be ready, and what follows when it takes longer.
 //!
-//! The time runs while it is asked whether it is ready and nothing it needs is down. When it has
-//! passed, the instance has a fault like one that crashed, and acts that wait for it have their
-//! answer: healing goes on, but a person who typed `up` has waited long enough. One that crashes
-//! again and again before it is ready gives the same answer after a few restarts.
+//! The time runs while it is asked whether it is ready and nothing it needs is down. When nobody was
+//! there to ask at its end, it begins anew. When it has passed, the instance has a fault like one that
+//! crashed, and acts that wait for it have their answer: healing goes on, but a person who typed `up`
+//! has waited long enough. One that crashes again and again before it is ready gives the same answer
+//! after a few restarts.
 
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
@@ -11,7 +12,11 @@ use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
 use model::{InstanceId, Mono, Reason, RemedyKind};
+use std::time::Duration;
 
+/// Told so much later, that the time has passed says that nobody asked at its end: the engine was
+/// stopped, or the machine was. A busy engine is late by less.
+const LATE: Duration = Duration::from_secs(1);
 /// So many restarts that did not help are an answer. By default they take a second, the ladder to
 /// quarantine minutes.
 const RESTARTS: u32 = 3;
@@ -50,14 +55,17 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        instance.gives_up = None;
+        let late = instance
+            .gives_up
+            .take()
+            .is_some_and(|at| self.now.mono.since(at) > LATE);
         let leaving = goal != Goal::Run || instance.cycle.is_some();
         if leaving || instance.life != Life::Alive || instance.ready || instance.care != Care::Idle
         {
             return;
         }
-        if !service.roots.is_empty() {
-            // Nobody can be ready on something that is down.
+        if late || !service.roots.is_empty() {
+            // It may be ready since, and not have been asked. Nobody can be ready on something that is down.
             self.begin_patience(id, self.now.mono);
             return;
         }

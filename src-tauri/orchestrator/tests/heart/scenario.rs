@@ -105,7 +105,9 @@ impl Run {
                 self.cluster.remember(BTreeMap::new(), unfinished);
                 self.timers.clear();
             }
-            "advance" => self.advance(define::duration(words[1])),
+            "advance" => self.advance(define::duration(words[1]), false),
+            // Nobody looks at what comes due before it is over.
+            "stand-still" => self.advance(define::duration(words[1]), true),
             "show" => self.show(),
             _ => {
                 let input = self.input(&words);
@@ -314,7 +316,7 @@ impl Run {
         }
     }
 
-    fn advance(&mut self, by: Duration) {
+    fn advance(&mut self, by: Duration, still: bool) {
         let until = self.time + by;
         loop {
             let end = Mono(u64::try_from(until.as_millis()).unwrap());
@@ -327,7 +329,11 @@ impl Run {
                 break;
             };
             self.timers.remove(&key);
-            self.time = Duration::from_millis(at.0);
+            self.time = if still {
+                until
+            } else {
+                Duration::from_millis(at.0)
+            };
             writeln!(self.out, "    at {:?}: {key:?}", self.time).unwrap();
             self.apply(Input::Timer(key));
         }
