@@ -16,6 +16,7 @@ mod exhaustion;
 mod failpoints;
 mod floor;
 mod forgotten;
+mod frozen;
 mod kills;
 mod logs;
 mod machine;
@@ -68,6 +69,12 @@ const BENCHES: &[Bench] = &[
         what: "kill -9 of the engine at random instants: what is lost",
         takes: kills::TAKES,
         run: kills::run,
+    },
+    Bench {
+        name: "frozen",
+        what: "an engine that is stopped for some time and goes on: false restarts and verdicts",
+        takes: frozen::TAKES,
+        run: frozen::run,
     },
     Bench {
         name: "forgotten",

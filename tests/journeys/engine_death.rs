@@ -3,7 +3,7 @@
 use tests::folder::SMALL;
 use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
-use tests::{Azora, Folder, forgotten, http, races, shims, until};
+use tests::{Azora, Folder, forgotten, frozen, http, races, shims, until};
 
 #[test]
 fn services_live_through_the_death_of_the_engine_and_are_adopted() {
@@ -175,6 +175,20 @@ fn what_runs_is_found_without_the_databases() {
     let report = forgotten::run(&Azora::new(), wish);
     assert!(report.flawless(), "{wish:?}: {report:#?}");
     assert_eq!(report.runs, 2);
+}
+
+/// Ten minutes, a hundred times, are `bench frozen`.
+#[test]
+fn nobody_is_judged_by_the_time_in_which_the_engine_stood_still() {
+    let wish = frozen::Wish {
+        services: 4,
+        cycles: 2,
+        still: 2 * frozen::WITHIN,
+        seed: 20_26,
+    };
+    let report = frozen::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert!(report.missed > 10, "{report:#?}");
 }
 
 #[test]

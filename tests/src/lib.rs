@@ -11,6 +11,7 @@ pub mod exhaustion;
 pub mod flood;
 pub mod folder;
 pub mod forgotten;
+pub mod frozen;
 pub mod http;
 pub mod kills;
 pub mod load;
