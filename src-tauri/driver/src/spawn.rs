@@ -8,12 +8,13 @@ use crate::procfs::Table;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::shortage::seen;
+use crate::slow::connect;
 use crate::{SecretText, clock, intent, limits, ports, secret, sockets, survivors, user};
 use model::{Anchor, Generation};
 use shim::{Command, Intent, Line, fail_point};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -277,7 +278,7 @@ impl Shim {
         if !survivors::is_shim(anchor, folder)? {
             return Ok(None);
         }
-        let stream = seen(connect(folder).await)?.filter(|stream| {
+        let stream = connect(folder).await?.filter(|stream| {
             // Whoever listens there must be that very process.
             let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
             peer.is_some() && peer == i32::try_from(anchor.pid).ok()
@@ -484,11 +485,4 @@ impl ShutOut {
             std::thread::park_timeout(Duration::from_millis(2));
         }
     }
-}
-
-/// Connects through the open folder: a socket's address has 108 bytes, a home may lie deep.
-async fn connect(folder: &Path) -> io::Result<UnixStream> {
-    let folder = std::fs::File::open(folder)?;
-    let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), shim::SOCKET);
-    UnixStream::connect(path).await
 }

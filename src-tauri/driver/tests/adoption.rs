@@ -7,8 +7,10 @@ mod common;
 use common::{Bench, LONG, Stranger, instance, kill, lives};
 use driver::{Found, Happened, clock};
 use model::{ExitStatus, Generation};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
@@ -168,6 +170,37 @@ async fn a_stopped_shim_does_not_hide_its_service() {
         bench.driver.adopt(&bench.cluster).await,
         [found("a.0", 1, Ok(pid))]
     );
+}
+
+/// Every engine that comes waits in its queue, which holds a few.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_shim_that_takes_nobody_on_does_not_hide_its_service() {
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["hang"]).await;
+    kill(bench.shim("a.0"), Signal::STOP);
+    let folder = bench.layout.run(&bench.cluster, &instance("a.0"));
+    let folder = fs::File::open(folder).unwrap();
+    let socket = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), shim::SOCKET);
+    let mut queue = Vec::new();
+    loop {
+        let kind = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (unix, stream) = (AddressFamily::UNIX, SocketType::STREAM);
+        let one = rustix::net::socket_with(unix, stream, kind, None).unwrap();
+        let address = SocketAddrUnix::new(socket.as_str()).unwrap();
+        match rustix::net::connect(&one, &address) {
+            Ok(()) => queue.push(one),
+            Err(full) => break assert_eq!(full, rustix::io::Errno::AGAIN),
+        }
+    }
+    let mut bench = bench.reborn();
+    let cluster = bench.cluster.clone();
+    assert_eq!(
+        bench.driver.adopt(&cluster).await,
+        [found("a.0", 1, Ok(pid))]
+    );
+    bench.stop("a.0", 1, LONG);
+    assert_eq!(bench.exited().await, ExitStatus::Unknown);
+    bench.nothing_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
