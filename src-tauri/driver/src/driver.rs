@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 const ASKS: usize = 16;
 
 /// How long adopting a cluster may take. A tree that does not even die by SIGKILL would hold up
-/// everything else for ever.
-const ADOPTING: Duration = Duration::from_secs(15);
+/// everything else for ever; what is told of it then: `unanswered`.
+pub(crate) const ADOPTING: Duration = Duration::from_secs(15);
 
 type Key = (ClusterId, InstanceId);
 
@@ -115,9 +115,14 @@ impl ProcessDriver {
     }
 
     /// What ran, or has ended, while nobody was here. From now on it is watched like what was
-    /// started here. One of which something cannot be ended is told as its record has it after a
-    /// while: as ended, or not at all when no start of it is known.
+    /// started here. One that is not looked at to the end after a while is told all the same: what
+    /// lives as running and unanswered, of the rest what its record has.
     pub async fn adopt(&self, cluster: &ClusterId) -> Vec<Found> {
+        self.adopt_within(cluster, ADOPTING).await
+    }
+
+    /// The same, with how long it may take.
+    pub(crate) async fn adopt_within(&self, cluster: &ClusterId, limit: Duration) -> Vec<Found> {
         let mut patience = Patience::default();
         let folders = loop {
             let (layout, only) = (self.shared.layout.clone(), cluster.clone());
@@ -137,23 +142,18 @@ impl ProcessDriver {
             })
             .collect();
         let mut found = Vec::with_capacity(answers.len());
-        let until = tokio::time::Instant::now() + ADOPTING;
-        for (instance, folder, answer) in answers {
-            match tokio::time::timeout_at(until, answer).await {
+        let until = tokio::time::Instant::now() + limit;
+        for (instance, folder, mut answer) in answers {
+            found.extend(match tokio::time::timeout_at(until, &mut answer).await {
                 // A task that broke has found nothing; the next ask makes a new one.
-                Ok(answer) => found.extend(answer.ok().flatten()),
-                // Its task goes on clearing up, and a start waits for that.
+                Ok(answer) => answer.ok().flatten(),
+                // Its task goes on, and a start waits for that.
                 Err(_) => {
-                    tracing::warn!(%cluster, %instance, "what is left of it cannot be ended yet");
-                    let story = intent::Story::in_time(&folder).await;
-                    found.extend(story.told_end().map(|(generation, status)| Found {
-                        instance,
-                        generation,
-                        outcome: Err(status),
-                        shim_lost: false,
-                    }));
+                    let facts = self.facts(cluster, &instance);
+                    self.tell_unanswered(cluster, instance, &folder, facts, answer)
+                        .await
                 }
-            }
+            });
         }
         found.sort_by(|a, b| a.instance.cmp(&b.instance));
         found
@@ -205,8 +205,8 @@ impl ProcessDriver {
     /// not been adopted. Some are missing when there are too few descriptors to look: this is for
     /// showing and for asking them, and nobody takes a process for gone because of it.
     pub fn tree(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<u32> {
-        let facts = match lock(&self.units).get(&(cluster.clone(), instance.clone())) {
-            Some(unit) => lock(&unit.facts).clone(),
+        let facts = match self.facts(cluster, instance) {
+            Some(facts) => lock(&facts).clone(),
             None => return Vec::new(),
         };
         let mut pids: BTreeSet<u32> = facts.main.into_iter().collect();
@@ -333,6 +333,12 @@ impl ProcessDriver {
         unit.asks.try_send(ask).map_err(|error| match error {
             mpsc::error::TrySendError::Full(ask) | mpsc::error::TrySendError::Closed(ask) => ask,
         })
+    }
+
+    fn facts(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Arc<Mutex<Facts>>> {
+        let units = lock(&self.units);
+        let unit = units.get(&(cluster.clone(), instance.clone()))?;
+        Some(Arc::clone(&unit.facts))
     }
 
     #[cfg(test)]

@@ -152,7 +152,7 @@ impl Unit {
         }
     }
 
-    async fn lose_shim(&mut self, generation: Generation) {
+    pub(crate) async fn lose_shim(&mut self, generation: Generation) {
         fail_point!("shim.lost");
         self.shim_lost = true;
         self.shared

@@ -50,6 +50,7 @@ mod spawn;
 mod start;
 mod stop;
 pub mod survivors;
+mod unanswered;
 mod user;
 mod watch;
 
@@ -261,6 +262,9 @@ pub struct Found {
     pub outcome: Result<u32, ExitStatus>,
     /// It runs without a shim.
     pub shim_lost: bool,
+    /// It runs, and looking at it has not come to an end yet: that goes on. `Exited` or `ShimLost`
+    /// follows when it turns out so.
+    pub unanswered: bool,
 }
 
 /// What an instance's newest start got, as its intent on disk tells it.

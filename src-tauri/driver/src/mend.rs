@@ -33,6 +33,7 @@ impl Unit {
 
     async fn begin(&mut self) {
         Box::pin(self.attach()).await;
+        self.keep_word().await;
         self.live().await;
     }
 
@@ -48,6 +49,7 @@ impl Unit {
         if let (Some(shim), Some(child)) = (&mut self.shim, child) {
             shim.take_child(child);
         }
+        self.keep_word().await;
         match before {
             Life::Idle => {}
             Life::Starting(generation) => self.mend_start(generation).await,
@@ -80,11 +82,11 @@ impl Unit {
         }
     }
 
-    fn runs(&self, generation: Generation) -> bool {
+    pub(crate) fn runs(&self, generation: Generation) -> bool {
         matches!(&self.life, Life::Running(main) if main.generation == generation)
     }
 
-    fn ended_as(&self, generation: Generation) -> ExitStatus {
+    pub(crate) fn ended_as(&self, generation: Generation) -> ExitStatus {
         let last = self.last.filter(|(last, _)| *last == generation);
         last.map_or(ExitStatus::Unknown, |(_, status)| status)
     }

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Between two tries. Whoever holds the descriptors will hardly be done sooner.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
+/// The pause doubles as many times: it is 0.8 s at most.
+const DOUBLED: u32 = 4;
 /// A reading of `/proc` has two open at once, a kill two, and a look into a control group one for
 /// each level.
 const KEPT: usize = 6;
@@ -114,17 +116,17 @@ fn lock() -> MutexGuard<'static, Reserve> {
 /// Waiting until something can be looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
-    said: bool,
+    tries: u32,
 }
 
 impl Patience {
     /// After a look that failed; the first is told.
     pub(crate) async fn after(&mut self, what: &'static str, error: &io::Error) {
-        if !self.said {
-            self.said = true;
+        if self.tries == 0 {
             tracing::warn!(what, %error, "cannot be looked at; trying again");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE * (1 << self.tries.min(DOUBLED))).await;
+        self.tries = self.tries.saturating_add(1);
     }
 }
 

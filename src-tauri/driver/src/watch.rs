@@ -82,6 +82,10 @@ pub(crate) struct Facts {
     pub(crate) shim: Option<u32>,
     pub(crate) main: Option<u32>,
     pub(crate) groups: Vec<PathBuf>,
+    /// It has been looked at, as what is on disk is when the task begins.
+    pub(crate) attached: bool,
+    /// Told as running before that: the task owes word if it is not.
+    pub(crate) told: Option<Generation>,
 }
 
 /// One instance.
@@ -384,6 +388,7 @@ impl Unit {
             instance: self.instance.clone(),
             generation,
             shim_lost: self.shim_lost && outcome.is_ok(),
+            unanswered: false,
             outcome,
         })
     }

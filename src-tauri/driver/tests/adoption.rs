@@ -20,6 +20,7 @@ fn found(name: &str, generation: u64, outcome: Result<u32, ExitStatus>) -> Found
         generation: Generation(generation),
         outcome,
         shim_lost: false,
+        unanswered: false,
     }
 }
 

@@ -75,6 +75,7 @@ impl Step<'_> {
             generation,
             outcome,
             shim_lost,
+            unanswered,
             greeted,
         } = found;
         if !self.cluster.services.contains_key(&id.service) {
@@ -110,7 +111,11 @@ impl Step<'_> {
                 instance.begun = Mono::default();
                 instance.alive_since = self.now.mono;
                 if self.cluster.goal(&id) == Goal::Run {
-                    self.set_alive(&id, Reason::new(format!("adopted, pid {pid}")));
+                    let adopted = match unanswered {
+                        false => format!("adopted, pid {pid}"),
+                        true => format!("adopted, pid {pid}; its shim has not answered yet"),
+                    };
+                    self.set_alive(&id, Reason::new(adopted));
                     self.ask_readiness(&id);
                 }
             }

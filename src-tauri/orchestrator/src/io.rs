@@ -216,6 +216,8 @@ pub struct Adoption {
     pub outcome: Result<u32, ExitStatus>,
     /// Its shim is gone.
     pub shim_lost: bool,
+    /// Looking at it has not come to an end yet, and goes on.
+    pub unanswered: bool,
     /// Its `after_ready` has run to its end.
     pub greeted: bool,
 }

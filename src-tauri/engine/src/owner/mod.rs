@@ -240,6 +240,14 @@ impl Owner {
                 };
                 self.shared.journal.event(Some(&self.id), what);
             }
+            if one.unanswered {
+                let text = format!(
+                    "{} runs on, but its shim has not answered yet; it is asked until it does",
+                    one.instance
+                );
+                let what = model::EventKind::Notice { text };
+                self.shared.journal.event(Some(&self.id), what);
+            }
         }
         let found = found
             .into_iter()
@@ -248,6 +256,7 @@ impl Owner {
                 generation: one.generation,
                 outcome: one.outcome,
                 shim_lost: one.shim_lost,
+                unanswered: one.unanswered,
                 greeted: false,
             })
             .map(|one| self.greeted_before(one))

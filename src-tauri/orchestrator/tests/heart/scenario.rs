@@ -195,6 +195,7 @@ impl Run {
                 generation: Generation(parts[2].parse().unwrap()),
                 outcome,
                 shim_lost: false,
+                unanswered: false,
                 greeted: parts.get(3) == Some(&"greeted"),
             });
         }

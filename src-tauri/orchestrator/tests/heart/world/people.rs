@@ -181,6 +181,7 @@ impl World {
                 generation,
                 outcome: Ok(1),
                 shim_lost: false,
+                unanswered: false,
                 greeted: false,
             });
         }
@@ -193,6 +194,7 @@ impl World {
                     generation,
                     outcome,
                     shim_lost: false,
+                    unanswered: false,
                     greeted: false,
                 });
             }
