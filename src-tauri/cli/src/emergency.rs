@@ -168,10 +168,11 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
     }
     for survivor in &ended.left {
         note(&format!(
-            "left: pid {} {} (found by {})",
+            "left: pid {} {} (found by {}), {}",
             survivor.pid,
             plain(&survivor.command),
-            survivor.means.as_str()
+            survivor.means.as_str(),
+            survivor.why
         ));
     }
     if let Some(why) = &ended.unseen {
@@ -187,7 +188,7 @@ fn value(ended: &Ended) -> serde_json::Value {
     let left: Vec<serde_json::Value> = ended
         .left
         .iter()
-        .map(|left| json!({"pid": left.pid, "command": left.command, "found_by": left.means.as_str()}))
+        .map(|left| json!({"pid": left.pid, "command": left.command, "found_by": left.means.as_str(), "why": left.why}))
         .collect();
     json!({
         "ended": ended.ended,

@@ -16,6 +16,9 @@
 //!    and then the shims.
 //! 5. From 2 on again, until two looks in a row find neither shim nor service. A shim that an
 //!    engine made in between is found by its command line, whatever the records say.
+//!
+//! As long as somebody of those it has found ends now and then it goes on, to a limit that no tree
+//! can talk away; then it says who is left, and why.
 
 use crate::layout::Layout;
 use crate::procfs::Table;
@@ -31,8 +34,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// What is not dead after this long is reported as left.
-const LIMIT: Duration = Duration::from_millis(4_500);
+/// Nobody has ended for so long: who is left does not end by SIGKILL. On a machine that has nothing
+/// else to do a thousand have ended before.
+const STALLED: Duration = Duration::from_millis(4_500);
+/// And at so many looks, which may take seconds each: one to stop them, one to kill them, one to see.
+const LOOKS: u32 = 3;
+/// However many still end: a thousand times what a process takes, on a machine that is short of
+/// everything. What comes back for so long comes back for ever.
+const WHOLE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Timespec = Timespec {
     tv_sec: 0,
@@ -59,6 +68,8 @@ pub struct Report {
     pub left: Vec<Survivor>,
     /// Why the last look could not be taken, when it could not: others than those `left` may live.
     pub unseen: Option<String>,
+    /// Why it did not go on, when something is left or unseen.
+    pub gave_up: Option<&'static str>,
     /// How long it took.
     pub took: Duration,
     /// By which means was looked.
@@ -130,9 +141,15 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
     let mut left = BTreeMap::new();
     let mut unseen = None;
     let mut roundup = Roundup::default();
-    while empty < 2 && begun.elapsed() < LIMIT {
+    let mut progress = Progress::new(begun);
+    while empty < 2 && progress.over(Instant::now()).is_none() {
         match round(layout, begun, &mut groups, &mut ended, &mut roundup) {
-            Ok(Round { found, step }) => {
+            Ok(Round {
+                found,
+                living,
+                step,
+            }) => {
+                progress.looked(Instant::now(), Some(living));
                 (left, unseen) = (found, None);
                 empty = match step {
                     Step::None => empty + 1,
@@ -145,6 +162,7 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
             }
             // Nobody was seen, and so nobody was seen to be gone.
             Err(error) => {
+                progress.looked(Instant::now(), None);
                 empty = 0;
                 unseen = Some(error.to_string());
             }
@@ -167,7 +185,9 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
         cgroup::remove(group);
     }
     let left = survivors::listed(left);
+    let whole = left.is_empty() && unseen.is_none();
     let mut report = Report {
+        gave_up: progress.over(Instant::now()).filter(|_| !whole),
         ended: u32::try_from(ended.len().saturating_sub(left.len())).unwrap_or(u32::MAX),
         took: begun.elapsed(),
         looked_by: looked_by(!groups.is_empty()),
@@ -177,6 +197,51 @@ pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
     };
     report.path = write(layout, &report, reason, who);
     report
+}
+
+/// Whether it goes on.
+struct Progress {
+    begun: Instant,
+    /// When somebody was last seen to have ended.
+    ended: Instant,
+    /// Looks since then, those that could not be taken as well.
+    looks: u32,
+    /// Everyone at the last look, shims as well, by number and start.
+    living: BTreeSet<(u32, u64)>,
+}
+
+impl Progress {
+    fn new(begun: Instant) -> Progress {
+        Progress {
+            begun,
+            ended: begun,
+            looks: 0,
+            living: BTreeSet::new(),
+        }
+    }
+
+    /// It was looked; these live now, when that could be seen.
+    fn looked(&mut self, now: Instant, living: Option<BTreeSet<(u32, u64)>>) {
+        self.looks += 1;
+        let Some(living) = living else {
+            return;
+        };
+        if !self.living.is_subset(&living) {
+            (self.ended, self.looks) = (now, 0);
+        }
+        self.living = living;
+    }
+
+    /// Why it does not go on.
+    fn over(&self, now: Instant) -> Option<&'static str> {
+        if now.duration_since(self.begun) >= WHOLE {
+            Some("some still ended after a minute, and others came")
+        } else if now.duration_since(self.ended) >= STALLED && self.looks >= LOOKS {
+            Some("nobody has ended for 4.5 s")
+        } else {
+            None
+        }
+    }
 }
 
 /// This thread before all others, as far as it may: a hundred processes that are to be ended and do
@@ -204,6 +269,8 @@ impl Drop for Urgent {
 struct Round {
     /// Those of services.
     found: BTreeMap<u32, Means>,
+    /// They and the shims, by number and start.
+    living: BTreeSet<(u32, u64)>,
     step: Step,
 }
 
@@ -253,9 +320,12 @@ fn round(
     if let Ok((table, shims, found)) = &looked {
         let all = shims.iter().chain(found.keys()).copied().collect();
         // Half of the time is for killing, however long a look takes.
-        if begun.elapsed() < LIMIT / 2 && roundup.hold(&all, table) {
-            let (found, step) = (found.clone(), Step::Held);
-            return Ok(Round { found, step });
+        if begun.elapsed() < WHOLE / 2 && roundup.hold(&all, table) {
+            return Ok(Round {
+                living: identities(&all, table),
+                found: found.clone(),
+                step: Step::Held,
+            });
         }
     }
     for group in groups.iter() {
@@ -264,16 +334,24 @@ fn round(
     let (table, shims, found) = looked?;
     roundup.kill(&found.keys().copied().collect(), &table);
     roundup.kill(&shims, &table);
-    for pid in found.keys() {
-        if let Some(process) = table.living.get(pid) {
-            ended.insert((*pid, process.start_ticks));
-        }
-    }
+    let services = found.keys().copied().collect();
+    ended.extend(identities(&services, &table));
+    let mut living = identities(&shims, &table);
+    living.extend(identities(&services, &table));
     let step = match found.is_empty() && shims.is_empty() {
         true => Step::None,
         false => Step::Killed,
     };
-    Ok(Round { found, step })
+    Ok(Round {
+        found,
+        living,
+        step,
+    })
+}
+
+fn identities(pids: &BTreeSet<u32>, table: &Table) -> BTreeSet<(u32, u64)> {
+    let listed = pids.iter().filter_map(|pid| table.living.get(pid));
+    listed.map(|one| (one.pid, one.start_ticks)).collect()
 }
 
 fn looked_by(groups: bool) -> Vec<&'static str> {
@@ -364,11 +442,15 @@ fn write(layout: &Layout, report: &Report, reason: &str, who: &str) -> Option<Pa
     );
     for survivor in &report.left {
         text.push_str(&format!(
-            "  pid {} {} ({})\n",
+            "  pid {} {} ({}): {}\n",
             survivor.pid,
             survivor.command,
-            survivor.means.as_str()
+            survivor.means.as_str(),
+            survivor.why
         ));
+    }
+    if let Some(why) = report.gave_up {
+        text.push_str(&format!("given up: {why}\n"));
     }
     if let Some(why) = &report.unseen {
         text.push_str(&format!(
@@ -377,4 +459,44 @@ fn write(layout: &Layout, report: &Report, reason: &str, who: &str) -> Option<Pa
     }
     let path = layout.reports().join(format!("emergency-{at}.txt"));
     fs::write(&path, text).ok().map(|()| path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_on_as_long_as_somebody_ends_and_not_for_ever() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let living =
+            |from: u32| -> BTreeSet<(u32, u64)> { (from..100).map(|pid| (pid, 7)).collect() };
+        let mut progress = Progress::new(begun);
+        progress.looked(at(0), Some(living(0)));
+        // One in four seconds: slow, and sure.
+        for (second, from) in [(4, 1), (8, 2), (12, 3), (16, 4)] {
+            progress.looked(at(second), Some(living(from)));
+            assert_eq!(progress.over(at(second + 4)), None, "{second}");
+        }
+        // Others that come are no reason to go on, and a look that takes its time is none to stop.
+        for known in [Some(living(3)), None, Some(living(3))] {
+            assert_eq!(progress.over(at(21)), None);
+            progress.looked(at(21), known);
+        }
+        assert_eq!(progress.over(at(21)), Some("nobody has ended for 4.5 s"));
+        // A number that means another by now has ended.
+        let mut other = living(4);
+        other.insert((3, 8));
+        progress.looked(at(22), Some(other));
+        assert_eq!(progress.over(at(26)), None);
+        for second in 22..60 {
+            progress.looked(at(second), Some(BTreeSet::from([(second as u32, 9)])));
+            assert_eq!(progress.over(at(second)), None);
+        }
+        let why = progress.over(at(60));
+        assert_eq!(
+            why,
+            Some("some still ended after a minute, and others came")
+        );
+    }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long somebody new may be found at every look before those that are held are killed all the
-/// same: a third of what an emergency stop has.
+/// same: a third of what an emergency stop waits for somebody to end.
 const HOLDING: Duration = Duration::from_millis(1_500);
 
 /// Everyone of a tree who is held.

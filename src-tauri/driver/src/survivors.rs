@@ -11,6 +11,7 @@ use crate::{cgroup, clock};
 use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +54,8 @@ pub struct Survivor {
     pub command: String,
     /// How it was found.
     pub means: Means,
+    /// How it is with it, and why it has not ended as far as that can be seen: "in state D: …".
+    pub why: String,
 }
 
 /// Everything that lives and belongs to the services of a home, or of one of its clusters; shims
@@ -82,8 +85,32 @@ pub(crate) fn listed(found: BTreeMap<u32, Means>) -> Vec<Survivor> {
         pid,
         command: procfs::command(pid),
         means,
+        why: why(pid),
     };
     found.into_iter().map(survivor).collect()
+}
+
+/// How it is with a process that may have been told to end.
+fn why(pid: u32) -> String {
+    let process = match procfs::process(pid) {
+        Ok(Some(process)) => process,
+        Ok(None) => return "it has just ended".to_owned(),
+        Err(error) => return format!("it cannot be looked at ({error})"),
+    };
+    let own = rustix::process::geteuid().as_raw();
+    let owner = std::fs::metadata(format!("/proc/{pid}")).map_or(own, |data| data.uid());
+    let state = process.state;
+    if own != 0 && owner != own {
+        return format!(
+            "in state {state}: it belongs to user {owner}, whose processes are not ours to end"
+        );
+    }
+    match state {
+        'D' => "in state D: it waits in the kernel, for a disk or a network, and ends after that"
+            .to_owned(),
+        't' => "in state t: it is held by a debugger, and ends when that lets it go".to_owned(),
+        _ => format!("in state {state}"),
+    }
 }
 
 /// By what the processes of one instance are known.
