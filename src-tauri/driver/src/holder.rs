@@ -1,19 +1,22 @@
 //! Who holds a port: every process that listens on it, what it is part of, and since when. Looks
 //! only; nothing here ever sends a signal.
 
+use crate::holders::{Holders, Places, Recorded};
 use crate::layout::Layout;
-use crate::ports::listen::{self, Socket};
-use crate::survivors::Remains;
 use crate::{clock, homes, intent, procfs, user};
 use model::{ClusterId, Generation, InstanceId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Parents that are named; a terminal is a handful away.
 const PARENTS: usize = 8;
+/// Parents that are looked at for a shim; nobody nests deeper on purpose.
+const DEEPEST: usize = 64;
+/// How long what is on record in all homes is looked through: of two thousand services it takes less.
+const LOOKING: Duration = Duration::from_secs(2);
 /// Proxies of container engines: their command lines can be read whoever's they are.
 const PROXIES: [&str; 4] = ["docker-proxy", "rootlessport", "slirp4netns", "pasta"];
 
@@ -69,85 +72,25 @@ pub fn of(port: u16) -> Vec<Holder> {
     Holders::default().all(port)
 }
 
-/// Listening sockets and their processes, read at most once and only when somebody asks.
-#[derive(Debug, Default)]
-pub(crate) struct Holders {
-    sockets: Option<HashMap<u16, Vec<Socket>>>,
-    owners: Option<HashMap<u64, u32>>,
-    on_record: OnRecord,
-}
-
-/// Whose processes are, by what is on record, once somebody has asked. With thousands of services
-/// this takes a second, and many ports may be asked for.
-type OnRecord = Option<HashMap<u32, Place>>;
-
-/// A home, and an instance in it.
-type Place = (PathBuf, ClusterId, InstanceId);
-
-impl Holders {
-    /// The sockets on a port with the process of each.
-    fn listeners(&mut self, port: u16) -> Vec<(Socket, Option<u32>)> {
-        let sockets = self.sockets.get_or_insert_with(listen::sockets);
-        let Some(here) = sockets.get(&port) else {
-            return Vec::new();
-        };
-        let owners = self.owners.get_or_insert_with(|| {
-            let all = sockets.values().flatten().map(|socket| socket.inode);
-            listen::owners(&all.collect())
-        });
-        here.iter()
-            .map(|socket| (*socket, owners.get(&socket.inode).copied()))
-            .collect()
-    }
-
-    /// The processes on a port.
-    pub(crate) fn pids(&mut self, port: u16) -> BTreeSet<u32> {
-        let listeners = self.listeners(port).into_iter();
-        listeners.filter_map(|(_, pid)| pid).collect()
-    }
-
-    /// Everyone on a port: by process, and what cannot be seen by user.
-    pub(crate) fn all(&mut self, port: u16) -> Vec<Holder> {
-        let mut holders: BTreeMap<(Option<u32>, u32), Holder> = BTreeMap::new();
-        for (socket, pid) in self.listeners(port) {
-            let holder = holders
-                .entry((pid, socket.uid))
-                .or_insert_with(|| holder(pid, socket.uid, port, &mut self.on_record));
-            holder.addresses.push(socket.address);
-        }
-        holders.into_values().collect()
-    }
-
-    /// In words, for a message: "pid 4711 (nginx) of user www-data, for 3 h".
-    pub(crate) fn words(&mut self, port: u16) -> String {
-        let all: Vec<String> = self.all(port).iter().map(ToString::to_string).collect();
-        match all.is_empty() {
-            // It went between the look at the port and the look at who has it, or it holds the
-            // port without listening on it.
-            true => "a process that does not listen on it (it may be about to, or be going)".into(),
-            false => all.join(" and "),
-        }
-    }
-}
-
-fn holder(pid: Option<u32>, uid: u32, port: u16, on_record: &mut OnRecord) -> Holder {
+/// What is known of who has this socket.
+pub(crate) fn holder(pid: Option<u32>, uid: u32, port: u16, places: &mut Places) -> Holder {
     let proxy = || proxy_of(port);
     Holder {
         addresses: Vec::new(),
         uid: Some(uid),
         user: user::name(uid),
-        process: pid
-            .or_else(proxy)
-            .and_then(|pid| look(pid, port, on_record)),
+        process: pid.or_else(proxy).and_then(|pid| look(pid, port, places)),
     }
 }
 
 /// Everything about one process.
-fn look(pid: u32, port: u16, on_record: &mut OnRecord) -> Option<Process> {
+fn look(pid: u32, port: u16, places: &mut Places) -> Option<Process> {
     let process = procfs::process(pid).ok()??;
-    let parents = parents(process.parent);
+    let mut parents = parents(process.parent);
     let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let chain = std::iter::once(pid).chain(parents.iter().map(|(pid, _)| *pid));
+    let ours = ours(&process, chain, &cgroup, places);
+    parents.truncate(PARENTS);
     Some(Process {
         pid,
         command: procfs::command(pid),
@@ -155,7 +98,7 @@ fn look(pid: u32, port: u16, on_record: &mut OnRecord) -> Option<Process> {
         terminal: process.terminal,
         unit: unit(&cgroup),
         container: forwarded(pid, port).or_else(|| container(&cgroup)),
-        ours: ours(pid, chain, on_record),
+        ours,
         parents,
     })
 }
@@ -163,7 +106,7 @@ fn look(pid: u32, port: u16, on_record: &mut OnRecord) -> Option<Process> {
 /// Who made a process, who made that one, and so on.
 fn parents(mut pid: u32) -> Vec<(u32, String)> {
     let mut parents = Vec::new();
-    while pid > 1 && parents.len() < PARENTS {
+    while pid > 1 && parents.len() < DEEPEST {
         let Ok(Some(parent)) = procfs::process(pid) else {
             break;
         };
@@ -173,16 +116,21 @@ fn parents(mut pid: u32) -> Vec<(u32, String)> {
     parents
 }
 
-/// The instance a process belongs to: by a shim above it, by the marks it carries, or by what is on
-/// record in the homes of this user.
-fn ours(pid: u32, chain: impl Iterator<Item = u32>, on_record: &mut OnRecord) -> Option<Ours> {
+/// The instance a process belongs to: by a shim above it, by the marks it carries, by its control
+/// group, or by what is on record in the homes of this user.
+fn ours(
+    process: &procfs::Process,
+    chain: impl Iterator<Item = u32>,
+    cgroup: &str,
+    places: &mut Places,
+) -> Option<Ours> {
     chain
         .filter_map(shim_of)
         .next()
-        .or_else(|| marked(pid))
+        .or_else(|| marked(process.pid))
+        .or_else(|| grouped(cgroup))
         .or_else(|| {
-            let on_record = on_record.get_or_insert_with(recorded);
-            let (home, cluster, instance) = on_record.get(&pid)?.clone();
+            let (home, cluster, instance) = places.of(process)?;
             with_generation(home, cluster, instance)
         })
 }
@@ -214,27 +162,36 @@ fn marked(pid: u32) -> Option<Ours> {
     with_generation(home.home().to_owned(), cluster, instance)
 }
 
-/// What the run folders of this user's homes say: the last and the costliest way. What cannot be
-/// read is left out.
-fn recorded() -> HashMap<u32, Place> {
-    let mut found = HashMap::new();
-    let mut table = None;
+/// The instance whose control group this is, or is above it.
+fn grouped(cgroup: &str) -> Option<Ours> {
+    let (id, cluster, instance) = cgroup.lines().find_map(|line| {
+        let mut parts = line
+            .split('/')
+            .skip_while(|part| !part.starts_with("azora-"));
+        let id = parts.next()?.strip_prefix("azora-")?;
+        Some((id, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    })?;
+    let home = homes::all().into_iter().find(|home| home.id() == id)?;
+    with_generation(home.home().to_owned(), cluster, instance)
+}
+
+/// What the run folders of this user's homes say about the processes that shims have made, by
+/// number and start. The last and the costliest way, for one that has
+/// erased its marks and lost its shim, and so it has a limit: in the homes of others of this user
+/// thousands may run. What cannot be read is left out.
+pub(crate) fn recorded() -> Recorded {
+    let begun = Instant::now();
+    let mut found = Recorded::default();
     for home in homes::all() {
         for (cluster, instance, folder) in intent::folders(&home, None).unwrap_or_default() {
-            let table = match &mut table {
-                Some(table) => table,
-                none => match procfs::Table::read() {
-                    Ok(table) => none.insert(table),
-                    Err(_) => return found,
-                },
-            };
-            let remains = intent::Story::read(&folder)
-                .and_then(|story| Remains::of(&home, &folder, &story))
-                .and_then(|remains| remains.look(table));
-            for pid in remains.unwrap_or_default().into_keys() {
-                found
-                    .entry(pid)
-                    .or_insert_with(|| (home.home().to_owned(), cluster.clone(), instance.clone()));
+            if begun.elapsed() > LOOKING {
+                found.cut = true;
+                return found;
+            }
+            let story = intent::Story::read(&folder).unwrap_or_default();
+            if let Some((_, main)) = story.running().filter(|_| story.of_this_boot()) {
+                let place = (home.home().to_owned(), cluster, instance);
+                found.places.insert((main.pid, main.start_ticks), place);
             }
         }
     }
@@ -358,6 +315,7 @@ fn age(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn this_process_is_found_on_its_port_with_its_parents_and_its_age() {
@@ -392,6 +350,28 @@ mod tests {
             .collect();
         assert_eq!(addresses.len(), 2);
         drop((four, second));
+    }
+
+    #[test]
+    fn a_control_group_tells_whose_a_process_is() {
+        let home = testkit::Home::new();
+        let layout = Layout::new(home.path());
+        homes::note(&layout).unwrap();
+        let id = layout.id();
+        let ours = grouped(&format!(
+            "5:pids:/x/azora-{id}/shop-00000000/web.1/deep\n0::/\n"
+        ))
+        .unwrap();
+        assert_eq!(ours.home, home.path());
+        assert_eq!(ours.cluster.to_string(), "shop-00000000");
+        assert_eq!(ours.instance.to_string(), "web.1");
+        for other in [
+            "0::/x/azora-engine\n".to_owned(),
+            format!("0::/azora-{id}\n"),
+            "0::/azora-0123456789abcdef/shop-00000000/web.1\n".to_owned(),
+        ] {
+            assert_eq!(grouped(&other), None, "{other}");
+        }
     }
 
     #[test]

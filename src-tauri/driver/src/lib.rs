@@ -23,6 +23,7 @@ mod ended;
 pub mod env;
 pub mod exec;
 pub mod holder;
+mod holders;
 mod holes;
 pub mod homes;
 mod hook;

@@ -8,7 +8,7 @@
 //! Loopback only, as everything Azora opens.
 
 use crate::Listen;
-use crate::holder::Holders;
+use crate::holders;
 use crate::refusal::Refusal;
 use model::{ClusterId, InstanceId, ServiceName};
 use rustix::net::{
@@ -120,7 +120,7 @@ fn make(port: u16) -> io::Result<OwnedFd> {
 
 fn refusal(port: u16, error: &io::Error) -> Refusal {
     if error.kind() == io::ErrorKind::AddrInUse {
-        let error = format!("port {port} is held by {}", Holders::default().words(port));
+        let error = format!("port {port} is held by {}", holders::words(port));
         return Refusal::again(error);
     }
     Refusal::of(&format!("listen on port {port}"), error)

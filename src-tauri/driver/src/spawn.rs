@@ -1,7 +1,7 @@
 //! Making a shim, and the connection to one.
 
 use crate::Launch;
-use crate::holder::Holders;
+use crate::holders;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
@@ -151,7 +151,7 @@ pub(crate) fn ports_are_free(launch: &Launch) -> Result<(), Refusal> {
     let handed = |port: &u16| launch.listen.iter().any(|socket| socket.port == *port);
     for port in launch.ports.iter().filter(|port| !handed(port)) {
         if !ports::listen::free(*port) {
-            let holder = Holders::default().words(*port);
+            let holder = holders::words(*port);
             return Err(Refusal::again(format!("port {port} is held by {holder}")));
         }
     }

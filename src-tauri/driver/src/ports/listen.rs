@@ -1,9 +1,10 @@
 //! Listening sockets as the kernel lists them, and the processes that hold them.
 
 use crate::procfs;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 /// A listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,39 +93,65 @@ fn ip(hex: &str) -> Option<IpAddr> {
     }
 }
 
+/// Who holds a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) pid: u32,
+    /// When that process was started.
+    start_ticks: u64,
+    /// Under which number.
+    fd: u32,
+}
+
+impl Held {
+    /// That very process holds the socket of this inode now.
+    pub(crate) fn still(&self, inode: u64) -> bool {
+        let process = procfs::process(self.pid).ok().flatten();
+        process.is_some_and(|process| process.start_ticks == self.start_ticks)
+            && inode_of(format!("/proc/{}/fd/{}", self.pid, self.fd)) == Some(inode)
+    }
+}
+
+/// The inode of a socket, from the link that stands for a descriptor.
+fn inode_of(link: impl AsRef<Path>) -> Option<u64> {
+    let target = fs::read_link(link).ok()?;
+    let inode = target.to_str()?.strip_prefix("socket:[")?;
+    inode.strip_suffix(']')?.parse().ok()
+}
+
 /// The processes that hold these sockets, as far as they may be looked at. Of several that share
 /// one, the oldest: a server and not its workers.
-pub(crate) fn owners(wanted: &BTreeSet<u64>) -> HashMap<u64, u32> {
-    let mut holders: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+pub(crate) fn owners(wanted: &BTreeSet<u64>) -> HashMap<u64, Held> {
+    let mut oldest: HashMap<u64, Held> = HashMap::new();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let mut started = None;
         for fd in fs::read_dir(format!("/proc/{pid}/fd"))
             .into_iter()
             .flatten()
             .flatten()
         {
-            let Ok(target) = fs::read_link(fd.path()) else {
+            let Some(inode) = inode_of(fd.path()).filter(|inode| wanted.contains(inode)) else {
                 continue;
             };
-            let inode = target
-                .to_str()
-                .and_then(|t| t.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-            if let Some(inode) = inode.filter(|inode| wanted.contains(inode)) {
-                holders.entry(inode).or_default().push(pid);
+            let number = fd.file_name().to_str().and_then(|name| name.parse().ok());
+            let start_ticks = *started.get_or_insert_with(|| match procfs::process(pid) {
+                Ok(Some(one)) => one.start_ticks,
+                _ => u64::MAX,
+            });
+            let held = Held {
+                pid,
+                start_ticks,
+                fd: number.unwrap_or(u32::MAX),
+            };
+            let age = |one: &Held| (one.start_ticks, one.pid);
+            match oldest.get(&inode) {
+                Some(other) if age(other) <= age(&held) => {}
+                _ => drop(oldest.insert(inode, held)),
             }
         }
     }
-    let oldest = |pids: Vec<u32>| {
-        let age = |pid: &u32| match procfs::process(*pid) {
-            Ok(Some(one)) => one.start_ticks,
-            _ => u64::MAX,
-        };
-        pids.into_iter().min_by_key(|pid| (age(pid), *pid))
-    };
-    holders
-        .into_iter()
-        .filter_map(|(inode, pids)| Some((inode, oldest(pids)?)))
-        .collect()
+    oldest
 }
 
 #[cfg(test)]
@@ -150,7 +177,9 @@ mod tests {
             assert_eq!(found.len(), 1, "{address}");
             assert_eq!(found[0].uid, rustix::process::geteuid().as_raw());
             let wanted = BTreeSet::from([found[0].inode]);
-            assert_eq!(owners(&wanted).get(&found[0].inode), Some(&me), "{address}");
+            let owners = owners(&wanted);
+            let held = &owners[&found[0].inode];
+            assert!(held.pid == me && held.still(found[0].inode), "{address}");
             assert!(!free(local.port()), "{address}");
         }
     }

@@ -8,7 +8,7 @@ mod reserve;
 
 pub use reserve::Reservation;
 
-use crate::holder::Holders;
+use crate::holders::Holders;
 use crate::homes;
 use crate::layout::Layout;
 use model::{ClusterId, InstanceId};
