@@ -169,7 +169,12 @@ impl Ports {
         match held.get(&port) {
             // Instances of one service may share a port.
             Some(other) if same_service(other, &owner) => Ok(()),
-            Some(other) => Err(here(other)),
+            Some(other) => {
+                let other = Taken::Here(other.clone());
+                // It takes its time, and others want ports.
+                drop(held);
+                Err(self.name(other, port, &mut Holders::default()))
+            }
             None if self.reservations.take(port, cluster, instance) => {
                 held.insert(port, owner);
                 Ok(())
@@ -193,11 +198,11 @@ impl Ports {
         }
     }
 
-    /// Who has a port, in words.
+    /// Who has a port, in words: whoever has reserved it, and whoever listens on it all the same.
     fn name(&self, taken: Taken, port: u16, holders: &mut Holders) -> String {
-        match taken {
+        let reserved = match taken {
             Taken::Here(owner) => here(&owner),
-            Taken::Listening => holders.words(port),
+            Taken::Listening => return holders.words(port),
             Taken::Reserved => match self.reservations.other(port) {
                 Some(Some(other)) => {
                     let homes = homes::all();
@@ -211,6 +216,19 @@ impl Ports {
                 Some(None) => "another home of Azora".to_owned(),
                 None => "another home of Azora, which has just let go of it".to_owned(),
             },
+        };
+        if listen::free(port) {
+            return reserved;
+        }
+        let listening = holders.pids(port);
+        // Sockets that are handed over lie here.
+        if listening.is_empty() || listening.contains(&std::process::id()) {
+            return reserved;
+        }
+        let words = holders.words(port);
+        match words.contains(&reserved) {
+            true => words,
+            false => format!("{reserved}, but {words} listens on it"),
         }
     }
 
@@ -414,6 +432,35 @@ mod tests {
         assert!(ports.claim(taken, &cluster, &other.instance).is_err());
         ports.release(&cluster, &instance, &[taken]);
         ports.claim(taken, &cluster, &other.instance).unwrap();
+    }
+
+    #[test]
+    fn who_listens_on_a_port_that_another_has_reserved_is_named_too() {
+        let (_home, ports) = ports();
+        let port = ports
+            .grant(&[wish("a.0", 0)], nobody, not_kept)
+            .unwrap()
+            .remove(0)
+            .port;
+        // Not this process: the sockets that it keeps for services are theirs.
+        let mut stranger = std::process::Command::new(testkit::program("puppet"))
+            .args(["bind", &port.to_string(), "hang"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let limit = std::time::Duration::from_secs(30);
+        assert!(testkit::eventually(limit, || !listen::free(port)));
+        let grant = ports.grant(&[wish("b.0", port)], nobody, not_kept);
+        let (_, holder) = grant.unwrap().remove(0).moved.unwrap();
+        let (cluster, other) = (wish("b.0", 0).cluster, wish("b.0", 0).instance);
+        let claimed = ports.claim(port, &cluster, &other).unwrap_err();
+        let pid = stranger.id();
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        for words in [holder, claimed] {
+            let expected = format!("a.0 of shop-00000000, but pid {pid} (");
+            assert!(words.starts_with(&expected), "{words}");
+        }
     }
 
     #[test]
