@@ -6,10 +6,10 @@
 
 use crate::child::Program;
 use crate::links::Links;
-use crate::log::Log;
 use crate::memory;
 use crate::sys::{self, Fd};
 use crate::terminal;
+use crate::timing::Timed;
 use shim::{Command, End, Line, Step, fail_point};
 use std::ffi::c_int;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ enum Phase {
 /// All that the shim knows.
 pub(crate) struct Keeper {
     program: Program,
-    log: Log,
+    log: Timed,
     links: Links,
     generation: u64,
     phase: Phase,
@@ -63,7 +63,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(program: Program, log: Log, links: Links, generation: u64) -> Keeper {
+    pub(crate) fn new(program: Program, log: Timed, links: Links, generation: u64) -> Keeper {
         Keeper {
             program,
             log,

@@ -14,8 +14,9 @@
 //!
 //! Beside the `log` there are `log.idx`, its times, and `log.runs`, where its starts began.
 //!
-//! This library only reads and writes those forms. It opens nothing but the two files of `/proc`
-//! that say who a process is. [`failpoint`] is for tests and not there in a release build.
+//! This library reads and writes those forms. It opens nothing but the two files of `/proc` that say
+//! who a process is, and in [`log`] the three that it keeps. [`failpoint`] is for tests and not there
+//! in a release build.
 
 pub mod anchor;
 pub mod failpoint;
@@ -23,6 +24,7 @@ pub mod index;
 pub mod intent;
 pub mod kills;
 pub mod line;
+pub mod log;
 pub mod runs;
 pub mod secrets;
 pub mod trouble;

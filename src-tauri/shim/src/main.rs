@@ -22,16 +22,18 @@ mod arena;
 mod child;
 mod keeper;
 mod links;
-mod log;
 mod memory;
 mod sockets;
 mod sys;
 mod terminal;
+mod timing;
 
 use keeper::Keeper;
+use shim::log::{Log, Wake};
 use shim::{INTENT, Intent, Line, NO_ROOM, RECORD, Step, anchor, fail_point};
 use sockets::Sockets;
 use std::ffi::{CStr, c_char, c_int};
+use timing::Timed;
 
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
@@ -132,13 +134,16 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         links.say(&failed(Step::Log));
         return Err(66);
     };
-    let log = log::Log::new(program.log, &intent);
+    let Ok(log) = Log::open(&intent, Wake::Signal) else {
+        links.say(&failed(Step::Log));
+        return Err(66);
+    };
     if !links.listen(folder_fd) {
         links.say(&failed(Step::Socket));
         return Err(73);
     }
     fail_point!("shim.listening");
-    Keeper::new(program, log, links, generation).keep();
+    Keeper::new(program, Timed::new(log), links, generation).keep();
     fail_point!("shim.leaving");
     sys::unlink_at(folder_fd, shim::SOCKET);
     fail_point!("shim.left");

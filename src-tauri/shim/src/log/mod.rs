@@ -1,21 +1,24 @@
-//! What a shim does for its service's log: notes when it had which length, keeps it within its
-//! bound, and sees to it that the first error of each start outlives its line.
+//! What is done for a service's log: it is noted when it had which length, it is kept within its
+//! bound, and the first error of each start outlives its line. Its shim does that; when the shim is
+//! lost, the driver does, for as long as the service lives.
 //!
 //! The service appends to the file by itself, so nothing here stands between them. Old bytes are
 //! punched out and never moved: a line's address is its byte offset for ever, readers begin at the
 //! first whole line behind the hole, and no line can be lost between a copy and a cut. Nothing is
 //! allocated after the start.
 //!
-//! Nobody wakes for a log at rest: the kernel says once when it is next written to. While it grows
-//! it is looked at after as long as a part of the room would take to fill at the pace just seen.
+//! A shim does not wake for a log at rest: the kernel says once when it is next written to. While it
+//! grows it is looked at after as long as a part of the room would take to fill at the pace just
+//! seen.
 
+mod file;
 mod starts;
 mod times;
 
-use crate::sys::{self, Fd};
-use shim::{Intent, index};
+use crate::{Intent, index};
 use starts::Starts;
-use std::ffi::c_int;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,16 +39,25 @@ const MOST_ROOM: u64 = 64 << 20;
 const INDEX_STEP: u64 = 64 << 10;
 /// Least length of an index that goes before its log does: nine hours of notes each second.
 const INDEX_LEAST: u64 = 1 << 20;
-/// How late timers may come: a thousand shims at rest wake together, one in a flood at once.
-const CALM_MS: u64 = 100;
-const PROMPT_MS: u64 = 1;
+/// Least time between two looks.
+const PROMPT: Duration = Duration::from_millis(1);
 
-/// A log in the keeping of its shim.
-pub(crate) struct Log {
-    fd: Fd,
-    index: Option<Fd>,
-    /// The folder, watched for the next write; -1 where that cannot be had.
-    folder: Fd,
+/// How whoever keeps a log learns that one at rest was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// By one SIGIO, which ends a process that is not ready for it; then it calls [`Log::stirred`].
+    Signal,
+    /// By looking each second.
+    Looking,
+}
+
+/// A log in somebody's keeping. Only one at a time may keep a log.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+    index: Option<File>,
+    /// The folder, watched for the next write.
+    folder: Option<File>,
     /// So many of the newest bytes stay; `None` keeps all.
     keep: Option<u64>,
     block: u64,
@@ -59,63 +71,61 @@ pub(crate) struct Log {
     noted: u64,
     noted_at: Option<Instant>,
     due: Option<Instant>,
-    prompt: bool,
     starts: Starts,
 }
 
 impl Log {
-    /// Takes the log over that was opened for the service. Allocates all it will ever need.
-    pub(crate) fn new(fd: Fd, intent: &Intent) -> Log {
-        let folder = Path::new(&intent.log).parent().and_then(Path::to_str);
-        let folder = folder
-            .and_then(|folder| std::ffi::CString::new(folder).ok())
-            .and_then(|folder| sys::open_folder(&folder));
-        let index = sys::open_append(&intent.index);
-        let size = sys::size(fd);
-        let noted = index.and_then(times::last).map_or(0, |(_, size)| size);
+    /// Takes over the log that an intent names. Allocates all it will ever need.
+    ///
+    /// # Errors
+    /// When the log cannot be opened. What lies beside it may be missing.
+    pub fn open(intent: &Intent, wake: Wake) -> io::Result<Log> {
+        let file = file::open(&intent.log, true)?;
+        let folder = Path::new(&intent.log).parent();
+        let folder = folder.filter(|_| wake == Wake::Signal);
+        let index = file::open(&intent.index, true).ok();
+        let size = file::size(&file);
+        let noted = index.as_ref().and_then(times::last);
         let now = Instant::now();
-        Log {
-            fd,
-            index,
-            folder: folder.unwrap_or(-1),
+        Ok(Log {
+            folder: folder.and_then(|folder| File::open(folder).ok()),
             keep: intent.keep,
-            block: sys::block(fd),
-            kept_from: sys::kept_from(fd),
-            index_kept_from: index.map_or(0, sys::kept_from),
+            block: file::block(&file),
+            kept_from: file::kept_from(&file),
+            index_kept_from: index.as_ref().map_or(0, file::kept_from),
             size,
             looked: now,
-            noted,
+            noted: noted.map_or(0, |(_, size)| size),
             noted_at: None,
             due: Some(now),
-            prompt: false,
             starts: Starts::new(intent.runs.as_deref()),
-        }
+            index,
+            file,
+        })
     }
 
     /// A start begins: what is written from here on is its own.
-    pub(crate) fn begins(&mut self, generation: u64) {
+    pub fn begins(&mut self, generation: u64) {
         self.note_now();
-        // The fork that follows leaves timers as late as those of a shim at rest.
-        self.prompt = false;
         self.starts.begins(generation, self.size);
     }
 
     /// The service's own process has ended: its last lines get their time.
-    pub(crate) fn ended(&mut self) {
+    pub fn ended(&mut self) {
         self.note_now();
     }
 
     /// Only what cannot wait: a start or an end is never held up by the log's size.
     fn note_now(&mut self) {
         let now = Instant::now();
-        self.size = sys::size(self.fd);
+        self.size = file::size(&self.file);
         self.noted_at = None;
         self.note(now);
         self.due = Some(now);
     }
 
     /// The kernel says that the log, or a file beside it, was written to.
-    pub(crate) fn stirred(&mut self) {
+    pub fn stirred(&mut self) {
         let now = Instant::now();
         if self.due.is_none_or(|due| due > now + FIRST_LOOK) {
             // The pace is measured from here on.
@@ -124,21 +134,13 @@ impl Log {
         }
     }
 
-    /// How long `poll` may wait for something else, in milliseconds; `None` is for ever.
-    pub(crate) fn wait(&mut self) -> Option<c_int> {
-        let due = self.due?;
-        let left = due.saturating_duration_since(Instant::now());
-        let prompt = left < 2 * LOOK;
-        if prompt != self.prompt {
-            self.prompt = prompt;
-            sys::timer_slack(if prompt { PROMPT_MS } else { CALM_MS });
-        }
-        // Rounded up, so that it is not asked again for the rest of a millisecond.
-        Some(c_int::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(c_int::MAX))
+    /// When it is to be looked at next; `None` is when it is written to.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Looks if it is time.
-    pub(crate) fn look_if_due(&mut self) {
+    pub fn look_if_due(&mut self) {
         if self.due.is_some_and(|due| due <= Instant::now()) {
             self.look();
         }
@@ -146,10 +148,10 @@ impl Log {
 
     fn look(&mut self) {
         let now = Instant::now();
-        let size = sys::size(self.fd);
+        let size = file::size(&self.file);
         if size < self.size {
             // Somebody emptied it: what comes now is new.
-            self.kept_from = sys::kept_from(self.fd);
+            self.kept_from = file::kept_from(&self.file);
             self.noted = 0;
         }
         let grown = size.saturating_sub(self.size);
@@ -167,12 +169,12 @@ impl Log {
 
     /// Appends (time, length) when it grew, at most once a second.
     fn note(&mut self, now: Instant) {
-        if let Some(index) = self.index
+        if let Some(index) = &self.index
             && self.size != self.noted
             && self.noted_at.is_none_or(|at| now - at >= NOTE)
         {
             (self.noted, self.noted_at) = (self.size, Some(now));
-            sys::write(index, &index::encode(sys::now(), self.size));
+            file::append(index, &index::encode(file::now(), self.size));
         }
     }
 
@@ -183,15 +185,13 @@ impl Log {
         };
         // Half of the room is left for what comes faster than it came.
         let part = room(keep, self.block) as f64 / 2.0 / grown as f64;
-        passed
-            .mul_f64(part.min(1e6))
-            .clamp(Duration::from_millis(PROMPT_MS), LOOK)
+        passed.mul_f64(part.min(1e6)).clamp(PROMPT, LOOK)
     }
 
     /// When to look again at a log that does not grow.
     fn rest(&self, now: Instant) -> Option<Instant> {
-        let watched = sys::watch_once(self.folder);
-        if sys::size(self.fd) != self.size {
+        let watched = self.folder.as_ref().is_some_and(file::watch_once);
+        if file::size(&self.file) != self.size {
             return Some(now + FIRST_LOOK);
         }
         let pending = (self.size != self.noted && self.index.is_some())
@@ -210,10 +210,14 @@ impl Log {
         let target = (self.size - keep) / self.block * self.block;
         let end = target.min(self.kept_from + PIECE);
         let hurry = self.kept_from + keep + 2 * room(keep, self.block);
-        self.starts
-            .look_through(self.fd, self.index, (self.kept_from, end), hurry);
-        if !sys::punch(self.fd, self.kept_from, end) {
-            if matches!(sys::errno(), libc::EOPNOTSUPP | libc::ENOSYS) {
+        self.starts.look_through(
+            &self.file,
+            self.index.as_ref(),
+            (self.kept_from, end),
+            hurry,
+        );
+        if let Err(error) = file::punch(&self.file, self.kept_from, end) {
+            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS)) {
                 // This file system has no holes: all is kept, as the engine's limits say.
                 self.keep = None;
             }
@@ -229,14 +233,14 @@ impl Log {
     /// The index goes as its log goes, and has a bound of its own for logs that grow by a byte a
     /// second.
     fn punch_index(&mut self, keep: u64) {
-        let Some(index) = self.index else { return };
-        let size = sys::size(index);
+        let Some(index) = &self.index else { return };
+        let size = file::size(index);
         let most = (keep / 8).max(INDEX_LEAST);
         let surplus = size.saturating_sub(most);
         let useless = times::before(index, self.kept_from);
         let target = useless.max(surplus) / self.block * self.block;
         if target >= self.index_kept_from + INDEX_STEP
-            && sys::punch(index, self.index_kept_from, target)
+            && file::punch(index, self.index_kept_from, target).is_ok()
         {
             self.index_kept_from = target;
         }

@@ -3,10 +3,10 @@
 //! A part of the log is looked through just before it is given up: what is still there anybody can
 //! look through later. So a log that never reaches its bound costs nothing here.
 
-use super::times;
-use crate::sys::{self, Fd};
-use shim::runs::{self, Found, Run, SLOT, SLOTS, TEXT};
-use shim::trouble;
+use super::{file, times};
+use crate::runs::{self, Found, Run, SLOT, SLOTS, TEXT};
+use crate::trouble;
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 /// Read at a time: a line that is longer is shown in pieces anyway, of at most this.
@@ -21,8 +21,9 @@ const ALLOWANCE: u64 = 64 << 20;
 const LEAST: u64 = 1 << 20;
 
 /// The newest starts, as they are on disk.
+#[derive(Debug)]
 pub(super) struct Starts {
-    file: Option<Fd>,
+    file: Option<File>,
     /// By slot.
     runs: Vec<Option<Run>>,
     /// What comes before was looked through: a line's beginning, or 0.
@@ -35,11 +36,12 @@ pub(super) struct Starts {
 impl Starts {
     /// Reads what earlier shims left. Allocates all it will ever need.
     pub(super) fn new(path: Option<&str>) -> Starts {
-        let file = path.and_then(sys::open_slots);
+        let file = path.and_then(|path| file::open(path, false).ok());
         let mut runs = vec![None; SLOTS as usize];
         let mut slot = [0; SLOT];
         for (number, run) in (0..).zip(&mut runs) {
-            let read = file.and_then(|file| sys::pread(file, &mut slot, runs::place(number)));
+            let ring = file.as_ref();
+            let read = ring.and_then(|ring| file::read_at(ring, &mut slot, runs::place(number)));
             // Behind the end of the file there is no other.
             if read != Some(SLOT) {
                 break;
@@ -61,7 +63,7 @@ impl Starts {
         let run = Run {
             generation,
             begin,
-            at: sys::now(),
+            at: file::now(),
             unseen: 0,
             error: None,
         };
@@ -71,8 +73,8 @@ impl Starts {
     fn put(&mut self, run: Run, text: &[u8]) {
         let place = runs::place(run.generation);
         self.runs[(place / SLOT as u64) as usize] = Some(run);
-        if let Some(file) = self.file {
-            sys::pwrite(file, &runs::encode(&run, text), place);
+        if let Some(file) = &self.file {
+            file::write_at(file, &runs::encode(&run, text), place);
         }
     }
 
@@ -80,8 +82,8 @@ impl Starts {
     /// the log is longer than `hurry` little of it is looked at: the disk is more important.
     pub(super) fn look_through(
         &mut self,
-        log: Fd,
-        index: Option<Fd>,
+        log: &File,
+        index: Option<&File>,
         part: (u64, u64),
         hurry: u64,
     ) {
@@ -95,7 +97,7 @@ impl Starts {
             match run {
                 Some(mut run) if run.error.is_none() => {
                     let spent = self.allowance < CHUNK as u64;
-                    if at >= stop && (spent || sys::size(log) > hurry) {
+                    if at >= stop && (spent || file::size(log) > hurry) {
                         run.unseen += end - at;
                         self.put(run, b"");
                         at = end;
@@ -130,9 +132,9 @@ impl Starts {
 
     /// Looks for the first error of a run, whose bytes end at `end`, in a chunk from `from` on;
     /// answers how far it came.
-    fn look_at(&mut self, log: Fd, index: Option<Fd>, run: Run, from: u64, end: u64) -> u64 {
+    fn look_at(&mut self, log: &File, index: Option<&File>, run: Run, from: u64, end: u64) -> u64 {
         self.chunk.resize(CHUNK, 0);
-        let Some(read @ 1..) = sys::pread(log, &mut self.chunk, from) else {
+        let Some(read @ 1..) = file::read_at(log, &mut self.chunk, from) else {
             return end;
         };
         self.allowance = self.allowance.saturating_sub(read as u64);
@@ -153,7 +155,7 @@ impl Starts {
     }
 
     /// Keeps the line of the chunk at `at` that holds the byte at `word`; answers where it ends.
-    fn keep(&mut self, index: Option<Fd>, mut run: Run, at: u64, word: usize) -> u64 {
+    fn keep(&mut self, index: Option<&File>, mut run: Run, at: u64, word: usize) -> u64 {
         let newline = |byte: &u8| *byte == b'\n';
         let begin = self.chunk[..word].iter().rposition(newline);
         let mut begin = begin.map_or(0, |newline| newline + 1);
