@@ -86,6 +86,9 @@ impl Unit {
                 if let Some(anchor) = kept.map(|(_, anchor)| anchor).or_else(made) {
                     self.begin_running(generation, anchor);
                     self.shim_lost = shim_lost;
+                    if let Some(intent) = story.intent.filter(|_| shim_lost) {
+                        self.keep_log(intent);
+                    }
                 }
                 return;
             }

@@ -368,6 +368,7 @@ impl ProcessDriver {
             groups: Vec::new(),
             swept: false,
             shim_lost: false,
+            log: None,
         };
         self.spawn(unit.run());
         Handle { asks, facts }

@@ -6,7 +6,7 @@ use crate::slow::SLOW;
 use crate::spawn::Shim;
 use crate::watch::{Life, Main, Unit};
 use model::{ExitStatus, Generation};
-use shim::{NO_ROOM, fail_point};
+use shim::{Intent, NO_ROOM, fail_point};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -107,7 +107,7 @@ impl Unit {
                         let anchor = anchor.clone();
                         self.begin_running(generation, anchor);
                         self.say_started().await;
-                        self.lose_shim(generation).await;
+                        self.lose_shim(generation, shim.intent).await;
                     }
                     running => {
                         if let Some((_, anchor)) = running {
@@ -134,7 +134,7 @@ impl Unit {
                 match story.ended.filter(|(ended, _)| *ended == generation.0) {
                     Some((_, status)) => self.main_over(generation, status).await,
                     None if ended => self.main_over(generation, ExitStatus::Unknown).await,
-                    None => self.lose_shim(generation).await,
+                    None => self.lose_shim(generation, shim.intent).await,
                 }
             }
             Life::Ended(generation, status) => {
@@ -152,9 +152,14 @@ impl Unit {
         }
     }
 
-    pub(crate) async fn lose_shim(&mut self, generation: Generation) {
+    async fn lose_shim(&mut self, generation: Generation, intent: Intent) {
         fail_point!("shim.lost");
         self.shim_lost = true;
+        self.keep_log(intent);
+        self.say_shim_lost(generation).await;
+    }
+
+    pub(crate) async fn say_shim_lost(&self, generation: Generation) {
         self.shared
             .say(Happened::ShimLost {
                 cluster: self.cluster.clone(),

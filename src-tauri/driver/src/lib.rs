@@ -32,6 +32,7 @@ pub mod layout;
 mod limits;
 mod listen;
 pub mod lock;
+mod lost;
 mod mend;
 mod own;
 mod per_user;

@@ -43,6 +43,7 @@ impl Unit {
         let before = std::mem::replace(&mut self.life, Life::Idle);
         let stopping = self.stopping.take();
         (self.timer, self.shim_lost) = (None, false);
+        self.give_log_up().await;
         // Our own child stays one, and is to be reaped.
         let child = self.shim.take().and_then(|shim| shim.into_child());
         self.attach().await;

@@ -90,6 +90,7 @@ impl Unit {
             shim.retire().await;
             fail_point!("start.retired");
         }
+        self.give_log_up().await;
         let likeness = launch.likeness();
         let (shared, folder, key) = (self.shared.clone(), self.folder.clone(), self.key());
         let made = blocking(move || {

@@ -348,6 +348,7 @@ impl Unit {
         // One that still runs has nothing left to stop: it ends with its group.
         self.stop_command.abort_all();
         self.life = Life::Idle;
+        self.leave_log();
         self.last = Some((generation, status));
         // One that did its work is not started again in a moment. One with listening sockets keeps
         // them until it is known whether it will be: then it is told to rest, or to start.

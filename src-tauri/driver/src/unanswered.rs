@@ -84,7 +84,7 @@ impl Unit {
             let status = self.ended_as(generation);
             self.say_exited(generation, status).await;
         } else if self.shim_lost {
-            self.lose_shim(generation).await;
+            self.say_shim_lost(generation).await;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! never makes a second copy of what an earlier engine, or a task that broke, has left running.
 
 use crate::intent;
+use crate::lost::Kept;
 use crate::pidfd::Pidfd;
 use crate::shared::Shared;
 use crate::spawn::Shim;
@@ -117,6 +118,8 @@ pub(crate) struct Unit {
     /// in them.
     pub(crate) swept: bool,
     pub(crate) shim_lost: bool,
+    /// Its log, since its shim was lost.
+    pub(crate) log: Option<Kept>,
 }
 
 impl Unit {
