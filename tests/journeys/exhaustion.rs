@@ -1,8 +1,9 @@
 //! A machine that has run out of something: the engine stays steerable, services live, nothing is
 //! lost, and all is well again by itself. `bench exhaustion` is the same for hours.
 
-use tests::Azora;
 use tests::exhaustion::{By, Few, Report, disk, few};
+use tests::small_disk::SmallDisk;
+use tests::{Azora, Folder};
 
 fn told(what: &str, report: Result<Report, String>) {
     match report {
@@ -39,4 +40,36 @@ fn without_processes_starts_are_delayed_and_nothing_is_given_up() {
 fn a_user_who_may_have_no_more_processes_gets_them_later() {
     let few = few(&Azora::new(), Few::Processes(By::User), 1);
     told("too few processes of a user", few);
+}
+
+#[test]
+fn a_first_start_on_a_full_disk_says_what_is_full_and_what_to_do() {
+    let azora = Azora::new();
+    let disk = match SmallDisk::over(azora.home().path(), 8) {
+        Ok(disk) => disk,
+        Err(why) => return println!("a first start on a full disk is not tried here: {why}"),
+    };
+    let folder = Folder::empty();
+    folder.define("[cluster]\nname = \"full\"\n[service.one]\nrun = \"puppet hang\"\n");
+    // So full that nothing can be made, and so full that a file can be made and not filled.
+    for leave in [0, 4 << 10] {
+        disk.fill(leave);
+        for words in [
+            &["serve", "--port", "0"][..],
+            &["up", "--detach", "--trust"],
+        ] {
+            let done = azora.run(folder.path(), words);
+            assert_eq!(done.code, 1, "{words:?}: {done:?}");
+            let place = format!(
+                "the disk that holds {} is full",
+                azora.home().path().display()
+            );
+            assert!(done.err.contains(&place), "{words:?}: {done:?}");
+            assert!(done.err.contains("KiB are free"), "{words:?}: {done:?}");
+            assert!(done.err.contains("free some space"), "{words:?}: {done:?}");
+        }
+    }
+    // And then it starts.
+    disk.free();
+    azora.up(folder.path());
 }

@@ -39,8 +39,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The token could not be written.
-    #[error("failed to write the token file")]
+    /// There is no random number for a token.
+    #[error("failed to make a token")]
     Token(#[source] io::Error),
 }
 
@@ -86,10 +86,15 @@ async fn listen(config: &Config, handle: &Handle) -> Result<(Server, Token), Err
     // After the engine has the home, so that the token of another is never overwritten; before
     // anybody is told the address.
     let token = Token::generate().map_err(Error::Token)?;
-    token.write(&config.engine.home).map_err(Error::Token)?;
+    let home = &config.engine.home;
+    token.write(home).map_err(|source| {
+        let path = home.join(http::token::FILE);
+        StartError::Failed(engine::Error::Home { path, source }).explained(home)
+    })?;
     let server = http::serve(listener, Arc::new(handle.clone()), token.clone()).map_err(refused)?;
     let url = format!("http://{}", server.address());
-    handle.announce_api(url).map_err(StartError::Failed)?;
+    let announced = handle.announce_api(url).map_err(StartError::Failed);
+    announced.map_err(|error| error.explained(home))?;
     Ok((server, token))
 }
 

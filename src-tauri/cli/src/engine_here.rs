@@ -6,6 +6,7 @@ use crate::terminal::plain;
 use api::client::{self, Client};
 use api::host::{self, Host};
 use driver::Layout;
+use driver::disk::Full;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -95,15 +96,24 @@ pub(crate) async fn inside(layout: &Layout) -> Done<(Host, Client)> {
 
 /// Starts an engine in the background and waits until it answers.
 pub(crate) async fn behind(layout: &Layout) -> Done<Client> {
-    let failed = |error| {
+    let failed = |error: std::io::Error| {
+        let why = match Full::of(layout.home(), &error) {
+            Some(full) => full.to_string(),
+            None => error.to_string(),
+        };
         Fail::failed(format!(
-            "failed to start the engine in the background: {error}"
+            "failed to start the engine in the background: {why}"
         ))
     };
     layout.create().map_err(|error| {
+        let home = layout.home();
+        let why = match Full::of(home, &error) {
+            Some(full) => full.to_string(),
+            None => error.to_string(),
+        };
         Fail::failed(format!(
-            "failed to make the home {}: {error}; AZORA_HOME or --home names another",
-            layout.home().display()
+            "failed to make the home {}: {why}; AZORA_HOME or --home names another",
+            home.display()
         ))
     })?;
     let log = layout.home().join(LOG);
@@ -127,11 +137,12 @@ pub(crate) async fn behind(layout: &Layout) -> Done<Client> {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Err(_) => {
-                return Err(Fail::failed(format!(
-                    "the engine did not start; {} says:\n{}",
-                    log.display(),
-                    last_words(&log, said)
-                )));
+                let words = last_words(&log, said);
+                // On a full disk it cannot even say so.
+                return Err(Fail::failed(match Full::now(layout.home()) {
+                    Some(full) => format!("the engine did not start: {full}"),
+                    None => format!("the engine did not start; {} says:\n{words}", log.display()),
+                }));
             }
         }
     }

@@ -17,6 +17,7 @@ mod cgroup;
 mod clear;
 pub mod clock;
 pub mod detach;
+pub mod disk;
 mod driver;
 pub mod emergency;
 mod ended;

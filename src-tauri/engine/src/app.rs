@@ -54,7 +54,16 @@ pub(crate) struct Life {
 
 impl Engine {
     /// Takes the home, adopts what runs in it, and is ready for hosts.
+    ///
+    /// # Errors
+    /// Who has the home, or what failed; of a full disk what to do about it.
     pub async fn start(config: Config) -> Result<Engine, StartError> {
+        let home = config.home.clone();
+        let started = Engine::take_home(config).await;
+        started.map_err(|error| error.explained(&home))
+    }
+
+    async fn take_home(config: Config) -> Result<Engine, StartError> {
         let layout = Layout::new(&config.home);
         let lock = take(&layout).await?;
         let store = Store::open(layout.home()).await.map_err(Error::from)?;

@@ -1,8 +1,9 @@
 //! What can go wrong at the engine's door, in words that say what to do.
 
+use driver::disk::Full;
 use model::view::Code;
 use model::{ClusterId, InstanceId, ServiceName};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A command that was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +177,66 @@ pub enum StartError {
         /// Where its API listens.
         api: Option<String>,
     },
+    /// The disk that holds the home has no room for what an engine writes when it starts.
+    #[error("{full}")]
+    Full {
+        /// Which disk, and what to do.
+        full: Full,
+        /// What could not be done.
+        #[source]
+        source: Box<Error>,
+    },
     /// Something it stands on failed.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+impl StartError {
+    /// The same, with what to do about it when a full disk is behind it.
+    #[must_use]
+    pub fn explained(self, home: &Path) -> StartError {
+        match self {
+            StartError::Failed(error) => match full(home, &error) {
+                Some(full) => StartError::Full {
+                    full,
+                    source: Box::new(error),
+                },
+                None => StartError::Failed(error),
+            },
+            known => known,
+        }
+    }
+}
+
+fn full(home: &Path, error: &(dyn std::error::Error + 'static)) -> Option<Full> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    // SQLite has numbers of its own for it.
+    let said = causes.any(|cause| matches!(cause.downcast_ref(), Some(store::Error::Full { .. })));
+    said.then(|| Full::at(home))
+        .or_else(|| Full::of(home, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driver::lock::LockError;
+
+    #[test]
+    fn a_start_on_a_full_disk_says_what_to_do() {
+        let home = Path::new("/proc/no/home");
+        let failed = |number| {
+            let source = std::io::Error::from_raw_os_error(number);
+            let lock = LockError::Io(home.join("engine.lock"), source);
+            StartError::from(Error::Lock(lock)).explained(home)
+        };
+        let full = failed(rustix::io::Errno::NOSPC.raw_os_error());
+        let said = full.to_string();
+        assert!(
+            said.contains("the disk that holds /proc/no/home is full"),
+            "{said}"
+        );
+        assert!(said.contains("free some space"), "{said}");
+        let other = failed(rustix::io::Errno::ACCESS.raw_os_error());
+        assert!(matches!(other, StartError::Failed(Error::Lock(_))));
+    }
 }
