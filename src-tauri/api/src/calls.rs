@@ -374,10 +374,13 @@ pub(crate) async fn emergency_stop(
 
 pub(crate) async fn shutdown(
     engine: &Handle,
-    _: &Actor,
+    actor: &Actor,
     request: ShutdownRequest,
 ) -> Result<Nothing, Error> {
-    engine.shutdown(request.leave_running).await;
+    let leave_running = request.leave_running;
+    engine
+        .shutdown(actor.clone(), leave_running, why(request.reason))
+        .await;
     Ok(Nothing {})
 }
 

@@ -5,6 +5,7 @@ use crate::http::token::Token;
 use crate::http::{self, Server};
 use crate::requests::{Nothing, ShutdownRequest};
 use engine::{Engine, Handle, StartError};
+use model::Actor;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,8 @@ pub async fn run(config: Config) -> Result<Host, Error> {
             _engine: engine,
         }),
         Err(error) => {
-            handle.shutdown(true).await;
+            let (actor, why) = (Actor::person("start"), "nothing could listen");
+            handle.shutdown(actor, true, why.to_owned()).await;
             Err(error)
         }
     }
@@ -141,6 +143,7 @@ async fn ask_for_home(config: &Config) -> bool {
         let client = Client::connect(&config.engine.home).await?;
         let request = ShutdownRequest {
             leave_running: true,
+            reason: Some("another engine takes the home over".to_owned()),
         };
         client.call::<Nothing>("shutdown", &request).await
     };
@@ -181,9 +184,13 @@ impl Host {
     }
 
     /// Ends the engine, leaving its services running or taking them down first, then stops
-    /// listening. When the engine has ended already, only the latter.
-    pub async fn shutdown(self, leave_running: bool) {
-        self.handle.shutdown(leave_running).await;
+    /// listening. When the engine has ended already, only the latter. It is a person who asks, via
+    /// this.
+    pub async fn shutdown(self, via: &str, leave_running: bool, reason: &str) {
+        let actor = Actor::person(via);
+        self.handle
+            .shutdown(actor, leave_running, reason.to_owned())
+            .await;
         self.server.stop().await;
     }
 }

@@ -217,9 +217,12 @@ pub struct HomeRequest {
 /// How the engine ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
 pub struct ShutdownRequest {
     /// Services stay for the next engine; false takes every cluster down first.
     pub leave_running: bool,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
 }
 
 /// Whose logs to follow.

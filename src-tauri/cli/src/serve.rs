@@ -35,7 +35,7 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
         note("azora: ending; services run on and are adopted by the next engine. Again: at once");
     }
     tokio::select! {
-        () = host.shutdown(true) => Ok(()),
+        () = host.shutdown("cli", true, "`azora serve` was told to end") => Ok(()),
         // A terminal that closes in between changes nothing about ending in order.
         () = interrupts.asked() => Err(Fail::interrupted("")),
     }

@@ -69,7 +69,7 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
         Engine::Other { .. } => in_other(&client, view, &mut interrupts).await,
         Engine::Here(host) => {
             let ended = in_this(&layout, &client, &host, view, &mut interrupts).await;
-            host.shutdown(true).await;
+            host.shutdown("cli", true, "`azora up` has ended").await;
             ended
         }
     }
@@ -89,11 +89,14 @@ async fn engine(layout: &Layout, detach: bool) -> Done<(Engine, Client)> {
 
 /// Nothing is to be run: an engine that was started for it ends again.
 async fn leave(engine: Engine, client: &Client) -> Done {
-    let leave_running = true;
+    let (leave_running, reason) = (true, "it was started for what was not run");
     match engine {
-        Engine::Here(host) => host.shutdown(leave_running).await,
+        Engine::Here(host) => host.shutdown("cli", leave_running, reason).await,
         Engine::Other { ours: true } => {
-            let request = ShutdownRequest { leave_running };
+            let request = ShutdownRequest {
+                leave_running,
+                reason: Some(reason.to_owned()),
+            };
             client.call::<Nothing>("shutdown", &request).await?;
         }
         Engine::Other { ours: false } => {}

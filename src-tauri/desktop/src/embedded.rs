@@ -105,7 +105,9 @@ impl Embedded {
     pub(crate) async fn end(&self, services: Services, settings: &Settings) {
         let host = self.lock().take();
         if let Some(host) = host {
-            host.shutdown(services != Services::Stop).await;
+            let leave_running = services != Services::Stop;
+            host.shutdown("window", leave_running, "Azora was quit")
+                .await;
             // Only who had the home hands it on, and only after it was let go.
             if services == Services::Stay {
                 match serve_on(settings) {

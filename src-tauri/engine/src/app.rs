@@ -9,11 +9,11 @@ use crate::owner::{Message, Owner};
 use crate::picture::Picture;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
-use crate::{Config, Error, Order, StartError, clock::Clock, keep, tasks};
+use crate::{Config, Error, StartError, clock::Clock, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{Actor, EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
+use model::{EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
 use registry::Registry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -28,8 +28,6 @@ use tokio_util::task::TaskTracker;
 const HAPPENED: usize = 8_192;
 /// Events and incidents a snapshot begins with.
 const REMEMBERED: u32 = 200;
-/// A cluster that has not gone down after this long is left as it is, and said.
-const DOWN: Duration = Duration::from_secs(120);
 /// How long an engine that does not answer may take to end on SIGTERM.
 const HOLDER_GRACE: Duration = Duration::from_secs(3);
 /// Looks at what a new holder says of itself: half a second in all.
@@ -45,11 +43,11 @@ pub struct Engine {
 
 /// What only the end of an engine needs.
 pub(crate) struct Life {
-    lock: Mutex<Option<HomeLock>>,
-    writers: TaskTracker,
-    stop_writers: CancellationToken,
-    closing: OnceCell<()>,
-    closed: CancellationToken,
+    pub(crate) lock: Mutex<Option<HomeLock>>,
+    pub(crate) writers: TaskTracker,
+    pub(crate) stop_writers: CancellationToken,
+    pub(crate) closing: OnceCell<()>,
+    pub(crate) closed: CancellationToken,
 }
 
 impl Engine {
@@ -252,72 +250,6 @@ impl Handle {
             lock.write(&info).map_err(failed)?;
         }
         Ok(())
-    }
-
-    /// Ends the engine in good order: services are left running, or taken down first. The home is
-    /// free when this returns. Asked again it waits for the first one.
-    pub async fn shutdown(&self, leave_running: bool) {
-        let shared = &self.shared;
-        let end = async {
-            if !leave_running {
-                self.take_all_down().await;
-            }
-            shared.journal.event(
-                None,
-                EventKind::EngineStopped {
-                    left_running: leave_running,
-                },
-            );
-            shared.cancel.cancel();
-            shared.tasks.close();
-            shared.tasks.wait().await;
-            shared.driver.close().await;
-            shared.journal.flush().await;
-            shared.life.stop_writers.cancel();
-            shared.life.writers.close();
-            shared.life.writers.wait().await;
-            shared.store.close().await;
-            drop(
-                shared
-                    .life
-                    .lock
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take(),
-            );
-            shared.life.closed.cancel();
-        };
-        shared.life.closing.get_or_init(|| end).await;
-    }
-
-    /// Resolves when the engine has let go of its home.
-    pub async fn closed(&self) {
-        self.shared.life.closed.cancelled().await;
-    }
-
-    async fn take_all_down(&self) {
-        let mut acts = Vec::new();
-        for (cluster, _) in self.shared.all_owners() {
-            let order = Order::Down { cluster };
-            let actor = Actor::person("shutdown");
-            match self
-                .order(actor, order, "the engine is shutting down".into())
-                .await
-            {
-                Ok(act) => acts.push(act.id),
-                Err(error) => {
-                    tracing::error!(error = error.story(), "failed to take a cluster down")
-                }
-            }
-        }
-        for act in acts {
-            if let Err(error) = self.wait(act, DOWN).await {
-                tracing::error!(
-                    error = error.story(),
-                    "failed to wait for a cluster to go down"
-                );
-            }
-        }
     }
 }
 

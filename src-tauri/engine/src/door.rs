@@ -22,6 +22,8 @@ const REMEMBERED: usize = 1_000;
 const MAX_REASON: usize = 1_000;
 /// How long an emergency stop waits for its entry before it goes on without.
 const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
+/// The same of the engine's end: less than who takes a home over waits for it.
+const SHUTDOWN_ENTRY: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(crate) struct Door {
@@ -85,14 +87,26 @@ impl Door {
     /// that takes no longer than a quarter of a second, and its outcome is written in any case
     /// once the disk works.
     pub(crate) async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
+        self.admit_always(actor, Verb::EmergencyStop, reason, EMERGENCY_ENTRY)
+            .await
+    }
+
+    /// Like [`Door::admit_emergency`] for the end of the engine: who cannot end it in order would
+    /// kill it.
+    pub(crate) async fn admit_shutdown(&self, actor: Actor, reason: &str) -> Act {
+        self.admit_always(actor, Verb::Shutdown, reason, SHUTDOWN_ENTRY)
+            .await
+    }
+
+    async fn admit_always(&self, actor: Actor, verb: Verb, reason: &str, limit: Duration) -> Act {
         let short: String = reason.chars().take(MAX_REASON / 4).collect();
-        let act = self.number(actor, Verb::EmergencyStop, Target::default(), short);
+        let act = self.number(actor, verb, Target::default(), short);
         let acts = self.store.acts();
         let entry = acts.append_spared(&act, Durability::Full, Share::Whole);
-        match tokio::time::timeout(EMERGENCY_ENTRY, entry).await {
+        match tokio::time::timeout(limit, entry).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the emergency stop goes on unwritten"),
-            Err(_) => tracing::error!("the store hangs; the emergency stop goes on unwritten"),
+            Ok(Err(error)) => tracing::error!(%error, ?verb, "it goes on unwritten"),
+            Err(_) => tracing::error!(?verb, "the store hangs; it goes on unwritten"),
         }
         self.begin(&act);
         act
@@ -224,7 +238,9 @@ impl Door {
 /// service is healed there, too. The rest needs room itself, sooner or later.
 fn share(act: &Act) -> Option<Share> {
     match act.verb {
-        Verb::Down | Verb::Stop | Verb::Hold | Verb::EmergencyStop => Some(Share::Whole),
+        Verb::Down | Verb::Stop | Verb::Hold | Verb::EmergencyStop | Verb::Shutdown => {
+            Some(Share::Whole)
+        }
         _ if act.actor.kind == ActorKind::Healer => Some(Share::Half),
         Verb::Up
         | Verb::Start

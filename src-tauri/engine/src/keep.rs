@@ -104,6 +104,6 @@ mod tests {
         assert!(before.is_some() && pid() == before);
         let act = handle.order(me(), order, String::new()).await.unwrap();
         assert!(handle.wait(act.id, limit).await.unwrap().settled);
-        handle.shutdown(false).await;
+        handle.shutdown(me(), false, String::new()).await;
     }
 }

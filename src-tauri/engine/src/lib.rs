@@ -32,6 +32,7 @@ mod replace;
 mod secrets;
 mod settings;
 mod shared;
+mod shutdown;
 mod stacks;
 mod tasks;
 mod timers;

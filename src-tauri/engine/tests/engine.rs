@@ -91,7 +91,7 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
     up(&handle, &folder).await;
     assert!(handle.look(folder).await.unwrap().known);
     assert!(handle.up(me(), ask, String::new()).await.is_ok());
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,9 +109,9 @@ async fn a_second_engine_is_told_who_holds_the_home() {
         (pid, api.as_deref()),
         (std::process::id(), Some("http://127.0.0.1:1"))
     );
-    engine.handle().shutdown(true).await;
+    engine.handle().shutdown(me(), true, String::new()).await;
     let next = Engine::start(config(&home)).await.unwrap();
-    next.handle().shutdown(true).await;
+    next.handle().shutdown(me(), true, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,13 +121,13 @@ async fn the_next_engine_adopts_the_same_processes() {
     let engine = Engine::start(config(&home)).await.unwrap();
     let cluster = up(&engine.handle(), &folder).await;
     let before = states(&engine.handle(), &cluster);
-    engine.handle().shutdown(true).await;
+    engine.handle().shutdown(me(), true, String::new()).await;
     drop(engine);
     let engine = Engine::start(config(&home)).await.unwrap();
     let handle = engine.handle();
     let ready = eventually_async(PATIENCE, || states(&handle, &cluster) == before).await;
     assert!(ready, "{before:?} became {:?}", states(&handle, &cluster));
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
     assert_eq!(home.processes(), Vec::<u32>::new());
 }
 
@@ -162,7 +162,35 @@ async fn every_act_is_in_the_book_with_its_outcome_and_healings_too() {
     let incidents = handle.incidents(10).await.unwrap();
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
     assert!(incidents[0].duration_ms.is_some() && incidents[0].cause.contains("SIGKILL"));
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_engine_is_in_the_book_before_it_and_with_its_outcome() {
+    let home = Home::new();
+    let folder = folder(&home, "two", TWO);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    up(&engine.handle(), &folder).await;
+    let why = "an update".to_owned();
+    engine.handle().shutdown(me(), true, why.clone()).await;
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let ended = engine.handle().acts(1).await.unwrap().remove(0);
+    assert_eq!((ended.verb, &ended.actor), (Verb::Shutdown, &me()));
+    assert_eq!(ended.reason, why);
+    let done = |text: &str| Outcome::Done(text.to_owned());
+    assert_eq!(ended.outcome, done("the engine ended; what ran runs on"));
+
+    // Taking the services down is acts of whoever asked for it.
+    engine.handle().shutdown(me(), false, why).await;
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let acts = engine.handle().acts(2).await.unwrap();
+    let verbs: Vec<Verb> = acts.iter().map(|act| act.verb).collect();
+    assert_eq!(verbs, [Verb::Down, Verb::Shutdown]);
+    assert!(acts.iter().all(|act| act.actor == me()), "{acts:#?}");
+    assert_eq!(acts[0].reason, "the engine is shutting down: an update");
+    let down = done("the engine ended; every cluster was taken down");
+    assert_eq!(acts[1].outcome, down);
+    engine.handle().shutdown(me(), true, String::new()).await;
 }
 
 fn kill(pid: Option<u32>) {
@@ -198,7 +226,7 @@ async fn what_crashed_and_was_taken_down_leaves_no_shim_waiting() {
         "{:?}",
         home.processes()
     );
-    handle.shutdown(true).await;
+    handle.shutdown(me(), true, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +267,7 @@ async fn resume_brings_back_what_the_last_stop_took_down_and_nothing_older() {
             .iter()
             .all(|(state, ..)| *state == State::Stopped)
     );
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,7 +276,7 @@ async fn an_emergency_stop_without_an_engine_is_known_to_the_next_one() {
     let folder = folder(&home, "two", TWO);
     let engine = Engine::start(config(&home)).await.unwrap();
     let cluster = up(&engine.handle(), &folder).await;
-    engine.handle().shutdown(true).await;
+    engine.handle().shutdown(me(), true, String::new()).await;
     drop(engine);
     let layout = driver::Layout::new(home.path());
     let report = driver::emergency::stop(&layout, "test", "test");
@@ -267,7 +295,7 @@ async fn an_emergency_stop_without_an_engine_is_known_to_the_next_one() {
         .unwrap();
     let settled = handle.wait(resume.id, PATIENCE).await.unwrap();
     assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 /// Waits until the book of acts is as it should be. Reading it waits for what is being written.
@@ -298,7 +326,7 @@ async fn healings_acts_are_over_when_everything_was_stopped() {
         acts.iter().all(|act| act.outcome != Outcome::Pending)
     })
     .await;
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,7 +351,7 @@ async fn what_was_forgotten_does_not_stand_in_the_way_of_resuming_the_rest() {
         now.iter().all(|(state, ..)| *state == State::Ready),
         "{now:?}"
     );
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,7 +360,7 @@ async fn a_broken_record_hides_one_cluster_and_says_so() {
     let folder = folder(&home, "two", TWO);
     let engine = Engine::start(config(&home)).await.unwrap();
     let cluster = up(&engine.handle(), &folder).await;
-    engine.handle().shutdown(false).await;
+    engine.handle().shutdown(me(), false, String::new()).await;
     drop(engine);
     let layout = driver::Layout::new(home.path());
     std::fs::write(layout.cluster(&cluster).join("cluster.json"), "{ not json").unwrap();
@@ -345,7 +373,7 @@ async fn a_broken_record_hides_one_cluster_and_says_so() {
     });
     assert!(said, "{:#?}", snapshot.events);
     assert_eq!(up(&handle, &folder).await, cluster);
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,5 +408,5 @@ async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
     );
     let got = handle.snapshot().instances[&started.cluster][0].ports[0];
     assert_ne!(got, port);
-    handle.shutdown(false).await;
+    handle.shutdown(me(), false, String::new()).await;
 }

@@ -192,7 +192,10 @@ env = { LEVEL = "own" }
             .unwrap()
             .contains(".env:1:7: a quote is not closed")
     );
-    stack.handle.shutdown(false).await;
+    stack
+        .handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }
 
@@ -230,7 +233,10 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
     );
     stack.write("prod.env", "A=1\n");
     stack.up().await;
-    stack.handle.shutdown(false).await;
+    stack
+        .handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
 }
 
 /// Every file below a folder that has one of these texts in it, the logs of services aside.
@@ -307,7 +313,10 @@ ready = { exec = "sh -c 'test -n $DB'" }
     assert_eq!(env.differs, 0);
 
     // The next engine has to read them anew to ask its probe.
-    stack.handle.shutdown(true).await;
+    stack
+        .handle
+        .shutdown(Actor::person("test"), true, String::new())
+        .await;
     let next = engine(&stack.home).await;
     let handle = next.handle();
     let asked = || {
@@ -341,7 +350,9 @@ ready = { exec = "sh -c 'test -n $DB'" }
     for (at, text) in shown.iter().enumerate() {
         assert!(!text.contains("canary"), "answer {at} tells: {text}");
     }
-    handle.shutdown(false).await;
+    handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
     assert_eq!(
         holding(stack.home.path(), &[FILE, COMMAND, "canary"]),
         Vec::<String>::new()
@@ -382,7 +393,10 @@ heal = { enabled = false }
     fs::create_dir(stack.folder.join("secrets")).unwrap();
     stack.write("secrets/db", "here");
     stack.said(&cluster, "a.0", "DB=here").await;
-    stack.handle.shutdown(false).await;
+    stack
+        .handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -430,6 +444,9 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
     assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
     let stopped = || stack.status(&cluster, "slow.0").state == State::Stopped;
     assert!(eventually_async(PATIENCE, stopped).await);
-    stack.handle.shutdown(false).await;
+    stack
+        .handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }

@@ -71,5 +71,7 @@ async fn up_ends_at_the_deadline_and_healing_goes_on() {
     })
     .await;
     assert!(again, "it is not started again");
-    handle.shutdown(false).await;
+    handle
+        .shutdown(Actor::person("test"), false, String::new())
+        .await;
 }

@@ -105,6 +105,8 @@ pub enum Verb {
     Deregister,
     /// Forget a cluster that is down.
     Forget,
+    /// End the engine. Services run on, or their clusters are taken down first.
+    Shutdown,
 }
 
 /// What it is done to. All `None` is the whole home.

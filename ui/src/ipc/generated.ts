@@ -712,7 +712,9 @@ export type ServicesRequest = {
 /** How the engine ends. */
 export type ShutdownRequest = {
   /** Services stay for the next engine; false takes every cluster down first. */
-  leave_running: boolean };
+  leave_running: boolean,
+  /** Why, for the book of acts. */
+  reason?: string };
 
 /** The full picture, sent once at the start of every feed. */
 export type Snapshot = {
@@ -847,7 +849,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "fail" | "trouble";
