@@ -9,15 +9,18 @@
 
 mod broken;
 mod commands;
+mod diffs;
 mod env_files;
 mod generated;
 mod meaning;
+mod probes;
 mod published;
 mod robustness;
 mod settings;
 
 use model::ServiceName;
 use spec::{Cluster, Diagnostics, Run, Service, Template};
+use std::time::Duration;
 
 /// Reads a definition from a folder called `shop`.
 fn parse(text: &str) -> Result<Cluster, Diagnostics> {
@@ -45,6 +48,10 @@ fn refusal(bytes: &[u8]) -> String {
     spec::parse(spec::FILE, "shop", bytes)
         .unwrap_err()
         .render(100, false)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 fn name(name: &str) -> ServiceName {

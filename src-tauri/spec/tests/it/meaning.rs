@@ -1,6 +1,6 @@
-//! What a valid definition means: defaults, references, needs, probes, durations, diffs.
+//! What a valid definition means: defaults, references, needs, durations.
 
-use super::{name, parse, service, shell, valid, words};
+use super::{name, parse, seconds, service, shell, valid, words};
 use model::{RemedyKind, ServiceName};
 use spec::{
     Backoff, Budget, Heal, Kind, Limits, Listen, Lookup, Need, Probe, ProbeTarget, Stop,
@@ -8,10 +8,6 @@ use spec::{
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 #[test]
 fn defaults_are_filled_in() {
@@ -139,112 +135,6 @@ fn needs_are_names_or_tables() {
     );
 }
 
-fn target(probe: &str) -> ProbeTarget {
-    let service = service(&format!("run = \"s\"\nport = 8080\nhealth = {{ {probe} }}"));
-    service.health.unwrap().target
-}
-
-#[test]
-fn probes_ask_paths_ports_and_commands() {
-    let own = || ProbeTarget::Http {
-        path: Template::text("/health"),
-        port: None,
-    };
-    let at = |port| ProbeTarget::Http {
-        path: Template::text("/health"),
-        port: Some(port),
-    };
-    let db = || Template(vec![TemplatePart::Port(name("db"))]);
-    assert_eq!(target("http = \"/health\""), own());
-    assert_eq!(target("http = \"http://127.0.0.1:$PORT/health\""), own());
-    assert_eq!(
-        target("http = \"http://localhost:${self.port}/health\""),
-        own()
-    );
-    assert_eq!(
-        target("http = \"http://localhost:9090/health\""),
-        at(Template::text("9090"))
-    );
-    assert_eq!(
-        target("http = \"/health\", port = 9090"),
-        at(Template::text("9090"))
-    );
-    assert_eq!(
-        target("http = \"/health\", port = \"${db.port}\""),
-        at(db())
-    );
-    assert_eq!(target("http = \"${db.url}/health\""), at(db()));
-    assert_eq!(
-        target("http = \"http://${db.host}:${db.port}/health\""),
-        at(db())
-    );
-    for own_port in ["$PORT", "${PORT}", "${self.port}"] {
-        assert_eq!(
-            target(&format!("tcp = \"{own_port}\"")),
-            ProbeTarget::Tcp { port: None }
-        );
-    }
-    assert_eq!(
-        target("tcp = 5432"),
-        ProbeTarget::Tcp {
-            port: Some(Template::text("5432"))
-        }
-    );
-    assert_eq!(
-        target("tcp = \"${db.port}\""),
-        ProbeTarget::Tcp { port: Some(db()) }
-    );
-    assert_eq!(
-        target("exec = \"pg_isready -p $PORT\""),
-        ProbeTarget::Exec {
-            run: shell("exec pg_isready -p $PORT")
-        }
-    );
-    assert_eq!(
-        target("exec = [\"pg_isready\"]"),
-        ProbeTarget::Exec {
-            run: words(&["pg_isready"])
-        }
-    );
-}
-
-#[test]
-fn health_stands_in_for_readiness() {
-    let with_health =
-        service("run = \"s\"\nport = 1\nhealth = { http = \"/\", every = \"250ms\" }");
-    assert_eq!(with_health.ready, with_health.health);
-    let both =
-        service("run = \"s\"\nport = 1\nready = { tcp = \"$PORT\" }\nhealth = { http = \"/\" }");
-    assert_eq!(both.ready.unwrap().target, ProbeTarget::Tcp { port: None });
-    let only_ready = service("run = \"s\"\nport = 1\nready = { tcp = \"$PORT\" }");
-    assert_eq!(only_ready.health, None);
-}
-
-#[test]
-fn how_long_it_may_take_to_be_ready_is_said_by_ready_then_health_then_the_default() {
-    let within = |ready: &str, health: &str, default: &str| {
-        let text = format!(
-            "[cluster.defaults]\nhealth = {{ tcp = 1, every = \"9s\" {default} }}\n\
-             [service.s]\nrun = \"s\"\nready = {{ tcp = 2 {ready} }}\n\
-             health = {{ tcp = 3 {health} }}"
-        );
-        valid(&text).services[&name("s")].ready_within
-    };
-    let (a, b, c) = (
-        ", within = \"1s\"",
-        ", within = \"2s\"",
-        ", within = \"3s\"",
-    );
-    let found = [
-        within(a, b, c),
-        within("", b, c),
-        within("", "", c),
-        within("", "", ""),
-    ];
-    assert_eq!(found, [1, 2, 3, 60].map(Duration::from_secs));
-    assert_eq!(service("run = \"s\"").ready_within, Duration::from_secs(60));
-}
-
 #[test]
 fn defaults_lie_under_every_service() {
     let cluster = valid(
@@ -337,17 +227,6 @@ fn defaults_lie_under_every_service() {
     );
 }
 
-/// A default that asks the service's own port is not for services without one.
-#[test]
-fn a_default_probe_is_for_services_with_a_port() {
-    let cluster =
-        valid("[cluster.defaults]\nhealth = { http = \"/\" }\n[service.a]\nrun = \"a\"\n");
-    assert_eq!(cluster.services["a"].health, None);
-    let cluster =
-        valid("[cluster.defaults]\nhealth = { exec = \"ok\" }\n[service.a]\nrun = \"a\"\n");
-    assert!(cluster.services["a"].health.is_some());
-}
-
 #[test]
 fn durations_are_a_number_and_a_unit() {
     for (text, milliseconds) in [
@@ -427,68 +306,12 @@ fn a_stop_command_is_read_like_a_run() {
 }
 
 #[test]
-fn a_diff_names_limits_and_stops() {
-    let old = valid("[service.a]\nrun = \"a\"\nlimits = { memory = \"64MB\" }\n");
-    let new = valid(
-        "[service.a]\nrun = \"a\"\nlimits = { cpu = \"50%\", files = 64, processes = 9 }\n\
-         stop = { command = \"a quit\" }\n",
-    );
-    let diff = spec::diff(&old, &new);
-    assert_eq!(
-        diff.changed[0].1,
-        [
-            "memory limit: 64 MB → none",
-            "cpu limit: none → 50 % of a core",
-            "open-file limit: none → 64",
-            "process limit: none → 9",
-            "stop: SIGTERM and 10s → a quit, then SIGTERM and 10s",
-        ]
-    );
-    assert_eq!(diff.restarts, [name("a")].into());
-}
-
-#[test]
 fn a_definition_survives_being_kept_as_json() {
     let cluster = valid(include_str!("../../../../examples/azora-os/azora.toml"));
     let kept = serde_json::to_string(&cluster).unwrap();
     assert_eq!(
         serde_json::from_str::<spec::Cluster>(&kept).unwrap(),
         cluster
-    );
-}
-
-#[test]
-fn a_diff_names_what_changed_and_what_has_to_restart() {
-    let old = valid(
-        "[service.a]\nrun = \"a 1\"\nenv = { KEY = \"secret-one\", OLD = \"x\" }\n\
-         [service.b]\nrun = \"b\"\nreplicas = 1\nneeds = [\"a\"]\n\
-         [service.c]\nrun = \"c\"\n[service.same]\nrun = \"same\"\n",
-    );
-    let new = valid(
-        "[service.a]\nrun = \"a 2\"\nport = 80\nenv = { KEY = \"secret-two\", NEW = \"x\" }\n\
-         [service.b]\nrun = \"b\"\nreplicas = 3\nhealth = { tcp = 80, every = \"1s\" }\nneeds = [{ service = \"d\", restart = true }]\nheal = { enabled = false }\nlog = { keep = \"8MB\" }\n\
-         [service.d]\nrun = \"d\"\n[service.same]\nrun = \"same\"\n",
-    );
-    let diff = spec::diff(&old, &new);
-    assert_eq!(
-        (&diff.added, &diff.removed),
-        (&vec![name("d")], &vec![name("c")])
-    );
-    assert_eq!(diff.restarts, [name("a")].into());
-    assert!(spec::diff(&new, &new).is_empty());
-    let words: Vec<String> = diff
-        .changed
-        .iter()
-        .map(|(service, changes)| format!("{service}: {}", changes.join("; ")))
-        .collect();
-    assert_eq!(
-        words,
-        [
-            "a: run: a 1 → a 2; port: none → 80; env KEY changed; env NEW added; env OLD removed",
-            "b: replicas: 1 → 3; no longer needs a; needs d; \
-             health: none → tcp to 80 every 1s, timeout 1s, 3 to fail, 1 to pass; healing: on → off; \
-             log keep: 64MB → 8MB (from its next start on)",
-        ]
     );
 }
 
@@ -522,16 +345,6 @@ fn what_a_definition_costs_is_noted() {
         terminal[0].contains("it ends with its shim"),
         "{terminal:?}"
     );
-}
-
-#[test]
-fn another_way_to_listen_is_another_process() {
-    let with = |line: &str| valid(&format!("[service.s]\nrun = \"web\"\nport = 80\n{line}\n"));
-    let diff = spec::diff(&with("listen = \"own\""), &with("listen = \"shared\""));
-    assert_eq!(diff.changed[0].1, ["listen: own → shared"]);
-    let diff = spec::diff(&with(""), &with("tty = true"));
-    assert_eq!(diff.changed[0].1, ["tty: off → on"]);
-    assert!(diff.restarts.contains(&name("s")));
 }
 
 #[test]
