@@ -1,27 +1,22 @@
 //! Following logs: the last lines of each, then every line as it comes.
 
-use super::index::Index;
-use super::lines::{Log, Raw, hole, split};
-use super::page::{LogQuery, line, page};
-use super::{INDEX, LOG, Pattern};
+mod following;
+
+use super::{LOG, Pattern};
+use following::Following;
 use model::view::LogLine;
 use model::{InstanceId, Timestamp};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// How often the files' sizes are asked. A stat is cheap; inotify instances are few on many
 /// machines.
 const LOOK: Duration = Duration::from_millis(100);
-/// A line without an end is shown after this long.
-const UNFINISHED: Duration = Duration::from_secs(1);
-/// Read from one log at a time, so that a flood in one does not starve the others. Longer than
-/// any line.
-const TURN: u64 = 256 << 10;
 /// Most lines of a log that are shown at first, and of all together.
 const MAX_TAIL: usize = 10_000;
 /// Most lines that are sent at once.
@@ -38,19 +33,6 @@ pub struct Follower<Instances> {
     logs: BTreeMap<InstanceId, Following>,
     /// When it was last looked; `None` before the first time.
     looked: Option<Timestamp>,
-}
-
-struct Following {
-    file: File,
-    folder: PathBuf,
-    /// Everything before it has been sent.
-    at: u64,
-    /// Since when a line without an end has been waiting, and how far it reaches.
-    unfinished: Option<(Instant, u64)>,
-    /// The last line was sent without its end, so an end alone is no line.
-    open: bool,
-    /// So many bytes went out of the log before they were read; said with the next line.
-    missed: u64,
 }
 
 impl<Instances> Follower<Instances>
@@ -198,139 +180,11 @@ fn same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-impl Following {
-    fn index(&self) -> io::Result<Index> {
-        Index::open(&self.folder.join(INDEX), &self.file.metadata()?)
-    }
-
-    /// Shows the last lines and goes on behind them.
-    fn tail(
-        &mut self,
-        id: &InstanceId,
-        count: usize,
-        grep: Option<&Pattern>,
-        lines: &mut Vec<LogLine>,
-    ) -> io::Result<()> {
-        let query = LogQuery {
-            limit: count.max(1),
-            grep: grep.cloned(),
-            ..LogQuery::default()
-        };
-        let mut last = page(&self.folder, id, &query)?;
-        self.at = last.whole;
-        // One that is being written comes when it is whole.
-        last.lines.retain(|line| line.end <= last.whole);
-        if count > 0 {
-            lines.extend(last.lines);
-        }
-        Ok(())
-    }
-
-    /// Takes what is new; true when there is more.
-    fn read(
-        &mut self,
-        id: &InstanceId,
-        grep: Option<&Pattern>,
-        lines: &mut Vec<LogLine>,
-    ) -> io::Result<bool> {
-        let end = self.file.metadata()?.len();
-        if end < self.at {
-            // Somebody emptied it: what comes now is new.
-            (self.at, self.open, self.unfinished) = (0, false, None);
-        }
-        if end == self.at {
-            return Ok(false);
-        }
-        let mut chunk = vec![0; usize::try_from((end - self.at).min(TURN)).unwrap_or(0)];
-        let read = self.file.read_at(&mut chunk, self.at)?;
-        chunk.truncate(read);
-        // Asked after the reading: what is not punched out now was read as it was written.
-        if hole(&self.file)? > self.at {
-            return self.outrun();
-        }
-        let all = self.at + read as u64 >= end;
-        let (raws, next) = split(&chunk, self.at, all && self.waited(end));
-        self.take(id, raws, next, grep, lines)?;
-        if all && next < end && self.unfinished.is_none() {
-            self.unfinished = Some((Instant::now(), end));
-        }
-        Ok(!all)
-    }
-
-    /// The service wrote more than its log keeps before it was read: goes on with the first line
-    /// that is whole.
-    fn outrun(&mut self) -> io::Result<bool> {
-        let first = Log::of(&self.file)?.first;
-        self.missed += first.saturating_sub(self.at);
-        (self.at, self.open, self.unfinished) = (first.max(self.at), false, None);
-        Ok(true)
-    }
-
-    /// True when a line without an end has been waiting for long enough.
-    fn waited(&mut self, end: u64) -> bool {
-        match self.unfinished {
-            Some((since, reaches)) if reaches == end => since.elapsed() >= UNFINISHED,
-            _ => {
-                self.unfinished = None;
-                false
-            }
-        }
-    }
-
-    fn take(
-        &mut self,
-        id: &InstanceId,
-        raws: Vec<Raw>,
-        next: u64,
-        grep: Option<&Pattern>,
-        lines: &mut Vec<LogLine>,
-    ) -> io::Result<()> {
-        if raws.is_empty() {
-            return Ok(());
-        }
-        let index = self.index()?;
-        for raw in raws {
-            let ending = std::mem::take(&mut self.open) && raw.bytes.is_empty();
-            // Its end is not its own content: it was sent before that came.
-            self.open = raw.end - raw.offset == raw.bytes.len() as u64;
-            if !ending && grep.is_none_or(|pattern| pattern.is_in(&raw.bytes)) {
-                let at = index.time_of_new(raw.end);
-                let missed = std::mem::take(&mut self.missed);
-                lines.push(LogLine {
-                    missed: (missed > 0).then_some(missed),
-                    ..line(raw, at, id)
-                });
-            }
-        }
-        self.unfinished = None;
-        self.at = next;
-        Ok(())
-    }
-
-    /// Takes all there is, the unfinished last line too.
-    fn finish(&mut self, id: &InstanceId, grep: Option<&Pattern>, lines: &mut Vec<LogLine>) {
-        let done = loop {
-            match self.read(id, grep, lines) {
-                Ok(true) => {}
-                other => break other,
-            }
-        };
-        let rest = done.and_then(|_| {
-            let mut rest = vec![0; usize::try_from(TURN).unwrap_or(0)];
-            let read = self.file.read_at(&mut rest, self.at)?;
-            rest.truncate(read);
-            let (raws, next) = split(&rest, self.at, true);
-            self.take(id, raws, next, grep, lines)
-        });
-        if let Err(error) = rest {
-            tracing::warn!(instance = %id, %error, "failed to read the end of a log");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::following::UNFINISHED;
     use super::*;
+    use crate::logs::INDEX;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
