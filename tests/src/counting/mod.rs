@@ -4,15 +4,20 @@
 //! What is counted is what a person would get: the follower is `azora logs --follow`, the window is
 //! what `azora logs --from` prints, and the disk is what `stat` says of the files.
 
-use crate::{Azora, Folder, process, until};
+mod acts;
+mod disk;
+mod follower;
+
+pub use disk::{OnDisk, Sampler};
+
+use crate::{Azora, Folder};
+use acts::{acts, perform};
+use follower::{Follower, Ledger, Seen, each_line, number};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the files.
@@ -71,218 +76,6 @@ pub struct Told {
     pub torn: u64,
     /// First line to last.
     pub took: Duration,
-}
-
-/// What the follower has seen of one service.
-#[derive(Debug, Default)]
-struct Seen {
-    last: AtomicU64,
-    /// As they were written, line ends included.
-    bytes: AtomicU64,
-    pid: AtomicU64,
-}
-
-/// What the follower found wrong, and how much it saw.
-#[derive(Debug, Default)]
-struct Ledger {
-    services: Vec<Seen>,
-    followed: AtomicU64,
-    missed: AtomicU64,
-    repeated: AtomicU64,
-    torn: AtomicU64,
-    outrun: AtomicU64,
-    wrong: Mutex<Vec<String>>,
-}
-
-impl Ledger {
-    fn wrong(&self, what: String) {
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        if wrong.len() < 10 {
-            wrong.push(what);
-        }
-    }
-
-    /// A line as `azora logs` prints it: `w3.0 | n 0000000042 of 4711 .`.
-    fn line(&self, line: &[u8]) {
-        let Some((service, text)) = owner(line) else {
-            return self.wrong(format!("a strange line: {}", String::from_utf8_lossy(line)));
-        };
-        let Some(seen) = self.services.get(service) else {
-            return self.wrong(format!("a line of w{service}"));
-        };
-        seen.bytes
-            .fetch_add(text.len() as u64 + 1, Ordering::Relaxed);
-        let Some((number, pid)) = number(text) else {
-            self.torn.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        self.followed.fetch_add(1, Ordering::Relaxed);
-        seen.pid.store(pid, Ordering::Relaxed);
-        let last = seen.last.load(Ordering::Relaxed);
-        if number <= last {
-            self.repeated.fetch_add(1, Ordering::Relaxed);
-            return self.wrong(format!("w{service}: {number} came after {last}"));
-        }
-        if number != last + 1 {
-            self.missed.fetch_add(number - last - 1, Ordering::Relaxed);
-            self.wrong(format!("w{service}: {number} followed {last}"));
-        }
-        seen.last.store(number, Ordering::Relaxed);
-    }
-}
-
-/// The service's number and the line itself.
-fn owner(line: &[u8]) -> Option<(usize, &[u8])> {
-    let end = line.iter().position(|byte| *byte == b'|')?;
-    let name = std::str::from_utf8(&line[..end]).ok()?.trim_end();
-    let number = name.strip_prefix('w')?.strip_suffix(".0")?.parse().ok()?;
-    Some((number, line[end + 1..].strip_prefix(b" ")?))
-}
-
-/// The number and the writer of a whole line, `None` of one that was cut off.
-fn number(text: &[u8]) -> Option<(u64, u64)> {
-    let text = text.strip_prefix(b"n ")?.strip_suffix(b" .")?;
-    let (number, pid) = text.split_at_checked(10)?;
-    let digits = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
-    Some((digits(number)?, digits(pid.strip_prefix(b" of ")?)?))
-}
-
-/// `azora logs --follow`, read by two threads until it is ended.
-struct Follower {
-    child: Child,
-    readers: Vec<JoinHandle<()>>,
-}
-
-impl Follower {
-    fn start(azora: &Azora, folder: &Path, ledger: &Arc<Ledger>) -> Self {
-        let mut child = azora
-            .command(folder, &["logs", "--follow", "--since", "7d"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("failed to run azora logs: {error}"));
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let lines = Arc::clone(ledger);
-        let notes = Arc::clone(ledger);
-        let readers = vec![
-            std::thread::spawn(move || each_line(out, |line| lines.line(line))),
-            std::thread::spawn(move || {
-                each_line(err, |line| {
-                    let text = String::from_utf8_lossy(line);
-                    if text.contains("no longer kept") {
-                        notes.outrun.fetch_add(1, Ordering::Relaxed);
-                        notes.wrong(text.into_owned());
-                    }
-                });
-            }),
-        ];
-        Self { child, readers }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
-    }
-}
-
-fn each_line(output: Option<impl Read>, mut then: impl FnMut(&[u8])) {
-    let Some(output) = output else { return };
-    let mut reader = BufReader::with_capacity(1 << 20, output);
-    let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|read| read > 0)
-    {
-        then(line.strip_suffix(b"\n").unwrap_or(&line));
-        line.clear();
-    }
-}
-
-/// The log of an instance as its files lie on disk.
-#[derive(Debug, Clone)]
-pub struct OnDisk(PathBuf);
-
-impl OnDisk {
-    /// Of an instance of the only cluster of a home.
-    pub fn of(azora: &Azora, instance: &str) -> Self {
-        let logs = azora.home().path().join("logs");
-        let cluster = until("the cluster's logs", || {
-            std::fs::read_dir(&logs).ok()?.flatten().next()
-        });
-        Self(cluster.path().join(instance))
-    }
-
-    /// Length of the log: all that was ever written to it.
-    pub fn length(&self) -> u64 {
-        std::fs::metadata(self.0.join("log")).map_or(0, |file| file.len())
-    }
-
-    /// Bytes of disk that it, its index and its notes take.
-    pub fn taken(&self) -> u64 {
-        let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
-        files
-            .filter_map(|file| file.metadata().ok())
-            .map(|file| file.blocks() * 512)
-            .sum()
-    }
-}
-
-/// Samples disk usage as often as it can until it is dropped.
-pub struct Sampler {
-    stop: Arc<AtomicBool>,
-    peak: Arc<AtomicU64>,
-    looks: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Sampler {
-    /// Looks at these logs, each by itself.
-    pub fn start(logs: Vec<OnDisk>) -> Self {
-        let (stop, peak, looks) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-            Arc::new(AtomicU64::new(0)),
-        );
-        let mut sampler = Self {
-            stop: Arc::clone(&stop),
-            peak: Arc::clone(&peak),
-            looks: Arc::clone(&looks),
-            thread: None,
-        };
-        sampler.thread = Some(std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                let most = logs.iter().map(OnDisk::taken).max().unwrap_or(0);
-                peak.fetch_max(most, Ordering::Relaxed);
-                looks.fetch_add(1, Ordering::Relaxed);
-                std::thread::park_timeout(LOOK);
-            }
-        }));
-        sampler
-    }
-
-    /// Most bytes of one log so far.
-    pub fn peak(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed)
-    }
-
-    /// Looks so far.
-    pub fn looks(&self) -> u64 {
-        self.looks.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Sampler {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Tells the whole story. `say` hears how it goes, now and then.
@@ -398,56 +191,6 @@ fn definition(plan: &Plan, each: u64, folder: &Path) -> String {
         ));
     }
     text
-}
-
-/// What is done to whom.
-enum Act {
-    Kill(usize),
-    KillEngine,
-    Restart(usize),
-}
-
-/// The acts, each with the number of lines after which it comes: spread evenly, one kind among the
-/// others.
-fn acts(plan: &Plan) -> Vec<(u64, Act)> {
-    let mut acts = Vec::new();
-    let mut spread = |count: u64, act: &dyn Fn(u64) -> Act| {
-        for nth in 0..count {
-            // Off the ends, where nothing is written.
-            acts.push((plan.lines / (count + 1) * (nth + 1), act(nth)));
-        }
-    };
-    let service = |nth: u64| (nth % plan.services) as usize;
-    spread(plan.kills, &|nth| Act::Kill(service(nth)));
-    spread(plan.engine_kills, &|_| Act::KillEngine);
-    spread(plan.restarts, &|nth| Act::Restart(service(nth)));
-    acts.sort_by_key(|(at, _)| *at);
-    acts
-}
-
-fn perform(azora: &Azora, folder: &Path, ledger: &Ledger, act: &Act, told: &mut Told) {
-    match act {
-        Act::Kill(service) => {
-            let pid = ledger.services[*service].pid.load(Ordering::Relaxed);
-            // The last that was heard of may have died already.
-            if u32::try_from(pid).is_ok_and(|pid| process::kill_if(pid, "puppet number")) {
-                told.kills.0 += 1;
-            }
-        }
-        Act::KillEngine => {
-            let engine = azora.engine();
-            process::kill(engine);
-            until("the engine to be gone", || {
-                (!process::lives(engine)).then_some(())
-            });
-            azora.up(folder);
-            told.kills.1 += 1;
-        }
-        Act::Restart(service) => {
-            azora.ok(folder, &["restart", &format!("w{service}")]);
-            told.kills.2 += 1;
-        }
-    }
 }
 
 /// Notes the address of the newest line of a service.
