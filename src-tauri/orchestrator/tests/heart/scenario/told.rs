@@ -1,0 +1,153 @@
+//! What the heart did, in the words of snapshots.
+
+use super::Run;
+use model::{EventKind, InstanceId};
+use orchestrator::Effect;
+use std::fmt::Write;
+use std::time::Duration;
+
+impl Run {
+    pub(super) fn effect(&mut self, effect: Effect) {
+        let said = match effect {
+            Effect::Start {
+                instance,
+                generation,
+                act,
+            } => {
+                format!("START {instance} #{generation} for act {}", act.0)
+            }
+            Effect::Prepare {
+                instance,
+                generation,
+            } => format!("PREPARE {instance} #{generation}"),
+            Effect::CallOff {
+                instance,
+                generation,
+            } => format!("CALL OFF {instance} #{generation}"),
+            Effect::Greet {
+                instance,
+                generation,
+            } => format!("GREET {instance} #{generation}"),
+            Effect::Stop {
+                instance,
+                generation,
+                stop,
+            } => {
+                format!(
+                    "STOP {instance} #{generation} {:?} {:?}",
+                    stop.signal, stop.grace
+                )
+            }
+            Effect::Probe {
+                instance,
+                generation,
+                kind,
+                after,
+            } => {
+                format!("PROBE {instance} #{generation} {kind:?} after {after:?}")
+            }
+            Effect::SetTimer { key, at } => {
+                let said = format!("TIMER {key:?} at {:?}", Duration::from_millis(at.0));
+                self.timers.insert(key, at);
+                said
+            }
+            Effect::CancelTimer(key) => {
+                self.timers.remove(&key);
+                format!("CANCEL {key:?}")
+            }
+            Effect::Ask {
+                ticket,
+                instance,
+                remedy,
+                why,
+            } => {
+                self.asked.push(ticket);
+                format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
+            }
+            Effect::Publish(EventKind::StateChanged {
+                instance,
+                generation,
+                from,
+                to,
+                ..
+            }) => {
+                format!("event: {instance} #{generation} {from} -> {to}")
+            }
+            Effect::Publish(EventKind::Started { instance, pid, .. }) => {
+                format!("event: {instance} started, pid {pid}")
+            }
+            Effect::Publish(EventKind::Exited {
+                instance, status, ..
+            }) => {
+                format!("event: {instance} {status}")
+            }
+            Effect::Publish(other) => format!("event: {other:?}"),
+            Effect::Incident { key, incident } => {
+                let actions: Vec<&str> = incident
+                    .actions
+                    .iter()
+                    .map(|action| action.detail.as_str())
+                    .collect();
+                let took = incident.duration_ms.map(|took| format!(" after {took} ms"));
+                format!(
+                    "INCIDENT {key} {:?}{}: {}; impacted {:?}; tried {actions:?}",
+                    incident.state,
+                    took.unwrap_or_default(),
+                    incident.cause,
+                    incident.impacted,
+                )
+            }
+            Effect::Changed(instance) => self.shown(&instance),
+            Effect::Removed(instance) => format!("REMOVED {instance}"),
+            Effect::Settled { act, failed } => {
+                let failed: Vec<String> = failed
+                    .iter()
+                    .map(|(id, reason)| format!("{id}: {reason}"))
+                    .collect();
+                format!("SETTLED act {}; failed {failed:?}", act.0)
+            }
+            Effect::RememberUnfinished => {
+                format!("REMEMBER {:?}", self.cluster.unfinished())
+            }
+            Effect::RememberStopped(services) => format!("REMEMBER stopped {services:?}"),
+        };
+        writeln!(self.out, "    {said}").unwrap();
+    }
+
+    fn shown(&self, instance: &InstanceId) -> String {
+        let Some(status) = self.cluster.status(instance) else {
+            return format!("{instance} is gone");
+        };
+        let mut said = format!("{instance} {}: {}", status.state, status.reason);
+        if let Some(pid) = status.pid {
+            write!(said, " [pid {pid}]").unwrap();
+        }
+        if status.restarts > 0 {
+            write!(said, " [restarts {}]", status.restarts).unwrap();
+        }
+        if let Some(root) = status.marks.impacted_by {
+            write!(said, " [impacted by {root}]").unwrap();
+        }
+        if status.marks.held {
+            said.push_str(" [held]");
+        }
+        if status.marks.shim_lost {
+            said.push_str(" [shim lost]");
+        }
+        said
+    }
+
+    pub(super) fn show(&mut self) {
+        let (overall, why) = self.cluster.overall();
+        writeln!(self.out, "    = {overall}: {why}").unwrap();
+        let all: Vec<InstanceId> = self
+            .cluster
+            .statuses()
+            .map(|status| status.instance)
+            .collect();
+        for id in all {
+            let shown = self.shown(&id);
+            writeln!(self.out, "    = {shown}").unwrap();
+        }
+    }
+}

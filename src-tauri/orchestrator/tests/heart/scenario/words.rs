@@ -1,0 +1,223 @@
+//! From a line of a scenario to what happens to the heart.
+
+use super::Run;
+use crate::define;
+use model::{
+    ActId, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName, Verdict,
+};
+use orchestrator::{Adoption, Command, Input};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn rest<'a>(words: &[&'a str], from: usize) -> Vec<&'a str> {
+    words.get(from..).unwrap_or_default().to_vec()
+}
+
+fn names(words: &[&str]) -> Vec<ServiceName> {
+    words.iter().map(|word| word.parse().unwrap()).collect()
+}
+
+fn status(words: &[&str]) -> ExitStatus {
+    match words {
+        ["SIGKILL"] => ExitStatus::Signal(9),
+        ["SIGTERM"] => ExitStatus::Signal(15),
+        ["code", code] => ExitStatus::Code(code.parse().unwrap()),
+        ["unknown"] => ExitStatus::Unknown,
+        other => panic!("not an exit status: {other:?}"),
+    }
+}
+
+impl Run {
+    fn command(&mut self, command: Command) -> Input {
+        self.acts += 1;
+        Input::Command {
+            command,
+            act: ActId(self.acts),
+        }
+    }
+
+    fn definition(&self) -> Arc<spec::Cluster> {
+        Arc::new(define::cluster(self.services.clone()))
+    }
+
+    pub(super) fn input(&mut self, words: &[&str]) -> Input {
+        let command = match words[0] {
+            "up" => {
+                let definition = self.definition();
+                let ports = define::ports(&definition);
+                Command::Up { definition, ports }
+            }
+            "adopt" => self.adoption(words),
+            "down" => Command::Down,
+            "start" => Command::Start(names(&words[1..])),
+            "stop" => Command::Stop(names(&words[1..])),
+            "restart" => Command::Restart {
+                services: names(&words[1..]),
+                at_once: false,
+            },
+            "restart-at-once" => Command::Restart {
+                services: names(&words[1..]),
+                at_once: true,
+            },
+            // `refresh api 3s src/main.js changed`, and they had changed at 3 s.
+            "refresh" => Command::Refresh {
+                services: names(&words[1..2]),
+                why: words[3..].join(" "),
+                changed: Mono(u64::try_from(define::duration(words[2]).as_millis()).unwrap()),
+            },
+            "hold" => Command::Hold(names(&words[1..])),
+            "unhold" => Command::Unhold(names(&words[1..])),
+            "release" => Command::Release(names(&words[1..])),
+            "ended" => Command::Ended {
+                reason: words[1..].join(" "),
+            },
+            "scale" => {
+                let (service, replicas) = words[1].split_once('=').unwrap();
+                let ports = BTreeMap::new();
+                let replicas = replicas.parse().unwrap();
+                Command::Scale {
+                    service: service.parse().unwrap(),
+                    replicas,
+                    ports,
+                }
+            }
+            _ => return self.fact(words),
+        };
+        self.command(command)
+    }
+
+    /// `adopt stopped=a,b db.0:alive:3 web.0:alive:1:greeted api.0:SIGKILL:2`
+    fn adoption(&mut self, words: &[&str]) -> Command {
+        let mut stopped = Vec::new();
+        let mut found = Vec::new();
+        for word in &words[1..] {
+            if let Some(list) = word.strip_prefix("stopped=") {
+                stopped = names(&list.split(',').collect::<Vec<_>>());
+                continue;
+            }
+            let parts: Vec<&str> = word.split(':').collect();
+            let outcome = if parts[1] == "alive" {
+                self.pids += 1;
+                Ok(self.pids)
+            } else {
+                Err(status(&parts[1].split('-').collect::<Vec<_>>()))
+            };
+            found.push(Adoption {
+                instance: parts[0].parse().unwrap(),
+                generation: Generation(parts[2].parse().unwrap()),
+                outcome,
+                shim_lost: false,
+                unanswered: false,
+                greeted: parts.get(3) == Some(&"greeted"),
+            });
+        }
+        let definition = self.definition();
+        let ports = define::ports(&definition);
+        Command::Adopt {
+            definition,
+            ports,
+            stopped,
+            found,
+        }
+    }
+
+    fn fact(&mut self, words: &[&str]) -> Input {
+        // `api#2` is a word about generation 2; without it, about the present one.
+        let (name, generation) = match words[1].split_once('#') {
+            Some((name, generation)) => (name, Some(Generation(generation.parse().unwrap()))),
+            None => (words[1], None),
+        };
+        let instance: InstanceId = name.parse().unwrap();
+        let known = self
+            .cluster
+            .status(&instance)
+            .map(|status| status.generation);
+        let generation = generation.or(known).unwrap_or_default();
+        let more = rest(words, 2);
+        match words[0] {
+            "started" => {
+                self.pids += 1;
+                Input::Started {
+                    instance,
+                    generation,
+                    pid: self.pids,
+                }
+            }
+            "prepared" | "greeted" => {
+                let outcome = match more.as_slice() {
+                    ["ok"] => Ok(()),
+                    why => Err(why.join(" ")),
+                };
+                match words[0] {
+                    "prepared" => Input::Prepared {
+                        instance,
+                        generation,
+                        outcome,
+                    },
+                    _ => Input::Greeted {
+                        instance,
+                        generation,
+                        outcome,
+                    },
+                }
+            }
+            "startfailed" => Input::StartFailed {
+                instance,
+                generation,
+                error: more[1..].join(" "),
+                retry: more[0] == "retry",
+            },
+            "delayed" => Input::StartDelayed {
+                instance,
+                generation,
+                shortage: more.join(" "),
+            },
+            "exit" => Input::Exited {
+                instance,
+                generation,
+                status: status(&more),
+            },
+            "goeson" => Input::StopGoesOn {
+                instance,
+                generation,
+                how: more.join(" "),
+            },
+            "blocked" => Input::StopBlocked {
+                instance,
+                generation,
+                blocker: more.join(" "),
+            },
+            "shimlost" => Input::ShimLost {
+                instance,
+                generation,
+            },
+            "ready" | "health" => {
+                let kind = if words[0] == "ready" {
+                    ProbeKind::Ready
+                } else {
+                    ProbeKind::Health
+                };
+                let verdict = match more[0] {
+                    "pass" => Verdict::Pass,
+                    "fail" => Verdict::Fail,
+                    _ => Verdict::Trouble,
+                };
+                let took = define::duration(more[1]);
+                let latency_us = u64::try_from(took.as_micros()).unwrap();
+                let detail = more[2..].join(" ");
+                let evidence = Evidence {
+                    verdict,
+                    detail,
+                    latency_us,
+                };
+                Input::Probed {
+                    instance,
+                    generation,
+                    kind,
+                    evidence,
+                }
+            }
+            other => panic!("unknown line {other}"),
+        }
+    }
+}
