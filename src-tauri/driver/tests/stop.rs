@@ -4,9 +4,10 @@
 #[expect(dead_code, reason = "each test file uses its part")]
 mod common;
 
-use common::{Bench, LONG, instance, lives};
+use common::{Bench, LONG, instance, kill, lives};
 use driver::{ExecLaunch, Happened};
 use model::{ExitStatus, Generation};
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -235,5 +236,108 @@ async fn what_the_kernel_holds_is_named_and_nothing_hangs_on_it() {
     assert_eq!(bench.exited().await, ExitStatus::Signal(15));
     drop(freezer);
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_asks_first() {
+    let mut bench = Bench::new();
+    bench
+        .start("a.0", 1, &["on-term", "7", "print", "ready", "hang"])
+        .await;
+    bench.said("a.0", "ready").await;
+    bench.stop("a.0", 1, LONG);
+    assert_eq!(bench.exited().await, ExitStatus::Code(7));
+    bench.said("a.0", "bye").await;
+    bench.nothing_left().await;
+    // Asked once more, it is still answered.
+    bench.stop("a.0", 1, LONG);
+    assert_eq!(bench.exited().await, ExitStatus::Code(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_hears_the_stop_too() {
+    let mut bench = Bench::new();
+    let pid = bench
+        .start("a.0", 1, &["on-term", "7", "print", "ready", "hang"])
+        .await;
+    bench.said("a.0", "ready").await;
+    kill(pid, Signal::STOP);
+    bench.stop("a.0", 1, LONG);
+    assert_eq!(bench.exited().await, ExitStatus::Code(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_listen_is_killed_after_the_grace() {
+    let mut bench = Bench::new();
+    bench
+        .start("a.0", 1, &["ignore-term", "print", "deaf", "hang"])
+        .await;
+    bench.said("a.0", "deaf").await;
+    let begun = Instant::now();
+    bench.stop("a.0", 1, Duration::from_millis(200));
+    assert_eq!(bench.exited().await, ExitStatus::Signal(9));
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_takes_the_whole_zoo() {
+    let mut bench = Bench::new();
+    let words = [
+        "erase-environ",
+        "session",
+        "fork",
+        "session",
+        "ignore-term",
+        "fork",
+        "print",
+        "ready",
+        "hang",
+    ];
+    bench.start("a.0", 1, &words).await;
+    bench.said("a.0", "ready").await;
+    let tree = bench.driver.tree(&bench.cluster, &instance("a.0"));
+    assert_eq!(
+        tree.len(),
+        5,
+        "itself, two children, two in sessions of their own: {tree:?}"
+    );
+    bench.stop("a.0", 1, Duration::from_millis(50));
+    assert_eq!(bench.exited().await, ExitStatus::Signal(9));
+    // At this very moment, not some time later.
+    assert!(!tree.iter().any(|pid| lives(*pid)));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_stops_at_once_take_as_long_as_one() {
+    const COUNT: usize = 40;
+    let mut bench = Bench::new();
+    for n in 0..COUNT {
+        let words: &[&str] = if n % 4 == 0 {
+            &["session", "hang"]
+        } else {
+            &["hang"]
+        };
+        bench
+            .driver
+            .start(bench.launch(&format!("a.{n}"), 1, words));
+    }
+    for _ in 0..COUNT {
+        bench.started().await;
+    }
+    let begun = Instant::now();
+    for n in 0..COUNT {
+        bench.stop(&format!("a.{n}"), 1, Duration::from_millis(500));
+    }
+    for _ in 0..COUNT {
+        bench.exited().await;
+    }
+    println!(
+        "{COUNT} stops, a quarter of them killed after 500 ms, took {:?}",
+        begun.elapsed()
+    );
+    assert!(begun.elapsed() < LONG);
     bench.nothing_left().await;
 }
