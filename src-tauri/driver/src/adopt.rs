@@ -155,11 +155,10 @@ impl Unit {
                 Err(error) => patience.after("a shim on record", &error).await,
             }
         };
-        self.shim = reached.map(|(shim, sockets)| {
-            let kept = &self.shared.sockets;
-            kept.adopt(&self.key(), &intent.listen, sockets);
-            shim
-        });
+        if let Some((shim, sockets)) = reached {
+            self.shim = Some(shim);
+            self.keep_sockets(sockets).await;
+        }
         fail_point!("adopt.linked");
         let said = self.greeting_of_slow(story).await;
         fail_point!("adopt.greeted");

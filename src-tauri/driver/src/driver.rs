@@ -362,6 +362,7 @@ impl ProcessDriver {
             stopping: None,
             stop_command: JoinSet::new(),
             timer: None,
+            missing: None,
             finders: Vec::new(),
             last: None,
             nonce: None,

@@ -23,6 +23,7 @@ pub mod emergency;
 mod ended;
 pub mod env;
 pub mod exec;
+mod handback;
 pub mod holder;
 mod holders;
 mod holes;

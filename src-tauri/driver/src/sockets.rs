@@ -156,7 +156,8 @@ pub(crate) fn send(to: impl AsFd, sockets: &[OwnedFd]) -> io::Result<()> {
 const SPACE: usize = rustix::cmsg_space!(ScmRights(shim::intent::MAX_LISTEN));
 
 /// Hears the beginning of a shim's greeting, and the sockets that come with it. Nothing from one
-/// that does not greet.
+/// that does not greet. Fewer than were sent when there are too few descriptors: the kernel drops
+/// the others (`MSG_CTRUNC`).
 pub(crate) async fn receive(from: &UnixStream) -> (Vec<u8>, Vec<OwnedFd>) {
     let first = from.async_io(Interest::READABLE, || {
         let mut text = [0; 256];

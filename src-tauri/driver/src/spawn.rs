@@ -1,6 +1,7 @@
 //! Making a shim, and the connection to one.
 
 use crate::Launch;
+use crate::handback;
 use crate::holders;
 use crate::layout::private_folder;
 use crate::pidfd::Pidfd;
@@ -278,11 +279,8 @@ impl Shim {
         if !survivors::is_shim(anchor, folder)? {
             return Ok(None);
         }
-        let stream = connect(folder).await?.filter(|stream| {
-            // Whoever listens there must be that very process.
-            let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-            peer.is_some() && peer == i32::try_from(anchor.pid).ok()
-        });
+        let stream = connect(folder).await?;
+        let stream = stream.filter(|stream| handback::is(stream, anchor.pid));
         let (heard, sockets) = match &stream {
             Some(stream) if !intent.listen.is_empty() => sockets::receive(stream).await,
             _ => (Vec::new(), Vec::new()),

@@ -86,6 +86,9 @@ impl Unit {
                 return self.start_again(generation, wanted).await;
             }
         }
+        // The last moment to get its sockets.
+        self.ask_for_sockets().await;
+        self.missing = None;
         if let Some(shim) = self.shim.take() {
             shim.retire().await;
             fail_point!("start.retired");

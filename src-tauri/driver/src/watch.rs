@@ -4,6 +4,7 @@
 //! The task first looks at what is on disk ([`crate::adopt`]), whoever asked for it: so a start
 //! never makes a second copy of what an earlier engine, or a task that broke, has left running.
 
+use crate::handback::Missing;
 use crate::intent;
 use crate::lost::Kept;
 use crate::pidfd::Pidfd;
@@ -46,6 +47,8 @@ enum Word {
     MainEnded,
     /// It is time to try again to watch its process.
     Watch,
+    /// It is time to ask again for its sockets.
+    Sockets,
     Timer,
     StopCommand(ExecOutcome),
     Ask(Ask),
@@ -107,6 +110,8 @@ pub(crate) struct Unit {
     pub(crate) stop_command: JoinSet<ExecOutcome>,
     /// Means what life and stopping say: see [`Unit::on_timer`].
     pub(crate) timer: Option<Instant>,
+    /// Listening sockets that its shim keeps and that have not come from it yet.
+    pub(crate) missing: Option<Missing>,
     /// Who wants to know how it is with the newest start, which is still being made.
     pub(crate) finders: Vec<oneshot::Sender<Option<Found>>>,
     /// How the last start ended, in this task's time or before it.
@@ -163,6 +168,9 @@ impl Unit {
             () = async { match again { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                 Some(Word::Watch)
             }
+            () = async { match self.missing { Some(missing) => tokio::time::sleep_until(missing.at).await, None => std::future::pending().await } } => {
+                Some(Word::Sockets)
+            }
             () = async { match self.timer { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                 Some(Word::Timer)
             }
@@ -178,13 +186,17 @@ impl Unit {
             Word::ShimEnded => self.on_shim_ended().await,
             Word::MainEnded => self.on_main_ended().await,
             Word::Watch => self.watch_again().await,
+            Word::Sockets => self.ask_for_sockets().await,
             Word::Timer => self.on_timer().await,
             Word::StopCommand(outcome) => self.on_stop_command(outcome).await,
             Word::Ask(Ask::Start(launch)) => self.on_start(*launch).await,
             Word::Ask(Ask::Stop(generation, stop)) => self.on_stop(generation, *stop).await,
             Word::Ask(Ask::Find(answer)) => self.finders.push(answer),
             // The timer of an idle one is the end of its wait for a fast restart.
-            Word::Ask(Ask::Rest) if matches!(self.life, Life::Idle) => self.on_timer().await,
+            Word::Ask(Ask::Rest) if matches!(self.life, Life::Idle) => {
+                self.leave_sockets();
+                self.on_timer().await;
+            }
             Word::Ask(Ask::Rest) => {}
             Word::Ask(Ask::Forget) => self.forget().await,
             #[cfg(test)]
@@ -350,6 +362,12 @@ impl Unit {
         }
     }
 
+    /// Its sockets are not wanted any more; some may just have come.
+    fn leave_sockets(&mut self) {
+        self.missing = None;
+        self.shared.sockets.leave_others(&self.key(), &[]);
+    }
+
     /// Nothing of it lives, and it is not to be started again soon: its shim and its control groups
     /// go.
     pub(crate) async fn quit_shim(&mut self) {
@@ -413,6 +431,7 @@ impl Unit {
             return;
         }
         fail_point!("forget.asked");
+        self.leave_sockets();
         self.quit_shim().await;
         (self.last, self.nonce) = (None, None);
         self.groups.clear();

@@ -7,11 +7,11 @@
 #[expect(dead_code, reason = "each test file uses its part")]
 mod common;
 
-use common::{Bench, LONG, instance, lives};
-use driver::{Happened, emergency, survivors};
+use common::{Bench, LONG, instance, kill, lives};
+use driver::{Happened, Launch, Listen, PortWish, emergency, survivors};
 use model::ExitStatus;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fs::File;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::fs::{self, File};
 use std::time::Duration;
 
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -187,4 +187,66 @@ async fn what_runs_is_adopted_when_it_can_be_looked_at() {
     bench.stop("a.0", 1, Duration::from_secs(5));
     assert_eq!(bench.exited().await, ExitStatus::Signal(15));
     assert!(testkit::eventually_async(LONG, || !lives(pid)).await);
+}
+
+/// This process has the listening socket of a port.
+fn holds(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!(":{port:04X} 00000000:0000 0A");
+    let line = table.lines().find(|line| line.contains(&local));
+    let inode = line.and_then(|line| line.split_whitespace().nth(9));
+    inode.is_some_and(|inode| links().contains(&format!("socket:[{inode}]")))
+}
+
+/// What this process's descriptors are.
+fn links() -> Vec<String> {
+    let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let link = |fd: fs::DirEntry| fs::read_link(fd.path()).ok();
+    open.filter_map(link)
+        .map(|link| link.to_string_lossy().into_owned())
+        .collect()
+}
+
+fn sockets() -> usize {
+    let links = links().into_iter();
+    links.filter(|link| link.starts_with("socket:")).count()
+}
+
+/// The kernel drops a socket that is passed when there is no number for it. The shim has it still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_there_was_no_descriptor_for_is_asked_for_again() {
+    let _turn = TURN.lock().await;
+    let mut bench = Bench::new();
+    let wish = PortWish {
+        cluster: bench.cluster.clone(),
+        instance: instance("web.0"),
+        preferred: 0,
+        exact: false,
+    };
+    let port = bench.driver.grant_ports(&[wish]).unwrap()[0].port;
+    let launch = Launch {
+        listen: vec![Listen { name: "own", port }],
+        ..bench.launch("web.0", 1, &["hang"])
+    };
+    bench.driver.start(launch);
+    let pid = bench.started().await;
+    let shim = bench.shim("web.0");
+    bench.driver.close().await;
+    let bench = bench.reborn();
+    assert!(testkit::eventually_async(LONG, || !holds(port)).await);
+    // It does not greet before there is no descriptor any more.
+    kill(shim, Signal::STOP);
+    let (driver, cluster, before) = (bench.driver.clone(), bench.cluster.clone(), sockets());
+    let mut adopting = tokio::task::JoinSet::new();
+    adopting.spawn(async move { driver.adopt(&cluster).await });
+    assert!(testkit::eventually_async(LONG, || sockets() > before).await);
+    let scarce = Scarce::none();
+    kill(shim, Signal::CONT);
+    // It greets meanwhile, or the driver does not wait for it any longer: either way without a socket.
+    let early = tokio::time::timeout(Duration::from_millis(300), adopting.join_next()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(scarce);
+    let found = adopting.join_next().await.unwrap().unwrap();
+    assert_eq!(found[0].outcome, Ok(pid));
+    assert!(testkit::eventually_async(LONG, || holds(port)).await);
 }
