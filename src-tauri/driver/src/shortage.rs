@@ -67,7 +67,11 @@ pub(crate) fn reserved<T>(mut look: impl FnMut() -> io::Result<T>) -> io::Result
             let _lent = lend();
             look()
         }
-        seen => seen,
+        seen => {
+            // Given back in a time of shortage, it could not be filled then.
+            lock().fill();
+            seen
+        }
     }
 }
 
