@@ -2,7 +2,7 @@
 
 use crate::listen::listen;
 use crate::pidfd::Pidfd;
-use crate::{detach, user};
+use crate::{NotRun, detach, user};
 use model::ExitStatus;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::collections::BTreeMap;
@@ -66,6 +66,8 @@ pub enum ExecOutcome {
     TimedOut,
     /// It could not be run.
     Failed(String),
+    /// The machine had no processes, descriptors or memory left to run it.
+    Short(String),
 }
 
 /// What a program wrote to its standard output, when it ended with 0.
@@ -116,8 +118,10 @@ async fn finish(
     ears: Ears,
 ) -> (ExecOutcome, Option<Vec<u8>>) {
     let program = launch.argv.first().cloned().unwrap_or_default();
-    let failed =
-        |error: io::Error| ExecOutcome::Failed(format!("failed to execute {program}: {error}"));
+    let failed = |error: io::Error| match NotRun::of(&format!("execute {program}"), &error) {
+        NotRun::Short(why) => ExecOutcome::Short(why),
+        NotRun::Failed(why) => ExecOutcome::Failed(why),
+    };
     let lines = ears.lines;
     let mut running = match spawn(launch, nofile, ears) {
         Ok(running) => running,

@@ -8,9 +8,10 @@ use crate::exec::{self, ExecLaunch, ExecOutcome};
 use crate::layout::private_folder;
 use crate::roundup::Roundup;
 use crate::shared::Shared;
+use crate::shortage::Patience;
 use crate::spawn::new_nonce;
 use crate::survivors::{self, Remains};
-use crate::{ProcessDriver, clock, intent};
+use crate::{NotRun, ProcessDriver, clock, intent};
 use model::{ClusterId, Generation, InstanceId};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -117,31 +118,33 @@ impl ProcessDriver {
     ///
     /// # Errors
     /// Why it did not do its work, with the last lines it said.
-    pub async fn hook(&self, hook: HookLaunch) -> Result<(), String> {
+    pub async fn hook(&self, hook: HookLaunch) -> Result<(), NotRun> {
         let turn = self.hook_turn(&hook.cluster, &hook.instance);
         let _turn = turn.lock().await;
         let shared = self.shared();
         let folder = shared.layout.run(&hook.cluster, &hook.instance);
-        clear(shared, &folder).await?;
+        // One that cannot be looked for now is looked for when there is room to run another.
+        clear(shared, &folder, Shortage::Tell).await?;
         if shared.layout.emergency().exists() {
-            return Err("an emergency stop is in force".to_owned());
+            let why = "an emergency stop is in force".to_owned();
+            return Err(NotRun::Failed(why));
         }
-        let failed = |what: &str, error: String| format!("failed to {what}: {error}");
         let record = Record {
             boot_id: clock::boot_id()
-                .map_err(|error| failed("read the boot id", error.to_string()))?
+                .map_err(|error| NotRun::of("read the boot id", &error))?
                 .to_owned(),
-            nonce: new_nonce()
-                .map_err(|error| failed("draw a random number", error.to_string()))?,
+            nonce: new_nonce().map_err(|error| {
+                NotRun::Failed(format!("failed to draw a random number: {error}"))
+            })?,
             generation: hook.generation.0,
             name: hook.name.to_owned(),
             ended: false,
         };
         let log = open_log(shared, &hook.cluster, &hook.instance)
-            .map_err(|error| failed("open the log", error.to_string()))?;
+            .map_err(|error| NotRun::of("open the log", &error))?;
         record
             .write(&folder)
-            .map_err(|error| failed("note the hook", error.to_string()))?;
+            .map_err(|error| NotRun::of("note the hook", &error))?;
         let mut exec = hook.exec;
         for (key, value) in [
             (shim::ENV_NONCE, record.nonce.clone()),
@@ -152,19 +155,20 @@ impl ProcessDriver {
             exec.env.insert(key.to_owned(), value);
         }
         let outcome = exec::logged(exec, hook.timeout, shared.nofile, log).await;
-        clear(shared, &folder).await?;
-        match outcome {
-            ExecOutcome::Exit { status, .. } if status.success() => Ok(()),
+        clear(shared, &folder, Shortage::Wait).await?;
+        Err(NotRun::Failed(match outcome {
+            ExecOutcome::Exit { status, .. } if status.success() => return Ok(()),
             ExecOutcome::Exit { status, said } if said.is_empty() => {
-                Err(format!("{} {status}", hook.name))
+                format!("{} {status}", hook.name)
             }
-            ExecOutcome::Exit { status, said } => Err(format!("{} {status}: {said}", hook.name)),
-            ExecOutcome::TimedOut => Err(format!(
+            ExecOutcome::Exit { status, said } => format!("{} {status}: {said}", hook.name),
+            ExecOutcome::TimedOut => format!(
                 "{} had not ended after {:?} and was ended with all it had started",
                 hook.name, hook.timeout
-            )),
-            ExecOutcome::Failed(why) => Err(format!("{}: {why}", hook.name)),
-        }
+            ),
+            ExecOutcome::Failed(why) => format!("{}: {why}", hook.name),
+            ExecOutcome::Short(why) => return Err(NotRun::Short(why)),
+        }))
     }
 
     /// Ends what is left of an instance's hook whose future was dropped.
@@ -172,8 +176,8 @@ impl ProcessDriver {
         let turn = self.hook_turn(cluster, instance);
         let _turn = turn.lock().await;
         let folder = self.shared().layout.run(cluster, instance);
-        if let Err(why) = clear(self.shared(), &folder).await {
-            tracing::warn!(%cluster, %instance, why, "a hook is not gone");
+        if let Err(why) = clear(self.shared(), &folder, Shortage::Wait).await {
+            tracing::warn!(%cluster, %instance, %why, "a hook is not gone");
         }
     }
 
@@ -195,16 +199,33 @@ impl ProcessDriver {
 /// Ends what an earlier engine's hooks of these instances have left.
 pub(crate) async fn clear_all(shared: &Shared, folders: &[(ClusterId, InstanceId, PathBuf)]) {
     for (.., folder) in folders {
-        if let Err(why) = clear(shared, folder).await {
-            tracing::warn!(folder = %folder.display(), why, "a hook is not gone");
+        if let Err(why) = clear(shared, folder, Shortage::Wait).await {
+            tracing::warn!(folder = %folder.display(), %why, "a hook is not gone");
         }
     }
 }
 
+/// What is done when it cannot be looked for want of descriptors or memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shortage {
+    /// Told, and tried again by who asks.
+    Tell,
+    /// Waited for: what runs must be ended.
+    Wait,
+}
+
 /// Kills what carries the last hook's mark until two looks in a row find nothing, and notes that.
-async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
-    let read = Record::read(folder);
-    let read = read.map_err(|error| format!("failed to read the record of its hook: {error}"))?;
+async fn clear(shared: &Shared, folder: &Path, shortage: Shortage) -> Result<(), NotRun> {
+    let mut patience = Patience::default();
+    let read = loop {
+        match Record::read(folder) {
+            Ok(read) => break read,
+            Err(error) if shortage == Shortage::Tell => {
+                return Err(NotRun::of("read the record of its hook", &error));
+            }
+            Err(error) => patience.after("the record of a hook", &error).await,
+        }
+    };
     let Some(record) = read else {
         return Ok(());
     };
@@ -215,9 +236,19 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
     let mut roundup = Roundup::default();
     let mut empty = 0;
     while empty < 2 {
-        let table = shared.scanner.table_in_time().await;
-        let looked = remains.look(&table);
-        let found = looked.map_err(|error| format!("failed to look for its last hook: {error}"))?;
+        let looked = shared.scanner.table().await;
+        let looked = looked.and_then(|table| Ok((remains.look(&table)?, table)));
+        let (found, table) = match looked {
+            Ok(looked) => looked,
+            Err(error) if shortage == Shortage::Tell => {
+                return Err(NotRun::of("look for its last hook", &error));
+            }
+            Err(error) => {
+                empty = 0;
+                patience.after("what a hook has left", &error).await;
+                continue;
+            }
+        };
         if found.is_empty() {
             empty += 1;
             continue;
@@ -225,7 +256,8 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
         empty = 0;
         if begun.elapsed() > STUCK {
             let names = survivors::names(&found, &table);
-            return Err(format!("its last hook does not end: {names}"));
+            let why = format!("its last hook does not end: {names}");
+            return Err(NotRun::Failed(why));
         }
         if remains.end(&found, &table, &mut roundup) {
             tokio::time::sleep(LOOK).await;
@@ -236,9 +268,8 @@ async fn clear(shared: &Shared, folder: &Path) -> Result<(), String> {
         ..record
     };
     // Not noted, it is looked for once more.
-    ended
-        .write(folder)
-        .map_err(|error| format!("failed to note the end of a hook: {error}"))
+    let noted = ended.write(folder);
+    noted.map_err(|error| NotRun::of("note the end of a hook", &error))
 }
 
 fn open_log(shared: &Shared, cluster: &ClusterId, instance: &InstanceId) -> io::Result<File> {

@@ -64,6 +64,7 @@ pub use hook::HookLaunch;
 pub use layout::Layout;
 pub use listen::{Heard, listen};
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
+pub use refusal::NotRun;
 pub use secret::SecretText;
 
 /// The account this process belongs to, by name; its number where it has none.

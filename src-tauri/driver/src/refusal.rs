@@ -11,6 +11,35 @@ pub(crate) struct Refusal {
     pub(crate) next: Next,
 }
 
+/// Why something that precedes or follows a start did not do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRun {
+    /// The machine has no room for it just now: that is no fault of its own.
+    #[error("{0}")]
+    Short(String),
+    /// Any other reason.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl NotRun {
+    /// What the system refused while something was done; `what` reads after "failed to".
+    pub fn of(what: &str, error: &io::Error) -> NotRun {
+        match shortage(error.raw_os_error()) {
+            Some(shortage) => NotRun::Short(format!("{shortage} (failed to {what})")),
+            None => NotRun::Failed(format!("failed to {what}: {error}")),
+        }
+    }
+
+    /// The same with other words.
+    pub fn map(self, words: impl FnOnce(String) -> String) -> NotRun {
+        match self {
+            NotRun::Short(text) => NotRun::Short(words(text)),
+            NotRun::Failed(text) => NotRun::Failed(words(text)),
+        }
+    }
+}
+
 /// What trying again may bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {

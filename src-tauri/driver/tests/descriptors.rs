@@ -8,8 +8,11 @@
 mod common;
 
 use common::{Bench, LONG, instance, kill, lives};
-use driver::{Happened, Launch, Listen, PortWish, emergency, survivors};
-use model::ExitStatus;
+use driver::{
+    ExecLaunch, ExecOutcome, Happened, HookLaunch, Launch, Listen, NotRun, PortWish, emergency,
+    survivors,
+};
+use model::{ExitStatus, Generation};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::time::Duration;
@@ -249,4 +252,43 @@ async fn a_socket_that_there_was_no_descriptor_for_is_asked_for_again() {
     let found = adopting.join_next().await.unwrap().unwrap();
     assert_eq!(found[0].outcome, Ok(pid));
     assert!(testkit::eventually_async(LONG, || holds(port)).await);
+}
+
+/// A hook and a secret's command that there is no descriptor for have not failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_precedes_a_start_has_not_failed_for_want_of_descriptors() {
+    let _turn = TURN.lock().await;
+    let bench = Bench::new();
+    let exec = |words: &[&str]| {
+        let launch = bench.launch("a.0", 1, words);
+        ExecLaunch {
+            argv: launch.argv,
+            cwd: launch.cwd,
+            env: launch.env,
+            user: None,
+        }
+    };
+    let hook = || HookLaunch {
+        cluster: bench.cluster.clone(),
+        instance: instance("a.0"),
+        generation: Generation(1),
+        name: "before_start",
+        exec: exec(&["print", "done"]),
+        timeout: LONG,
+    };
+    // So that there is an earlier one to be looked for.
+    bench.driver.hook(hook()).await.unwrap();
+    let scarce = Scarce::none();
+    let ran = bench.driver.hook(hook()).await;
+    let captured = bench.driver.capture(exec(&["print", "secret"]), LONG).await;
+    drop(scarce);
+    let Err(NotRun::Short(why)) = ran else {
+        panic!("{ran:?}")
+    };
+    assert!(why.contains("no file descriptors left"), "{why}");
+    let Err(ExecOutcome::Short(why)) = captured else {
+        panic!("it could not be run")
+    };
+    assert!(why.contains("no file descriptors left"), "{why}");
+    bench.driver.hook(hook()).await.unwrap();
 }

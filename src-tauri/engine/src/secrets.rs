@@ -3,7 +3,7 @@
 //! They live in this process's memory and in the service's environment. What is written down is
 //! where they come from, and the driver's keyed hash of what they were.
 
-use driver::{Captured, ExecLaunch, ExecOutcome, ProcessDriver, SecretText};
+use driver::{Captured, ExecLaunch, ExecOutcome, NotRun, ProcessDriver, SecretText};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,21 +42,28 @@ impl Secrets {
     ///
     /// # Errors
     /// The first that cannot be read, why, and what to do about it.
-    pub(crate) async fn read(wanted: Wanted, driver: &Arc<ProcessDriver>) -> Result<Self, String> {
+    pub(crate) async fn read(wanted: Wanted, driver: &Arc<ProcessDriver>) -> Result<Self, NotRun> {
         let mut reading = JoinSet::new();
         for (name, source) in wanted.0 {
             let driver = Arc::clone(driver);
             reading.spawn(async move {
                 let secret = one(source, &driver).await;
-                let secret = secret.and_then(text).map_err(|(from, why, remedy)| {
-                    format!("failed to read the secret {name}{from}: {why}; {remedy}")
+                let secret = match secret {
+                    Err(Unread::Short(why)) => return Err(NotRun::Short(why)),
+                    Err(Unread::Missing(missing)) => Err(missing),
+                    Ok(read) => text(read),
+                };
+                let secret = secret.map_err(|(from, why, remedy)| {
+                    let why = format!("failed to read the secret {name}{from}: {why}; {remedy}");
+                    NotRun::Failed(why)
                 });
                 secret.map(|secret| (name, SecretText::new(secret)))
             });
         }
         let mut secrets = BTreeMap::new();
         while let Some(read) = reading.join_next().await {
-            let (name, secret) = read.map_err(|_| "reading a secret broke off".to_owned())??;
+            let broken = |_| NotRun::Failed("reading a secret broke off".to_owned());
+            let (name, secret) = read.map_err(broken)??;
             secrets.insert(name, secret);
         }
         Ok(Self(secrets))
@@ -89,6 +96,13 @@ impl Secrets {
 /// From where, why not, and what to do about it.
 type Missing = (String, String, &'static str);
 
+/// Why there is nothing to look at.
+enum Unread {
+    /// The machine has no room to look.
+    Short(String),
+    Missing(Missing),
+}
+
 fn text(read: (Vec<u8>, String)) -> Result<String, Missing> {
     let (bytes, from) = read;
     let missing = |why: &str, remedy| (from.clone(), why.to_owned(), remedy);
@@ -110,15 +124,21 @@ fn text(read: (Vec<u8>, String)) -> Result<String, Missing> {
     }
 }
 
-async fn one(source: Source, driver: &ProcessDriver) -> Result<(Vec<u8>, String), Missing> {
+async fn one(source: Source, driver: &ProcessDriver) -> Result<(Vec<u8>, String), Unread> {
+    let missing = |from, why, remedy| Err(Unread::Missing((from, why, remedy)));
     match source {
         Source::File { named, path } => {
             let from = format!(" from {named}");
             let read = tokio::task::spawn_blocking(move || file(&path)).await;
             match read {
                 Ok(Ok(bytes)) => Ok((bytes, from)),
-                Ok(Err(why)) => Err((from, why, "write the file, or name another one")),
-                Err(_) => Err((from, "reading it broke off".into(), "try again")),
+                Ok(Err(error)) => match NotRun::of(&format!("read {named}"), &error) {
+                    NotRun::Short(why) => Err(Unread::Short(why)),
+                    NotRun::Failed(_) => {
+                        missing(from, words(&error), "write the file, or name another one")
+                    }
+                },
+                Err(_) => missing(from, "reading it broke off".into(), "try again"),
             }
         }
         Source::Command(launch) => {
@@ -127,42 +147,40 @@ async fn one(source: Source, driver: &ProcessDriver) -> Result<(Vec<u8>, String)
             match driver.capture(launch, PATIENCE).await {
                 Ok(Captured(bytes)) => Ok((bytes, from)),
                 Err(ExecOutcome::Exit { status, said }) if said.is_empty() => {
-                    Err((from, format!("it {status}"), REMEDY))
+                    missing(from, format!("it {status}"), REMEDY)
                 }
                 Err(ExecOutcome::Exit { status, said }) => {
-                    Err((from, format!("it {status}: {said}"), REMEDY))
+                    missing(from, format!("it {status}: {said}"), REMEDY)
                 }
                 Err(ExecOutcome::TimedOut) => {
                     let why = format!("it had not ended after {PATIENCE:?}");
-                    Err((
-                        from,
-                        why,
-                        "it may wait for somebody to type or to touch a key",
-                    ))
+                    let remedy = "it may wait for somebody to type or to touch a key";
+                    missing(from, why, remedy)
                 }
-                Err(ExecOutcome::Failed(why)) => Err((from, why, REMEDY)),
+                Err(ExecOutcome::Failed(why)) => missing(from, why, REMEDY),
+                Err(ExecOutcome::Short(why)) => Err(Unread::Short(why)),
             }
         }
     }
 }
 
-pub(crate) fn file(path: &Path) -> Result<Vec<u8>, String> {
-    let words = |error: std::io::Error| {
-        let text = error.to_string().to_lowercase();
-        text.split(" (os error")
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    let text = text.split(" (os error").next();
+    text.unwrap_or_default().to_owned()
+}
+
+fn file(path: &Path) -> std::io::Result<Vec<u8>> {
     // Opening a pipe would wait for somebody to write into it.
-    if !std::fs::metadata(path).map_err(words)?.is_file() {
-        return Err("it is not a file".to_owned());
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
     // One more than allowed shows that it is too long; a line end may follow what is not.
     let most = MAX as u64 + 2;
-    let file = std::fs::File::open(path).map_err(words)?;
-    file.take(most).read_to_end(&mut bytes).map_err(words)?;
+    std::fs::File::open(path)?
+        .take(most)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -52,7 +52,7 @@ impl Instance {
 }
 
 impl Step<'_> {
-    /// The machine had no room for its process.
+    /// The machine had no room for its process, or for what precedes it.
     pub(crate) fn start_delayed(&mut self, id: &InstanceId, shortage: String) {
         let now = self.now.mono;
         let Some(instance) = self.cluster.instances.get_mut(id) else {
@@ -68,7 +68,7 @@ impl Step<'_> {
             times,
             until,
         });
-        instance.preparing = None;
+        (instance.preparing, instance.called_off) = (None, false);
         if instance.automatic {
             // It was counted when it was asked for, and has not happened.
             instance.restarts = instance.restarts.saturating_sub(1);

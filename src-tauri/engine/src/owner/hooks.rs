@@ -7,7 +7,7 @@ use super::{Message, Owner};
 use crate::environment;
 use crate::launch::{self, AFTER_READY, BEFORE_START};
 use crate::secrets::{Secrets, Wanted};
-use driver::HookLaunch;
+use driver::{HookLaunch, NotRun};
 use model::{Generation, InstanceId};
 use orchestrator::{Adoption, Input};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Owner {
                 if let Some(hook) = hook {
                     let hook = with(hook, &secrets);
                     let ran = shared.driver.hook(hook).await;
-                    ran.map_err(|why| secrets.hide(why))?;
+                    ran.map_err(|why| why.map(|why| secrets.hide(why)))?;
                 }
                 Ok(Arc::new(secrets))
             };
@@ -106,7 +106,7 @@ impl Owner {
                 Some(outcome) => outcome,
                 None => {
                     shared.driver.end_hook(&cluster, &instance).await;
-                    Err(format!("{BEFORE_START} was called off"))
+                    Err(NotRun::Failed(format!("{BEFORE_START} was called off")))
                 }
             };
             // A closed inbox means the engine is going down.
@@ -120,14 +120,26 @@ impl Owner {
         &mut self,
         instance: InstanceId,
         generation: Generation,
-        outcome: Result<Arc<Secrets>, String>,
+        outcome: Result<Arc<Secrets>, NotRun>,
     ) {
         self.over(&instance, generation);
-        let outcome = outcome.map(|secrets| {
-            if !secrets.0.is_empty() {
-                self.secrets.insert(instance.clone(), secrets);
+        let outcome = match outcome {
+            Ok(secrets) => {
+                if !secrets.0.is_empty() {
+                    self.secrets.insert(instance.clone(), secrets);
+                }
+                Ok(())
             }
-        });
+            Err(NotRun::Failed(why)) => Err(why),
+            // As if its process could not be made: no fault of the service.
+            Err(NotRun::Short(shortage)) => {
+                return self.step(Input::StartDelayed {
+                    instance,
+                    generation,
+                    shortage,
+                });
+            }
+        };
         self.step(Input::Prepared {
             instance,
             generation,
@@ -160,10 +172,13 @@ impl Owner {
                 let secrets = match known {
                     Some(secrets) => secrets,
                     // The engine was away since the start.
-                    None => Arc::new(Secrets::read(wanted, &shared.driver).await?),
+                    None => {
+                        let read = Secrets::read(wanted, &shared.driver).await;
+                        Arc::new(read.map_err(|why| why.to_string())?)
+                    }
                 };
                 let ran = shared.driver.hook(with(hook, &secrets)).await;
-                ran.map_err(|why| secrets.hide(why))
+                ran.map_err(|why| secrets.hide(why.to_string()))
             };
             let outcome = match off.run_until_cancelled(work).await {
                 Some(outcome) => outcome,

@@ -18,7 +18,7 @@ use crate::files::{Told, Wanted};
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
 use crate::shared::Shared;
-use driver::Found;
+use driver::{Found, NotRun};
 use model::view::{Pulse, Usage};
 use model::{
     Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
@@ -45,7 +45,7 @@ pub(crate) enum Message {
     /// A probe came back.
     Probed(InstanceId, Generation, ProbeKind, Evidence),
     /// What precedes a start is done, or could not be; with the secrets that were read for it.
-    Prepared(InstanceId, Generation, Result<Arc<Secrets>, String>),
+    Prepared(InstanceId, Generation, Result<Arc<Secrets>, NotRun>),
     /// What follows readiness has ended.
     Greeted(InstanceId, Generation, Result<(), String>),
     /// The secrets of an instance that runs, read again after the engine was away.
