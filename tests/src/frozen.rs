@@ -1,7 +1,7 @@
 //! An engine that is stopped for a while and goes on: a machine that slept, a debugger, a laptop that
 //! swaps. What ran meanwhile must not be judged by the time in which nobody asked or listened.
 
-use crate::kills::{Dice, pass};
+use crate::dice::{Dice, pass};
 use crate::{Azora, Folder, Instance, PATIENCE, http, process};
 use rustix::process::Signal;
 use serde_json::Value;

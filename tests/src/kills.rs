@@ -2,31 +2,16 @@
 //! services that count write lines, and now and then die as they are told: what must be true of
 //! every service, every line and every death afterwards.
 
+use crate::dice::{Dice, pass};
+use crate::mortal::{definition, file, name, tell_to_die, told_by_events};
 use crate::{Azora, Folder, PATIENCE, process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Events looked at after an adoption: those of several rounds.
-const RECENT: &str = "1000";
 /// Between two lines of a service, in milliseconds.
 const PACE: u32 = 10;
-
-/// Random numbers that a seed brings back (SplitMix64).
-#[derive(Debug, Clone)]
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// The next one below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit.max(1)
-    }
-}
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -107,21 +92,7 @@ struct Run<'a> {
 /// When the cluster does not come up in the first place.
 pub fn run(azora: &Azora, wish: Wish) -> Report {
     let folder = Folder::empty();
-    let puppet = testkit::program("puppet");
-    let mut definition = String::from(
-        "[cluster]\nname = \"kills\"\n[cluster.defaults]\n\
-         heal = { ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"] }\n",
-    );
-    for service in 0..wish.services {
-        let path = folder.path().join(name(service));
-        definition.push_str(&format!(
-            "[service.{}]\nrun = [\"{}\", \"sole\", \"{path}.sole\", \"count\", \"{path}\", \"{PACE}\"]\n",
-            name(service),
-            puppet.display(),
-            path = path.display(),
-        ));
-    }
-    folder.define(&definition);
+    folder.define(&definition("kills", wish.services, PACE, folder.path()));
     let mut run = Run {
         azora,
         folder: &folder,
@@ -137,10 +108,6 @@ pub fn run(azora: &Azora, wish: Wish) -> Report {
     run.judge();
     run.end();
     std::mem::take(&mut run.report)
-}
-
-fn name(service: usize) -> String {
-    format!("s{service:03}")
 }
 
 impl Run<'_> {
@@ -193,11 +160,6 @@ impl Run<'_> {
     /// Tells one service how to die, and waits until it has. Nobody heals it while no engine runs.
     fn tell_to_die(&mut self, dice: &mut Dice, attended: bool) {
         let service = dice.below(self.wish.services as u64) as usize;
-        let how = match dice.below(3) {
-            0 => format!("code {}", 1 + dice.below(100)),
-            1 => "signal 11".to_owned(),
-            _ => "signal 9".to_owned(),
-        };
         let Some((generation, pid)) = self.newest(service) else {
             return;
         };
@@ -205,10 +167,7 @@ impl Run<'_> {
             // It has just been told, and nobody has healed it yet.
             return;
         }
-        let order = self.file(service, "die");
-        let draft = self.file(service, "die.new");
-        std::fs::write(&draft, &how).expect("the folder can be written to");
-        std::fs::rename(&draft, &order).expect("the folder can be written to");
+        let how = tell_to_die(self.folder.path(), &name(service), dice);
         if !testkit::eventually(PATIENCE, || !process::lives(pid)) {
             let fault = format!("{} was told to die and did not", name(service));
             self.report.lost_services.push(fault);
@@ -227,7 +186,7 @@ impl Run<'_> {
     }
 
     fn file(&self, service: usize, end: &str) -> PathBuf {
-        self.folder.path().join(format!("{}.{end}", name(service)))
+        file(self.folder.path(), &name(service), end)
     }
 
     fn home_file(&self, kind: &str, service: usize, file: &str) -> Option<PathBuf> {
@@ -413,33 +372,6 @@ impl Drop for Run<'_> {
     }
 }
 
-/// How instances ended, as the book of events has it.
-pub(crate) fn told_by_events(
-    azora: &Azora,
-    folder: &Folder,
-) -> BTreeMap<(String, u64), Vec<String>> {
-    let mut told: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
-    let words = ["events", "--json", "--limit", RECENT];
-    let done = azora.run(folder.path(), &words);
-    let events: serde_json::Value = serde_json::from_str(&done.out).unwrap_or_default();
-    for event in events.as_array().map_or(&[][..], Vec::as_slice) {
-        let what = &event["what"];
-        if what["kind"] != "exited" {
-            continue;
-        }
-        let instance = what["instance"].as_str().unwrap_or_default();
-        let service = instance.split('.').next().unwrap_or_default().to_owned();
-        let generation = what["generation"].as_u64().unwrap_or(0);
-        let status = &what["status"];
-        let how = match (status["kind"].as_str(), status["value"].as_i64()) {
-            (Some(kind), Some(number)) => format!("{kind} {number}"),
-            _ => status.to_string(),
-        };
-        told.entry((service, generation)).or_default().push(how);
-    }
-    told
-}
-
 fn written(end: shim::End) -> String {
     match end {
         shim::End::Code(code) => format!("code {code}"),
@@ -455,15 +387,4 @@ fn lives_of(folder: &Path, service: &str) -> Vec<String> {
         .filter_map(|file| Some(file.strip_prefix(service)?.strip_prefix('.')?.to_owned()))
         .filter(|end| end.bytes().all(|byte| byte.is_ascii_digit()))
         .collect()
-}
-
-/// Lets time pass: the instant of the kill is the measurement.
-pub(crate) fn pass(time: Duration) {
-    let begun = Instant::now();
-    while let Some(left) = time
-        .checked_sub(begun.elapsed())
-        .filter(|left| !left.is_zero())
-    {
-        std::thread::park_timeout(left);
-    }
 }

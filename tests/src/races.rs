@@ -1,7 +1,7 @@
 //! Engines and clients that are started in the same moment, for one home and one cluster: whoever wins,
 //! every service is started once, one engine is left, and everybody is told something that makes sense.
 
-use crate::kills::{Dice, pass};
+use crate::dice::{Dice, pass};
 use crate::{Azora, Done, Folder, PATIENCE, process};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,11 +1,14 @@
 //! `kill -9` of shims, several at the same time: their services live on, it is shown that their
 //! shims are lost, and how they end afterwards is known or said to be unknown, never made up.
 
-use crate::kills::{Dice, told_by_events};
+use crate::dice::Dice;
+use crate::mortal::{definition, tell_to_die, told_by_events};
 use crate::{Azora, Folder, PATIENCE, process};
 use serde_json::Value;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// Between two lines of a service, in milliseconds.
+const PACE: u32 = 50;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -67,20 +70,7 @@ struct Row {
 /// When the cluster does not come up in the first place.
 pub fn run(azora: &Azora, wish: Wish) -> Report {
     let folder = Folder::empty();
-    let puppet = testkit::program("puppet");
-    let mut definition = String::from(
-        "[cluster]\nname = \"shims\"\n[cluster.defaults]\n\
-         heal = { ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"] }\n",
-    );
-    for service in 0..wish.services {
-        let path = folder.path().join(format!("s{service:03}"));
-        definition.push_str(&format!(
-            "[service.s{service:03}]\nrun = [\"{}\", \"sole\", \"{path}.sole\", \"count\", \"{path}\", \"50\"]\n",
-            puppet.display(),
-            path = path.display(),
-        ));
-    }
-    folder.define(&definition);
+    folder.define(&definition("shims", wish.services, PACE, folder.path()));
     azora.up(folder.path());
     let mut report = Report::default();
     let mut dice = Dice(wish.seed);
@@ -149,24 +139,12 @@ fn round(
     let ends: Vec<(Row, String)> = before
         .into_iter()
         .map(|row| {
-            let how = tell_to_die(folder, &row.name, dice);
+            let how = tell_to_die(folder.path(), &row.name, dice);
             (row, how)
         })
         .collect();
     judge(azora, folder, ends, report);
     true
-}
-
-fn tell_to_die(folder: &Folder, name: &str, dice: &mut Dice) -> String {
-    let how = match dice.below(3) {
-        0 => format!("code {}", 1 + dice.below(100)),
-        1 => "signal 11".to_owned(),
-        _ => "signal 9".to_owned(),
-    };
-    let file = |end: &str| -> PathBuf { folder.path().join(format!("{name}.{end}")) };
-    std::fs::write(file("die.new"), &how).expect("the folder can be written to");
-    std::fs::rename(file("die.new"), file("die")).expect("the folder can be written to");
-    how
 }
 
 /// Compares what the book of events says with how they were told to die.

@@ -4,7 +4,7 @@
 use super::case::{Again, Case, Played, Victim};
 use super::play::{ACTS, Act};
 use super::stage::Stage;
-use crate::kills::Dice;
+use crate::dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! A full disk: a small one, mounted over the home, filled by a service and by hand, and freed.
 
 use super::{Report, Run};
-use crate::kills::Dice;
+use crate::dice::Dice;
 use crate::small_disk::SmallDisk;
 use crate::{Azora, Folder, Instance, PATIENCE, process};
 use rustix::process::Signal;
