@@ -7,10 +7,10 @@ use crate::table::{Report, Table, milliseconds, times};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tests::Azora;
 use tests::bad::{self, Bad};
 use tests::small_disk::SmallDisk;
-use tests::zoo::{self, ANIMALS};
-use tests::{Azora, Folder};
+use tests::zoo::{self, ANIMALS, Zoo};
 
 /// What it takes.
 pub(crate) const TAKES: &str = "
@@ -21,9 +21,6 @@ pub(crate) const TAKES: &str = "
 Each state has a home and services of its own. \"database locked\": the engine was killed and somebody
 else has the locks, because an engine that runs has them all the time, for itself alone. \"settings
 broken\" stands for a broken policy file, which is not built yet. The bomb is left out, and that is said, where nothing bounds it.";
-
-/// A thousand processes on a busy machine.
-const UP: Duration = Duration::from_secs(300);
 
 /// Runs it.
 pub(crate) fn run(mut options: Options) -> Result<Report, String> {
@@ -109,37 +106,20 @@ fn stopped(
         "disk full" => Some(SmallDisk::over(home.path(), disk)?),
         _ => None,
     };
-    let mark = format!("zoo-{}", home.id());
     // Every animal comes as often as every other.
     let round: usize = ANIMALS.iter().map(|(_, _, each)| each).sum();
     let services = wanted.div_ceil(round) * ANIMALS.len();
-    let (definition, processes) = zoo::definition(puppet, services, &mark, bomb);
-    let folder = Folder::with(&definition);
-    azora.up(folder.path());
-    let engine = azora.engine();
-    let living = || {
-        let mut found = zoo::survivors(&mark, home.path(), &home.id());
-        found.remove(&engine);
-        found.len()
-    };
-    let shims = services + usize::from(bomb.is_some());
-    let mut seen = 0;
-    let full = testkit::eventually(UP, || {
-        seen = living();
-        seen >= processes + shims
-    });
-    if !full {
-        return Err(format!("{seen} of {} processes came up", processes + shims));
-    }
+    let zoo = Zoo::up(&azora, ANIMALS, puppet, services, bomb)?;
+    let (engine, shims) = (zoo.engine, zoo.shims);
     let bad = Bad::bring(name, &azora, puppet, small.as_ref())?;
-    let before = living();
+    let before = zoo.living(&azora).len();
     let begun = Instant::now();
     let done = azora.run(
-        folder.path(),
+        zoo.folder.path(),
         &["emergency-stop", "--reason", "bench", "--json"],
     );
     let took = begun.elapsed();
-    let left = living();
+    let left = zoo.living(&azora).len();
     drop(bad);
     let said: Value = serde_json::from_str(&done.out).unwrap_or_default();
     if left > 0 {
@@ -163,7 +143,7 @@ fn stopped(
         "report": said["report"],
     });
     // What holds the disk ends before it is taken away.
-    drop(folder);
+    drop(zoo);
     if small.is_some() {
         tests::process::kill(engine);
         let _ = testkit::eventually(tests::PATIENCE, || !tests::process::lives(engine));

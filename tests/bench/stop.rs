@@ -7,8 +7,8 @@ use crate::table::{Report, Table, in_ms, milliseconds, percentile, times};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tests::zoo::{self, ANIMALS};
-use tests::{Azora, Folder};
+use tests::Azora;
+use tests::zoo::{ANIMALS, Zoo};
 
 /// What it takes.
 pub(crate) const TAKES: &str = "
@@ -18,8 +18,6 @@ pub(crate) const TAKES: &str = "
 Plain services end by SIGTERM. Those of the zoo are deaf, double-forked, without environment, stopped,
 traced and so on, ten kinds in turn; each has a grace of one second, which is part of the time.
 The floor is a loop over as many processes: kill each, wait for each.";
-
-const UP: Duration = Duration::from_secs(300);
 
 /// Runs it.
 pub(crate) fn run(mut options: Options) -> Result<Report, String> {
@@ -79,34 +77,17 @@ struct Stopped {
 
 fn stopped(program: &Path, puppet: &Path, count: usize, zoo: bool) -> Result<Stopped, String> {
     let azora = Azora::with(program.to_owned()).env("AZORA_TRUST", "1");
-    let home = azora.home();
-    let mark = format!("zoo-{}", home.id());
     let animals = if zoo { ANIMALS } else { &ANIMALS[..1] };
-    let (definition, processes) = zoo::of(animals, puppet, count, &mark, None);
-    let folder = Folder::with(&definition);
-    azora.up(folder.path());
-    let engine = azora.engine();
-    let living = || {
-        let mut found = zoo::survivors(&mark, home.path(), &home.id());
-        found.remove(&engine);
-        found.len()
-    };
-    if !testkit::eventually(UP, || living() >= processes + count) {
-        return Err(format!(
-            "{} of {} processes came up",
-            living(),
-            processes + count
-        ));
-    }
+    let zoo = Zoo::up(&azora, animals, puppet, count, None)?;
     let begun = Instant::now();
-    let done = azora.run(folder.path(), &["down"]);
+    let done = azora.run(zoo.folder.path(), &["down"]);
     let took = begun.elapsed();
     if done.code != 0 {
         return Err(format!("down failed: {done:?}"));
     }
     Ok(Stopped {
         took,
-        processes,
-        left: living(),
+        processes: zoo.processes,
+        left: zoo.living(&azora).len(),
     })
 }

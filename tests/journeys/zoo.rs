@@ -4,58 +4,40 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tests::bad::Bad;
 use tests::small_disk::SmallDisk;
-use tests::zoo::{self, ANIMALS};
-use tests::{Azora, Folder, until};
+use tests::zoo::{ANIMALS, Zoo};
+use tests::{Azora, until};
 
-struct Zoo {
+struct Open {
     azora: Azora,
-    folder: Folder,
-    mark: String,
-    processes: usize,
-    engine: u32,
+    zoo: Zoo,
 }
 
-impl Zoo {
-    fn open(azora: Azora) -> Zoo {
-        let mark = format!("zoo-{}", azora.home().id());
+impl Open {
+    fn zoo(azora: Azora) -> Open {
         let puppet = testkit::program("puppet");
-        let (definition, processes) = zoo::definition(&puppet, ANIMALS.len(), &mark, None);
-        let folder = Folder::with(&definition);
-        azora.up(folder.path());
-        let engine = azora.engine();
-        let zoo = Zoo {
-            azora,
-            folder,
-            mark,
-            processes,
-            engine,
-        };
-        // And a shim for each.
-        let all = processes + ANIMALS.len();
-        until("the whole zoo", || (zoo.left().len() >= all).then_some(()));
-        zoo
+        let zoo = Zoo::up(&azora, ANIMALS, &puppet, ANIMALS.len(), None).expect("all of it");
+        Open { azora, zoo }
     }
 
     fn left(&self) -> BTreeSet<u32> {
-        let home = self.azora.home();
-        let mut left = zoo::survivors(&self.mark, home.path(), &home.id());
-        left.remove(&self.engine);
-        left
+        self.zoo.living(&self.azora)
     }
 
     fn stopped_while(&self, name: &str, disk: Option<&SmallDisk>) {
         let puppet = testkit::program("puppet");
         let bad = Bad::bring(name, &self.azora, &puppet, disk).expect("it can be brought about");
         if name == "database locked" {
-            let none = self.azora.run(self.folder.path(), &["up"]);
+            let none = self.azora.run(self.zoo.folder.path(), &["up"]);
             assert_ne!(none.code, 0, "an engine started all the same: {none:?}");
             assert!(none.err.contains("locked"), "{none:?}");
         }
-        let shims = ANIMALS.len();
         let marked = self.left().len();
-        assert!(marked >= self.processes + shims, "{name}: {marked} seen");
+        assert!(
+            marked >= self.zoo.processes + self.zoo.shims,
+            "{name}: {marked} seen"
+        );
         let words = ["emergency-stop", "--reason", name, "--json"];
-        let done = self.azora.run(self.folder.path(), &words);
+        let done = self.azora.run(self.zoo.folder.path(), &words);
         let left = self.left();
         drop(bad);
         assert_eq!(left, BTreeSet::new(), "{name}: {done:?}");
@@ -69,18 +51,18 @@ impl Zoo {
 /// By somebody else, the engine being dead: while it runs it is the engine that locks it.
 #[test]
 fn an_emergency_stop_ends_the_zoo_while_the_database_is_locked() {
-    Zoo::open(Azora::new()).stopped_while("database locked", None);
+    Open::zoo(Azora::new()).stopped_while("database locked", None);
 }
 
 /// The policy file is not built yet; this is the file of settings that there is.
 #[test]
 fn an_emergency_stop_ends_the_zoo_with_broken_settings() {
-    Zoo::open(Azora::new()).stopped_while("settings broken", None);
+    Open::zoo(Azora::new()).stopped_while("settings broken", None);
 }
 
 #[test]
 fn an_emergency_stop_ends_the_zoo_while_the_engine_is_stopped() {
-    Zoo::open(Azora::new()).stopped_while("engine stopped", None);
+    Open::zoo(Azora::new()).stopped_while("engine stopped", None);
 }
 
 #[test]
@@ -93,18 +75,19 @@ fn an_emergency_stop_ends_the_zoo_on_a_full_disk() {
             return;
         }
     };
-    let zoo = Zoo::open(azora);
+    let zoo = Open::zoo(azora);
     zoo.stopped_while("disk full", Some(&small));
-    tests::process::kill(zoo.engine);
+    let engine = zoo.zoo.engine;
+    tests::process::kill(engine);
     until("the engine to be gone", || {
-        (!tests::process::lives(zoo.engine)).then_some(())
+        (!tests::process::lives(engine)).then_some(())
     });
     drop(small);
 }
 
 #[test]
 fn down_ends_the_zoo() {
-    let zoo = Zoo::open(Azora::new());
-    zoo.azora.ok(zoo.folder.path(), &["down"]);
+    let zoo = Open::zoo(Azora::new());
+    zoo.azora.ok(zoo.zoo.folder.path(), &["down"]);
     assert_eq!(zoo.left(), BTreeSet::new());
 }

@@ -1,9 +1,11 @@
 //! Services that do not want to be ended, and what is left of them, counted without Azora's word.
 
+use crate::{Azora, Folder};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the services do, in turn, before they hang: a name, puppet's verbs, and how many processes
 /// that is.
@@ -23,15 +25,12 @@ pub const ANIMALS: &[Animal] = &[
 /// One kind of service: its name, puppet's verbs, and how many processes it is.
 pub type Animal = (&'static str, &'static str, usize);
 
-/// A definition of so many services, one animal after the other, and how many processes they are.
-/// Each process keeps `mark` on its command line. With `bomb` there is one more, a fork bomb that may
-/// be so many processes.
-#[must_use]
-pub fn definition(puppet: &Path, count: usize, mark: &str, bomb: Option<usize>) -> (String, usize) {
-    of(ANIMALS, puppet, count, mark, bomb)
-}
+/// How long a thousand processes may take to be there on a busy machine.
+const UP: Duration = Duration::from_secs(300);
 
-/// The same of some animals only.
+/// A definition of so many services, one of these animals after the other, and how many processes they
+/// are. Each process keeps `mark` on its command line. With `bomb` there is one more, a fork bomb that
+/// may be so many processes.
 #[must_use]
 pub fn of(
     animals: &[Animal],
@@ -63,12 +62,69 @@ pub fn of(
     (text, processes)
 }
 
+/// A cluster of such services that is up, each with its shim.
+#[derive(Debug)]
+pub struct Zoo {
+    /// Where it is defined.
+    pub folder: Folder,
+    /// The engine it was brought up by.
+    pub engine: u32,
+    /// Its processes without shims.
+    pub processes: usize,
+    /// Its shims.
+    pub shims: usize,
+    mark: String,
+}
+
+impl Zoo {
+    /// Brings one up and waits until all of it lives; see [`of`].
+    ///
+    /// # Errors
+    /// How many came up.
+    pub fn up(
+        azora: &Azora,
+        animals: &[Animal],
+        puppet: &Path,
+        count: usize,
+        bomb: Option<usize>,
+    ) -> Result<Self, String> {
+        let mark = format!("zoo-{}", azora.home().id());
+        let (definition, processes) = of(animals, puppet, count, &mark, bomb);
+        let folder = Folder::with(&definition);
+        azora.up(folder.path());
+        let zoo = Self {
+            folder,
+            engine: azora.engine(),
+            processes,
+            shims: count + usize::from(bomb.is_some()),
+            mark,
+        };
+        let all = zoo.processes + zoo.shims;
+        let mut seen = 0;
+        let whole = testkit::eventually(UP, || {
+            seen = zoo.living(azora).len();
+            seen >= all
+        });
+        whole
+            .then_some(zoo)
+            .ok_or_else(|| format!("{seen} of {all} processes came up"))
+    }
+
+    /// Those of it that live, shims among them; the engine is not.
+    pub fn living(&self, azora: &Azora) -> BTreeSet<u32> {
+        let home = azora.home();
+        let mut found = survivors(&self.mark, home.path(), &home.id());
+        found.remove(&self.engine);
+        found
+    }
+}
+
 /// True when something here holds a service to a number of processes, a fork bomb too.
 #[must_use]
 pub fn bounded(program: &Path, puppet: &Path) -> bool {
-    let azora = crate::Azora::with(program.to_owned()).env("AZORA_TRUST", "1");
+    let azora = Azora::with(program.to_owned()).env("AZORA_TRUST", "1");
     let puppet = puppet.display();
-    let folder = crate::Folder::with(&format!(
+    let folder = Folder::with(&format!(
         "[service.one]\nrun = \"{puppet} hang\"\nlimits = {{ processes = 30 }}\n"
     ));
     azora.up(folder.path());
@@ -149,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_service_has_its_mark_and_every_process_is_counted() {
-        let (text, processes) = definition(Path::new("/p"), ANIMALS.len(), "here", Some(20));
+        let (text, processes) = of(ANIMALS, Path::new("/p"), ANIMALS.len(), "here", Some(20));
         assert_eq!(text.matches("mark here").count(), ANIMALS.len() + 1);
         let each: usize = ANIMALS.iter().map(|(_, _, each)| each).sum();
         assert_eq!(processes, each + 20);
