@@ -15,8 +15,8 @@ use model::{InstanceId, Mono, Reason, RemedyKind};
 use std::time::Duration;
 
 /// Told so much later, that the time has passed says that nobody asked at its end: the engine was
-/// stopped, or the machine was. A busy engine is late by less.
-const LATE: Duration = Duration::from_secs(1);
+/// stopped, or the machine was, or it had no turn. Busy engines are late by tens of milliseconds.
+const LATE: Duration = Duration::from_millis(250);
 /// So many restarts that did not help are an answer. By default they take a second, the ladder to
 /// quarantine minutes.
 const RESTARTS: u32 = 3;
