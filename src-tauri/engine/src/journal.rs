@@ -319,3 +319,88 @@ impl Kept {
 fn lock(late: &Late) -> std::sync::MutexGuard<'_, VecDeque<Act>> {
     late.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::view::EngineView;
+    use model::{ActId, Actor, Outcome, Target, Timestamp, Verb};
+    use std::path::Path;
+
+    /// The room set aside, with one act in it, as `store`'s `spare` writes it.
+    fn set_aside(home: &Path) {
+        let act = Act {
+            id: ActId(7),
+            at: Timestamp(1_000),
+            actor: Actor::person("test"),
+            verb: Verb::Down,
+            target: Target::default(),
+            reason: "the disk is full".into(),
+            outcome: Outcome::Pending,
+        };
+        let body = serde_json::to_vec(&act).unwrap();
+        let sum = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut file = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
+        file.extend(sum.to_le_bytes());
+        file.extend(body);
+        file.resize(256 << 10, 0);
+        std::fs::write(home.join("spare"), file).unwrap();
+    }
+
+    /// A book of acts that cannot be written to, beside tables that can.
+    async fn damage_book(home: &Path) {
+        Store::open(home).await.unwrap().close().await;
+        std::fs::remove_file(home.join("spare")).unwrap();
+        let file = home.join("state.db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        // A column under another name, in the text that SQLite keeps of the table: every page is whole.
+        let column = b"body TEXT NOT NULL          -- model::Act as JSON";
+        let at = bytes.windows(column.len()).position(|text| text == column);
+        bytes[at.unwrap()..][..4].copy_from_slice(b"past");
+        std::fs::write(&file, bytes).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_kept_also_while_acts_that_were_set_aside_cannot_be_moved() {
+        let home = tempfile::tempdir().unwrap();
+        damage_book(home.path()).await;
+        // In the way, so that it is not opened before there is something in it.
+        std::fs::create_dir(home.path().join("spare")).unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        std::fs::remove_dir(home.path().join("spare")).unwrap();
+        set_aside(home.path());
+        store.set_aside().await;
+        assert!(store.acts().set_aside());
+        let moved = store.acts().settle().await;
+        assert!(
+            matches!(&moved, Err(error) if !matches!(error, store::Error::Full { .. })),
+            "{moved:?}"
+        );
+
+        let view = EngineView {
+            pid: 1,
+            version: String::new(),
+            home: String::new(),
+            api: None,
+            registry: None,
+            gateway: None,
+            limits: Vec::new(),
+        };
+        let picture = Arc::new(Picture::new(view, vec![], vec![]));
+        let (journal, writer) = Journal::new(picture, store.clone(), 0, IncidentId(0));
+        let stop = CancellationToken::new();
+        let mut writing = tokio::task::JoinSet::new();
+        writing.spawn(writer.run(stop.clone()));
+        let text = "something happened".to_owned();
+        journal.event(None, EventKind::Notice { text });
+        journal.flush().await;
+        let kept = store.events().recent(9).await.unwrap();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert!(store.acts().set_aside(), "and they stay where they are");
+        stop.cancel();
+        writing.join_next().await.unwrap().unwrap();
+        store.close().await;
+    }
+}
