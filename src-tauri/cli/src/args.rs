@@ -13,6 +13,7 @@ means every cluster of the home.";
 const AFTER: &str = "\
 Examples:
   azora check .                          what is wrong with a definition, with line and caret
+  azora rehearse                         how it fares against faults, before it is run
   azora up                               bring the cluster up here; Ctrl-C takes it down again
   azora up shop --detach                 bring it up and leave it running
   azora ps --json                        every instance, its state and why
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Check a definition without running anything
     Check(Check),
+    /// Run a cluster against faults in a simulated world: what would suffer, and what would mend it
+    Rehearse(Rehearse),
     /// Run the engine in the foreground, without a window
     Serve(Serve),
     /// Print the address that opens the UI in a browser
@@ -303,6 +306,34 @@ pub(crate) struct Check {
     /// A folder with an azora.toml, or the file
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is run: the code that orders and heals real clusters meets a simulated machine, where \
+services crash, hang, start slowly and lose what they need, the disk is full, the engine dies and \
+the machine sleeps. How a service behaves cannot be known beforehand, so all of it is tried: some \
+starts take longer, some programs end when what they need is away, some never connect anew.
+
+The report names what in the definition did harm and the lines that would mend it, and shows the \
+same faults again with those lines in place. The same seed gives the same report.
+
+Examples:
+  azora rehearse
+  azora rehearse shop --faults 1000
+  azora rehearse --seed 2 --json | jq .weaknesses")]
+pub(crate) struct Rehearse {
+    /// A folder with an azora.toml, or the file [default: the nearest one from here upward]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// How many faults
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) faults: u32,
+    /// Which of all possible rehearsals
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -24,6 +24,7 @@ mod env;
 mod logs;
 mod past;
 mod reads;
+mod rehearse;
 mod stacks;
 mod who;
 
@@ -70,6 +71,7 @@ fn run(arguments: &Arguments) -> Done {
     let place = &arguments.place;
     match &arguments.command {
         Command::Check(check) => definition::check(&place::folder(place)?, check),
+        Command::Rehearse(arguments) => rehearse::rehearse(&place::folder(place)?, arguments),
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {
             // A word of the engine's in the middle of the picture would only be in the way.

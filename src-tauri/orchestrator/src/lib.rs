@@ -2,7 +2,7 @@
 //! [`step`]`(&mut Cluster, Input, Now) -> Vec<Effect>`.
 //!
 //! The engine's owner loop calls it with everything that happens and carries out what it answers;
-//! the tests (and later the rehearsal) call it with a world of their own. It has no clock, no I/O,
+//! the tests and `rehearsal` call it with worlds of their own. It has no clock, no I/O,
 //! no randomness and no hash maps, so the same inputs give the same effects.
 
 mod adopt;

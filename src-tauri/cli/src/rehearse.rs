@@ -1,0 +1,269 @@
+//! `azora rehearse`: how a cluster fares against faults, before it is run.
+
+use crate::args::Rehearse;
+use crate::definition::find;
+use crate::fail::Done;
+use crate::terminal::{Paint, Terminal, note, print};
+use crate::text::{Cell, cell, length, table};
+use rehearsal::{Plan, Report, Run, ServiceReport, Weakness, rehearse as run};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Services and weaknesses that are shown; the others are counted.
+const SHOWN: usize = 10;
+/// Progress is drawn at every such step.
+const STEP: f64 = 0.01;
+
+/// `azora rehearse`.
+pub(crate) fn rehearse(here: &Path, arguments: &Rehearse) -> Done {
+    let found = find(arguments.path.as_deref(), here)?;
+    let definition = Arc::new(found.checked()?);
+    let plan = Plan {
+        faults: arguments.faults,
+        seed: arguments.seed,
+    };
+    let mut progress = Progress::new();
+    let report = run(&definition, plan, &mut |done| progress.draw(done));
+    progress.clear();
+    if arguments.json.json {
+        print(&serde_json::to_string(&report).map_err(|error| {
+            crate::fail::Fail::failed(format!("failed to write the report: {error}"))
+        })?)?;
+        return Ok(());
+    }
+    for line in shown(&report, Terminal::stdout()) {
+        print(&line)?;
+    }
+    if report.run.lost.is_empty() {
+        return Ok(());
+    }
+    note("some services did not serve at the end; they are listed above");
+    Ok(())
+}
+
+/// A bar on stderr, while somebody looks.
+struct Progress {
+    terminal: Terminal,
+    drawn: Option<f64>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            terminal: Terminal::stderr(),
+            drawn: None,
+        }
+    }
+
+    fn draw(&mut self, done: f64) {
+        const WIDTH: usize = 30;
+        let due = self.drawn.is_none_or(|drawn| done >= drawn + STEP);
+        if !self.terminal.live || !due {
+            return;
+        }
+        self.drawn = Some(done);
+        let full = ((done.clamp(0.0, 1.0) * WIDTH as f64) as usize).min(WIDTH);
+        let bar = "█".repeat(full) + &"░".repeat(WIDTH - full);
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "\r\x1b[Krehearsing {bar} {:3.0} %", done * 100.0);
+        let _ = stderr.flush();
+    }
+
+    fn clear(&self) {
+        if self.drawn.is_some() {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    // What is not always must not look like it.
+    match share * 100.0 {
+        all if all > 99.995 && share < 1.0 => ">99.99 %".to_owned(),
+        all => format!("{all:.2} %"),
+    }
+}
+
+fn millis(time: u64) -> String {
+    length(Duration::from_millis(time))
+}
+
+fn time(time: Option<u64>) -> String {
+    time.map_or_else(|| "-".to_owned(), millis)
+}
+
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+fn shown(report: &Report, terminal: Terminal) -> Vec<String> {
+    let run = &report.run;
+    let mut lines = vec![
+        format!(
+            "{}: {} services against {} faults in {} of simulated time (seed {})",
+            terminal.paint(Paint::Strong, &report.cluster),
+            run.services.len(),
+            report.faults,
+            millis(report.simulated_ms),
+            report.seed,
+        ),
+        String::new(),
+    ];
+    lines.extend(whole(run, terminal));
+    let worst: Vec<&ServiceReport> = run.services.iter().filter(|one| one.away_ms > 0).collect();
+    if !worst.is_empty() {
+        lines.push(String::new());
+        let rows: Vec<Vec<Cell>> = worst.iter().take(SHOWN).map(|one| row(one)).collect();
+        let headings = [
+            "WORST OFF",
+            "AVAILABLE",
+            "AWAY",
+            "BACK IN",
+            "99 OF 100",
+            "RESTARTS",
+            "HELPED",
+            "MOSTLY",
+        ];
+        lines.extend(table(&headings, &rows, terminal));
+        if worst.len() > SHOWN {
+            lines.push(format!("and {} more; --json has all", worst.len() - SHOWN));
+        }
+    }
+    lines.push(String::new());
+    if report.weaknesses.is_empty() {
+        lines.push("Nothing in the definition made it worse than it had to be.".to_owned());
+        return lines;
+    }
+    lines.push("What in the definition did harm, worst first:".to_owned());
+    for (number, weakness) in (1..).zip(report.weaknesses.iter().take(SHOWN)) {
+        lines.extend(told(number, weakness, terminal));
+    }
+    if report.weaknesses.len() > SHOWN {
+        let more = report.weaknesses.len() - SHOWN;
+        lines.push(format!("and {more} more of less harm; --json has all"));
+    }
+    if let Some(mended) = &report.mended {
+        lines.push(String::new());
+        lines.push("The same faults again, with all that is proposed done:".to_owned());
+        lines.extend(whole(mended, terminal));
+    }
+    lines
+}
+
+fn whole(run: &Run, terminal: Terminal) -> Vec<String> {
+    let paint = match run.availability {
+        share if share > 0.999 => Paint::Good,
+        share if share > 0.99 => Paint::Warn,
+        _ => Paint::Bad,
+    };
+    let mut lines = vec![
+        format!(
+            "  {}  available, on the average of all services",
+            terminal.paint(paint, &format!("{:>9}", percent(run.availability)))
+        ),
+        format!(
+            "  {:>9}  until a service that failed was back, half of the times; 99 of 100 within {}",
+            time(run.recovery_p50_ms),
+            time(run.recovery_p99_ms)
+        ),
+        format!(
+            "  {:>9}  automatic restarts, {} of them of what had no fault; gave up {}",
+            run.restarts,
+            run.needless_restarts,
+            match run.quarantines {
+                0 => "never".to_owned(),
+                count => times(count),
+            }
+        ),
+    ];
+    if run.helped > 0 {
+        lines.push(format!(
+            "  {:>9}  a person had to help, each time ten minutes later",
+            times(run.helped)
+        ));
+    }
+    if !run.lost.is_empty() {
+        let names: Vec<String> = run.lost.iter().map(ToString::to_string).collect();
+        lines.push(format!("  did not serve at the end: {}", names.join(", ")));
+    }
+    lines
+}
+
+fn row(one: &ServiceReport) -> Vec<Cell> {
+    let paint = match one.availability {
+        share if share > 0.999 => Paint::None,
+        share if share > 0.99 => Paint::Warn,
+        _ => Paint::Bad,
+    };
+    vec![
+        cell(one.service.to_string()),
+        (percent(one.availability), paint),
+        cell(millis(one.away_ms)),
+        cell(time(one.recovery_p50_ms)),
+        cell(time(one.recovery_p99_ms)),
+        cell(one.restarts.to_string()),
+        cell(match one.helped {
+            0 => "never".to_owned(),
+            count => times(count),
+        }),
+        cell(one.reasons.first().map_or_else(String::new, |why| {
+            format!("{}, {}", why.text, millis(why.ms))
+        })),
+    ]
+}
+
+fn told(number: u32, weakness: &Weakness, terminal: Terminal) -> Vec<String> {
+    let mut lines = vec![format!("{number:>3}. {}", weakness.text)];
+    if let Some(proposal) = &weakness.proposal {
+        let write = |text: &str| format!("       {}", terminal.paint(Paint::Good, text));
+        lines.push(write(&format!("[{}]", proposal.table)));
+        lines.push(write(&proposal.line));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Terminal = Terminal {
+        live: false,
+        colour: false,
+        columns: None,
+        rows: 24,
+    };
+
+    #[test]
+    fn what_is_not_always_does_not_look_like_it() {
+        assert_eq!(percent(1.0), "100.00 %");
+        assert_eq!(percent(0.999_999), ">99.99 %");
+        assert_eq!(percent(0.5), "50.00 %");
+    }
+
+    #[test]
+    fn a_report_says_what_is_weak_and_what_would_mend_it() {
+        let definition = b"[service.db]\nrun = \"db\"\nport = 5432\n\n[service.api]\nrun = \"api\"\nport = 8080\nneeds = [{ service = \"db\", restart = true }]\nhealth = { http = \"/health\" }\n";
+        let definition = spec::parse("azora.toml", "shop", definition).unwrap();
+        let plan = Plan {
+            faults: 60,
+            seed: 1,
+        };
+        let report = run(&Arc::new(definition), plan, &mut |_| ());
+        let text = shown(&report, PLAIN).join("\n");
+        for part in [
+            "shop: 2 services against 60 faults in ",
+            "db has no health probe",
+            "[service.db]\n       health = { http = \"/health\" }",
+            "db has no readiness",
+            "The same faults again",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Rehearsal: a cluster is run against faults before it is run for real.
+//!
+//! [`rehearse`] puts the definition in front of the same `orchestrator` and `healing` that run
+//! clusters, in a simulated world where hours pass in a moment, and tells how each service fared,
+//! what in the definition made it worse than it had to be, and what would mend that; the last it
+//! shows by a second run with the changes made.
+//!
+//! It has no clock, no I/O and no chance of its own: a definition and a seed give one report.
+
+mod chance;
+mod faults;
+mod ledger;
+mod machine;
+mod mend;
+mod report;
+mod strike;
+mod truth;
+mod weak;
+mod world;
+
+pub use faults::FaultKind;
+pub use report::{Reason, Report, Run, ServiceReport};
+pub use weak::{Proposal, Weakness, WeaknessKind};
+
+use ledger::Account;
+use model::ServiceName;
+use std::sync::Arc;
+use world::{AFTER, Coming, World};
+
+/// What is to be rehearsed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How many faults.
+    pub faults: u32,
+    /// Which of all possible rehearsals.
+    pub seed: u64,
+}
+
+/// So long everything has to come up before the first fault, in milliseconds.
+const UP: u64 = 300_000;
+
+/// Rehearses a cluster. `progress` hears now and then which share is done, from 0 to 1.
+pub fn rehearse(
+    definition: &Arc<spec::Cluster>,
+    plan: Plan,
+    progress: &mut dyn FnMut(f64),
+) -> Report {
+    let world = live(definition, plan, &mut |done| progress(done / 2.0));
+    let mut weaknesses = weak::find(&world);
+    let run = account(&world);
+    let mut mended = (**definition).clone();
+    let mut any = false;
+    for weakness in weaknesses.iter().filter(|one| one.proposal.is_some()) {
+        mend::mend(&mut mended, weakness);
+        any = true;
+    }
+    let mended = any.then(|| {
+        let mended = Arc::new(mended);
+        let world = live(&mended, plan, &mut |done| progress(0.5 + done / 2.0));
+        for weakness in &mut weaknesses {
+            let number =
+                |name: &ServiceName| world.services.iter().position(|one| one.name == *name);
+            let other = weakness.other.as_ref().and_then(number);
+            if let Some(it) = number(&weakness.service) {
+                weakness.harm_after = weak::harm(&world, &world.services[it], weakness.kind, other);
+            }
+        }
+        account(&world)
+    });
+    progress(1.0);
+    Report {
+        cluster: definition.name.to_string(),
+        seed: plan.seed,
+        faults: plan.faults,
+        simulated_ms: counted(&world),
+        run,
+        weaknesses,
+        mended,
+    }
+}
+
+/// Brings the cluster up and lives through the faults.
+fn live(definition: &Arc<spec::Cluster>, plan: Plan, progress: &mut dyn FnMut(f64)) -> World {
+    let mut world = World::new(definition, plan.seed);
+    world.up();
+    world.run_until(UP, &mut |_| ());
+    world.counted_from = Some(world.now);
+    world.faults = faults::plan(world.chance, plan.faults, world.daemons.len(), world.now);
+    if world.daemons.is_empty() {
+        world.faults.clear();
+    }
+    for number in 0..world.faults.len() {
+        let wait = world.faults[number].at - world.now;
+        world.later(wait, Coming::Fault(number));
+    }
+    let end = world.faults.last().map_or(world.now, |last| last.at) + AFTER;
+    world.run_until(end, &mut |now| progress(now as f64 / end as f64));
+    world.close();
+    world
+}
+
+fn counted(world: &World) -> u64 {
+    world.now - world.counted_from.unwrap_or(world.now)
+}
+
+/// Why it was away, most first.
+fn reasons(world: &World, account: &Account) -> Vec<Reason> {
+    let name = |other: usize| world.services[other].name.as_str();
+    let mut reasons: Vec<Reason> = account
+        .away
+        .iter()
+        .map(|(why, ms)| Reason {
+            text: why.words(name),
+            ms: *ms,
+        })
+        .collect();
+    reasons.sort_by_key(|one| std::cmp::Reverse(one.ms));
+    reasons
+}
+
+/// The value below which this share of a sorted list lies.
+fn share(sorted: &[u64], of: f64) -> Option<u64> {
+    let last = sorted.len().checked_sub(1)?;
+    sorted.get(((last as f64) * of).ceil() as usize).copied()
+}
+
+fn account(world: &World) -> Run {
+    let time = counted(world).max(1);
+    let mut all = Vec::new();
+    let mut services: Vec<ServiceReport> = Vec::new();
+    for it in &world.services {
+        let account = &it.account;
+        let mut back = account.back.clone();
+        back.sort_unstable();
+        all.extend_from_slice(&back);
+        services.push(ServiceReport {
+            service: it.name.clone(),
+            availability: 1.0 - account.total() as f64 / time as f64,
+            away_ms: account.total(),
+            reasons: reasons(world, account),
+            faults: account.faults,
+            recovery_p50_ms: share(&back, 0.5),
+            recovery_p99_ms: share(&back, 0.99),
+            restarts: account.restarts,
+            needless_restarts: account.needless.values().sum::<u32>() + account.impatient,
+            quarantines: account.quarantines,
+            helped: account.helped,
+        });
+    }
+    all.sort_unstable();
+    let sum = |of: fn(&ServiceReport) -> u32| services.iter().map(of).sum();
+    let run = Run {
+        availability: services.iter().map(|one| one.availability).sum::<f64>()
+            / (services.len().max(1) as f64),
+        recovery_p50_ms: share(&all, 0.5),
+        recovery_p99_ms: share(&all, 0.99),
+        restarts: sum(|one| one.restarts),
+        needless_restarts: sum(|one| one.needless_restarts),
+        quarantines: sum(|one| one.quarantines),
+        helped: sum(|one| one.helped),
+        lost: world
+            .services
+            .iter()
+            .filter(|it| it.away.is_some())
+            .map(|it| it.name.clone())
+            .collect(),
+        checks: world.checks,
+        services: Vec::new(),
+    };
+    services.sort_by_key(|one| std::cmp::Reverse(one.away_ms));
+    Run { services, ..run }
+}

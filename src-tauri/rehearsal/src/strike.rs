@@ -1,0 +1,128 @@
+//! What goes wrong: faults as they strike, and what becomes of the engine.
+
+use crate::faults::{Fault, FaultKind};
+use crate::machine::SECOND;
+use crate::world::{Coming, Engine, Phase, World, new_cluster};
+use model::{ExitStatus, State};
+use orchestrator::{Adoption, Command, Unfinished};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl World {
+    pub(crate) fn strike(&mut self, fault: Fault) {
+        let service = self.daemons[fault.target];
+        match fault.kind {
+            FaultKind::Sleep => {
+                self.slept += 3_600 * SECOND;
+                return;
+            }
+            FaultKind::EngineStopped => {
+                if matches!(self.engine, Engine::Runs) {
+                    self.engine = Engine::Stopped(Vec::new());
+                    self.later(60 * SECOND, Coming::Engine);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let serving = self.services[service]
+            .instances
+            .iter()
+            .copied()
+            .find(|one| {
+                let process = self.instances[*one].process.as_ref();
+                process.is_some_and(|process| process.phase == Phase::Serves && !process.hung)
+            });
+        let Some(number) = serving else {
+            return;
+        };
+        let it = &mut self.services[service];
+        it.account.faults += 1;
+        match fault.kind {
+            FaultKind::Slow => it.slow_until = self.now + 60 * SECOND,
+            FaultKind::Blip => self.instances[number].blips = 1,
+            FaultKind::Hang => {
+                it.hidden = Some((fault.kind, self.now));
+                if let Some(process) = self.instances[number].process.as_mut() {
+                    process.hung = true;
+                }
+                self.look_at(service);
+            }
+            kind => {
+                match kind {
+                    FaultKind::Flap => it.flaps = 3,
+                    FaultKind::SlowStart => it.slow_starts = 1,
+                    FaultKind::BadStart => it.bad_starts = 2,
+                    FaultKind::FullDisk => self.no_room_until = self.now + 30 * SECOND,
+                    FaultKind::EngineDies if matches!(self.engine, Engine::Runs) => {
+                        self.engine = Engine::Dead;
+                        self.later(3 * SECOND, Coming::Engine);
+                    }
+                    _ => {}
+                }
+                self.services[service].hidden = Some((kind, self.now));
+                let status = match kind {
+                    FaultKind::Killed => ExitStatus::Signal(9),
+                    _ => ExitStatus::Code(1),
+                };
+                if let Some(process) = &self.instances[number].process {
+                    self.ends(number, process.generation, status);
+                }
+            }
+        }
+    }
+
+    /// It goes on, or another takes its place.
+    pub(crate) fn engine_again(&mut self) {
+        match std::mem::replace(&mut self.engine, Engine::Runs) {
+            Engine::Runs => {}
+            Engine::Stopped(held) => {
+                for input in held {
+                    self.step(input);
+                }
+            }
+            Engine::Dead => self.adopt(),
+        }
+    }
+
+    fn adopt(&mut self) {
+        let memory: BTreeMap<_, _> = self
+            .instances
+            .iter()
+            .filter_map(|one| Some((one.id.clone(), self.cluster.memory(&one.id)?)))
+            .collect();
+        let unfinished: Unfinished = self.cluster.unfinished();
+        self.cluster = new_cluster();
+        self.cluster.remember(memory, unfinished);
+        self.timers.clear();
+        let mut found = Vec::new();
+        for one in &mut self.instances {
+            // What the engine before had asked is void.
+            one.asked = [0; 2];
+            one.state = State::Stopped;
+            let outcome = match (&mut one.process, one.ended) {
+                (Some(process), _) => Some((process.generation, Ok(1))),
+                (None, Some((generation, status))) => Some((generation, Err(status))),
+                (None, None) => None,
+            };
+            if let Some((generation, outcome)) = outcome {
+                found.push(Adoption {
+                    instance: one.id.clone(),
+                    generation,
+                    outcome,
+                    shim_lost: false,
+                    unanswered: false,
+                    greeted: true,
+                });
+            }
+        }
+        let (definition, ports) = (Arc::clone(&self.definition), self.ports());
+        let stopped = self.stopped.clone();
+        self.command(Command::Adopt {
+            definition,
+            ports,
+            stopped,
+            found,
+        });
+    }
+}

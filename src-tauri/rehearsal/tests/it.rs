@@ -1,0 +1,369 @@
+//! Rehearsals of small clusters with a weakness planted in each: it is found, and the proposed line,
+//! put into the text of the definition, takes it away.
+
+use rehearsal::{Plan, Proposal, Report, Weakness, WeaknessKind, rehearse};
+use std::sync::Arc;
+
+const PLAN: Plan = Plan {
+    faults: 120,
+    seed: 1,
+};
+
+fn run(definition: &str, plan: Plan) -> Report {
+    let parsed = spec::parse("azora.toml", "shop", definition.as_bytes())
+        .unwrap_or_else(|problems| panic!("{}", problems.render(100, false)));
+    rehearse(&Arc::new(parsed), plan, &mut |_| ())
+}
+
+/// The text with the proposed line in its table, in place of one for the same key.
+fn with(definition: &str, proposal: &Proposal) -> String {
+    let header = format!("[{}]", proposal.table);
+    let key = proposal.line.split(" =").next().unwrap_or_default();
+    let mut lines: Vec<String> = Vec::new();
+    let (mut inside, mut put) = (false, false);
+    for line in definition.lines() {
+        if line.starts_with('[') {
+            inside = line == header;
+        }
+        if inside && line.starts_with(&format!("{key} =")) {
+            continue;
+        }
+        lines.push(line.to_owned());
+        if line == header {
+            lines.push(proposal.line.clone());
+            put = true;
+        }
+    }
+    if !put {
+        lines.extend([header, proposal.line.clone()]);
+    }
+    lines.join("\n")
+}
+
+fn find(report: &Report, kind: WeaknessKind, service: &str) -> Option<Weakness> {
+    let found = report.weaknesses.iter();
+    found
+        .filter(|one| one.kind == kind && one.service.as_str() == service)
+        .max_by_key(|one| one.harm)
+        .cloned()
+}
+
+/// What is planted is found; what is proposed for it mends it, here and in the report's second run.
+fn planted(kind: WeaknessKind, service: &str, definition: &str) {
+    let report = run(definition, PLAN);
+    let weakness = find(&report, kind, service).unwrap_or_else(|| {
+        let found: Vec<&str> = report
+            .weaknesses
+            .iter()
+            .map(|one| one.text.as_str())
+            .collect();
+        panic!("{kind:?} of {service} is not found, but {found:#?}")
+    });
+    assert!(weakness.harm > 0);
+    assert!(weakness.harm_after * 4 <= weakness.harm, "{weakness:?}");
+    let proposal = weakness.proposal.expect("a proposal");
+    let mended = with(definition, &proposal);
+    let again = run(&mended, PLAN);
+    let left = find(&again, kind, service)
+        .filter(|left| left.other == weakness.other)
+        .map_or(0, |left| left.harm);
+    assert!(
+        left * 4 <= weakness.harm,
+        "{left} of {} is left with\n{mended}",
+        weakness.harm
+    );
+}
+
+const HEALTHY: &str = r#"
+[cluster.defaults]
+health = { http = "/health" }
+
+[service.db]
+run = "db"
+port = 5432
+
+[service.api]
+run = "api --db ${db.url}"
+port = 8080
+needs = [{ service = "db", restart = true }]
+
+[service.web]
+run = "web --api ${api.url}"
+port = 3000
+needs = [{ service = "api", restart = true }]
+"#;
+
+#[test]
+fn a_sound_definition_has_nothing_to_mend() {
+    let report = run(HEALTHY, PLAN);
+    assert!(report.weaknesses.is_empty(), "{:#?}", report.weaknesses);
+    assert!(report.mended.is_none());
+    assert!(
+        report.run.availability > 0.98,
+        "{}",
+        report.run.availability
+    );
+    assert!(report.run.lost.is_empty(), "{:?}", report.run.lost);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_and_another_one_does_not() {
+    let text = |seed| format!("{:?}", run(HEALTHY, Plan { faults: 40, seed }));
+    assert_eq!(text(5), text(5));
+    assert_ne!(text(5), text(6));
+}
+
+#[test]
+fn no_readiness() {
+    planted(
+        WeaknessKind::NoReadiness,
+        "db",
+        r#"
+[service.db]
+run = "db"
+port = 5432
+
+[service.api]
+run = "api"
+port = 8080
+needs = [{ service = "db", restart = true }]
+health = { http = "/health" }
+"#,
+    );
+}
+
+#[test]
+fn no_health() {
+    planted(
+        WeaknessKind::NoHealth,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+ready = { http = "/health" }
+"#,
+    );
+}
+
+#[test]
+fn a_health_probe_that_only_connects() {
+    planted(
+        WeaknessKind::ShallowHealth,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { tcp = "$PORT" }
+"#,
+    );
+}
+
+#[test]
+fn health_that_is_seldom_asked_for() {
+    planted(
+        WeaknessKind::SlowHealth,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+ready = { http = "/health" }
+health = { http = "/health", every = "2m", fail = 3 }
+"#,
+    );
+}
+
+#[test]
+fn one_lost_answer_restarts_it() {
+    planted(
+        WeaknessKind::TouchyHealth,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health", fail = 1 }
+"#,
+    );
+}
+
+#[test]
+fn a_timeout_that_slow_answers_do_not_keep() {
+    planted(
+        WeaknessKind::ShortTimeout,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health", timeout = "200ms" }
+"#,
+    );
+}
+
+#[test]
+fn too_little_patience_with_a_start() {
+    planted(
+        WeaknessKind::ShortPatience,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health", within = "3s", every = "4s" }
+"#,
+    );
+}
+
+#[test]
+fn a_budget_that_is_soon_spent() {
+    planted(
+        WeaknessKind::SmallBudget,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health" }
+
+[service.api.heal]
+budget = "1 per 10m"
+"#,
+    );
+}
+
+#[test]
+fn a_long_wait_before_the_first_restart() {
+    planted(
+        WeaknessKind::LongBackoff,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health" }
+
+[service.api.heal]
+backoff = ["2m"]
+"#,
+    );
+}
+
+#[test]
+fn no_healing() {
+    planted(
+        WeaknessKind::NoHealing,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health" }
+
+[service.api.heal]
+enabled = false
+"#,
+    );
+}
+
+#[test]
+fn a_ladder_that_gives_up_at_once() {
+    planted(
+        WeaknessKind::NoHealing,
+        "api",
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health" }
+
+[service.api.heal]
+ladder = ["quarantine"]
+"#,
+    );
+}
+
+#[test]
+fn a_need_that_is_not_declared() {
+    planted(
+        WeaknessKind::UndeclaredNeed,
+        "api",
+        r#"
+[cluster.defaults]
+health = { http = "/health" }
+
+[service.db]
+run = "db"
+port = 5432
+
+[service.api]
+run = "api --db ${db.url}"
+port = 8080
+"#,
+    );
+}
+
+#[test]
+fn a_need_that_is_restarted_under_it() {
+    planted(
+        WeaknessKind::NeedWithoutRestart,
+        "api",
+        r#"
+[cluster.defaults]
+health = { http = "/health" }
+
+[service.db]
+run = "db"
+port = 5432
+
+[service.api]
+run = "api --db ${db.url}"
+port = 8080
+needs = ["db"]
+"#,
+    );
+}
+
+/// What is only referred to may refer back: neither waits for the other for ever.
+#[test]
+fn two_that_refer_to_each_other_come_up() {
+    let report = run(
+        r#"
+[cluster.defaults]
+health = { http = "/health" }
+
+[service.a]
+run = "a --peer ${b.url}"
+port = 1024
+
+[service.b]
+run = "b --peer ${a.url}"
+port = 1025
+"#,
+        Plan {
+            faults: 20,
+            seed: 3,
+        },
+    );
+    assert!(report.run.lost.is_empty(), "{:?}", report.run);
+    assert!(report.run.availability > 0.9, "{}", report.run.availability);
+}
+
+#[test]
+fn oneshots_and_empty_clusters_are_no_trouble() {
+    let report = run(
+        "[service.setup]\nkind = \"oneshot\"\nrun = \"setup\"\n",
+        PLAN,
+    );
+    assert!((report.run.availability - 1.0).abs() < f64::EPSILON);
+    let replicas =
+        "[service.web]\nrun = \"web\"\nport = 80\nreplicas = 3\nhealth = { http = \"/\" }\n";
+    let report = run(replicas, PLAN);
+    assert!(
+        report.run.availability > 0.999,
+        "{}",
+        report.run.availability
+    );
+}
