@@ -264,7 +264,7 @@ impl ProcessDriver {
         exec::capture(launch, timeout, self.shared.nofile).await
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 

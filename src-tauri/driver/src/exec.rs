@@ -1,14 +1,18 @@
 //! Programs that run for a moment: exec probes and hooks.
 
+use crate::limits::Rlimits;
 use crate::listen::listen;
 use crate::pidfd::Pidfd;
 use crate::{NotRun, detach, user};
 use model::ExitStatus;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -74,9 +78,30 @@ pub enum ExecOutcome {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Captured(pub Vec<u8>);
 
+/// What a program is held to.
+#[derive(Debug, Clone)]
+pub(crate) struct Bounds {
+    /// What each of its processes has for itself.
+    pub(crate) rlimits: Rlimits,
+    /// Control groups it joins before it is the program, and whether it may not run without.
+    pub(crate) join: Vec<(PathBuf, bool)>,
+}
+
+impl Bounds {
+    /// Nothing but the soft and hard limit of open files.
+    fn files(files: (u64, u64)) -> Bounds {
+        let others = Vec::new();
+        Bounds {
+            rlimits: Rlimits { files, others },
+            join: Vec::new(),
+        }
+    }
+}
+
 /// Runs a program in a process group of its own, at most this long.
 pub(crate) async fn run(launch: ExecLaunch, timeout: Duration, nofile: (u64, u64)) -> ExecOutcome {
-    let (outcome, _) = finish(launch, timeout, nofile, Ears::one(None)).await;
+    let bounds = Bounds::files(nofile);
+    let (outcome, _) = finish(launch, timeout, bounds, Ears::one(None)).await;
     outcome
 }
 
@@ -88,7 +113,7 @@ pub(crate) async fn capture(
     nofile: (u64, u64),
 ) -> Result<Captured, ExecOutcome> {
     let success = |outcome: &ExecOutcome| matches!(outcome, ExecOutcome::Exit { status, .. } if status.success());
-    match finish(launch, timeout, nofile, Ears::apart()).await {
+    match finish(launch, timeout, Bounds::files(nofile), Ears::apart()).await {
         (outcome, Some(output)) if success(&outcome) && output.len() <= MAX_CAPTURED => {
             Ok(Captured(output))
         }
@@ -100,21 +125,22 @@ pub(crate) async fn capture(
     }
 }
 
-/// The same, and all it says is appended to `log`, however much it is. The last lines are told.
+/// The same within bounds, and all it says is appended to `log`, however much it is. The last lines
+/// are told.
 pub(crate) async fn logged(
     launch: ExecLaunch,
     timeout: Duration,
-    nofile: (u64, u64),
+    bounds: Bounds,
     log: File,
 ) -> ExecOutcome {
-    let (outcome, _) = finish(launch, timeout, nofile, Ears::one(Some(log))).await;
+    let (outcome, _) = finish(launch, timeout, bounds, Ears::one(Some(log))).await;
     outcome
 }
 
 async fn finish(
     launch: ExecLaunch,
     timeout: Duration,
-    nofile: (u64, u64),
+    bounds: Bounds,
     ears: Ears,
 ) -> (ExecOutcome, Option<Vec<u8>>) {
     let program = launch.argv.first().cloned().unwrap_or_default();
@@ -123,7 +149,7 @@ async fn finish(
         NotRun::Failed(why) => ExecOutcome::Failed(why),
     };
     let lines = ears.lines;
-    let mut running = match spawn(launch, nofile, ears) {
+    let mut running = match spawn(launch, &bounds, ears) {
         Ok(running) => running,
         Err(error) => return (failed(error), None),
     };
@@ -262,7 +288,7 @@ struct Running {
     value: Option<Ear>,
 }
 
-fn spawn(mut launch: ExecLaunch, nofile: (u64, u64), ears: Ears) -> io::Result<Running> {
+fn spawn(mut launch: ExecLaunch, bounds: &Bounds, ears: Ears) -> io::Result<Running> {
     let (program, arguments) = launch
         .argv
         .split_first()
@@ -295,7 +321,7 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64), ears: Ears) -> io::Result<R
         user.set_env(&mut launch.env);
     }
     command.envs(&launch.env);
-    become_user(&mut command, user, nofile);
+    hold(&mut command, user, bounds)?;
     let child = command.spawn()?;
     drop(command);
     let open = || io::Error::other("it cannot be watched");
@@ -309,21 +335,41 @@ fn spawn(mut launch: ExecLaunch, nofile: (u64, u64), ears: Ears) -> io::Result<R
     })
 }
 
-/// Sets what is set between fork and exec: limits back to what services get, and the user.
+/// Sets what is set between fork and exec: control groups, limits, and the user.
 #[expect(
     unsafe_code,
     reason = "what runs between fork and exec may only make system calls"
 )]
-fn become_user(command: &mut Command, user: Option<user::User>, (soft, hard): (u64, u64)) {
+fn hold(command: &mut Command, user: Option<user::User>, bounds: &Bounds) -> io::Result<()> {
+    let mut join = Vec::new();
+    for (group, needed) in &bounds.join {
+        let procs = group.join("cgroup.procs");
+        join.push((CString::new(procs.as_os_str().as_bytes())?, *needed));
+    }
+    let limit = |resource, soft, hard| {
+        let (current, maximum) = (Some(soft), Some(hard));
+        (resource, Rlimit { current, maximum })
+    };
+    let (soft, hard) = bounds.rlimits.files;
+    let mut limits = vec![limit(Resource::Nofile, soft, hard)];
+    let others = bounds.rlimits.others.iter();
+    limits.extend(others.map(|(resource, most)| match resource {
+        shim::Resource::Data => limit(Resource::Data, *most, *most),
+        shim::Resource::Processes => limit(Resource::Nproc, *most, *most),
+    }));
     let prepare = move || {
         detach::keep_standard_only();
-        setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: Some(soft),
-                maximum: Some(hard),
-            },
-        )?;
+        for (procs, needed) in &join {
+            // One that cannot be joined leaves the other means of finding what is left; one that
+            // holds a limit cannot be done without.
+            let joined = join_group(procs);
+            if *needed {
+                joined?;
+            }
+        }
+        for (resource, limit) in &limits {
+            setrlimit(*resource, *limit)?;
+        }
         if let Some(user) = &user {
             // SAFETY: the list has as many places as is told; the others take numbers only.
             let done = unsafe {
@@ -339,6 +385,16 @@ fn become_user(command: &mut Command, user: Option<user::User>, (soft, hard): (u
     };
     // SAFETY: the closure makes system calls on memory that was laid out before the fork.
     unsafe { command.pre_exec(prepare) };
+    Ok(())
+}
+
+/// Moves this process into the control group of this file. Only system calls.
+fn join_group(procs: &CStr) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(procs, flags, Mode::empty())?;
+    // "0" is whoever writes.
+    rustix::io::write(&file, b"0")?;
+    Ok(())
 }
 
 impl Running {

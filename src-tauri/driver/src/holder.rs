@@ -169,7 +169,11 @@ fn grouped(cgroup: &str) -> Option<Ours> {
             .split('/')
             .skip_while(|part| !part.starts_with("azora-"));
         let id = parts.next()?.strip_prefix("azora-")?;
-        Some((id, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        let (cluster, instance) = (parts.next()?, parts.next()?);
+        let instance = instance
+            .strip_suffix(crate::cgroup::HOOK)
+            .unwrap_or(instance);
+        Some((id, cluster.parse().ok()?, instance.parse().ok()?))
     })?;
     let home = homes::all().into_iter().find(|home| home.id() == id)?;
     with_generation(home.home().to_owned(), cluster, instance)
@@ -365,6 +369,8 @@ mod tests {
         assert_eq!(ours.home, home.path());
         assert_eq!(ours.cluster.to_string(), "shop-00000000");
         assert_eq!(ours.instance.to_string(), "web.1");
+        let hook = grouped(&format!("0::/azora-{id}/shop-00000000/web.1.hook\n")).unwrap();
+        assert_eq!(hook.instance, ours.instance);
         for other in [
             "0::/x/azora-engine\n".to_owned(),
             format!("0::/azora-{id}\n"),

@@ -3,27 +3,32 @@
 //! A hook's mark (its nonce) is in its record before it is forked. So whoever comes after a crash finds
 //! what it has left, by that mark, and ends it before anything of the instance is begun again: one
 //! live copy or none. A hook that was cut off is begun again, one that has ended is not.
+//!
+//! It is held to the limits of its service, in control groups of its own beside those of the instance,
+//! which its record names: there everything it has started is found, and killed as one.
 
-use crate::exec::{self, ExecLaunch, ExecOutcome};
-use crate::layout::private_folder;
+use crate::exec::{self, Bounds, ExecLaunch, ExecOutcome};
+use crate::layout::{Layout, private_folder};
 use crate::roundup::Roundup;
 use crate::shared::Shared;
 use crate::shortage::Patience;
 use crate::spawn::new_nonce;
 use crate::survivors::{self, Remains};
-use crate::{NotRun, ProcessDriver, clock, intent};
+use crate::watch::blocking;
+use crate::{NotRun, ProcessDriver, cgroup, clock, intent, limits, user};
 use model::{ClusterId, Generation, InstanceId};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Name of a hook's record within the run folder.
 const RECORD: &str = "hook";
 /// Longest record that is one.
-const MAX_RECORD: u64 = 4 * 1024;
+const MAX_RECORD: u64 = 32 * 1024;
 /// What does not die by SIGKILL in this time is stuck in the kernel.
 const STUCK: Duration = Duration::from_secs(10);
 /// Between two looks at what is left.
@@ -42,6 +47,8 @@ pub struct HookLaunch {
     pub name: &'static str,
     /// What, in which environment; the driver adds its marks.
     pub exec: ExecLaunch,
+    /// What it may use: as much as its service, beside it.
+    pub limits: spec::Limits,
     /// It is ended, tree and all, when it takes longer.
     pub timeout: Duration,
 }
@@ -55,6 +62,8 @@ struct Record {
     name: String,
     /// It has ended, and nothing is left of it.
     ended: bool,
+    /// Its control groups.
+    groups: Vec<PathBuf>,
 }
 
 impl Record {
@@ -68,7 +77,8 @@ impl Record {
     }
 
     fn parse(text: &str) -> Option<Record> {
-        let mut words = text.lines().next()?.split(' ');
+        let mut lines = text.lines();
+        let mut words = lines.next()?.split(' ');
         if words.next() != Some("azora-hook") || words.next() != Some("1") {
             return None;
         }
@@ -78,6 +88,10 @@ impl Record {
             generation: words.next()?.parse().ok()?,
             name: words.next()?.to_owned(),
             ended: words.next()? == "ended",
+            groups: lines
+                .filter_map(|line| line.strip_prefix("group "))
+                .map(PathBuf::from)
+                .collect(),
         })
     }
 
@@ -97,15 +111,29 @@ impl Record {
             "azora-hook 1 {} {} {} {} {state}",
             self.boot_id, self.nonce, self.generation, self.name
         )?;
+        for group in &self.groups {
+            writeln!(file, "group {}", group.display())?;
+        }
         // Not synced: a crash of the machine ends the hook as well.
         fs::rename(&draft, folder.join(RECORD))
     }
 
+    /// Its control groups; what is not a group of this home is a stranger's.
+    fn own_groups(&self, layout: &Layout) -> Vec<PathBuf> {
+        let groups = self.groups.iter();
+        let ours = groups.filter(|group| cgroup::home_group(layout, group).is_some());
+        ours.cloned().collect()
+    }
+
+    fn may_live(&self) -> bool {
+        !self.ended && clock::boot_id().is_ok_and(|boot| boot == self.boot_id)
+    }
+
     /// What it left, if it may have left anything.
     fn remains(&self, shared: &Shared) -> Option<Remains> {
-        let live = !self.ended && clock::boot_id().is_ok_and(|boot| boot == self.boot_id);
-        live.then(|| Remains {
+        self.may_live().then(|| Remains {
             nonce: Some(self.nonce.clone()),
+            groups: self.own_groups(&shared.layout),
             home: shared.layout.id(),
             ..Remains::default()
         })
@@ -139,9 +167,21 @@ impl ProcessDriver {
             generation: hook.generation.0,
             name: hook.name.to_owned(),
             ended: false,
+            groups: Vec::new(),
         };
         let log = open_log(shared, &hook.cluster, &hook.instance)
             .map_err(|error| NotRun::of("open the log", &error))?;
+        let made = {
+            let (shared, hook) = (Arc::clone(shared), hook.clone());
+            let make = move || {
+                let groups = &shared.groups;
+                groups.make_hook(&hook.cluster, &hook.instance, &hook.limits)
+            };
+            let made = blocking(make).await;
+            made.map_err(|error| NotRun::of("make its control groups", &error))?
+        };
+        let groups = made.all().map(|(group, _)| group.to_owned()).collect();
+        let record = Record { groups, ..record };
         record
             .write(&folder)
             .map_err(|error| NotRun::of("note the hook", &error))?;
@@ -154,7 +194,15 @@ impl ProcessDriver {
         ] {
             exec.env.insert(key.to_owned(), value);
         }
-        let outcome = exec::logged(exec, hook.timeout, shared.nofile, log).await;
+        let join = made.all().map(|(group, needed)| (group.to_owned(), needed));
+        let own_user = exec.user.as_deref().map(user::resolve);
+        let own_user = own_user.is_some_and(|user| !matches!(user, Ok(None)));
+        let (groups, files) = (&shared.groups, shared.nofile);
+        let bounds = Bounds {
+            rlimits: limits::rlimits(&hook.limits, groups, files, own_user),
+            join: join.collect(),
+        };
+        let outcome = exec::logged(exec, hook.timeout, bounds, log).await;
         clear(shared, &folder, Shortage::Wait).await?;
         Err(NotRun::Failed(match outcome {
             ExecOutcome::Exit { status, .. } if status.success() => return Ok(()),
@@ -194,6 +242,15 @@ impl ProcessDriver {
         let last = Record::read(&folder).ok().flatten();
         last.is_some_and(|last| last.generation == generation.0 && last.name == name && last.ended)
     }
+}
+
+/// The control groups of the hook of this run folder that is under way, or was when its engine died.
+///
+/// # Errors
+/// When its record could not be read for want of descriptors or memory.
+pub(crate) fn groups(layout: &Layout, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let record = Record::read(folder)?.filter(Record::may_live);
+    Ok(record.map_or_else(Vec::new, |record| record.own_groups(layout)))
 }
 
 /// Ends what an earlier engine's hooks of these instances have left.
@@ -262,6 +319,9 @@ async fn clear(shared: &Shared, folder: &Path, shortage: Shortage) -> Result<(),
         if remains.end(&found, &table, &mut roundup) {
             tokio::time::sleep(LOOK).await;
         }
+    }
+    for group in &remains.groups {
+        cgroup::remove_instance(group);
     }
     let ended = Record {
         ended: true,

@@ -7,7 +7,7 @@ use crate::pidfd::Pidfd;
 use crate::procfs::{self, Table};
 use crate::roundup::Roundup;
 use crate::shortage::{self, Patience};
-use crate::{cgroup, clock};
+use crate::{cgroup, clock, hook};
 use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
 use std::io;
@@ -126,21 +126,28 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    /// As a run folder tells it. Nothing, when that was in another boot.
+    /// As a run folder tells it, a hook that is under way included. Nothing, when that was in another
+    /// boot.
     ///
     /// # Errors
     /// When it could not be seen whether its shim is one.
     pub(crate) fn of(layout: &Layout, folder: &Path, story: &Story) -> io::Result<Remains> {
+        let mut groups = hook::groups(layout, folder)?;
         if !story.of_this_boot() {
-            return Ok(Remains::default());
+            return Ok(Remains {
+                groups,
+                home: layout.id(),
+                ..Remains::default()
+            });
         }
+        groups.extend(story.groups(layout));
         let shim = match &story.shim {
             Some(shim) if is_shim(shim, folder)? => Some(shim.clone()),
             _ => None,
         };
         Ok(Remains {
             nonce: story.intent.as_ref().map(|intent| intent.nonce.clone()),
-            groups: story.groups(layout),
+            groups,
             shim,
             main: story.running().map(|(_, anchor)| anchor.clone()),
             home: layout.id(),

@@ -274,6 +274,7 @@ async fn what_precedes_a_start_has_not_failed_for_want_of_descriptors() {
         generation: Generation(1),
         name: "before_start",
         exec: exec(&["print", "done"]),
+        limits: spec::Limits::default(),
         timeout: LONG,
     };
     // So that there is an earlier one to be looked for.

@@ -32,6 +32,7 @@ fn hook(name: &str, words: &[&str], timeout: Duration) -> HookLaunch {
             env: Default::default(),
             user: None,
         },
+        limits: spec::Limits::default(),
         timeout,
     }
 }
@@ -94,6 +95,105 @@ async fn no_hook_outlives_its_time_nor_its_asker() {
         .end_hook(&bench.cluster, &instance("b.0"))
         .await;
     assert!(!lives(pid(&bench.log("b.0"), "session ")));
+    bench.nothing_left().await;
+}
+
+/// Whether this machine has a control group for each hook.
+fn grouped(bench: &Bench) -> bool {
+    let limits = bench.driver.limits();
+    let without = limits.iter().find(|text| text.contains("no control group"));
+    if let Some(why) = without {
+        println!("without control groups a part of this is not tried: {why}");
+    }
+    without.is_none()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_has_the_limits_of_its_service() {
+    const LIMITS: spec::Limits = spec::Limits {
+        memory: Some(64_000_000),
+        cpu: None,
+        files: Some(77),
+        processes: Some(10),
+    };
+    let bench = Bench::new();
+    let limited = |name, words: &[&str]| HookLaunch {
+        limits: LIMITS,
+        ..hook(name, words, LONG)
+    };
+    bench.driver.hook(limited("a.0", &["limit"])).await.unwrap();
+    assert_eq!(bench.log("a.0"), "nofile 77\n");
+
+    let held = bench.driver.held(&LIMITS, None);
+    let by_group = |what: &str| {
+        let view = held.iter().find(|view| view.what == what).unwrap();
+        view.by.starts_with("its control group")
+    };
+    if by_group("processes") {
+        let ran = bench.driver.hook(limited("b.0", &["forks", "50"])).await;
+        ran.unwrap();
+        let forks = pid(&bench.log("b.0"), "forks ");
+        assert!((1..10).contains(&forks), "{forks} of 50 were made");
+    }
+    if by_group("memory") {
+        let words = ["leak", "256000000"];
+        let why = bench.driver.hook(limited("c.0", &words)).await.unwrap_err();
+        assert!(why.to_string().contains("SIGKILL"), "{why}");
+    }
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_runs_in_a_control_group_of_its_own_which_goes_with_it() {
+    let mut bench = Bench::new();
+    if !grouped(&bench) {
+        return;
+    }
+    let service = bench.start("a.0", 1, &["hang"]).await;
+    // Neither mark nor parent nor session tells whose this is.
+    let words = ["erase-environ", "session", "hang"];
+    let short = Duration::from_millis(500);
+    let why = bench.driver.hook(hook("a.0", &words, short)).await;
+    assert!(why.unwrap_err().to_string().contains("had not ended"));
+    let log = bench.log("a.0");
+    assert!(!lives(pid(&log, "session ")), "it outlived its hook");
+    assert!(lives(service), "the service suffered from its hook");
+
+    let asked = {
+        let driver = bench.driver.clone();
+        tokio::spawn(async move { driver.hook(hook("a.0", &words, LONG)).await })
+    };
+    let sessions = || bench.log("a.0").matches("session ").count();
+    assert!(testkit::eventually_async(LONG, || sessions() == 2).await);
+    let record = fs::read_to_string(
+        bench
+            .layout
+            .run(&bench.cluster, &instance("a.0"))
+            .join("hook"),
+    );
+    let record = record.unwrap();
+    let groups: Vec<&Path> = record
+        .lines()
+        .filter_map(|line| Some(Path::new(line.strip_prefix("group ")?)))
+        .collect();
+    assert!(
+        groups
+            .iter()
+            .any(|group| group.join("cgroup.kill").exists()),
+        "{record}"
+    );
+    let left = driver::survivors::find(&bench.layout, None).unwrap();
+    let session = pid(&bench.log("a.0"), "session ");
+    assert!(left.iter().any(|one| one.pid == session), "{left:?}");
+    asked.abort();
+    bench
+        .driver
+        .end_hook(&bench.cluster, &instance("a.0"))
+        .await;
+    assert!(!lives(session) && lives(service));
+    assert!(groups.iter().all(|group| !group.exists()), "{record}");
+    bench.stop("a.0", 1, LONG);
+    bench.exited().await;
     bench.nothing_left().await;
 }
 

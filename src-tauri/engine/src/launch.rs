@@ -207,6 +207,7 @@ pub(crate) fn hook(
             env: environment_with(record, programs, instance, service, secrets),
             user: service.user.clone(),
         },
+        limits: service.limits,
         timeout: hook.timeout,
     })
 }

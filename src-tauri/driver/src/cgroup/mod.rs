@@ -30,6 +30,9 @@ use std::path::{Path, PathBuf};
 /// the kernel gives them only to groups without processes of their own.
 const LEAF: &str = "azora-engine";
 
+/// What the name of a hook's group has behind its instance's: no instance is called that.
+pub(crate) const HOOK: &str = ".hook";
+
 /// Where the groups of a home are made.
 #[derive(Debug, Clone)]
 pub(crate) struct Groups {
@@ -48,6 +51,18 @@ pub(crate) struct Made {
     pub(crate) holding: Vec<PathBuf>,
     /// The one of these that counts how often memory ran out.
     pub(crate) memory: Option<PathBuf>,
+}
+
+impl Made {
+    /// All of them, and whether it may not run without being in it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Path, bool)> {
+        let tree = self.tree.as_deref();
+        let holding = self.holding.iter().map(|group| (group.as_path(), true));
+        tree.filter(|tree| !self.holding.iter().any(|group| group == tree))
+            .map(|tree| (tree, false))
+            .into_iter()
+            .chain(holding)
+    }
 }
 
 impl Groups {
@@ -111,6 +126,25 @@ impl Groups {
         limits: &spec::Limits,
     ) -> io::Result<Made> {
         let below = Path::new(cluster.as_str()).join(instance.to_string());
+        self.make_below(&below, limits)
+    }
+
+    /// Makes the groups of an instance's hook, beside those of the instance: what the hook uses is
+    /// not taken from the service, and the hook is ended without it.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn make_hook(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        limits: &spec::Limits,
+    ) -> io::Result<Made> {
+        let below = Path::new(cluster.as_str()).join(format!("{instance}{HOOK}"));
+        self.make_below(&below, limits)
+    }
+
+    fn make_below(&self, below: &Path, limits: &spec::Limits) -> io::Result<Made> {
         let mut made = Made::default();
         if let Ok(home) = &self.tree {
             let holds = |of: &Controller| matches!(self.holder(*of), Ok(Holder::Unified));
@@ -118,7 +152,7 @@ impl Groups {
                 .into_iter()
                 .filter(|of| holds(of) && controllers::wants(*of, limits))
                 .collect();
-            let path = make_group(home, &below)?;
+            let path = make_group(home, below)?;
             for above in [home.as_path(), path.parent().unwrap_or(home)] {
                 controllers::pass_down(above, &wanted)?;
             }
@@ -135,7 +169,7 @@ impl Groups {
             if let Ok(Holder::Legacy(home)) = self.holder(controller)
                 && controllers::wants(controller, limits)
             {
-                let path = make_group(home, &below)?;
+                let path = make_group(home, below)?;
                 controllers::set_legacy(&path, controller, limits)?;
                 if controller == Controller::Memory {
                     made.memory = Some(path.clone());
