@@ -16,11 +16,14 @@ use api::views::WaitView;
 use model::view::LogPage;
 use model::{Act, ClusterId, InstanceId, Outcome, Reason, ServiceName};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Failing instances whose last lines are shown.
 const SHOWN_LOGS: usize = 10;
 /// Last lines of each.
 const LAST_LINES: u32 = 8;
+/// How long they may take to come.
+const LOG_ANSWER: Duration = Duration::from_secs(5);
 
 /// An order about named services that something will come of.
 pub(crate) async fn services_order(
@@ -169,9 +172,19 @@ async fn carry_out(
     aim: Aim,
 ) -> Done {
     let mut interrupts = Interrupts::catch()?;
-    // Before the order, so that its first effects are seen.
-    let mut watch = Watch::open(client, cluster.clone()).await?;
-    let act: Act = client.call(name, request).await?;
+    let ordered = async {
+        // Before the order, so that its first effects are seen.
+        let watch = Watch::open(client, cluster.clone()).await?;
+        let act: Act = client.call(name, request).await?;
+        Done::Ok((watch, act))
+    };
+    let (mut watch, act) = tokio::select! {
+        biased;
+        by = interrupts.next() => return Err(by.fail(&format!(
+            "no longer waiting; the engine may still do `{name}`, `azora ps` shows it"
+        ))),
+        ordered = ordered => ordered?,
+    };
     allowed(&act)?;
     let wait = async {
         tokio::select! {
@@ -183,6 +196,7 @@ async fn carry_out(
         }
     };
     let view = watch.during(aim, Style::Picture, wait).await??;
+    watch.catch_up().await;
     if view.failed.is_empty() {
         print(&format!(
             "{name}: {} ({})",
@@ -236,7 +250,8 @@ pub(crate) async fn failures(
             grep: None,
         };
         // The table has said what matters; a log that cannot be read adds nothing.
-        let Ok(page) = client.call::<LogPage>("logs", &request).await else {
+        let asked = client.call::<LogPage>("logs", &request);
+        let Ok(Ok(page)) = tokio::time::timeout(LOG_ANSWER, asked).await else {
             continue;
         };
         if page.lines.is_empty() {

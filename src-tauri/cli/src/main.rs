@@ -36,13 +36,15 @@ mod watch;
 // Where an engine comes from, and what needs none.
 mod emergency;
 mod engine_here;
+mod patience;
 mod serve;
 mod up;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, Place};
 use board::Aim;
 use clap::Parser;
 use fail::{Done, Fail};
+use patience::{Waits, patient};
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -82,31 +84,48 @@ fn run(arguments: &Arguments) -> Done {
             listen_to_the_engine("info");
             many_threads(serve::serve(place, arguments))
         }
-        Command::Ps(ps) => one_thread(reads::ps(place, *ps)),
         Command::Who(port) => who::who(place, port),
-        Command::Status(json) => one_thread(reads::status(place, *json)),
-        Command::Incidents(recent) => one_thread(past::incidents(place, recent)),
-        Command::Events(events) => one_thread(past::events(place, events)),
-        Command::Open => one_thread(reads::open(place)),
-        Command::Env(env) => one_thread(env::env(place, env)),
-        Command::Logs(logs) => one_thread(logs::logs(place, logs)),
-        Command::Start(services) => {
-            one_thread(acts::services_order(place, "start", Aim::Up, services))
-        }
-        Command::Stop(services) => {
-            one_thread(acts::services_order(place, "stop", Aim::Rest, services))
-        }
-        Command::Restart(restart) => one_thread(acts::restart(place, restart)),
-        Command::Release(services) => {
-            one_thread(acts::services_order(place, "release", Aim::Up, services))
-        }
-        Command::Scale(scale) => one_thread(acts::scale(place, scale)),
-        Command::Down(why) => one_thread(acts::down(place, why)),
-        Command::Forget(why) => one_thread(acts::forget(place, why)),
-        Command::Resume(why) => one_thread(acts::resume(place, why)),
-        Command::Hold(held) => one_thread(acts::held(place, "hold", held)),
-        Command::Unhold(held) => one_thread(acts::held(place, "unhold", held)),
+        // Each home has its own short time there: one that hangs does not hide the others.
+        Command::Ps(ps) if ps.all => one_thread(reads::ps(place, *ps)),
+        Command::Ps(ps) => asks(place, reads::ps(place, *ps)),
+        Command::Status(json) => asks(place, reads::status(place, *json)),
+        Command::Incidents(recent) => asks(place, past::incidents(place, recent)),
+        Command::Events(events) if events.follow => orders(place, past::events(place, events)),
+        Command::Events(events) => asks(place, past::events(place, events)),
+        Command::Open => asks(place, reads::open(place)),
+        Command::Env(env) => asks(place, env::env(place, env)),
+        Command::Logs(logs) if logs.follow => orders(place, logs::logs(place, logs)),
+        Command::Logs(logs) => asks(place, logs::logs(place, logs)),
+        Command::Start(services) => orders(
+            place,
+            acts::services_order(place, "start", Aim::Up, services),
+        ),
+        Command::Stop(services) => orders(
+            place,
+            acts::services_order(place, "stop", Aim::Rest, services),
+        ),
+        Command::Restart(restart) => orders(place, acts::restart(place, restart)),
+        Command::Release(services) => orders(
+            place,
+            acts::services_order(place, "release", Aim::Up, services),
+        ),
+        Command::Scale(scale) => orders(place, acts::scale(place, scale)),
+        Command::Down(why) => orders(place, acts::down(place, why)),
+        Command::Forget(why) => orders(place, acts::forget(place, why)),
+        Command::Resume(why) => orders(place, acts::resume(place, why)),
+        Command::Hold(held) => orders(place, acts::held(place, "hold", held)),
+        Command::Unhold(held) => orders(place, acts::held(place, "unhold", held)),
     }
+}
+
+/// For a command that only asks the engine: when that hangs, it gives up.
+fn asks(place: &Place, work: impl Future<Output = Done>) -> Done {
+    one_thread(patient(&place::layout(place)?, Waits::Read, work))
+}
+
+/// For a command that orders something, or follows what comes: it waits on.
+fn orders(place: &Place, work: impl Future<Output = Done>) -> Done {
+    one_thread(patient(&place::layout(place)?, Waits::On, work))
 }
 
 /// For a command that asks and prints.

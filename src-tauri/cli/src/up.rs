@@ -7,6 +7,7 @@ use crate::definition;
 use crate::emergency;
 use crate::engine_here::{behind, ended, inside, running};
 use crate::fail::{Done, Fail};
+use crate::patience::{Waits, patient};
 use crate::place::{folder, layout};
 use crate::terminal::{self, Paint, Terminal, note, plain, print};
 use crate::text::length;
@@ -44,8 +45,17 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     // From here on Ctrl-C is ours: nothing is left half-done by it.
     let mut interrupts = Interrupts::catch()?;
     let (engine, client, view) = loop {
-        let (engine, client) = engine(&layout, arguments.detach).await?;
-        match order(&client, &found.folder, arguments, &mut interrupts).await {
+        let (engine, client) = engine(&layout, arguments.detach, &mut interrupts).await?;
+        match ordered(
+            &layout,
+            &engine,
+            &client,
+            &found.folder,
+            arguments,
+            &mut interrupts,
+        )
+        .await
+        {
             Ok(view) => break (engine, client, view),
             Err(Refusal::Gone(pid)) if matches!(engine, Engine::Other { ours: false }) => {
                 note(&format!(
@@ -56,17 +66,21 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
                     ended = ended(&layout, pid) => ended?,
                 }
             }
+            Err(Refusal::Left(fail)) => return Err(fail),
             Err(refusal) => {
                 leave(engine, &client).await?;
                 return Err(match refusal {
                     Refusal::Gone(_) => Fail::absent("the engine has ended"),
-                    Refusal::Said(fail) => fail,
+                    Refusal::Said(fail) | Refusal::Left(fail) => fail,
                 });
             }
         }
     };
     match engine {
-        Engine::Other { .. } => in_other(&client, view, &mut interrupts).await,
+        Engine::Other { .. } => {
+            let followed = in_other(&client, view, &mut interrupts);
+            patient(&layout, Waits::On, followed).await
+        }
         Engine::Here(host) => {
             let ended = in_this(&layout, &client, &host, view, &mut interrupts).await;
             host.shutdown("cli", true, "`azora up` has ended").await;
@@ -76,8 +90,17 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
 }
 
 /// The engine that is there, or one that is started for this.
-async fn engine(layout: &Layout, detach: bool) -> Done<(Engine, Client)> {
-    Ok(match running(layout).await? {
+async fn engine(
+    layout: &Layout,
+    detach: bool,
+    interrupts: &mut Interrupts,
+) -> Done<(Engine, Client)> {
+    let found = tokio::select! {
+        biased;
+        by = interrupts.next() => return Err(by.fail("nothing was run")),
+        found = running(layout) => found?,
+    };
+    Ok(match found {
         Some(client) => (Engine::Other { ours: false }, client),
         None if detach => (Engine::Other { ours: true }, behind(layout).await?),
         None => {
@@ -110,6 +133,8 @@ enum Refusal {
     Gone(u32),
     /// It said why, or somebody did.
     Said(Fail),
+    /// Nobody waits for its answer any more, which may be that it does.
+    Left(Fail),
 }
 
 impl From<Fail> for Refusal {
@@ -118,11 +143,33 @@ impl From<Fail> for Refusal {
     }
 }
 
+/// Gives the order to the engine that is there. One of another process may hang: then it is said, and
+/// Ctrl-C ends the waiting.
+async fn ordered(
+    layout: &Layout,
+    engine: &Engine,
+    client: &Client,
+    folder: &Path,
+    arguments: &Up,
+    interrupts: &mut Interrupts,
+) -> Result<UpView, Refusal> {
+    match engine {
+        Engine::Here(_) => order(client, folder, arguments, false, interrupts).await,
+        Engine::Other { .. } => {
+            let order = order(client, folder, arguments, true, interrupts);
+            patient(layout, Waits::On, order).await
+        }
+    }
+}
+
 /// Asks whether the folder may be run, then for it to be brought up, and says what will change.
+/// That an engine of an `other` process answers is waited for until Ctrl-C; our own is taken down with
+/// what it has begun.
 async fn order(
     client: &Client,
     folder: &Path,
     arguments: &Up,
+    other: bool,
     interrupts: &mut Interrupts,
 ) -> Result<UpView, Refusal> {
     let refusal = |error: client::Error| match error {
@@ -136,7 +183,13 @@ async fn order(
         let request = LookRequest {
             folder: text.clone(),
         };
-        let view: FolderView = client.call("look", &request).await.map_err(refusal)?;
+        let view: FolderView = tokio::select! {
+            biased;
+            by = interrupts.next(), if other => {
+                return Err(Refusal::Left(by.fail("nothing was run")));
+            }
+            view = client.call("look", &request) => view.map_err(refusal)?,
+        };
         if !view.known && !consent(folder, &view, interrupts).await? {
             return Err(Fail::failed("nothing was run").into());
         }
@@ -147,7 +200,13 @@ async fn order(
         env: Some(environment()),
         reason: arguments.why.reason.clone(),
     };
-    let view: UpView = client.call("up", &request).await.map_err(refusal)?;
+    let view: UpView = tokio::select! {
+        biased;
+        by = interrupts.next(), if other => return Err(Refusal::Left(by.fail(
+            "no longer waiting; the engine may still bring it up: `azora ps` shows it, `azora down` takes it down",
+        ))),
+        view = client.call("up", &request) => view.map_err(refusal)?,
+    };
     for change in &view.changes {
         note(&format!("  {}", plain(change)));
     }
@@ -202,17 +261,23 @@ async fn consent(folder: &Path, view: &FolderView, interrupts: &mut Interrupts) 
 
 /// Brings it up in an engine that stays when this command ends.
 async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) -> Done {
-    let mut watch = Watch::open(client, Some(view.cluster.clone())).await?;
+    let left = |by: Interrupt| {
+        by.fail("no longer watching; the cluster goes on coming up: `azora ps` shows it, `azora down` takes it down")
+    };
+    let mut watch = tokio::select! {
+        biased;
+        by = interrupts.next() => return Err(left(by)),
+        watch = Watch::open(client, Some(view.cluster.clone())) => watch?,
+    };
     let wait = async {
         tokio::select! {
             biased;
-            by = interrupts.next() => Err(by.fail(
-                "no longer watching; the cluster goes on coming up: `azora ps` shows it, `azora down` takes it down",
-            )),
+            by = interrupts.next() => Err(left(by)),
             settled = settled(client, view.act) => settled,
         }
     };
     let settled = watch.during(Aim::Up, Style::Picture, wait).await??;
+    watch.catch_up().await;
     conclude(client, &view.cluster, &watch, &settled).await
 }
 
@@ -255,6 +320,7 @@ async fn in_this(
     let by = match watch.during(Aim::Up, Style::Picture, coming_up).await? {
         Err(by) => by,
         Ok(settled) => {
+            watch.catch_up().await;
             // What failed is on the screen now; the rest stays up, and healing goes on trying.
             let failed = match conclude(client, &cluster, &watch, &settled?).await {
                 Err(fail) if !fail.message.is_empty() => return Err(fail),
@@ -316,6 +382,7 @@ async fn take_down(
     match watch.during(Aim::Down, Style::Picture, down).await? {
         Some(settled) => {
             let settled = settled?;
+            watch.catch_up().await;
             note(&format!(
                 "{cluster}: {} in {}",
                 watch.board.counts(),

@@ -23,6 +23,8 @@ const REMIND: Duration = Duration::from_secs(5);
 const REMINDED: usize = 3;
 /// One question about an act; it is asked again when nothing has settled by then.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the picture at the end may take.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Ctrl-C, SIGTERM and a closed terminal, one after the other.
 pub(crate) struct Interrupts {
@@ -198,19 +200,22 @@ impl Watch {
                 }
             }
         };
-        if done.is_ok() {
-            // What is waited for may be known before the feed has told how it came about.
-            let snapshot = self.client.call::<Snapshot>("snapshot", &Nothing {}).await;
-            if let Ok(snapshot) = snapshot {
-                let snapshot = Box::new(snapshot);
-                let moved = self.board.take(FeedMessage::Snapshot { snapshot });
-                if !picture {
-                    moved.iter().for_each(|status| self.tell(status));
-                }
-            }
-        }
         self.wipe();
         done
+    }
+
+    /// Takes in what has moved until now: that what is waited for is there may be known before the
+    /// feed has told how it came about.
+    pub(crate) async fn catch_up(&mut self) {
+        let asked = self.client.call::<Snapshot>("snapshot", &Nothing {});
+        // An engine that hangs now has done what was asked: what the feed told has to do.
+        if let Ok(Ok(snapshot)) = tokio::time::timeout(LAST_LOOK, asked).await {
+            let snapshot = Box::new(snapshot);
+            let moved = self.board.take(FeedMessage::Snapshot { snapshot });
+            if !self.terminal.live {
+                moved.iter().for_each(|status| self.tell(status));
+            }
+        }
     }
 
     fn tell(&self, status: &InstanceStatus) {

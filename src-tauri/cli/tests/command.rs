@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_types, reason = "a test runs the program it tests")]
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -85,6 +87,14 @@ impl Drop for Served {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test signals what it has started"
+)]
+fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 fn folder_with(definition: &str) -> tempfile::TempDir {
@@ -326,12 +336,7 @@ fn a_home_has_one_engine_and_a_second_takes_it_over_when_told_to() {
 fn an_engine_that_hangs_does_not_keep_its_home() {
     let home = Home::new();
     let first = Served::start(&home, &["serve"]);
-    let pid = rustix::process::Pid::from_child(&first.0);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test makes its own engine hang"
-    )]
-    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    signal(&first.0, Signal::STOP);
     let mut command = azora(&home, &["serve", "--take-over"]);
     let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let second = Served(command.spawn().unwrap());
@@ -345,6 +350,61 @@ fn an_engine_that_hangs_does_not_keep_its_home() {
         "the second has the home"
     );
     assert_eq!(engine(&home), second.0.id());
+}
+
+#[test]
+fn an_engine_that_hangs_is_named_and_nobody_is_kept_by_it() {
+    let home = Home::new();
+    let engine = Served::start(&home, &["serve"]);
+    signal(&engine.0, Signal::STOP);
+    let shop = folder_with("[service.api]\nrun = \"true\"\n");
+    let commands = [
+        &["ps"][..],
+        &["down"],
+        &["up", text(shop.path()), "--detach"],
+        &["up", text(shop.path())],
+    ];
+    let begun: Vec<(Served, tempfile::NamedTempFile)> = commands
+        .iter()
+        .map(|words| {
+            let err = tempfile::NamedTempFile::new().unwrap();
+            let mut command = azora(&home, words);
+            command.stdout(Stdio::null()).stderr(err.reopen().unwrap());
+            (Served(command.spawn().unwrap()), err)
+        })
+        .collect();
+    let said = |err: &tempfile::NamedTempFile| std::fs::read_to_string(err.path()).unwrap();
+    let word = format!("the engine (pid {}) does not answer", engine.0.id());
+    for (words, (mut command, err)) in commands.iter().zip(begun) {
+        assert!(
+            eventually(PATIENCE, || said(&err).contains(&word)),
+            "{words:?}: {}",
+            said(&err)
+        );
+        let code = match words {
+            ["ps"] => 1,
+            _ => {
+                signal(&command.0, Signal::INT);
+                130
+            }
+        };
+        let mut status = None;
+        assert!(
+            eventually(2 * PATIENCE, || {
+                status = command.0.try_wait().unwrap();
+                status.is_some()
+            }),
+            "{words:?} goes on: {}",
+            said(&err)
+        );
+        let said = said(&err);
+        // By default a shell says 130 of what SIGINT ended, too.
+        let status = status.unwrap();
+        let ended = status.code().or(status.signal().map(|signal| 128 + signal));
+        assert_eq!(ended, Some(code), "{words:?}: {said}");
+        assert_eq!(said.matches(&word).count(), 1, "{words:?}: {said}");
+        assert!(said.contains("azora serve --take-over"), "{said}");
+    }
 }
 
 #[test]
