@@ -43,8 +43,8 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         format!("{} services", wish.services),
     );
     let deaths = format!(
-        "{} deaths, {} while no engine ran",
-        report.deaths, report.deaths_unattended
+        "{} deaths, {} while no engine ran, {} while one adopted",
+        report.deaths, report.deaths_unattended, report.deaths_while_adopting
     );
     faults("deaths not known", &report.unknown_deaths, deaths);
     let told = format!("{} on record and not among the events", report.untold);
@@ -70,6 +70,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         "adoption_ms": times,
         "deaths": report.deaths,
         "deaths_unattended": report.deaths_unattended,
+        "deaths_while_adopting": report.deaths_while_adopting,
         "lines": report.lines,
         "lost_services": report.lost_services,
         "lost_lines": report.lost_lines,

@@ -27,6 +27,7 @@ mod peers;
 mod ports;
 mod races;
 mod recovery;
+mod rehearsal;
 mod rolling;
 mod shims;
 mod soak;
@@ -105,6 +106,12 @@ const BENCHES: &[Bench] = &[
         what: "from kill -9 to another process answering, beside the floor and other supervisors",
         takes: recovery::TAKES,
         run: recovery::run,
+    },
+    Bench {
+        name: "rehearsal",
+        what: "how fast a cluster is rehearsed: simulated hours a minute, checks a second",
+        takes: rehearsal::TAKES,
+        run: rehearsal::run,
     },
     Bench {
         name: "mass-start",
@@ -211,13 +218,17 @@ fn measure(bench: &Bench, words: Vec<String>) -> Result<(), String> {
     let begun = machine::facts();
     let report = (bench.run)(options)?;
     eprint!("{}", report.text());
+    let faults = report.faults();
     let json = report.json(bench.name, begun, machine::facts());
     match to {
         None => println!("{json:#}"),
         Some(file) => std::fs::write(&file, format!("{json:#}\n"))
             .map_err(|error| format!("failed to write {}: {error}", file.display()))?,
     }
-    Ok(())
+    match faults {
+        0 => Ok(()),
+        _ => Err(format!("{faults} found of what there may be none of")),
+    }
 }
 
 fn help() -> String {

@@ -36,6 +36,8 @@ struct Asked {
     longest: Duration,
     /// By tenths of a second, the last one for everything longer.
     histogram: [u64; 101],
+    /// Services that were not asked any more at the end.
+    silent: Vec<String>,
 }
 
 impl Asked {
@@ -51,6 +53,22 @@ impl Asked {
             self.longest = self.longest.max(gap);
             let tenth = usize::try_from(gap.as_millis() / 100).unwrap_or(usize::MAX);
             self.histogram[tenth.min(100)] += 1;
+        }
+    }
+
+    /// It is over: who has not been asked for too long by now would never be counted as late.
+    fn end(&mut self) {
+        let now = Instant::now();
+        self.counting = false;
+        for (at, last) in self.last.iter().enumerate() {
+            let gap = last.map(|last| now - last);
+            if gap.is_none_or(|gap| gap > ON_TIME) {
+                self.late += 1;
+                self.gaps += 1;
+                self.longest = self.longest.max(gap.unwrap_or_default());
+                let since = gap.map_or("never".to_owned(), |gap| format!("{gap:.1?} ago"));
+                self.silent.push(format!("service {at} was asked {since}"));
+            }
         }
     }
 }
@@ -71,6 +89,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         late: 0,
         longest: Duration::ZERO,
         histogram: [0; 101],
+        silent: Vec::new(),
     }));
     let port = listen(&asked)?;
     let every = EVERY.as_secs();
@@ -107,6 +126,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
         }
         floor::pass(look);
     }
+    lock(&asked).end();
     let instances = azora.instances(folder.path());
     let ready = instances.values().filter(|one| one.serves()).count();
     let restarts: u64 = instances.values().map(|one| one.restarts).sum();
@@ -192,6 +212,12 @@ fn report(
     ] {
         checks.row([what.to_owned(), measured, note]);
     }
+    let mut silent = Table::new(["", "seen", "wanted", "of"]);
+    silent.faults(
+        "not asked any more at the end",
+        &asked.silent,
+        count.to_string(),
+    );
     let figures = json!({
         "services": count,
         "ready": ready,
@@ -199,6 +225,7 @@ fn report(
         "checks": asked.gaps,
         "late": asked.late,
         "on_time": on_time,
+        "silent": asked.silent,
         "longest_s": asked.longest.as_secs_f64(),
         "gaps_by_tenth_of_a_second": asked.histogram.to_vec(),
         "engine_cpu": cpu,
@@ -219,7 +246,7 @@ fn report(
         })).collect::<Vec<_>>(),
     });
     Report {
-        tables: vec![checks, table],
+        tables: vec![checks, silent, table],
         figures,
     }
 }

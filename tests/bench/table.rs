@@ -27,6 +27,11 @@ impl Report {
         texts.join("\n")
     }
 
+    /// How many were found of what there may be none of.
+    pub(crate) fn faults(&self) -> usize {
+        self.tables.iter().map(|table| table.faults).sum()
+    }
+
     /// The figures, with the name of the bench and the machine before and after.
     pub(crate) fn json(self, bench: &str, before: Value, after: Value) -> Value {
         let mut all = json!({ "bench": bench, "machine": before, "load_after": after["load"] });
@@ -40,6 +45,8 @@ impl Report {
 /// Columns under a head; the first column names what the row is about.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// Found of what there may be none of.
+    faults: usize,
 }
 
 impl Table {
@@ -47,6 +54,7 @@ impl Table {
     pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
         Self {
             rows: vec![head.map(str::to_owned).to_vec()],
+            faults: 0,
         }
     }
 
@@ -61,6 +69,7 @@ impl Table {
         for fault in faults {
             eprintln!("bench: {what}: {fault}");
         }
+        self.faults += faults.len();
         self.row([
             what.to_owned(),
             faults.len().to_string(),

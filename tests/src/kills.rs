@@ -37,6 +37,8 @@ pub struct Report {
     pub deaths: usize,
     /// Those of them while no engine ran.
     pub deaths_unattended: usize,
+    /// Those of them while an engine was adopting.
+    pub deaths_while_adopting: usize,
     /// Lines that were written, and are there.
     pub lines: u64,
     /// Services that ended without being told to, or run no more.
@@ -65,6 +67,14 @@ impl Report {
         ];
         faults.iter().all(|faults| faults.is_empty())
     }
+}
+
+/// What the engine does while a service dies.
+#[derive(Clone, Copy)]
+enum Meanwhile {
+    EngineRuns,
+    NoEngine,
+    Adopting,
 }
 
 /// A death that was told, and happened.
@@ -134,23 +144,32 @@ impl Run<'_> {
             let early = dice.below(3) == 0;
             let attended = dice.below(2) == 0;
             if attended && !early {
-                self.tell_to_die(&mut dice, true);
+                self.tell_to_die(&mut dice, Meanwhile::EngineRuns);
             }
             let wait = Duration::from_millis(dice.below(if early { 120 } else { 300 }));
             pass(wait);
             self.kill_engine();
             self.report.kills += 1;
             if !attended {
-                self.tell_to_die(&mut dice, false);
+                self.tell_to_die(&mut dice, Meanwhile::NoEngine);
             }
             let begun = Instant::now();
             self.begin();
+            let dies = dice.below(3) == 0;
+            if dies {
+                // What is told while its cluster is not yet listed must not be lost.
+                pass(Duration::from_millis(dice.below(60)));
+                self.tell_to_die(&mut dice, Meanwhile::Adopting);
+            }
             if early && kill + 1 < self.wish.kills {
                 self.report.kills_while_adopting += 1;
                 continue;
             }
             self.all_adopted();
-            self.report.adoptions.push(begun.elapsed());
+            // One that dies and is healed meanwhile says nothing about how long adopting takes.
+            if !dies {
+                self.report.adoptions.push(begun.elapsed());
+            }
             self.hear_of_deaths();
         }
         self.all_run();
@@ -158,7 +177,7 @@ impl Run<'_> {
     }
 
     /// Tells one service how to die, and waits until it has. Nobody heals it while no engine runs.
-    fn tell_to_die(&mut self, dice: &mut Dice, attended: bool) {
+    fn tell_to_die(&mut self, dice: &mut Dice, meanwhile: Meanwhile) {
         let service = dice.below(self.wish.services as u64) as usize;
         let Some((generation, pid)) = self.newest(service) else {
             return;
@@ -174,8 +193,10 @@ impl Run<'_> {
             return;
         }
         self.report.deaths += 1;
-        if !attended {
-            self.report.deaths_unattended += 1;
+        match meanwhile {
+            Meanwhile::EngineRuns => {}
+            Meanwhile::NoEngine => self.report.deaths_unattended += 1,
+            Meanwhile::Adopting => self.report.deaths_while_adopting += 1,
         }
         self.deaths.push(Death {
             service,
@@ -216,7 +237,8 @@ impl Run<'_> {
             })
     }
 
-    /// Waits until the engine shows every service; how is not asked, only that it knows.
+    /// Waits until the engine shows every service as it is: with a process that lives, or as one that
+    /// is being healed. A process that is gone may be shown for a moment, and no longer.
     fn all_adopted(&mut self) {
         let azora = self.azora;
         let folder = self.folder.path();
@@ -227,9 +249,10 @@ impl Run<'_> {
             seen.is_some_and(|seen| {
                 let rows = seen["instances"].as_array().map_or(&[][..], Vec::as_slice);
                 rows.len() == wanted
-                    && rows
-                        .iter()
-                        .all(|row| row["pid"].as_u64().is_some() || row["state"] != "stopped")
+                    && rows.iter().all(|row| match row["pid"].as_u64() {
+                        Some(pid) => u32::try_from(pid).is_ok_and(process::lives),
+                        None => row["state"] != "stopped",
+                    })
             })
         });
         if !there {
