@@ -132,9 +132,14 @@ impl Azora {
     /// # Panics
     /// When it cannot be run.
     pub fn serve(&self, folder: &Path) -> Child {
+        // What it says is part of the story.
+        let said = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.path().join("serve.log"));
         self.command(folder, &["serve"])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(said.map_or_else(|_| Stdio::null(), Stdio::from))
             .spawn()
             .expect("azora can be run")
     }

@@ -72,7 +72,7 @@ pub fn run(azora: &Azora, wish: Wish) -> Report {
         engine = azora.serve(folder.path());
         let pid = engine.id();
         if !testkit::eventually(PATIENCE, || azora.listens(pid)) {
-            let fault = format!("run {run}: the engine does not listen");
+            let fault = format!("run {run}: the engine does not listen\n{}", azora.story());
             report.wrong.push(fault);
             break;
         }

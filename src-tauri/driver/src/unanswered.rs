@@ -12,7 +12,11 @@ use crate::{Found, ProcessDriver};
 use model::{ClusterId, InstanceId};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// One that has nothing else to do answers within this.
+const ANSWER: Duration = Duration::from_secs(1);
 
 impl ProcessDriver {
     /// What is told of it now. `answer` is what its task finds, as soon as it has.
@@ -45,8 +49,11 @@ impl ProcessDriver {
             facts.attached
         });
         if looked_at {
-            // Just now: its task has nothing to do but to answer.
-            return answer.await.ok().flatten();
+            // Just now, and its task has nothing to do but to answer; or long ago, and a start is
+            // under way, of which it speaks when that has come to something.
+            if let Ok(answer) = tokio::time::timeout(ANSWER, answer).await {
+                return answer.ok().flatten();
+            }
         }
         tracing::warn!(%cluster, %instance, pid, "it runs and is not looked at to the end yet");
         Some(Found {
