@@ -144,6 +144,18 @@ impl Azora {
             .expect("azora can be run")
     }
 
+    /// The same, once it listens: an `up` that comes before would be an engine itself, and this one
+    /// would end.
+    ///
+    /// # Panics
+    /// When it cannot be run, or does not listen within [`PATIENCE`].
+    pub fn serve_until_it_listens(&self, folder: &Path) -> Child {
+        let engine = self.serve(folder);
+        let there = testkit::eventually(PATIENCE, || self.listens(engine.id()));
+        assert!(there, "the engine does not listen\n{}", self.story());
+        engine
+    }
+
     /// True once this engine has adopted everything: it says where it listens then, and not before.
     pub fn listens(&self, engine: u32) -> bool {
         let lock = self.lock();

@@ -56,7 +56,7 @@ pub fn run(azora: &Azora, wish: Wish) -> Report {
         ));
     }
     folder.define(&definition);
-    let mut engine = azora.serve(folder.path());
+    let mut engine = azora.serve_until_it_listens(folder.path());
     azora.up(folder.path());
     let before = azora.instances(folder.path());
     let mut report = Report::default();

@@ -111,7 +111,7 @@ pub fn run(azora: &Azora, wish: Wish) -> Report {
         deaths: Vec::new(),
         report: Report::default(),
     };
-    run.begin();
+    run.engine = Some(azora.serve_until_it_listens(folder.path()));
     azora.up(folder.path());
     run.all_run();
     run.kill_again_and_again();
