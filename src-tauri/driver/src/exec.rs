@@ -249,12 +249,18 @@ impl Ear {
         Ok(())
     }
 
-    /// Its last words may be in the pipe before the poller has told of them: asked directly.
+    /// Its last words may be in the pipe before the poller has told of them: asked directly. What
+    /// others write while they are read are not its words.
     fn last_words(&mut self) {
         let mut block = [0; KEPT];
-        while !self.over {
-            match rustix::io::read(&self.pipe, &mut block) {
-                Ok(read @ 1..) => self.keep(&block[..read]),
+        let mut left = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
+        while !self.over && left > 0 {
+            let most = KEPT.min(usize::try_from(left).unwrap_or(KEPT));
+            match rustix::io::read(&self.pipe, &mut block[..most]) {
+                Ok(read @ 1..) => {
+                    self.keep(&block[..read]);
+                    left -= read as u64;
+                }
                 _ => self.over = true,
             }
         }
@@ -399,7 +405,7 @@ fn join_group(procs: &CStr) -> io::Result<()> {
 
 impl Running {
     /// Waits for its end, reading what it says meanwhile. Who holds the pipe open after its end is
-    /// not waited for.
+    /// not waited for, and who writes without pause keeps nobody from looking at the time.
     async fn wait(&mut self) -> io::Result<()> {
         loop {
             let value = async {
@@ -410,13 +416,16 @@ impl Running {
             };
             tokio::select! {
                 biased;
-                heard = self.said.hear() => heard?,
-                heard = value => heard?,
                 ended = self.pidfd.readable() => {
                     drop(ended?);
                     break;
                 }
+                heard = self.said.hear() => heard?,
+                heard = value => heard?,
             }
+            // A pipe that is never empty would hold the thread, and no time-out or call-off be looked
+            // at. After each piece, because writing it to the log may have waited for the disk.
+            tokio::task::yield_now().await;
         }
         self.said.last_words();
         if let Some(value) = &mut self.value {
@@ -464,3 +473,6 @@ fn last_lines(output: &[u8], most: usize) -> String {
     lines.reverse();
     lines.join(" | ")
 }
+
+#[cfg(test)]
+mod tests;
