@@ -52,9 +52,15 @@ pub(super) fn write_at(file: &File, bytes: &[u8], at: u64) {
     let _ = file.write_at(bytes, at);
 }
 
-/// Appends to a file that is opened for that. What a full disk refuses is lost.
+/// Appends to a file that is opened for that, whole or not at all: of what a full disk takes a part
+/// of, nothing stays. Only for files that nobody else appends to, so not for the log.
 pub(super) fn append(mut file: &File, bytes: &[u8]) {
-    let _ = file.write(bytes);
+    if let Ok(written @ 1..) = file.write(bytes)
+        && written < bytes.len()
+        && let Ok(torn) = file.metadata()
+    {
+        let _ = file.set_len(torn.len().saturating_sub(written as u64));
+    }
 }
 
 /// Where the first bytes lie that were not punched out; the file's end when there are none. On a

@@ -85,7 +85,7 @@ impl Log {
         let folder = folder.filter(|_| wake == Wake::Signal);
         let index = file::open(&intent.index, true).ok();
         let size = file::size(&file);
-        let noted = index.as_ref().and_then(times::last);
+        let noted = index.as_ref().and_then(times::take_over);
         let now = Instant::now();
         Ok(Log {
             folder: folder.and_then(|folder| File::open(folder).ok()),
