@@ -464,4 +464,12 @@ mod tests {
         let (_home, story) = folder_with("shim 1 7 70 b n2\nstarted 2 9 90 0\nexited 2 code 1");
         assert!(story.running().is_some());
     }
+
+    #[test]
+    fn a_torn_line_before_the_last_costs_only_itself() {
+        let (_home, story) = folder_with(
+            "exited 1 sig\nshim 1 7 70 b n2\nstarted 2 9 90 0\nfai\nexited 2 code 1 0\n",
+        );
+        assert_eq!(story.ended, Some((2, ExitStatus::Code(1))));
+    }
 }

@@ -212,7 +212,7 @@ impl Keeper {
     fn start(&mut self, generation: u64) {
         self.generation = generation;
         self.sweeping = false;
-        self.links.shorten();
+        self.links.make_room();
         self.log.begins(generation);
         if let Some(memory) = &mut self.program.memory {
             memory.begin();

@@ -13,6 +13,10 @@ const MAX_CLIENTS: usize = 4;
 /// Over this the record begins anew with the next start: only the newest start matters.
 const RECORD_MAX: u64 = 256 * 1024;
 
+/// Set aside on the disk for what comes next on record, some hundred lines, in bytes: a full disk is not
+/// to cost the exit status.
+const ROOM: u64 = 16 * 1024;
+
 /// What is on record becomes durable within this time, in milliseconds. What a crash of the
 /// machine must not take is how a service ended; the end of any process, this one included, takes
 /// nothing. So a start goes first, and the disk is waited for after it.
@@ -29,6 +33,10 @@ struct Client {
 /// The record, the listening socket and the connections.
 pub(crate) struct Links {
     record: Fd,
+    /// Length of the record: only this process writes to it.
+    size: u64,
+    /// The disk has room for it up to here.
+    room_to: u64,
     listener: Fd,
     clients: [Option<Client>; MAX_CLIENTS],
     me: Line,
@@ -42,9 +50,12 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// Takes a record over, which nobody else has.
     pub(crate) fn new(record: Fd, me: Line) -> Links {
-        Links {
+        let mut links = Links {
             record,
+            size: sys::size(record),
+            room_to: 0,
             listener: -1,
             clients: [None; MAX_CLIENTS],
             me,
@@ -52,6 +63,27 @@ impl Links {
             gone: false,
             sockets: Sockets::NONE,
             sync_at: None,
+        };
+        links.reserve();
+        links.end_last_line();
+        links
+    }
+
+    /// A line that an earlier shim was cut off in is not to take the next one with it.
+    fn end_last_line(&mut self) {
+        let mut last = [b'\n'];
+        if let Some(at) = self.size.checked_sub(1)
+            && sys::read_from(self.record, &mut last, at).is_some()
+            && last != [b'\n']
+        {
+            self.put(b"\n");
+        }
+    }
+
+    /// Sees to it that what comes next has room on the disk.
+    fn reserve(&mut self) {
+        if self.size + ROOM / 2 > self.room_to && sys::reserve(self.record, self.size, ROOM) {
+            self.room_to = self.size + ROOM;
         }
     }
 
@@ -165,12 +197,14 @@ impl Links {
 
     /// Puts the greeting on record.
     pub(crate) fn note_me(&mut self) {
-        self.append(&self.me);
+        if let Some(text) = text(&[&self.me]) {
+            self.put(text.bytes());
+        }
         self.sync_soon();
     }
 
     /// Puts a line on record without telling anyone yet.
-    pub(crate) fn note(&self, line: &Line) {
+    pub(crate) fn note(&mut self, line: &Line) {
         self.append(line);
     }
 
@@ -230,13 +264,17 @@ impl Links {
         self.sync_soon();
     }
 
-    /// Begins the record anew when it has grown long. Only while nothing runs.
-    pub(crate) fn shorten(&mut self) {
-        if sys::size(self.record) > RECORD_MAX {
-            // SAFETY: takes numbers only.
-            unsafe { libc::ftruncate(self.record, 0) };
+    /// Makes room for what another start puts on record. One that has grown long begins anew, so only
+    /// while nothing runs.
+    pub(crate) fn make_room(&mut self) {
+        if self.size > RECORD_MAX {
+            sys::cut(self.record, 0);
             fail_point!("record.emptied");
+            (self.size, self.room_to) = (0, 0);
+            self.reserve();
             self.note_me();
+        } else {
+            self.reserve();
         }
     }
 
@@ -276,11 +314,19 @@ impl Links {
         }
     }
 
-    fn append(&self, line: &Line) {
-        let mut text = Text::<256>::new();
-        if writeln!(text, "{line}").is_ok() {
-            // On a full disk the line is lost to the record but still told.
-            sys::write(self.record, text.bytes());
+    fn append(&mut self, line: &Line) {
+        if let Some(text) = text(&[line]) {
+            self.put(text.bytes());
+        }
+    }
+
+    /// Appends to the record. What a full disk does not take whole is lost to it, and still told: the
+    /// half of a line would spoil the next one.
+    fn put(&mut self, bytes: &[u8]) {
+        if sys::write(self.record, bytes) {
+            self.size += bytes.len() as u64;
+        } else {
+            sys::cut(self.record, self.size);
         }
     }
 
@@ -305,9 +351,14 @@ impl Drop for Links {
 }
 
 fn send(fd: Fd, lines: &[&Line]) -> bool {
-    let mut text = Text::<256>::new();
+    text(lines).is_some_and(|text| sys::send(fd, text.bytes()))
+}
+
+/// These lines with their ends.
+fn text(lines: &[&Line]) -> Option<Text<256>> {
+    let mut text = Text::new();
     let whole = lines.iter().all(|line| writeln!(text, "{line}").is_ok());
-    whole && sys::send(fd, text.bytes())
+    whole.then_some(text)
 }
 
 fn generation(line: &Line) -> Option<u64> {

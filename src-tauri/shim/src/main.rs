@@ -80,8 +80,6 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         return Err(75);
     }
     fail_point!("shim.locked");
-    // Room for some hundred lines, so that a full disk does not cost the exit status.
-    sys::reserve(record, 16 * 1024);
 
     let intent = sys::read_at(folder_fd, INTENT, shim::intent::MAX)
         .and_then(|bytes| Intent::decode(&String::from_utf8(bytes).ok()?).ok());

@@ -188,11 +188,18 @@ pub(crate) fn lock(fd: Fd) -> bool {
     unsafe { libc::flock(fd, libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
-/// Sets disk space aside for a file without changing its length. Where that is not possible the
-/// file works without.
-pub(crate) fn reserve(fd: Fd, bytes: i64) {
+/// Sets disk space aside for a file, from a place on, without changing its length. Where that is not
+/// possible the file works without.
+pub(crate) fn reserve(fd: Fd, from: u64, bytes: u64) -> bool {
+    let place = |at: u64| libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX);
     // SAFETY: takes numbers only.
-    unsafe { libc::fallocate(fd, libc::FALLOC_FL_KEEP_SIZE, 0, bytes) };
+    unsafe { libc::fallocate(fd, libc::FALLOC_FL_KEEP_SIZE, place(from), place(bytes)) == 0 }
+}
+
+/// Makes a file so long, or short.
+pub(crate) fn cut(fd: Fd, size: u64) {
+    // SAFETY: takes numbers only.
+    unsafe { libc::ftruncate(fd, libc::off_t::try_from(size).unwrap_or(libc::off_t::MAX)) };
 }
 
 /// Removes a file of a folder.
@@ -237,6 +244,14 @@ pub(crate) fn read(fd: Fd, bytes: &mut [u8]) -> Option<usize> {
             return usize::try_from(n).ok();
         }
     }
+}
+
+/// Reads once at a place: bytes read, 0 at the end, `None` on an error.
+pub(crate) fn read_from(fd: Fd, bytes: &mut [u8], at: u64) -> Option<usize> {
+    let at = libc::off_t::try_from(at).ok()?;
+    // SAFETY: pointer and length are of one slice.
+    let n = unsafe { libc::pread(fd, bytes.as_mut_ptr().cast(), bytes.len(), at) };
+    usize::try_from(n).ok()
 }
 
 /// Sends without waiting and without SIGPIPE; true when everything was taken.
