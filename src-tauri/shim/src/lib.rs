@@ -6,9 +6,13 @@
 //!
 //! In an instance's run folder there are
 //!
-//! - `intent`: written whole by the driver and synced **before** anything is forked,
-//! - `record`: appended by the shim, one write and one sync a line; the shim holds an exclusive
-//!   `flock` on it for as long as it lives, so that two shims can never run one instance,
+//! - `intent`: written by the driver **before** anything is forked, whole or not at all. Nobody waits
+//!   for the disk: with a crash of the machine goes all that runs, and an intent of another boot is
+//!   heeded no more than none,
+//! - `record`: appended by the shim, one write a line, whole or not at all. What was written outlives
+//!   every process at once, and a crash of the machine within 50 ms: it is synced that long after the
+//!   first line that was not. The shim holds an exclusive `flock` on it for as long as it lives, so
+//!   that two shims can never run one instance,
 //! - `ctl.sock`: the shim listens; the same lines go out, commands come in. With its greeting go
 //!   duplicates of the listening sockets it keeps for its service, so that the next engine has them.
 //!
