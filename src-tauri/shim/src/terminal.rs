@@ -50,15 +50,24 @@ pub(crate) fn enter(master: Fd) -> bool {
     }
 }
 
-/// Appends to the log what has come out; false when nothing can come any more.
+/// Most bytes that are copied before children, commands and the log's length are seen to again: what
+/// is left is told of again. More than a terminal holds, so last words are among them.
+const PIECE: usize = 64 * 1024;
+
+/// Appends to the log what has come out, or a piece of it; false when nothing can come any more.
 pub(crate) fn copy(master: Fd, log: Fd) -> bool {
     let mut block = [0; 4096];
-    loop {
+    let mut copied = 0;
+    while copied < PIECE {
         match sys::read(master, &mut block) {
             // On a full disk it is lost to the log: held back, it would stop the service.
-            Some(read @ 1..) => sys::write(log, &block[..read]),
+            Some(read @ 1..) => {
+                sys::write(log, &block[..read]);
+                copied += read;
+            }
             Some(0) => return false,
             None => return sys::errno() == libc::EAGAIN,
-        };
+        }
     }
+    true
 }
