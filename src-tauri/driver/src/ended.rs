@@ -117,7 +117,7 @@ impl Unit {
                         let why = match code {
                             Some(NO_ROOM) => Refusal::short(
                                 "no disk, descriptors or memory left",
-                                "write the record of its shim",
+                                "open what its shim needs",
                             ),
                             Some(75) => Refusal::again("another shim has this instance".into()),
                             Some(code) => {

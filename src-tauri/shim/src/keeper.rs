@@ -58,12 +58,21 @@ pub(crate) struct Keeper {
     orphaned: Option<Instant>,
     /// When to look at the memory again.
     memory_at: u64,
+    /// See [`signals`].
+    signals: Fd,
     /// The master end of its terminal, while something can come out of it.
     terminal: Option<Fd>,
 }
 
 impl Keeper {
-    pub(crate) fn new(program: Program, log: Timed, links: Links, generation: u64) -> Keeper {
+    /// `signals` is what [`signals`] has opened.
+    pub(crate) fn new(
+        program: Program,
+        log: Timed,
+        links: Links,
+        generation: u64,
+        signals: Fd,
+    ) -> Keeper {
         Keeper {
             program,
             log,
@@ -76,13 +85,13 @@ impl Keeper {
             quit: false,
             orphaned: None,
             memory_at: 0,
+            signals,
             terminal: None,
         }
     }
 
     /// Runs until nothing is left to keep.
     pub(crate) fn keep(&mut self) {
-        let signals = signals();
         loop {
             if self.go_on() {
                 return;
@@ -92,7 +101,7 @@ impl Keeper {
                 events: libc::POLLIN,
                 revents: 0,
             }; 9];
-            wait[0].fd = signals;
+            wait[0].fd = self.signals;
             match self.phase {
                 Phase::Starting { errors, .. } => wait[1].fd = errors,
                 // Before it is the program, nothing is at the other end.
@@ -103,7 +112,7 @@ impl Keeper {
             let time = [
                 self.log.wait(),
                 orphaned,
-                self.links.sync_within(),
+                self.links.within(),
                 self.memory_within(),
             ];
             let time = time.into_iter().flatten().min().unwrap_or(-1);
@@ -119,7 +128,7 @@ impl Keeper {
             }
             if wait[0].revents != 0 {
                 let mut info = [0; size_of::<libc::signalfd_siginfo>()];
-                while sys::read(signals, &mut info).is_some_and(|n| n > 0) {
+                while sys::read(self.signals, &mut info).is_some_and(|n| n > 0) {
                     // Its first field is the signal's number.
                     match i32::from_ne_bytes([info[0], info[1], info[2], info[3]]) {
                         libc::SIGIO => self.log.stirred(),
@@ -418,8 +427,9 @@ fn end(status: c_int) -> End {
     }
 }
 
-/// A descriptor that is readable when children died, and when a log at rest was written to.
-fn signals() -> Fd {
+/// A descriptor that is readable when children died, and when a log at rest was written to. `None`
+/// when there is none: then no end would ever be seen.
+pub(crate) fn signals() -> Option<Fd> {
     // SAFETY: the set is filled before it is used.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
@@ -427,6 +437,7 @@ fn signals() -> Fd {
         libc::sigaddset(&raw mut set, libc::SIGCHLD);
         libc::sigaddset(&raw mut set, libc::SIGIO);
         libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        sys::checked(libc::signalfd(-1, &raw const set, flags))
     }
 }

@@ -22,6 +22,10 @@ const ROOM: u64 = 16 * 1024;
 /// nothing. So a start goes first, and the disk is waited for after it.
 const SYNC_WITHIN: u64 = 50;
 
+/// So long nobody's connection is taken after there was no descriptor for one, in milliseconds: it
+/// would be tried without pause. Who connects waits in the queue.
+const PAUSE: u64 = 100;
+
 #[derive(Clone, Copy)]
 struct Client {
     fd: Fd,
@@ -38,6 +42,8 @@ pub(crate) struct Links {
     /// The disk has room for it up to here.
     room_to: u64,
     listener: Fd,
+    /// When connections are taken again, while they are not.
+    listen_at: Option<u64>,
     clients: [Option<Client>; MAX_CLIENTS],
     me: Line,
     /// What a new connection is told after the greeting.
@@ -57,6 +63,7 @@ impl Links {
             size: sys::size(record),
             room_to: 0,
             listener: -1,
+            listen_at: None,
             clients: [None; MAX_CLIENTS],
             me,
             latest: None,
@@ -120,8 +127,12 @@ impl Links {
     }
 
     /// Fills in what to wait for: the listener, then the clients in their places.
-    pub(crate) fn poll_fds(&self, places: &mut [libc::pollfd]) -> usize {
-        places[0].fd = self.listener;
+    pub(crate) fn poll_fds(&mut self, places: &mut [libc::pollfd]) -> usize {
+        self.listen_at = self.listen_at.filter(|at| *at > sys::monotonic());
+        places[0].fd = match self.listen_at {
+            None => self.listener,
+            Some(_) => -1,
+        };
         for (place, client) in places[1..].iter_mut().zip(&self.clients) {
             place.fd = client.map_or(-1, |client| client.fd);
         }
@@ -146,6 +157,9 @@ impl Links {
             )
         };
         if fd < 0 {
+            if let libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM = sys::errno() {
+                self.listen_at = Some(sys::monotonic() + PAUSE);
+            }
             return;
         }
         // SAFETY: cred and length are valid places of the size told; geteuid cannot fail.
@@ -223,9 +237,11 @@ impl Links {
             .get_or_insert_with(|| sys::monotonic() + SYNC_WITHIN);
     }
 
-    /// Milliseconds until [`Links::sync_if_due`] has something to do; `None` when it has nothing.
-    pub(crate) fn sync_within(&self) -> Option<c_int> {
-        let left = self.sync_at?.saturating_sub(sys::monotonic());
+    /// Milliseconds until [`Links::sync_if_due`] has something to do or connections are taken again;
+    /// `None` when neither is to come.
+    pub(crate) fn within(&self) -> Option<c_int> {
+        let at = self.sync_at.into_iter().chain(self.listen_at).min()?;
+        let left = at.saturating_sub(sys::monotonic());
         Some(c_int::try_from(left).unwrap_or(0))
     }
 

@@ -11,7 +11,7 @@
 //! happened, or to look at a log that is being written to.
 //!
 //! Exit codes: 0 done, 64 wrong usage, 66 no intent, 71 no disk, descriptors or memory for that, 73
-//! no record, 75 another shim has this instance.
+//! no record or no word of signals, 75 another shim has this instance.
 #![no_main]
 #![expect(
     unsafe_code,
@@ -136,12 +136,13 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         links.say(&failed(Step::Log));
         return Err(66);
     };
+    let signals = keeper::signals().ok_or_else(|| no_room_or(73))?;
     if !links.listen(folder_fd) {
         links.say(&failed(Step::Socket));
         return Err(73);
     }
     fail_point!("shim.listening");
-    Keeper::new(program, Timed::new(log), links, generation).keep();
+    Keeper::new(program, Timed::new(log), links, generation, signals).keep();
     fail_point!("shim.leaving");
     sys::unlink_at(folder_fd, shim::SOCKET);
     fail_point!("shim.left");
