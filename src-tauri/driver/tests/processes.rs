@@ -414,3 +414,30 @@ async fn a_probe_is_run_bounded() {
         matches!(outcome, ExecOutcome::Failed(why) if why.starts_with("failed to execute no-such-program"))
     );
 }
+
+/// The shim lays out what it starts in a block of 256 KiB, and the rest beyond it.
+#[tokio::test]
+async fn an_environment_of_a_megabyte_comes_whole() {
+    let mut bench = Bench::new();
+    let mut launch = bench.launch("a.0", 1, &["env", "V0", "env", "V149", "hang"]);
+    // Each is less than the kernel takes of one, and all are less than it takes together.
+    let value = |number: usize| format!("{number}:{}", "v".repeat(7_000));
+    for number in 0..150 {
+        launch.env.insert(format!("V{number}"), value(number));
+    }
+    let wanted = launch.env.clone();
+    bench.driver.start(launch);
+    let pid = bench.started().await;
+    bench.said("a.0", "V149=").await;
+    let got = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let got: std::collections::BTreeMap<&str, &str> = got
+        .split(|byte| *byte == 0)
+        .filter_map(|variable| std::str::from_utf8(variable).ok()?.split_once('='))
+        .collect();
+    for (name, value) in &wanted {
+        assert!(got.get(name.as_str()) == Some(&value.as_str()), "{name}");
+    }
+    // The same shim starts it again out of the same memory.
+    kill(pid, Signal::KILL);
+    bench.exited().await;
+}
