@@ -306,6 +306,7 @@ impl ProcessDriver {
                 self.shared.nofile.1 / 4
             ));
         }
+        limits.extend(self.ports.not_promised());
         limits.extend(crate::holes::why_not(&self.shared.layout));
         limits
     }

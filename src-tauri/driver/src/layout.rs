@@ -97,6 +97,10 @@ impl Layout {
     pub(crate) fn emergency_off(&self) -> PathBuf {
         self.0.join("emergency.off")
     }
+    /// What all homes of a user share otherwise, where that is not to be had; for this one alone.
+    pub(crate) fn unshared(&self) -> PathBuf {
+        self.0.join("unshared")
+    }
     /// Where emergency stops leave their reports.
     pub fn reports(&self) -> PathBuf {
         self.0.join("reports")

@@ -17,7 +17,7 @@ pub fn who(here: &Layout, port: u16) -> PortView {
         .collect();
     if holders.is_empty() {
         // A reservation that cannot be read hides nobody who listens.
-        let reserved = driver::ports::reserved(port).ok().flatten();
+        let reserved = driver::ports::reserved(here, port).ok().flatten();
         holders.extend(reserved.map(|reservation| only_reserved(here, reservation)));
     }
     PortView { port, holders }
@@ -89,7 +89,9 @@ fn nobody() -> HolderView {
 /// A port that an instance has and does not listen on: it is down, or only starting.
 fn only_reserved(here: &Layout, reservation: Reservation) -> HolderView {
     let homes = homes::all();
-    let home = homes.iter().find(|home| home.id() == reservation.home);
+    // Where homes share nothing, only this one is known.
+    let mut known = homes.iter().chain([here]);
+    let home = known.find(|home| home.id() == reservation.home);
     let ours = home.map(|home| Ours {
         home: home.home().to_owned(),
         cluster: reservation.cluster.clone(),

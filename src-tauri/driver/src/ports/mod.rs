@@ -6,11 +6,12 @@
 pub(crate) mod listen;
 mod reserve;
 
-pub use reserve::Reservation;
+pub use reserve::{Reservation, reserved};
 
 use crate::holders::Holders;
 use crate::homes;
 use crate::layout::Layout;
+use crate::per_user::{self, Place};
 use model::{ClusterId, InstanceId};
 use reserve::Reservations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,19 +65,32 @@ type Owner = (ClusterId, InstanceId);
 #[derive(Debug)]
 pub(crate) struct Ports {
     home: String,
+    place: Place,
     reservations: Reservations,
     held: Mutex<BTreeMap<u16, Owner>>,
 }
 
 impl Ports {
     pub(crate) fn open(layout: &Layout) -> Result<Ports, PortError> {
-        let reservations = Reservations::open(layout.id())
-            .map_err(|(path, error)| PortError::File(path, error))?;
+        Self::open_at(layout, per_user::place(layout))
+    }
+
+    pub(crate) fn open_at(
+        layout: &Layout,
+        place: Result<Place, (PathBuf, io::Error)>,
+    ) -> Result<Ports, PortError> {
+        let place = place.map_err(|(path, error)| PortError::File(path, error))?;
         Ok(Ports {
             home: layout.id(),
-            reservations,
+            reservations: Reservations::open(layout.id(), &place)?,
+            place,
             held: Mutex::default(),
         })
+    }
+
+    /// What is not promised here, in words for people.
+    pub(crate) fn not_promised(&self) -> Option<String> {
+        self.place.not_promised()
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<u16, Owner>> {
@@ -259,17 +273,6 @@ fn same_service(a: &Owner, b: &Owner) -> bool {
 
 fn here(owner: &Owner) -> String {
     format!("{} of {}", owner.1, owner.0)
-}
-
-/// Who has reserved a port, in whatever home of this user. `None` when nobody has.
-///
-/// # Errors
-/// When the file of reservations cannot be used.
-pub fn reserved(port: u16) -> Result<Option<Reservation>, PortError> {
-    let nobody = String::new();
-    let reservations =
-        Reservations::open(nobody).map_err(|(path, error)| PortError::File(path, error))?;
-    Ok(reservations.other(port).flatten())
 }
 
 #[cfg(test)]
@@ -471,10 +474,15 @@ mod tests {
             .unwrap()
             .remove(0)
             .port;
-        let found = reserved(port).unwrap().unwrap();
-        assert_eq!(found.home, Layout::new(home.path()).id());
+        let here = Layout::new(home.path());
+        let found = reserved(&here, port).unwrap().unwrap();
+        assert_eq!(found.home, here.id());
         assert_eq!(found.instance, wish("a.0", 0).instance);
         drop(ports);
-        assert_eq!(reserved(port).unwrap(), None, "it ended with its driver");
+        assert_eq!(
+            reserved(&here, port).unwrap(),
+            None,
+            "it ended with its driver"
+        );
     }
 }

@@ -8,14 +8,17 @@
     reason = "locks that belong to an open file have no safe wrapper yet"
 )]
 
-use crate::{clock, per_user};
+use super::PortError;
+use crate::clock;
+use crate::layout::Layout;
+use crate::per_user::{self, Place};
 use model::{ClusterId, InstanceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes for the words about one port: a home's id, two names of at most 63 bytes, a time. Pages
 /// nobody writes to take no space.
@@ -42,13 +45,23 @@ pub struct Reservation {
     pub since: Timestamp,
 }
 
+/// Who has reserved a port, in whatever home of this user. `None` when nobody has. `here` is the home
+/// that asks: where homes share nothing, its own reservations are looked at.
+///
+/// # Errors
+/// When the file of reservations cannot be used.
+pub fn reserved(here: &Layout, port: u16) -> Result<Option<Reservation>, PortError> {
+    let place = per_user::place(here).map_err(|(path, error)| PortError::File(path, error))?;
+    let nobody = String::new();
+    Ok(Reservations::open(nobody, &place)?.other(port).flatten())
+}
+
 impl Reservations {
-    /// For a home with this id.
-    pub(crate) fn open(home: String) -> Result<Self, (PathBuf, io::Error)> {
-        let folder = per_user::folder().map_err(|error| (PathBuf::from("/tmp"), error))?;
+    /// For a home with this id, in the folder of reservations.
+    pub(crate) fn open(home: String, place: &Place) -> Result<Self, PortError> {
         let open = |name: &str| {
-            let path = folder.join(name);
-            open(&path).map_err(|error| (path, error))
+            let path = place.folder.join(name);
+            open(&path).map_err(|error| PortError::File(path, error))
         };
         Ok(Self {
             home,
