@@ -62,3 +62,39 @@ fn an_edit_that_is_wrong_touches_nothing() {
     assert_eq!(done.code, 4, "{done:?}");
     assert_eq!(azora.instances(folder.path()), before);
 }
+
+#[test]
+fn what_runs_under_the_old_name_of_a_folder_is_said_until_it_is_taken_down() {
+    let named =
+        |name: &str| format!("[cluster]\nname = \"{name}\"\n\n[service.a]\nrun = \"sleep 600\"\n");
+    let (azora, folder) = (Azora::new(), Folder::with(&named("one")));
+    azora.up(folder.path());
+    let old = azora.json(folder.path(), &["ps"])["cluster"].clone();
+    let old = old.as_str().expect("an id");
+    let pid = azora.instance(folder.path(), "a.0").pid;
+
+    folder.define(&named("two"));
+    let note = format!("{old} of this folder still runs, under the name one");
+    let said = azora.up(folder.path());
+    assert!(said.contains(&note), "{said}");
+    assert!(
+        said.contains(&format!("azora down --cluster {old}")),
+        "{said}"
+    );
+    let events = azora.json(folder.path(), &["events"]).to_string();
+    assert!(events.contains(&note), "{events}");
+
+    // The folder means the new one, and says that there is another.
+    for words in [&["ps", "--json"][..], &["ps"], &["down"]] {
+        let done = azora.run(folder.path(), words);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.err.contains(&note), "{words:?}: {done:?}");
+        assert!(!done.out.contains(old), "{words:?}: {done:?}");
+    }
+    assert!(tests::process::lives(pid));
+    azora.ok(folder.path(), &["down", "--cluster", old]);
+    assert!(!tests::process::lives(pid));
+    let done = azora.run(folder.path(), &["ps"]);
+    assert!(!done.err.contains("still runs"), "{done:?}");
+    assert!(!azora.up(folder.path()).contains("still runs"));
+}

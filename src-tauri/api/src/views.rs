@@ -52,7 +52,7 @@ pub struct UpView {
     pub cluster: ClusterId,
     /// The act, to wait for.
     pub act: ActId,
-    /// What differs from what ran before, in words.
+    /// What differs from what ran before, in words, and what of this folder runs under other names.
     pub changes: Vec<String>,
 }
 

@@ -127,14 +127,10 @@ pub(crate) async fn down(place: &Place, why: &Why) -> Done {
         cluster: scene.cluster.id.clone(),
         reason: why.reason.clone(),
     };
-    carry_out(
-        &scene.client,
-        Some(scene.cluster.id),
-        "down",
-        &request,
-        Aim::Down,
-    )
-    .await
+    let cluster = Some(scene.cluster.id.clone());
+    let done = carry_out(&scene.client, cluster, "down", &request, Aim::Down).await;
+    scene.note_others();
+    done
 }
 
 /// `forget`: nothing moves by it, so there is nothing to wait for.

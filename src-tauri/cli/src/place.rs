@@ -7,7 +7,7 @@ use api::client::Client;
 use api::requests::{Nothing, PsRequest};
 use api::views::{ClusterLine, PsView, StatusView};
 use driver::Layout;
-use model::{ClusterId, InstanceId, InstanceStatus, ServiceName};
+use model::{ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, ServiceName};
 use std::path::{Path, PathBuf};
 
 /// The home that is meant.
@@ -41,6 +41,8 @@ pub(crate) fn defined(start: &Path) -> Option<&Path> {
 pub(crate) struct Scene {
     pub(crate) client: Client,
     pub(crate) cluster: ClusterLine,
+    /// What runs in the cluster's folder under other names.
+    others: Vec<ClusterLine>,
 }
 
 impl Scene {
@@ -49,8 +51,23 @@ impl Scene {
         let client = Client::connect(layout(place)?.home()).await?;
         let status: StatusView = client.call("status", &Nothing {}).await?;
         let here = folder(place)?;
-        let cluster = pick(status.clusters, place, &here, defined(&here))?;
-        Ok(Self { client, cluster })
+        let cluster = pick(&status.clusters, place, &here, defined(&here), &name_in)?;
+        let others = run_on(&status.clusters, &cluster);
+        Ok(Self {
+            client,
+            cluster,
+            others,
+        })
+    }
+
+    /// Says what else runs in the cluster's folder: somebody who has renamed a cluster may take it
+    /// for the same one.
+    pub(crate) fn note_others(&self) {
+        for ClusterLine { id, name, .. } in &self.others {
+            note(&format!(
+                "azora: {id} of this folder still runs, under the name {name}; `azora down --cluster {id}` takes it down"
+            ));
+        }
     }
 
     /// All instances of the cluster.
@@ -63,13 +80,33 @@ impl Scene {
     }
 }
 
+/// The other clusters of its folder that run.
+fn run_on(clusters: &[ClusterLine], cluster: &ClusterLine) -> Vec<ClusterLine> {
+    let others = clusters
+        .iter()
+        .filter(|other| other.folder == cluster.folder && other.id != cluster.id && runs(other));
+    others.cloned().collect()
+}
+
+fn runs(cluster: &ClusterLine) -> bool {
+    cluster.overall != Overall::Stopped
+}
+
+/// The name that a folder's definition gives its cluster; `None` when it cannot be read.
+fn name_in(folder: &Path) -> Option<ClusterName> {
+    let most = spec::limits::MAX_BYTES as u64 + 1;
+    let read = engine::definition::read(folder, spec::FILE, most);
+    Some(read.ok()??.ok()?.name)
+}
+
 /// Picks from the clusters of a home. `here` is the folder of the command, `defined` the nearest
-/// one at or above it that has a definition.
+/// one at or above it that has a definition, `name_in` what the definition of a folder is named.
 fn pick(
-    clusters: Vec<ClusterLine>,
+    clusters: &[ClusterLine],
     place: &Place,
     here: &Path,
     defined: Option<&Path>,
+    name_in: &dyn Fn(&Path) -> Option<ClusterName>,
 ) -> Done<ClusterLine> {
     if let Some(wanted) = &place.cluster {
         return named(clusters, wanted);
@@ -89,29 +126,52 @@ fn pick(
         {
             Err(not_up(nearer))
         }
-        (Some(cluster), _) => Ok(cluster.clone()),
+        (Some(cluster), _) => of_folder(clusters, &cluster.folder, name_in),
         (None, Some(folder)) => Err(not_up(folder)),
-        (None, None) if clusters.len() == 1 && place.folder.is_none() => {
-            let only = clusters
-                .into_iter()
-                .next()
-                .ok_or_else(|| Fail::absent("no cluster"))?;
+        (None, None) if let ([only], None) = (clusters, &place.folder) => {
             note(&format!(
                 "azora: no {} here; meaning {}, the only cluster of this home",
                 spec::FILE,
                 only.id
             ));
-            Ok(only)
+            Ok(only.clone())
         }
         (None, None) => Err(Fail::absent(format!(
             "{} belongs to no cluster of this home; name one with --cluster: {}",
             here.display(),
-            listed(&clusters)
+            listed(clusters)
         ))),
     }
 }
 
-fn named(clusters: Vec<ClusterLine>, wanted: &str) -> Done<ClusterLine> {
+/// The one that a folder means which was renamed, so that it has several: the one its definition
+/// names, or else the only one that runs.
+fn of_folder(
+    clusters: &[ClusterLine],
+    folder: &str,
+    name_in: &dyn Fn(&Path) -> Option<ClusterName>,
+) -> Done<ClusterLine> {
+    let all: Vec<&ClusterLine> = clusters.iter().filter(|one| one.folder == folder).collect();
+    if let [only] = all[..] {
+        return Ok(only.clone());
+    }
+    let name = name_in(Path::new(folder));
+    let named = all
+        .iter()
+        .copied()
+        .find(|one| Some(&one.name) == name.as_ref());
+    let running: Vec<&ClusterLine> = all.iter().copied().filter(|one| runs(one)).collect();
+    match (named, &running[..]) {
+        (Some(cluster), _) | (None, &[cluster]) => Ok(cluster.clone()),
+        (None, _) => Err(Fail::usage(format!(
+            "{folder} has several clusters, and none has the name that its {} gives; name one with --cluster: {}",
+            spec::FILE,
+            listed(all)
+        ))),
+    }
+}
+
+fn named(clusters: &[ClusterLine], wanted: &str) -> Done<ClusterLine> {
     let by_id = clusters
         .iter()
         .find(|cluster| cluster.id.as_str() == wanted);
@@ -122,7 +182,7 @@ fn named(clusters: Vec<ClusterLine>, wanted: &str) -> Done<ClusterLine> {
         (Some(cluster), ..) | (None, Some(cluster), None) => Ok(cluster.clone()),
         (None, Some(_), Some(_)) => Err(Fail::usage(format!(
             "several clusters are named {wanted}; give the id of one: {}",
-            listed(&clusters)
+            listed(clusters)
         ))),
         (None, None, _) if clusters.is_empty() => Err(Fail::absent(
             "no cluster was brought up from this home yet; `azora up` does it",
@@ -130,7 +190,7 @@ fn named(clusters: Vec<ClusterLine>, wanted: &str) -> Done<ClusterLine> {
         (None, None, _) => Err(Fail::absent(format!(
             "no cluster of this home is named {}; there are: {}",
             crate::terminal::plain(wanted),
-            listed(&clusters)
+            listed(clusters)
         ))),
     }
 }
@@ -142,9 +202,9 @@ fn not_up(folder: &Path) -> Fail {
     ))
 }
 
-fn listed(clusters: &[ClusterLine]) -> String {
+fn listed<'c>(clusters: impl IntoIterator<Item = &'c ClusterLine>) -> String {
     let each: Vec<String> = clusters
-        .iter()
+        .into_iter()
         .map(|cluster| format!("{} ({})", cluster.id, cluster.folder))
         .collect();
     each.join(", ")
@@ -203,7 +263,6 @@ pub(crate) fn instances(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Overall;
 
     fn cluster(id: &str, name: &str, folder: &str) -> ClusterLine {
         ClusterLine {
@@ -229,7 +288,8 @@ mod tests {
         here: &str,
         defined: Option<&str>,
     ) -> Result<String, String> {
-        pick(clusters, place, Path::new(here), defined.map(Path::new))
+        let (here, defined) = (Path::new(here), defined.map(Path::new));
+        pick(&clusters, place, here, defined, &|_| None)
             .map(|cluster| cluster.id.to_string())
             .map_err(|fail| fail.message)
     }
@@ -259,6 +319,39 @@ mod tests {
             let refused = picked(one(), &Place::default(), here, Some(here)).unwrap_err();
             assert!(refused.contains("was not brought up"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_renamed_folder_means_the_cluster_its_definition_names_or_the_one_that_runs() {
+        let mut both = vec![
+            cluster("one-1", "one", "/w/shop"),
+            cluster("two-2", "two", "/w/shop"),
+        ];
+        let picked = |clusters: &[ClusterLine], name: Option<&str>| {
+            let name: Option<ClusterName> = name.map(|name| name.parse().unwrap());
+            let here = Path::new("/w/shop");
+            let name_in = |_: &Path| name.clone();
+            pick(clusters, &Place::default(), here, Some(here), &name_in)
+                .map(|cluster| cluster.id.to_string())
+                .map_err(|fail| fail.message)
+        };
+        assert_eq!(picked(&both, Some("one")).unwrap(), "one-1");
+        assert_eq!(picked(&both, Some("two")).unwrap(), "two-2");
+        for unknown in [Some("three"), None] {
+            let refused = picked(&both, unknown).unwrap_err();
+            assert!(refused.contains("one-1 (/w/shop), two-2"), "{refused}");
+        }
+        let others = |clusters: &[ClusterLine]| {
+            let others = run_on(clusters, &clusters[1]);
+            others
+                .iter()
+                .map(|one| one.id.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(others(&both), ["one-1"]);
+        both[0].overall = Overall::Stopped;
+        assert_eq!(picked(&both, None).unwrap(), "two-2");
+        assert_eq!(others(&both), Vec::<String>::new());
     }
 
     #[test]

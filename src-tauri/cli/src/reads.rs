@@ -25,6 +25,7 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
     let view = scene.ps().await?;
     if json {
         print(&ps_json(&view, &layout(place)?).to_string())?;
+        scene.note_others();
         return Ok(());
     }
     let (terminal, now) = (Terminal::stdout(), now());
@@ -52,6 +53,7 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
         view.cluster.id,
         plain(&view.cluster.reason)
     ))?;
+    scene.note_others();
     Ok(())
 }
 

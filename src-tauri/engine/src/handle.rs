@@ -10,7 +10,8 @@ use crate::{Error, definition, launch};
 use model::view::{Delta, EngineView, EnvView, FolderView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ClusterId, Event, Incident, InstanceId, Reason, ServiceName, Target, Verb,
+    Act, ActId, Actor, ClusterId, Event, EventKind, Incident, InstanceId, Reason, ServiceName,
+    Target, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ pub struct UpStarted {
     pub cluster: ClusterId,
     /// The act to wait for.
     pub act: ActId,
-    /// What differs from what ran before, in words.
+    /// What differs from what ran before, in words, and what of this folder runs under other names.
     pub changes: Vec<String>,
 }
 
@@ -255,10 +256,16 @@ impl Handle {
         };
         let result = self.tell(&owned, message, answer).await;
         self.conclude(act.id, &result);
+        let mut changes = result?;
+        for text in crate::renamed::run_on(&self.shared, &id, &folder) {
+            changes.push(text.clone());
+            let notice = EventKind::Notice { text };
+            self.shared.journal.event(Some(&id), notice);
+        }
         Ok(UpStarted {
             cluster: id,
             act: act.id,
-            changes: result?,
+            changes,
         })
     }
 

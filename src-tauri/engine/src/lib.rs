@@ -28,6 +28,7 @@ mod memory;
 mod owner;
 mod picture;
 mod record;
+mod renamed;
 mod replace;
 mod secrets;
 mod settings;

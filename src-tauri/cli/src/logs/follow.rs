@@ -37,6 +37,7 @@ pub(super) async fn follow(
     let Scene {
         mut client,
         cluster,
+        ..
     } = scene;
     loop {
         let request = FollowLogsRequest {
