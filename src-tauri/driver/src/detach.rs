@@ -1,5 +1,6 @@
 //! Programs that outlive whoever started them: the engine in the background.
 
+use crate::MARKS;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -8,15 +9,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// Variables that say "this process belongs to a service". Whoever is started from inside a
-/// service on purpose does not: an emergency stop would end it too.
-const OWNED: [&str; 4] = [
-    shim::ENV_NONCE,
-    shim::ENV_HOME_ID,
-    shim::ENV_CLUSTER,
-    shim::ENV_INSTANCE,
-];
 
 /// Starts a program in a session of its own, its output appended to `log`. Returns its pid.
 ///
@@ -34,12 +26,14 @@ pub fn spawn(
         .mode(0o600)
         .open(log)?;
     let mut command = Command::new(program);
+    // Whoever is started from inside a service on purpose does not belong to it: an emergency stop
+    // would end it too.
     command
         .args(args)
         .env_clear()
         .envs(
             env.iter()
-                .filter(|(key, _)| !OWNED.iter().any(|owned| key.as_os_str() == *owned)),
+                .filter(|(key, _)| !MARKS.iter().any(|mark| key.as_os_str() == *mark)),
         )
         .current_dir("/")
         .stdin(Stdio::null())

@@ -92,8 +92,7 @@ pub struct Launch {
     pub argv: Vec<String>,
     /// Working folder.
     pub cwd: PathBuf,
-    /// The whole environment; the driver adds `AZORA_NONCE`, `AZORA_HOME_ID`, `AZORA_CLUSTER` and
-    /// `AZORA_INSTANCE`.
+    /// The whole environment; the driver adds [`MARKS`].
     pub env: BTreeMap<String, String>,
     /// Variables that no file may hold.
     pub secrets: BTreeMap<String, SecretText>,
@@ -272,6 +271,15 @@ pub struct Found {
     pub unanswered: bool,
 }
 
+/// The variables that the driver adds to every environment: by them it finds the processes of an
+/// instance again.
+pub const MARKS: [&str; 4] = [
+    shim::ENV_NONCE,
+    shim::ENV_HOME_ID,
+    shim::ENV_CLUSTER,
+    shim::ENV_INSTANCE,
+];
+
 /// What an instance's newest start got, as its intent on disk tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -281,7 +289,7 @@ pub struct Given {
     pub env: BTreeMap<String, String>,
     /// The secrets, as [`ProcessDriver::fingerprint`] shows them.
     pub secrets: BTreeMap<String, String>,
-    /// Where variables come from; those of the terminal are left out.
+    /// Where variables come from; those of the terminal and [`MARKS`] are left out.
     pub origins: BTreeMap<String, String>,
 }
 

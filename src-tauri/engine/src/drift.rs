@@ -25,8 +25,8 @@ use tokio::sync::oneshot;
 const LOOK: Duration = Duration::from_secs(3);
 /// Digits by which people tell secrets apart.
 const DIGITS: usize = 8;
-/// The driver's own variables have this beginning, and are never anybody else's.
-const MARKS: &str = "AZORA_";
+/// Azora's own variables have this beginning, and say nothing about a service.
+const RESERVED: &str = "AZORA_";
 
 /// "2 variables differ; restart to apply".
 pub(crate) fn words(differs: u32) -> String {
@@ -144,14 +144,15 @@ fn sides(
     secret: bool,
 ) -> BTreeMap<String, Side> {
     let side = |(name, value): (String, String)| {
-        let from = origins
-            .get(&name)
-            .map_or(TERMINAL, String::as_str)
-            .to_owned();
+        let from = match origins.get(&name) {
+            Some(origin) => origin,
+            None if driver::MARKS.contains(&&*name) => OWN,
+            None => TERMINAL,
+        };
         let side = Side {
             value,
             secret,
-            from,
+            from: from.to_owned(),
         };
         (name, side)
     };
@@ -183,7 +184,7 @@ fn variable(name: &str, got: Option<&Side>, now: Option<&Side>) -> VariableView 
 /// are another terminal's with every `up`. Nor does what the driver adds.
 fn differ(name: &str, got: Option<&Side>, now: Option<&Side>) -> bool {
     let own = |side: Option<&Side>| side.is_none_or(|side| [TERMINAL, OWN].contains(&&*side.from));
-    if name.starts_with(MARKS) || (own(got) && own(now) && name != "PORT") {
+    if name.starts_with(RESERVED) || (own(got) && own(now) && name != "PORT") {
         return false;
     }
     match (got, now) {

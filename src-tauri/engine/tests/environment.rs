@@ -139,7 +139,12 @@ env = { LEVEL = "own" }
         (Some("low"), ".env:2")
     );
     assert_eq!(variable(&view, "HOME").from, "terminal");
-    assert_eq!(variable(&view, "PYTHONUNBUFFERED").from, "azora");
+    for own in ["PYTHONUNBUFFERED", "PATH", "AZORA_SERVICE"]
+        .iter()
+        .chain(&driver::MARKS)
+    {
+        assert_eq!(variable(&view, own).from, "azora", "{own}");
+    }
     assert_eq!((view.differs, view.running), (0, true));
     let own = stack.env(&cluster, "b.0").await;
     assert_eq!(variable(&own, "LEVEL").from, "azora.toml:5");
