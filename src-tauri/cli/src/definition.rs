@@ -2,8 +2,8 @@
 
 use crate::args::Check;
 use crate::fail::{Done, Fail};
-use crate::place::defined;
 use crate::terminal::{Terminal, note, plain, print};
+use engine::definition::no_file;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,15 @@ pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
         Some(path) => (here.join(path), false),
         None => (here.to_owned(), true),
     };
-    let real = std::fs::canonicalize(&start)
-        .map_err(|error| Fail::absent(format!("failed to read {}: {error}", start.display())))?;
+    let unread = |path: &Path, why: &dyn std::fmt::Display| {
+        Fail::absent(format!("failed to read {}: {why}", path.display()))
+    };
+    // A folder may have that name, and be the one that is meant.
+    let itself = start.file_name().is_some_and(|name| name == spec::FILE);
+    if let Some(what) = no_file(&start).filter(|_| itself && !start.join(spec::FILE).exists()) {
+        return Err(unread(&start, &what));
+    }
+    let real = std::fs::canonicalize(&start).map_err(|error| unread(&start, &error))?;
     if real.is_file() {
         let folder = real.parent().unwrap_or(Path::new("/")).to_owned();
         if real.file_name().is_some_and(|name| name != spec::FILE) {
@@ -41,15 +48,20 @@ pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
         }
         return Ok(Found { folder, file: real });
     }
-    let folder = match up {
-        true => defined(&real),
-        false => Some(real.as_path()).filter(|folder| folder.join(spec::FILE).is_file()),
-    };
+    let mut folders = real.ancestors().take(if up { usize::MAX } else { 1 });
+    // What else there is of that name is not passed over: somebody has meant it to be one.
+    let folder = folders.find(|folder| folder.join(spec::FILE).symlink_metadata().is_ok());
     match folder {
-        Some(folder) => Ok(Found {
-            folder: folder.to_owned(),
-            file: folder.join(spec::FILE),
-        }),
+        Some(folder) => {
+            let file = folder.join(spec::FILE);
+            match no_file(&file) {
+                Some(what) => Err(unread(&file, &what)),
+                None => Ok(Found {
+                    folder: folder.to_owned(),
+                    file,
+                }),
+            }
+        }
         None if up => Err(Fail::absent(format!(
             "there is no {} in {} or above it",
             spec::FILE,
@@ -152,6 +164,12 @@ mod tests {
         )
         .unwrap();
         std::fs::write(root.path().join("shop/other.toml"), "").unwrap();
+        std::fs::create_dir_all(root.path().join("folder/azora.toml")).unwrap();
+        for folder in ["loop", "shop/loop"] {
+            let folder = root.path().join(folder);
+            std::fs::create_dir(&folder).unwrap();
+            std::os::unix::fs::symlink("azora.toml", folder.join("azora.toml")).unwrap();
+        }
         root
     }
 
@@ -183,6 +201,25 @@ mod tests {
         );
         assert!(message("shop/other.toml").contains("is not an azora.toml"));
         assert!(message("none").contains("failed to read"));
+        for (name, what) in [
+            ("folder", "azora.toml: it is a folder, not a file"),
+            (
+                "folder/azora.toml",
+                "azora.toml: it is a folder, not a file",
+            ),
+            ("loop", "azora.toml: it is a link that leads to itself"),
+            (
+                "loop/azora.toml",
+                "azora.toml: it is a link that leads to itself",
+            ),
+        ] {
+            assert!(message(name).contains(what), "{name}: {}", message(name));
+        }
+        let above = find(None, &root.path().join("shop/loop")).unwrap_err();
+        assert!(
+            above.message.contains("leads to itself"),
+            "the one above is not meant"
+        );
         assert!(
             find(None, root.path())
                 .unwrap_err()

@@ -151,6 +151,28 @@ fn check_says_how_many_services_or_what_is_wrong_and_where() {
     let done = run(&home, &["check", text(none.path())]);
     assert_eq!(done.code, Some(3));
     assert!(done.err.contains("there is no azora.toml"), "{}", done.err);
+
+    for what in ["p", "c 1 3"] {
+        let odd = tempfile::tempdir().unwrap();
+        let file = odd.path().join("azora.toml");
+        let make = format!("mknod {} {what}", text(&file));
+        if !Command::new("sh")
+            .args(["-c", &make])
+            .status()
+            .unwrap()
+            .success()
+        {
+            eprintln!("skipped: only root makes devices");
+            continue;
+        }
+        for words in [["check", text(odd.path())], ["up", text(odd.path())]] {
+            let done = run(&home, &words);
+            assert_eq!(done.code, Some(3), "{}", done.err);
+            let said =
+                done.err.contains("azora.toml: it is a") && done.err.contains(", not a file");
+            assert!(said, "{what}: {}", done.err);
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::Error;
 use spec::{Cluster, Diagnostics, Found, Reading, Sources};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Rounds of "which further files are needed". The env files of a definition are named in it.
@@ -52,11 +53,44 @@ pub fn read(
 pub(crate) fn of_folder(folder: &Path) -> Result<Option<Result<Cluster, Diagnostics>>, Error> {
     let most = spec::limits::MAX_BYTES as u64 + 1;
     let path = folder.join(spec::FILE);
-    // A folder or a pipe of that name is none.
-    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-        return Err(Error::NoDefinition(folder.to_owned()));
+    if let Some(what) = no_file(&path) {
+        let source = io::Error::other(what);
+        return Err(Error::Folder { path, source });
     }
     read(folder, spec::FILE, most).map_err(|source| Error::Folder { path, source })
+}
+
+/// What there is at `path` when it is not a file, as a sentence: "it is a folder, not a file". `None`
+/// when it is a file, or nothing is there.
+#[must_use]
+pub fn no_file(path: &Path) -> Option<String> {
+    let found = match std::fs::metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(error) => {
+            let to = std::fs::read_link(path).ok()?;
+            let to = to.display();
+            let itself = rustix::io::Errno::LOOP.raw_os_error();
+            return Some(match error.kind() {
+                ErrorKind::NotFound => format!("it is a link to {to}, which is not there"),
+                _ if error.raw_os_error() == Some(itself) => {
+                    "it is a link that leads to itself".to_owned()
+                }
+                _ => format!("it is a link to {to}: {}", without_number(&error)),
+            });
+        }
+    };
+    let what = if found.is_file() {
+        return None;
+    } else if found.is_dir() {
+        "a folder"
+    } else if found.is_fifo() {
+        "a named pipe"
+    } else if found.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Some(format!("it is {what}, not a file"))
 }
 
 /// What is wrong with a definition, for hosts that show text.
@@ -88,4 +122,41 @@ fn without_number(error: &io::Error) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(chars).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_is_there_instead_of_a_file_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        symlink("itself", at("itself")).unwrap();
+        symlink("nothing", at("dangling")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for (name, said) in [
+            ("file", None),
+            ("link", None),
+            ("none", None),
+            ("folder", Some("it is a folder, not a file")),
+            ("socket", Some("it is a socket, not a file")),
+            ("itself", Some("it is a link that leads to itself")),
+            (
+                "dangling",
+                Some("it is a link to nothing, which is not there"),
+            ),
+        ] {
+            assert_eq!(no_file(&at(name)).as_deref(), said, "{name}");
+        }
+        let device = no_file(Path::new("/dev/null"));
+        assert_eq!(device.as_deref(), Some("it is a device, not a file"));
+        std::fs::create_dir(at("folder").join(spec::FILE)).unwrap();
+        let refused = of_folder(&at("folder")).unwrap_err().story();
+        assert!(refused.contains("azora.toml: it is a folder"), "{refused}");
+    }
 }
