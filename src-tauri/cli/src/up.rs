@@ -21,7 +21,6 @@ use model::view::FolderView;
 use model::{Act, ClusterId};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::Path;
 
 /// Commands shown before the first run; more are counted.
 const SHOWN_COMMANDS: usize = 60;
@@ -42,20 +41,15 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     let layout = layout(place)?;
     let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
     found.checked()?;
+    let text = found.folder.to_str().ok_or_else(|| {
+        // The engine cannot be asked about it: its words are text.
+        Fail::failed(engine::Error::NotText(found.folder.clone()).to_string())
+    })?;
     // From here on Ctrl-C is ours: nothing is left half-done by it.
     let mut interrupts = Interrupts::catch()?;
     let (engine, client, view) = loop {
         let (engine, client) = engine(&layout, arguments.detach, &mut interrupts).await?;
-        match ordered(
-            &layout,
-            &engine,
-            &client,
-            &found.folder,
-            arguments,
-            &mut interrupts,
-        )
-        .await
-        {
+        match ordered(&layout, &engine, &client, text, arguments, &mut interrupts).await {
             Ok(view) => break (engine, client, view),
             Err(Refusal::Gone(pid)) if matches!(engine, Engine::Other { ours: false }) => {
                 note(&format!(
@@ -149,7 +143,7 @@ async fn ordered(
     layout: &Layout,
     engine: &Engine,
     client: &Client,
-    folder: &Path,
+    folder: &str,
     arguments: &Up,
     interrupts: &mut Interrupts,
 ) -> Result<UpView, Refusal> {
@@ -167,7 +161,7 @@ async fn ordered(
 /// what it has begun.
 async fn order(
     client: &Client,
-    folder: &Path,
+    folder: &str,
     arguments: &Up,
     other: bool,
     interrupts: &mut Interrupts,
@@ -178,10 +172,9 @@ async fn order(
         error if error.nobody() => Refusal::Gone(client.pid()),
         error => Refusal::Said(error.into()),
     };
-    let text = folder.to_string_lossy().into_owned();
     if askable(arguments) {
         let request = LookRequest {
-            folder: text.clone(),
+            folder: folder.to_owned(),
         };
         let view: FolderView = tokio::select! {
             biased;
@@ -195,7 +188,7 @@ async fn order(
         }
     }
     let request = UpRequest {
-        folder: text,
+        folder: folder.to_owned(),
         trust: true,
         env: Some(environment()),
         reason: arguments.why.reason.clone(),
@@ -229,12 +222,9 @@ fn askable(arguments: &Up) -> bool {
 }
 
 /// Shows what a folder that was never run here executes, and asks whether it may.
-async fn consent(folder: &Path, view: &FolderView, interrupts: &mut Interrupts) -> Done<bool> {
+async fn consent(folder: &str, view: &FolderView, interrupts: &mut Interrupts) -> Done<bool> {
     let terminal = Terminal::stderr();
-    let heading = format!(
-        "{} was never run here. As you, it executes:",
-        folder.display()
-    );
+    let heading = format!("{folder} was never run here. As you, it executes:");
     note(&terminal.paint(Paint::Strong, &heading));
     for line in view.commands.iter().take(SHOWN_COMMANDS) {
         note(&format!("  {}", plain(line)));

@@ -6,8 +6,10 @@
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -173,6 +175,26 @@ fn check_says_how_many_services_or_what_is_wrong_and_where() {
             assert!(said, "{what}: {}", done.err);
         }
     }
+}
+
+#[test]
+fn up_says_of_a_folder_that_its_path_is_not_text() {
+    let home = Home::new();
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join(OsStr::from_bytes(b"sh\xffp"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("azora.toml"), "[service.a]\nrun = \"true\"\n").unwrap();
+    let up = azora(&home, &["up", "--detach"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&up.stderr);
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("is not UTF-8") && !said.contains("No such file"),
+        "{said}"
+    );
+    assert_eq!(engine(&home), Value::Null, "none was started for it");
 }
 
 #[test]

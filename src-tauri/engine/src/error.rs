@@ -41,6 +41,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The folder's path is not text, so that no record could name it.
+    #[error("the path {} is not UTF-8, and such folders are not supported; rename it", .0.display())]
+    NotText(PathBuf),
     /// The definition has errors; the text holds lines and carets.
     #[error("{0}")]
     Definition(String),
@@ -135,7 +138,7 @@ impl Error {
             Error::Refused(_) => Code::Refused,
             Error::Conflict(_) | Error::DiskFull(_) => Code::Conflict,
             Error::Closing => Code::Closing,
-            Error::BadRequest(_) => Code::BadRequest,
+            Error::BadRequest(_) | Error::NotText(_) => Code::BadRequest,
             Error::Store(_)
             | Error::Driver(_)
             | Error::Registry(_)

@@ -446,9 +446,33 @@ impl Order {
     }
 }
 
+/// A folder as it is known for ever. What is not text could neither be recorded nor shown.
 fn canonical(folder: &Path) -> Result<PathBuf, Error> {
-    folder.canonicalize().map_err(|source| Error::Folder {
+    let real = folder.canonicalize().map_err(|source| Error::Folder {
         path: folder.to_owned(),
         source,
-    })
+    })?;
+    match real.to_str() {
+        Some(_) => Ok(real),
+        None => Err(Error::NotText(real)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_folder_whose_path_is_not_text_is_refused_also_behind_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        let odd = root.path().join(std::ffi::OsStr::from_bytes(b"sh\xffp"));
+        std::fs::create_dir(&odd).unwrap();
+        let link = root.path().join("shop");
+        std::os::unix::fs::symlink(&odd, &link).unwrap();
+        for folder in [odd, link] {
+            let refused = canonical(&folder).unwrap_err().story();
+            assert!(refused.contains("is not UTF-8"), "{refused}");
+        }
+    }
 }
