@@ -175,22 +175,23 @@ fn named(clusters: &[ClusterLine], wanted: &str) -> Done<ClusterLine> {
     let by_id = clusters
         .iter()
         .find(|cluster| cluster.id.as_str() == wanted);
-    let mut by_name = clusters
+    let by_name: Vec<&ClusterLine> = clusters
         .iter()
-        .filter(|cluster| cluster.name.as_str() == wanted);
-    match (by_id, by_name.next(), by_name.next()) {
-        (Some(cluster), ..) | (None, Some(cluster), None) => Ok(cluster.clone()),
-        (None, Some(_), Some(_)) => Err(Fail::usage(format!(
-            "several clusters are named {wanted}; give the id of one: {}",
-            listed(clusters)
-        ))),
-        (None, None, _) if clusters.is_empty() => Err(Fail::absent(
+        .filter(|cluster| cluster.name.as_str() == wanted)
+        .collect();
+    match (by_id, &by_name[..]) {
+        (Some(cluster), _) | (None, &[cluster]) => Ok(cluster.clone()),
+        (None, []) if clusters.is_empty() => Err(Fail::absent(
             "no cluster was brought up from this home yet; `azora up` does it",
         )),
-        (None, None, _) => Err(Fail::absent(format!(
+        (None, []) => Err(Fail::absent(format!(
             "no cluster of this home is named {}; there are: {}",
             crate::terminal::plain(wanted),
             listed(clusters)
+        ))),
+        (None, _) => Err(Fail::usage(format!(
+            "several clusters are named {wanted}; give the id of one: {}",
+            listed(by_name)
         ))),
     }
 }
@@ -392,10 +393,10 @@ mod tests {
             picked(home(), &place("shop-2"), "/w/shop", None).unwrap(),
             "shop-2"
         );
+        let several = picked(home(), &place("shop"), "/w/shop", None).unwrap_err();
         assert!(
-            picked(home(), &place("shop"), "/w/shop", None)
-                .unwrap_err()
-                .contains("several")
+            several.ends_with(": shop-1 (/w/shop), shop-2 (/w/copy)"),
+            "those of that name, and no others: {several}"
         );
         assert!(
             picked(home(), &place("x"), "/w/shop", None)
