@@ -4,7 +4,7 @@
 use healing::{History, Watch};
 use model::{ActId, Generation, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What is known of an instance's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,8 +191,9 @@ pub(crate) struct Instance {
     pub(crate) alive_since: Mono,
     /// This generation is being asked whether it is ready, or needs not be.
     pub(crate) asked: bool,
-    /// Probes of this generation that have not come back: one of a kind at a time.
-    pub(crate) under_way: BTreeSet<ProbeKind>,
+    /// Probes of this generation that have not come back, and when they are asked: one of a kind at
+    /// a time.
+    pub(crate) under_way: BTreeMap<ProbeKind, Mono>,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
     /// The last generation that is known to have served.
@@ -202,6 +203,8 @@ pub(crate) struct Instance {
     pub(crate) seen: Seen,
     /// When it counts as a fault that it is not ready.
     pub(crate) gives_up: Option<Mono>,
+    /// It should have been ready by now: the next answer decides.
+    pub(crate) overdue: bool,
     /// When it was last not ready in time and has not been since, and what is said about that to
     /// those who waited.
     pub(crate) late: Option<(Mono, Reason)>,
@@ -250,12 +253,13 @@ impl Instance {
             begun: Mono::default(),
             alive_since: Mono::default(),
             asked: false,
-            under_way: BTreeSet::new(),
+            under_way: BTreeMap::new(),
             ready: false,
             served: None,
             tries: 0,
             seen: Seen::default(),
             gives_up: None,
+            overdue: false,
             late: None,
             serving: (State::Ready, Reason::default()),
             watch: Watch::default(),

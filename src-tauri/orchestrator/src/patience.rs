@@ -1,10 +1,11 @@
 //! How long an instance may take to be ready, and what follows when it takes longer.
 //!
-//! The time runs while it is asked whether it is ready and nothing it needs is down. When nobody was
-//! there to ask at its end, it begins anew. When it has passed, the instance has a fault like one that
-//! crashed, and acts that wait for it have their answer: healing goes on, but a person who typed `up`
-//! has waited long enough. One that crashes again and again before it is ready gives the same answer
-//! after a few restarts.
+//! The time runs while it is asked whether it is ready and nothing it needs is down. At its end it is
+//! asked once more, and that answer decides: the one before may be older than what made it ready.
+//! When nobody was there to ask at the end, the time begins anew. When it has passed, the instance has
+//! a fault like one that crashed, and acts that wait for it have their answer: healing goes on, but a
+//! person who typed `up` has waited long enough. One that crashes again and again before it is ready
+//! gives the same answer after a few restarts.
 
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
@@ -17,6 +18,8 @@ use std::time::Duration;
 /// Told so much later, that the time has passed says that nobody asked at its end: the engine was
 /// stopped, or the machine was, or it had no turn. Busy engines are late by tens of milliseconds.
 const LATE: Duration = Duration::from_millis(250);
+/// So long the last answer is waited for: most probes take no longer before they have failed.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// So many restarts that did not help are an answer. By default they take a second, the ladder to
 /// quarantine minutes.
 const RESTARTS: u32 = 3;
@@ -31,18 +34,39 @@ impl Step<'_> {
             return;
         };
         let at = (since + service.spec.ready_within).max(self.now.mono);
-        instance.gives_up = Some(at);
-        let key = TimerKey::Ready(id.clone());
-        self.out.acts.push(Effect::SetTimer { key, at });
+        instance.overdue = false;
+        self.give_up_at(id, at);
+    }
+
+    fn give_up_at(&mut self, id: &InstanceId, at: Mono) {
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.gives_up = Some(at);
+            let key = TimerKey::Ready(id.clone());
+            self.out.acts.push(Effect::SetTimer { key, at });
+        }
     }
 
     /// It is ready, or not waited for any more.
     pub(crate) fn end_patience(&mut self, id: &InstanceId) {
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.overdue = false;
+            if instance.gives_up.take().is_some() {
+                let key = TimerKey::Ready(id.clone());
+                self.out.acts.push(Effect::CancelTimer(key));
+            }
+        }
+    }
+
+    /// The last answer was that it is not ready.
+    pub(crate) fn last_answer(&mut self, id: &InstanceId) {
         if let Some(instance) = self.cluster.instances.get_mut(id)
-            && instance.gives_up.take().is_some()
+            && instance.gives_up.is_some()
         {
+            // No later than it was heard.
+            instance.gives_up = Some(self.now.mono);
             let key = TimerKey::Ready(id.clone());
             self.out.acts.push(Effect::CancelTimer(key));
+            self.patience_over(id);
         }
     }
 
@@ -55,6 +79,7 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        let asked = std::mem::take(&mut instance.overdue);
         let late = instance
             .gives_up
             .take()
@@ -67,6 +92,12 @@ impl Step<'_> {
         if late || !service.roots.is_empty() {
             // It may be ready since, and not have been asked. Nobody can be ready on something that is down.
             self.begin_patience(id, self.now.mono);
+            return;
+        }
+        if !asked {
+            instance.overdue = true;
+            self.give_up_at(id, self.now.mono + LAST_ANSWER);
+            self.ask_at_once(id);
             return;
         }
         if instance.tries > 0 && instance.seen.nothing() {

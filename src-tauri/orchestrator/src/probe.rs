@@ -22,9 +22,10 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        if !instance.under_way.insert(kind) {
+        if instance.under_way.contains_key(&kind) {
             return;
         }
+        instance.under_way.insert(kind, self.now.mono + after);
         let generation = instance.generation;
         self.out.acts.push(Effect::Probe {
             instance: id.clone(),
@@ -32,6 +33,21 @@ impl Step<'_> {
             kind,
             after,
         });
+    }
+
+    /// Asks whether it is ready without waiting for its turn, unless it is being asked already.
+    pub(crate) fn ask_at_once(&mut self, id: &InstanceId) {
+        let service = self.cluster.services.get(&id.service);
+        let Some((kind, _)) = service.and_then(|service| readiness(&service.spec)) else {
+            return;
+        };
+        let now = self.now.mono;
+        if let Some(instance) = self.cluster.instances.get_mut(id)
+            && instance.under_way.get(&kind).is_none_or(|at| *at > now)
+        {
+            instance.under_way.remove(&kind);
+            self.ask(id, kind, Duration::ZERO);
+        }
     }
 
     /// Its process is there: is it ready?
@@ -108,7 +124,12 @@ impl Step<'_> {
             return;
         }
         instance.tries = instance.tries.saturating_add(1);
-        let after = pace::ready(instance.tries, every);
+        let mut after = pace::ready(instance.tries, every);
+        let overdue = instance.overdue;
+        if overdue && evidence.verdict == Verdict::Trouble {
+            // The answer that decides is still to come, and is not waited for long.
+            after = after.min(pace::READABLE);
+        }
         if evidence.verdict != Verdict::Trouble {
             instance.seen.again(&evidence.detail);
         }
@@ -134,6 +155,10 @@ impl Step<'_> {
         };
         let fails = instance.state == State::Failing;
         self.ask(id, kind, after);
+        if overdue && evidence.verdict != Verdict::Trouble {
+            self.last_answer(id);
+            return;
+        }
         if leaving || after < pace::READABLE {
             return;
         }
@@ -168,7 +193,8 @@ impl Step<'_> {
         let again = instance.gives_up.is_some();
         let serves = instance.state.serves().then(|| instance.serving.clone());
         // What is not under way is about to be asked anyway, or has no such probe.
-        if let Some(kind) = kind.filter(|kind| instance.under_way.contains(kind)) {
+        if let Some(kind) = kind.filter(|kind| instance.under_way.contains_key(kind)) {
+            instance.under_way.insert(kind, self.now.mono);
             self.out.acts.push(Effect::Probe {
                 instance: id.clone(),
                 generation,
