@@ -23,6 +23,9 @@ const COUNTED: [State; 11] = [
     State::Stopped,
 ];
 
+/// Characters of a reason in a line that names several.
+const LONGEST_REASON: usize = 60;
+
 /// What is known of one cluster, or of all of them.
 pub(crate) struct Board {
     cluster: Option<ClusterId>,
@@ -147,16 +150,28 @@ impl Board {
         underway
     }
 
-    /// How far it is in one line, with the first `most` of what is not there yet.
+    /// How far it is in one line, with at most `most` of those that are still waited for: those with the
+    /// least to say first, as what waits for many others says it at length.
     pub(crate) fn still(&self, aim: Aim, most: usize) -> String {
         let (there, all) = self.arrived(aim);
-        let underway = self.underway(aim);
+        let mut waited: Vec<String> = self
+            .rows
+            .values()
+            .filter(|status| !status.state.settled())
+            .map(|status| {
+                let reason = match plain(&status.reason.to_string()) {
+                    reason if reason.is_empty() => reason,
+                    reason => format!(": {}", cut(&reason, LONGEST_REASON)),
+                };
+                format!("{} {}{reason}", status.instance, status.state)
+            })
+            .collect();
+        waited.sort_by_key(|text| text.chars().count());
         let mut line = format!("{there}/{all} {}", aim.word());
-        for status in underway.iter().take(most) {
-            let reason = plain(&status.reason.to_string());
-            line.push_str(&format!("; {} {}: {reason}", status.instance, status.state));
+        for text in waited.iter().take(most) {
+            line.push_str(&format!("; {text}"));
         }
-        if let Some(more) = underway.len().checked_sub(most).filter(|more| *more > 0) {
+        if let Some(more) = waited.len().checked_sub(most).filter(|more| *more > 0) {
             line.push_str(&format!("; and {more} more"));
         }
         line
@@ -266,221 +281,4 @@ fn rank(state: State) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::view::{Delta, EngineView, Snapshot};
-    use model::{Generation, Marks, Overall, Reason, Timestamp};
-
-    const TERMINAL: Terminal = Terminal {
-        live: true,
-        colour: false,
-        columns: Some(60),
-        rows: 24,
-    };
-
-    fn status(instance: &str, state: State, reason: &str) -> InstanceStatus {
-        let instance: InstanceId = instance.parse().unwrap();
-        InstanceStatus {
-            service: instance.service.clone(),
-            instance,
-            category: "services".to_owned(),
-            state,
-            reason: Reason::new(reason),
-            pid: None,
-            ports: Vec::new(),
-            generation: Generation(1),
-            restarts: 0,
-            since: Timestamp(0),
-            marks: Marks::default(),
-            origin: None,
-            port_taken: None,
-        }
-    }
-
-    fn picture(clusters: &[(&str, Vec<InstanceStatus>)]) -> FeedMessage {
-        let engine = EngineView {
-            pid: 1,
-            version: String::new(),
-            home: String::new(),
-            api: None,
-            registry: None,
-            gateway: None,
-            limits: Vec::new(),
-        };
-        FeedMessage::Snapshot {
-            snapshot: Box::new(Snapshot {
-                seq: 0,
-                engine,
-                overall: Overall::Starting,
-                clusters: Vec::new(),
-                instances: clusters
-                    .iter()
-                    .map(|(id, rows)| (id.parse().unwrap(), rows.clone()))
-                    .collect(),
-                pulses: BTreeMap::new(),
-                incidents: Vec::new(),
-                events: Vec::new(),
-                registry: Vec::new(),
-            }),
-        }
-    }
-
-    fn change(cluster: &str, rows: Vec<InstanceStatus>) -> FeedMessage {
-        let change = Change::Instances {
-            cluster: cluster.parse().unwrap(),
-            instances: rows,
-        };
-        FeedMessage::Delta {
-            delta: Delta { seq: 1, change },
-        }
-    }
-
-    fn shop() -> Board {
-        let mut board = Board::new(Some("shop-1".parse().unwrap()));
-        board.take(picture(&[
-            (
-                "shop-1",
-                vec![
-                    status("api.0", State::Waiting, "waiting for db"),
-                    status("db.0", State::Starting, ""),
-                ],
-            ),
-            ("other-2", vec![status("x.0", State::Failing, "")]),
-        ]));
-        board
-    }
-
-    #[test]
-    fn only_the_cluster_that_was_asked_for_is_on_the_board() {
-        let mut board = shop();
-        assert_eq!(board.counts(), "1 starting, 1 waiting");
-        assert!(
-            board
-                .take(change("other-2", vec![status("x.0", State::Ready, "")]))
-                .is_empty()
-        );
-        let moved = board.take(change("shop-1", vec![status("db.0", State::Ready, "")]));
-        assert_eq!(moved.len(), 1);
-        assert_eq!(board.counts(), "1 ready, 1 waiting");
-        assert!(
-            board
-                .take(change(
-                    "shop-1",
-                    vec![status("db.0", State::Ready, "again")]
-                ))
-                .is_empty(),
-            "no other state"
-        );
-        assert_eq!(
-            board.status(&"db.0".parse().unwrap()).unwrap().reason.text,
-            "again"
-        );
-    }
-
-    #[test]
-    fn a_second_picture_tells_only_what_moved_meanwhile() {
-        let mut board = shop();
-        let moved = board.take(picture(&[(
-            "shop-1",
-            vec![
-                status("api.0", State::Waiting, "waiting for db"),
-                status("db.0", State::Ready, ""),
-            ],
-        )]));
-        assert_eq!(
-            moved
-                .iter()
-                .map(|s| s.instance.to_string())
-                .collect::<Vec<_>>(),
-            ["db.0"]
-        );
-    }
-
-    #[test]
-    fn a_change_older_than_the_picture_is_old_news() {
-        let mut board = shop();
-        let FeedMessage::Snapshot { mut snapshot } =
-            picture(&[("shop-1", vec![status("db.0", State::Ready, "")])])
-        else {
-            panic!("a picture is a snapshot")
-        };
-        snapshot.seq = 1;
-        board.take(FeedMessage::Snapshot { snapshot });
-        let old = board.take(change("shop-1", vec![status("db.0", State::Starting, "")]));
-        assert!(old.is_empty());
-        assert_eq!(board.counts(), "1 ready");
-    }
-
-    #[test]
-    fn the_frame_shows_how_far_it_is_and_what_waits_for_what() {
-        let mut board = shop();
-        board.take(change("shop-1", vec![status("db.0", State::Ready, "")]));
-        let frame = board.frame(Aim::Up, Duration::from_millis(1_234), TERMINAL);
-        assert_eq!(
-            frame,
-            [
-                "██████████░░░░░░░░░░ 1/2 ready  1.2 s",
-                "  1 ready · 1 waiting",
-                "  waiting     api.0  waiting for db",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_frame_fits_the_terminal_however_much_is_under_way() {
-        let rows: Vec<InstanceStatus> = (0..150)
-            .map(|n| {
-                status(
-                    &format!("s{n}.0"),
-                    State::Waiting,
-                    &"a very long reason ".repeat(20),
-                )
-            })
-            .chain([status("bad.0", State::Failing, "exit \x1b[2J 1")])
-            .collect();
-        let mut board = Board::new(None);
-        board.take(picture(&[("shop-1", rows)]));
-        for terminal in [
-            TERMINAL,
-            Terminal {
-                rows: 8,
-                columns: Some(30),
-                ..TERMINAL
-            },
-        ] {
-            let frame = board.frame(Aim::Up, Duration::ZERO, terminal);
-            assert!(frame.len() < terminal.rows, "{} lines", frame.len());
-            let widest = frame.iter().map(|line| line.chars().count()).max().unwrap();
-            assert!(
-                widest <= terminal.columns.unwrap(),
-                "{widest} columns: {frame:#?}"
-            );
-            assert!(frame[2].contains("failing"), "the worst comes first");
-            assert!(frame.iter().all(|line| !line.contains('\x1b')));
-            assert!(frame.last().unwrap().contains("more"));
-        }
-    }
-
-    #[test]
-    fn without_a_picture_one_line_says_what_is_still_on_its_way() {
-        let board = shop();
-        assert_eq!(
-            board.still(Aim::Up, 1),
-            "0/2 ready; db.0 starting: ; and 1 more"
-        );
-        assert!(
-            board
-                .still(Aim::Up, 5)
-                .ends_with("api.0 waiting: waiting for db")
-        );
-    }
-
-    #[test]
-    fn an_empty_board_is_a_frame_too() {
-        let board = Board::new(None);
-        assert_eq!(
-            board.frame(Aim::Down, Duration::ZERO, TERMINAL)[0],
-            "░░░░░░░░░░░░░░░░░░░░ 0/0 stopped  0 ms"
-        );
-    }
-}
+mod tests;

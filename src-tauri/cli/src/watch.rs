@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 /// Between two drawings of the same picture.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Where no picture can be drawn: what is still on its way is said this often.
+/// Where no picture can be drawn: what is still waited for is said this often, if it is not what
+/// was said last.
 const REMIND: Duration = Duration::from_secs(5);
 /// And so many of those, with what they wait for.
 const REMINDED: usize = 3;
@@ -175,6 +176,7 @@ impl Watch {
         let mut wanted = std::pin::pin!(wanted);
         let mut redraw = Instant::now() + REDRAW;
         let mut remind = Instant::now() + REMIND;
+        let mut said = String::new();
         let done = loop {
             tokio::select! {
                 biased;
@@ -191,7 +193,10 @@ impl Watch {
                 },
                 () = tokio::time::sleep_until(remind), if !picture && style == Style::Picture => {
                     let line = self.board.still(aim, REMINDED);
-                    note(&format!("{:>8}  {line}", length(self.elapsed())));
+                    if line != said {
+                        note(&format!("{:>8}  {line}", length(self.elapsed())));
+                        said = line;
+                    }
                     remind = Instant::now() + REMIND;
                 }
                 () = tokio::time::sleep_until(redraw), if picture => {
