@@ -61,6 +61,23 @@ fn an_edit_that_is_wrong_touches_nothing() {
     let done = azora.run(folder.path(), &["up", ".", "--detach", "--trust"]);
     assert_eq!(done.code, 4, "{done:?}");
     assert_eq!(azora.instances(folder.path()), before);
+
+    // A restart goes by what was last applied, and says so.
+    let restart = || azora.run(folder.path(), &["restart", "web"]);
+    let done = restart();
+    assert_eq!(done.code, 0, "{done:?}");
+    let said = "the definition as it is now cannot be used (azora.toml:";
+    assert!(done.err.contains(said), "{done:?}");
+    assert!(
+        done.err.contains("restarted on the one it runs on"),
+        "{done:?}"
+    );
+    folder.define(SMALL);
+    let done = restart();
+    assert!(
+        done.code == 0 && !done.err.contains("definition"),
+        "{done:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::args::{Held, Place, Restart, Scale, Services, Why};
 use crate::board::Aim;
+use crate::definition::unusable;
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout, services};
 use crate::terminal::{Paint, Terminal, note, plain, print};
@@ -16,6 +17,7 @@ use api::views::WaitView;
 use model::view::LogPage;
 use model::{Act, ClusterId, InstanceId, Outcome, Reason, ServiceName};
 use serde::Serialize;
+use std::path::Path;
 use std::time::Duration;
 
 /// Failing instances whose last lines are shown.
@@ -38,7 +40,26 @@ pub(crate) async fn services_order(
         services: services(&arguments.services)?,
         reason: arguments.why.reason.clone(),
     };
-    carry_out(&scene.client, Some(scene.cluster.id), name, &request, aim).await
+    let folder = scene.cluster.folder;
+    let outcome = carry_out(&scene.client, Some(scene.cluster.id), name, &request, aim).await;
+    if name == "start" {
+        on_what_it_runs(&outcome, &folder, "started");
+    }
+    outcome
+}
+
+/// Says when a broken or missing definition was passed over: the file that is edited is not what runs.
+fn on_what_it_runs(outcome: &Done, folder: &str, done: &str) {
+    // Refused, or no longer followed: then it is no news what it would have run on.
+    if outcome.as_ref().is_err_and(|fail| !fail.message.is_empty()) {
+        return;
+    }
+    if let Some(why) = unusable(Path::new(folder)) {
+        note(&format!(
+            "the definition as it is now cannot be used ({}): {done} on the one it runs on",
+            plain(&why)
+        ));
+    }
 }
 
 /// `restart`.
@@ -55,7 +76,9 @@ pub(crate) async fn restart(place: &Place, arguments: &Restart) -> Done {
         reason: named.why.reason.clone(),
     };
     let cluster = Some(scene.cluster.id);
-    carry_out(&scene.client, cluster, "restart", &request, Aim::Up).await
+    let outcome = carry_out(&scene.client, cluster, "restart", &request, Aim::Up).await;
+    on_what_it_runs(&outcome, &scene.cluster.folder, "restarted");
+    outcome
 }
 
 /// `hold` and `unhold`: nothing moves by them, so there is nothing to wait for.

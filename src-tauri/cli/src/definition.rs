@@ -111,6 +111,16 @@ impl Found {
     }
 }
 
+/// Why the definition of a cluster that was brought up cannot be used as it is now, in one line.
+pub(crate) fn unusable(folder: &Path) -> Option<String> {
+    match engine::definition::read(folder, spec::FILE, MOST) {
+        Ok(Some(Ok(_))) => None,
+        Ok(Some(Err(problems))) => Some(problems.to_string()),
+        Ok(None) => Some(format!("{} is gone", spec::FILE)),
+        Err(error) => Some(format!("failed to read {}: {error}", spec::FILE)),
+    }
+}
+
 /// `azora check`.
 pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     let found = find(Some(&arguments.path), here)?;
@@ -185,6 +195,21 @@ mod tests {
         assert_eq!(found(Some("shop"), &real).unwrap(), shop);
         assert_eq!(found(Some("shop/azora.toml"), &real).unwrap(), shop);
         assert_eq!(found(Some(".."), &shop.join("src")).unwrap(), shop);
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_used_now_says_why_in_one_line() {
+        let root = tree();
+        let shop = root.path().join("shop");
+        assert_eq!(unusable(&shop), None);
+        std::fs::write(shop.join("azora.toml"), "[service.a\nrun = 1\n").unwrap();
+        let why = unusable(&shop).unwrap();
+        assert!(
+            why.starts_with("azora.toml") && !why.contains('\n'),
+            "{why}"
+        );
+        std::fs::remove_file(shop.join("azora.toml")).unwrap();
+        assert_eq!(unusable(&shop).unwrap(), "azora.toml is gone");
     }
 
     #[test]
