@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 use std::fmt::Write;
+use std::io::Read;
+use std::process::Stdio;
 use tests::process::lives;
 use tests::{Azora, Folder, http, until};
 
@@ -149,4 +151,35 @@ fn a_stopped_service_stays_stopped_until_it_is_started() {
         "what a person does is no incident: {:#?}",
         azora.incidents()
     );
+}
+
+#[test]
+fn a_down_that_up_overtakes_says_so() {
+    let (azora, folder) = (
+        Azora::new(),
+        Folder::with(
+            r#"
+[service.slow]
+run = 'sh -c "trap : TERM; while :; do sleep 0.1; done"'
+stop = { grace = "3s" }
+"#,
+        ),
+    );
+    azora.up(folder.path());
+    let mut down = azora
+        .command(folder.path(), &["down"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("azora runs");
+    azora.until(folder.path(), "slow.0", "on its way down", |slow| {
+        slow.state == "stopping"
+    });
+    azora.up(folder.path());
+    let status = until("down to end", || down.try_wait().expect("it is our child"));
+    let mut said = String::new();
+    let mut err = down.stderr.take().expect("it is piped");
+    err.read_to_string(&mut said).expect("azora writes UTF-8");
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("down was overtaken by up: 1"), "{said}");
 }

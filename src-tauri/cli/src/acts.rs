@@ -2,7 +2,7 @@
 //! followed until it has come to rest.
 
 use crate::args::{Held, Place, Restart, Scale, Services, Why};
-use crate::board::Aim;
+use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout, services};
@@ -216,6 +216,20 @@ async fn carry_out(
     };
     let view = watch.during(aim, Style::Picture, wait).await??;
     watch.catch_up().await;
+    let is_back = |(instance, _): &(InstanceId, Reason)| {
+        let status = watch.board.status(instance);
+        status.is_none_or(|status| back(status.state))
+    };
+    // Nothing has failed then: somebody wanted something else.
+    if aim == Aim::Down
+        && view.failed.iter().all(is_back)
+        && let Some((verb, count)) = watch.board.overtaken()
+    {
+        return Err(Fail::failed(format!(
+            "{name} was overtaken by {verb}: {count} of its instances are not stopped ({})",
+            watch.board.counts()
+        )));
+    }
     if view.failed.is_empty() {
         print(&format!(
             "{name}: {} ({})",

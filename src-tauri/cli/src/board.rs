@@ -177,6 +177,20 @@ impl Board {
         line
     }
 
+    /// What another order has set in motion again since everything was to be stopped: its verb and how
+    /// many instances are not down.
+    pub(crate) fn overtaken(&self) -> Option<(String, usize)> {
+        let mut back = self.rows.values().filter(|status| back(status.state));
+        let first = back.next()?;
+        let verb = first
+            .origin
+            .as_ref()
+            .map(|origin| serde_json::json!(origin.verb));
+        let verb = verb.as_ref().and_then(serde_json::Value::as_str);
+        let verb = verb.unwrap_or("another order").to_owned();
+        Some((verb, 1 + back.count()))
+    }
+
     /// The picture for a terminal: a bar, counts, and what is not there yet with the reason, the
     /// worst first. Never more lines than the terminal has.
     pub(crate) fn frame(&self, aim: Aim, elapsed: Duration, terminal: Terminal) -> Vec<String> {
@@ -236,6 +250,15 @@ impl Board {
         }
         lines
     }
+}
+
+/// Whether an instance in that state is there again after it was to be stopped. What is on its way down,
+/// or where healing has left it, is nobody else's doing.
+pub(crate) fn back(state: State) -> bool {
+    !matches!(
+        state,
+        State::Stopped | State::Completed | State::Stopping | State::Quarantined
+    )
 }
 
 /// Where a cluster is going.

@@ -231,6 +231,29 @@ fn without_a_picture_one_line_says_what_is_still_waited_for_the_shortest_first()
 }
 
 #[test]
+fn a_board_knows_what_overtook_a_down() {
+    let mut board = Board::new(None);
+    let mut back = status("api.0", State::Starting, "");
+    back.origin = Some(model::Origin {
+        actor: model::Actor::person("cli"),
+        user: "me".to_owned(),
+        verb: model::Verb::Up,
+        act: model::ActId(8),
+        at: Timestamp(0),
+    });
+    board.take(picture(&[(
+        "shop-1",
+        vec![status("db.0", State::Stopped, ""), back],
+    )]));
+    assert_eq!(board.overtaken(), Some(("up".to_owned(), 1)));
+    board.take(picture(&[(
+        "shop-1",
+        vec![status("db.0", State::Completed, "")],
+    )]));
+    assert_eq!(board.overtaken(), None);
+}
+
+#[test]
 fn an_empty_board_is_a_frame_too() {
     let board = Board::new(None);
     assert_eq!(
