@@ -6,8 +6,9 @@ use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout, services};
+use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{Cell, cell, length, state_paint, table};
+use crate::text::{length, state_paint};
 use crate::watch::{Interrupts, Style, Watch, settled};
 use api::client::Client;
 use api::requests::{
@@ -266,7 +267,8 @@ pub(crate) async fn failures(
     for line in table(
         &["INSTANCE", "STATE", "REASON"],
         &failure_rows(watch, &view.failed),
-        terminal,
+        &[],
+        terminal.narrower(2),
     ) {
         note(&format!("  {line}"));
     }

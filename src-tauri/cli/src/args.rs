@@ -153,6 +153,9 @@ pub(crate) struct Json {
 }
 
 #[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+On a narrow terminal CATEGORY, BY, STARTS, PID, SINCE and PORTS are left out, in this order, so that \
+the reason can be read; --json has all.")]
 pub(crate) struct Ps {
     /// Every cluster of every home of yours on this machine
     #[arg(short, long)]

@@ -12,6 +12,7 @@
 // What is typed, how it ends, what is shown.
 mod args;
 mod fail;
+mod table;
 mod terminal;
 mod text;
 

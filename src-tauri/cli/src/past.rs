@@ -3,8 +3,9 @@
 use crate::args::{Events, Place, Recent};
 use crate::fail::{Done, Fail};
 use crate::place::layout;
+use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, plain, print};
-use crate::text::{Cell, cell, clock, length, table, with_times};
+use crate::text::{clock, length, with_times};
 use api::client::Client;
 use api::requests::{EventsRequest, Nothing, RecentRequest};
 use model::view::{Change, FeedMessage};
@@ -13,6 +14,9 @@ use serde_json::json;
 use std::time::Duration;
 
 // === incidents ===
+
+/// Columns that are left out of a narrow terminal, the first one first.
+const INCIDENTS_SPARE: [&str; 3] = ["ACTIONS", "TOOK", "OPENED"];
 
 /// `azora incidents`: of the whole home, newest first.
 pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
@@ -37,7 +41,7 @@ pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
     let headings = [
         "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
     ];
-    for line in table(&headings, &rows, terminal) {
+    for line in table(&headings, &rows, &INCIDENTS_SPARE, terminal) {
         print(&line)?;
     }
     Ok(())

@@ -3,8 +3,9 @@
 use crate::args::{Json, Place, Ps};
 use crate::fail::Done;
 use crate::place::{Scene, layout};
+use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{Cell, ago, cell, now, overall_paint, rfc3339, state_paint, table, with_times};
+use crate::text::{ago, now, overall_paint, rfc3339, state_paint, with_times};
 use api::client::Client;
 use api::requests::Nothing;
 use api::views::{PsView, StatusView};
@@ -34,7 +35,7 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
         .iter()
         .map(|status| ps_row(status, now))
         .collect();
-    for line in table(&ps_headings(), &rows, terminal) {
+    for line in table(&ps_headings(), &rows, &PS_SPARE, terminal) {
         print(&line)?;
     }
     for (service, limit) in loose(&view) {
@@ -64,6 +65,9 @@ fn loose(view: &PsView) -> impl Iterator<Item = (&ServiceName, &LimitView)> {
         loose.map(move |limit| (service, limit))
     })
 }
+
+/// Columns of `ps` that are left out of a narrow terminal, the first one first.
+pub(crate) const PS_SPARE: [&str; 6] = ["CATEGORY", "BY", "STARTS", "PID", "SINCE", "PORTS"];
 
 /// The headings over [`ps_row`].
 pub(crate) fn ps_headings() -> [&'static str; 9] {
@@ -225,12 +229,13 @@ pub(crate) async fn status(place: &Place, Json { json }: Json) -> Done {
             vec![
                 cell(cluster.id.to_string()),
                 (cluster.overall.to_string(), overall_paint(cluster.overall)),
-                cell(plain(&cluster.reason)),
                 (plain(&cluster.folder), Paint::Faint),
+                cell(plain(&cluster.reason)),
             ]
         })
         .collect();
-    for line in table(&["CLUSTER", "OVERALL", "REASON", "FOLDER"], &rows, terminal) {
+    let headings = ["CLUSTER", "OVERALL", "FOLDER", "REASON"];
+    for line in table(&headings, &rows, &["FOLDER"], terminal) {
         print(&line)?;
     }
     Ok(())
@@ -414,5 +419,36 @@ mod tests {
                 "[port 5433 is held by pid 1 (init)] [held] [impacted by db] said \\x1b[2Jboo"
             ]
         );
+    }
+
+    #[test]
+    fn ps_fits_its_terminal_and_leaves_room_for_the_reason() {
+        let mut status = status_of("payments-worker.0");
+        status.ports = vec![5432, 5433];
+        status.port_taken = None;
+        for (columns, headings) in [
+            (
+                120,
+                "INSTANCE           STATE    SINCE  PID   PORTS      STARTS  BY   CATEGORY  REASON",
+            ),
+            (80, "INSTANCE           STATE    SINCE  PORTS      REASON"),
+            (40, "INSTANCE           STATE"),
+        ] {
+            let terminal = Terminal {
+                live: true,
+                colour: false,
+                columns: Some(columns),
+                rows: 24,
+            };
+            let row = ps_row(&status, Timestamp(status.since.0 + 5_000));
+            let lines = table(&ps_headings(), &[row], &PS_SPARE, terminal);
+            assert_eq!(lines[0], headings);
+            let reason = "[held] [impacted by db] wait";
+            assert!(lines.last().unwrap().contains(reason), "{lines:#?}");
+            assert!(
+                lines.iter().all(|line| line.chars().count() <= columns),
+                "{lines:#?}"
+            );
+        }
     }
 }

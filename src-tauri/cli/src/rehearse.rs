@@ -3,8 +3,9 @@
 use crate::args::Rehearse;
 use crate::definition::find;
 use crate::fail::Done;
+use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, print};
-use crate::text::{Cell, cell, length, table};
+use crate::text::length;
 use rehearsal::{Plan, Report, Run, ServiceReport, Weakness, rehearse as run};
 use std::io::Write as _;
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 /// Services and weaknesses that are shown; the others are counted.
 const SHOWN: usize = 10;
+/// Columns that are left out of a narrow terminal, the first one first.
+const SPARE: [&str; 5] = ["99 OF 100", "HELPED", "RESTARTS", "BACK IN", "AWAY"];
 /// Progress is drawn at every such step.
 const STEP: f64 = 0.01;
 
@@ -130,7 +133,7 @@ fn shown(report: &Report, terminal: Terminal) -> Vec<String> {
             "HELPED",
             "MOSTLY",
         ];
-        lines.extend(table(&headings, &rows, terminal));
+        lines.extend(table(&headings, &rows, &SPARE, terminal));
         if worst.len() > SHOWN {
             lines.push(format!("and {} more; --json has all", worst.len() - SHOWN));
         }
@@ -256,6 +259,21 @@ mod tests {
         };
         let report = run(&Arc::new(definition), plan, &mut |_| ());
         let text = shown(&report, PLAIN).join("\n");
+        for columns in [40, 80, 120] {
+            let terminal = Terminal {
+                columns: Some(columns),
+                ..PLAIN
+            };
+            let lines = shown(&report, terminal);
+            let table = lines
+                .iter()
+                .skip_while(|line| !line.starts_with("WORST OFF"));
+            for line in table.take_while(|line| !line.is_empty()) {
+                assert!(line.chars().count() <= columns, "{columns}: {line}");
+            }
+            let all = lines.join("\n");
+            assert!(all.contains("AVAILABLE") && all.contains("MOSTLY"), "{all}");
+        }
         for part in [
             "shop: 2 services against 60 faults in ",
             "db has no health probe",

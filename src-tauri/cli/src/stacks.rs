@@ -3,9 +3,10 @@
 use crate::args::Place;
 use crate::fail::Done;
 use crate::place::layout;
-use crate::reads::{instance_json, ps_headings, ps_row};
+use crate::reads::{PS_SPARE, instance_json, ps_headings, ps_row};
+use crate::table::{Cell, table};
 use crate::terminal::{Paint, Terminal, plain, print};
-use crate::text::{Cell, now, overall_paint, table};
+use crate::text::{now, overall_paint};
 use api::client::{self, Client};
 use api::requests::{Nothing, PsRequest};
 use api::views::{PsView, StatusView};
@@ -169,11 +170,8 @@ impl Stack {
                         .iter()
                         .map(|status| ps_row(status, now))
                         .collect();
-                    let narrower = Terminal {
-                        columns: terminal.columns.map(|columns| columns.saturating_sub(2)),
-                        ..terminal
-                    };
-                    let rows = table(&ps_headings(), &rows, narrower);
+                    let narrower = terminal.narrower(2);
+                    let rows = table(&ps_headings(), &rows, &PS_SPARE, narrower);
                     lines.extend(rows.into_iter().map(|line| format!("  {line}")));
                     lines.push(String::new());
                 }

@@ -54,6 +54,14 @@ impl Terminal {
         }
     }
 
+    /// The same for text that is moved in by so many columns.
+    pub(crate) fn narrower(self, by: usize) -> Self {
+        Self {
+            columns: self.columns.map(|columns| columns.saturating_sub(by)),
+            ..self
+        }
+    }
+
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
         match (self.colour, paint.code()) {
             (true, Some(code)) if !text.is_empty() => format!("\x1b[{code}m{text}\x1b[0m"),

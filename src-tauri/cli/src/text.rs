@@ -1,7 +1,7 @@
-//! Times, lengths of time and tables, as people read them.
+//! Times and lengths of time as people read them, and what colour a state has.
 
 use crate::fail::{Done, Fail};
-use crate::terminal::{Paint, Terminal, cut};
+use crate::terminal::Paint;
 use jiff::tz::TimeZone;
 use model::{Overall, State, Timestamp};
 use serde_json::Value;
@@ -131,50 +131,6 @@ pub(crate) fn overall_paint(overall: Overall) -> Paint {
     }
 }
 
-/// One cell: text and its colour.
-pub(crate) type Cell = (String, Paint);
-
-/// A cell without colour.
-pub(crate) fn cell(text: impl Into<String>) -> Cell {
-    (text.into(), Paint::None)
-}
-
-/// Lines up rows under their headings. The last column takes what is left of the width.
-pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], terminal: Terminal) -> Vec<String> {
-    let mut widths: Vec<usize> = headings
-        .iter()
-        .map(|heading| heading.chars().count())
-        .collect();
-    for row in rows {
-        for (width, (text, _)) in widths.iter_mut().zip(row) {
-            *width = (*width).max(text.chars().count());
-        }
-    }
-    let before: usize = widths.iter().rev().skip(1).map(|width| width + 2).sum();
-    if let (Some(columns), Some(last)) = (terminal.columns, widths.last_mut()) {
-        *last = (*last).min(columns.saturating_sub(before)).max(8);
-    }
-    let line = |cells: &[Cell]| {
-        let mut line = String::new();
-        for (index, ((text, paint), width)) in cells.iter().zip(&widths).enumerate() {
-            let text = cut(text, *width);
-            let missing = width.saturating_sub(text.chars().count());
-            line.push_str(&terminal.paint(*paint, &text));
-            if index + 1 < cells.len() {
-                line.push_str(&" ".repeat(missing + 2));
-            }
-        }
-        line.trim_end().to_owned()
-    };
-    let headings: Vec<Cell> = headings
-        .iter()
-        .map(|heading| ((*heading).to_owned(), Paint::Faint))
-        .collect();
-    std::iter::once(line(&headings))
-        .chain(rows.iter().map(|row| line(row)))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,30 +178,5 @@ mod tests {
         let time = "2025-11-22T14:00:00.000Z";
         let expected = serde_json::json!({"at": time, "actions": [{"at": time, "took": 5}], "resolved": null, "pid": 7});
         assert_eq!(with_times(value), expected);
-    }
-
-    #[test]
-    fn a_table_lines_up_and_cuts_only_its_last_column() {
-        let rows = [
-            vec![cell("a"), cell("why not")],
-            vec![cell("longer"), cell("because of something long")],
-        ];
-        let narrow = Terminal {
-            live: true,
-            colour: false,
-            columns: Some(20),
-            rows: 24,
-        };
-        assert_eq!(
-            table(&["NAME", "REASON"], &rows, narrow),
-            ["NAME    REASON", "a       why not", "longer  because of …"]
-        );
-        let pipe = Terminal {
-            live: false,
-            colour: false,
-            columns: None,
-            rows: 24,
-        };
-        assert!(table(&["NAME", "REASON"], &rows, pipe)[2].ends_with("something long"));
     }
 }

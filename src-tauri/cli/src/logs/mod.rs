@@ -7,10 +7,10 @@ mod show;
 use crate::args::{Logs, Place};
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, instances};
+use crate::table::{Cell, cell, table};
 use crate::terminal::{Terminal, note, plain, print};
-use crate::text::{Cell, cell, clock, now, since, table, with_times};
+use crate::text::{clock, now, since, with_times};
 use api::requests::LogRunsRequest;
-use model::InstanceId;
 use model::view::LogRun;
 use pages::{Merged, Wanted, last_lines};
 use serde_json::json;
@@ -124,7 +124,7 @@ async fn first_errors(scene: &Scene, arguments: &Logs, instances: &[InstanceId])
         .map(|(instance, run)| row(instance, run))
         .collect();
     let headings = ["INSTANCE", "START", "SINCE", "ADDRESS", "FIRST ERROR"];
-    for line in table(&headings, &rows, Terminal::stdout()) {
+    for line in table(&headings, &rows, &["SINCE", "ADDRESS"], Terminal::stdout()) {
         print(&line)?;
     }
     if found.is_empty() {
