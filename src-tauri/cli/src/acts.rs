@@ -18,6 +18,8 @@ use api::views::WaitView;
 use model::view::LogPage;
 use model::{Act, ClusterId, InstanceId, Outcome, Reason, ServiceName};
 use serde::Serialize;
+use spec::limits::MAX_REPLICAS;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -110,6 +112,7 @@ pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
         .iter()
         .map(|word| scaled(word))
         .collect::<Done<Vec<_>>>()?;
+    once_each(&wanted)?;
     let scene = Scene::find(place).await?;
     for (service, replicas) in wanted {
         let request = ScaleRequest {
@@ -140,8 +143,23 @@ fn scaled(word: &str) -> Done<(ServiceName, u16)> {
         .map_err(|error: model::NameError| unclear(error.to_string()))?;
     let number = number
         .parse()
-        .map_err(|_| unclear("N is a number from 0 to 65535".to_owned()))?;
+        .ok()
+        .filter(|number| (1..=MAX_REPLICAS).contains(number))
+        .ok_or_else(|| {
+            unclear(format!(
+                "N is a number from 1 to {MAX_REPLICAS}; `azora stop {service}` stops it"
+            ))
+        })?;
     Ok((service, number))
+}
+
+/// Of two numbers for one service nobody can say which is meant.
+fn once_each(wanted: &[(ServiceName, u16)]) -> Done {
+    let mut named = BTreeSet::new();
+    match wanted.iter().find(|(service, _)| !named.insert(service)) {
+        Some((twice, _)) => Err(Fail::usage(format!("{twice} is named twice"))),
+        None => Ok(()),
+    }
 }
 
 /// `down`.
@@ -335,10 +353,21 @@ mod tests {
             ("api=x", "a number"),
             ("api=-1", "a number"),
             ("A=1", "lower-case"),
-            ("api=70000", "65535"),
+            ("api=0", "from 1 to 100"),
+            ("api=101", "from 1 to 100"),
+            ("api=70000", "from 1 to 100"),
         ] {
             let message = scaled(word).unwrap_err().message;
             assert!(message.contains(why), "{word}: {message}");
         }
+        let of = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| scaled(word))
+                .collect::<Done<Vec<_>>>()
+        };
+        assert!(once_each(&of(&["api=1", "web=1"]).unwrap()).is_ok());
+        let twice = once_each(&of(&["api=1", "web=1", "api=2"]).unwrap()).unwrap_err();
+        assert_eq!(twice.message, "api is named twice");
     }
 }

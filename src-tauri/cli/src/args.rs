@@ -53,13 +53,8 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Which home and cluster")]
 pub(crate) struct Place {
     /// Use this home instead of the usual one
-    #[arg(
-        long,
-        global = true,
-        env = "AZORA_HOME",
-        hide_env = true,
-        value_name = "PATH"
-    )]
+    // AZORA_HOME is read where the home is looked for: read here, it would show as required in usages.
+    #[arg(long, global = true, value_name = "PATH")]
     pub(crate) home: Option<PathBuf>,
     /// Act as if started in this folder
     #[arg(short = 'C', global = true, value_name = "PATH")]
@@ -280,10 +275,17 @@ ends what belongs to them. Afterwards it looks for survivors by control group, b
 mark, and exits with 1 if there is one. `azora resume` brings everything back.")]
 pub(crate) struct Emergency {
     /// Why; it is kept in the report
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = not_blank)]
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+fn not_blank(text: &str) -> Result<String, &'static str> {
+    match text.trim().is_empty() {
+        true => Err("it says nothing"),
+        false => Ok(text.to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -410,6 +412,11 @@ mod tests {
     #[test]
     fn an_emergency_stop_wants_a_reason_and_nothing_else() {
         assert!(Arguments::try_parse_from(["azora", "emergency-stop"]).is_err());
-        assert!(Arguments::try_parse_from(["azora", "emergency-stop", "--reason", "x"]).is_ok());
+        let with =
+            |reason| Arguments::try_parse_from(["azora", "emergency-stop", "--reason", reason]);
+        assert!(with("x").is_ok());
+        for nothing in ["", " ", "\t"] {
+            assert!(with(nothing).is_err(), "{nothing:?} is no reason");
+        }
     }
 }

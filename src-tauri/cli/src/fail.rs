@@ -93,6 +93,8 @@ impl From<client::Error> for Fail {
             client::Error::Failed(failure) => match failure.code {
                 Code::NotFound => Fail::absent(message),
                 Code::Definition => Fail::definition(message),
+                // It came from what was typed: a pattern that is none, for instance.
+                Code::BadRequest => Fail::usage(message),
                 _ => Fail::failed(message),
             },
             _ => Fail::failed(message),
@@ -134,9 +136,10 @@ mod tests {
             (
                 code_of(Code::NotFound),
                 code_of(Code::Definition),
-                code_of(Code::Conflict)
+                code_of(Code::Conflict),
+                code_of(Code::BadRequest)
             ),
-            (3, 4, 1)
+            (3, 4, 1, 2)
         );
     }
 

@@ -25,6 +25,8 @@ pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
         limit: Some(arguments.limit),
     };
     let mut incidents: Vec<Incident> = client.call("incidents", &request).await?;
+    // The engine takes none for one.
+    incidents.truncate(arguments.limit as usize);
     if let Some(wanted) = &place.cluster {
         incidents.retain(|incident| is_cluster(incident.cluster.as_str(), wanted));
     }
@@ -107,7 +109,11 @@ pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
         after: None,
         limit: Some(arguments.recent.limit),
     };
-    let recent: Vec<Event> = client.call("events", &request).await?;
+    let mut recent: Vec<Event> = client.call("events", &request).await?;
+    if arguments.recent.limit == 0 {
+        show.skip(&recent);
+        recent.clear();
+    }
     let recent: Vec<Event> = recent.into_iter().filter(meant).collect();
     show.all(recent)?;
     while let Some(feed) = &mut feed {
@@ -143,6 +149,12 @@ impl Shown {
             return Ok(());
         }
         events.iter().try_for_each(|event| self.one(event))
+    }
+
+    /// Takes these as told, so that only newer ones are.
+    fn skip(&mut self, events: &[Event]) {
+        let newest = events.iter().map(|event| event.seq).max();
+        self.last = self.last.max(newest.unwrap_or(0));
     }
 
     fn one(&mut self, event: &Event) -> Done {
@@ -267,6 +279,8 @@ mod tests {
             shown.one(&event(seq)).unwrap();
         }
         assert_eq!(shown.last, 3);
+        shown.skip(&[event(7), event(2)]);
+        assert_eq!(shown.last, 7);
     }
 
     #[test]

@@ -127,6 +127,14 @@ fn help_and_version_work_without_anything() {
     assert_eq!(mistyped.code, Some(2));
     assert!(mistyped.err.contains("start"), "a near word is offered");
     assert_eq!(run(&home, &[]).code, Some(2));
+    let without = run(&home, &["scale"]);
+    assert_eq!(without.code, Some(2));
+    let usage = without.err.lines().find(|line| line.starts_with("Usage:"));
+    assert_eq!(
+        usage,
+        Some("Usage: azora scale <SERVICE=N>..."),
+        "AZORA_HOME is set"
+    );
 }
 
 #[test]
@@ -285,6 +293,8 @@ fn status_and_the_lists_have_their_shapes() {
     let incidents = json(&home, &["incidents", "--json"]);
     assert_eq!(incidents, Value::Array(Vec::new()));
     let events = json(&home, &["events", "--json"]);
+    let none = json(&home, &["events", "-n", "0", "--json"]);
+    assert_eq!(none, Value::Array(Vec::new()));
     let first = &events[0];
     assert_eq!(first["what"]["kind"], "engine_started");
     let time = first["at"].as_str().unwrap();

@@ -12,6 +12,7 @@ use crate::terminal::{Terminal, note, plain, print};
 use crate::text::{clock, now, since, with_times};
 use api::requests::LogRunsRequest;
 use model::view::LogRun;
+use model::{InstanceId, Timestamp};
 use pages::{Merged, Wanted, last_lines};
 use serde_json::json;
 use show::{Form, Show};
@@ -21,8 +22,7 @@ const USUAL_TAIL: usize = 200;
 
 /// `azora logs`.
 pub(crate) async fn logs(place: &Place, arguments: &Logs) -> Done {
-    let time = |text: &Option<String>| text.as_deref().map(|text| since(text, now())).transpose();
-    let (since, until) = (time(&arguments.since)?, time(&arguments.until)?);
+    let (since, until) = range(arguments, now())?;
     let scene = Scene::find(place).await?;
     let all = scene.ps().await?.instances;
     let instances = instances(&scene.cluster.id, &all, &arguments.services)?;
@@ -69,6 +69,18 @@ pub(crate) async fn logs(place: &Place, arguments: &Logs) -> Done {
         return follow::follow(place, scene, &wanted, arguments, places, &mut show).await;
     }
     show.end()
+}
+
+/// From when to when lines are wanted.
+fn range(arguments: &Logs, now: Timestamp) -> Done<(Option<Timestamp>, Option<Timestamp>)> {
+    let time = |text: &Option<String>| text.as_deref().map(|text| since(text, now)).transpose();
+    let (begin, end) = (time(&arguments.since)?, time(&arguments.until)?);
+    match (begin, end) {
+        (Some(begin), Some(end)) if begin.0 > end.0 => Err(Fail::usage(
+            "there is no time in which lines could be written: --since is later than --until",
+        )),
+        range => Ok(range),
+    }
 }
 
 /// An address that was given up is not passed over in silence.
@@ -161,8 +173,29 @@ fn without_colours(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Arguments, Command};
+    use clap::Parser as _;
+    use model::Generation;
     use model::view::LogLine;
-    use model::{Generation, Timestamp};
+
+    #[test]
+    fn a_range_without_any_time_in_it_is_said_to_be_none() {
+        let asked = |words: &[&str]| {
+            let words = [&["azora", "logs"], words].concat();
+            let Command::Logs(logs) = Arguments::try_parse_from(words).unwrap().command else {
+                panic!("these are logs")
+            };
+            range(&logs, Timestamp(3_600_000)).map_err(|fail| fail.message)
+        };
+        let refused = asked(&["--since", "5m", "--until", "10m"]).unwrap_err();
+        assert!(refused.contains("--since is later"), "{refused}");
+        let range = asked(&["--since", "10m", "--until", "5m"]).unwrap();
+        assert_eq!(
+            range,
+            (Some(Timestamp(3_000_000)), Some(Timestamp(3_300_000)))
+        );
+        assert_eq!(asked(&["--until", "5m"]).unwrap().0, None);
+    }
 
     #[test]
     fn a_row_says_whether_the_log_still_has_the_line_and_what_nobody_saw() {
