@@ -92,6 +92,44 @@ fn an_emergency_stop_works_while_the_engine_hangs() {
     assert_eq!(azora.left(), [] as [String; 0]);
 }
 
+/// Whoever may neither read a home nor signal what runs in it has ended nothing, and says so.
+#[test]
+fn an_emergency_stop_by_another_user_names_whom_it_cannot_end() {
+    if !tests::is_root() {
+        println!("not looked at: it takes root to be two users");
+        return;
+    }
+    // What ends by itself meanwhile was not ended either.
+    let busy = "\n[service.busy]\nrun = [\"sh\", \"-c\", \"while :; do sleep 0.05; done\"]\n";
+    let definition = format!("{}{busy}", tests::folder::SMALL);
+    let (azora, folder) = (Azora::new(), Folder::with(&definition));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    let home = azora.home().path().to_string_lossy().into_owned();
+    let other = azora.of_user(65_534).expect("root may be anybody");
+    let other = other.env("AZORA_HOME", home);
+    let root: &std::path::Path = "/".as_ref();
+    let done = other.run(root, &["emergency-stop", "--reason", "test", "--json"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    let report: Value = serde_json::from_str(&done.out).expect("it prints JSON");
+    assert_eq!(report["ended"], 0, "{report}");
+    let unseen = report["unseen"].as_str().unwrap_or_default();
+    assert!(unseen.contains("cannot be read: not permitted"), "{report}");
+    let left = report["left"].as_array().cloned().unwrap_or_default();
+    for (name, instance) in &before {
+        assert!(lives(instance.pid), "{name} was ended");
+        let told = left.iter().find(|one| one["pid"] == instance.pid);
+        let why = told.and_then(|one| one["why"].as_str()).unwrap_or_default();
+        assert!(why.ends_with("belongs to root: not permitted"), "{report}");
+    }
+    let done = other.run(root, &["emergency-stop", "--reason", "test"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(!done.out.contains("0 left"), "{done:?}");
+    for (name, instance) in &azora.instances(folder.path()) {
+        assert_eq!(instance.pid, before[name].pid, "{name} went on");
+    }
+}
+
 #[test]
 fn an_emergency_stop_works_without_an_engine() {
     let (azora, folder) = (Azora::new(), Folder::with(&difficult()));

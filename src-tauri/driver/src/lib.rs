@@ -24,6 +24,7 @@ mod ended;
 pub mod env;
 pub mod exec;
 mod handback;
+mod hidden;
 pub mod holder;
 mod holders;
 mod holes;

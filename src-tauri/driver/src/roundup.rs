@@ -24,6 +24,10 @@ const HOLDING: Duration = Duration::from_millis(1_500);
 #[derive(Debug, Default)]
 pub(crate) struct Roundup {
     held: BTreeSet<(u32, u64)>,
+    /// Everyone who got a signal.
+    reached: BTreeSet<(u32, u64)>,
+    /// There are some whom we may not signal.
+    refused: bool,
     /// Since when somebody new is found.
     since: Option<Instant>,
 }
@@ -40,7 +44,7 @@ impl Roundup {
             };
             if self.held.insert((*pid, listed.start_ticks)) {
                 new = true;
-                signal(*pid, libc::SIGSTOP, found, table);
+                self.signal(*pid, libc::SIGSTOP, found, table);
             }
         }
         let since = *self.since.get_or_insert_with(Instant::now);
@@ -52,19 +56,48 @@ impl Roundup {
     }
 
     /// SIGKILL to everyone of `found`.
-    pub(crate) fn kill(&self, found: &BTreeSet<u32>, table: &Table) {
+    pub(crate) fn kill(&mut self, found: &BTreeSet<u32>, table: &Table) {
         for pid in found.iter().rev() {
-            signal(*pid, libc::SIGKILL, found, table);
+            self.signal(*pid, libc::SIGKILL, found, table);
         }
     }
+
+    fn signal(&mut self, pid: u32, number: i32, found: &BTreeSet<u32>, table: &Table) {
+        let sent = signal(pid, number, found, table);
+        self.refused |= sent == Sent::Refused;
+        if let (Sent::Done, Some(listed)) = (sent, table.living.get(&pid)) {
+            self.reached.insert((pid, listed.start_ticks));
+        }
+    }
+
+    /// Those of these whose ends are this roundup's work: all, as a rule, for who was not reached by a
+    /// signal of its own went with its group. Where there are some whom we may not signal, those that
+    /// were reached: the others may come and go as they like.
+    pub(crate) fn ours(&self, mut all: BTreeSet<(u32, u64)>) -> BTreeSet<(u32, u64)> {
+        if self.refused {
+            all.retain(|one| self.reached.contains(one));
+        }
+        all
+    }
+}
+
+/// What came of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It has it.
+    Done,
+    /// It is not ours to signal.
+    Refused,
+    /// It was not there any more, or could not be opened.
+    Gone,
 }
 
 /// A signal to a process of the table, if it still is the one that was listed, and to the group it
 /// leads. A group lies in one session, and everyone in a session descends from who leads it: so the
 /// group is of the tree when the session's leader is.
-fn signal(pid: u32, number: i32, found: &BTreeSet<u32>, table: &Table) {
+fn signal(pid: u32, number: i32, found: &BTreeSet<u32>, table: &Table) -> Sent {
     let (Some(listed), Ok(boot)) = (table.living.get(&pid), clock::boot_id()) else {
-        return;
+        return Sent::Gone;
     };
     let anchor = Anchor {
         boot_id: boot.to_owned(),
@@ -73,13 +106,18 @@ fn signal(pid: u32, number: i32, found: &BTreeSet<u32>, table: &Table) {
     };
     let whole = listed.group == pid && found.contains(&listed.session);
     if let Ok(Some(pidfd)) = shortage::reserved(|| Pidfd::open_anchored(&anchor)) {
-        // Not allowed, dead by now, or older than Linux 6.9: the next look tells, as it does of
-        // what could not be opened.
+        // Dead by now, or older than Linux 6.9: the next look tells, as it does of what could not be
+        // opened.
         if whole {
             let _ = pidfd.signal_group(number);
         }
-        let _ = pidfd.signal(number);
+        return match pidfd.signal(number) {
+            Ok(()) => Sent::Done,
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Sent::Refused,
+            Err(_) => Sent::Gone,
+        };
     }
+    Sent::Gone
 }
 
 #[cfg(test)]

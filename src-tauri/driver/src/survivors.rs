@@ -7,7 +7,7 @@ use crate::pidfd::Pidfd;
 use crate::procfs::{self, Table};
 use crate::roundup::Roundup;
 use crate::shortage::{self, Patience};
-use crate::{cgroup, clock, hook};
+use crate::{cgroup, clock, hidden, hook, user};
 use model::{Anchor, ClusterId};
 use std::collections::BTreeMap;
 use std::io;
@@ -63,12 +63,15 @@ pub struct Survivor {
 /// there are too few descriptors to look.
 ///
 /// # Errors
-/// When it could not be looked: then nothing is known about who lives.
+/// When it could not be looked, or not everywhere: then nothing is known about who lives.
 pub fn find(layout: &Layout, cluster: Option<&ClusterId>) -> io::Result<Vec<Survivor>> {
     shortage::patiently(PATIENCE, || {
         let mut found = BTreeMap::new();
         shortage::reserved(|| {
             let table = Table::read()?;
+            if let Some(why) = hidden::hidden(layout, cluster) {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
             for (_, _, folder) in intent::folders(layout, cluster)? {
                 let remains = Remains::of(layout, &folder, &Story::read(&folder)?)?;
                 found.append(&mut remains.look(&table)?);
@@ -97,13 +100,16 @@ fn why(pid: u32) -> String {
         Ok(None) => return "it has just ended".to_owned(),
         Err(error) => return format!("it cannot be looked at ({error})"),
     };
-    let own = rustix::process::geteuid().as_raw();
-    let owner = std::fs::metadata(format!("/proc/{pid}")).map_or(own, |data| data.uid());
     let state = process.state;
-    if own != 0 && owner != own {
-        return format!(
-            "in state {state}: it belongs to user {owner}, whose processes are not ours to end"
-        );
+    let not_ours = |error: &io::Error| error.raw_os_error() == Some(libc::EPERM);
+    if let Ok(Some(pidfd)) = shortage::reserved(|| Pidfd::open(pid))
+        && pidfd.signal(0).is_err_and(|error| not_ours(&error))
+    {
+        let owner = std::fs::metadata(format!("/proc/{pid}")).map(|data| data.uid());
+        let owner = owner.map_or("another".to_owned(), |uid| {
+            user::name(uid).unwrap_or_else(|| format!("user {uid}"))
+        });
+        return format!("in state {state}: it belongs to {owner}: not permitted");
     }
     match state {
         'D' => "in state D: it waits in the kernel, for a disk or a network, and ends after that"
@@ -324,15 +330,19 @@ impl Scanner {
     }
 }
 
-/// What is known of each instance of a home; for the emergency path.
+/// What is known of each instance of a home.
+pub(crate) type Known = Vec<(ClusterId, Remains)>;
+
+/// What is known of each instance of a home, and what is not ours to read; for the emergency path.
 ///
 /// # Errors
 /// When the records could not be read.
-pub(crate) fn all(layout: &Layout) -> io::Result<Vec<(ClusterId, Remains)>> {
+pub(crate) fn all(layout: &Layout) -> io::Result<(Known, Option<String>)> {
+    let hidden = hidden::hidden(layout, None);
     let folders = intent::folders(layout, None)?.into_iter();
     let remains = |(cluster, _, folder): (ClusterId, _, PathBuf)| {
         let remains = Remains::of(layout, &folder, &Story::read(&folder)?)?;
         Ok((cluster, remains))
     };
-    folders.map(remains).collect()
+    Ok((folders.map(remains).collect::<io::Result<_>>()?, hidden))
 }

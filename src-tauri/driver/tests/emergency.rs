@@ -7,6 +7,7 @@ mod common;
 use common::{Bench, Stranger, instance, kill, lives};
 use driver::{Happened, emergency};
 use rustix::process::Signal;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::LazyLock;
 
 /// How many services; `AZORA_TEST_COUNT=1000` for a look at the time it takes.
@@ -135,4 +136,31 @@ async fn without_a_report_it_is_a_stop_all_the_same() {
     let report = emergency::stop(&bench.layout, "test", "cli");
     assert_eq!((report.left, report.path), (vec![], None));
     assert!(!lives(pid));
+}
+
+/// What is not ours to read is not nothing: what can be found without it is ended, and that somebody
+/// else may live is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_said_and_not_taken_for_nothing() {
+    let mut bench = Bench::new();
+    let pid = bench.start("a.0", 1, &["hang"]).await;
+    let runs = bench.layout.run_cluster(&bench.cluster);
+    let open = std::fs::metadata(&runs).unwrap().permissions();
+    std::fs::set_permissions(&runs, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let preview = emergency::preview(&bench.layout);
+    let report = emergency::stop(&bench.layout, "test", "cli");
+    let found = driver::survivors::find(&bench.layout, None);
+    std::fs::set_permissions(&runs, open).unwrap();
+    assert!(!lives(pid));
+    assert_eq!((report.left, report.ended), (vec![], 1));
+    if rustix::process::geteuid().is_root() {
+        // Root may read anything.
+        assert_eq!((report.unseen, found.unwrap()), (None, vec![]));
+        return;
+    }
+    let unseen = report.unseen.unwrap();
+    assert!(unseen.contains("cannot be read: not permitted"), "{unseen}");
+    assert!(preview.is_err() && found.is_err());
+    let text = std::fs::read_to_string(report.path.unwrap()).unwrap();
+    assert!(text.contains(&unseen), "{text}");
 }
