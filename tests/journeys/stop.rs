@@ -113,6 +113,8 @@ fn an_emergency_stop_by_another_user_names_whom_it_cannot_end() {
     assert_eq!(done.code, 1, "{done:?}");
     let report: Value = serde_json::from_str(&done.out).expect("it prints JSON");
     assert_eq!(report["ended"], 0, "{report}");
+    // Who comes and goes as they like is no reason to go on for a minute.
+    assert!(report["took_ms"].as_u64() < Some(30_000), "{report}");
     let unseen = report["unseen"].as_str().unwrap_or_default();
     assert!(unseen.contains("cannot be read: not permitted"), "{report}");
     let left = report["left"].as_array().cloned().unwrap_or_default();
@@ -127,6 +129,58 @@ fn an_emergency_stop_by_another_user_names_whom_it_cannot_end() {
     assert!(!done.out.contains("0 left"), "{done:?}");
     for (name, instance) in &azora.instances(folder.path()) {
         assert_eq!(instance.pid, before[name].pid, "{name} went on");
+    }
+}
+
+/// What waited for a hung engine when everything was ended is not done when the engine wakes up, and
+/// what is asked for after that is.
+#[test]
+fn what_an_emergency_stop_has_overtaken_is_not_done() {
+    let (azora, folder) = (Azora::new(), Folder::with(tests::folder::SMALL));
+    azora.up(folder.path());
+    let engine = azora.engine();
+    let port = azora.api_port();
+    tests::process::signal(engine, rustix::process::Signal::STOP);
+    let queue = |count| {
+        let mut waits = azora
+            .command(folder.path(), &["up", ".", "--detach", "--trust"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("azora can be run");
+        let waiting =
+            testkit::eventually(tests::PATIENCE, || tests::process::unread(port) == count);
+        if !waiting {
+            let _ = waits.kill();
+            panic!("the request is not on its way");
+        }
+        waits
+    };
+    // Of one of them nobody waits for the answer any more.
+    let (mut dead, waits) = (queue(1), queue(2));
+    dead.kill().expect("it is our child");
+    dead.wait().expect("it is our child");
+    let done = azora.run(folder.path(), &["emergency-stop", "--reason", "it hangs"]);
+    tests::process::signal(engine, rustix::process::Signal::CONT);
+    assert_eq!(done.code, 0, "{done:?}");
+    let refused = waits.wait_with_output().expect("it is our child");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("an emergency stop came after"), "{said}");
+    until("the engine to have read the other, too", || {
+        (tests::process::unread(port) == 0).then_some(())
+    });
+    until("the engine to see that all has ended", || {
+        azora
+            .instances(folder.path())
+            .values()
+            .all(|one| one.state == "stopped")
+            .then_some(())
+    });
+    assert_eq!(azora.left(), [] as [String; 0]);
+    azora.ok(folder.path(), &["resume"]);
+    for name in azora.instances(folder.path()).keys() {
+        azora.until(folder.path(), name, "back", |instance| instance.serves());
     }
 }
 

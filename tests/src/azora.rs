@@ -390,6 +390,20 @@ impl Azora {
             .filter(|pid| process::lives(*pid))
     }
 
+    /// The port the engine answers the command line at.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    #[track_caller]
+    pub fn api_port(&self) -> u16 {
+        let lock = self.lock().unwrap_or_default();
+        let port = lock["api"].as_str().and_then(|api| {
+            let (_, port) = api.trim_end_matches('/').rsplit_once(':')?;
+            port.parse().ok()
+        });
+        port.unwrap_or_else(|| panic!("no engine listens\n{}", self.story()))
+    }
+
     fn lock(&self) -> Option<Value> {
         let text = std::fs::read_to_string(self.home.path().join("engine.lock")).ok()?;
         serde_json::from_str(&text).ok()

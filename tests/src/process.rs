@@ -117,3 +117,24 @@ fn stat(pid: u32) -> Option<Vec<String>> {
             .collect(),
     )
 }
+
+/// Connections to a port of this machine in which something waits to be read by who listens there.
+pub fn unread(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let here = format!("0100007F:{port:04X}");
+    let waits = |line: &&str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, queues) = (fields.next(), fields.nth(2));
+        let received = queues.and_then(|queues| queues.split_once(':'));
+        local == Some(here.as_str())
+            && received
+                .is_some_and(|(_, bytes)| u64::from_str_radix(bytes, 16).is_ok_and(|n| n > 1))
+    };
+    // The listening socket counts there who has not been let in.
+    table
+        .lines()
+        .skip(1)
+        .filter(|line| !line.contains(" 00000000:0000 "))
+        .filter(waits)
+        .count()
+}

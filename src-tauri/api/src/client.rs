@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use model::Timestamp;
 use model::view::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -85,13 +86,17 @@ struct Lock {
     api: Option<String>,
 }
 
-/// Knows where an engine listens and what it wants to be shown.
+/// Knows where an engine listens and what it wants to be shown. For one command of a person's: a new
+/// one is made for the next.
 #[derive(Debug, Clone)]
 pub struct Client {
     home: PathBuf,
     pid: u32,
     address: SocketAddr,
     token: Token,
+    /// When it was made, which is when its person asked: what it asks for is told with this time, for it
+    /// may wait for an engine that hangs.
+    asked: Timestamp,
 }
 
 impl Client {
@@ -103,6 +108,7 @@ impl Client {
     }
 
     fn of(home: &Path) -> Result<Self, Error> {
+        let asked = engine::wall();
         let nobody = || Error::NoEngine(home.to_owned());
         let read = |path: PathBuf, error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => nobody(),
@@ -131,6 +137,7 @@ impl Client {
             pid: lock.pid,
             address,
             token,
+            asked,
         })
     }
 
@@ -238,6 +245,7 @@ impl Client {
             )
             .header(header::CONTENT_TYPE, "application/json")
             .header(crate::http::VIA, "cli")
+            .header(crate::http::ASKED, self.asked.0)
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| Error::Strange(error.to_string()))?;
         let mut answer = std::pin::pin!(sender.send_request(request));

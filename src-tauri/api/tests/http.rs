@@ -9,8 +9,8 @@ use api::{Json, Lines};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use model::Actor;
 use model::view::{Code, Failure};
+use model::{Actor, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -26,6 +26,7 @@ impl Desk for Counting {
     fn call(
         &self,
         actor: Actor,
+        _: Option<Timestamp>,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>> {

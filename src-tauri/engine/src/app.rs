@@ -110,6 +110,7 @@ impl Engine {
             owners: RwLock::default(),
             stops: Mutex::default(),
             brake: Brake::default(),
+            leaving: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
             config,
@@ -159,6 +160,7 @@ impl Engine {
     pub fn handle(&self) -> Handle {
         Handle {
             shared: Arc::clone(&self.shared),
+            asked: None,
         }
     }
 

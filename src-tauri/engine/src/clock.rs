@@ -3,6 +3,11 @@
 use model::{Mono, Now, Timestamp};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// Wall-clock time, for who says when something was asked: see [`Handle::asked_at`](crate::Handle::asked_at).
+pub fn wall() -> Timestamp {
+    Clock::wall()
+}
+
 /// Both clocks. Copies agree with each other, and so do those of all engines of one boot: what one
 /// remembers of its past the next one can count on from.
 #[derive(Debug, Clone, Copy)]

@@ -35,6 +35,11 @@ impl Brake {
         Pulled(self)
     }
 
+    /// Word of a stop that another process has walked: who has not noted it starts nothing.
+    pub(crate) fn call(&self) {
+        self.word.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// The number of the last word.
     pub(crate) fn word(&self) -> u64 {
         self.word.load(Ordering::SeqCst)
@@ -131,12 +136,22 @@ impl Handle {
 
     /// Before anything is started again: an emergency stop that another process walked is noted
     /// everywhere, and its mark is taken away, because a person now wants something to run.
-    pub(crate) async fn leave_emergency(&self) {
+    ///
+    /// # Errors
+    /// When that person wanted it before the stop: the request has waited for this engine since.
+    pub(crate) async fn leave_emergency(&self) -> Result<(), Error> {
+        let asked = self.asked.unwrap_or_else(Clock::wall);
+        if self.shared.stopped_since(asked) {
+            return Err(overtaken());
+        }
+        let _alone = self.shared.leaving.lock().await;
         if self.shared.emergency_marked() {
+            self.shared.brake.call();
             self.all_owners_end("ended by the emergency path", Clock::wall())
                 .await;
             self.shared.clear_emergency_marker();
         }
+        Ok(())
     }
 
     async fn all_owners_end(&self, reason: &str, at: Timestamp) {
@@ -168,6 +183,13 @@ impl Handle {
             tracing::warn!("an owner did not note the emergency stop in time; going on");
         }
     }
+}
+
+/// The refusal of what an emergency stop has overtaken.
+pub(crate) fn overtaken() -> Error {
+    let why = "an emergency stop came after this was asked for, so it is not done; if it is still \
+               wanted, use `azora resume`, or ask again";
+    Error::Conflict(why.to_owned())
 }
 
 fn view(report: driver::emergency::Report) -> StopReport {

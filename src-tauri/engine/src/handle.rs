@@ -11,7 +11,7 @@ use model::view::{Delta, EngineView, EnvView, FolderView, History, Snapshot};
 use model::who::PortView;
 use model::{
     Act, ActId, Actor, ClusterId, Event, EventKind, Incident, InstanceId, Reason, ServiceName,
-    Target, Verb,
+    Target, Timestamp, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
+    /// When what is asked of it now was asked, where that is not now.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 /// Bring a folder's cluster up.
@@ -103,6 +105,16 @@ pub struct Settled {
 }
 
 impl Handle {
+    /// The same engine, asked then: a request can wait for an engine that hangs, and what an emergency
+    /// stop has overtaken meanwhile is not begun.
+    #[must_use]
+    pub fn asked_at(&self, asked: Option<Timestamp>) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+            asked,
+        }
+    }
+
     // === reads ===
 
     /// The engine itself.
@@ -236,7 +248,7 @@ impl Handle {
         if !known && !up.trust {
             return Err(Error::Untrusted(folder));
         }
-        self.leave_emergency().await;
+        self.leave_emergency().await?;
         let target = Target {
             cluster: Some(id.clone()),
             ..Target::default()
@@ -309,7 +321,7 @@ impl Handle {
             verb,
             Verb::Start | Verb::Restart | Verb::Resume | Verb::Release | Verb::Scale
         ) {
-            self.leave_emergency().await;
+            self.leave_emergency().await?;
         }
         let target = Target {
             cluster: cluster.clone(),

@@ -40,6 +40,7 @@ mod timers;
 mod who;
 
 pub use app::{Engine, end_holder};
+pub use clock::wall;
 pub use config::Config;
 pub use error::{Error, StartError};
 pub use handle::{Handle, Order, Settled, Up, UpStarted};

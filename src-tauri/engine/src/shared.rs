@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) stops: Mutex<BTreeMap<ClusterId, Timestamp>>,
     /// While an emergency stop is under way nothing is started.
     pub(crate) brake: Brake,
+    /// One after the other leaves an emergency stop: who comes late must not end what the first began.
+    pub(crate) leaving: tokio::sync::Mutex<()>,
     /// Whose the engine is, and so its services: the name of an account.
     pub(crate) account: String,
     /// Files that restart services.
@@ -151,6 +153,15 @@ impl Shared {
         if let Err(error) = driver::emergency::clear(&self.layout) {
             tracing::error!(%error, "failed to remove the emergency marker");
         }
+    }
+
+    /// An emergency stop, of this engine's or another process's, has come after this moment. One that
+    /// lies ahead is of a clock that was set back since, and says nothing.
+    pub(crate) fn stopped_since(&self, asked: Timestamp) -> bool {
+        /// A disk may tell the time of a stop as late.
+        const LATE: i64 = 1_000;
+        let stop = driver::emergency::stopped_at(&self.layout);
+        stop.is_some_and(|stop| asked < stop && stop.0 <= Clock::wall().0 + LATE)
     }
 
     /// True when the emergency path has been walked by another process and not been noted yet.

@@ -37,6 +37,7 @@ export function web(): Platform {
       method: "POST",
       headers: {
         "Content-Type": "application/json",
+        "Azora-Asked": String(Date.now()),
         ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify(body),

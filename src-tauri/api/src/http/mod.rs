@@ -13,5 +13,5 @@ mod server;
 pub mod token;
 
 pub use routes::Desk;
-pub(crate) use routes::VIA;
+pub(crate) use routes::{ASKED, VIA};
 pub use server::{Server, bind, serve};

@@ -15,8 +15,8 @@ use axum::routing::{any, get, post};
 use engine::Handle;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use model::Actor;
 use model::view::{Code, Failure};
+use model::{Actor, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -34,12 +34,16 @@ const PIECE: usize = 64;
 /// Says through what a person acts; the command line sends it. Anything else is a browser.
 pub(crate) const VIA: HeaderName = HeaderName::from_static("azora-via");
 
+/// When the caller made the call, in Unix milliseconds: a call can wait for an engine that hangs.
+pub(crate) const ASKED: HeaderName = HeaderName::from_static("azora-asked");
+
 /// What stands behind the routes: the command table over an engine.
 pub trait Desk: Send + Sync + 'static {
-    /// Carries out a call.
+    /// Carries out a call; `asked` is when its caller says it was made.
     fn call(
         &self,
         actor: Actor,
+        asked: Option<Timestamp>,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>>;
@@ -51,10 +55,11 @@ impl Desk for Handle {
     fn call(
         &self,
         actor: Actor,
+        asked: Option<Timestamp>,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>> {
-        let engine = self.clone();
+        let engine = self.asked_at(asked);
         async move { dispatch::call(&engine, &actor, &name, &request).await }.boxed()
     }
     fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
@@ -135,7 +140,7 @@ async fn call(
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let work = shared.desk.call(actor(&head), name, body);
+    let work = shared.desk.call(actor(&head), asked_at(&head), name, body);
     match shared.calls.spawn(work).await {
         Ok(Ok(Json(text))) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Ok(Err(failure)) => failed(&failure),
@@ -219,6 +224,11 @@ fn actor(head: &Parts) -> Actor {
         Some(b"cli") => Actor::person("cli"),
         _ => Actor::person("browser"),
     }
+}
+
+fn asked_at(head: &Parts) -> Option<Timestamp> {
+    let text = head.headers.get(ASKED)?.to_str().ok()?;
+    text.parse().ok().map(Timestamp)
 }
 
 async fn ui(request: Request) -> Response {

@@ -22,9 +22,11 @@
 //! is left is said only when it was seen.
 
 mod look;
+mod mark;
 mod progress;
 mod report;
 
+pub use mark::{clear, in_force, stopped_at};
 pub use report::Report;
 
 use crate::layout::Layout;
@@ -37,7 +39,6 @@ use progress::{Progress, Urgent};
 use report::{looked_by, write};
 use rustix::event::{Timespec, poll};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::time::Instant;
 
@@ -89,33 +90,10 @@ fn preview_once(layout: &Layout) -> io::Result<Preview> {
     Ok(preview)
 }
 
-/// True while an emergency stop is in force: nothing is started.
-pub fn in_force(layout: &Layout) -> bool {
-    layout.emergency().exists()
-}
-
-/// Ends an emergency stop: a person wants something to run again.
-///
-/// # Errors
-/// When the mark cannot be removed.
-pub fn clear(layout: &Layout) -> io::Result<()> {
-    match fs::rename(layout.emergency(), layout.emergency_off()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Ends every service of the home, at once and whole. `who` and `reason` go into the report.
 pub fn stop(layout: &Layout, reason: &str, who: &str) -> Report {
     let begun = Instant::now();
-    // A rename needs no space on the disk. Should even this fail (a disk that is read-only), only
-    // the loop below stands against an engine that heals.
-    if fs::rename(layout.emergency_off(), layout.emergency()).is_err() {
-        let _ = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(layout.emergency());
-    }
+    mark::set(layout);
     // Kept for this very moment.
     let _lent = shortage::lend();
     let _urgent = Urgent::begin();

@@ -14,6 +14,7 @@ mod ports;
 mod show;
 
 use crate::Error;
+use crate::emergency::overtaken;
 use crate::files::{Told, Wanted};
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
@@ -139,6 +140,20 @@ pub(crate) enum Wish {
     Unhold(Vec<ServiceName>),
     Release(Vec<ServiceName>),
     Resume,
+}
+
+impl Wish {
+    /// Something runs because of it.
+    fn starts(&self) -> bool {
+        match self {
+            Wish::Start(_)
+            | Wish::Restart(..)
+            | Wish::Scale(..)
+            | Wish::Release(_)
+            | Wish::Resume => true,
+            Wish::Down | Wish::Stop(_) | Wish::Hold(_) | Wish::Unhold(_) => false,
+        }
+    }
 }
 
 /// See the module.
@@ -385,14 +400,25 @@ impl Owner {
                 act,
                 reply,
             } => {
-                self.wanted_by(&act);
-                let answer = self.up(definition, env, act.id);
+                let answer = match self.shared.stopped_since(act.at) {
+                    true => Err(overtaken()),
+                    false => {
+                        self.wanted_by(&act);
+                        self.up(definition, env, act.id)
+                    }
+                };
                 self.keep();
                 let _ = reply.send(answer);
             }
             Message::Order { order, act, reply } => {
-                self.wanted_by(&act);
-                let answer = self.order(order, act.id);
+                // It has waited for the door or for this loop meanwhile.
+                let answer = match order.starts() && self.shared.stopped_since(act.at) {
+                    true => Err(overtaken()),
+                    false => {
+                        self.wanted_by(&act);
+                        self.order(order, act.id)
+                    }
+                };
                 self.keep();
                 let _ = reply.send(answer);
             }
