@@ -73,3 +73,34 @@ fn a_first_start_on_a_full_disk_says_what_is_full_and_what_to_do() {
     disk.free();
     azora.up(folder.path());
 }
+
+/// The book has room for the act where the start has none: what serves goes on.
+#[test]
+fn a_restart_that_could_not_start_again_is_refused() {
+    let azora = Azora::new();
+    let disk = match SmallDisk::over(azora.home().path(), 12) {
+        Ok(disk) => disk,
+        Err(why) => return println!("a restart on a full disk is not tried here: {why}"),
+    };
+    let folder = Folder::with(tests::folder::SMALL);
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    for leave in [0, 4, 8, 12, 16, 20, 24, 32, 40] {
+        disk.fill(leave << 10);
+        let done = azora.run(folder.path(), &["restart", "web"]);
+        assert_eq!(done.code, 1, "{leave} KiB: {done:?}");
+        assert!(
+            done.err.contains("free some space and ask again"),
+            "{leave} KiB: {done:?}"
+        );
+        for (name, now) in &azora.instances(folder.path()) {
+            assert!(now.serves(), "{leave} KiB: {name} is {}", now.state);
+            assert_eq!(now.pid, before[name].pid, "{leave} KiB: {name}");
+        }
+        disk.free();
+    }
+    azora.ok(folder.path(), &["restart", "web"]);
+    azora.until(folder.path(), "web.0", "another", |web| {
+        web.serves() && web.pid != before["web.0"].pid
+    });
+}

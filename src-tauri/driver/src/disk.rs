@@ -1,6 +1,7 @@
 //! A disk without room, in words that say which it is, what is left on it, and what to do.
 
 use std::error::Error;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,17 @@ impl Full {
         let disk = rustix::fs::statvfs(existing(path)).ok()?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         (free < NO_ROOM || no_files(&disk)).then(|| Full::at(path))
+    }
+
+    /// The same, found out by writing what the files of a start take, and taking it back: what is
+    /// reserved for others, and what a quota leaves, no count of free blocks tells. `None` when there
+    /// is room, or when it fails for another reason, which what comes next will tell.
+    pub fn tried(folder: &Path) -> Option<Full> {
+        let draft = folder.join("room.new");
+        let written = fs::write(&draft, vec![0; NO_ROOM as usize]);
+        // One that stays is written over next time.
+        let _ = fs::remove_file(&draft);
+        Full::of(folder, &written.err()?)
     }
 
     /// The disk that holds a path is known to be full.
@@ -90,6 +102,9 @@ mod tests {
 
     #[test]
     fn a_disk_with_room_is_not_full() {
-        assert_eq!(Full::now(testkit::Home::new().path()), None);
+        let home = testkit::Home::new();
+        assert_eq!(Full::now(home.path()), None);
+        assert_eq!(Full::tried(home.path()), None);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 }

@@ -97,7 +97,12 @@ impl Engine {
             last_incident,
         );
         let (recorder, recording) = Recorder::new(store.clone(), Clock::wall);
-        let door = Arc::new(Door::new(store.clone(), Arc::clone(&journal), last_act));
+        let door = Arc::new(Door::new(
+            layout.home().to_owned(),
+            store.clone(),
+            Arc::clone(&journal),
+            last_act,
+        ));
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
         let registry = Registry::open(store.clone(), registry_door, Clock::wall, settings.allow)
             .await

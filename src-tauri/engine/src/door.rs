@@ -8,8 +8,10 @@
 
 use crate::journal::Journal;
 use crate::{Error, Settled, clock::Clock};
+use driver::disk::Full;
 use model::{Act, ActId, Actor, ActorKind, InstanceId, Outcome, Reason, Target, Verb};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +30,7 @@ const SHUTDOWN_ENTRY: Duration = Duration::from_secs(2);
 /// See the module.
 pub(crate) struct Door {
     next: AtomicU64,
+    home: PathBuf,
     store: Store,
     journal: Arc<Journal>,
     acts: Mutex<BTreeMap<ActId, UnderWay>>,
@@ -43,9 +46,10 @@ struct UnderWay {
 
 impl Door {
     /// Continues after the number the store has reached.
-    pub(crate) fn new(store: Store, journal: Arc<Journal>, last: ActId) -> Self {
+    pub(crate) fn new(home: PathBuf, store: Store, journal: Arc<Journal>, last: ActId) -> Self {
         Self {
             next: AtomicU64::new(last.0),
+            home,
             store,
             journal,
             acts: Mutex::default(),
@@ -65,6 +69,9 @@ impl Door {
         reason: &str,
     ) -> Result<Act, Error> {
         let healing = actor == Actor::healer();
+        if verb == Verb::Restart && !healing {
+            self.room().await?;
+        }
         let act = self.entry(actor, verb, target, reason)?;
         let acts = self.store.acts();
         let durability = match healing {
@@ -81,6 +88,18 @@ impl Door {
         })?;
         self.begin(&act);
         Ok(act)
+    }
+
+    /// What serves is not stopped to be started again where its start could not be written. What
+    /// healing restarts does not serve.
+    async fn room(&self) -> Result<(), Error> {
+        let home = self.home.clone();
+        let tried = tokio::task::spawn_blocking(move || Full::tried(&home)).await;
+        match tried {
+            Ok(Some(full)) => Err(Error::NoRoom(full)),
+            // A try that broke is no word about the disk.
+            Ok(None) | Err(_) => Ok(()),
+        }
     }
 
     /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if

@@ -74,6 +74,12 @@ pub enum Error {
          again (`azora down`, `stop`, `hold` and `emergency-stop` work all the same)"
     )]
     DiskFull(#[source] store::Error),
+    /// The same, of the start that follows a stop.
+    #[error(
+        "the disk that holds the home is full: what runs could be stopped, and not started again; \
+         free some space and ask again"
+    )]
+    NoRoom(#[source] Full),
     /// The store did not do its work.
     #[error("failed to use the store")]
     Store(#[from] store::Error),
@@ -136,7 +142,7 @@ impl Error {
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
             Error::Refused(_) => Code::Refused,
-            Error::Conflict(_) | Error::DiskFull(_) => Code::Conflict,
+            Error::Conflict(_) | Error::DiskFull(_) | Error::NoRoom(_) => Code::Conflict,
             Error::Closing => Code::Closing,
             Error::BadRequest(_) | Error::NotText(_) => Code::BadRequest,
             Error::Store(_)
