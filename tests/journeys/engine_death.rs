@@ -257,3 +257,22 @@ fn what_healing_has_tried_outlives_the_engine() {
     azora.up(folder.path());
     assert_eq!(azora.instance(folder.path(), "web.0").restarts, 2);
 }
+
+/// Without its records nobody could adopt what runs: it goes down with the home, and the engine too.
+#[test]
+fn an_engine_whose_home_is_deleted_takes_its_services_down_and_ends() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    let engine = azora.engine();
+    until("the home to be deleted", || {
+        // Something may be made in it while it is being deleted.
+        let _ = std::fs::remove_dir_all(azora.home().path());
+        (!azora.home().path().join("engine.lock").exists()).then_some(())
+    });
+    until("the engine to end", || (!lives(engine)).then_some(()));
+    for (name, instance) in &before {
+        assert!(!lives(instance.pid), "{name} lives on");
+    }
+    assert_eq!(azora.left(), [] as [String; 0]);
+}

@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::time::Duration;
 
 /// Longest text that is read from the lock file.
@@ -211,6 +211,18 @@ impl HomeLock {
         self.file.set_len(text.len() as u64)?;
         self.file.sync_data()
     }
+
+    /// False when the home's lock file is gone, or is another one: the home was deleted, and what is
+    /// there now is not the one that is held. What cannot be looked at is there.
+    pub fn is_of(&self, layout: &Layout) -> bool {
+        let Ok(held) = self.file.metadata() else {
+            return true;
+        };
+        match std::fs::metadata(layout.engine_lock()) {
+            Ok(found) => (found.dev(), found.ino()) == (held.dev(), held.ino()),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
 }
 
 fn read_info(file: &File) -> Option<LockInfo> {
@@ -262,6 +274,21 @@ mod tests {
         });
         assert!(taken.is_ok(), "{taken:?} after {tries}");
         assert_eq!(tries, 3);
+    }
+
+    #[test]
+    fn a_lock_is_of_its_own_home_and_of_no_other_at_the_same_place() {
+        let home = testkit::Home::new();
+        let layout = Layout::new(home.path());
+        let lock = acquire(&layout).unwrap();
+        assert!(lock.is_of(&layout));
+        let away = home.path().join("away");
+        std::fs::rename(layout.engine_lock(), &away).unwrap();
+        assert!(!lock.is_of(&layout));
+        let _other = acquire(&layout).unwrap();
+        assert!(!lock.is_of(&layout));
+        std::fs::rename(&away, layout.engine_lock()).unwrap();
+        assert!(lock.is_of(&layout));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod emergency;
 mod environment;
 mod error;
 mod files;
+mod gone;
 mod handle;
 mod journal;
 mod keep;

@@ -55,7 +55,7 @@ impl Handle {
     }
 
     /// Takes every cluster down, each by an act of its own, and says what came of it.
-    async fn take_all_down(&self, actor: &Actor, reason: &str) -> Outcome {
+    pub(crate) async fn take_all_down(&self, actor: &Actor, reason: &str) -> Outcome {
         let mut why = "the engine is shutting down".to_owned();
         if !reason.is_empty() {
             why.push_str(": ");

@@ -26,6 +26,7 @@ pub(crate) async fn spawn_all(
     shared.tasks.spawn(route(Arc::clone(shared), words));
     shared.tasks.spawn(sample(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
+    shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));
     serve_registry(shared).await
 }
