@@ -5,7 +5,7 @@ use crate::emergency::Brake;
 use crate::files::{self, Files};
 use crate::handle::Handle;
 use crate::journal::Journal;
-use crate::owner::{Message, Owner};
+use crate::owner::Message;
 use crate::picture::Picture;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
@@ -15,6 +15,7 @@ use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
 use model::{EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
 use registry::Registry;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -188,6 +189,7 @@ impl Engine {
         let now = Clock::wall();
         let mut adopted = 0;
         let mut looking = tokio::task::JoinSet::new();
+        let mut looked_at = HashMap::new();
         for path in shared.record_files() {
             let record = match ClusterRecord::load(&path) {
                 Ok(record) => record,
@@ -197,30 +199,33 @@ impl Engine {
                     continue;
                 }
             };
-            let driver = Arc::clone(&shared.driver);
-            looking.spawn(async move {
-                let found = driver.adopt(&record.id).await;
-                (record, found)
+            let (shared, id) = (Arc::clone(shared), record.id.clone());
+            let task = looking.spawn(async move {
+                let driver = Arc::clone(&shared.driver);
+                let id = record.id.clone();
+                let look = driver.adopt(&id);
+                keep::look_over(&shared, record, look).await
             });
+            looked_at.insert(task.id(), id);
         }
         while let Some(done) = looking.join_next().await {
-            let (mut record, found) = match done {
+            let (mut owner, found) = match done {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "a cluster could not be looked at");
+                    if let Some(cluster) = looked_at.get(&error.id()) {
+                        shared.remove_owner(cluster);
+                    }
                     continue;
                 }
             };
-            let id = record.id.clone();
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
-            reserve(shared, &mut record);
-            let (mut owner, inbox) = Owner::new(record, Arc::clone(shared));
+            reserve(shared, owner.record());
             if ended_meanwhile {
                 owner.adopt_ended(now);
             } else {
                 owner.adopt(found);
             }
-            shared.add_owner(id, inbox);
             keep::keep(shared, owner);
         }
         if ended_meanwhile {

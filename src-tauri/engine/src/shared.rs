@@ -120,6 +120,14 @@ impl Shared {
         }
     }
 
+    /// Adds an owner in the place of the one there was, if any.
+    pub(crate) fn replace_owner(&self, cluster: ClusterId, owner: mpsc::Sender<Message>) {
+        self.owners
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(cluster, owner);
+    }
+
     /// Takes one away; its loop ends when its inbox is closed.
     pub(crate) fn remove_owner(&self, cluster: &ClusterId) {
         self.owners

@@ -7,6 +7,7 @@
 mod effects;
 mod files;
 mod hooks;
+mod inbox;
 mod keeping;
 mod orders;
 mod origins;
@@ -162,7 +163,7 @@ pub(crate) struct Owner {
     record: ClusterRecord,
     cluster: Cluster,
     shared: Arc<Shared>,
-    inbox: mpsc::Receiver<Message>,
+    inbox: inbox::Inbox,
     myself: mpsc::Sender<Message>,
     timers: crate::timers::Timers,
     /// Probes under way, and of which generation each is.
@@ -204,7 +205,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// An owner of a cluster that was never up, or is about to be adopted.
     pub(crate) fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
-        let (sender, inbox) = mpsc::channel(INBOX);
+        let (sender, inbox) = inbox::Inbox::new();
         shared.note_stop(&record.id, record.last_stop.as_ref().map(|stop| stop.at));
         let noted = shared.brake.word();
         let owner = Self {
@@ -242,6 +243,16 @@ impl Owner {
     /// Its cluster.
     pub(crate) fn id(&self) -> &ClusterId {
         &self.id
+    }
+
+    /// Its record, before the loop begins.
+    pub(crate) fn record(&mut self) -> &mut ClusterRecord {
+        &mut self.record
+    }
+
+    /// Waits for something before the loop begins; what it is told meanwhile it hears then.
+    pub(crate) async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> T {
+        self.inbox.meanwhile(what).await
     }
 
     /// Takes over what an earlier engine left, before the loop begins.
