@@ -65,6 +65,10 @@ impl Samples<'_> {
             let rolled: Option<i64> = sqlx::query_scalar("SELECT rolled FROM progress")
                 .fetch_optional(&mut *db)
                 .await?;
+            let rolled = match rolled {
+                Some(ahead) if ahead > due => Some(set_back(db, due).await?),
+                other => other,
+            };
             // Gaps, like a night without an engine, are not walked through minute by minute.
             let Some(oldest) = oldest_raw(db, rolled.unwrap_or(i64::MIN)).await? else {
                 return Ok(true);
@@ -109,6 +113,18 @@ impl Samples<'_> {
             }
         }
     }
+}
+
+/// The clock was ahead and is not any more: minutes that had not come yet were taken for rolled up.
+/// From here on they are rolled up as they pass, and so are the last ones: it may have been set while
+/// they passed. Answers up to where they are rolled up now.
+async fn set_back(db: &mut SqliteConnection, due: i64) -> Result<i64, sqlx::Error> {
+    let rolled = due - BATCH * MINUTE;
+    sqlx::query("UPDATE progress SET rolled = ?")
+        .bind(rolled)
+        .execute(db)
+        .await?;
+    Ok(rolled)
 }
 
 /// The oldest raw row at or after `from`.
@@ -317,6 +333,36 @@ mod tests {
             60
         );
         assert_eq!(count(&store, "SELECT count(*) FROM instances").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_hides_nothing_that_comes_after() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let (cluster, instance) = ("shop".parse().unwrap(), "api.0".parse().unwrap());
+        let begin = 20_000 * DAY;
+        fill(&store, &instance, begin + 2 * DAY, begin + 2 * DAY + HOUR).await;
+        tend(&store, begin + 2 * DAY + HOUR).await;
+        // It is set right, and tended once a minute as ever.
+        fill(&store, &instance, begin + 1, begin + 60_000).await;
+        tend(&store, begin + 60_000).await;
+        fill(&store, &instance, begin + 60_001, begin + HOUR).await;
+        let range = async || {
+            let (from, to) = (Timestamp(begin), Timestamp(begin + HOUR));
+            let samples = store.samples();
+            let range = samples.range(&cluster, &instance, from, to, 12);
+            range.await.unwrap()
+        };
+        let raw = range().await;
+        assert_eq!((raw[0].probes, raw[11].probes), (60, 60));
+        tend(&store, begin + 2 * HOUR).await;
+        assert_eq!(range().await, raw);
+        // What was written with the wrong time is as it was when that time comes.
+        tend(&store, begin + 2 * DAY + 2 * HOUR).await;
+        assert_eq!(
+            count(&store, "SELECT sum(probes) FROM probe_minutes").await,
+            1_440
+        );
     }
 
     #[tokio::test]
