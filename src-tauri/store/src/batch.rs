@@ -21,6 +21,30 @@ impl Batch {
         self.acts.is_empty() && self.incidents.is_empty() && self.events.is_empty()
     }
 
+    /// Each entry as a batch of its own, in their order.
+    pub fn singly(self) -> impl Iterator<Item = Batch> {
+        let acts = self.acts.into_iter().map(|act| Batch {
+            acts: vec![act],
+            ..Batch::default()
+        });
+        let incidents = self.incidents.into_iter().map(|incident| Batch {
+            incidents: vec![incident],
+            ..Batch::default()
+        });
+        let events = self.events.into_iter().map(|event| Batch {
+            events: vec![event],
+            ..Batch::default()
+        });
+        acts.chain(incidents).chain(events)
+    }
+
+    /// Puts what comes later behind what is there.
+    pub fn extend(&mut self, later: Batch) {
+        self.acts.extend(later.acts);
+        self.incidents.extend(later.incidents);
+        self.events.extend(later.events);
+    }
+
     /// Writes it as one transaction: the disk is waited for once, however much happened.
     pub(crate) async fn write(&self, state: &Database) -> Result<(), Error> {
         if self.is_empty() {

@@ -107,7 +107,20 @@ const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const TOOBIG: i32 = 18;
+const CONSTRAINT: i32 = 19;
+const MISMATCH: i32 = 20;
 const NOTADB: i32 = 26;
+
+/// The primary result code of an error of SQLite's.
+fn primary(error: &sqlx::Error) -> Option<i32> {
+    let sqlx::Error::Database(database) = error else {
+        return None;
+    };
+    // The extended code; its low byte is the primary one.
+    let code = database.code().and_then(|code| code.parse::<i32>().ok())?;
+    Some(code & 0xff)
+}
 
 /// What a failure comes down to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,22 +138,30 @@ pub(crate) fn cause(error: &sqlx::Error) -> Cause {
     match error {
         sqlx::Error::PoolTimedOut => Cause::Busy,
         sqlx::Error::PoolClosed => Cause::Closed,
-        sqlx::Error::Database(database) => {
-            // The extended code; its low byte is the primary one.
-            let code = database.code().and_then(|code| code.parse::<i32>().ok());
-            match code.unwrap_or(0) & 0xff {
-                BUSY | LOCKED => Cause::Busy,
-                CORRUPT | NOTADB => Cause::Corrupt,
-                FULL => Cause::Full,
-                IOERR | CANTOPEN => Cause::Disk,
-                _ => Cause::Other,
-            }
-        }
+        sqlx::Error::Database(_) => match primary(error).unwrap_or(0) {
+            BUSY | LOCKED => Cause::Busy,
+            CORRUPT | NOTADB => Cause::Corrupt,
+            FULL => Cause::Full,
+            IOERR | CANTOPEN => Cause::Disk,
+            _ => Cause::Other,
+        },
         _ => Cause::Other,
     }
 }
 
 impl Error {
+    /// True when what was to be written is the reason: written again alone it fails again, whatever
+    /// becomes of the database and its disk.
+    pub fn is_of_the_entry(&self) -> bool {
+        match self {
+            Error::Row { .. } => true,
+            Error::Database { source, .. } => {
+                primary(source).is_some_and(|code| matches!(code, TOOBIG | CONSTRAINT | MISMATCH))
+            }
+            _ => false,
+        }
+    }
+
     /// True when only another version, or nobody, can read the file.
     pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self, Error::Corrupt { .. } | Error::Newer { .. })
