@@ -4,9 +4,12 @@
 //! is full the entry is still shown, and its loss from the store is counted and said. What came of
 //! an act is never lost that way: the book has its beginning and must have its end.
 //!
-//! While the disk is full, what was to be written is kept in memory and tried again every second; of
-//! events only the newest, of which there is no end.
+//! What cannot be written down, because the disk is full or the database has a fault, is kept in memory
+//! and tried again every second ([`kept`]).
 
+mod kept;
+
+use self::kept::Kept;
 use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
@@ -15,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use store::{Batch, Store};
+use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -26,9 +29,7 @@ const BATCH: usize = 512;
 /// How long an entry waits for others: longer than a restart takes, short against the time in which
 /// an engine might be killed.
 const GATHER: Duration = Duration::from_millis(10);
-/// Events and incidents each that are kept in memory while the disk is full: some megabytes.
-const KEPT: usize = 4_096;
-/// Between two tries to write to a disk that was full.
+/// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 /// What `status` says meanwhile.
 const FULL: &str = "the disk that holds the home is full: nothing can be started and history has \
@@ -64,13 +65,6 @@ pub(crate) struct Writer {
     /// It says when the disk is full, and holds the other end of the queue.
     journal: Weak<Journal>,
     kept: Kept,
-}
-
-/// What a full disk keeps from being written, oldest first.
-#[derive(Default)]
-struct Kept {
-    full: bool,
-    batch: Batch,
 }
 
 impl Journal {
@@ -172,7 +166,7 @@ impl Journal {
         self.event(None, EventKind::Notice { text });
     }
 
-    /// Waits until everything said so far is on disk, or the disk has turned out to be full.
+    /// Waits until everything said so far is on disk, or could not be written.
     pub(crate) async fn flush(&self) {
         let (sender, done) = oneshot::channel();
         if self.queue.send(Entry::Flush(sender)).await.is_ok() {
@@ -237,81 +231,23 @@ impl Writer {
 
     /// Something is to be tried again.
     fn waits(&self) -> bool {
-        self.kept.full || self.store.acts().set_aside()
+        self.kept.waits() || self.store.acts().set_aside()
     }
 
     /// Writes what there is to write, as far as the disk takes it.
     async fn write(&mut self) {
-        let written = self.kept.write(&self.store).await;
+        let was_full = self.kept.full;
+        self.kept.write(&self.store).await;
         self.kept.bound();
-        let full = matches!(written, Err(store::Error::Full { .. }));
-        if full == self.kept.full {
+        let full = self.kept.full;
+        if full == was_full {
             return;
         }
-        self.kept.full = full;
         if let Some(journal) = self.journal.upgrade() {
             journal.disk_is_full(full);
         }
         if !full {
             self.store.set_aside().await;
-        }
-    }
-}
-
-impl Kept {
-    /// An incident as it is now.
-    fn incident(&mut self, incident: Incident) {
-        let mut known = self.batch.incidents.iter_mut();
-        match known.find(|known| known.id == incident.id) {
-            Some(known) => *known = incident,
-            None => self.batch.incidents.push(incident),
-        }
-    }
-
-    /// What is not written down is still there when the disk is full. What fails for another reason
-    /// would fail again.
-    async fn write(&mut self, store: &Store) -> Result<(), store::Error> {
-        let written = match store.acts().settle().await {
-            Err(full @ store::Error::Full { .. }) => Err(full),
-            Err(error) => {
-                // They stay where they are; what is new does not have to go with them.
-                tracing::error!(%error, "acts that were set aside are not in the book yet");
-                store.keep(&self.batch).await
-            }
-            Ok(_) => store.keep(&self.batch).await,
-        };
-        match written {
-            Err(full @ store::Error::Full { .. }) => {
-                // What came of acts has room set aside for it.
-                while let Some(act) = self.batch.acts.first() {
-                    store.acts().finish(act).await?;
-                    self.batch.acts.remove(0);
-                }
-                return Err(full);
-            }
-            Err(error) => tracing::error!(%error, "failed to keep what happened"),
-            Ok(()) => {}
-        }
-        self.batch = Batch::default();
-        Ok(())
-    }
-
-    /// The newest stay. Acts have a bound of their own, see [`Late`].
-    fn bound(&mut self) {
-        let Batch {
-            incidents, events, ..
-        } = &mut self.batch;
-        let lost = (
-            events.len().saturating_sub(KEPT),
-            incidents.len().saturating_sub(KEPT),
-        );
-        events.drain(..lost.0);
-        incidents.drain(..lost.1);
-        if lost != (0, 0) {
-            tracing::warn!(
-                ?lost,
-                "the disk is full; events and incidents were shown and not kept"
-            );
         }
     }
 }
