@@ -2,7 +2,8 @@
 //!
 //! An act is written down durably before it begins and again with its outcome. On a full disk those
 //! that only take load away go into room that was set aside, and the others are refused with what to
-//! do about it. Policy will be
+//! do about it. While the book has another fault, acts of people are refused, and healing's wait for a
+//! few seconds and go on without their beginning; what came of them is written once it can be. Policy will be
 //! asked here; until it is built, everything is allowed and everything is written. Nothing that
 //! changes what runs has another way in.
 
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Durability, Share, Store};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Ended acts that can still be waited for.
 const REMEMBERED: usize = 1_000;
@@ -26,6 +28,9 @@ const MAX_REASON: usize = 1_000;
 const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
 /// The same of the engine's end: less than who takes a home over waits for it.
 const SHUTDOWN_ENTRY: Duration = Duration::from_secs(2);
+/// So long healing waits for a book that cannot be written for another reason than a full disk: longer
+/// than a backup holds a database, and short against a service that is down.
+const HEALING_ENTRY: Duration = Duration::from_secs(8);
 
 /// See the module.
 pub(crate) struct Door {
@@ -35,6 +40,8 @@ pub(crate) struct Door {
     journal: Arc<Journal>,
     acts: Mutex<BTreeMap<ActId, UnderWay>>,
     ended: Notify,
+    /// Since when healing's acts could not be written down.
+    unwritable: Mutex<Option<Instant>>,
 }
 
 struct UnderWay {
@@ -54,13 +61,14 @@ impl Door {
             journal,
             acts: Mutex::default(),
             ended: Notify::new(),
+            unwritable: Mutex::default(),
         }
     }
 
     /// May `actor` do this to `target`? On return the act is written down and may begin: it survives
     /// whatever becomes of this process, and when a person asked for it a power cut as well. After
     /// one there is nothing left that healing could have been about, so it does not wait for the
-    /// disk.
+    /// disk. Nor does it wait for ever for a book with a fault: see the module.
     pub(crate) async fn admit(
         &self,
         actor: Actor,
@@ -82,10 +90,14 @@ impl Door {
             Some(share) => acts.append_spared(&act, durability, share).await,
             None => acts.append(&act, durability).await,
         };
-        written.map_err(|error| match error {
-            store::Error::Full { .. } => Error::DiskFull(error),
-            other => Error::Store(other),
-        })?;
+        match written {
+            Err(error @ store::Error::Full { .. }) => return Err(Error::DiskFull(error)),
+            Err(error) if healing && self.waited_enough() => {
+                tracing::error!(%error, act = act.id.0, verb = ?act.verb, "healing goes on unwritten");
+            }
+            Err(error) => return Err(Error::Store(error)),
+            Ok(()) => *self.unwritable() = None,
+        }
         self.begin(&act);
         Ok(act)
     }
@@ -100,6 +112,18 @@ impl Door {
             // A try that broke is no word about the disk.
             Ok(None) | Err(_) => Ok(()),
         }
+    }
+
+    /// Healing's act could not be written down, and others before it for a while.
+    fn waited_enough(&self) -> bool {
+        let since = *self.unwritable().get_or_insert_with(Instant::now);
+        since.elapsed() >= HEALING_ENTRY
+    }
+
+    fn unwritable(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unwritable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if
@@ -291,5 +315,60 @@ impl UnderWay {
             settled,
             failed: self.failed.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Engine, Up};
+    use model::{Actor, InstanceStatus};
+    use std::time::Duration;
+    use testkit::{Home, eventually_async, program};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test stands in for a service's crash"
+    )]
+    fn kill(pid: u32) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_dies_while_nothing_can_be_written_down_is_healed_all_the_same() {
+        let home = Home::new();
+        let folder = home.path().join("one");
+        std::fs::create_dir(&folder).unwrap();
+        let definition = "[service.db]\nrun = \"sleep 600\"\n";
+        std::fs::write(folder.join(spec::FILE), definition).unwrap();
+        let config = Config {
+            home: home.path().to_owned(),
+            programs: program("azora-shim").parent().unwrap().to_owned(),
+            registry_port: None,
+            version: "test".into(),
+        };
+        let engine = Engine::start(config).await.unwrap();
+        let handle = engine.handle();
+        let me = Actor::person("test");
+        let up = Up {
+            folder,
+            trust: true,
+            env: None,
+        };
+        let started = handle.up(me.clone(), up, String::new()).await.unwrap();
+        assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+        let status = || -> InstanceStatus {
+            let all = handle.shared.picture.instances(&started.cluster);
+            all.into_iter().next().unwrap()
+        };
+        handle.shared.store.close().await;
+        kill(status().pid.unwrap());
+        let delayed = || status().reason.text.contains("healing is delayed");
+        assert!(eventually_async(LIMIT, delayed).await, "{:?}", status());
+        let healed = || status().generation.0 == 2 && status().pid.is_some();
+        assert!(eventually_async(LIMIT, healed).await, "{:?}", status());
+        handle.shutdown(me, true, String::new()).await;
     }
 }

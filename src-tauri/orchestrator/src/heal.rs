@@ -327,7 +327,7 @@ impl Step<'_> {
 
     /// The door cannot write the act down just now. Nothing was tried, and nothing is spent.
     pub(crate) fn postponed(&mut self, ticket: u64, why: &str) {
-        /// Room comes back when a person makes some.
+        /// Room comes back when a person makes some; other faults pass, or the door does without.
         const WAIT: Duration = Duration::from_secs(5);
         let Some((id, plan)) = self.asked(ticket) else {
             return;

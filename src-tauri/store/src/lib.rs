@@ -6,8 +6,9 @@
 //! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
 //! connection and a few readers, so a long read never holds up a write.
 //!
-//! Called by `engine`, `registry` and `telemetry`. What runs can be rebuilt without any of it:
-//! nothing here is needed to adopt, to heal or to stop.
+//! Called by `engine`, `registry` and `telemetry`. What runs can be rebuilt without any of it. An
+//! engine needs a sound `state.db` to begin; should it get a fault later, nothing of it is needed to
+//! heal or for an emergency stop. Other acts are written down before they begin, or refused.
 //!
 //! Every method may be dropped while it is awaited: a write is one transaction, so it then
 //! happened as a whole or not at all.

@@ -257,6 +257,11 @@ impl Owner {
                 ticket,
                 why: "no space left on the disk".to_owned(),
             }),
+            // It passes, or a person mends it; nobody has refused anything.
+            Err(error @ Error::Store(_)) => self.step(Input::Postponed {
+                ticket,
+                why: error.story(),
+            }),
             Err(error) => self.step(Input::Refused {
                 ticket,
                 why: error.story(),
