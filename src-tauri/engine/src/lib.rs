@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod beside;
 mod clock;
 mod config;
 pub mod definition;

@@ -1,10 +1,12 @@
 //! Writing down what the next engine must know.
 //!
-//! What a person waits for is on disk before it is answered. Everything else is written by a thread
+//! What a person waits for is on disk before it is answered or begun: that is waited for in place, and
+//! other owners go on meanwhile. Everything else is written by a thread
 //! that may wait for the disk, one writing at a time, the newest state each time.
 
 use super::{Message, Owner};
 use crate::Error;
+use crate::beside::beside_others;
 use crate::memory::{self, Memories};
 use crate::record::ClusterRecord;
 use model::{EventKind, InstanceId};
@@ -114,9 +116,8 @@ impl Owner {
         self.keeping.unsaved = false;
         self.keeping.number += 1;
         let path = self.shared.record_file(&self.id);
-        self.keeping
-            .desk
-            .write(self.keeping.number, &self.record, &path)
+        let keeping = &self.keeping;
+        beside_others(|| keeping.desk.write(keeping.number, &self.record, &path))
     }
 
     /// Has written what has changed, soon.
@@ -192,5 +193,64 @@ impl Owner {
                 .journal
                 .event(Some(&self.id), EventKind::Notice { text });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Engine, Order, Up};
+    use model::Actor;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::time::Duration;
+    use testkit::{Home, eventually, program};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_disk_that_hangs_holds_up_no_other_task() {
+        let home = Home::new();
+        let folder = home.path().join("one");
+        std::fs::create_dir(&folder).unwrap();
+        let definition = "[service.db]\nrun = \"sleep 600\"\n";
+        std::fs::write(folder.join(spec::FILE), definition).unwrap();
+        let config = Config {
+            home: home.path().to_owned(),
+            programs: program("azora-shim").parent().unwrap().to_owned(),
+            registry_port: None,
+            version: "test".into(),
+        };
+        let engine = Engine::start(config).await.unwrap();
+        let handle = engine.handle();
+        let me = Actor::person("test");
+        let up = Up {
+            folder,
+            trust: true,
+            env: None,
+        };
+        let started = handle.up(me.clone(), up, String::new()).await.unwrap();
+        assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+        // To open it for writing waits until somebody reads.
+        let record = handle.shared.record_file(&started.cluster);
+        let pipe = record.with_extension("json.new");
+        let _ = std::fs::remove_file(&pipe);
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let order = Order::Down {
+            cluster: started.cluster.clone(),
+        };
+        let asked = handle.shared.tasks.spawn({
+            let (handle, me) = (handle.clone(), me.clone());
+            async move { handle.order(me, order, String::new()).await }
+        });
+        // From here on its owner does not let go of the only worker before it writes.
+        // Waited for without the runtime: it may be what hangs.
+        let noted = eventually(LIMIT, || !handle.shared.last_stopped().is_empty());
+        let other = handle.shared.tasks.spawn(async {});
+        let gone_on = eventually(LIMIT / 6, || other.is_finished());
+        let reader = std::fs::File::open(&pipe).unwrap();
+        assert!(noted && gone_on, "{noted} {gone_on}");
+        asked.await.unwrap().unwrap();
+        std::fs::remove_file(&pipe).unwrap();
+        drop(reader);
+        handle.shutdown(me, false, String::new()).await;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One loop: select one message, apply it synchronously through `orchestrator::step`, carry out
 //! the effects, tell the picture. Applying never awaits; whatever takes time runs as a task and
-//! comes back as a message.
+//! comes back as a message, but for what a person's order has to have before it is answered: its
+//! record on disk and its ports. That is done in place, beside the other owners ([`crate::beside`]).
 
 mod effects;
 mod files;
