@@ -57,10 +57,12 @@ impl Unit {
         let listen: Vec<u16> = launch.listen.iter().map(|socket| socket.port).collect();
         self.shared.sockets.leave_others(&self.key(), &listen);
         if let Some(wanted) = self.unchanged(&launch) {
-            self.look_before(&launch)?;
-            let folder = &self.folder;
-            let written = beside_others(|| intent::renew(folder, &wanted));
-            written.map_err(|error| Refusal::of("write the intent", &error))?;
+            let looked = beside_others(|| {
+                self.look_before(&launch)?;
+                let written = intent::renew(&self.folder, &wanted);
+                written.map_err(|error| Refusal::of("write the intent", &error))
+            });
+            looked?;
             return self.start_again(generation, wanted).await;
         }
         if let Some(shim) = self.shim.as_ref().filter(|shim| shim.fits(&launch)) {
@@ -232,8 +234,8 @@ impl Unit {
     }
 }
 
-/// Does what may wait for the disk here and now, while other tasks go on elsewhere: a thread of its
-/// own would have to be woken first.
+/// Does what may wait for the disk, or for a look at all processes, here and now, while other tasks go
+/// on elsewhere: a thread of its own would have to be woken first.
 fn beside_others<T>(work: impl FnOnce() -> T) -> T {
     match tokio::runtime::Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),

@@ -1,5 +1,6 @@
 //! Building an engine from its configuration, and taking it down again.
 
+use crate::beside::beside_others;
 use crate::door::Door;
 use crate::emergency::Brake;
 use crate::files::{self, Files};
@@ -331,7 +332,7 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
         .iter()
         .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
     wishes.extend(own);
-    match shared.driver.grant_ports(&wishes) {
+    match beside_others(|| shared.driver.grant_ports(&wishes)) {
         // One for each wish, in their order.
         Ok(mut grants) => {
             let own = grants.split_off(common);

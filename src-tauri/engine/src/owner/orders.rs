@@ -177,7 +177,7 @@ impl Owner {
     /// Asks for ports and notes them; answers in words which preferred ones were taken.
     fn grant(&mut self, wishes: Vec<PortWish>) -> Result<Vec<String>, Error> {
         let mut words = Vec::new();
-        for grant in self.shared.driver.grant_ports(&wishes)? {
+        for grant in self.ask_for_ports(&wishes)? {
             let index = grant.instance.index;
             self.record.ports_taken.remove(&grant.instance);
             if let (Some((wanted, holder)), 0) = (grant.moved, index) {

@@ -3,8 +3,9 @@
 
 use super::Owner;
 use crate::Error;
+use crate::beside::beside_others;
 use crate::record::sharer;
-use driver::PortWish;
+use driver::{PortError, PortGrant, PortWish};
 use model::{EventKind, InstanceId, ServiceName};
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ impl Owner {
                 preferred,
                 exact: service.port_exact,
             };
-            for grant in self.shared.driver.grant_ports(&[wish])? {
+            for grant in self.ask_for_ports(&[wish])? {
                 ports.insert(name.clone(), grant.port);
                 let Some((wanted, holder)) = grant.moved else {
                     continue;
@@ -69,5 +70,10 @@ impl Owner {
             }
         }
         Ok((ports, words))
+    }
+
+    /// One port for each wish. To say who holds one that is taken, every process is looked at.
+    pub(super) fn ask_for_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
+        beside_others(|| self.shared.driver.grant_ports(wishes))
     }
 }
