@@ -360,6 +360,7 @@ impl ProcessDriver {
             shim: None,
             life: Life::Idle,
             led: None,
+            left: 0,
             stopping: None,
             stop_command: JoinSet::new(),
             timer: None,

@@ -28,6 +28,11 @@ impl Unit {
         if gone {
             // That word is next, and there is nothing to end.
         } else if self.stopping.is_none() {
+            if status.success() {
+                // Who cannot be looked at is ended all the same, and not counted.
+                let left = self.look().await.map_or(0, |(found, _)| found.len());
+                self.left = u32::try_from(left).unwrap_or(u32::MAX);
+            }
             self.sweep().await;
         } else if self.shim.is_none() {
             self.timer = Some(Instant::now());

@@ -221,6 +221,9 @@ pub enum Happened {
         generation: Generation,
         /// How.
         status: ExitStatus,
+        /// So many others of its tree lived on when its own process had exited with 0 by itself. They
+        /// have been ended.
+        left: u32,
     },
     /// It was asked to stop and has not ended yet.
     StopGoesOn {

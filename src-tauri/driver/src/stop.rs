@@ -372,6 +372,7 @@ impl Unit {
                 instance,
                 generation,
                 status,
+                left: std::mem::take(&mut self.left),
             })
             .await;
         fail_point!("exited.told");

@@ -105,6 +105,8 @@ pub(crate) struct Unit {
     pub(crate) life: Life,
     /// Its own process, which has ended: the group it led may not have.
     pub(crate) led: Option<AsyncFd<Pidfd>>,
+    /// Who of its tree lived on when that had exited with 0 by itself.
+    pub(crate) left: u32,
     pub(crate) stopping: Option<Stopping>,
     /// The stop command that was run last, while it runs.
     pub(crate) stop_command: JoinSet<ExecOutcome>,
@@ -273,6 +275,7 @@ impl Unit {
 
     pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
         let (pidfd, again) = self.watch_main(&anchor);
+        self.left = 0;
         self.life = Life::Running(Main {
             generation,
             anchor,

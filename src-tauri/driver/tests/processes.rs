@@ -195,8 +195,30 @@ async fn a_crash_is_told_when_its_tree_is_gone_as_well() {
 async fn a_daemon_that_leaves_its_parent_does_not_leave_us() {
     let mut bench = Bench::new();
     bench.start("a.0", 1, &["daemonise", "hang"]).await;
-    assert_eq!(bench.exited().await, ExitStatus::Code(0));
+    assert_eq!(bench.exited_leaving().await, (ExitStatus::Code(0), 1));
     bench.stop("a.0", 1, Duration::ZERO);
+    bench.exited().await;
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_left_behind_is_counted_at_an_exit_with_zero_that_nobody_asked_for() {
+    let mut bench = Bench::new();
+    let ended = |code| ExitStatus::Code(code);
+    bench.start("a.0", 1, &["session", "fork", "fork"]).await;
+    assert_eq!(bench.exited_leaving().await, (ended(0), 3));
+    bench.start("b.0", 1, &["fork", "exit", "1"]).await;
+    assert_eq!(bench.exited_leaving().await, (ended(1), 0));
+    bench.start("c.0", 1, &["exit", "0"]).await;
+    assert_eq!(bench.exited_leaving().await, (ended(0), 0));
+    bench
+        .start("d.0", 1, &["fork", "on-term", "0", "hang"])
+        .await;
+    bench.said("d.0", "child").await;
+    bench.stop("d.0", 1, LONG);
+    assert_eq!(bench.exited_leaving().await.1, 0);
+    // Its shim waits for a fast restart.
+    bench.stop("b.0", 1, Duration::ZERO);
     bench.exited().await;
     bench.nothing_left().await;
 }

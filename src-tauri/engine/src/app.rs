@@ -439,12 +439,14 @@ pub(crate) fn to_message(happened: driver::Happened) -> (model::ClusterId, Messa
             instance,
             generation,
             status,
+            left,
         } => (
             cluster,
             Input::Exited {
                 instance,
                 generation,
                 status,
+                left,
             },
         ),
         H::StopGoesOn {

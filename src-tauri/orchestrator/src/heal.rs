@@ -5,7 +5,7 @@ use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::{Decision, words};
-use model::{ActId, ExitStatus, InstanceId, Reason, RemedyKind, State};
+use model::{ActId, InstanceId, Reason, RemedyKind, State};
 use std::time::Duration;
 
 /// Something went wrong with an instance.
@@ -348,11 +348,11 @@ impl Step<'_> {
     }
 
     /// It ended by itself while healing had already something in mind for it.
-    pub(crate) fn ended_under_care(&mut self, id: &InstanceId, status: ExitStatus) {
+    pub(crate) fn ended_under_care(&mut self, id: &InstanceId, fault: String) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        instance.fault = status.to_string();
+        instance.fault = fault;
         let reason = Reason {
             text: instance.fault.clone(),
             next: instance.reason.next.clone(),

@@ -74,6 +74,9 @@ pub enum Input {
         generation: Generation,
         /// How.
         status: ExitStatus,
+        /// So many others of its tree lived on when its own process had exited with 0 by itself, and
+        /// were ended.
+        left: u32,
     },
     /// It was told to end and has not yet.
     StopGoesOn {

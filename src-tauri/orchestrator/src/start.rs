@@ -176,8 +176,8 @@ impl Step<'_> {
         }
     }
 
-    /// Its process has ended, and all of its tree.
-    pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus) {
+    /// Its process has ended, and all of its tree, of which so many outlived it and had to be ended.
+    pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus, left: u32) {
         let goal = self.cluster.goal(id);
         let oneshot = self
             .cluster
@@ -215,7 +215,7 @@ impl Step<'_> {
         } else if oneshot && status.success() {
             self.completed(id, format!("completed in {}", words::duration(lived)));
         } else if idle {
-            let text = status.to_string();
+            let text = ended(status, left);
             let cause = format!("{id} {text}");
             self.fault(
                 id,
@@ -226,7 +226,7 @@ impl Step<'_> {
                 },
             );
         } else {
-            self.ended_under_care(id, status);
+            self.ended_under_care(id, ended(status, left));
         }
     }
 
@@ -297,4 +297,20 @@ impl Step<'_> {
         }
         self.recount(id);
     }
+}
+
+/// How a daemon ended, in words. That it has put itself into the background is the commonest reason
+/// for one to exit with 0, and nothing in its log says so.
+fn ended(status: ExitStatus, left: u32) -> String {
+    if left == 0 || !status.success() {
+        return status.to_string();
+    }
+    let processes = match left {
+        1 => "a process".to_owned(),
+        many => format!("{many} processes"),
+    };
+    format!(
+        "{status} and left {processes} behind: it seems to put itself into the background; run it in \
+         the foreground (often --foreground, -F, daemon off)"
+    )
 }

@@ -113,9 +113,10 @@ impl Step<'_> {
                 instance,
                 generation,
                 status,
+                left,
             } => {
                 if self.current(&instance, generation).is_some() {
-                    self.exited(&instance, status);
+                    self.exited(&instance, status, left);
                 } else {
                     self.owed(&instance, generation);
                 }

@@ -349,6 +349,7 @@ impl World {
             instance: id,
             generation,
             status,
+            left: 0,
         });
     }
 

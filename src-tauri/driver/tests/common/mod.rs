@@ -93,9 +93,14 @@ impl Bench {
     }
 
     pub(crate) async fn exited(&mut self) -> ExitStatus {
+        self.exited_leaving().await.0
+    }
+
+    /// How it ended, and how many others it left behind.
+    pub(crate) async fn exited_leaving(&mut self) -> (ExitStatus, u32) {
         loop {
             match self.next().await {
-                Happened::Exited { status, .. } => return status,
+                Happened::Exited { status, left, .. } => return (status, left),
                 // On a busy machine any stop may take its time.
                 Happened::StopGoesOn { .. } => {}
                 other => panic!("expected an exit, got {other:?}"),

@@ -60,6 +60,7 @@ fn settle(cluster: &mut Cluster, first: Input) -> (usize, bool) {
                         instance,
                         generation,
                         status,
+                        left: 0,
                     });
                 }
                 Effect::Probe {

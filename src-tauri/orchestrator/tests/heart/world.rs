@@ -292,6 +292,7 @@ impl World {
                         instance,
                         generation,
                         status,
+                        left: 0,
                     };
                     self.later(20, Coming::Tell(ended));
                 } else {
@@ -332,6 +333,7 @@ impl World {
                 instance,
                 generation,
                 status,
+                left: 0,
             } => {
                 let of = self
                     .processes
@@ -395,6 +397,7 @@ impl World {
                     instance,
                     generation,
                     status,
+                    left: 0,
                 }),
             );
         } else if rough {
@@ -421,6 +424,7 @@ impl World {
                 instance,
                 generation,
                 status,
+                left: 0,
             });
         }
     }

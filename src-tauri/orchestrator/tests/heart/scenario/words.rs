@@ -172,11 +172,18 @@ impl Run {
                 generation,
                 shortage: more.join(" "),
             },
-            "exit" => Input::Exited {
-                instance,
-                generation,
-                status: status(&more),
-            },
+            "exit" => {
+                let (how, left) = match &more[..] {
+                    [how @ .., "left", left] => (how, left.parse().unwrap()),
+                    how => (how, 0),
+                };
+                Input::Exited {
+                    instance,
+                    generation,
+                    status: status(how),
+                    left,
+                }
+            }
             "goeson" => Input::StopGoesOn {
                 instance,
                 generation,

@@ -282,6 +282,7 @@ impl World {
                 instance,
                 generation,
                 status,
+                left: 0,
             }),
         );
     }
