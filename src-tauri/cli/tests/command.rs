@@ -406,6 +406,24 @@ fn an_engine_that_hangs_does_not_keep_its_home() {
     assert_eq!(engine(&home), second.0.id());
 }
 
+/// The same command with SIGINT as a terminal's has it: what a shell runs in the background, as a
+/// build machine may run all of this, inherits it as ignored.
+fn interruptible(command: &Command) -> Command {
+    let mut other = Command::new("env");
+    other.arg("--default-signal=INT").arg(command.get_program());
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        other.current_dir(folder);
+    }
+    other
+}
+
 #[test]
 fn an_engine_that_hangs_is_named_and_nobody_is_kept_by_it() {
     let home = Home::new();
@@ -422,7 +440,7 @@ fn an_engine_that_hangs_is_named_and_nobody_is_kept_by_it() {
         .iter()
         .map(|words| {
             let err = tempfile::NamedTempFile::new().unwrap();
-            let mut command = azora(&home, words);
+            let mut command = interruptible(&azora(&home, words));
             command.stdout(Stdio::null()).stderr(err.reopen().unwrap());
             (Served(command.spawn().unwrap()), err)
         })

@@ -823,7 +823,7 @@ export type UpView = {
   cluster: ClusterId,
   /** The act, to wait for. */
   act: ActId,
-  /** What differs from what ran before, in words. */
+  /** What differs from what ran before, in words, and what of this folder runs under other names. */
   changes: Array<string> };
 
 /** What an instance and its whole tree use. */
