@@ -283,6 +283,10 @@ impl Links {
     /// Makes room for what another start puts on record. One that has grown long begins anew, so only
     /// while nothing runs.
     pub(crate) fn make_room(&mut self) {
+        // What it was when this shim came is known; since then a line may have come from elsewhere.
+        if self.latest.is_some() {
+            self.size = sys::size(self.record);
+        }
         if self.size > RECORD_MAX {
             sys::cut(self.record, 0);
             fail_point!("record.emptied");
