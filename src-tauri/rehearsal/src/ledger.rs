@@ -64,8 +64,8 @@ pub(crate) struct Account {
     pub(crate) needless: BTreeMap<Innocent, u32>,
     /// Ended because it was not ready in time, while it was still starting.
     pub(crate) impatient: u32,
-    /// Taken for ready while it was still starting, and for how many milliseconds in all.
-    pub(crate) early: (u32, u64),
+    /// Times it was taken for ready while it was still starting.
+    pub(crate) early: u32,
     /// Starts that failed for want of another that was not there, by that other.
     pub(crate) wanting: BTreeMap<usize, u32>,
     pub(crate) quarantines: u32,

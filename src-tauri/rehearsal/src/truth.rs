@@ -207,9 +207,7 @@ impl World {
                 .as_ref()
                 .filter(|one| one.phase == Phase::Boots);
             if boots.is_some() {
-                let boot = it.boot;
-                it.account.early.0 += 1;
-                it.account.early.1 += boot;
+                it.account.early += 1;
             }
         }
         self.look_at(service);

@@ -246,7 +246,7 @@ fn told(
     let needs = other.map(ToString::to_string).unwrap_or_default();
     match kind {
         WeaknessKind::NoReadiness => {
-            let share = account.early.0 * 100 / account.starts.max(1);
+            let share = account.early * 100 / account.starts.max(1);
             format!(
                 "{name} has no readiness: after {share} % of its starts it was taken for ready too \
                  early, and {times} what needs it failed to start for that"
