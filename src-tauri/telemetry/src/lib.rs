@@ -1,4 +1,4 @@
-//! What is observed of services: probes run here, CPU and memory are sampled, logs read, history
+//! What is observed of services: probes run here, CPU, memory and connections are read, logs, history
 //! kept.
 //!
 //! Called by `engine`. It observes and never acts: what a result means is decided by
@@ -10,12 +10,14 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+pub mod connections;
 mod history;
 pub mod logs;
 mod prober;
 mod recorder;
 mod sampler;
 
+pub use connections::Connections;
 pub use history::history;
 pub use logs::{LogQuery, Pattern};
 pub use prober::{Prober, Target};
