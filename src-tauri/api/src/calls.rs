@@ -101,10 +101,7 @@ pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result
 fn chosen(clusters: &[ClusterView], request: &PsRequest) -> Result<ClusterLine, Error> {
     let found = match (&request.cluster, &request.folder) {
         (Some(id), _) => clusters.iter().find(|cluster| cluster.id == *id),
-        (None, Some(folder)) => clusters
-            .iter()
-            .filter(|cluster| Path::new(folder).starts_with(&cluster.folder))
-            .max_by_key(|cluster| cluster.folder.len()),
+        (None, Some(folder)) => innermost(clusters, Path::new(folder))?,
         (None, None) if clusters.len() <= 1 => clusters.first(),
         (None, None) => {
             return Err(Error::BadRequest(format!(
@@ -120,6 +117,32 @@ fn chosen(clusters: &[ClusterView], request: &PsRequest) -> Result<ClusterLine, 
         (None, None, None) => Err(Error::Conflict(
             "no cluster was run from this home yet; bring one up with `azora up`".to_owned(),
         )),
+    }
+}
+
+/// The cluster of the innermost folder that holds this one. A folder whose definition was given
+/// another name has two of them while the old one runs; which is meant is for the caller to say.
+fn innermost<'c>(
+    clusters: &'c [ClusterView],
+    folder: &Path,
+) -> Result<Option<&'c ClusterView>, Error> {
+    let holds = |cluster: &&ClusterView| folder.starts_with(&cluster.folder);
+    let depth = |cluster: &ClusterView| Path::new(&cluster.folder).components().count();
+    let deepest = clusters.iter().filter(holds).map(depth).max();
+    let mut found = clusters
+        .iter()
+        .filter(holds)
+        .filter(|cluster| Some(depth(cluster)) == deepest);
+    let first = found.next();
+    let others: Vec<&str> = found.map(|cluster| cluster.id.as_str()).collect();
+    match first {
+        Some(first) if !others.is_empty() => Err(Error::BadRequest(format!(
+            "{} has several clusters: name {} or {}",
+            first.folder,
+            first.id,
+            others.join(" or ")
+        ))),
+        first => Ok(first),
     }
 }
 
@@ -428,6 +451,24 @@ mod tests {
             chosen(PsRequest::default()),
             Err(model::view::Code::BadRequest)
         );
+    }
+
+    #[test]
+    fn two_clusters_of_one_folder_have_to_be_told_apart() {
+        let clusters = [
+            cluster("shop-1", "/w/shop"),
+            cluster("store-2", "/w/shop"),
+            cluster("tools-3", "/w/shop/tools"),
+        ];
+        let wrong = chosen(&clusters, &in_folder("/w/shop")).unwrap_err();
+        assert_eq!(wrong.code(), model::view::Code::BadRequest);
+        assert!(
+            wrong.story().contains("name shop-1 or store-2"),
+            "{}",
+            wrong.story()
+        );
+        let inner = chosen(&clusters, &in_folder("/w/shop/tools")).unwrap();
+        assert_eq!(inner.id.as_str(), "tools-3");
     }
 
     #[test]
