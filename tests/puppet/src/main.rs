@@ -42,9 +42,12 @@
 //! | `rename NAME` | goes on as a program of this name with an empty environment |
 //! | `comet` | leaves a deaf child behind that forks and ends, and so does that child, for ever: a process that is never the same for a millisecond |
 //! | `hydra N PATH` | leaves N deaf children behind, each in a process group of its own, who fork another in the place of each that ends; this file tells them who has ended |
+//! | `serve NAME PORT …` | is a service that uses what it needs and can be told to go wrong: see `serve.rs` |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
+mod needs;
 mod numbers;
+mod serve;
 mod zoo;
 
 use std::io::Write;
@@ -124,6 +127,7 @@ fn main() {
                 let heads = number(&word());
                 zoo::hydra(heads, &word());
             }
+            "serve" => serve::serve(words),
             "until" => {
                 let path = word();
                 while !std::path::Path::new(&path).exists() {
