@@ -1,7 +1,7 @@
 //! Those who are measured beside each other: the bare loop, Azora, and other supervisors, each
 //! keeping the same organs on ports of its own.
 
-use crate::floor::{self, Loop};
+use crate::floor::Loop;
 use crate::peers::{self, Peer};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,7 +26,7 @@ pub(crate) struct Job {
 
 /// So many jobs, in layers: each job of a layer needs every one of the layer before.
 pub(crate) fn jobs(layers: &[usize]) -> Vec<Job> {
-    let ports = floor::free_ports(layers.iter().sum());
+    let ports = tests::free_ports(layers.iter().sum());
     let mut ports = ports.into_iter();
     let mut all: Vec<Job> = Vec::new();
     let mut before: Vec<String> = Vec::new();

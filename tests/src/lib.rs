@@ -12,9 +12,11 @@ pub mod exhaustion;
 pub mod flood;
 pub mod folder;
 pub mod forgotten;
+mod free_ports;
 pub mod frozen;
 pub mod http;
 pub mod kills;
+mod lines;
 pub mod load;
 mod mortal;
 pub mod ports;
@@ -27,6 +29,8 @@ pub mod zoo;
 
 pub use azora::{Azora, Done, Instance};
 pub use folder::Folder;
+pub use free_ports::free_ports;
+pub use lines::each_line;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,7 +1,6 @@
 //! What `azora logs --follow` shows, line by line, and what of it is missing or comes twice.
 
-use crate::Azora;
-use std::io::{BufRead, BufReader, Read};
+use crate::{Azora, each_line};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,18 +121,5 @@ impl Drop for Follower {
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
-    }
-}
-
-pub(super) fn each_line(output: Option<impl Read>, mut then: impl FnMut(&[u8])) {
-    let Some(output) = output else { return };
-    let mut reader = BufReader::with_capacity(1 << 20, output);
-    let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .is_ok_and(|read| read > 0)
-    {
-        then(line.strip_suffix(b"\n").unwrap_or(&line));
-        line.clear();
     }
 }

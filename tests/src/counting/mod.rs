@@ -10,9 +10,9 @@ mod follower;
 
 pub use disk::{OnDisk, Sampler};
 
-use crate::{Azora, Folder};
+use crate::{Azora, Folder, each_line};
 use acts::{acts, perform};
-use follower::{Follower, Ledger, Seen, each_line, number};
+use follower::{Follower, Ledger, Seen, number};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
