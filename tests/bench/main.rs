@@ -11,6 +11,7 @@
 
 mod adoption;
 mod cluster;
+mod detect;
 mod emergency;
 mod exhaustion;
 mod failpoints;
@@ -58,6 +59,12 @@ const BENCHES: &[Bench] = &[
         what: "a whole cluster: up, idle, deaths, emergency stop",
         takes: cluster::TAKES,
         run: cluster::run,
+    },
+    Bench {
+        name: "detect",
+        what: "how soon a kill, and a process that stands still, is known to who follows the events",
+        takes: detect::TAKES,
+        run: detect::run,
     },
     Bench {
         name: "failpoints",

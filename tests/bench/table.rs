@@ -78,6 +78,15 @@ impl Table {
         ]);
     }
 
+    /// Adds a row for what has a bound, and counts it as a fault when it is over.
+    pub(crate) fn bound(&mut self, mut cells: [String; 4], over: bool) {
+        if over {
+            cells[1].push_str(" !");
+            self.faults += 1;
+        }
+        self.row(cells);
+    }
+
     /// Columns as wide as they need to be.
     pub(crate) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
