@@ -15,6 +15,7 @@ mod detect;
 mod emergency;
 mod exhaustion;
 mod failpoints;
+mod faults;
 mod floor;
 mod forgotten;
 mod frozen;
@@ -77,6 +78,12 @@ const BENCHES: &[Bench] = &[
         what: "kill -9 of the engine at random instants: what is lost",
         takes: kills::TAKES,
         run: kills::run,
+    },
+    Bench {
+        name: "faults",
+        what: "12 kinds of fault in a graph of 24 services: found, named, recovered, and who else was restarted",
+        takes: faults::TAKES,
+        run: faults::run,
     },
     Bench {
         name: "frozen",

@@ -8,6 +8,7 @@ mod crash;
 mod edit;
 mod engine_death;
 mod exhaustion;
+mod faults;
 mod heal;
 mod limits;
 mod logs;

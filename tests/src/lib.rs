@@ -9,6 +9,7 @@ pub mod counting;
 pub mod crash;
 pub mod dice;
 pub mod exhaustion;
+pub mod faults;
 pub mod feed;
 pub mod flood;
 pub mod folder;
