@@ -8,7 +8,8 @@ use driver::{ExecLaunch, HookLaunch, Launch, Listen};
 use model::{Generation, InstanceId, ProbeKind, ServiceName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use telemetry::Target;
+use std::sync::Arc;
+use telemetry::{Target, Terms};
 
 /// The hook before a start, as records and messages name it.
 pub(crate) const BEFORE_START: &str = "before_start";
@@ -132,9 +133,20 @@ pub(crate) fn probe(
         None => own,
     };
     let target = match &probe.target {
-        spec::ProbeTarget::Http { path, port: other } => Target::Http {
+        spec::ProbeTarget::Http {
+            path,
+            port: other,
+            terms,
+        } => Target::Http {
             port: port(other)?,
             path: path.resolve(&ports),
+            terms: terms.as_ref().map(|terms| {
+                let headers = terms.headers.iter();
+                let headers = headers.map(|(name, value)| (name.clone(), value.resolve(&ports)));
+                let headers = headers.collect();
+                let terms = Arc::clone(terms);
+                Box::new(Terms { terms, headers })
+            }),
         },
         spec::ProbeTarget::Tcp { port: other } => Target::Tcp { port: port(other)? },
         spec::ProbeTarget::Exec { run } => Target::Exec(ExecLaunch {

@@ -27,6 +27,8 @@ pub enum Opinion {
     Failing(u32),
     /// It passes, and takes this long, which is longer than it may.
     Slow(Duration),
+    /// It passes, and says of itself that something is wrong.
+    Warned,
     /// It is well, after having been doubtful, slow or failing.
     Well,
 }
@@ -42,6 +44,10 @@ impl Watch {
                 let slow = probe.degraded_above.is_some_and(|limit| took > limit);
                 self.passed(probe.pass.max(1), slow.then_some(took))
             }
+            Verdict::Warn => match self.passed(probe.pass.max(1), Some(Duration::ZERO)) {
+                Opinion::Slow(_) => Opinion::Warned,
+                other => other,
+            },
         }
     }
 
@@ -131,6 +137,7 @@ mod tests {
                 let (verdict, latency_us) = match c {
                     'p' => (Verdict::Pass, 1_000),
                     's' => (Verdict::Pass, 730_000),
+                    'w' => (Verdict::Warn, 1_000),
                     'f' => (Verdict::Fail, 1_000),
                     _ => (Verdict::Trouble, 0),
                 };
@@ -144,6 +151,7 @@ mod tests {
                     Opinion::Doubtful(_) => 'd',
                     Opinion::Failing(_) => 'F',
                     Opinion::Slow(_) => 'S',
+                    Opinion::Warned => 'A',
                     Opinion::Well => 'W',
                 }
             })
@@ -179,6 +187,12 @@ mod tests {
     #[test]
     fn slow_answers_end_failing_too() {
         check(2, 2, "ffsspp", "dF.S.W");
+    }
+
+    #[test]
+    fn a_warning_is_a_pass_that_is_not_well() {
+        check(3, 2, "pwwpp", ".AA.W");
+        check(2, 2, "ffwwpp", "dF.A.W");
     }
 
     #[test]

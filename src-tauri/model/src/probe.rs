@@ -20,6 +20,8 @@ pub enum ProbeKind {
 pub enum Verdict {
     /// The service answered as it should.
     Pass,
+    /// The service answered that it works and that something is wrong with it: it serves, degraded.
+    Warn,
     /// The service did not.
     Fail,
     /// The prober itself could not ask (no descriptors, no memory). Says nothing about the service.

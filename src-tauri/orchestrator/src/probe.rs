@@ -117,7 +117,8 @@ impl Step<'_> {
             return;
         };
         let leaving = goal != Goal::Run || instance.cycle.is_some();
-        if evidence.verdict == Verdict::Pass && !leaving {
+        let passed = matches!(evidence.verdict, Verdict::Pass | Verdict::Warn);
+        if passed && !leaving {
             let took = words::duration(self.now.mono.since(instance.alive_since));
             let how = format!("{} {took} after its start", evidence.detail);
             self.became_ready(id, &how);
@@ -244,6 +245,9 @@ impl Step<'_> {
                     words::duration(took)
                 );
                 self.well(id, State::Degraded, Reason::new(text));
+            }
+            Opinion::Warned => {
+                self.well(id, State::Degraded, Reason::new(evidence.detail.clone()));
             }
             Opinion::Well => {
                 let reason = Reason::new(format!("{}, well again", evidence.detail));

@@ -28,6 +28,7 @@ fn http() -> ProbeTarget {
     ProbeTarget::Http {
         path: Template::text("/health"),
         port: None,
+        terms: None,
     }
 }
 
@@ -147,7 +148,10 @@ fn asks_apart(service: &spec::Service) -> bool {
 fn probe_line(key: &str, probe: &Probe, within: Duration, counts: bool) -> String {
     let mut parts = Vec::new();
     let (target, port) = match &probe.target {
-        ProbeTarget::Http { path, port } => (format!("http = \"{path}\""), port.as_ref()),
+        ProbeTarget::Http { path, port, terms } => {
+            let terms = terms.as_ref().map(ToString::to_string).unwrap_or_default();
+            (format!("http = \"{path}\"{terms}"), port.as_ref())
+        }
         ProbeTarget::Tcp { port: None } => ("tcp = \"$PORT\"".to_owned(), None),
         ProbeTarget::Tcp { port: Some(port) } => (format!("tcp = \"{port}\""), None),
         ProbeTarget::Exec { run } => (format!("exec = \"{run}\""), None),

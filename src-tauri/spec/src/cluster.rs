@@ -1,9 +1,11 @@
 //! The checked definition. Every default is filled in, every name resolves, there is no cycle.
 
 use crate::env_file::{EnvFile, Line};
+use crate::http::HttpTerms;
 use model::{ClusterName, RemedyKind, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A cluster as its folder defines it.
@@ -222,12 +224,16 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeTarget {
-    /// `GET` of this path (or absolute `http://127.0.0.1:…` URL); 2xx and 3xx pass.
+    /// `GET` of this path (or absolute `http://127.0.0.1:…` URL); 2xx and 3xx pass, unless `terms`
+    /// say otherwise.
     Http {
         /// Begins with `/`; asked of the instance's own port.
         path: Template,
         /// Another port than the instance's first, as text with references.
         port: Option<Template>,
+        /// What is not as usual.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<Arc<HttpTerms>>,
     },
     /// A TCP connection is accepted. `None`: the instance's own port. `$PORT` means the same.
     Tcp {

@@ -6,8 +6,8 @@
 
 use crate::limits::{MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
 use crate::read::keys::{
-    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY, ROOT,
-    SECRET, SERVICE, STOP, WATCH,
+    BODY, CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY,
+    ROOT, SECRET, SERVICE, STOP, WATCH,
 };
 use serde_json::{Map, Value, json};
 
@@ -51,6 +51,12 @@ pub fn schema() -> Value {
             "hook": hook(),
             "run": run(),
             "port": port(),
+            "status": {
+                "anyOf": [
+                    { "type": "integer", "minimum": 200, "maximum": 599 },
+                    { "type": "string", "pattern": "^[2-5][0-9][0-9]( *- *[2-5][0-9][0-9])?$" }
+                ]
+            },
             "duration": {
                 "description": "A whole number and a unit: \"500ms\", \"5s\", \"2m\", \"1h\", \"1d\".",
                 "type": "string",
@@ -257,6 +263,30 @@ fn probe(keys: &Keys, description: &str) -> Value {
             "#/$defs/port",
             "The port `http` asks, when it is not the service's own.",
         ),
+        "method" => json!({
+            "description": "How `http` asks.",
+            "enum": ["GET", "HEAD", "OPTIONS", "POST"],
+            "default": "GET"
+        }),
+        "headers" => header_table("Headers that are sent with `http`."),
+        "expect_headers" => {
+            header_table("Headers of the answer, and a text that has to be in each.")
+        }
+        "status" => json!({
+            "description": "The statuses that pass: 204, \"200-299\", or a list of such. 2xx and 3xx unless given.",
+            "anyOf": [
+                { "$ref": "#/$defs/status" },
+                { "type": "array", "minItems": 1, "maxItems": 20, "items": { "$ref": "#/$defs/status" } }
+            ]
+        }),
+        "body" => json!({
+            "description": "What has to be in the body of the answer. Unless given, what it says in a known format of health counts; `false` ignores it.",
+            "anyOf": [
+                { "description": "This text.", "type": "string", "minLength": 1 },
+                table(&BODY, "A match of this.", &["regex"], |_| text("A regular expression.")),
+                { "const": false }
+            ]
+        }),
         "every" => duration("Time between two probes.", Some("5s")),
         "timeout" => duration("A probe that takes longer has failed.", Some("1s")),
         "fail" => count("So many failures in a row mean failing.", 3),
@@ -269,6 +299,15 @@ fn probe(keys: &Keys, description: &str) -> Value {
             "Passing, but slower than this, is degraded. Below `timeout`.",
             None,
         ),
+    })
+}
+
+fn header_table(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "object",
+        "maxProperties": 20,
+        "additionalProperties": { "type": "string", "minLength": 1 }
     })
 }
 

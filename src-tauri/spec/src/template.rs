@@ -94,11 +94,18 @@ impl fmt::Display for Run {
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {
-            ProbeTarget::Http { path, port: None } => write!(f, "GET {path}")?,
-            ProbeTarget::Http {
-                path,
-                port: Some(port),
-            } => write!(f, "GET :{port}{path}")?,
+            ProbeTarget::Http { path, port, terms } => {
+                let method = terms.as_ref().map_or("GET", |terms| terms.method.as_str());
+                write!(f, "{method} ")?;
+                if let Some(port) = port {
+                    write!(f, ":{port}")?;
+                }
+                write!(f, "{path}")?;
+                if let Some(terms) = terms {
+                    let said = terms.to_string();
+                    write!(f, " ({})", said.trim_start_matches(", "))?;
+                }
+            }
             ProbeTarget::Tcp { port: None } => f.write_str("tcp to its port")?,
             ProbeTarget::Tcp { port: Some(port) } => write!(f, "tcp to {port}")?,
             ProbeTarget::Exec { run } => write!(f, "{run}")?,

@@ -11,6 +11,7 @@
 )]
 
 pub mod connections;
+mod health_format;
 mod history;
 pub mod logs;
 mod prober;
@@ -20,6 +21,6 @@ mod sampler;
 pub use connections::Connections;
 pub use history::history;
 pub use logs::{LogQuery, Pattern};
-pub use prober::{Prober, Target};
+pub use prober::{Prober, Target, Terms};
 pub use recorder::{Recorder, Recording};
 pub use sampler::Sampler;

@@ -852,7 +852,7 @@ export type VariableView = {
 export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "shutdown";
 
 /** What came of one probe. */
-export type Verdict = "pass" | "fail" | "trouble";
+export type Verdict = "pass" | "warn" | "fail" | "trouble";
 
 /** What to wait for. */
 export type WaitRequest = {

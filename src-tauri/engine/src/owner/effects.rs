@@ -181,7 +181,12 @@ impl Owner {
                     };
                     Box::pin(asked).await
                 }
-                Some((target, timeout)) => Box::pin(shared.prober.ask(target, timeout)).await,
+                Some((target, timeout)) => {
+                    let mut evidence = Box::pin(shared.prober.ask(target, timeout)).await;
+                    // What a service answers is repeated in it.
+                    evidence.detail = secrets.hide(evidence.detail);
+                    evidence
+                }
                 None => Evidence {
                     verdict: Verdict::Trouble,
                     detail: "there is no port to ask".into(),

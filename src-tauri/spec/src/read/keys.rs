@@ -82,7 +82,19 @@ pub(crate) const HOOK: Keys = Keys {
 pub(crate) const READY: Keys = Keys {
     table: "`ready`",
     keys: &[
-        "http", "tcp", "exec", "port", "every", "timeout", "pass", "within",
+        "http",
+        "tcp",
+        "exec",
+        "port",
+        "method",
+        "headers",
+        "status",
+        "expect_headers",
+        "body",
+        "every",
+        "timeout",
+        "pass",
+        "within",
     ],
 };
 pub(crate) const HEALTH: Keys = Keys {
@@ -92,6 +104,11 @@ pub(crate) const HEALTH: Keys = Keys {
         "tcp",
         "exec",
         "port",
+        "method",
+        "headers",
+        "status",
+        "expect_headers",
+        "body",
         "every",
         "timeout",
         "fail",
@@ -99,6 +116,10 @@ pub(crate) const HEALTH: Keys = Keys {
         "degraded_above",
         "within",
     ],
+};
+pub(crate) const BODY: Keys = Keys {
+    table: "`body`",
+    keys: &["regex"],
 };
 pub(crate) const HEAL: Keys = Keys {
     table: "`heal`",
@@ -252,6 +273,22 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "`fail` belongs to `health`; readiness is asked until it passes",
             ),
             ("degraded_above", "`degraded_above` belongs to `health`"),
+            ("code", "here it is called `status`: status = 204"),
+            ("status_code", "here it is called `status`: status = 204"),
+            (
+                "expect",
+                "say what it expects by `status`, `body` or `expect_headers`",
+            ),
+            ("contains", "here it is called `body`: body = \"ready\""),
+            (
+                "header",
+                "here it is called `headers`: headers = { Accept = \"text/plain\" }",
+            ),
+        ],
+        "`body`" => &[
+            ("contains", "write the text alone: body = \"ready\""),
+            ("pattern", "here it is called `regex`"),
+            ("matches", "here it is called `regex`"),
         ],
         "`heal`" => &[
             ("restarts", "write budget = \"8 per 10m\""),

@@ -4,6 +4,7 @@
 mod environment;
 mod graph;
 mod heal;
+mod http;
 pub(crate) mod keys;
 mod listen;
 mod port;

@@ -1,5 +1,6 @@
 //! `ready` and `health`: what is asked, and when an answer counts.
 
+use super::http::TERMS;
 use super::keys::{HEALTH, Keys, READY};
 use super::values::Layers;
 use super::{Reader, service::Defaults};
@@ -110,8 +111,10 @@ impl Reader<'_> {
         } else {
             layers.default.unwrap_or(layers.own)
         };
+        let more = |key: &str| layers.own.get(key).or_else(|| from.get(key));
         let port = from.get("port").or_else(|| layers.own.get("port"));
-        let target = self.target(own, span, from, port, keys.table);
+        let terms = TERMS.map(more);
+        let target = self.target(own, span, from, port, terms, keys.table);
         let (ms, day) = (Duration::from_millis, Duration::from_secs(86_400));
         let mut duration = |key: &str, otherwise| {
             let range = ms(1)..=day;
@@ -165,6 +168,7 @@ impl Reader<'_> {
         span: &Span,
         table: &Table,
         port: Option<&Entry>,
+        terms: [Option<&Entry>; TERMS.len()],
         name: &str,
     ) -> Option<ProbeTarget> {
         let given: Vec<&Entry> = KINDS.iter().filter_map(|kind| table.get(kind)).collect();
@@ -179,7 +183,9 @@ impl Reader<'_> {
                 None
             }
             [http] if http.key.name == "http" => {
-                self.http(own, &http.value, port.map(|entry| &entry.value))
+                let terms = self.http_terms(own, terms);
+                let target = self.http(own, &http.value, port.map(|entry| &entry.value));
+                target.map(|(path, port)| ProbeTarget::Http { path, port, terms })
             }
             [only] => {
                 if let Some(port) = port {
@@ -188,6 +194,14 @@ impl Reader<'_> {
                         "`port` goes with `http` only".into(),
                         "not with this kind of probe",
                         "a port is asked by tcp = 5432",
+                    );
+                }
+                for term in terms.into_iter().flatten() {
+                    self.refuse(
+                        &term.key.span,
+                        format!("`{}` goes with `http` only", term.key.name),
+                        "not with this kind of probe",
+                        "ask by http = \"/health\", or remove it",
                     );
                 }
                 if only.key.name == "tcp" {
@@ -216,124 +230,8 @@ impl Reader<'_> {
         }
     }
 
-    fn http(
-        &mut self,
-        own: &ServiceName,
-        value: &Value,
-        port: Option<&Value>,
-    ) -> Option<ProbeTarget> {
-        const PATH: &str = "write the path: http = \"/health\"";
-        let text = self.text(value, "`http`", "http = \"/health\"")?;
-        self.references(own, text, &value.span);
-        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            self.refuse(
-                &value.span,
-                "`http` has white space in it".into(),
-                "a URL has none",
-                "write %20 for a space",
-            );
-            return None;
-        }
-        let (place, path) = if text.starts_with('/') {
-            (None, text)
-        } else if let Some(rest) = text.strip_prefix("http://") {
-            let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            (Some(place), path)
-        } else if let Some((place, path)) =
-            text.split_once(".url}").filter(|_| text.starts_with("${"))
-        {
-            // `${db.url}` is `http://127.0.0.1:${db.port}`.
-            let place = format!("127.0.0.1:{place}.port}}");
-            return self.http_at(own, value, &place, path, port);
-        } else if text.starts_with("https://") {
-            self.refuse(
-                &value.span,
-                "a probe does not speak TLS".into(),
-                "https",
-                "ask a plain HTTP port, tcp = \"$PORT\", or exec = \"curl -fk https://…\"",
-            );
-            return None;
-        } else {
-            self.refuse(
-                &value.span,
-                format!("{} is neither a path nor a URL", quoted(text)),
-                "does not begin with /",
-                PATH,
-            );
-            return None;
-        };
-        match place {
-            Some(place) => self.http_at(own, value, place, path, port),
-            None => {
-                let port = match port {
-                    Some(port) => self.port_text(own, port, "`port`")?,
-                    None => {
-                        self.probed_ports.push((own.clone(), value.span.clone()));
-                        None
-                    }
-                };
-                Some(ProbeTarget::Http {
-                    path: template::template(path, own),
-                    port,
-                })
-            }
-        }
-    }
-
-    /// A probe given as a URL: `place` is `127.0.0.1:8080`, the port perhaps a variable.
-    fn http_at(
-        &mut self,
-        own: &ServiceName,
-        value: &Value,
-        place: &str,
-        path: &str,
-        port: Option<&Value>,
-    ) -> Option<ProbeTarget> {
-        let (host, at) = match place.find(':') {
-            Some(colon) => (&place[..colon], &place[colon + 1..]),
-            None => (place, "80"),
-        };
-        let own_host = matches!(host, "127.0.0.1" | "localhost")
-            || host.starts_with("${") && host.ends_with(".host}");
-        if !own_host {
-            self.refuse(&value.span, format!("a probe asks this machine, not {}", quoted(host)), "another host",
-                "write the path alone, http = \"/health\", or ask another host by exec = \"curl -f …\"");
-            return None;
-        }
-        if let Some(port) = port {
-            self.refuse(
-                &port.span,
-                "the port is given twice".into(),
-                "and in the URL",
-                "write the path alone beside `port`: { http = \"/health\", port = 8081 }",
-            );
-            return None;
-        }
-        let path = if path.is_empty() { "/" } else { path };
-        let port = if is_own_port(at) {
-            self.probed_ports.push((own.clone(), value.span.clone()));
-            None
-        } else if at.starts_with("${") && at.ends_with(".port}")
-            || at.parse::<u16>().is_ok_and(|port| port > 0)
-        {
-            Some(template::template(at, own))
-        } else {
-            self.refuse(
-                &value.span,
-                format!("{} is not a port", quoted(at)),
-                "the port of this URL",
-                "a port is 1 to 65535, $PORT or ${service.port}",
-            );
-            return None;
-        };
-        Some(ProbeTarget::Http {
-            path: template::template(path, own),
-            port,
-        })
-    }
-
     /// A port to ask: a number, `$PORT` (the own one, `None`) or `${service.port}`.
-    fn port_text(
+    pub(super) fn port_text(
         &mut self,
         own: &ServiceName,
         value: &Value,
@@ -371,7 +269,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_own_port(text: &str) -> bool {
+pub(super) fn is_own_port(text: &str) -> bool {
     matches!(text, "$PORT" | "${PORT}" | "${self.port}")
 }
 

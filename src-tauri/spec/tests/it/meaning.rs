@@ -186,6 +186,7 @@ fn defaults_lie_under_every_service() {
         target: ProbeTarget::Http {
             path: Template::text("/health"),
             port: None,
+            terms: None,
         },
         every: seconds(2),
         timeout: Duration::from_millis(500),

@@ -1,7 +1,7 @@
 //! What probes ask, and whose they are.
 
 use super::{name, service, shell, valid, words};
-use spec::{ProbeTarget, Template, TemplatePart};
+use spec::{BodyTerm, HttpTerms, Method, ProbeTarget, Template, TemplatePart};
 use std::time::Duration;
 
 fn target(probe: &str) -> ProbeTarget {
@@ -14,10 +14,12 @@ fn probes_ask_paths_ports_and_commands() {
     let own = || ProbeTarget::Http {
         path: Template::text("/health"),
         port: None,
+        terms: None,
     };
     let at = |port| ProbeTarget::Http {
         path: Template::text("/health"),
         port: Some(port),
+        terms: None,
     };
     let db = || Template(vec![TemplatePart::Port(name("db"))]);
     assert_eq!(target("http = \"/health\""), own());
@@ -119,4 +121,61 @@ fn a_default_probe_is_for_services_with_a_port() {
     let cluster =
         valid("[cluster.defaults]\nhealth = { exec = \"ok\" }\n[service.a]\nrun = \"a\"\n");
     assert!(cluster.services["a"].health.is_some());
+}
+
+#[test]
+fn what_goes_with_http_is_kept_and_written_back() {
+    let asked = "http = \"/health\", method = \"POST\", headers = { X-Probe = \"azora ${db.port}\" }, \
+                 status = [200, \"300-399\"], expect_headers = { Content-Type = \"json\" }, \
+                 body = { regex = '^\\{\"ok' }";
+    let terms = |asked: &str| match target(asked) {
+        ProbeTarget::Http { terms, .. } => terms.map(|terms| HttpTerms::clone(&terms)),
+        other => panic!("{other:?}"),
+    };
+    let port = TemplatePart::Port(name("db"));
+    let header = Template(vec![TemplatePart::Text("azora ".to_owned()), port]);
+    let expected = HttpTerms {
+        method: Method::Post,
+        headers: [("x-probe".to_owned(), header)].into(),
+        status: vec![(200, 200), (300, 399)],
+        expect_headers: [("content-type".to_owned(), "json".to_owned())].into(),
+        body: BodyTerm::Regex("^\\{\"ok".to_owned()),
+    };
+    assert_eq!(terms(asked), Some(expected.clone()));
+    // As it writes itself, it means the same.
+    assert_eq!(
+        terms(&format!("http = \"/health\"{expected}")),
+        Some(expected)
+    );
+    assert_eq!(terms("http = \"/health\", method = \"GET\""), None);
+    let body = |asked: &str| terms(asked).map(|terms| terms.body);
+    let none = body("http = \"/health\", body = false");
+    assert_eq!(none, Some(BodyTerm::Ignored));
+    let text = body("http = \"/health\", body = \"ready\"");
+    assert_eq!(text, Some(BodyTerm::Contains("ready".to_owned())));
+    let one = terms("http = \"/health\", status = 204").unwrap();
+    assert!(one.passes(204) && !one.passes(200));
+    let usual = terms("http = \"/health\", method = \"HEAD\"").unwrap();
+    assert!(usual.passes(200) && usual.passes(399) && !usual.passes(400));
+}
+
+/// What a cluster's default asks is taken as a whole, and a service may narrow it.
+#[test]
+fn terms_are_laid_over_those_of_the_default() {
+    let cluster = valid(
+        "[cluster.defaults]\nhealth = { http = \"/health\", body = \"ok\" }\n\
+         [service.plain]\nrun = \"a\"\nport = 1\n\
+         [service.narrow]\nrun = \"a\"\nport = 2\nhealth = { status = 204 }\n\
+         [service.other]\nrun = \"a\"\nport = 3\nhealth = { http = \"/\" }\n",
+    );
+    let asked = |service: &str| {
+        cluster.services[service]
+            .health
+            .as_ref()
+            .map(ToString::to_string)
+    };
+    let of = |text: &str| Some(format!("GET {text} every 5s"));
+    assert_eq!(asked("plain"), of("/health (body = \"ok\")"));
+    assert_eq!(asked("narrow"), of("/health (status = 204, body = \"ok\")"));
+    assert_eq!(asked("other"), of("/"));
 }

@@ -49,7 +49,7 @@ export function serviceRows(
       if (!pulse || status.pid === null) continue;
       cpu = (cpu ?? 0) + pulse.usage.cpu;
       memory = (memory ?? 0) + pulse.usage.memory;
-      if (pulse.health?.verdict === "pass") latencyMs = Math.max(latencyMs ?? 0, pulse.health.latency_us / 1_000);
+      if (pulse.health?.verdict === "pass" || pulse.health?.verdict === "warn") latencyMs = Math.max(latencyMs ?? 0, pulse.health.latency_us / 1_000);
     }
     return {
       name: service.name,

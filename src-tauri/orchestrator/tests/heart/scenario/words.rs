@@ -206,6 +206,7 @@ impl Run {
                 };
                 let verdict = match more[0] {
                     "pass" => Verdict::Pass,
+                    "warn" => Verdict::Warn,
                     "fail" => Verdict::Fail,
                     _ => Verdict::Trouble,
                 };
