@@ -31,6 +31,7 @@ mod races;
 mod recovery;
 mod rehearsal;
 mod rolling;
+mod seeds;
 mod shims;
 mod soak;
 mod stage;
@@ -126,6 +127,12 @@ const BENCHES: &[Bench] = &[
         what: "how fast a cluster is rehearsed: simulated hours a minute, checks a second",
         takes: rehearsal::TAKES,
         run: rehearsal::run,
+    },
+    Bench {
+        name: "seeds",
+        what: "random worlds that look for faults in the heart: promises broken, checks skipped",
+        takes: seeds::TAKES,
+        run: seeds::run,
     },
     Bench {
         name: "mass-start",

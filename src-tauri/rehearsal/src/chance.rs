@@ -50,6 +50,27 @@ impl Chance {
     }
 }
 
+/// Chance that is asked for in turn: for worlds that are to be as different as can be, and are never
+/// compared with a second one. SplitMix64.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// Below `limit`; 0 when that is 0.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit.max(1)
+    }
+
+    /// So many times of a hundred.
+    pub(crate) fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,19 +7,28 @@
 //!
 //! It has no clock, no I/O and no chance of its own: a definition and a seed give one report.
 
+mod audit;
 mod chance;
 mod faults;
 mod ledger;
 mod machine;
 mod mend;
+mod people;
+mod processes;
+mod promises;
 mod report;
+mod rough;
+mod rounds;
+pub mod sim;
 mod strike;
 mod truth;
 mod weak;
 mod world;
 
+pub use audit::Promise;
 pub use faults::FaultKind;
 pub use report::{Reason, Report, Run, ServiceReport};
+pub use rounds::Rounds;
 pub use weak::{Proposal, Weakness, WeaknessKind};
 
 use ledger::Account;
@@ -165,6 +174,7 @@ fn account(world: &World) -> Run {
             .map(|it| it.name.clone())
             .collect(),
         checks: world.checks,
+        rounds: world.rounds,
         services: Vec::new(),
     };
     services.sort_by_key(|one| std::cmp::Reverse(one.away_ms));

@@ -2,7 +2,7 @@
 
 use crate::chance::About;
 use crate::ledger::Innocent;
-use crate::world::{Coming, Engine, Phase, Process, World};
+use crate::world::{Coming, Engine, Phase, World};
 use model::{ActId, Evidence, ExitStatus, Generation, ProbeKind, RemedyKind, Verdict};
 use orchestrator::{Effect, Input, step};
 use std::time::Duration;
@@ -18,39 +18,60 @@ impl World {
 
     /// Tells the heart, if there is an engine to hear it.
     pub(crate) fn tell(&mut self, input: Input) {
-        if let Input::Started {
-            instance,
-            generation,
-            ..
-        } = &input
-            && let Some(number) = self.index.get(instance).copied()
-        {
-            self.begins(number, *generation);
-        }
         match &mut self.engine {
             Engine::Runs => self.step(input),
-            Engine::Stopped(held) => held.push(input),
+            Engine::Stopped(held) => held.push(Coming::Word(self.epoch, input)),
             // What happens now the next engine finds by itself.
             Engine::Dead => {}
         }
     }
 
     pub(crate) fn step(&mut self, input: Input) {
-        if let Input::Timer(key) = &input
-            && self.timers.get(key) != Some(&self.now)
-        {
+        if let Input::Timer(key) = &input {
             // It was set anew or cancelled. One that is late was kept.
             if self.timers.get(key).is_none_or(|at| *at > self.now) {
                 return;
             }
-        }
-        if let Input::Timer(key) = &input {
             self.timers.remove(key);
         }
+        self.heard(&input);
         let now = self.reading();
-        for effect in step(&mut self.cluster, input, now) {
+        let effects = step(&mut self.cluster, input, now);
+        self.begin_audit(&effects);
+        for effect in effects {
+            self.audit(&effect);
             self.carry_out(effect);
         }
+        self.end_audit();
+    }
+
+    /// What is true of the world once the heart has heard this.
+    fn heard(&mut self, input: &Input) {
+        match input {
+            Input::Exited {
+                instance,
+                generation,
+                ..
+            } => {
+                if let Some(number) = self.index.get(instance).copied()
+                    && self.instances[number].untold == Some(*generation)
+                {
+                    self.instances[number].untold = None;
+                }
+            }
+            Input::Probed {
+                instance,
+                generation,
+                kind: ProbeKind::Health,
+                ..
+            } => {
+                if let Some(number) = self.index.get(instance).copied() {
+                    self.answered(number, *generation);
+                }
+            }
+            _ => {}
+        }
+        self.audit_input(input);
     }
 
     // === what it wants done ===
@@ -61,78 +82,42 @@ impl World {
                 instance,
                 generation,
             } => {
-                let outcome = Ok(());
-                self.later(
-                    50,
-                    Coming::Tell(Input::Prepared {
-                        instance,
-                        generation,
-                        outcome,
-                    }),
-                );
+                let (after, outcome) = match self.rough.on() {
+                    true => self.rough.preparation(),
+                    false => (50, Ok(())),
+                };
+                self.prepare(&instance, generation, after, outcome);
             }
             Effect::CallOff {
                 instance,
                 generation,
             } => {
                 let outcome = Err("called off".to_owned());
-                self.later(
-                    5,
-                    Coming::Tell(Input::Prepared {
-                        instance,
-                        generation,
-                        outcome,
-                    }),
-                );
+                self.prepare(&instance, generation, 5, outcome);
             }
             Effect::Greet {
                 instance,
                 generation,
             } => {
-                let outcome = Ok(());
-                self.later(
-                    100,
-                    Coming::Tell(Input::Greeted {
-                        instance,
-                        generation,
-                        outcome,
-                    }),
-                );
+                let (after, outcome) = match self.rough.on() {
+                    true => self.rough.greeting(),
+                    false => (100, Ok(())),
+                };
+                let greeted = Input::Greeted {
+                    instance,
+                    generation,
+                    outcome,
+                };
+                self.word(after, greeted);
             }
             Effect::Start {
                 instance,
                 generation,
                 ..
             } => {
-                let Some(number) = self.index.get(&instance).copied() else {
-                    return;
-                };
-                if self.now < self.no_room_until {
-                    let shortage = "no space left on the disk".to_owned();
-                    let delayed = Input::StartDelayed {
-                        instance,
-                        generation,
-                        shortage,
-                    };
-                    self.later(2, Coming::Tell(delayed));
-                    return;
+                if let Some(number) = self.index.get(&instance).copied() {
+                    self.make(number, generation);
                 }
-                self.instances[number].process = Some(Process {
-                    generation,
-                    phase: Phase::Made,
-                    begun: self.now,
-                    hung: false,
-                    misses: Vec::new(),
-                    stuck: None,
-                });
-                self.later(
-                    3,
-                    Coming::Tell(Input::Started {
-                        instance,
-                        generation,
-                        pid: 1,
-                    }),
-                );
             }
             Effect::Stop {
                 instance,
@@ -156,10 +141,7 @@ impl World {
             }
             Effect::SetTimer { key, at } => {
                 self.timers.insert(key.clone(), at.0);
-                self.later(
-                    at.0.saturating_sub(self.now),
-                    Coming::Tell(Input::Timer(key)),
-                );
+                self.word(at.0.saturating_sub(self.now), Input::Timer(key));
             }
             Effect::CancelTimer(key) => {
                 self.timers.remove(&key);
@@ -175,7 +157,11 @@ impl World {
                 }
                 self.acts += 1;
                 let act = ActId(self.acts);
-                self.later(0, Coming::Tell(Input::Admitted { ticket, act }));
+                let (after, answer) = match self.rough.on() {
+                    true => self.rough.answer(ticket, act, remedy),
+                    false => (0, Input::Admitted { ticket, act }),
+                };
+                self.word(after, answer);
             }
             Effect::Changed(instance) => {
                 let state = self.cluster.status(&instance).map(|status| status.state);
@@ -184,11 +170,17 @@ impl World {
                 }
             }
             Effect::RememberStopped(services) => self.stopped = services,
-            Effect::Publish(_)
-            | Effect::Incident { .. }
-            | Effect::Removed(_)
-            | Effect::Settled { .. }
-            | Effect::RememberUnfinished => {}
+            Effect::RememberUnfinished => {
+                let now = self.cluster.unfinished();
+                self.unfinished.swap(0, 1);
+                self.unfinished[0] = now;
+            }
+            Effect::Removed(instance) => {
+                if let Some(number) = self.index.get(&instance).copied() {
+                    self.instances[number].ended = None;
+                }
+            }
+            Effect::Publish(_) | Effect::Incident { .. } | Effect::Settled { .. } => {}
         }
     }
 
@@ -204,10 +196,20 @@ impl World {
         }
         let lasts = process.hung || self.services[service].stubborn;
         process.phase = Phase::Ending;
-        let (after, status) = match lasts {
+        let (mut after, status) = match lasts {
             true => (grace + 20, ExitStatus::Signal(9)),
             false => (quick, ExitStatus::Signal(15)),
         };
+        if let Some(longer) = self.rough.blocks() {
+            let instance = self.instances[number].id.clone();
+            let blocked = Input::StopBlocked {
+                instance,
+                generation,
+                blocker: "pid 4711 in state D".to_owned(),
+            };
+            self.word(after, blocked);
+            after += longer;
+        }
         self.later(after, Coming::Ends(number, generation, status));
         self.look_at(service);
     }
@@ -242,124 +244,24 @@ impl World {
         }
     }
 
-    // === processes ===
-
-    fn begins(&mut self, number: usize, generation: Generation) {
-        let service = self.instances[number].service;
-        let about = [number as u64, generation.0];
-        let Some(process) = self.instances[number].process.as_mut() else {
-            return;
-        };
-        if process.generation != generation || process.phase != Phase::Made {
-            return;
-        }
-        process.phase = Phase::Boots;
-        process.begun = self.now;
-        let it = &mut self.services[service];
-        if self.counted_from.is_some() {
-            it.account.starts += 1;
-        }
-        if it.oneshot {
-            let after = self.chance.between(100, 4_000, About::Task, &about);
-            self.later(after, Coming::Ends(number, generation, ExitStatus::Code(0)));
-            return;
-        }
-        let share = self.chance.between(70, 160, About::ThisBoot, &about);
-        let mut takes = it.boot * share / 100;
-        if it.slow_starts > 0 {
-            it.slow_starts -= 1;
-            takes *= 8;
-        }
-        it.account.longest_start = it.account.longest_start.max(takes);
-        if it.bad_starts > 0 {
-            it.bad_starts -= 1;
-            self.later(
-                takes / 2,
-                Coming::Ends(number, generation, ExitStatus::Code(1)),
-            );
-        } else {
-            self.later(takes, Coming::Booted(number, generation));
-        }
-    }
-
-    pub(crate) fn booted(&mut self, number: usize, generation: Generation) {
-        let service = self.instances[number].service;
-        let about = [number as u64, generation.0];
-        let boots = self.instances[number]
-            .process
-            .as_ref()
-            .is_some_and(|process| {
-                process.generation == generation && process.phase == Phase::Boots
-            });
-        if !boots {
-            return;
-        }
-        // Most programs that cannot reach what they need when they start, end.
-        let uses = &self.services[service].uses;
-        let missing = uses
-            .iter()
-            .copied()
-            .find(|used| self.misses(service, *used));
-        if let Some(missing) = missing
-            && self.chance.below(100, About::Missing, &about) < 60
-        {
-            // It was away before this start began: who declares a need is not started then.
-            let begun = self.instances[number]
-                .process
-                .as_ref()
-                .map_or(0, |one| one.begun);
-            let before = self.services[missing]
-                .own
-                .is_some_and(|since| since <= begun);
-            if self.counted_from.is_some() && before {
-                let wanting = &mut self.services[service].account.wanting;
-                *wanting.entry(missing).or_default() += 1;
-            }
-            self.ends(number, generation, ExitStatus::Code(1));
-            return;
-        }
-        if let Some(process) = self.instances[number].process.as_mut() {
-            process.phase = Phase::Serves;
-        }
-        let it = &mut self.services[service];
-        if it.flaps > 0 {
-            it.flaps -= 1;
-            let after = self
-                .chance
-                .between(SECOND, 4 * SECOND, About::Crash, &about);
-            self.later(after, Coming::Ends(number, generation, ExitStatus::Code(1)));
-        }
-        self.look_at(service);
-    }
-
-    pub(crate) fn ends(&mut self, number: usize, generation: Generation, status: ExitStatus) {
-        let instance = &mut self.instances[number];
-        if instance
-            .process
-            .as_ref()
-            .is_none_or(|process| process.generation != generation)
-        {
-            return;
-        }
-        instance.process = None;
-        instance.ended = Some((generation, status));
-        let (id, service) = (instance.id.clone(), instance.service);
-        self.look_at(service);
-        self.tell(Input::Exited {
-            instance: id,
-            generation,
-            status,
-            left: 0,
-        });
-    }
-
     // === checks ===
 
-    pub(crate) fn ask(&mut self, number: usize, kind: ProbeKind, generation: Generation) {
+    /// Whoever asks is the engine: one that stands still asks when it goes on, a dead one does not.
+    pub(crate) fn ask_if_up(&mut self, number: usize, kind: ProbeKind, generation: Generation) {
+        match &mut self.engine {
+            Engine::Runs => self.ask(number, kind, generation),
+            Engine::Stopped(held) => held.push(Coming::Ask(number, kind, generation)),
+            Engine::Dead => {}
+        }
+    }
+
+    fn ask(&mut self, number: usize, kind: ProbeKind, generation: Generation) {
+        if kind == ProbeKind::Health {
+            self.check_round(number, generation);
+        }
+        let trouble = self.rough.verdict();
         let instance = &mut self.instances[number];
-        let Some(defined) = self.definition.services.get(&instance.id.service) else {
-            return;
-        };
+        let defined = &self.services[instance.service].defined;
         let probe = match kind {
             ProbeKind::Ready => defined.ready.as_ref().or(defined.health.as_ref()),
             ProbeKind::Health => defined.health.as_ref(),
@@ -387,6 +289,11 @@ impl World {
                 instance.innocent = Some(Innocent::Blip);
                 (Verdict::Fail, "had no answer", timeout)
             }
+            Some(process) if process.ill_until > self.now => (Verdict::Fail, "answered 500", takes),
+            Some(_) if trouble.is_some() => {
+                let verdict = trouble.unwrap_or(Verdict::Pass);
+                (verdict, "was asked in vain", takes)
+            }
             // The kernel accepts for a process that does not.
             Some(_) if connects => (Verdict::Pass, "accepted", 0),
             Some(process) if process.hung => (Verdict::Fail, "had no answer", timeout),
@@ -408,10 +315,12 @@ impl World {
             kind,
             evidence,
         };
+        let order = self.instances[number].asked[kind as usize];
+        self.audit_asked(number, kind, took);
         match took {
             0 => self.tell(input),
             _ => {
-                self.later(took, Coming::Tell(input));
+                self.later(took, Coming::Answer(self.epoch, number, order, input));
             }
         }
     }

@@ -40,7 +40,7 @@ pub(crate) fn proposal(
     other: Option<&ServiceName>,
 ) -> (String, String) {
     let name = &it.name;
-    let defined = &world.definition.services[name];
+    let defined = &it.defined;
     let has_port = defined.port.is_some();
     let listens = defined.listen.is_some();
     let own = format!("service.{name}");

@@ -1,5 +1,6 @@
 //! What a rehearsal came to.
 
+use crate::rounds::Rounds;
 use crate::weak::Weakness;
 use model::ServiceName;
 use serde::Serialize;
@@ -61,6 +62,8 @@ pub struct Run {
     pub lost: Vec<ServiceName>,
     /// Checks that were made.
     pub checks: u64,
+    /// Health checks of what serves, by whether they were made when they were due.
+    pub rounds: Rounds,
     /// One for each, worst first.
     pub services: Vec<ServiceReport>,
 }

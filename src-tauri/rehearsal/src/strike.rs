@@ -4,7 +4,7 @@ use crate::faults::{Fault, FaultKind};
 use crate::machine::SECOND;
 use crate::world::{Coming, Engine, Phase, World, new_cluster};
 use model::{ExitStatus, State};
-use orchestrator::{Adoption, Command, Unfinished};
+use orchestrator::{Adoption, Command};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ impl World {
         let service = self.daemons[fault.target];
         match fault.kind {
             FaultKind::Sleep => {
-                self.slept += 3_600 * SECOND;
+                self.wall += 3_600 * SECOND as i64;
                 return;
             }
             FaultKind::EngineStopped => {
@@ -54,10 +54,7 @@ impl World {
                     FaultKind::SlowStart => it.slow_starts = 1,
                     FaultKind::BadStart => it.bad_starts = 2,
                     FaultKind::FullDisk => self.no_room_until = self.now + 30 * SECOND,
-                    FaultKind::EngineDies if matches!(self.engine, Engine::Runs) => {
-                        self.engine = Engine::Dead;
-                        self.later(3 * SECOND, Coming::Engine);
-                    }
+                    FaultKind::EngineDies => self.engine_dies(),
                     _ => {}
                 }
                 self.services[service].hidden = Some((kind, self.now));
@@ -72,13 +69,31 @@ impl World {
         }
     }
 
+    /// Nobody hears anything until the next one is there.
+    pub(crate) fn engine_dies(&mut self) {
+        if matches!(self.engine, Engine::Runs) {
+            self.engine = Engine::Dead;
+            self.epoch += 1;
+            self.rounds_away();
+            self.later(3 * SECOND, Coming::Engine);
+        }
+    }
+
     /// It goes on, or another takes its place.
     pub(crate) fn engine_again(&mut self) {
         match std::mem::replace(&mut self.engine, Engine::Runs) {
             Engine::Runs => {}
-            Engine::Stopped(held) => {
-                for input in held {
-                    self.step(input);
+            Engine::Stopped(mut held) => {
+                self.rounds_away();
+                self.rough.shuffle(&mut held);
+                for what in held {
+                    match what {
+                        Coming::Word(_, input) => self.step(input),
+                        Coming::Ask(number, kind, generation) => {
+                            self.ask_if_up(number, kind, generation);
+                        }
+                        _ => {}
+                    }
                 }
             }
             Engine::Dead => self.adopt(),
@@ -86,20 +101,35 @@ impl World {
     }
 
     fn adopt(&mut self) {
-        let memory: BTreeMap<_, _> = self
-            .instances
-            .iter()
-            .filter_map(|one| Some((one.id.clone(), self.cluster.memory(&one.id)?)))
-            .collect();
-        let unfinished: Unfinished = self.cluster.unfinished();
+        let remembered = self.instances.iter();
+        let remembered =
+            remembered.filter_map(|one| Some((one.id.clone(), self.cluster.memory(&one.id)?)));
+        let forgotten = self.rough.forgets();
+        let memory: BTreeMap<_, _> = match forgotten {
+            true => BTreeMap::new(),
+            false => remembered.collect(),
+        };
+        let unfinished = match self.rough.late_record() {
+            true => self.unfinished[1].clone(),
+            false => self.unfinished[0].clone(),
+        };
+        // The record follows what people scaled.
+        let mut definition = (*self.definition).clone();
+        for (name, service) in &mut definition.services {
+            service.replicas = self.cluster.replicas(name);
+        }
+        let definition = Arc::new(definition);
+        let ports = self.ports();
         self.cluster = new_cluster();
         self.cluster.remember(memory, unfinished);
         self.timers.clear();
         let mut found = Vec::new();
         for one in &mut self.instances {
-            // What the engine before had asked is void.
+            // What the engine before had asked is void, and what it had prepared is ended.
             one.asked = [0; 2];
             one.state = State::Stopped;
+            one.round = None;
+            (one.untold, one.preparing) = (None, None);
             let outcome = match (&mut one.process, one.ended) {
                 (Some(process), _) => Some((process.generation, Ok(1))),
                 (None, Some((generation, status))) => Some((generation, Err(status))),
@@ -112,11 +142,12 @@ impl World {
                     outcome,
                     shim_lost: false,
                     unanswered: false,
-                    greeted: true,
+                    greeted: !self.rough.on(),
                 });
             }
         }
-        let (definition, ports) = (Arc::clone(&self.definition), self.ports());
+        self.rough.unprepared.clear();
+        self.audit_adoption(&found, forgotten);
         let stopped = self.stopped.clone();
         self.command(Command::Adopt {
             definition,

@@ -51,6 +51,9 @@ impl World {
         for service in 0..self.services.len() {
             self.close_interval(service);
         }
+        for number in 0..self.instances.len() {
+            self.end_round(number);
+        }
     }
 
     /// Begins or ends an absence of its own.
@@ -78,8 +81,12 @@ impl World {
     /// Why a service does not serve; `None`: it does.
     fn away(&self, service: usize) -> Option<Away> {
         let it = &self.services[service];
+        if !self.definition.services.contains_key(&it.name) {
+            return None;
+        }
         let mut own = None;
-        for number in &it.instances {
+        let wanted = usize::from(it.defined.replicas);
+        for number in it.instances.iter().take(wanted) {
             match self.own(&self.instances[*number]) {
                 None => {
                     own = None;
@@ -111,7 +118,7 @@ impl World {
     /// Why one instance does not serve, for reasons of its own.
     fn own(&self, one: &Instance) -> Option<Away> {
         let it = &self.services[one.service];
-        let defined = &self.definition.services[&it.name];
+        let defined = &it.defined;
         if it.oneshot {
             return match one.state {
                 State::Completed => None,
@@ -148,6 +155,9 @@ impl World {
 
     /// `user` has just lost what it uses. Programs differ in what they do then.
     fn lose(&mut self, user: usize, used: usize) {
+        if self.rough.calm {
+            return;
+        }
         let absence = self.services[used].absences;
         for number in self.services[user].instances.clone() {
             let about = [number as u64, used as u64, absence];
@@ -210,6 +220,7 @@ impl World {
                 it.account.early += 1;
             }
         }
+        self.begin_or_end_round(number, before, state);
         self.look_at(service);
     }
 }

@@ -137,7 +137,7 @@ pub(crate) fn harm(world: &World, it: &Service, kind: WeaknessKind, other: Optio
 
 /// What is weak about a service by its definition, whether it did harm or not.
 fn candidates(world: &World, it: &Service) -> Vec<(WeaknessKind, Option<usize>)> {
-    let defined = &world.definition.services[&it.name];
+    let defined = &it.defined;
     let mut found = Vec::new();
     let mut add = |weak: bool, kind| {
         if weak {
@@ -220,7 +220,7 @@ pub(crate) fn find(world: &World) -> Vec<Weakness> {
             found.push(Weakness {
                 kind,
                 service: it.name.clone(),
-                text: told(world, it, kind, other.as_ref(), harm),
+                text: told(it, kind, other.as_ref(), harm),
                 other,
                 harm,
                 harm_after: harm,
@@ -232,13 +232,7 @@ pub(crate) fn find(world: &World) -> Vec<Weakness> {
     found
 }
 
-fn told(
-    world: &World,
-    it: &Service,
-    kind: WeaknessKind,
-    other: Option<&ServiceName>,
-    harm: u64,
-) -> String {
+fn told(it: &Service, kind: WeaknessKind, other: Option<&ServiceName>, harm: u64) -> String {
     let name = &it.name;
     let account = &it.account;
     let time = words::duration(Duration::from_millis(harm));
@@ -253,7 +247,7 @@ fn told(
             )
         }
         WeaknessKind::NoHealth => {
-            let port = match world.definition.services[name].port {
+            let port = match it.defined.port {
                 Some(_) => "",
                 None => "; it has no port to be asked at, a probe by `exec` would do",
             };

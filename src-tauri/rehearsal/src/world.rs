@@ -5,14 +5,18 @@
 //! The decisions are made by `orchestrator` and `healing` themselves, by the code that runs real
 //! clusters. What is simulated is only what they see and what comes of what they do.
 
+use crate::audit::Audit;
 use crate::chance::{About, Chance};
 use crate::faults::{Fault, FaultKind};
 use crate::ledger::{Account, Away, Innocent};
+use crate::people::Drawing;
+use crate::rough::Rough;
+use crate::rounds::{Round, Rounds};
 use model::{ActId, ExitStatus, Generation, InstanceId, Mono, Now, ProbeKind, ServiceName};
 use model::{State, Timestamp};
-use orchestrator::{Cluster, Command, Input, TimerKey};
+use orchestrator::{Cluster, Command, Input, TimerKey, Unfinished};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 /// Milliseconds.
@@ -27,20 +31,44 @@ pub(crate) const AFTER: Millis = 900_000;
 /// Something that comes.
 #[derive(Debug)]
 pub(crate) enum Coming {
-    /// The heart is told.
-    Tell(Input),
+    /// The heart is told, if the engine that waited for it is still the same.
+    Word(u64, Input),
     /// An instance is asked.
     Ask(usize, ProbeKind, Generation),
+    /// It answers to the question of that number, if no later one has taken its place.
+    Answer(u64, usize, u64, Input),
+    /// What precedes a start is done, or called off.
+    Prepared(usize, Generation, Result<(), String>),
+    /// The driver has made the process, or could not.
+    Made(usize, Generation, Made),
     /// A process has done what it does before it serves.
     Booted(usize, Generation),
     /// A process ends.
     Ends(usize, Generation, ExitStatus),
+    /// A process falls ill for so long, and gets well by itself.
+    Ill(usize, Generation, Millis),
     /// The planned fault of this number.
     Fault(usize),
     /// A person looks at a service, if it is still the same absence.
     Person(usize, u64),
     /// The engine is back.
     Engine,
+    /// Somebody does something to a rough world.
+    Chore,
+}
+
+/// What came of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// The process is there.
+    There,
+    /// The machine had no room for it.
+    NoRoom,
+    /// It could not be made; trying again may help.
+    Failed {
+        /// It may.
+        retry: bool,
+    },
 }
 
 struct Due {
@@ -82,6 +110,8 @@ pub(crate) struct Process {
     pub(crate) phase: Phase,
     pub(crate) begun: Millis,
     pub(crate) hung: bool,
+    /// It fails its checks until then.
+    pub(crate) ill_until: Millis,
     /// It lost this one and tells of it when asked.
     pub(crate) misses: Vec<usize>,
     /// It holds on to what this one was before its restart.
@@ -96,10 +126,16 @@ pub(crate) struct Instance {
     pub(crate) process: Option<Process>,
     /// How its last process ended.
     pub(crate) ended: Option<(Generation, ExitStatus)>,
+    /// An end that the heart has not heard of yet.
+    pub(crate) untold: Option<Generation>,
+    /// What precedes a start is under way, with the number of what is to come of it.
+    pub(crate) preparing: Option<(Generation, u64)>,
     /// As the heart sees it.
     pub(crate) state: State,
     /// The number of what it is asked next, by kind of probe: an earlier one is void.
     pub(crate) asked: [u64; 2],
+    /// Whether it is asked as often as it is to be.
+    pub(crate) round: Option<Round>,
     /// Answers that get lost.
     pub(crate) blips: u32,
     /// What made its last check fail though it was well.
@@ -110,6 +146,8 @@ pub(crate) struct Instance {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) name: ServiceName,
+    /// As it is defined, or was when it last was.
+    pub(crate) defined: spec::Service,
     pub(crate) oneshot: bool,
     pub(crate) instances: Vec<usize>,
     /// What it uses, declared or not.
@@ -139,8 +177,8 @@ pub(crate) struct Service {
 /// What has become of the engine.
 pub(crate) enum Engine {
     Runs,
-    /// What reaches it meanwhile.
-    Stopped(Vec<Input>),
+    /// What comes due or reaches it meanwhile.
+    Stopped(Vec<Coming>),
     Dead,
 }
 
@@ -150,8 +188,10 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) cluster: Cluster,
     pub(crate) now: Millis,
-    /// So much further the wall clock is, because the machine slept.
-    pub(crate) slept: Millis,
+    /// So much further the wall clock is, because the machine slept or somebody set it.
+    pub(crate) wall: i64,
+    /// Which engine this is: words for an earlier one reach nobody.
+    pub(crate) epoch: u64,
     queue: BinaryHeap<Reverse<Due>>,
     pub(crate) order: u64,
     pub(crate) acts: u64,
@@ -166,25 +206,25 @@ pub(crate) struct World {
     /// From here on everything is written down.
     pub(crate) counted_from: Option<Millis>,
     pub(crate) checks: u64,
+    pub(crate) rounds: Rounds,
     pub(crate) stopped: Vec<ServiceName>,
+    /// What was under way when it was last written down, and what the time before.
+    pub(crate) unfinished: [Unfinished; 2],
+    pub(crate) rough: Rough,
+    /// What a rough world's definition was drawn as.
+    pub(crate) drawing: Drawing,
+    /// Made when the emergency path ended everything: gone, but a word about them may come.
+    pub(crate) ghosts: BTreeSet<(usize, Generation)>,
+    /// Holds the heart to its promises; a rehearsal trusts it.
+    pub(crate) audit: Option<Box<Audit>>,
 }
 
 impl World {
     pub(crate) fn new(definition: &Arc<spec::Cluster>, seed: u64) -> World {
         let chance = Chance(seed);
-        let number: BTreeMap<&ServiceName, usize> = definition.services.keys().zip(0..).collect();
         let mut instances = Vec::new();
         let mut services: Vec<Service> = Vec::new();
         for ((name, defined), number_of) in definition.services.iter().zip(0_usize..) {
-            let mut uses: Vec<usize> = used(defined)
-                .filter(|used| *used != name)
-                .filter_map(|used| number.get(used).copied())
-                .collect();
-            uses.sort_unstable();
-            uses.dedup();
-            let needs = defined.needs.iter();
-            let needs = needs.filter_map(|need| number.get(&need.service).copied());
-            let needs = needs.collect();
             let mut own = Vec::new();
             for index in 0..defined.replicas {
                 own.push(instances.len());
@@ -193,8 +233,11 @@ impl World {
                     service: number_of,
                     process: None,
                     ended: None,
+                    untold: None,
+                    preparing: None,
                     state: State::Stopped,
                     asked: [0; 2],
+                    round: None,
                     blips: 0,
                     innocent: None,
                 });
@@ -202,10 +245,11 @@ impl World {
             let of = [number_of as u64];
             services.push(Service {
                 name: name.clone(),
+                defined: defined.clone(),
                 oneshot: defined.kind == spec::Kind::Oneshot,
                 instances: own,
-                uses,
-                needs,
+                uses: Vec::new(),
+                needs: Vec::new(),
                 used_by: Vec::new(),
                 boot: chance.between(300, 3_000, About::Boot, &of),
                 stubborn: chance.below(100, About::Stubborn, &of) < 5,
@@ -221,20 +265,16 @@ impl World {
                 account: Account::default(),
             });
         }
-        for user in 0..services.len() {
-            for used in services[user].uses.clone() {
-                services[used].used_by.push(user);
-            }
-        }
         let daemons = (0..services.len())
             .filter(|one| !services[*one].oneshot && !services[*one].instances.is_empty())
             .collect();
-        World {
+        let mut world = World {
             definition: Arc::clone(definition),
             chance,
             cluster: new_cluster(),
             now: 0,
-            slept: 0,
+            wall: 0,
+            epoch: 0,
             queue: BinaryHeap::new(),
             order: 0,
             acts: 0,
@@ -252,7 +292,43 @@ impl World {
             no_room_until: 0,
             counted_from: None,
             checks: 0,
+            rounds: Rounds::default(),
             stopped: Vec::new(),
+            unfinished: [Unfinished::default(), Unfinished::default()],
+            rough: Rough::none(),
+            drawing: Drawing::default(),
+            ghosts: BTreeSet::new(),
+            audit: None,
+        };
+        world.connect();
+        world
+    }
+
+    /// Who uses whom, by the definition as it is now.
+    pub(crate) fn connect(&mut self) {
+        let number: BTreeMap<&ServiceName, usize> =
+            self.services.iter().map(|one| &one.name).zip(0..).collect();
+        let mut all = Vec::new();
+        for it in &self.services {
+            let defined = self.definition.services.contains_key(&it.name);
+            let mut uses: Vec<usize> = used(&it.defined)
+                .filter(|used| **used != it.name && defined)
+                .filter_map(|used| number.get(used).copied())
+                .collect();
+            uses.sort_unstable();
+            uses.dedup();
+            let needs = it.defined.needs.iter().filter(|_| defined);
+            let needs = needs.filter_map(|need| number.get(&need.service).copied());
+            all.push((uses, needs.collect()));
+        }
+        for it in &mut self.services {
+            it.used_by.clear();
+        }
+        for (user, (uses, needs)) in all.into_iter().enumerate() {
+            for used in &uses {
+                self.services[*used].used_by.push(user);
+            }
+            (self.services[user].uses, self.services[user].needs) = (uses, needs);
         }
     }
 
@@ -280,6 +356,9 @@ impl World {
             }
             self.now = due.at;
             self.happen(due.order, due.what);
+            if self.broken() {
+                return;
+            }
             if self.now >= told + 10_000 {
                 told = self.now;
                 seen(told);
@@ -291,18 +370,30 @@ impl World {
     pub(crate) fn reading(&self) -> Now {
         Now {
             mono: Mono(self.now),
-            wall: Timestamp(i64::try_from(self.now + self.slept).unwrap_or(i64::MAX)),
+            wall: Timestamp(i64::try_from(self.now).unwrap_or(i64::MAX) + self.wall),
         }
     }
 
     fn happen(&mut self, order: u64, what: Coming) {
         match what {
-            Coming::Tell(input) => self.tell(input),
+            Coming::Word(epoch, input) if epoch == self.epoch => self.tell(input),
+            Coming::Answer(epoch, number, of, input)
+                if epoch == self.epoch && self.instances[number].asked.contains(&of) =>
+            {
+                self.tell(input);
+            }
+            Coming::Word(..) | Coming::Answer(..) => {}
             Coming::Ask(instance, kind, generation) => {
                 if self.instances[instance].asked[kind as usize] == order {
-                    self.ask(instance, kind, generation);
+                    self.ask_if_up(instance, kind, generation);
                 }
             }
+            Coming::Prepared(number, generation, outcome) => {
+                self.prepared(number, generation, order, outcome);
+            }
+            Coming::Made(number, generation, made) => self.made(number, generation, made),
+            Coming::Ill(number, generation, time) => self.falls_ill(number, generation, time),
+            Coming::Chore => self.chore(),
             Coming::Booted(instance, generation) => self.booted(instance, generation),
             Coming::Ends(instance, generation, status) => self.ends(instance, generation, status),
             Coming::Fault(number) => self.strike(self.faults[number]),
@@ -317,6 +408,11 @@ impl World {
         self.acts += 1;
         let act = ActId(self.acts);
         self.tell(Input::Command { command, act });
+    }
+
+    /// Puts off what the engine of now is to hear.
+    pub(crate) fn word(&mut self, after: Millis, input: Input) {
+        self.later(after, Coming::Word(self.epoch, input));
     }
 
     pub(crate) fn up(&mut self) {
@@ -340,6 +436,9 @@ impl World {
 
     /// It is away of itself: a person will look after it.
     pub(crate) fn call_person(&mut self, service: usize) {
+        if self.rough.on() {
+            return;
+        }
         let absence = self.services[service].absences;
         self.later(PERSON, Coming::Person(service, absence));
     }

@@ -8,4 +8,3 @@ mod scenario;
 mod scenarios;
 mod simulation;
 mod size;
-mod world;

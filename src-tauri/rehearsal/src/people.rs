@@ -1,0 +1,307 @@
+//! Random definitions, and what people do to a cluster at any time: start, stop, restart, scale,
+//! hold, release, edit, and end everything.
+
+use crate::chance::Dice;
+use crate::faults::{Fault, KINDS};
+use crate::world::{Coming, Engine, Phase, World};
+use model::{ExitStatus, ServiceName};
+use orchestrator::Command;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Instances that a service of a rough world may have at most.
+pub(crate) const SLOTS: u16 = 4;
+
+/// A service as it was drawn.
+#[derive(Debug, Clone)]
+struct Drawn {
+    oneshot: bool,
+    /// What it needs, and whether it restarts with that.
+    needs: Vec<(u64, bool)>,
+    /// The other lines of its table.
+    lines: String,
+}
+
+/// All that may be defined, and is.
+#[derive(Debug, Default)]
+pub(crate) struct Drawing {
+    services: BTreeMap<u64, Drawn>,
+}
+
+impl Drawing {
+    pub(crate) fn new(dice: &mut Dice, services: u64) -> Self {
+        let mut drawing = Self::default();
+        for number in 0..services {
+            drawing.draw(dice, number);
+        }
+        drawing
+    }
+
+    /// Draws a service, anew if it is there.
+    fn draw(&mut self, dice: &mut Dice, number: u64) {
+        let oneshot = dice.percent(15);
+        // In a large graph each needs a few near ones: deep, and not all of all.
+        let chance = if number > 10 { 8 } else { 35 };
+        let needs = (0..number)
+            .filter_map(|need| {
+                let restart = dice.percent(30);
+                (dice.percent(chance) || (number > 10 && need + 1 == number && dice.percent(70)))
+                    .then_some((need, restart))
+            })
+            .collect();
+        let every = [5, 10, 20, 20][dice.below(4) as usize];
+        let within = if dice.percent(20) {
+            ", within = \"30s\""
+        } else {
+            ""
+        };
+        let kind = ["http = \"/\"", "tcp = \"$PORT\"", "exec = \"check\""][dice.below(3) as usize];
+        let limit = if dice.percent(25) {
+            ", degraded_above = \"300ms\""
+        } else {
+            ""
+        };
+        let fail = 1 + dice.below(3);
+        let pass = 1 + dice.below(2);
+        let mut lines = format!(
+            "run = \"v{}\"\nport = {}\n",
+            dice.below(3),
+            2_000 + number * 10
+        );
+        let mut add = |dice: &mut Dice, percent, line: String| {
+            if dice.percent(percent) {
+                lines.push_str(&line);
+                lines.push('\n');
+            }
+        };
+        if !oneshot {
+            add(
+                dice,
+                40,
+                format!("ready = {{ {kind}, every = \"{every}s\"{within} }}"),
+            );
+            add(
+                dice,
+                60,
+                format!(
+                    "health = {{ {kind}, every = \"{every}s\", fail = {fail}, pass = {pass}{limit} }}"
+                ),
+            );
+            add(dice, 20, "replicas = 3".to_owned());
+            add(dice, 5, "protected = true".to_owned());
+            add(dice, 15, "after_ready = \"seed\"".to_owned());
+        }
+        add(dice, 15, "before_start = \"migrate\"".to_owned());
+        let mut heal = Vec::new();
+        if dice.percent(20) {
+            heal.push("budget = \"1 per 1m\"");
+        }
+        if dice.percent(5) {
+            heal.push("enabled = false");
+        }
+        if dice.percent(10) {
+            heal.push("ladder = [\"restart\"]");
+        }
+        add(dice, 100, format!("heal = {{ {} }}", heal.join(", ")));
+        let drawn = Drawn {
+            oneshot,
+            needs,
+            lines,
+        };
+        self.services.insert(number, drawn);
+    }
+
+    /// The definition as a person would write it.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for (number, drawn) in &self.services {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "[service.s{number}]\n{}", drawn.lines);
+            if drawn.oneshot {
+                text.push_str("kind = \"oneshot\"\n");
+            }
+            let needs: Vec<String> = drawn
+                .needs
+                .iter()
+                .filter(|(need, _)| self.services.contains_key(need))
+                .map(|(need, restart)| format!("{{ service = \"s{need}\", restart = {restart} }}"))
+                .collect();
+            let _ = writeln!(text, "needs = [{}]\n", needs.join(", "));
+        }
+        text
+    }
+
+    /// The same as it is read.
+    pub(crate) fn definition(&self) -> Arc<spec::Cluster> {
+        let text = self.text();
+        match spec::parse("azora.toml", "sim", text.as_bytes()) {
+            Ok(definition) => Arc::new(definition),
+            Err(problems) => panic!("{}\n{text}", problems.render(100, false)),
+        }
+    }
+
+    /// Two services are edited: one changes, one goes that nobody needs, or comes back.
+    fn edit(&mut self, dice: &mut Dice, of: u64) {
+        let number = dice.below(of);
+        self.draw(dice, number);
+        let number = dice.below(of);
+        let needed = self
+            .services
+            .values()
+            .any(|one| one.needs.iter().any(|(need, _)| *need == number));
+        if !needed && self.services.len() > 1 {
+            self.services.remove(&number);
+        }
+    }
+}
+
+impl World {
+    fn some(&mut self) -> Vec<ServiceName> {
+        let names: Vec<ServiceName> = self.definition.services.keys().cloned().collect();
+        let count = self.rough.dice.below(3);
+        (0..count)
+            .filter_map(|_| {
+                let number = self.rough.dice.below(names.len() as u64);
+                names.get(number as usize).cloned()
+            })
+            .collect()
+    }
+
+    /// Somebody does something.
+    pub(crate) fn chore(&mut self) {
+        if self.rough.calm {
+            return;
+        }
+        if !matches!(self.engine, Engine::Runs) {
+            self.later(1_000, Coming::Chore);
+            return;
+        }
+        let some = self.some();
+        let command = match self.rough.dice.below(13) {
+            0 => Command::Down,
+            1 | 2 => Command::Start(some),
+            3 | 4 => Command::Stop(some),
+            5 | 6 => Command::Restart {
+                services: some,
+                at_once: self.rough.dice.percent(20),
+            },
+            7 => Command::Hold(some),
+            8 => Command::Unhold(some),
+            9 => Command::Release(some),
+            10 => {
+                let Some(service) = some.into_iter().next() else {
+                    return;
+                };
+                let replicas = u16::try_from(self.rough.dice.below(u64::from(SLOTS))).unwrap_or(1);
+                if let Some(it) = self.services.iter_mut().find(|one| one.name == service) {
+                    it.defined.replicas = replicas;
+                }
+                Command::Scale {
+                    service,
+                    replicas,
+                    ports: BTreeMap::new(),
+                }
+            }
+            11 => Command::Refresh {
+                services: some,
+                why: "main.rs changed".to_owned(),
+                changed: model::Mono(self.now),
+            },
+            _ if self.rough.dice.percent(30) => {
+                self.emergency();
+                Command::Ended {
+                    reason: "drill".to_owned(),
+                }
+            }
+            _ => {
+                let mut drawing = std::mem::take(&mut self.drawing);
+                drawing.edit(&mut self.rough.dice, self.services.len() as u64);
+                self.redefine(drawing);
+                self.up();
+                return;
+            }
+        };
+        self.command(command);
+    }
+
+    /// The cluster is defined like this from now on.
+    pub(crate) fn redefine(&mut self, drawing: Drawing) {
+        self.definition = drawing.definition();
+        self.drawing = drawing;
+        let text = self.drawing.text();
+        if let Some(audit) = &mut self.audit {
+            audit.say(|| text);
+        }
+        for number in 0..self.services.len() {
+            let it = &mut self.services[number];
+            if let Some(defined) = self.definition.services.get(&it.name) {
+                it.defined.clone_from(defined);
+                it.oneshot = defined.kind == spec::Kind::Oneshot;
+            }
+            for instance in it.instances.clone() {
+                self.edit_round(instance);
+            }
+        }
+        self.connect();
+        for number in 0..self.services.len() {
+            self.look_at(number);
+        }
+    }
+
+    /// The emergency path ends everything. Of what was just being made the driver may say something
+    /// afterwards, or never anything.
+    fn emergency(&mut self) {
+        for number in 0..self.instances.len() {
+            let word = self.rough.dice.percent(50);
+            let instance = &mut self.instances[number];
+            if let Some(process) = instance.process.take() {
+                if process.phase == Phase::Made && word {
+                    self.ghosts.insert((number, process.generation));
+                }
+                instance.ended = Some((process.generation, ExitStatus::Signal(9)));
+                // The driver says so in its own time.
+                instance.untold = Some(process.generation);
+            }
+            if let Some((generation, _)) = instance.preparing.take()
+                && word
+            {
+                self.rough.unprepared.insert((number, generation));
+            }
+            self.look_at(self.instances[number].service);
+        }
+    }
+
+    /// Faults at random times, to random services, for so long.
+    pub(crate) fn plan_faults(&mut self, count: u64, time: u64) {
+        let daemons = self.daemons.len() as u64;
+        for _ in 0..count.min(daemons.saturating_mul(100)) {
+            let at = self.rough.dice.below(time);
+            let kind = KINDS[self.rough.dice.below(KINDS.len() as u64) as usize];
+            let target = self.rough.dice.below(daemons) as usize;
+            self.later(at, Coming::Fault(self.faults.len()));
+            self.faults.push(Fault { at, kind, target });
+        }
+    }
+
+    /// From now on nothing goes wrong: what is ill gets well, and stays so.
+    pub(crate) fn calm_down(&mut self) {
+        self.rough.calm = true;
+        self.no_room_until = self.now;
+        for service in &mut self.services {
+            (service.slow_until, service.flaps) = (0, 0);
+            (service.bad_starts, service.slow_starts) = (0, 0);
+        }
+        for number in 0..self.instances.len() {
+            let instance = &mut self.instances[number];
+            instance.blips = 0;
+            if let Some(process) = &mut instance.process {
+                (process.hung, process.ill_until, process.stuck) = (false, 0, None);
+                process.misses.clear();
+            }
+        }
+        for number in 0..self.services.len() {
+            self.look_at(number);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What each effect is held against: one function for each kind, which answers what it breaks.
+
+use crate::audit::Promise;
+use crate::world::World;
+use model::{ActId, Generation, IncidentState, InstanceId, ProbeKind, RemedyKind, State};
+
+type Breach = Option<(Promise, String)>;
+
+impl World {
+    pub(crate) fn audit_start(
+        &mut self,
+        id: &InstanceId,
+        generation: Generation,
+        act: Option<ActId>,
+    ) -> Breach {
+        let number = *self.index.get(id)?;
+        let instance = &self.instances[number];
+        if let Some(old) = &instance.process {
+            let text = format!("{id} #{generation} starts beside {old:?}");
+            return Some((Promise::OneCopy, text));
+        }
+        if let Some((of, _)) = instance.preparing {
+            let text = format!("{id} #{generation} starts while #{of} is prepared");
+            return Some((Promise::OneCopy, text));
+        }
+        let now = self.now;
+        let audit = self.audit.as_mut()?;
+        let last = audit.generations.insert(id.clone(), generation);
+        let prepared = act.is_some() && audit.prepared.remove(&(id.clone(), generation));
+        if last >= Some(generation) && !(prepared && last == Some(generation)) {
+            let text = format!("{id} #{generation} starts after {last:?}");
+            return Some((Promise::OneCopy, text));
+        }
+        let act = act?;
+        audit.told_to_end.retain(|(of, _)| of != id);
+        let definition = self.cluster.definition()?;
+        let service = definition.services.get(&id.service)?;
+        if let Some(of) = audit.with_needs.get(&act)
+            && of != id
+            && definition
+                .services
+                .get(&of.service)
+                .is_some_and(|above| above.needs.iter().any(|need| need.service == id.service))
+        {
+            audit.tried.entry(id.clone()).or_default().push(now);
+        }
+        let hook = service.before_start.is_some() || !service.secrets.is_empty();
+        if hook && !prepared {
+            return Some((Promise::StartOrder, format!("{id} starts unprepared")));
+        }
+        for need in &service.needs {
+            for index in 0..self.cluster.replicas(&need.service).max(1) {
+                let below = InstanceId::new(need.service.clone(), index);
+                let state = self.cluster.status(&below).map(|status| status.state);
+                let good = state.is_some_and(|s| s.serves() || s == State::Completed);
+                // The others of a service that is being rolled serve.
+                let turn = self.cluster.turn(&need.service) == Some(&below);
+                if !good && !turn {
+                    let text = format!("{id} starts while {below} is {state:?}");
+                    return Some((Promise::StartOrder, text));
+                }
+            }
+        }
+        None
+    }
+
+    pub(crate) fn audit_stop(&mut self, id: &InstanceId, generation: Generation) -> Breach {
+        let number = *self.index.get(id)?;
+        if self.ghosts.contains(&(number, generation)) {
+            // It was ended before it could be spoken of, and the driver says so on its own.
+            return None;
+        }
+        if !self.lives(id, generation) {
+            let text = format!("{id} #{generation} is told to end and does not live");
+            return Some((Promise::Alive, text));
+        }
+        let state = self.cluster.status(id).map(|status| status.state);
+        let definition = self.cluster.definition()?;
+        let rests = self.cluster.stopped().contains(&id.service);
+        let above = definition
+            .services
+            .iter()
+            .filter(|(_, above)| above.needs.iter().any(|need| need.service == id.service));
+        let audit = self.audit.as_ref()?;
+        for (name, _) in above {
+            for index in 0..crate::people::SLOTS {
+                let other = InstanceId::new(name.clone(), index);
+                let lives = self.process(&other).is_some() && !audit.blocked.contains(&other);
+                if rests && lives && !audit.given_up.contains(id) {
+                    let text = format!("{id} stops while {other}, which needs it, lives");
+                    return Some((Promise::StopOrder, text));
+                }
+            }
+        }
+        if state == Some(State::Recovering) && audit.holds(&id.service) {
+            return Some((
+                Promise::Held,
+                format!("{id} is stopped by healing while held"),
+            ));
+        }
+        let audit = self.audit.as_mut()?;
+        let again = !audit.told_to_end.insert((id.clone(), generation));
+        again.then(|| {
+            (
+                Promise::Alive,
+                format!("{id} #{generation} is told to end twice"),
+            )
+        })
+    }
+
+    pub(crate) fn audit_probe(
+        &mut self,
+        id: &InstanceId,
+        generation: Generation,
+        kind: ProbeKind,
+        after: u128,
+    ) -> Breach {
+        let at = self.now + u64::try_from(after).unwrap_or(u64::MAX);
+        let audit = self.audit.as_mut()?;
+        let under_way = audit.probes.insert((id.clone(), kind), (generation, at));
+        let later = under_way.is_some_and(|(of, back)| of == generation && at > back);
+        later.then(|| {
+            let text = format!("{id} has two {kind:?} probes under way, or one is put off");
+            (Promise::Checks, text)
+        })
+    }
+
+    pub(crate) fn audit_ask(&mut self, ticket: u64, id: &InstanceId, remedy: RemedyKind) -> Breach {
+        let now = self.now;
+        let heal = self.services[self.instances[*self.index.get(id)?].service]
+            .defined
+            .heal
+            .clone();
+        let audit = self.audit.as_mut()?;
+        audit.asks.insert(ticket, (id.clone(), remedy));
+        if audit.holds(&id.service) {
+            let text = format!("healing wants to {remedy:?} {id} while it is held");
+            return Some((Promise::Held, text));
+        }
+        if remedy != RemedyKind::Quarantine {
+            return None;
+        }
+        let per = u64::try_from(heal.budget.per.as_millis()).unwrap_or(u64::MAX);
+        let tried = audit.tried.get(id).map_or(0, |tried| {
+            tried.iter().filter(|at| now - **at < per).count()
+        });
+        let nothing = heal
+            .ladder
+            .first()
+            .is_none_or(|one| *one == RemedyKind::Quarantine);
+        let spent = tried >= usize::try_from(heal.budget.count).unwrap_or(usize::MAX);
+        if spent || nothing || audit.hopeless.contains(id) {
+            audit.given_up.insert(id.clone());
+            return None;
+        }
+        let text = format!(
+            "{id} is given up after {tried} remedies of {}",
+            heal.budget.count
+        );
+        Some((Promise::Ladder, text))
+    }
+
+    pub(crate) fn audit_incident(&mut self, key: u64, incident: &model::Incident) -> Breach {
+        let (now, id) = (self.now, &incident.instance);
+        let budget = self.services[self.instances[*self.index.get(id)?].service]
+            .defined
+            .heal
+            .budget;
+        let audit = self.audit.as_mut()?;
+        audit.incidents.insert(key, (id.clone(), incident.state));
+        let known = audit
+            .actions
+            .insert(key, incident.actions.len())
+            .unwrap_or(0);
+        let paid = audit.paid.entry(id.clone()).or_default();
+        for action in incident.actions.iter().skip(known) {
+            if action.kind != RemedyKind::Quarantine {
+                paid.push(now);
+                audit.tried.entry(id.clone()).or_default().push(now);
+            }
+        }
+        let per = u64::try_from(budget.per.as_millis()).unwrap_or(u64::MAX);
+        let within = paid.iter().filter(|at| now - **at < per).count();
+        if within > usize::try_from(budget.count).unwrap_or(usize::MAX) {
+            let text = format!(
+                "healing acted {within} times on {id}, {} are allowed",
+                budget.count
+            );
+            return Some((Promise::Budget, text));
+        }
+        if incident.state == IncidentState::Closed {
+            // It was another's fault, or a person took it in hand.
+            audit.paid.remove(id);
+        }
+        let open = audit.incidents.values();
+        let open = open.filter(|(of, state)| of == id && *state == IncidentState::Open);
+        (open.count() > 1).then(|| (Promise::Incidents, format!("{id} has two open incidents")))
+    }
+
+    pub(crate) fn audit_state(&mut self, id: &InstanceId, from: State, to: State) -> Breach {
+        let audit = self.audit.as_mut()?;
+        let was = audit
+            .states
+            .insert(id.clone(), to)
+            .unwrap_or(State::Stopped);
+        if was != from {
+            let text = format!("{id} was {was} and is told to change from {from} to {to}");
+            return Some((Promise::Told, text));
+        }
+        let given_up = audit.given_up.contains(id);
+        if to != State::Quarantined && to != State::Stopping {
+            audit.given_up.remove(id);
+        }
+        (to == State::Quarantined && !given_up).then(|| {
+            (
+                Promise::Ladder,
+                format!("{id} is in quarantine, and was not given up"),
+            )
+        })
+    }
+}

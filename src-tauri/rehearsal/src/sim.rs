@@ -1,0 +1,347 @@
+//! Worlds that look for faults in the heart: random clusters, people, faults and interleavings, held
+//! against what `orchestrator` and `healing` promise.
+//!
+//! A world is one [`Size`], which a seed gives. [`live`] lives through it: first everything goes
+//! wrong, then nothing does, and all has to come to rest. A world that breaks a promise is the same
+//! each time, so [`shrunk`] can look for a smaller one, and its story can be read.
+
+use crate::audit::{Audit, Promise};
+use crate::chance::Dice;
+use crate::people::{Drawing, SLOTS};
+use crate::rough::Rough;
+use crate::rounds::Rounds;
+use crate::world::{Coming, Engine, World};
+use model::{IncidentState, Overall, State};
+use orchestrator::Command;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// How long things go wrong, in milliseconds.
+const ROUGH: u64 = 60_000;
+/// How long it takes at most until all is at rest after that: the longest wait of healing is a
+/// minute, and there may be one for what is needed before that.
+const QUIET: u64 = 300_000;
+
+/// One world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// All its chance.
+    pub seed: u64,
+    /// So many services.
+    pub services: u64,
+    /// So often somebody does something.
+    pub commands: u64,
+    /// So many faults are planned, besides those that come by themselves.
+    pub faults: u64,
+    /// Chances of a hundred that something goes wrong where it can.
+    pub roughness: u64,
+}
+
+impl Size {
+    /// The world that a number stands for: most are small, some are large or deep.
+    pub fn of(seed: u64) -> Self {
+        let mut dice = Dice(seed ^ 0x5eed);
+        Self {
+            seed,
+            services: 1 + match dice.percent(6) {
+                true => dice.below(30),
+                false => dice.below(8),
+            },
+            commands: dice.below(12),
+            faults: dice.below(8),
+            roughness: dice.below(60),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            services,
+            commands,
+            faults,
+            roughness,
+        } = self;
+        write!(f, "{seed},{services},{commands},{faults},{roughness}")
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    /// As [`Size`] is displayed, or a seed alone.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<u64>, _> = text.split(',').map(|one| one.trim().parse()).collect();
+        match numbers.as_deref() {
+            Ok([seed]) => Ok(Self::of(*seed)),
+            Ok([seed, services @ 1..=1_000, commands, faults, roughness]) => Ok(Self {
+                seed: *seed,
+                services: *services,
+                commands: *commands,
+                faults: *faults,
+                roughness: *roughness,
+            }),
+            _ => Err(format!(
+                "{text} is not seed,services,commands,faults,roughness"
+            )),
+        }
+    }
+}
+
+/// What a world that kept all promises was like.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lived {
+    /// Milliseconds it went on.
+    pub simulated_ms: u64,
+    /// Checks of all kinds.
+    pub checks: u64,
+    /// Health checks by whether they were made when they were due.
+    pub rounds: Rounds,
+}
+
+/// A promise that a world saw broken.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The world.
+    pub size: Size,
+    /// What was promised.
+    pub promise: Promise,
+    /// How it was broken.
+    pub text: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "world {}: {:?}: {}", self.size, self.promise, self.text)
+    }
+}
+
+/// Lives through a world.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn live(size: Size) -> Result<Lived, Broken> {
+    run(size, false).0
+}
+
+/// Lives through a world and writes down all that is said in it.
+pub fn story(size: Size) -> (Result<Lived, Broken>, Vec<String>) {
+    run(size, true)
+}
+
+fn run(size: Size, tell: bool) -> (Result<Lived, Broken>, Vec<String>) {
+    let mut world = world(size, tell);
+    let end = catch_unwind(AssertUnwindSafe(|| live_on(&mut world, size)));
+    let audit = world.audit.take().map(|audit| *audit).unwrap_or_default();
+    let broken = match end {
+        Ok(()) => audit.broken,
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Some((Promise::Panic, text.unwrap_or_default()))
+        }
+    };
+    let lived = match broken {
+        Some((promise, text)) => Err(Broken {
+            size,
+            promise,
+            text,
+        }),
+        None => Ok(Lived {
+            simulated_ms: world.now,
+            checks: world.checks,
+            rounds: world.rounds,
+        }),
+    };
+    (lived, audit.said.unwrap_or_default())
+}
+
+/// The smallest world found that breaks the same promise. Lives through some hundred worlds.
+pub fn shrunk(broken: Broken) -> Broken {
+    let mut least = broken;
+    loop {
+        let Size {
+            services,
+            commands,
+            faults,
+            roughness,
+            ..
+        } = least.size;
+        let smaller = [
+            Size {
+                services: services / 2,
+                ..least.size
+            },
+            Size {
+                services: services - 1,
+                ..least.size
+            },
+            Size {
+                commands: commands / 2,
+                ..least.size
+            },
+            Size {
+                commands: commands.saturating_sub(1),
+                ..least.size
+            },
+            Size {
+                faults: 0,
+                ..least.size
+            },
+            Size {
+                faults: faults.saturating_sub(1),
+                ..least.size
+            },
+            Size {
+                roughness: roughness / 2,
+                ..least.size
+            },
+        ];
+        // Another seed changes everything: of each size a few are tried.
+        let tried = smaller
+            .into_iter()
+            .filter(|size| size.services > 0 && *size != least.size)
+            .flat_map(|size| {
+                (0..12_u64).map(move |more| Size {
+                    seed: size.seed.wrapping_add(more),
+                    ..size
+                })
+            });
+        let found = tried
+            .filter_map(|size| live(size).err())
+            .find(|found| found.promise == least.promise);
+        match found {
+            Some(found) => least = found,
+            None => return least,
+        }
+    }
+}
+
+fn world(size: Size, tell: bool) -> World {
+    let mut dice = Dice(size.seed);
+    let drawing = Drawing::new(&mut dice, size.services);
+    let mut slots = (*drawing.definition()).clone();
+    for service in slots.services.values_mut() {
+        service.replicas = SLOTS;
+    }
+    let mut world = World::new(&Arc::new(slots), size.seed);
+    world.rough = Rough::new(dice.0, size.roughness);
+    let mut audit = Audit::default();
+    audit.said = tell.then(Vec::new);
+    world.audit = Some(Box::new(audit));
+    world.daemons = (0..world.services.len()).collect();
+    world.redefine(drawing);
+    world
+}
+
+fn live_on(world: &mut World, size: Size) {
+    world.up();
+    for _ in 0..size.commands {
+        let at = world.rough.dice.below(ROUGH);
+        world.later(at, Coming::Chore);
+    }
+    world.plan_faults(size.faults, ROUGH);
+    rest(world, ROUGH);
+    while !matches!(world.engine, Engine::Runs) && !world.broken() {
+        rest(world, 1_000);
+    }
+    if world.broken() {
+        return;
+    }
+    world.calm_down();
+    world.command(Command::Unhold(Vec::new()));
+    rest(world, QUIET);
+    settled(world, "the faults");
+    // Whoever is not as wanted says why: healing gave up, or may not.
+    let stopped = world.cluster.stopped().to_vec();
+    let statuses: Vec<_> = world.cluster.statuses().collect();
+    for status in statuses {
+        let under_way = matches!(
+            status.state,
+            State::Starting | State::Recovering | State::Stopping | State::Running
+        );
+        let wanted = !stopped.contains(&status.service);
+        if under_way || (wanted && status.state == State::Stopped) {
+            let text = format!(
+                "{} is still {} after the faults: {}",
+                status.instance, status.state, status.reason
+            );
+            world.breaks(Promise::Rest, text);
+        }
+    }
+    if world.broken() {
+        return;
+    }
+    // A person brings up whatever is stopped or in quarantine: now all of it is well.
+    world.up();
+    rest(world, QUIET);
+    settled(world, "up");
+    all_well(world);
+    if world.broken() {
+        return;
+    }
+    world.command(Command::Down);
+    rest(world, QUIET);
+    settled(world, "down");
+    if world.instances.iter().any(|one| one.process.is_some()) {
+        world.breaks(Promise::Rest, "something runs on after down".to_owned());
+    }
+    let overall = world.cluster.overall().0;
+    if overall != Overall::Stopped {
+        world.breaks(
+            Promise::Rest,
+            format!("the cluster is {overall:?} after down"),
+        );
+    }
+}
+
+fn rest(world: &mut World, time: u64) {
+    if !world.broken() {
+        world.run_until(world.now + time, &mut |_| ());
+    }
+}
+
+fn settled(world: &mut World, after: &str) {
+    let open = world.audit.iter().flat_map(|audit| &audit.unsettled);
+    let open: Vec<String> = open.map(|act| act.0.to_string()).collect();
+    if !open.is_empty() {
+        let text = format!("after {after} these acts never settle: {}", open.join(", "));
+        world.breaks(Promise::Rest, text);
+    }
+}
+
+fn all_well(world: &mut World) {
+    let statuses: Vec<_> = world.cluster.statuses().collect();
+    for status in statuses {
+        let good = status.state.serves() || status.state == State::Completed;
+        let marked = status.marks.impacted_by.is_some();
+        if !good || marked {
+            let text = format!(
+                "{} is {} when all is well: {}",
+                status.instance, status.state, status.reason
+            );
+            world.breaks(Promise::Rest, text);
+        }
+    }
+    let overall = world.cluster.overall().0;
+    if overall != Overall::Operational {
+        world.breaks(
+            Promise::Rest,
+            format!("the cluster is {overall:?} when all is well"),
+        );
+    }
+    let incidents = world.audit.iter().flat_map(|audit| &audit.incidents);
+    let open = incidents.filter(|(_, (_, state))| *state == IncidentState::Open);
+    let open: Vec<String> = open
+        .map(|(key, (id, _))| format!("{key} of {id}"))
+        .collect();
+    if !open.is_empty() {
+        let text = format!("incidents stay open when all is well: {}", open.join(", "));
+        world.breaks(Promise::Incidents, text);
+    }
+}
