@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A dependent's fault is seen up to this long before its root's and still belongs to it: the
-/// default health probe takes three failures, 5 s apart with 1 s each, to be sure (18 s), and a
-/// slow interval of 10 s just fits too.
+/// default health probe takes three failures, 5 s apart and the last one 1 s late, to be sure (16 s),
+/// and one whose interval is 9 s just fits too.
 pub const WINDOW: Duration = Duration::from_secs(30);
 
 /// Which services need which, as far as the search needs to know it.

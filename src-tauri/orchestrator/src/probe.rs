@@ -89,13 +89,16 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        instance.under_way.remove(&kind);
+        let asked = instance.under_way.remove(&kind);
         if instance.life != Life::Alive {
             return;
         }
         if instance.ready {
             if kind == ProbeKind::Health {
-                self.health(id, evidence);
+                // The time an answer takes is part of the interval: one that never comes is found out
+                // after so many intervals and one timeout.
+                let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
+                self.health(id, evidence, took);
             }
         } else {
             self.readiness(id, kind, evidence);
@@ -211,7 +214,7 @@ impl Step<'_> {
         }
     }
 
-    fn health(&mut self, id: &InstanceId, evidence: &Evidence) {
+    fn health(&mut self, id: &InstanceId, evidence: &Evidence, took: Duration) {
         let goal = self.cluster.goal(id);
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
@@ -226,7 +229,7 @@ impl Step<'_> {
         let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
-        self.ask(id, ProbeKind::Health, every);
+        self.ask(id, ProbeKind::Health, every.saturating_sub(took));
         if leaving {
             return;
         }
