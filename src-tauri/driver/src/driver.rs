@@ -239,6 +239,18 @@ impl ProcessDriver {
         })
     }
 
+    /// When the process of a start ended, in Unix milliseconds, as its shim recorded it. `None` when
+    /// that is not on record, or not any more. Reads a file.
+    pub fn ended_at(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        generation: Generation,
+    ) -> Option<u64> {
+        let folder = self.shared.layout.run(cluster, instance);
+        intent::Story::read(&folder).ok()?.ended_at(generation)
+    }
+
     /// What of a secret may be written down and shown: the same for the same secret of this home.
     ///
     /// # Errors

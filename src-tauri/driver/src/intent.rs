@@ -97,6 +97,8 @@ pub(crate) struct Story {
     pub(crate) failed: Option<u64>,
     /// The process ended.
     pub(crate) ended: Option<(u64, ExitStatus)>,
+    /// When each start on record ended, in Unix milliseconds.
+    ends: Vec<(u64, u64)>,
 }
 
 impl Story {
@@ -195,9 +197,10 @@ impl Story {
             Line::Exited {
                 generation,
                 end,
+                at,
                 out_of_memory,
-                ..
             } => {
+                self.ends.push((generation, at));
                 let memory = self
                     .intent
                     .as_ref()
@@ -214,6 +217,12 @@ impl Story {
         let over = self.failed == Some(*generation)
             || self.ended.is_some_and(|(ended, _)| ended == *generation);
         (!over).then_some((*generation, anchor))
+    }
+
+    /// When the process of this start ended, as far as that is on record.
+    pub(crate) fn ended_at(&self, generation: Generation) -> Option<u64> {
+        let mut ends = self.ends.iter().rev();
+        ends.find(|(of, _)| *of == generation.0).map(|(_, at)| *at)
     }
 
     /// The newest start on record, in the words of a verdict.

@@ -17,7 +17,7 @@ use clean::shown;
 pub use follow::Follower;
 pub use page::{LogQuery, page};
 pub use pattern::{Pattern, PatternError};
-pub use starts::starts;
+pub use starts::{last_words, starts};
 
 /// The log's name in its folder.
 const LOG: &str = "log";

@@ -5,7 +5,7 @@
 
 use super::index::Index;
 use super::lines::{Log, split};
-use super::page::{CHUNK, MAX_LOOK, line};
+use super::page::{CHUNK, LogQuery, MAX_LOOK, line, page};
 use super::{INDEX, LOG, RUNS, clean};
 use model::view::{LogLine, LogRun};
 use model::{Generation, InstanceId, Timestamp};
@@ -14,11 +14,51 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// How far back [`last_words`] looks for its start: others may have come since, but not many.
+const RECENT: usize = 16;
+/// Bytes that [`last_words`] looks through for the first error: nobody waits for it, and a hundred
+/// services may have died together.
+const SOON: u64 = 4 << 20;
+
 /// The newest starts of the instance whose log is in `folder`, newest first, at most `limit`.
 ///
 /// # Errors
 /// When the files cannot be read.
 pub fn starts(folder: &Path, instance: &InstanceId, limit: usize) -> io::Result<Vec<LogRun>> {
+    looked(folder, instance, limit, None, MAX_LOOK)
+}
+
+/// What one start has left: its first error, as far as little looking finds it, and its last lines.
+///
+/// # Errors
+/// When the files cannot be read.
+pub fn last_words(
+    folder: &Path,
+    instance: &InstanceId,
+    generation: Generation,
+    lines: usize,
+) -> io::Result<(Option<LogLine>, Vec<LogLine>)> {
+    let found = looked(folder, instance, RECENT, Some(generation), SOON)?;
+    let Some(run) = found.into_iter().next() else {
+        return Ok((None, Vec::new()));
+    };
+    let query = LogQuery {
+        before: Some(run.end),
+        limit: lines,
+        ..LogQuery::default()
+    };
+    let mut last = page(folder, instance, &query)?.lines;
+    last.retain(|line| line.offset >= run.begin);
+    Ok((run.error, last))
+}
+
+fn looked(
+    folder: &Path,
+    instance: &InstanceId,
+    limit: usize,
+    only: Option<Generation>,
+    mut left: u64,
+) -> io::Result<Vec<LogRun>> {
     let (file, ring) = match (File::open(folder.join(LOG)), File::open(folder.join(RUNS))) {
         (Ok(file), Ok(ring)) => (file, ring),
         (Err(error), _) | (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -33,11 +73,15 @@ pub fn starts(folder: &Path, instance: &InstanceId, limit: usize) -> io::Result<
 
     let index = Index::open(&folder.join(INDEX), &file.metadata()?)?;
     let mut log = Log::of(&file)?;
-    let (mut end, mut left) = (log.end, MAX_LOOK);
+    let mut end = log.end;
     let mut found = Vec::new();
     for (run, text) in known.into_iter().take(limit) {
         // Somebody may have emptied the log since.
         let begin = run.begin.min(end);
+        if only.is_some_and(|only| only.0 != run.generation) {
+            end = begin;
+            continue;
+        }
         let mut view = LogRun {
             generation: Generation(run.generation),
             at: time(run.at),
@@ -200,6 +244,40 @@ mod tests {
         );
         assert_eq!(error.text, "Error: boom", "harmless");
         assert_eq!(found.unseen, 5);
+    }
+
+    #[test]
+    fn what_one_start_has_left_is_its_own() {
+        let log = "one\nerror: a\nlast of one\ntwo\nlast of two\nthree\n";
+        let at = |text: &str| log.find(text).unwrap() as u64;
+        let slots = [
+            (run(1, 0), &b""[..]),
+            (run(2, at("two")), b""),
+            (run(3, at("three")), b""),
+        ];
+        let folder = folder(log, &slots);
+        let left = |generation| {
+            let (error, lines) =
+                last_words(folder.path(), &id(), Generation(generation), 2).unwrap();
+            let lines: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+            (error.map(|line| line.text), lines)
+        };
+        let lines = |lines: &[&str]| {
+            lines
+                .iter()
+                .map(|&line| line.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            left(1),
+            (
+                Some("error: a".to_owned()),
+                lines(&["error: a", "last of one"])
+            )
+        );
+        assert_eq!(left(2), (None, lines(&["two", "last of two"])));
+        assert_eq!(left(3), (None, lines(&["three"])));
+        assert_eq!(left(9), (None, Vec::new()));
     }
 
     #[test]
