@@ -4,12 +4,13 @@
 
 use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
-use engine::{Error, Handle, LogQuery, Order, Pattern, Up};
+use engine::{Error, Handle, IncidentFilter, LogQuery, Order, Pattern, Up};
+use model::healed::Healed;
 use model::view::{
     ClusterView, EnvView, FolderView, History, LogPage, LogRun, Snapshot, StopPreview, StopReport,
 };
 use model::who::PortView;
-use model::{Act, Actor, ClusterId, Event, Incident};
+use model::{Act, Actor, ClusterId, Event, Incident, IncidentStory};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -223,9 +224,37 @@ pub(crate) async fn log_runs(
 pub(crate) async fn incidents(
     engine: &Handle,
     _: &Actor,
-    request: RecentRequest,
+    request: IncidentsRequest,
 ) -> Result<Vec<Incident>, Error> {
-    engine.incidents(amount(request.limit)).await
+    let filter = IncidentFilter {
+        cluster: request.cluster,
+        service: request.service,
+        open: request.open,
+        since: request.since,
+        limit: amount(request.limit),
+    };
+    engine.incidents(filter).await
+}
+
+pub(crate) async fn incident(
+    engine: &Handle,
+    _: &Actor,
+    request: IncidentRequest,
+) -> Result<IncidentStory, Error> {
+    engine.incident(request.id).await
+}
+
+pub(crate) async fn healed(
+    engine: &Handle,
+    _: &Actor,
+    request: HealedRequest,
+) -> Result<Healed, Error> {
+    let filter = IncidentFilter {
+        cluster: request.cluster,
+        service: request.service,
+        ..IncidentFilter::default()
+    };
+    engine.healed(request.since, filter).await
 }
 
 pub(crate) async fn events(

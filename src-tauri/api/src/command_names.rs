@@ -12,6 +12,8 @@ pub const COMMAND_NAMES: &[&str] = &[
     "env",
     "log_runs",
     "incidents",
+    "incident",
+    "healed",
     "events",
     "acts",
     "who",

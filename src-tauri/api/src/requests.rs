@@ -1,7 +1,7 @@
 //! What each command takes. Every shape is closed: a field that is not in it is an error that
 //! names the ones that are.
 
-use model::{ActId, ClusterId, InstanceId, ServiceName, Timestamp};
+use model::{ActId, ClusterId, IncidentId, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
@@ -116,6 +116,46 @@ pub struct LogRunsRequest {
 pub struct RecentRequest {
     /// At most so many, and never over 10,000; 200 unless given.
     pub limit: Option<u32>,
+}
+
+/// Which incidents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct IncidentsRequest {
+    /// Of this cluster alone.
+    pub cluster: Option<ClusterId>,
+    /// With this service at the root alone.
+    pub service: Option<ServiceName>,
+    /// Only those that go on.
+    pub open: bool,
+    /// Only those that were open at this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many, and never over 10,000; 200 unless given.
+    pub limit: Option<u32>,
+}
+
+/// Which incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentRequest {
+    /// Its number.
+    pub id: IncidentId,
+}
+
+/// What healing did, of what and since when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct HealedRequest {
+    /// From then until now.
+    pub since: Timestamp,
+    /// Of this cluster alone.
+    #[serde(default)]
+    pub cluster: Option<ClusterId>,
+    /// Of this service alone.
+    #[serde(default)]
+    pub service: Option<ServiceName>,
 }
 
 /// Which events.

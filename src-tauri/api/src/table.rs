@@ -45,7 +45,11 @@ macro_rules! commands {
                 /// The newest starts of an instance, newest first: where in its log each began, and its first error.
                 read log_runs($crate::requests::LogRunsRequest) -> Vec<$crate::model::view::LogRun>;
                 /// Incidents, newest first.
-                read incidents($crate::requests::RecentRequest) -> Vec<$crate::model::Incident>;
+                read incidents($crate::requests::IncidentsRequest) -> Vec<$crate::model::Incident>;
+                /// An incident with its timeline.
+                read incident($crate::requests::IncidentRequest) -> $crate::model::IncidentStory;
+                /// What healing has done since a time, by service.
+                read healed($crate::requests::HealedRequest) -> $crate::model::healed::Healed;
                 /// Events after a number, oldest first; after nothing, the last ones.
                 read events($crate::requests::EventsRequest) -> Vec<$crate::model::Event>;
                 /// The book of acts, newest first.

@@ -225,6 +225,12 @@ mod tests {
             opened: Timestamp(1),
             resolved: Some(Timestamp(1_235)),
             duration_ms: Some(1_234),
+            began: None,
+            began_by: None,
+            detect_ms: None,
+            waits: None,
+            person: false,
+            entries: 0,
         }
     }
 

@@ -10,11 +10,11 @@ use crate::owner::Message;
 use crate::picture::Picture;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
-use crate::{Config, Error, StartError, clock::Clock, keep, tasks};
+use crate::{Config, Error, StartError, clock::Clock, incidents, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{EventKind, Incident, IncidentState, InstanceId, Outcome, PortTaken};
+use model::{EventKind, InstanceId, Outcome, PortTaken};
 use registry::Registry;
 use std::collections::HashMap;
 use std::path::Path;
@@ -70,7 +70,7 @@ impl Engine {
         let (happened, words) = mpsc::channel(HAPPENED);
         let shim = config.programs.join("azora-shim");
         let driver = ProcessDriver::open(layout.clone(), shim, happened).map_err(Error::from)?;
-        let incidents = left_behind(&store).await?;
+        let incidents = incidents::left_behind(&store, REMEMBERED).await?;
         let events = store
             .events()
             .recent(REMEMBERED)
@@ -232,6 +232,7 @@ impl Engine {
         if ended_meanwhile {
             shared.clear_emergency_marker();
         }
+        incidents::close_orphans(shared);
         u32::try_from(adopted).unwrap_or(u32::MAX)
     }
 }
@@ -358,27 +359,6 @@ fn reserve(shared: &Shared, record: &mut ClusterRecord) {
             tracing::error!(cluster = %record.id, %error, "the cluster's ports are not reserved");
         }
     }
-}
-
-/// The incidents a snapshot begins with. Those that were open when the last engine ended are
-/// closed: this engine opens its own if the fault is still there. On a full disk they stay open in
-/// the book for the next engine to close, and are shown as closed.
-async fn left_behind(store: &Store) -> Result<Vec<Incident>, Error> {
-    let now = Clock::wall();
-    match store.incidents().close_open(now).await {
-        Ok(()) => {}
-        Err(error @ store::Error::Full { .. }) => {
-            tracing::warn!(%error, "incidents of the last engine stay open in the book");
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let mut recent = store.incidents().recent(REMEMBERED).await?;
-    for incident in &mut recent {
-        if incident.state == IncidentState::Open {
-            (incident.state, incident.resolved) = (IncidentState::Closed, Some(now));
-        }
-    }
-    Ok(recent)
 }
 
 impl Drop for Engine {

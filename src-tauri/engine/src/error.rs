@@ -29,6 +29,9 @@ pub enum Error {
         /// What was asked for.
         instance: InstanceId,
     },
+    /// There is no such incident, or it is not kept any more.
+    #[error("there is no incident {}; `azora incidents` lists them", .0.0)]
+    NoIncident(model::IncidentId),
     /// There is nothing to run in a folder.
     #[error("no azora.toml in {}; write one, or name a folder that has one", .0.display())]
     NoDefinition(PathBuf),
@@ -136,6 +139,7 @@ impl Error {
             Error::NoCluster(_)
             | Error::NoService { .. }
             | Error::NoInstance { .. }
+            | Error::NoIncident(_)
             | Error::NoDefinition(_)
             | Error::Folder { .. }
             | Error::NoAct(_) => Code::NotFound,

@@ -10,8 +10,8 @@ use crate::{Error, definition, launch};
 use model::view::{Delta, EngineView, EnvView, FolderView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ClusterId, Event, EventKind, Incident, InstanceId, Reason, ServiceName,
-    Target, Timestamp, Verb,
+    Act, ActId, Actor, ClusterId, Event, EventKind, InstanceId, Reason, ServiceName, Target,
+    Timestamp, Verb,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -194,12 +194,6 @@ impl Handle {
         });
         let view = view.await.map_err(|_| Error::Closing)?;
         view.ok_or(Error::NoInstance { cluster, instance })
-    }
-
-    /// Incidents, newest first.
-    pub async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, Error> {
-        self.shared.journal.flush().await;
-        Ok(self.shared.store.incidents().recent(limit).await?)
     }
 
     /// Events with a number over `after`, oldest first.

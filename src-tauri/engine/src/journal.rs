@@ -13,7 +13,7 @@ use self::kept::Kept;
 use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
-use model::{Act, ClusterId, Event, EventKind, Incident, IncidentId};
+use model::{Act, ClusterId, Event, EventKind, Incident, IncidentEntry, IncidentId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -38,7 +38,7 @@ const FULL: &str = "the disk that holds the home is full: nothing can be started
 
 enum Entry {
     Event(Event),
-    Incident(Incident),
+    Incident(Incident, Vec<IncidentEntry>),
     Act(Act),
     Flush(oneshot::Sender<()>),
 }
@@ -118,14 +118,22 @@ impl Journal {
         IncidentId(self.incident.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// An incident was opened or changed.
-    pub(crate) fn incident(&self, incident: Incident) {
+    /// An incident was opened or changed; these lines of its timeline are new. What it waits for
+    /// and who else suffers is shown as it changes, and is no event of its own.
+    pub(crate) fn incident(&self, incident: Incident, entries: Vec<IncidentEntry>) {
+        let before = self.picture.incident(incident.id);
+        let eventful = before.is_none_or(|before| {
+            (before.state, &before.cause, before.actions.len())
+                != (incident.state, &incident.cause, incident.actions.len())
+        });
         self.picture.publish(Change::Incident {
             incident: incident.clone(),
         });
-        self.put(Entry::Incident(incident.clone()));
-        let cluster = incident.cluster.clone();
-        self.event(Some(&cluster), EventKind::Incident { incident });
+        self.put(Entry::Incident(incident.clone(), entries));
+        if eventful {
+            let cluster = incident.cluster.clone();
+            self.event(Some(&cluster), EventKind::Incident { incident });
+        }
     }
 
     /// An act ended.
@@ -199,7 +207,7 @@ impl Writer {
             for entry in entries.drain(..) {
                 match entry {
                     Entry::Event(event) => self.kept.batch.events.push(event),
-                    Entry::Incident(incident) => self.kept.incident(incident),
+                    Entry::Incident(incident, entries) => self.kept.incident(incident, entries),
                     Entry::Act(act) => self.kept.batch.acts.push(act),
                     Entry::Flush(done) => flushed.push(done),
                 }

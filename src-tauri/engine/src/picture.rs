@@ -132,6 +132,22 @@ impl Picture {
         change(&mut self.lock().engine);
     }
 
+    /// An incident as it is shown.
+    pub(crate) fn incident(&self, id: IncidentId) -> Option<Incident> {
+        self.lock().incidents.get(&id).cloned()
+    }
+
+    /// Incidents that go on, oldest first; of one cluster, or of all.
+    pub(crate) fn unended(&self, cluster: Option<&ClusterId>) -> Vec<Incident> {
+        let inner = self.lock();
+        let unended = inner.incidents.values().filter(|one| {
+            // Versions before timelines let one in quarantine stand so for ever.
+            let goes_on = one.state == IncidentState::Open || one.waits.is_some();
+            goes_on && cluster.is_none_or(|cluster| one.cluster == *cluster)
+        });
+        unended.cloned().collect()
+    }
+
     /// The instances of a cluster.
     pub(crate) fn instances(&self, cluster: &ClusterId) -> Vec<InstanceStatus> {
         let inner = self.lock();
@@ -232,7 +248,7 @@ impl Inner {
             let oldest = self
                 .incidents
                 .values()
-                .find(|one| one.state != IncidentState::Open)
+                .find(|one| !one.state.unended())
                 .map(|one| one.id);
             match oldest {
                 Some(id) => self.incidents.remove(&id),

@@ -7,7 +7,7 @@
     reason = "a test ends services behind the engine's back and takes ports before it"
 )]
 
-use engine::{Config, Engine, Error, Handle, Order, StartError, Up};
+use engine::{Config, Engine, Error, Handle, IncidentFilter, Order, StartError, Up};
 use model::view::Code;
 use model::{Act, Actor, ClusterId, Outcome, State, Verb};
 use std::path::{Path, PathBuf};
@@ -159,7 +159,13 @@ async fn every_act_is_in_the_book_with_its_outcome_and_healings_too() {
             .all(|act| matches!(act.outcome, Outcome::Done(_))),
         "{acts:#?}"
     );
-    let incidents = handle.incidents(10).await.unwrap();
+    let incidents = handle
+        .incidents(IncidentFilter {
+            limit: 10,
+            ..IncidentFilter::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
     assert!(incidents[0].duration_ms.is_some() && incidents[0].cause.contains("SIGKILL"));
     handle.shutdown(me(), false, String::new()).await;

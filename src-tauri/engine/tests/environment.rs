@@ -3,7 +3,7 @@
 //! Needs the programs built: `cargo build -p shim -p organ -p puppet`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use engine::{Config, Engine, Handle, Up, UpStarted};
+use engine::{Config, Engine, Handle, IncidentFilter, Up, UpStarted};
 use model::view::{Code, EnvView, VariableView};
 use model::{Actor, ClusterId, EventKind, State};
 use std::fs;
@@ -345,12 +345,16 @@ ready = { exec = "sh -c 'test -n $DB'" }
     assert_ne!(db.now.as_ref().unwrap().value, db.value);
     assert_eq!(env.differs, 1);
 
+    let all = IncidentFilter {
+        limit: 1_000,
+        ..IncidentFilter::default()
+    };
     let shown = [
         serde_json::to_string(&handle.snapshot()).unwrap(),
         serde_json::to_string(&env).unwrap(),
         serde_json::to_string(&handle.recent_events(1_000).await.unwrap()).unwrap(),
         serde_json::to_string(&handle.acts(1_000).await.unwrap()).unwrap(),
-        serde_json::to_string(&handle.incidents(1_000).await.unwrap()).unwrap(),
+        serde_json::to_string(&handle.incidents(all).await.unwrap()).unwrap(),
     ];
     for (at, text) in shown.iter().enumerate() {
         assert!(!text.contains("canary"), "answer {at} tells: {text}");

@@ -1,6 +1,10 @@
 //! Incidents: one per root cause, with what was seen, what was tried and what it took.
+//!
+//! An [`Incident`] is its head: small, told whole with every change. Its [`IncidentEntry`]s are the
+//! timeline, told once each and kept beside it. Texts in both come from services and people, so they
+//! are cut and made harmless ([`crate::text::harmless`]) where they are made.
 
-use crate::{ClusterId, InstanceId, ServiceName, Timestamp};
+use crate::{ActId, ClusterId, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Counts the incidents of one home, from 1.
@@ -30,10 +34,53 @@ pub enum IncidentState {
     Open,
     /// The service is ready again.
     Resolved,
-    /// Healing gave up and put the service in quarantine.
+    /// Healing gave up and put the service in quarantine: it waits for a person.
     Quarantined,
-    /// A person stopped the service while it was open.
+    /// It ended without recovery: a person stopped the service, or another's fault was the cause.
     Closed,
+}
+
+impl IncidentState {
+    /// The word as JSON and the CLI print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IncidentState::Open => "open",
+            IncidentState::Resolved => "resolved",
+            IncidentState::Quarantined => "quarantined",
+            IncidentState::Closed => "closed",
+        }
+    }
+
+    /// It goes on: something or somebody is waited for.
+    pub fn unended(self) -> bool {
+        matches!(self, IncidentState::Open | IncidentState::Quarantined)
+    }
+}
+
+/// How it is known when a fault began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Began {
+    /// Its process ended then.
+    Exit,
+    /// A probe passed then for the last time.
+    LastGood,
+    /// It was started then and was never well.
+    Start,
+    /// It was seen then, and nothing is known of before.
+    Seen,
+}
+
+impl Began {
+    /// What it is counted from, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Began::Exit => "the end of its process",
+            Began::LastGood => "the last probe that passed",
+            Began::Start => "its start, after which it was never well",
+            Began::Seen => "the moment it was seen",
+        }
+    }
 }
 
 /// What healing can do.
@@ -72,6 +119,106 @@ pub struct Remedy {
     pub detail: String,
 }
 
+/// What kind of thing an entry of a timeline tells of.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// A probe's result.
+    Probe,
+    /// A process ended, or could not be made.
+    Exit,
+    /// What it wrote: its first error, or its last words.
+    Log,
+    /// The incident was opened.
+    Opened,
+    /// Something is being tried.
+    Remedy,
+    /// What came of it.
+    Outcome,
+    /// Healing keeps its hands off, or no longer.
+    Hold,
+    /// Traffic to it and restarts of it are stopped, or tried again.
+    Circuit,
+    /// Healing gave up.
+    Quarantine,
+    /// A person released it.
+    Release,
+    /// Others begin to suffer from it.
+    Impact,
+    /// Others no longer suffer from it.
+    Relief,
+    /// Another's fault is the cause.
+    Root,
+    /// The engine ended, and another one goes on.
+    Engine,
+    /// The incident ended.
+    Ended,
+}
+
+impl EntryKind {
+    /// The word as JSON and the CLI print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EntryKind::Probe => "probe",
+            EntryKind::Exit => "exit",
+            EntryKind::Log => "log",
+            EntryKind::Opened => "opened",
+            EntryKind::Remedy => "remedy",
+            EntryKind::Outcome => "outcome",
+            EntryKind::Hold => "hold",
+            EntryKind::Circuit => "circuit",
+            EntryKind::Quarantine => "quarantine",
+            EntryKind::Release => "release",
+            EntryKind::Impact => "impact",
+            EntryKind::Relief => "relief",
+            EntryKind::Root => "root",
+            EntryKind::Engine => "engine",
+            EntryKind::Ended => "ended",
+        }
+    }
+}
+
+/// Longest text of an entry, in bytes: some lines of a terminal.
+pub const MAX_TEXT: usize = 500;
+/// Services named in one entry: what else suffers is counted in its text.
+pub const MAX_NAMED: usize = 50;
+/// The first so many entries of an incident are kept: how it began.
+pub const KEPT_FIRST: u32 = 100;
+/// And the last so many: where it stands. A crash loop may go on for weeks.
+pub const KEPT_LAST: u32 = 400;
+/// Remedies listed in the head; the oldest go first, the timeline has them.
+pub const MAX_ACTIONS: usize = 50;
+
+/// One line of an incident's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct IncidentEntry {
+    /// Counts up within the incident, from 1. Where a number is missing, entries were let go of.
+    pub n: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What kind of thing.
+    pub kind: EntryKind,
+    /// In words.
+    pub text: String,
+    /// The services it is about, where it is about others; at most [`MAX_NAMED`].
+    #[serde(default)]
+    pub services: Vec<ServiceName>,
+    /// The act behind it, where there is one.
+    #[serde(default)]
+    pub act: Option<ActId>,
+}
+
+/// An incident with its timeline, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct IncidentStory {
+    /// Its head.
+    pub incident: Incident,
+    /// What is kept of its timeline: the first [`KEPT_FIRST`] and the last [`KEPT_LAST`] entries.
+    pub timeline: Vec<IncidentEntry>,
+}
+
 /// One root cause and its story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct Incident {
@@ -95,7 +242,26 @@ pub struct Incident {
     pub opened: Timestamp,
     /// When it ended.
     pub resolved: Option<Timestamp>,
-    /// From detection to ready again, in milliseconds. `null` while it is open.
+    /// Time to recover: from detection to its end, in milliseconds. `null` while it is open.
     #[ts(type = "number | null")]
     pub duration_ms: Option<u64>,
+    /// When the fault began, as well as that can be known.
+    #[serde(default)]
+    pub began: Option<Timestamp>,
+    /// How that is known.
+    #[serde(default)]
+    pub began_by: Option<Began>,
+    /// Time to detect: from `began` to `opened`, in milliseconds.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub detect_ms: Option<u64>,
+    /// What it waits for, in words; `null` when it has ended.
+    #[serde(default)]
+    pub waits: Option<String>,
+    /// Healing could not end it alone: it was in quarantine, or healing was not allowed to act.
+    #[serde(default)]
+    pub person: bool,
+    /// So many entries its timeline has had.
+    #[serde(default)]
+    pub entries: u32,
 }

@@ -11,19 +11,24 @@
 
 pub mod act;
 pub mod event;
+pub mod healed;
 pub mod incident;
 pub mod name;
 pub mod observed;
 pub mod probe;
 pub mod process;
 pub mod state;
+pub mod text;
 pub mod time;
 pub mod view;
 pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use event::{Event, EventKind};
-pub use incident::{Incident, IncidentId, IncidentState, Remedy, RemedyKind};
+pub use incident::{
+    Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory, Remedy,
+    RemedyKind,
+};
 pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
 pub use observed::{Connection, Declared, Endpoint};
 pub use probe::{Evidence, ProbeKind, Verdict};

@@ -6,7 +6,7 @@ use crate::heal::Fault;
 use crate::instance::{Goal, Instance, Life};
 use crate::io::Adoption;
 use crate::step::Step;
-use model::{ActId, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
+use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,7 @@ impl Step<'_> {
             self.find(found, act, &mut ended);
         }
         self.cluster.rebuild();
+        self.take_up_incidents();
         let told_to_end = self.take_up(&ended, act);
         let all: BTreeSet<InstanceId> = self.cluster.instances.keys().cloned().collect();
         for id in self.roots_first(ended.keys()) {
@@ -150,6 +151,7 @@ impl Step<'_> {
             self.completed(id, "completed while no engine ran".to_owned());
         } else {
             let text = format!("ended while no engine ran: it {status}");
+            self.witness(id, EntryKind::Exit, &format!("{id} {text}"));
             self.fault(
                 id,
                 Fault {

@@ -5,10 +5,13 @@ use crate::instance::{Goal, Instance};
 use crate::memory::Memory;
 use crate::rolling::Rolling;
 use crate::unfinished::Unfinished;
-use model::{ActId, ClusterId, Generation, Incident, InstanceId, Mono, Reason, ServiceName};
+use model::{
+    ActId, ClusterId, Generation, Incident, IncidentEntry, InstanceId, Mono, Reason, ServiceName,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One cluster: what is wanted of it and what is known of it.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct Cluster {
     /// Incidents that are open or may be opened again.
     pub(crate) incidents: BTreeMap<u64, Tale>,
     pub(crate) last_incident: u64,
+    /// Those that an earlier engine has left open; see [`crate::timeline`].
+    pub(crate) left_open: Vec<Incident>,
     /// The stopped services as last remembered.
     pub(crate) remembered: Vec<ServiceName>,
     /// Services with a rolling restart under way.
@@ -132,7 +137,38 @@ pub(crate) struct Pending {
 #[derive(Debug, Clone)]
 pub(crate) struct Tale {
     pub(crate) incident: Incident,
+    /// When it was opened, or taken up by this engine.
     pub(crate) opened: Mono,
+    /// So long it had been open before this engine took it up.
+    pub(crate) before: Duration,
+    /// The start whose fault opened it, as long as its last words are not known.
+    pub(crate) first: Option<Generation>,
+    /// Entries of its timeline that were not told yet.
+    pub(crate) new: Vec<IncidentEntry>,
+    /// The last result of a probe that its timeline tells.
+    pub(crate) probe: String,
+    /// Those that suffer from it now.
+    pub(crate) suffering: BTreeSet<ServiceName>,
+}
+
+impl Tale {
+    /// One that begins now.
+    pub(crate) fn of(incident: Incident, opened: Mono) -> Self {
+        Self {
+            incident,
+            opened,
+            before: Duration::ZERO,
+            first: None,
+            new: Vec::new(),
+            probe: String::new(),
+            suffering: BTreeSet::new(),
+        }
+    }
+
+    /// How long it has been open.
+    pub(crate) fn took(&self, now: Mono) -> Duration {
+        self.before + now.since(self.opened)
+    }
 }
 
 impl Cluster {
@@ -151,6 +187,7 @@ impl Cluster {
             last_ticket: 0,
             incidents: BTreeMap::new(),
             last_incident: 0,
+            left_open: Vec::new(),
             remembered: Vec::new(),
             rolling: BTreeSet::new(),
             memory: BTreeMap::new(),

@@ -101,7 +101,7 @@ impl Step<'_> {
     pub(crate) fn calm(&mut self, id: &InstanceId, why: String) {
         self.set_care(id, Care::Idle);
         self.end_patience(id);
-        self.close_incident(id);
+        self.close_incident(id, &why);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             if instance.state != State::Stopped {
                 instance.rest = why;
@@ -149,6 +149,10 @@ impl Step<'_> {
         let quarantined = matches!(instance.care, Care::Quarantined(_));
         let free = matches!(instance.life, Life::Gone | Life::Ending);
         if !instance.done && free && (named || !quarantined) {
+            self.release_incident(id, act);
+            let Some(instance) = self.cluster.instances.get_mut(id) else {
+                return;
+            };
             instance.act = act;
             instance.automatic = false;
             instance.restarts = 0;
@@ -294,6 +298,7 @@ impl Step<'_> {
             }
         }
         for id in self.cluster.ids_of_all(&named) {
+            self.hold_incident(&id, act);
             self.hold_changed(&id);
         }
         self.wait_for(act, None, BTreeSet::new());

@@ -276,6 +276,7 @@ impl Step<'_> {
             return;
         }
         service.satisfied = satisfied;
+        self.out.relief |= satisfied;
         for dependent in service.dependents.clone() {
             let Some(above) = self.cluster.services.get_mut(&dependent) else {
                 continue;
@@ -355,6 +356,7 @@ impl Step<'_> {
         if !std::mem::replace(&mut service.down, false) {
             return;
         }
+        self.out.relief = true;
         for dependent in healing::cause::dependents(&*self.cluster, name) {
             let Some(above) = self.cluster.services.get_mut(&dependent) else {
                 continue;

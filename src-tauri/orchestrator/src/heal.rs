@@ -182,6 +182,7 @@ impl Step<'_> {
             Bar::Protected => "it is protected: only a person may restart it".to_owned(),
             Bar::Refused(why) => format!("healing was refused: {why}"),
         };
+        self.bar_incident(id, &next);
         self.set_care(id, Care::Barred(bar));
         let reason = Reason::new(self.fault_of(id)).then(next);
         self.set(id, State::Failing, reason);
@@ -247,8 +248,8 @@ impl Step<'_> {
             self.note_remedy(&id, plan.remedy, plan.detail.clone());
         }
         if plan.remedy == RemedyKind::Quarantine {
+            self.quarantine_incident(&id, &plan.detail);
             self.set_care(&id, Care::Quarantined(plan.detail));
-            self.quarantine_incident(&id);
             self.look.insert(id);
             return;
         }

@@ -2,18 +2,24 @@
 //!
 //! One incident belongs to one root instance. A fault that comes before the recovery has lasted
 //! continues the same incident, so a crash loop is one story and not twenty. A dependent's incident
-//! that turns out to be the root's doing is closed into the root's.
+//! that turns out to be the root's doing is closed into the root's. What it tells line by line is
+//! [`crate::timeline`].
 
 use crate::cluster::Tale;
 use crate::instance::{Care, Goal};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::history::Lasted;
-use model::{Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName};
+use healing::words;
+use model::incident::{MAX_ACTIONS, MAX_TEXT};
+use model::text::harmless;
+use model::{
+    EntryKind, Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName,
+};
 use std::collections::BTreeSet;
 
 impl Step<'_> {
-    fn tale(&mut self, id: &InstanceId) -> Option<(u64, &mut Tale)> {
+    pub(crate) fn tale(&mut self, id: &InstanceId) -> Option<(u64, &mut Tale)> {
         let key = self.cluster.instances.get(id)?.incident?;
         Some((key, self.cluster.incidents.get_mut(&key)?))
     }
@@ -26,6 +32,11 @@ impl Step<'_> {
         lasted: Lasted,
         dependents: &BTreeSet<ServiceName>,
     ) {
+        // A sentence of its own: it is read where nothing else says whom it is about.
+        let cause = match cause.starts_with(&id.to_string()) {
+            true => cause,
+            false => format!("{id}: {cause}"),
+        };
         let suffering: Vec<ServiceName> = dependents
             .iter()
             .filter(|name| self.suffers(name))
@@ -43,40 +54,51 @@ impl Step<'_> {
                 let new: Vec<ServiceName> = new.cloned().collect();
                 incident.impacted.extend(new);
                 self.out.incidents.insert(key);
+                self.tell_fault(key, id, &cause);
+                self.tell_impact(key, suffering);
                 return;
             }
             self.cluster.incidents.remove(&key);
         }
         self.cluster.last_incident += 1;
         let key = self.cluster.last_incident;
+        let (began, began_by) = self.began(id);
         let incident = Incident {
             id: IncidentId(0),
             cluster: self.cluster.id.clone(),
             service: id.service.clone(),
             instance: id.clone(),
             state: IncidentState::Open,
-            cause,
-            impacted: suffering,
+            cause: harmless(&cause, MAX_TEXT),
+            impacted: suffering.clone(),
             actions: Vec::new(),
             opened: self.now.wall,
             resolved: None,
             duration_ms: None,
+            began: Some(began),
+            began_by: Some(began_by),
+            detect_ms: Some(self.now.wall.millis_since(began)),
+            waits: None,
+            person: false,
+            entries: 0,
         };
         self.cluster.incidents.insert(
             key,
             Tale {
-                incident,
-                opened: self.now.mono,
+                first: self.cluster.instances.get(id).map(|one| one.generation),
+                ..Tale::of(incident, self.now.mono)
             },
         );
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.incident = Some(key);
         }
         self.out.incidents.insert(key);
+        self.tell_fault(key, id, &cause);
+        self.tell_impact(key, suffering);
     }
 
     /// Some instance of it is wanted and not done, so it suffers when what it needs is down.
-    fn suffers(&self, service: &ServiceName) -> bool {
+    pub(crate) fn suffers(&self, service: &ServiceName) -> bool {
         self.cluster.instances_of(service).any(|(id, instance)| {
             self.cluster.goal(id) == Goal::Run
                 && !instance.done
@@ -97,8 +119,11 @@ impl Step<'_> {
             {
                 continue;
             }
-            tale.incident.cause = format!("{}; the cause was {root}", tale.incident.cause);
-            self.end_incident(key, IncidentState::Closed);
+            let cause = format!("{}; the cause was {root}", tale.incident.cause);
+            tale.incident.cause = cause;
+            self.tell(key, EntryKind::Root, &format!("the cause was {root}"), None);
+            let why = format!("{root} is the cause, and has an incident of its own");
+            self.end_incident(key, IncidentState::Closed, &why);
             let Some(instance) = self.cluster.instances.get_mut(&id) else {
                 continue;
             };
@@ -115,33 +140,57 @@ impl Step<'_> {
     pub(crate) fn note_remedy(&mut self, id: &InstanceId, kind: RemedyKind, detail: String) {
         let at = self.now.wall;
         if let Some((key, tale)) = self.tale(id) {
-            tale.incident.actions.push(Remedy { at, kind, detail });
+            let detail = harmless(&detail, MAX_TEXT);
+            let text = match kind {
+                // Its reason is told by [`Step::quarantine_incident`].
+                RemedyKind::Quarantine => None,
+                _ => Some(detail.clone()),
+            };
+            let actions = &mut tale.incident.actions;
+            actions.push(Remedy { at, kind, detail });
+            let over = actions.len().saturating_sub(MAX_ACTIONS);
+            actions.drain(..over);
             self.out.incidents.insert(key);
+            if let Some(text) = text {
+                self.tell(key, EntryKind::Remedy, &text, None);
+            }
         }
     }
 
     /// It serves again.
     pub(crate) fn resolve_incident(&mut self, id: &InstanceId) {
+        let now = self.now.mono;
         if let Some((key, tale)) = self.tale(id)
-            && tale.incident.state != IncidentState::Resolved
+            && tale.incident.state.unended()
         {
-            self.end_incident(key, IncidentState::Resolved);
+            let took = tale.took(now);
+            let why = match self.cluster.instances.get(id) {
+                Some(instance) if !instance.reason.text.is_empty() => {
+                    format!(" ({})", instance.reason.text)
+                }
+                _ => String::new(),
+            };
+            let text = format!("serves again after {}{why}", words::duration(took));
+            self.end_incident(key, IncidentState::Resolved, &text);
         }
     }
 
     /// Healing gave up.
-    pub(crate) fn quarantine_incident(&mut self, id: &InstanceId) {
+    pub(crate) fn quarantine_incident(&mut self, id: &InstanceId, why: &str) {
         if let Some((key, tale)) = self.tale(id) {
             tale.incident.state = IncidentState::Quarantined;
+            tale.incident.person = true;
             self.out.incidents.insert(key);
+            let text = format!("quarantine: {why}");
+            self.tell(key, EntryKind::Quarantine, &text, None);
         }
     }
 
-    /// A person stopped it, or it is no more. One in quarantine stays told as such.
-    pub(crate) fn close_incident(&mut self, id: &InstanceId) {
+    /// A person stopped it, or it is no more: why in words.
+    pub(crate) fn close_incident(&mut self, id: &InstanceId, why: &str) {
         if let Some((key, tale)) = self.tale(id) {
-            if tale.incident.state == IncidentState::Open {
-                self.end_incident(key, IncidentState::Closed);
+            if tale.incident.state.unended() {
+                self.end_incident(key, IncidentState::Closed, why);
             } else if !self.out.incidents.contains(&key) {
                 self.cluster.incidents.remove(&key);
             }
@@ -151,26 +200,34 @@ impl Step<'_> {
         }
     }
 
-    fn end_incident(&mut self, key: u64, state: IncidentState) {
+    pub(crate) fn end_incident(&mut self, key: u64, state: IncidentState, why: &str) {
         let wall = self.now.wall;
         let mono = self.now.mono;
+        self.tell(key, EntryKind::Ended, why, None);
         let Some(tale) = self.cluster.incidents.get_mut(&key) else {
             return;
         };
+        let took = tale.took(mono).as_millis();
         tale.incident.state = state;
         tale.incident.resolved = Some(wall);
-        let took = mono.since(tale.opened).as_millis();
         tale.incident.duration_ms = Some(u64::try_from(took).unwrap_or(u64::MAX));
+        tale.incident.waits = None;
         self.out.incidents.insert(key);
     }
 
     /// The incident as it is at the end of the step; one that is over for good is forgotten.
     pub(crate) fn incident_effect(&mut self, key: u64) -> Option<Effect> {
-        let incident = self.cluster.incidents.get(&key)?.incident.clone();
+        let tale = self.cluster.incidents.get_mut(&key)?;
+        let entries = std::mem::take(&mut tale.new);
+        let incident = tale.incident.clone();
         let of = self.cluster.instances.get(&incident.instance);
         if of.and_then(|instance| instance.incident) != Some(key) {
             self.cluster.incidents.remove(&key);
         }
-        Some(Effect::Incident { key, incident })
+        Some(Effect::Incident {
+            key,
+            incident,
+            entries,
+        })
     }
 }

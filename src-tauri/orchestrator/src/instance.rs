@@ -2,9 +2,11 @@
 //! is up to, and what is shown.
 
 use healing::{History, Watch};
-use model::{ActId, Generation, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp};
+use model::{
+    ActId, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What is known of an instance's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +222,10 @@ pub(crate) struct Instance {
     pub(crate) fault: String,
     /// The incident it is the root of: open, quarantined, or resolved a moment ago.
     pub(crate) incident: Option<u64>,
+    /// What was seen that speaks of a fault since all was well; see [`crate::timeline`].
+    pub(crate) clues: VecDeque<IncidentEntry>,
+    /// When a probe of this generation passed last.
+    pub(crate) last_good: Option<Mono>,
     // What the service's counters hold of it; see `graph`.
     pub(crate) counted_good: bool,
     pub(crate) counted_draining: bool,
@@ -268,6 +274,8 @@ impl Instance {
             automatic: false,
             fault: String::new(),
             incident: None,
+            clues: VecDeque::new(),
+            last_good: None,
             counted_good: false,
             counted_draining: false,
         }

@@ -2,7 +2,7 @@
 
 use model::{
     ActId, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, Reason,
-    RemedyKind, ServiceName,
+    RemedyKind, ServiceName, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,6 +130,17 @@ pub enum Input {
         /// Why.
         why: String,
     },
+    /// What a start whose fault is in an incident has left, as far as it could be read.
+    LastWords {
+        /// The number given in [`Effect::LastWords`].
+        key: u64,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What it left.
+        words: LastWords,
+    },
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
         /// Which.
@@ -137,6 +148,17 @@ pub enum Input {
         /// Which start.
         generation: Generation,
     },
+}
+
+/// What a start has left behind. Secrets in it are hidden already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LastWords {
+    /// When its process ended, as its shim recorded it.
+    pub ended: Option<Timestamp>,
+    /// The first line it wrote that looks like an error.
+    pub error: Option<String>,
+    /// The last lines it wrote, oldest first.
+    pub lines: Vec<String>,
 }
 
 /// What a person can ask of a cluster.
@@ -322,8 +344,20 @@ pub enum Effect {
     Incident {
         /// The cluster's own number for it.
         key: u64,
-        /// As it is now; its `id` and `cluster` are filled in by the engine.
+        /// As it is now; its `id` is filled in by the engine, unless an earlier one has done so.
         incident: model::Incident,
+        /// What its timeline has got since it was told last.
+        entries: Vec<model::IncidentEntry>,
+    },
+    /// Read what this start has written last and when it ended. Answered by [`Input::LastWords`],
+    /// which nothing waits for.
+    LastWords {
+        /// The incident it is for.
+        key: u64,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
     },
     /// This instance's status changed: read it from the cluster and tell the feed.
     Changed(InstanceId),

@@ -26,10 +26,11 @@ mod start;
 mod status;
 mod step;
 mod stop;
+mod timeline;
 mod unfinished;
 
 pub use cluster::Cluster;
-pub use io::{Adoption, Command, Effect, Input, TimerKey};
+pub use io::{Adoption, Command, Effect, Input, LastWords, TimerKey};
 pub use memory::Memory;
 pub use step::step;
 pub use unfinished::Unfinished;

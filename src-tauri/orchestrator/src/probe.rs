@@ -93,7 +93,9 @@ impl Step<'_> {
         if instance.life != Life::Alive {
             return;
         }
-        if instance.ready {
+        let ready = instance.ready;
+        self.probe_seen(id, kind, evidence);
+        if ready {
             if kind == ProbeKind::Health {
                 // The time an answer takes is part of the interval: one that never comes is found out
                 // after so many intervals and one timeout.

@@ -7,7 +7,8 @@ use crate::instance::{Care, Goal, Life, Seen};
 use crate::io::Effect;
 use crate::step::Step;
 use healing::{Watch, words};
-use model::{EventKind, ExitStatus, InstanceId, Reason, State};
+use model::{EntryKind, EventKind, ExitStatus, InstanceId, Reason, State};
+use std::time::Duration;
 
 impl Step<'_> {
     /// It is wanted and has no process.
@@ -60,6 +61,7 @@ impl Step<'_> {
         instance.tries = 0;
         instance.seen = Seen::default();
         instance.watch = Watch::default();
+        instance.last_good = None;
         instance.shim_lost = false;
         instance.blocked = None;
         instance.outdated = None;
@@ -118,11 +120,13 @@ impl Step<'_> {
         }
         let cycled = instance.cycle.is_some();
         let reason = instance.story(&format!("pid {pid} runs"));
+        let text = format!("started as pid {pid} (start {generation})");
         self.out.facts.push(EventKind::Started {
             instance: id.clone(),
             generation,
             pid,
         });
+        self.tell_of(id, EntryKind::Outcome, &text, None);
         self.out.changed.insert(id.clone());
         self.recount(id);
         if goal == Goal::Run && !cycled {
@@ -163,6 +167,7 @@ impl Step<'_> {
         self.recount(id);
         if goal == Goal::Run {
             let text = format!("could not be started: {error}");
+            self.witness(id, EntryKind::Outcome, &text);
             self.fault(
                 id,
                 Fault {
@@ -216,7 +221,8 @@ impl Step<'_> {
             self.completed(id, format!("completed in {}", words::duration(lived)));
         } else if idle {
             let text = ended(status, left);
-            let cause = format!("{id} {text}");
+            let cause = cause(id, &text, lived);
+            self.witness(id, EntryKind::Exit, &cause);
             self.fault(
                 id,
                 Fault {
@@ -226,7 +232,9 @@ impl Step<'_> {
                 },
             );
         } else {
-            self.ended_under_care(id, ended(status, left));
+            let text = ended(status, left);
+            self.witness(id, EntryKind::Exit, &cause(id, &text, lived));
+            self.ended_under_care(id, text);
         }
     }
 
@@ -244,6 +252,7 @@ impl Step<'_> {
             return;
         };
         instance.ready = true;
+        instance.last_good = Some(self.now.mono);
         let reason = Reason::new(how);
         instance.serving = (State::Ready, reason.clone());
         self.end_patience(id);
@@ -296,6 +305,15 @@ impl Step<'_> {
             }
         }
         self.recount(id);
+    }
+}
+
+/// How an incident says it: with how long it had run, which tells a crash from a bad start.
+fn cause(id: &InstanceId, text: &str, lived: Duration) -> String {
+    let lived = words::duration(lived);
+    match text.split_once(" and left ") {
+        Some((ended, left)) => format!("{id} {ended} after {lived} and left {left}"),
+        None => format!("{id} {text} after {lived}"),
     }
 }
 

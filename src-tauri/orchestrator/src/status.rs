@@ -103,7 +103,7 @@ impl Cluster {
         }
     }
 
-    fn needs_met(&self, service: &ServiceName) -> bool {
+    pub(crate) fn needs_met(&self, service: &ServiceName) -> bool {
         let service = self.services.get(service);
         service.is_some_and(|service| service.unmet == 0)
     }

@@ -45,6 +45,10 @@ pub(crate) struct Out {
     pub(crate) unfinished: bool,
     pub(crate) facts: Vec<EventKind>,
     pub(crate) incidents: BTreeSet<u64>,
+    /// Instances whose incident may wait for something else now.
+    pub(crate) waits: BTreeSet<InstanceId>,
+    /// Somebody may no longer suffer from another.
+    pub(crate) relief: bool,
     pub(crate) changed: BTreeSet<InstanceId>,
     pub(crate) removed: Vec<InstanceId>,
     pub(crate) acts: Vec<Effect>,
@@ -155,6 +159,12 @@ impl Step<'_> {
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::Postponed { ticket, why } => self.postponed(ticket, &why),
+            Input::LastWords {
+                key,
+                instance,
+                generation,
+                words,
+            } => self.last_words(key, &instance, generation, words),
             Input::ShimLost {
                 instance,
                 generation,
@@ -263,6 +273,9 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        if instance.incident.is_some() {
+            self.out.waits.insert(id.clone());
+        }
         let from = instance.state;
         if from == state && instance.reason == reason {
             return;
@@ -303,6 +316,9 @@ impl Step<'_> {
         let was = std::mem::replace(&mut instance.care, care);
         let now = &instance.care;
         let turned = was.stuck() != now.stuck();
+        if instance.incident.is_some() {
+            self.out.waits.insert(id.clone());
+        }
         self.touched.insert(id.clone());
         match was {
             Care::Backoff(_) if !matches!(now, Care::Backoff(_)) => {
@@ -328,6 +344,8 @@ impl Step<'_> {
         let unfinished = self.out.unfinished.then_some(Effect::RememberUnfinished);
         effects.extend(unfinished);
         effects.extend(self.out.facts.drain(..).map(Effect::Publish));
+        self.relieve();
+        self.tell_waits();
         for key in std::mem::take(&mut self.out.incidents) {
             effects.extend(self.incident_effect(key));
         }

@@ -182,7 +182,7 @@ impl Step<'_> {
     /// It has ended and is not to be any more.
     pub(crate) fn remove(&mut self, id: &InstanceId) {
         self.set_care(id, Care::Idle);
-        self.close_incident(id);
+        self.close_incident(id, "it is no longer defined, or was scaled down");
         self.recount(id);
         if let Some(instance) = self.cluster.instances.remove(id) {
             self.cluster.gone.insert(id.clone(), instance.generation);

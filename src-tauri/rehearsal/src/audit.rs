@@ -3,8 +3,8 @@
 
 use crate::world::{Phase, World};
 use model::{
-    ActId, EventKind, Generation, IncidentState, InstanceId, ProbeKind, RemedyKind, ServiceName,
-    State,
+    ActId, EventKind, Generation, Incident, IncidentState, InstanceId, ProbeKind, RemedyKind,
+    ServiceName, State,
 };
 use orchestrator::{Adoption, Command, Effect, Input};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,7 @@ pub(crate) struct Audit {
     pub(crate) probes: BTreeMap<(InstanceId, ProbeKind), (Generation, u64)>,
     pub(crate) unsettled: BTreeSet<ActId>,
     pub(crate) states: BTreeMap<InstanceId, State>,
-    pub(crate) incidents: BTreeMap<u64, (InstanceId, IncidentState)>,
+    pub(crate) incidents: BTreeMap<u64, Incident>,
     /// Of each incident, how many of its actions are known.
     pub(crate) actions: BTreeMap<u64, usize>,
     /// When healing has acted on an instance at its own expense, since a person last knew better.
@@ -92,6 +92,12 @@ impl Audit {
     /// A person knows better than healing: what was tried before counts no more.
     fn begin_anew(&mut self) {
         self.paid.clear();
+    }
+
+    /// What an engine leaves open for the next one.
+    pub(crate) fn left_open(&self) -> Vec<Incident> {
+        let open = self.incidents.values().filter(|one| one.state.unended());
+        open.cloned().collect()
     }
 
     fn ordered(&mut self, command: &Command) {
@@ -218,7 +224,14 @@ impl World {
         let known = found
             .iter()
             .map(|one| (one.instance.clone(), one.generation));
+        // The next engine goes on with them, and counts anew.
+        let open: Vec<Incident> = audit.left_open();
+        let numbered = || (1..).zip(&open);
         **audit = Audit {
+            actions: numbered()
+                .map(|(key, one)| (key, one.actions.len()))
+                .collect(),
+            incidents: numbered().map(|(key, one)| (key, one.clone())).collect(),
             generations: known.collect(),
             paid: match forgotten {
                 true => BTreeMap::new(),
@@ -293,7 +306,11 @@ impl World {
                 remedy,
                 ..
             } => self.audit_ask(*ticket, instance, *remedy),
-            Effect::Incident { key, incident } => self.audit_incident(*key, incident),
+            Effect::Incident {
+                key,
+                incident,
+                entries,
+            } => self.audit_incident(*key, incident, entries),
             Effect::Publish(EventKind::StateChanged {
                 instance, from, to, ..
             }) => self.audit_state(instance, *from, *to),
@@ -347,8 +364,9 @@ impl World {
                 "a check that was due was not made".to_owned(),
             ));
         }
-        for (key, (id, state)) in &audit.incidents {
-            if *state != IncidentState::Open {
+        for (key, incident) in &audit.incidents {
+            let id = &incident.instance;
+            if incident.state != IncidentState::Open {
                 continue;
             }
             let status = self.cluster.status(id);

@@ -180,7 +180,10 @@ impl World {
                     self.instances[number].ended = None;
                 }
             }
-            Effect::Publish(_) | Effect::Incident { .. } | Effect::Settled { .. } => {}
+            Effect::Publish(_)
+            | Effect::Incident { .. }
+            | Effect::LastWords { .. }
+            | Effect::Settled { .. } => {}
         }
     }
 

@@ -2,7 +2,10 @@
 
 use crate::audit::Promise;
 use crate::world::World;
-use model::{ActId, Generation, IncidentState, InstanceId, ProbeKind, RemedyKind, State};
+use model::{
+    ActId, Generation, Incident, IncidentEntry, IncidentState, InstanceId, ProbeKind, RemedyKind,
+    State,
+};
 
 type Breach = Option<(Promise, String)>;
 
@@ -160,14 +163,30 @@ impl World {
         Some((Promise::Ladder, text))
     }
 
-    pub(crate) fn audit_incident(&mut self, key: u64, incident: &model::Incident) -> Breach {
+    pub(crate) fn audit_incident(
+        &mut self,
+        key: u64,
+        incident: &Incident,
+        entries: &[IncidentEntry],
+    ) -> Breach {
         let (now, id) = (self.now, &incident.instance);
         let budget = self.services[self.instances[*self.index.get(id)?].service]
             .defined
             .heal
             .budget;
         let audit = self.audit.as_mut()?;
-        audit.incidents.insert(key, (id.clone(), incident.state));
+        let before = audit.incidents.insert(key, incident.clone());
+        let told = before.map_or(0, |before| before.entries);
+        let missed = entries.iter().zip(told + 1..).any(|(one, n)| one.n != n);
+        if missed || told + u32::try_from(entries.len()).unwrap_or(0) != incident.entries {
+            let text = format!("incident {key} has told {told} entries, now {entries:?}");
+            return Some((Promise::Incidents, text));
+        }
+        if incident.state.unended() != incident.waits.is_some() {
+            let text =
+                format!("incident {key} neither ended nor says what it waits for: {incident:?}");
+            return Some((Promise::Incidents, text));
+        }
         let known = audit
             .actions
             .insert(key, incident.actions.len())
@@ -193,7 +212,7 @@ impl World {
             audit.paid.remove(id);
         }
         let open = audit.incidents.values();
-        let open = open.filter(|(of, state)| of == id && *state == IncidentState::Open);
+        let open = open.filter(|one| one.instance == *id && one.state.unended());
         (open.count() > 1).then(|| (Promise::Incidents, format!("{id} has two open incidents")))
     }
 

@@ -11,7 +11,7 @@ use crate::people::{Drawing, SLOTS};
 use crate::rough::Rough;
 use crate::rounds::Rounds;
 use crate::world::{Coming, Engine, World};
-use model::{IncidentState, Overall, State};
+use model::{Overall, State};
 use orchestrator::Command;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -336,9 +336,9 @@ fn all_well(world: &mut World) {
         );
     }
     let incidents = world.audit.iter().flat_map(|audit| &audit.incidents);
-    let open = incidents.filter(|(_, (_, state))| *state == IncidentState::Open);
+    let open = incidents.filter(|(_, one)| one.state.unended());
     let open: Vec<String> = open
-        .map(|(key, (id, _))| format!("{key} of {id}"))
+        .map(|(key, one)| format!("{key} of {}", one.instance))
         .collect();
     if !open.is_empty() {
         let text = format!("incidents stay open when all is well: {}", open.join(", "));

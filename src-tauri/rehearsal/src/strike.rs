@@ -122,6 +122,9 @@ impl World {
         let ports = self.ports();
         self.cluster = new_cluster();
         self.cluster.remember(memory, unfinished);
+        let audit = self.audit.as_ref();
+        let open = audit.map_or_else(Vec::new, |audit| audit.left_open());
+        self.cluster.take_up(open);
         self.timers.clear();
         let mut found = Vec::new();
         for one in &mut self.instances {

@@ -2,7 +2,7 @@
 
 use crate::database::{Database, transact};
 use crate::{Error, acts, events, incidents};
-use model::{Act, Event, Incident};
+use model::{Act, Event, Incident, IncidentEntry, IncidentId};
 
 /// What is to be kept, in the order it happened within each kind.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub struct Batch {
     pub acts: Vec<Act>,
     /// Incidents as they are now.
     pub incidents: Vec<Incident>,
+    /// New lines of their timelines.
+    pub entries: Vec<(IncidentId, IncidentEntry)>,
     /// Events.
     pub events: Vec<Event>,
 }
@@ -18,7 +20,10 @@ pub struct Batch {
 impl Batch {
     /// True when there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.acts.is_empty() && self.incidents.is_empty() && self.events.is_empty()
+        self.acts.is_empty()
+            && self.incidents.is_empty()
+            && self.entries.is_empty()
+            && self.events.is_empty()
     }
 
     /// Each entry as a batch of its own, in their order.
@@ -31,17 +36,22 @@ impl Batch {
             incidents: vec![incident],
             ..Batch::default()
         });
+        let entries = self.entries.into_iter().map(|entry| Batch {
+            entries: vec![entry],
+            ..Batch::default()
+        });
         let events = self.events.into_iter().map(|event| Batch {
             events: vec![event],
             ..Batch::default()
         });
-        acts.chain(incidents).chain(events)
+        acts.chain(incidents).chain(entries).chain(events)
     }
 
     /// Puts what comes later behind what is there.
     pub fn extend(&mut self, later: Batch) {
         self.acts.extend(later.acts);
         self.incidents.extend(later.incidents);
+        self.entries.extend(later.entries);
         self.events.extend(later.events);
     }
 
@@ -52,6 +62,7 @@ impl Batch {
         }
         let acts = rows(&self.acts, acts::Row::of)?;
         let incidents = rows(&self.incidents, incidents::Row::of)?;
+        let entries = rows(&self.entries, incidents::Entry::of)?;
         let events = rows(&self.events, events::Row::of)?;
         transact!(state, "write what happened", |db| {
             for act in &acts {
@@ -59,6 +70,9 @@ impl Batch {
             }
             for incident in &incidents {
                 incident.write(db).await?;
+            }
+            for entry in &entries {
+                entry.write(db).await?;
             }
             incidents::let_go(db, &incidents).await?;
             for event in &events {

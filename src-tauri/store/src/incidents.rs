@@ -1,12 +1,28 @@
-//! Incidents: the whole of each as it is now.
+//! Incidents: the head of each as it is now, and its timeline line by line.
 
 use crate::Error;
 use crate::database::{Database, int, transact, uint};
-use model::{ClusterId, Incident, IncidentId, IncidentState, InstanceId, Timestamp};
+use model::incident::{KEPT_FIRST, KEPT_LAST};
+use model::{ClusterId, Incident, IncidentEntry, IncidentId, InstanceId, ServiceName, Timestamp};
 use sqlx::SqliteConnection;
 
 /// Ended incidents that are kept.
 const KEPT: i64 = 10_000;
+
+/// Which incidents.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    /// Of this cluster alone.
+    pub cluster: Option<ClusterId>,
+    /// With this service at the root alone.
+    pub service: Option<ServiceName>,
+    /// Only those that go on.
+    pub open: bool,
+    /// Only those that were open at this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub limit: u32,
+}
 
 /// Incidents.
 pub struct Incidents<'a> {
@@ -43,12 +59,54 @@ impl<'a> Row<'a> {
         .bind(int(self.incident.id.0))
         .bind(self.incident.cluster.as_str())
         .bind(&self.instance)
-        .bind(self.incident.state == IncidentState::Open)
+        .bind(self.incident.state.unended())
         .bind(self.incident.opened.0)
         .bind(self.incident.resolved.map(|at| at.0))
         .bind(&self.body)
         .execute(db)
         .await?;
+        Ok(())
+    }
+}
+
+/// A line of a timeline as a row.
+pub(crate) struct Entry {
+    incident: i64,
+    n: u32,
+    body: String,
+}
+
+impl Entry {
+    pub(crate) fn of((id, entry): &(IncidentId, IncidentEntry)) -> Result<Self, Error> {
+        let body = serde_json::to_string(entry)
+            .map_err(|error| Error::row("incident_entries", id.0, error))?;
+        Ok(Self {
+            incident: int(id.0),
+            n: entry.n,
+            body,
+        })
+    }
+
+    /// Its incident must be there. Of a long timeline the middle is let go of.
+    pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO incident_entries (incident, n, body) VALUES (?, ?, ?)
+                 ON CONFLICT (incident, n) DO NOTHING",
+        )
+        .bind(self.incident)
+        .bind(self.n)
+        .bind(&self.body)
+        .execute(&mut *db)
+        .await?;
+        let end = self.n.saturating_sub(KEPT_LAST);
+        if end > KEPT_FIRST {
+            sqlx::query("DELETE FROM incident_entries WHERE incident = ? AND n > ? AND n <= ?")
+                .bind(self.incident)
+                .bind(KEPT_FIRST)
+                .bind(end)
+                .execute(db)
+                .await?;
+        }
         Ok(())
     }
 }
@@ -78,35 +136,6 @@ impl Incidents<'_> {
         })
     }
 
-    /// Closes all that are open, however many and however old: who would have ended them is gone.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn close_open(&self, at: Timestamp) -> Result<(), Error> {
-        let mut closed = Vec::new();
-        for mut incident in self.open().await? {
-            incident.state = IncidentState::Closed;
-            incident.resolved = Some(at);
-            let body = serde_json::to_string(&incident)
-                .map_err(|error| Error::row("incidents", incident.id.0, error))?;
-            closed.push((int(incident.id.0), body));
-        }
-        if closed.is_empty() {
-            return Ok(());
-        }
-        transact!(self.state, "close incidents", |db| {
-            for (id, body) in &closed {
-                sqlx::query("UPDATE incidents SET open = 0, ended = ?, body = ? WHERE id = ?")
-                    .bind(at.0)
-                    .bind(body)
-                    .bind(id)
-                    .execute(&mut *db)
-                    .await?;
-            }
-            Ok(())
-        })
-    }
-
     /// All that are open, newest first.
     ///
     /// # Errors
@@ -128,6 +157,64 @@ impl Incidents<'_> {
             .fetch_all(self.state.readers())
             .await;
         self.incidents(rows)
+    }
+
+    /// Those that the filter leaves, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, Error> {
+        // Its instances lie between these: '/' follows '.'.
+        let (from, to) = match &filter.service {
+            Some(service) => (format!("{service}."), format!("{service}/")),
+            None => (String::new(), "~".to_owned()),
+        };
+        let rows = sqlx::query_as(
+            "SELECT id, body FROM incidents
+             WHERE (?1 IS NULL OR cluster = ?1) AND instance >= ?2 AND instance < ?3
+               AND (open = 1 OR (NOT ?4 AND (?5 IS NULL OR coalesce(ended, opened) >= ?5)))
+             ORDER BY id DESC LIMIT ?6",
+        )
+        .bind(filter.cluster.as_ref().map(ClusterId::as_str))
+        .bind(from)
+        .bind(to)
+        .bind(filter.open)
+        .bind(filter.since.map(|since| since.0))
+        .bind(filter.limit)
+        .fetch_all(self.state.readers())
+        .await;
+        self.incidents(rows)
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn one(&self, id: IncidentId) -> Result<Option<Incident>, Error> {
+        let rows = sqlx::query_as("SELECT id, body FROM incidents WHERE id = ?")
+            .bind(int(id.0))
+            .fetch_all(self.state.readers())
+            .await;
+        Ok(self.incidents(rows)?.pop())
+    }
+
+    /// What is kept of its timeline, oldest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn timeline(&self, id: IncidentId) -> Result<Vec<IncidentEntry>, Error> {
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as("SELECT n, body FROM incident_entries WHERE incident = ? ORDER BY n")
+                .bind(int(id.0))
+                .fetch_all(self.state.readers())
+                .await
+                .map_err(|error| self.state.error("read an incident's timeline", error))?;
+        rows.into_iter()
+            .map(|(n, body)| {
+                serde_json::from_str(&body)
+                    .map_err(|error| Error::row("incident_entries", format!("{}/{n}", id.0), error))
+            })
+            .collect()
     }
 
     /// Those with this instance at their root that were open at some time from `from` to `to`,

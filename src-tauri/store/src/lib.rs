@@ -36,7 +36,7 @@ pub use batch::Batch;
 pub use database::Durability;
 pub use error::Error;
 pub use events::Events;
-pub use incidents::Incidents;
+pub use incidents::{IncidentFilter, Incidents};
 pub use leases::{Lease, Leases};
 pub use meta::Meta;
 pub use samples::{Bucket, ProbeSample, Samples, Tended, UsageSample};

@@ -11,7 +11,10 @@ pub(crate) struct Schema {
 
 /// `state.db`: small, and worth a look.
 pub(crate) const STATE: Schema = Schema {
-    steps: &[include_str!("schema/state-1.sql")],
+    steps: &[
+        include_str!("schema/state-1.sql"),
+        include_str!("schema/state-2.sql"),
+    ],
     check: true,
 };
 

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::{
-    Act, ActId, Actor, Event, EventKind, Generation, Incident, IncidentId, IncidentState, Outcome,
-    Reason, Remedy, RemedyKind, State, Target, Timestamp, Verb,
+    Act, ActId, Actor, Began, EntryKind, Event, EventKind, Generation, Incident, IncidentEntry,
+    IncidentId, IncidentState, Outcome, Reason, Remedy, RemedyKind, State, Target, Timestamp, Verb,
 };
-use store::{Batch, Durability, Lease, Store};
+use store::{Batch, Durability, IncidentFilter, Lease, Store};
 
 fn act(id: u64, outcome: Outcome) -> Act {
     Act {
@@ -26,7 +26,7 @@ fn act(id: u64, outcome: Outcome) -> Act {
 }
 
 fn incident(id: u64, state: IncidentState) -> Incident {
-    let resolved = (state != IncidentState::Open).then_some(Timestamp(2_000));
+    let resolved = (!state.unended()).then_some(Timestamp(2_000));
     Incident {
         id: IncidentId(id),
         cluster: "shop-1".parse().unwrap(),
@@ -43,6 +43,12 @@ fn incident(id: u64, state: IncidentState) -> Incident {
         opened: Timestamp(1_000),
         resolved,
         duration_ms: resolved.map(|_| 1_000),
+        began: Some(Timestamp(900)),
+        began_by: Some(Began::LastGood),
+        detect_ms: Some(100),
+        waits: state.unended().then(|| "restart to begin".into()),
+        person: false,
+        entries: 0,
     }
 }
 
@@ -77,7 +83,7 @@ async fn acts_come_back_after_a_restart_with_their_outcomes() {
     let batch = Batch {
         acts: vec![done.clone()],
         incidents: vec![incident(1, IncidentState::Open)],
-        events: vec![],
+        ..Batch::default()
     };
     store.keep(&batch).await.unwrap();
     // One that could not be written when it began.
@@ -153,6 +159,155 @@ async fn incidents_are_found_open_recent_and_by_instance() {
     assert_eq!(of(1_900, 9_000).await, [1, 2, 3]);
     assert_eq!(of(2_001, 9_000).await, [1, 3]);
     assert_eq!(of(0, 999).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn incidents_are_filtered_and_one_in_quarantine_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let incidents = store.incidents();
+    let of = |id, service: &str, state| Incident {
+        service: service.parse().unwrap(),
+        instance: format!("{service}.0").parse().unwrap(),
+        ..incident(id, state)
+    };
+    for one in [
+        of(1, "db", IncidentState::Resolved),
+        of(2, "db-backup", IncidentState::Quarantined),
+        of(3, "db", IncidentState::Open),
+    ] {
+        incidents.upsert(&one).await.unwrap();
+    }
+    let found = async |filter: IncidentFilter| {
+        let limit = if filter.limit == 0 { 9 } else { filter.limit };
+        let filter = IncidentFilter { limit, ..filter };
+        let found = incidents.list(&filter).await.unwrap();
+        found.iter().map(|one| one.id.0).collect::<Vec<_>>()
+    };
+    let all = IncidentFilter::default;
+    assert_eq!(found(all()).await, [3, 2, 1]);
+    assert_eq!(found(IncidentFilter { limit: 1, ..all() }).await, [3]);
+    assert_eq!(
+        found(IncidentFilter {
+            open: true,
+            ..all()
+        })
+        .await,
+        [3, 2]
+    );
+    let db = Some("db".parse().unwrap());
+    assert_eq!(
+        found(IncidentFilter {
+            service: db,
+            ..all()
+        })
+        .await,
+        [3, 1]
+    );
+    let since = |at| Some(Timestamp(at));
+    assert_eq!(
+        found(IncidentFilter {
+            since: since(2_001),
+            ..all()
+        })
+        .await,
+        [3, 2]
+    );
+    assert_eq!(
+        found(IncidentFilter {
+            since: since(2_000),
+            ..all()
+        })
+        .await,
+        [3, 2, 1]
+    );
+    let other = Some("other-1".parse().unwrap());
+    assert_eq!(
+        found(IncidentFilter {
+            cluster: other,
+            ..all()
+        })
+        .await,
+        [0; 0]
+    );
+    assert_eq!(incidents.one(IncidentId(9)).await.unwrap(), None);
+    assert_eq!(incidents.one(IncidentId(3)).await.unwrap().unwrap().id.0, 3);
+}
+
+fn line(n: u32) -> IncidentEntry {
+    IncidentEntry {
+        n,
+        at: Timestamp(i64::from(n)),
+        kind: EntryKind::Probe,
+        text: format!("line {n}"),
+        services: vec!["api".parse().unwrap()],
+        act: Some(ActId(7)),
+    }
+}
+
+#[tokio::test]
+async fn a_timeline_keeps_its_beginning_and_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let of = IncidentId(1);
+    for from in (1..=600).step_by(100) {
+        let batch = Batch {
+            incidents: vec![incident(1, IncidentState::Open)],
+            entries: (from..from + 100).map(|n| (of, line(n))).collect(),
+            ..Batch::default()
+        };
+        store.keep(&batch).await.unwrap();
+        store.keep(&batch).await.unwrap();
+    }
+    let numbers = async || {
+        let lines = store.incidents().timeline(of).await.unwrap();
+        lines.iter().map(|line| line.n).collect::<Vec<_>>()
+    };
+    let kept: Vec<u32> = (1..=100).chain(201..=600).collect();
+    assert_eq!(numbers().await, kept);
+    assert_eq!(store.incidents().timeline(of).await.unwrap()[0], line(1));
+    // It goes with its incident, which is let go of when it has ended and 10,000 came after it.
+    let incidents = store.incidents();
+    let ended = incident(1, IncidentState::Resolved);
+    incidents.upsert(&ended).await.unwrap();
+    let later = incident(10_001, IncidentState::Open);
+    incidents.upsert(&later).await.unwrap();
+    assert_eq!(incidents.one(of).await.unwrap(), None);
+    assert_eq!(numbers().await, [0_u32; 0]);
+}
+
+#[tokio::test]
+async fn a_home_from_before_timelines_is_opened_and_its_incidents_are_read() {
+    use sqlx::Connection;
+    let home = tempfile::tempdir().unwrap();
+    Store::open(home.path()).await.unwrap().close().await;
+    // As the first version left it.
+    let file = home.path().join("state.db");
+    let old = "DROP TABLE incident_entries;
+        INSERT INTO incidents (id, cluster, instance, open, opened, ended, body) VALUES
+            (1, 'shop-1', 'db.0', 1, 1000, NULL, '{\"id\":1,\"cluster\":\"shop-1\",\"service\":\"db\",
+              \"instance\":\"db.0\",\"state\":\"open\",\"cause\":\"db.0 exited with code 1\",\"impacted\":[],
+              \"actions\":[],\"opened\":1000,\"resolved\":null,\"duration_ms\":null}');
+        PRAGMA user_version = 1;";
+    let url = format!("sqlite://{}", file.display());
+    let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(old).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let [open] = store.incidents().open().await.unwrap().try_into().unwrap();
+    assert_eq!(
+        (open.id, open.entries, open.began),
+        (IncidentId(1), 0, None)
+    );
+    let batch = Batch {
+        entries: vec![(open.id, line(1))],
+        ..Batch::default()
+    };
+    store.keep(&batch).await.unwrap();
+    assert_eq!(
+        store.incidents().timeline(open.id).await.unwrap(),
+        [line(1)]
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,9 @@ export type Actor = {
 /** What kind of party acts. */
 export type ActorKind = "person" | "healer" | "client" | "watch";
 
+/** How it is known when a fault began. */
+export type Began = "exit" | "last_good" | "start" | "seen";
+
 /** One change. Each carries the whole new thing, so applying it twice does no harm. */
 export type Change = { "kind": "cluster",
   /** The cluster. */
@@ -139,6 +142,9 @@ export type EngineView = {
   gateway: string | null,
   /** What this machine cannot promise, in words a user understands. Empty is best. */
   limits: Array<string> };
+
+/** What kind of thing an entry of a timeline tells of. */
+export type EntryKind = "probe" | "exit" | "log" | "opened" | "remedy" | "outcome" | "hold" | "circuit" | "quarantine" | "release" | "impact" | "relief" | "root" | "engine" | "ended";
 
 /** Whose environment. */
 export type EnvRequest = {
@@ -294,6 +300,56 @@ export type FollowLogsRequest = {
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
 
+/** What healing did in a time. */
+export type Healed = {
+  /** From then. */
+  from: Timestamp,
+  /** Until then. */
+  to: Timestamp,
+  /** Over all services. */
+  total: HealedSum,
+  /** By service: those with the most incidents first. */
+  services: Array<HealedService> };
+
+/** What healing did, of what and since when. */
+export type HealedRequest = {
+  /** From then until now. */
+  since: Timestamp,
+  /** Of this cluster alone. */
+  cluster?: ClusterId,
+  /** Of this service alone. */
+  service?: ServiceName };
+
+/** What it did for one service. */
+export type HealedService = {
+  /** Where. */
+  cluster: ClusterId,
+  /** Which. */
+  service: ServiceName,
+  /** What. */
+  sum: HealedSum };
+
+/** Incidents summed up. */
+export type HealedSum = {
+  /** Incidents with it at the root. */
+  incidents: number,
+  /** Those that healing ended without anybody. */
+  healed: number,
+  /** Those that needed a person: quarantined, or healing was not allowed to act. */
+  person: number,
+  /** Those that go on. */
+  open: number,
+  /** Automatic restarts. */
+  restarts: number,
+  /** Times it was put in quarantine. */
+  quarantines: number,
+  /** Half of those that healing ended took no longer to recover, in milliseconds. */
+  recover_p50_ms: number | null,
+  /** The longest of all that have ended, in milliseconds. */
+  longest_ms: number | null,
+  /** Half of all were detected within this, in milliseconds. */
+  detect_p50_ms: number | null };
+
 /** The history of one instance. */
 export type History = {
   /** Length of a bucket in milliseconds. */
@@ -387,14 +443,66 @@ export type Incident = {
   opened: Timestamp,
   /** When it ended. */
   resolved: Timestamp | null,
-  /** From detection to ready again, in milliseconds. `null` while it is open. */
-  duration_ms: number | null };
+  /** Time to recover: from detection to its end, in milliseconds. `null` while it is open. */
+  duration_ms: number | null,
+  /** When the fault began, as well as that can be known. */
+  began: Timestamp | null,
+  /** How that is known. */
+  began_by: Began | null,
+  /** Time to detect: from `began` to `opened`, in milliseconds. */
+  detect_ms: number | null,
+  /** What it waits for, in words; `null` when it has ended. */
+  waits: string | null,
+  /** Healing could not end it alone: it was in quarantine, or healing was not allowed to act. */
+  person: boolean,
+  /** So many entries its timeline has had. */
+  entries: number };
+
+/** One line of an incident's timeline. */
+export type IncidentEntry = {
+  /** Counts up within the incident, from 1. Where a number is missing, entries were let go of. */
+  n: number,
+  /** When it happened. */
+  at: Timestamp,
+  /** What kind of thing. */
+  kind: EntryKind,
+  /** In words. */
+  text: string,
+  /** The services it is about, where it is about others; at most [`MAX_NAMED`]. */
+  services: Array<ServiceName>,
+  /** The act behind it, where there is one. */
+  act: ActId | null };
 
 /** Counts the incidents of one home, from 1. */
 export type IncidentId = number;
 
+/** Which incident. */
+export type IncidentRequest = {
+  /** Its number. */
+  id: IncidentId };
+
 /** How far an incident has come. */
 export type IncidentState = "open" | "resolved" | "quarantined" | "closed";
+
+/** An incident with its timeline, oldest first. */
+export type IncidentStory = {
+  /** Its head. */
+  incident: Incident,
+  /** What is kept of its timeline: the first [`KEPT_FIRST`] and the last [`KEPT_LAST`] entries. */
+  timeline: Array<IncidentEntry> };
+
+/** Which incidents. */
+export type IncidentsRequest = {
+  /** Of this cluster alone. */
+  cluster?: ClusterId,
+  /** With this service at the root alone. */
+  service?: ServiceName,
+  /** Only those that go on. */
+  open: boolean,
+  /** Only those that were open at this time or later. */
+  since?: Timestamp,
+  /** At most so many, and never over 10,000; 200 unless given. */
+  limit?: number };
 
 /** One instance of a service: `api.0`, `api.1`. */
 export type InstanceId = string;
@@ -889,7 +997,11 @@ export interface Commands {
   /** The newest starts of an instance, newest first: where in its log each began, and its first error. */
   log_runs: { kind: "read"; request: LogRunsRequest; response: Array<LogRun> };
   /** Incidents, newest first. */
-  incidents: { kind: "read"; request: RecentRequest; response: Array<Incident> };
+  incidents: { kind: "read"; request: IncidentsRequest; response: Array<Incident> };
+  /** An incident with its timeline. */
+  incident: { kind: "read"; request: IncidentRequest; response: IncidentStory };
+  /** What healing has done since a time, by service. */
+  healed: { kind: "read"; request: HealedRequest; response: Healed };
   /** Events after a number, oldest first; after nothing, the last ones. */
   events: { kind: "read"; request: EventsRequest; response: Array<Event> };
   /** The book of acts, newest first. */

@@ -4,7 +4,7 @@
 //! person mends it. So nothing is thrown away for it but the oldest of events, of which there is no
 //! end. What is dropped is an entry that can never be written, and that one alone.
 
-use model::{Act, Incident};
+use model::{Act, Incident, IncidentEntry};
 use store::{Batch, Error, Store};
 
 /// Events and incidents each that are kept in memory meanwhile: some megabytes.
@@ -51,8 +51,11 @@ impl Kept {
         self.full || self.failing.is_some()
     }
 
-    /// An incident as it is now.
-    pub(super) fn incident(&mut self, incident: Incident) {
+    /// An incident as it is now, and the new lines of its timeline.
+    pub(super) fn incident(&mut self, incident: Incident, entries: Vec<IncidentEntry>) {
+        let of = incident.id;
+        let entries = entries.into_iter().map(|entry| (of, entry));
+        self.batch.entries.extend(entries);
         let mut known = self.batch.incidents.iter_mut();
         match known.find(|known| known.id == incident.id) {
             Some(known) => *known = incident,
@@ -132,15 +135,20 @@ impl Kept {
     /// The newest stay. Acts have a bound of their own, see [`super::Late`].
     pub(super) fn bound(&mut self) {
         let Batch {
-            incidents, events, ..
+            incidents,
+            entries,
+            events,
+            ..
         } = &mut self.batch;
         let lost = (
             events.len().saturating_sub(KEPT),
             incidents.len().saturating_sub(KEPT),
+            entries.len().saturating_sub(KEPT),
         );
         events.drain(..lost.0);
         incidents.drain(..lost.1);
-        if lost != (0, 0) {
+        entries.drain(..lost.2);
+        if lost != (0, 0, 0) {
             tracing::warn!(
                 ?lost,
                 "nothing can be written down; events and incidents were shown and not kept"

@@ -4,16 +4,13 @@ use super::{Message, Owner, SHOW_STATES};
 use crate::secrets::Secrets;
 use crate::{Error, launch};
 use model::{
-    ActId, Actor, Evidence, Generation, Incident, InstanceId, Mono, Outcome, ProbeKind, RemedyKind,
-    State, Target as ActTarget, Verb, Verdict,
+    ActId, Actor, Evidence, Generation, InstanceId, Mono, Outcome, ProbeKind, RemedyKind, State,
+    Target as ActTarget, Verb, Verdict,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::Target;
-
-/// Incidents whose numbers are known, open and ended.
-const INCIDENTS: usize = 1_000;
 
 impl Owner {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -68,7 +65,16 @@ impl Owner {
                 self.ask_door(ticket, instance, remedy, why);
             }
             Effect::Publish(what) => self.shared.journal.event(Some(&self.id), what),
-            Effect::Incident { key, incident } => self.incident(key, incident),
+            Effect::Incident {
+                key,
+                incident,
+                entries,
+            } => self.incident(key, incident, entries),
+            Effect::LastWords {
+                key,
+                instance,
+                generation,
+            } => self.read_last_words(key, instance, generation),
             Effect::Changed(instance) => self.status_changed(instance),
             Effect::Removed(instance) => self.removed(&instance),
             Effect::Settled { act, failed } => {
@@ -303,30 +309,12 @@ impl Owner {
             Input::Exited { instance, .. } => {
                 self.drop_probes(instance);
                 self.call_off(instance);
-                self.secrets.remove(instance);
+                // It may have said them, and is asked for its last words in this very step.
+                self.last_secrets = self.secrets.remove(instance);
                 self.drift.remove(instance);
             }
             _ => {}
         }
-    }
-
-    fn incident(&mut self, key: u64, mut incident: Incident) {
-        let id = match self.incidents.get(&key) {
-            Some(id) => *id,
-            None => {
-                let id = self.shared.journal.new_incident();
-                self.incidents.insert(key, id);
-                // A fault soon after recovery reopens its incident, so ended ones are known for a
-                // while; keys only grow.
-                if self.incidents.len() > INCIDENTS {
-                    self.incidents.pop_first();
-                }
-                id
-            }
-        };
-        incident.id = id;
-        incident.cluster = self.id.clone();
-        self.shared.journal.incident(incident);
     }
 
     /// The registry learns at once, so that nobody is sent to a dead address; the picture soon.

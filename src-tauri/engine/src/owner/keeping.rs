@@ -78,6 +78,8 @@ impl Owner {
         self.keeping.memories = memories.clone();
         self.cluster
             .remember(memories, self.record.unfinished.clone());
+        let open = self.shared.picture.unended(Some(&self.id));
+        self.cluster.take_up(open);
     }
 
     /// Notes what healing has come to with an instance.

@@ -9,6 +9,7 @@ mod effects;
 mod files;
 mod hooks;
 mod inbox;
+mod incidents;
 mod keeping;
 mod orders;
 mod origins;
@@ -180,6 +181,8 @@ pub(crate) struct Owner {
     /// Healing's acts whose process has not come up yet.
     healing: BTreeMap<InstanceId, ActId>,
     incidents: BTreeMap<u64, IncidentId>,
+    /// Of the instance whose end is being applied.
+    last_secrets: Option<Arc<Secrets>>,
     pulses: BTreeMap<InstanceId, Pulse>,
     changed: BTreeSet<InstanceId>,
     pulsed: BTreeSet<InstanceId>,
@@ -224,6 +227,7 @@ impl Owner {
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            last_secrets: None,
             pulses: BTreeMap::new(),
             changed: BTreeSet::new(),
             pulsed: BTreeSet::new(),
@@ -377,6 +381,7 @@ impl Owner {
             Message::Happened(input) => {
                 self.note(&input);
                 self.step(input);
+                self.last_secrets = None;
             }
             Message::Probed(instance, generation, kind, evidence) => {
                 let probe = (instance.clone(), kind);

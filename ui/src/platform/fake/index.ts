@@ -5,6 +5,7 @@
 import type { History, HistoryPoint, LogLine, Streams } from "../../ipc/generated";
 import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
+import { healed, timeline } from "./incidents";
 import { LINE_BYTES, lineAt } from "./lines";
 import { random, seedOf } from "./random";
 import { World } from "./world";
@@ -82,6 +83,12 @@ export function fake(): Platform {
       variables: [{ name: "LOG_LEVEL", value: "info", secret: false, from: ".env:1", now: null }],
     }),
     incidents: () => world.incidents,
+    incident: ({ id }) => {
+      const incident = world.incidents.find((each) => each.id === id);
+      if (!incident) throw new CallError("not_found", `there is no incident ${id}`);
+      return { incident, timeline: timeline(incident) };
+    },
+    healed: ({ since, cluster }) => healed(world.incidents.filter((each) => cluster === undefined || each.cluster === cluster), since),
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
     who: ({ port }) => ({ port, holders: [] }),

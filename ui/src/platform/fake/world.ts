@@ -6,6 +6,7 @@ import type {
   InstanceStatus, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
   Verb,
 } from "../../ipc/generated";
+import { timeline } from "./incidents";
 import { random, seedOf } from "./random";
 
 const PROBE_EVERY_S = 5;
@@ -242,7 +243,10 @@ export class World {
       id: this.incidents.length + 1, cluster, service, instance, state: "open",
       cause: healMs === null ? `${instance}: GET /health answered 503, 3 times in a row` : `${instance} was ended by SIGKILL`,
       impacted, actions: [], opened: Date.now(), resolved: null, duration_ms: null,
+      began: Date.now() - (healMs === null ? 12_400 : 3), began_by: healMs === null ? "last_good" : "exit",
+      detect_ms: healMs === null ? 12_400 : 3, waits: "restart 1 of 5, after 1 s", person: false, entries: 0,
     };
+    incident.entries = timeline(incident).length;
     this.incidents.unshift(incident);
     if (healMs !== null) this.tell(cluster, { kind: "exited", instance, generation: status.generation, status: { kind: "signal", value: 9 } });
     this.set(cluster, instance, healMs === null ? "failing" : "recovering", incident.cause, "restart 1 of 5 in 1 s");
@@ -268,6 +272,8 @@ export class World {
       incident.state = "resolved";
       incident.resolved = Date.now();
       incident.duration_ms = incident.resolved - incident.opened;
+      incident.waits = null;
+      incident.entries = timeline(incident).length;
       this.say({ kind: "incident", incident });
       this.judge(cluster);
     }, healMs);
@@ -277,7 +283,7 @@ export class World {
   remember(cluster: ClusterId, service: ServiceName, agoMs: number, tookMs: number, state: Incident["state"]): void {
     const opened = Date.now() - agoMs;
     const ended = state === "resolved";
-    this.incidents.push({
+    const incident: Incident = {
       id: this.incidents.length + 1, cluster, service, instance: `${service}.0`, state,
       cause: ended ? `${service}.0 was ended by SIGKILL` : `${service}.0 exited with code 1, 5 times in 10 min`,
       impacted: this.dependents(cluster, service).slice(0, 9),
@@ -288,8 +294,12 @@ export class World {
           { at: opened + tookMs, kind: "quarantine" as const, detail: "budget of 5 restarts in 10 min is used up" },
         ]),
       ],
-      opened, resolved: opened + tookMs, duration_ms: ended ? tookMs : null,
-    });
+      opened, resolved: ended ? opened + tookMs : null, duration_ms: ended ? tookMs : null,
+      began: opened - 4, began_by: "exit", detect_ms: 4, person: !ended, entries: 0,
+      waits: state === "quarantined" ? `a person: \`azora release ${service}\`` : null,
+    };
+    incident.entries = timeline(incident).length;
+    this.incidents.push(incident);
     this.incidents.sort((a, b) => b.opened - a.opened);
   }
 

@@ -8,7 +8,7 @@ mod told;
 mod words;
 
 use crate::define;
-use model::{ActId, ClusterId, Mono, Now, ServiceName, Timestamp};
+use model::{ActId, ClusterId, Incident, Mono, Now, ServiceName, Timestamp};
 use orchestrator::{Cluster, Input, TimerKey, step};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,6 +32,9 @@ struct Run {
     door: Door,
     timers: BTreeMap<TimerKey, Mono>,
     asked: Vec<u64>,
+    timeline: bool,
+    /// Incidents that go on, for the next engine.
+    open: BTreeMap<u64, Incident>,
     out: String,
 }
 
@@ -47,6 +50,8 @@ pub(crate) fn run(text: &str) -> String {
         door: Door::Yes,
         timers: BTreeMap::new(),
         asked: Vec::new(),
+        timeline: false,
+        open: BTreeMap::new(),
         out: String::new(),
     };
     for line in text.lines() {
@@ -84,8 +89,12 @@ impl Run {
                 let id: ClusterId = "shop-00000000".parse().unwrap();
                 self.cluster = Cluster::new(id);
                 self.cluster.remember(BTreeMap::new(), unfinished);
+                let open = std::mem::take(&mut self.open).into_values();
+                self.cluster.take_up(open.collect());
                 self.timers.clear();
             }
+            // What incidents tell line by line is shown from here on.
+            "timeline" => self.timeline = true,
             "advance" => self.advance(define::duration(words[1]), false),
             // Nobody looks at what comes due before it is over.
             "stand-still" => self.advance(define::duration(words[1]), true),

@@ -82,20 +82,43 @@ impl Run {
                 format!("event: {instance} {status}")
             }
             Effect::Publish(other) => format!("event: {other:?}"),
-            Effect::Incident { key, incident } => {
+            Effect::LastWords {
+                key,
+                instance,
+                generation,
+            } => match self.timeline {
+                true => format!("READ what {instance} #{generation} left, for incident {key}"),
+                false => return,
+            },
+            Effect::Incident {
+                key,
+                incident,
+                entries,
+            } => {
                 let actions: Vec<&str> = incident
                     .actions
                     .iter()
                     .map(|action| action.detail.as_str())
                     .collect();
                 let took = incident.duration_ms.map(|took| format!(" after {took} ms"));
-                format!(
-                    "INCIDENT {key} {:?}{}: {}; impacted {:?}; tried {actions:?}",
+                match incident.state.unended() {
+                    true => _ = self.open.insert(key, incident.clone()),
+                    false => _ = self.open.remove(&key),
+                }
+                let waits = incident.waits.map(|what| format!("; waits for {what}"));
+                let mut told = format!(
+                    "INCIDENT {key} {:?}{}: {}; impacted {:?}; tried {actions:?}{}",
                     incident.state,
                     took.unwrap_or_default(),
                     incident.cause,
                     incident.impacted,
-                )
+                    waits.unwrap_or_default(),
+                );
+                for entry in entries.iter().filter(|_| self.timeline) {
+                    let kind = entry.kind.as_str();
+                    write!(told, "\n      {:>2} {kind}: {}", entry.n, entry.text).unwrap();
+                }
+                told
             }
             Effect::Changed(instance) => self.shown(&instance),
             Effect::Removed(instance) => format!("REMOVED {instance}"),

@@ -3,9 +3,10 @@
 use super::Run;
 use crate::define;
 use model::{
-    ActId, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName, Verdict,
+    ActId, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
+    Verdict,
 };
-use orchestrator::{Adoption, Command, Input};
+use orchestrator::{Adoption, Command, Input, LastWords};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -198,6 +199,22 @@ impl Run {
                 instance,
                 generation,
             },
+            // `left db#1 3s error|last words|very last words`: when it ended, its first error, its lines
+            "left" => {
+                let text = more[1..].join(" ");
+                let mut parts = text.split('|').map(str::to_owned);
+                let millis = define::duration(more[0]).as_millis();
+                Input::LastWords {
+                    key: *self.open.keys().next_back().unwrap(),
+                    instance,
+                    generation,
+                    words: LastWords {
+                        ended: Some(Timestamp(i64::try_from(millis).unwrap())),
+                        error: parts.next().filter(|error| !error.is_empty()),
+                        lines: parts.collect(),
+                    },
+                }
+            }
             "ready" | "health" => {
                 let kind = if words[0] == "ready" {
                     ProbeKind::Ready

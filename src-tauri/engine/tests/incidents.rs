@@ -1,0 +1,216 @@
+//! Incidents with real processes: what they tell of a fault, and how they outlive the engine.
+//!
+//! Needs the programs built: `cargo build -p shim -p organ`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use engine::{Config, Engine, Handle, IncidentFilter, Order, Up};
+use model::{Actor, Began, ClusterId, EntryKind, IncidentId, IncidentState, IncidentStory};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use testkit::{Home, eventually_async, program};
+
+/// Far beyond what any wait here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn config(home: &Home) -> Config {
+    Config {
+        home: home.path().to_owned(),
+        programs: program("azora-shim").parent().unwrap().to_owned(),
+        registry_port: None,
+        version: "test".into(),
+    }
+}
+
+fn folder(home: &Home, definition: &str) -> PathBuf {
+    let folder = home.path().join("folders").join("one");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("azora.toml"), definition).unwrap();
+    folder
+}
+
+fn me() -> Actor {
+    Actor::person("test")
+}
+
+async fn up(handle: &Handle, folder: &Path) -> ClusterId {
+    let up = Up {
+        folder: folder.to_owned(),
+        trust: true,
+        env: None,
+    };
+    let started = handle.up(me(), up, "test".into()).await.unwrap();
+    started.cluster
+}
+
+/// The newest incident of this state.
+fn newest(handle: &Handle, state: IncidentState) -> Option<IncidentId> {
+    let all = handle.snapshot().incidents;
+    all.iter().find(|one| one.state == state).map(|one| one.id)
+}
+
+async fn wait_for(handle: &Handle, state: IncidentState) -> IncidentStory {
+    let there = || newest(handle, state).is_some();
+    let all = handle.snapshot().incidents;
+    assert!(eventually_async(PATIENCE, there).await, "{all:#?}");
+    handle
+        .incident(newest(handle, state).unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_tells_why_and_no_secret() {
+    let home = Home::new();
+    let folder = folder(
+        &home,
+        "[service.db]
+run = \"echo token $TOKEN; echo could not write WAL: no space >&2; test -e mended || exit 1; exec sleep 600\"
+secrets = { TOKEN = { file = \"token\" } }
+heal = { backoff = [\"0s\", \"0s\", \"60s\"] }
+",
+    );
+    std::fs::write(folder.join("token"), "s3cr3t-of-db").unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let cluster = up(&handle, &folder).await;
+    let open = || async {
+        let id = newest(&handle, IncidentState::Open)?;
+        handle.incident(id).await.ok()
+    };
+    // Two restarts at once, then a long backoff: it waits, and says for what.
+    let waits = || {
+        let all = handle.snapshot().incidents;
+        let waits = all.first().and_then(|one| one.waits.clone());
+        waits.is_some_and(|waits| waits.contains("after 60 s")) && all[0].entries >= 12
+    };
+    assert!(
+        eventually_async(PATIENCE, waits).await,
+        "{:#?}",
+        open().await
+    );
+    let story = open().await.unwrap();
+    let incident = &story.incident;
+    assert!(
+        incident.cause.starts_with("db.0 exited with code 1 after ")
+            && incident
+                .cause
+                .ends_with("its last words were `could not write WAL: no space`"),
+        "{}",
+        incident.cause
+    );
+    assert_eq!(incident.began_by, Some(Began::Exit));
+    assert!(incident.began.unwrap() <= incident.opened && incident.detect_ms.unwrap() < 10_000);
+    let of = |kind| {
+        story
+            .timeline
+            .iter()
+            .filter(move |entry| entry.kind == kind)
+    };
+    assert_eq!(of(EntryKind::Exit).count(), 3, "{story:#?}");
+    assert_eq!(of(EntryKind::Remedy).count(), 2, "{story:#?}");
+    assert!(
+        of(EntryKind::Log).any(|entry| entry.text == "token •••"),
+        "{story:#?}"
+    );
+    let numbers = story.timeline.iter().map(|entry| entry.n);
+    assert!(numbers.eq(1..=incident.entries), "{story:#?}");
+    let told = format!("{story:?}{:?}", handle.recent_events(1_000).await.unwrap());
+    assert!(!told.contains("s3cr3t-of-db"), "{told}");
+
+    // A person mends it: who it was is told, and what it took.
+    std::fs::write(folder.join("mended"), "").unwrap();
+    let order = Order::Start {
+        cluster: cluster.clone(),
+        services: vec!["db".parse().unwrap()],
+    };
+    handle.order(me(), order, String::new()).await.unwrap();
+    let story = wait_for(&handle, IncidentState::Resolved).await;
+    let release = story
+        .timeline
+        .iter()
+        .find(|entry| entry.kind == EntryKind::Release);
+    assert!(release.unwrap().text.ends_with("(test)"), "{story:#?}");
+    assert!(story.incident.person && story.incident.waits.is_none());
+    assert_eq!(story.timeline.last().unwrap().kind, EntryKind::Ended);
+    let week = handle.healed(model::Timestamp(0), IncidentFilter::default());
+    let week = week.await.unwrap();
+    let (total, db) = (&week.total, &week.services[0]);
+    assert_eq!((total.incidents, total.person, total.healed), (1, 1, 0));
+    assert_eq!((db.service.as_str(), db.sum.restarts), ("db", 2));
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_incident_outlives_the_engine() {
+    let home = Home::new();
+    let folder = folder(
+        &home,
+        "[service.db]
+run = \"test -e mended || exit 3; exec sleep 600\"
+heal = { backoff = [\"60s\"] }
+",
+    );
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let cluster = up(&engine.handle(), &folder).await;
+    let before = wait_for(&engine.handle(), IncidentState::Open).await;
+    engine.handle().shutdown(me(), true, String::new()).await;
+    drop(engine);
+
+    std::fs::write(folder.join("mended"), "").unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let open = wait_for(&handle, IncidentState::Open).await;
+    assert_eq!(open.incident.id, before.incident.id, "it is the same one");
+    assert!(
+        open.timeline
+            .iter()
+            .any(|entry| entry.kind == EntryKind::Engine),
+        "{open:#?}"
+    );
+    let order = Order::Start {
+        cluster: cluster.clone(),
+        services: vec!["db".parse().unwrap()],
+    };
+    handle.order(me(), order, String::new()).await.unwrap();
+    let over = wait_for(&handle, IncidentState::Resolved).await;
+    assert_eq!(over.incident.id, before.incident.id);
+    let took = over
+        .incident
+        .resolved
+        .unwrap()
+        .millis_since(over.incident.opened);
+    assert!(
+        over.incident.duration_ms.unwrap().abs_diff(took) < 1_000,
+        "counted over both engines: {over:#?}"
+    );
+    let all = handle.incidents(IncidentFilter {
+        limit: 9,
+        ..IncidentFilter::default()
+    });
+    assert_eq!(all.await.unwrap().len(), 1);
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_whose_cluster_is_gone_is_closed() {
+    let home = Home::new();
+    let folder = folder(
+        &home,
+        "[service.db]
+run = \"exit 3\"
+heal = { backoff = [\"60s\"] }
+",
+    );
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let cluster = up(&engine.handle(), &folder).await;
+    wait_for(&engine.handle(), IncidentState::Open).await;
+    engine.handle().shutdown(me(), true, String::new()).await;
+    drop(engine);
+    std::fs::remove_dir_all(home.path().join("clusters").join(cluster.as_str())).unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let story = wait_for(&engine.handle(), IncidentState::Closed).await;
+    assert!(story.incident.waits.is_none(), "{story:#?}");
+    assert_eq!(story.timeline.last().unwrap().kind, EntryKind::Ended);
+    assert!(newest(&engine.handle(), IncidentState::Open).is_none());
+    engine.handle().shutdown(me(), false, String::new()).await;
+}

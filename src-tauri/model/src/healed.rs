@@ -1,0 +1,197 @@
+//! "What did healing do for me this week": incidents summed up by service.
+
+use crate::{ClusterId, Incident, IncidentState, RemedyKind, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use ts_rs::TS;
+
+/// What healing did in a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Healed {
+    /// From then.
+    pub from: Timestamp,
+    /// Until then.
+    pub to: Timestamp,
+    /// Over all services.
+    pub total: HealedSum,
+    /// By service: those with the most incidents first.
+    pub services: Vec<HealedService>,
+}
+
+/// What it did for one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HealedService {
+    /// Where.
+    pub cluster: ClusterId,
+    /// Which.
+    pub service: ServiceName,
+    /// What.
+    pub sum: HealedSum,
+}
+
+/// Incidents summed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HealedSum {
+    /// Incidents with it at the root.
+    pub incidents: u32,
+    /// Those that healing ended without anybody.
+    pub healed: u32,
+    /// Those that needed a person: quarantined, or healing was not allowed to act.
+    pub person: u32,
+    /// Those that go on.
+    pub open: u32,
+    /// Automatic restarts.
+    pub restarts: u32,
+    /// Times it was put in quarantine.
+    pub quarantines: u32,
+    /// Half of those that healing ended took no longer to recover, in milliseconds.
+    #[ts(type = "number | null")]
+    pub recover_p50_ms: Option<u64>,
+    /// The longest of all that have ended, in milliseconds.
+    #[ts(type = "number | null")]
+    pub longest_ms: Option<u64>,
+    /// Half of all were detected within this, in milliseconds.
+    #[ts(type = "number | null")]
+    pub detect_p50_ms: Option<u64>,
+}
+
+impl Healed {
+    /// Sums up incidents that were open at some time from `from` to `to`.
+    pub fn of(incidents: &[Incident], from: Timestamp, to: Timestamp) -> Self {
+        let mut by_service: BTreeMap<(&ClusterId, &ServiceName), Vec<&Incident>> = BTreeMap::new();
+        for incident in incidents {
+            let of = (&incident.cluster, &incident.service);
+            by_service.entry(of).or_default().push(incident);
+        }
+        let sum = |all: &[&Incident]| HealedSum::of(all, from, to);
+        let mut services: Vec<HealedService> = by_service
+            .into_iter()
+            .map(|((cluster, service), all)| HealedService {
+                cluster: cluster.clone(),
+                service: service.clone(),
+                sum: sum(&all),
+            })
+            .collect();
+        // Of as many, the order of their names stays.
+        services.sort_by_key(|one| std::cmp::Reverse(one.sum.incidents));
+        let all: Vec<&Incident> = incidents.iter().collect();
+        Self {
+            from,
+            to,
+            total: sum(&all),
+            services,
+        }
+    }
+}
+
+impl HealedSum {
+    fn of(all: &[&Incident], from: Timestamp, to: Timestamp) -> Self {
+        let count = |which: &dyn Fn(&Incident) -> bool| {
+            let count = all.iter().filter(|one| which(one)).count();
+            u32::try_from(count).unwrap_or(u32::MAX)
+        };
+        let by_itself = |one: &Incident| {
+            one.state == IncidentState::Resolved && !one.person && !one.actions.is_empty()
+        };
+        let acts = |which: &dyn Fn(RemedyKind) -> bool| {
+            let acts = all.iter().flat_map(|one| &one.actions);
+            let acts = acts.filter(|act| act.at >= from && act.at <= to && which(act.kind));
+            u32::try_from(acts.count()).unwrap_or(u32::MAX)
+        };
+        let healed = all.iter().filter(|one| by_itself(one));
+        Self {
+            incidents: count(&|_| true),
+            healed: count(&by_itself),
+            person: count(&|one| one.person),
+            open: count(&|one| one.state.unended()),
+            restarts: acts(&|kind| kind != RemedyKind::Quarantine),
+            quarantines: acts(&|kind| kind == RemedyKind::Quarantine),
+            recover_p50_ms: middle(healed.filter_map(|one| one.duration_ms)),
+            longest_ms: all.iter().filter_map(|one| one.duration_ms).max(),
+            detect_p50_ms: middle(all.iter().filter_map(|one| one.detect_ms)),
+        }
+    }
+}
+
+/// Half of them are no greater.
+fn middle(values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IncidentId, InstanceId, Remedy};
+
+    fn incident(
+        service: &str,
+        state: IncidentState,
+        took: Option<u64>,
+        acts: &[RemedyKind],
+    ) -> Incident {
+        let service: ServiceName = service.parse().unwrap();
+        Incident {
+            id: IncidentId(1),
+            cluster: "shop-1".parse().unwrap(),
+            instance: InstanceId::new(service.clone(), 0),
+            service,
+            state,
+            cause: String::new(),
+            impacted: Vec::new(),
+            actions: acts
+                .iter()
+                .map(|&kind| Remedy {
+                    at: Timestamp(5_000),
+                    kind,
+                    detail: String::new(),
+                })
+                .collect(),
+            opened: Timestamp(5_000),
+            resolved: took.map(|took| Timestamp(5_000 + took as i64)),
+            duration_ms: took,
+            began: None,
+            began_by: None,
+            detect_ms: took.map(|took| took / 10),
+            waits: None,
+            person: acts.contains(&RemedyKind::Quarantine),
+            entries: 0,
+        }
+    }
+
+    #[test]
+    fn a_week_is_summed_up_by_service() {
+        use IncidentState::{Closed, Open, Quarantined, Resolved};
+        use RemedyKind::{Quarantine, Restart};
+        let all = [
+            incident("db", Resolved, Some(100), &[Restart]),
+            incident("db", Resolved, Some(300), &[Restart, Restart]),
+            incident("db", Resolved, Some(200), &[Restart]),
+            // It came back before anything was done: nothing was healed.
+            incident("api", Resolved, Some(50), &[]),
+            incident("api", Quarantined, None, &[Restart, Quarantine]),
+            incident("web", Closed, Some(9_000), &[Restart]),
+            incident("web", Open, None, &[]),
+        ];
+        let week = Healed::of(&all, Timestamp(0), Timestamp(10_000));
+        let names: Vec<&str> = week
+            .services
+            .iter()
+            .map(|one| one.service.as_str())
+            .collect();
+        assert_eq!(names, ["db", "api", "web"]);
+        let db = &week.services[0].sum;
+        assert_eq!((db.incidents, db.healed, db.restarts), (3, 3, 4));
+        assert_eq!((db.recover_p50_ms, db.longest_ms), (Some(200), Some(300)));
+        assert_eq!(db.detect_p50_ms, Some(20));
+        let total = &week.total;
+        assert_eq!((total.incidents, total.healed, total.person), (7, 3, 1));
+        assert_eq!((total.open, total.quarantines, total.restarts), (2, 1, 6));
+        assert_eq!(total.longest_ms, Some(9_000));
+        let before = Healed::of(&all, Timestamp(6_000), Timestamp(10_000));
+        assert_eq!(before.total.restarts, 0, "those were before");
+        let none = Healed::of(&[], Timestamp(0), Timestamp(1));
+        assert_eq!((none.total.recover_p50_ms, none.services.len()), (None, 0));
+    }
+}
