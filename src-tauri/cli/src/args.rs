@@ -20,6 +20,8 @@ Examples:
   azora who :3000                        who has the port, and whether it may be stopped
   azora logs api --follow --since 10m    what api printed and prints
   azora restart api web
+  azora incident 42                      what failed, why, what was tried and how long it took
+  azora healed --since 7d                what healing did, and what needed a person
   azora emergency-stop --reason \"wrong database\"
 
 Exit codes:
@@ -101,7 +103,11 @@ pub(crate) enum Command {
     /// Forget a cluster that is down: it is no longer listed, adopted or resumed; its logs stay
     Forget(Why),
     /// List incidents: what failed, what was done about it, how long it took
-    Incidents(Recent),
+    Incidents(Incidents),
+    /// Tell an incident line by line: what was seen, what was tried, who suffered, what it waits for
+    Incident(Incident),
+    /// Say what healing did, by service: incidents, restarts, how long recovery took, what needed a person
+    Healed(Healed),
     /// Show what happened
     Events(Events),
     /// Check a definition without running anything
@@ -293,6 +299,42 @@ pub(crate) struct Recent {
     /// At most so many of the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incidents {
+    /// Only those that go on, one in quarantine included
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Only those that were open since then: 90s, 10m, 2h, 7d, or a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those with this service at the root
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    /// Its number
+    #[arg(value_name = "ID", value_parser = crate::incidents::number)]
+    pub(crate) id: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healed {
+    /// From then until now: 90s, 10m, 2h, 7d, or a time
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) since: String,
+    /// Only this service
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

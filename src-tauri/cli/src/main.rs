@@ -22,6 +22,7 @@ mod place;
 
 // What is, what was, what was printed.
 mod env;
+mod incidents;
 mod logs;
 mod past;
 mod reads;
@@ -90,7 +91,9 @@ fn run(arguments: &Arguments) -> Done {
         Command::Ps(ps) if ps.all => one_thread(reads::ps(place, *ps)),
         Command::Ps(ps) => asks(place, reads::ps(place, *ps)),
         Command::Status(json) => asks(place, reads::status(place, *json)),
-        Command::Incidents(recent) => asks(place, past::incidents(place, recent)),
+        Command::Incidents(arguments) => asks(place, incidents::incidents(place, arguments)),
+        Command::Incident(one) => asks(place, incidents::incident(place, one)),
+        Command::Healed(arguments) => asks(place, incidents::healed(place, arguments)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
         Command::Open => asks(place, reads::open(place)),

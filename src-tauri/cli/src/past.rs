@@ -1,90 +1,20 @@
-//! `incidents`, `events`: what was, of the whole home.
+//! `events`: what was, of the whole home.
 
-use crate::args::{Events, Place, Recent};
+use crate::args::{Events, Place};
 use crate::fail::{Done, Fail};
 use crate::place::layout;
-use crate::table::{Cell, cell, table};
-use crate::terminal::{Paint, Terminal, plain, print};
-use crate::text::{clock, length, with_times};
+use crate::terminal::{plain, print};
+use crate::text::{clock, with_times};
 use api::client::Client;
-use api::requests::{EventsRequest, Nothing, RecentRequest};
+use api::requests::{EventsRequest, Nothing};
 use model::view::{Change, FeedMessage};
-use model::{Event, EventKind, Incident, IncidentState, Outcome};
+use model::{Event, EventKind, IncidentState, Outcome};
 use serde_json::json;
-use std::time::Duration;
-
-// === incidents ===
-
-/// Columns that are left out of a narrow terminal, the first one first.
-const INCIDENTS_SPARE: [&str; 3] = ["ACTIONS", "TOOK", "OPENED"];
-
-/// `azora incidents`: of the whole home, newest first.
-pub(crate) async fn incidents(place: &Place, arguments: &Recent) -> Done {
-    let client = Client::connect(layout(place)?.home()).await?;
-    let request = RecentRequest {
-        limit: Some(arguments.limit),
-    };
-    let mut incidents: Vec<Incident> = client.call("incidents", &request).await?;
-    // The engine takes none for one.
-    incidents.truncate(arguments.limit as usize);
-    if let Some(wanted) = &place.cluster {
-        incidents.retain(|incident| is_cluster(incident.cluster.as_str(), wanted));
-    }
-    if arguments.json.json {
-        print(&with_times(json!(incidents)).to_string())?;
-        return Ok(());
-    }
-    if incidents.is_empty() {
-        print("no incidents")?;
-        return Ok(());
-    }
-    let terminal = Terminal::stdout();
-    let rows: Vec<Vec<Cell>> = incidents.iter().map(incident_row).collect();
-    let headings = [
-        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
-    ];
-    for line in table(&headings, &rows, &INCIDENTS_SPARE, terminal) {
-        print(&line)?;
-    }
-    Ok(())
-}
 
 /// Whether a cluster's id is or begins with the name that was typed.
-fn is_cluster(id: &str, wanted: &str) -> bool {
+pub(crate) fn is_cluster(id: &str, wanted: &str) -> bool {
     id == wanted || id.rsplit_once('-').is_some_and(|(name, _)| name == wanted)
 }
-
-fn incident_row(incident: &Incident) -> Vec<Cell> {
-    let (state, paint) = match incident.state {
-        IncidentState::Open => ("open", Paint::Bad),
-        IncidentState::Resolved => ("resolved", Paint::Good),
-        IncidentState::Quarantined => ("quarantined", Paint::Bad),
-        IncidentState::Closed => ("closed", Paint::Faint),
-    };
-    let actions: Vec<&str> = incident
-        .actions
-        .iter()
-        .map(|action| action.kind.as_str())
-        .collect();
-    let took = incident.duration_ms.map_or("-".to_owned(), |millis| {
-        length(Duration::from_millis(millis))
-    });
-    vec![
-        cell(incident.id.0.to_string()),
-        cell(clock(incident.opened)),
-        (state.to_owned(), paint),
-        cell(took),
-        cell(format!("{}/{}", incident.cluster, incident.instance)),
-        cell(if actions.is_empty() {
-            "-".to_owned()
-        } else {
-            actions.join(",")
-        }),
-        cell(plain(&incident.cause)),
-    ]
-}
-
-// === events ===
 
 /// `azora events`: of the whole home, oldest first.
 pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {

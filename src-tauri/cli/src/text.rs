@@ -87,7 +87,7 @@ pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
 /// The times of `model`'s types in RFC 3339, wherever they are in a JSON value: one form of time
 /// in everything this program prints.
 pub(crate) fn with_times(mut value: Value) -> Value {
-    const TIMES: [&str; 5] = ["at", "since", "opened", "resolved", "expires"];
+    const TIMES: [&str; 6] = ["at", "since", "opened", "resolved", "began", "expires"];
     match &mut value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {

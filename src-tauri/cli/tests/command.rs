@@ -220,6 +220,8 @@ fn without_an_engine_status_answers_and_everything_else_says_what_to_do() {
         &["down"],
         &["resume"],
         &["incidents", "--json"],
+        &["incident", "1"],
+        &["healed"],
         &["events"],
         &["open"],
     ];
@@ -292,6 +294,22 @@ fn status_and_the_lists_have_their_shapes() {
     assert_eq!(status["clusters"], Value::Array(Vec::new()));
     let incidents = json(&home, &["incidents", "--json"]);
     assert_eq!(incidents, Value::Array(Vec::new()));
+    for (words, said) in [
+        (&["incidents"][..], "no incidents"),
+        (
+            &["incidents", "--open", "--service", "db"],
+            "no open incidents of db",
+        ),
+        (&["healed", "--since", "1h"], "healing had nothing to do"),
+    ] {
+        let done = run(&home, words);
+        assert_eq!(done.code, Some(0), "{words:?}: {}", done.err);
+        assert!(done.out.contains(said), "{words:?}: {}", done.out);
+    }
+    let done = run(&home, &["incident", "7"]);
+    assert_eq!(done.code, Some(3), "{}", done.err);
+    assert!(done.err.contains("no incident 7"), "{}", done.err);
+    assert_eq!(run(&home, &["incident", "seven"]).code, Some(2));
     let events = json(&home, &["events", "--json"]);
     let none = json(&home, &["events", "-n", "0", "--json"]);
     assert_eq!(none, Value::Array(Vec::new()));
@@ -302,6 +320,61 @@ fn status_and_the_lists_have_their_shapes() {
     let done = run(&home, &["ps"]);
     assert_eq!(done.code, Some(3));
     assert!(done.err.contains("azora up"), "{}", done.err);
+}
+
+#[test]
+fn an_incident_is_told_and_a_week_is_summed_up() {
+    let home = Home::new();
+    let _engine = Served::start(&home, &["serve"]);
+    let shop = folder_with(
+        "[service.db]\nrun = \"echo could not write WAL; exit 1\"\n\
+         heal = { backoff = [\"0s\", \"60s\"] }\n",
+    );
+    run(&home, &["up", text(shop.path()), "--detach", "--yes"]);
+    let open = || json(&home, &["incidents", "--open", "--json"]);
+    let waits = testkit::eventually(std::time::Duration::from_secs(60), || {
+        let open = open();
+        let waits = open[0]["waits"].as_str().unwrap_or_default();
+        waits.contains("after 60 s") && open[0]["cause"].as_str().unwrap().contains("WAL")
+    });
+    assert!(waits, "{}", open());
+    let id = open()[0]["id"].to_string();
+    let story = run(&home, &["incident", &id]).out;
+    for said in [
+        "its last words were `could not write WAL`",
+        "waits for",
+        "restart 1 of",
+        "exit ",
+    ] {
+        assert!(story.contains(said), "{said} in:\n{story}");
+    }
+    let story = json(&home, &["incident", &id, "--json"]);
+    assert_eq!(story["timeline"][0]["kind"], "exit", "{story}");
+    assert!(
+        story["incident"]["began"].as_str().unwrap().ends_with('Z'),
+        "{story}"
+    );
+    let listed = run(
+        &home,
+        &["incidents", "--open", "--since", "1h", "--service", "db"],
+    )
+    .out;
+    assert!(listed.contains("waits for restart"), "{listed}");
+    assert!(
+        run(&home, &["incidents", "--service", "api"])
+            .out
+            .contains("no incidents of api")
+    );
+    let week = json(&home, &["healed", "--json"]);
+    assert_eq!(week["total"]["incidents"], 1, "{week}");
+    assert_eq!(week["services"][0]["sum"]["restarts"], 1, "{week}");
+    let said = run(&home, &["healed", "--since", "1h"]).out;
+    assert!(
+        said.starts_with("1 incident since ") && said.contains("1 goes on"),
+        "{said}"
+    );
+    run(&home, &["down", "-C", text(shop.path())]);
+    assert_eq!(open(), Value::Array(Vec::new()), "a person stopped it");
 }
 
 /// Asks the API of a home; the answer's head and body.

@@ -1,0 +1,503 @@
+//! `incidents`, `incident`, `healed`: what failed, what was done about it, and what that comes to.
+
+use crate::args::{Healed, Incident as One, Incidents, Place};
+use crate::fail::{Done, Fail};
+use crate::past::is_cluster;
+use crate::place::{layout, services};
+use crate::table::{Cell, cell, table};
+use crate::terminal::{Paint, Terminal, plain, print};
+use crate::text::{clock, length, now, since, with_times};
+use api::client::Client;
+use api::requests::{HealedRequest, IncidentRequest, IncidentsRequest};
+use model::healed::{Healed as Sums, HealedSum};
+use model::{EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory};
+use model::{ServiceName, Timestamp};
+use serde_json::json;
+use std::time::Duration;
+
+/// As many as the engine answers with.
+const ALL: u32 = 10_000;
+/// With fewer columns than this a sentence has lines of its own.
+const READABLE: usize = 30;
+
+// === incidents ===
+
+/// Columns that are left out of a narrow terminal, the first one first.
+const SPARE: [&str; 3] = ["ACTIONS", "TOOK", "OPENED"];
+
+/// `azora incidents`: of the whole home, newest first.
+pub(crate) async fn incidents(place: &Place, arguments: &Incidents) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let limit = arguments.recent.limit;
+    let from = arguments.since.as_ref();
+    let request = IncidentsRequest {
+        cluster: None,
+        service: service(arguments.service.as_ref())?,
+        open: arguments.open,
+        since: from.map(|text| since(text, now())).transpose()?,
+        // Which clusters a name means is known here.
+        limit: Some(if place.cluster.is_some() { ALL } else { limit }),
+    };
+    let mut incidents: Vec<Incident> = client.call("incidents", &request).await?;
+    if let Some(wanted) = &place.cluster {
+        incidents.retain(|incident| is_cluster(incident.cluster.as_str(), wanted));
+    }
+    // The engine takes none for one.
+    incidents.truncate(limit as usize);
+    if arguments.recent.json.json {
+        print(&with_times(json!(incidents)).to_string())?;
+        return Ok(());
+    }
+    if incidents.is_empty() {
+        print(&nothing(arguments, place))?;
+        return Ok(());
+    }
+    let rows: Vec<Vec<Cell>> = incidents.iter().map(row).collect();
+    let headings = [
+        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
+    ];
+    for line in table(&headings, &rows, &SPARE, Terminal::stdout()) {
+        print(&line)?;
+    }
+    Ok(())
+}
+
+fn service(word: Option<&String>) -> Done<Option<ServiceName>> {
+    Ok(match word {
+        Some(word) => services(std::slice::from_ref(word))?.pop(),
+        None => None,
+    })
+}
+
+/// That there are none, and of which: a filter that finds nothing is no all-clear.
+fn nothing(arguments: &Incidents, place: &Place) -> String {
+    let mut words = vec!["no".to_owned()];
+    words.extend(arguments.open.then(|| "open".to_owned()));
+    words.push("incidents".to_owned());
+    words.extend(arguments.service.as_ref().map(|name| format!("of {name}")));
+    words.extend(place.cluster.as_ref().map(|name| format!("in {name}")));
+    words.extend(arguments.since.as_ref().map(|text| format!("since {text}")));
+    words.join(" ")
+}
+
+fn paint(state: IncidentState) -> Paint {
+    match state {
+        IncidentState::Open | IncidentState::Quarantined => Paint::Bad,
+        IncidentState::Resolved => Paint::Good,
+        IncidentState::Closed => Paint::Faint,
+    }
+}
+
+fn row(incident: &Incident) -> Vec<Cell> {
+    let actions: Vec<&str> = incident
+        .actions
+        .iter()
+        .map(|action| action.kind.as_str())
+        .collect();
+    let waits = incident
+        .waits
+        .as_ref()
+        .map(|what| format!("; waits for {what}"));
+    vec![
+        cell(incident.id.0.to_string()),
+        cell(clock(incident.opened)),
+        (incident.state.as_str().to_owned(), paint(incident.state)),
+        cell(millis(incident.duration_ms)),
+        cell(format!("{}/{}", incident.cluster, incident.instance)),
+        cell(if actions.is_empty() {
+            "-".to_owned()
+        } else {
+            actions.join(",")
+        }),
+        cell(plain(&format!(
+            "{}{}",
+            incident.cause,
+            waits.unwrap_or_default()
+        ))),
+    ]
+}
+
+fn millis(millis: Option<u64>) -> String {
+    millis.map_or("-".to_owned(), |millis| {
+        length(Duration::from_millis(millis))
+    })
+}
+
+// === incident ===
+
+/// `azora incident ID`: its story.
+pub(crate) async fn incident(place: &Place, arguments: &One) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let request = IncidentRequest {
+        id: IncidentId(arguments.id),
+    };
+    let story: IncidentStory = client.call("incident", &request).await?;
+    if arguments.json.json {
+        print(&with_times(json!(story)).to_string())?;
+        return Ok(());
+    }
+    for line in told(&story, Terminal::stdout()) {
+        print(&line)?;
+    }
+    Ok(())
+}
+
+/// The story in lines that fit the terminal.
+fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
+    let incident = &story.incident;
+    let columns = terminal.columns.unwrap_or(usize::MAX);
+    let state = terminal.paint(paint(incident.state), incident.state.as_str());
+    let mut lines = vec![format!(
+        "incident {}  {state}  {}",
+        incident.id.0, incident.cluster
+    )];
+    lines.extend(wrapped(&plain(&incident.cause), columns));
+    lines.push(String::new());
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let (Some(began), Some(by)) = (incident.began, incident.began_by) {
+        facts.push(("began", format!("{}, {}", clock(began), by.words())));
+    }
+    let detected = incident
+        .detect_ms
+        .map(|took| format!(", {} later", length(Duration::from_millis(took))));
+    let opened = clock(incident.opened);
+    facts.push((
+        "detected",
+        format!("{opened}{}", detected.unwrap_or_default()),
+    ));
+    if let Some(resolved) = incident.resolved {
+        let what = match incident.state {
+            IncidentState::Resolved => "recovered",
+            _ => "closed",
+        };
+        let took = millis(incident.duration_ms);
+        facts.push((
+            what,
+            format!("{}, {took} after it was detected", clock(resolved)),
+        ));
+    }
+    if !incident.impacted.is_empty() {
+        let names: Vec<&str> = incident.impacted.iter().map(|name| name.as_str()).collect();
+        facts.push(("impacted", names.join(", ")));
+    }
+    if let Some(waits) = &incident.waits {
+        facts.push(("waits for", plain(waits)));
+    }
+    for (name, fact) in facts {
+        lines.extend(beside(&format!("{name:<10}"), &fact, columns));
+    }
+    lines.push(String::new());
+    if story.timeline.is_empty() {
+        lines.push("nothing more is kept of it".to_owned());
+    }
+    let mut next = 1;
+    let mut day = String::new();
+    for entry in &story.timeline {
+        if entry.n > next {
+            let gone = entry.n - next;
+            let text = format!("… {gone} entries are not kept");
+            lines.push(terminal.paint(Paint::Faint, &text));
+        }
+        next = entry.n.saturating_add(1);
+        let at = clock(entry.at);
+        let (date, time) = at.split_once(' ').unwrap_or(("", &at));
+        if date != day {
+            date.clone_into(&mut day);
+            lines.push(terminal.paint(Paint::Faint, date));
+        }
+        let head = format!("{time}  {:<10}  ", entry.kind.as_str());
+        let mut beside = beside(&head, &plain(&entry.text), columns).into_iter();
+        if let Some(first) = beside.next() {
+            let (head, text) = first.split_at(head.len().min(first.len()));
+            let head = terminal.paint(mood(entry), head);
+            lines.push(format!("{head}{text}"));
+        }
+        lines.extend(beside);
+    }
+    lines
+}
+
+fn mood(entry: &IncidentEntry) -> Paint {
+    match entry.kind {
+        EntryKind::Exit | EntryKind::Opened | EntryKind::Quarantine => Paint::Bad,
+        EntryKind::Probe | EntryKind::Impact | EntryKind::Hold | EntryKind::Circuit => Paint::Warn,
+        EntryKind::Remedy | EntryKind::Outcome | EntryKind::Release => Paint::Busy,
+        EntryKind::Ended | EntryKind::Relief => Paint::Good,
+        EntryKind::Log | EntryKind::Root | EntryKind::Engine => Paint::Faint,
+    }
+}
+
+/// A text beside its head, and its further lines below its first one.
+fn beside(head: &str, text: &str, columns: usize) -> Vec<String> {
+    let indent = head.chars().count();
+    let room = columns.saturating_sub(indent);
+    if room < READABLE {
+        let mut lines = vec![head.trim_end().to_owned()];
+        let text = wrapped(text, columns.saturating_sub(2));
+        lines.extend(text.into_iter().map(|line| format!("  {line}")));
+        return lines;
+    }
+    let lines = wrapped(text, room).into_iter().enumerate();
+    let lines = lines.map(|(at, line)| match at {
+        0 => format!("{head}{line}"),
+        _ => format!("{:indent$}{line}", ""),
+    });
+    lines.collect()
+}
+
+/// The text in lines of at most so many columns, broken between words where that can be.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        let taken = lines.last().map_or(0, |line| line.chars().count());
+        if taken > 0 && taken + 1 + word.len() > columns {
+            lines.push(String::new());
+        } else if taken > 0
+            && let Some(line) = lines.last_mut()
+        {
+            line.push(' ');
+        }
+        while word.len() > columns {
+            let rest = word.split_off(columns);
+            if let Some(line) = lines.last_mut() {
+                line.extend(word.iter());
+            }
+            lines.push(String::new());
+            word = rest;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.extend(word.iter());
+        }
+    }
+    lines
+}
+
+// === healed ===
+
+/// `azora healed`: what healing did, by service.
+pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
+    let client = Client::connect(layout(place)?.home()).await?;
+    let mut request = HealedRequest {
+        since: since(&arguments.since, now())?,
+        cluster: None,
+        service: service(arguments.service.as_ref())?,
+    };
+    let mut sums: Sums = client.call("healed", &request).await?;
+    if let Some(wanted) = &place.cluster {
+        let mut ids = sums.services.iter().map(|one| &one.cluster);
+        request.cluster = ids.find(|id| is_cluster(id.as_str(), wanted)).cloned();
+        sums = match &request.cluster {
+            Some(_) => client.call("healed", &request).await?,
+            None => Sums::of(&[], sums.from, sums.to),
+        };
+    }
+    if arguments.json.json {
+        let mut value = with_times(json!(sums));
+        for time in ["from", "to"] {
+            let at = value[time].as_i64().unwrap_or_default();
+            value[time] = json!(crate::text::rfc3339(Timestamp(at)));
+        }
+        print(&value.to_string())?;
+        return Ok(());
+    }
+    let of = match &arguments.service {
+        Some(name) => format!(" of {name}"),
+        None => String::new(),
+    };
+    let from = clock(sums.from);
+    if sums.total.incidents == 0 {
+        print(&format!(
+            "nothing failed{of} since {from}, and healing had nothing to do"
+        ))?;
+        return Ok(());
+    }
+    print(&sentence(&sums.total, &from))?;
+    print("")?;
+    let headings = [
+        "INCIDENTS",
+        "HEALED",
+        "PERSON",
+        "RESTARTS",
+        "QUARANTINES",
+        "P50",
+        "LONGEST",
+        "SERVICE",
+    ];
+    let rows: Vec<Vec<Cell>> = sums
+        .services
+        .iter()
+        .map(|one| {
+            let mut row = sum_row(&one.sum);
+            row.push(cell(format!("{}/{}", one.cluster, one.service)));
+            row
+        })
+        .collect();
+    let spare = ["QUARANTINES", "LONGEST", "PERSON"];
+    for line in table(&headings, &rows, &spare, Terminal::stdout()) {
+        print(&line)?;
+    }
+    if sums.total.person > 0 {
+        print("")?;
+        print("`azora incidents` says which needed a person, `azora incident ID` why")?;
+    }
+    Ok(())
+}
+
+fn sum_row(sum: &HealedSum) -> Vec<Cell> {
+    let count = |count: u32, paint| match count {
+        0 => ("-".to_owned(), Paint::None),
+        count => (count.to_string(), paint),
+    };
+    vec![
+        count(sum.incidents, Paint::None),
+        count(sum.healed, Paint::Good),
+        count(sum.person, Paint::Bad),
+        count(sum.restarts, Paint::None),
+        count(sum.quarantines, Paint::Bad),
+        cell(millis(sum.recover_p50_ms)),
+        cell(millis(sum.longest_ms)),
+    ]
+}
+
+/// "14 incidents since 2026-11-21 14:00:00: 12 were healed (half within 1.2 s), 2 needed a person, 1 is
+/// open".
+fn sentence(sum: &HealedSum, from: &str) -> String {
+    let were = |count: u32| if count == 1 { "was" } else { "were" };
+    let all = match sum.incidents {
+        1 => "1 incident".to_owned(),
+        many => format!("{many} incidents"),
+    };
+    let mut parts = Vec::new();
+    let half = sum.recover_p50_ms;
+    let half = half.map(|half| format!(" (half within {})", millis(Some(half))));
+    parts.push(format!(
+        "{} {} healed{}",
+        sum.healed,
+        were(sum.healed),
+        half.unwrap_or_default()
+    ));
+    if sum.person > 0 {
+        parts.push(format!("{} needed a person", sum.person));
+    }
+    if sum.open > 0 {
+        let are = if sum.open == 1 { "goes on" } else { "go on" };
+        parts.push(format!("{} {are}", sum.open));
+    }
+    format!("{all} since {from}: {}", parts.join(", "))
+}
+
+/// A number that is not one is not understood, as any other mistake on the command line.
+pub(crate) fn number(text: &str) -> Result<u64, String> {
+    let digits = text.trim_start_matches('#');
+    let number = digits.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        Fail::usage("it is a number from 1, as `azora incidents` lists them").message
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Began, Remedy, RemedyKind};
+
+    fn story() -> IncidentStory {
+        let entry = |n, at, kind, text: &str| IncidentEntry {
+            n,
+            at: Timestamp(at),
+            kind,
+            text: text.to_owned(),
+            services: Vec::new(),
+            act: None,
+        };
+        IncidentStory {
+            incident: Incident {
+                id: IncidentId(42),
+                cluster: "shop-0123abcd".parse().unwrap(),
+                service: "db".parse().unwrap(),
+                instance: "db.0".parse().unwrap(),
+                state: IncidentState::Open,
+                cause: "db.0 exited with code 1 after 3 h; its last words were `could not write WAL: No space left on device`".into(),
+                impacted: vec!["api".parse().unwrap(), "web".parse().unwrap()],
+                actions: vec![Remedy {
+                    at: Timestamp(2_000),
+                    kind: RemedyKind::Restart,
+                    detail: "restart 1 of 5".into(),
+                }],
+                opened: Timestamp(1_000),
+                resolved: None,
+                duration_ms: None,
+                began: Some(Timestamp(900)),
+                began_by: Some(Began::Exit),
+                detect_ms: Some(100),
+                waits: Some("restart 2 of 5, after 5 s".into()),
+                person: false,
+                entries: 7,
+            },
+            timeline: vec![
+                entry(1, 900, EntryKind::Exit, "db.0 exited with code 1 after 3 h"),
+                entry(2, 1_000, EntryKind::Opened, &"long ".repeat(30)),
+                entry(7, 2_000, EntryKind::Remedy, "restart 1 of 5\u{1b}[2J"),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_story_fits_its_terminal_and_says_what_is_not_kept() {
+        for columns in [20, 40, 80, 120] {
+            let terminal = Terminal {
+                live: false,
+                colour: false,
+                columns: Some(columns),
+                rows: 24,
+            };
+            let lines = told(&story(), terminal);
+            let long = lines
+                .iter()
+                .find(|line| line.chars().count() > columns.max(44));
+            assert_eq!(long, None, "{columns} columns");
+            let text = lines.join("\n");
+            assert!(!text.contains('\u{1b}'), "{text}");
+            for word in [
+                "42",
+                "open",
+                "could not",
+                "4 entries",
+                "waits for",
+                "remedy",
+            ] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_week_is_a_sentence() {
+        let sum = HealedSum {
+            incidents: 14,
+            healed: 12,
+            person: 2,
+            open: 1,
+            recover_p50_ms: Some(1_200),
+            ..HealedSum::default()
+        };
+        assert_eq!(
+            sentence(&sum, "Monday"),
+            "14 incidents since Monday: 12 were healed (half within 1.2 s), 2 needed a person, 1 goes on"
+        );
+    }
+
+    #[test]
+    fn words_are_broken_only_where_they_must_be() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+
+    #[test]
+    fn an_incident_is_named_by_its_number() {
+        assert_eq!(number("#42"), Ok(42));
+        assert!(number("0").is_err() && number("db").is_err());
+    }
+}
