@@ -11,6 +11,8 @@
 
 mod adoption;
 mod cluster;
+mod crash_loop;
+mod dependents;
 mod detect;
 mod emergency;
 mod exhaustion;
@@ -19,6 +21,7 @@ mod faults;
 mod floor;
 mod forgotten;
 mod frozen;
+mod hanging;
 mod kills;
 mod logs;
 mod machine;
@@ -85,6 +88,24 @@ const BENCHES: &[Bench] = &[
         what: "12 kinds of fault in a graph of 24 services: found, named, recovered, and who else was restarted",
         takes: faults::TAKES,
         run: faults::run,
+    },
+    Bench {
+        name: "dependents",
+        what: "kill -9 of what 100 services need: incidents, who is restarted, and in which order",
+        takes: dependents::TAKES,
+        run: dependents::run,
+    },
+    Bench {
+        name: "crash-loop",
+        what: "a service that crashes at once, for half an hour: starts, quarantine, release",
+        takes: crash_loop::TAKES,
+        run: crash_loop::run,
+    },
+    Bench {
+        name: "hanging",
+        what: "nobody answers for ten minutes: questions at a time, and what is left of them",
+        takes: hanging::TAKES,
+        run: hanging::run,
     },
     Bench {
         name: "frozen",

@@ -181,3 +181,30 @@ needs = ["db"]
     let now = azora.instance(folder.path(), "api.0");
     assert_eq!((now.pid, now.restarts), (api.pid, 0));
 }
+
+#[test]
+fn the_death_of_what_many_need_is_one_incident_and_only_those_that_ended_are_started_again() {
+    let report = tests::dependents::run(&Azora::new(), 20);
+    assert_eq!(report.incidents.len(), 1, "{report:#?}");
+    assert_eq!(report.incidents[0].0, "base", "{report:#?}");
+    assert!(report.unneeded.is_empty(), "{report:#?}");
+    assert!(report.out_of_order.is_empty(), "{report:#?}");
+    assert!(
+        report.came_back > 0,
+        "somebody ended for want of it: {report:#?}"
+    );
+    assert!(report.recovered.is_some(), "{report:#?}");
+}
+
+#[test]
+fn who_never_answers_is_asked_one_question_at_a_time_and_nothing_is_left_of_them() {
+    let wish = tests::hanging::Wish {
+        services: 4,
+        commands: 4,
+        time: std::time::Duration::from_secs(12),
+    };
+    let report = tests::hanging::run(&Azora::new(), wish);
+    assert!(report.crowded.is_empty(), "{report:#?}");
+    assert!(report.leaked.is_empty(), "{report:#?}");
+    assert!(report.wrong.is_empty(), "{report:#?}");
+}
