@@ -101,9 +101,9 @@ pub(crate) mod tests {
         let steps = [0, 0, 1, 5, 15, 30, 60].map(Duration::from_secs).to_vec();
         spec::Heal {
             ladder: vec![
-                RemedyKind::Restart,
-                RemedyKind::RestartNeeds,
-                RemedyKind::Quarantine,
+                RemedyKind::Restart.into(),
+                RemedyKind::RestartNeeds.into(),
+                RemedyKind::Quarantine.into(),
             ],
             budget: spec::Budget {
                 count: 5,
@@ -113,6 +113,7 @@ pub(crate) mod tests {
                 steps,
                 reset_after: Duration::from_secs(600),
             },
+            settle: Duration::from_secs(5),
             enabled: true,
         }
     }

@@ -1,13 +1,16 @@
 //! The ladder: which remedy comes next, after which wait, and when to give up.
 //!
-//! - The rungs before `quarantine` share the budget's acts evenly, in their order; an earlier rung
-//!   gets the odd one. With `["restart", "restart-needs", "quarantine"]` and `5 per 10m` that is
-//!   three restarts, then two restarts together with what it needs.
-//! - The last of them stands for every further attempt that the budget allows: a service that
-//!   crashes once an hour is started again each time.
+//! - A rung that says how often it is tried is tried so often. The others before `quarantine` share
+//!   evenly what the budget has left, in their order; an earlier one gets the odd one. With
+//!   `["restart", "restart-needs", "quarantine"]` and `5 per 10m` that is three restarts, then two
+//!   restarts together with what it needs.
+//! - After the last rung comes quarantine, if it stands in the ladder. Without it, or in a ladder of
+//!   bare words, the last rung stands for every further attempt that the budget allows: a service
+//!   that crashes once an hour is started again each time.
 //! - When the budget is used up the service is quarantined, whatever the ladder says. A ladder
 //!   without any remedy quarantines at the first fault.
-//! - The wait before the n-th attempt in a row is the n-th step of the backoff; the last repeats.
+//! - The wait before a try is what its rung says, the last one repeating; else before the n-th attempt
+//!   in a row the n-th step of the backoff, the last one repeating.
 
 use crate::{History, words};
 use model::{Mono, RemedyKind};
@@ -18,13 +21,14 @@ use std::time::Duration;
 pub enum Decision {
     /// Try this remedy after this wait.
     Try {
-        /// [`RemedyKind::Restart`] or [`RemedyKind::RestartNeeds`].
+        /// Which; never [`RemedyKind::Quarantine`].
         remedy: RemedyKind,
         /// Not before this long from now.
         wait: Duration,
-        /// Which attempt this is within the budget's window, from 1.
+        /// Which attempt this is, from 1: of the ladder, or within the budget's window where that is
+        /// shorter.
         attempt: u32,
-        /// How many the budget allows.
+        /// How many there are.
         of: u32,
     },
     /// Give up, and why.
@@ -33,13 +37,8 @@ pub enum Decision {
 
 /// Chooses the next remedy.
 pub fn decide(heal: &spec::Heal, history: &History, now: Mono) -> Decision {
-    let rungs: Vec<RemedyKind> = heal
-        .ladder
-        .iter()
-        .copied()
-        .take_while(|rung| *rung != RemedyKind::Quarantine)
-        .collect();
-    let Some(last) = rungs.last() else {
+    let ladder = Ladder::of(heal);
+    let Some(last) = ladder.rungs.last() else {
         return Decision::Quarantine("its ladder names nothing to try".to_owned());
     };
     let budget = heal.budget;
@@ -53,29 +52,93 @@ pub fn decide(heal: &spec::Heal, history: &History, now: Mono) -> Decision {
         });
     }
     let tried = history.attempts();
-    let remedy = rung(&rungs, budget.count, tried).unwrap_or(*last);
-    let steps = &heal.backoff.steps;
-    let step = usize::try_from(tried)
+    let (rung, nth) = match ladder.at(tried) {
+        Some(found) => found,
+        None if ladder.ends => {
+            let well = words::duration(heal.backoff.reset_after);
+            return Decision::Quarantine(match tried {
+                1 => format!("1 automatic restart did not make it well for {well}"),
+                _ => format!("{tried} automatic restarts did not make it well for {well}"),
+            });
+        }
+        None => (last.rung, tried.saturating_sub(last.from)),
+    };
+    let (waits, nth) = match rung.after.is_empty() {
+        true => (&heal.backoff.steps, tried),
+        false => (&rung.after, nth),
+    };
+    let step = usize::try_from(nth)
         .unwrap_or(usize::MAX)
-        .min(steps.len().saturating_sub(1));
-    let wait = steps.get(step).copied().unwrap_or_default();
+        .min(waits.len().saturating_sub(1));
+    let (attempt, of) = match ladder.ends && ladder.length < budget.count {
+        true => (tried + 1, ladder.length),
+        false => (spent + 1, budget.count),
+    };
     Decision::Try {
-        remedy,
-        wait,
-        attempt: spent + 1,
-        of: budget.count,
+        remedy: rung.remedy,
+        wait: waits.get(step).copied().unwrap_or_default(),
+        attempt,
+        of,
     }
 }
 
-/// The rung of the attempt after `tried` ones, while every rung still has its share.
-fn rung(rungs: &[RemedyKind], count: u32, tried: u32) -> Option<RemedyKind> {
-    let rung_count = u32::try_from(rungs.len()).unwrap_or(u32::MAX);
-    let (share, odd) = (count / rung_count, count % rung_count);
-    let mut end = 0_u32;
-    (0_u32..).zip(rungs).find_map(|(index, rung)| {
-        end = end.saturating_add(share + u32::from(index < odd));
-        (tried < end).then_some(*rung)
-    })
+/// The rungs before quarantine, and where each begins.
+struct Ladder<'a> {
+    rungs: Vec<Placed<'a>>,
+    /// All their tries.
+    length: u32,
+    /// Quarantine comes after so many.
+    ends: bool,
+}
+
+struct Placed<'a> {
+    rung: &'a spec::Rung,
+    /// Attempts before its first.
+    from: u32,
+    times: u32,
+}
+
+impl<'a> Ladder<'a> {
+    fn of(heal: &'a spec::Heal) -> Self {
+        let written: Vec<&spec::Rung> = heal
+            .ladder
+            .iter()
+            .take_while(|rung| rung.remedy != RemedyKind::Quarantine)
+            .collect();
+        let fixed = written.iter().filter_map(|rung| rung.times);
+        let fixed = fixed.fold(0_u32, u32::saturating_add);
+        let open = written.iter().filter(|rung| rung.times.is_none()).count();
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        let left = heal.budget.count.saturating_sub(fixed);
+        let (share, odd) = match open {
+            0 => (0, 0),
+            open => (left / open, left % open),
+        };
+        let (mut from, mut shared) = (0_u32, 0);
+        let mut rungs = Vec::new();
+        for rung in &written {
+            let times = rung.times.unwrap_or_else(|| {
+                shared += 1;
+                share + u32::from(shared <= odd)
+            });
+            rungs.push(Placed { rung, from, times });
+            from = from.saturating_add(times);
+        }
+        let words = written.iter().all(|rung| rung.times.is_none());
+        Self {
+            rungs,
+            length: from,
+            ends: written.len() < heal.ladder.len() && !words,
+        }
+    }
+
+    /// The rung of the attempt after `tried` ones, and which of its tries that is, from 0.
+    fn at(&self, tried: u32) -> Option<(&'a spec::Rung, u32)> {
+        self.rungs.iter().find_map(|placed| {
+            let nth = tried.checked_sub(placed.from)?;
+            (nth < placed.times).then_some((placed.rung, nth))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -120,9 +183,83 @@ mod tests {
     }
 
     #[test]
+    fn the_default_ladder_is_climbed_to_its_end() {
+        assert_eq!(
+            story(&spec::Heal::default()),
+            "restart 1/9 after 0ns; restart 2/9 after 0ns; restart 3/9 after 1s; \
+             restart 4/9 after 5s; restart 5/9 after 15s; graceful-restart 6/9 after 30s; \
+             graceful-restart 7/9 after 60s; restart-needs 8/9 after 60s; \
+             restart-needs 9/9 after 60s; 9 automatic restarts within 30 min did not help"
+        );
+    }
+
+    #[test]
+    fn rungs_have_numbers_of_their_own() {
+        let rung = |remedy: RemedyKind, times, after: &[u64]| spec::Rung {
+            remedy,
+            times,
+            after: after.iter().copied().map(Duration::from_secs).collect(),
+        };
+        let mut own = heal();
+        own.budget.count = 9;
+        own.ladder = vec![
+            rung(RemedyKind::Restart, Some(3), &[0, 2]),
+            rung(RemedyKind::GracefulRestart, Some(1), &[]),
+            rung(RemedyKind::RestartNeeds, Some(1), &[40]),
+            RemedyKind::Quarantine.into(),
+        ];
+        assert_eq!(
+            story(&own),
+            "restart 1/5 after 0ns; restart 2/5 after 2s; restart 3/5 after 2s; \
+             graceful-restart 4/5 after 5s; restart-needs 5/5 after 40s; \
+             5 automatic restarts did not make it well for 10 min"
+        );
+        // Without quarantine at its end only the budget ends it.
+        own.ladder.pop();
+        let story = story(&own);
+        assert!(
+            story.contains("restart-needs 9/9 after 40s; 9 automatic"),
+            "{story}"
+        );
+    }
+
+    #[test]
+    fn a_budget_below_the_ladder_ends_it_early_and_one_above_lengthens_it() {
+        let mut heal = spec::Heal::default();
+        heal.budget.count = 3;
+        assert!(
+            story(&heal).starts_with("restart 1/3 after 0ns; restart 2/3 after 0ns; restart 3/3")
+        );
+        heal.budget.count = 12;
+        assert_eq!(story(&heal).matches("restart-needs").count(), 5);
+    }
+
+    /// Ten minutes of health are needed to begin anew: a service that comes and goes is not kept
+    /// going for ever.
+    #[test]
+    fn a_service_that_never_stays_well_comes_to_the_end_of_the_default_ladder() {
+        let heal = spec::Heal::default();
+        let (mut history, mut now, mut tries) = (History::default(), Mono(0), 0);
+        loop {
+            history.faulted(&heal, now);
+            match decide(&heal, &history, now) {
+                Decision::Try { .. } => history.acted(&heal, now),
+                Decision::Quarantine(why) => {
+                    assert_eq!(why, "9 automatic restarts did not make it well for 10 min");
+                    break;
+                }
+            }
+            tries += 1;
+            history.healthy(now);
+            now = now + Duration::from_secs(599);
+        }
+        assert_eq!(tries, 9);
+    }
+
+    #[test]
     fn short_ladders_and_budgets() {
         let mut one = heal();
-        one.ladder = vec![RemedyKind::Restart, RemedyKind::Quarantine];
+        one.ladder = vec![RemedyKind::Restart.into(), RemedyKind::Quarantine.into()];
         one.budget.count = 2;
         assert_eq!(
             story(&one),
@@ -131,14 +268,14 @@ mod tests {
         );
         one.budget.count = 0;
         assert_eq!(story(&one), "its budget allows no automatic restart");
-        one.ladder = vec![RemedyKind::Quarantine];
+        one.ladder = vec![RemedyKind::Quarantine.into()];
         assert_eq!(story(&one), "its ladder names nothing to try");
     }
 
     #[test]
     fn a_ladder_without_quarantine_is_still_bounded_by_the_budget() {
         let mut bare = heal();
-        bare.ladder = vec![RemedyKind::Restart];
+        bare.ladder = vec![RemedyKind::Restart.into()];
         bare.budget.count = 1;
         assert_eq!(
             story(&bare),

@@ -91,7 +91,9 @@ impl Began {
 pub enum RemedyKind {
     /// Start it again.
     Restart,
-    /// Restart what it needs and is not well, then it.
+    /// The same, once all that it needs is well.
+    GracefulRestart,
+    /// Restart what it needs and is not well, then it, once that has been well for a while.
     RestartNeeds,
     /// Stop trying until a person releases it.
     Quarantine,
@@ -102,6 +104,7 @@ impl RemedyKind {
     pub fn as_str(self) -> &'static str {
         match self {
             RemedyKind::Restart => "restart",
+            RemedyKind::GracefulRestart => "graceful-restart",
             RemedyKind::RestartNeeds => "restart-needs",
             RemedyKind::Quarantine => "quarantine",
         }

@@ -225,6 +225,7 @@ fn stranger() -> spec::Service {
                 steps: Vec::new(),
                 reset_after: Duration::ZERO,
             },
+            settle: Duration::ZERO,
             enabled: false,
         },
         stop: spec::Stop {

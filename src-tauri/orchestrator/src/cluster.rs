@@ -26,6 +26,10 @@ pub struct Cluster {
     pub(crate) held: bool,
     /// Acts that have not come to rest.
     pub(crate) acts: BTreeMap<ActId, Pending>,
+    /// Instances with a remedy whose time has come.
+    pub(crate) due: BTreeSet<InstanceId>,
+    /// Instances whose start waits for what they need to settle.
+    pub(crate) settling: BTreeSet<InstanceId>,
     /// Open questions to the door.
     pub(crate) asks: BTreeMap<u64, InstanceId>,
     pub(crate) last_ticket: u64,
@@ -61,6 +65,8 @@ pub(crate) struct Service {
     // The graph.
     pub(crate) needs: BTreeSet<ServiceName>,
     pub(crate) dependents: BTreeSet<ServiceName>,
+    /// How deep it stands on others: more than each that it needs.
+    pub(crate) rank: u32,
     /// Instances that serve or have completed.
     pub(crate) good: u32,
     /// All wanted instances are good.
@@ -92,6 +98,7 @@ impl Service {
             rolling: None,
             needs: BTreeSet::new(),
             dependents: BTreeSet::new(),
+            rank: 0,
             good: 0,
             satisfied: false,
             unmet: 0,
@@ -183,6 +190,8 @@ impl Cluster {
             gone: BTreeMap::new(),
             held: false,
             acts: BTreeMap::new(),
+            due: BTreeSet::new(),
+            settling: BTreeSet::new(),
             asks: BTreeMap::new(),
             last_ticket: 0,
             incidents: BTreeMap::new(),

@@ -101,6 +101,8 @@ impl Step<'_> {
     pub(crate) fn calm(&mut self, id: &InstanceId, why: String) {
         self.set_care(id, Care::Idle);
         self.end_patience(id);
+        self.end_settling(id);
+        self.out_of_hand(id);
         self.close_incident(id, &why);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             if instance.state != State::Stopped {
@@ -158,6 +160,8 @@ impl Step<'_> {
             instance.restarts = 0;
             instance.history = History::default();
             self.set_care(id, Care::Idle);
+            self.end_settling(id);
+            self.out_of_hand(id);
         }
         // They may have made room just now.
         self.forget_delay(id);
@@ -215,6 +219,8 @@ impl Step<'_> {
     /// A person replaces its process: what healing knows of it and was about to do is off.
     pub(crate) fn begin_anew(&mut self, id: &InstanceId) {
         self.set_care(id, Care::Idle);
+        self.end_settling(id);
+        self.out_of_hand(id);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.restarts = 0;
             instance.history = History::default();

@@ -148,6 +148,7 @@ impl Cluster {
                 service.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
             }
         }
+        self.rank();
         for name in &names {
             self.redrain(name);
             if self.services.get(name).is_some_and(|service| service.down) {
@@ -155,6 +156,38 @@ impl Cluster {
                     if let Some(service) = self.services.get_mut(&dependent) {
                         service.roots.insert(name.clone());
                     }
+                }
+            }
+        }
+    }
+
+    /// Counts how deep every service stands on others.
+    fn rank(&mut self) {
+        let mut open: Vec<ServiceName> = Vec::new();
+        let mut missing = BTreeMap::new();
+        for (name, service) in &mut self.services {
+            service.rank = 0;
+            match service.needs.len() {
+                0 => open.push(name.clone()),
+                needs => _ = missing.insert(name.clone(), needs),
+            }
+        }
+        while let Some(name) = open.pop() {
+            let Some(service) = self.services.get(&name) else {
+                continue;
+            };
+            let above = service.rank.saturating_add(1);
+            for dependent in service.dependents.clone() {
+                if let Some(service) = self.services.get_mut(&dependent) {
+                    service.rank = service.rank.max(above);
+                }
+                let Some(left) = missing.get_mut(&dependent) else {
+                    continue;
+                };
+                *left -= 1;
+                if *left == 0 {
+                    missing.remove(&dependent);
+                    open.push(dependent);
                 }
             }
         }

@@ -31,6 +31,7 @@ impl Step<'_> {
         let lasted = instance.history.faulted(&service.spec.heal, self.now.mono);
         instance.fault = fault.text;
         instance.automatic = false;
+        instance.in_hand = false;
         if !service.roots.is_empty() && !fault.hopeless {
             self.suffer(id);
             return;
@@ -87,7 +88,7 @@ impl Step<'_> {
             self.judge(id, false);
         } else {
             let detail = "started again: what it needs is ready again".to_owned();
-            self.ask_door(
+            self.due(
                 id,
                 Plan {
                     remedy: RemedyKind::Restart,
@@ -99,7 +100,7 @@ impl Step<'_> {
     }
 
     /// Why healing may not act on an instance, if so.
-    fn bar(&self, id: &InstanceId) -> Option<Bar> {
+    pub(crate) fn bar(&self, id: &InstanceId) -> Option<Bar> {
         let service = self.cluster.services.get(&id.service)?;
         let instance = self.cluster.instances.get(id)?;
         if !service.spec.heal.enabled {
@@ -157,7 +158,7 @@ impl Step<'_> {
             excused: false,
         };
         if wait.is_zero() {
-            self.ask_door(id, plan);
+            self.due(id, plan);
             return;
         }
         let wait_words = words::duration(wait);
@@ -188,7 +189,7 @@ impl Step<'_> {
         self.set(id, State::Failing, reason);
     }
 
-    fn ask_door(&mut self, id: &InstanceId, plan: Plan) {
+    pub(crate) fn ask_door(&mut self, id: &InstanceId, plan: Plan) {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
@@ -223,7 +224,7 @@ impl Step<'_> {
         if let Care::Backoff(plan) = instance.care.clone() {
             // The timer is spent: nothing is left to cancel.
             instance.care = Care::Idle;
-            self.ask_door(id, plan);
+            self.due(id, plan);
         }
     }
 
@@ -265,6 +266,7 @@ impl Step<'_> {
         }
         instance.act = act;
         instance.automatic = true;
+        instance.in_hand = true;
         let with_needs = plan.remedy == RemedyKind::RestartNeeds;
         let why = instance.fault.clone();
         self.cycle(
@@ -277,6 +279,7 @@ impl Step<'_> {
             },
         );
         if with_needs {
+            self.begin_settling(&id);
             self.restart_unwell_needs(&id, act);
         }
         self.look.insert(id);
@@ -359,7 +362,7 @@ impl Step<'_> {
             next: instance.reason.next.clone(),
         };
         match instance.care {
-            Care::Backoff(_) => self.set(id, State::Waiting, reason),
+            Care::Backoff(_) | Care::Due(..) => self.set(id, State::Waiting, reason),
             // Ended, a protected one may be started again: that stops nothing.
             Care::Barred(Bar::Protected) => self.judge(id, false),
             Care::Barred(_) | Care::Asked(..) => self.set(id, State::Failing, reason),
@@ -376,11 +379,14 @@ impl Step<'_> {
         };
         let held = self.cluster.holds(&id.service);
         match &instance.care {
-            Care::Asked(Plan { excused: true, .. }, _) if held => {
+            Care::Asked(Plan { excused: true, .. }, _)
+            | Care::Due(Plan { excused: true, .. }, _)
+                if held =>
+            {
                 self.set_care(id, Care::Suffers);
                 self.look.insert(id.clone());
             }
-            Care::Backoff(_) | Care::Asked(..) if held => self.judge(id, false),
+            Care::Backoff(_) | Care::Due(..) | Care::Asked(..) if held => self.judge(id, false),
             Care::Barred(Bar::Held) if !held => self.judge(id, false),
             _ => {}
         }

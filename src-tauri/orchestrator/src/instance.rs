@@ -90,6 +90,8 @@ pub(crate) enum Care {
     Suffers,
     /// The remedy waits for its backoff.
     Backoff(Plan),
+    /// The remedy's time has come, at this one; see [`crate::due`].
+    Due(Plan, Mono),
     /// The door is asked.
     Asked(Plan, u64),
     /// Nothing is done until a person does something.
@@ -213,11 +215,17 @@ pub(crate) struct Instance {
     /// The reason shown while it serves, to go back to it.
     pub(crate) serving: (State, Reason),
     pub(crate) watch: Watch,
+    /// When it was last well again after not having been, or no more in doubt.
+    pub(crate) well_since: Mono,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
     /// The start or restart under way is healing's.
     pub(crate) automatic: bool,
+    /// Healing has been let act on it, and that has not come to anything yet.
+    pub(crate) in_hand: bool,
+    /// Since when its start waits for what it needs to have been well for a while.
+    pub(crate) settling: Option<Mono>,
     /// The fault in words, while there is one: "exited with code 1".
     pub(crate) fault: String,
     /// The incident it is the root of: open, quarantined, or resolved a moment ago.
@@ -269,9 +277,12 @@ impl Instance {
             late: None,
             serving: (State::Ready, Reason::default()),
             watch: Watch::default(),
+            well_since: Mono::default(),
             history: History::default(),
             care: Care::Idle,
             automatic: false,
+            in_hand: false,
+            settling: None,
             fault: String::new(),
             incident: None,
             clues: VecDeque::new(),

@@ -257,6 +257,10 @@ pub enum TimerKey {
     Ready(InstanceId),
     /// A start that the machine had no room for is tried again.
     Delay(InstanceId),
+    /// What it needs should have settled by now.
+    Settle(InstanceId),
+    /// Another remedy may have its turn.
+    Turn,
 }
 
 /// Something to do.

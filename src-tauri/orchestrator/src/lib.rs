@@ -9,6 +9,7 @@ mod adopt;
 mod cluster;
 mod command;
 mod delay;
+mod due;
 mod edit;
 mod graph;
 mod heal;

@@ -144,7 +144,9 @@ impl Step<'_> {
             return;
         };
         let next = match &instance.care {
-            Care::Asked(plan, _) | Care::Backoff(plan) if plan.remedy != RemedyKind::Quarantine => {
+            Care::Asked(plan, _) | Care::Due(plan, _) | Care::Backoff(plan)
+                if plan.remedy != RemedyKind::Quarantine =>
+            {
                 Some(format!("healing goes on: {}", plan.detail))
             }
             _ => instance.reason.next.clone(),

@@ -255,6 +255,9 @@ impl Step<'_> {
                 self.well(id, State::Degraded, Reason::new(evidence.detail.clone()));
             }
             Opinion::Well => {
+                if let Some(instance) = self.cluster.instances.get_mut(id) {
+                    instance.well_since = self.now.mono;
+                }
                 let reason = Reason::new(format!("{}, well again", evidence.detail));
                 self.well(id, State::Ready, reason);
             }

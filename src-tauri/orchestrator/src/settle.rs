@@ -64,7 +64,10 @@ impl Cluster {
             }
             (Goal::Run, State::Waiting | State::Running | State::Recovering | State::Failing)
                 if matches!(instance.life, Life::Gone | Life::Alive)
-                    && !matches!(instance.care, Care::Asked(..) | Care::Backoff(_))
+                    && !matches!(
+                        instance.care,
+                        Care::Asked(..) | Care::Due(..) | Care::Backoff(_)
+                    )
                     && self.waits_in_vain(&id.service, act) =>
             {
                 failed()

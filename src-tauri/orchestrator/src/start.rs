@@ -30,20 +30,36 @@ impl Step<'_> {
             }
             Care::Suffers => self.consider_makeup(id),
             // What it waits for was shown when it was decided.
-            Care::Backoff(_) | Care::Asked(..) | Care::Barred(_) => {}
+            Care::Backoff(_) | Care::Due(..) | Care::Asked(..) | Care::Barred(_) => {}
             Care::Idle if instance.done => {}
+            // Its turn has passed: it gets another one when what it needs is back.
+            Care::Idle
+                if service.unmet > 0
+                    && !service.roots.is_empty()
+                    && instance.in_hand
+                    && instance.settling.is_none() =>
+            {
+                self.out_of_hand(id);
+                self.suffer(id);
+            }
             Care::Idle if service.unmet > 0 => {
+                if instance.settling.is_some() {
+                    // What it needs has yet to come back; it settles from then on.
+                    self.begin_settling(id);
+                }
                 let reason = self.cluster.waiting(id);
                 self.set(id, State::Waiting, reason);
             }
             Care::Idle => match instance.delayed_until(self.now.mono) {
                 Some((_, reason)) => self.show_delay(id, reason),
+                None if self.settles(id) => {}
                 None => self.start(id),
             },
         }
     }
 
     fn start(&mut self, id: &InstanceId) {
+        self.end_settling(id);
         let service = self.cluster.services.get(&id.service);
         let preparing = service.and_then(|service| hooks::preparation(&service.spec));
         let Some(instance) = self.cluster.instances.get_mut(id) else {
@@ -271,9 +287,11 @@ impl Step<'_> {
         let renewed = before.is_some_and(|before| before < instance.generation);
         let automatic = std::mem::replace(&mut instance.automatic, false);
         let act = instance.act;
+        instance.in_hand = false;
         instance.fault.clear();
         instance.late = None;
         instance.history.healthy(self.now.mono);
+        instance.well_since = self.now.mono;
         self.set(id, state, reason);
         self.resolve_incident(id);
         if renewed && let Some(service) = self.cluster.services.get_mut(&id.service) {

@@ -92,7 +92,11 @@ impl Cluster {
         };
         let waits = match instance.care {
             // Nobody but the machine keeps it from starting.
-            Care::Idle => instance.delay.is_none() || !self.needs_met(&id.service),
+            // Nor what it needs, which settles.
+            Care::Idle => {
+                (instance.delay.is_none() && instance.settling.is_none())
+                    || !self.needs_met(&id.service)
+            }
             Care::Suffers => true,
             _ => false,
         };

@@ -18,6 +18,7 @@ pub fn step(cluster: &mut Cluster, input: Input, now: Now) -> Vec<Effect> {
         now,
         look: BTreeSet::new(),
         touched: BTreeSet::new(),
+        turn: false,
         out: Out::default(),
     };
     step.apply(input);
@@ -34,6 +35,8 @@ pub(crate) struct Step<'a> {
     pub(crate) look: BTreeSet<InstanceId>,
     /// Instances that may have come to rest, or left it.
     pub(crate) touched: BTreeSet<InstanceId>,
+    /// The turn of a remedy may have come although nothing has changed.
+    pub(crate) turn: bool,
     pub(crate) out: Out,
 }
 
@@ -156,6 +159,8 @@ impl Step<'_> {
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
             Input::Timer(TimerKey::Delay(instance)) => self.delay_over(&instance),
+            Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
+            Input::Timer(TimerKey::Turn) => self.turn_over(),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::Postponed { ticket, why } => self.postponed(ticket, &why),
@@ -203,7 +208,7 @@ impl Step<'_> {
             while let Some(id) = self.look.pop_first() {
                 self.consider(&id);
             }
-            if !self.roll_on() {
+            if !self.roll_on() && !self.let_due() {
                 return;
             }
         }
@@ -297,6 +302,7 @@ impl Step<'_> {
             self.recount(id);
         }
         self.touched.insert(id.clone());
+        self.look.extend(self.cluster.settling.iter().cloned());
         self.tell_waiting(&id.service, from != state);
     }
 
@@ -320,6 +326,10 @@ impl Step<'_> {
             self.out.waits.insert(id.clone());
         }
         self.touched.insert(id.clone());
+        match now {
+            Care::Due(..) => _ = self.cluster.due.insert(id.clone()),
+            _ => _ = self.cluster.due.remove(id),
+        }
         match was {
             Care::Backoff(_) if !matches!(now, Care::Backoff(_)) => {
                 self.out

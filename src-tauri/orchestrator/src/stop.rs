@@ -123,7 +123,10 @@ impl Step<'_> {
         let reason = Reason::new(cycle.why.clone());
         let turn = service.turn() == Some(id);
         let alive = instance.life == Life::Alive;
-        if matches!(instance.care, Care::Backoff(_) | Care::Asked(..)) {
+        if matches!(
+            instance.care,
+            Care::Backoff(_) | Care::Due(..) | Care::Asked(..)
+        ) {
             // The restart that healing had in mind for it is this one.
             self.set_care(id, Care::Idle);
         }
@@ -182,6 +185,7 @@ impl Step<'_> {
     /// It has ended and is not to be any more.
     pub(crate) fn remove(&mut self, id: &InstanceId) {
         self.set_care(id, Care::Idle);
+        self.end_settling(id);
         self.close_incident(id, "it is no longer defined, or was scaled down");
         self.recount(id);
         if let Some(instance) = self.cluster.instances.remove(id) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// The waits, budget and ladder of a definition that says nothing of them.
 const STEPS: [u64; 7] = [0, 0, 1, 5, 15, 30, 60];
-pub(crate) const BUDGET: u32 = 8;
-pub(crate) const BUDGET_PER: Duration = Duration::from_secs(600);
+pub(crate) const BUDGET: u32 = 9;
+pub(crate) const BUDGET_PER: Duration = Duration::from_secs(1_800);
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A probe with the times and counts of a definition that says nothing of them.
@@ -81,7 +81,7 @@ pub(crate) fn proposal(
                 probe_line("health", probe, READY_WITHIN, true)
             }),
         },
-        WeaknessKind::SmallBudget => return (heal, "budget = \"8 per 10m\"".to_owned()),
+        WeaknessKind::SmallBudget => return (heal, "budget = \"9 per 30m\"".to_owned()),
         WeaknessKind::LongBackoff => {
             let steps = STEPS.map(|step| format!("\"{step}s\"")).join(", ");
             return (heal, format!("backoff = [{steps}]"));
@@ -91,7 +91,7 @@ pub(crate) fn proposal(
             return (heal, "enabled = true".to_owned());
         }
         WeaknessKind::NoHealing if defined.heal.budget.count == 0 => {
-            return (heal, "budget = \"8 per 10m\"".to_owned());
+            return (heal, "budget = \"9 per 30m\"".to_owned());
         }
         WeaknessKind::NoHealing => {
             return (
@@ -242,9 +242,9 @@ pub(crate) fn mend(definition: &mut spec::Cluster, weakness: &Weakness) {
         }
         WeaknessKind::NoHealing => {
             service.heal.ladder = vec![
-                RemedyKind::Restart,
-                RemedyKind::RestartNeeds,
-                RemedyKind::Quarantine,
+                RemedyKind::Restart.into(),
+                RemedyKind::RestartNeeds.into(),
+                RemedyKind::Quarantine.into(),
             ];
         }
         WeaknessKind::UndeclaredNeed => {

@@ -176,7 +176,7 @@ fn candidates(world: &World, it: &Service) -> Vec<(WeaknessKind, Option<usize>)>
     let helpless = heal
         .ladder
         .first()
-        .is_none_or(|one| *one == RemedyKind::Quarantine);
+        .is_none_or(|one| one.remedy == RemedyKind::Quarantine);
     add(
         !heal.enabled || helpless || heal.budget.count == 0,
         WeaknessKind::NoHealing,

@@ -21,6 +21,37 @@ pub struct Cluster {
     /// What the env files hold that were there, by the path the definition gives.
     #[serde(default)]
     pub files: BTreeMap<String, EnvFile>,
+    /// How many services healing may have in hand at a time. A tenth unless given.
+    #[serde(default)]
+    pub heal_at_once: AtOnce,
+}
+
+/// So many services at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtOnce {
+    /// This many.
+    Services(u32),
+    /// So many of a hundred.
+    Percent(u32),
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self::Percent(10)
+    }
+}
+
+impl AtOnce {
+    /// How many of so many services: rounded down, at least one.
+    pub fn of(self, services: usize) -> usize {
+        let many = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        match self {
+            Self::Services(count) => many(count),
+            Self::Percent(percent) => services.saturating_mul(many(percent)) / 100,
+        }
+        .max(1)
+    }
 }
 
 /// What sort of thing a service is.
@@ -250,15 +281,78 @@ pub enum ProbeTarget {
 /// What healing may do for a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Heal {
-    /// Tried in this order; the last one stands when it is `Quarantine`.
-    /// `[Restart, RestartNeeds, Quarantine]` unless given.
-    pub ladder: Vec<RemedyKind>,
+    /// Tried in this order; the last one stands when it is `Quarantine`. Five restarts, two graceful
+    /// ones, two with what it needs, then quarantine, unless given.
+    pub ladder: Vec<Rung>,
     /// At most so many automatic restarts in a time; over it the service is quarantined.
     pub budget: Budget,
     /// Waits before restarts.
     pub backoff: Backoff,
+    /// So long what it needs has to be well before it is started by `RestartNeeds`. 5 s unless given.
+    #[serde(default = "settle")]
+    pub settle: Duration,
     /// False: an exit or failure is only reported.
     pub enabled: bool,
+}
+
+/// As long as healing wants a recovery to last before it believes in it.
+pub(crate) fn settle() -> Duration {
+    Duration::from_secs(5)
+}
+
+/// A remedy of the ladder, how often it is tried, and after which waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenRung")]
+pub struct Rung {
+    /// What is tried.
+    pub remedy: RemedyKind,
+    /// How often. `None`: its share of what the budget has left besides the rungs that say how often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// Waits before its first, second, … try; the last one repeats. Empty: those of the backoff.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Duration>,
+}
+
+impl From<RemedyKind> for Rung {
+    fn from(remedy: RemedyKind) -> Self {
+        Self {
+            remedy,
+            times: None,
+            after: Vec::new(),
+        }
+    }
+}
+
+/// Records of engines before ladders had numbers hold a word for each rung.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenRung {
+    Word(RemedyKind),
+    Rung {
+        remedy: RemedyKind,
+        #[serde(default)]
+        times: Option<u32>,
+        #[serde(default)]
+        after: Vec<Duration>,
+    },
+}
+
+impl From<WrittenRung> for Rung {
+    fn from(written: WrittenRung) -> Self {
+        match written {
+            WrittenRung::Word(remedy) => remedy.into(),
+            WrittenRung::Rung {
+                remedy,
+                times,
+                after,
+            } => Self {
+                remedy,
+                times,
+                after,
+            },
+        }
+    }
 }
 
 /// `count` acts per `per`.

@@ -179,7 +179,7 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
             .heal
             .ladder
             .iter()
-            .map(|remedy| remedy.as_str())
+            .map(rung)
             .collect::<Vec<_>>()
             .join(", ")
     };
@@ -191,6 +191,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
             words(service.heal.budget.per)
         )
     };
+    changes.note(
+        "heal settle",
+        &words(old.heal.settle),
+        &words(new.heal.settle),
+    );
     changes.note("heal budget", &budget(old), &budget(new));
     let backoff = |service: &Service| {
         let steps: Vec<String> = service
@@ -348,4 +353,17 @@ fn or_none(text: &str) -> String {
 
 fn on(on: bool) -> &'static str {
     if on { "on" } else { "off" }
+}
+
+/// "restart", "5 times restart after 0s, 1s".
+fn rung(rung: &crate::Rung) -> String {
+    let mut said = match rung.times {
+        Some(times) => format!("{times} times {}", rung.remedy.as_str()),
+        None => rung.remedy.as_str().to_owned(),
+    };
+    if !rung.after.is_empty() {
+        let waits: Vec<String> = rung.after.iter().map(|wait| words(*wait)).collect();
+        said.push_str(&format!(" after {}", waits.join("/")));
+    }
+    said
 }

@@ -28,8 +28,8 @@ mod template;
 
 pub use amount::cores;
 pub use cluster::{
-    Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Log, Need, Probe,
-    ProbeTarget, Run, Secret, Service, Stop, StopSignal, Template, TemplatePart,
+    AtOnce, Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Log, Need,
+    Probe, ProbeTarget, Run, Rung, Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};

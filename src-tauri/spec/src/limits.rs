@@ -29,6 +29,8 @@ pub const MAX_TEXT: usize = 32 << 10;
 pub const MAX_ARGS: usize = 1_000;
 /// Steps of a `ladder` or a `backoff`.
 pub const MAX_STEPS: usize = 20;
+/// Tries of one entry of a `ladder`.
+pub const MAX_TRIES: u32 = 100;
 /// Bytes of a category.
 pub const MAX_CATEGORY: usize = 60;
 /// Patterns of a `watch`.

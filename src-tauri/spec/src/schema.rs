@@ -4,10 +4,13 @@
 //! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
 //! example to it.
 
-use crate::limits::{MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_STEPS};
+use crate::limits::{
+    MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_SERVICES, MAX_STEPS,
+    MAX_TRIES,
+};
 use crate::read::keys::{
     BODY, CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY,
-    ROOT, SECRET, SERVICE, STOP, WATCH,
+    ROOT, RUNG, SECRET, SERVICE, STOP, WATCH,
 };
 use serde_json::{Map, Value, json};
 
@@ -23,6 +26,14 @@ pub fn schema() -> Value {
                 "env_files" => env_files(
                     "Env files of every service, lowest first. `.env` and `.env.local`, where they are there, unless given.",
                 ),
+                "heal_at_once" => json!({
+                    "description": "How many services healing may have in hand at a time: a number, or a share of them, at least one.",
+                    "anyOf": [
+                        { "type": "integer", "minimum": 1, "maximum": MAX_SERVICES },
+                        { "type": "string", "pattern": "^([1-9][0-9]?|100)%$" }
+                    ],
+                    "default": "10%"
+                }),
                 _ => described("#/$defs/defaults", "Laid under every service, key by key."),
             }),
             _ => json!({
@@ -316,14 +327,38 @@ fn heal() -> Value {
         "ladder" => json!({
             "description": "Remedies, tried in this order.",
             "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
-            "items": { "enum": ["restart", "restart-needs", "quarantine"] },
-            "default": ["restart", "restart-needs", "quarantine"]
+            "items": { "anyOf": [
+                remedy(),
+                table(&RUNG, "A remedy, how often it is tried and after which waits.", &["remedy"], |key| match key {
+                    "remedy" => remedy(),
+                    "times" => json!({
+                        "description": "How often. Its share of what the budget has left unless given.",
+                        "type": "integer", "minimum": 1, "maximum": MAX_TRIES
+                    }),
+                    _ => json!({
+                        "description": "The wait before it, or before its first, second, … try; the last one repeats. Those of `backoff` unless given.",
+                        "anyOf": [
+                            { "$ref": "#/$defs/duration" },
+                            {
+                                "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
+                                "items": { "$ref": "#/$defs/duration" }
+                            }
+                        ]
+                    }),
+                })
+            ] },
+            "default": [
+                { "remedy": "restart", "times": 5 },
+                { "remedy": "graceful-restart", "times": 2 },
+                "restart-needs",
+                "quarantine"
+            ]
         }),
         "budget" => json!({
             "description": "At most so many automatic restarts in a time; over it the service is quarantined.",
             "type": "string",
             "pattern": "^\\s*[1-9][0-9]{0,3}\\s+per\\s+[0-9]+(ms|s|m|h|d)\\s*$",
-            "default": "8 per 10m"
+            "default": "9 per 30m"
         }),
         "backoff" => json!({
             "description": "Waits before the first, second, … restart in a row; the last one repeats.",
@@ -331,9 +366,17 @@ fn heal() -> Value {
             "items": { "$ref": "#/$defs/duration" },
             "default": ["0s", "0s", "1s", "5s", "15s", "30s", "60s"]
         }),
-        "reset_after" => duration("So long healthy, and the waits begin anew.", Some("10m")),
+        "reset_after" => duration("So long healthy, and the ladder begins anew.", Some("10m")),
+        "settle" => duration(
+            "So long what it needs has to be well before restart-needs starts it.",
+            Some("5s"),
+        ),
         _ => flag("False: a fault is only reported.", true),
     })
+}
+
+fn remedy() -> Value {
+    json!({ "enum": ["restart", "graceful-restart", "restart-needs", "quarantine"] })
 }
 
 fn stop() -> Value {

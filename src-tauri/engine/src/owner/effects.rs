@@ -229,7 +229,9 @@ impl Owner {
             instance: Some(instance),
         };
         let verb = match remedy {
-            RemedyKind::Restart | RemedyKind::RestartNeeds => Verb::Restart,
+            RemedyKind::Restart | RemedyKind::GracefulRestart | RemedyKind::RestartNeeds => {
+                Verb::Restart
+            }
             RemedyKind::Quarantine => Verb::Quarantine,
         };
         let shared = Arc::clone(&self.shared);
@@ -246,7 +248,12 @@ impl Owner {
         match answer {
             Ok(act) => {
                 match about {
-                    Some((instance, RemedyKind::Restart | RemedyKind::RestartNeeds)) => {
+                    Some((
+                        instance,
+                        RemedyKind::Restart
+                        | RemedyKind::GracefulRestart
+                        | RemedyKind::RestartNeeds,
+                    )) => {
                         self.let_go(&instance);
                         self.healing.insert(instance.clone(), act);
                         self.step(Input::Admitted { ticket, act });

@@ -43,9 +43,9 @@ pub(crate) fn service() -> spec::Service {
         health: None,
         heal: spec::Heal {
             ladder: vec![
-                RemedyKind::Restart,
-                RemedyKind::RestartNeeds,
-                RemedyKind::Quarantine,
+                RemedyKind::Restart.into(),
+                RemedyKind::RestartNeeds.into(),
+                RemedyKind::Quarantine.into(),
             ],
             budget: spec::Budget {
                 count: 5,
@@ -55,6 +55,7 @@ pub(crate) fn service() -> spec::Service {
                 steps,
                 reset_after: Duration::from_secs(600),
             },
+            settle: Duration::from_secs(5),
             enabled: true,
         },
         stop: spec::Stop {
@@ -133,7 +134,9 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
                 let secret = spec::Secret::File(format!("secrets/{value}"));
                 service.secrets.insert(value.to_owned(), secret);
             }
-            "ladder" => service.heal.ladder = value.split(',').map(remedy).collect(),
+            "heal" => service.heal = spec::Heal::default(),
+            "ladder" => service.heal.ladder = value.split(',').map(rung).collect(),
+            "settle" => service.heal.settle = duration(value),
             "budget" => {
                 let (count, per) = value.split_once('/').unwrap();
                 service.heal.budget = spec::Budget {
@@ -171,12 +174,22 @@ fn need(text: &str) -> spec::Need {
     }
 }
 
-fn remedy(text: &str) -> RemedyKind {
-    match text {
+/// `restart`, `restart*3`.
+fn rung(text: &str) -> spec::Rung {
+    let (word, times) = match text.split_once('*') {
+        Some((word, times)) => (word, Some(times.parse().unwrap())),
+        None => (text, None),
+    };
+    let remedy = match word {
         "restart" => RemedyKind::Restart,
+        "graceful-restart" => RemedyKind::GracefulRestart,
         "restart-needs" => RemedyKind::RestartNeeds,
         "quarantine" => RemedyKind::Quarantine,
         other => panic!("unknown remedy {other}"),
+    };
+    spec::Rung {
+        times,
+        ..spec::Rung::from(remedy)
     }
 }
 
@@ -189,6 +202,7 @@ pub(crate) fn cluster(
         services: services.into_iter().collect(),
         env_files: Vec::new(),
         files: BTreeMap::new(),
+        heal_at_once: spec::AtOnce::default(),
     }
 }
 

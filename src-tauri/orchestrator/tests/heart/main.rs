@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod define;
+mod mass;
 mod scenario;
 mod scenarios;
 mod simulation;

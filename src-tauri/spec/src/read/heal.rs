@@ -3,18 +3,12 @@
 use super::Reader;
 use super::keys::{HEAL, LOG, STOP};
 use super::values::Layers;
-use crate::cluster::{Backoff, Budget, Heal, Log, Stop, StopSignal};
+use crate::cluster::{Backoff, Budget, Heal, Log, Rung, Stop, StopSignal};
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::limits::MAX_STEPS;
-use crate::problem::{Problem, quoted};
+use crate::problem::quoted;
 use model::{RemedyKind, ServiceName};
 use std::time::Duration;
-
-const REMEDIES: [(&str, RemedyKind); 3] = [
-    ("restart", RemedyKind::Restart),
-    ("restart-needs", RemedyKind::RestartNeeds),
-    ("quarantine", RemedyKind::Quarantine),
-];
 
 const SIGNALS: [(&str, StopSignal); 7] = [
     ("TERM", StopSignal::Term),
@@ -26,7 +20,7 @@ const SIGNALS: [(&str, StopSignal); 7] = [
     ("KILL", StopSignal::Kill),
 ];
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// Some screens full; below it a log is hardly one.
@@ -39,14 +33,27 @@ static EMPTY: Table = Table {
 
 impl Default for Heal {
     fn default() -> Self {
+        let times = |remedy, times| Rung {
+            times: Some(times),
+            ..Rung::from(remedy)
+        };
         Self {
-            ladder: REMEDIES.iter().map(|(_, remedy)| *remedy).collect(),
-            // The first rung's seven waits and one more try, in the time `reset_after` forgets.
+            // Most crashes are over with a restart. What is not may need what it needs to be well,
+            // and then what it needs may be what is not well.
+            ladder: vec![
+                times(RemedyKind::Restart, 5),
+                times(RemedyKind::GracefulRestart, 2),
+                // What the budget has left: two. A person who gives it more means more tries.
+                RemedyKind::RestartNeeds.into(),
+                RemedyKind::Quarantine.into(),
+            ],
+            // The whole ladder, and no more of it in the time in which a person should be looking.
             budget: Budget {
-                count: 8,
-                per: Duration::from_secs(600),
+                count: 9,
+                per: Duration::from_secs(1_800),
             },
             backoff: Backoff::default(),
+            settle: crate::cluster::settle(),
             enabled: true,
         }
     }
@@ -106,7 +113,7 @@ impl Reader<'_> {
 
     /// Reads `heal`, laid over the cluster's default.
     pub(super) fn heal(&mut self, own: Option<&Entry>, default: Option<&Entry>) -> Heal {
-        const HELP: &str = "write it like this: heal = { budget = \"8 per 10m\" }; heal = { enabled = false } only reports";
+        const HELP: &str = "write it like this: heal = { budget = \"9 per 30m\" }; heal = { enabled = false } only reports";
         let layers = self.layers(own, default, &HEAL, HELP);
         let mut heal = Heal::default();
         if let Some(ladder) = layers
@@ -133,53 +140,20 @@ impl Reader<'_> {
                 heal.backoff.reset_after = found;
             }
         }
+        if let Some(entry) = layers.get("settle") {
+            let range = Duration::ZERO..=DAY;
+            if let Some(found) = self.duration(&entry.value, "`settle`", range) {
+                heal.settle = found;
+            }
+        }
         if let Some(entry) = layers.get("enabled") {
             heal.enabled = self.flag(&entry.value, "`enabled`").unwrap_or(true);
         }
         heal
     }
 
-    fn ladder(&mut self, value: &Value) -> Option<Vec<RemedyKind>> {
-        let items = self.list(
-            value,
-            "`ladder`",
-            MAX_STEPS,
-            "ladder = [\"restart\", \"quarantine\"]",
-        )?;
-        if items.is_empty() {
-            self.refuse(
-                &value.span,
-                "`ladder` is empty".into(),
-                "no remedy in here",
-                "name a remedy, or write heal = { enabled = false } if nothing is to be done",
-            );
-            return None;
-        }
-        let words: Vec<Option<RemedyKind>> = items
-            .iter()
-            .map(|item| self.word(item, "`ladder`", &REMEDIES))
-            .collect();
-        let last = words
-            .iter()
-            .position(|word| *word == Some(RemedyKind::Quarantine));
-        if let Some((quarantine, after)) =
-            last.and_then(|at| Some((&items[at], items.get(at + 1)?)))
-        {
-            self.problems.add(|| {
-                Problem::new(
-                    after.span.clone(),
-                    "nothing comes after `quarantine`",
-                    "never reached",
-                )
-                .and(quarantine.span.clone(), "healing ends here")
-                .help("put \"quarantine\" last")
-            });
-        }
-        words.into_iter().collect()
-    }
-
     fn budget(&mut self, value: &Value) -> Option<Budget> {
-        const HELP: &str = "write how many restarts in how long: budget = \"8 per 10m\"";
+        const HELP: &str = "write how many restarts in how long: budget = \"9 per 30m\"";
         let ValueKind::Text(text) = &value.kind else {
             self.wrong("`budget`", value, "a text", HELP);
             return None;
@@ -191,7 +165,7 @@ impl Reader<'_> {
             self.refuse(
                 &value.span,
                 format!("{} is not a budget", quoted(text)),
-                "not of the form \"8 per 10m\"",
+                "not of the form \"9 per 30m\"",
                 HELP,
             );
             return None;

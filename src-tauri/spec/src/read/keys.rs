@@ -19,7 +19,7 @@ pub(crate) const ROOT: Keys = Keys {
 };
 pub(crate) const CLUSTER: Keys = Keys {
     table: "`cluster`",
-    keys: &["name", "defaults", "env_files"],
+    keys: &["name", "defaults", "env_files", "heal_at_once"],
 };
 pub(crate) const DEFAULTS: Keys = Keys {
     table: "`cluster.defaults`",
@@ -123,7 +123,18 @@ pub(crate) const BODY: Keys = Keys {
 };
 pub(crate) const HEAL: Keys = Keys {
     table: "`heal`",
-    keys: &["ladder", "budget", "backoff", "reset_after", "enabled"],
+    keys: &[
+        "ladder",
+        "budget",
+        "backoff",
+        "reset_after",
+        "settle",
+        "enabled",
+    ],
+};
+pub(crate) const RUNG: Keys = Keys {
+    table: "an entry of `ladder`",
+    keys: &["remedy", "times", "after"],
 };
 pub(crate) const STOP: Keys = Keys {
     table: "`stop`",
@@ -217,7 +228,7 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ),
             (
                 "restart",
-                "restarts are described by `heal`: heal = { budget = \"8 per 10m\" }",
+                "restarts are described by `heal`: heal = { budget = \"9 per 30m\" }",
             ),
             ("scale", "here it is called `replicas`"),
             (
@@ -291,9 +302,16 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("matches", "here it is called `regex`"),
         ],
         "`heal`" => &[
-            ("restarts", "write budget = \"8 per 10m\""),
-            ("max_restarts", "write budget = \"8 per 10m\""),
+            ("restarts", "write budget = \"9 per 30m\""),
+            ("max_restarts", "write budget = \"9 per 30m\""),
             ("remedies", "here it is called `ladder`"),
+        ],
+        "an entry of `ladder`" => &[
+            ("restart", "write remedy = \"restart\""),
+            ("count", "here it is called `times`"),
+            ("wait", "here it is called `after`"),
+            ("delay", "here it is called `after`"),
+            ("backoff", "here it is called `after`"),
         ],
         "the settings" => &[
             (

@@ -6,6 +6,7 @@ mod graph;
 mod heal;
 mod http;
 pub(crate) mod keys;
+mod ladder;
 mod listen;
 mod port;
 mod probe;
@@ -16,7 +17,7 @@ pub(crate) mod settings;
 mod values;
 mod watch;
 
-use crate::cluster::{Cluster, Service};
+use crate::cluster::{AtOnce, Cluster, Service};
 use crate::document::{Entry, Key, Table, Value, ValueKind};
 use crate::limits;
 use crate::problem::{Problem, Problems, Span, quoted};
@@ -39,6 +40,7 @@ pub(crate) fn cluster(
     reader.known_keys(root, &keys::ROOT);
     let mut name = None;
     let mut defaults = Defaults::default();
+    let mut heal_at_once = AtOnce::default();
     let head = root.get("cluster").and_then(|entry| {
         let help = "write [cluster] and below it name = \"shop\"";
         reader.table(&entry.value, "`cluster`", help)
@@ -48,6 +50,9 @@ pub(crate) fn cluster(
         name = table
             .get("name")
             .and_then(|entry| reader.cluster_name(&entry.value));
+        if let Some(entry) = table.get("heal_at_once") {
+            heal_at_once = reader.at_once(&entry.value).unwrap_or_default();
+        }
         if let Some(entry) = table.get("defaults") {
             defaults = reader.defaults(&entry.value);
         }
@@ -64,6 +69,7 @@ pub(crate) fn cluster(
         services,
         env_files,
         files: BTreeMap::new(),
+        heal_at_once,
     };
     (cluster, reader.wanted)
 }

@@ -3,7 +3,7 @@
 use super::{name, parse, seconds, service, shell, valid, words};
 use model::{RemedyKind, ServiceName};
 use spec::{
-    Backoff, Budget, Heal, Kind, Limits, Listen, Lookup, Need, Probe, ProbeTarget, Stop,
+    Backoff, Budget, Heal, Kind, Limits, Listen, Lookup, Need, Probe, ProbeTarget, Rung, Stop,
     StopSignal, Template, TemplatePart,
 };
 use std::collections::BTreeMap;
@@ -33,21 +33,70 @@ fn defaults_are_filled_in() {
         service.heal,
         Heal {
             ladder: vec![
-                RemedyKind::Restart,
-                RemedyKind::RestartNeeds,
-                RemedyKind::Quarantine
+                rung(RemedyKind::Restart, Some(5), &[]),
+                rung(RemedyKind::GracefulRestart, Some(2), &[]),
+                RemedyKind::RestartNeeds.into(),
+                RemedyKind::Quarantine.into(),
             ],
             budget: Budget {
-                count: 8,
-                per: seconds(600)
+                count: 9,
+                per: seconds(1_800)
             },
             backoff: Backoff {
                 steps: [0, 0, 1, 5, 15, 30, 60].map(seconds).to_vec(),
                 reset_after: seconds(600),
             },
+            settle: seconds(5),
             enabled: true,
         }
     );
+}
+
+fn rung(remedy: RemedyKind, times: Option<u32>, after: &[u64]) -> Rung {
+    let after = after.iter().map(|wait| seconds(*wait)).collect();
+    Rung {
+        remedy,
+        times,
+        after,
+    }
+}
+
+#[test]
+fn a_ladder_says_how_often_and_after_which_waits() {
+    let ladder = |text: &str| {
+        service(&format!("run = \"a\"\nheal.ladder = [{text}]"))
+            .heal
+            .ladder
+    };
+    assert_eq!(
+        ladder(
+            "\"restart\", { remedy = \"graceful-restart\", times = 2, after = [\"30s\", \"1m\"] }, \
+             { remedy = \"restart-needs\", after = \"90s\" }, { remedy = \"quarantine\" }"
+        ),
+        [
+            RemedyKind::Restart.into(),
+            rung(RemedyKind::GracefulRestart, Some(2), &[30, 60]),
+            rung(RemedyKind::RestartNeeds, None, &[90]),
+            RemedyKind::Quarantine.into(),
+        ]
+    );
+}
+
+/// What an earlier version has written down of a cluster that runs.
+#[test]
+fn ladders_of_words_are_still_read() {
+    let words = r#"["restart", "restart-needs", {"remedy": "restart", "times": 2}]"#;
+    let ladder: Vec<Rung> = serde_json::from_str(words).unwrap();
+    assert_eq!(
+        ladder,
+        [
+            RemedyKind::Restart.into(),
+            RemedyKind::RestartNeeds.into(),
+            rung(RemedyKind::Restart, Some(2), &[]),
+        ]
+    );
+    let written = serde_json::to_string(&ladder).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Rung>>(&written).unwrap(), ladder);
 }
 
 #[test]
