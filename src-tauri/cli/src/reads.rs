@@ -88,6 +88,9 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(drift) = &marks.drift {
         reason = format!("[drift: {drift}] {reason}");
     }
+    if let Some(circuit) = marks.circuit {
+        reason = format!("[circuit {}] {reason}", circuit.as_str());
+    }
     for (set, word) in [
         (marks.held, "held"),
         (marks.shim_lost, "shim lost"),
@@ -303,6 +306,7 @@ mod tests {
             marks: Marks {
                 impacted_by: Some("db".parse().unwrap()),
                 held: true,
+                circuit: Some(model::Circuit::HalfOpen),
                 shim_lost: false,
                 rebuilding: false,
                 drift: None,
@@ -351,7 +355,7 @@ mod tests {
                 "generation": 3,
                 "restarts": 2,
                 "since": "2025-11-22T14:00:00.000Z",
-                "marks": {"impacted_by": "db", "held": true, "shim_lost": false},
+                "marks": {"impacted_by": "db", "held": true, "circuit": "half-open", "shim_lost": false},
                 "origin": {
                     "actor": {"kind": "person", "via": "cli"},
                     "user": "me",
@@ -416,7 +420,7 @@ mod tests {
                 "3",
                 "cli",
                 "data",
-                "[port 5433 is held by pid 1 (init)] [held] [impacted by db] said \\x1b[2Jboo"
+                "[port 5433 is held by pid 1 (init)] [held] [circuit half-open] [impacted by db] said \\x1b[2Jboo"
             ]
         );
     }
@@ -426,6 +430,7 @@ mod tests {
         let mut status = status_of("payments-worker.0");
         status.ports = vec![5432, 5433];
         status.port_taken = None;
+        status.marks.circuit = None;
         for (columns, headings) in [
             (
                 120,

@@ -17,6 +17,12 @@ pub struct History {
     attempts: u32,
     acts: VecDeque<Mono>,
     healthy_since: Option<Mono>,
+    /// Faults of its own in a row, without a steady health in between.
+    #[serde(default)]
+    failures: u32,
+    /// It gets no traffic.
+    #[serde(default)]
+    circuit_open: bool,
 }
 
 impl History {
@@ -72,10 +78,33 @@ impl History {
         }
     }
 
-    /// The last attempts were made for what turned out to be another's fault.
+    /// The fault is its own: after so many in a row its circuit opens, and true is answered.
+    pub fn failed(&mut self, heal: &spec::Heal, lasted: Lasted) -> bool {
+        self.failures = match lasted {
+            Lasted::Steady => 1,
+            Lasted::NotWell | Lasted::Briefly => self.failures.saturating_add(1),
+        };
+        let opens = heal.circuit.is_some_and(|limit| self.failures >= limit);
+        opens && !std::mem::replace(&mut self.circuit_open, true)
+    }
+
+    /// No traffic goes to it before it has proved itself.
+    pub fn circuit_open(&self) -> bool {
+        self.circuit_open
+    }
+
+    /// Its trial has lasted: true when the circuit was open.
+    pub fn close_circuit(&mut self) -> bool {
+        self.failures = 0;
+        std::mem::take(&mut self.circuit_open)
+    }
+
+    /// The last attempts were made for what turned out to be another's fault. An open circuit stays
+    /// open until its trial has lasted.
     pub fn forgive(&mut self) {
         *self = Self {
             healthy_since: self.healthy_since,
+            circuit_open: self.circuit_open,
             ..Self::default()
         };
     }
@@ -114,6 +143,7 @@ pub(crate) mod tests {
                 reset_after: Duration::from_secs(600),
             },
             settle: Duration::from_secs(5),
+            circuit: Some(3),
             enabled: true,
         }
     }
@@ -151,6 +181,39 @@ pub(crate) mod tests {
         history.healthy(Mono(600_000));
         assert_eq!(history.faulted(&heal(), Mono(1_200_000)), Lasted::Steady);
         assert_eq!(history.attempts(), 0);
+    }
+
+    #[test]
+    fn the_circuit_opens_after_three_failures_in_a_row() {
+        let mut history = History::default();
+        let fails = |history: &mut History, at| {
+            let lasted = history.faulted(&heal(), Mono(at));
+            history.failed(&heal(), lasted)
+        };
+        assert!(!fails(&mut history, 0));
+        history.healthy(Mono(1_000));
+        // Two seconds of health are none.
+        assert!(!fails(&mut history, 3_000));
+        history.healthy(Mono(4_000));
+        // Six are: the row begins anew.
+        assert!(!fails(&mut history, 10_000));
+        assert!(!fails(&mut history, 10_000));
+        assert!(fails(&mut history, 10_000));
+        assert!(history.circuit_open());
+        assert!(!fails(&mut history, 10_000), "it opens once");
+        assert!(history.close_circuit());
+        assert!(!fails(&mut history, 20_000));
+        assert!(!history.circuit_open());
+    }
+
+    #[test]
+    fn a_circuit_that_is_switched_off_never_opens() {
+        let off = spec::Heal {
+            circuit: None,
+            ..heal()
+        };
+        let mut history = History::default();
+        assert!((0..50).all(|_| !history.failed(&off, Lasted::NotWell)));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl Watch {
         self.failing
     }
 
+    /// No failure speaks against it; it may be slow.
+    pub fn sure(&self) -> bool {
+        !self.failing && self.fails == 0
+    }
+
     /// Nothing at all speaks against it.
     pub fn well(&self) -> bool {
         !self.failing && !self.slow && self.fails == 0

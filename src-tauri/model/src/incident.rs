@@ -95,6 +95,8 @@ pub enum RemedyKind {
     GracefulRestart,
     /// Restart what it needs and is not well, then it, once that has been well for a while.
     RestartNeeds,
+    /// Send it no traffic until it has been well for a while.
+    CircuitBreak,
     /// Stop trying until a person releases it.
     Quarantine,
 }
@@ -106,6 +108,7 @@ impl RemedyKind {
             RemedyKind::Restart => "restart",
             RemedyKind::GracefulRestart => "graceful-restart",
             RemedyKind::RestartNeeds => "restart-needs",
+            RemedyKind::CircuitBreak => "circuit-break",
             RemedyKind::Quarantine => "quarantine",
         }
     }

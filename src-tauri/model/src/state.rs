@@ -108,6 +108,26 @@ impl std::fmt::Display for Reason {
     }
 }
 
+/// What keeps traffic from an instance that has failed several times in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Circuit {
+    /// It gets none.
+    Open,
+    /// It gets none yet: a restart is its trial.
+    HalfOpen,
+}
+
+impl Circuit {
+    /// The word as JSON and the CLI print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Circuit::Open => "open",
+            Circuit::HalfOpen => "half-open",
+        }
+    }
+}
+
 /// Marks on a state. They say more about it and never replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Marks {
@@ -118,6 +138,10 @@ pub struct Marks {
     /// A person holds healing.
     #[serde(default)]
     pub held: bool,
+    /// It gets no traffic, because it has failed several times in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub circuit: Option<Circuit>,
     /// Its shim is gone; the process lives, its exit status will be unknown.
     #[serde(default)]
     pub shim_lost: bool,

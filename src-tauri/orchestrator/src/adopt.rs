@@ -3,7 +3,7 @@
 
 use crate::cluster::Service;
 use crate::heal::Fault;
-use crate::instance::{Goal, Instance, Life};
+use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::Adoption;
 use crate::step::Step;
 use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
@@ -145,7 +145,9 @@ impl Step<'_> {
             .services
             .get(&id.service)
             .is_some_and(|s| s.oneshot());
-        if told {
+        if matches!(instance.care, Care::Quarantined(_)) {
+            // Only a person takes it out of there, not an engine's end.
+        } else if told {
             // Its replacement is what is missing, and is no remedy.
         } else if oneshot && status.success() {
             self.completed(id, "completed while no engine ran".to_owned());
@@ -226,6 +228,7 @@ fn stranger() -> spec::Service {
                 reset_after: Duration::ZERO,
             },
             settle: Duration::ZERO,
+            circuit: None,
             enabled: false,
         },
         stop: spec::Stop {

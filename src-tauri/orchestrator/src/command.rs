@@ -102,6 +102,7 @@ impl Step<'_> {
         self.set_care(id, Care::Idle);
         self.end_patience(id);
         self.end_settling(id);
+        self.end_trial(id);
         self.out_of_hand(id);
         self.close_incident(id, &why);
         if let Some(instance) = self.cluster.instances.get_mut(id) {

@@ -38,6 +38,7 @@ impl Step<'_> {
         }
         let dependents = self.goes_down(&id.service);
         self.open_incident(id, fault.cause, lasted, &dependents);
+        self.break_circuit(id, lasted);
         self.judge(id, fault.hopeless);
         self.take_over(&id.service, &dependents);
         if lasted == Lasted::NotWell {

@@ -226,6 +226,8 @@ pub(crate) struct Instance {
     pub(crate) in_hand: bool,
     /// Since when its start waits for what it needs to have been well for a while.
     pub(crate) settling: Option<Mono>,
+    /// The trial of its open circuit ends by a timer.
+    pub(crate) trial: bool,
     /// The fault in words, while there is one: "exited with code 1".
     pub(crate) fault: String,
     /// The incident it is the root of: open, quarantined, or resolved a moment ago.
@@ -283,6 +285,7 @@ impl Instance {
             automatic: false,
             in_hand: false,
             settling: None,
+            trial: false,
             fault: String::new(),
             incident: None,
             clues: VecDeque::new(),

@@ -257,6 +257,8 @@ pub enum TimerKey {
     Ready(InstanceId),
     /// A start that the machine had no room for is tried again.
     Delay(InstanceId),
+    /// The trial of its circuit has lasted.
+    Circuit(InstanceId),
     /// What it needs should have settled by now.
     Settle(InstanceId),
     /// Another remedy may have its turn.

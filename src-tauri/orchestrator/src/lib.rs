@@ -6,6 +6,7 @@
 //! no randomness and no hash maps, so the same inputs give the same effects.
 
 mod adopt;
+mod circuit;
 mod cluster;
 mod command;
 mod delay;

@@ -2,6 +2,7 @@
 //! instance. What was under way is [`crate::unfinished`].
 
 use crate::cluster::Cluster;
+use crate::instance::Care;
 use crate::step::Step;
 use crate::unfinished::Unfinished;
 use healing::History;
@@ -16,6 +17,9 @@ pub struct Memory {
     pub restarts: u32,
     /// What healing has tried.
     pub history: History,
+    /// It is in quarantine: its fault, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<(String, String)>,
 }
 
 impl Cluster {
@@ -25,6 +29,10 @@ impl Cluster {
         Some(Memory {
             restarts: instance.restarts,
             history: instance.history.clone(),
+            quarantined: match &instance.care {
+                Care::Quarantined(why) => Some((instance.fault.clone(), why.clone())),
+                _ => None,
+            },
         })
     }
 
@@ -41,6 +49,10 @@ impl Step<'_> {
             if let Some(instance) = self.cluster.instances.get_mut(&id) {
                 instance.restarts = memory.restarts;
                 instance.history = memory.history;
+                if let Some((fault, why)) = memory.quarantined {
+                    instance.fault = fault;
+                    instance.care = Care::Quarantined(why);
+                }
             }
         }
     }

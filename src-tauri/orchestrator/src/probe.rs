@@ -301,6 +301,9 @@ impl Step<'_> {
         instance.serving = (state, reason.clone());
         instance.history.healthy(self.now.mono);
         self.set_care(id, Care::Idle);
+        if self.begin_trial(id) {
+            return;
+        }
         self.set(id, state, reason);
         self.resolve_incident(id);
     }

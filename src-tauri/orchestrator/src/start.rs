@@ -223,6 +223,7 @@ impl Step<'_> {
         let generation = instance.generation;
         let idle = instance.care == Care::Idle;
         self.end_patience(id);
+        self.end_trial(id);
         self.out.facts.push(EventKind::Exited {
             instance: id.clone(),
             generation,
@@ -258,6 +259,7 @@ impl Step<'_> {
     pub(crate) fn completed(&mut self, id: &InstanceId, text: String) {
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.done = true;
+            instance.history.close_circuit();
         }
         self.came_good(id, State::Completed, Reason::new(text));
     }
@@ -274,12 +276,14 @@ impl Step<'_> {
         self.end_patience(id);
         // Late or not: whatever was in mind for it is off.
         self.set_care(id, Care::Idle);
-        self.came_good(id, State::Ready, reason);
+        if !self.begin_trial(id) {
+            self.came_good(id, State::Ready, reason);
+        }
         self.begin_health(id);
         self.greet(id);
     }
 
-    fn came_good(&mut self, id: &InstanceId, state: State, reason: Reason) {
+    pub(crate) fn came_good(&mut self, id: &InstanceId, state: State, reason: Reason) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -312,7 +316,9 @@ impl Step<'_> {
         };
         if instance.ready {
             let (state, reason) = instance.serving.clone();
-            self.set(id, state, reason);
+            if !self.begin_trial(id) {
+                self.set(id, state, reason);
+            }
         } else {
             let asked = instance.asked;
             self.set_alive(id, Reason::new("runs on"));

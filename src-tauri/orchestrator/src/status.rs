@@ -74,6 +74,7 @@ impl Cluster {
             marks: Marks {
                 impacted_by: self.impacted_by(service, instance),
                 held: self.held || service.held,
+                circuit: instance.circuit(),
                 shim_lost: instance.shim_lost,
                 rebuilding: false,
                 // Files are the engine's to look at.

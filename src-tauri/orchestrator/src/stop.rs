@@ -39,6 +39,7 @@ impl Step<'_> {
         instance.life = Life::Ending;
         let generation = instance.generation;
         self.end_patience(id);
+        self.end_trial(id);
         let next = said(&stop);
         self.out.acts.push(Effect::Stop {
             instance: id.clone(),

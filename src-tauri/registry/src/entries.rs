@@ -70,6 +70,8 @@ impl Entry {
 pub(crate) struct Entries {
     all: BTreeMap<Key, Entry>,
     own: BTreeMap<(ClusterId, InstanceId), Key>,
+    /// Instances that get no traffic although they may run: their name, and why.
+    withheld: BTreeMap<(ClusterId, InstanceId), (String, String)>,
     ends: BTreeSet<(Instant, Key)>,
     pub(crate) refused_ports: BTreeSet<u16>,
 }
@@ -113,6 +115,7 @@ impl Entries {
         };
         let mut change = RegistryChange::default();
         let owner = (cluster.clone(), instance.clone());
+        self.withheld.remove(&owner);
         let known = self.own.get(&owner).cloned();
         if known.as_ref() == Some(&key) && self.all.get(&key).is_some_and(|e| e.view.url == url) {
             return change;
@@ -149,6 +152,7 @@ impl Entries {
         instance: &InstanceId,
     ) -> RegistryChange {
         let owner = (cluster.clone(), instance.clone());
+        self.withheld.remove(&owner);
         let Some(key) = self.own.remove(&owner) else {
             return RegistryChange::default();
         };
@@ -157,6 +161,29 @@ impl Entries {
             upserts: vec![],
             removed: vec![key.pair()],
         }
+    }
+
+    pub(crate) fn withhold_own(
+        &mut self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        name: &ServiceName,
+        why: &str,
+    ) -> RegistryChange {
+        let change = self.remove_own(cluster, instance);
+        self.withheld.insert(
+            (cluster.clone(), instance.clone()),
+            (name.to_string(), why.to_owned()),
+        );
+        change
+    }
+
+    /// Whose instances of this name are withheld, and why the first is.
+    pub(crate) fn withheld(&self, name: &str) -> Option<(&ClusterId, &str)> {
+        self.withheld
+            .iter()
+            .find(|(_, (of, _))| of == name)
+            .map(|((cluster, _), (_, why))| (cluster, why.as_str()))
     }
 
     // === leased ===
@@ -198,6 +225,7 @@ impl Entries {
         match self
             .named(&wish.name)
             .find_map(|entry| entry.view.cluster.as_ref())
+            .or(self.withheld(&wish.name).map(|(cluster, _)| cluster))
         {
             Some(cluster) => Err(Error::Kept {
                 name: wish.name.clone(),

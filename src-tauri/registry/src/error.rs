@@ -34,6 +34,14 @@ pub enum Error {
         /// The name, or name and id.
         what: String,
     },
+    /// All that has this name gets no traffic for now.
+    #[error("use {name}: {why}")]
+    Withheld {
+        /// The name.
+        name: String,
+        /// Why: "its circuit is open, exited with code 1".
+        why: String,
+    },
     /// Too many entries.
     #[error("add an entry: there are {limit} {of} already")]
     TooMany {
@@ -72,6 +80,10 @@ impl Error {
                  stop the service."
             }
             Error::Missing { .. } => "Its lease may have ended. Register it again.",
+            Error::Withheld { .. } => {
+                "It has failed several times in a row; it is listed again when it has been well for \
+                 a while."
+            }
             Error::TooMany { .. } => "Remove entries that are not needed, or let their leases end.",
             Error::Refused(_) => "See the acts in Azora for who was refused what and why.",
             Error::Store(_) => "Look at the disk that holds Azora's home, then try again.",

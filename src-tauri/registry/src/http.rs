@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /register` `{"name", "url", "id"?, "ttl"?, "meta"?}` | 201 with the entry; 200 if it was listed already |
 //! | `GET /services` | every entry, by name and id |
-//! | `GET /services/{name}` | those of a name; 404 if there is none |
+//! | `GET /services/{name}` | those of a name; 404 if there is none, 503 while all of it gets no traffic |
 //! | `DELETE /services/{name}`, `DELETE /services/{name}/{id}` | `{"removed": n}` |
 //! | `PUT /services/{name}/{id}/heartbeat` | the entry with its new end |
 //! | `GET /healthz` | `{"ok": true}` |
@@ -67,7 +67,9 @@ impl From<Error> for Failure {
             Error::Missing { .. } => StatusCode::NOT_FOUND,
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Refused(_) => StatusCode::FORBIDDEN,
-            Error::Store(_) | Error::Closing => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Withheld { .. } | Error::Store(_) | Error::Closing => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         Self::new(status, &format!("failed to {error}"), error.help())
     }
@@ -218,11 +220,7 @@ async fn list(State(registry): State<Registry>) -> Response {
 
 async fn named(State(registry): State<Registry>, name: Parts<String>) -> Result<Response, Failure> {
     let name = parts(name)?;
-    let listed = registry.list(Some(&name));
-    if listed.is_empty() {
-        return Err(Error::Missing { what: name }.into());
-    }
-    Ok(Json(listed).into_response())
+    Ok(Json(registry.lookup(&name)?).into_response())
 }
 
 async fn remove_name(

@@ -161,6 +161,39 @@ impl Registry {
             .change(|entries| ((), entries.remove_own(cluster, instance)));
     }
 
+    /// Takes an instance from the list because its circuit is open: who looks its name up is told so,
+    /// and nobody else may take the name meanwhile.
+    pub fn withhold_own(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        name: &ServiceName,
+        why: &str,
+    ) {
+        self.shared
+            .change(|entries| ((), entries.withhold_own(cluster, instance, name, why)));
+    }
+
+    /// Where to send what is meant for this name: what the gateway and other readers ask.
+    ///
+    /// # Errors
+    /// [`Error::Withheld`] while all of it has an open circuit, [`Error::Missing`] when there is none.
+    pub fn lookup(&self, name: &str) -> Result<Vec<Listed>, Error> {
+        let entries = self.shared.read();
+        let listed: Vec<Listed> = entries.named(name).map(entries::Entry::listed).collect();
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let what = name.to_owned();
+        Err(match entries.withheld(name) {
+            Some((_, why)) => Error::Withheld {
+                name: what,
+                why: why.to_owned(),
+            },
+            None => Error::Missing { what },
+        })
+    }
+
     /// Our own control ports: no entry may point to them.
     pub fn refuse_port(&self, port: u16) {
         self.shared.write().refused_ports.insert(port);

@@ -237,6 +237,11 @@ impl World {
                 true => BTreeMap::new(),
                 false => std::mem::take(&mut audit.paid),
             },
+            // Only a person takes anybody out of quarantine.
+            given_up: match forgotten {
+                true => BTreeSet::new(),
+                false => std::mem::take(&mut audit.given_up),
+            },
             tried: std::mem::take(&mut audit.tried),
             broken: audit.broken.take(),
             said: audit.said.take(),

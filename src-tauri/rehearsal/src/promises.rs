@@ -150,9 +150,14 @@ impl World {
         let nothing = heal
             .ladder
             .first()
-            .is_none_or(|one| *one == RemedyKind::Quarantine);
+            .is_none_or(|one| one.remedy == RemedyKind::Quarantine);
+        // A ladder whose rungs have numbers comes to its end.
+        let numbers = heal.ladder.iter().filter_map(|one| one.times);
+        let length = numbers.fold(0_u32, u32::saturating_add);
+        let ever = audit.tried.get(id).map_or(0, Vec::len);
+        let ended = length > 0 && ever >= usize::try_from(length).unwrap_or(usize::MAX);
         let spent = tried >= usize::try_from(heal.budget.count).unwrap_or(usize::MAX);
-        if spent || nothing || audit.hopeless.contains(id) {
+        if spent || ended || nothing || audit.hopeless.contains(id) {
             audit.given_up.insert(id.clone());
             return None;
         }
@@ -193,7 +198,10 @@ impl World {
             .unwrap_or(0);
         let paid = audit.paid.entry(id.clone()).or_default();
         for action in incident.actions.iter().skip(known) {
-            if action.kind != RemedyKind::Quarantine {
+            if !matches!(
+                action.kind,
+                RemedyKind::Quarantine | RemedyKind::CircuitBreak
+            ) {
                 paid.push(now);
                 audit.tried.entry(id.clone()).or_default().push(now);
             }

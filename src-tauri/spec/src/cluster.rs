@@ -288,11 +288,21 @@ pub struct Heal {
     pub budget: Budget,
     /// Waits before restarts.
     pub backoff: Backoff,
-    /// So long what it needs has to be well before it is started by `RestartNeeds`. 5 s unless given.
+    /// So long a recovery has to last: that of what it needs, before it is started by `RestartNeeds`,
+    /// and its own, before its circuit closes. 5 s unless given.
     #[serde(default = "settle")]
     pub settle: Duration,
+    /// After so many failures in a row it gets no traffic until it has been well for `settle`;
+    /// `None`: it always does. 3 unless given.
+    #[serde(default = "circuit")]
+    pub circuit: Option<u32>,
     /// False: an exit or failure is only reported.
     pub enabled: bool,
+}
+
+/// One failure is chance and two are a coincidence.
+pub(crate) fn circuit() -> Option<u32> {
+    Some(3)
 }
 
 /// As long as healing wants a recovery to last before it believes in it.

@@ -191,6 +191,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
             words(service.heal.budget.per)
         )
     };
+    let circuit = |service: &Service| match service.heal.circuit {
+        Some(limit) => format!("after {limit} failures"),
+        None => "none".to_owned(),
+    };
+    changes.note("heal circuit", &circuit(old), &circuit(new));
     changes.note(
         "heal settle",
         &words(old.heal.settle),

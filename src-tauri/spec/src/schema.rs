@@ -368,9 +368,17 @@ fn heal() -> Value {
         }),
         "reset_after" => duration("So long healthy, and the ladder begins anew.", Some("10m")),
         "settle" => duration(
-            "So long what it needs has to be well before restart-needs starts it.",
+            "So long a recovery has to last: of what it needs before restart-needs starts it, and its own before its circuit closes.",
             Some("5s"),
         ),
+        "circuit" => json!({
+            "description": "After so many failures in a row it gets no traffic until it has been well for `settle`; false: it always does.",
+            "anyOf": [
+                { "type": "integer", "minimum": 1, "maximum": 1000 },
+                { "const": false }
+            ],
+            "default": 3
+        }),
         _ => flag("False: a fault is only reported.", true),
     })
 }

@@ -73,6 +73,9 @@ export type Change = { "kind": "cluster",
   /** Gone ones, as name and id. */
   removed: Array<[string, string]> };
 
+/** What keeps traffic from an instance that has failed several times in a row. */
+export type Circuit = "open" | "half-open";
+
 /** A cluster's identity on this machine: its name, a hyphen and eight hex digits of a hash of folder and name. The same folder always gives the same id. */
 export type ClusterId = string;
 
@@ -633,6 +636,8 @@ export type Marks = {
   impacted_by?: ServiceName,
   /** A person holds healing. */
   held: boolean,
+  /** It gets no traffic, because it has failed several times in a row. */
+  circuit?: Circuit,
   /** Its shim is gone; the process lives, its exit status will be unknown. */
   shim_lost: boolean,
   /** Files that it is made from are changing; it restarts when they have come to rest. */
@@ -757,7 +762,7 @@ export type Remedy = {
   detail: string };
 
 /** What healing can do. */
-export type RemedyKind = "restart" | "restart-needs" | "quarantine";
+export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "circuit-break" | "quarantine";
 
 /** Services to restart. */
 export type RestartRequest = {

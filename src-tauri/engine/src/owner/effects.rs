@@ -232,7 +232,8 @@ impl Owner {
             RemedyKind::Restart | RemedyKind::GracefulRestart | RemedyKind::RestartNeeds => {
                 Verb::Restart
             }
-            RemedyKind::Quarantine => Verb::Quarantine,
+            // Traffic is kept from it within the cluster's own state, and nobody is asked.
+            RemedyKind::CircuitBreak | RemedyKind::Quarantine => Verb::Quarantine,
         };
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
@@ -263,7 +264,7 @@ impl Owner {
                         }
                         return;
                     }
-                    Some((_, RemedyKind::Quarantine)) | None => {
+                    Some((_, RemedyKind::CircuitBreak | RemedyKind::Quarantine)) | None => {
                         self.shared
                             .door
                             .finish(act, Outcome::Done("admitted".into()));
@@ -338,6 +339,12 @@ impl Owner {
                 self.shared
                     .registry
                     .upsert_own(&self.id, &instance, &instance.service, &url);
+            }
+            (Some(status), Some(_)) if status.marks.circuit.is_some() => {
+                let why = format!("its circuit is open: {}", status.reason);
+                self.shared
+                    .registry
+                    .withhold_own(&self.id, &instance, &instance.service, &why);
             }
             _ => self.shared.registry.remove_own(&self.id, &instance),
         }

@@ -56,6 +56,7 @@ pub(crate) fn service() -> spec::Service {
                 reset_after: Duration::from_secs(600),
             },
             settle: Duration::from_secs(5),
+            circuit: Some(3),
             enabled: true,
         },
         stop: spec::Stop {
@@ -136,6 +137,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             }
             "heal" => service.heal = spec::Heal::default(),
             "ladder" => service.heal.ladder = value.split(',').map(rung).collect(),
+            "circuit" => service.heal.circuit = value.parse().ok(),
             "settle" => service.heal.settle = duration(value),
             "budget" => {
                 let (count, per) = value.split_once('/').unwrap();

@@ -7,7 +7,6 @@ use model::{
     ProbeKind, State, Timestamp, Verdict,
 };
 use orchestrator::{Cluster, Command, Effect, Input, TimerKey, step};
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -268,35 +267,48 @@ fn a_dependency_of_a_hundred_dies_and_is_one_incident() {
     assert_eq!(mass.most_in_hand, 10, "a tenth of 101");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 60,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+/// SplitMix64: all the chance there is.
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
 
-    /// Whoever of the dependents dies with it: nobody else is touched, never more than a tenth are in
-    /// hand, and all of it is back within two minutes.
-    #[test]
-    fn whoever_dies_with_it_the_others_are_left_alone(
-        dependents in 5..120_u32,
-        crashed in proptest::collection::btree_set(0..120_u32, 0..120),
-        before in any::<bool>(),
-    ) {
-        let mut mass = Mass::new(hundred(dependents));
-        let crashed: BTreeSet<u32> = crashed.into_iter().filter(|n| *n < dependents).collect();
+/// Whoever of the dependents dies with it: nobody else is touched, never more than a tenth are in
+/// hand, and all of it is back within four minutes.
+#[test]
+fn whoever_dies_with_it_the_others_are_left_alone() {
+    for mut seed in 0..60_u64 {
+        let which = seed;
+        let dependents = 5 + u32::try_from(next(&mut seed) % 115).unwrap();
+        let share = next(&mut seed) % 101;
         // Who dies first is taken for a fault of its own until the database is seen to be down.
+        let before = next(&mut seed).is_multiple_of(2);
+        let crashed: BTreeSet<u32> = (0..dependents)
+            .filter(|_| next(&mut seed) % 100 < share)
+            .collect();
+        let mut mass = Mass::new(hundred(dependents));
         blow(&mut mass, &crashed, before);
         mass.run(240_000);
         for status in mass.cluster.statuses() {
-            prop_assert_eq!(status.state, State::Ready, "{}: {}", status.instance, status.reason);
+            assert_eq!(
+                status.state,
+                State::Ready,
+                "{which}: {}: {}",
+                status.instance,
+                status.reason
+            );
         }
-        prop_assert_eq!(&mass.stops, &Vec::new());
+        assert_eq!(mass.stops, [], "{which}");
         let started: BTreeSet<_> = mass.starts.iter().collect();
-        prop_assert!(started.len() <= crashed.len() + 1);
+        assert!(started.len() <= crashed.len() + 1, "{which}");
         let tenth = (mass.definition.services.len() / 10).max(1);
-        prop_assert!(mass.most_in_hand <= tenth, "{} in hand", mass.most_in_hand);
-        let open = mass.incidents.values().filter(|(_, state)| *state == IncidentState::Open);
-        prop_assert_eq!(open.count(), 0);
+        let most = mass.most_in_hand;
+        assert!(most <= tenth, "{which}: {most} in hand");
+        let open = mass.incidents.values();
+        let open = open.filter(|(_, state)| *state == IncidentState::Open);
+        assert_eq!(open.count(), 0, "{which}");
     }
 }

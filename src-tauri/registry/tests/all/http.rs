@@ -224,6 +224,33 @@ async fn everything_that_can_be_said_is_kept() {
     assert!(!answer.body.contains("rm -rf"));
 }
 
+/// Who sends traffic is told why it has nowhere to go, and nobody takes the name meanwhile.
+#[tokio::test]
+async fn a_name_with_an_open_circuit_is_unavailable_and_not_unknown() {
+    let server = server().await;
+    let registry = &server.world.registry;
+    let (cluster, name) = ("shop-1".parse().unwrap(), "api".parse().unwrap());
+    let [one, two] = ["api.0", "api.1"].map(|id| id.parse().unwrap());
+    registry.upsert_own(&cluster, &one, &name, "http://127.0.0.1:4000");
+    registry.upsert_own(&cluster, &two, &name, "http://127.0.0.1:4001");
+    let why = "its circuit is open: exited with code 1";
+    registry.withhold_own(&cluster, &one, &name, why);
+    let listed = server.ask("GET /services/api", "").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "the other one serves");
+    registry.withhold_own(&cluster, &two, &name, why);
+    let answer = server.ask("GET /services/api", "").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains(why), "{answer:?}");
+    assert_eq!(server.ask("GET /services", "").await.json(), json!([]));
+    let taken = r#"{"name":"api","url":"http://127.0.0.1:6666"}"#;
+    assert_eq!(server.ask("POST /register", taken).await.status, 409);
+    registry.upsert_own(&cluster, &one, &name, "http://127.0.0.1:4000");
+    registry.remove_own(&cluster, &two);
+    assert_eq!(server.ask("GET /services/api", "").await.status, 200);
+    registry.remove_own(&cluster, &one);
+    assert_eq!(server.ask("GET /services/api", "").await.status, 404);
+}
+
 #[tokio::test]
 async fn instances_of_a_cluster_are_listed_and_not_for_clients_to_change() {
     let server = server().await;

@@ -54,6 +54,7 @@ impl Default for Heal {
             },
             backoff: Backoff::default(),
             settle: crate::cluster::settle(),
+            circuit: crate::cluster::circuit(),
             enabled: true,
         }
     }
@@ -145,6 +146,16 @@ impl Reader<'_> {
             if let Some(found) = self.duration(&entry.value, "`settle`", range) {
                 heal.settle = found;
             }
+        }
+        if let Some(entry) = layers.get("circuit") {
+            heal.circuit = match entry.value.kind {
+                ValueKind::Boolean(false) => None,
+                _ => {
+                    let help = "so many failures in a row: circuit = 3; circuit = false has none";
+                    let found = self.number(&entry.value, "`circuit`", 1..=1_000, help);
+                    found.or(heal.circuit)
+                }
+            };
         }
         if let Some(entry) = layers.get("enabled") {
             heal.enabled = self.flag(&entry.value, "`enabled`").unwrap_or(true);

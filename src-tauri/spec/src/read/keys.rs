@@ -129,6 +129,7 @@ pub(crate) const HEAL: Keys = Keys {
         "backoff",
         "reset_after",
         "settle",
+        "circuit",
         "enabled",
     ],
 };

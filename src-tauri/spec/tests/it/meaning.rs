@@ -47,6 +47,7 @@ fn defaults_are_filled_in() {
                 reset_after: seconds(600),
             },
             settle: seconds(5),
+            circuit: Some(3),
             enabled: true,
         }
     );

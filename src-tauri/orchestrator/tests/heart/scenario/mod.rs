@@ -86,9 +86,15 @@ impl Run {
             // The engine dies; `adopt` is the next one's first word.
             "engine-dies" => {
                 let unfinished = self.cluster.unfinished();
+                let known: Vec<_> = self.cluster.statuses().map(|one| one.instance).collect();
+                let memory = known.into_iter().filter_map(|id| {
+                    let memory = self.cluster.memory(&id)?;
+                    Some((id, memory))
+                });
+                let memory = memory.collect();
                 let id: ClusterId = "shop-00000000".parse().unwrap();
                 self.cluster = Cluster::new(id);
-                self.cluster.remember(BTreeMap::new(), unfinished);
+                self.cluster.remember(memory, unfinished);
                 let open = std::mem::take(&mut self.open).into_values();
                 self.cluster.take_up(open.collect());
                 self.timers.clear();

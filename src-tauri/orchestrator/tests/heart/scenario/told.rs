@@ -154,6 +154,9 @@ impl Run {
         if status.marks.held {
             said.push_str(" [held]");
         }
+        if let Some(circuit) = status.marks.circuit {
+            write!(said, " [circuit {}]", circuit.as_str()).unwrap();
+        }
         if status.marks.shim_lost {
             said.push_str(" [shim lost]");
         }
