@@ -211,7 +211,7 @@ fn quietly(command: &mut Command) -> Child {
 /// The jobs as `azora.toml`. Killed again and again, a service is not to end in quarantine here.
 pub(crate) fn definition(organ: &Path, jobs: &[Job], health: Option<&str>) -> String {
     let mut text = "[cluster]\nname = \"bench\"\n[cluster.defaults]\n\
-         heal = { budget = \"1000 per 10m\", backoff = [\"0s\"] }\n"
+         heal = { budget = \"1000 per 10m\", backoff = [\"0s\"], circuit = false }\n"
         .to_owned();
     if let Some(health) = health {
         text += &format!("health = {health}\n");

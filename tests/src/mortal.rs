@@ -25,7 +25,7 @@ pub(crate) fn definition(cluster: &str, services: usize, pace: u32, folder: &Pat
     let puppet = puppet.display();
     let mut definition = format!(
         "[cluster]\nname = \"{cluster}\"\n[cluster.defaults]\n\
-         heal = {{ ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"] }}\n"
+         heal = {{ ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"], circuit = false }}\n"
     );
     for name in (0..services).map(name) {
         let path = folder.join(&name);

@@ -181,7 +181,7 @@ fn allow(folder: &Path, service: usize, length: u64) {
 fn definition(plan: &Plan, each: u64, folder: &Path) -> String {
     let mut text = format!(
         "[cluster]\nname = \"counting\"\n[cluster.defaults]\nlog = {{ keep = \"{}KiB\" }}\n\
-         heal = {{ budget = \"1000 per 1m\", backoff = [\"0s\"] }}\n",
+         heal = {{ budget = \"1000 per 1m\", backoff = [\"0s\"], circuit = false }}\n",
         plan.keep >> 10
     );
     for service in 0..plan.services as usize {

@@ -32,7 +32,7 @@ pub fn disk(azora: &Azora, cycles: usize, seed: u64) -> Result<Report, String> {
     let flood = folder.path().join("flood");
     let mut definition = "[cluster]\nname = \"full\"\n[cluster.defaults]\n\
         log = { keep = \"256KiB\" }\nstop = { grace = \"2s\" }\n\
-        heal = { ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"] }\n\
+        heal = { ladder = [\"restart\"], budget = \"1000 per 1m\", backoff = [\"0s\"], circuit = false }\n\
         [service.web]\nrun = \"organ --name web --port $PORT\"\nport = 0\n\
         health = { http = \"/health\", every = \"1s\", timeout = \"5s\", fail = 3 }\n\
         [service.victim]\nrun = \"puppet hang\"\n\
