@@ -52,7 +52,7 @@ async fn up_ends_at_the_deadline_and_healing_goes_on() {
     assert_eq!(failed.len(), 2, "{failed:?}");
     assert!(
         failed[0].starts_with("mute.0: not ready within 300 ms: tcp ")
-            && failed[0].ends_with("; healing goes on: restart 1 of 8"),
+            && failed[0].ends_with("; healing goes on: restart 1 of 9"),
         "{failed:?}"
     );
     assert!(
