@@ -152,7 +152,11 @@ impl Step<'_> {
             actions.drain(..over);
             self.out.incidents.insert(key);
             if let Some(text) = text {
-                self.tell(key, EntryKind::Remedy, &text, None);
+                let entry = match kind {
+                    RemedyKind::CircuitBreak => EntryKind::Circuit,
+                    _ => EntryKind::Remedy,
+                };
+                self.tell(key, entry, &text, None);
             }
         }
     }

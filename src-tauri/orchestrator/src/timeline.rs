@@ -351,6 +351,7 @@ impl Step<'_> {
         };
         match &instance.care {
             Care::Backoff(plan) => plan.detail.clone(),
+            Care::Due(plan, _) => format!("its turn: {}", plan.detail),
             Care::Asked(plan, _) => format!("{} to begin", plan.remedy.as_str()),
             Care::Quarantined(_) => format!("a person: `azora release {service}`"),
             Care::Suffers => needs(),
@@ -371,11 +372,15 @@ impl Step<'_> {
                     format!("room on the machine: {}", harmless(&delay.shortage, QUOTE))
                 }
                 (Life::Gone, None) if !self.cluster.needs_met(service) => needs(),
+                (Life::Gone, None) if instance.settling.is_some() => {
+                    "what it needs to have been well for a while".to_owned()
+                }
                 (Life::Gone, None) => "its start".to_owned(),
                 (Life::Asked, _) => "its process to be made".to_owned(),
                 (Life::Alive, _) if instance.cycle.is_some() => {
                     "its process to be replaced".to_owned()
                 }
+                (Life::Alive, _) if instance.trial => "it to have been well for a while".to_owned(),
                 (Life::Alive, _) if instance.ready => "its probes to pass".to_owned(),
                 (Life::Alive, _) => "it to become ready".to_owned(),
                 (Life::Ending, _) => "its old process to end".to_owned(),

@@ -197,7 +197,7 @@ impl Mass {
                 to: State::Ready | State::Waiting,
                 ..
             }) => _ = self.in_hand.remove(&instance),
-            Effect::Incident { key, incident } => {
+            Effect::Incident { key, incident, .. } => {
                 self.incidents
                     .insert(key, (incident.instance, incident.state));
             }
