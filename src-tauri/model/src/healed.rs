@@ -104,7 +104,7 @@ impl HealedSum {
             healed: count(&by_itself),
             person: count(&|one| one.person),
             open: count(&|one| one.state.unended()),
-            restarts: acts(&|kind| kind != RemedyKind::Quarantine),
+            restarts: acts(&RemedyKind::restarts),
             quarantines: acts(&|kind| kind == RemedyKind::Quarantine),
             recover_p50_ms: middle(healed.filter_map(|one| one.duration_ms)),
             longest_ms: all.iter().filter_map(|one| one.duration_ms).max(),

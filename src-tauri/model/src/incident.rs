@@ -102,6 +102,11 @@ pub enum RemedyKind {
 }
 
 impl RemedyKind {
+    /// A process is started by it. The others keep something away.
+    pub fn restarts(self) -> bool {
+        !matches!(self, RemedyKind::CircuitBreak | RemedyKind::Quarantine)
+    }
+
     /// The word as definitions and JSON write it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -198,10 +198,7 @@ impl World {
             .unwrap_or(0);
         let paid = audit.paid.entry(id.clone()).or_default();
         for action in incident.actions.iter().skip(known) {
-            if !matches!(
-                action.kind,
-                RemedyKind::Quarantine | RemedyKind::CircuitBreak
-            ) {
+            if action.kind.restarts() {
                 paid.push(now);
                 audit.tried.entry(id.clone()).or_default().push(now);
             }
