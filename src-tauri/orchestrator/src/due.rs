@@ -98,7 +98,8 @@ impl Step<'_> {
     /// Asks the door for those whose turn it is; false when there were none.
     pub(crate) fn let_due(&mut self) -> bool {
         let turn = std::mem::take(&mut self.turn);
-        if self.cluster.due.is_empty() || !(turn || !self.touched.is_empty()) {
+        let nothing_new = !turn && self.touched.is_empty();
+        if self.cluster.due.is_empty() || nothing_new {
             return false;
         }
         let mut waiting: Vec<(u32, InstanceId)> = self
