@@ -1,6 +1,7 @@
 //! Building an engine from its configuration, and taking it down again.
 
 use crate::beside::beside_others;
+use crate::clock::{Beat, Clock};
 use crate::door::Door;
 use crate::emergency::Brake;
 use crate::files::{self, Files};
@@ -10,7 +11,7 @@ use crate::owner::Message;
 use crate::picture::Picture;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
-use crate::{Config, Error, StartError, clock::Clock, incidents, keep, tasks};
+use crate::{Config, Error, StartError, incidents, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
@@ -114,6 +115,7 @@ impl Engine {
             door,
             prober: Prober::new(Arc::clone(&driver)),
             clock: Clock::start(),
+            beat: Beat::default(),
             owners: RwLock::default(),
             stops: Mutex::default(),
             brake: Brake::default(),

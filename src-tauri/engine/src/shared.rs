@@ -1,7 +1,7 @@
 //! What the parts of one engine share.
 
 use crate::app::Life;
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::door::Door;
 use crate::emergency::Brake;
 use crate::files::Files;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) layout: Layout,
     /// The clocks.
     pub(crate) clock: Clock,
+    /// Whether the engine stood still.
+    pub(crate) beat: Beat,
     /// What hosts see.
     pub(crate) picture: Arc<Picture>,
     /// What is remembered.

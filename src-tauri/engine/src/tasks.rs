@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::app::to_message;
+use crate::clock::Beat;
 use crate::door::Door;
 use crate::owner::Message;
 use crate::shared::Shared;
@@ -25,6 +26,7 @@ pub(crate) async fn spawn_all(
 ) -> Result<(), Error> {
     shared.tasks.spawn(route(Arc::clone(shared), words));
     shared.tasks.spawn(sample(Arc::clone(shared)));
+    shared.tasks.spawn(beat(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));
@@ -45,6 +47,25 @@ async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
         if let Ok(owner) = shared.owner(&cluster) {
             // A closed inbox means that the cluster was just forgotten.
             let _ = owner.send(message).await;
+        }
+    }
+}
+
+/// Comes every second, so that it is noticed when it does not; and tells the owners of a gap, who may
+/// have nothing else to hear.
+async fn beat(shared: Arc<Shared>) {
+    let mut gaps = healing::Gaps::default();
+    loop {
+        shared.beat.beat(shared.clock.now().mono);
+        if gaps.look(shared.clock.reading(&shared.beat)).is_some() {
+            for (_, owner) in shared.all_owners() {
+                // One that is busy looks by itself before whatever it takes next.
+                let _ = owner.try_send(Message::Look);
+            }
+        }
+        tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            () = tokio::time::sleep(Beat::EVERY) => {}
         }
     }
 }

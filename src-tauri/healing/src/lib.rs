@@ -10,12 +10,14 @@
 )]
 
 pub mod cause;
+pub mod gap;
 pub mod history;
 pub mod ladder;
 pub mod pace;
 pub mod watch;
 pub mod words;
 
+pub use gap::{Gap, Gaps};
 pub use history::History;
 pub use ladder::{Decision, decide};
 pub use watch::{Opinion, Watch};

@@ -198,6 +198,8 @@ pub(crate) struct Instance {
     /// Probes of this generation that have not come back, and when they are asked: one of a kind at
     /// a time.
     pub(crate) under_way: BTreeMap<ProbeKind, Mono>,
+    /// Probes whose first round after a gap has not come back: asked before this, or first after it.
+    pub(crate) unjudged: BTreeMap<ProbeKind, Mono>,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
     /// The last generation that is known to have served.
@@ -270,6 +272,7 @@ impl Instance {
             alive_since: Mono::default(),
             asked: false,
             under_way: BTreeMap::new(),
+            unjudged: BTreeMap::new(),
             ready: false,
             served: None,
             tries: 0,

@@ -1,5 +1,6 @@
 //! What can happen to a cluster, and what it can want done. Both closed.
 
+use healing::Gap;
 use model::{
     ActId, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, Reason,
     RemedyKind, ServiceName, Timestamp,
@@ -141,6 +142,8 @@ pub enum Input {
         /// What it left.
         words: LastWords,
     },
+    /// For some time nobody looked, or the clock was set.
+    Gap(Gap),
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
         /// Which.

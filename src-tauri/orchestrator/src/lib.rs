@@ -12,6 +12,7 @@ mod command;
 mod delay;
 mod due;
 mod edit;
+mod gap;
 mod graph;
 mod heal;
 mod hooks;

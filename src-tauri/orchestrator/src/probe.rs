@@ -94,13 +94,14 @@ impl Step<'_> {
             return;
         }
         let ready = instance.ready;
+        let early = instance.first_round(kind, asked);
         self.probe_seen(id, kind, evidence);
         if ready {
             if kind == ProbeKind::Health {
                 // The time an answer takes is part of the interval: one that never comes is found out
                 // after so many intervals and one timeout.
                 let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
-                self.health(id, evidence, took);
+                self.health(id, evidence, took, early);
             }
         } else {
             self.readiness(id, kind, evidence);
@@ -216,7 +217,7 @@ impl Step<'_> {
         }
     }
 
-    fn health(&mut self, id: &InstanceId, evidence: &Evidence, took: Duration) {
+    fn health(&mut self, id: &InstanceId, evidence: &Evidence, took: Duration, early: bool) {
         let goal = self.cluster.goal(id);
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
@@ -227,8 +228,13 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let opinion = instance.watch.observe(probe, evidence);
         let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
+        let latency = Duration::from_micros(evidence.latency_us);
+        let good = evidence.verdict == Verdict::Pass && slow.is_none_or(|limit| latency <= limit);
+        let opinion = match early && !good {
+            true => Opinion::Same,
+            false => instance.watch.observe(probe, evidence),
+        };
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         self.ask(id, ProbeKind::Health, every.saturating_sub(took));

@@ -74,6 +74,7 @@ impl Step<'_> {
         instance.called_off = false;
         instance.greeted = false;
         instance.under_way.clear();
+        instance.unjudged.clear();
         instance.tries = 0;
         instance.seen = Seen::default();
         instance.watch = Watch::default();

@@ -162,6 +162,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
+            Input::Gap(gap) => self.after_a_gap(&gap),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::Postponed { ticket, why } => self.postponed(ticket, &why),

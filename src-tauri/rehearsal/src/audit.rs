@@ -34,6 +34,8 @@ pub enum Promise {
     Told,
     /// When nothing goes wrong any more, all comes to rest as it should be.
     Rest,
+    /// Sleep, a clock that is set and an engine that stands still are no faults of anybody.
+    Time,
     /// The heart answers at all.
     Panic,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Audit {
     pub(crate) broken: Option<(Promise, String)>,
     /// Everything that was said, when somebody wants to read it.
     pub(crate) said: Option<Vec<String>>,
+    /// Nobody has a fault: healing has nothing to do, and nothing to say.
+    pub(crate) faultless: bool,
     pub(crate) generations: BTreeMap<InstanceId, Generation>,
     /// What precedes its start is done, and the start has to follow in the same step.
     pub(crate) prepared: BTreeSet<(InstanceId, Generation)>,
@@ -109,7 +113,7 @@ impl Audit {
                 self.held.clear();
             }
             Command::Unhold(services) => self.held.retain(|one| !services.contains(one)),
-            Command::Down | Command::Stop(_) | Command::Refresh { .. } => {}
+            Command::Down | Command::Stop(_) => {}
             Command::Adopt { .. } => {}
             Command::Ended { .. } => {
                 self.probes.clear();
@@ -245,6 +249,7 @@ impl World {
             tried: std::mem::take(&mut audit.tried),
             broken: audit.broken.take(),
             said: audit.said.take(),
+            faultless: audit.faultless,
             skipped: audit.skipped,
             ..Audit::default()
         };
@@ -276,6 +281,10 @@ impl World {
     pub(crate) fn audit(&mut self, effect: &Effect) {
         if self.audit.is_none() {
             return;
+        }
+        if self.audit.as_ref().is_some_and(|audit| audit.faultless) && judges(effect) {
+            let text = format!("nobody has a fault, and it comes to {effect:?}");
+            self.breaks(Promise::Time, text);
         }
         let breach = match effect {
             Effect::Prepare {
@@ -391,5 +400,16 @@ impl World {
         if let Some((promise, text)) = breach {
             audit.breaks(promise, text);
         }
+    }
+}
+
+/// It holds something against somebody.
+fn judges(effect: &Effect) -> bool {
+    match effect {
+        Effect::Ask { .. } | Effect::Incident { .. } => true,
+        Effect::Publish(EventKind::StateChanged { to, .. }) => {
+            matches!(to, State::Failing | State::Degraded | State::Recovering)
+        }
+        _ => false,
     }
 }

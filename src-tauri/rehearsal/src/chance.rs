@@ -24,6 +24,8 @@ pub(crate) enum About {
     /// How long it takes to answer.
     Latency,
     Slow,
+    /// Whether it asks what it uses before it answers.
+    AsksThrough,
 }
 
 /// A rehearsal's chance.

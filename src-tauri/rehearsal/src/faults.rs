@@ -13,7 +13,7 @@ pub enum FaultKind {
     Killed,
     /// It lives and answers nobody any more.
     Hang,
-    /// For a minute it takes most of a second to answer.
+    /// For a minute it takes most of a second to answer, and so may what uses it.
     Slow,
     /// It crashes, and again some seconds after each of the next three starts.
     Flap,
@@ -27,14 +27,16 @@ pub enum FaultKind {
     FullDisk,
     /// It crashes while Azora's engine is dead, for three seconds.
     EngineDies,
-    /// Azora's engine stands still for a minute; nothing else is wrong.
+    /// Azora's engine stands still for a minute; the first check of everyone after it gets no answer.
     EngineStopped,
-    /// The machine sleeps for an hour; nothing else is wrong.
+    /// The machine sleeps for an hour; the first check of everyone after it gets no answer.
     Sleep,
+    /// Somebody sets the clock, by a day forward or back; nothing else is wrong.
+    ClockStep,
 }
 
 /// All of them; a rehearsal goes through them again and again, so that none is left out.
-pub(crate) const KINDS: [FaultKind; 12] = [
+pub(crate) const KINDS: [FaultKind; 13] = [
     FaultKind::Crash,
     FaultKind::Hang,
     FaultKind::Killed,
@@ -47,6 +49,7 @@ pub(crate) const KINDS: [FaultKind; 12] = [
     FaultKind::EngineStopped,
     FaultKind::FullDisk,
     FaultKind::EngineDies,
+    FaultKind::ClockStep,
 ];
 
 /// A fault that is planned.
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn everyone_meets_every_kind() {
-        let plan = plan(Chance(3), 12 * 4, 4, 1_000);
+        let plan = plan(Chance(3), 13 * 4, 4, 1_000);
         for target in 0..4 {
             let kinds: BTreeSet<FaultKind> = plan
                 .iter()

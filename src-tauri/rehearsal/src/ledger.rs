@@ -66,8 +66,11 @@ pub(crate) struct Account {
     pub(crate) impatient: u32,
     /// Times it was taken for ready while it was still starting.
     pub(crate) early: u32,
-    /// Starts that failed for want of another that was not there, by that other.
+    /// Starts that failed for want of another that was not there and was seen not to be when they
+    /// began, by that other.
     pub(crate) wanting: BTreeMap<usize, u32>,
+    /// The same of another that was taken for ready when they began, and was still starting.
+    pub(crate) misled: BTreeMap<usize, u32>,
     pub(crate) quarantines: u32,
     /// Times a person had to help.
     pub(crate) helped: u32,

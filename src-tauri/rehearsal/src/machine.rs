@@ -20,13 +20,20 @@ impl World {
     pub(crate) fn tell(&mut self, input: Input) {
         match &mut self.engine {
             Engine::Runs => self.step(input),
-            Engine::Stopped(held) => held.push(Coming::Word(self.epoch, input)),
+            Engine::Stopped(_, held) => held.push(Coming::Word(self.epoch, input)),
             // What happens now the next engine finds by itself.
             Engine::Dead => {}
         }
     }
 
     pub(crate) fn step(&mut self, input: Input) {
+        if let Some(gap) = self.gaps.look(self.clocks()) {
+            self.apply(Input::Gap(gap));
+        }
+        self.apply(input);
+    }
+
+    fn apply(&mut self, input: Input) {
         if let Input::Timer(key) = &input {
             // It was set anew or cancelled. One that is late was kept.
             if self.timers.get(key).is_none_or(|at| *at > self.now) {
@@ -253,7 +260,7 @@ impl World {
     pub(crate) fn ask_if_up(&mut self, number: usize, kind: ProbeKind, generation: Generation) {
         match &mut self.engine {
             Engine::Runs => self.ask(number, kind, generation),
-            Engine::Stopped(held) => held.push(Coming::Ask(number, kind, generation)),
+            Engine::Stopped(_, held) => held.push(Coming::Ask(number, kind, generation)),
             Engine::Dead => {}
         }
     }
@@ -263,6 +270,7 @@ impl World {
             self.check_round(number, generation);
         }
         let trouble = self.rough.verdict();
+        let waits = self.waits_for_slow(self.instances[number].service);
         let instance = &mut self.instances[number];
         let defined = &self.services[instance.service].defined;
         let probe = match kind {
@@ -279,6 +287,8 @@ impl World {
         let mut takes = self.chance.between(2, 15, About::Latency, &about);
         if self.now < self.services[instance.service].slow_until {
             takes += self.chance.between(500, 900, About::Slow, &about);
+        } else if waits {
+            takes += self.chance.between(300, 900, About::Slow, &about);
         }
         let serves = instance.process.as_ref().filter(|process| {
             process.generation == generation

@@ -1,10 +1,10 @@
-//! Random definitions, and what people do to a cluster at any time: start, stop, restart, scale,
-//! hold, release, edit, and end everything.
+//! People: one who helps when nothing else does; and for rough worlds random definitions, and those
+//! who start, stop, restart, scale, hold, release, edit and end everything at any time.
 
 use crate::chance::Dice;
 use crate::faults::{Fault, KINDS};
-use crate::world::{Coming, Engine, Phase, World};
-use model::{ExitStatus, ServiceName};
+use crate::world::{Coming, Engine, Millis, Phase, World};
+use model::{ExitStatus, ServiceName, State};
 use orchestrator::Command;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -156,7 +156,45 @@ impl Drawing {
     }
 }
 
+/// A person looks after what is still away after ten minutes.
+const PERSON: Millis = 600_000;
+
 impl World {
+    /// It is away of itself: a person will look after it.
+    pub(crate) fn call_person(&mut self, service: usize) {
+        if self.rough.on() {
+            return;
+        }
+        let absence = self.services[service].absences;
+        self.later(PERSON, Coming::Person(service, absence));
+    }
+
+    pub(crate) fn help(&mut self, service: usize, absence: u64) {
+        let it = &self.services[service];
+        if it.own.is_none() || it.absences != absence {
+            return;
+        }
+        if !matches!(self.engine, Engine::Runs) {
+            self.later(5_000, Coming::Person(service, absence));
+            return;
+        }
+        let name = it.name.clone();
+        let quarantined = |one: &usize| self.instances[*one].state == State::Quarantined;
+        let released = it.instances.iter().any(quarantined);
+        if self.counted_from.is_some() {
+            self.services[service].account.helped += 1;
+        }
+        let services = vec![name];
+        self.command(match released {
+            true => Command::Release(services),
+            false => Command::Restart {
+                services,
+                at_once: true,
+            },
+        });
+        self.call_person(service);
+    }
+
     fn some(&mut self) -> Vec<ServiceName> {
         let names: Vec<ServiceName> = self.definition.services.keys().cloned().collect();
         let count = self.rough.dice.below(3);

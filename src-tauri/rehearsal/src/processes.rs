@@ -3,7 +3,7 @@
 use crate::chance::About;
 use crate::machine::SECOND;
 use crate::world::{Coming, Made, Phase, Process, World};
-use model::{ExitStatus, Generation, InstanceId};
+use model::{ExitStatus, Generation, InstanceId, State};
 use orchestrator::Input;
 
 impl World {
@@ -45,12 +45,15 @@ impl World {
     }
 
     pub(crate) fn make(&mut self, number: usize, generation: Generation) {
+        self.instances[number].blips = 0;
         self.instances[number].process = Some(Process {
             generation,
             phase: Phase::Made,
             begun: self.now,
             hung: false,
             ill_until: 0,
+            lacks: Vec::new(),
+            trusts: Vec::new(),
             misses: Vec::new(),
             stuck: None,
         });
@@ -118,6 +121,9 @@ impl World {
     fn begins(&mut self, number: usize, generation: Generation) {
         let service = self.instances[number].service;
         let about = [number as u64, generation.0];
+        let uses = self.services[service].uses.clone();
+        let (seen, unseen): (Vec<_>, Vec<_>) = uses.into_iter().partition(|used| self.shown(*used));
+        let trusts = seen.into_iter().filter(|used| self.boots(*used)).collect();
         let Some(process) = self.instances[number].process.as_mut() else {
             return;
         };
@@ -125,6 +131,7 @@ impl World {
             return;
         }
         process.phase = Phase::Boots;
+        (process.lacks, process.trusts) = (unseen, trusts);
         process.begun = self.now;
         if let Some((after, what)) = self.rough.life(number, generation) {
             self.later(after, what);
@@ -182,17 +189,16 @@ impl World {
             && !self.rough.calm
             && self.chance.below(100, About::Missing, &about) < 60
         {
-            // It was away before this start began: who declares a need is not started then.
-            let begun = self.instances[number]
-                .process
-                .as_ref()
-                .map_or(0, |one| one.begun);
-            let before = self.services[missing]
-                .own
-                .is_some_and(|since| since <= begun);
-            if self.counted_from.is_some() && before {
-                let wanting = &mut self.services[service].account.wanting;
-                *wanting.entry(missing).or_default() += 1;
+            let process = self.instances[number].process.as_ref();
+            let [lacks, trusts] = process.map_or([false; 2], |process| {
+                [&process.lacks, &process.trusts].map(|those| those.contains(&missing))
+            });
+            let account = &mut self.services[service].account;
+            // Also when the cluster comes up for the first time: then all start at once.
+            if lacks {
+                *account.wanting.entry(missing).or_default() += 1;
+            } else if trusts {
+                *account.misled.entry(missing).or_default() += 1;
             }
             self.ends(number, generation, ExitStatus::Code(1));
             return;
@@ -247,5 +253,22 @@ impl World {
         {
             process.ill_until = self.now + time;
         }
+    }
+
+    /// The heart takes some instance of it for ready.
+    fn shown(&self, service: usize) -> bool {
+        let mut instances = self.services[service].instances.iter();
+        instances.any(|one| {
+            let state = self.instances[*one].state;
+            state.serves() || state == State::Completed
+        })
+    }
+
+    /// None of its processes has come so far as to serve, and one is about to.
+    fn boots(&self, service: usize) -> bool {
+        let instances = self.services[service].instances.iter();
+        let processes = instances.filter_map(|one| self.instances[*one].process.as_ref());
+        let phases: Vec<Phase> = processes.map(|process| process.phase).collect();
+        phases.contains(&Phase::Boots) && !phases.contains(&Phase::Serves)
     }
 }

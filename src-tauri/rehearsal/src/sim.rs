@@ -7,6 +7,7 @@
 
 use crate::audit::{Audit, Promise};
 use crate::chance::Dice;
+use crate::faults::{Fault, FaultKind};
 use crate::people::{Drawing, SLOTS};
 use crate::rough::Rough;
 use crate::rounds::Rounds;
@@ -133,8 +134,16 @@ pub fn story(size: Size) -> (Result<Lived, Broken>, Vec<String>) {
 }
 
 fn run(size: Size, tell: bool) -> (Result<Lived, Broken>, Vec<String>) {
+    ended(size, tell, |world| live_on(world, size))
+}
+
+fn ended(
+    size: Size,
+    tell: bool,
+    live: impl FnOnce(&mut World),
+) -> (Result<Lived, Broken>, Vec<String>) {
     let mut world = world(size, tell);
-    let end = catch_unwind(AssertUnwindSafe(|| live_on(&mut world, size)));
+    let end = catch_unwind(AssertUnwindSafe(|| live(&mut world)));
     let audit = world.audit.take().map(|audit| *audit).unwrap_or_default();
     let broken = match end {
         Ok(()) => audit.broken,
@@ -220,6 +229,65 @@ pub fn shrunk(broken: Broken) -> Broken {
             None => return least,
         }
     }
+}
+
+/// Lives through so many times in which nobody could look: sleeps of an hour, clocks that are set by a
+/// day, engines that stand still for a minute, at any moment, starts included. Nobody has a fault, so
+/// nothing may be restarted and nothing said against anybody, although whoever is asked first
+/// afterwards does not answer.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn nights(size: Size, nights: u64) -> Result<Lived, Broken> {
+    run_nights(size, nights, false).0
+}
+
+/// The same, with all that is said.
+pub fn story_of_nights(size: Size, nights: u64) -> (Result<Lived, Broken>, Vec<String>) {
+    run_nights(size, nights, true)
+}
+
+fn run_nights(size: Size, nights: u64, tell: bool) -> (Result<Lived, Broken>, Vec<String>) {
+    ended(size, tell, |world| {
+        world.calm_down();
+        if let Some(audit) = &mut world.audit {
+            audit.faultless = true;
+        }
+        world.up();
+        rest(world, 120_000);
+        for night in 0..nights {
+            if world.broken() {
+                return;
+            }
+            let kinds = [
+                FaultKind::Sleep,
+                FaultKind::EngineStopped,
+                FaultKind::ClockStep,
+            ];
+            let kind = kinds[(night % 3) as usize];
+            let services: Vec<_> = world.definition.services.keys().cloned().collect();
+            if world.rough.dice.percent(30) {
+                let number = world.rough.dice.below(services.len() as u64) as usize;
+                let services = services.get(number).cloned().into_iter().collect();
+                world.command(Command::Restart {
+                    services,
+                    at_once: true,
+                });
+            }
+            let wait = world.rough.dice.below(20_000);
+            rest(world, wait);
+            world.strike(Fault {
+                at: world.now,
+                kind,
+                target: 0,
+            });
+            let wait = 61_000 + world.rough.dice.below(60_000);
+            rest(world, wait);
+        }
+        settled(world, "the nights");
+        all_well(world);
+    })
 }
 
 fn world(size: Size, tell: bool) -> World {

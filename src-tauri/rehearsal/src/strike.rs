@@ -3,22 +3,32 @@
 use crate::faults::{Fault, FaultKind};
 use crate::machine::SECOND;
 use crate::world::{Coming, Engine, Phase, World, new_cluster};
-use model::{ExitStatus, State};
-use orchestrator::{Adoption, Command};
+use healing::Gaps;
+use model::{ExitStatus, Mono, State, Verdict};
+use orchestrator::{Adoption, Command, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl World {
     pub(crate) fn strike(&mut self, fault: Fault) {
         let service = self.daemons[fault.target];
         match fault.kind {
             FaultKind::Sleep => {
-                self.wall += 3_600 * SECOND as i64;
+                let time = 3_600 * SECOND;
+                self.slept += time;
+                self.wall += time as i64;
+                self.nobody_is_ready_yet();
+                return;
+            }
+            FaultKind::ClockStep => {
+                let day = 86_400_000;
+                self.wall += if self.wall > 0 { -day } else { day };
                 return;
             }
             FaultKind::EngineStopped => {
                 if matches!(self.engine, Engine::Runs) {
-                    self.engine = Engine::Stopped(Vec::new());
+                    self.engine = Engine::Stopped(self.now, Vec::new());
                     self.later(60 * SECOND, Coming::Engine);
                 }
                 return;
@@ -69,6 +79,16 @@ impl World {
         }
     }
 
+    /// Connections are gone and everybody wakes at once: whoever is asked first does not answer.
+    fn nobody_is_ready_yet(&mut self) {
+        for instance in &mut self.instances {
+            let process = instance.process.as_ref();
+            if process.is_some_and(|process| process.phase == Phase::Serves) {
+                instance.blips = 1;
+            }
+        }
+    }
+
     /// Nobody hears anything until the next one is there.
     pub(crate) fn engine_dies(&mut self) {
         if matches!(self.engine, Engine::Runs) {
@@ -83,14 +103,23 @@ impl World {
     pub(crate) fn engine_again(&mut self) {
         match std::mem::replace(&mut self.engine, Engine::Runs) {
             Engine::Runs => {}
-            Engine::Stopped(mut held) => {
+            Engine::Stopped(since, mut held) => {
                 self.rounds_away();
+                self.nobody_is_ready_yet();
+                self.stood = Some((Mono(since), Duration::from_millis(self.now - since)));
                 self.rough.shuffle(&mut held);
                 for what in held {
                     match what {
                         Coming::Word(_, input) => self.step(input),
                         Coming::Ask(number, kind, generation) => {
                             self.ask_if_up(number, kind, generation);
+                        }
+                        Coming::Answer(_, _, _, mut input) => {
+                            // Who waited for it in vain meanwhile says so.
+                            if let Input::Probed { evidence, .. } = &mut input {
+                                evidence.verdict = Verdict::Fail;
+                            }
+                            self.step(input);
                         }
                         _ => {}
                     }
@@ -121,6 +150,7 @@ impl World {
         let definition = Arc::new(definition);
         let ports = self.ports();
         self.cluster = new_cluster();
+        self.gaps = Gaps::default();
         self.cluster.remember(memory, unfinished);
         let audit = self.audit.as_ref();
         let open = audit.map_or_else(Vec::new, |audit| audit.left_open());

@@ -115,6 +115,16 @@ impl World {
         }
     }
 
+    /// What it uses is slow, and it is one of those that ask it for each answer.
+    pub(crate) fn waits_for_slow(&self, service: usize) -> bool {
+        let uses = self.services[service].uses.iter();
+        uses.copied().any(|used| {
+            let about = [service as u64, used as u64];
+            self.now < self.services[used].slow_until
+                && self.chance.below(100, About::AsksThrough, &about) < 50
+        })
+    }
+
     /// Why one instance does not serve, for reasons of its own.
     fn own(&self, one: &Instance) -> Option<Away> {
         let it = &self.services[one.service];

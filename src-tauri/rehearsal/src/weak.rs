@@ -108,8 +108,8 @@ pub(crate) fn harm(world: &World, it: &Service, kind: WeaknessKind, other: Optio
         WeaknessKind::NoReadiness => {
             let number = world.services.iter().position(|one| one.name == it.name);
             let failed = it.used_by.iter().filter_map(|user| {
-                let wanting = &world.services[*user].account.wanting;
-                number.and_then(|number| wanting.get(&number))
+                let misled = &world.services[*user].account.misled;
+                number.and_then(|number| misled.get(&number))
             });
             failed.map(|times| u64::from(*times)).sum()
         }

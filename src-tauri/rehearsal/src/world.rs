@@ -12,18 +12,19 @@ use crate::ledger::{Account, Away, Innocent};
 use crate::people::Drawing;
 use crate::rough::Rough;
 use crate::rounds::{Round, Rounds};
+use healing::Gaps;
+use healing::gap::Reading;
 use model::{ActId, ExitStatus, Generation, InstanceId, Mono, Now, ProbeKind, ServiceName};
 use model::{State, Timestamp};
 use orchestrator::{Cluster, Command, Input, TimerKey, Unfinished};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Milliseconds.
 pub(crate) type Millis = u64;
 
-/// A person looks after what is still away after ten minutes.
-const PERSON: Millis = 600_000;
 /// So long a rehearsal goes on after its last fault: a person has helped by then, and what was
 /// helped is up.
 pub(crate) const AFTER: Millis = 900_000;
@@ -110,6 +111,10 @@ pub(crate) struct Process {
     pub(crate) phase: Phase,
     pub(crate) begun: Millis,
     pub(crate) hung: bool,
+    /// Of what it uses, what was not there when it began, as the heart saw it…
+    pub(crate) lacks: Vec<usize>,
+    /// … and what was still starting, and taken for ready.
+    pub(crate) trusts: Vec<usize>,
     /// It fails its checks until then.
     pub(crate) ill_until: Millis,
     /// It lost this one and tells of it when asked.
@@ -177,8 +182,8 @@ pub(crate) struct Service {
 /// What has become of the engine.
 pub(crate) enum Engine {
     Runs,
-    /// What comes due or reaches it meanwhile.
-    Stopped(Vec<Coming>),
+    /// Since when, and what comes due or reaches it meanwhile.
+    Stopped(Millis, Vec<Coming>),
     Dead,
 }
 
@@ -190,6 +195,11 @@ pub(crate) struct World {
     pub(crate) now: Millis,
     /// So much further the wall clock is, because the machine slept or somebody set it.
     pub(crate) wall: i64,
+    /// So long the machine has slept in all.
+    pub(crate) slept: Millis,
+    /// When the engine stood still last, and for how long.
+    pub(crate) stood: Option<(Mono, Duration)>,
+    pub(crate) gaps: Gaps,
     /// Which engine this is: words for an earlier one reach nobody.
     pub(crate) epoch: u64,
     queue: BinaryHeap<Reverse<Due>>,
@@ -274,6 +284,9 @@ impl World {
             cluster: new_cluster(),
             now: 0,
             wall: 0,
+            slept: 0,
+            stood: None,
+            gaps: Gaps::default(),
             epoch: 0,
             queue: BinaryHeap::new(),
             order: 0,
@@ -374,13 +387,29 @@ impl World {
         }
     }
 
+    /// All clocks, as an engine reads them.
+    pub(crate) fn clocks(&self) -> Reading {
+        let Now { mono, wall } = self.reading();
+        Reading {
+            mono,
+            boot: Mono(self.now + self.slept),
+            wall,
+            still: self.stood,
+        }
+    }
+
     fn happen(&mut self, order: u64, what: Coming) {
         match what {
             Coming::Word(epoch, input) if epoch == self.epoch => self.tell(input),
             Coming::Answer(epoch, number, of, input)
                 if epoch == self.epoch && self.instances[number].asked.contains(&of) =>
             {
-                self.tell(input);
+                match &mut self.engine {
+                    Engine::Stopped(_, held) => {
+                        held.push(Coming::Answer(epoch, number, of, input));
+                    }
+                    Engine::Runs | Engine::Dead => self.tell(input),
+                }
             }
             Coming::Word(..) | Coming::Answer(..) => {}
             Coming::Ask(instance, kind, generation) => {
@@ -432,41 +461,6 @@ impl World {
             .zip(1_024..)
             .map(|(one, port)| (one.id.clone(), vec![port]))
             .collect()
-    }
-
-    /// It is away of itself: a person will look after it.
-    pub(crate) fn call_person(&mut self, service: usize) {
-        if self.rough.on() {
-            return;
-        }
-        let absence = self.services[service].absences;
-        self.later(PERSON, Coming::Person(service, absence));
-    }
-
-    fn help(&mut self, service: usize, absence: u64) {
-        let it = &self.services[service];
-        if it.own.is_none() || it.absences != absence {
-            return;
-        }
-        if !matches!(self.engine, Engine::Runs) {
-            self.later(5_000, Coming::Person(service, absence));
-            return;
-        }
-        let name = it.name.clone();
-        let quarantined = |one: &usize| self.instances[*one].state == State::Quarantined;
-        let released = it.instances.iter().any(quarantined);
-        if self.counted_from.is_some() {
-            self.services[service].account.helped += 1;
-        }
-        let services = vec![name];
-        self.command(match released {
-            true => Command::Release(services),
-            false => Command::Restart {
-                services,
-                at_once: true,
-            },
-        });
-        self.call_person(service);
     }
 }
 

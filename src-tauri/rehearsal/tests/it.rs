@@ -50,7 +50,11 @@ fn find(report: &Report, kind: WeaknessKind, service: &str) -> Option<Weakness> 
 
 /// What is planted is found; what is proposed for it mends it, here and in the report's second run.
 fn planted(kind: WeaknessKind, service: &str, definition: &str) {
-    let report = run(definition, PLAN);
+    planted_in(PLAN, kind, service, definition);
+}
+
+fn planted_in(plan: Plan, kind: WeaknessKind, service: &str, definition: &str) {
+    let report = run(definition, plan);
     let weakness = find(&report, kind, service).unwrap_or_else(|| {
         let found: Vec<&str> = report
             .weaknesses
@@ -63,7 +67,7 @@ fn planted(kind: WeaknessKind, service: &str, definition: &str) {
     assert!(weakness.harm_after * 4 <= weakness.harm, "{weakness:?}");
     let proposal = weakness.proposal.expect("a proposal");
     let mended = with(definition, &proposal);
-    let again = run(&mended, PLAN);
+    let again = run(&mended, plan);
     let left = find(&again, kind, service)
         .filter(|left| left.other == weakness.other)
         .map_or(0, |left| left.harm);
@@ -287,7 +291,12 @@ ladder = ["quarantine"]
 
 #[test]
 fn a_need_that_is_not_declared() {
-    planted(
+    // It takes two that are away at once, which comes seldom.
+    planted_in(
+        Plan {
+            faults: 500,
+            ..PLAN
+        },
         WeaknessKind::UndeclaredNeed,
         "api",
         r#"

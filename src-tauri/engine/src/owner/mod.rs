@@ -7,6 +7,7 @@
 
 mod effects;
 mod files;
+mod gap;
 mod hooks;
 mod inbox;
 mod incidents;
@@ -124,6 +125,8 @@ pub(crate) enum Message {
     /// Break, to show that another owner takes its place.
     #[cfg(test)]
     Break,
+    /// Time may have passed in which nobody looked.
+    Look,
     /// Forget the cluster; only when nothing of it runs.
     Forget {
         /// Done or not.
@@ -168,6 +171,7 @@ pub(crate) struct Owner {
     inbox: inbox::Inbox,
     myself: mpsc::Sender<Message>,
     timers: crate::timers::Timers,
+    gaps: healing::Gaps,
     /// Probes under way, and of which generation each is.
     probes: BTreeMap<(InstanceId, ProbeKind), (Generation, AbortHandle)>,
     /// Hooks under way, and what ends each.
@@ -220,6 +224,7 @@ impl Owner {
             inbox,
             myself: sender.clone(),
             timers: crate::timers::Timers::default(),
+            gaps: healing::Gaps::default(),
             probes: BTreeMap::new(),
             hooks: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -463,6 +468,7 @@ impl Owner {
             }
             Message::Drift(found) => self.drifted(found),
             Message::Usage(usage) => self.used(usage),
+            Message::Look => self.mind_the_gap(),
             Message::Kept(result) => self.kept(result),
             #[cfg(test)]
             Message::Break => panic!("broken by a test"),
@@ -475,6 +481,11 @@ impl Owner {
 
     /// One step of the heart, and all it wants done.
     fn step(&mut self, input: Input) {
+        self.mind_the_gap();
+        self.take(input);
+    }
+
+    fn take(&mut self, input: Input) {
         let now = self.shared.clock.now();
         self.eventful |= !matches!(input, Input::Probed { .. });
         for effect in orchestrator::step(&mut self.cluster, input, now) {

@@ -14,6 +14,7 @@ pub(crate) fn duration(text: &str) -> Duration {
         "ms" => Duration::from_millis(number),
         "s" => Duration::from_secs(number),
         "m" => Duration::from_secs(number * 60),
+        "h" => Duration::from_secs(number * 3_600),
         other => panic!("unknown unit {other}"),
     }
 }

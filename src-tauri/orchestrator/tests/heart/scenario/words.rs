@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::define;
+use healing::Gap;
 use model::{
     ActId, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
     Verdict,
@@ -9,6 +10,7 @@ use model::{
 use orchestrator::{Adoption, Command, Input, LastWords};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn rest<'a>(words: &[&'a str], from: usize) -> Vec<&'a str> {
     words.get(from..).unwrap_or_default().to_vec()
@@ -123,6 +125,19 @@ impl Run {
     }
 
     fn fact(&mut self, words: &[&str]) -> Input {
+        // `slept 3h`, `stood 60s`: nobody looked for so long.
+        if let ["slept" | "stood", time] = words {
+            let time = define::duration(time);
+            let (slept, still) = match words[0] {
+                "slept" => (time, Duration::ZERO),
+                _ => (Duration::ZERO, time),
+            };
+            return Input::Gap(Gap {
+                slept,
+                still,
+                stepped: 0,
+            });
+        }
         // `api#2` is a word about generation 2; without it, about the present one.
         let (name, generation) = match words[1].split_once('#') {
             Some((name, generation)) => (name, Some(Generation(generation.parse().unwrap()))),
