@@ -408,8 +408,13 @@ impl Step<'_> {
             match self.cluster.instances.get_mut(&id) {
                 Some(instance) if wanted && instance.incident.is_none() => {
                     instance.incident = Some(key);
+                    let ready = instance.ready;
                     let text = "the engine ended meanwhile, and another one goes on";
                     self.tell(key, EntryKind::Engine, text, None);
+                    if ready {
+                        // It was found running, and is asked nothing before it is taken for ready.
+                        self.resolve_incident(&id);
+                    }
                     self.out.waits.insert(id);
                 }
                 _ => {
