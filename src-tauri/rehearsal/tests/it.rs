@@ -351,8 +351,9 @@ port = 1024
 run = "b --peer ${a.url}"
 port = 1025
 "#,
+        // One that never finds the new other is away for ten minutes: of few faults that is much.
         Plan {
-            faults: 20,
+            faults: 300,
             seed: 3,
         },
     );
