@@ -2,6 +2,7 @@
 //!
 //! A row of the table without a function of its name here does not compile.
 
+pub(crate) use crate::graph::graph;
 use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, IncidentFilter, LogQuery, Order, Pattern, Up};
@@ -86,6 +87,8 @@ pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result
         .find(|one| one.id == cluster.id)
         .map(|one| one.services)
         .unwrap_or_default();
+    let seen = picture.connections.remove(&cluster.id).unwrap_or_default();
+    let advice = crate::graph::advice(&services, &seen);
     let limits = services
         .into_iter()
         .filter(|service| !service.limits.is_empty())
@@ -95,11 +98,12 @@ pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result
         cluster,
         instances,
         limits,
+        advice,
     })
 }
 
 /// The cluster a request means: by id, by a folder it lies in (the innermost one), or the only one.
-fn chosen(clusters: &[ClusterView], request: &PsRequest) -> Result<ClusterLine, Error> {
+pub(crate) fn chosen(clusters: &[ClusterView], request: &PsRequest) -> Result<ClusterLine, Error> {
     let found = match (&request.cluster, &request.folder) {
         (Some(id), _) => clusters.iter().find(|cluster| cluster.id == *id),
         (None, Some(folder)) => innermost(clusters, Path::new(folder))?,

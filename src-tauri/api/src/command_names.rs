@@ -5,6 +5,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "status",
     "snapshot",
     "ps",
+    "graph",
     "look",
     "wait",
     "history",

@@ -23,6 +23,7 @@ pub mod views;
 // From a row to its body.
 mod calls;
 pub mod dispatch;
+mod graph;
 mod streams;
 
 // Where the rows are offered, and where they are written down for the UI.

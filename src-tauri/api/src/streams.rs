@@ -101,6 +101,7 @@ mod tests {
             overall: Overall::Stopped,
             clusters: Vec::new(),
             instances: BTreeMap::new(),
+            connections: BTreeMap::new(),
             pulses: BTreeMap::new(),
             incidents: Vec::new(),
             events: Vec::new(),

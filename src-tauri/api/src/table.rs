@@ -32,6 +32,8 @@ macro_rules! commands {
                 read snapshot($crate::requests::Nothing) -> $crate::model::view::Snapshot;
                 /// All instances of a cluster.
                 read ps($crate::requests::PsRequest) -> $crate::views::PsView;
+                /// What needs what in a cluster, and who was seen to talk to whom.
+                read graph($crate::requests::PsRequest) -> $crate::views::GraphView;
                 /// What is in a folder, before it is run.
                 read look($crate::requests::LookRequest) -> $crate::model::view::FolderView;
                 /// Waits until all that an act set in motion has come to rest.

@@ -2,7 +2,8 @@
 
 use model::view::{EngineView, LimitView};
 use model::{
-    ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, Reason, ServiceName,
+    ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, ObservedConnection, Overall, Reason,
+    ServiceName, State,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +44,37 @@ pub struct PsView {
     pub instances: Vec<InstanceStatus>,
     /// What holds the limits of the services that have some.
     pub limits: BTreeMap<ServiceName, Vec<LimitView>>,
+    /// What should be changed in the definition, in words: needs that were seen and are not declared.
+    #[serde(default)]
+    pub advice: Vec<String>,
+}
+
+/// What needs what in a cluster, and what was seen of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct GraphView {
+    /// The cluster.
+    pub cluster: ClusterLine,
+    /// Its services, by name.
+    pub services: Vec<GraphNode>,
+    /// Connections between them that were seen.
+    pub connections: Vec<ObservedConnection>,
+    /// What should be changed in the definition, in words.
+    pub advice: Vec<String>,
+}
+
+/// One service in the graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct GraphNode {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its category.
+    pub category: String,
+    /// The state of the instance that is furthest from serving.
+    pub state: State,
+    /// What it declares to need.
+    pub needs: Vec<ServiceName>,
+    /// The service it suffers from.
+    pub impacted_by: Option<ServiceName>,
 }
 
 /// What `up` set in motion.

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Up(Up),
     /// List the instances of a cluster, or of all clusters of all your homes
     Ps(Ps),
+    /// Show what needs what, who was seen to talk to whom, and who suffers from whom
+    Graph(Graph),
     /// Say who has a port, since when, and whether it may be stopped
     Who(Who),
     /// Show the engine and all clusters of this home
@@ -161,6 +163,19 @@ pub(crate) struct Ps {
     /// Every cluster of every home of yours on this machine
     #[arg(short, long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+What is seen is read from the kernel's sockets every few seconds: TCP, and sockets with a path. A \
+connection that is opened and closed between two looks is missed, and so is what goes on in another \
+network namespace. What was not seen for a week is left out.")]
+pub(crate) struct Graph {
+    /// As text for Graphviz: needs are solid, what was only seen is dashed
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dot: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -12,6 +12,7 @@
 // What is typed, how it ends, what is shown.
 mod args;
 mod fail;
+mod graph;
 mod table;
 mod terminal;
 mod text;
@@ -90,6 +91,7 @@ fn run(arguments: &Arguments) -> Done {
         // Each home has its own short time there: one that hangs does not hide the others.
         Command::Ps(ps) if ps.all => one_thread(reads::ps(place, *ps)),
         Command::Ps(ps) => asks(place, reads::ps(place, *ps)),
+        Command::Graph(graph) => asks(place, graph::graph(place, *graph)),
         Command::Status(json) => asks(place, reads::status(place, *json)),
         Command::Incidents(arguments) => asks(place, incidents::incidents(place, arguments)),
         Command::Incident(one) => asks(place, incidents::incident(place, one)),

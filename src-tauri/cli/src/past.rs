@@ -150,6 +150,9 @@ fn sentence(what: &EventKind) -> String {
         } => {
             format!("{instance} got port {got}: {wanted} is held by {holder}")
         }
+        EventKind::Undeclared { service, need, at } => {
+            format!("{service} talks to {need} ({at}) and does not declare it")
+        }
         EventKind::Incident { incident } => {
             let state = match incident.state {
                 // Each remedy is told as a change of the open incident.

@@ -45,6 +45,9 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
         );
         print(&terminal.paint(Paint::Warn, &plain(&text)))?;
     }
+    for advice in &view.advice {
+        print(&terminal.paint(Paint::Warn, &plain(advice)))?;
+    }
     let overall = terminal.paint(
         overall_paint(view.cluster.overall),
         view.cluster.overall.as_str(),
@@ -136,6 +139,7 @@ fn ps_json(view: &PsView, layout: &Layout) -> Value {
         "overall": view.cluster.overall,
         "instances": instances,
         "limits": view.limits,
+        "advice": view.advice,
     })
 }
 
@@ -335,6 +339,7 @@ mod tests {
         };
         let view = PsView {
             cluster: line(),
+            advice: Vec::new(),
             instances: vec![status_of("api.1")],
             limits: [("api".parse().unwrap(), vec![limit.clone()])].into(),
         };
@@ -365,6 +370,7 @@ mod tests {
                 },
                 "port_taken": {"wanted": 5433, "holder": "pid 1 (init)"},
             }],
+            "advice": [],
             "limits": {"api": [{
                 "what": "cpu",
                 "wanted": "1.5 cores",

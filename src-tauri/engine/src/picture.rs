@@ -5,7 +5,8 @@
 
 use model::view::{Change, ClusterView, Delta, EngineView, Pulse, RegistryView, Snapshot};
 use model::{
-    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus, Overall,
+    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus,
+    ObservedConnection, Overall,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,7 @@ struct Inner {
     clusters: BTreeMap<ClusterId, ClusterView>,
     instances: BTreeMap<ClusterId, BTreeMap<InstanceId, InstanceStatus>>,
     pulses: BTreeMap<ClusterId, BTreeMap<InstanceId, Pulse>>,
+    connections: BTreeMap<ClusterId, Vec<ObservedConnection>>,
     incidents: BTreeMap<IncidentId, Incident>,
     events: VecDeque<Event>,
     registry: BTreeMap<(String, String), RegistryView>,
@@ -45,6 +47,7 @@ impl Picture {
             clusters: BTreeMap::new(),
             instances: BTreeMap::new(),
             pulses: BTreeMap::new(),
+            connections: BTreeMap::new(),
             incidents: incidents.into_iter().map(|one| (one.id, one)).collect(),
             events: events.into(),
             registry: BTreeMap::new(),
@@ -116,6 +119,15 @@ impl Picture {
         (inner.snapshot(), self.deltas.subscribe())
     }
 
+    /// Keeps newer counts of connections that are shown already.
+    pub(crate) fn set_connections(
+        &self,
+        cluster: &ClusterId,
+        connections: Vec<ObservedConnection>,
+    ) {
+        self.lock().connections.insert(cluster.clone(), connections);
+    }
+
     /// The whole picture.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().snapshot()
@@ -182,6 +194,7 @@ impl Inner {
                 .map(|(id, all)| (id.clone(), all.values().cloned().collect()))
                 .collect(),
             pulses: self.pulses.clone(),
+            connections: self.connections.clone(),
             incidents,
             events: self.events.iter().cloned().collect(),
             registry: self.registry.values().cloned().collect(),
@@ -199,6 +212,7 @@ impl Inner {
                 self.clusters.remove(cluster);
                 self.instances.remove(cluster);
                 self.pulses.remove(cluster);
+                self.connections.remove(cluster);
             }
             Change::Instances { cluster, instances } => {
                 let all = self.instances.entry(cluster.clone()).or_default();
@@ -219,6 +233,13 @@ impl Inner {
             Change::Pulses { cluster, pulses } => {
                 let all = self.pulses.entry(cluster.clone()).or_default();
                 all.extend(pulses.iter().map(|(id, pulse)| (id.clone(), pulse.clone())));
+            }
+            Change::Connections {
+                cluster,
+                connections,
+            } => {
+                self.connections
+                    .insert(cluster.clone(), connections.clone());
             }
             Change::Incident { incident } => {
                 self.incidents.insert(incident.id, incident.clone());

@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) account: String,
     /// Files that restart services.
     pub(crate) files: Files,
+    /// Asks for a look at who is connected to whom.
+    pub(crate) look_now: tokio::sync::Notify,
     /// Every task of the engine.
     pub(crate) tasks: TaskTracker,
     /// Ends them.

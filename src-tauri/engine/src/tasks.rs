@@ -27,6 +27,9 @@ pub(crate) async fn spawn_all(
     shared.tasks.spawn(route(Arc::clone(shared), words));
     shared.tasks.spawn(sample(Arc::clone(shared)));
     shared.tasks.spawn(beat(Arc::clone(shared)));
+    shared
+        .tasks
+        .spawn(crate::connections::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));

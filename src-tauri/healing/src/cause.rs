@@ -37,20 +37,16 @@ pub fn dependents(graph: &impl Graph, service: &ServiceName) -> BTreeSet<Service
     found
 }
 
-/// The root among the services that are `down` above a failing one: the first by name of those
-/// that suffer from no other. `suffers` says whether a service has something down above itself.
+/// The root among the services that are `down` below a failing one: of those that suffer from no
+/// other, the one that failed first. `state` says since when one is down, and whether it suffers.
 pub fn root<'a>(
     down: impl IntoIterator<Item = &'a ServiceName>,
-    suffers: impl Fn(&ServiceName) -> bool,
+    state: impl Fn(&ServiceName) -> (Mono, bool),
 ) -> Option<&'a ServiceName> {
-    let mut first = None;
-    for service in down {
-        if !suffers(service) {
-            return Some(service);
-        }
-        first.get_or_insert(service);
-    }
-    first
+    down.into_iter().min_by_key(|service| {
+        let (since, suffers) = state(service);
+        (suffers, since)
+    })
 }
 
 /// Whether a dependent's fault at `earlier` belongs to its root's fault at `now`.
@@ -89,15 +85,22 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_the_one_that_suffers_from_nothing() {
+    fn the_root_is_the_first_that_suffers_from_nothing() {
         let down = [name("api"), name("db"), name("net")];
-        let root = root(&down, |service| service.as_str() != "net");
-        assert_eq!(root, Some(&name("net")));
+        let of = |state: [(u64, bool); 3]| {
+            root(&down, |service| {
+                let at = down.iter().position(|one| one == service).unwrap();
+                (Mono(state[at].0), state[at].1)
+            })
+        };
+        assert_eq!(of([(1, true), (2, true), (3, false)]), Some(&name("net")));
+        assert_eq!(of([(3, false), (1, true), (2, false)]), Some(&name("net")));
+        assert_eq!(of([(2, false), (2, false), (2, false)]), Some(&name("api")));
     }
 
     #[test]
     fn without_anything_down_there_is_no_root() {
-        assert_eq!(root([], |_| false), None);
+        assert_eq!(root([], |_| (Mono(0), false)), None);
     }
 
     #[test]

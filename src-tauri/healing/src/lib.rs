@@ -10,9 +10,11 @@
 )]
 
 pub mod cause;
+pub mod explain;
 pub mod gap;
 pub mod history;
 pub mod ladder;
+pub mod observed;
 pub mod pace;
 pub mod watch;
 pub mod words;

@@ -1,7 +1,8 @@
 //! Everything that is worth remembering, as one closed enum.
 
 use crate::{
-    Act, ClusterId, ExitStatus, Generation, Incident, InstanceId, Reason, State, Timestamp,
+    Act, ClusterId, Endpoint, ExitStatus, Generation, Incident, InstanceId, Reason, ServiceName,
+    State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,15 @@ pub enum EventKind {
         got: u16,
         /// Who holds the preferred one, as far as can be seen.
         holder: String,
+    },
+    /// A service was seen to talk to another that it does not declare to need. Said once.
+    Undeclared {
+        /// Who opens the connections.
+        service: ServiceName,
+        /// Who listens.
+        need: ServiceName,
+        /// Where.
+        at: Endpoint,
     },
     /// An incident was opened, changed or ended; the whole of it as it is now.
     Incident {

@@ -30,7 +30,7 @@ pub use incident::{
     RemedyKind,
 };
 pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
-pub use observed::{Connection, Declared, Endpoint};
+pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use state::{Circuit, InstanceStatus, Marks, Overall, Reason, State};

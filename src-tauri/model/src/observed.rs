@@ -52,7 +52,7 @@ impl fmt::Display for Endpoint {
 
 /// A service was seen to be connected to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
-pub struct Connection {
+pub struct ObservedConnection {
     /// Who opens the connections.
     pub from: ServiceName,
     /// Who listens.
@@ -68,6 +68,30 @@ pub struct Connection {
     /// What the definition says of it.
     pub declared: Declared,
 }
+
+impl ObservedConnection {
+    /// What a person should do about it, when something: "api talks to redis (port 6379) and does
+    /// not declare it: add \"redis\" to its needs".
+    pub fn advice(&self, needs: &[ServiceName]) -> Option<String> {
+        if self.declared != Declared::No || self.seen < SURE {
+            return None;
+        }
+        let (from, to) = (&self.from, &self.to);
+        let at = self.at.first().map(|at| format!(" ({at})"));
+        let add = match needs {
+            [] => format!("add needs = [\"{to}\"] to [service.{from}]"),
+            _ => format!("add \"{to}\" to the needs of [service.{from}]"),
+        };
+        let at = at.unwrap_or_default();
+        Some(format!(
+            "{from} talks to {to}{at} and does not declare it: {add}"
+        ))
+    }
+}
+
+/// Looks that must have seen a connection before a person is asked to declare it: one alone may be a
+/// person's own, who tries something out in a service's shell.
+pub const SURE: u32 = 3;
 
 /// What a definition says of an observed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]

@@ -3,7 +3,7 @@
 
 use crate::{
     Act, ClusterId, ClusterName, Event, Evidence, Generation, Incident, InstanceId, InstanceStatus,
-    Overall, ProbeKind, ServiceName, State, Timestamp,
+    ObservedConnection, Overall, ProbeKind, ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -140,6 +140,9 @@ pub struct Snapshot {
     pub instances: BTreeMap<ClusterId, Vec<InstanceStatus>>,
     /// Newest measurements by cluster and instance.
     pub pulses: BTreeMap<ClusterId, BTreeMap<InstanceId, Pulse>>,
+    /// Connections between services that were seen, by cluster.
+    #[serde(default)]
+    pub connections: BTreeMap<ClusterId, Vec<ObservedConnection>>,
     /// Incidents, newest first: all open ones and the last 200.
     pub incidents: Vec<Incident>,
     /// The last 200 events, oldest first.
@@ -208,6 +211,13 @@ pub enum Change {
         cluster: ClusterId,
         /// By instance.
         pulses: BTreeMap<InstanceId, Pulse>,
+    },
+    /// Who was seen to talk to whom; replaces what was known before.
+    Connections {
+        /// In which cluster.
+        cluster: ClusterId,
+        /// All of them.
+        connections: Vec<ObservedConnection>,
     },
     /// An incident is new or changed.
     Incident {

@@ -121,6 +121,7 @@ impl Step<'_> {
                 }
             }
             Err(status) => {
+                instance.ended = Some(status);
                 ended.insert(id, status);
             }
         }

@@ -1,10 +1,12 @@
 //! The state of one cluster: its services, their instances, what is under way. Read through the
 //! accessors in [`crate::status`]; changed by [`crate::step`] alone.
 
+use crate::excuse::Excuse;
 use crate::instance::{Goal, Instance};
 use crate::memory::Memory;
 use crate::rolling::Rolling;
 use crate::unfinished::Unfinished;
+use healing::observed::Observed;
 use model::{
     ActId, ClusterId, Generation, Incident, IncidentEntry, InstanceId, Mono, Reason, ServiceName,
 };
@@ -45,6 +47,10 @@ pub struct Cluster {
     /// What an earlier engine knew; see [`crate::memory`].
     pub(crate) memory: BTreeMap<InstanceId, Memory>,
     pub(crate) unfinished: Unfinished,
+    /// Who was seen to talk to whom.
+    pub(crate) observed: Observed,
+    /// Who waits for a service beyond what is declared; see [`crate::excuse`].
+    pub(crate) excused: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -82,8 +88,14 @@ pub(crate) struct Service {
     // Root cause.
     /// It lost what it was relied on for, and has not got it back.
     pub(crate) down: bool,
+    /// Since when.
+    pub(crate) down_since: Mono,
     /// Services it needs, directly or through others, that are down.
     pub(crate) roots: BTreeSet<ServiceName>,
+    /// What else explains its faults.
+    pub(crate) excuse: Option<Excuse>,
+    /// The root whose outage since then it has waited for long enough.
+    pub(crate) spent: Option<(ServiceName, Mono)>,
 }
 
 impl Service {
@@ -106,7 +118,10 @@ impl Service {
             above_draining: 0,
             drains: false,
             down: false,
+            down_since: Mono::default(),
             roots: BTreeSet::new(),
+            excuse: None,
+            spent: None,
         }
     }
 
@@ -201,6 +216,8 @@ impl Cluster {
             rolling: BTreeSet::new(),
             memory: BTreeMap::new(),
             unfinished: Unfinished::default(),
+            observed: Observed::default(),
+            excused: BTreeMap::new(),
         }
     }
 

@@ -73,7 +73,7 @@ impl Cluster {
         }
         let service = self.services.get(&id.service)?;
         let stuck = instance.delay.is_some() || instance.blocked.is_some();
-        if !instance.in_hand || stuck || !service.roots.is_empty() {
+        if !instance.in_hand || stuck || service.suffers() {
             return None;
         }
         if instance.life != Life::Alive || instance.cycle.is_some() {
@@ -174,7 +174,7 @@ impl Step<'_> {
             return Some(None);
         }
         let service = self.cluster.services.get(&id.service)?;
-        if !service.roots.is_empty() {
+        if service.suffers() {
             self.suffer(id);
             return Some(None);
         }

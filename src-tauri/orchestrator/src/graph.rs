@@ -365,6 +365,7 @@ impl Step<'_> {
             return dependents;
         };
         if !std::mem::replace(&mut service.down, true) {
+            service.down_since = self.now.mono;
             for dependent in &dependents {
                 if let Some(above) = self.cluster.services.get_mut(dependent) {
                     above.roots.insert(name.clone());
@@ -383,6 +384,7 @@ impl Step<'_> {
     /// A service is what it should be again, or is no longer wanted. Those that suffered from it
     /// alone begin with a clean slate: what failed while it was down says nothing about them.
     pub(crate) fn comes_back(&mut self, name: &ServiceName) {
+        self.drop_excuse(name);
         let Some(service) = self.cluster.services.get_mut(name) else {
             return;
         };
@@ -391,24 +393,31 @@ impl Step<'_> {
         }
         self.out.relief = true;
         for dependent in healing::cause::dependents(&*self.cluster, name) {
-            let Some(above) = self.cluster.services.get_mut(&dependent) else {
-                continue;
-            };
-            above.roots.remove(name);
-            let free = above.roots.is_empty();
-            for id in self.cluster.ids_of(&dependent) {
-                if free && let Some(instance) = self.cluster.instances.get(&id) {
-                    if instance.state == State::Failing && instance.care == Care::Idle {
-                        let text = instance.fault.clone();
-                        let next = format!("{name} is back: the next probes decide");
-                        self.set_reason(&id, Reason::new(text).then(next));
-                    }
-                    self.ask_anew(&id);
-                }
-                self.touched.insert(id.clone());
-                self.out.changed.insert(id.clone());
-                self.look.insert(id);
+            if let Some(above) = self.cluster.services.get_mut(&dependent) {
+                above.roots.remove(name);
+                self.explained_no_more(&dependent, name);
             }
+        }
+        self.unblame(name);
+    }
+
+    /// One that explained a service's faults is back. When it was the last, the service begins with
+    /// a clean slate.
+    pub(crate) fn explained_no_more(&mut self, dependent: &ServiceName, name: &ServiceName) {
+        let above = self.cluster.services.get(dependent);
+        let free = above.is_some_and(|above| !above.suffers());
+        for id in self.cluster.ids_of(dependent) {
+            if free && let Some(instance) = self.cluster.instances.get(&id) {
+                if instance.state == State::Failing && instance.care == Care::Idle {
+                    let text = instance.fault.clone();
+                    let next = format!("{name} is back: the next probes decide");
+                    self.set_reason(&id, Reason::new(text).then(next));
+                }
+                self.ask_anew(&id);
+            }
+            self.touched.insert(id.clone());
+            self.out.changed.insert(id.clone());
+            self.look.insert(id);
         }
     }
 

@@ -32,7 +32,7 @@ impl Step<'_> {
         instance.fault = fault.text;
         instance.automatic = false;
         instance.in_hand = false;
-        if !service.roots.is_empty() && !fault.hopeless {
+        if !fault.hopeless && (service.suffers() || self.excused(id, lasted)) {
             self.suffer(id);
             return;
         }
@@ -41,6 +41,7 @@ impl Step<'_> {
         self.break_circuit(id, lasted);
         self.judge(id, fault.hopeless);
         self.take_over(&id.service, &dependents);
+        self.take_over_seen(&id.service, &dependents);
         if lasted == Lasted::NotWell {
             self.restarts_in_vain(id);
         }
@@ -78,7 +79,7 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
-        if service.unmet > 0 || !service.roots.is_empty() {
+        if service.unmet > 0 || service.suffers() {
             let reason = self.cluster.waiting(id);
             self.set(id, State::Waiting, reason);
         } else if self.bar(id).is_some() {

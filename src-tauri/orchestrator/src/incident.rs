@@ -15,6 +15,7 @@ use model::incident::{MAX_ACTIONS, MAX_TEXT};
 use model::text::harmless;
 use model::{
     EntryKind, Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName,
+    State,
 };
 use std::collections::BTreeSet;
 
@@ -95,6 +96,36 @@ impl Step<'_> {
         self.out.incidents.insert(key);
         self.tell_fault(key, id, &cause);
         self.tell_impact(key, suffering);
+    }
+
+    /// A service suffers from this one, too, as is known from `why`: it is told with the root's open
+    /// incidents.
+    pub(crate) fn impact(&mut self, root: &ServiceName, service: &ServiceName, why: &str) {
+        for id in self.cluster.ids_of(root) {
+            if let Some((key, tale)) = self.tale(&id)
+                && tale.incident.state == IncidentState::Open
+                && !tale.incident.impacted.contains(service)
+            {
+                tale.incident.impacted.push(service.clone());
+                self.out.incidents.insert(key);
+                self.tell_impact(key, vec![service.clone()]);
+                self.tell(key, EntryKind::Impact, why, None);
+            }
+        }
+    }
+
+    /// A service that serves, but not as it should, is why another fails: that is its incident.
+    pub(crate) fn degraded_incident(&mut self, root: &ServiceName, service: &ServiceName) {
+        let mut instances = self.cluster.instances_of(root);
+        let degraded = instances.find(|(_, one)| one.state == State::Degraded);
+        let Some((id, instance)) = degraded else {
+            return;
+        };
+        let words = &instance.reason.text;
+        let cause = format!("{id} is degraded: {words}; {service} fails");
+        let id = id.clone();
+        drop(instances);
+        self.open_incident(&id, cause, Lasted::Steady, &BTreeSet::new());
     }
 
     /// Some instance of it is wanted and not done, so it suffers when what it needs is down.

@@ -3,7 +3,8 @@
 
 use healing::{History, Watch};
 use model::{
-    ActId, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State, Timestamp,
+    ActId, ExitStatus, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -156,6 +157,8 @@ pub(crate) struct Instance {
     pub(crate) state: State,
     pub(crate) reason: Reason,
     pub(crate) since: Timestamp,
+    /// The same on the monotonic clock.
+    pub(crate) entered: Mono,
     pub(crate) pid: Option<u32>,
     pub(crate) ports: Vec<u16>,
     pub(crate) generation: Generation,
@@ -219,6 +222,10 @@ pub(crate) struct Instance {
     pub(crate) watch: Watch,
     /// When it was last well again after not having been, or no more in doubt.
     pub(crate) well_since: Mono,
+    /// When a probe of this generation last passed.
+    pub(crate) passed: Option<Mono>,
+    /// How its last process ended; `None` while there is one, and when it could not be made.
+    pub(crate) ended: Option<ExitStatus>,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
@@ -250,6 +257,7 @@ impl Instance {
             state: State::Stopped,
             reason: Reason::new("not started yet"),
             since,
+            entered: Mono::default(),
             pid: None,
             ports,
             generation: Generation::default(),
@@ -283,6 +291,8 @@ impl Instance {
             serving: (State::Ready, Reason::default()),
             watch: Watch::default(),
             well_since: Mono::default(),
+            passed: None,
+            ended: None,
             history: History::default(),
             care: Care::Idle,
             automatic: false,

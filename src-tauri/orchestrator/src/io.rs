@@ -2,8 +2,8 @@
 
 use healing::Gap;
 use model::{
-    ActId, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, Reason,
-    RemedyKind, ServiceName, Timestamp,
+    ActId, Endpoint, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind,
+    Reason, RemedyKind, ServiceName, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,6 +108,8 @@ pub enum Input {
         /// What it saw.
         evidence: Evidence,
     },
+    /// A look at the sockets: all connections between its services that were there.
+    Connected(Vec<Sighting>),
     /// A timer this cluster set has come due.
     Timer(TimerKey),
     /// The door let healing act.
@@ -162,6 +164,17 @@ pub struct LastWords {
     pub error: Option<String>,
     /// The last lines it wrote, oldest first.
     pub lines: Vec<String>,
+}
+
+/// One service was connected to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sighting {
+    /// Who had opened the connection.
+    pub from: ServiceName,
+    /// Who listens.
+    pub to: ServiceName,
+    /// Where.
+    pub at: Endpoint,
 }
 
 /// What a person can ask of a cluster.
@@ -266,6 +279,8 @@ pub enum TimerKey {
     Settle(InstanceId),
     /// Another remedy may have its turn.
     Turn,
+    /// What explained a service's faults has done so for long enough.
+    Excuse(ServiceName),
 }
 
 /// Something to do.
@@ -379,6 +394,8 @@ pub enum Effect {
         /// What did not get where it should, and why.
         failed: Vec<(InstanceId, Reason)>,
     },
+    /// The connections that were seen are not what they were: `Cluster::connections`.
+    Connections,
     /// Remember for the next engine which services a person has stopped.
     RememberStopped(Vec<ServiceName>),
     /// Remember for the next engine what it has to go on with: `Cluster::unfinished`.

@@ -11,6 +11,7 @@ use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
+use healing::history::Lasted;
 use healing::words;
 use model::{InstanceId, Mono, Reason, RemedyKind};
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl Step<'_> {
         {
             return;
         }
-        if late || !service.roots.is_empty() {
+        if late || service.suffers() {
             // It may be ready since, and not have been asked. Nobody can be ready on something that is down.
             self.begin_patience(id, self.now.mono);
             return;
@@ -114,6 +115,10 @@ impl Step<'_> {
             return;
         }
         let text = instance.unready(service.spec.ready_within);
+        if self.excused(id, Lasted::NotWell) {
+            self.begin_patience(id, self.now.mono);
+            return;
+        }
         let cause = format!("{id} was {text}");
         self.fault(
             id,

@@ -93,6 +93,9 @@ impl Step<'_> {
         if instance.life != Life::Alive {
             return;
         }
+        if evidence.verdict == Verdict::Pass {
+            instance.passed = Some(self.now.mono);
+        }
         let ready = instance.ready;
         let early = instance.first_round(kind, asked);
         self.probe_seen(id, kind, evidence);
@@ -118,7 +121,7 @@ impl Step<'_> {
         };
         let every = every.1.every;
         let within = service.spec.ready_within;
-        let suffers = !service.roots.is_empty();
+        let suffers = service.suffers();
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -311,6 +314,11 @@ impl Step<'_> {
             return;
         }
         self.set(id, state, reason);
+        if state == State::Degraded && self.blamed(&id.service) {
+            // It serves, and others fail because of how.
+            return;
+        }
+        self.unblame(&id.service);
         self.resolve_incident(id);
     }
 

@@ -83,7 +83,8 @@ impl Cluster {
         let Some(service) = self.services.get(service) else {
             return false;
         };
-        service.roots.iter().any(|root| {
+        let excuse = service.excuse.iter().map(|excuse| &excuse.root);
+        service.roots.iter().chain(excuse).any(|root| {
             let down = self.services.get(root);
             down.is_none_or(|root| root.replicas == 0 || !root.wanted)
                 || self

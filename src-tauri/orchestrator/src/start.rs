@@ -79,6 +79,8 @@ impl Step<'_> {
         instance.seen = Seen::default();
         instance.watch = Watch::default();
         instance.last_good = None;
+        instance.passed = None;
+        instance.ended = None;
         instance.shim_lost = false;
         instance.blocked = None;
         instance.outdated = None;
@@ -212,6 +214,7 @@ impl Step<'_> {
         let told = instance.life == Life::Ending;
         let lived = self.now.mono.since(instance.alive_since);
         instance.life = Life::Gone;
+        instance.ended = Some(status);
         instance.pid = None;
         instance.blocked = None;
         instance.ready = false;

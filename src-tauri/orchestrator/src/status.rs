@@ -1,6 +1,6 @@
 //! What a cluster looks like from outside: each instance's status, and the whole in one word.
 
-use crate::cluster::{Cluster, Service};
+use crate::cluster::Cluster;
 use crate::instance::{Care, Goal, Instance, Life};
 use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State};
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ impl Cluster {
             restarts: instance.restarts,
             since: instance.since,
             marks: Marks {
-                impacted_by: self.impacted_by(service, instance),
+                impacted_by: self.impacted_by(&id.service, instance),
                 held: self.held || service.held,
                 circuit: instance.circuit(),
                 shim_lost: instance.shim_lost,
@@ -126,6 +126,7 @@ impl Cluster {
             .collect();
         if for_whom.is_empty() {
             for_whom.extend(&service.roots);
+            for_whom.extend(service.excuse.iter().map(|excuse| &excuse.root));
         }
         let (what, next) = match for_whom.as_slice() {
             [] => ("about to start".to_owned(), None),
@@ -197,18 +198,26 @@ impl Cluster {
 
     /// The root among what is down above a service.
     pub(crate) fn root_of(&self, service: &ServiceName) -> Option<&ServiceName> {
-        let roots = &self.services.get(service)?.roots;
-        healing::cause::root(roots, |root| {
-            self.services
-                .get(root)
-                .is_some_and(|root| !root.roots.is_empty())
-        })
+        let service = self.services.get(service)?;
+        let root = healing::cause::root(&service.roots, |root| {
+            let root = self.services.get(root);
+            root.map_or_else(Default::default, |root| (root.down_since, root.suffers()))
+        });
+        match root {
+            // What it needs fails because of one that it does not.
+            Some(root) => {
+                let excuse = self.services.get(root)?.excuse.as_ref();
+                Some(excuse.map_or(root, |excuse| &excuse.root))
+            }
+            None => service.excuse.as_ref().map(|excuse| &excuse.root),
+        }
     }
 
     /// The service an instance suffers from: what lives suffers from anything that is down above
     /// it; what waits, only from a fault and not from an orderly start.
-    fn impacted_by(&self, service: &Service, instance: &Instance) -> Option<ServiceName> {
-        if service.roots.is_empty() {
+    fn impacted_by(&self, name: &ServiceName, instance: &Instance) -> Option<ServiceName> {
+        let service = self.services.get(name)?;
+        if !service.suffers() {
             return None;
         }
         let lives = matches!(
@@ -219,12 +228,7 @@ impl Cluster {
         if !lives && !waits {
             return None;
         }
-        let suffers = |root: &ServiceName| {
-            self.services
-                .get(root)
-                .is_some_and(|root| !root.roots.is_empty())
-        };
-        let root = healing::cause::root(&service.roots, suffers)?;
+        let root = self.root_of(name)?;
         let faulty = lives
             || instance.care == Care::Suffers
             || self
@@ -243,7 +247,7 @@ impl Cluster {
                 .any(|above| self.services.get(above).is_some_and(|above| above.wanted));
             for (id, instance) in self.instances_of(name) {
                 let wanted = service.goal(id.index) == Goal::Run;
-                let impacted = wanted && self.impacted_by(service, instance).is_some();
+                let impacted = wanted && self.impacted_by(name, instance).is_some();
                 tally.add(instance, wanted, relied_on, impacted);
             }
         }

@@ -163,6 +163,8 @@ impl Step<'_> {
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
             Input::Gap(gap) => self.after_a_gap(&gap),
+            Input::Timer(TimerKey::Excuse(service)) => self.excuse_over(&service),
+            Input::Connected(seen) => self.connected(&seen),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::Postponed { ticket, why } => self.postponed(ticket, &why),
@@ -292,6 +294,7 @@ impl Step<'_> {
         if from != state {
             instance.state = state;
             instance.since = self.now.wall;
+            instance.entered = self.now.mono;
             let generation = instance.generation;
             let instance = id.clone();
             self.out.facts.push(EventKind::StateChanged {

@@ -190,6 +190,7 @@ impl World {
             Effect::Publish(_)
             | Effect::Incident { .. }
             | Effect::LastWords { .. }
+            | Effect::Connections
             | Effect::Settled { .. } => {}
         }
     }

@@ -63,7 +63,11 @@ export type Change = { "kind": "cluster",
   /** Of which cluster. */
   cluster: ClusterId,
   /** By instance. */
-  pulses: { [key in InstanceId]: Pulse } } | { "kind": "incident",
+  pulses: { [key in InstanceId]: Pulse } } | { "kind": "connections",
+  /** In which cluster. */
+  cluster: ClusterId,
+  /** All of them. */
+  connections: Array<ObservedConnection> } | { "kind": "incident",
   /** The incident. */
   incident: Incident } | { "kind": "event",
   /** The event. */
@@ -122,12 +126,22 @@ export type ClusterView = {
 /** Kinds of failure a host may branch on. */
 export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "closing" | "internal";
 
+/** What a definition says of an observed connection. */
+export type Declared = "need" | "through" | "against" | "no";
+
 /** What changed, numbered without gaps. A host that misses one asks for a new snapshot. */
 export type Delta = {
   /** One more than the one before. */
   seq: number,
   /** What changed. */
   change: Change };
+
+/** Where a service is reached. */
+export type Endpoint = { "kind": "tcp",
+  /** Its number. */
+  port: number } | { "kind": "unix",
+  /** Its path. */
+  path: string };
 
 /** The engine of this home. */
 export type EngineView = {
@@ -225,7 +239,13 @@ export type EventKind = { "kind": "engine_started",
   /** The port it got. */
   got: number,
   /** Who holds the preferred one, as far as can be seen. */
-  holder: string } | { "kind": "incident",
+  holder: string } | { "kind": "undeclared",
+  /** Who opens the connections. */
+  service: ServiceName,
+  /** Who listens. */
+  need: ServiceName,
+  /** Where. */
+  at: Endpoint } | { "kind": "incident",
   /** The incident. */
   incident: Incident } | { "kind": "act",
   /** The act. */
@@ -302,6 +322,30 @@ export type FollowLogsRequest = {
 
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
+
+/** One service in the graph. */
+export type GraphNode = {
+  /** Its name. */
+  name: ServiceName,
+  /** Its category. */
+  category: string,
+  /** The state of the instance that is furthest from serving. */
+  state: State,
+  /** What it declares to need. */
+  needs: Array<ServiceName>,
+  /** The service it suffers from. */
+  impacted_by: ServiceName | null };
+
+/** What needs what in a cluster, and what was seen of it. */
+export type GraphView = {
+  /** The cluster. */
+  cluster: ClusterLine,
+  /** Its services, by name. */
+  services: Array<GraphNode>,
+  /** Connections between them that were seen. */
+  connections: Array<ObservedConnection>,
+  /** What should be changed in the definition, in words. */
+  advice: Array<string> };
 
 /** What healing did in a time. */
 export type Healed = {
@@ -655,6 +699,23 @@ export type NowView = {
   /** Where that would come from; empty when nowhere. */
   from: string };
 
+/** A service was seen to be connected to another. */
+export type ObservedConnection = {
+  /** Who opens the connections. */
+  from: ServiceName,
+  /** Who listens. */
+  to: ServiceName,
+  /** Where, newest first: at most four places. */
+  at: Array<Endpoint>,
+  /** Looks that have seen one. Short ones between two looks are missed. */
+  seen: number,
+  /** When the first look saw one. */
+  first: Timestamp,
+  /** When the last look did. */
+  last: Timestamp,
+  /** What the definition says of it. */
+  declared: Declared };
+
 /** Who wanted an instance to run as it does. Healing and the watching of files start it again on the same wish, so they are not named here: restarts and generation count them. */
 export type Origin = {
   /** Who, and through what. */
@@ -714,7 +775,9 @@ export type PsView = {
   /** Its instances. */
   instances: Array<InstanceStatus>,
   /** What holds the limits of the services that have some. */
-  limits: { [key in ServiceName]: Array<LimitView> } };
+  limits: { [key in ServiceName]: Array<LimitView> },
+  /** What should be changed in the definition, in words: needs that were seen and are not declared. */
+  advice: Array<string> };
 
 /** The newest measurements of an instance. */
 export type Pulse = {
@@ -843,6 +906,8 @@ export type Snapshot = {
   instances: { [key in ClusterId]: Array<InstanceStatus> },
   /** Newest measurements by cluster and instance. */
   pulses: { [key in ClusterId]: { [key in InstanceId]: Pulse } },
+  /** Connections between services that were seen, by cluster. */
+  connections: { [key in ClusterId]: Array<ObservedConnection> },
   /** Incidents, newest first: all open ones and the last 200. */
   incidents: Array<Incident>,
   /** The last 200 events, oldest first. */
@@ -989,6 +1054,8 @@ export interface Commands {
   snapshot: { kind: "read"; request: Nothing; response: Snapshot };
   /** All instances of a cluster. */
   ps: { kind: "read"; request: PsRequest; response: PsView };
+  /** What needs what in a cluster, and who was seen to talk to whom. */
+  graph: { kind: "read"; request: PsRequest; response: GraphView };
   /** What is in a folder, before it is run. */
   look: { kind: "read"; request: LookRequest; response: FolderView };
   /** Waits until all that an act set in motion has come to rest. */

@@ -13,6 +13,7 @@ import type {
   IncidentId,
   InstanceId,
   InstanceStatus,
+  ObservedConnection,
   Overall,
   Pulse,
   RegistryView,
@@ -20,7 +21,7 @@ import type {
 } from "./generated";
 
 /** The parts of the picture a reader can depend on. */
-export const TOPICS = ["engine", "clusters", "instances", "pulses", "incidents", "events", "registry", "acts"] as const;
+export const TOPICS = ["engine", "clusters", "instances", "pulses", "connections", "incidents", "events", "registry", "acts"] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** Events kept in the page; older ones are asked for with `events`. */
@@ -34,6 +35,8 @@ export class Home {
   readonly clusters = new Map<ClusterId, ClusterView>();
   readonly instances = new Map<ClusterId, Map<InstanceId, InstanceStatus>>();
   readonly pulses = new Map<ClusterId, Map<InstanceId, Pulse>>();
+  /** Who was seen to talk to whom. */
+  readonly connections = new Map<ClusterId, readonly ObservedConnection[]>();
   readonly incidents = new Map<IncidentId, Incident>();
   /** Oldest first. */
   events: Event[] = [];
@@ -53,6 +56,8 @@ export class Home {
     for (const [cluster, pulses] of Object.entries(snapshot.pulses)) {
       this.pulses.set(cluster, new Map(entries(pulses ?? {})));
     }
+    this.connections.clear();
+    for (const [cluster, list] of entries(snapshot.connections)) this.connections.set(cluster, list);
     fill(this.incidents, snapshot.incidents, (incident) => incident.id);
     fill(this.registry, snapshot.registry, (entry) => registryKey(entry.name, entry.id));
     this.events = snapshot.events.slice(-MAX_EVENTS);
@@ -78,7 +83,8 @@ export class Home {
         this.clusters.delete(change.cluster);
         this.instances.delete(change.cluster);
         this.pulses.delete(change.cluster);
-        return ["clusters", "instances", "pulses"];
+        this.connections.delete(change.cluster);
+        return ["clusters", "instances", "pulses", "connections"];
       case "instances": {
         const of = child(this.instances, change.cluster);
         for (const status of change.instances) of.set(status.instance, status);
@@ -96,6 +102,9 @@ export class Home {
         for (const [instance, pulse] of entries(change.pulses)) of.set(instance, pulse);
         return ["pulses"];
       }
+      case "connections":
+        this.connections.set(change.cluster, change.connections);
+        return ["connections"];
       case "incident":
         this.setIncident(change.incident);
         return ["incidents"];

@@ -10,6 +10,7 @@ const empty: Snapshot = {
   clusters: [],
   instances: {},
   pulses: {},
+  connections: {},
   incidents: [],
   events: [],
   registry: [],

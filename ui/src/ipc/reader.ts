@@ -3,7 +3,8 @@
 
 import { createSubscriber } from "svelte/reactivity";
 import type {
-  Act, ClusterId, ClusterView, EngineView, Event, Incident, InstanceId, InstanceStatus, Overall, Pulse, RegistryView,
+  Act, ClusterId, ClusterView, EngineView, Event, Incident, InstanceId, InstanceStatus, ObservedConnection, Overall,
+  Pulse, RegistryView,
 } from "./generated";
 import type { Topic } from "./home";
 import type { Connection, Live } from "./live";
@@ -43,6 +44,10 @@ export class Reader {
   }
   pulses(cluster: ClusterId): ReadonlyMap<InstanceId, Pulse> {
     return this.make("pulses", `pulses ${cluster}`, () => new Map(this.live.home.pulses.get(cluster)));
+  }
+  /** Who was seen to talk to whom, by who opens the connections. */
+  connections(cluster: ClusterId): readonly ObservedConnection[] {
+    return this.make("connections", `connections ${cluster}`, () => this.live.home.connections.get(cluster) ?? []);
   }
   /** Newest first. */
   get incidents(): readonly Incident[] {

@@ -51,6 +51,7 @@ fn picture(clusters: &[(&str, Vec<InstanceStatus>)]) -> FeedMessage {
                 .map(|(id, rows)| (id.parse().unwrap(), rows.clone()))
                 .collect(),
             pulses: BTreeMap::new(),
+            connections: BTreeMap::new(),
             incidents: Vec::new(),
             events: Vec::new(),
             registry: Vec::new(),

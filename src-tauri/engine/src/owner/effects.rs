@@ -86,6 +86,7 @@ impl Owner {
                 self.record.stopped = services.into_iter().collect();
                 self.keeping.unsaved = true;
             }
+            Effect::Connections => self.show_connections(true),
             // What was done since it was written is known by its generation.
             Effect::RememberUnfinished => self.keep_within(),
         }

@@ -27,6 +27,8 @@ impl Owner {
         let id = match self.incidents.get(&key) {
             Some(id) => *id,
             None => {
+                // Who is connected to it now is evidence.
+                self.shared.look_now.notify_one();
                 let id = match incident.id {
                     IncidentId(0) => self.shared.journal.new_incident(),
                     // An earlier engine has given it its number.

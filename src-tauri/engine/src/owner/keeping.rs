@@ -8,8 +8,10 @@ use super::{Message, Owner};
 use crate::Error;
 use crate::beside::beside_others;
 use crate::memory::{self, Memories};
+use crate::observed;
 use crate::record::ClusterRecord;
-use model::{EventKind, InstanceId};
+use healing::observed::Observed;
+use model::{EventKind, InstanceId, Mono};
 use orchestrator::Memory;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +50,10 @@ pub(super) struct Keeping {
     memories: Memories,
     /// They have changed since they were written.
     unremembered: bool,
+    /// The connections that were seen, when they are to be written.
+    observed: Option<Observed>,
+    /// When they were taken the last time.
+    observed_at: Option<Mono>,
     /// A thread is at it.
     writing: bool,
     /// Why the record could not be written the last time, as it was said.
@@ -58,6 +64,7 @@ impl Keeping {
     /// Nothing is written from now on.
     pub(super) fn close(&mut self) {
         (self.unsaved, self.unremembered) = (false, false);
+        self.observed = None;
         let mut written = self
             .desk
             .written
@@ -75,11 +82,32 @@ impl Owner {
     /// What an earlier engine has written down is known from here on.
     pub(super) fn recall(&mut self) {
         let memories = memory::load(&self.memory_file());
+        self.cluster
+            .recall_observed(observed::load(&self.observed_file()));
         self.keeping.memories = memories.clone();
         self.cluster
             .remember(memories, self.record.unfinished.clone());
         let open = self.shared.picture.unended(Some(&self.id));
         self.cluster.take_up(open);
+    }
+
+    fn observed_file(&self) -> PathBuf {
+        self.shared.layout.cluster(&self.id).join(observed::FILE)
+    }
+
+    /// Has the connections that were seen written, now and then.
+    pub(super) fn note_observed(&mut self) {
+        /// Without them the next engine knows less for a few looks.
+        const EVERY: Duration = Duration::from_secs(60);
+        let now = self.shared.clock.now().mono;
+        if self
+            .keeping
+            .observed_at
+            .is_none_or(|at| now.since(at) >= EVERY)
+        {
+            self.keeping.observed_at = Some(now);
+            self.keeping.observed = Some(self.cluster.observed().clone());
+        }
     }
 
     /// Notes what healing has come to with an instance.
@@ -125,7 +153,8 @@ impl Owner {
     /// Has written what has changed, soon.
     pub(super) fn keep_soon(&mut self) {
         let keeping = &mut self.keeping;
-        if keeping.writing || !(keeping.unsaved || keeping.unremembered) {
+        let waits = keeping.unsaved || keeping.unremembered || keeping.observed.is_some();
+        if keeping.writing || !waits {
             return;
         }
         keeping.writing = true;
@@ -135,8 +164,10 @@ impl Owner {
             (keeping.number, self.record.clone())
         });
         let memories = std::mem::take(&mut keeping.unremembered).then(|| keeping.memories.clone());
+        let observed = keeping.observed.take();
         let desk = Arc::clone(&keeping.desk);
         let (record_file, memory_file) = (self.shared.record_file(&self.id), self.memory_file());
+        let observed_file = self.observed_file();
         let inbox = self.myself.clone();
         let writing = tokio::task::spawn_blocking(move || {
             if let Some(memories) = memories
@@ -144,6 +175,11 @@ impl Owner {
             {
                 // Healing would begin anew after a crash: no reason to disturb anybody.
                 tracing::warn!(%error, "what healing has tried is not remembered");
+            }
+            if let Some(observed) = observed
+                && let Err(error) = observed::save(&observed_file, observed)
+            {
+                tracing::warn!(%error, "the connections that were seen are not remembered");
             }
             match record {
                 Some((number, record)) => desk.write(number, &record, &record_file),
@@ -169,6 +205,12 @@ impl Owner {
     /// The last chance to write.
     pub(super) fn keep_at_last(&mut self) {
         self.keep();
+        if self.keeping.observed_at.is_some() {
+            let observed = self.cluster.observed().clone();
+            if let Err(error) = observed::save(&self.observed_file(), observed) {
+                tracing::warn!(%error, "the connections that were seen are not remembered");
+            }
+        }
         if std::mem::take(&mut self.keeping.unremembered) {
             let memories = std::mem::take(&mut self.keeping.memories);
             if let Err(error) = memory::save(&self.memory_file(), memories) {

@@ -29,7 +29,7 @@ use model::{
     Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
 };
 use model::{Generation, ServiceName, Timestamp};
-use orchestrator::{Cluster, Command, Effect, Input};
+use orchestrator::{Cluster, Command, Effect, Input, Sighting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +120,8 @@ pub(crate) enum Message {
     },
     /// How many variables these starts would get differently now.
     Drift(Vec<(InstanceId, Generation, u32)>),
+    /// A look at the sockets.
+    Connected(Vec<Sighting>),
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
     /// Break, to show that another owner takes its place.
@@ -467,6 +469,7 @@ impl Owner {
                 let _ = reply.send(Box::new(self.record.clone()));
             }
             Message::Drift(found) => self.drifted(found),
+            Message::Connected(seen) => self.connected(seen),
             Message::Usage(usage) => self.used(usage),
             Message::Look => self.mind_the_gap(),
             Message::Kept(result) => self.kept(result),
@@ -487,7 +490,7 @@ impl Owner {
 
     fn take(&mut self, input: Input) {
         let now = self.shared.clock.now();
-        self.eventful |= !matches!(input, Input::Probed { .. });
+        self.eventful |= !matches!(input, Input::Probed { .. } | Input::Connected(_));
         for effect in orchestrator::step(&mut self.cluster, input, now) {
             self.eventful |= !matches!(effect, Effect::Probe { .. });
             self.carry_out(effect);

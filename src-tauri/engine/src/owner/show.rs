@@ -4,6 +4,7 @@ use super::{Owner, SHOW_PULSES};
 use crate::{drift, launch};
 use model::view::{Change, ClusterView, ServiceView, Usage};
 use model::{Evidence, Generation, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
+use orchestrator::{Input, Sighting};
 use std::sync::Arc;
 
 /// What the picture was last told of the cluster as a whole.
@@ -119,6 +120,26 @@ impl Owner {
         self.pulses.entry(instance.clone()).or_default().health = Some(evidence.clone());
         self.pulsed.insert(instance.clone());
         self.show_within(SHOW_PULSES);
+    }
+
+    /// A look at the sockets.
+    pub(super) fn connected(&mut self, seen: Vec<Sighting>) {
+        self.step(Input::Connected(seen));
+        self.show_connections(false);
+        self.note_observed();
+    }
+
+    /// Shows who talks to whom; what is only newer is there for who asks next.
+    pub(super) fn show_connections(&self, tell: bool) {
+        let connections = self.cluster.connections();
+        let picture = &self.shared.picture;
+        match tell {
+            true => picture.publish(Change::Connections {
+                cluster: self.id.clone(),
+                connections,
+            }),
+            false => picture.set_connections(&self.id, connections),
+        }
     }
 
     pub(super) fn used(&mut self, usage: Vec<(InstanceId, Usage)>) {

@@ -1,6 +1,6 @@
 // What events and acts say, as sentences.
 
-import type { Act, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
+import type { Act, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
 
@@ -39,6 +39,8 @@ function line(what: EventKind): Line {
       return { shape: "target", tone: "good", who: what.instance, text: `found running as process ${what.pid} and adopted` };
     case "port_moved":
       return { shape: "triangle", tone: "warn", who: what.instance, text: `got port ${what.got}; ${what.wanted} is held by ${what.holder}` };
+    case "undeclared":
+      return { shape: "triangle", tone: "warn", who: what.service, text: `talks to ${what.need} (${place(what.at)}) and does not declare it: add "${what.need}" to its needs` };
     case "incident":
       return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: `incident ${what.incident.id} ${INCIDENTS[what.incident.state].word.toLowerCase()}: ${what.incident.cause}` };
     case "act":
@@ -46,6 +48,11 @@ function line(what: EventKind): Line {
     case "notice":
       return { shape: "triangle", tone: "warn", who: "", text: what.text };
   }
+}
+
+/** "port 6379", or a path. */
+export function place(at: Endpoint): string {
+  return at.kind === "tcp" ? `port ${at.port}` : at.path;
 }
 
 function pick({ shape, tone }: { shape: Shape; tone: Tone }): { shape: Shape; tone: Tone } {

@@ -1,6 +1,6 @@
 // Clusters to show: a small shop, the demo cluster as its definition has it, and a fleet of 1,000.
 
-import type { ServiceView } from "../../ipc/generated";
+import type { ObservedConnection, ServiceView } from "../../ipc/generated";
 import demo from "../../../../examples/azora-os/azora.toml?raw";
 import { random, seedOf } from "./random";
 
@@ -68,6 +68,23 @@ const KNOWN_NEEDS: Record<string, string[]> = {
   "elara-deity": ["elara-agent", "azora-covenant"],
   "api-gateway": ["service-registry", "sessions"],
 };
+
+/** What looks at the sockets would have seen: most of what is needed, and a little that is not declared. */
+export function seen(services: readonly ServiceView[], began: number): ObservedConnection[] {
+  const chance = random(seedOf(`seen ${services.length}`));
+  const edge = (from: string, to: string, declared: "need" | "no"): ObservedConnection => ({
+    from, to, at: [{ kind: "tcp", port: 5_000 + (seedOf(to) % 1_000) }], seen: 3 + Math.floor(chance() * 400),
+    first: began - 3_600_000, last: began - Math.floor(chance() * 4_000), declared,
+  });
+  const found = services.flatMap((service) => service.needs.filter(() => chance() < 0.8).map((need) => edge(service.name, need, "need")));
+  const bottom = services.filter((service) => service.needs.length === 0);
+  services.forEach((service, nth) => {
+    const other = bottom[nth % Math.max(1, bottom.length)];
+    if (!other || nth % 9 !== 4 || service.needs.length === 0 || service.needs.includes(other.name)) return;
+    found.push(edge(service.name, other.name, "no"));
+  });
+  return found;
+}
 
 /** `count` services in ten categories, layered, about three needs each. */
 export function fleet(count: number): ServiceView[] {

@@ -29,7 +29,17 @@ export function fake(): Platform {
       const found = world.clusters.get(cluster ?? "");
       if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);
       const limits = Object.fromEntries(found.services.filter((service) => service.limits.length > 0).map((service) => [service.name, service.limits]));
-      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])], limits };
+      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])], limits, advice: [] };
+    },
+    graph: ({ cluster }) => {
+      const found = world.clusters.get(cluster ?? "");
+      if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);
+      const instances = [...(world.instances.get(found.id)?.values() ?? [])];
+      const services = found.services.map(({ name, category, needs }) => {
+        const own = instances.find((each) => each.service === name);
+        return { name, category, needs, state: own?.state ?? ("stopped" as const), impacted_by: own?.marks.impacted_by ?? null };
+      });
+      return { cluster: found, services, connections: world.connections.get(found.id) ?? [], advice: [] };
     },
     look: ({ folder }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);

@@ -3,10 +3,11 @@
 
 import type {
   Act, Change, ClusterId, ClusterView, EngineView, Event, EventKind, FeedMessage, Incident, InstanceId,
-  InstanceStatus, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
+  InstanceStatus, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
   Verb,
 } from "../../ipc/generated";
 import { timeline } from "./incidents";
+import { seen } from "./graphs";
 import { random, seedOf } from "./random";
 
 const PROBE_EVERY_S = 5;
@@ -29,6 +30,7 @@ export class World {
   incidents: Incident[] = [];
   events: Event[] = [];
   acts: Act[] = [];
+  readonly connections = new Map<ClusterId, ObservedConnection[]>();
   readonly registry = new Map<InstanceId, RegistryView>();
   private readonly bodies = new Map<string, Body>();
   private readonly readers = new Set<(message: FeedMessage) => void>();
@@ -56,6 +58,7 @@ export class World {
     const instances = new Map<InstanceId, InstanceStatus>();
     this.instances.set(id, instances);
     this.pulses.set(id, new Map());
+    if (state === "ready") this.connections.set(id, seen(services, this.began));
     for (const service of services) {
       for (let index = 0; index < service.replicas; index += 1) this.addInstance(id, service, index, state);
     }
@@ -100,6 +103,7 @@ export class World {
       clusters: [...this.clusters.values()],
       instances: Object.fromEntries([...this.instances].map(([id, map]) => [id, [...map.values()]])),
       pulses: Object.fromEntries([...this.pulses].map(([id, map]) => [id, Object.fromEntries(map)])),
+      connections: Object.fromEntries(this.connections),
       incidents: this.incidents,
       events: this.events.slice(-200),
       registry: [...this.registry.values()],

@@ -81,6 +81,9 @@ impl Run {
             }) => {
                 format!("event: {instance} {status}")
             }
+            Effect::Publish(EventKind::Undeclared { service, need, at }) => {
+                format!("event: {service} talks to {need} ({at}) and does not declare it")
+            }
             Effect::Publish(other) => format!("event: {other:?}"),
             Effect::LastWords {
                 key,
@@ -128,6 +131,15 @@ impl Run {
                     .map(|(id, reason)| format!("{id}: {reason}"))
                     .collect();
                 format!("SETTLED act {}; failed {failed:?}", act.0)
+            }
+            Effect::Connections => {
+                let all = self.cluster.connections();
+                let each = all.iter().map(|one| {
+                    let at = one.at.iter().map(ToString::to_string);
+                    let at = at.collect::<Vec<_>>().join(", ");
+                    format!("{}>{} {at} {:?}", one.from, one.to, one.declared)
+                });
+                format!("CONNECTIONS {:?}", each.collect::<Vec<_>>())
             }
             Effect::RememberUnfinished => {
                 format!("REMEMBER {:?}", self.cluster.unfinished())

@@ -4,10 +4,10 @@ use super::Run;
 use crate::define;
 use healing::Gap;
 use model::{
-    ActId, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
-    Verdict,
+    ActId, Endpoint, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName,
+    Timestamp, Verdict,
 };
-use orchestrator::{Adoption, Command, Input, LastWords};
+use orchestrator::{Adoption, Command, Input, LastWords, Sighting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +137,21 @@ impl Run {
                 still,
                 stepped: 0,
             });
+        }
+        // `talks api>db:5432 web>api:8080`: all that one look at the sockets has seen.
+        if words[0] == "talks" {
+            let seen = words[1..].iter().map(|word| {
+                let (from, rest) = word.split_once('>').unwrap();
+                let (to, port) = rest.split_once(':').unwrap();
+                Sighting {
+                    from: from.parse().unwrap(),
+                    to: to.parse().unwrap(),
+                    at: Endpoint::Tcp {
+                        port: port.parse().unwrap(),
+                    },
+                }
+            });
+            return Input::Connected(seen.collect());
         }
         // `api#2` is a word about generation 2; without it, about the present one.
         let (name, generation) = match words[1].split_once('#') {
