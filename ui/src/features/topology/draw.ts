@@ -48,6 +48,7 @@ export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, 
   ctx.setTransform(scale * dpr, 0, 0, scale * dpr, -part.x * scale * dpr, -part.y * scale * dpr);
   drawLanes(ctx, scene, scale, colours);
   drawEdges(ctx, scene, status, part, scale, colours);
+  drawSeen(ctx, scene, status, part, scale, colours);
   const { x, y, ids } = scene.layout;
   for (let at = 0; at < ids.length; at += 1) {
     const [left, top] = [x[at] ?? 0, y[at] ?? 0];
@@ -86,6 +87,43 @@ export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: n
   // Straight down, past others of the same column, it would vanish behind them: it goes round in the gutter.
   const bow = Math.abs(across) < scene.layout.nodeWidth / 2 && down > NODE_HEIGHT * 1.5 ? scene.layout.nodeWidth * ((from + to) % 2 === 0 ? 0.72 : -0.72) : 0;
   target.bezierCurveTo(x1 + bow, y1 + bend, x2 + bow, y2 - bend, x2, y2);
+}
+
+/** The line of a connection that was only seen. What it leads to may stand anywhere. */
+export function traceSeen(target: Canvas | Path2D, scene: Scene, from: number, to: number): void {
+  const { x, y, nodeWidth } = scene.layout;
+  const [x1, x2] = [(x[from] ?? 0) + nodeWidth / 2, (x[to] ?? 0) + nodeWidth / 2];
+  const [y1, y2] = [y[from] ?? 0, y[to] ?? 0];
+  if (y2 > y1 + NODE_HEIGHT) {
+    trace(target, scene, from, to, false);
+    return;
+  }
+  const level = Math.abs(y2 - y1) <= NODE_HEIGHT;
+  // Upwards from edge to edge; to a neighbour of the same row in a bow below both.
+  const [start, end] = level ? [y1 + NODE_HEIGHT, y2 + NODE_HEIGHT] : [y1, y2 + NODE_HEIGHT];
+  const bend = level ? 34 : -Math.min(120, Math.max(24, (y1 - y2) * 0.45));
+  target.moveTo(x1, start);
+  target.bezierCurveTo(x1, start + bend, x2, end + (level ? bend : -bend), x2, end);
+}
+
+function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
+  const { layout, seen } = scene;
+  if (seen.length === 0) return;
+  const lines = new Path2D();
+  for (let at = 0; at < seen.length; at += 2) {
+    const [from, to] = [seen[at] ?? 0, seen[at + 1] ?? 0];
+    const [x1, x2] = [layout.x[from] ?? 0, layout.x[to] ?? 0];
+    if (Math.max(x1, x2) + layout.nodeWidth < part.x || Math.min(x1, x2) > part.x + part.width) continue;
+    traceSeen(lines, scene, from, to);
+  }
+  const troubled = status.emphasis.some((each) => each === ROOT);
+  ctx.lineWidth = Math.max(1.2 / scale, 0.9);
+  ctx.strokeStyle = colours["text-2"];
+  ctx.globalAlpha = troubled ? 0.45 : 0.85;
+  ctx.setLineDash([5 / scale, 4 / scale]);
+  ctx.stroke(lines);
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
 }
 
 function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {

@@ -3,7 +3,7 @@
 // for a frame, and nothing is drawn while nothing changes.
 
 import { around, between, fit, MARGIN, reveal, tethered, zoom, type Camera, type Size } from "./camera";
-import { drawHeads, drawNode, drawWorld, trace } from "./draw";
+import { drawHeads, drawNode, drawWorld, trace, traceSeen } from "./draw";
 import { NODE_HEIGHT, type Layout } from "./layout";
 import { Plates } from "./plates";
 import { BACK, blankStatus, type Palette, type Scene, type Status } from "./scene";
@@ -40,7 +40,7 @@ export class Picture {
   status: Status = blankStatus(0);
   /** A person chose where to look from; it is theirs until they ask for all. */
   moved = false;
-  private scene: Scene = { layout: EMPTY };
+  private scene: Scene = { layout: EMPTY, seen: new Int32Array(0) };
   private view: Size = { width: 0, height: 0 };
   private colours: Palette | null = null;
   /** The camera was set for a real size at least once. */
@@ -273,6 +273,12 @@ export class Picture {
         if (from !== shown && to !== shown) continue;
         near.add(from === shown ? to : from);
         trace(ctx, scene, from, to, false);
+      }
+      for (let at = 0; at < scene.seen.length; at += 2) {
+        const [from, to] = [scene.seen[at] ?? 0, scene.seen[at + 1] ?? 0];
+        if (from !== shown && to !== shown) continue;
+        near.add(from === shown ? to : from);
+        traceSeen(ctx, scene, from, to);
       }
       ctx.strokeStyle = colours["accent"];
       ctx.lineWidth = Math.max(1.6 / camera.scale, 1);

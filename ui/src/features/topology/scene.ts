@@ -7,6 +7,8 @@ import type { Layout } from "./layout";
 
 export interface Scene {
   layout: Layout;
+  /** Pairs of indices, as the layout's edges: seen in the sockets and not declared. */
+  seen: Int32Array;
 }
 
 /** How much a service is to stand out. */
