@@ -7,6 +7,7 @@ use crate::requests::*;
 use crate::views::{ClusterLine, PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, IncidentFilter, LogQuery, Order, Pattern, Up};
 use model::healed::Healed;
+use model::status::SystemStatus;
 use model::view::{
     ClusterView, EnvView, FolderView, History, LogPage, LogRun, Snapshot, StopPreview, StopReport,
 };
@@ -71,6 +72,17 @@ pub(crate) async fn status(engine: &Handle, _: &Actor, _: Nothing) -> Result<Sta
         engine: picture.engine,
         overall: picture.overall,
     })
+}
+
+pub(crate) async fn system_status(
+    engine: &Handle,
+    _: &Actor,
+    request: SystemStatusRequest,
+) -> Result<SystemStatus, Error> {
+    let SystemStatusRequest { cluster, service } = request;
+    engine
+        .system_status(cluster.as_ref(), service.as_ref())
+        .await
 }
 
 pub(crate) async fn snapshot(engine: &Handle, _: &Actor, _: Nothing) -> Result<Snapshot, Error> {

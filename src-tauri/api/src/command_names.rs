@@ -3,6 +3,7 @@
 /// The names of all calls, then `stream_` and the name of each stream, then `unstream`.
 pub const COMMAND_NAMES: &[&str] = &[
     "status",
+    "system_status",
     "snapshot",
     "ps",
     "graph",

@@ -23,6 +23,17 @@ pub struct PsRequest {
     pub folder: Option<String>,
 }
 
+/// How much of the status.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct SystemStatusRequest {
+    /// Only of this cluster.
+    pub cluster: Option<ClusterId>,
+    /// Only of this service, in whichever cluster has it.
+    pub service: Option<ServiceName>,
+}
+
 /// Which folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

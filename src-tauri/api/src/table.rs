@@ -28,6 +28,8 @@ macro_rules! commands {
             calls {
                 /// The engine and its clusters in one word each.
                 read status($crate::requests::Nothing) -> $crate::views::StatusView;
+                /// How every service is and has been over the last minutes, hours and days.
+                read system_status($crate::requests::SystemStatusRequest) -> $crate::model::status::SystemStatus;
                 /// The full picture; the feed begins with the same.
                 read snapshot($crate::requests::Nothing) -> $crate::model::view::Snapshot;
                 /// All instances of a cluster.

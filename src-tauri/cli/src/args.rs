@@ -76,8 +76,8 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Say who has a port, since when, and whether it may be stopped
     Who(Who),
-    /// Show the engine and all clusters of this home
-    Status(Json),
+    /// Show how everything of this home is and has been: its engine, clusters and services
+    Status(Status),
     /// Show what services printed
     Logs(Logs),
     /// Show the environment a service really got, and what it would get now
@@ -178,6 +178,37 @@ pub(crate) struct Graph {
     pub(crate) dot: bool,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+UPTIME is the share of the time it should have served in which it did: not counted is when a person had \
+stopped it, and when no engine was there to see. FAILED is the share of its health probes; P50, P95 and \
+MAX are how long they took. On a narrow terminal MAX, P50, CPU and MEMORY are left out, in this order; \
+--json has all, over all four windows.")]
+pub(crate) struct Status {
+    /// Over how long: 5m, 1h, 24h or 7d
+    #[arg(long, value_name = "TIME", value_enum, default_value_t = Window::Day)]
+    pub(crate) window: Window,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How far the status looks back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Window {
+    /// Five minutes.
+    #[value(name = "5m")]
+    Minutes,
+    /// An hour.
+    #[value(name = "1h")]
+    Hour,
+    /// A day.
+    #[value(name = "24h")]
+    Day,
+    /// A week.
+    #[value(name = "7d")]
+    Week,
 }
 
 #[derive(Debug, Args)]

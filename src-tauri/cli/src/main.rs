@@ -29,6 +29,7 @@ mod past;
 mod reads;
 mod rehearse;
 mod stacks;
+mod status;
 mod who;
 
 // What is done, and how it is followed.
@@ -92,10 +93,10 @@ fn run(arguments: &Arguments) -> Done {
         Command::Ps(ps) if ps.all => one_thread(reads::ps(place, *ps)),
         Command::Ps(ps) => asks(place, reads::ps(place, *ps)),
         Command::Graph(graph) => asks(place, graph::graph(place, *graph)),
-        Command::Status(json) => asks(place, reads::status(place, *json)),
         Command::Incidents(arguments) => asks(place, incidents::incidents(place, arguments)),
         Command::Incident(one) => asks(place, incidents::incident(place, one)),
         Command::Healed(arguments) => asks(place, incidents::healed(place, arguments)),
+        Command::Status(status) => asks(place, status::status(place, *status)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
         Command::Open => asks(place, reads::open(place)),

@@ -1,14 +1,13 @@
-//! `ps`, `status`, `open`: what is.
+//! `ps`, `open`: what is.
 
-use crate::args::{Json, Place, Ps};
+use crate::args::{Place, Ps};
 use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{ago, now, overall_paint, rfc3339, state_paint, with_times};
 use api::client::Client;
-use api::requests::Nothing;
-use api::views::{PsView, StatusView};
+use api::views::PsView;
 use driver::Layout;
 use model::view::LimitView;
 use model::{InstanceStatus, ServiceName, Timestamp};
@@ -162,109 +161,6 @@ pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
     })
 }
 
-// === status ===
-
-/// `azora status`. It answers without an engine too.
-pub(crate) async fn status(place: &Place, Json { json }: Json) -> Done {
-    let layout = layout(place)?;
-    let asked = async {
-        let client = Client::connect(layout.home()).await?;
-        client.call::<StatusView>("status", &Nothing {}).await
-    };
-    let view = match asked.await {
-        Ok(view) => Some(view),
-        Err(error) if error.nobody() => None,
-        Err(error) => return Err(error.into()),
-    };
-    let Some(view) = view else {
-        let running = driver::survivors::find(&layout, None);
-        let running = running.as_ref().map(Vec::len);
-        if json {
-            let stopped = matches!(running, Ok(0));
-            let overall = if stopped { "stopped" } else { "unknown" };
-            print(&json!({"engine": null, "overall": overall, "clusters": []}).to_string())?;
-        } else {
-            print(&format!("no engine runs for {}", layout.home().display()))?;
-            match running {
-                Ok(0) => {}
-                Ok(running) => print(&format!(
-                    "{running} processes of its services run on; `azora serve` or `azora up` adopts them"
-                ))?,
-                Err(error) => print(&format!("failed to look for what runs on: {error}"))?,
-            }
-        }
-        return Ok(());
-    };
-    if json {
-        print(&status_json(&view).to_string())?;
-        return Ok(());
-    }
-    let (engine, terminal) = (&view.engine, Terminal::stdout());
-    print(&format!(
-        "engine    {} (pid {})",
-        engine.version, engine.pid
-    ))?;
-    print(&format!("home      {}", engine.home))?;
-    for (name, url) in [
-        ("api", &engine.api),
-        ("registry", &engine.registry),
-        ("gateway", &engine.gateway),
-    ] {
-        if let Some(url) = url {
-            print(&format!("{name:<8}  {url}"))?;
-        }
-    }
-    for limit in &engine.limits {
-        print(&format!(
-            "{}  {}",
-            terminal.paint(Paint::Warn, "limit   "),
-            plain(limit)
-        ))?;
-    }
-    print(&format!(
-        "overall   {}",
-        terminal.paint(overall_paint(view.overall), view.overall.as_str())
-    ))?;
-    if view.clusters.is_empty() {
-        return Ok(());
-    }
-    print("")?;
-    let rows: Vec<Vec<Cell>> = view
-        .clusters
-        .iter()
-        .map(|cluster| {
-            vec![
-                cell(cluster.id.to_string()),
-                (cluster.overall.to_string(), overall_paint(cluster.overall)),
-                (plain(&cluster.folder), Paint::Faint),
-                cell(plain(&cluster.reason)),
-            ]
-        })
-        .collect();
-    let headings = ["CLUSTER", "OVERALL", "FOLDER", "REASON"];
-    for line in table(&headings, &rows, &["FOLDER"], terminal) {
-        print(&line)?;
-    }
-    Ok(())
-}
-
-fn status_json(view: &StatusView) -> Value {
-    let clusters: Vec<Value> = view
-        .clusters
-        .iter()
-        .map(|cluster| {
-            json!({
-                "id": cluster.id,
-                "name": cluster.name,
-                "folder": cluster.folder,
-                "overall": cluster.overall,
-                "reason": cluster.reason,
-            })
-        })
-        .collect();
-    json!({"engine": view.engine, "overall": view.overall, "clusters": clusters})
-}
-
 // === open ===
 
 /// `azora open`: the address with the token, for the person's own browser.
@@ -281,7 +177,6 @@ pub(crate) async fn open(place: &Place) -> Done {
 mod tests {
     use super::*;
     use api::views::ClusterLine;
-    use model::view::EngineView;
     use model::{Generation, Marks, Overall, Reason, State};
 
     fn line() -> ClusterLine {
@@ -379,34 +274,6 @@ mod tests {
             }]},
         });
         assert_eq!(ps_json(&view, &Layout::new("/h")), expected);
-    }
-
-    #[test]
-    fn status_prints_the_promised_shape() {
-        let engine = EngineView {
-            pid: 1,
-            version: "0.0.0".to_owned(),
-            home: "/h".to_owned(),
-            api: Some("http://127.0.0.1:1".to_owned()),
-            registry: None,
-            gateway: None,
-            limits: Vec::new(),
-        };
-        let value = status_json(&StatusView {
-            engine,
-            overall: Overall::Starting,
-            clusters: vec![line()],
-        });
-        for field in ["pid", "version", "home", "api", "registry", "gateway"] {
-            assert!(value["engine"].get(field).is_some(), "engine.{field}");
-        }
-        for field in ["id", "name", "folder", "overall"] {
-            assert!(
-                value["clusters"][0].get(field).is_some(),
-                "clusters.{field}"
-            );
-        }
-        assert_eq!(value["overall"], "starting");
     }
 
     #[test]

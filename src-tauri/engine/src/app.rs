@@ -116,6 +116,7 @@ impl Engine {
             prober: Prober::new(Arc::clone(&driver)),
             clock: Clock::start(),
             beat: Beat::default(),
+            began: Clock::wall(),
             owners: RwLock::default(),
             stops: Mutex::default(),
             brake: Brake::default(),

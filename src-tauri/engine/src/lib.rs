@@ -40,6 +40,7 @@ mod settings;
 mod shared;
 mod shutdown;
 mod stacks;
+mod status;
 mod tasks;
 mod timers;
 mod who;

@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Whether the engine stood still.
     pub(crate) beat: Beat,
+    /// When it was built.
+    pub(crate) began: Timestamp,
     /// What hosts see.
     pub(crate) picture: Arc<Picture>,
     /// What is remembered.

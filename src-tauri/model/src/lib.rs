@@ -18,6 +18,7 @@ pub mod observed;
 pub mod probe;
 pub mod process;
 pub mod state;
+pub mod status;
 pub mod text;
 pub mod time;
 pub mod view;

@@ -103,6 +103,9 @@ pub struct Pulse {
     pub usage: Usage,
     /// The last health probe.
     pub health: Option<Evidence>,
+    /// When that was answered.
+    #[serde(default)]
+    pub checked: Option<Timestamp>,
 }
 
 /// A registry entry.

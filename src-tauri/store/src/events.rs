@@ -2,8 +2,9 @@
 
 use crate::Error;
 use crate::database::{Database, int, transact, uint};
-use model::{ClusterId, Event, EventKind, InstanceId, State, Timestamp};
+use model::{ClusterId, Event, EventKind, InstanceId, NameError, ServiceName, State, Timestamp};
 use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 
 /// Events that are kept: some weeks of a home that is not on fire.
 const KEPT: i64 = 100_000;
@@ -174,6 +175,52 @@ impl Events<'_> {
                 Ok((Timestamp(at), state))
             })
             .collect()
+    }
+
+    /// The states that every instance of a cluster entered from `from` to `to`, or of this one service
+    /// of it, each oldest first; the first one of each is the state it was already in at `from`, if
+    /// that is known. Of more than `limit` changes the newest are given.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn all_states(
+        &self,
+        cluster: &ClusterId,
+        service: Option<&ServiceName>,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<BTreeMap<InstanceId, Vec<(Timestamp, State)>>, Error> {
+        // Dots are in no service's name: "api.%" is the instances of api and nobody else's.
+        let like = service.map_or("%".to_owned(), |service| format!("{service}.%"));
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            // Of a row beside a maximum SQLite gives what stands beside that maximum.
+            "SELECT instance, at, state FROM (
+                SELECT instance, at, max(seq) AS seq, state FROM states
+                    WHERE cluster = ?1 AND instance LIKE ?2 AND at <= ?3 GROUP BY instance
+                UNION ALL
+                SELECT instance, at, seq, state FROM states
+                    WHERE cluster = ?1 AND instance LIKE ?2 AND at > ?3 AND at <= ?4
+             ) ORDER BY at DESC, seq DESC LIMIT ?5",
+        )
+        .bind(cluster.as_str())
+        .bind(like)
+        .bind(from.0)
+        .bind(to.0)
+        .bind(limit)
+        .fetch_all(self.state.readers())
+        .await
+        .map_err(|error| self.state.error("read states", error))?;
+        let mut found: BTreeMap<InstanceId, Vec<(Timestamp, State)>> = BTreeMap::new();
+        for (instance, at, state) in rows.into_iter().rev() {
+            let named = instance
+                .parse()
+                .map_err(|error: NameError| Error::row("states", &instance, error))?;
+            let state = serde_json::from_value(serde_json::Value::String(state))
+                .map_err(|error| Error::row("states", at, error))?;
+            found.entry(named).or_default().push((Timestamp(at), state));
+        }
+        Ok(found)
     }
 
     fn events(&self, rows: Result<Vec<(i64, String)>, sqlx::Error>) -> Result<Vec<Event>, Error> {

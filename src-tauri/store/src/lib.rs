@@ -39,7 +39,9 @@ pub use events::Events;
 pub use incidents::{IncidentFilter, Incidents};
 pub use leases::{Lease, Leases};
 pub use meta::Meta;
-pub use samples::{Bucket, ProbeSample, Samples, Tended, UsageSample};
+pub use samples::{
+    Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
+};
 pub use spare::Share;
 
 use ballast::Ballast;

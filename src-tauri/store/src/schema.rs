@@ -20,7 +20,10 @@ pub(crate) const STATE: Schema = Schema {
 
 /// `history.db`: large, and replaceable.
 pub(crate) const HISTORY: Schema = Schema {
-    steps: &[include_str!("schema/history-1.sql")],
+    steps: &[
+        include_str!("schema/history-1.sql"),
+        include_str!("schema/history-2.sql"),
+    ],
     check: false,
 };
 

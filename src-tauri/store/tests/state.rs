@@ -380,6 +380,63 @@ async fn the_states_of_a_stretch_begin_with_the_one_it_was_in() {
 }
 
 #[tokio::test]
+async fn the_states_of_a_whole_cluster_begin_with_the_last_one_before() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    // Ready in the same millisecond as it was started.
+    let of_api = [
+        changed(1, 10, State::Starting),
+        changed(2, 10, State::Ready),
+        changed(3, 40, State::Failing),
+    ];
+    let other = |seq, at, instance: &str| {
+        let mut event = changed(seq, at, State::Ready);
+        if let EventKind::StateChanged { instance: of, .. } = &mut event.what {
+            *of = instance.parse().unwrap();
+        }
+        event
+    };
+    store.events().append(&of_api).await.unwrap();
+    let others = [other(4, 45, "api-2.0"), other(5, 46, "web.1")];
+    store.events().append(&others).await.unwrap();
+    let all = async |service: Option<&str>, from, to, limit| -> Vec<(String, Vec<(i64, State)>)> {
+        let (cluster, service) = (
+            "shop-1".parse().unwrap(),
+            service.map(|one| one.parse().unwrap()),
+        );
+        let (from, to) = (Timestamp(from), Timestamp(to));
+        let events = store.events();
+        let found = events
+            .all_states(&cluster, service.as_ref(), from, to, limit)
+            .await;
+        let plain = |(id, changes): (model::InstanceId, Vec<(Timestamp, State)>)| {
+            let changes = changes.into_iter().map(|(at, state)| (at.0, state));
+            (id.to_string(), changes.collect())
+        };
+        found.unwrap().into_iter().map(plain).collect()
+    };
+    let (ready, failing) = ((10, State::Ready), (40, State::Failing));
+    let api = ("api.0".to_owned(), vec![ready, failing]);
+    let rest = [
+        ("api-2.0".to_owned(), vec![(45, State::Ready)]),
+        ("web.1".to_owned(), vec![(46, State::Ready)]),
+    ];
+    let mut found = all(None, 20, 100, 1_000).await;
+    found.sort();
+    assert_eq!(found, [rest[0].clone(), api.clone(), rest[1].clone()]);
+    assert_eq!(all(Some("api"), 20, 100, 1_000).await, [api]);
+    assert_eq!(
+        all(Some("api"), 20, 30, 1_000).await,
+        [("api.0".to_owned(), vec![ready])]
+    );
+    assert_eq!(all(Some("api"), 0, 5, 1_000).await, []);
+    assert_eq!(
+        all(Some("api"), 20, 100, 1).await,
+        [("api.0".to_owned(), vec![failing])]
+    );
+}
+
+#[tokio::test]
 async fn leases_and_values_are_replaced_and_removed() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).await.unwrap();

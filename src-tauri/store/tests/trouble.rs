@@ -94,7 +94,7 @@ async fn an_unreadable_history_is_set_aside_and_said() {
     assert_eq!(
         store.notices(),
         [
-            "failed to open history.db: it was made by a newer Azora (schema 9, this one knows 1); \
+            "failed to open history.db: it was made by a newer Azora (schema 9, this one knows 2); \
           use that version, or move the file away; it was kept as history.db.set-aside and \
           measurements begin anew"
         ]

@@ -119,7 +119,8 @@ fn worse(one: State, other: State) -> State {
     }
 }
 
-fn badness(state: State) -> u8 {
+/// How bad a state is: the higher, the worse.
+pub fn badness(state: State) -> u8 {
     match state {
         State::Quarantined => 9,
         State::Failing => 8,

@@ -17,10 +17,12 @@ pub mod logs;
 mod prober;
 mod recorder;
 mod sampler;
+mod windows;
 
 pub use connections::Connections;
-pub use history::history;
+pub use history::{badness, history};
 pub use logs::{LogQuery, Pattern};
 pub use prober::{Prober, Target, Terms};
 pub use recorder::{Recorder, Recording};
 pub use sampler::Sampler;
+pub use windows::{ServiceWindows, windows};

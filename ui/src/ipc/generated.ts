@@ -106,6 +106,19 @@ export type ClusterRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** How one cluster is. */
+export type ClusterStatus = {
+  /** Its id. */
+  id: ClusterId,
+  /** Its name. */
+  name: ClusterName,
+  /** All of it in one word. */
+  overall: Overall,
+  /** Why, in words. */
+  reason: string,
+  /** Its services by name. */
+  services: Array<ServiceStatus> };
+
 /** One cluster of this home. */
 export type ClusterView = {
   /** Its id. */
@@ -583,6 +596,22 @@ export type InstanceStatus = {
   /** The port it would rather have, while somebody else has it. */
   port_taken?: PortTaken };
 
+/** How one instance has been. */
+export type InstanceWindows = {
+  /** Which. */
+  instance: InstanceId,
+  /** Over the last five minutes, hour, day and week. */
+  windows: Array<Window> };
+
+/** One answer to a health probe. */
+export type LastCheck = {
+  /** Of which instance. */
+  instance: InstanceId,
+  /** When. */
+  at: Timestamp,
+  /** What was seen. */
+  evidence: Evidence };
+
 /** One limit of a service, in words for people. */
 export type LimitView = {
   /** `memory`, `cpu`, `files` or `processes`, as the definition calls it. */
@@ -784,7 +813,9 @@ export type Pulse = {
   /** CPU and memory. */
   usage: Usage,
   /** The last health probe. */
-  health: Evidence | null };
+  health: Evidence | null,
+  /** When that was answered. */
+  checked: Timestamp | null };
 
 /** Why a state is what it is and what happens next, in words. */
 export type Reason = {
@@ -852,8 +883,40 @@ export type ScaleRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** The security part of the status. */
+export type SecurityStatus = {
+  /** False while Azora cannot tell. */
+  known: boolean,
+  /** In words. */
+  text: string };
+
 /** A service's name, unique within its cluster. */
 export type ServiceName = string;
+
+/** How one service is and has been. */
+export type ServiceStatus = {
+  /** Its name. */
+  service: ServiceName,
+  /** Its category. */
+  category: string,
+  /** The state of the instance that is worst off. */
+  state: State,
+  /** Why it is in that state, and what next. */
+  reason: Reason,
+  /** Instances it should have. */
+  wanted: number,
+  /** Those that serve, or have completed. */
+  serving: number,
+  /** How often healing started one of them again since a person last started it. */
+  restarts: number,
+  /** The newest answer to its health probe. */
+  last_check: LastCheck | null,
+  /** What all of it uses. */
+  usage: Usage,
+  /** How it has been over the last five minutes, hour, day and week, of all its instances together. */
+  windows: Array<Window>,
+  /** The same of each instance. */
+  instances: Array<InstanceWindows> };
 
 /** One service as defined. */
 export type ServiceView = {
@@ -972,6 +1035,24 @@ export type StopReport = {
   /** Where the plain report was written. */
   report: string | null };
 
+/** How everything of a home is at one moment. */
+export type SystemStatus = {
+  /** When. */
+  at: Timestamp,
+  /** All of it in one word. */
+  overall: Overall,
+  /** Its clusters. */
+  clusters: Array<ClusterStatus>,
+  /** What is known of its security. */
+  security: SecurityStatus };
+
+/** How much of the status. */
+export type SystemStatusRequest = {
+  /** Only of this cluster. */
+  cluster?: ClusterId,
+  /** Only of this service, in whichever cluster has it. */
+  service?: ServiceName };
+
 /** What it is done to. All `None` is the whole home. */
 export type Target = {
   /** Which cluster. */
@@ -1046,10 +1127,29 @@ export type WaitView = {
   /** What did not get where it should, and why. */
   failed: Array<[InstanceId, Reason]> };
 
+/** How something has been over one stretch of time that ends now. */
+export type Window = {
+  /** How long it is, in milliseconds. */
+  span_ms: number,
+  /** Health probes that were answered or given up. */
+  probes: number,
+  /** Those that failed. */
+  failed: number,
+  /** Half of the probes that passed took no longer, in milliseconds. `null` when none passed. */
+  p50_ms: number | null,
+  /** Nineteen of twenty took no longer. */
+  p95_ms: number | null,
+  /** The longest of all took so long. */
+  max_ms: number | null,
+  /** The share of the time it should have served in which it did, 0 to 1: at least one instance of a service. Time in which a person had stopped it counts for nothing, and neither does time in which no engine was there to see. `null` when there is none else. */
+  uptime: number | null };
+
 /** Every command: what it takes, what it answers, whether it only reads. */
 export interface Commands {
   /** The engine and its clusters in one word each. */
   status: { kind: "read"; request: Nothing; response: StatusView };
+  /** How every service is and has been over the last minutes, hours and days. */
+  system_status: { kind: "read"; request: SystemStatusRequest; response: SystemStatus };
   /** The full picture; the feed begins with the same. */
   snapshot: { kind: "read"; request: Nothing; response: Snapshot };
   /** All instances of a cluster. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { along, UNITS } from "./format";
+import { along, share, UNITS } from "./format";
 
 describe("numbers along an axis", () => {
   it("share the unit of the largest", () => {
@@ -15,5 +15,11 @@ describe("numbers along an axis", () => {
     expect(along([0, 0.25], UNITS.latency)).toEqual(["0.00 ms", "0.25 ms"]);
     expect(along([0], UNITS.latency)).toEqual(["0 ms"]);
     expect(along([], UNITS.bytes)).toEqual([]);
+  });
+});
+
+describe("a share", () => {
+  it("is all or nothing only when it is", () => {
+    expect([0, 0.0001, 0.004, 0.5, 0.999, 0.999999, 1].map(share)).toEqual(["0 %", "<0.1 %", "0.4 %", "50 %", "99.90 %", "99.99 %", "100 %"]);
   });
 });

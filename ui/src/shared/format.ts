@@ -77,6 +77,15 @@ export function latency(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
+/** A share of a whole: "100 %", "99.98 %", "0.4 %". What is not all is never shown as all, and what is not nothing never as nothing. */
+export function share(part: number): string {
+  const percent = part * 100;
+  if (percent === 0 || percent >= 100) return `${Math.round(percent)} %`;
+  if (percent < 0.1) return "<0.1 %";
+  if (percent < 10) return `${percent.toFixed(1)} %`;
+  return percent < 99 ? `${Math.round(percent)} %` : `${Math.min(99.99, percent).toFixed(2)} %`;
+}
+
 /** "1 service", "150 services". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

@@ -1,6 +1,7 @@
 //! Telling the picture what changed.
 
 use super::{Owner, SHOW_PULSES};
+use crate::clock::Clock;
 use crate::{drift, launch};
 use model::view::{Change, ClusterView, ServiceView, Usage};
 use model::{Evidence, Generation, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
@@ -117,7 +118,9 @@ impl Owner {
         self.shared
             .recorder
             .probe(&self.id, instance, kind, evidence);
-        self.pulses.entry(instance.clone()).or_default().health = Some(evidence.clone());
+        let pulse = self.pulses.entry(instance.clone()).or_default();
+        pulse.health = Some(evidence.clone());
+        pulse.checked = Some(Clock::wall());
         self.pulsed.insert(instance.clone());
         self.show_within(SHOW_PULSES);
     }

@@ -1,10 +1,15 @@
-//! Measurements in `history.db`: raw for a day, by the minute for a week.
+//! Measurements in `history.db`: raw for a day, by the minute and by the hour for a week.
 
+mod hours;
 mod range;
 mod retention;
+mod sketch;
+mod windows;
 
 pub use range::Bucket;
 pub use retention::Tended;
+pub use sketch::Sketch;
+pub use windows::{Measured, SPANS, Windows};
 
 use crate::Error;
 use crate::ballast::Ballast;

@@ -1,6 +1,7 @@
 //! Keeping `history.db` small: raw rows become minutes, old minutes go.
 
 use super::range::{MINUTE, median};
+use super::windows::HOUR;
 use super::{FAIL, HEALTH, PASS, Samples, list};
 use crate::Error;
 use crate::database::transact;
@@ -13,12 +14,12 @@ pub(super) const RAW: i64 = 24 * 60 * MINUTE;
 const MINUTES: i64 = 7 * 24 * 60 * MINUTE;
 /// A minute is rolled up this long after its end: batches are written a quarter of a minute late,
 /// and clocks are set.
-const GRACE: i64 = 30_000;
+pub(super) const GRACE: i64 = 30_000;
 /// Minutes rolled up in one transaction, and the most in one call.
 const BATCH: i64 = 5;
 const BATCHES: u32 = 24;
-/// Instances tidied in one transaction.
-const TIDY: i64 = 100;
+/// Instances tidied, or rolled up, in one transaction.
+pub(super) const TIDY: i64 = 100;
 
 /// What tending came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +29,15 @@ pub struct Tended {
 }
 
 impl Samples<'_> {
-    /// Rolls up what is older than a minute, lets go of raw rows older than a day and of minutes
-    /// older than a week, and takes the ballast's room again if it was given up. To be called
-    /// about once a minute; each transaction is short, so writes are never held up for long.
+    /// Rolls up what is older than a minute, and hours that are over; lets go of raw rows older than a
+    /// day and of minutes and hours older than a week; notes that an engine was there in this minute;
+    /// and takes the ballast's room again if it was given up. To be called about once a minute; each
+    /// transaction is short, so writes are never held up for long.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn tend(&self, now: Timestamp) -> Result<Tended, Error> {
+        self.was_there(now).await?;
         let due = (now.0 - GRACE).div_euclid(MINUTE) * MINUTE;
         let mut done = false;
         for _ in 0..BATCHES {
@@ -43,6 +46,7 @@ impl Samples<'_> {
                 break;
             }
         }
+        done = done && self.roll_up_hours(now).await?;
         if done {
             self.tidy(now).await?;
         }
@@ -57,6 +61,26 @@ impl Samples<'_> {
             .await
             .map_err(|error| self.history.error("read measurements", error))?;
         Ok(rolled.unwrap_or(i64::MIN / 2))
+    }
+
+    /// Notes that an engine was there, and forgets when one was more than a week ago.
+    async fn was_there(&self, now: Timestamp) -> Result<(), Error> {
+        transact!(self.history, "note that an engine was there", |db| {
+            // While nothing is measured there is nothing to know, and nothing is written: a disk may be
+            // full.
+            sqlx::query(
+                "INSERT OR IGNORE INTO watched (at)
+                     SELECT ? WHERE EXISTS (SELECT 1 FROM instances)",
+            )
+            .bind(now.0.div_euclid(MINUTE) * MINUTE)
+            .execute(&mut *db)
+            .await?;
+            sqlx::query("DELETE FROM watched WHERE at < ?")
+                .bind(now.0 - MINUTES)
+                .execute(db)
+                .await?;
+            Ok(())
+        })
     }
 
     /// Rolls up the next minutes before `due`. True when none are left.
@@ -128,7 +152,10 @@ async fn set_back(db: &mut SqliteConnection, due: i64) -> Result<i64, sqlx::Erro
 }
 
 /// The oldest raw row at or after `from`.
-async fn oldest_raw(db: &mut SqliteConnection, from: i64) -> Result<Option<i64>, sqlx::Error> {
+pub(super) async fn oldest_raw(
+    db: &mut SqliteConnection,
+    from: i64,
+) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT min(coalesce(
                     (SELECT min(at) FROM probes WHERE probes.key = instances.key AND at >= ?1),
@@ -221,6 +248,10 @@ async fn forget(
             "DELETE FROM usage_minutes WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
             MINUTES,
         ),
+        (
+            "DELETE FROM probe_hours WHERE key IN (SELECT value FROM json_each(?)) AND at < ?",
+            MINUTES + HOUR,
+        ),
     ] {
         sqlx::query(statement)
             .bind(&keys)
@@ -233,7 +264,8 @@ async fn forget(
             AND NOT EXISTS (SELECT 1 FROM probes WHERE key = instances.key)
             AND NOT EXISTS (SELECT 1 FROM usage WHERE key = instances.key)
             AND NOT EXISTS (SELECT 1 FROM probe_minutes WHERE key = instances.key)
-            AND NOT EXISTS (SELECT 1 FROM usage_minutes WHERE key = instances.key)",
+            AND NOT EXISTS (SELECT 1 FROM usage_minutes WHERE key = instances.key)
+            AND NOT EXISTS (SELECT 1 FROM probe_hours WHERE key = instances.key)",
     )
     .bind(&keys)
     .execute(db)
@@ -246,7 +278,8 @@ mod tests {
     use crate::{ProbeSample, Store, UsageSample};
     use model::{ClusterId, InstanceId, ProbeKind, Timestamp, Verdict};
 
-    const HOUR: i64 = 3_600_000;
+    use super::HOUR;
+
     const DAY: i64 = 24 * HOUR;
 
     async fn count(store: &Store, statement: &'static str) -> i64 {

@@ -6,6 +6,7 @@ const point = (at: number): HistoryPoint => ({
   at, latency_ms: 4, latency_max_ms: 9, failed: 0, probes: 1, state: "ready", cpu: 0.1, memory: 1_000,
 });
 const pulse = (latencyUs: number, verdict: "pass" | "fail" | "trouble" = "pass"): Pulse => ({
+  checked: 1_000,
   usage: { cpu: 0.3, memory: 2_000, processes: 1 },
   health: { verdict, detail: "GET /health", latency_us: latencyUs },
 });

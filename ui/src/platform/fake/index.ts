@@ -2,7 +2,7 @@
 // `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it,
 // or `&scene=young` for services that have run for some seconds.
 
-import type { History, HistoryPoint, LogLine, Streams } from "../../ipc/generated";
+import type { History, HistoryPoint, LogLine, Streams, SystemStatus } from "../../ipc/generated";
 import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
@@ -24,6 +24,7 @@ export function fake(): Platform {
 
   const answers: { [C in Call]: (request: Request<C>) => Response<C> } = {
     status: () => ({ engine: world.engine, overall: world.snapshot().overall, clusters: [...world.clusters.values()] }),
+    system_status: ({ cluster, service }) => systemStatus(world, cluster, service),
     snapshot: () => world.snapshot(),
     ps: ({ cluster }) => {
       const found = world.clusters.get(cluster ?? "");
@@ -195,6 +196,42 @@ function build(size: string, scene: string): World {
   }
   if (scene === "young") world.born = Date.now() - 22_000;
   return world;
+}
+
+const SPANS = [300_000, 3_600_000, 86_400_000, 604_800_000];
+
+function systemStatus(world: World, only?: string, service?: string): SystemStatus {
+  const clusters = [...world.clusters.values()].filter((each) => only === undefined || each.id === only);
+  return {
+    at: Date.now(),
+    overall: world.snapshot().overall,
+    clusters: clusters.map(({ id, name, overall, reason, services }) => ({
+      id, name, overall, reason,
+      services: services.filter((each) => service === undefined || each.name === service).map((each) => {
+        const own = [...(world.instances.get(id)?.values() ?? [])].filter((one) => one.service === each.name);
+        const chance = random(seedOf(each.name));
+        const base = 1 + chance() * 14;
+        const failed = chance() < 0.2 ? 3 : 0;
+        const windows = SPANS.map((span_ms, n) => {
+          const lived = Math.min(span_ms, Date.now() - world.born);
+          const probes = Math.round(lived / 5_000);
+          return {
+            span_ms, probes, failed: n < 2 ? 0 : failed,
+            p50_ms: probes === 0 ? null : base, p95_ms: probes === 0 ? null : base * 1.8, max_ms: probes === 0 ? null : base * (3 + n * 4),
+            uptime: n < 2 || failed === 0 ? 1 : 0.9994,
+          };
+        });
+        return {
+          service: each.name, category: each.category, state: own[0]?.state ?? "stopped",
+          reason: own[0]?.reason ?? { text: "not started yet" }, wanted: each.replicas,
+          serving: own.filter((one) => one.state === "ready" || one.state === "degraded").length,
+          restarts: 0, last_check: null, usage: { cpu: 0, memory: 0, processes: 0 }, windows,
+          instances: own.map((one) => ({ instance: one.instance, windows })),
+        };
+      }),
+    })),
+    security: { known: false, text: "not assessed: this version of Azora has no security monitoring yet" },
+  };
 }
 
 function history(world: World, instance: string, range: number, buckets: number): History {

@@ -147,6 +147,7 @@ export class World {
       const bad = status.state === "failing";
       const slow = status.state === "degraded" ? 30 : 1;
       const pulse: Pulse = {
+        checked: Date.now(),
         usage: { cpu: body.cpu * wobble, memory: Math.round(body.memory * (0.97 + this.chance() * 0.06)), processes: 1 + (nth % 3) },
         health: {
           verdict: bad ? "fail" : "pass",

@@ -1,0 +1,127 @@
+//! The system status of real services: what was measured is told, also by the next engine.
+//!
+//! Needs the programs built: `cargo build -p shim -p organ`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use engine::{Config, Engine, Handle, Order, Up};
+use model::status::{ServiceStatus, SystemStatus};
+use model::{Actor, ClusterId, State};
+use std::time::Duration;
+use testkit::{Home, program};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const TWO: &str = r#"
+[cluster]
+name = "two"
+[service.api]
+run = "organ --name api --port $PORT"
+health = { http = "/health", every = "100ms" }
+[service.quiet]
+run = "sleep 600"
+"#;
+
+fn config(home: &Home) -> Config {
+    Config {
+        home: home.path().to_owned(),
+        programs: program("azora-shim").parent().unwrap().to_owned(),
+        registry_port: None,
+        version: "test".into(),
+    }
+}
+
+fn me() -> Actor {
+    Actor::person("test")
+}
+
+async fn status(handle: &Handle, cluster: &ClusterId) -> SystemStatus {
+    handle.system_status(Some(cluster), None).await.unwrap()
+}
+
+fn service<'a>(status: &'a SystemStatus, name: &str) -> &'a ServiceStatus {
+    let mut services = status.clusters[0].services.iter();
+    services.find(|one| one.service.as_str() == name).unwrap()
+}
+
+/// Asks until so many health probes of the last five minutes are known.
+async fn measured(handle: &Handle, cluster: &ClusterId, probes: u32) -> SystemStatus {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let now = status(handle, cluster).await;
+        if service(&now, "api").windows[0].probes >= probes {
+            return now;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{now:#?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_measured_is_told_by_this_engine_and_the_next() {
+    let home = Home::new();
+    let folder = home.path().join("two");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("azora.toml"), TWO).unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let up = Up {
+        folder,
+        trust: true,
+        env: None,
+    };
+    let started = handle.up(me(), up, String::new()).await.unwrap();
+    let cluster = started.cluster;
+    assert!(handle.wait(started.act, PATIENCE).await.unwrap().settled);
+    let now = measured(&handle, &cluster, 5).await;
+    let api = service(&now, "api");
+    assert_eq!((api.state, api.wanted, api.serving), (State::Ready, 1, 1));
+    let check = api.last_check.as_ref().unwrap();
+    assert_eq!(check.evidence.detail, "GET /health answered 200");
+    assert!(check.at <= now.at);
+    for window in &api.windows {
+        assert_eq!(window.failed, 0, "{window:?}");
+        let (p50, p95, max) = (
+            window.p50_ms.unwrap(),
+            window.p95_ms.unwrap(),
+            window.max_ms.unwrap(),
+        );
+        assert!(0.0 < p50 && p50 <= p95 && p95 <= max, "{window:?}");
+        // It was started, and has served since.
+        assert!(window.uptime.unwrap() > 0.0, "{window:?}");
+    }
+    assert_eq!(api.instances[0].windows, api.windows);
+    // One without a probe has no latencies, and an uptime all the same.
+    let quiet = service(&now, "quiet");
+    assert_eq!(quiet.last_check, None);
+    assert!(
+        quiet
+            .windows
+            .iter()
+            .all(|one| one.probes == 0 && one.p50_ms.is_none())
+    );
+    assert!(quiet.windows[0].uptime.unwrap() > 0.0);
+    assert!(!now.security.known);
+    let nobody = "nobody".parse().unwrap();
+    let unknown = handle.system_status(Some(&cluster), Some(&nobody)).await;
+    assert_eq!(unknown.unwrap_err().code(), model::view::Code::NotFound);
+    let before = api.windows[3].probes;
+    handle.shutdown(me(), true, String::new()).await;
+    // Its reservations of ports go with it.
+    drop((handle, engine));
+
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let now = measured(&handle, &cluster, before + 1).await;
+    assert!(service(&now, "api").windows[3].probes > before);
+    // What a person has stopped is not down.
+    let order = Order::Stop {
+        cluster: cluster.clone(),
+        services: vec!["quiet".parse().unwrap()],
+    };
+    let act = handle.order(me(), order, String::new()).await.unwrap();
+    assert!(handle.wait(act.id, PATIENCE).await.unwrap().settled);
+    let uptime = service(&status(&handle, &cluster).await, "quiet").windows[0].uptime;
+    let later = service(&status(&handle, &cluster).await, "quiet").windows[0].uptime;
+    assert_eq!(uptime, later);
+    handle.shutdown(me(), false, String::new()).await;
+}

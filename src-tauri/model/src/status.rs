@@ -1,0 +1,131 @@
+//! The system status: how every service is and has been, in one answer.
+
+use crate::view::Usage;
+use crate::{
+    ClusterId, ClusterName, Evidence, InstanceId, Overall, Reason, ServiceName, State, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// How everything of a home is at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SystemStatus {
+    /// When.
+    pub at: Timestamp,
+    /// All of it in one word.
+    pub overall: Overall,
+    /// Its clusters.
+    pub clusters: Vec<ClusterStatus>,
+    /// What is known of its security.
+    pub security: SecurityStatus,
+}
+
+/// How one cluster is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ClusterStatus {
+    /// Its id.
+    pub id: ClusterId,
+    /// Its name.
+    pub name: ClusterName,
+    /// All of it in one word.
+    pub overall: Overall,
+    /// Why, in words.
+    pub reason: String,
+    /// Its services by name.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// How one service is and has been.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub service: ServiceName,
+    /// Its category.
+    pub category: String,
+    /// The state of the instance that is worst off.
+    pub state: State,
+    /// Why it is in that state, and what next.
+    pub reason: Reason,
+    /// Instances it should have.
+    pub wanted: u16,
+    /// Those that serve, or have completed.
+    pub serving: u16,
+    /// How often healing started one of them again since a person last started it.
+    pub restarts: u32,
+    /// The newest answer to its health probe.
+    pub last_check: Option<LastCheck>,
+    /// What all of it uses.
+    pub usage: Usage,
+    /// How it has been over the last five minutes, hour, day and week, of all its instances together.
+    pub windows: Vec<Window>,
+    /// The same of each instance.
+    pub instances: Vec<InstanceWindows>,
+}
+
+/// One answer to a health probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LastCheck {
+    /// Of which instance.
+    pub instance: InstanceId,
+    /// When.
+    pub at: Timestamp,
+    /// What was seen.
+    pub evidence: Evidence,
+}
+
+/// How one instance has been.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct InstanceWindows {
+    /// Which.
+    pub instance: InstanceId,
+    /// Over the last five minutes, hour, day and week.
+    pub windows: Vec<Window>,
+}
+
+/// How something has been over one stretch of time that ends now.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct Window {
+    /// How long it is, in milliseconds.
+    #[ts(type = "number")]
+    pub span_ms: u64,
+    /// Health probes that were answered or given up.
+    pub probes: u32,
+    /// Those that failed.
+    pub failed: u32,
+    /// Half of the probes that passed took no longer, in milliseconds. `null` when none passed.
+    pub p50_ms: Option<f32>,
+    /// Nineteen of twenty took no longer.
+    pub p95_ms: Option<f32>,
+    /// The longest of all took so long.
+    pub max_ms: Option<f32>,
+    /// The share of the time it should have served in which it did, 0 to 1: at least one instance of a
+    /// service. Time in which a person had stopped it counts for nothing, and neither does time in
+    /// which no engine was there to see. `null` when there is none else.
+    pub uptime: Option<f32>,
+}
+
+impl Window {
+    /// The share of probes that failed, 0 to 1; `None` without a probe.
+    pub fn errors(&self) -> Option<f32> {
+        (self.probes > 0).then(|| self.failed as f32 / self.probes as f32)
+    }
+}
+
+/// The security part of the status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SecurityStatus {
+    /// False while Azora cannot tell.
+    pub known: bool,
+    /// In words.
+    pub text: String,
+}
+
+impl SecurityStatus {
+    /// What is said for as long as nothing looks after it.
+    pub fn unknown() -> Self {
+        Self {
+            known: false,
+            text: "not assessed: this version of Azora has no security monitoring yet".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! How services have been over the last minutes, hours and days: response time, errors, uptime.
+
+use model::status::Window;
+use model::{ClusterId, InstanceId, ServiceName, State, Timestamp};
+use std::collections::BTreeMap;
+use store::{Measured, SPANS, Store};
+
+/// Most changes of state that are looked at: a hundred of each of five hundred instances. Of a cluster
+/// with more the oldest are missing, and that time counts as not known.
+const MAX_STATES: u32 = 50_000;
+/// An engine notes that it is there once a minute, and somewhat later when the disk is slow. What lies
+/// further apart was not watched: there was none, or the machine slept.
+const UNWATCHED: i64 = 150_000;
+
+/// The windows of a service, and of each of its instances, in the order of [`SPANS`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceWindows {
+    /// Of all its instances together.
+    pub windows: Vec<Window>,
+    /// Of each.
+    pub instances: BTreeMap<InstanceId, Vec<Window>>,
+}
+
+/// How the services of a cluster have been until `now`, or this one of them. `since` is when this
+/// engine began.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn windows(
+    store: &Store,
+    cluster: &ClusterId,
+    service: Option<&ServiceName>,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<BTreeMap<ServiceName, ServiceWindows>, store::Error> {
+    let from = Timestamp(now.0 - SPANS.into_iter().max().unwrap_or(0));
+    let measured = store.samples().windows(cluster, service, now).await?;
+    let states = store
+        .events()
+        .all_states(cluster, service, from, now, MAX_STATES)
+        .await?;
+    let minutes = store.samples().watched(from, now).await?;
+    let watched = watched(&minutes, since, now);
+    let mut services: BTreeMap<ServiceName, Parts> = BTreeMap::new();
+    for (instance, windows) in measured {
+        let parts = services.entry(instance.service.clone()).or_default();
+        parts.instances.entry(instance).or_default().measured = windows;
+    }
+    for (instance, changes) in states {
+        let parts = services.entry(instance.service.clone()).or_default();
+        let part = parts.instances.entry(instance).or_default();
+        part.stretches(&changes, now);
+    }
+    let summed = services
+        .into_iter()
+        .map(|(service, parts)| (service, parts.sum(&watched, now)));
+    Ok(summed.collect())
+}
+
+/// A stretch of time: after the first, up to the second.
+type Stretch = (i64, i64);
+
+#[derive(Default)]
+struct Part {
+    measured: store::Windows,
+    /// It served.
+    up: Vec<Stretch>,
+    /// It should have served, whether it did or not.
+    wanted: Vec<Stretch>,
+}
+
+#[derive(Default)]
+struct Parts {
+    instances: BTreeMap<InstanceId, Part>,
+}
+
+impl Part {
+    fn stretches(&mut self, changes: &[(Timestamp, State)], now: Timestamp) {
+        let ends = changes.iter().skip(1).map(|(at, _)| at.0).chain([now.0]);
+        for ((from, state), to) in changes.iter().zip(ends) {
+            let Some(serves) = serves(*state) else {
+                continue;
+            };
+            let stretch = (from.0, to);
+            self.wanted.push(stretch);
+            if serves {
+                self.up.push(stretch);
+            }
+        }
+    }
+}
+
+impl Parts {
+    fn sum(self, watched: &[Stretch], now: Timestamp) -> ServiceWindows {
+        let mut whole = Part::default();
+        let mut instances = BTreeMap::new();
+        for (id, part) in self.instances {
+            for (sum, one) in whole.measured.iter_mut().zip(&part.measured) {
+                sum.merge(one);
+            }
+            whole.up.extend(&part.up);
+            whole.wanted.extend(&part.wanted);
+            instances.insert(id, shown(part, watched, now));
+        }
+        ServiceWindows {
+            windows: shown(whole, watched, now),
+            instances,
+        }
+    }
+}
+
+fn shown(part: Part, watched: &[Stretch], now: Timestamp) -> Vec<Window> {
+    let up = common(&merged(part.up), watched);
+    let wanted = common(&merged(part.wanted), watched);
+    SPANS
+        .iter()
+        .zip(&part.measured)
+        .map(|(span, measured)| {
+            let wanted = length(&wanted, now.0 - span);
+            let up = length(&up, now.0 - span);
+            window(
+                *span,
+                measured,
+                (wanted > 0).then(|| up as f32 / wanted as f32),
+            )
+        })
+        .collect()
+}
+
+fn window(span: i64, measured: &Measured, uptime: Option<f32>) -> Window {
+    let millis = |micros: u64| micros as f32 / 1_000.0;
+    // A quantile is told to within some percent; none is above the highest there was.
+    let highest = measured.highest;
+    let quantile = |share| {
+        let told = measured.latencies.quantile(share)?;
+        Some(millis(highest.map_or(told, |highest| told.min(highest))))
+    };
+    let count = |many: u64| u32::try_from(many).unwrap_or(u32::MAX);
+    Window {
+        span_ms: u64::try_from(span).unwrap_or(0),
+        probes: count(measured.probes),
+        failed: count(measured.failed),
+        p50_ms: quantile(0.5),
+        p95_ms: quantile(0.95),
+        max_ms: highest.map(millis),
+        uptime,
+    }
+}
+
+/// Whether it serves in this state; `None` where nobody wants it to.
+fn serves(state: State) -> Option<bool> {
+    match state {
+        State::Ready | State::Degraded => Some(true),
+        State::Waiting
+        | State::Starting
+        | State::Running
+        | State::Failing
+        | State::Recovering
+        | State::Quarantined => Some(false),
+        State::Stopping | State::Stopped | State::Completed => None,
+    }
+}
+
+/// When an engine was there, from the minutes in which one was noted to be.
+fn watched(minutes: &[Timestamp], since: Timestamp, now: Timestamp) -> Vec<Stretch> {
+    let mut seen: Vec<i64> = minutes.iter().map(|at| at.0).collect();
+    seen.extend([since.0.min(now.0), now.0]);
+    seen.sort_unstable();
+    let near = seen.windows(2).filter_map(|pair| match pair {
+        [one, next] if next - one <= UNWATCHED => Some((*one, *next)),
+        _ => None,
+    });
+    merged(near.collect())
+}
+
+/// The same time in stretches that do not touch, in order.
+fn merged(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+    stretches.sort_unstable();
+    let mut merged: Vec<Stretch> = Vec::with_capacity(stretches.len());
+    for (from, to) in stretches {
+        match merged.last_mut() {
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
+}
+
+/// What both hold; each in order and without stretches that touch.
+fn common(one: &[Stretch], other: &[Stretch]) -> Vec<Stretch> {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    let mut both = Vec::new();
+    while let (Some(a), Some(b)) = (one.peek(), other.peek()) {
+        let (from, to) = (a.0.max(b.0), a.1.min(b.1));
+        if from < to {
+            both.push((from, to));
+        }
+        if a.1 <= b.1 {
+            one.next();
+        } else {
+            other.next();
+        }
+    }
+    both
+}
+
+/// How much of it comes after `from`.
+fn length(stretches: &[Stretch], from: i64) -> i64 {
+    let after = stretches
+        .iter()
+        .map(|(begin, end)| end - (*begin).max(from));
+    after.filter(|length| *length > 0).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+
+    fn uptime(changes: &[&[(i64, State)]], watched: &[Stretch], now: i64) -> Vec<Option<f32>> {
+        let mut parts = Parts::default();
+        for (index, changes) in (0..).zip(changes) {
+            let changes: Vec<_> = changes
+                .iter()
+                .map(|(at, state)| (Timestamp(*at), *state))
+                .collect();
+            let id = InstanceId::new("api".parse().unwrap(), index);
+            let part = parts.instances.entry(id).or_default();
+            part.stretches(&changes, Timestamp(now));
+        }
+        let sum = parts.sum(watched, Timestamp(now));
+        sum.windows.iter().map(|one| one.uptime).collect()
+    }
+
+    #[test]
+    fn uptime_is_the_share_of_the_wanted_time_it_served() {
+        let always = [(-1_000 * HOUR, 1_000 * HOUR)];
+        let now = 10 * HOUR;
+        let changes = [
+            (0, State::Starting),
+            (3 * MINUTE, State::Ready),
+            (now - 6 * MINUTE, State::Failing),
+            (now - 3 * MINUTE, State::Degraded),
+        ];
+        let seen = uptime(&[&changes], &always, now);
+        assert_eq!(seen, [Some(0.6), Some(57.0 / 60.0), Some(0.99), Some(0.99)]);
+    }
+
+    #[test]
+    fn time_nobody_wanted_it_or_saw_it_counts_for_nothing() {
+        let now = 10 * HOUR;
+        let changes = [
+            (0, State::Ready),
+            (HOUR, State::Stopped),
+            (9 * HOUR, State::Quarantined),
+        ];
+        let always = [(-HOUR, 1_000 * HOUR)];
+        let stopped = uptime(&[&changes], &always, now);
+        assert_eq!(stopped, [Some(0.0), Some(0.0), Some(0.5), Some(0.5)]);
+        let away = [(HOUR / 2, HOUR), (9 * HOUR, 9 * HOUR + HOUR / 2)];
+        assert_eq!(
+            uptime(&[&changes], &away, now),
+            [None, Some(0.0), Some(0.5), Some(0.5)]
+        );
+        assert_eq!(uptime(&[&[]], &always, now), [None; 4]);
+        let done = [(0, State::Completed)];
+        assert_eq!(uptime(&[&done], &always, now), [None; 4]);
+    }
+
+    #[test]
+    fn a_service_is_up_while_one_of_its_instances_is() {
+        let now = 2 * HOUR;
+        let always = [(-HOUR, 1_000 * HOUR)];
+        let one = [(0, State::Ready), (now - 40 * MINUTE, State::Failing)];
+        let other = [
+            (0, State::Failing),
+            (now - 60 * MINUTE, State::Ready),
+            (now - 20 * MINUTE, State::Waiting),
+        ];
+        let both = uptime(&[&one, &other], &always, now);
+        assert_eq!(both[1], Some(40.0 / 60.0));
+        assert_eq!(both[2], Some(100.0 / 120.0));
+    }
+
+    #[test]
+    fn an_engine_was_there_between_minutes_that_are_near() {
+        let minutes = [0, 1, 2, 10, 11].map(|minute| Timestamp(minute * MINUTE));
+        let seen = |since: i64, now: i64| {
+            watched(&minutes, Timestamp(since * MINUTE), Timestamp(now * MINUTE))
+        };
+        let minute = |(from, to): Stretch| (from / MINUTE, to / MINUTE);
+        let seen = |since, now| seen(since, now).into_iter().map(minute).collect::<Vec<_>>();
+        assert_eq!(seen(9, 12), [(0, 2), (9, 12)]);
+        assert_eq!(seen(0, 12), [(0, 2), (10, 12)]);
+        // A clock that went back.
+        assert_eq!(seen(40, 12), [(0, 2), (10, 12)]);
+    }
+
+    #[test]
+    fn what_two_lists_share_is_found_in_one_walk() {
+        let one = [(0, 10), (20, 30), (40, 50)];
+        let other = [(5, 25), (28, 45)];
+        assert_eq!(
+            common(&one, &other),
+            [(5, 10), (20, 25), (28, 30), (40, 45)]
+        );
+        assert_eq!(common(&one, &[]), []);
+        assert_eq!(merged(vec![(5, 9), (0, 2), (2, 6)]), [(0, 9)]);
+        assert_eq!(length(&one, 25), 15);
+    }
+}
