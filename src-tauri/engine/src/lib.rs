@@ -27,6 +27,7 @@ mod incidents;
 mod journal;
 mod keep;
 mod launch;
+mod learned;
 mod logs;
 mod memory;
 mod observed;

@@ -16,10 +16,13 @@ pub mod history;
 pub mod ladder;
 pub mod observed;
 pub mod pace;
+pub mod recent;
+pub mod usual;
 pub mod watch;
 pub mod words;
 
 pub use gap::{Gap, Gaps};
 pub use history::History;
 pub use ladder::{Decision, decide};
+pub use usual::Usual;
 pub use watch::{Opinion, Watch};

@@ -16,6 +16,28 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// Microseconds as a length of time: "0.4 ms", "3 ms", "84 ms", "1.5 s".
+pub fn micros(micros: u64) -> String {
+    match micros {
+        0..850 => format!("0.{} ms", (micros / 100).max(1)),
+        850..1_000_000 => format!("{} ms", (micros + 500) / 1_000),
+        _ => duration(Duration::from_micros(micros)),
+    }
+}
+
+/// What lies between two lengths in microseconds: "3 to 5 ms", "900 ms to 1.2 s", "about 3 ms".
+pub fn between(from: u64, to: u64) -> String {
+    let (from, to) = (micros(from), micros(to));
+    if from == to {
+        return format!("about {to}");
+    }
+    let unit = |words: &str| words.split_once(' ').map(|(_, unit)| unit.to_owned());
+    match (from.split_once(' '), unit(&to)) {
+        (Some((number, same)), Some(unit)) if same == unit => format!("{number} to {to}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
 /// "once", "twice", "three times", "14 times".
 pub fn times(count: u32) -> String {
     const WORDS: [&str; 10] = [
@@ -61,6 +83,15 @@ mod tests {
                 "0 ms", "350 ms", "1 s", "1.5 s", "12 s", "90 s", "10 min", "3 h"
             ]
         );
+    }
+
+    #[test]
+    fn latencies_are_short_to_read() {
+        let said = [0, 420, 949, 3_400, 84_000, 1_540_000].map(micros);
+        assert_eq!(said, ["0.1 ms", "0.4 ms", "1 ms", "3 ms", "84 ms", "1.5 s"]);
+        assert_eq!(between(3_000, 5_200), "3 to 5 ms");
+        assert_eq!(between(3_000, 3_200), "about 3 ms");
+        assert_eq!(between(900_000, 1_200_000), "900 ms to 1.2 s");
     }
 
     #[test]

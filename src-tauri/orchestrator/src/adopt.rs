@@ -35,6 +35,7 @@ impl Step<'_> {
         }
         self.cluster.definition = Some(definition);
         self.recollect();
+        self.recall();
         let mut ended = BTreeMap::new();
         for found in found {
             self.find(found, act, &mut ended);

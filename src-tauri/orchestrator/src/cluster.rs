@@ -3,6 +3,7 @@
 
 use crate::excuse::Excuse;
 use crate::instance::{Goal, Instance};
+use crate::learned::Learned;
 use crate::memory::Memory;
 use crate::rolling::Rolling;
 use crate::unfinished::Unfinished;
@@ -51,6 +52,8 @@ pub struct Cluster {
     pub(crate) observed: Observed,
     /// Who waits for a service beyond what is declared; see [`crate::excuse`].
     pub(crate) excused: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+    /// What an earlier engine had learned; see [`crate::learned`].
+    pub(crate) learned: Learned,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -68,6 +71,8 @@ pub(crate) struct Service {
     pub(crate) renewed: bool,
     /// Its processes are being replaced one after another.
     pub(crate) rolling: Option<Rolling>,
+    /// What its instances are like while they are well.
+    pub(crate) usual: healing::Usual,
     // The graph.
     pub(crate) needs: BTreeSet<ServiceName>,
     pub(crate) dependents: BTreeSet<ServiceName>,
@@ -108,6 +113,7 @@ impl Service {
             held: false,
             renewed: false,
             rolling: None,
+            usual: healing::Usual::default(),
             needs: BTreeSet::new(),
             dependents: BTreeSet::new(),
             rank: 0,
@@ -218,6 +224,7 @@ impl Cluster {
             unfinished: Unfinished::default(),
             observed: Observed::default(),
             excused: BTreeMap::new(),
+            learned: Learned::default(),
         }
     }
 

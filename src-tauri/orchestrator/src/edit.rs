@@ -148,6 +148,11 @@ impl Step<'_> {
             }
             service.replicas = new.replicas;
             let old = std::mem::replace(&mut service.spec, new.clone());
+            let asks = |spec: &spec::Service| spec.health.as_ref().map(|one| one.target.clone());
+            if old.run != new.run || asks(&old) != asks(new) {
+                // Something else is usual for another program, or another question.
+                service.usual = healing::Usual::default();
+            }
             if outdated.contains(name) {
                 let probes = old.health != new.health || old.ready != new.ready;
                 for (_, instance) in self.cluster.instances.range_mut(span(name)) {

@@ -20,6 +20,7 @@ mod hooks;
 mod incident;
 mod instance;
 pub mod io;
+mod learned;
 mod memory;
 mod observed;
 mod patience;
@@ -36,6 +37,7 @@ mod unfinished;
 
 pub use cluster::Cluster;
 pub use io::{Adoption, Command, Effect, Input, LastWords, Sighting, TimerKey};
+pub use learned::Learned;
 pub use memory::Memory;
 pub use step::step;
 pub use unfinished::Unfinished;

@@ -222,7 +222,8 @@ impl Step<'_> {
 
     fn health(&mut self, id: &InstanceId, evidence: &Evidence, took: Duration, early: bool) {
         let goal = self.cluster.goal(id);
-        let Some(service) = self.cluster.services.get(&id.service) else {
+        let now = self.now.mono;
+        let Some(service) = self.cluster.services.get_mut(&id.service) else {
             return;
         };
         let Some(probe) = &service.spec.health else {
@@ -231,13 +232,20 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let (every, limit, slow) = (probe.every, probe.fail, probe.degraded_above);
         let latency = Duration::from_micros(evidence.latency_us);
+        let slow = probe.degraded_above;
         let good = evidence.verdict == Verdict::Pass && slow.is_none_or(|limit| latency <= limit);
         let opinion = match early && !good {
             true => Opinion::Same,
-            false => instance.watch.observe(probe, evidence),
+            false => instance.watch.observe(probe, evidence, &service.usual),
         };
+        // What it is like after a gap, or while something it needs is down, is not learned.
+        if !early && service.roots.is_empty() {
+            instance
+                .watch
+                .teach(probe, evidence, &mut service.usual, now);
+        }
+        let (every, limit) = (probe.every, probe.fail);
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         self.ask(id, ProbeKind::Health, every.saturating_sub(took));
@@ -251,18 +259,7 @@ impl Step<'_> {
                 self.set_reason(id, Reason::new(text));
             }
             Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
-            Opinion::Slow(took) => {
-                let above = slow.map(words::duration).unwrap_or_default();
-                let text = format!(
-                    "{} in {}, above {above}",
-                    evidence.detail,
-                    words::duration(took)
-                );
-                self.well(id, State::Degraded, Reason::new(text));
-            }
-            Opinion::Warned => {
-                self.well(id, State::Degraded, Reason::new(evidence.detail.clone()));
-            }
+            Opinion::Degraded(text) => self.well(id, State::Degraded, Reason::new(text)),
             Opinion::Well => {
                 if let Some(instance) = self.cluster.instances.get_mut(id) {
                     instance.well_since = self.now.mono;

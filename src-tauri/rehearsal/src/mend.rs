@@ -21,6 +21,7 @@ fn usual(target: ProbeTarget) -> Probe {
         fail: 3,
         pass: 1,
         degraded_above: None,
+        degraded_errors: None,
     }
 }
 
@@ -174,6 +175,9 @@ fn probe_line(key: &str, probe: &Probe, within: Duration, counts: bool) -> Strin
         probe.degraded_above.unwrap_or_default(),
         Duration::ZERO,
     );
+    if let Some(most) = probe.degraded_errors {
+        parts.push(format!("degraded_errors = \"{}%\"", f64::from(most) / 10.0));
+    }
     if probe.pass != as_usual.pass {
         parts.push(format!("pass = {}", probe.pass));
     }

@@ -249,6 +249,9 @@ pub struct Probe {
     pub pass: u32,
     /// Passing, but slower than this, is degraded.
     pub degraded_above: Option<Duration>,
+    /// Failing more of the last probes than this, in thousandths, is degraded.
+    #[serde(default)]
+    pub degraded_errors: Option<u16>,
 }
 
 /// What a probe asks.

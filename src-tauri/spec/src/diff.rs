@@ -314,8 +314,12 @@ fn probe(probe: Option<&Probe>) -> String {
         .degraded_above
         .map(|above| format!(", slow above {}", words(above)))
         .unwrap_or_default();
+    let errors = probe
+        .degraded_errors
+        .map(|most| format!(", errs above {} %", f64::from(most) / 10.0))
+        .unwrap_or_default();
     format!(
-        "{probe}, timeout {}, {} to fail, {} to pass{slow}",
+        "{probe}, timeout {}, {} to fail, {} to pass{slow}{errors}",
         words(probe.timeout),
         probe.fail,
         probe.pass

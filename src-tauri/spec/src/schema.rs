@@ -306,8 +306,13 @@ fn probe(keys: &Keys, description: &str) -> Value {
             "Not ready this long after its start is a fault. The one of `ready` counts, else that of `health`.",
             Some("60s"),
         ),
+        "degraded_errors" => json!({
+            "description": "Failing more of the last probes than this is degraded. Without it a service is degraded when it fails far more of them than usual.",
+            "type": "string",
+            "pattern": "^[0-9]+(\\.[0-9]+)?%$"
+        }),
         _ => duration(
-            "Passing, but slower than this, is degraded. Below `timeout`.",
+            "Passing, but slower than this, is degraded. Below `timeout`. Without it a service is degraded when it is far slower than usual for minutes.",
             None,
         ),
     })

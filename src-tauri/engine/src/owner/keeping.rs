@@ -7,12 +7,13 @@
 use super::{Message, Owner};
 use crate::Error;
 use crate::beside::beside_others;
+use crate::learned;
 use crate::memory::{self, Memories};
 use crate::observed;
 use crate::record::ClusterRecord;
 use healing::observed::Observed;
 use model::{EventKind, InstanceId, Mono};
-use orchestrator::Memory;
+use orchestrator::{Learned, Memory};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(super) struct Keeping {
     observed: Option<Observed>,
     /// When they were taken the last time.
     observed_at: Option<Mono>,
+    /// When what was learned is written next.
+    learned_at: Option<Mono>,
     /// A thread is at it.
     writing: bool,
     /// Why the record could not be written the last time, as it was said.
@@ -79,12 +82,29 @@ impl Owner {
         self.shared.layout.cluster(&self.id).join(memory::FILE)
     }
 
+    fn learned_file(&self) -> PathBuf {
+        self.shared.layout.cluster(&self.id).join(learned::FILE)
+    }
+
+    /// Has written what was learned, when it is time. A thread does it, and nobody waits.
+    pub(super) fn keep_learned(&mut self) {
+        let now = self.shared.clock.now().mono;
+        let due = self.keeping.learned_at.get_or_insert(now + learned::EVERY);
+        if now < *due {
+            return;
+        }
+        *due = now + learned::EVERY;
+        let (learned, path) = (self.cluster.learned(), self.learned_file());
+        tokio::task::spawn_blocking(move || save_learned(&path, &learned));
+    }
+
     /// What an earlier engine has written down is known from here on.
     pub(super) fn recall(&mut self) {
         let memories = memory::load(&self.memory_file());
         self.cluster
             .recall_observed(observed::load(&self.observed_file()));
         self.keeping.memories = memories.clone();
+        self.cluster.recall(learned::load(&self.learned_file()));
         self.cluster
             .remember(memories, self.record.unfinished.clone());
         let open = self.shared.picture.unended(Some(&self.id));
@@ -211,6 +231,7 @@ impl Owner {
                 tracing::warn!(%error, "the connections that were seen are not remembered");
             }
         }
+        save_learned(&self.learned_file(), &self.cluster.learned());
         if std::mem::take(&mut self.keeping.unremembered) {
             let memories = std::mem::take(&mut self.keeping.memories);
             if let Err(error) = memory::save(&self.memory_file(), memories) {
@@ -237,6 +258,16 @@ impl Owner {
                 .journal
                 .event(Some(&self.id), EventKind::Notice { text });
         }
+    }
+}
+
+fn save_learned(path: &std::path::Path, learned: &Learned) {
+    // Of a cluster that has learned nothing, or was forgotten, there is nothing to keep.
+    if *learned != Learned::default()
+        && path.parent().is_some_and(std::path::Path::exists)
+        && let Err(error) = learned::save(path, learned)
+    {
+        tracing::warn!(%error, "what is usual is not remembered");
     }
 }
 

@@ -470,7 +470,10 @@ impl Owner {
             }
             Message::Drift(found) => self.drifted(found),
             Message::Connected(seen) => self.connected(seen),
-            Message::Usage(usage) => self.used(usage),
+            Message::Usage(usage) => {
+                self.used(usage);
+                self.keep_learned();
+            }
             Message::Look => self.mind_the_gap(),
             Message::Kept(result) => self.kept(result),
             #[cfg(test)]

@@ -82,6 +82,7 @@ pub(crate) fn probe() -> spec::Probe {
         fail: 3,
         pass: 1,
         degraded_above: None,
+        degraded_errors: None,
     }
 }
 
@@ -119,6 +120,11 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "degraded" => {
                 probed(&mut service, &|probe| {
                     probe.degraded_above = Some(duration(value))
+                });
+            }
+            "errors" => {
+                probed(&mut service, &|probe| {
+                    probe.degraded_errors = Some(value.parse().unwrap())
                 });
             }
             "replicas" => service.replicas = value.parse().unwrap(),

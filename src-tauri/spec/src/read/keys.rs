@@ -114,6 +114,7 @@ pub(crate) const HEALTH: Keys = Keys {
         "fail",
         "pass",
         "degraded_above",
+        "degraded_errors",
         "within",
     ],
 };
@@ -285,6 +286,11 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "`fail` belongs to `health`; readiness is asked until it passes",
             ),
             ("degraded_above", "`degraded_above` belongs to `health`"),
+            ("degraded_errors", "`degraded_errors` belongs to `health`"),
+            (
+                "error_rate",
+                "here it is called `degraded_errors`: degraded_errors = \"10%\"",
+            ),
             ("code", "here it is called `status`: status = 204"),
             ("status_code", "here it is called `status`: status = 204"),
             (

@@ -4,6 +4,7 @@ use super::http::TERMS;
 use super::keys::{HEALTH, Keys, READY};
 use super::values::Layers;
 use super::{Reader, service::Defaults};
+use crate::amount;
 use crate::cluster::{Kind, Probe, ProbeTarget, Run, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::problem::{Problem, Span, quoted};
@@ -152,6 +153,9 @@ impl Reader<'_> {
             }
             Some(found)
         });
+        let degraded_errors = layers
+            .get("degraded_errors")
+            .and_then(|entry| self.share(&entry.value));
         Some(Probe {
             target: target?,
             every,
@@ -159,7 +163,34 @@ impl Reader<'_> {
             fail,
             pass,
             degraded_above,
+            degraded_errors,
         })
+    }
+
+    /// A share of probes, `"10%"`, in thousandths.
+    fn share(&mut self, value: &Value) -> Option<u16> {
+        const FORM: &str = "write a percentage: degraded_errors = \"10%\"";
+        let ValueKind::Text(text) = &value.kind else {
+            self.wrong("`degraded_errors`", value, "a percentage", FORM);
+            return None;
+        };
+        let Some(share) = amount::percent(text) else {
+            let message = format!("{} is not a percentage", quoted(text));
+            self.refuse(&value.span, message, "not a percentage", FORM);
+            return None;
+        };
+        let found = u16::try_from(share)
+            .ok()
+            .filter(|share| (1..1_000).contains(share));
+        if found.is_none() {
+            self.refuse(
+                &value.span,
+                format!("`degraded_errors` is 0.1% to 99.9%, not {text}"),
+                "out of range",
+                "what fails every probe is failing, not degraded",
+            );
+        }
+        found
     }
 
     fn target(

@@ -243,6 +243,7 @@ fn defaults_lie_under_every_service() {
         fail: 3,
         pass: 1,
         degraded_above: None,
+        degraded_errors: None,
     };
     assert_eq!(health("plain"), Some(expected.clone()));
     let target = ProbeTarget::Tcp { port: None };
