@@ -184,6 +184,14 @@ fn sentence(what: &EventKind) -> String {
             });
             words.join(" ")
         }
+        EventKind::Finding { finding } => {
+            let over = if finding.closed.is_some() {
+                "over: "
+            } else {
+                ""
+            };
+            format!("{}: {over}{}", finding.instance, finding.text)
+        }
         EventKind::Notice { text } => text.clone(),
     }
 }

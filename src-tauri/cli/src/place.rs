@@ -422,6 +422,7 @@ mod tests {
                 since: model::Timestamp(0),
                 marks: model::Marks::default(),
                 origin: None,
+                findings: Vec::new(),
                 port_taken: None,
             }
         };

@@ -10,7 +10,7 @@ use api::client::Client;
 use api::views::PsView;
 use driver::Layout;
 use model::view::LimitView;
-use model::{InstanceStatus, ServiceName, Timestamp};
+use model::{Finding, InstanceStatus, ServiceName, Timestamp};
 use serde_json::{Value, json};
 
 // === ps ===
@@ -87,6 +87,9 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(cause) = &marks.impacted_by {
         reason = format!("[impacted by {cause}] {reason}");
     }
+    for finding in &status.findings {
+        reason = format!("[{}] {reason}", finding.kind.as_str());
+    }
     if let Some(drift) = &marks.drift {
         reason = format!("[drift: {drift}] {reason}");
     }
@@ -142,6 +145,20 @@ fn ps_json(view: &PsView, layout: &Layout) -> Value {
     })
 }
 
+/// Findings in the shape other programs rely on.
+pub(crate) fn findings_json(findings: &[Finding]) -> Value {
+    let each = findings.iter().map(|finding| {
+        json!({
+            "instance": finding.instance,
+            "kind": finding.kind,
+            "text": finding.text,
+            "opened": rfc3339(finding.opened),
+            "updated": rfc3339(finding.updated),
+        })
+    });
+    each.collect()
+}
+
 /// One instance in the shape other programs rely on.
 pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
     json!({
@@ -158,6 +175,7 @@ pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
         "marks": status.marks,
         "origin": with_times(json!(status.origin)),
         "port_taken": status.port_taken,
+        "findings": findings_json(&status.findings),
     })
 }
 
@@ -217,6 +235,7 @@ mod tests {
                 act: model::ActId(7),
                 at: Timestamp(1_763_820_000_000),
             }),
+            findings: Vec::new(),
             port_taken: Some(model::PortTaken {
                 wanted: 5433,
                 holder: "pid 1 (init)".to_owned(),
@@ -264,6 +283,7 @@ mod tests {
                     "at": "2025-11-22T14:00:00.000Z",
                 },
                 "port_taken": {"wanted": 5433, "holder": "pid 1 (init)"},
+                "findings": [],
             }],
             "advice": [],
             "limits": {"api": [{

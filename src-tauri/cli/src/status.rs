@@ -3,6 +3,7 @@
 use crate::args::{Place, Status, Window};
 use crate::fail::Done;
 use crate::place::layout;
+use crate::reads::findings_json;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{ago, overall_paint, rfc3339, state_paint};
@@ -172,6 +173,11 @@ fn of_cluster(
         let what = terminal.paint(state_paint(one.state), &what);
         format!("{what}: {}", plain(&one.reason.to_string()))
     }));
+    let findings = cluster.services.iter().flat_map(|one| &one.findings);
+    lines.extend(findings.map(|finding| {
+        let what = terminal.paint(Paint::Warn, &finding.instance.to_string());
+        format!("{what}: {}", plain(&finding.text))
+    }));
     lines
 }
 
@@ -302,6 +308,7 @@ fn service_json(service: &ServiceStatus) -> Value {
         "restarts": service.restarts,
         "last_check": check,
         "usage": service.usage,
+        "findings": findings_json(&service.findings),
         "windows": service.windows,
         "instances": service.instances,
     })
@@ -313,7 +320,7 @@ mod tests {
     use api::views::ClusterLine;
     use model::status::{InstanceWindows, LastCheck, SecurityStatus, Window as Over};
     use model::view::{EngineView, Usage};
-    use model::{Evidence, Reason};
+    use model::{Evidence, Finding, FindingKind, Reason};
 
     const NOW: Timestamp = Timestamp(1_763_820_000_000);
 
@@ -376,7 +383,16 @@ mod tests {
                 cpu: 0.02,
                 memory: 51_000_000,
                 processes: 3,
+                files: 12,
             },
+            findings: vec![Finding {
+                instance: "api.1".parse().unwrap(),
+                kind: FindingKind::MemoryGrows,
+                text: "memory grows 12 MB an hour".to_owned(),
+                opened: NOW,
+                updated: NOW,
+                closed: None,
+            }],
             windows: windows.clone(),
             instances: vec![InstanceWindows {
                 instance: "api.1".parse().unwrap(),
@@ -395,6 +411,7 @@ mod tests {
             last_check: None,
             usage: Usage::default(),
             windows: vec![Over::default(); 4],
+            findings: vec![],
             instances: vec![],
             ..api()
         };
@@ -456,6 +473,7 @@ mod tests {
                 "api              degraded 2/2  99.99 %  0.4 %   84 ms  51 MB   passed 3 s ago",
                 "payments-worker  stopped       -        -       -      -       -",
                 "api degraded: said \\x1b[2Jboo",
+                "api.1: memory grows 12 MB an hour",
             ]
         );
         assert!(

@@ -44,6 +44,7 @@ mod stacks;
 mod status;
 mod tasks;
 mod timers;
+mod trends;
 mod who;
 
 pub use app::{Engine, end_holder};

@@ -125,6 +125,7 @@ fn of_service(
                 cpu: sum.cpu + pulse.usage.cpu,
                 memory: sum.memory + pulse.usage.memory,
                 processes: sum.processes + pulse.usage.processes,
+                files: sum.files.max(pulse.usage.files),
             });
     let each = instances.iter().map(|one| InstanceWindows {
         instance: one.instance.clone(),
@@ -138,6 +139,10 @@ fn of_service(
         restarts: instances.iter().map(|one| one.restarts).sum(),
         last_check,
         usage,
+        findings: instances
+            .iter()
+            .flat_map(|one| one.findings.clone())
+            .collect(),
         instances: each.collect(),
         windows: windows.windows,
         category: service.category,

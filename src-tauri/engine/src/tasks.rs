@@ -30,6 +30,7 @@ pub(crate) async fn spawn_all(
     shared
         .tasks
         .spawn(crate::connections::watch(Arc::clone(shared)));
+    shared.tasks.spawn(crate::trends::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));

@@ -17,6 +17,7 @@ pub mod ladder;
 pub mod observed;
 pub mod pace;
 pub mod recent;
+pub mod trend;
 pub mod usual;
 pub mod watch;
 pub mod words;

@@ -16,6 +16,15 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// The same of what may be long: "100 min", "10 h", "3 days".
+pub fn long(time: Duration) -> String {
+    let hours = time.as_secs() / 3_600;
+    match hours {
+        0..48 => duration(time),
+        _ => format!("{} days", (hours + 12) / 24),
+    }
+}
+
 /// Microseconds as a length of time: "0.4 ms", "3 ms", "84 ms", "1.5 s".
 pub fn micros(micros: u64) -> String {
     match micros {

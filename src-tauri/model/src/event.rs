@@ -1,8 +1,8 @@
 //! Everything that is worth remembering, as one closed enum.
 
 use crate::{
-    Act, ClusterId, Endpoint, ExitStatus, Generation, Incident, InstanceId, Reason, ServiceName,
-    State, Timestamp,
+    Act, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, InstanceId, Reason,
+    ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +105,11 @@ pub enum EventKind {
     Act {
         /// The act.
         act: Act,
+    },
+    /// Something that goes wrong slowly was found, or is over; the whole of it as it is now.
+    Finding {
+        /// The finding.
+        finding: Finding,
     },
     /// Something a person should know that is none of the above.
     Notice {

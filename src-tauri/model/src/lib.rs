@@ -11,6 +11,7 @@
 
 pub mod act;
 pub mod event;
+pub mod finding;
 pub mod healed;
 pub mod incident;
 pub mod name;
@@ -26,6 +27,7 @@ pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use event::{Event, EventKind};
+pub use finding::{Finding, FindingKind};
 pub use incident::{
     Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory, Remedy,
     RemedyKind,

@@ -1,6 +1,6 @@
 //! The states of an instance, each with a reason a person can read.
 
-use crate::{Generation, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
+use crate::{Finding, Generation, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where an instance is in its life.
@@ -181,6 +181,10 @@ pub struct InstanceStatus {
     pub since: Timestamp,
     /// Marks on the state.
     pub marks: Marks,
+    /// What goes wrong slowly, as far as it was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Finding>>")]
+    pub findings: Vec<Finding>,
     /// Who wanted it to run, once somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

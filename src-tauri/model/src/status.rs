@@ -2,7 +2,8 @@
 
 use crate::view::Usage;
 use crate::{
-    ClusterId, ClusterName, Evidence, InstanceId, Overall, Reason, ServiceName, State, Timestamp,
+    ClusterId, ClusterName, Evidence, Finding, InstanceId, Overall, Reason, ServiceName, State,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -56,6 +57,8 @@ pub struct ServiceStatus {
     pub last_check: Option<LastCheck>,
     /// What all of it uses.
     pub usage: Usage,
+    /// What goes wrong slowly, as far as it was found.
+    pub findings: Vec<Finding>,
     /// How it has been over the last five minutes, hour, day and week, of all its instances together.
     pub windows: Vec<Window>,
     /// The same of each instance.

@@ -94,6 +94,9 @@ pub struct Usage {
     pub memory: u64,
     /// Processes in the tree.
     pub processes: u32,
+    /// Open files of the process that has most of them; 0 where the kernel does not count them.
+    #[serde(default)]
+    pub files: u32,
 }
 
 /// The newest measurements of an instance.

@@ -40,6 +40,7 @@ impl Step<'_> {
         for found in found {
             self.find(found, act, &mut ended);
         }
+        self.recall_findings();
         self.cluster.rebuild();
         self.take_up_incidents();
         let told_to_end = self.take_up(&ended, act);

@@ -1,6 +1,7 @@
 //! One instance as the heart knows it: what is wanted, what is known of its process, what healing
 //! is up to, and what is shown.
 
+use crate::finding::Findings;
 use healing::{History, Watch};
 use model::{
     ActId, ExitStatus, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State,
@@ -226,6 +227,8 @@ pub(crate) struct Instance {
     pub(crate) passed: Option<Mono>,
     /// How its last process ended; `None` while there is one, and when it could not be made.
     pub(crate) ended: Option<ExitStatus>,
+    /// What goes wrong slowly.
+    pub(crate) findings: Findings,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
@@ -293,6 +296,7 @@ impl Instance {
             well_since: Mono::default(),
             passed: None,
             ended: None,
+            findings: Findings::new(),
             history: History::default(),
             care: Care::Idle,
             automatic: false,

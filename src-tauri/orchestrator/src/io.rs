@@ -1,9 +1,10 @@
 //! What can happen to a cluster, and what it can want done. Both closed.
 
 use healing::Gap;
+use healing::trend::Reach;
 use model::{
-    ActId, Endpoint, EventKind, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind,
-    Reason, RemedyKind, ServiceName, Timestamp,
+    ActId, Endpoint, EventKind, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono,
+    ProbeKind, Reason, RemedyKind, ServiceName, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,6 +147,8 @@ pub enum Input {
     },
     /// For some time nobody looked, or the clock was set.
     Gap(Gap),
+    /// Measurements of instances were looked at for what goes wrong slowly.
+    Looked(Vec<Look>),
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
         /// Which.
@@ -175,6 +178,21 @@ pub struct Sighting {
     pub to: ServiceName,
     /// Where.
     pub at: Endpoint,
+}
+
+/// One look at an instance's measurements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Which.
+    pub instance: InstanceId,
+    /// Of which start the measurements are.
+    pub generation: Generation,
+    /// How far back was looked.
+    pub reach: Reach,
+    /// What for.
+    pub looked: Vec<FindingKind>,
+    /// What of this was seen, in words.
+    pub seen: BTreeMap<FindingKind, String>,
 }
 
 /// What a person can ask of a cluster.

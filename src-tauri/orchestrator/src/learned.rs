@@ -1,9 +1,11 @@
 //! What a cluster has learned of its services, and what outlives the engine and the boot of that.
 
 use crate::cluster::Cluster;
+use crate::finding::Found;
+use crate::instance::Life;
 use crate::step::Step;
 use healing::Usual;
-use model::ServiceName;
+use model::{FindingKind, Generation, InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +15,9 @@ pub struct Learned {
     /// What is usual, by service.
     #[serde(default)]
     pub usual: BTreeMap<ServiceName, Usual>,
+    /// What is being found, by instance and the generation it is about.
+    #[serde(default)]
+    pub findings: BTreeMap<InstanceId, (Generation, BTreeMap<FindingKind, Found>)>,
 }
 
 impl Cluster {
@@ -20,9 +25,16 @@ impl Cluster {
     pub fn learned(&self) -> Learned {
         let usual = self.services.iter();
         let usual = usual.filter(|(_, service)| service.usual != Usual::default());
+        let found = self.instances.iter();
+        let found = found.filter(|(_, instance)| !instance.findings.is_empty());
         Learned {
             usual: usual
                 .map(|(name, service)| (name.clone(), service.usual.clone()))
+                .collect(),
+            findings: found
+                .map(|(id, instance)| {
+                    (id.clone(), (instance.generation, instance.findings.clone()))
+                })
                 .collect(),
         }
     }
@@ -40,6 +52,20 @@ impl Step<'_> {
         for (name, usual) in learned.usual {
             if let Some(service) = self.cluster.services.get_mut(&name) {
                 service.usual = usual.recalled();
+            }
+        }
+        self.cluster.learned.findings = learned.findings;
+    }
+
+    /// Takes up what was found about processes that run on.
+    pub(crate) fn recall_findings(&mut self) {
+        for (id, (of, findings)) in std::mem::take(&mut self.cluster.learned.findings) {
+            let Some(instance) = self.cluster.instances.get_mut(&id) else {
+                continue;
+            };
+            if instance.generation == of && instance.life == Life::Alive {
+                instance.findings = findings;
+                self.out.changed.insert(id);
             }
         }
     }

@@ -13,6 +13,7 @@ mod delay;
 mod due;
 mod edit;
 mod excuse;
+mod finding;
 mod gap;
 mod graph;
 mod heal;
@@ -36,7 +37,8 @@ mod timeline;
 mod unfinished;
 
 pub use cluster::Cluster;
-pub use io::{Adoption, Command, Effect, Input, LastWords, Sighting, TimerKey};
+pub use finding::Found;
+pub use io::{Adoption, Command, Effect, Input, LastWords, Look, Sighting, TimerKey};
 pub use learned::Learned;
 pub use memory::Memory;
 pub use step::step;

@@ -60,6 +60,7 @@ impl Step<'_> {
 
     fn start(&mut self, id: &InstanceId) {
         self.end_settling(id);
+        self.end_findings(id);
         let service = self.cluster.services.get(&id.service);
         let preparing = service.and_then(|service| hooks::preparation(&service.spec));
         let Some(instance) = self.cluster.instances.get_mut(id) else {

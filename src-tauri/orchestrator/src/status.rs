@@ -80,6 +80,7 @@ impl Cluster {
                 // Files are the engine's to look at.
                 drift: None,
             },
+            findings: crate::finding::shown(&instance.findings),
             // The engine knows these: they decide nothing.
             origin: None,
             port_taken: None,

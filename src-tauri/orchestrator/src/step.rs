@@ -174,6 +174,7 @@ impl Step<'_> {
                 generation,
                 words,
             } => self.last_words(key, &instance, generation, words),
+            Input::Looked(looks) => self.looked(looks),
             Input::ShimLost {
                 instance,
                 generation,

@@ -40,7 +40,7 @@ pub use incidents::{IncidentFilter, Incidents};
 pub use leases::{Lease, Leases};
 pub use meta::Meta;
 pub use samples::{
-    Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
+    Blocks, Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
 };
 pub use spare::Share;
 

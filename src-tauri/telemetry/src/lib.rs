@@ -24,5 +24,5 @@ pub use history::{badness, history};
 pub use logs::{LogQuery, Pattern};
 pub use prober::{Prober, Target, Terms};
 pub use recorder::{Recorder, Recording};
-pub use sampler::Sampler;
+pub use sampler::{Sampler, began};
 pub use windows::{ServiceWindows, windows};

@@ -142,6 +142,7 @@ impl Recorder {
             instance: instance.clone(),
             cpu: usage.cpu,
             memory: usage.memory,
+            files: (usage.files > 0).then_some(usage.files),
         }));
     }
 
@@ -274,6 +275,7 @@ struct Average {
     count: u32,
     cpu: f64,
     memory: u64,
+    files: Option<u32>,
 }
 
 impl Average {
@@ -284,6 +286,7 @@ impl Average {
             count: 0,
             cpu: 0.0,
             memory: 0,
+            files: None,
         }
     }
 
@@ -292,6 +295,7 @@ impl Average {
         self.at = sample.at;
         self.cpu += f64::from(sample.cpu);
         self.memory = self.memory.saturating_add(sample.memory);
+        self.files = self.files.max(sample.files);
     }
 }
 
@@ -304,6 +308,7 @@ fn sample_of(
         instance,
         cpu: (average.cpu / f64::from(average.count)) as f32,
         memory: average.memory / u64::from(average.count),
+        files: average.files,
     })
 }
 
@@ -349,6 +354,7 @@ mod tests {
                     cpu: 0.5,
                     memory: 1 << 20,
                     processes: 1,
+                    files: 0,
                 },
             );
             if at % 5 == 0 {
@@ -421,6 +427,7 @@ mod tests {
                     cpu,
                     memory: 100,
                     processes: 1,
+                    files: 9,
                 },
             );
         }

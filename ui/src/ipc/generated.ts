@@ -262,7 +262,9 @@ export type EventKind = { "kind": "engine_started",
   /** The incident. */
   incident: Incident } | { "kind": "act",
   /** The act. */
-  act: Act } | { "kind": "notice",
+  act: Act } | { "kind": "finding",
+  /** The finding. */
+  finding: Finding } | { "kind": "notice",
   /** In words. */
   text: string };
 
@@ -302,6 +304,24 @@ export type FeedMessage = { "kind": "snapshot",
   snapshot: Snapshot } | { "kind": "delta",
   /** The change. */
   delta: Delta };
+
+/** Something about one instance that goes wrong slowly. */
+export type Finding = {
+  /** Of which instance. */
+  instance: InstanceId,
+  /** What kind. */
+  kind: FindingKind,
+  /** In words: "memory grows 12 MB an hour; reaches its limit of 512 MB in about 6 h". */
+  text: string,
+  /** When it was found. */
+  opened: Timestamp,
+  /** When the words were last true. */
+  updated: Timestamp,
+  /** When it ended; `null` while it goes on. */
+  closed: Timestamp | null };
+
+/** What kind of thing was found. */
+export type FindingKind = "memory_grows" | "files_grow" | "latency_creeps" | "restarts_often";
 
 /** What was found in a folder. */
 export type FolderView = {
@@ -591,6 +611,8 @@ export type InstanceStatus = {
   since: Timestamp,
   /** Marks on the state. */
   marks: Marks,
+  /** What goes wrong slowly, as far as it was found. */
+  findings?: Array<Finding>,
   /** Who wanted it to run, once somebody did. */
   origin?: Origin,
   /** The port it would rather have, while somebody else has it. */
@@ -913,6 +935,8 @@ export type ServiceStatus = {
   last_check: LastCheck | null,
   /** What all of it uses. */
   usage: Usage,
+  /** What goes wrong slowly, as far as it was found. */
+  findings: Array<Finding>,
   /** How it has been over the last five minutes, hour, day and week, of all its instances together. */
   windows: Array<Window>,
   /** The same of each instance. */
@@ -1092,7 +1116,9 @@ export type Usage = {
   /** Resident memory in bytes. */
   memory: number,
   /** Processes in the tree. */
-  processes: number };
+  processes: number,
+  /** Open files of the process that has most of them; 0 where the kernel does not count them. */
+  files: number };
 
 /** One variable of an instance. */
 export type VariableView = {

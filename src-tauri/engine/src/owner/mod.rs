@@ -29,7 +29,7 @@ use model::{
     Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
 };
 use model::{Generation, ServiceName, Timestamp};
-use orchestrator::{Cluster, Command, Effect, Input, Sighting};
+use orchestrator::{Cluster, Command, Effect, Input, Look, Sighting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,6 +122,8 @@ pub(crate) enum Message {
     Drift(Vec<(InstanceId, Generation, u32)>),
     /// A look at the sockets.
     Connected(Vec<Sighting>),
+    /// Measurements were looked at for what goes wrong slowly.
+    Looked(Vec<Look>),
     /// What the instances use.
     Usage(Vec<(InstanceId, Usage)>),
     /// Break, to show that another owner takes its place.
@@ -470,6 +472,7 @@ impl Owner {
             }
             Message::Drift(found) => self.drifted(found),
             Message::Connected(seen) => self.connected(seen),
+            Message::Looked(looks) => self.step(Input::Looked(looks)),
             Message::Usage(usage) => {
                 self.used(usage);
                 self.keep_learned();

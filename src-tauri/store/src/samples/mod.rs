@@ -1,11 +1,13 @@
 //! Measurements in `history.db`: raw for a day, by the minute and by the hour for a week.
 
+mod blocks;
 mod hours;
 mod range;
 mod retention;
 mod sketch;
 mod windows;
 
+pub use blocks::Blocks;
 pub use range::Bucket;
 pub use retention::Tended;
 pub use sketch::Sketch;
@@ -46,6 +48,8 @@ pub struct UsageSample {
     pub cpu: f32,
     /// Resident bytes.
     pub memory: u64,
+    /// Open files of the process that has most of them, where they can be counted.
+    pub files: Option<u32>,
 }
 
 /// Measurements.
@@ -114,7 +118,8 @@ impl Samples<'_> {
         let usage = list(usage.iter().map(|sample| {
             let (cpu, memory) = (millicores(sample.cpu), int(sample.memory));
             let instance = sample.instance.to_string();
-            (sample.cluster.as_str(), instance, sample.at.0, cpu, memory)
+            let (cluster, at) = (sample.cluster.as_str(), sample.at.0);
+            (cluster, instance, at, cpu, memory, sample.files)
         }))
         .map_err(|error| Error::row("measurements", 0, error))?;
         transact!(self.history, "write measurements", |db| {
@@ -138,8 +143,8 @@ impl Samples<'_> {
             .execute(&mut *db)
             .await?;
             sqlx::query(
-                "INSERT OR REPLACE INTO usage (key, at, cpu, memory)
-                     SELECT instances.key, value ->> 2, value ->> 3, value ->> 4
+                "INSERT OR REPLACE INTO usage (key, at, cpu, memory, files)
+                     SELECT instances.key, value ->> 2, value ->> 3, value ->> 4, value ->> 5
                      FROM json_each(?) CROSS JOIN instances
                      ON cluster = value ->> 0 AND instance = value ->> 1",
             )

@@ -210,9 +210,9 @@ async fn roll_up_probes(db: &mut SqliteConnection, from: i64, to: i64) -> Result
 
 async fn roll_up_usage(db: &mut SqliteConnection, from: i64, to: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT OR REPLACE INTO usage_minutes (key, at, count, cpu, memory)
+        "INSERT OR REPLACE INTO usage_minutes (key, at, count, cpu, memory, files)
          SELECT usage.key, at / 60000 * 60000 AS minute, count(*),
-                cast(avg(cpu) AS INTEGER), cast(avg(memory) AS INTEGER)
+                cast(avg(cpu) AS INTEGER), cast(avg(memory) AS INTEGER), max(files)
          FROM instances
          CROSS JOIN usage ON usage.key = instances.key AND at >= ? AND at < ?
          GROUP BY usage.key, minute",
@@ -313,6 +313,7 @@ mod tests {
                 instance: instance.clone(),
                 cpu: 0.5,
                 memory: 1_000,
+                files: None,
             })
             .collect();
         store.samples().append(&probes, &usage).await.unwrap();

@@ -174,7 +174,7 @@ impl Samples<'_> {
     }
 }
 
-fn named(instance: &str) -> Result<InstanceId, Error> {
+pub(super) fn named(instance: &str) -> Result<InstanceId, Error> {
     let named = instance.parse::<InstanceId>();
     named.map_err(|error| Error::row("instances", instance, error))
 }

@@ -45,6 +45,10 @@ function line(what: EventKind): Line {
       return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: `incident ${what.incident.id} ${INCIDENTS[what.incident.state].word.toLowerCase()}: ${what.incident.cause}` };
     case "act":
       return { ...pick(OUTCOMES[what.act.outcome.kind]), who: whom(what.act), text: `${actor(what.act)}: ${what.act.verb} ${OUTCOMES[what.act.outcome.kind].word.toLowerCase()}` };
+    case "finding":
+      return what.finding.closed === null
+        ? { shape: "triangle", tone: "warn", who: what.finding.instance, text: what.finding.text }
+        : { shape: "check", tone: "good", who: what.finding.instance, text: `over: ${what.finding.text}` };
     case "notice":
       return { shape: "triangle", tone: "warn", who: "", text: what.text };
   }

@@ -7,7 +7,7 @@ const point = (at: number): HistoryPoint => ({
 });
 const pulse = (latencyUs: number, verdict: "pass" | "fail" | "trouble" = "pass"): Pulse => ({
   checked: 1_000,
-  usage: { cpu: 0.3, memory: 2_000, processes: 1 },
+  usage: { cpu: 0.3, memory: 2_000, processes: 1, files: 0 },
   health: { verdict, detail: "GET /health", latency_us: latencyUs },
 });
 

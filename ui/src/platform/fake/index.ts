@@ -225,7 +225,7 @@ function systemStatus(world: World, only?: string, service?: string): SystemStat
           service: each.name, category: each.category, state: own[0]?.state ?? "stopped",
           reason: own[0]?.reason ?? { text: "not started yet" }, wanted: each.replicas,
           serving: own.filter((one) => one.state === "ready" || one.state === "degraded").length,
-          restarts: 0, last_check: null, usage: { cpu: 0, memory: 0, processes: 0 }, windows,
+          restarts: 0, last_check: null, usage: { cpu: 0, memory: 0, processes: 0, files: 0 }, findings: [], windows,
           instances: own.map((one) => ({ instance: one.instance, windows })),
         };
       }),

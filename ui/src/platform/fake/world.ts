@@ -148,7 +148,7 @@ export class World {
       const slow = status.state === "degraded" ? 30 : 1;
       const pulse: Pulse = {
         checked: Date.now(),
-        usage: { cpu: body.cpu * wobble, memory: Math.round(body.memory * (0.97 + this.chance() * 0.06)), processes: 1 + (nth % 3) },
+        usage: { cpu: body.cpu * wobble, memory: Math.round(body.memory * (0.97 + this.chance() * 0.06)), processes: 1 + (nth % 3), files: 12 },
         health: {
           verdict: bad ? "fail" : "pass",
           detail: bad ? "GET /health answered 503" : "GET /health answered 200",

@@ -84,6 +84,14 @@ impl Run {
             Effect::Publish(EventKind::Undeclared { service, need, at }) => {
                 format!("event: {service} talks to {need} ({at}) and does not declare it")
             }
+            Effect::Publish(EventKind::Finding { finding }) => {
+                let over = if finding.closed.is_some() {
+                    "over: "
+                } else {
+                    ""
+                };
+                format!("FINDING {}: {over}{}", finding.instance, finding.text)
+            }
             Effect::Publish(other) => format!("event: {other:?}"),
             Effect::LastWords {
                 key,
@@ -168,6 +176,9 @@ impl Run {
         }
         if let Some(circuit) = status.marks.circuit {
             write!(said, " [circuit {}]", circuit.as_str()).unwrap();
+        }
+        for finding in &status.findings {
+            write!(said, " [finding: {}]", finding.text).unwrap();
         }
         if status.marks.shim_lost {
             said.push_str(" [shim lost]");

@@ -3,11 +3,12 @@
 use super::Run;
 use crate::define;
 use healing::Gap;
+use healing::trend::Reach;
 use model::{
-    ActId, Endpoint, Evidence, ExitStatus, Generation, InstanceId, Mono, ProbeKind, ServiceName,
-    Timestamp, Verdict,
+    ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
+    ServiceName, Timestamp, Verdict,
 };
-use orchestrator::{Adoption, Command, Input, LastWords, Sighting};
+use orchestrator::{Adoption, Command, Input, LastWords, Look, Sighting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,6 +226,26 @@ impl Run {
                 generation,
                 blocker: more.join(" "),
             },
+            // `looked api hours memory grows 12 MB an hour`, `looked api hours` when nothing was seen.
+            "looked" => {
+                let reach = match more[0] {
+                    "hour" => Reach::Hour,
+                    "hours" => Reach::Hours,
+                    _ => Reach::Days,
+                };
+                let text = more[1..].join(" ");
+                let seen = match text.is_empty() {
+                    true => BTreeMap::new(),
+                    false => [(FindingKind::MemoryGrows, text)].into(),
+                };
+                Input::Looked(vec![Look {
+                    instance,
+                    generation,
+                    reach,
+                    looked: vec![FindingKind::MemoryGrows, FindingKind::FilesGrow],
+                    seen,
+                }])
+            }
             "shimlost" => Input::ShimLost {
                 instance,
                 generation,
