@@ -115,6 +115,8 @@ pub(crate) struct Process {
     pub(crate) lacks: Vec<usize>,
     /// … and what was still starting, and taken for ready.
     pub(crate) trusts: Vec<usize>,
+    /// Its definition had a health probe when it was made.
+    pub(crate) has_health: bool,
     /// It fails its checks until then.
     pub(crate) ill_until: Millis,
     /// It lost this one and tells of it when asked.
