@@ -166,7 +166,7 @@ fn an_arrow_added_in_memory_is_found() {
 fn a_development_arrow_is_free() {
     let plan = Plan::read();
     let before = faults(&metadata(&root()), &plan).len();
-    let scratch = scratch_with("healing", "[dev-dependencies]\nengine.workspace = true\n");
+    let scratch = scratch_with("healing", "[dev-dependencies.engine]\nworkspace = true\n");
     assert_eq!(faults(&metadata(scratch.path()), &plan).len(), before);
 }
 
