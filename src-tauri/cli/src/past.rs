@@ -4,12 +4,13 @@ use crate::args::{Events, Place};
 use crate::fail::{Done, Fail};
 use crate::place::layout;
 use crate::terminal::{plain, print};
-use crate::text::{clock, with_times};
+use crate::text::{clock, length, with_times};
 use api::client::Client;
 use api::requests::{EventsRequest, Nothing};
 use model::view::{Change, FeedMessage};
 use model::{Event, EventKind, IncidentState, Outcome};
 use serde_json::json;
+use std::time::Duration;
 
 /// Whether a cluster's id is or begins with the name that was typed.
 pub(crate) fn is_cluster(id: &str, wanted: &str) -> bool {
@@ -153,6 +154,33 @@ fn sentence(what: &EventKind) -> String {
         EventKind::Undeclared { service, need, at } => {
             format!("{service} talks to {need} ({at}) and does not declare it")
         }
+        EventKind::SystemReady { services, took_ms } => {
+            let took = length(Duration::from_millis(*took_ms));
+            match services {
+                1 => format!("its service is ready after {took}"),
+                all => format!("all {all} services are ready after {took}"),
+            }
+        }
+        EventKind::ServiceHealed {
+            incident,
+            instance,
+            took_ms,
+            ..
+        } => {
+            let took = length(Duration::from_millis(*took_ms));
+            format!("{instance} was healed in {took} (incident {})", incident.0)
+        }
+        EventKind::EmergencyShutdown {
+            reason,
+            ended,
+            left,
+            ..
+        } => match (ended, left) {
+            (Some(ended), Some(left)) => {
+                format!("emergency stop ({reason}): {ended} processes ended, {left} left")
+            }
+            _ => format!("emergency stop: {reason}"),
+        },
         EventKind::Incident { incident } => {
             let state = match incident.state {
                 // Each remedy is told as a change of the open incident.

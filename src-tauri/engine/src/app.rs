@@ -235,6 +235,9 @@ impl Engine {
         }
         if ended_meanwhile {
             shared.clear_emergency_marker();
+            shared
+                .journal
+                .event(None, crate::emergency::walked_elsewhere());
         }
         incidents::close_orphans(shared);
         u32::try_from(adopted).unwrap_or(u32::MAX)

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::handle::Handle;
 use crate::owner::Message;
 use model::view::{StopPreview, StopReport};
-use model::{Actor, ClusterName, Outcome, ServiceName, Timestamp};
+use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -131,6 +131,16 @@ impl Handle {
             Err(error) => Outcome::Failed(error.clone()),
         };
         self.shared.door.finish(act.id, outcome);
+        let seen = report.as_ref().ok();
+        self.shared.journal.event(
+            None,
+            EventKind::EmergencyShutdown {
+                reason: model::text::harmless(&reason, model::incident::MAX_TEXT),
+                ended: seen.map(|report| report.ended),
+                left: seen.map(|report| u32::try_from(report.left.len()).unwrap_or(u32::MAX)),
+                took_ms: seen.map(|report| report.took_ms),
+            },
+        );
         report.map_err(|why| Error::Conflict(format!("{why}; run `azora emergency-stop`")))
     }
 
@@ -150,6 +160,7 @@ impl Handle {
             self.all_owners_end("ended by the emergency path", Clock::wall())
                 .await;
             self.shared.clear_emergency_marker();
+            self.shared.journal.event(None, walked_elsewhere());
         }
         Ok(())
     }
@@ -182,6 +193,16 @@ impl Handle {
         if tokio::time::timeout(NOTED, all).await.is_err() {
             tracing::warn!("an owner did not note the emergency stop in time; going on");
         }
+    }
+}
+
+/// An emergency stop that another process has done, when this engine hears of it.
+pub(crate) fn walked_elsewhere() -> EventKind {
+    EventKind::EmergencyShutdown {
+        reason: "ended by the emergency path".to_owned(),
+        ended: None,
+        left: None,
+        took_ms: None,
     }
 }
 

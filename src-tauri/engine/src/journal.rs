@@ -13,7 +13,7 @@ use self::kept::Kept;
 use crate::clock::Clock;
 use crate::picture::Picture;
 use model::view::Change;
-use model::{Act, ClusterId, Event, EventKind, Incident, IncidentEntry, IncidentId};
+use model::{Act, ClusterId, Event, EventKind, Incident, IncidentEntry, IncidentId, IncidentState};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -122,6 +122,9 @@ impl Journal {
     /// and who else suffers is shown as it changes, and is no event of its own.
     pub(crate) fn incident(&self, incident: Incident, entries: Vec<IncidentEntry>) {
         let before = self.picture.incident(incident.id);
+        let turned = before
+            .as_ref()
+            .is_none_or(|before| before.state != incident.state);
         let eventful = before.is_none_or(|before| {
             (before.state, &before.cause, before.actions.len())
                 != (incident.state, &incident.cause, incident.actions.len())
@@ -130,9 +133,22 @@ impl Journal {
             incident: incident.clone(),
         });
         self.put(Entry::Incident(incident.clone(), entries));
-        if eventful {
-            let cluster = incident.cluster.clone();
-            self.event(Some(&cluster), EventKind::Incident { incident });
+        if !eventful {
+            return;
+        }
+        let cluster = incident.cluster.clone();
+        let healed = (incident.state == IncidentState::Resolved && !incident.actions.is_empty())
+            .then(|| EventKind::ServiceHealed {
+                incident: incident.id,
+                service: incident.service.clone(),
+                instance: incident.instance.clone(),
+                cause: incident.cause.clone(),
+                remedies: u32::try_from(incident.actions.len()).unwrap_or(u32::MAX),
+                took_ms: incident.duration_ms.unwrap_or(0),
+            });
+        self.event(Some(&cluster), EventKind::Incident { incident });
+        if let Some(healed) = healed.filter(|_| turned) {
+            self.event(Some(&cluster), healed);
         }
     }
 

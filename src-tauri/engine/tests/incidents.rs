@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use engine::{Config, Engine, Handle, IncidentFilter, Order, Up};
-use model::{Actor, Began, ClusterId, EntryKind, IncidentId, IncidentState, IncidentStory};
+use model::{
+    Actor, Began, ClusterId, EntryKind, EventKind, IncidentId, IncidentState, IncidentStory,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use testkit::{Home, eventually_async, program};
@@ -213,4 +215,47 @@ heal = { backoff = [\"60s\"] }
     assert_eq!(story.timeline.last().unwrap().kind, EntryKind::Ended);
     assert!(newest(&engine.handle(), IncidentState::Open).is_none());
     engine.handle().shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_healed_and_the_emergency_stop_are_told_once() {
+    let home = Home::new();
+    let folder = folder(
+        &home,
+        "[service.db]
+run = \"while test ! -e end; do sleep 0.05; done; rm end; exit 1\"
+",
+    );
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let told = async |name: &str| {
+        let events = handle.recent_events(1_000).await.unwrap();
+        let of = events.into_iter().filter(|event| event.what.name() == name);
+        of.map(|event| event.what).collect::<Vec<_>>()
+    };
+    up(&handle, &folder).await;
+    let ready = || {
+        handle
+            .snapshot()
+            .events
+            .iter()
+            .any(|event| event.what.name() == "system_ready")
+    };
+    assert!(eventually_async(PATIENCE, ready).await);
+    std::fs::write(folder.join("end"), "").unwrap();
+    let story = wait_for(&handle, IncidentState::Resolved).await;
+    let [healed] = told("service_healed").await.try_into().unwrap();
+    assert!(
+        matches!(&healed, EventKind::ServiceHealed { incident, remedies: 1, .. } if *incident == story.incident.id),
+        "{healed:?}"
+    );
+    handle.emergency_stop(me(), "test".into()).await.unwrap();
+    let [stopped] = told("emergency_shutdown").await.try_into().unwrap();
+    assert!(
+        matches!(&stopped, EventKind::EmergencyShutdown { reason, left: Some(0), ended: Some(1..), .. } if reason == "test"),
+        "{stopped:?}"
+    );
+    assert_eq!(told("system_ready").await.len(), 1);
+    assert_eq!(told("service_healed").await.len(), 1);
+    handle.shutdown(me(), false, String::new()).await;
 }

@@ -1,8 +1,9 @@
-//! Everything that is worth remembering, as one closed enum.
+//! Everything that is worth remembering, as one closed enum. `docs/events.md` is the table of it, and a
+//! test holds the one against the other.
 
 use crate::{
-    Act, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, InstanceId, Reason,
-    ServiceName, State, Timestamp,
+    Act, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, IncidentId, InstanceId,
+    Reason, ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,29 @@ pub struct Event {
     pub cluster: Option<ClusterId>,
     /// What.
     pub what: EventKind,
+}
+
+impl EventKind {
+    /// Its name, as JSON has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::EngineStarted { .. } => "engine_started",
+            EventKind::EngineStopped { .. } => "engine_stopped",
+            EventKind::StateChanged { .. } => "state_changed",
+            EventKind::Started { .. } => "started",
+            EventKind::Exited { .. } => "exited",
+            EventKind::Adopted { .. } => "adopted",
+            EventKind::PortMoved { .. } => "port_moved",
+            EventKind::Undeclared { .. } => "undeclared",
+            EventKind::Finding { .. } => "finding",
+            EventKind::SystemReady { .. } => "system_ready",
+            EventKind::ServiceHealed { .. } => "service_healed",
+            EventKind::EmergencyShutdown { .. } => "emergency_shutdown",
+            EventKind::Incident { .. } => "incident",
+            EventKind::Act { .. } => "act",
+            EventKind::Notice { .. } => "notice",
+        }
+    }
 }
 
 /// What happened.
@@ -95,6 +119,42 @@ pub enum EventKind {
         need: ServiceName,
         /// Where.
         at: Endpoint,
+    },
+    /// All that is wanted of a cluster serves, after it was brought up, started again or taken over.
+    SystemReady {
+        /// Services that are wanted.
+        services: u32,
+        /// From the order to here, in milliseconds.
+        #[ts(type = "number")]
+        took_ms: u64,
+    },
+    /// Healing brought a service back: its incident is resolved, and something was done for it.
+    ServiceHealed {
+        /// The incident.
+        incident: IncidentId,
+        /// The service at the root of it.
+        service: ServiceName,
+        /// The instance at the root of it.
+        instance: InstanceId,
+        /// What it was, as one sentence.
+        cause: String,
+        /// Remedies that were tried.
+        remedies: u32,
+        /// Time to recover, in milliseconds.
+        #[ts(type = "number")]
+        took_ms: u64,
+    },
+    /// An emergency stop has ended everything of the home.
+    EmergencyShutdown {
+        /// As it was given.
+        reason: String,
+        /// Processes that were ended; `null` when another process walked the emergency path.
+        ended: Option<u32>,
+        /// Processes that are left; `null` when that was not seen.
+        left: Option<u32>,
+        /// How long it took, in milliseconds; `null` like `ended`.
+        #[ts(type = "number | null")]
+        took_ms: Option<u64>,
     },
     /// An incident was opened, changed or ended; the whole of it as it is now.
     Incident {

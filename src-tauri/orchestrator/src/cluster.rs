@@ -39,6 +39,8 @@ pub struct Cluster {
     /// Incidents that are open or may be opened again.
     pub(crate) incidents: BTreeMap<u64, Tale>,
     pub(crate) last_incident: u64,
+    /// It was brought up then, and has not been as it should be since.
+    pub(crate) rises: Option<Mono>,
     /// Those that an earlier engine has left open; see [`crate::timeline`].
     pub(crate) left_open: Vec<Incident>,
     /// The stopped services as last remembered.
@@ -217,6 +219,7 @@ impl Cluster {
             last_ticket: 0,
             incidents: BTreeMap::new(),
             last_incident: 0,
+            rises: None,
             left_open: Vec::new(),
             remembered: Vec::new(),
             rolling: BTreeSet::new(),

@@ -264,6 +264,26 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// It wants something to run that may not.
+    pub(crate) fn starts(&self) -> bool {
+        match self {
+            Command::Up { .. }
+            | Command::Start(_)
+            | Command::Restart { .. }
+            | Command::Release(_)
+            | Command::Adopt { .. } => true,
+            Command::Down
+            | Command::Stop(_)
+            | Command::Refresh { .. }
+            | Command::Scale { .. }
+            | Command::Hold(_)
+            | Command::Unhold(_)
+            | Command::Ended { .. } => false,
+        }
+    }
+}
+
 /// One instance as the driver found it.
 #[derive(Debug, Clone)]
 pub struct Adoption {

@@ -7,7 +7,7 @@
 use crate::cluster::Cluster;
 use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::{Effect, Input, TimerKey};
-use model::{EventKind, InstanceId, Now, Reason, ServiceName, State};
+use model::{EventKind, InstanceId, Now, Overall, Reason, ServiceName, State};
 use std::collections::BTreeSet;
 
 /// Applies one input and answers what is to be done, in this order: what the next engine has to
@@ -52,6 +52,8 @@ pub(crate) struct Out {
     pub(crate) waits: BTreeSet<InstanceId>,
     /// Somebody may no longer suffer from another.
     pub(crate) relief: bool,
+    /// A command wants something to run.
+    pub(crate) rises: bool,
     pub(crate) changed: BTreeSet<InstanceId>,
     pub(crate) removed: Vec<InstanceId>,
     pub(crate) acts: Vec<Effect>,
@@ -61,7 +63,10 @@ pub(crate) struct Out {
 impl Step<'_> {
     fn apply(&mut self, input: Input) {
         match input {
-            Input::Command { command, act } => self.command(command, act),
+            Input::Command { command, act } => {
+                self.out.rises = command.starts();
+                self.command(command, act);
+            }
             Input::Started {
                 instance,
                 generation,
@@ -354,8 +359,30 @@ impl Step<'_> {
         }
     }
 
+    /// All that is wanted serves, for the first time since it was brought up.
+    fn tell_ready(&mut self) {
+        let rises = self.out.rises;
+        if !rises && (self.cluster.rises.is_none() || !self.out.relief) {
+            return;
+        }
+        let ready = self.cluster.overall().0 == Overall::Operational;
+        if rises {
+            // What runs already is not brought up by asking for it once more.
+            self.cluster.rises = (!ready).then_some(self.now.mono);
+        } else if ready && let Some(since) = self.cluster.rises.take() {
+            let services = self.cluster.services.values();
+            let wanted = services.filter(|one| one.wanted && !one.leaving && one.replicas > 0);
+            let took = self.now.mono.since(since).as_millis();
+            self.out.facts.push(EventKind::SystemReady {
+                services: u32::try_from(wanted.count()).unwrap_or(u32::MAX),
+                took_ms: u64::try_from(took).unwrap_or(u64::MAX),
+            });
+        }
+    }
+
     fn finish(mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.tell_ready();
         effects.extend(self.out.stopped.take().map(Effect::RememberStopped));
         let unfinished = self.out.unfinished.then_some(Effect::RememberUnfinished);
         effects.extend(unfinished);

@@ -258,7 +258,31 @@ export type EventKind = { "kind": "engine_started",
   /** Who listens. */
   need: ServiceName,
   /** Where. */
-  at: Endpoint } | { "kind": "incident",
+  at: Endpoint } | { "kind": "system_ready",
+  /** Services that are wanted. */
+  services: number,
+  /** From the order to here, in milliseconds. */
+  took_ms: number } | { "kind": "service_healed",
+  /** The incident. */
+  incident: IncidentId,
+  /** The service at the root of it. */
+  service: ServiceName,
+  /** The instance at the root of it. */
+  instance: InstanceId,
+  /** What it was, as one sentence. */
+  cause: string,
+  /** Remedies that were tried. */
+  remedies: number,
+  /** Time to recover, in milliseconds. */
+  took_ms: number } | { "kind": "emergency_shutdown",
+  /** As it was given. */
+  reason: string,
+  /** Processes that were ended; `null` when another process walked the emergency path. */
+  ended: number | null,
+  /** Processes that are left; `null` when that was not seen. */
+  left: number | null,
+  /** How long it took, in milliseconds; `null` like `ended`. */
+  took_ms: number | null } | { "kind": "incident",
   /** The incident. */
   incident: Incident } | { "kind": "act",
   /** The act. */

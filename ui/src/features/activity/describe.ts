@@ -1,6 +1,7 @@
 // What events and acts say, as sentences.
 
 import type { Act, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
+import { count, span } from "../../shared/format";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
 
@@ -41,6 +42,12 @@ function line(what: EventKind): Line {
       return { shape: "triangle", tone: "warn", who: what.instance, text: `got port ${what.got}; ${what.wanted} is held by ${what.holder}` };
     case "undeclared":
       return { shape: "triangle", tone: "warn", who: what.service, text: `talks to ${what.need} (${place(what.at)}) and does not declare it: add "${what.need}" to its needs` };
+    case "system_ready":
+      return { shape: "check", tone: "good", who: "", text: `all ${count(what.services, "service")} ready after ${span(what.took_ms)}` };
+    case "service_healed":
+      return { shape: "check", tone: "good", who: what.instance, text: `healed in ${span(what.took_ms)}: ${what.cause}` };
+    case "emergency_shutdown":
+      return { shape: "square", tone: "bad", who: "", text: `emergency stop: ${what.reason}${what.ended === null ? "" : ` (${count(what.ended, "process", "processes")} ended, ${what.left ?? 0} left)`}` };
     case "incident":
       return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: `incident ${what.incident.id} ${INCIDENTS[what.incident.state].word.toLowerCase()}: ${what.incident.cause}` };
     case "act":

@@ -92,6 +92,10 @@ impl Run {
                 };
                 format!("FINDING {}: {over}{}", finding.instance, finding.text)
             }
+            Effect::Publish(EventKind::SystemReady { services, took_ms }) => match self.timeline {
+                true => format!("event: all {services} services are ready after {took_ms} ms"),
+                false => return,
+            },
             Effect::Publish(other) => format!("event: {other:?}"),
             Effect::LastWords {
                 key,
