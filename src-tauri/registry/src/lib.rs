@@ -13,6 +13,7 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod beats;
 mod door;
 mod entries;
 mod error;
@@ -24,6 +25,7 @@ mod registration;
 mod serve;
 pub mod target;
 
+pub use beats::Beat;
 pub use door::{BoxFuture, Door};
 pub use error::Error;
 pub use registration::{DEFAULT_TTL, LONGEST_TTL, Registration, SHORTEST_TTL};
@@ -38,7 +40,7 @@ use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Changes a slow reader may be behind before it has to read [`Registry::entries`] again.
 const CHANGES: usize = 1_024;
@@ -77,6 +79,7 @@ pub(crate) struct Shared {
     changes: broadcast::Sender<RegistryChange>,
     wall: fn() -> Timestamp,
     allowed: Vec<IpNet>,
+    beats: beats::Beats,
 }
 
 impl Shared {
@@ -133,6 +136,7 @@ impl Registry {
             changes,
             wall,
             allowed,
+            beats: beats::Beats::default(),
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -223,6 +227,17 @@ impl Registry {
         self.shared.changes.subscribe()
     }
 
+    /// Hears when whatever listens on this port of the machine registers itself or renews, under
+    /// whatever name.
+    pub fn beats(&self, port: u16) -> watch::Receiver<Beat> {
+        self.shared.beats.hear(port)
+    }
+
+    /// What listens on this port from now on is another process, which has renewed nothing yet.
+    pub fn forget_beats(&self, port: u16) {
+        self.shared.beats.forget(port);
+    }
+
     /// Adds or renews a leased entry; true when it is new. When this returns it is on disk.
     /// Registering again what is listed already renews it and is no act. Registering what the
     /// engine lists already gives the engine's entry.
@@ -241,11 +256,17 @@ impl Registry {
             }
         })?;
         if let Some(listed) = known {
+            self.shared.beats.beat(&registration.url);
             return Ok((listed, false));
         }
         let what = format!("{} at {}", registration.name, registration.url);
         let act = self.admit(Verb::Register, what).await?;
-        self.keeper.put(act, registration).await
+        let url = registration.url.clone();
+        let put = self.keeper.put(act, registration).await;
+        if put.is_ok() {
+            self.shared.beats.beat(&url);
+        }
+        put
     }
 
     /// Removes a leased entry, or with no id all of a name; gives how many there were.
@@ -286,6 +307,9 @@ impl Registry {
                     None => (None, RegistryChange::default()),
                 },
             );
+        if let Some(listed) = &renewed {
+            self.shared.beats.beat(&listed.view.url);
+        }
         renewed.ok_or_else(|| Error::Missing {
             what: format!("{name}/{id}"),
         })

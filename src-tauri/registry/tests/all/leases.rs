@@ -417,3 +417,37 @@ async fn an_entry_may_point_into_an_allowed_network_for_as_long_as_it_is_allowed
         .collect();
     assert_eq!(urls, ["http://127.0.0.1:4000"]);
 }
+
+/// A health probe by lease listens to the port, whatever renews there and under whatever name.
+#[tokio::test]
+async fn who_renews_is_heard_by_its_port() {
+    let world = world().await;
+    let registry = &world.registry;
+    let (cluster, instance, name) = own();
+    let (mine, other) = (registry.beats(4000), registry.beats(4001));
+    let beat = || *mine.borrow();
+    assert_eq!(beat(), None);
+    // New, the same again, and a heartbeat; each is later than the one before.
+    registry.register(wish("mail", "a", 4000)).await.unwrap();
+    let first = beat().unwrap();
+    registry.register(wish("mail", "a", 4000)).await.unwrap();
+    let second = beat().unwrap();
+    registry.heartbeat("mail", "a").unwrap();
+    let third = beat().unwrap();
+    assert!(first < second && second < third);
+    // The engine's own entry at that address needs no renewing, and is heard all the same.
+    registry.upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+    registry.heartbeat("api", "shop-1.api.0").unwrap();
+    let fourth = beat().unwrap();
+    let mut same = wish("api", "x", 4000);
+    same.url = "http://localhost:4000/".to_owned();
+    registry.register(same).await.unwrap();
+    let fifth = beat().unwrap();
+    assert!(third < fourth && fourth < fifth);
+    // What is refused renews nothing, and nothing of it concerns another port.
+    assert!(registry.register(wish("api", "y", 4001)).await.is_err());
+    assert!(registry.heartbeat("nobody", "a").is_err());
+    assert_eq!((beat(), *other.borrow()), (Some(fifth), None));
+    registry.forget_beats(4000);
+    assert_eq!(beat(), None);
+}
