@@ -12,6 +12,7 @@ mod faults;
 mod heal;
 mod limits;
 mod logs;
+mod probes;
 mod real_stack;
 mod rolling;
 mod stacks;

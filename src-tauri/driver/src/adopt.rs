@@ -8,7 +8,7 @@ use crate::slow::SLOW;
 use crate::spawn::{Shim, ShutOut};
 use crate::watch::{Life, Unit, blocking};
 use model::{Anchor, Generation};
-use shim::{Command, Line, fail_point};
+use shim::{Command, Line, Told, fail_point};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -86,6 +86,10 @@ impl Unit {
                 if let Some(anchor) = kept.map(|(_, anchor)| anchor).or_else(made) {
                     self.begin_running(generation, anchor);
                     self.shim_lost = shim_lost;
+                    if shim_lost && story.ready == Some(generation.0) {
+                        // Nobody else can say it any more.
+                        self.say_told(generation, Told::Ready).await;
+                    }
                     if let Some(intent) = story.intent.filter(|_| shim_lost) {
                         self.keep_log(intent);
                     }

@@ -6,7 +6,7 @@ use crate::shortage::{Patience, seen};
 use crate::{cgroup, clock};
 use model::{Anchor, ClusterId, ExitStatus, Generation, InstanceId};
 use rustix::fs::{FlockOperation, flock};
-use shim::{End, Intent, Line, OutOfMemory, fail_point};
+use shim::{End, Intent, Line, OutOfMemory, Told, fail_point};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -99,6 +99,8 @@ pub(crate) struct Story {
     pub(crate) ended: Option<(u64, ExitStatus)>,
     /// When each start on record ended, in Unix milliseconds.
     ends: Vec<(u64, u64)>,
+    /// It had said that it is ready.
+    pub(crate) ready: Option<u64>,
 }
 
 impl Story {
@@ -176,6 +178,7 @@ impl Story {
                     start_ticks,
                 });
                 (self.started, self.failed, self.ended) = (None, None, None);
+                self.ready = None;
             }
             Line::Started {
                 generation,
@@ -207,7 +210,11 @@ impl Story {
                     .and_then(|intent| intent.memory.as_ref());
                 self.ended = Some((generation, status(end, out_of_memory, memory)));
             }
-            Line::Gone { .. } => {}
+            Line::Told {
+                generation,
+                told: Told::Ready,
+            } => self.ready = Some(generation),
+            Line::Told { .. } | Line::Gone { .. } => {}
         }
     }
 

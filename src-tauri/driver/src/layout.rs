@@ -125,6 +125,25 @@ impl Layout {
     pub fn run(&self, cluster: &ClusterId, instance: &InstanceId) -> PathBuf {
         self.run_cluster(cluster).join(instance.to_string())
     }
+    /// Where an instance says how it is, as `NOTIFY_SOCKET` has it: a socket in its run folder; after
+    /// an `@` a name that is no file where that path is longer than the address of a socket, or the
+    /// service runs as another user, who may not look into the home.
+    pub fn notify(&self, cluster: &ClusterId, instance: &InstanceId, other_user: bool) -> String {
+        /// Bytes of an address of a socket, less the closing zero.
+        const ADDRESS: usize = 107;
+        let path = self.run(cluster, instance).join("notify");
+        match path.to_str() {
+            Some(path) if path.len() <= ADDRESS && !other_user => path.to_owned(),
+            // 16 bytes of home, and names that are 63 and 63 at most, would not fit either.
+            _ => {
+                let name = format!("{cluster}/{instance}");
+                let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                format!("@azora/{}/{hash:016x}", self.id())
+            }
+        }
+    }
     /// Logs of a cluster.
     pub fn logs_cluster(&self, cluster: &ClusterId) -> PathBuf {
         self.0.join("logs").join(cluster.as_str())

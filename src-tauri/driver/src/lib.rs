@@ -55,6 +55,7 @@ mod spawn;
 mod start;
 mod stop;
 pub mod survivors;
+mod told;
 mod unanswered;
 mod user;
 mod watch;
@@ -67,6 +68,7 @@ pub use listen::{Heard, listen};
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
 pub use refusal::NotRun;
 pub use secret::SecretText;
+pub use shim::Told;
 
 /// The account this process belongs to, by name; its number where it has none.
 pub fn account() -> String {
@@ -109,6 +111,8 @@ pub struct Launch {
     pub listen: Vec<Listen>,
     /// It gets a terminal of its own, whose output goes to its log. It cannot outlive its shim then.
     pub tty: bool,
+    /// It says how it is at [`Layout::notify`], which is in its environment.
+    pub notify: bool,
     /// What it and all it starts may use.
     pub limits: spec::Limits,
 }
@@ -130,11 +134,12 @@ impl Launch {
             log_keep,
             listen,
             tty,
+            notify,
             limits,
         } = self;
         let mut hasher = std::hash::DefaultHasher::new();
         (cluster, instance, argv, cwd, env, origins, user, ports).hash(&mut hasher);
-        (log_keep, listen, tty, limits).hash(&mut hasher);
+        (log_keep, listen, tty, notify, limits).hash(&mut hasher);
         for (name, secret) in secrets {
             (name, secret.reveal()).hash(&mut hasher);
         }
@@ -248,6 +253,17 @@ pub enum Happened {
         /// What: "pid 4711 postgres in state D".
         blocker: String,
     },
+    /// It said something about itself, which its shim has heard.
+    Told {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What.
+        told: Told,
+    },
     /// Its shim is gone; it lives on. How it ends can no longer be known.
     ShimLost {
         /// Where.
@@ -334,12 +350,13 @@ mod tests {
             log_keep: None,
             listen: Vec::new(),
             tty: false,
+            notify: false,
             limits: spec::Limits::default(),
         };
         let mut next = launch.clone();
         next.generation = Generation(2);
         assert_eq!(launch.likeness(), next.likeness());
-        let changes: [fn(&mut Launch); 12] = [
+        let changes: [fn(&mut Launch); 13] = [
             |launch| launch.cluster = "zoo-0a1b2c3e".parse().unwrap(),
             |launch| launch.instance = "a.1".parse().unwrap(),
             |launch| launch.argv = vec!["ab".into()],
@@ -354,6 +371,7 @@ mod tests {
             |launch| launch.ports = vec![2],
             |launch| launch.log_keep = Some(1),
             |launch| launch.tty = true,
+            |launch| launch.notify = true,
             |launch| launch.limits.files = Some(1),
         ];
         for (at, change) in changes.into_iter().enumerate() {

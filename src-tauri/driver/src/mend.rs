@@ -135,6 +135,7 @@ mod tests {
             ports: Vec::new(),
             listen: Vec::new(),
             tty: false,
+            notify: false,
             limits: Default::default(),
         });
         let limit = Duration::from_secs(30);

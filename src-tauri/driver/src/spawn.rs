@@ -144,6 +144,12 @@ pub(crate) fn plan(
         origins: launch.origins.clone(),
         listen: listen(launch),
         tty: launch.tty,
+        notify: launch.notify.then(|| {
+            let other = launch.user.is_some();
+            shared
+                .layout
+                .notify(&launch.cluster, &launch.instance, other)
+        }),
     })
 }
 

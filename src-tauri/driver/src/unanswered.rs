@@ -137,6 +137,7 @@ mod tests {
             ports: Vec::new(),
             listen: Vec::new(),
             tty: false,
+            notify: false,
             limits: Default::default(),
         });
         let Happened::Started { pid, .. } = next(&mut heard).await else {

@@ -268,6 +268,12 @@ impl Unit {
                 let (generation, status) = (*ended, *status);
                 self.finish(generation, status).await;
             }
+            (Line::Told { generation, told }, Life::Running(main))
+                if generation == main.generation.0 =>
+            {
+                let generation = main.generation;
+                self.say_told(generation, told).await;
+            }
             // A greeting, or old news.
             _ => {}
         }

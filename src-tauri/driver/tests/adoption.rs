@@ -347,6 +347,7 @@ async fn engine_to_be_killed() {
         ports: Vec::new(),
         listen: Vec::new(),
         tty: false,
+        notify: false,
         limits: spec::Limits::default(),
         log_keep: None,
     });

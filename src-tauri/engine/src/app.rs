@@ -462,6 +462,12 @@ pub(crate) fn to_message(happened: driver::Happened) -> (model::ClusterId, Messa
                 blocker,
             },
         ),
+        H::Told {
+            cluster,
+            instance,
+            generation,
+            told,
+        } => return (cluster, Message::Told(instance, generation, told)),
         H::ShimLost {
             cluster,
             instance,

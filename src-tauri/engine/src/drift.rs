@@ -107,10 +107,10 @@ impl Now {
         let Some(service) = self.definition.services.get(&instance.service) else {
             return got(given.clone());
         };
-        let programs = &shared.config.programs;
-        let env = environment::of(record, &self.definition, programs, instance, service);
+        let places = shared.places();
+        let env = environment::of(record, &self.definition, places, instance, service);
         let mut all = sides(env.vars, &env.origins, false);
-        let wanted = environment::secrets(record, &self.definition, programs, instance, service);
+        let wanted = environment::secrets(record, &self.definition, places, instance, service);
         for (name, source) in wanted.0 {
             let read = match source {
                 Source::File { path, .. } => {

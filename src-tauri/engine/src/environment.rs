@@ -4,12 +4,11 @@
 //! definition and its env files say ([`spec::Cluster::variables`]); what Azora sets for every
 //! instance. The driver adds the marks by which it finds processes again.
 
-use crate::launch::Ports;
+use crate::launch::{Places, Ports};
 use crate::record::ClusterRecord;
 use crate::secrets::{Source, Wanted};
 use model::InstanceId;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Where services listen.
 const HOST: &str = "127.0.0.1";
@@ -45,7 +44,7 @@ impl Environment {
 pub(crate) fn of(
     record: &ClusterRecord,
     definition: &spec::Cluster,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     service: &spec::Service,
 ) -> Environment {
@@ -63,11 +62,15 @@ pub(crate) fn of(
         .vars
         .get("PATH")
         .map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
-    let path = format!("{}:{path}", programs.display());
+    let path = format!("{}:{path}", places.programs.display());
     env.set("PATH", path, OWN);
     env.set("HOST", HOST.to_owned(), OWN);
     if let Some(port) = port {
         env.set("PORT", port.to_string(), OWN);
+    }
+    // Whoever runs the engine may have been told one that is not meant for its services.
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        env.vars.remove(name);
     }
     let below = env.vars.clone();
     let ports = Ports {
@@ -85,6 +88,14 @@ pub(crate) fn of(
             }
         }
     }
+    if let Some(watchdog) = service.notifies() {
+        let other_user = service.user.is_some();
+        let socket = places.layout.notify(&record.id, instance, other_user);
+        env.set("NOTIFY_SOCKET", socket, OWN);
+        if let Some(within) = watchdog {
+            env.set("WATCHDOG_USEC", within.as_micros().to_string(), OWN);
+        }
+    }
     env.set("AZORA_SERVICE", instance.service.to_string(), OWN);
     env.set("AZORA_INDEX", instance.index.to_string(), OWN);
     env
@@ -95,14 +106,14 @@ pub(crate) fn of(
 pub(crate) fn secrets(
     record: &ClusterRecord,
     definition: &spec::Cluster,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     service: &spec::Service,
 ) -> Wanted {
     if service.secrets.is_empty() {
         return Wanted::default();
     }
-    let env = of(record, definition, programs, instance, service).vars;
+    let env = of(record, definition, places, instance, service).vars;
     let source = |secret: &spec::Secret| match secret {
         spec::Secret::File(path) => Source::File {
             named: path.clone(),

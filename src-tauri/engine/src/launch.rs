@@ -4,17 +4,36 @@
 use crate::environment;
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
-use driver::{ExecLaunch, HookLaunch, Launch, Listen};
+use driver::{ExecLaunch, HookLaunch, Launch, Layout, Listen};
 use model::{Generation, InstanceId, ProbeKind, ServiceName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use telemetry::{Target, Terms};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The hook before a start, as records and messages name it.
 pub(crate) const BEFORE_START: &str = "before_start";
 /// The hook after readiness.
 pub(crate) const AFTER_READY: &str = "after_ready";
+
+/// Where things are that services are told of.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// The folder of the programs that are installed beside this one.
+    pub(crate) programs: &'a Path,
+    /// The home.
+    pub(crate) layout: &'a Layout,
+}
+
+/// What a probe listens to that nobody asks.
+pub(crate) enum Heard {
+    /// The start that said last that it is ready.
+    Ready(watch::Receiver<Option<Generation>>),
+    /// When it was last heard of, and what it does to be.
+    Beat(watch::Receiver<Option<Instant>>, &'static str),
+}
 
 /// What ports an instance sees: its own for its own service; for others the one their instances
 /// share, or the first instance's.
@@ -38,14 +57,14 @@ impl spec::Lookup for Ports<'_> {
 /// service.
 pub(crate) fn launch(
     record: &ClusterRecord,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     generation: Generation,
     secrets: &Secrets,
 ) -> Option<Launch> {
     let service = record.definition.services.get(&instance.service)?;
     let ports = record.ports.get(instance).cloned().unwrap_or_default();
-    let env = environment::of(record, &record.definition, programs, instance, service);
+    let env = environment::of(record, &record.definition, places, instance, service);
     Some(Launch {
         cluster: record.id.clone(),
         instance: instance.clone(),
@@ -59,6 +78,7 @@ pub(crate) fn launch(
         listen: listen(service.listen, &ports),
         ports,
         tty: service.tty,
+        notify: service.notifies().is_some(),
         limits: service.limits,
         log_keep: service.log.keep,
     })
@@ -82,7 +102,7 @@ fn listen(listen: Option<spec::Listen>, ports: &[u16]) -> Vec<Listen> {
 /// longer defined is ended by the signal.
 pub(crate) fn stop(
     record: &ClusterRecord,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     stop: spec::Stop,
     secrets: &Secrets,
@@ -93,7 +113,7 @@ pub(crate) fn stop(
         command: command.map(|(run, service)| ExecLaunch {
             argv: argv(record, instance, run),
             cwd: folder(record, service),
-            env: environment_with(record, programs, instance, service, secrets),
+            env: environment_with(record, places, instance, service, secrets),
             user: service.user.clone(),
         }),
         signal: stop.signal,
@@ -104,13 +124,16 @@ pub(crate) fn stop(
 /// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.
 pub(crate) fn probe(
     record: &ClusterRecord,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
+    generation: Generation,
     kind: ProbeKind,
     secrets: &Secrets,
+    hear: impl FnOnce(&spec::ProbeTarget, Option<u16>) -> Option<Heard>,
 ) -> Option<(Target, std::time::Duration)> {
     let service = record.definition.services.get(&instance.service)?;
     let probe = match kind {
+        ProbeKind::Startup => service.startup.as_ref()?,
         ProbeKind::Ready => service.ready.as_ref().or(service.health.as_ref())?,
         ProbeKind::Health => service.health.as_ref()?,
     };
@@ -149,10 +172,32 @@ pub(crate) fn probe(
             }),
         },
         spec::ProbeTarget::Tcp { port: other } => Target::Tcp { port: port(other)? },
+        spec::ProbeTarget::Grpc {
+            port: other,
+            service,
+        } => Target::Grpc {
+            port: port(other)?,
+            service: service.clone(),
+        },
+        spec::ProbeTarget::Log { pattern } => Target::Line {
+            folder: places.layout.logs(&record.id, instance),
+            generation,
+            pattern: pattern.clone(),
+        },
+        told @ (spec::ProbeTarget::Notify
+        | spec::ProbeTarget::Watchdog
+        | spec::ProbeTarget::Lease) => match hear(told, own)? {
+            Heard::Ready(said) => Target::Ready { said, generation },
+            Heard::Beat(heard, does) => Target::Beat {
+                heard,
+                does,
+                every: probe.every,
+            },
+        },
         spec::ProbeTarget::Exec { run } => Target::Exec(ExecLaunch {
             argv: argv(record, instance, run),
             cwd: folder(record, service),
-            env: environment_with(record, programs, instance, service, secrets),
+            env: environment_with(record, places, instance, service, secrets),
             user: service.user.clone(),
         }),
     };
@@ -182,22 +227,25 @@ fn folder(record: &ClusterRecord, service: &spec::Service) -> PathBuf {
 /// A service's environment with its secrets, for what runs beside it.
 fn environment_with(
     record: &ClusterRecord,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     service: &spec::Service,
     secrets: &Secrets,
 ) -> BTreeMap<String, String> {
-    let mut env = environment::of(record, &record.definition, programs, instance, service).vars;
+    let mut env = environment::of(record, &record.definition, places, instance, service).vars;
     for (name, secret) in &secrets.0 {
         env.insert(name.clone(), secret.reveal().to_owned());
     }
+    // What it says there is the service's to say.
+    env.remove("NOTIFY_SOCKET");
+    env.remove("WATCHDOG_USEC");
     env
 }
 
 /// A hook of an instance, ready to run.
 pub(crate) fn hook(
     record: &ClusterRecord,
-    programs: &Path,
+    places: Places<'_>,
     instance: &InstanceId,
     generation: Generation,
     name: &'static str,
@@ -216,7 +264,7 @@ pub(crate) fn hook(
         exec: ExecLaunch {
             argv: argv(record, instance, &hook.run),
             cwd: folder(record, service),
-            env: environment_with(record, programs, instance, service, secrets),
+            env: environment_with(record, places, instance, service, secrets),
             user: service.user.clone(),
         },
         limits: service.limits,

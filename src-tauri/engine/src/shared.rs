@@ -142,6 +142,14 @@ impl Shared {
             .remove(cluster);
     }
 
+    /// Where things are that services are told of.
+    pub(crate) fn places(&self) -> crate::launch::Places<'_> {
+        crate::launch::Places {
+            programs: &self.config.programs,
+            layout: &self.layout,
+        }
+    }
+
     /// Where a cluster is remembered.
     pub(crate) fn record_file(&self, cluster: &ClusterId) -> PathBuf {
         self.layout.cluster(cluster).join(RECORD)

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
-    /// Asked until it passes once after each start.
+    /// Asked until it passes after each start, or for as long as the service runs.
     Ready,
     /// Asked for as long as the service runs.
     Health,
+    /// Asked first after each start, until it passes.
+    Startup,
 }
 
 /// What came of one probe.

@@ -217,7 +217,9 @@ fn stranger() -> spec::Service {
         tty: false,
         needs: Vec::new(),
         replicas: 0,
+        startup: None,
         ready: None,
+        ready_always: false,
         ready_within: Duration::ZERO,
         health: None,
         heal: spec::Heal {

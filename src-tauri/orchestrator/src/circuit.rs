@@ -104,7 +104,7 @@ impl Step<'_> {
             return;
         }
         instance.history.close_circuit();
-        let (state, reason) = instance.serving.clone();
+        let (state, reason) = instance.standing();
         self.came_good(id, state, reason);
     }
 }

@@ -154,7 +154,9 @@ impl Step<'_> {
                 service.usual = healing::Usual::default();
             }
             if outdated.contains(name) {
-                let probes = old.health != new.health || old.ready != new.ready;
+                let probes = old.health != new.health
+                    || old.ready != new.ready
+                    || old.startup != new.startup;
                 for (_, instance) in self.cluster.instances.range_mut(span(name)) {
                     let before = matches!(instance.outdated, Some(Outdated::Edit { probes: true }));
                     instance.outdated = (instance.life != Life::Gone).then_some(Outdated::Edit {
@@ -195,7 +197,9 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         limits,
         category: _,
         replicas: _,
+        startup: _,
         ready: _,
+        ready_always: _,
         ready_within: _,
         health: _,
         heal: _,
@@ -215,6 +219,8 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         || *tty != new.tty
         || *needs != new.needs
         || *limits != new.limits
+        // A socket that it is told of when it starts.
+        || old.notifies() != new.notifies()
 }
 
 /// All that a service's process is made from and that may refer to others.

@@ -29,7 +29,7 @@ impl Step<'_> {
                 // What failed before is another time's.
                 let doubted = instance.state.serves() && !instance.watch.well();
                 instance.watch.excuse();
-                for kind in [ProbeKind::Ready, ProbeKind::Health] {
+                for kind in [ProbeKind::Startup, ProbeKind::Ready, ProbeKind::Health] {
                     instance.unjudged.insert(kind, self.now.mono);
                 }
                 let (gives_up, serving) = (instance.gives_up.is_some(), instance.serving.clone());

@@ -204,12 +204,16 @@ pub(crate) struct Instance {
     pub(crate) under_way: BTreeMap<ProbeKind, Mono>,
     /// Probes whose first round after a gap has not come back: asked before this, or first after it.
     pub(crate) unjudged: BTreeMap<ProbeKind, Mono>,
+    /// This generation has passed `startup`, if it has one to pass.
+    pub(crate) started: bool,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
     /// The last generation that is known to have served.
     pub(crate) served: Option<Generation>,
     /// Readiness probes that did not pass, for their pace.
     pub(crate) tries: u32,
+    /// Those that passed, one after the other.
+    pub(crate) passes: u32,
     pub(crate) seen: Seen,
     /// When it counts as a fault that it is not ready.
     pub(crate) gives_up: Option<Mono>,
@@ -229,6 +233,12 @@ pub(crate) struct Instance {
     pub(crate) ended: Option<ExitStatus>,
     /// What goes wrong slowly.
     pub(crate) findings: Findings,
+    /// So many times in a row it could not be asked for its health.
+    pub(crate) unasked: u32,
+    /// What readiness that is asked on has come to.
+    pub(crate) ready_watch: Watch,
+    /// It was ready and says that it is not any more, and why.
+    pub(crate) unready: Option<Reason>,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
@@ -284,9 +294,11 @@ impl Instance {
             asked: false,
             under_way: BTreeMap::new(),
             unjudged: BTreeMap::new(),
+            started: false,
             ready: false,
             served: None,
             tries: 0,
+            passes: 0,
             seen: Seen::default(),
             gives_up: None,
             overdue: false,
@@ -297,6 +309,9 @@ impl Instance {
             passed: None,
             ended: None,
             findings: Findings::new(),
+            unasked: 0,
+            ready_watch: Watch::default(),
+            unready: None,
             history: History::default(),
             care: Care::Idle,
             automatic: false,

@@ -111,6 +111,15 @@ pub enum Input {
     },
     /// A look at the sockets: all connections between its services that were there.
     Connected(Vec<Sighting>),
+    /// It said something about itself besides that it is ready or lives.
+    Said {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What.
+        said: Said,
+    },
     /// A timer this cluster set has come due.
     Timer(TimerKey),
     /// The door let healing act.
@@ -193,6 +202,21 @@ pub struct Look {
     pub looked: Vec<FindingKind>,
     /// What of this was seen, in words.
     pub seen: BTreeMap<FindingKind, String>,
+}
+
+/// What a service says of itself by `sd_notify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// How it is, in its own words.
+    Status(String),
+    /// It reads its configuration anew.
+    Reloading,
+    /// It is ending.
+    Stopping,
+    /// It is done with reloading.
+    Ready,
+    /// It needs this long from now to become ready.
+    Extend(Duration),
 }
 
 /// What a person can ask of a cluster.

@@ -10,6 +10,7 @@
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
 use crate::io::{Effect, TimerKey};
+use crate::probe::stage;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::words;
@@ -39,7 +40,7 @@ impl Step<'_> {
         self.give_up_at(id, at);
     }
 
-    fn give_up_at(&mut self, id: &InstanceId, at: Mono) {
+    pub(crate) fn give_up_at(&mut self, id: &InstanceId, at: Mono) {
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.gives_up = Some(at);
             let key = TimerKey::Ready(id.clone());
@@ -95,7 +96,10 @@ impl Step<'_> {
             self.begin_patience(id, self.now.mono);
             return;
         }
-        if !asked {
+        let stage = stage(&service.spec, instance.started);
+        let told = stage.is_some_and(|(_, probe)| probe.target.told());
+        // What is told when it comes cannot be asked for.
+        if !asked && !told {
             instance.overdue = true;
             self.give_up_at(id, self.now.mono + LAST_ANSWER);
             self.ask_at_once(id);
@@ -114,7 +118,7 @@ impl Step<'_> {
             self.begin_patience(id, self.now.mono);
             return;
         }
-        let text = instance.unready(service.spec.ready_within);
+        let text = instance.unready_within(&service.spec);
         if self.excused(id, Lasted::NotWell) {
             self.begin_patience(id, self.now.mono);
             return;
@@ -163,12 +167,20 @@ impl Step<'_> {
 
 impl crate::instance::Instance {
     /// "not ready within 60 s: GET /health answered 503 58 times".
-    pub(crate) fn unready(&self, within: std::time::Duration) -> String {
-        let what = if self.seen.nothing() {
-            "its probe has not answered".to_owned()
-        } else {
-            self.seen.words()
+    pub(crate) fn unready_within(&self, spec: &spec::Service) -> String {
+        let stage = stage(spec, self.started);
+        let what = match stage {
+            Some((_, probe)) if self.seen.nothing() => probe.target.missing(),
+            _ => self.seen.words(),
         };
-        format!("not ready within {}: {what}", words::duration(within))
+        // What it has not come to.
+        let goal = match stage {
+            Some((model::ProbeKind::Startup, _)) => "not started",
+            _ => "not ready",
+        };
+        format!(
+            "{goal} within {}: {what}",
+            words::duration(spec.ready_within)
+        )
     }
 }

@@ -1,24 +1,39 @@
 //! What probes say: first whether it is ready, then for as long as it lives whether it is well.
 
 use crate::heal::Fault;
-use crate::instance::{Care, Goal, Instance, Life, Outdated};
+use crate::instance::{Care, Goal, Life, Outdated, Seen};
 use crate::io::Effect;
 use crate::step::Step;
-use healing::{Opinion, pace, words};
+use healing::{Opinion, Watch, pace, words};
 use model::{Evidence, InstanceId, ProbeKind, Reason, State, Verdict};
 use std::time::Duration;
 
-/// The probe that says whether it is ready: its own, or health, or none.
-fn readiness(spec: &spec::Service) -> Option<(ProbeKind, &spec::Probe)> {
+/// The probe that says whether it has come as far as it should be by now: the one of its start until
+/// that has passed, then its own of readiness, or health, or none.
+pub(crate) fn stage(spec: &spec::Service, started: bool) -> Option<(ProbeKind, &spec::Probe)> {
     if spec.kind == spec::Kind::Oneshot {
         return None;
+    }
+    if let Some(probe) = spec.startup.as_ref().filter(|_| !started) {
+        return Some((ProbeKind::Startup, probe));
     }
     let ready = spec.ready.as_ref().map(|probe| (ProbeKind::Ready, probe));
     ready.or(spec.health.as_ref().map(|probe| (ProbeKind::Health, probe)))
 }
 
+/// So many passes in a row it takes. Where health stands in for readiness, its own count is about
+/// being well again.
+fn passes(spec: &spec::Service, kind: ProbeKind, probe: &spec::Probe) -> u32 {
+    let stands_in = kind == ProbeKind::Ready && spec.ready == spec.health;
+    match kind {
+        ProbeKind::Ready if !stands_in => probe.pass,
+        ProbeKind::Startup => probe.pass,
+        _ => 1,
+    }
+}
+
 impl Step<'_> {
-    fn ask(&mut self, id: &InstanceId, kind: ProbeKind, after: Duration) {
+    pub(crate) fn ask(&mut self, id: &InstanceId, kind: ProbeKind, after: Duration) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -37,14 +52,17 @@ impl Step<'_> {
 
     /// Asks whether it is ready without waiting for its turn, unless it is being asked already.
     pub(crate) fn ask_at_once(&mut self, id: &InstanceId) {
-        let service = self.cluster.services.get(&id.service);
-        let Some((kind, _)) = service.and_then(|service| readiness(&service.spec)) else {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let Some((kind, _)) = stage(&service.spec, instance.started) else {
             return;
         };
         let now = self.now.mono;
-        if let Some(instance) = self.cluster.instances.get_mut(id)
-            && instance.under_way.get(&kind).is_none_or(|at| *at > now)
-        {
+        if instance.under_way.get(&kind).is_none_or(|at| *at > now) {
             instance.under_way.remove(&kind);
             self.ask(id, kind, Duration::ZERO);
         }
@@ -59,7 +77,7 @@ impl Step<'_> {
             return;
         };
         instance.asked = true;
-        match readiness(&service.spec) {
+        match stage(&service.spec, instance.started) {
             Some((kind, _)) => {
                 self.begin_patience(id, self.now.mono);
                 self.ask(id, kind, Duration::ZERO);
@@ -96,18 +114,17 @@ impl Step<'_> {
         if evidence.verdict == Verdict::Pass {
             instance.passed = Some(self.now.mono);
         }
+        // The time an answer takes is part of the interval: one that never comes is found out after so
+        // many intervals and one timeout.
+        let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
         let ready = instance.ready;
         let early = instance.first_round(kind, asked);
         self.probe_seen(id, kind, evidence);
-        if ready {
-            if kind == ProbeKind::Health {
-                // The time an answer takes is part of the interval: one that never comes is found out
-                // after so many intervals and one timeout.
-                let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
-                self.health(id, evidence, took, early);
-            }
-        } else {
-            self.readiness(id, kind, evidence);
+        match kind {
+            ProbeKind::Health if ready => self.health(id, evidence, took, early),
+            ProbeKind::Ready if ready => self.still_ready(id, evidence, took, early),
+            ProbeKind::Startup if ready => {}
+            _ => self.readiness(id, kind, evidence),
         }
     }
 
@@ -116,23 +133,36 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
-        let Some(every) = readiness(&service.spec).filter(|(of, _)| *of == kind) else {
-            return;
-        };
-        let every = every.1.every;
-        let within = service.spec.ready_within;
-        let suffers = service.suffers();
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
+        let asked = stage(&service.spec, instance.started).filter(|(of, _)| *of == kind);
+        let Some((_, probe)) = asked else {
+            return;
+        };
+        let every = probe.every;
+        let enough = passes(&service.spec, kind, probe);
+        let suffers = service.suffers();
         let leaving = goal != Goal::Run || instance.cycle.is_some();
         let passed = matches!(evidence.verdict, Verdict::Pass | Verdict::Warn);
         if passed && !leaving {
-            let took = words::duration(self.now.mono.since(instance.alive_since));
-            let how = format!("{} {took} after its start", evidence.detail);
-            self.became_ready(id, &how);
+            instance.passes = instance.passes.saturating_add(1);
+            let (passes, overdue) = (instance.passes, instance.overdue);
+            if passes >= enough {
+                self.passed(id, kind, &evidence.detail);
+                return;
+            }
+            let detail = format!("{} ({passes} of {enough} passes)", evidence.detail);
+            instance.seen.again(&detail);
+            self.ask(id, kind, every);
+            if overdue {
+                self.last_answer(id);
+            } else {
+                self.set_alive(id, Reason::new(detail));
+            }
             return;
         }
+        instance.passes = 0;
         instance.tries = instance.tries.saturating_add(1);
         let mut after = pace::ready(instance.tries, every);
         let overdue = instance.overdue;
@@ -146,7 +176,7 @@ impl Step<'_> {
         let given_up = instance.care != Care::Idle;
         let reason = if given_up {
             // Its fault is known; only how often it was seen is new.
-            instance.fault = instance.unready(within);
+            instance.fault = instance.unready_within(&service.spec);
             Reason {
                 text: instance.fault.clone(),
                 next: instance.reason.next.clone(),
@@ -179,6 +209,34 @@ impl Step<'_> {
         }
     }
 
+    /// The probe of this stage has passed as often as it has to.
+    fn passed(&mut self, id: &InstanceId, kind: ProbeKind, detail: &str) {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let took = words::duration(self.now.mono.since(instance.alive_since));
+        let how = format!("{detail} {took} after its start");
+        if kind != ProbeKind::Startup {
+            self.became_ready(id, &how);
+            return;
+        }
+        instance.started = true;
+        (instance.tries, instance.passes) = (0, 0);
+        instance.seen = Seen::default();
+        match stage(&service.spec, true) {
+            Some((next, _)) => {
+                if instance.care == Care::Idle {
+                    self.set_alive(id, Reason::new(how).then("is asked whether it is ready"));
+                }
+                self.ask(id, next, Duration::ZERO);
+            }
+            None => self.became_ready(id, &how),
+        }
+    }
+
     /// What an instance suffered from is back: if it is not well, it is asked now and not when its
     /// interval has passed, and what it failed before says nothing about it.
     pub(crate) fn ask_anew(&mut self, id: &InstanceId) {
@@ -188,22 +246,31 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let well = instance.ready && instance.watch.well();
+        let well = instance.ready && instance.watch.well() && instance.unready.is_none();
         instance.watch.excuse();
         if well || instance.life != Life::Alive {
             return;
         }
+        let unready = instance.ready && instance.unready.is_some();
         let kind = if instance.ready {
             Some(ProbeKind::Health)
         } else {
             instance.tries = 0;
-            readiness(&service.spec).map(|(kind, _)| kind)
+            let stage = stage(&service.spec, instance.started);
+            // What is told when it comes is not asked sooner.
+            stage
+                .filter(|(_, probe)| !probe.target.told())
+                .map(|(kind, _)| kind)
         };
+        let kinds = kind.into_iter().chain(unready.then_some(ProbeKind::Ready));
         let generation = instance.generation;
         let again = instance.gives_up.is_some();
         let serves = instance.state.serves().then(|| instance.serving.clone());
         // What is not under way is about to be asked anyway, or has no such probe.
-        if let Some(kind) = kind.filter(|kind| instance.under_way.contains_key(kind)) {
+        for kind in kinds {
+            if !instance.under_way.contains_key(&kind) {
+                continue;
+            }
             instance.under_way.insert(kind, self.now.mono);
             self.out.acts.push(Effect::Probe {
                 instance: id.clone(),
@@ -246,14 +313,34 @@ impl Step<'_> {
                 .teach(probe, evidence, &mut service.usual, now);
         }
         let (every, limit) = (probe.every, probe.fail);
+        let opinion = match opinion {
+            // It answers again, and nothing else is said of it.
+            Opinion::Same if instance.unasked >= limit && good && instance.watch.well() => {
+                Opinion::Well
+            }
+            opinion => opinion,
+        };
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
+        let unready = instance.unready.is_some();
+        instance.unasked = match evidence.verdict {
+            Verdict::Trouble => instance.unasked.saturating_add(1),
+            _ => 0,
+        };
+        // What is not asked for long cannot be called well; it is no failure all the same.
+        let unasked = instance.unasked == limit && instance.state.serves();
         self.ask(id, ProbeKind::Health, every.saturating_sub(took));
         if leaving {
             return;
         }
+        if unasked && !unready {
+            let text = format!("it cannot be asked how it is: {}", evidence.detail);
+            self.set_reason(id, Reason::new(text));
+            return;
+        }
         match opinion {
             Opinion::Same => {}
+            Opinion::Doubtful(_) if unready => {}
             Opinion::Doubtful(fails) => {
                 let text = format!("{} ({fails} of {limit})", evidence.detail);
                 self.set_reason(id, Reason::new(text));
@@ -304,7 +391,8 @@ impl Step<'_> {
         if matches!(instance.care, Care::Quarantined(_)) {
             return;
         }
-        instance.serving = (state, reason.clone());
+        instance.serving = (state, reason);
+        let (state, reason) = instance.standing();
         instance.history.healthy(self.now.mono);
         self.set_care(id, Care::Idle);
         if self.begin_trial(id) {
@@ -324,25 +412,40 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
-        let Some(Instance {
-            life: Life::Alive,
-            ready,
-            alive_since,
-            gives_up,
-            ..
-        }) = self.cluster.instances.get(id)
-        else {
+        let (new, always) = (service.spec.clone(), service.spec.ready_always);
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let kind = |spec| readiness(spec).map(|(kind, _)| kind);
-        if *ready {
+        if instance.life != Life::Alive {
+            return;
+        }
+        let asked =
+            |spec| stage(spec, instance.started).map(|(kind, probe)| (kind, probe.target.clone()));
+        let (before, now) = (asked(old), asked(&new));
+        let kind =
+            |asked: &Option<(ProbeKind, spec::ProbeTarget)>| asked.as_ref().map(|(kind, _)| *kind);
+        // One that waits to be told the old would never hear of the new.
+        let told = before.as_ref().is_some_and(|(_, target)| target.told()) && before != now;
+        if instance.ready {
+            if always != old.ready_always {
+                instance.ready_watch = Watch::default();
+                if always {
+                    self.begin_asking_on(id);
+                } else if instance.unready.is_some() {
+                    self.ready_after_all(id);
+                }
+            }
             if old.health.is_none() {
                 self.begin_health(id);
             }
-        } else if kind(old) != kind(&service.spec) {
+        } else if kind(&before) != kind(&now) || told {
+            if let Some(kind) = kind(&now) {
+                instance.under_way.remove(&kind);
+            }
             self.ask_readiness(id);
-        } else if old.ready_within != service.spec.ready_within && gives_up.is_some() {
-            self.begin_patience(id, *alive_since);
+        } else if old.ready_within != new.ready_within && instance.gives_up.is_some() {
+            let since = instance.alive_since;
+            self.begin_patience(id, since);
         }
     }
 }

@@ -49,6 +49,10 @@ impl Cluster {
         if instance.cycle.is_some() {
             return None;
         }
+        if run && instance.unready.is_some() && instance.state == State::Running {
+            // When it is ready again is its own affair: nothing of ours brings that about.
+            return failed();
+        }
         if run && instance.long_delayed() {
             return failed();
         }
@@ -87,9 +91,9 @@ impl Cluster {
         service.roots.iter().chain(excuse).any(|root| {
             let down = self.services.get(root);
             down.is_none_or(|root| root.replicas == 0 || !root.wanted)
-                || self
-                    .instances_of(root)
-                    .any(|(_, instance)| instance.care.stuck() || act.counts_late(instance))
+                || self.instances_of(root).any(|(_, instance)| {
+                    instance.care.stuck() || instance.unready.is_some() || act.counts_late(instance)
+                })
         })
     }
 }

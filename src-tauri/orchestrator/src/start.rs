@@ -69,7 +69,9 @@ impl Step<'_> {
         instance.generation = instance.generation.next();
         instance.life = Life::Asked;
         instance.begun = self.now.mono;
+        instance.started = false;
         instance.ready = false;
+        instance.unready = None;
         instance.asked = false;
         instance.preparing = preparing;
         instance.called_off = false;
@@ -77,11 +79,14 @@ impl Step<'_> {
         instance.under_way.clear();
         instance.unjudged.clear();
         instance.tries = 0;
+        instance.passes = 0;
         instance.seen = Seen::default();
         instance.watch = Watch::default();
         instance.last_good = None;
         instance.passed = None;
         instance.ended = None;
+        instance.ready_watch = Watch::default();
+        instance.unasked = 0;
         instance.shim_lost = false;
         instance.blocked = None;
         instance.outdated = None;
@@ -219,6 +224,7 @@ impl Step<'_> {
         instance.pid = None;
         instance.blocked = None;
         instance.ready = false;
+        instance.unready = None;
         let cycle = instance.cycle.take();
         let cycled = cycle.is_some();
         if let Some(cycle) = cycle {
@@ -285,6 +291,7 @@ impl Step<'_> {
             self.came_good(id, State::Ready, reason);
         }
         self.begin_health(id);
+        self.begin_asking_on(id);
         self.greet(id);
     }
 
@@ -320,7 +327,7 @@ impl Step<'_> {
             return;
         };
         if instance.ready {
-            let (state, reason) = instance.serving.clone();
+            let (state, reason) = instance.standing();
             if !self.begin_trial(id) {
                 self.set(id, state, reason);
             }

@@ -265,6 +265,8 @@ struct Tally {
     impacted: u32,
     /// Any that suffers, good or not.
     suffering: bool,
+    /// They were ready and say that they are not any more.
+    unready: u32,
     stopping: u32,
     relied_on_lost: bool,
     /// Wanted ones by state, as far as they are not good.
@@ -284,6 +286,9 @@ impl Tally {
         self.degraded += u32::from(instance.state == State::Degraded);
         if instance.good() {
             self.good += 1;
+        } else if instance.unready.is_some() && instance.state == State::Running {
+            self.unready += 1;
+            self.relied_on_lost |= relied_on;
         } else {
             *self.lacking.entry(instance.state).or_default() += 1;
             let lost = matches!(instance.state, State::Failing | State::Quarantined);
@@ -319,6 +324,9 @@ impl Tally {
             .filter(|state| self.count(**state) > 0)
             .map(|state| format!("{} {state}", self.count(*state)))
             .collect();
+        if self.unready > 0 {
+            said.push(format!("{} not ready", self.unready));
+        }
         if self.degraded > 0 {
             said.push(format!("{} degraded", self.degraded));
         }
@@ -342,7 +350,7 @@ impl Tally {
         };
         let overall = if faults > 0 && (self.relied_on_lost || self.good * 2 < all) {
             Overall::Critical
-        } else if faults > 0 || self.degraded > 0 || self.suffering {
+        } else if faults > 0 || self.unready > 0 || self.degraded > 0 || self.suffering {
             Overall::Degraded
         } else if self.good < all || self.stopping > 0 {
             Overall::Starting

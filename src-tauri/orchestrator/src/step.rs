@@ -161,6 +161,15 @@ impl Step<'_> {
                     self.probed(&instance, kind, &evidence);
                 }
             }
+            Input::Said {
+                instance,
+                generation,
+                said,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.said(&instance, said);
+                }
+            }
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
             Input::Timer(TimerKey::Delay(instance)) => self.delay_over(&instance),

@@ -275,6 +275,7 @@ impl World {
         let instance = &mut self.instances[number];
         let defined = &self.services[instance.service].defined;
         let probe = match kind {
+            ProbeKind::Startup => defined.startup.as_ref(),
             ProbeKind::Ready => defined.ready.as_ref().or(defined.health.as_ref()),
             ProbeKind::Health => defined.health.as_ref(),
         };

@@ -155,7 +155,27 @@ fn probe_line(key: &str, probe: &Probe, within: Duration, counts: bool) -> Strin
         }
         ProbeTarget::Tcp { port: None } => ("tcp = \"$PORT\"".to_owned(), None),
         ProbeTarget::Tcp { port: Some(port) } => (format!("tcp = \"{port}\""), None),
+        ProbeTarget::Grpc { port, service } => {
+            let port = port
+                .as_ref()
+                .map_or("$PORT".to_owned(), ToString::to_string);
+            let service = match service.as_str() {
+                "" => String::new(),
+                service => format!(", service = \"{service}\""),
+            };
+            (format!("grpc = \"{port}\"{service}"), None)
+        }
         ProbeTarget::Exec { run } => (format!("exec = \"{run}\""), None),
+        ProbeTarget::Log { pattern } => (format!("log = {pattern:?}"), None),
+        ProbeTarget::Notify => ("notify = true".to_owned(), None),
+        ProbeTarget::Watchdog | ProbeTarget::Lease => {
+            let beat = match probe.target {
+                ProbeTarget::Lease => "lease",
+                _ => "watchdog",
+            };
+            // Its time is all there is to say.
+            return format!("{key} = {{ {beat} = \"{}\" }}", duration(probe.timeout));
+        }
     };
     parts.push(target);
     parts.extend(port.map(|port| format!("port = \"{port}\"")));

@@ -78,8 +78,18 @@ impl Drawing {
         if !oneshot {
             add(
                 dice,
+                10,
+                format!("startup = {{ {kind}, every = \"{every}s\" }}"),
+            );
+            let always = if dice.percent(30) {
+                ", always = true, fail = 2"
+            } else {
+                ""
+            };
+            add(
+                dice,
                 40,
-                format!("ready = {{ {kind}, every = \"{every}s\"{within} }}"),
+                format!("ready = {{ {kind}, every = \"{every}s\"{within}{always} }}"),
             );
             add(
                 dice,

@@ -45,15 +45,12 @@ impl World {
     }
 
     pub(crate) fn make(&mut self, number: usize, generation: Generation) {
-        let service = &self.services[self.instances[number].service];
-        let has_health = service.defined.health.is_some();
         self.instances[number].blips = 0;
         self.instances[number].process = Some(Process {
             generation,
             phase: Phase::Made,
             begun: self.now,
             hung: false,
-            has_health,
             ill_until: 0,
             lacks: Vec::new(),
             trusts: Vec::new(),

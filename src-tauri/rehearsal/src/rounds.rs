@@ -65,11 +65,7 @@ impl World {
     }
 
     fn begin_round(&mut self, number: usize) {
-        // One that was made without health, and waits for its turn to be replaced, is asked later.
-        let process = self.instances[number].process.as_ref();
-        let asked = process.is_none_or(|process| process.has_health);
-        let every = self.every(number).filter(|_| asked);
-        self.instances[number].round = every.map(|[every, _]| Round {
+        self.instances[number].round = self.every(number).map(|[every, _]| Round {
             since: self.now,
             within: every,
             every,

@@ -159,7 +159,7 @@ impl World {
         let mut found = Vec::new();
         for one in &mut self.instances {
             // What the engine before had asked is void, and what it had prepared is ended.
-            one.asked = [0; 2];
+            one.asked = [0; 3];
             one.state = State::Stopped;
             one.round = None;
             (one.untold, one.preparing) = (None, None);

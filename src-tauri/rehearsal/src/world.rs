@@ -115,8 +115,6 @@ pub(crate) struct Process {
     pub(crate) lacks: Vec<usize>,
     /// … and what was still starting, and taken for ready.
     pub(crate) trusts: Vec<usize>,
-    /// Its definition had a health probe when it was made.
-    pub(crate) has_health: bool,
     /// It fails its checks until then.
     pub(crate) ill_until: Millis,
     /// It lost this one and tells of it when asked.
@@ -140,7 +138,7 @@ pub(crate) struct Instance {
     /// As the heart sees it.
     pub(crate) state: State,
     /// The number of what it is asked next, by kind of probe: an earlier one is void.
-    pub(crate) asked: [u64; 2],
+    pub(crate) asked: [u64; 3],
     /// Whether it is asked as often as it is to be.
     pub(crate) round: Option<Round>,
     /// Answers that get lost.
@@ -248,7 +246,7 @@ impl World {
                     untold: None,
                     preparing: None,
                     state: State::Stopped,
-                    asked: [0; 2],
+                    asked: [0; 3],
                     round: None,
                     blips: 0,
                     innocent: None,

@@ -22,6 +22,16 @@ pub fn start_ticks(stat: &[u8]) -> Option<u64> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
+/// Field 4 of a `/proc/PID/stat`: its parent.
+pub fn parent(stat: &[u8]) -> Option<i32> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let field = stat
+        .get(name_end + 2..)?
+        .split(|byte| *byte == b' ')
+        .nth(1)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +41,7 @@ mod tests {
         let mut stat = b"7 (a) S 1) (b) S 1 7 7 0 -1 4194560".to_vec();
         stat.extend_from_slice(b" 9 9 9 9 9 9 9 9 20 0 1 0 4242 100 5");
         assert_eq!(start_ticks(&stat), Some(4242));
+        assert_eq!(parent(&stat), Some(1));
         assert_eq!(start_ticks(b"7 (sh) S 1"), None);
     }
 }

@@ -60,6 +60,8 @@ pub struct Intent {
     pub listen: Vec<Listen>,
     /// It gets a terminal of its own, whose output the shim appends to the log.
     pub tty: bool,
+    /// Where it says how it is: a path, or after an `@` a name that is no file.
+    pub notify: Option<String>,
 }
 
 /// Listening sockets a service can be handed, at most.
@@ -142,6 +144,7 @@ impl Intent {
             && self.env == other.env
             && self.listen == other.listen
             && self.tty == other.tty
+            && self.notify == other.notify
             && self.secrets == other.secrets
     }
 
@@ -215,6 +218,9 @@ impl Intent {
         }
         if self.tty {
             line("tty", "yes");
+        }
+        if let Some(notify) = &self.notify {
+            line("notify", notify);
         }
         for arg in &self.argv {
             line("arg", arg);
@@ -299,6 +305,7 @@ impl Intent {
                     intent.listen.push(Listen { name, port });
                 }
                 "tty" => intent.tty = value == "yes",
+                "notify" => intent.notify = Some(value),
                 "arg" => intent.argv.push(value),
                 "env" | "secret" | "from" => {
                     let (name, value) = value.split_once('=').ok_or_else(bad)?;
@@ -381,6 +388,7 @@ mod tests {
                 },
             ],
             tty: true,
+            notify: Some("/h/run/notify".into()),
             secrets: [("T".to_owned(), "00ff".to_owned())].into(),
             origins: [("A".to_owned(), ".env:3".to_owned())].into(),
         }

@@ -100,14 +100,15 @@ impl Keeper {
                 fd: -1,
                 events: libc::POLLIN,
                 revents: 0,
-            }; 9];
+            }; 10];
             wait[0].fd = self.signals;
             match self.phase {
                 Phase::Starting { errors, .. } => wait[1].fd = errors,
                 // Before it is the program, nothing is at the other end.
                 _ => wait[2].fd = self.terminal.unwrap_or(-1),
             }
-            let used = 3 + self.links.poll_fds(&mut wait[3..]);
+            wait[3].fd = self.links.notify_fd();
+            let used = 4 + self.links.poll_fds(&mut wait[4..]);
             let orphaned = self.orphaned.map(|_| ORPHANED.as_millis() as c_int);
             let time = [
                 self.log.wait(),
@@ -126,6 +127,11 @@ impl Keeper {
             if wait[2].revents != 0 {
                 self.copy_output();
             }
+            // After its start was told and before its end is: who spoke and died is still known.
+            if wait[3].revents != 0 {
+                self.hear_service();
+            }
+            self.links.tell_held_back(self.generation);
             if wait[0].revents != 0 {
                 let mut info = [0; size_of::<libc::signalfd_siginfo>()];
                 while sys::read(self.signals, &mut info).is_some_and(|n| n > 0) {
@@ -136,11 +142,11 @@ impl Keeper {
                     }
                 }
             }
-            if wait[3].revents != 0 {
+            if wait[4].revents != 0 {
                 self.links.accept();
                 self.orphaned = None;
             }
-            for (at, client) in wait[4..used].iter().enumerate() {
+            for (at, client) in wait[5..used].iter().enumerate() {
                 if client.revents != 0 {
                     self.links.read(at);
                     while let Some(command) = self.links.command(at) {
@@ -222,6 +228,7 @@ impl Keeper {
         self.generation = generation;
         self.sweeping = false;
         self.links.make_room();
+        self.links.begin_hearing();
         self.log.begins(generation);
         if let Some(memory) = &mut self.program.memory {
             memory.begin();
@@ -410,6 +417,15 @@ impl Keeper {
             self.end_terminal();
         }
         self.log.stirred();
+    }
+
+    /// What the service says of itself, while it lives.
+    fn hear_service(&mut self) {
+        if let Phase::Starting { .. } = self.phase {
+            // It speaks, so it has become the program.
+            while !self.hear_start() {}
+        }
+        self.links.pass_on(self.generation);
     }
 
     fn end_terminal(&mut self) {

@@ -34,7 +34,7 @@ pub mod secrets;
 pub mod trouble;
 
 pub use intent::{Intent, IntentError, Listen, Resource};
-pub use line::{Command, End, Line, OutOfMemory, Step};
+pub use line::{Command, End, Line, OutOfMemory, Step, Told};
 
 /// Version of all forms here. Written on the first line of an intent and of each shim's record.
 pub const VERSION: u32 = 1;

@@ -48,11 +48,68 @@ pub enum Line {
         /// The kernel had just killed something of it for want of memory.
         out_of_memory: Option<OutOfMemory>,
     },
+    /// It said something about itself. Only readiness is in the record.
+    Told {
+        /// Which start.
+        generation: u64,
+        /// What.
+        told: Told,
+    },
     /// Nothing is left of the tree. Only on the socket.
     Gone {
         /// Which start.
         generation: u64,
     },
+}
+
+/// Longest text of a service's own, in bytes.
+pub const MAX_STATUS: usize = 160;
+
+/// What a service says of itself, as `sd_notify` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// `READY=1`.
+    Ready,
+    /// `RELOADING=1`.
+    Reloading,
+    /// `STOPPING=1`.
+    Stopping,
+    /// `WATCHDOG=1`, a few times a second at most.
+    Alive,
+    /// `STATUS=…`, in one line.
+    Status(String),
+    /// `EXTEND_TIMEOUT_USEC=…`.
+    Extend(u64),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Told::Ready => f.write_str("ready"),
+            Told::Reloading => f.write_str("reloading"),
+            Told::Stopping => f.write_str("stopping"),
+            Told::Alive => f.write_str("alive"),
+            Told::Status(text) => write!(f, "status {text}"),
+            Told::Extend(micros) => write!(f, "extend {micros}"),
+        }
+    }
+}
+
+impl Told {
+    fn parse(text: &str) -> Option<Told> {
+        Some(match text.split_once(' ') {
+            Some(("status", text)) => Told::Status(text.to_owned()),
+            Some(("extend", micros)) => Told::Extend(micros.parse().ok()?),
+            Some(_) => return None,
+            None => match text {
+                "ready" => Told::Ready,
+                "reloading" => Told::Reloading,
+                "stopping" => Told::Stopping,
+                "alive" => Told::Alive,
+                _ => return None,
+            },
+        })
+    }
 }
 
 /// How a process ended.
@@ -135,6 +192,8 @@ steps! {
     Hold = 10 "hold" "start while an emergency stop is in force";
     /// Taking the listening sockets over, or giving them on.
     Listen = 20 "listen" "hand over the listening sockets";
+    /// Making the socket it says how it is to.
+    Notify = 22 "notify" "make the notify socket";
     /// Making the service's terminal.
     Terminal = 21 "terminal" "make a terminal";
     /// Joining a control group that holds a limit.
@@ -188,6 +247,7 @@ impl fmt::Display for Line {
                     None => Ok(()),
                 }
             }
+            Line::Told { generation, told } => write!(f, "told {generation} {told}"),
             Line::Gone { generation } => write!(f, "gone {generation}"),
         }
     }
@@ -196,6 +256,13 @@ impl fmt::Display for Line {
 impl Line {
     /// Reads a line without its end. `None` for anything else: a torn last line, a later version.
     pub fn parse(text: &str) -> Option<Line> {
+        if let Some(told) = text.strip_prefix("told ") {
+            let (generation, told) = told.split_once(' ')?;
+            return Some(Line::Told {
+                generation: generation.parse().ok()?,
+                told: Told::parse(told)?,
+            });
+        }
         let mut words = text.split(' ');
         let kind = words.next()?;
         let line = {
@@ -288,6 +355,13 @@ impl Command {
 mod tests {
     use super::*;
 
+    fn told(told: Told) -> Line {
+        Line::Told {
+            generation: 5,
+            told,
+        }
+    }
+
     #[test]
     fn lines_read_back_as_written() {
         for line in [
@@ -327,6 +401,13 @@ mod tests {
                 out_of_memory: Some(OutOfMemory::OwnLimit),
             },
             Line::Gone { generation: 4 },
+            told(Told::Ready),
+            told(Told::Alive),
+            told(Told::Reloading),
+            told(Told::Stopping),
+            told(Told::Extend(7)),
+            told(Told::Status("reading 7 of 9 files".into())),
+            told(Told::Status(String::new())),
         ] {
             assert_eq!(Line::parse(&line.to_string()), Some(line));
         }
@@ -346,6 +427,11 @@ mod tests {
             "gone 1 2",
             "shim 2 1 1 b n",
             "failed 1 2 moon",
+            "told 1",
+            "told ready",
+            "told 1 happy",
+            "told 1 ready 2",
+            "told 1 extend x",
         ] {
             assert_eq!(Line::parse(text), None, "{text}");
         }

@@ -1,5 +1,6 @@
 //! Who hears what happened: the record first, then everyone who is connected.
 
+use crate::notify::{Notify, Word};
 use crate::sockets::Sockets;
 use crate::sys::{self, Fd, Text};
 use shim::line::MAX_COMMAND;
@@ -53,6 +54,8 @@ pub(crate) struct Links {
     sockets: Sockets,
     /// When the record is to be made durable, as long as it is not.
     sync_at: Option<u64>,
+    /// Where the service says how it is.
+    notify: Option<Notify>,
 }
 
 impl Links {
@@ -70,6 +73,7 @@ impl Links {
             gone: false,
             sockets: Sockets::NONE,
             sync_at: None,
+            notify: None,
         };
         links.reserve();
         links.end_last_line();
@@ -97,6 +101,57 @@ impl Links {
     /// From now on who connects gets duplicates of these.
     pub(crate) fn keep(&mut self, sockets: Sockets) {
         self.sockets = sockets;
+    }
+
+    /// From now on the service is heard.
+    pub(crate) fn hear(&mut self, notify: Notify) {
+        self.notify = Some(notify);
+    }
+
+    /// Where the service is heard.
+    pub(crate) fn notify_fd(&self) -> Fd {
+        self.notify.as_ref().map_or(-1, |notify| notify.fd)
+    }
+
+    /// Another start begins, and nothing was said by it.
+    pub(crate) fn begin_hearing(&mut self) {
+        if let Some(notify) = &mut self.notify {
+            notify.begin();
+        }
+    }
+
+    /// Passes on what the service has said.
+    pub(crate) fn pass_on(&mut self, now: u64) {
+        let Some(mut notify) = self.notify.take() else {
+            return;
+        };
+        notify.hear(|word, first| {
+            let Some(text) = told(now, word) else {
+                return;
+            };
+            if first && matches!(word, Word::Ready) {
+                // Should this process be killed, the next engine reads it there.
+                self.put(text.bytes());
+                self.sync_soon();
+            }
+            self.broadcast_text(text.bytes());
+        });
+        self.notify = Some(notify);
+    }
+
+    /// Tells what the service said faster than it was to be told, as far as it still holds.
+    pub(crate) fn tell_held_back(&mut self, generation: u64) {
+        let Some(mut notify) = self.notify.take() else {
+            return;
+        };
+        if notify.let_go() {
+            notify.known(|word| {
+                if let Some(text) = told(generation, word) {
+                    self.broadcast_text(text.bytes());
+                }
+            });
+        }
+        self.notify = Some(notify);
     }
 
     /// Binds the control socket within the run folder and listens.
@@ -205,6 +260,12 @@ impl Links {
                 && let Some(generation) = generation(latest)
             {
                 send(fd, &[&Line::Gone { generation }]);
+            } else if let (Some(notify), Some(generation)) = (&self.notify, generation(latest)) {
+                notify.known(|word| {
+                    if let Some(text) = told(generation, word) {
+                        sys::send(fd, text.bytes());
+                    }
+                });
             }
         }
     }
@@ -240,8 +301,10 @@ impl Links {
     /// Milliseconds until [`Links::sync_if_due`] has something to do or connections are taken again;
     /// `None` when neither is to come.
     pub(crate) fn within(&self) -> Option<c_int> {
-        let at = self.sync_at.into_iter().chain(self.listen_at).min()?;
-        let left = at.saturating_sub(sys::monotonic());
+        let at = self.sync_at.into_iter().chain(self.listen_at).min();
+        let left = at.map(|at| at.saturating_sub(sys::monotonic()));
+        let held_back = self.notify.as_ref().and_then(Notify::within);
+        let left = left.into_iter().chain(held_back).min()?;
         Some(c_int::try_from(left).unwrap_or(0))
     }
 
@@ -355,9 +418,15 @@ impl Links {
     }
 
     fn tell_all(&mut self, lines: &[&Line]) {
+        if let Some(text) = text(lines) {
+            self.broadcast_text(text.bytes());
+        }
+    }
+
+    fn broadcast_text(&mut self, text: &[u8]) {
         for at in 0..MAX_CLIENTS {
             // Who does not read is dropped: the record has it all.
-            if self.clients[at].is_some_and(|client| !send(client.fd, lines)) {
+            if self.clients[at].is_some_and(|client| !sys::send(client.fd, text)) {
                 self.drop_client(at);
             }
         }
@@ -381,11 +450,29 @@ fn text(lines: &[&Line]) -> Option<Text<256>> {
     whole.then_some(text)
 }
 
+/// A line of [`shim::line::Told`], with its end.
+fn told(generation: u64, word: Word<'_>) -> Option<Text<256>> {
+    let mut text = Text::new();
+    let written = match word {
+        Word::Ready => writeln!(text, "told {generation} ready"),
+        Word::Reloading => writeln!(text, "told {generation} reloading"),
+        Word::Stopping => writeln!(text, "told {generation} stopping"),
+        Word::Alive => writeln!(text, "told {generation} alive"),
+        Word::Extend(micros) => writeln!(text, "told {generation} extend {micros}"),
+        Word::Status(status) => {
+            let status = std::str::from_utf8(status).ok()?;
+            writeln!(text, "told {generation} status {status}")
+        }
+    };
+    written.ok().map(|()| text)
+}
+
 fn generation(line: &Line) -> Option<u64> {
     match line {
         Line::Started { generation, .. }
         | Line::Failed { generation, .. }
         | Line::Exited { generation, .. }
+        | Line::Told { generation, .. }
         | Line::Gone { generation } => Some(*generation),
         Line::Shim { .. } => None,
     }

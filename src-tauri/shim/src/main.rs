@@ -23,6 +23,7 @@ mod child;
 mod keeper;
 mod links;
 mod memory;
+mod notify;
 mod sockets;
 mod sys;
 mod terminal;
@@ -128,6 +129,15 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
         return Err(66);
     };
     links.keep(sockets);
+    if let Some(address) = &intent.notify {
+        match notify::Notify::bind(address) {
+            Some(notify) => links.hear(notify),
+            None => {
+                links.say(&failed(Step::Notify));
+                return Err(no_room_or(66));
+            }
+        }
+    }
     let Some(program) = child::Program::new(&intent, &secrets, sockets, score) else {
         links.say(&failed(Step::Log));
         return Err(66);

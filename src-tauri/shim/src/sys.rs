@@ -354,6 +354,16 @@ pub(crate) fn start_ticks(pid: c_int) -> Option<u64> {
     shim::anchor::start_ticks(&stat[..read?])
 }
 
+/// The parent of a process; `None` for one that is not there.
+pub(crate) fn parent(pid: c_int) -> Option<c_int> {
+    let mut stat = [0; 1024];
+    let mut path = Text::<32>::new();
+    write!(path, "/proc/{pid}/stat\0").ok()?;
+    let path = CStr::from_bytes_with_nul(path.bytes()).ok()?;
+    let read = read_small(path, &mut stat)?;
+    shim::anchor::parent(&stat[..read])
+}
+
 /// SIGKILL to every direct child. Their pids cannot come to mean others: only this process reaps.
 pub(crate) fn kill_children() {
     // SAFETY: the path is zero-terminated.

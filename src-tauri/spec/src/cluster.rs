@@ -110,9 +110,16 @@ pub struct Service {
     pub needs: Vec<Need>,
     /// How many instances; 1 unless given.
     pub replicas: u16,
+    /// Asked first after each start until it passes; nothing else is asked before.
+    #[serde(default)]
+    pub startup: Option<Probe>,
     /// Asked after each start until it passes; `None`: it is ready as soon as it runs.
     /// When only `health` is given, readiness is that probe.
     pub ready: Option<Probe>,
+    /// `ready` is asked on after it has passed, for as long as the service runs. While it fails
+    /// nobody is to be sent there, and nothing is restarted for it.
+    #[serde(default)]
+    pub ready_always: bool,
     /// Not ready this long after its process was made is a fault; 60 s unless given. Without a probe
     /// it means nothing.
     #[serde(default = "ready_within")]
@@ -274,11 +281,62 @@ pub enum ProbeTarget {
         /// Another port, as text with references.
         port: Option<Template>,
     },
+    /// `grpc.health.v1.Health/Check` answers SERVING. `port` as with `Tcp`.
+    Grpc {
+        /// Another port, as text with references.
+        port: Option<Template>,
+        /// Which service of it; empty asks about the whole.
+        service: String,
+    },
     /// A command that exits with 0, run like the service itself (same user, folder, environment).
     Exec {
         /// What is executed.
         run: Run,
     },
+    /// A line of what this start of it has written matches this regular expression. Not asked: it
+    /// is told when it comes.
+    Log {
+        /// The expression.
+        pattern: String,
+    },
+    /// It says `READY=1` to the socket in `NOTIFY_SOCKET`, as `sd_notify` does. Told, not asked.
+    Notify,
+    /// It says `WATCHDOG=1` there within the probe's `timeout` of the last time.
+    Watchdog,
+    /// It renews an entry of the registry that points to its own port within the probe's `timeout`.
+    Lease,
+}
+
+impl Service {
+    /// It gets a socket to say how it is to; and within what time it has to say that it lives, where
+    /// a probe of it wants that.
+    pub fn notifies(&self) -> Option<Option<Duration>> {
+        let probes = [&self.startup, &self.ready, &self.health];
+        let targets = || probes.iter().filter_map(|probe| probe.as_ref());
+        let watchdog = targets().find(|probe| probe.target == ProbeTarget::Watchdog);
+        match watchdog {
+            Some(probe) => Some(Some(probe.timeout)),
+            None => targets()
+                .any(|probe| probe.target == ProbeTarget::Notify)
+                .then_some(None),
+        }
+    }
+}
+
+impl ProbeTarget {
+    /// Nobody asks: the service says by itself when it is so.
+    pub fn told(&self) -> bool {
+        matches!(self, ProbeTarget::Log { .. } | ProbeTarget::Notify)
+    }
+
+    /// "no line of its output has matched /ready/": what is missing while it has not been told.
+    pub fn missing(&self) -> String {
+        match self {
+            ProbeTarget::Log { pattern } => format!("no line of its output matches {pattern}"),
+            ProbeTarget::Notify => "it has not said READY=1 to NOTIFY_SOCKET".to_owned(),
+            _ => "its probe has not answered".to_owned(),
+        }
+    }
 }
 
 /// What healing may do for a service.

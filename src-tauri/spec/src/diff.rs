@@ -162,6 +162,16 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
         &probe(old.health.as_ref()),
         &probe(new.health.as_ref()),
     );
+    changes.note(
+        "startup",
+        &probe(old.startup.as_ref()),
+        &probe(new.startup.as_ref()),
+    );
+    let always = |service: &Service| match service.ready_always {
+        true => "always",
+        false => "until it passes",
+    };
+    changes.note("ready asked", &always(old), &always(new));
     // Where health stands in for readiness, it is one change and not two.
     if old.ready != old.health || new.ready != new.health {
         changes.note(
@@ -310,6 +320,9 @@ fn probe(probe: Option<&Probe>) -> String {
     let Some(probe) = probe else {
         return "none".into();
     };
+    if probe.target.told() {
+        return probe.to_string();
+    }
     let slow = probe
         .degraded_above
         .map(|above| format!(", slow above {}", words(above)))

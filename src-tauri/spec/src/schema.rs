@@ -4,14 +4,17 @@
 //! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
 //! example to it.
 
+mod probe;
+
 use crate::limits::{
     MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_SERVICES, MAX_STEPS,
     MAX_TRIES,
 };
 use crate::read::keys::{
-    BODY, CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY,
-    ROOT, RUNG, SECRET, SERVICE, STOP, WATCH,
+    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY, ROOT,
+    RUNG, SECRET, SERVICE, STARTUP, STOP, WATCH,
 };
+use probe::probe;
 use serde_json::{Map, Value, json};
 
 /// The schema (draft 2020-12).
@@ -51,6 +54,7 @@ pub fn schema() -> Value {
         "$defs": {
             "service": service(),
             "defaults": defaults(),
+            "startup": probe(&STARTUP, "Asked first after each start until it passes; `ready` and `health` are not asked before."),
             "ready": probe(&READY, "Asked after each start until it passes. The health probe unless given."),
             "health": probe(&HEALTH, "Asked for as long as the service runs."),
             "heal": heal(),
@@ -193,6 +197,7 @@ fn service() -> Value {
             "Runs once after each start, when the service is ready.",
         ),
         "user" => text("Run as this user, a name or a uid. Needs root."),
+        "startup" => json!({ "$ref": "#/$defs/startup" }),
         "ready" => json!({ "$ref": "#/$defs/ready" }),
         "health" => json!({
             "anyOf": [
@@ -255,76 +260,6 @@ fn defaults() -> Value {
             _ => json!({ "$ref": "#/$defs/log" }),
         },
     )
-}
-
-fn probe(keys: &Keys, description: &str) -> Value {
-    table(keys, description, &[], |key| match key {
-        "http" => text(
-            "GET this path of the service's own port (or http://127.0.0.1:…); 2xx and 3xx pass.",
-        ),
-        "tcp" => described(
-            "#/$defs/port",
-            "This port accepts a connection; \"$PORT\" is the service's own.",
-        ),
-        "exec" => described(
-            "#/$defs/run",
-            "This command exits with 0. It runs like the service: same user, folder and environment.",
-        ),
-        "port" => described(
-            "#/$defs/port",
-            "The port `http` asks, when it is not the service's own.",
-        ),
-        "method" => json!({
-            "description": "How `http` asks.",
-            "enum": ["GET", "HEAD", "OPTIONS", "POST"],
-            "default": "GET"
-        }),
-        "headers" => header_table("Headers that are sent with `http`."),
-        "expect_headers" => {
-            header_table("Headers of the answer, and a text that has to be in each.")
-        }
-        "status" => json!({
-            "description": "The statuses that pass: 204, \"200-299\", or a list of such. 2xx and 3xx unless given.",
-            "anyOf": [
-                { "$ref": "#/$defs/status" },
-                { "type": "array", "minItems": 1, "maxItems": 20, "items": { "$ref": "#/$defs/status" } }
-            ]
-        }),
-        "body" => json!({
-            "description": "What has to be in the body of the answer. Unless given, what it says in a known format of health counts; `false` ignores it.",
-            "anyOf": [
-                { "description": "This text.", "type": "string", "minLength": 1 },
-                table(&BODY, "A match of this.", &["regex"], |_| text("A regular expression.")),
-                { "const": false }
-            ]
-        }),
-        "every" => duration("Time between two probes.", Some("5s")),
-        "timeout" => duration("A probe that takes longer has failed.", Some("1s")),
-        "fail" => count("So many failures in a row mean failing.", 3),
-        "pass" => count("So many passes in a row mean well again.", 1),
-        "within" => duration(
-            "Not ready this long after its start is a fault. The one of `ready` counts, else that of `health`.",
-            Some("60s"),
-        ),
-        "degraded_errors" => json!({
-            "description": "Failing more of the last probes than this is degraded. Without it a service is degraded when it fails far more of them than usual.",
-            "type": "string",
-            "pattern": "^[0-9]+(\\.[0-9]+)?%$"
-        }),
-        _ => duration(
-            "Passing, but slower than this, is degraded. Below `timeout`. Without it a service is degraded when it is far slower than usual for minutes.",
-            None,
-        ),
-    })
-}
-
-fn header_table(description: &str) -> Value {
-    json!({
-        "description": description,
-        "type": "object",
-        "maxProperties": 20,
-        "additionalProperties": { "type": "string", "minLength": 1 }
-    })
 }
 
 fn heal() -> Value {

@@ -108,7 +108,26 @@ impl fmt::Display for Probe {
             }
             ProbeTarget::Tcp { port: None } => f.write_str("tcp to its port")?,
             ProbeTarget::Tcp { port: Some(port) } => write!(f, "tcp to {port}")?,
+            ProbeTarget::Grpc { port, service } => {
+                match port {
+                    None => f.write_str("gRPC health of its port")?,
+                    Some(port) => write!(f, "gRPC health of {port}")?,
+                }
+                if !service.is_empty() {
+                    write!(f, " for {service}")?;
+                }
+            }
             ProbeTarget::Exec { run } => write!(f, "{run}")?,
+            ProbeTarget::Log { pattern } => return write!(f, "a line that matches {pattern}"),
+            ProbeTarget::Notify => return f.write_str("READY=1 of sd_notify"),
+            ProbeTarget::Watchdog => {
+                let within = crate::duration::words(self.timeout);
+                return write!(f, "WATCHDOG=1 of sd_notify within {within}");
+            }
+            ProbeTarget::Lease => {
+                let within = crate::duration::words(self.timeout);
+                return write!(f, "its registration renewed within {within}");
+            }
         }
         write!(f, " every {}", crate::duration::words(self.every))
     }

@@ -5,7 +5,9 @@
 //! told apart from a fault of the service.
 
 mod answer;
+mod grpc;
 
+use crate::logs::{Awaited, Line};
 use answer::{Answer, Want};
 use bytes::Bytes;
 use driver::{ExecLaunch, ExecOutcome, Heard, ProcessDriver, listen};
@@ -13,21 +15,24 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper_util::rt::TokioIo;
-use model::{Evidence, Verdict};
+use model::{Evidence, ExitStatus, Generation, Verdict};
 use regex::bytes::Regex;
 use spec::BodyTerm;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Most of an answer's head.
 const MAX_HEAD: usize = 16 << 10;
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Target {
     /// `GET` of this path on 127.0.0.1; 2xx and 3xx pass, redirects are not followed. What the body
     /// says of its health in a known format counts.
@@ -44,8 +49,40 @@ pub enum Target {
         /// The port.
         port: u16,
     },
+    /// `grpc.health.v1.Health/Check` on 127.0.0.1 answers SERVING.
+    Grpc {
+        /// The port.
+        port: u16,
+        /// Which service of it; empty asks about the whole.
+        service: String,
+    },
     /// A command exits with 0.
     Exec(ExecLaunch),
+    /// This start writes a line that matches. Not asked: waited for, however long it takes.
+    Line {
+        /// The folder of its log.
+        folder: PathBuf,
+        /// Which start.
+        generation: Generation,
+        /// The regular expression.
+        pattern: String,
+    },
+    /// This start says that it is ready. Waited for, however long it takes.
+    Ready {
+        /// The start that said so last.
+        said: watch::Receiver<Option<Generation>>,
+        /// Which start.
+        generation: Generation,
+    },
+    /// It has been heard of within the time a probe may take.
+    Beat {
+        /// When it was last heard of.
+        heard: watch::Receiver<Option<Instant>>,
+        /// What it does to be heard of: "said WATCHDOG=1".
+        does: &'static str,
+        /// When it is looked next, if it was heard of: what lies less far back is new.
+        every: Duration,
+    },
 }
 
 /// How an HTTP probe asks, and what it takes for a pass, where that is not as usual.
@@ -66,6 +103,7 @@ const PATTERNS: usize = 1_000;
 pub struct Prober {
     driver: Arc<ProcessDriver>,
     patterns: Arc<Mutex<BTreeMap<String, Regex>>>,
+    awaited: Arc<Awaited>,
 }
 
 /// What was seen, before it is timed.
@@ -75,16 +113,17 @@ struct Seen {
 }
 
 impl Prober {
-    /// A prober; commands are run by `driver`.
+    /// A prober; commands are run by `driver`. Has to be called inside a tokio runtime.
     pub fn new(driver: Arc<ProcessDriver>) -> Self {
         Self {
             driver,
             patterns: Arc::default(),
+            awaited: Arc::new(Awaited::new()),
         }
     }
 
-    /// Asks once. Takes `timeout` at most, and a moment for a command to be killed. Dropping the
-    /// future ends the asking.
+    /// Asks once. Takes `timeout` at most, and a moment for a command to be killed; a line is waited
+    /// for without one. Dropping the future ends the asking.
     pub async fn ask(&self, target: Target, timeout: Duration) -> Evidence {
         let (seen, heard) = match target {
             Target::Exec(launch) => {
@@ -100,6 +139,35 @@ impl Prober {
                 let ask = http(port, &path, want);
                 in_time(ask, timeout, || format!("{method} {path} had no answer")).await
             }
+            Target::Grpc { port, service } => {
+                let ask = grpc::check(port, &service);
+                in_time(ask, timeout, || format!("grpc {port} had no answer")).await
+            }
+            Target::Line {
+                folder,
+                generation,
+                pattern,
+            } => {
+                let seen = self.line(folder, generation, &pattern).await;
+                let time = Duration::ZERO;
+                (seen, Heard { time, still: false })
+            }
+            Target::Ready {
+                mut said,
+                generation,
+            } => {
+                let ready = said.wait_for(|said| *said == Some(generation)).await;
+                let seen = match ready {
+                    Ok(_) => pass("it said READY=1".to_owned()),
+                    Err(_) => Seen {
+                        verdict: Verdict::Trouble,
+                        detail: "nobody listens to it any more".to_owned(),
+                    },
+                };
+                let time = Duration::ZERO;
+                (seen, Heard { time, still: false })
+            }
+            Target::Beat { heard, does, every } => beat(heard, does, every, timeout).await,
             Target::Tcp { port } => {
                 in_time(tcp(port), timeout, || format!("tcp {port} had no answer")).await
             }
@@ -132,22 +200,46 @@ impl Prober {
         Some(pattern)
     }
 
+    async fn line(&self, folder: PathBuf, generation: Generation, pattern: &str) -> Seen {
+        let trouble = |detail| Seen {
+            verdict: Verdict::Trouble,
+            detail,
+        };
+        let Some(pattern) = self.pattern(pattern) else {
+            return trouble(format!("{pattern} is not a regular expression"));
+        };
+        match self.awaited.line(folder, generation, pattern).await {
+            Ok(Line::Said(line)) => pass(format!("it wrote: {line}")),
+            Ok(Line::Gone(bytes)) => pass(format!(
+                "the first {bytes} bytes it wrote are no longer in its log, and the line may have been \
+                 in them: taken as ready"
+            )),
+            Err(why) => trouble(why),
+        }
+    }
+
     async fn exec(&self, launch: ExecLaunch, timeout: Duration) -> Seen {
         let program = launch.argv.first().cloned().unwrap_or_default();
+        let shell = launch.argv.starts_with(&["sh".to_owned(), "-c".to_owned()]);
+        let trouble = |detail| Seen {
+            verdict: Verdict::Trouble,
+            detail,
+        };
         match self.driver.exec(launch, timeout).await {
             ExecOutcome::Exit { status, said: _ } if status.success() => {
                 pass(format!("{program} passed"))
             }
+            // The shell's word for a program that is not there, or none: nobody was asked.
+            ExecOutcome::Exit {
+                status: ExitStatus::Code(126 | 127),
+                said,
+            } if shell => trouble(format!("the probe's program did not run: {said}")),
             ExecOutcome::Exit { status, said } if said.is_empty() => {
                 fail(format!("{program} {status}"))
             }
             ExecOutcome::Exit { status, said } => fail(format!("{program} {status}: {said}")),
             ExecOutcome::TimedOut => fail(format!("{program} was not done within {timeout:?}")),
-            ExecOutcome::Short(why) => Seen {
-                verdict: Verdict::Trouble,
-                detail: why,
-            },
-            ExecOutcome::Failed(why) => fail(why),
+            ExecOutcome::Short(why) | ExecOutcome::Failed(why) => trouble(why),
         }
     }
 }
@@ -175,6 +267,42 @@ fn excused(seen: Seen, heard: Heard) -> Seen {
         },
         _ => seen,
     }
+}
+
+/// Word that has come and was not told yet is told within this time: this program stood still, and
+/// reads first what waits for it.
+const TOLD: Duration = Duration::from_secs(1);
+
+/// Waits for a sign of life, until the last one lies `timeout` back.
+async fn beat(
+    mut heard: watch::Receiver<Option<Instant>>,
+    does: &'static str,
+    every: Duration,
+    timeout: Duration,
+) -> (Seen, Heard) {
+    let now = Instant::now();
+    // One that has not been heard of yet has all its time.
+    let last = *heard.borrow_and_update();
+    let age = last.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+    if last.is_some() && age <= every {
+        let time = Duration::ZERO;
+        return (pass(format!("it {does}")), Heard { time, still: false });
+    }
+    let left = (timeout.saturating_sub(age)).max(TOLD.min(timeout));
+    let (changed, listened) = listen(heard.wait_for(|at| *at > last), left).await;
+    let seen = match changed {
+        Some(Ok(_)) => pass(format!("it {does}")),
+        Some(Err(_)) => Seen {
+            verdict: Verdict::Trouble,
+            detail: "nobody listens to it any more".to_owned(),
+        },
+        None => excused(
+            fail(format!("it has not {does} within {timeout:?}")),
+            listened,
+        ),
+    };
+    let time = Duration::ZERO;
+    (seen, Heard { time, ..listened })
 }
 
 async fn in_time(

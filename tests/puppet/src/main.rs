@@ -39,6 +39,9 @@
 //! | `stopped` | leaves a child behind that has stopped itself; prints `stopped PID` |
 //! | `traced` | leaves a child behind that is stopped for its tracer, which is this process; prints `traced PID` |
 //! | `headless` | leaves a deaf child behind whose first thread has ended, and another hangs; prints `headless PID` |
+//! | `notify TEXT` | says this to the socket in `NOTIFY_SOCKET`; a `+` stands for a line's end |
+//! | `notify-on MS TEXT` | says it again and again, once every so many milliseconds, for ever |
+//! | `beside VERBS` | leaves a child behind that does these verbs, separated by commas, and waits for it |
 //! | `rename NAME` | goes on as a program of this name with an empty environment |
 //! | `comet` | leaves a deaf child behind that forks and ends, and so does that child, for ever: a process that is never the same for a millisecond |
 //! | `hydra N PATH` | leaves N deaf children behind, each in a process group of its own, who fork another in the place of each that ends; this file tells them who has ended |
@@ -63,6 +66,16 @@ fn main() {
         };
         match verb.as_str() {
             "hang" => hang(),
+            "notify" => notify(&word()),
+            "notify-on" => {
+                let every = number(&word());
+                let text = word();
+                loop {
+                    notify(&text);
+                    pause(every);
+                }
+            }
+            "beside" => beside(&word()),
             "exit" => std::process::exit(number(&word()) as i32),
             "raise" => raise(number(&word()) as i32),
             "ignore-term" => ignore_term(),
@@ -160,6 +173,35 @@ fn pause(milliseconds: u64) {
     let time = i32::try_from(milliseconds).unwrap_or(i32::MAX);
     // SAFETY: no descriptors are passed, so the pointer is not read.
     unsafe { libc::poll(std::ptr::null_mut(), 0, time) };
+}
+
+/// Says something as `sd_notify` does.
+fn notify(text: &str) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let place = std::env::var("NOTIFY_SOCKET").unwrap_or_else(|_| fail("no NOTIFY_SOCKET"));
+    let address = match place.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&place),
+    };
+    let sent = address.and_then(|address| {
+        let socket = UnixDatagram::unbound()?;
+        socket.send_to_addr(text.replace('+', "\n").as_bytes(), &address)
+    });
+    if let Err(error) = sent {
+        say(&format!("not heard: {error}"));
+    }
+}
+
+/// Does other verbs in a child, and waits for its end.
+fn beside(verbs: &str) {
+    let program = std::env::current_exe().unwrap_or_else(|_| fail("no program"));
+    let child = std::process::Command::new(program)
+        .args(verbs.split(','))
+        .status();
+    if child.is_err() {
+        fail("no child");
+    }
 }
 
 fn hang() -> ! {

@@ -85,6 +85,7 @@ fn run(home: PathBuf) {
                 log_keep: None,
                 listen: Vec::new(),
                 tty: false,
+                notify: false,
                 limits: Default::default(),
             }),
             (Some("stop"), Some(generation)) => {
@@ -147,6 +148,9 @@ fn told(happened: Happened) -> String {
             blocker,
             ..
         } => format!("blocked {generation} {blocker}"),
+        Happened::Told {
+            generation, told, ..
+        } => format!("told {generation} {told}"),
         Happened::StopGoesOn { generation, .. } => format!("goes-on {generation}"),
         Happened::ShimLost { generation, .. } => format!("lost {generation}"),
     }

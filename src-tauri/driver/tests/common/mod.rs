@@ -67,6 +67,7 @@ impl Bench {
             ports: Vec::new(),
             listen: Vec::new(),
             tty: false,
+            notify: false,
             limits: spec::Limits::default(),
             log_keep: None,
         }

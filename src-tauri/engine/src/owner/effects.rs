@@ -1,16 +1,12 @@
 //! Carrying out what a step wants done.
 
 use super::{Message, Owner, SHOW_STATES};
-use crate::secrets::Secrets;
 use crate::{Error, launch};
 use model::{
-    ActId, Actor, Evidence, Generation, InstanceId, Mono, Outcome, ProbeKind, RemedyKind, State,
-    Target as ActTarget, Verb, Verdict,
+    ActId, Actor, Generation, InstanceId, Outcome, RemedyKind, State, Target as ActTarget, Verb,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
-use std::time::Duration;
-use telemetry::Target;
 
 impl Owner {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -39,9 +35,9 @@ impl Owner {
             } => {
                 self.drop_probes(&instance);
                 self.call_off(&instance);
-                let programs = &self.shared.config.programs;
+                let places = self.shared.places();
                 let (secrets, _) = self.secrets_of(&instance);
-                let stop = launch::stop(&self.record, programs, &instance, stop, &secrets);
+                let stop = launch::stop(&self.record, places, &instance, stop, &secrets);
                 self.shared
                     .driver
                     .stop(&self.id, &instance, generation, stop);
@@ -123,7 +119,7 @@ impl Owner {
         let secrets = self.secrets.get(&instance).cloned().unwrap_or_default();
         match launch::launch(
             &self.record,
-            &self.shared.config.programs,
+            self.shared.places(),
             &instance,
             generation,
             &secrets,
@@ -138,86 +134,6 @@ impl Owner {
                     retry: false,
                 };
                 self.step(failed);
-            }
-        }
-    }
-
-    fn ask_probe(
-        &mut self,
-        instance: InstanceId,
-        generation: Generation,
-        kind: ProbeKind,
-        after: Duration,
-    ) {
-        let (secrets, missing) = self.secrets_of(&instance);
-        let programs = &self.shared.config.programs;
-        let asked = launch::probe(&self.record, programs, &instance, kind, &secrets);
-        let shared = Arc::clone(&self.shared);
-        let inbox = self.myself.clone();
-        let id = instance.clone();
-        let cancel = shared.cancel.clone();
-        let at = shared
-            .clock
-            .instant(together(shared.clock.now().mono, after));
-        let asking = async move {
-            if !after.is_zero() {
-                tokio::time::sleep_until(at).await;
-            }
-            let mut secrets = secrets;
-            let evidence = match asked {
-                // Boxed, because most of a thousand probes sleep most of the time, and asking
-                // takes ten times the room of sleeping.
-                Some((Target::Exec(mut exec), timeout)) => {
-                    let asked = async {
-                        // The engine was away since the start; without them it cannot be asked,
-                        // and what is missing is said when it starts the next time.
-                        if let Some(missing) = missing
-                            && let Ok(read) = Secrets::read(missing, &shared.driver).await
-                        {
-                            secrets = Arc::new(read);
-                            for (name, secret) in &secrets.0 {
-                                let value = secret.reveal().to_owned();
-                                exec.env.insert(name.clone(), value);
-                            }
-                            let known = Message::Secrets(id.clone(), Arc::clone(&secrets));
-                            let _ = inbox.send(known).await;
-                        }
-                        let mut evidence = shared.prober.ask(Target::Exec(exec), timeout).await;
-                        evidence.detail = secrets.hide(evidence.detail);
-                        evidence
-                    };
-                    Box::pin(asked).await
-                }
-                Some((target, timeout)) => {
-                    let mut evidence = Box::pin(shared.prober.ask(target, timeout)).await;
-                    // What a service answers is repeated in it.
-                    evidence.detail = secrets.hide(evidence.detail);
-                    evidence
-                }
-                None => Evidence {
-                    verdict: Verdict::Trouble,
-                    detail: "there is no port to ask".into(),
-                    latency_us: 0,
-                },
-            };
-            // A closed inbox means the engine is going down.
-            let _ = inbox
-                .send(Message::Probed(id, generation, kind, evidence))
-                .await;
-        };
-        let task = self.shared.tasks.spawn(async move {
-            cancel.run_until_cancelled(asking).await;
-        });
-        let probe = (generation, task.abort_handle());
-        if let Some((_, earlier)) = self.probes.insert((instance, kind), probe) {
-            earlier.abort();
-        }
-    }
-
-    pub(super) fn drop_probes(&mut self, instance: &InstanceId) {
-        for kind in [ProbeKind::Ready, ProbeKind::Health] {
-            if let Some((_, probe)) = self.probes.remove(&(instance.clone(), kind)) {
-                probe.abort();
             }
         }
     }
@@ -303,6 +219,7 @@ impl Owner {
         match input {
             Input::Started { instance, pid, .. } => {
                 self.port_is_its_own(instance);
+                self.begin_to_hear(instance);
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);
@@ -357,6 +274,8 @@ impl Owner {
         self.drop_probes(instance);
         self.call_off(instance);
         self.secrets.remove(instance);
+        self.told.remove(instance);
+        self.gates.remove(instance);
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
         let free = self.record.drop_ports(instance);
@@ -377,44 +296,10 @@ impl Owner {
     }
 }
 
-/// When to ask a probe that is due after this long: a little earlier than that, together with the
-/// others of the same tenth of a second. A thousand services are asked in ten wakings a second
-/// instead of two hundred, and each keeps its period exactly. What is due soon is asked when it is
-/// due.
-fn together(now: Mono, after: Duration) -> Mono {
-    /// In milliseconds.
-    const GRID: u64 = 100;
-    let due = now + after;
-    if after < Duration::from_millis(10 * GRID) {
-        return due;
-    }
-    Mono(due.0 - due.0 % GRID)
-}
-
 /// It has no process and gets none by itself.
 pub(super) fn at_rest(state: State) -> bool {
     matches!(
         state,
         State::Stopped | State::Completed | State::Quarantined
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn probes_keep_their_period_and_are_asked_together() {
-        let every = Duration::from_secs(5);
-        let mut asked = together(Mono(1_234), every);
-        assert_eq!(asked, Mono(6_200));
-        for _ in 0..100 {
-            // The answer took three milliseconds.
-            let next = together(Mono(asked.0 + 3), every);
-            assert_eq!(next.since(asked), every);
-            asked = next;
-        }
-        let soon = Duration::from_millis(10);
-        assert_eq!(together(Mono(1_234), soon), Mono(1_244));
-    }
 }

@@ -69,8 +69,8 @@ impl Owner {
         let Some(service) = definition.services.get(&instance.service) else {
             return Wanted::default();
         };
-        let programs = &self.shared.config.programs;
-        environment::secrets(&self.record, definition, programs, instance, service)
+        let places = self.shared.places();
+        environment::secrets(&self.record, definition, places, instance, service)
     }
 
     /// Reads the secrets of an instance, then runs what precedes its start.
@@ -80,10 +80,10 @@ impl Owner {
         }
         let wanted = self.wanted(&instance);
         let none = Secrets::default();
-        let programs = &self.shared.config.programs;
+        let places = self.shared.places();
         let hook = launch::hook(
             &self.record,
-            programs,
+            places,
             &instance,
             generation,
             BEFORE_START,
@@ -150,10 +150,10 @@ impl Owner {
     /// Runs what follows readiness.
     pub(super) fn greet(&mut self, instance: InstanceId, generation: Generation) {
         let none = Secrets::default();
-        let programs = &self.shared.config.programs;
+        let places = self.shared.places();
         let hook = launch::hook(
             &self.record,
-            programs,
+            places,
             &instance,
             generation,
             AFTER_READY,

@@ -15,6 +15,7 @@ mod keeping;
 mod orders;
 mod origins;
 mod ports;
+mod probes;
 mod show;
 
 use crate::Error;
@@ -49,6 +50,8 @@ pub(crate) enum Message {
     Happened(Input),
     /// A probe came back.
     Probed(InstanceId, Generation, ProbeKind, Evidence),
+    /// It said something about itself.
+    Told(InstanceId, Generation, driver::Told),
     /// What precedes a start is done, or could not be; with the secrets that were read for it.
     Prepared(InstanceId, Generation, Result<Arc<Secrets>, NotRun>),
     /// What follows readiness has ended.
@@ -178,6 +181,10 @@ pub(crate) struct Owner {
     gaps: healing::Gaps,
     /// Probes under way, and of which generation each is.
     probes: BTreeMap<(InstanceId, ProbeKind), (Generation, AbortHandle)>,
+    /// What instances have said of themselves, for the probes that wait for it.
+    told: BTreeMap<InstanceId, probes::Ears>,
+    /// Whose turn it is, of instances that are asked in two ways.
+    gates: BTreeMap<InstanceId, Arc<tokio::sync::Mutex<()>>>,
     /// Hooks under way, and what ends each.
     hooks: BTreeMap<InstanceId, hooks::UnderWay>,
     /// The secrets of instances that run or are about to.
@@ -230,6 +237,8 @@ impl Owner {
             timers: crate::timers::Timers::default(),
             gaps: healing::Gaps::default(),
             probes: BTreeMap::new(),
+            told: BTreeMap::new(),
+            gates: BTreeMap::new(),
             hooks: BTreeMap::new(),
             secrets: BTreeMap::new(),
             drift: BTreeMap::new(),
@@ -410,6 +419,7 @@ impl Owner {
                     evidence,
                 });
             }
+            Message::Told(instance, generation, told) => self.told(instance, generation, told),
             Message::Prepared(instance, generation, outcome) => {
                 self.prepared(instance, generation, outcome);
             }

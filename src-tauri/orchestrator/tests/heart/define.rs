@@ -39,7 +39,9 @@ pub(crate) fn service() -> spec::Service {
         tty: false,
         needs: Vec::new(),
         replicas: 1,
+        startup: None,
         ready: None,
+        ready_always: false,
         ready_within: Duration::from_secs(60),
         health: None,
         heal: spec::Heal {
@@ -103,15 +105,24 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let probed = |service: &mut spec::Service, change: &dyn Fn(&mut spec::Probe)| {
-            service
-                .ready
-                .iter_mut()
-                .chain(&mut service.health)
-                .for_each(change);
+            let probes = [
+                &mut service.startup,
+                &mut service.ready,
+                &mut service.health,
+            ];
+            probes.into_iter().flatten().for_each(change);
         };
         match key {
             "needs" => service.needs = value.split(',').map(need).collect(),
+            "startup" => service.startup = Some(probe()),
+            // `ready=log` is told when it comes, any other is asked.
+            "ready" if value == "log" => {
+                let pattern = "listening".to_owned();
+                let target = spec::ProbeTarget::Log { pattern };
+                service.ready = Some(spec::Probe { target, ..probe() });
+            }
             "ready" => service.ready = Some(probe()),
+            "always" => service.ready_always = true,
             "health" => service.health = Some(probe()),
             "within" => service.ready_within = duration(value),
             "every" => probed(&mut service, &|probe| probe.every = duration(value)),

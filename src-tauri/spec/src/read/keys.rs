@@ -44,6 +44,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "before_start",
         "after_ready",
         "user",
+        "startup",
         "ready",
         "health",
         "heal",
@@ -79,22 +80,50 @@ pub(crate) const HOOK: Keys = Keys {
     table: "a hook",
     keys: &["run", "timeout"],
 };
-pub(crate) const READY: Keys = Keys {
-    table: "`ready`",
+pub(crate) const STARTUP: Keys = Keys {
+    table: "`startup`",
     keys: &[
         "http",
         "tcp",
+        "grpc",
         "exec",
+        "log",
+        "notify",
         "port",
         "method",
         "headers",
         "status",
         "expect_headers",
         "body",
+        "service",
         "every",
         "timeout",
         "pass",
         "within",
+    ],
+};
+pub(crate) const READY: Keys = Keys {
+    table: "`ready`",
+    keys: &[
+        "http",
+        "tcp",
+        "grpc",
+        "exec",
+        "log",
+        "notify",
+        "port",
+        "method",
+        "headers",
+        "status",
+        "expect_headers",
+        "body",
+        "service",
+        "every",
+        "timeout",
+        "fail",
+        "pass",
+        "within",
+        "always",
     ],
 };
 pub(crate) const HEALTH: Keys = Keys {
@@ -102,13 +131,17 @@ pub(crate) const HEALTH: Keys = Keys {
     keys: &[
         "http",
         "tcp",
+        "grpc",
         "exec",
+        "watchdog",
+        "lease",
         "port",
         "method",
         "headers",
         "status",
         "expect_headers",
         "body",
+        "service",
         "every",
         "timeout",
         "fail",
@@ -221,6 +254,11 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "here it is called `health`: health = { http = \"/health\" }",
             ),
             (
+                "startup_probe",
+                "here it is called `startup`: startup = { http = \"/started\" }",
+            ),
+            ("ready_log_line", "write ready = { log = \"listening on\" }"),
+            (
                 "readiness_probe",
                 "here it is called `ready`: ready = { tcp = \"$PORT\" }",
             ),
@@ -264,7 +302,7 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "services are programs of this machine, not containers; write run = \"…\"",
             ),
         ],
-        "`health`" | "`ready`" => &[
+        "`health`" | "`ready`" | "`startup`" => &[
             ("command", "here it is called `exec`"),
             ("cmd", "here it is called `exec`"),
             ("test", "here it is called `exec`"),
@@ -283,7 +321,7 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ),
             (
                 "fail",
-                "`fail` belongs to `health`; readiness is asked until it passes",
+                "`fail` belongs to `health` and `ready`; `startup` is asked until it passes",
             ),
             ("degraded_above", "`degraded_above` belongs to `health`"),
             ("degraded_errors", "`degraded_errors` belongs to `health`"),
@@ -291,6 +329,35 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "error_rate",
                 "here it is called `degraded_errors`: degraded_errors = \"10%\"",
             ),
+            (
+                "log",
+                "a line comes once: it tells that a service is ready, in `ready` or `startup`",
+            ),
+            (
+                "notify",
+                "READY=1 tells that a service is ready, in `ready` or `startup`; for its health write watchdog = \"10s\"",
+            ),
+            (
+                "watchdog",
+                "whether it lives is `health`: health = { watchdog = \"10s\" }",
+            ),
+            (
+                "lease",
+                "whether it lives is `health`: health = { lease = \"15s\" }",
+            ),
+            ("sd_notify", "here it is called `notify`: notify = true"),
+            ("ttl", "here it is called `lease`: lease = \"15s\""),
+            ("always", "`always` belongs to `ready`"),
+            ("continuous", "here it is called `always`: always = true"),
+            (
+                "log_line",
+                "here it is called `log`: log = \"listening on\"",
+            ),
+            (
+                "ready_log_line",
+                "here it is called `log`: log = \"listening on\"",
+            ),
+            ("line", "here it is called `log`: log = \"listening on\""),
             ("code", "here it is called `status`: status = 204"),
             ("status_code", "here it is called `status`: status = 204"),
             (

@@ -36,13 +36,13 @@ impl Reader<'_> {
         &mut self,
         table: &Table,
         defaults: &Defaults,
-        ready: Option<&Probe>,
-        health: Option<&Probe>,
+        [startup, ready, health]: [Option<&Probe>; 3],
     ) {
         let own = |probe: Option<&Probe>| {
             probe.is_some_and(|probe| probe.target == ProbeTarget::Tcp { port: None })
         };
         for (key, probe, entry) in [
+            ("startup", startup, table.get("startup")),
             ("ready", ready, table.get("ready")),
             ("health", health, table.get("health").or(defaults.health)),
         ] {

@@ -1,7 +1,7 @@
-//! `ready` and `health`: what is asked, and when an answer counts.
+//! `startup`, `ready` and `health`: what is asked, and when an answer counts.
 
 use super::http::TERMS;
-use super::keys::{HEALTH, Keys, READY};
+use super::keys::{HEALTH, Keys, READY, STARTUP};
 use super::values::Layers;
 use super::{Reader, service::Defaults};
 use crate::amount;
@@ -12,15 +12,59 @@ use crate::template;
 use model::ServiceName;
 use std::time::Duration;
 
-const KINDS: [&str; 3] = ["http", "tcp", "exec"];
+/// Longest name of a gRPC service that is asked about.
+const MAX_GRPC_NAME: usize = 200;
+
+const KINDS: [&str; 8] = [
+    "http", "tcp", "grpc", "exec", "log", "notify", "watchdog", "lease",
+];
+/// Those that nobody asks.
+const TOLD: [&str; 4] = ["log", "notify", "watchdog", "lease"];
+/// Those that say within what time it has to be heard of: their value takes the place of `timeout`.
+const HEARTBEATS: [&str; 2] = ["watchdog", "lease"];
+/// What a heartbeat may be given: systemd's own services say 3 minutes, none says less than a second.
+const SHORTEST_BEAT: Duration = Duration::from_secs(1);
 const EXAMPLE: &str = "write it like this: health = { http = \"/health\" }, { tcp = \"$PORT\" } or { exec = \"pg_isready\" }";
 
 impl Reader<'_> {
-    /// Reads `ready`.
-    pub(super) fn ready(&mut self, own: &ServiceName, entry: &Entry) -> Option<Probe> {
-        let table = self.table(&entry.value, "`ready`", EXAMPLE)?;
+    /// Reads `startup`.
+    pub(super) fn startup(&mut self, own: &ServiceName, entry: &Entry) -> Option<Probe> {
+        let table = self.table(&entry.value, "`startup`", EXAMPLE)?;
+        self.known_keys(table, &STARTUP);
+        self.probe(own, &entry.value.span, &Layers::own(table), &STARTUP)
+    }
+
+    /// Reads `ready`, and whether it is asked on after it has passed.
+    pub(super) fn ready(&mut self, own: &ServiceName, entry: &Entry) -> (Option<Probe>, bool) {
+        let Some(table) = self.table(&entry.value, "`ready`", EXAMPLE) else {
+            return (None, false);
+        };
         self.known_keys(table, &READY);
-        self.probe(own, &entry.value.span, &Layers::own(table), &READY)
+        let always = table.get("always");
+        let asked = always.and_then(|entry| self.flag(&entry.value, "`always`"));
+        let probe = self.probe(own, &entry.value.span, &Layers::own(table), &READY);
+        if asked != Some(true)
+            && let Some(fail) = table.get("fail")
+        {
+            self.refuse(
+                &fail.key.span,
+                "`fail` goes with `always = true`: readiness is asked until it passes".into(),
+                "never counted",
+                "remove it, or add always = true: it is asked on then, and nobody is sent there while it fails",
+            );
+        }
+        if let Some(always) = always
+            && asked == Some(true)
+            && probe.as_ref().is_some_and(|probe| probe.target.told())
+        {
+            self.refuse(
+                &always.key.span,
+                "what is told once is not asked on".into(),
+                "`always` goes with what is asked",
+                "remove it, or ask by http, tcp, grpc or exec",
+            );
+        }
+        (probe, asked.unwrap_or(false))
     }
 
     /// Reads `health`, laid over the cluster's default. A default that asks the service's own port
@@ -77,10 +121,11 @@ impl Reader<'_> {
         )
     }
 
-    /// Reads how long a service may take to be ready: what `ready` says, else `health`, else the
-    /// cluster's default `health`.
+    /// Reads how long a service may take to be ready: what `startup` says, else `ready`, else
+    /// `health`, else the cluster's default `health`.
     pub(super) fn ready_within(&mut self, service: &Table, defaults: &Defaults) -> Duration {
-        let probes = [service.get("ready"), service.get("health"), defaults.health];
+        let own = ["startup", "ready", "health"].map(|key| service.get(key));
+        let probes = own.into_iter().chain([defaults.health]);
         let given: Vec<&Entry> = probes
             .into_iter()
             .flatten()
@@ -115,7 +160,23 @@ impl Reader<'_> {
         let more = |key: &str| layers.own.get(key).or_else(|| from.get(key));
         let port = from.get("port").or_else(|| layers.own.get("port"));
         let terms = TERMS.map(more);
-        let target = self.target(own, span, from, port, terms, keys.table);
+        let service = more("service");
+        let target = self.target(own, (span, keys.table), from, port, terms, service);
+        if let Some(told) = TOLD.iter().find(|kind| from.get(kind).is_some()) {
+            for key in ["every", "timeout", "pass", "degraded_above"] {
+                if let Some(entry) = layers.own.get(key) {
+                    self.refuse(
+                        &entry.key.span,
+                        format!("`{key}` does not go with `{told}`"),
+                        "nobody asks: it is told when it comes",
+                        match HEARTBEATS.contains(told) {
+                            true => "remove it: its own value is the time",
+                            false => "remove it; how long it is waited for is `within`",
+                        },
+                    );
+                }
+            }
+        }
         let (ms, day) = (Duration::from_millis, Duration::from_secs(86_400));
         let mut duration = |key: &str, otherwise| {
             let range = ms(1)..=day;
@@ -124,8 +185,16 @@ impl Reader<'_> {
                 .and_then(|entry| self.duration(&entry.value, &format!("`{key}`"), range))
                 .unwrap_or(otherwise)
         };
-        let every = duration("every", Duration::from_secs(5));
-        let timeout = duration("timeout", Duration::from_secs(1));
+        let mut every = duration("every", Duration::from_secs(5));
+        let mut timeout = duration("timeout", Duration::from_secs(1));
+        let beat = HEARTBEATS.iter().find_map(|key| from.get(key));
+        if let Some(beat) = beat {
+            let key = format!("`{}`", beat.key.name);
+            let read = self.duration(&beat.value, &key, SHORTEST_BEAT..=day);
+            timeout = read.unwrap_or(SHORTEST_BEAT);
+            // What is heard between two looks counts as heard; silence ends on time all the same.
+            every = timeout / 4;
+        }
         let mut count = |key: &str, otherwise| {
             layers
                 .get(key)
@@ -139,7 +208,11 @@ impl Reader<'_> {
                 })
                 .unwrap_or(otherwise)
         };
-        let (fail, pass) = (count("fail", 3), count("pass", 1));
+        // So long a silence is no slip.
+        let (fail, pass) = match beat {
+            Some(_) => (count("fail", 1), 1),
+            None => (count("fail", 3), count("pass", 1)),
+        };
         let degraded_above = layers.get("degraded_above").and_then(|entry| {
             let found = self.duration(&entry.value, "`degraded_above`", ms(1)..=day)?;
             if found >= timeout {
@@ -196,19 +269,29 @@ impl Reader<'_> {
     fn target(
         &mut self,
         own: &ServiceName,
-        span: &Span,
+        (span, name): (&Span, &str),
         table: &Table,
         port: Option<&Entry>,
         terms: [Option<&Entry>; TERMS.len()],
-        name: &str,
+        service: Option<&Entry>,
     ) -> Option<ProbeTarget> {
         let given: Vec<&Entry> = KINDS.iter().filter_map(|kind| table.get(kind)).collect();
+        if let Some(service) = service
+            && table.get("grpc").is_none()
+        {
+            self.refuse(
+                &service.key.span,
+                "`service` goes with `grpc` only".into(),
+                "not with this kind of probe",
+                "write grpc = \"$PORT\", service = \"shop.Orders\", or remove it",
+            );
+        }
         match given[..] {
             [] => {
                 self.refuse(
                     span,
                     format!("{name} says when to ask and not what"),
-                    "no http, tcp or exec in here",
+                    "no http, tcp, grpc or exec in here",
                     EXAMPLE,
                 );
                 None
@@ -235,12 +318,48 @@ impl Reader<'_> {
                         "ask by http = \"/health\", or remove it",
                     );
                 }
-                if only.key.name == "tcp" {
-                    let port = self.port_text(own, &only.value, "`tcp`")?;
-                    Some(ProbeTarget::Tcp { port })
-                } else {
-                    let run: Run = self.run(own, &only.value, "`exec`")?;
-                    Some(ProbeTarget::Exec { run })
+                match &*only.key.name {
+                    "tcp" => {
+                        let port = self.port_text(own, &only.value, "`tcp`")?;
+                        Some(ProbeTarget::Tcp { port })
+                    }
+                    "grpc" => {
+                        let port = self.port_text(own, &only.value, "`grpc`");
+                        let service = match service {
+                            Some(entry) => self.grpc_service(&entry.value)?,
+                            None => String::new(),
+                        };
+                        Some(ProbeTarget::Grpc {
+                            port: port?,
+                            service,
+                        })
+                    }
+                    "log" => {
+                        let pattern = self.regex(&only.value, "`log`")?;
+                        Some(ProbeTarget::Log { pattern })
+                    }
+                    "notify" => match self.flag(&only.value, "`notify`")? {
+                        true => Some(ProbeTarget::Notify),
+                        false => {
+                            self.refuse(
+                                &only.value.span,
+                                "`notify` is `true` or left out".into(),
+                                "asks for nothing",
+                                "write notify = true, or remove the probe",
+                            );
+                            None
+                        }
+                    },
+                    "watchdog" => Some(ProbeTarget::Watchdog),
+                    "lease" => {
+                        let span = only.value.span.clone();
+                        self.probed_ports.push((own.clone(), span));
+                        Some(ProbeTarget::Lease)
+                    }
+                    _ => {
+                        let run: Run = self.run(own, &only.value, "`exec`")?;
+                        Some(ProbeTarget::Exec { run })
+                    }
                 }
             }
             [first, second, ..] => {
@@ -259,6 +378,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn grpc_service(&mut self, value: &Value) -> Option<String> {
+        let text = self.text(value, "`service`", "service = \"shop.Orders\"")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+        if text.len() > MAX_GRPC_NAME || !text.chars().all(plain) {
+            self.refuse(
+                &value.span,
+                format!("{} is not the name of a gRPC service", quoted(text)),
+                "letters, digits and dots",
+                "write package and service: service = \"shop.Orders\"; leave it out for the whole server",
+            );
+            return None;
+        }
+        Some(text.to_owned())
     }
 
     /// A port to ask: a number, `$PORT` (the own one, `None`) or `${service.port}`.

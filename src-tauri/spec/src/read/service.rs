@@ -76,17 +76,23 @@ impl Reader<'_> {
         ];
         let environment = self.environment(own, layers, port.is_some());
         let port_unclear = port_entry.is_some() && declared.is_none();
-        let ready = match table.get("ready") {
+        let startup = match table.get("startup") {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
-            Some(entry) => self.ready(own, entry),
+            Some(entry) => self.startup(own, entry),
             None => None,
+        };
+        let (ready, ready_always) = match table.get("ready") {
+            Some(entry) if kind == Kind::Oneshot => (self.no_probe(entry), false),
+            Some(entry) => self.ready(own, entry),
+            None => (None, false),
         };
         let health = match table.get("health") {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
             entry => self.health(own, entry, defaults, kind, port.is_some() || port_unclear),
         };
         if listen.is_some() {
-            self.listening_probes(table, defaults, ready.as_ref(), health.as_ref());
+            let probes = [&startup, &ready, &health].map(Option::as_ref);
+            self.listening_probes(table, defaults, probes);
         }
         let service = Service {
             kind,
@@ -116,7 +122,9 @@ impl Reader<'_> {
                 .unwrap_or(false),
             needs,
             replicas,
+            startup,
             ready: ready.or_else(|| health.clone()),
+            ready_always,
             ready_within: self.ready_within(table, defaults),
             health,
             heal: self.heal(table.get("heal"), defaults.heal),

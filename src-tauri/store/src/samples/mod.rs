@@ -65,6 +65,7 @@ fn kind(kind: ProbeKind) -> i64 {
     match kind {
         ProbeKind::Ready => 0,
         ProbeKind::Health => HEALTH,
+        ProbeKind::Startup => 2,
     }
 }
 

@@ -4,6 +4,7 @@
 //! byte offset, for ever: old parts are punched out, never moved. The bytes are stored raw and
 //! made harmless when they are shown.
 
+mod awaited;
 mod clean;
 mod follow;
 mod index;
@@ -12,6 +13,7 @@ mod page;
 mod pattern;
 mod starts;
 
+pub(crate) use awaited::{Awaited, Line};
 pub use clean::clean;
 use clean::shown;
 pub use follow::Follower;

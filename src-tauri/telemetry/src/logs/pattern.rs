@@ -2,6 +2,7 @@
 
 use super::clean;
 use regex::bytes::{Regex, RegexBuilder};
+use std::borrow::Cow;
 
 /// Longest pattern, in bytes.
 const MAX_TEXT: usize = 1_000;
@@ -51,11 +52,16 @@ impl Pattern {
 
     /// True when the line holds it, whatever colours it is in.
     pub(super) fn is_in(&self, line: &[u8]) -> bool {
-        if line.contains(&0x1b) {
-            self.0.is_match(without_colours(&clean(line)).as_bytes())
-        } else {
-            self.0.is_match(line)
-        }
+        self.0.is_match(&plain(line))
+    }
+}
+
+/// A line without its colours and whatever else is meant for a terminal.
+pub(super) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
+    if line.contains(&0x1b) {
+        Cow::Owned(without_colours(&clean(line)).into_bytes())
+    } else {
+        Cow::Borrowed(line)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The prober against services that are played here.
 
+mod grpc_service;
+
 use super::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -160,15 +162,19 @@ fn running_out_of_something_is_our_trouble() {
     }
 }
 
-#[tokio::test]
-async fn a_command_is_judged_by_its_exit() {
-    let home = tempfile::tempdir().unwrap();
-    let layout = driver::Layout::new(home.path());
+fn prober(home: &std::path::Path) -> Prober {
+    let layout = driver::Layout::new(home);
     layout.create().unwrap();
     let (happened, _words) = tokio::sync::mpsc::channel(1);
     // Nothing is started as a service here, so any program will do for a shim.
     let shim = std::env::current_exe().unwrap();
-    let prober = Prober::new(ProcessDriver::open(layout, shim, happened).unwrap());
+    Prober::new(ProcessDriver::open(layout, shim, happened).unwrap())
+}
+
+#[tokio::test]
+async fn a_command_is_judged_by_its_exit() {
+    let home = tempfile::tempdir().unwrap();
+    let prober = prober(home.path());
     let ask = async |argv: &[&str], timeout| {
         let launch = ExecLaunch {
             argv: argv.iter().map(ToString::to_string).collect(),
@@ -196,7 +202,17 @@ async fn a_command_is_judged_by_its_exit() {
         (Verdict::Fail, "sleep was not done within 50ms".into())
     );
     let missing = ask(&["no-such-program-anywhere"], LONG).await;
-    assert_eq!(missing.0, Verdict::Fail, "{}", missing.1);
+    // Nobody was asked: that says nothing about the service.
+    assert_eq!(missing.0, Verdict::Trouble, "{}", missing.1);
+    let missing = ask(&["sh", "-c", "exec no-such-program-anywhere"], LONG).await;
+    assert_eq!(missing.0, Verdict::Trouble, "{}", missing.1);
+    assert!(
+        missing.1.contains("no-such-program-anywhere"),
+        "{}",
+        missing.1
+    );
+    let said = ask(&["sh", "-c", "exit 1"], LONG).await;
+    assert_eq!(said.0, Verdict::Fail, "{}", said.1);
 }
 
 /// A thousand probes of a service that is well, all at once.
@@ -388,4 +404,48 @@ async fn what_a_body_says_of_its_health_counts() {
     };
     let seen = judged(ignored, &answer(200, kind, "{\"status\":\"fail\"}")).await;
     assert_eq!(seen, (Verdict::Pass, "GET / answered 200".to_owned()));
+}
+
+#[tokio::test]
+async fn a_heartbeat_is_heard_or_missed_on_time() {
+    let (sender, heard) = watch::channel(None);
+    let ask = async |every, timeout| {
+        let (seen, _) = beat(heard.clone(), "said WATCHDOG=1", every, timeout).await;
+        (seen.verdict, seen.detail)
+    };
+    let missed = |within: &str| {
+        let detail = format!("it has not said WATCHDOG=1 within {within}");
+        (Verdict::Fail, detail)
+    };
+    let said = (Verdict::Pass, "it said WATCHDOG=1".to_owned());
+    let long_ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+    // Never heard of: it has all its time.
+    let (short, begun) = (Duration::from_millis(50), Instant::now());
+    assert_eq!(ask(short, short).await, missed("50ms"));
+    assert!(begun.elapsed() >= short);
+    let [every, timeout] = [900, 3_600].map(Duration::from_secs);
+    sender.send_replace(Some(Instant::now()));
+    assert_eq!(ask(every, timeout).await, said);
+    // Older than the last look: the next one is waited for, and counts when it comes.
+    sender.send_replace(long_ago(1_000));
+    let later = async {
+        tokio::task::yield_now().await;
+        sender.send_replace(Some(Instant::now()));
+    };
+    assert_eq!(tokio::join!(ask(every, timeout), later).0, said);
+    // Silence ends so long after the last word, not after the question.
+    sender.send_replace(long_ago(3_599));
+    let asked = tokio::time::timeout(LONG, ask(every, timeout)).await;
+    assert_eq!(asked.unwrap(), missed("3600s"));
+}
+
+#[tokio::test]
+async fn a_hung_up_ready_is_trouble() {
+    let (sender, said) = watch::channel(Some(Generation(1)));
+    let generation = Generation(2);
+    drop(sender);
+    let home = tempfile::tempdir().unwrap();
+    let prober = prober(home.path());
+    let seen = prober.ask(Target::Ready { said, generation }, LONG).await;
+    assert_eq!(seen.verdict, Verdict::Trouble, "{}", seen.detail);
 }

@@ -8,7 +8,7 @@ use model::{
     ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
     ServiceName, Timestamp, Verdict,
 };
-use orchestrator::{Adoption, Command, Input, LastWords, Look, Sighting};
+use orchestrator::{Adoption, Command, Input, LastWords, Look, Said, Sighting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,11 +266,22 @@ impl Run {
                     },
                 }
             }
-            "ready" | "health" => {
-                let kind = if words[0] == "ready" {
-                    ProbeKind::Ready
-                } else {
-                    ProbeKind::Health
+            "says" => Input::Said {
+                instance,
+                generation,
+                said: match more[..] {
+                    ["reloading"] => Said::Reloading,
+                    ["stopping"] => Said::Stopping,
+                    ["ready"] => Said::Ready,
+                    ["extend", more] => Said::Extend(define::duration(more)),
+                    ref words => Said::Status(words.join(" ")),
+                },
+            },
+            "startup" | "ready" | "health" => {
+                let kind = match words[0] {
+                    "startup" => ProbeKind::Startup,
+                    "ready" => ProbeKind::Ready,
+                    _ => ProbeKind::Health,
                 };
                 let verdict = match more[0] {
                     "pass" => Verdict::Pass,

@@ -1,0 +1,218 @@
+//! Asking probes, and hearing what services say of themselves.
+
+use super::{Message, Owner};
+use crate::launch::{self, Heard};
+use crate::secrets::Secrets;
+use driver::Told;
+use model::{Evidence, Generation, InstanceId, Mono, ProbeKind, Verdict};
+use orchestrator::{Input, Said};
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry::Target;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// What one instance has said of itself.
+#[derive(Default)]
+pub(super) struct Ears {
+    /// The start that said READY=1 last.
+    ready: watch::Sender<Option<Generation>>,
+    /// When it last said WATCHDOG=1.
+    alive: watch::Sender<Option<Instant>>,
+}
+
+impl Owner {
+    pub(super) fn ask_probe(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        kind: ProbeKind,
+        after: Duration,
+    ) {
+        let (secrets, missing) = self.secrets_of(&instance);
+        let asked = self.asked(&instance, generation, kind, &secrets);
+        let gate = self.gate(&instance);
+        let shared = Arc::clone(&self.shared);
+        let inbox = self.myself.clone();
+        let id = instance.clone();
+        let cancel = shared.cancel.clone();
+        let at = shared
+            .clock
+            .instant(together(shared.clock.now().mono, after));
+        let asking = async move {
+            if !after.is_zero() {
+                tokio::time::sleep_until(at).await;
+            }
+            // One at a time is asked of an instance, and the time of one begins when it is its turn.
+            let _turn = match &gate {
+                Some(gate) => gate.lock().await.into(),
+                None => None,
+            };
+            let mut secrets = secrets;
+            let evidence = match asked {
+                // Boxed, because most of a thousand probes sleep most of the time, and asking
+                // takes ten times the room of sleeping.
+                Some((Target::Exec(mut exec), timeout)) => {
+                    let asked = async {
+                        // The engine was away since the start; without them it cannot be asked,
+                        // and what is missing is said when it starts the next time.
+                        if let Some(missing) = missing
+                            && let Ok(read) = Secrets::read(missing, &shared.driver).await
+                        {
+                            secrets = Arc::new(read);
+                            for (name, secret) in &secrets.0 {
+                                let value = secret.reveal().to_owned();
+                                exec.env.insert(name.clone(), value);
+                            }
+                            let known = Message::Secrets(id.clone(), Arc::clone(&secrets));
+                            let _ = inbox.send(known).await;
+                        }
+                        let mut evidence = shared.prober.ask(Target::Exec(exec), timeout).await;
+                        evidence.detail = secrets.hide(evidence.detail);
+                        evidence
+                    };
+                    Box::pin(asked).await
+                }
+                Some((target, timeout)) => {
+                    let mut evidence = Box::pin(shared.prober.ask(target, timeout)).await;
+                    // What a service answers is repeated in it.
+                    evidence.detail = secrets.hide(evidence.detail);
+                    evidence
+                }
+                None => Evidence {
+                    verdict: Verdict::Trouble,
+                    detail: "there is no port to ask, or nobody who hears it".into(),
+                    latency_us: 0,
+                },
+            };
+            // A closed inbox means the engine is going down.
+            let _ = inbox
+                .send(Message::Probed(id, generation, kind, evidence))
+                .await;
+        };
+        let task = self.shared.tasks.spawn(async move {
+            cancel.run_until_cancelled(asking).await;
+        });
+        let probe = (generation, task.abort_handle());
+        if let Some((_, earlier)) = self.probes.insert((instance, kind), probe) {
+            earlier.abort();
+        }
+    }
+
+    /// What a probe of an instance asks, or listens to.
+    fn asked(
+        &mut self,
+        instance: &InstanceId,
+        generation: Generation,
+        kind: ProbeKind,
+        secrets: &Secrets,
+    ) -> Option<(Target, Duration)> {
+        let told = self.told.entry(instance.clone()).or_default();
+        let registry = &self.shared.registry;
+        let lost = self.cluster.status(instance);
+        let lost = lost.is_some_and(|status| status.marks.shim_lost);
+        let hear = |target: &spec::ProbeTarget, port: Option<u16>| match target {
+            spec::ProbeTarget::Notify => Some(Heard::Ready(told.ready.subscribe())),
+            // The socket it says it to is gone with its shim: its silence means nothing.
+            spec::ProbeTarget::Watchdog if lost => None,
+            spec::ProbeTarget::Watchdog => {
+                Some(Heard::Beat(told.alive.subscribe(), "said WATCHDOG=1"))
+            }
+            _ => Some(Heard::Beat(registry.beats(port?), "renewed its lease")),
+        };
+        let places = self.shared.places();
+        let record = &self.record;
+        launch::probe(record, places, instance, generation, kind, secrets, hear)
+    }
+
+    /// Whose turn it is to be asked, where an instance has two probes that are asked for as long as it
+    /// runs.
+    fn gate(&mut self, instance: &InstanceId) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        let service = self.record.definition.services.get(&instance.service)?;
+        let both = service.ready_always && service.health.is_some();
+        both.then(|| Arc::clone(self.gates.entry(instance.clone()).or_default()))
+    }
+
+    /// An instance has said something about itself, which its shim has heard.
+    pub(super) fn told(&mut self, instance: InstanceId, generation: Generation, told: Told) {
+        let ears = self.told.entry(instance.clone()).or_default();
+        let said = match told {
+            Told::Alive => {
+                ears.alive.send_replace(Some(Instant::now()));
+                return;
+            }
+            Told::Ready => {
+                let before = ears.ready.send_replace(Some(generation));
+                if before != Some(generation) {
+                    return;
+                }
+                Said::Ready
+            }
+            Told::Status(text) => {
+                let (secrets, _) = self.secrets_of(&instance);
+                Said::Status(secrets.hide(text))
+            }
+            Told::Reloading => Said::Reloading,
+            Told::Stopping => Said::Stopping,
+            Told::Extend(micros) => Said::Extend(Duration::from_micros(micros)),
+        };
+        self.step(Input::Said {
+            instance,
+            generation,
+            said,
+        });
+    }
+
+    pub(super) fn drop_probes(&mut self, instance: &InstanceId) {
+        for kind in [ProbeKind::Startup, ProbeKind::Ready, ProbeKind::Health] {
+            if let Some((_, probe)) = self.probes.remove(&(instance.clone(), kind)) {
+                probe.abort();
+            }
+        }
+    }
+
+    /// Another process: what was heard of the one before says nothing about it.
+    pub(super) fn begin_to_hear(&mut self, instance: &InstanceId) {
+        if let Some(told) = self.told.get(instance) {
+            told.alive.send_replace(None);
+        }
+        let ports = self.record.ports.get(instance);
+        if let Some(port) = ports.and_then(|ports| ports.first()) {
+            self.shared.registry.forget_beats(*port);
+        }
+    }
+}
+
+/// When to ask a probe that is due after this long: a little earlier than that, together with the
+/// others of the same tenth of a second. A thousand services are asked in ten wakings a second
+/// instead of two hundred, and each keeps its period exactly. What is due soon is asked when it is
+/// due.
+fn together(now: Mono, after: Duration) -> Mono {
+    /// In milliseconds.
+    const GRID: u64 = 100;
+    let due = now + after;
+    if after < Duration::from_millis(10 * GRID) {
+        return due;
+    }
+    Mono(due.0 - due.0 % GRID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_keep_their_period_and_are_asked_together() {
+        let every = Duration::from_secs(5);
+        let mut asked = together(Mono(1_234), every);
+        assert_eq!(asked, Mono(6_200));
+        for _ in 0..100 {
+            // The answer took three milliseconds.
+            let next = together(Mono(asked.0 + 3), every);
+            assert_eq!(next.since(asked), every);
+            asked = next;
+        }
+        let soon = Duration::from_millis(10);
+        assert_eq!(together(Mono(1_234), soon), Mono(1_244));
+    }
+}

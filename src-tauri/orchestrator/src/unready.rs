@@ -1,0 +1,123 @@
+//! Readiness that is asked on after it has passed (`always = true`): while it fails nobody is sent
+//! there and what needs it is impacted, and nothing is restarted for it. Whether it lives is what
+//! `health` says.
+
+use crate::instance::{Goal, Instance, Outdated};
+use crate::step::Step;
+use healing::{Opinion, Usual, pace, words};
+use model::{Evidence, InstanceId, ProbeKind, Reason, State, Verdict};
+use std::time::Duration;
+
+impl Instance {
+    /// What is shown of it while nothing is wrong with its process: it serves, or it says that it is
+    /// not ready.
+    pub(crate) fn standing(&self) -> (State, Reason) {
+        match &self.unready {
+            Some(reason) => (State::Running, reason.clone()),
+            None => self.serving.clone(),
+        }
+    }
+}
+
+impl Step<'_> {
+    /// It is ready, and is asked on whether it still is.
+    pub(crate) fn begin_asking_on(&mut self, id: &InstanceId) {
+        let service = self.cluster.services.get(&id.service);
+        let spec = service.map(|service| &service.spec);
+        if let Some(probe) = spec
+            .filter(|spec| spec.ready_always)
+            .and_then(|spec| spec.ready.as_ref())
+        {
+            let after = pace::phase(id, probe.every);
+            self.ask(id, ProbeKind::Ready, after);
+        }
+    }
+
+    /// It was ready; is it still?
+    pub(crate) fn still_ready(
+        &mut self,
+        id: &InstanceId,
+        evidence: &Evidence,
+        took: Duration,
+        early: bool,
+    ) {
+        let goal = self.cluster.goal(id);
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(probe) = service
+            .spec
+            .ready
+            .as_ref()
+            .filter(|_| service.spec.ready_always)
+        else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let opinion = match early && evidence.verdict != Verdict::Pass {
+            // Whoever asked may have stood still.
+            true => Opinion::Same,
+            false => instance
+                .ready_watch
+                .observe(probe, evidence, &Usual::default()),
+        };
+        let (every, limit) = (probe.every, probe.fail);
+        let old = instance.outdated == Some(Outdated::Edit { probes: true });
+        let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
+        let (unready, serves) = (instance.unready.is_some(), instance.state.serves());
+        self.ask(id, ProbeKind::Ready, every.saturating_sub(took));
+        if leaving {
+            return;
+        }
+        match opinion {
+            Opinion::Failing(fails) => self.not_ready_any_more(id, &evidence.detail, fails),
+            Opinion::Doubtful(fails) if serves => {
+                let text = format!("{} ({fails} of {limit})", evidence.detail);
+                self.set_reason(id, Reason::new(text));
+            }
+            Opinion::Well | Opinion::Degraded(_)
+                if evidence.verdict != Verdict::Fail && (unready || serves) =>
+            {
+                self.ready_after_all(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// It failed as often as it may: nobody is to be sent there.
+    fn not_ready_any_more(&mut self, id: &InstanceId, detail: &str, fails: u32) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let text = match fails {
+            1 => format!("not ready: {detail}"),
+            _ => format!("not ready: {detail} {} in a row", words::times(fails)),
+        };
+        let reason = Reason::new(text).then("asked on; it is not restarted for this");
+        let before = instance.unready.replace(reason.clone());
+        let shown = before.is_some() && instance.state == State::Running;
+        if !instance.state.serves() && !shown {
+            // It has a fault besides, which is what is shown.
+            return;
+        }
+        self.set(id, State::Running, reason);
+        if !self.cluster.satisfied(&id.service) {
+            self.goes_down(&id.service);
+        }
+    }
+
+    /// It says that it is ready again, or never ceased to be.
+    pub(crate) fn ready_after_all(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let was = instance.unready.take().is_some();
+        if was && instance.state != State::Running {
+            return;
+        }
+        let (state, reason) = instance.serving.clone();
+        self.set(id, state, reason);
+    }
+}
