@@ -64,6 +64,12 @@ pub struct ServiceView {
     pub protected: bool,
     /// What is executed, as written.
     pub run: String,
+    /// By what it is known to have started, in words, if that is asked apart.
+    #[serde(default)]
+    pub startup: Option<String>,
+    /// By what it is known to be ready, if that is not its health.
+    #[serde(default)]
+    pub ready: Option<String>,
     /// What its health is asked by, in words: "GET /health every 5 s".
     pub health: Option<String>,
     /// What each instance may use, and what on this machine holds it to that. Empty: all there is.
@@ -104,11 +110,15 @@ pub struct Usage {
 pub struct Pulse {
     /// CPU and memory.
     pub usage: Usage,
-    /// The last health probe.
+    /// What a probe of it saw last, whichever that was.
     pub health: Option<Evidence>,
     /// When that was answered.
     #[serde(default)]
     pub checked: Option<Timestamp>,
+    /// What each of its probes saw last, where it has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<ProbeView>>")]
+    pub probes: Vec<ProbeView>,
 }
 
 /// A registry entry.
@@ -494,7 +504,7 @@ pub enum Code {
     Internal,
 }
 
-/// A probe of the newest rounds, for the service panel.
+/// What a probe saw last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct ProbeView {
     /// When.

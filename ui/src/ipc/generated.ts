@@ -854,14 +854,28 @@ export type PsView = {
   /** What should be changed in the definition, in words: needs that were seen and are not declared. */
   advice: Array<string> };
 
+/** Which of a service's probes. */
+export type ProbeKind = "ready" | "health" | "startup";
+
+/** What a probe saw last. */
+export type ProbeView = {
+  /** When. */
+  at: Timestamp,
+  /** Which. */
+  kind: ProbeKind,
+  /** What it saw. */
+  evidence: Evidence };
+
 /** The newest measurements of an instance. */
 export type Pulse = {
   /** CPU and memory. */
   usage: Usage,
-  /** The last health probe. */
+  /** What a probe of it saw last, whichever that was. */
   health: Evidence | null,
   /** When that was answered. */
-  checked: Timestamp | null };
+  checked: Timestamp | null,
+  /** What each of its probes saw last, where it has several. */
+  probes?: Array<ProbeView> };
 
 /** Why a state is what it is and what happens next, in words. */
 export type Reason = {
@@ -982,6 +996,10 @@ export type ServiceView = {
   protected: boolean,
   /** What is executed, as written. */
   run: string,
+  /** By what it is known to have started, in words, if that is asked apart. */
+  startup: string | null,
+  /** By what it is known to be ready, if that is not its health. */
+  ready: string | null,
   /** What its health is asked by, in words: "GET /health every 5 s". */
   health: string | null,
   /** What each instance may use, and what on this machine holds it to that. Empty: all there is. */

@@ -3,7 +3,7 @@
 use super::{Owner, SHOW_PULSES};
 use crate::clock::Clock;
 use crate::{drift, launch};
-use model::view::{Change, ClusterView, ServiceView, Usage};
+use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
 use model::{Evidence, Generation, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
 use orchestrator::{Input, Sighting};
 use std::sync::Arc;
@@ -121,6 +121,16 @@ impl Owner {
         let pulse = self.pulses.entry(instance.clone()).or_default();
         pulse.health = Some(evidence.clone());
         pulse.checked = Some(Clock::wall());
+        let service = self.record.definition.services.get(&instance.service);
+        // Of one that is asked in one way, that was all.
+        if service.is_some_and(asked_apart) {
+            let (at, evidence) = (Clock::wall(), evidence.clone());
+            let seen = ProbeView { at, kind, evidence };
+            match pulse.probes.iter_mut().find(|one| one.kind == kind) {
+                Some(one) => *one = seen,
+                None => pulse.probes.push(seen),
+            }
+        }
         self.pulsed.insert(instance.clone());
         self.show_within(SHOW_PULSES);
     }
@@ -167,6 +177,8 @@ impl Owner {
             oneshot: service.kind == spec::Kind::Oneshot,
             protected: service.protected,
             run: launch::written(&service.run),
+            startup: service.startup.as_ref().map(ToString::to_string),
+            ready: own_ready(service).map(ToString::to_string),
             health: service.health.as_ref().map(ToString::to_string),
             limits: self
                 .shared
@@ -174,4 +186,15 @@ impl Owner {
                 .held(&service.limits, service.user.as_deref()),
         }
     }
+}
+
+/// Its probe of readiness, where its health does not stand in for it.
+fn own_ready(service: &spec::Service) -> Option<&spec::Probe> {
+    let ready = service.ready.as_ref();
+    ready.filter(|_| service.ready != service.health)
+}
+
+/// It has more than one probe.
+fn asked_apart(service: &spec::Service) -> bool {
+    service.startup.is_some() || service.health.is_some() && own_ready(service).is_some()
 }

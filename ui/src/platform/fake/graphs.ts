@@ -7,7 +7,7 @@ import { random, seedOf } from "./random";
 function service(name: string, category: string, needs: string[], more: Partial<ServiceView> = {}): ServiceView {
   return {
     name, category, needs, replicas: 1, oneshot: false, protected: false, run: `organ --name ${name} --port $PORT`,
-    health: "GET /health every 5 s", limits: [], ...more,
+    startup: null, ready: null, health: "GET /health every 5 s", limits: [], ...more,
   };
 }
 
