@@ -836,6 +836,18 @@ export type PortView = {
   /** Everyone who listens on it, or has it reserved. Empty: it is free. */
   holders: Array<HolderView> };
 
+/** Which of a service's probes. */
+export type ProbeKind = "ready" | "health" | "startup";
+
+/** What a probe saw last. */
+export type ProbeView = {
+  /** When. */
+  at: Timestamp,
+  /** Which. */
+  kind: ProbeKind,
+  /** What it saw. */
+  evidence: Evidence };
+
 /** Which cluster's instances. */
 export type PsRequest = {
   /** The cluster; it goes before `folder`. */
@@ -853,18 +865,6 @@ export type PsView = {
   limits: { [key in ServiceName]: Array<LimitView> },
   /** What should be changed in the definition, in words: needs that were seen and are not declared. */
   advice: Array<string> };
-
-/** Which of a service's probes. */
-export type ProbeKind = "ready" | "health" | "startup";
-
-/** What a probe saw last. */
-export type ProbeView = {
-  /** When. */
-  at: Timestamp,
-  /** Which. */
-  kind: ProbeKind,
-  /** What it saw. */
-  evidence: Evidence };
 
 /** The newest measurements of an instance. */
 export type Pulse = {
