@@ -7,13 +7,14 @@ const defined = (probes: Partial<ServiceView>): ServiceView => ({
   startup: null, ready: null, health: null, limits: [], ...probes,
 });
 const said = (detail: string): Evidence => ({ verdict: "pass", detail, latency_us: 1_200 });
-const usage = { cpu: 0, memory: 0, processes: 1 };
+const usage = { cpu: 0, memory: 0, processes: 1, files: 9 };
 
 describe("what probes said last", () => {
   it("is one row a probe, in the order in which they are asked", () => {
     const pulse: Pulse = {
       usage,
       health: said("GET /live answered 200"),
+      checked: 7,
       probes: [
         { at: 7, kind: "health", evidence: said("GET /live answered 200") },
         { at: 5, kind: "startup", evidence: said("it wrote: up") },
@@ -28,7 +29,7 @@ describe("what probes said last", () => {
   });
 
   it("is what was seen last where there is but one probe", () => {
-    const rows = probeRows(defined({ health: "GET /" }), { usage, health: said("GET / answered 200") });
+    const rows = probeRows(defined({ health: "GET /" }), { usage, health: said("GET / answered 200"), checked: 7 });
     expect(rows.map((row) => row.said?.detail)).toEqual(["GET / answered 200"]);
     expect(probeRows(defined({}), undefined)).toEqual([]);
     expect(probeRows(defined({ health: "GET /" }), undefined)[0]?.said).toBeNull();
