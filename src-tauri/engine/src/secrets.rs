@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const HIDEABLE: usize = 4;
 /// What stands where a secret was.
 const MASK: &str = "•••";
+/// What is said instead of a text of which nothing can be shown.
+pub(crate) const NOT_SHOWN: &str = "what it said may hold a secret, and is not shown";
 
 /// Where a secret is to be read.
 #[derive(Debug, Clone)]
@@ -69,28 +71,42 @@ impl Secrets {
         Ok(Self(secrets))
     }
 
-    /// A text that others may see: the secrets in it are hidden.
+    /// A text that others may see: the secrets in it are hidden. A secret of several lines is also
+    /// hidden where only some of them are, for a log is read by the line.
     pub(crate) fn hide(&self, text: String) -> String {
-        let told = |secret: &SecretText| text.contains(secret.reveal());
-        if !self.0.values().any(told) {
-            return text;
-        }
-        if self
-            .0
-            .values()
-            .any(|one| one.reveal().len() < HIDEABLE && told(one))
-        {
-            return "what it said may hold a secret, and is not shown".to_owned();
-        }
-        let mut hidden = text;
-        // The longest first: one may be part of another.
         let mut all: Vec<&str> = self.0.values().map(SecretText::reveal).collect();
-        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        for secret in all {
-            hidden = hidden.replace(secret, MASK);
+        let lines = all.iter().filter(|secret| secret.contains('\n'));
+        let lines: Vec<&str> = lines
+            .flat_map(|secret| secret.lines().map(str::trim))
+            .filter(|line| line.len() >= HIDEABLE)
+            .collect();
+        all.extend(lines);
+        all.retain(|secret| text.contains(secret));
+        if all.iter().any(|secret| secret.len() < HIDEABLE) {
+            return NOT_SHOWN.to_owned();
         }
-        hidden
+        // The longest first: one may be part of another.
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let hidden = |text: String, secret: &str| text.replace(secret, MASK);
+        all.into_iter().fold(text, hidden)
     }
+}
+
+/// What a probe says of an answer, without what the answer itself says: that may hold a secret, and
+/// which ones there are is not known since another engine read them.
+pub(crate) fn unquoted(detail: String) -> String {
+    const ANSWERED: &str = " answered ";
+    let Some(at) = detail.find(ANSWERED) else {
+        return detail;
+    };
+    let status = |c: char| c.is_ascii_digit();
+    let (answered, said) = detail.split_at(at + ANSWERED.len());
+    let rest = said.trim_start_matches(status);
+    if rest.is_empty() {
+        return detail;
+    }
+    let status = said.strip_suffix(rest).unwrap_or_default();
+    format!("{answered}{status}; {NOT_SHOWN}")
 }
 
 /// From where, why not, and what to do about it.
@@ -207,6 +223,30 @@ mod tests {
         let shown = secrets.hide("login hunter2-and-more failed, hunter2 too".into());
         assert_eq!(shown, "login ••• failed, ••• too");
         assert_eq!(secrets.hide("nothing in it".into()), "nothing in it");
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_hidden_line_by_line() {
+        let key = "-----BEGIN KEY-----\r\nMIIEvQIBADAN\n}\n-----END KEY-----";
+        let secrets = secrets(&[key]);
+        assert_eq!(secrets.hide("  MIIEvQIBADAN".into()), "  •••");
+        assert_eq!(secrets.hide("-----BEGIN KEY-----".into()), "•••");
+        // What is no secret by itself hides nothing.
+        assert_eq!(secrets.hide("fn main() {}".into()), "fn main() {}");
+        assert_eq!(secrets.hide(format!("got {key}!")), "got •••!");
+    }
+
+    #[test]
+    fn an_answer_is_told_without_what_it_says() {
+        let kept = ["GET /health answered 200", "tcp 80 refused"];
+        for detail in kept {
+            assert_eq!(unquoted(detail.into()), detail);
+        }
+        let shown = unquoted("GET /health answered 503, db says postgres://me:hunter2@db".into());
+        assert_eq!(
+            shown,
+            "GET /health answered 503; what it said may hold a secret, and is not shown"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Message, Owner};
 use crate::launch::{self, Heard};
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use driver::Told;
 use model::{Evidence, Generation, InstanceId, Mono, ProbeKind, Verdict};
 use orchestrator::{Input, Said};
@@ -48,7 +48,7 @@ impl Owner {
                 Some(gate) => gate.lock().await.into(),
                 None => None,
             };
-            let mut secrets = secrets;
+            let mut known = secrets;
             let evidence = match asked {
                 // Boxed, because most of a thousand probes sleep most of the time, and asking
                 // takes ten times the room of sleeping.
@@ -59,16 +59,16 @@ impl Owner {
                         if let Some(missing) = missing
                             && let Ok(read) = Secrets::read(missing, &shared.driver).await
                         {
-                            secrets = Arc::new(read);
-                            for (name, secret) in &secrets.0 {
+                            known = Arc::new(read);
+                            for (name, secret) in &known.0 {
                                 let value = secret.reveal().to_owned();
                                 exec.env.insert(name.clone(), value);
                             }
-                            let known = Message::Secrets(id.clone(), Arc::clone(&secrets));
-                            let _ = inbox.send(known).await;
+                            let read = Message::Secrets(id.clone(), Arc::clone(&known));
+                            let _ = inbox.send(read).await;
                         }
                         let mut evidence = shared.prober.ask(Target::Exec(exec), timeout).await;
-                        evidence.detail = secrets.hide(evidence.detail);
+                        evidence.detail = known.hide(evidence.detail);
                         evidence
                     };
                     Box::pin(asked).await
@@ -76,7 +76,10 @@ impl Owner {
                 Some((target, timeout)) => {
                     let mut evidence = Box::pin(shared.prober.ask(target, timeout)).await;
                     // What a service answers is repeated in it.
-                    evidence.detail = secrets.hide(evidence.detail);
+                    evidence.detail = match missing {
+                        None => known.hide(evidence.detail),
+                        Some(_) => secrets::unquoted(evidence.detail),
+                    };
                     evidence
                 }
                 None => Evidence {
@@ -149,8 +152,11 @@ impl Owner {
                 Said::Ready
             }
             Told::Status(text) => {
-                let (secrets, _) = self.secrets_of(&instance);
-                Said::Status(secrets.hide(text))
+                let (secrets, missing) = self.secrets_of(&instance);
+                Said::Status(match missing {
+                    None => secrets.hide(text),
+                    Some(_) => secrets::NOT_SHOWN.to_owned(),
+                })
             }
             Told::Reloading => Said::Reloading,
             Told::Stopping => Said::Stopping,
