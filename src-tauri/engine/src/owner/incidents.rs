@@ -5,16 +5,50 @@ use super::{Message, Owner};
 use model::incident::MAX_TEXT;
 use model::{ActorKind, Generation, Incident, IncidentEntry, IncidentId, InstanceId, Timestamp};
 use orchestrator::{Input, LastWords};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Incidents whose numbers are known, open and ended.
+/// Ended incidents whose numbers are known: a fault soon after recovery reopens its incident.
 const KNOWN: usize = 1_000;
 /// Lines that are read of what a start has written.
 const LINES: usize = 5;
 /// Logs that are looked through at a time: a hundred services may have died together, and nobody
 /// waits for what they said.
 static READERS: Semaphore = Semaphore::const_new(2);
+
+/// The numbers in the home of the incidents of one cluster, by the cluster's own keys, which only grow.
+#[derive(Default)]
+pub(super) struct Numbers(BTreeMap<u64, Numbered>);
+
+struct Numbered {
+    id: IncidentId,
+    unended: bool,
+}
+
+impl Numbers {
+    /// The number of an incident, and whether it has just been given. One that goes on keeps it,
+    /// however many come after.
+    fn number(
+        &mut self,
+        key: u64,
+        unended: bool,
+        given: impl FnOnce() -> IncidentId,
+    ) -> (IncidentId, bool) {
+        if let Some(known) = self.0.get_mut(&key) {
+            known.unended = unended;
+            return (known.id, false);
+        }
+        let id = given();
+        self.0.insert(key, Numbered { id, unended });
+        if self.0.len() > KNOWN {
+            let ended = self.0.iter().find(|(_, known)| !known.unended);
+            let ended = ended.map(|(key, _)| *key);
+            ended.and_then(|key| self.0.remove(&key));
+        }
+        (id, true)
+    }
+}
 
 impl Owner {
     pub(super) fn incident(
@@ -23,25 +57,18 @@ impl Owner {
         mut incident: Incident,
         mut entries: Vec<IncidentEntry>,
     ) {
-        let id = match self.incidents.get(&key) {
-            Some(id) => *id,
-            None => {
-                // Who is connected to it now is evidence.
-                self.shared.look_now.notify_one();
-                let id = match incident.id {
-                    IncidentId(0) => self.shared.journal.new_incident(),
-                    // An earlier engine has given it its number.
-                    given => given,
-                };
-                self.incidents.insert(key, id);
-                // A fault soon after recovery reopens its incident, so ended ones are known for a
-                // while; keys only grow.
-                if self.incidents.len() > KNOWN {
-                    self.incidents.pop_first();
-                }
-                id
-            }
+        let unended = incident.state.unended();
+        let journal = &self.shared.journal;
+        let given = || match incident.id {
+            IncidentId(0) => journal.new_incident(),
+            // An earlier engine has given it its number.
+            given => given,
         };
+        let (id, new) = self.incidents.number(key, unended, given);
+        if new {
+            // Who is connected to it now is evidence.
+            self.shared.look_now.notify_one();
+        }
         incident.id = id;
         incident.cluster = self.id.clone();
         for entry in &mut entries {
@@ -118,5 +145,32 @@ impl Owner {
         self.shared.tasks.spawn(async move {
             cancel.run_until_cancelled(reading).await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_that_goes_on_keeps_its_number_however_many_come_after() {
+        let mut numbers = Numbers::default();
+        let mut last = 0;
+        let mut number = |key, unended| {
+            let given = || {
+                last += 1;
+                IncidentId(last)
+            };
+            numbers.number(key, unended, given)
+        };
+        assert_eq!(number(0, true), (IncidentId(1), true));
+        for key in 1..3_000 {
+            let (_, new) = number(key, true);
+            assert!(new);
+            number(key, false);
+        }
+        assert_eq!(number(0, true), (IncidentId(1), false));
+        assert_eq!(number(2_999, true), (IncidentId(3_000), false));
+        assert!(numbers.0.len() <= KNOWN + 1, "{}", numbers.0.len());
     }
 }

@@ -26,9 +26,7 @@ use crate::secrets::Secrets;
 use crate::shared::Shared;
 use driver::{Found, NotRun};
 use model::view::{Pulse, Usage};
-use model::{
-    Act, ActId, ClusterId, Evidence, IncidentId, InstanceId, Mono, Origin, ProbeKind, RemedyKind,
-};
+use model::{Act, ActId, ClusterId, Evidence, InstanceId, Mono, Origin, ProbeKind, RemedyKind};
 use model::{Generation, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input, Look, Sighting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +193,7 @@ pub(crate) struct Owner {
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
     healing: BTreeMap<InstanceId, ActId>,
-    incidents: BTreeMap<u64, IncidentId>,
+    incidents: incidents::Numbers,
     /// Of the instance whose end is being applied.
     last_secrets: Option<Arc<Secrets>>,
     pulses: BTreeMap<InstanceId, Pulse>,
@@ -244,7 +242,7 @@ impl Owner {
             drift: BTreeMap::new(),
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
-            incidents: BTreeMap::new(),
+            incidents: incidents::Numbers::default(),
             last_secrets: None,
             pulses: BTreeMap::new(),
             changed: BTreeSet::new(),

@@ -31,7 +31,10 @@ impl Owner {
     ) {
         let (secrets, missing) = self.secrets_of(&instance);
         let asked = self.asked(&instance, generation, kind, &secrets);
-        let gate = self.gate(&instance);
+        let gate = match &asked {
+            Some((target, _)) if told(target) => None,
+            _ => self.gate(&instance),
+        };
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
         let id = instance.clone();
@@ -186,6 +189,15 @@ impl Owner {
         if let Some(port) = ports.and_then(|ports| ports.first()) {
             self.shared.registry.forget_beats(*port);
         }
+    }
+}
+
+/// The service says it by itself and nothing is asked of it: whoever listens keeps nobody from
+/// asking something else meanwhile.
+fn told(target: &Target) -> bool {
+    match target {
+        Target::Line { .. } | Target::Ready { .. } | Target::Beat { .. } => true,
+        Target::Http { .. } | Target::Tcp { .. } | Target::Grpc { .. } | Target::Exec(_) => false,
     }
 }
 
