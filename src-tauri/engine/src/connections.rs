@@ -2,7 +2,8 @@
 //!
 //! A look is as cheap as there is little new; the pause after it is so long that all looks together
 //! stay below [`SHARE`] of a core, however many services there are. When an incident is opened there
-//! is a look at once: who is still connected to what has failed is evidence.
+//! is a look at once: who is still connected to what has failed is evidence. Such a look is paid for by
+//! the next pause, and while that is owed incidents wait for it like everybody.
 
 use crate::owner::Message;
 use crate::shared::Shared;
@@ -30,12 +31,13 @@ type Key = (ClusterId, InstanceId);
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut connections = Some(Connections::<Key>::default());
     let mut pause = LEAST;
+    let mut owes = false;
     loop {
         let begun = Instant::now();
         tokio::select! {
             () = shared.cancel.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            () = shared.look_now.notified() => tokio::time::sleep(GATHER).await,
+            () = shared.look_now.notified(), if !owes => tokio::time::sleep(GATHER).await,
         }
         let Some(mut own) = connections.take() else {
             return;
@@ -53,6 +55,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         connections = Some(own);
         // A look before its time is paid for by the next pause.
         let owed = pause.saturating_sub(begun.elapsed());
+        owes = !owed.is_zero();
         pause = (look.cost * SHARE)
             .max(LEAST)
             .saturating_add(owed)

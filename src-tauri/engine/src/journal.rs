@@ -125,10 +125,7 @@ impl Journal {
         let turned = before
             .as_ref()
             .is_none_or(|before| before.state != incident.state);
-        let eventful = before.is_none_or(|before| {
-            (before.state, &before.cause, before.actions.len())
-                != (incident.state, &incident.cause, incident.actions.len())
-        });
+        let eventful = before.is_none_or(|before| before.went_on(&incident));
         self.picture.publish(Change::Incident {
             incident: incident.clone(),
         });

@@ -1,7 +1,8 @@
 //! What the next engine is to know of a cluster besides its record: what healing has tried.
 //!
 //! A small file beside the record, written often and never waited for: it is replaced whole, and not
-//! synced, because it means nothing in another boot.
+//! synced. In another boot it means little: only what is in quarantine stays there, and a circuit that
+//! was open stays open until it is tried.
 
 use crate::replace::replace;
 use driver::clock;
@@ -26,7 +27,7 @@ struct File {
     instances: Memories,
 }
 
-/// What is remembered from this boot. Nothing, when that cannot be read: healing begins anew then.
+/// What is remembered. Nothing, when that cannot be read: healing begins anew then.
 pub(crate) fn load(path: &Path) -> Memories {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX).read_to_end(&mut bytes));
@@ -35,7 +36,10 @@ pub(crate) fn load(path: &Path) -> Memories {
     }
     match serde_json::from_slice::<File>(&bytes) {
         Ok(file) if clock::boot_id().is_ok_and(|boot| boot == file.boot) => file.instances,
-        Ok(_) => Memories::new(),
+        Ok(file) => {
+            let kept = |(id, memory): (InstanceId, Memory)| Some((id, memory.of_another_boot()?));
+            file.instances.into_iter().filter_map(kept).collect()
+        }
         Err(error) => {
             tracing::warn!(%error, path = %path.display(), "what healing has tried is not known");
             Memories::new()
@@ -55,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_saved_is_there_in_this_boot_only() {
+    fn what_was_saved_is_there_and_of_another_boot_what_waits_for_a_person() {
         let home = testkit::Home::new();
         let path = home.path().join(FILE);
         assert!(load(&path).is_empty());
@@ -64,13 +68,22 @@ mod tests {
             restarts: 3,
             ..Memory::default()
         };
-        memories.insert("db.0".parse().unwrap(), memory);
+        memories.insert("db.0".parse().unwrap(), memory.clone());
+        let quarantined = Memory {
+            quarantined: Some(("it exited".into(), "9 restarts did not help".into())),
+            ..memory
+        };
+        memories.insert("api.0".parse().unwrap(), quarantined.clone());
         save(&path, memories.clone()).unwrap();
         assert_eq!(load(&path), memories);
         let text = std::fs::read_to_string(&path).unwrap();
         let other = text.replace(clock::boot_id().unwrap(), "another");
         std::fs::write(&path, other).unwrap();
-        assert!(load(&path).is_empty());
+        let kept = Memory {
+            restarts: 0,
+            ..quarantined
+        };
+        assert_eq!(load(&path), [("api.0".parse().unwrap(), kept)].into());
         std::fs::write(&path, "{\"boot\":").unwrap();
         assert!(load(&path).is_empty());
     }

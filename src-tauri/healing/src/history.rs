@@ -108,6 +108,14 @@ impl History {
             ..Self::default()
         };
     }
+
+    /// The machine was booted since: times mean nothing any more, and nor does what was tried.
+    pub fn rebooted(&mut self) {
+        *self = Self {
+            circuit_open: self.circuit_open,
+            ..Self::default()
+        };
+    }
 }
 
 /// How long an instance had been well when a fault came.

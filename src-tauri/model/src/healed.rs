@@ -161,6 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_once_more_is_told_though_the_list_is_full() {
+        let acts = [RemedyKind::Restart; crate::incident::MAX_ACTIONS];
+        let before = incident("api", IncidentState::Open, None, &acts);
+        assert!(!before.went_on(&before));
+        let mut now = before.clone();
+        now.waits = Some("it to be ready".into());
+        assert!(!before.went_on(&now));
+        let mut last = now.actions.remove(0);
+        last.at = Timestamp(last.at.0 + 60_000);
+        now.actions.push(last);
+        assert!(before.went_on(&now));
+    }
+
+    #[test]
     fn a_week_is_summed_up_by_service() {
         use IncidentState::{Closed, Open, Quarantined, Resolved};
         use RemedyKind::{Quarantine, Restart};

@@ -276,3 +276,12 @@ pub struct Incident {
     #[serde(default)]
     pub entries: u32,
 }
+
+impl Incident {
+    /// Whether `now`, a later word of it, tells of something that was tried, of another state or of
+    /// another cause. The list of what was tried keeps its length once it is full.
+    pub fn went_on(&self, now: &Incident) -> bool {
+        (self.state, &self.cause, self.actions.last())
+            != (now.state, &now.cause, now.actions.last())
+    }
+}

@@ -10,7 +10,7 @@ use model::InstanceId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is remembered of one instance. Its times are of one boot.
+/// What is remembered of one instance. Its times are of one boot; see [`Memory::of_another_boot`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// How often healing started it.
@@ -20,6 +20,18 @@ pub struct Memory {
     /// It is in quarantine: its fault, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<(String, String)>,
+}
+
+impl Memory {
+    /// What of it still holds in another boot: what a person has to do about it does, and when
+    /// something was tried and how often means nothing any more.
+    #[must_use]
+    pub fn of_another_boot(mut self) -> Option<Memory> {
+        self.history.rebooted();
+        self.restarts = 0;
+        let matters = self.quarantined.is_some() || self.history.circuit_open();
+        matters.then_some(self)
+    }
 }
 
 impl Cluster {

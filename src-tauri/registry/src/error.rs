@@ -39,7 +39,7 @@ pub enum Error {
     Withheld {
         /// The name.
         name: String,
-        /// Why: "its circuit is open, exited with code 1".
+        /// Why: "its circuit is open".
         why: String,
     },
     /// Too many entries.

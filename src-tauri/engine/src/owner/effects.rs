@@ -258,11 +258,14 @@ impl Owner {
                     .registry
                     .upsert_own(&self.id, &instance, &instance.service, &url);
             }
-            (Some(status), Some(_)) if status.marks.circuit.is_some() => {
-                let why = format!("its circuit is open: {}", status.reason);
+            (Some(status), Some(_))
+                if status.marks.circuit.is_some() && status.state != State::Stopped =>
+            {
+                // Any program of this machine may ask: what the service has said is not for all.
+                let why = "its circuit is open";
                 self.shared
                     .registry
-                    .withhold_own(&self.id, &instance, &instance.service, &why);
+                    .withhold_own(&self.id, &instance, &instance.service, why);
             }
             _ => self.shared.registry.remove_own(&self.id, &instance),
         }
