@@ -33,7 +33,7 @@ fn what_a_service_says_by_itself_counts_even_if_no_engine_was_there_to_hear_it()
     );
 
     std::fs::remove_file(&go).expect("to be gone");
-    let mut restart = azora.command(folder.path(), &["restart"]);
+    let mut restart = azora.command(folder.path(), &["restart", "line", "unit"]);
     let mut restart = restart.spawn().expect("a command");
     let unit = azora.until(folder.path(), "unit.0", "warming up", |unit| {
         unit.generation == 2 && unit.reason.contains("says: warming up")
