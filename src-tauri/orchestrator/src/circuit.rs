@@ -63,19 +63,33 @@ impl Step<'_> {
             return false;
         }
         instance.history.healthy(now);
-        if std::mem::replace(&mut instance.trial, true) {
-            return true;
-        }
+        let begun = std::mem::replace(&mut instance.trial, true);
         let (_, reason) = instance.serving.clone();
         let next = format!(
             "serves when it has been well for {}",
             words::duration(settle)
         );
         let text = format!("{}; circuit half-open", reason.text);
-        let (key, at) = (TimerKey::Circuit(id.clone()), now + settle);
-        self.out.acts.push(Effect::SetTimer { key, at });
+        if !begun {
+            let (key, at) = (TimerKey::Circuit(id.clone()), now + settle);
+            self.out.acts.push(Effect::SetTimer { key, at });
+        }
         self.set(id, State::Recovering, Reason::new(text).then(next));
         true
+    }
+
+    /// Nobody has looked for a while, or there was a doubt: a trial under way lasts as long again.
+    pub(crate) fn prolong_trial(&mut self, id: &InstanceId) {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let at = self.now.mono + service.spec.heal.settle;
+        if let Some(instance) = self.cluster.instances.get(id)
+            && instance.trial
+        {
+            let key = TimerKey::Circuit(id.clone());
+            self.out.acts.push(Effect::SetTimer { key, at });
+        }
     }
 
     /// The trial is over before its time.
@@ -94,15 +108,17 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        instance.trial = false;
         let trial = instance.circuit() == Some(Circuit::HalfOpen);
         if !trial || goal != Goal::Run || instance.cycle.is_some() || instance.care != Care::Idle {
+            instance.trial = false;
             return;
         }
         if !instance.watch.sure() {
-            // In doubt: the probe that ends the doubt begins the trial anew.
+            // In doubt. What ends the doubt may be no answer: a need that is back excuses it.
+            self.prolong_trial(id);
             return;
         }
+        instance.trial = false;
         instance.history.close_circuit();
         let (state, reason) = instance.standing();
         self.came_good(id, state, reason);

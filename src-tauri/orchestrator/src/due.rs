@@ -72,7 +72,9 @@ impl Cluster {
             return Some(OPEN);
         }
         let service = self.services.get(&id.service)?;
-        let stuck = instance.delay.is_some() || instance.blocked.is_some();
+        // It cannot be started before what it needs is there, however long that takes.
+        let waits = instance.life == Life::Gone && service.unmet > 0;
+        let stuck = waits || instance.delay.is_some() || instance.blocked.is_some();
         if !instance.in_hand || stuck || service.suffers() {
             return None;
         }

@@ -36,6 +36,7 @@ impl Step<'_> {
                 if gives_up {
                     self.begin_patience(id, self.now.mono);
                 }
+                self.prolong_trial(id);
                 if doubted {
                     self.set(id, serving.0, serving.1);
                 }

@@ -58,9 +58,11 @@ impl Step<'_> {
     /// It fails because of another: it waits for that one.
     pub(crate) fn suffer(&mut self, id: &InstanceId) {
         self.goes_down(&id.service);
+        self.end_trial(id);
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
+        let unready = instance.asked && !instance.ready && instance.gives_up.is_none();
         if instance.life == Life::Gone {
             self.set_care(id, Care::Suffers);
             let reason = self.cluster.waiting(id);
@@ -71,6 +73,10 @@ impl Step<'_> {
             let root = self.cluster.root_of(&id.service);
             let next = root.map(|root| format!("asked again when {root} is ready"));
             self.set(id, State::Failing, Reason { next, ..reason });
+            if unready {
+                // Its time was up before: it has the whole of it again once that one is back.
+                self.begin_patience(id, self.now.mono);
+            }
         }
     }
 
