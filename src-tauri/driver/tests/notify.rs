@@ -235,10 +235,13 @@ async fn deep_homes_have_names_instead_of_paths() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
+    let puppet = testkit::program_for_others("puppet", bench.home.id());
+    launch.argv[0] = puppet.to_string_lossy().into_owned();
     launch.user = Some("65534".to_owned());
     launch.env.insert("NOTIFY_SOCKET".to_owned(), address);
     bench.driver.start(launch);
     bench.started().await;
+    std::fs::remove_file(puppet).unwrap();
     assert_eq!(bench.told().await, (1, Told::Ready));
     bench.stop("b.0", 1, Duration::ZERO);
     bench.exited().await;

@@ -155,9 +155,7 @@ async fn another_user_needs_root() {
     let root = rustix::process::geteuid().is_root();
     launch.user = Some(if root { "nobody" } else { "root" }.into());
     if root {
-        // A folder that this user may enter to find the program.
-        let puppet = std::path::PathBuf::from("/tmp").join(format!("{}-puppet", bench.home.id()));
-        std::fs::copy(testkit::program("puppet"), &puppet).unwrap();
+        let puppet = testkit::program_for_others("puppet", bench.home.id());
         launch.argv[0] = puppet.to_string_lossy().into_owned();
         bench.driver.start(launch);
         bench.started().await;

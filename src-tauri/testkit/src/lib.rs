@@ -15,5 +15,5 @@ mod wait;
 
 pub use database::databases;
 pub use home::Home;
-pub use program::program;
+pub use program::{program, program_for_others};
 pub use wait::{eventually, eventually_async};

@@ -26,3 +26,14 @@ pub fn program(name: &str) -> PathBuf {
         panic!("{name} is not built: run `cargo build -p shim -p organ -p puppet -p cli` first")
     })
 }
+
+/// A copy of it, called after `whose`, where any user may execute it; the caller removes it. Folders of
+/// builds are often their owner's alone.
+///
+/// # Panics
+/// When there is none, or it cannot be copied.
+pub fn program_for_others(name: &str, whose: impl std::fmt::Display) -> PathBuf {
+    let copy = std::path::Path::new("/tmp").join(format!("{whose}-{name}"));
+    std::fs::copy(program(name), &copy).expect("it can be copied");
+    copy
+}
