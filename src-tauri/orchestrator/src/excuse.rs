@@ -8,7 +8,7 @@
 //! for one that waits for it.
 
 use crate::cluster::{Cluster, Service};
-use crate::instance::{Care, Instance, Life};
+use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::cause;

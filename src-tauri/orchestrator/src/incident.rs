@@ -14,8 +14,8 @@ use healing::words;
 use model::incident::{MAX_ACTIONS, MAX_TEXT};
 use model::text::harmless;
 use model::{
-    EntryKind, Incident, IncidentId, IncidentState, InstanceId, Remedy, RemedyKind, ServiceName,
-    State,
+    EntryKind, Incident, IncidentId, IncidentState, InstanceId, Reason, Remedy, RemedyKind,
+    ServiceName, State,
 };
 use std::collections::BTreeSet;
 
@@ -124,8 +124,12 @@ impl Step<'_> {
         let words = &instance.reason.text;
         let cause = format!("{id} is degraded: {words}; {service} fails");
         let id = id.clone();
+        let text = words.clone();
         drop(instances);
         self.open_incident(&id, cause, Lasted::Steady, &BTreeSet::new());
+        let next = format!("{service} waits for it to be quick again");
+        self.set_reason(&id, Reason::new(text).then(next));
+        self.out.waits.insert(id);
     }
 
     /// Some instance of it is wanted and not done, so it suffers when what it needs is down.

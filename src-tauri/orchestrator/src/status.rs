@@ -193,7 +193,17 @@ impl Cluster {
             instances.find(|(id, instance)| self.goal(id) != Goal::Leave && !instance.good());
         match lacking {
             Some((_, instance)) => (instance.state.as_str(), Some(instance)),
-            None => ("scaled to none", None),
+            None => {
+                // One that serves may be waited for, too: to be well.
+                let mut instances = self.instances_of(service);
+                let degraded = instances.any(|(_, one)| one.state == State::Degraded);
+                let wanted = self.replicas(service) > 0;
+                match (degraded, wanted) {
+                    (true, _) => ("degraded", None),
+                    (false, true) => ("ready", None),
+                    (false, false) => ("scaled to none", None),
+                }
+            }
         }
     }
 

@@ -386,6 +386,8 @@ impl World {
             let status = self.cluster.status(id);
             let says = status.as_ref().is_some_and(|status| match status.state {
                 State::Failing => status.reason.next.is_some(),
+                // Others fail because of how it serves; the incident says what it waits for.
+                State::Degraded => incident.waits.is_some(),
                 State::Waiting | State::Starting | State::Running => true,
                 State::Recovering | State::Stopping => true,
                 _ => false,

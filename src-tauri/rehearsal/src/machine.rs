@@ -30,6 +30,12 @@ impl World {
         if let Some(gap) = self.gaps.look(self.clocks()) {
             self.apply(Input::Gap(gap));
         }
+        // Nobody looks before the cluster is adopted.
+        let known = self.cluster.definition().is_some();
+        let seen = self.rough.look(self.now, self.index.keys());
+        if let Some(seen) = seen.filter(|_| known) {
+            self.apply(Input::Connected(seen));
+        }
         self.apply(input);
     }
 

@@ -4,8 +4,8 @@
 
 use crate::chance::Dice;
 use crate::world::{Coming, Made, Millis};
-use model::{ActId, ExitStatus, Generation, RemedyKind, Verdict};
-use orchestrator::Input;
+use model::{ActId, Endpoint, ExitStatus, Generation, InstanceId, RemedyKind, Verdict};
+use orchestrator::{Input, Sighting};
 use std::collections::BTreeSet;
 
 /// See the module.
@@ -58,6 +58,30 @@ impl Rough {
     fn sometimes_wrong(&mut self) -> bool {
         let chance = self.percent.unwrap_or(0) / 2;
         self.has(chance)
+    }
+
+    /// What a look at the sockets sees now, if there is one: anybody may talk to anybody, in circles
+    /// and against what is declared. Its chance is its own, so that it changes nobody else's.
+    pub(crate) fn look<'a>(
+        &self,
+        now: Millis,
+        instances: impl ExactSizeIterator<Item = &'a InstanceId> + Clone,
+    ) -> Option<Vec<Sighting>> {
+        let mut dice = Dice(now ^ self.percent?);
+        if instances.len() < 2 || !dice.percent(5) {
+            return None;
+        }
+        let mut one = || {
+            let nth = dice.below(instances.len() as u64) as usize;
+            let mut instances = instances.clone();
+            instances.nth(nth).map(|id| id.service.clone())
+        };
+        let seen = (0..4).filter_map(|port| {
+            let (from, to) = (one()?, one()?);
+            let at = Endpoint::Tcp { port };
+            (from != to).then_some(Sighting { from, to, at })
+        });
+        Some(seen.collect())
     }
 
     pub(crate) fn preparation(&mut self) -> (Millis, Result<(), String>) {

@@ -21,8 +21,9 @@ use std::sync::Arc;
 /// How long things go wrong, in milliseconds.
 const ROUGH: u64 = 60_000;
 /// How long it takes at most until all is at rest after that: the longest wait of healing is a
-/// minute, and there may be one for what is needed before that.
-const QUIET: u64 = 300_000;
+/// minute, and there may be one for what is needed before that. What was seen to talk to one that
+/// only a person can bring back waits five minutes for it, and is helped then.
+const QUIET: u64 = 660_000;
 
 /// One world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
