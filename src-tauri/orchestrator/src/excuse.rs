@@ -294,11 +294,13 @@ impl Step<'_> {
             let Some(instance) = self.cluster.instances.get(&id) else {
                 continue;
             };
+            let wanted = self.cluster.goal(&id) == Goal::Run && instance.cycle.is_none();
             let waits = instance.care == Care::Suffers
                 || (instance.care == Care::Idle
                     && instance.life == Life::Alive
                     && instance.state == State::Failing);
-            if waits
+            if wanted
+                && waits
                 && self
                     .cluster
                     .services

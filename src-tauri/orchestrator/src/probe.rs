@@ -307,7 +307,7 @@ impl Step<'_> {
             false => instance.watch.observe(probe, evidence, &service.usual),
         };
         // What it is like after a gap, or while something it needs is down, is not learned.
-        if !early && service.roots.is_empty() {
+        if !early && !service.suffers() {
             instance
                 .watch
                 .teach(probe, evidence, &mut service.usual, now);
