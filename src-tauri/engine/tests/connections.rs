@@ -16,12 +16,14 @@ use testkit::{Home, eventually_async, program};
 /// Far beyond what any wait here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// `api` is always connected to `db`, ends when it is gone, and declares nothing.
+/// `api` is always connected to `db`, ends when it is gone, and declares nothing. `db` takes its
+/// time to come back, as databases do: what fails a moment after it is well again has its own story.
 const SHOP: &str = r#"
 [cluster]
 name = "shop"
 [service.db]
 run = "organ --name db --port $PORT"
+before_start = "sleep 1"
 health = { http = "/health" }
 [service.api]
 run = ["bash", "-c", "A=/dev/tcp/127.0.0.1/$DB; until (exec 3<>$A) 2>&-; do sleep 0.1; done; while (exec 3<>$A) 2>&- && exec 3<>$A; do read -r -t 2 <&3; done; exit 7"]
