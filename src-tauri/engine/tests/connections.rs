@@ -16,14 +16,14 @@ use testkit::{Home, eventually_async, program};
 /// Far beyond what any wait here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// `api` is always connected to `db`, ends when it is gone, and declares nothing. `db` takes its
-/// time to come back, as databases do: what fails a moment after it is well again has its own story.
+/// `api` is always connected to `db`, ends when it is gone, and declares nothing. `db` does not come
+/// back while a file says so: what ends a moment after it is well again has its own story.
 const SHOP: &str = r#"
 [cluster]
 name = "shop"
 [service.db]
 run = "organ --name db --port $PORT"
-before_start = "sleep 1"
+before_start = "while test -e away; do sleep 0.05; done"
 health = { http = "/health" }
 [service.api]
 run = ["bash", "-c", "A=/dev/tcp/127.0.0.1/$DB; until (exec 3<>$A) 2>&-; do sleep 0.1; done; while (exec 3<>$A) 2>&- && exec 3<>$A; do read -r -t 2 <&3; done; exit 7"]
@@ -125,7 +125,16 @@ async fn an_undeclared_need_is_seen_said_once_and_the_root_of_what_it_breaks() {
     assert_eq!(said(&handle).await, 1);
     // db dies, and api with it.
     let (old_db, old_api) = (pid(&handle, &cluster, "db"), pid(&handle, &cluster, "api"));
+    let away = home.path().join("shop").join("away");
+    std::fs::write(&away, "").unwrap();
     kill(old_db.unwrap());
+    let ended = || pid(&handle, &cluster, "api") != old_api;
+    assert!(
+        eventually_async(PATIENCE, ended).await,
+        "{:?}",
+        handle.snapshot().instances
+    );
+    std::fs::remove_file(&away).unwrap();
     let well = || {
         let snapshot = handle.snapshot();
         let all = snapshot.instances.get(&cluster).unwrap();
