@@ -143,6 +143,7 @@ impl Journal {
                 remedies: u32::try_from(incident.actions.len()).unwrap_or(u32::MAX),
                 took_ms: incident.duration_ms.unwrap_or(0),
             });
+        let incident = Box::new(incident);
         self.event(Some(&cluster), EventKind::Incident { incident });
         if let Some(healed) = healed.filter(|_| turned) {
             self.event(Some(&cluster), healed);
@@ -157,6 +158,7 @@ impl Journal {
             lock(&self.late).push_back(act);
         }
         let cluster = act.target.cluster.clone();
+        let act = Box::new(act);
         self.event(cluster.as_ref(), EventKind::Act { act });
     }
 

@@ -73,13 +73,19 @@ impl Recent {
     /// half, so that it has been for two minutes.
     fn compare(&mut self, places: usize, probe: &spec::Probe, usual: &Usual) {
         let bounds = usual.bounds().filter(|_| probe.degraded_above.is_none());
-        let (Some(bounds), Some(median)) = (bounds, self.median(places)) else {
+        let (Some(bounds), Some(known)) = (bounds, self.known(places)) else {
             (self.turning, self.beyond) = (0, false);
             return;
         };
+        // The median is the one in the middle: where it lies is known by counting, without an order.
+        let count = |which: &dyn Fn(u64) -> bool| {
+            let those = known.iter().filter(|one| which(u64::from(**one)));
+            those.count()
+        };
+        let middle = places / 2;
         let turns = match self.beyond {
-            false => median > bounds.above,
-            true => median < bounds.below,
+            false => count(&|one| one > bounds.above) >= places - middle,
+            true => count(&|one| one < bounds.below) > middle,
         };
         self.turning = if turns {
             self.turning.saturating_add(1)
@@ -123,12 +129,16 @@ impl Recent {
         }
     }
 
+    /// The latencies of a minute, once there are as many.
+    fn known(&self, places: usize) -> Option<&[u32]> {
+        let whole = usize::from(self.passes) >= places;
+        self.latencies.get(..places).filter(|_| whole)
+    }
+
     fn median(&self, places: usize) -> Option<u64> {
-        if usize::from(self.passes) < places {
-            return None;
-        }
-        let mut sorted = self.latencies;
-        let sorted = sorted.get_mut(..places)?;
+        let mut all = [0; ANSWERS];
+        let sorted = all.get_mut(..places)?;
+        sorted.copy_from_slice(self.known(places)?);
         sorted.sort_unstable();
         sorted.get(places / 2).copied().map(u64::from)
     }
@@ -152,8 +162,10 @@ impl Recent {
             return Some(Unwell::Errs(text));
         }
         let places = answers(every);
-        match (self.beyond, self.median(places), usual.bounds()) {
-            (true, Some(median), Some(bounds)) => {
+        // Asked of each answer: what is not beyond is not ordered.
+        let median = self.beyond.then(|| self.median(places)).flatten();
+        match (median, usual.bounds()) {
+            (Some(median), Some(bounds)) => {
                 let time = every.saturating_mul(u32::try_from(places).unwrap_or(u32::MAX));
                 let text = format!(
                     "p50 of the last {} {}, usually {}",

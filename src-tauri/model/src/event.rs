@@ -159,12 +159,12 @@ pub enum EventKind {
     /// An incident was opened, changed or ended; the whole of it as it is now.
     Incident {
         /// The incident.
-        incident: Incident,
+        incident: Box<Incident>,
     },
     /// A privileged act was asked or ended; the whole of it as it is now.
     Act {
         /// The act.
-        act: Act,
+        act: Box<Act>,
     },
     /// Something that goes wrong slowly was found, or is over; the whole of it as it is now.
     Finding {

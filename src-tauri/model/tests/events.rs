@@ -105,8 +105,10 @@ fn one_of_each() -> Vec<EventKind> {
             left: None,
             took_ms: None,
         },
-        EventKind::Incident { incident },
-        EventKind::Act { act },
+        EventKind::Incident {
+            incident: Box::new(incident),
+        },
+        EventKind::Act { act: Box::new(act) },
         EventKind::Notice {
             text: String::new(),
         },

@@ -258,7 +258,7 @@ impl Step<'_> {
     pub(crate) fn incident_effect(&mut self, key: u64) -> Option<Effect> {
         let tale = self.cluster.incidents.get_mut(&key)?;
         let entries = std::mem::take(&mut tale.new);
-        let incident = tale.incident.clone();
+        let incident = Box::new(tale.incident.clone());
         let of = self.cluster.instances.get(&incident.instance);
         if of.and_then(|instance| instance.incident) != Some(key) {
             self.cluster.incidents.remove(&key);

@@ -431,7 +431,7 @@ pub enum Effect {
         /// The cluster's own number for it.
         key: u64,
         /// As it is now; its `id` is filled in by the engine, unless an earlier one has done so.
-        incident: model::Incident,
+        incident: Box<model::Incident>,
         /// What its timeline has got since it was told last.
         entries: Vec<model::IncidentEntry>,
     },

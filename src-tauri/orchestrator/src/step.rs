@@ -409,7 +409,11 @@ impl Step<'_> {
                 .map(Effect::Changed),
         );
         effects.extend(self.out.removed.drain(..).map(Effect::Removed));
-        effects.append(&mut self.out.acts);
+        match effects.is_empty() {
+            // As after most answers to a probe: the next question is all that is to be done.
+            true => effects = self.out.acts,
+            false => effects.append(&mut self.out.acts),
+        }
         effects.append(&mut self.out.settled);
         effects
     }

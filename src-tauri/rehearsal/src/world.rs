@@ -75,7 +75,8 @@ pub(crate) enum Made {
 struct Due {
     at: Millis,
     order: u64,
-    what: Coming,
+    /// Where it is among the comings: what is sorted all the time is small.
+    place: usize,
 }
 
 impl PartialEq for Due {
@@ -203,6 +204,10 @@ pub(crate) struct World {
     /// Which engine this is: words for an earlier one reach nobody.
     pub(crate) epoch: u64,
     queue: BinaryHeap<Reverse<Due>>,
+    /// What is in the queue, …
+    comings: Vec<Option<Coming>>,
+    /// … and the places that are free again.
+    vacant: Vec<usize>,
     pub(crate) order: u64,
     pub(crate) acts: u64,
     pub(crate) faults: Vec<Fault>,
@@ -289,6 +294,8 @@ impl World {
             gaps: Gaps::default(),
             epoch: 0,
             queue: BinaryHeap::new(),
+            comings: Vec::new(),
+            vacant: Vec::new(),
             order: 0,
             acts: 0,
             faults: Vec::new(),
@@ -351,10 +358,15 @@ impl World {
     pub(crate) fn later(&mut self, after: Millis, what: Coming) -> u64 {
         self.order += 1;
         let at = self.now.saturating_add(after);
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            self.comings.push(None);
+            self.comings.len() - 1
+        });
+        self.comings[place] = Some(what);
         self.queue.push(Reverse(Due {
             at,
             order: self.order,
-            what,
+            place,
         }));
         self.order
     }
@@ -368,7 +380,10 @@ impl World {
                 break;
             }
             self.now = due.at;
-            self.happen(due.order, due.what);
+            self.vacant.push(due.place);
+            if let Some(what) = self.comings[due.place].take() {
+                self.happen(due.order, what);
+            }
             if self.broken() {
                 return;
             }

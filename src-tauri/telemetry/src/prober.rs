@@ -19,7 +19,9 @@ use model::{Evidence, ExitStatus, Generation, Verdict};
 use regex::bytes::Regex;
 use spec::BodyTerm;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -318,7 +320,7 @@ async fn in_time(
 
 /// A connection, or what the failure to make one says.
 async fn connect(port: u16) -> Result<TcpStream, Seen> {
-    let stream = TcpStream::connect(("127.0.0.1", port))
+    let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
         .map_err(|error| match error.kind() {
             _ if is_ours(&error) => Seen {
@@ -384,12 +386,14 @@ async fn http(port: u16, path: &str, want: Want<'_>) -> Seen {
         .max_buf_size(MAX_HEAD)
         .handshake(TokioIo::new(stream))
         .await;
-    let (mut sender, connection) = match shaken {
+    let (mut sender, mut connection) = match shaken {
         Ok(both) => both,
         Err(error) => return said(error),
     };
-    // The connection makes progress only while it is polled; both end together.
+    // The connection makes progress only while it is polled; both end together. Closing the socket
+    // ends it for the service as a shutdown before it would, which is another call of the kernel.
     let asking = async { Ok(Answer::read(sender.send_request(request).await?, &want).await) };
+    let connection = poll_fn(|context| connection.poll_without_shutdown(context));
     let (mut asking, mut connection) = (pin!(asking), pin!(connection));
     let answered = tokio::select! {
         answered = &mut asking => answered,

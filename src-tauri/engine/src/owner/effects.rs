@@ -65,7 +65,7 @@ impl Owner {
                 key,
                 incident,
                 entries,
-            } => self.incident(key, incident, entries),
+            } => self.incident(key, *incident, entries),
             Effect::LastWords {
                 key,
                 instance,

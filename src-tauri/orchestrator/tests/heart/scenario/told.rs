@@ -117,7 +117,7 @@ impl Run {
                     .collect();
                 let took = incident.duration_ms.map(|took| format!(" after {took} ms"));
                 match incident.state.unended() {
-                    true => _ = self.open.insert(key, incident.clone()),
+                    true => _ = self.open.insert(key, (*incident).clone()),
                     false => _ = self.open.remove(&key),
                 }
                 let waits = incident.waits.map(|what| format!("; waits for {what}"));
