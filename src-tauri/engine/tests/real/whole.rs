@@ -1,21 +1,15 @@
 //! The engine with real processes: what it takes, remembers, adopts and refuses.
-//!
-//! Needs the programs built: `cargo build -p shim -p organ`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test ends services behind the engine's back and takes ports before it"
 )]
 
-use engine::{Config, Engine, Error, Handle, IncidentFilter, Order, StartError, Up};
+use crate::stage::{PATIENCE, config, folder, kill, me, up};
+use engine::{Engine, Error, Handle, IncidentFilter, Order, StartError, Up};
 use model::view::Code;
-use model::{Act, Actor, ClusterId, Outcome, State, Verb};
-use std::path::{Path, PathBuf};
+use model::{Act, ClusterId, Outcome, State, Verb};
 use std::time::Duration;
-use testkit::{Home, eventually_async, program};
-
-/// Far beyond what any wait here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use testkit::{Home, eventually_async};
 
 const TWO: &str = r#"
 [cluster]
@@ -28,39 +22,6 @@ run = "organ --name db --port $PORT"
 run = "organ --name api --port $PORT --call ${db.url}"
 needs = ["db"]
 "#;
-
-fn config(home: &Home) -> Config {
-    Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: Some(0),
-        version: "test".into(),
-    }
-}
-
-/// A folder with this definition, inside the scratch home so that it goes with it.
-fn folder(home: &Home, name: &str, definition: &str) -> PathBuf {
-    let folder = home.path().join("folders").join(name);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("azora.toml"), definition).unwrap();
-    folder
-}
-
-fn me() -> Actor {
-    Actor::person("test")
-}
-
-async fn up(handle: &Handle, folder: &Path) -> ClusterId {
-    let up = Up {
-        folder: folder.to_owned(),
-        trust: true,
-        env: None,
-    };
-    let started = handle.up(me(), up, "test".into()).await.unwrap();
-    let settled = handle.wait(started.act, PATIENCE).await.unwrap();
-    assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
-    started.cluster
-}
 
 fn states(handle: &Handle, cluster: &ClusterId) -> Vec<(State, Option<u32>, u64)> {
     let snapshot = handle.snapshot();
@@ -197,11 +158,6 @@ async fn the_end_of_an_engine_is_in_the_book_before_it_and_with_its_outcome() {
     let down = done("the engine ended; every cluster was taken down");
     assert_eq!(acts[1].outcome, down);
     engine.handle().shutdown(me(), true, String::new()).await;
-}
-
-fn kill(pid: Option<u32>) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid.unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,48 +1,9 @@
 //! Incidents with real processes: what they tell of a fault, and how they outlive the engine.
-//!
-//! Needs the programs built: `cargo build -p shim -p organ`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use engine::{Config, Engine, Handle, IncidentFilter, Order, Up};
-use model::{
-    Actor, Began, ClusterId, EntryKind, EventKind, IncidentId, IncidentState, IncidentStory,
-};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use testkit::{Home, eventually_async, program};
-
-/// Far beyond what any wait here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn config(home: &Home) -> Config {
-    Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: None,
-        version: "test".into(),
-    }
-}
-
-fn folder(home: &Home, definition: &str) -> PathBuf {
-    let folder = home.path().join("folders").join("one");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("azora.toml"), definition).unwrap();
-    folder
-}
-
-fn me() -> Actor {
-    Actor::person("test")
-}
-
-async fn up(handle: &Handle, folder: &Path) -> ClusterId {
-    let up = Up {
-        folder: folder.to_owned(),
-        trust: true,
-        env: None,
-    };
-    let started = handle.up(me(), up, "test".into()).await.unwrap();
-    started.cluster
-}
+use crate::stage::{PATIENCE, begin, config, folder, me};
+use engine::{Engine, Handle, IncidentFilter, Order};
+use model::{Began, EntryKind, EventKind, IncidentId, IncidentState, IncidentStory};
+use testkit::{Home, eventually_async};
 
 /// The newest incident of this state.
 fn newest(handle: &Handle, state: IncidentState) -> Option<IncidentId> {
@@ -65,6 +26,7 @@ async fn an_incident_tells_why_and_no_secret() {
     let home = Home::new();
     let folder = folder(
         &home,
+        "one",
         "[service.db]
 run = \"echo token $TOKEN; echo could not write WAL: no space >&2; test -e mended || exit 1; exec sleep 600\"
 secrets = { TOKEN = { file = \"token\" } }
@@ -74,7 +36,7 @@ heal = { backoff = [\"0s\", \"0s\", \"60s\"] }
     std::fs::write(folder.join("token"), "s3cr3t-of-db").unwrap();
     let engine = Engine::start(config(&home)).await.unwrap();
     let handle = engine.handle();
-    let cluster = up(&handle, &folder).await;
+    let cluster = begin(&handle, &folder).await.cluster;
     let open = || async {
         let id = newest(&handle, IncidentState::Open)?;
         handle.incident(id).await.ok()
@@ -147,13 +109,14 @@ async fn an_open_incident_outlives_the_engine() {
     let home = Home::new();
     let folder = folder(
         &home,
+        "one",
         "[service.db]
 run = \"test -e mended || exit 3; exec sleep 600\"
 heal = { backoff = [\"60s\"] }
 ",
     );
     let engine = Engine::start(config(&home)).await.unwrap();
-    let cluster = up(&engine.handle(), &folder).await;
+    let cluster = begin(&engine.handle(), &folder).await.cluster;
     let before = wait_for(&engine.handle(), IncidentState::Open).await;
     engine.handle().shutdown(me(), true, String::new()).await;
     drop(engine);
@@ -198,13 +161,14 @@ async fn an_incident_whose_cluster_is_gone_is_closed() {
     let home = Home::new();
     let folder = folder(
         &home,
+        "one",
         "[service.db]
 run = \"exit 3\"
 heal = { backoff = [\"60s\"] }
 ",
     );
     let engine = Engine::start(config(&home)).await.unwrap();
-    let cluster = up(&engine.handle(), &folder).await;
+    let cluster = begin(&engine.handle(), &folder).await.cluster;
     wait_for(&engine.handle(), IncidentState::Open).await;
     engine.handle().shutdown(me(), true, String::new()).await;
     drop(engine);
@@ -222,6 +186,7 @@ async fn ready_healed_and_the_emergency_stop_are_told_once() {
     let home = Home::new();
     let folder = folder(
         &home,
+        "one",
         "[service.db]
 run = \"while test ! -e end; do sleep 0.05; done; rm end; exit 1\"
 ",
@@ -233,7 +198,7 @@ run = \"while test ! -e end; do sleep 0.05; done; rm end; exit 1\"
         let of = events.into_iter().filter(|event| event.what.name() == name);
         of.map(|event| event.what).collect::<Vec<_>>()
     };
-    up(&handle, &folder).await;
+    begin(&handle, &folder).await;
     let ready = || {
         handle
             .snapshot()

@@ -1,18 +1,12 @@
 //! The environment of services with real processes: layers, secrets, hooks, drift.
-//!
-//! Needs the programs built: `cargo build -p shim -p organ -p puppet`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use engine::{Config, Engine, Handle, IncidentFilter, Up, UpStarted};
+use crate::stage::{PATIENCE, config, me};
+use engine::{Engine, Handle, IncidentFilter, Up, UpStarted};
 use model::view::{Code, EnvView, VariableView};
-use model::{Actor, ClusterId, EventKind, State};
+use model::{ClusterId, EventKind, State};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use testkit::{Home, eventually_async, program};
-
-/// Far beyond what any wait here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Stack {
     /// Dropped, it would end.
@@ -27,7 +21,7 @@ impl Stack {
         let home = Home::new();
         let folder = home.path().join("folders/one");
         fs::create_dir_all(&folder).unwrap();
-        let engine = engine(&home).await;
+        let engine = Engine::start(config(&home)).await.unwrap();
         let stack = Stack {
             handle: engine.handle(),
             _engine: engine,
@@ -61,10 +55,7 @@ impl Stack {
             trust: true,
             env: Some(env.into()),
         };
-        self.handle
-            .up(Actor::person("test"), up, String::new())
-            .await
-            .unwrap()
+        self.handle.up(me(), up, String::new()).await.unwrap()
     }
 
     async fn up(&self) -> UpStarted {
@@ -101,16 +92,6 @@ impl Stack {
         let instance = instance.parse().unwrap();
         self.handle.env(cluster.clone(), instance).await.unwrap()
     }
-}
-
-async fn engine(home: &Home) -> Engine {
-    let config = Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: None,
-        version: "test".into(),
-    };
-    Engine::start(config).await.unwrap()
 }
 
 fn variable<'v>(view: &'v EnvView, name: &str) -> &'v VariableView {
@@ -197,10 +178,7 @@ env = { LEVEL = "own" }
             .unwrap()
             .contains(".env:1:7: a quote is not closed")
     );
-    stack
-        .handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    stack.handle.shutdown(me(), false, String::new()).await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }
 
@@ -213,7 +191,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
         trust: true,
         env: None,
     };
-    let person = || Actor::person("test");
+    let person = || me();
     let missing = stack
         .handle
         .up(person(), up(), String::new())
@@ -238,10 +216,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
     );
     stack.write("prod.env", "A=1\n");
     stack.up().await;
-    stack
-        .handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    stack.handle.shutdown(me(), false, String::new()).await;
 }
 
 /// Every file below a folder that has one of these texts in it, the logs of services aside.
@@ -318,11 +293,8 @@ ready = { exec = "sh -c 'test -n $DB'" }
     assert_eq!(env.differs, 0);
 
     // The next engine has to read them anew to ask its probe.
-    stack
-        .handle
-        .shutdown(Actor::person("test"), true, String::new())
-        .await;
-    let next = engine(&stack.home).await;
+    stack.handle.shutdown(me(), true, String::new()).await;
+    let next = Engine::start(config(&stack.home)).await.unwrap();
     let handle = next.handle();
     let asked = || {
         let pulses = handle.snapshot().pulses;
@@ -359,9 +331,7 @@ ready = { exec = "sh -c 'test -n $DB'" }
     for (at, text) in shown.iter().enumerate() {
         assert!(!text.contains("canary"), "answer {at} tells: {text}");
     }
-    handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    handle.shutdown(me(), false, String::new()).await;
     assert_eq!(
         holding(stack.home.path(), &[FILE, COMMAND, "canary"]),
         Vec::<String>::new()
@@ -402,10 +372,7 @@ heal = { enabled = false }
     fs::create_dir(stack.folder.join("secrets")).unwrap();
     stack.write("secrets/db", "here");
     stack.said(&cluster, "a.0", "DB=here").await;
-    stack
-        .handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    stack.handle.shutdown(me(), false, String::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -446,16 +413,13 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
     };
     let act = stack
         .handle
-        .order(Actor::person("test"), order, String::new())
+        .order(me(), order, String::new())
         .await
         .unwrap();
     let settled = stack.handle.wait(act.id, PATIENCE).await.unwrap();
     assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
     let stopped = || stack.status(&cluster, "slow.0").state == State::Stopped;
     assert!(eventually_async(PATIENCE, stopped).await);
-    stack
-        .handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    stack.handle.shutdown(me(), false, String::new()).await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }

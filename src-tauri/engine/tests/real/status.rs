@@ -1,15 +1,10 @@
 //! The system status of real services: what was measured is told, also by the next engine.
-//!
-//! Needs the programs built: `cargo build -p shim -p organ`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use engine::{Config, Engine, Handle, Order, Up};
+use crate::stage::{PATIENCE, config, folder, me, up};
+use engine::{Engine, Handle, Order};
 use model::status::{ServiceStatus, SystemStatus};
-use model::{Actor, ClusterId, State};
-use std::time::Duration;
-use testkit::{Home, program};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use model::{ClusterId, State};
+use testkit::Home;
 
 const TWO: &str = r#"
 [cluster]
@@ -20,19 +15,6 @@ health = { http = "/health", every = "100ms" }
 [service.quiet]
 run = "sleep 600"
 "#;
-
-fn config(home: &Home) -> Config {
-    Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: None,
-        version: "test".into(),
-    }
-}
-
-fn me() -> Actor {
-    Actor::person("test")
-}
 
 async fn status(handle: &Handle, cluster: &ClusterId) -> SystemStatus {
     handle.system_status(Some(cluster), None).await.unwrap()
@@ -59,19 +41,10 @@ async fn measured(handle: &Handle, cluster: &ClusterId, probes: u32) -> SystemSt
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_measured_is_told_by_this_engine_and_the_next() {
     let home = Home::new();
-    let folder = home.path().join("two");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("azora.toml"), TWO).unwrap();
+    let folder = folder(&home, "two", TWO);
     let engine = Engine::start(config(&home)).await.unwrap();
     let handle = engine.handle();
-    let up = Up {
-        folder,
-        trust: true,
-        env: None,
-    };
-    let started = handle.up(me(), up, String::new()).await.unwrap();
-    let cluster = started.cluster;
-    assert!(handle.wait(started.act, PATIENCE).await.unwrap().settled);
+    let cluster = up(&handle, &folder).await;
     let now = measured(&handle, &cluster, 5).await;
     let api = service(&now, "api");
     assert_eq!((api.state, api.wanted, api.serving), (State::Ready, 1, 1));

@@ -1,15 +1,9 @@
 //! A real service that runs and never becomes ready.
-//!
-//! Needs the programs built: `cargo build -p shim`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use engine::{Config, Engine, Up};
-use model::{Actor, State};
-use std::time::Duration;
-use testkit::{Home, eventually_async, program};
-
-/// Far beyond what any wait here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::stage::{PATIENCE, begin, config, folder, me};
+use engine::Engine;
+use model::State;
+use testkit::{Home, eventually_async};
 
 const MUTE: &str = r#"
 [service.mute]
@@ -24,24 +18,10 @@ needs = ["mute"]
 #[tokio::test(flavor = "multi_thread")]
 async fn up_ends_at_the_deadline_and_healing_goes_on() {
     let home = Home::new();
-    let folder = home.path().join("folders/late");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("azora.toml"), MUTE).unwrap();
-    let config = Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: Some(0),
-        version: "test".into(),
-    };
-    let engine = Engine::start(config).await.unwrap();
+    let folder = folder(&home, "late", MUTE);
+    let engine = Engine::start(config(&home)).await.unwrap();
     let handle = engine.handle();
-    let up = Up {
-        folder,
-        trust: true,
-        env: None,
-    };
-    let me = Actor::person("test");
-    let started = handle.up(me, up, "test".into()).await.unwrap();
+    let started = begin(&handle, &folder).await;
     let settled = handle.wait(started.act, PATIENCE).await.unwrap();
     assert!(settled.settled);
     let failed: Vec<String> = settled
@@ -71,7 +51,5 @@ async fn up_ends_at_the_deadline_and_healing_goes_on() {
     })
     .await;
     assert!(again, "it is not started again");
-    handle
-        .shutdown(Actor::person("test"), false, String::new())
-        .await;
+    handle.shutdown(me(), false, String::new()).await;
 }

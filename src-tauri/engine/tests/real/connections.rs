@@ -1,20 +1,10 @@
 //! Who is seen to talk to whom, with real services: what is shown, said once, remembered by the next
 //! engine, and what it is good for when one dies.
-//!
-//! Needs the programs built: `cargo build -p shim -p organ`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test ends services behind the engine's back"
-)]
 
-use engine::{Config, Engine, Handle, IncidentFilter, Up};
-use model::{Actor, ClusterId, Declared, Endpoint, EventKind, ObservedConnection, State};
-use std::time::Duration;
-use testkit::{Home, eventually_async, program};
-
-/// Far beyond what any wait here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+use crate::stage::{PATIENCE, config, folder, kill, me, up};
+use engine::{Engine, Handle, IncidentFilter};
+use model::{ClusterId, Declared, Endpoint, EventKind, ObservedConnection, State};
+use testkit::{Home, eventually_async};
 
 /// `api` is always connected to `db`, ends when it is gone, and declares nothing. `db` does not come
 /// back while a file says so: what ends a moment after it is well again has its own story.
@@ -32,34 +22,6 @@ env = { DB = "${db.port}" }
 run = "sleep 600"
 "#;
 
-fn config(home: &Home) -> Config {
-    Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: None,
-        version: "test".into(),
-    }
-}
-
-fn me() -> Actor {
-    Actor::person("test")
-}
-
-async fn up(handle: &Handle, home: &Home) -> ClusterId {
-    let folder = home.path().join("shop");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("azora.toml"), SHOP).unwrap();
-    let up = Up {
-        folder,
-        trust: true,
-        env: None,
-    };
-    let started = handle.up(me(), up, "test".into()).await.unwrap();
-    let settled = handle.wait(started.act, PATIENCE).await.unwrap();
-    assert!(settled.settled && settled.failed.is_empty(), "{settled:?}");
-    started.cluster
-}
-
 fn seen(handle: &Handle, cluster: &ClusterId) -> Vec<ObservedConnection> {
     let mut snapshot = handle.snapshot();
     snapshot.connections.remove(cluster).unwrap_or_default()
@@ -69,11 +31,6 @@ fn pid(handle: &Handle, cluster: &ClusterId, service: &str) -> Option<u32> {
     let snapshot = handle.snapshot();
     let all = snapshot.instances.get(cluster)?;
     all.iter().find(|one| one.service.as_str() == service)?.pid
-}
-
-fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 /// How often it was said that the need is not declared.
@@ -88,7 +45,8 @@ async fn an_undeclared_need_is_seen_said_once_and_the_root_of_what_it_breaks() {
     let home = Home::new();
     let first = Engine::start(config(&home)).await.unwrap();
     let handle = first.handle();
-    let cluster = up(&handle, &home).await;
+    let folder = folder(&home, "shop", SHOP);
+    let cluster = up(&handle, &folder).await;
     // Three looks make it sure.
     let sure = || seen(&handle, &cluster).iter().any(|one| one.seen >= 3);
     assert!(
@@ -125,9 +83,9 @@ async fn an_undeclared_need_is_seen_said_once_and_the_root_of_what_it_breaks() {
     assert_eq!(said(&handle).await, 1);
     // db dies, and api with it.
     let (old_db, old_api) = (pid(&handle, &cluster, "db"), pid(&handle, &cluster, "api"));
-    let away = home.path().join("shop").join("away");
+    let away = folder.join("away");
     std::fs::write(&away, "").unwrap();
-    kill(old_db.unwrap());
+    kill(old_db);
     let ended = || pid(&handle, &cluster, "api") != old_api;
     assert!(
         eventually_async(PATIENCE, ended).await,
