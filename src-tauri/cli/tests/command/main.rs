@@ -4,13 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_types, reason = "a test runs the program it tests")]
 
+mod door;
+mod homes;
+
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -107,6 +109,28 @@ fn folder_with(definition: &str) -> tempfile::TempDir {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// Asks the API of a home; the answer's head and body.
+fn ask(home: &Home, token: &str, command: &str, body: &str) -> String {
+    let status = json(home, &["status", "--json"]);
+    let api = status["engine"]["api"].as_str().unwrap();
+    let address = api.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "POST /api/call/{command} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn token(home: &Home) -> String {
+    std::fs::read_to_string(home.path().join("token")).unwrap()
 }
 
 #[test]
@@ -375,210 +399,4 @@ fn an_incident_is_told_and_a_week_is_summed_up() {
     );
     run(&home, &["down", "-C", text(shop.path())]);
     assert_eq!(open(), Value::Array(Vec::new()), "a person stopped it");
-}
-
-/// Asks the API of a home; the answer's head and body.
-fn ask(home: &Home, token: &str, command: &str, body: &str) -> String {
-    let status = json(home, &["status", "--json"]);
-    let api = status["engine"]["api"].as_str().unwrap();
-    let address = api.trim_start_matches("http://");
-    let mut socket = TcpStream::connect(address).unwrap();
-    write!(
-        socket,
-        "POST /api/call/{command} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn token(home: &Home) -> String {
-    std::fs::read_to_string(home.path().join("token")).unwrap()
-}
-
-#[test]
-fn the_api_is_strict_and_says_what_it_wants() {
-    let home = Home::new();
-    let _engine = Served::start(&home, &["serve"]);
-    let token = token(&home);
-    let folder = folder_with("[service.a]\nrun = \"true\"\n");
-    let unknown_folder = format!(r#"{{"folder":"{}"}}"#, text(folder.path()));
-    let rows = [
-        (
-            "ps",
-            r#"{"clutser":"shop-1"}"#,
-            400,
-            "expected `cluster` or `folder`",
-        ),
-        ("up", r#"{"folder":"shop"}"#, 400, "not an absolute path"),
-        ("down", r#"{"cluster":"shop-1"}"#, 404, "azora status"),
-        ("drop_tables", "{}", 404, "no command"),
-        ("up", &unknown_folder, 409, "untrusted"),
-    ];
-    for (command, body, status, says) in rows {
-        let answer = ask(&home, &token, command, body);
-        let begins = format!("HTTP/1.1 {status}");
-        assert!(
-            answer.starts_with(&begins) && answer.contains(says),
-            "{answer}"
-        );
-    }
-    let status = json(&home, &["status", "--json"]);
-    assert_eq!(
-        status["clusters"],
-        Value::Array(Vec::new()),
-        "nothing was run"
-    );
-}
-
-#[test]
-fn a_home_has_one_engine_and_a_second_takes_it_over_when_told_to() {
-    let home = Home::new();
-    let mut first = Served::start(&home, &["serve"]);
-    let before = token(&home);
-    let refused = run(&home, &["serve"]);
-    assert_eq!(refused.code, Some(1));
-    let pid = format!("pid {}", first.0.id());
-    let offers = refused.err.contains(&pid) && refused.err.contains("--take-over");
-    assert!(offers, "{}", refused.err);
-    assert_eq!(
-        token(&home),
-        before,
-        "who did not get the home left its token"
-    );
-
-    let _second = Served::start(&home, &["serve", "--take-over"]);
-    assert_eq!(first.ended(), Some(0), "the first went in good order");
-    assert_ne!(token(&home), before, "every start has its own token");
-    let old = ask(&home, &before, "status", "{}");
-    assert!(old.starts_with("HTTP/1.1 401"), "{old}");
-    let new = ask(&home, &token(&home), "status", "{}");
-    assert!(new.starts_with("HTTP/1.1 200"), "{new}");
-}
-
-#[test]
-fn an_engine_that_hangs_does_not_keep_its_home() {
-    let home = Home::new();
-    let first = Served::start(&home, &["serve"]);
-    signal(&first.0, Signal::STOP);
-    let mut command = azora(&home, &["serve", "--take-over"]);
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let second = Served(command.spawn().unwrap());
-    let holder = || -> Option<Value> {
-        let lock = std::fs::read(home.path().join("engine.lock")).ok()?;
-        let lock: Value = serde_json::from_slice(&lock).ok()?;
-        lock["api"].is_string().then(|| lock["pid"].clone())
-    };
-    assert!(
-        eventually(PATIENCE, || holder() == Some(second.0.id().into())),
-        "the second has the home"
-    );
-    assert_eq!(engine(&home), second.0.id());
-}
-
-/// The same command with SIGINT as a terminal's has it: what a shell runs in the background, as a
-/// build machine may run all of this, inherits it as ignored.
-fn interruptible(command: &Command) -> Command {
-    let mut other = Command::new("env");
-    other.arg("--default-signal=INT").arg(command.get_program());
-    other.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => other.env(name, value),
-            None => other.env_remove(name),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        other.current_dir(folder);
-    }
-    other
-}
-
-#[test]
-fn an_engine_that_hangs_is_named_and_nobody_is_kept_by_it() {
-    let home = Home::new();
-    let engine = Served::start(&home, &["serve"]);
-    signal(&engine.0, Signal::STOP);
-    let shop = folder_with("[service.api]\nrun = \"true\"\n");
-    let commands = [
-        &["ps"][..],
-        &["down"],
-        &["up", text(shop.path()), "--detach"],
-        &["up", text(shop.path())],
-    ];
-    let begun: Vec<(Served, tempfile::NamedTempFile)> = commands
-        .iter()
-        .map(|words| {
-            let err = tempfile::NamedTempFile::new().unwrap();
-            let mut command = interruptible(&azora(&home, words));
-            command.stdout(Stdio::null()).stderr(err.reopen().unwrap());
-            (Served(command.spawn().unwrap()), err)
-        })
-        .collect();
-    let said = |err: &tempfile::NamedTempFile| std::fs::read_to_string(err.path()).unwrap();
-    let word = format!("the engine (pid {}) does not answer", engine.0.id());
-    for (words, (mut command, err)) in commands.iter().zip(begun) {
-        assert!(
-            eventually(PATIENCE, || said(&err).contains(&word)),
-            "{words:?}: {}",
-            said(&err)
-        );
-        let code = match words {
-            ["ps"] => 1,
-            _ => {
-                signal(&command.0, Signal::INT);
-                130
-            }
-        };
-        let mut status = None;
-        assert!(
-            eventually(2 * PATIENCE, || {
-                status = command.0.try_wait().unwrap();
-                status.is_some()
-            }),
-            "{words:?} goes on: {}",
-            said(&err)
-        );
-        let said = said(&err);
-        // By default a shell says 130 of what SIGINT ended, too.
-        let status = status.unwrap();
-        let ended = status.code().or(status.signal().map(|signal| 128 + signal));
-        assert_eq!(ended, Some(code), "{words:?}: {said}");
-        assert_eq!(said.matches(&word).count(), 1, "{words:?}: {said}");
-        assert!(said.contains("azora serve --take-over"), "{said}");
-    }
-}
-
-#[test]
-fn the_token_is_nowhere_but_in_its_file() {
-    let home = Home::new();
-    let log = home.path().join("said.log");
-    let file = std::fs::File::create(&log).unwrap();
-    let mut command = azora(&home, &["serve"]);
-    command
-        .env("AZORA_LOG", "trace")
-        .stdout(file.try_clone().unwrap())
-        .stderr(file);
-    let _engine = Served::spawn(&mut command, &home);
-    let token = token(&home);
-    let answer = ask(&home, &token, "snapshot", "{}");
-    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains(&token));
-    let events = run(&home, &["events", "--json"]).out;
-    let status = run(&home, &["status", "--json"]).out;
-    assert!(!events.contains(&token) && !status.contains(&token));
-    let said = std::fs::read_to_string(&log).unwrap();
-    assert!(
-        said.contains("registry"),
-        "it says where it listens: {said}"
-    );
-    let files = std::fs::read_dir(home.path()).unwrap().flatten();
-    for entry in files.filter(|entry| entry.path().is_file()) {
-        let bytes = std::fs::read(entry.path()).unwrap();
-        let mut windows = bytes.windows(token.len());
-        let there = windows.any(|window| window == token.as_bytes());
-        assert_eq!(there, entry.file_name() == "token", "{:?}", entry.path());
-    }
 }
