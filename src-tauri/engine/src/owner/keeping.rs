@@ -7,9 +7,8 @@
 use super::{Message, Owner};
 use crate::Error;
 use crate::beside::beside_others;
-use crate::learned;
 use crate::memory::{self, Memories};
-use crate::observed;
+use crate::notes;
 use crate::record::ClusterRecord;
 use healing::observed::Observed;
 use model::{EventKind, InstanceId, Mono};
@@ -78,41 +77,38 @@ impl Keeping {
 }
 
 impl Owner {
-    fn memory_file(&self) -> PathBuf {
-        self.shared.layout.cluster(&self.id).join(memory::FILE)
-    }
-
-    fn learned_file(&self) -> PathBuf {
-        self.shared.layout.cluster(&self.id).join(learned::FILE)
+    /// One of the files beside the record.
+    fn file(&self, name: &str) -> PathBuf {
+        self.shared.layout.cluster(&self.id).join(name)
     }
 
     /// Has written what was learned, when it is time. A thread does it, and nobody waits.
     pub(super) fn keep_learned(&mut self) {
         let now = self.shared.clock.now().mono;
-        let due = self.keeping.learned_at.get_or_insert(now + learned::EVERY);
+        let due = self
+            .keeping
+            .learned_at
+            .get_or_insert(now + memory::LEARN_EVERY);
         if now < *due {
             return;
         }
-        *due = now + learned::EVERY;
-        let (learned, path) = (self.cluster.learned(), self.learned_file());
+        *due = now + memory::LEARN_EVERY;
+        let (learned, path) = (self.cluster.learned(), self.file(memory::USUAL));
         tokio::task::spawn_blocking(move || save_learned(&path, &learned));
     }
 
     /// What an earlier engine has written down is known from here on.
     pub(super) fn recall(&mut self) {
-        let memories = memory::load(&self.memory_file());
+        let memories = memory::tried(&self.file(memory::TRIED));
         self.cluster
-            .recall_observed(observed::load(&self.observed_file()));
+            .recall_observed(memory::seen(&self.file(memory::SEEN)));
         self.keeping.memories = memories.clone();
-        self.cluster.recall(learned::load(&self.learned_file()));
+        self.cluster
+            .recall(memory::usual(&self.file(memory::USUAL)));
         self.cluster
             .remember(memories, self.record.unfinished.clone());
         let open = self.shared.picture.unended(Some(&self.id));
         self.cluster.take_up(open);
-    }
-
-    fn observed_file(&self) -> PathBuf {
-        self.shared.layout.cluster(&self.id).join(observed::FILE)
     }
 
     /// Has the connections that were seen written, now and then.
@@ -186,18 +182,19 @@ impl Owner {
         let memories = std::mem::take(&mut keeping.unremembered).then(|| keeping.memories.clone());
         let observed = keeping.observed.take();
         let desk = Arc::clone(&keeping.desk);
-        let (record_file, memory_file) = (self.shared.record_file(&self.id), self.memory_file());
-        let observed_file = self.observed_file();
+        let (record_file, memory_file) =
+            (self.shared.record_file(&self.id), self.file(memory::TRIED));
+        let observed_file = self.file(memory::SEEN);
         let inbox = self.myself.clone();
         let writing = tokio::task::spawn_blocking(move || {
             if let Some(memories) = memories
-                && let Err(error) = memory::save(&memory_file, memories)
+                && let Err(error) = notes::save_of_boot(&memory_file, memories)
             {
                 // Healing would begin anew after a crash: no reason to disturb anybody.
                 tracing::warn!(%error, "what healing has tried is not remembered");
             }
             if let Some(observed) = observed
-                && let Err(error) = observed::save(&observed_file, observed)
+                && let Err(error) = notes::save_of_boot(&observed_file, observed)
             {
                 tracing::warn!(%error, "the connections that were seen are not remembered");
             }
@@ -227,14 +224,14 @@ impl Owner {
         self.keep();
         if self.keeping.observed_at.is_some() {
             let observed = self.cluster.observed().clone();
-            if let Err(error) = observed::save(&self.observed_file(), observed) {
+            if let Err(error) = notes::save_of_boot(&self.file(memory::SEEN), observed) {
                 tracing::warn!(%error, "the connections that were seen are not remembered");
             }
         }
-        save_learned(&self.learned_file(), &self.cluster.learned());
+        save_learned(&self.file(memory::USUAL), &self.cluster.learned());
         if std::mem::take(&mut self.keeping.unremembered) {
             let memories = std::mem::take(&mut self.keeping.memories);
-            if let Err(error) = memory::save(&self.memory_file(), memories) {
+            if let Err(error) = notes::save_of_boot(&self.file(memory::TRIED), memories) {
                 tracing::warn!(%error, "what healing has tried is not remembered");
             }
         }
@@ -265,7 +262,7 @@ fn save_learned(path: &std::path::Path, learned: &Learned) {
     // Of a cluster that has learned nothing, or was forgotten, there is nothing to keep.
     if *learned != Learned::default()
         && path.parent().is_some_and(std::path::Path::exists)
-        && let Err(error) = learned::save(path, learned)
+        && let Err(error) = notes::save(path, learned)
     {
         tracing::warn!(%error, "what is usual is not remembered");
     }
