@@ -79,6 +79,8 @@ impl Step<'_> {
                         instance.act = act;
                     }
                 }
+                // What had completed has not any more, and nothing may start that needs it.
+                self.recount(&id);
                 self.cycle(
                     &id,
                     Cycle {

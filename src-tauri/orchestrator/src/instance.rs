@@ -336,8 +336,9 @@ impl Instance {
         }
     }
 
-    /// What needs it may rely on it.
+    /// What needs it may rely on it. What has completed and is to do its work once more is not there
+    /// from the moment that is known, whatever is shown of it until it is looked at.
     pub(crate) fn good(&self) -> bool {
-        self.state.serves() || self.state == State::Completed
+        self.state.serves() || (self.state == State::Completed && self.done)
     }
 }
