@@ -386,6 +386,10 @@ impl Step<'_> {
             return;
         };
         let held = self.cluster.holds(&id.service);
+        if held && instance.cycle.as_ref().is_some_and(|one| one.automatic) {
+            self.spare(id);
+            return;
+        }
         match &instance.care {
             Care::Asked(Plan { excused: true, .. }, _)
             | Care::Due(Plan { excused: true, .. }, _)
@@ -398,5 +402,32 @@ impl Step<'_> {
             Care::Barred(Bar::Held) if !held => self.judge(id, false),
             _ => {}
         }
+    }
+
+    /// A restart of healing's that waits for others to stop before it can begin is off. If it was for
+    /// the instance's own fault, that goes on, and nothing is done about it.
+    fn spare(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        if !matches!(instance.life, Life::Asked | Life::Alive) {
+            // It was told to end: without a new one it would be missed.
+            return;
+        }
+        let why = instance.cycle.take().map(|cycle| cycle.why);
+        let own = instance.in_hand && why.as_ref() == Some(&instance.fault);
+        let alive = instance.life == Life::Alive;
+        self.recount(id);
+        self.end_settling(id);
+        if own {
+            self.out_of_hand(id);
+            if let Some(instance) = self.cluster.instances.get_mut(id) {
+                instance.automatic = false;
+            }
+            self.judge(id, false);
+        } else if alive {
+            self.resume(id);
+        }
+        self.look.insert(id.clone());
     }
 }
