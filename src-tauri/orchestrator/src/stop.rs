@@ -124,11 +124,8 @@ impl Step<'_> {
         let reason = Reason::new(cycle.why.clone());
         let turn = service.turn() == Some(id);
         let alive = instance.life == Life::Alive;
-        if matches!(
-            instance.care,
-            Care::Backoff(_) | Care::Due(..) | Care::Asked(..)
-        ) {
-            // The restart that healing had in mind for it is this one.
+        if !matches!(instance.care, Care::Idle | Care::Quarantined(_)) {
+            // The restart that healing had in mind for it, or was not to make, is this one.
             self.set_care(id, Care::Idle);
         }
         let Some(instance) = self.cluster.instances.get_mut(id) else {
