@@ -204,6 +204,9 @@ impl Step<'_> {
             );
         }
         for name in &roll {
+            for id in self.cluster.ids_of(name) {
+                self.forget_history(&id);
+            }
             self.begin_rolling(name, Outdated::Restart, why.clone(), act);
         }
         self.run(&named, &named, act);
@@ -219,14 +222,26 @@ impl Step<'_> {
 
     /// A person replaces its process: what healing knows of it and was about to do is off.
     pub(crate) fn begin_anew(&mut self, id: &InstanceId) {
+        self.drop_plans(id);
+        self.forget_history(id);
+    }
+
+    /// It is about to be replaced: what was to be done with it is off.
+    pub(crate) fn drop_plans(&mut self, id: &InstanceId) {
         self.set_care(id, Care::Idle);
         self.end_settling(id);
         self.out_of_hand(id);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
-            instance.restarts = 0;
-            instance.history = History::default();
             instance.cycle = None;
             self.out.unfinished |= instance.replaces.take().is_some();
+        }
+    }
+
+    /// A person knows better than healing: what that has tried counts no more.
+    fn forget_history(&mut self, id: &InstanceId) {
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.restarts = 0;
+            instance.history = History::default();
         }
     }
 

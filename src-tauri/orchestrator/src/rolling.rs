@@ -336,7 +336,14 @@ impl Step<'_> {
             .get(id)
             .is_some_and(|instance| instance.outdated.is_some() && instance.cycle.is_none());
         if old {
-            self.begin_anew(id);
+            // What healing knows of it stays: it was set aside when a person asked for this, and what
+            // healing has done since counts.
+            self.drop_plans(id);
+            if let Some(instance) = self.cluster.instances.get_mut(id)
+                && instance.life == Life::Gone
+            {
+                instance.act = act;
+            }
             self.cycle(
                 id,
                 Cycle {

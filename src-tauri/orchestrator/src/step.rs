@@ -409,6 +409,12 @@ impl Step<'_> {
                 .map(Effect::Changed),
         );
         effects.extend(self.out.removed.drain(..).map(Effect::Removed));
+        // What was dropped in this very step is not asked for: nobody would hear the answer.
+        let asks = &self.cluster.asks;
+        self.out.acts.retain(|act| match act {
+            Effect::Ask { ticket, .. } => asks.contains_key(ticket),
+            _ => true,
+        });
         match effects.is_empty() {
             // As after most answers to a probe: the next question is all that is to be done.
             true => effects = self.out.acts,
