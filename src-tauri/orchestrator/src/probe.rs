@@ -422,10 +422,6 @@ impl Step<'_> {
         let asked =
             |spec| stage(spec, instance.started).map(|(kind, probe)| (kind, probe.target.clone()));
         let (before, now) = (asked(old), asked(&new));
-        let kind =
-            |asked: &Option<(ProbeKind, spec::ProbeTarget)>| asked.as_ref().map(|(kind, _)| *kind);
-        // One that waits to be told the old would never hear of the new.
-        let told = before.as_ref().is_some_and(|(_, target)| target.told()) && before != now;
         if instance.ready {
             if always != old.ready_always {
                 instance.ready_watch = Watch::default();
@@ -438,14 +434,52 @@ impl Step<'_> {
             if old.health.is_none() {
                 self.begin_health(id);
             }
-        } else if kind(&before) != kind(&now) || told {
-            if let Some(kind) = kind(&now) {
+            let [before, now] = [old.health.as_ref(), new.health.as_ref()];
+            self.ask_as_defined(id, ProbeKind::Health, before, now);
+            if always && old.ready_always {
+                self.ask_as_defined(id, ProbeKind::Ready, old.ready.as_ref(), new.ready.as_ref());
+            }
+        } else if before != now {
+            // What is under way asks the old, or waits to be told it.
+            if let Some((kind, _)) = now {
                 instance.under_way.remove(&kind);
             }
+            instance.passes = 0;
             self.ask_readiness(id);
-        } else if old.ready_within != new.ready_within && instance.gives_up.is_some() {
-            let since = instance.alive_since;
-            self.begin_patience(id, since);
+        } else {
+            let within = instance.gives_up.is_some() && old.ready_within != new.ready_within;
+            let (since, started) = (instance.alive_since, instance.started);
+            if let (Some((kind, old)), Some((_, new))) = (stage(old, started), stage(&new, started))
+            {
+                self.ask_as_defined(id, kind, Some(old), Some(new));
+            }
+            if within {
+                self.begin_patience(id, since);
+            }
+        }
+    }
+
+    /// A probe that is asked again and again asks something else now, or at other times: that begins
+    /// no later than its next question was to come, which would still be the old one.
+    fn ask_as_defined(
+        &mut self,
+        id: &InstanceId,
+        kind: ProbeKind,
+        old: Option<&spec::Probe>,
+        new: Option<&spec::Probe>,
+    ) {
+        let (Some(old), Some(new)) = (old, new) else {
+            return;
+        };
+        let asks = |probe: &spec::Probe| (probe.target.clone(), probe.every, probe.timeout);
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        if asks(old) != asks(new)
+            && let Some(at) = instance.under_way.remove(&kind)
+        {
+            let next = at.since(self.now.mono);
+            self.ask(id, kind, next.min(pace::phase(id, new.every)));
         }
     }
 }
