@@ -370,6 +370,13 @@ impl World {
             return;
         };
         audit.prepared.clear();
+        // What is not defined any more and gone is forgotten, and with it that it was held.
+        let cluster = &self.cluster;
+        audit.held.retain(|name| {
+            let defined = cluster.definition().map(|all| &all.services);
+            defined.is_some_and(|all| all.contains_key(name))
+                || cluster.statuses_of(name).next().is_some()
+        });
         let mut breach = None;
         if skipped > audit.skipped {
             audit.skipped = skipped;

@@ -20,7 +20,7 @@ impl World {
     pub(crate) fn tell(&mut self, input: Input) {
         match &mut self.engine {
             Engine::Runs => self.step(input),
-            Engine::Stopped(_, held) => held.push(Coming::Word(self.epoch, input)),
+            Engine::Stopped(_, held) => held.push((0, Coming::Word(self.epoch, input))),
             // What happens now the next engine finds by itself.
             Engine::Dead => {}
         }
@@ -263,11 +263,21 @@ impl World {
 
     // === checks ===
 
-    /// Whoever asks is the engine: one that stands still asks when it goes on, a dead one does not.
-    pub(crate) fn ask_if_up(&mut self, number: usize, kind: ProbeKind, generation: Generation) {
+    /// Whoever asks is the engine: one that stands still asks when it goes on, a dead one does not. A
+    /// question whose place a later one has taken is not asked.
+    pub(crate) fn ask_if_up(
+        &mut self,
+        order: u64,
+        number: usize,
+        kind: ProbeKind,
+        generation: Generation,
+    ) {
+        if self.instances[number].asked[kind as usize] != order {
+            return;
+        }
         match &mut self.engine {
             Engine::Runs => self.ask(number, kind, generation),
-            Engine::Stopped(_, held) => held.push(Coming::Ask(number, kind, generation)),
+            Engine::Stopped(_, held) => held.push((order, Coming::Ask(number, kind, generation))),
             Engine::Dead => {}
         }
     }

@@ -282,13 +282,14 @@ impl World {
             audit.say(|| text);
         }
         for number in 0..self.services.len() {
+            let before = self.every_of(number);
             let it = &mut self.services[number];
             if let Some(defined) = self.definition.services.get(&it.name) {
                 it.defined.clone_from(defined);
                 it.oneshot = defined.kind == spec::Kind::Oneshot;
             }
             for instance in it.instances.clone() {
-                self.edit_round(instance);
+                self.edit_round(instance, before);
             }
         }
         self.connect();

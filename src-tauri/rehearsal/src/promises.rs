@@ -118,10 +118,13 @@ impl World {
         kind: ProbeKind,
         after: u128,
     ) -> Breach {
-        let at = self.now + u64::try_from(after).unwrap_or(u64::MAX);
+        let now = self.now;
+        let at = now + u64::try_from(after).unwrap_or(u64::MAX);
         let audit = self.audit.as_mut()?;
         let under_way = audit.probes.insert((id.clone(), kind), (generation, at));
-        let later = under_way.is_some_and(|(of, back)| of == generation && at > back);
+        // One that should have come back by now waited for an engine that stood still: asked now, it
+        // is not put off.
+        let later = under_way.is_some_and(|(of, back)| of == generation && at > back.max(now));
         later.then(|| {
             let text = format!("{id} has two {kind:?} probes under way, or one is put off");
             (Promise::Checks, text)

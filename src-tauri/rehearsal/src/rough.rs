@@ -195,11 +195,11 @@ impl Rough {
 
     /// What has waited for an engine that stood still comes in no certain order: timers, answers and
     /// words are of different tasks. What is about one instance stays in its order.
-    pub(crate) fn shuffle(&mut self, held: &mut [Coming]) {
+    pub(crate) fn shuffle(&mut self, held: &mut [(u64, Coming)]) {
         if !self.has(50) {
             return;
         }
-        let timer = |what: &Coming| matches!(what, Coming::Word(_, Input::Timer(_)));
+        let timer = |what: &(u64, Coming)| matches!(what.1, Coming::Word(_, Input::Timer(_)));
         match self.dice.percent(50) {
             true => held.sort_by_key(timer),
             false => held.sort_by_key(|what| !timer(what)),

@@ -58,24 +58,47 @@ impl World {
     }
 
     fn every(&self, number: usize) -> Option<[Millis; 2]> {
-        let service = &self.services[self.instances[number].service];
+        self.every_of(self.instances[number].service)
+    }
+
+    /// The interval and the timeout that a service's health is defined with.
+    pub(crate) fn every_of(&self, service: usize) -> Option<[Millis; 2]> {
+        let service = &self.services[service];
         let health = service.defined.health.as_ref()?;
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).ok();
         Some([millis(health.every)?, millis(health.timeout)?])
     }
 
     fn begin_round(&mut self, number: usize) {
-        self.instances[number].round = self.every(number).map(|[every, _]| Round {
+        let instance = &self.instances[number];
+        let process = instance.process.as_ref().map(|process| process.generation);
+        let edited = instance.edited.filter(|(of, _)| process == Some(*of));
+        let may_take = match edited {
+            None => Some(0),
+            Some((_, may_take)) => may_take,
+        };
+        let round = self.every(number).zip(may_take);
+        self.instances[number].round = round.map(|([every, _], may_take)| Round {
             since: self.now,
-            within: every,
+            within: every.max(may_take),
             every,
             away: false,
         });
     }
 
-    /// Its definition has changed under it: what is under way may still keep the old interval. A
-    /// process of a definition without health is asked when its turn has come to be replaced.
-    pub(crate) fn edit_round(&mut self, number: usize) {
+    /// Its definition has changed under its process: what is under way may still keep the interval it
+    /// had `before`, also when the process is shown as serving later only. A process of a definition
+    /// without health is asked when its turn has come to be replaced.
+    pub(crate) fn edit_round(&mut self, number: usize, before: Option<[Millis; 2]>) {
+        let after = self.every(number);
+        let instance = &mut self.instances[number];
+        if let Some(process) = instance.process.as_ref().filter(|_| before != after) {
+            let earlier = instance.edited.filter(|(of, _)| *of == process.generation);
+            let earlier = earlier.map_or(Some(0), |(_, may_take)| may_take);
+            let may_take = earlier.zip(before);
+            let may_take = may_take.map(|(one, [every, timeout])| one.max(every + timeout));
+            instance.edited = Some((process.generation, may_take));
+        }
         if let Some(old) = self.instances[number].round.take() {
             self.begin_round(number);
             if let Some(round) = &mut self.instances[number].round {
@@ -118,6 +141,7 @@ impl World {
             }
             self.rounds.due += 1;
             self.rounds.made += 1;
+            self.instances[number].edited = None;
             self.instances[number].round = Some(Round {
                 since: self.now,
                 within: timeout + every,

@@ -108,13 +108,15 @@ impl World {
                 self.nobody_is_ready_yet();
                 self.stood = Some((Mono(since), Duration::from_millis(self.now - since)));
                 self.rough.shuffle(&mut held);
-                for what in held {
+                for (order, what) in held {
                     match what {
                         Coming::Word(_, input) => self.step(input),
                         Coming::Ask(number, kind, generation) => {
-                            self.ask_if_up(number, kind, generation);
+                            self.ask_if_up(order, number, kind, generation);
                         }
-                        Coming::Answer(_, _, _, mut input) => {
+                        Coming::Answer(_, number, of, mut input)
+                            if self.instances[number].asked.contains(&of) =>
+                        {
                             // Who waited for it in vain meanwhile says so.
                             if let Input::Probed { evidence, .. } = &mut input {
                                 evidence.verdict = Verdict::Fail;

@@ -142,6 +142,8 @@ pub(crate) struct Instance {
     pub(crate) asked: [u64; 3],
     /// Whether it is asked as often as it is to be.
     pub(crate) round: Option<Round>,
+    /// Its definition was edited under this process: so long the next check may take, if there is one.
+    pub(crate) edited: Option<(Generation, Option<Millis>)>,
     /// Answers that get lost.
     pub(crate) blips: u32,
     /// What made its last check fail though it was well.
@@ -183,8 +185,8 @@ pub(crate) struct Service {
 /// What has become of the engine.
 pub(crate) enum Engine {
     Runs,
-    /// Since when, and what comes due or reaches it meanwhile.
-    Stopped(Millis, Vec<Coming>),
+    /// Since when, and what comes due or reaches it meanwhile, each with its number.
+    Stopped(Millis, Vec<(u64, Coming)>),
     Dead,
 }
 
@@ -253,6 +255,7 @@ impl World {
                     state: State::Stopped,
                     asked: [0; 3],
                     round: None,
+                    edited: None,
                     blips: 0,
                     innocent: None,
                 });
@@ -421,16 +424,14 @@ impl World {
             {
                 match &mut self.engine {
                     Engine::Stopped(_, held) => {
-                        held.push(Coming::Answer(epoch, number, of, input));
+                        held.push((order, Coming::Answer(epoch, number, of, input)));
                     }
                     Engine::Runs | Engine::Dead => self.tell(input),
                 }
             }
             Coming::Word(..) | Coming::Answer(..) => {}
             Coming::Ask(instance, kind, generation) => {
-                if self.instances[instance].asked[kind as usize] == order {
-                    self.ask_if_up(instance, kind, generation);
-                }
+                self.ask_if_up(order, instance, kind, generation);
             }
             Coming::Prepared(number, generation, outcome) => {
                 self.prepared(number, generation, order, outcome);
