@@ -190,15 +190,16 @@ fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
     if story.timeline.is_empty() {
         lines.push("nothing more is kept of it".to_owned());
     }
-    let mut next = 1;
     let mut day = String::new();
-    for entry in &story.timeline {
-        if entry.n > next {
-            let gone = entry.n - next;
-            let text = format!("… {gone} entries are not kept");
-            lines.push(terminal.paint(Paint::Faint, &text));
-        }
-        next = entry.n.saturating_add(1);
+    for row in rows(&story.timeline) {
+        let entry = match row {
+            Row::Entry(entry) => entry,
+            Row::Missing(gone) => {
+                let text = format!("… {gone} entries are not kept");
+                lines.push(terminal.paint(Paint::Faint, &text));
+                continue;
+            }
+        };
         let at = clock(entry.at);
         let (date, time) = at.split_once(' ').unwrap_or(("", &at));
         if date != day {
@@ -215,6 +216,33 @@ fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
         lines.extend(beside);
     }
     lines
+}
+
+/// A line of a timeline, or a gap.
+enum Row<'a> {
+    Entry(&'a IncidentEntry),
+    /// So many are not kept.
+    Missing(u32),
+}
+
+/// The lines, with the gaps between them. What a service had written is read when it has failed, and
+/// stands where it was written; all else stays in the order in which it was noted, whatever the clock did.
+fn rows(timeline: &[IncidentEntry]) -> Vec<Row<'_>> {
+    let mut rows = Vec::with_capacity(timeline.len());
+    let mut next = 1;
+    for entry in timeline {
+        if entry.n > next {
+            rows.push(Row::Missing(entry.n - next));
+        }
+        next = entry.n.saturating_add(1);
+        let later = |row: &&Row<'_>| matches!(row, Row::Entry(other) if other.at > entry.at);
+        let above = match entry.kind {
+            EntryKind::Log => rows.iter().rev().take_while(later).count(),
+            _ => 0,
+        };
+        rows.insert(rows.len() - above, Row::Entry(entry));
+    }
+    rows
 }
 
 fn mood(entry: &IncidentEntry) -> Paint {
@@ -398,106 +426,4 @@ pub(crate) fn number(text: &str) -> Result<u64, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::{Began, Remedy, RemedyKind};
-
-    fn story() -> IncidentStory {
-        let entry = |n, at, kind, text: &str| IncidentEntry {
-            n,
-            at: Timestamp(at),
-            kind,
-            text: text.to_owned(),
-            services: Vec::new(),
-            act: None,
-        };
-        IncidentStory {
-            incident: Incident {
-                id: IncidentId(42),
-                cluster: "shop-0123abcd".parse().unwrap(),
-                service: "db".parse().unwrap(),
-                instance: "db.0".parse().unwrap(),
-                state: IncidentState::Open,
-                cause: "db.0 exited with code 1 after 3 h; its last words were `could not write WAL: No space left on device`".into(),
-                impacted: vec!["api".parse().unwrap(), "web".parse().unwrap()],
-                actions: vec![Remedy {
-                    at: Timestamp(2_000),
-                    kind: RemedyKind::Restart,
-                    detail: "restart 1 of 5".into(),
-                }],
-                opened: Timestamp(1_000),
-                resolved: None,
-                duration_ms: None,
-                began: Some(Timestamp(900)),
-                began_by: Some(Began::Exit),
-                detect_ms: Some(100),
-                waits: Some("restart 2 of 5, after 5 s".into()),
-                person: false,
-                entries: 7,
-            },
-            timeline: vec![
-                entry(1, 900, EntryKind::Exit, "db.0 exited with code 1 after 3 h"),
-                entry(2, 1_000, EntryKind::Opened, &"long ".repeat(30)),
-                entry(7, 2_000, EntryKind::Remedy, "restart 1 of 5\u{1b}[2J"),
-            ],
-        }
-    }
-
-    #[test]
-    fn a_story_fits_its_terminal_and_says_what_is_not_kept() {
-        for columns in [20, 40, 80, 120] {
-            let terminal = Terminal {
-                live: false,
-                colour: false,
-                columns: Some(columns),
-                rows: 24,
-            };
-            let lines = told(&story(), terminal);
-            let long = lines
-                .iter()
-                .find(|line| line.chars().count() > columns.max(44));
-            assert_eq!(long, None, "{columns} columns");
-            let text = lines.join("\n");
-            assert!(!text.contains('\u{1b}'), "{text}");
-            for word in [
-                "42",
-                "open",
-                "could not",
-                "4 entries",
-                "waits for",
-                "remedy",
-            ] {
-                assert!(text.contains(word), "{word} in {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_week_is_a_sentence() {
-        let sum = HealedSum {
-            incidents: 14,
-            healed: 12,
-            person: 2,
-            open: 1,
-            recover_p50_ms: Some(1_200),
-            ..HealedSum::default()
-        };
-        assert_eq!(
-            sentence(&sum, "Monday"),
-            "14 incidents since Monday: 12 were healed (half within 1.2 s), 2 needed a person, 1 goes on"
-        );
-    }
-
-    #[test]
-    fn words_are_broken_only_where_they_must_be() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
-        assert_eq!(wrapped("", 3), [""]);
-    }
-
-    #[test]
-    fn an_incident_is_named_by_its_number() {
-        assert_eq!(number("#42"), Ok(42));
-        assert!(number("0").is_err() && number("db").is_err());
-    }
-}
+mod tests;

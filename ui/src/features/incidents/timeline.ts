@@ -25,14 +25,23 @@ export const ENTRIES: Record<EntryKind, { word: string; shape: Shape; tone: Tone
 /** A line of a timeline, or a gap: so many are not kept. */
 export type Row = { entry: IncidentEntry } | { missing: number; n: number };
 
-/** The lines, with the gaps between them said. */
+/**
+ * The lines, with the gaps between them said. What a service had written is read when it has failed, and stands where
+ * it was written; all else stays in the order in which it was noted, whatever the clock did.
+ */
 export function rows(entries: readonly IncidentEntry[]): Row[] {
   const all: Row[] = [];
   let next = 1;
   for (const entry of entries) {
     if (entry.n > next) all.push({ missing: entry.n - next, n: next });
-    all.push({ entry });
     next = entry.n + 1;
+    let place = all.length;
+    if (entry.kind === "log") while (place > 0 && later(all[place - 1], entry)) place -= 1;
+    all.splice(place, 0, { entry });
   }
   return all;
+}
+
+function later(row: Row | undefined, entry: IncidentEntry): boolean {
+  return row !== undefined && "entry" in row && row.entry.at > entry.at;
 }
