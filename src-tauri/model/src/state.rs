@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Wanted, but what it needs is not ready, or a backoff has not passed.
+    /// Wanted, but what it needs is not ready.
     Waiting,
     /// Its process is being made.
     Starting,
@@ -19,7 +19,8 @@ pub enum State {
     Ready,
     /// Ready, but slow or erring above its thresholds.
     Degraded,
-    /// Its health probe failed as often as it may; a remedy is being chosen.
+    /// It ended, or its health probe failed as often as it may; a remedy is being chosen, or its time
+    /// has not come.
     Failing,
     /// A remedy is under way.
     Recovering,

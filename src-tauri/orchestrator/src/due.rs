@@ -214,12 +214,8 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
-        let state = match instance.life {
-            Life::Gone => State::Waiting,
-            _ => State::Failing,
-        };
         let reason = Reason::new(format!("{}{more}", instance.fault)).then(next);
-        self.set(id, state, reason);
+        self.set(id, State::Failing, reason);
     }
 
     /// Nothing of healing's is under way with it any more.

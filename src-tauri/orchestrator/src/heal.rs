@@ -171,16 +171,11 @@ impl Step<'_> {
         }
         let wait_words = words::duration(wait);
         let reason = Reason::new(instance.fault.clone()).then(format!("{detail} in {wait_words}"));
-        let state = if instance.life == Life::Gone {
-            State::Waiting
-        } else {
-            State::Failing
-        };
         detail = format!("{detail}, after {wait_words}");
         self.set_care(id, Care::Backoff(Plan { detail, ..plan }));
         let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + wait);
         self.out.acts.push(Effect::SetTimer { key, at });
-        self.set(id, state, reason);
+        self.set(id, State::Failing, reason);
     }
 
     /// Healing keeps its hands off this fault.
@@ -347,16 +342,12 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(&id) else {
             return;
         };
-        let state = match instance.life {
-            Life::Gone => State::Waiting,
-            _ => State::Failing,
-        };
         let text = format!("{}; healing is delayed: {why}", instance.fault);
         let next = format!("asked again in {}", words::duration(WAIT));
         self.set_care(&id, Care::Backoff(plan));
         let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + WAIT);
         self.out.acts.push(Effect::SetTimer { key, at });
-        self.set(&id, state, Reason::new(text).then(next));
+        self.set(&id, State::Failing, Reason::new(text).then(next));
     }
 
     /// It ended by itself while healing had already something in mind for it.
@@ -370,10 +361,11 @@ impl Step<'_> {
             next: instance.reason.next.clone(),
         };
         match instance.care {
-            Care::Backoff(_) | Care::Due(..) => self.set(id, State::Waiting, reason),
             // Ended, a protected one may be started again: that stops nothing.
             Care::Barred(Bar::Protected) => self.judge(id, false),
-            Care::Barred(_) | Care::Asked(..) => self.set(id, State::Failing, reason),
+            Care::Barred(_) | Care::Asked(..) | Care::Backoff(_) | Care::Due(..) => {
+                self.set(id, State::Failing, reason);
+            }
             Care::Idle | Care::Suffers | Care::Quarantined(_) => {}
         }
         self.look.insert(id.clone());

@@ -231,11 +231,17 @@ impl Cluster {
         if !service.suffers() {
             return None;
         }
-        let lives = matches!(
-            instance.state,
-            State::Running | State::Ready | State::Degraded | State::Failing
-        );
-        let waits = matches!(instance.state, State::Waiting | State::Recovering);
+        let gone = instance.life == Life::Gone;
+        let lives = match instance.state {
+            State::Running | State::Ready | State::Degraded => true,
+            State::Failing => !gone,
+            _ => false,
+        };
+        let waits = match instance.state {
+            State::Waiting | State::Recovering => true,
+            State::Failing => gone,
+            _ => false,
+        };
         if !lives && !waits {
             return None;
         }
