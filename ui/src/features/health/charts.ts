@@ -4,6 +4,7 @@ import type uPlot from "uplot";
 import type { State } from "../../ipc/generated";
 import { along, clock, UNITS } from "../../shared/format";
 import { token } from "../../shared/theme.svelte";
+import { through, throughPasses } from "./gaps";
 import { STATES } from "./states";
 
 const FONT = "11px system-ui, sans-serif";
@@ -72,8 +73,8 @@ export function healthChart(
     axes: axes("latency"),
     series: [
       {},
-      { label: "highest", stroke: "transparent", fill: `${accent}22`, points: { show: false } },
-      { label: "median", stroke: accent, width: 1.5, points: dots },
+      { label: "highest", stroke: "transparent", fill: `${accent}22`, points: { show: false }, gaps: throughPasses },
+      { label: "median", stroke: accent, width: 1.5, points: dots, gaps: throughPasses },
       { label: "failed", scale: "share", stroke: bad, fill: `${bad}40`, width: 1, points: { show: false }, paths: bars(bucketS) },
     ],
     hooks: {
@@ -154,6 +155,6 @@ export function usageChart(what: "cpu" | "memory", bucketS: () => number): Omit<
     padding: [8, 4, 8, 0],
     scales: { x: { time: true, range: span(bucketS) }, y: { range: fromZero } },
     axes: axes(what === "cpu" ? "cpu" : "bytes", 52).map((axis, nth) => (nth === 0 ? { ...axis, show: false } : { ...axis, space: 22 })),
-    series: [{}, { stroke: line, width: 1.5, fill: `${line}1f`, points: dots }],
+    series: [{}, { stroke: line, width: 1.5, fill: `${line}1f`, points: dots, gaps: through }],
   };
 }
