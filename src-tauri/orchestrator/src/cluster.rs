@@ -41,6 +41,9 @@ pub struct Cluster {
     pub(crate) last_incident: u64,
     /// It was brought up then, and has not been as it should be since.
     pub(crate) rises: Option<Mono>,
+    /// For each instance that is doubted, those whose fault is not judged before it has answered; see
+    /// [`crate::doubt`].
+    pub(crate) doubted: BTreeMap<InstanceId, BTreeSet<InstanceId>>,
     /// Those that an earlier engine has left open; see [`crate::timeline`].
     pub(crate) left_open: Vec<Incident>,
     /// The stopped services as last remembered.
@@ -220,6 +223,7 @@ impl Cluster {
             incidents: BTreeMap::new(),
             last_incident: 0,
             rises: None,
+            doubted: BTreeMap::new(),
             left_open: Vec::new(),
             remembered: Vec::new(),
             rolling: BTreeSet::new(),

@@ -108,7 +108,7 @@ impl Facts for Evidence<'_> {
 
 /// A fault that a lost connection can bring about: one that was killed has another story, and one
 /// that could not be made has not even tried.
-fn excusable(instance: &Instance) -> bool {
+pub(crate) fn excusable(instance: &Instance) -> bool {
     instance.life != Life::Gone || matches!(instance.ended, Some(ExitStatus::Code(_)))
 }
 

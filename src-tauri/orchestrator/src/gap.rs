@@ -41,6 +41,7 @@ impl Step<'_> {
                     self.set(id, serving.0, serving.1);
                 }
             }
+            self.doubt_anew();
         }
         self.out.facts.push(EventKind::Notice { text });
     }

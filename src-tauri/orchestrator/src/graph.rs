@@ -372,6 +372,7 @@ impl Step<'_> {
                 }
                 self.out.changed.extend(self.cluster.ids_of(dependent));
             }
+            self.heard_below(&dependents);
         }
         self.touched.extend(self.cluster.ids_of_all(&dependents));
         // What a rolling restart had taken out is missed from now on.

@@ -9,6 +9,7 @@ use model::{ActId, InstanceId, Reason, RemedyKind, State};
 use std::time::Duration;
 
 /// Something went wrong with an instance.
+#[derive(Debug, Clone)]
 pub(crate) struct Fault {
     /// As its reason says it: "was ended by SIGKILL".
     pub(crate) text: String,
@@ -28,14 +29,23 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let lasted = instance.history.faulted(&service.spec.heal, self.now.mono);
-        instance.fault = fault.text;
+        let lasted = match &instance.care {
+            // The same fault, found once more.
+            Care::Doubted(doubt) => doubt.lasted(),
+            _ => (instance.history).faulted(&service.spec.heal, self.now.mono),
+        };
+        instance.fault.clone_from(&fault.text);
         instance.automatic = false;
         instance.in_hand = false;
         if !fault.hopeless && (service.suffers() || self.excused(id, lasted)) {
             self.suffer(id);
-            return;
+        } else if !self.defer(id, &fault, lasted) {
+            self.own_fault(id, fault, lasted);
         }
+    }
+
+    /// Nothing else explains it: it is a root.
+    pub(crate) fn own_fault(&mut self, id: &InstanceId, fault: Fault, lasted: Lasted) {
         let dependents = self.goes_down(&id.service);
         self.open_incident(id, fault.cause, lasted, &dependents);
         self.break_circuit(id, lasted);
@@ -366,7 +376,8 @@ impl Step<'_> {
             Care::Barred(_) | Care::Asked(..) | Care::Backoff(_) | Care::Due(..) => {
                 self.set(id, State::Failing, reason);
             }
-            Care::Idle | Care::Suffers | Care::Quarantined(_) => {}
+            // A fault anew for those that have none that was judged.
+            Care::Idle | Care::Doubted(_) | Care::Suffers | Care::Quarantined(_) => {}
         }
         self.look.insert(id.clone());
     }

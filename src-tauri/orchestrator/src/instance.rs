@@ -1,6 +1,7 @@
 //! One instance as the heart knows it: what is wanted, what is known of its process, what healing
 //! is up to, and what is shown.
 
+use crate::doubt::{Answers, Doubt};
 use crate::finding::Findings;
 use healing::{History, Watch};
 use model::{
@@ -90,6 +91,8 @@ pub(crate) enum Care {
     Idle,
     /// It ended while something it needs was down; it is started again when that is back.
     Suffers,
+    /// Whose fault it is, is not known yet: what it needs is asked.
+    Doubted(Doubt),
     /// The remedy waits for its backoff.
     Backoff(Plan),
     /// The remedy's time has come, at this one; see [`crate::due`].
@@ -239,6 +242,8 @@ pub(crate) struct Instance {
     pub(crate) ready_watch: Watch,
     /// It was ready and says that it is not any more, and why.
     pub(crate) unready: Option<Reason>,
+    /// What its health probe was answered lately.
+    pub(crate) answers: Answers,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
@@ -312,6 +317,7 @@ impl Instance {
             unasked: 0,
             ready_watch: Watch::default(),
             unready: None,
+            answers: Answers::default(),
             history: History::default(),
             care: Care::Idle,
             automatic: false,

@@ -10,6 +10,7 @@ mod circuit;
 mod cluster;
 mod command;
 mod delay;
+mod doubt;
 mod due;
 mod edit;
 mod excuse;

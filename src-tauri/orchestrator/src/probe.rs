@@ -1,5 +1,6 @@
 //! What probes say: first whether it is ready, then for as long as it lives whether it is well.
 
+use crate::doubt::Answers;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life, Outdated, Seen};
 use crate::io::Effect;
@@ -119,12 +120,18 @@ impl Step<'_> {
         let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
         let ready = instance.ready;
         let early = instance.first_round(kind, asked);
+        if kind == ProbeKind::Health && !early {
+            instance.answers.add(evidence, self.now.mono);
+        }
         self.probe_seen(id, kind, evidence);
         match kind {
             ProbeKind::Health if ready => self.health(id, evidence, took, early),
             ProbeKind::Ready if ready => self.still_ready(id, evidence, took, early),
             ProbeKind::Startup if ready => {}
             _ => self.readiness(id, kind, evidence),
+        }
+        if kind == ProbeKind::Health {
+            self.heard(id);
         }
     }
 
@@ -248,6 +255,7 @@ impl Step<'_> {
         };
         let well = instance.ready && instance.watch.well() && instance.unready.is_none();
         instance.watch.excuse();
+        instance.answers = Answers::default();
         if well || instance.life != Life::Alive {
             return;
         }
@@ -366,7 +374,7 @@ impl Step<'_> {
             1 => detail.to_owned(),
             _ => format!("{detail} {} in a row", words::times(fails)),
         };
-        if instance.care == Care::Idle {
+        if instance.care.open() {
             self.fault(
                 id,
                 Fault {
@@ -418,6 +426,10 @@ impl Step<'_> {
         };
         if instance.life != Life::Alive {
             return;
+        }
+        let health = |spec: &spec::Service| spec.health.as_ref().map(|one| one.target.clone());
+        if health(old) != health(&new) {
+            instance.answers = Answers::default();
         }
         let asked =
             |spec| stage(spec, instance.started).map(|(kind, probe)| (kind, probe.target.clone()));

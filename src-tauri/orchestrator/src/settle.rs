@@ -70,7 +70,7 @@ impl Cluster {
                 if matches!(instance.life, Life::Gone | Life::Alive)
                     && !matches!(
                         instance.care,
-                        Care::Asked(..) | Care::Due(..) | Care::Backoff(_)
+                        Care::Asked(..) | Care::Due(..) | Care::Backoff(_) | Care::Doubted(_)
                     )
                     && self.waits_in_vain(&id.service, act) =>
             {

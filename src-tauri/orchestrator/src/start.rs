@@ -1,5 +1,6 @@
 //! From wanted to serving: starts when what is needed is there, and what follows from how it goes.
 
+use crate::doubt::Answers;
 use crate::graph::Renewal;
 use crate::heal::Fault;
 use crate::hooks;
@@ -30,7 +31,8 @@ impl Step<'_> {
             }
             Care::Suffers => self.consider_makeup(id),
             // What it waits for was shown when it was decided.
-            Care::Backoff(_) | Care::Due(..) | Care::Asked(..) | Care::Barred(_) => {}
+            Care::Backoff(_) | Care::Due(..) | Care::Asked(..) => {}
+            Care::Barred(_) | Care::Doubted(_) => {}
             Care::Idle if instance.done => {}
             // Its turn has passed: it gets another one when what it needs is back.
             Care::Idle
@@ -82,6 +84,7 @@ impl Step<'_> {
         instance.passes = 0;
         instance.seen = Seen::default();
         instance.watch = Watch::default();
+        instance.answers = Answers::default();
         instance.last_good = None;
         instance.passed = None;
         instance.ended = None;
@@ -232,7 +235,7 @@ impl Step<'_> {
         }
         let expected = told || cycled || goal != Goal::Run;
         let generation = instance.generation;
-        let idle = instance.care == Care::Idle;
+        let idle = matches!(instance.care, Care::Idle | Care::Doubted(_));
         self.end_patience(id);
         self.end_trial(id);
         self.out.facts.push(EventKind::Exited {

@@ -176,6 +176,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
+            Input::Timer(TimerKey::Doubt(instance)) => self.doubt_over(&instance),
             Input::Gap(gap) => self.after_a_gap(&gap),
             Input::Timer(TimerKey::Excuse(service)) => self.excuse_over(&service),
             Input::Connected(seen) => self.connected(&seen),
@@ -236,6 +237,7 @@ impl Step<'_> {
     /// Brings one instance a step closer to what is wanted of it. Doing so twice changes nothing.
     pub(crate) fn consider(&mut self, id: &InstanceId) {
         self.call_off_unwanted(id);
+        self.weigh(id);
         let goal = self.cluster.goal(id);
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
@@ -323,6 +325,7 @@ impl Step<'_> {
         }
         self.touched.insert(id.clone());
         self.look.extend(self.cluster.settling.iter().cloned());
+        self.heard(id);
         self.tell_waiting(&id.service, from != state);
     }
 
@@ -359,6 +362,7 @@ impl Step<'_> {
             Care::Asked(_, ticket) => {
                 self.cluster.asks.remove(&ticket);
             }
+            Care::Doubted(_) if !matches!(now, Care::Doubted(_)) => self.end_doubt(id),
             _ => {}
         }
         if turned && !self.cluster.acts.is_empty() {

@@ -355,6 +355,7 @@ impl Step<'_> {
             Care::Asked(plan, _) => format!("{} to begin", plan.remedy.as_str()),
             Care::Quarantined(_) => format!("a person: `azora release {service}`"),
             Care::Suffers => needs(),
+            Care::Doubted(_) => "what it needs to be known to be well".to_owned(),
             Care::Barred(Bar::Held) => format!("a person: `azora unhold {service}`"),
             Care::Barred(Bar::Off) => {
                 format!("a person, for healing is switched off: `azora restart {service}`")

@@ -1,0 +1,363 @@
+//! Faults whose cause may lie below: what a service needs has begun to fail as well, or was not asked since.
+//!
+//! A service that answers 503 at once is found out before the database below it that does not answer at
+//! all, and one that gives up when its queue is gone ends before anybody has asked the queue. So whose
+//! fault it is is decided when what it needs is known: that is asked at once where it was not asked since,
+//! and waited for while its answers speak against it. Then the service suffers from it, or the fault is its
+//! own. Who was killed has another story, and whose story has begun is told to its end.
+//!
+//! This comes to an end: only what can be known soon is waited for, and nothing longer than [`cause::WINDOW`].
+
+use crate::cluster::Cluster;
+use crate::excuse::excusable;
+use crate::heal::Fault;
+use crate::instance::{Care, Goal, Instance, Life, Outdated};
+use crate::io::{Effect, TimerKey};
+use crate::step::Step;
+use healing::cause;
+use healing::history::Lasted;
+use model::{Evidence, InstanceId, Mono, ProbeKind, Reason, ServiceName, State, Verdict};
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// While somebody waits for what will be said of it, it is asked again after this, if not sooner anyway.
+const SOON: Duration = Duration::from_secs(1);
+/// One that has ended waits no longer for a first answer: a check that comes to nothing has done so by
+/// then (its usual timeout is a second), and one that takes its time keeps nobody from starting again.
+const SILENCE: Duration = Duration::from_secs(2);
+/// So many of those below are asked, the nearest first. More are unwell only when everything is.
+const MOST: usize = 64;
+
+/// A fault that is not judged yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// As an incident would say it.
+    cause: String,
+    /// How long it had been well before.
+    lasted: Lasted,
+    /// What was fine after this was no reason for it.
+    since: Mono,
+    /// Who has not answered by then is not waited for.
+    silence: Mono,
+    /// It is judged then at the latest. `None` after a time in which nobody looked: the fault has to be
+    /// found again.
+    until: Option<Mono>,
+    /// When its timer runs out.
+    wakes: Option<Mono>,
+}
+
+impl Doubt {
+    /// How long it had been well before.
+    pub(crate) fn lasted(&self) -> Lasted {
+        self.lasted
+    }
+}
+
+/// What an instance's answers have said lately.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Answers {
+    /// Since when they speak against it; `None` while they do not.
+    against: Option<Mono>,
+    /// When one last did not.
+    fine: Option<Mono>,
+}
+
+impl Answers {
+    /// One more. Trouble of the prober's says nothing, and nobody waits for it to say something.
+    pub(crate) fn add(&mut self, evidence: &Evidence, now: Mono) {
+        if evidence.verdict == Verdict::Fail {
+            self.against.get_or_insert(now);
+        } else {
+            (self.against, self.fine) = (None, Some(now));
+        }
+    }
+}
+
+impl Care {
+    /// A fault that is found now is news.
+    pub(crate) fn open(&self) -> bool {
+        match self {
+            Care::Idle => true,
+            Care::Doubted(doubt) => doubt.until.is_none(),
+            _ => false,
+        }
+    }
+}
+
+impl Cluster {
+    /// Those below a service that may turn out to be the cause of its fault.
+    fn doubts(&self, id: &InstanceId, doubt: &Doubt, now: Mono) -> Vec<InstanceId> {
+        let below = self.below(&id.service);
+        let ids = below.iter().flat_map(|name| self.ids_of(name));
+        ids.filter(|id| self.doubtful(id, doubt, now)).collect()
+    }
+
+    /// What a service needs, directly or through others, the nearest first.
+    fn below(&self, service: &ServiceName) -> Vec<ServiceName> {
+        let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+        let mut open = VecDeque::from([service]);
+        while let Some(name) = open.pop_front() {
+            let needs = self.services.get(name).map(|service| &service.needs);
+            for need in needs.into_iter().flatten() {
+                if found.len() >= MOST {
+                    return found;
+                }
+                if known.insert(need) {
+                    found.push(need.clone());
+                    open.push_back(need);
+                }
+            }
+        }
+        found
+    }
+
+    fn doubtful(&self, id: &InstanceId, doubt: &Doubt, now: Mono) -> bool {
+        let (Some(service), Some(instance)) =
+            (self.services.get(&id.service), self.instances.get(id))
+        else {
+            return false;
+        };
+        let Some(probe) = &service.spec.health else {
+            return false;
+        };
+        let between = match probe.target.told() {
+            true => probe.every,
+            false => probe.every.min(SOON),
+        };
+        let soon = between * probe.fail + probe.timeout <= cause::WINDOW;
+        let serves = instance.life == Life::Alive
+            && instance.ready
+            && instance.cycle.is_none()
+            && instance.outdated.is_none()
+            && service.goal(id.index) == Goal::Run
+            && !instance.care.stuck();
+        let Answers { against, fine } = instance.answers;
+        let silent = fine < Some(doubt.since) && now < doubt.silence;
+        soon && serves && (against.is_some() || silent)
+    }
+
+    /// Since when an instance fails in a way that what it needs can bring about.
+    fn fails_since(instance: &Instance, now: Mono) -> Option<Mono> {
+        match instance.life {
+            // Who is not ready yet has been waited for.
+            Life::Alive if instance.ready => instance.answers.against,
+            Life::Gone if excusable(instance) => Some(now),
+            _ => None,
+        }
+    }
+}
+
+impl Step<'_> {
+    /// True when it is not known yet whether the fault is its own: it is judged when that is.
+    pub(crate) fn defer(&mut self, id: &InstanceId, fault: &Fault, lasted: Lasted) -> bool {
+        let now = self.now.mono;
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return false;
+        };
+        let tale = instance.incident;
+        let tale = tale.and_then(|key| self.cluster.incidents.get(&key));
+        // Its story is not over: it is told to its end.
+        let goes_on =
+            tale.is_some_and(|tale| tale.incident.state.unended() || lasted == Lasted::Briefly);
+        if goes_on || fault.hopeless {
+            return false;
+        }
+        let Some(since) = Cluster::fails_since(instance, now) else {
+            return false;
+        };
+        // What it was waited for already counts.
+        let begun = match &instance.care {
+            Care::Doubted(doubt) => doubt.until,
+            _ => None,
+        };
+        let until = begun.unwrap_or(now + cause::WINDOW);
+        let silence = match instance.life {
+            Life::Gone => until.min(now + SILENCE),
+            _ => until,
+        };
+        let doubt = Doubt {
+            cause: fault.cause.clone(),
+            lasted,
+            since,
+            silence,
+            until: Some(until),
+            wakes: None,
+        };
+        let doubts = self.cluster.doubts(id, &doubt, now);
+        if doubts.is_empty() {
+            return false;
+        }
+        self.goes_down(&id.service);
+        self.wait_for_answers(id, doubt, &doubts, Duration::ZERO);
+        true
+    }
+
+    fn wait_for_answers(
+        &mut self,
+        id: &InstanceId,
+        mut doubt: Doubt,
+        doubts: &[InstanceId],
+        within: Duration,
+    ) {
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
+        let mut names: Vec<String> = doubts.iter().map(|one| one.service.to_string()).collect();
+        names.dedup();
+        let whom = match &names[..] {
+            [one] => format!("{one}, which it needs, is"),
+            many => format!("what it needs ({}) is", healing::words::list(many)),
+        };
+        let next = format!("judged when {whom} known to be well");
+        let reason = Reason::new(instance.fault.clone()).then(next);
+        let later = doubt.silence.max(self.now.mono);
+        let at = match later > self.now.mono {
+            true => later,
+            false => doubt.until.unwrap_or(later),
+        };
+        if doubt.wakes.replace(at) != Some(at) {
+            let key = TimerKey::Doubt(id.clone());
+            self.out.acts.push(Effect::SetTimer { key, at });
+        }
+        self.set_care(id, Care::Doubted(doubt));
+        self.set(id, State::Failing, reason);
+        for one in doubts {
+            self.ask_within(one, within);
+            let waiting = self.cluster.doubted.entry(one.clone()).or_default();
+            waiting.insert(id.clone());
+        }
+    }
+
+    /// Something was heard of an instance that others' faults may come from.
+    pub(crate) fn heard(&mut self, id: &InstanceId) {
+        if let Some(waiting) = self.cluster.doubted.get(id) {
+            self.look.extend(waiting.iter().cloned());
+        }
+    }
+
+    /// These may suffer from something now.
+    pub(crate) fn heard_below(&mut self, services: &BTreeSet<ServiceName>) {
+        let waiting = self.cluster.doubted.values().flatten();
+        let waiting = waiting.filter(|id| services.contains(&id.service));
+        self.look.extend(waiting.cloned());
+    }
+
+    /// It is not doubted any more.
+    pub(crate) fn end_doubt(&mut self, id: &InstanceId) {
+        let key = TimerKey::Doubt(id.clone());
+        self.out.acts.push(Effect::CancelTimer(key));
+        self.cluster.doubted.retain(|_, waiting| {
+            waiting.remove(id);
+            !waiting.is_empty()
+        });
+    }
+
+    /// The time in which it had to be judged has passed, or that in which others had to answer.
+    pub(crate) fn doubt_over(&mut self, id: &InstanceId) {
+        self.look.insert(id.clone());
+    }
+
+    /// Judges a fault if enough is known by now.
+    pub(crate) fn weigh(&mut self, id: &InstanceId) {
+        let now = self.now.mono;
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
+        let Care::Doubted(doubt) = &instance.care else {
+            return;
+        };
+        let doubt = doubt.clone();
+        let probes = instance.outdated == Some(Outdated::Edit { probes: true });
+        let replaced = instance.cycle.is_some() || (instance.life == Life::Alive && probes);
+        let service = self.cluster.services.get(&id.service);
+        if self.cluster.goal(id) != Goal::Run || replaced {
+            // Whatever it was, this process is not to stay.
+            self.set_care(id, Care::Idle);
+            return;
+        }
+        if service.is_some_and(|service| service.suffers()) {
+            self.suffer(id);
+            return;
+        }
+        let Some(until) = doubt.until else {
+            return;
+        };
+        let doubts = self.cluster.doubts(id, &doubt, now);
+        if now < until && !doubts.is_empty() {
+            self.wait_for_answers(id, doubt, &doubts, SOON);
+            return;
+        }
+        let text = instance.fault.clone();
+        let Doubt { cause, lasted, .. } = doubt;
+        if self.excused(id, lasted) {
+            self.suffer(id);
+            return;
+        }
+        let hopeless = false;
+        self.own_fault(
+            id,
+            Fault {
+                text,
+                cause,
+                hopeless,
+            },
+            lasted,
+        );
+    }
+
+    /// Nobody has looked for a while: what was answered before is another time's. One that lives has to
+    /// be found to fail again; one that has ended asks those below anew.
+    pub(crate) fn doubt_anew(&mut self) {
+        let now = self.now.mono;
+        let mut anew = Vec::new();
+        for (id, instance) in &mut self.cluster.instances {
+            instance.answers = Answers::default();
+            if let Care::Doubted(doubt) = &instance.care {
+                anew.push((id.clone(), doubt.clone(), instance.life));
+            }
+        }
+        for (id, mut doubt, life) in anew {
+            if life == Life::Gone {
+                doubt.since = now;
+                doubt.silence = now + SILENCE;
+                doubt.until = Some(now + cause::WINDOW);
+                let doubts = self.cluster.doubts(&id, &doubt, now);
+                self.wait_for_answers(&id, doubt, &doubts, Duration::ZERO);
+            } else {
+                (doubt.until, doubt.wakes) = (None, None);
+                self.end_doubt(&id);
+                self.set_care(&id, Care::Doubted(doubt));
+                if let Some(instance) = self.cluster.instances.get(&id) {
+                    let reason = Reason::new(instance.fault.clone());
+                    self.set_reason(&id, reason.then("the next checks decide"));
+                }
+            }
+            self.look.insert(id);
+        }
+    }
+
+    /// Asks for its health after this time at the latest, unless that is under way.
+    fn ask_within(&mut self, id: &InstanceId, after: Duration) {
+        let at = self.now.mono + after;
+        let service = self.cluster.services.get(&id.service);
+        let probe = service.and_then(|service| service.spec.health.as_ref());
+        // What is told when it comes is not asked sooner.
+        if probe.is_none_or(|probe| probe.target.told()) {
+            return;
+        }
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let planned = instance.under_way.get_mut(&ProbeKind::Health);
+        let Some(planned) = planned.filter(|planned| **planned > at) else {
+            return;
+        };
+        *planned = at;
+        self.out.acts.push(Effect::Probe {
+            instance: id.clone(),
+            generation: instance.generation,
+            kind: ProbeKind::Health,
+            after,
+        });
+    }
+}
