@@ -102,8 +102,8 @@ pub struct Window {
     /// The longest of all took so long.
     pub max_ms: Option<f32>,
     /// The share of the time it should have served in which it did, 0 to 1: at least one instance of a
-    /// service. Time in which a person had stopped it counts for nothing, and neither does time in
-    /// which no engine was there to see. `null` when there is none else.
+    /// service. Time in which a person had stopped it counts for nothing, nor does the start after
+    /// that if it does not fail, nor time in which no engine was there to see. `null` when there is none else.
     pub uptime: Option<f32>,
 }
 

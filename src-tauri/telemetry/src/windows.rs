@@ -77,10 +77,17 @@ struct Parts {
 impl Part {
     fn stretches(&mut self, changes: &[(Timestamp, State)], now: Timestamp) {
         let ends = changes.iter().skip(1).map(|(at, _)| at.0).chain([now.0]);
+        // Nobody calls it an outage that what was just switched on takes its time to come up.
+        let mut begins = true;
         for ((from, state), to) in changes.iter().zip(ends) {
             let Some(serves) = serves(*state) else {
+                begins = true;
                 continue;
             };
+            begins &= matches!(state, State::Waiting | State::Starting | State::Running);
+            if begins {
+                continue;
+            }
             let stretch = (from.0, to);
             self.wanted.push(stretch);
             if serves {
@@ -245,7 +252,28 @@ mod tests {
             (now - 3 * MINUTE, State::Degraded),
         ];
         let seen = uptime(&[&changes], &always, now);
-        assert_eq!(seen, [Some(0.6), Some(57.0 / 60.0), Some(0.99), Some(0.99)]);
+        // It was wanted for 3 minutes less than 10 h: a start that goes well is no outage.
+        let all = Some(594.0 / 597.0);
+        assert_eq!(seen, [Some(0.6), Some(57.0 / 60.0), all, all]);
+    }
+
+    #[test]
+    fn a_start_that_fails_is_an_outage() {
+        let now = 10 * MINUTE;
+        let always = [(-HOUR, HOUR)];
+        let never = [
+            (0, State::Starting),
+            (2 * MINUTE, State::Failing),
+            (3 * MINUTE, State::Starting),
+        ];
+        assert_eq!(uptime(&[&never], &always, now)[1], Some(0.0));
+        let restarted = [
+            (0, State::Ready),
+            (5 * MINUTE, State::Stopping),
+            (6 * MINUTE, State::Starting),
+            (7 * MINUTE, State::Ready),
+        ];
+        assert_eq!(uptime(&[&restarted], &always, now)[1], Some(1.0));
     }
 
     #[test]

@@ -1209,7 +1209,7 @@ export type Window = {
   p95_ms: number | null,
   /** The longest of all took so long. */
   max_ms: number | null,
-  /** The share of the time it should have served in which it did, 0 to 1: at least one instance of a service. Time in which a person had stopped it counts for nothing, and neither does time in which no engine was there to see. `null` when there is none else. */
+  /** The share of the time it should have served in which it did, 0 to 1: at least one instance of a service. Time in which a person had stopped it counts for nothing, nor does the start after that if it does not fail, nor time in which no engine was there to see. `null` when there is none else. */
   uptime: number | null };
 
 /** Every command: what it takes, what it answers, whether it only reads. */
