@@ -445,6 +445,8 @@ impl Step<'_> {
             }
             if old.health.is_none() {
                 self.begin_health(id);
+            } else if new.health.is_none() {
+                self.unasked(id);
             }
             let [before, now] = [old.health.as_ref(), new.health.as_ref()];
             self.ask_as_defined(id, ProbeKind::Health, before, now);
@@ -468,6 +470,19 @@ impl Step<'_> {
             if within {
                 self.begin_patience(id, since);
             }
+        }
+    }
+
+    /// Its health is asked no more: what the last answers said against it has no end otherwise.
+    fn unasked(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let doubted = instance.state == State::Failing || !instance.watch.well();
+        instance.watch = Watch::default();
+        if doubted {
+            let reason = Reason::new("its health is asked no more");
+            self.well(id, State::Ready, reason);
         }
     }
 

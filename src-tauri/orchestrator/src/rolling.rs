@@ -11,7 +11,7 @@
 
 use crate::cluster::{Cluster, Pending, Service, span};
 use crate::graph::Renewal;
-use crate::instance::{Cycle, Goal, Life, Outdated};
+use crate::instance::{Cycle, Goal, Instance, Life, Outdated};
 use crate::settle::Rest;
 use crate::step::Step;
 use model::{ActId, EventKind, InstanceId, Mono, Reason, ServiceName};
@@ -160,6 +160,13 @@ impl Step<'_> {
         self.touched.extend(self.cluster.ids_of(name));
         // The one that was out is missed from now on, if it is not back.
         self.resatisfy(name);
+        // Nor will it be, where it waits for a person since before this engine.
+        let stuck = |(id, instance): (&InstanceId, &Instance)| {
+            instance.care.stuck() && self.cluster.goal(id) == Goal::Run
+        };
+        if self.cluster.instances_of(name).any(stuck) {
+            self.goes_down(name);
+        }
     }
 
     /// Brings every rolling restart a step further; false when none had one to make.

@@ -33,7 +33,15 @@ impl Cluster {
             return failed();
         }
         if self.waits_for_its_turn(id) {
-            return None;
+            if !self.waits_in_vain(&id.service, act) {
+                return None;
+            }
+            // Those before it cannot come up, and whoever asked for this is not kept by that. The
+            // rolling restart goes on when they can.
+            let root = self.root_of(&id.service);
+            let next = root.map(|root| format!("its turn comes when {root} is ready"));
+            let reason = Reason::new("was not restarted yet");
+            return Some(Rest::Failed(Reason { next, ..reason }));
         }
         if let Some(reason) = act.left_behind.get(id) {
             return Some(Rest::Failed(reason.clone()));

@@ -105,8 +105,15 @@ impl World {
                 instance,
                 generation,
             } => {
-                let outcome = Err("called off".to_owned());
-                self.prepare(&instance, generation, 5, outcome);
+                // What is over, and not heard of yet, is not called off any more.
+                let under_way = self.index.get(&instance).is_some_and(|number| {
+                    let preparing = self.instances[*number].preparing;
+                    preparing.is_some_and(|(of, _)| of == generation)
+                });
+                if under_way {
+                    let outcome = Err("called off".to_owned());
+                    self.prepare(&instance, generation, 5, outcome);
+                }
             }
             Effect::Greet {
                 instance,
