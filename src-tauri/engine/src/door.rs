@@ -320,12 +320,9 @@ impl UnderWay {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Config, Engine, Up};
-    use model::{Actor, InstanceStatus};
-    use std::time::Duration;
-    use testkit::{Home, eventually_async, program};
-
-    const LIMIT: Duration = Duration::from_secs(60);
+    use crate::stage::{LIMIT, me, sleeper};
+    use model::InstanceStatus;
+    use testkit::{Home, eventually_async};
 
     #[expect(
         clippy::disallowed_methods,
@@ -339,28 +336,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_dies_while_nothing_can_be_written_down_is_healed_all_the_same() {
         let home = Home::new();
-        let folder = home.path().join("one");
-        std::fs::create_dir(&folder).unwrap();
-        let definition = "[service.db]\nrun = \"sleep 600\"\n";
-        std::fs::write(folder.join(spec::FILE), definition).unwrap();
-        let config = Config {
-            home: home.path().to_owned(),
-            programs: program("azora-shim").parent().unwrap().to_owned(),
-            registry_port: None,
-            version: "test".into(),
-        };
-        let engine = Engine::start(config).await.unwrap();
-        let handle = engine.handle();
-        let me = Actor::person("test");
-        let up = Up {
-            folder,
-            trust: true,
-            env: None,
-        };
-        let started = handle.up(me.clone(), up, String::new()).await.unwrap();
-        assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+        let (_engine, handle, cluster) = sleeper(&home).await;
         let status = || -> InstanceStatus {
-            let all = handle.shared.picture.instances(&started.cluster);
+            let all = handle.shared.picture.instances(&cluster);
             all.into_iter().next().unwrap()
         };
         handle.shared.store.close().await;
@@ -369,6 +347,6 @@ mod tests {
         assert!(eventually_async(LIMIT, delayed).await, "{:?}", status());
         let healed = || status().generation.0 == 2 && status().pid.is_some();
         assert!(eventually_async(LIMIT, healed).await, "{:?}", status());
-        handle.shutdown(me, true, String::new()).await;
+        handle.shutdown(me(), true, String::new()).await;
     }
 }

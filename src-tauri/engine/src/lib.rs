@@ -40,6 +40,9 @@ mod settings;
 mod shared;
 mod shutdown;
 mod stacks;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod stage;
 mod status;
 mod tasks;
 mod timers;

@@ -48,6 +48,21 @@ fn find(report: &Report, kind: WeaknessKind, service: &str) -> Option<Weakness> 
         .cloned()
 }
 
+/// A service that is asked, and healed by this line.
+fn api_healed(line: &str) -> String {
+    format!(
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = {{ http = "/health" }}
+
+[service.api.heal]
+{line}
+"#
+    )
+}
+
 /// What is planted is found; what is proposed for it mends it, here and in the report's second run.
 fn planted(kind: WeaknessKind, service: &str, definition: &str) {
     planted_in(PLAN, kind, service, definition);
@@ -226,15 +241,7 @@ fn a_budget_that_is_soon_spent() {
     planted(
         WeaknessKind::SmallBudget,
         "api",
-        r#"
-[service.api]
-run = "api"
-port = 8080
-health = { http = "/health" }
-
-[service.api.heal]
-budget = "1 per 10m"
-"#,
+        &api_healed(r#"budget = "1 per 10m""#),
     );
 }
 
@@ -243,15 +250,7 @@ fn a_long_wait_before_the_first_restart() {
     planted(
         WeaknessKind::LongBackoff,
         "api",
-        r#"
-[service.api]
-run = "api"
-port = 8080
-health = { http = "/health" }
-
-[service.api.heal]
-backoff = ["2m"]
-"#,
+        &api_healed(r#"backoff = ["2m"]"#),
     );
 }
 
@@ -260,15 +259,7 @@ fn no_healing() {
     planted(
         WeaknessKind::NoHealing,
         "api",
-        r#"
-[service.api]
-run = "api"
-port = 8080
-health = { http = "/health" }
-
-[service.api.heal]
-enabled = false
-"#,
+        &api_healed(r#"enabled = false"#),
     );
 }
 
@@ -277,15 +268,7 @@ fn a_ladder_that_gives_up_at_once() {
     planted(
         WeaknessKind::NoHealing,
         "api",
-        r#"
-[service.api]
-run = "api"
-port = 8080
-health = { http = "/health" }
-
-[service.api.heal]
-ladder = ["quarantine"]
-"#,
+        &api_healed(r#"ladder = ["quarantine"]"#),
     );
 }
 

@@ -270,48 +270,26 @@ fn save_learned(path: &std::path::Path, learned: &Learned) {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Config, Engine, Order, Up};
-    use model::Actor;
+    use crate::Order;
+    use crate::stage::{LIMIT, me, sleeper};
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    use std::time::Duration;
-    use testkit::{Home, eventually, program};
-
-    const LIMIT: Duration = Duration::from_secs(60);
+    use testkit::{Home, eventually};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_disk_that_hangs_holds_up_no_other_task() {
         let home = Home::new();
-        let folder = home.path().join("one");
-        std::fs::create_dir(&folder).unwrap();
-        let definition = "[service.db]\nrun = \"sleep 600\"\n";
-        std::fs::write(folder.join(spec::FILE), definition).unwrap();
-        let config = Config {
-            home: home.path().to_owned(),
-            programs: program("azora-shim").parent().unwrap().to_owned(),
-            registry_port: None,
-            version: "test".into(),
-        };
-        let engine = Engine::start(config).await.unwrap();
-        let handle = engine.handle();
-        let me = Actor::person("test");
-        let up = Up {
-            folder,
-            trust: true,
-            env: None,
-        };
-        let started = handle.up(me.clone(), up, String::new()).await.unwrap();
-        assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+        let (_engine, handle, cluster) = sleeper(&home).await;
         // To open it for writing waits until somebody reads.
-        let record = handle.shared.record_file(&started.cluster);
+        let record = handle.shared.record_file(&cluster);
         let pipe = record.with_extension("json.new");
         let _ = std::fs::remove_file(&pipe);
         mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         let order = Order::Down {
-            cluster: started.cluster.clone(),
+            cluster: cluster.clone(),
         };
         let asked = handle.shared.tasks.spawn({
-            let (handle, me) = (handle.clone(), me.clone());
-            async move { handle.order(me, order, String::new()).await }
+            let handle = handle.clone();
+            async move { handle.order(me(), order, String::new()).await }
         });
         // From here on its owner does not let go of the only worker before it writes.
         // Waited for without the runtime: it may be what hangs.
@@ -323,6 +301,6 @@ mod tests {
         asked.await.unwrap().unwrap();
         std::fs::remove_file(&pipe).unwrap();
         drop(reader);
-        handle.shutdown(me, false, String::new()).await;
+        handle.shutdown(me(), false, String::new()).await;
     }
 }

@@ -1,0 +1,37 @@
+//! What the tests inside begin with: an engine that runs one service.
+
+use crate::{Config, Engine, Handle, Up};
+use model::{Actor, ClusterId};
+use std::time::Duration;
+use testkit::{Home, program};
+
+/// Far beyond what any wait here takes on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) fn me() -> Actor {
+    Actor::person("test")
+}
+
+/// Dropped, the engine would end.
+pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
+    let folder = home.path().join("one");
+    std::fs::create_dir(&folder).unwrap();
+    let definition = "[service.db]\nrun = \"sleep 600\"\n";
+    std::fs::write(folder.join(spec::FILE), definition).unwrap();
+    let config = Config {
+        home: home.path().to_owned(),
+        programs: program("azora-shim").parent().unwrap().to_owned(),
+        registry_port: None,
+        version: "test".into(),
+    };
+    let engine = Engine::start(config).await.unwrap();
+    let handle = engine.handle();
+    let up = Up {
+        folder,
+        trust: true,
+        env: None,
+    };
+    let started = handle.up(me(), up, String::new()).await.unwrap();
+    assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+    (engine, handle, started.cluster)
+}
