@@ -25,6 +25,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// One that has ended waits no longer for a first answer: a check that comes to nothing has done so by
 /// then (its usual timeout is a second), and one that takes its time keeps nobody from starting again.
 const SILENCE: Duration = Duration::from_secs(2);
+/// What answered within this time is not asked again because one more of those that need it fails.
+const FRESH: Duration = Duration::from_millis(200);
 /// So many of those below are asked, the nearest first. More are unwell only when everything is.
 const MOST: usize = 64;
 
@@ -63,13 +65,16 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// One more. Trouble of the prober's says nothing, and nobody waits for it to say something.
-    pub(crate) fn add(&mut self, evidence: &Evidence, now: Mono) {
+    /// One more; true when it is the first that speaks against it. Trouble of the prober's says nothing,
+    /// and nobody waits for it to say something.
+    pub(crate) fn add(&mut self, evidence: &Evidence, now: Mono) -> bool {
         if evidence.verdict == Verdict::Fail {
+            let first = self.against.is_none();
             self.against.get_or_insert(now);
-        } else {
-            (self.against, self.fine) = (None, Some(now));
+            return first;
         }
+        (self.against, self.fine) = (None, Some(now));
+        false
     }
 }
 
@@ -225,6 +230,22 @@ impl Step<'_> {
             self.ask_within(one, within);
             let waiting = self.cluster.doubted.entry(one.clone()).or_default();
             waiting.insert(id.clone());
+        }
+    }
+
+    /// A check of a service has failed for the first time: what it needs directly, and nothing speaks against
+    /// yet, is asked now and not when its turn has come. If it fails as well, its first failure is seen
+    /// sooner. From there on it is asked at its own pace: how long it may fail stays as it was.
+    pub(crate) fn ask_needs(&mut self, id: &InstanceId) {
+        let needs = self.cluster.services.get(&id.service);
+        let needs = needs.map(|service| service.needs.clone());
+        for below in self.cluster.ids_of_all(&needs.unwrap_or_default()) {
+            let instance = self.cluster.instances.get(&below);
+            let fine = instance.filter(|one| one.ready && one.answers.against.is_none());
+            let fresh = |fine: Mono| self.now.mono.since(fine) < FRESH;
+            if fine.is_some_and(|one| !one.answers.fine.is_some_and(fresh)) {
+                self.ask_within(&below, Duration::ZERO);
+            }
         }
     }
 

@@ -120,9 +120,8 @@ impl Step<'_> {
         let took = asked.map_or(Duration::ZERO, |at| self.now.mono.since(at));
         let ready = instance.ready;
         let early = instance.first_round(kind, asked);
-        if kind == ProbeKind::Health && !early {
-            instance.answers.add(evidence, self.now.mono);
-        }
+        let health = kind == ProbeKind::Health;
+        let first = health && !early && instance.answers.add(evidence, self.now.mono);
         self.probe_seen(id, kind, evidence);
         match kind {
             ProbeKind::Health if ready => self.health(id, evidence, took, early),
@@ -130,7 +129,10 @@ impl Step<'_> {
             ProbeKind::Startup if ready => {}
             _ => self.readiness(id, kind, evidence),
         }
-        if kind == ProbeKind::Health {
+        if first && ready {
+            self.ask_needs(id);
+        }
+        if health {
             self.heard(id);
         }
     }
