@@ -5,7 +5,7 @@
 //! - **The budget of the cluster**: healing has its hands on so many services at a time and no more, so
 //!   that what went wrong once for many does not go wrong again by their all starting together. The
 //!   others have their turn in the order of needs. A remedy has its service in hand from the question
-//!   at the door until that is ready, at most [`IN_HAND`] after its process is there; what it restarts
+//!   at the door until that is ready, or should have been; what it restarts
 //!   besides (`restart-needs`, `restart = true`) is part of it. What cannot go on, because something
 //!   it needs is down or the machine has no room, is not in hand.
 
@@ -21,9 +21,9 @@ use std::time::Duration;
 /// So long at most it is waited for that what a service needs is well: the longest wait of the
 /// default ladder. What never gets well is another's fault to find.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// So long after its process is there a service that is not ready yet keeps others from having their
-/// turn. Most are ready sooner; one that needs a minute must not hold up a crashed one for a minute.
-const IN_HAND: Duration = Duration::from_secs(10);
+/// So long at most after its process is there a service that is not ready yet keeps others from having their
+/// turn, where its own `within` is longer: those are made for first starts, which build or load for an hour.
+const IN_HAND: Duration = Duration::from_secs(300);
 
 impl Cluster {
     /// How many services healing may have in hand at a time.
@@ -81,7 +81,9 @@ impl Cluster {
         if instance.life != Life::Alive || instance.cycle.is_some() {
             return Some(OPEN);
         }
-        let until = instance.alive_since + IN_HAND;
+        let within = instance.alive_since + service.spec.ready_within;
+        let until = instance.gives_up.unwrap_or(within);
+        let until = until.min(instance.alive_since + IN_HAND);
         (now < until).then_some(until)
     }
 }
