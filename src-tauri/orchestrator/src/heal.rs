@@ -298,12 +298,14 @@ impl Step<'_> {
         self.look.insert(id);
     }
 
-    /// Restarts those it needs directly that serve and are not quite well. Each pays for it from
-    /// its own budget; what is protected or held stays.
+    /// Restarts those it needs directly that serve although they fail checks, and those that are degraded
+    /// and were waited for in vain. That one is slow alone is no reason to take it from all others that
+    /// need it. Each pays for it from its own budget; what is protected or held stays.
     fn restart_unwell_needs(&mut self, id: &InstanceId, act: ActId) {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
+        let blamed = service.spent.clone();
         for need in service.needs.clone() {
             let Some(below) = self.cluster.services.get(&need) else {
                 continue;
@@ -316,7 +318,10 @@ impl Step<'_> {
                 let Some(instance) = self.cluster.instances.get_mut(&below) else {
                     continue;
                 };
-                let unwell = instance.ready && !instance.watch.well();
+                let waited = blamed.as_ref().is_some_and(|(root, since)| {
+                    *root == need && instance.state == State::Degraded && instance.entered <= *since
+                });
+                let unwell = instance.ready && (waited || !instance.watch.sure());
                 let paid = instance.history.spent(heal.budget.per, self.now.mono);
                 if unwell && paid < heal.budget.count && instance.cycle.is_none() {
                     instance.history.acted(&heal, self.now.mono);
