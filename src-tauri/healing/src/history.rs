@@ -74,6 +74,8 @@ impl History {
         if well < STEADY {
             Lasted::Briefly
         } else {
+            // Whoever's fault this turns out to be, the row of its own has ended.
+            self.failures = 0;
             Lasted::Steady
         }
     }

@@ -7,9 +7,11 @@ use crate::learned::Learned;
 use crate::memory::Memory;
 use crate::rolling::Rolling;
 use crate::unfinished::Unfinished;
+use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
 use model::{
-    ActId, ClusterId, Generation, Incident, IncidentEntry, InstanceId, Mono, Reason, ServiceName,
+    ActId, ClusterId, Generation, Incident, IncidentEntry, IncidentState, InstanceId, Mono, Reason,
+    ServiceName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -182,6 +184,8 @@ pub(crate) struct Tale {
     pub(crate) probe: String,
     /// Those that suffer from it now.
     pub(crate) suffering: BTreeSet<ServiceName>,
+    /// When it ended, if it has.
+    pub(crate) ended: Option<Mono>,
 }
 
 impl Tale {
@@ -195,7 +199,15 @@ impl Tale {
             new: Vec::new(),
             probe: String::new(),
             suffering: BTreeSet::new(),
+            ended: None,
         }
+    }
+
+    /// A fault that is seen now, after a health that has lasted so, belongs to it: it goes on, or ended with
+    /// that health.
+    pub(crate) fn goes_on(&self, lasted: Lasted, now: Mono) -> bool {
+        let just = self.ended.is_none_or(|ended| now.since(ended) < STEADY);
+        self.incident.state != IncidentState::Resolved || (lasted == Lasted::Briefly && just)
     }
 
     /// How long it has been open.

@@ -162,8 +162,7 @@ impl Step<'_> {
         let tale = instance.incident;
         let tale = tale.and_then(|key| self.cluster.incidents.get(&key));
         // Its story is not over: it is told to its end.
-        let goes_on =
-            tale.is_some_and(|tale| tale.incident.state.unended() || lasted == Lasted::Briefly);
+        let goes_on = tale.is_some_and(|tale| tale.goes_on(lasted, now));
         if goes_on || fault.hopeless {
             return false;
         }

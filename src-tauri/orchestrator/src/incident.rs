@@ -43,9 +43,11 @@ impl Step<'_> {
             .filter(|name| self.suffers(name))
             .cloned()
             .collect();
+        let now = self.now.mono;
         if let Some((key, tale)) = self.tale(id) {
-            let incident = &mut tale.incident;
-            if incident.state != IncidentState::Resolved || lasted == Lasted::Briefly {
+            if tale.goes_on(lasted, now) {
+                tale.ended = None;
+                let incident = &mut tale.incident;
                 incident.state = IncidentState::Open;
                 incident.resolved = None;
                 incident.duration_ms = None;
@@ -249,6 +251,7 @@ impl Step<'_> {
         let took = tale.took(mono).as_millis();
         tale.incident.state = state;
         tale.incident.resolved = Some(wall);
+        tale.ended = Some(mono);
         tale.incident.duration_ms = Some(u64::try_from(took).unwrap_or(u64::MAX));
         tale.incident.waits = None;
         self.out.incidents.insert(key);
