@@ -345,9 +345,27 @@ macro_rules! orders {
 orders! {
     start => Start;
     stop => Stop;
-    hold => Hold;
     unhold => Unhold;
     release => Release;
+}
+
+pub(crate) async fn hold(
+    engine: &Handle,
+    actor: &Actor,
+    request: HoldRequest,
+) -> Result<Act, Error> {
+    let HoldRequest {
+        cluster,
+        services,
+        span_ms,
+        reason,
+    } = request;
+    let order = Order::Hold {
+        cluster,
+        services,
+        span: span_ms.map(Duration::from_millis),
+    };
+    engine.order(actor.clone(), order, why(reason)).await
 }
 
 pub(crate) async fn restart(
@@ -465,6 +483,7 @@ mod tests {
             overall: Overall::Operational,
             reason: String::new(),
             held: false,
+            held_until: None,
             services: Vec::new(),
         }
     }

@@ -224,6 +224,22 @@ pub struct ServicesRequest {
     pub reason: Option<String>,
 }
 
+/// What healing keeps its hands off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct HoldRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which; none is the whole cluster.
+    pub services: Vec<ServiceName>,
+    /// For so long, in milliseconds, at most 30 days; without an end unless given.
+    #[ts(as = "Option<f64>")]
+    pub span_ms: Option<u64>,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
 /// Services to restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

@@ -75,7 +75,7 @@ macro_rules! commands {
                 /// Changes how many instances a service has.
                 act scale($crate::requests::ScaleRequest) -> $crate::model::Act;
                 /// Healing keeps its hands off services; of none named, the whole cluster.
-                act hold($crate::requests::ServicesRequest) -> $crate::model::Act;
+                act hold($crate::requests::HoldRequest) -> $crate::model::Act;
                 /// Healing may act on services again.
                 act unhold($crate::requests::ServicesRequest) -> $crate::model::Act;
                 /// Takes services out of quarantine and starts them.

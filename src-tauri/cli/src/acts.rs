@@ -1,7 +1,7 @@
 //! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`, `forget`: one order,
 //! followed until it has come to rest.
 
-use crate::args::{Held, Place, Restart, Scale, Services, Why};
+use crate::args::{Held, Hold, Place, Restart, Scale, Services, Why};
 use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
@@ -12,7 +12,8 @@ use crate::text::{length, state_paint};
 use crate::watch::{Interrupts, Style, Watch, settled};
 use api::client::Client;
 use api::requests::{
-    ClusterRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest, ServicesRequest,
+    ClusterRequest, HoldRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest,
+    ServicesRequest,
 };
 use api::views::WaitView;
 use model::view::LogPage;
@@ -84,25 +85,49 @@ pub(crate) async fn restart(place: &Place, arguments: &Restart) -> Done {
     outcome
 }
 
-/// `hold` and `unhold`: nothing moves by them, so there is nothing to wait for.
-pub(crate) async fn held(place: &Place, name: &str, arguments: &Held) -> Done {
+/// `hold`: nothing moves by it, so there is nothing to wait for.
+pub(crate) async fn hold(place: &Place, arguments: &Hold) -> Done {
+    let Hold { held, span } = arguments;
+    let span = span.as_deref().map(crate::text::span).transpose()?;
+    let scene = Scene::find(place).await?;
+    let request = HoldRequest {
+        cluster: scene.cluster.id.clone(),
+        services: services(&held.services)?,
+        span_ms: span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        reason: held.why.reason.clone(),
+    };
+    let act: Act = scene.client.call("hold", &request).await?;
+    allowed(&act)?;
+    let whom = whom(&scene, held);
+    print(&match span {
+        Some(span) => format!(
+            "healing is held for {whom} for {}; `azora unhold` lets it go on sooner",
+            length(span)
+        ),
+        None => format!("healing is held for {whom}; `azora unhold` lets it go on"),
+    })?;
+    Ok(())
+}
+
+/// `unhold`.
+pub(crate) async fn unhold(place: &Place, arguments: &Held) -> Done {
     let scene = Scene::find(place).await?;
     let request = ServicesRequest {
         cluster: scene.cluster.id.clone(),
         services: services(&arguments.services)?,
         reason: arguments.why.reason.clone(),
     };
-    let act: Act = scene.client.call(name, &request).await?;
+    let act: Act = scene.client.call("unhold", &request).await?;
     allowed(&act)?;
-    let whom = match arguments.services.is_empty() {
-        true => format!("cluster {}", scene.cluster.id),
-        false => arguments.services.join(", "),
-    };
-    print(&match name {
-        "hold" => format!("healing is held for {whom}; `azora unhold` lets it go on"),
-        _ => format!("healing goes on for {whom}"),
-    })?;
+    print(&format!("healing goes on for {}", whom(&scene, arguments)))?;
     Ok(())
+}
+
+fn whom(scene: &Scene, held: &Held) -> String {
+    match held.services.is_empty() {
+        true => format!("cluster {}", scene.cluster.id),
+        false => held.services.join(", "),
+    }
 }
 
 /// `scale`.

@@ -93,7 +93,7 @@ pub(crate) enum Command {
     /// Take a cluster down in reverse order
     Down(Why),
     /// Keep healing's hands off services; of none named, the whole cluster
-    Hold(Held),
+    Hold(Hold),
     /// Let healing act on services again
     Unhold(Held),
     /// Take services out of quarantine and start them
@@ -309,6 +309,15 @@ pub(crate) struct Held {
     pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    pub(crate) held: Held,
+    /// Let healing go on by itself after so long: 90s, 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) span: Option<String>,
 }
 
 #[derive(Debug, Args)]

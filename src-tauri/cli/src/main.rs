@@ -120,8 +120,8 @@ fn run(arguments: &Arguments) -> Done {
         Command::Down(why) => orders(place, acts::down(place, why)),
         Command::Forget(why) => orders(place, acts::forget(place, why)),
         Command::Resume(why) => orders(place, acts::resume(place, why)),
-        Command::Hold(held) => orders(place, acts::held(place, "hold", held)),
-        Command::Unhold(held) => orders(place, acts::held(place, "unhold", held)),
+        Command::Hold(hold) => orders(place, acts::hold(place, hold)),
+        Command::Unhold(held) => orders(place, acts::unhold(place, held)),
     }
 }
 

@@ -5,12 +5,12 @@ use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{ago, now, overall_paint, rfc3339, state_paint, with_times};
+use crate::text::{ago, clock, now, overall_paint, rfc3339, state_paint, with_times};
 use api::client::Client;
 use api::views::PsView;
 use driver::Layout;
 use model::view::LimitView;
-use model::{Finding, InstanceStatus, ServiceName, Timestamp};
+use model::{Finding, Hold, InstanceStatus, ServiceName, Timestamp};
 use serde_json::{Value, json};
 
 // === ps ===
@@ -96,8 +96,17 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(circuit) = marks.circuit {
         reason = format!("[circuit {}] {reason}", circuit.as_str());
     }
+    let held = match &marks.hold {
+        Some(Hold { why, until, .. }) => {
+            let until = until.map(|until| format!(" until {}", clock(until)));
+            Some(format!("held, {}{}", plain(why), until.unwrap_or_default()))
+        }
+        None => marks.held.then(|| "held".to_owned()),
+    };
+    if let Some(held) = held {
+        reason = format!("[{held}] {reason}");
+    }
     for (set, word) in [
-        (marks.held, "held"),
         (marks.shim_lost, "shim lost"),
         (marks.rebuilding, "files are changing"),
     ] {
@@ -172,7 +181,7 @@ pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
         "generation": status.generation,
         "restarts": status.restarts,
         "since": rfc3339(status.since),
-        "marks": status.marks,
+        "marks": with_times(json!(status.marks)),
         "origin": with_times(json!(status.origin)),
         "port_taken": status.port_taken,
         "findings": findings_json(&status.findings),
@@ -223,6 +232,7 @@ mod tests {
             marks: Marks {
                 impacted_by: Some("db".parse().unwrap()),
                 held: true,
+                hold: None,
                 circuit: Some(model::Circuit::HalfOpen),
                 shim_lost: false,
                 rebuilding: false,

@@ -67,6 +67,23 @@ pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
         let zoned = local.to_zoned(TimeZone::system()).map_err(|_| unclear())?;
         return Ok(Timestamp(zoned.timestamp().as_millisecond()));
     }
+    let span = millis(text).ok_or_else(unclear)?;
+    Ok(Timestamp(now.0.saturating_sub(span)))
+}
+
+/// Reads a length of time: "90s", "30m", "2h", "1d".
+pub(crate) fn span(text: &str) -> Done<Duration> {
+    let span = millis(text).and_then(|span| u64::try_from(span).ok());
+    span.filter(|span| *span > 0)
+        .map(Duration::from_millis)
+        .ok_or_else(|| {
+            Fail::usage(format!(
+                "{text:?} is not a length of time; write 90s, 30m, 2h or 1d"
+            ))
+        })
+}
+
+fn millis(text: &str) -> Option<i64> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let factor = match unit {
         "ms" => 1,
@@ -74,20 +91,25 @@ pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
         "m" | "min" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err(unclear()),
+        _ => return None,
     };
-    let number: i64 = text[..text.len() - unit.len()]
-        .parse()
-        .map_err(|_| unclear())?;
-    Ok(Timestamp(
-        now.0.saturating_sub(number.saturating_mul(factor)),
-    ))
+    let number: i64 = text[..text.len() - unit.len()].parse().ok()?;
+    Some(number.saturating_mul(factor))
 }
 
 /// The times of `model`'s types in RFC 3339, wherever they are in a JSON value: one form of time
 /// in everything this program prints.
 pub(crate) fn with_times(mut value: Value) -> Value {
-    const TIMES: [&str; 6] = ["at", "since", "opened", "resolved", "began", "expires"];
+    const TIMES: [&str; 8] = [
+        "at",
+        "since",
+        "opened",
+        "resolved",
+        "began",
+        "expires",
+        "until",
+        "held_until",
+    ];
     match &mut value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {

@@ -156,7 +156,11 @@ fn toggle_hold<R: Runtime>(app: &AppHandle<R>) {
         {
             let (cluster, services) = (cluster.id.clone(), Vec::new());
             let order = match hold {
-                true => Order::Hold { cluster, services },
+                true => Order::Hold {
+                    cluster,
+                    services,
+                    span: None,
+                },
                 false => Order::Unhold { cluster, services },
             };
             if let Err(error) = engine

@@ -80,6 +80,8 @@ pub enum Order {
     Hold {
         cluster: ClusterId,
         services: Vec<ServiceName>,
+        /// It ends by itself after so long.
+        span: Option<Duration>,
     },
     Unhold {
         cluster: ClusterId,
@@ -420,7 +422,9 @@ impl Order {
             Order::Restart {
                 cluster, services, ..
             } => (Verb::Restart, Some(cluster), services.clone()),
-            Order::Hold { cluster, services } => (Verb::Hold, Some(cluster), services.clone()),
+            Order::Hold {
+                cluster, services, ..
+            } => (Verb::Hold, Some(cluster), services.clone()),
             Order::Unhold { cluster, services } => (Verb::Unhold, Some(cluster), services.clone()),
             Order::Release { cluster, services } => {
                 (Verb::Release, Some(cluster), services.clone())
@@ -443,7 +447,7 @@ impl Order {
             Order::Scale {
                 service, replicas, ..
             } => Wish::Scale(service, replicas),
-            Order::Hold { services, .. } => Wish::Hold(services),
+            Order::Hold { services, span, .. } => Wish::Hold(services, span),
             Order::Unhold { services, .. } => Wish::Unhold(services),
             Order::Release { services, .. } => Wish::Release(services),
             // Neither reaches an owner this way; resuming twice does nothing twice.

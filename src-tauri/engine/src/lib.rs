@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod attached;
 mod beside;
 mod clock;
 mod config;

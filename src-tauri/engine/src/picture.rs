@@ -6,7 +6,7 @@
 use model::view::{Change, ClusterView, Delta, EngineView, Pulse, RegistryView, Snapshot};
 use model::{
     ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus,
-    ObservedConnection, Overall,
+    ObservedConnection, Overall, Timestamp,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,7 +84,7 @@ impl Picture {
         cluster: &ClusterId,
         state: Overall,
         reason: &str,
-        held: bool,
+        (held, held_until): (bool, Option<Timestamp>),
     ) {
         let mut inner = self.lock();
         let Some(known) = inner.clusters.get_mut(cluster) else {
@@ -92,13 +92,14 @@ impl Picture {
         };
         known.overall = state;
         reason.clone_into(&mut known.reason);
-        known.held = held;
+        (known.held, known.held_until) = (held, held_until);
         let overall = inner.overall();
         let change = Change::ClusterState {
             cluster: cluster.clone(),
             state,
             reason: reason.to_owned(),
             held,
+            held_until,
             overall,
         };
         self.send(&mut inner, change);

@@ -36,6 +36,6 @@ pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
-pub use state::{Circuit, InstanceStatus, Marks, Overall, Reason, State};
+pub use state::{Circuit, Hold, InstanceStatus, Marks, Overall, Reason, State};
 pub use time::{Mono, Now, Timestamp};
 pub use who::{Origin, PortTaken};

@@ -129,6 +129,17 @@ impl Circuit {
     }
 }
 
+/// Healing keeps its hands off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct Hold {
+    /// Why: "a person holds it", "gdb (pid 4711) is attached to it".
+    pub why: String,
+    /// A person does, and can let it go on.
+    pub person: bool,
+    /// When it ends by itself; `null` when it does not.
+    pub until: Option<Timestamp>,
+}
+
 /// Marks on a state. They say more about it and never replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Marks {
@@ -136,9 +147,13 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub impacted_by: Option<ServiceName>,
-    /// A person holds healing.
+    /// Healing is held, by a person or because of what is being done to it.
     #[serde(default)]
     pub held: bool,
+    /// Why it is held, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hold: Option<Hold>,
     /// It gets no traffic, because it has failed several times in a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -43,6 +43,10 @@ pub struct ClusterView {
     pub reason: String,
     /// Healing is held for the whole cluster.
     pub held: bool,
+    /// When that ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub held_until: Option<Timestamp>,
     /// Its services as defined.
     pub services: Vec<ServiceView>,
 }
@@ -199,6 +203,10 @@ pub enum Change {
         reason: String,
         /// Healing is held for the whole cluster.
         held: bool,
+        /// When that ends by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        held_until: Option<Timestamp>,
         /// The home's new overall state.
         overall: Overall,
     },

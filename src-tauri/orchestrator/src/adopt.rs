@@ -36,6 +36,7 @@ impl Step<'_> {
         self.cluster.definition = Some(definition);
         self.recollect();
         self.recall();
+        self.resume_holds();
         let mut ended = BTreeMap::new();
         for found in found {
             self.find(found, act, &mut ended);

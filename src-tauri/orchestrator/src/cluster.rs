@@ -2,6 +2,7 @@
 //! accessors in [`crate::status`]; changed by [`crate::step`] alone.
 
 use crate::excuse::Excuse;
+use crate::hold::Held;
 use crate::instance::{Goal, Instance};
 use crate::learned::Learned;
 use crate::memory::Memory;
@@ -28,7 +29,7 @@ pub struct Cluster {
     /// The last generation of instances that are no more: one that comes back goes on from there,
     /// so that a late word about the old one is not taken for news.
     pub(crate) gone: BTreeMap<InstanceId, Generation>,
-    pub(crate) held: bool,
+    pub(crate) held: Option<Held>,
     /// Acts that have not come to rest.
     pub(crate) acts: BTreeMap<ActId, Pending>,
     /// Instances with a remedy whose time has come.
@@ -73,7 +74,7 @@ pub(crate) struct Service {
     pub(crate) wanted: bool,
     /// It is no longer defined and leaves when its last instance has ended.
     pub(crate) leaving: bool,
-    pub(crate) held: bool,
+    pub(crate) held: Option<Held>,
     /// A new generation serves where an older one did before: what follows its restarts is next.
     pub(crate) renewed: bool,
     /// Its processes are being replaced one after another.
@@ -117,7 +118,7 @@ impl Service {
             spec,
             wanted: true,
             leaving: false,
-            held: false,
+            held: None,
             renewed: false,
             rolling: None,
             usual: healing::Usual::default(),
@@ -226,7 +227,7 @@ impl Cluster {
             services: BTreeMap::new(),
             instances: BTreeMap::new(),
             gone: BTreeMap::new(),
-            held: false,
+            held: None,
             acts: BTreeMap::new(),
             due: BTreeSet::new(),
             settling: BTreeSet::new(),
@@ -278,15 +279,6 @@ impl Cluster {
         self.services
             .get(&id.service)
             .map_or(Goal::Leave, |service| service.goal(id.index))
-    }
-
-    /// A person holds healing for this service.
-    pub(crate) fn holds(&self, service: &ServiceName) -> bool {
-        self.held
-            || self
-                .services
-                .get(service)
-                .is_some_and(|service| service.held)
     }
 }
 

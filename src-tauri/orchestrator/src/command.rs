@@ -1,6 +1,7 @@
 //! What people ask for, turned into what is wanted of each service.
 
 use crate::cluster::Pending;
+use crate::hold::Held;
 use crate::instance::{Care, Cycle, Instance, Life, Outdated};
 use crate::io::Command;
 use crate::step::Step;
@@ -59,14 +60,14 @@ impl Step<'_> {
             } => {
                 self.scale(&service, replicas, &ports, act);
             }
-            Command::Hold(services) => self.hold(services, true, act),
-            Command::Unhold(services) => self.hold(services, false, act),
+            Command::Hold { services, until } => self.hold(services, Some(Held { until }), act),
+            Command::Unhold(services) => self.hold(services, None, act),
             Command::Ended { reason } => self.ended(&reason, act),
         }
     }
 
     /// The services a command means: those it names, or all.
-    fn named(&self, services: Vec<ServiceName>) -> Vec<ServiceName> {
+    pub(crate) fn named(&self, services: Vec<ServiceName>) -> Vec<ServiceName> {
         if services.is_empty() {
             self.cluster.services.keys().cloned().collect()
         } else {
@@ -304,26 +305,6 @@ impl Step<'_> {
                 self.out.changed.insert(id);
             }
         }
-    }
-
-    fn hold(&mut self, services: Vec<ServiceName>, held: bool, act: ActId) {
-        let all = services.is_empty();
-        let named = self.named(services);
-        if all {
-            self.cluster.held = held;
-        }
-        for name in &named {
-            if let Some(service) = self.cluster.services.get_mut(name)
-                && !(all && held)
-            {
-                service.held = held;
-            }
-        }
-        for id in self.cluster.ids_of_all(&named) {
-            self.hold_incident(&id, act);
-            self.hold_changed(&id);
-        }
-        self.wait_for(act, None, BTreeSet::new());
     }
 
     /// The emergency path has ended every process: nothing of it is waited for, not even the

@@ -263,8 +263,13 @@ pub enum Command {
         /// Ports of the instances that are new.
         ports: BTreeMap<InstanceId, Vec<u16>>,
     },
-    /// Healing keeps its hands off these (empty: the whole cluster).
-    Hold(Vec<ServiceName>),
+    /// Healing keeps its hands off these.
+    Hold {
+        /// Which. Empty is the whole cluster.
+        services: Vec<ServiceName>,
+        /// When that ends by itself.
+        until: Option<Timestamp>,
+    },
     /// Healing may act again.
     Unhold(Vec<ServiceName>),
     /// Take these out of quarantine and start them.
@@ -301,7 +306,7 @@ impl Command {
             | Command::Stop(_)
             | Command::Refresh { .. }
             | Command::Scale { .. }
-            | Command::Hold(_)
+            | Command::Hold { .. }
             | Command::Unhold(_)
             | Command::Ended { .. } => false,
         }
@@ -335,6 +340,8 @@ pub enum TimerKey {
     Ready(InstanceId),
     /// A start that the machine had no room for is tried again.
     Delay(InstanceId),
+    /// The hold of a service, or of the cluster, is over.
+    Hold(Option<ServiceName>),
     /// The trial of its circuit has lasted.
     Circuit(InstanceId),
     /// What it needs should have settled by now.

@@ -18,6 +18,7 @@ mod finding;
 mod gap;
 mod graph;
 mod heal;
+mod hold;
 mod hooks;
 mod incident;
 mod instance;

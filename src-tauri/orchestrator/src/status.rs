@@ -17,11 +17,6 @@ impl Cluster {
         self.definition.as_ref()
     }
 
-    /// A person holds healing for the whole cluster.
-    pub fn held(&self) -> bool {
-        self.held
-    }
-
     /// How many instances of a service are wanted; 0 for one that is not known.
     pub fn replicas(&self, service: &ServiceName) -> u16 {
         self.services
@@ -73,7 +68,8 @@ impl Cluster {
             since: instance.since,
             marks: Marks {
                 impacted_by: self.impacted_by(&id.service, instance),
-                held: self.held || service.held,
+                held: self.holds(&id.service),
+                hold: self.hold_of(&id.service),
                 circuit: instance.circuit(),
                 shim_lost: instance.shim_lost,
                 rebuilding: false,

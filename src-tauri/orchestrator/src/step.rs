@@ -173,6 +173,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
             Input::Timer(TimerKey::Delay(instance)) => self.delay_over(&instance),
+            Input::Timer(TimerKey::Hold(whose)) => self.hold_over(whose),
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
             Input::Timer(TimerKey::Turn) => self.turn_over(),

@@ -356,7 +356,12 @@ impl Step<'_> {
             Care::Quarantined(_) => format!("a person: `azora release {service}`"),
             Care::Suffers => needs(),
             Care::Doubted(_) => "what it needs to be known to be well".to_owned(),
-            Care::Barred(Bar::Held) => format!("a person: `azora unhold {service}`"),
+            Care::Barred(Bar::Held) => {
+                let hold = self.cluster.hold_of(service);
+                let ends = hold.is_some_and(|hold| hold.until.is_some());
+                let or = if ends { ", or the end of the hold" } else { "" };
+                format!("a person: `azora unhold {service}`{or}")
+            }
             Care::Barred(Bar::Off) => {
                 format!("a person, for healing is switched off: `azora restart {service}`")
             }

@@ -5,6 +5,7 @@
 //! was replaced since has another generation and is left alone, and no restart is done twice.
 
 use crate::cluster::Cluster;
+use crate::hold::Holds;
 use crate::instance::{Cycle, Life, Outdated};
 use crate::rolling::Rolling;
 use crate::step::Step;
@@ -20,6 +21,15 @@ pub struct Unfinished {
     rolling: BTreeMap<ServiceName, Turns>,
     /// Processes in whose place another is wanted.
     old: BTreeMap<InstanceId, Old>,
+    /// What people hold.
+    #[serde(default)]
+    holds: Holds,
+}
+
+impl Unfinished {
+    pub(crate) fn take_holds(&mut self) -> Holds {
+        std::mem::take(&mut self.holds)
+    }
 }
 
 /// A rolling restart.
@@ -63,6 +73,7 @@ impl Cluster {
         Unfinished {
             rolling: rolling.collect(),
             old: old.collect(),
+            holds: self.all_holds(),
         }
     }
 }
@@ -75,7 +86,7 @@ impl Step<'_> {
         ended: &BTreeMap<InstanceId, ExitStatus>,
         act: ActId,
     ) -> BTreeSet<InstanceId> {
-        let Unfinished { rolling, old } = std::mem::take(&mut self.cluster.unfinished);
+        let Unfinished { rolling, old, .. } = std::mem::take(&mut self.cluster.unfinished);
         let rolls = |step: &Self, name: &ServiceName| {
             let service = step.cluster.services.get(name);
             rolling.contains_key(name) && service.is_some_and(|s| s.wanted && !s.leaving)

@@ -106,8 +106,8 @@ impl Audit {
 
     fn ordered(&mut self, command: &Command) {
         match command {
-            Command::Hold(services) if services.is_empty() => self.all_held = true,
-            Command::Hold(services) => self.held.extend(services.iter().cloned()),
+            Command::Hold { services, .. } if services.is_empty() => self.all_held = true,
+            Command::Hold { services, .. } => self.held.extend(services.iter().cloned()),
             Command::Unhold(services) if services.is_empty() => {
                 self.all_held = false;
                 self.held.clear();

@@ -234,7 +234,10 @@ impl World {
                 services: some,
                 at_once: self.rough.dice.percent(20),
             },
-            7 => Command::Hold(some),
+            7 => Command::Hold {
+                services: some,
+                until: None,
+            },
             8 => Command::Unhold(some),
             9 => Command::Release(some),
             10 => {

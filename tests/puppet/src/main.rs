@@ -38,6 +38,7 @@
 //! | `group` | leaves a hanging, deaf child behind in a process group of its own; prints `group PID` |
 //! | `stopped` | leaves a child behind that has stopped itself; prints `stopped PID` |
 //! | `traced` | leaves a child behind that is stopped for its tracer, which is this process; prints `traced PID` |
+//! | `attach PID` | stops this process as a debugger does, for as long as it lives itself; prints `attached PID` |
 //! | `headless` | leaves a deaf child behind whose first thread has ended, and another hangs; prints `headless PID` |
 //! | `notify TEXT` | says this to the socket in `NOTIFY_SOCKET`; a `+` stands for a line's end |
 //! | `notify-on MS TEXT` | says it again and again, once every so many milliseconds, for ever |
@@ -133,6 +134,7 @@ fn main() {
             "group" => zoo::group(),
             "stopped" => zoo::stopped(),
             "traced" => zoo::traced(),
+            "attach" => zoo::attach(&word()),
             "headless" => zoo::headless(),
             "rename" => zoo::rename(&word(), words.collect()),
             "comet" => zoo::comet(),

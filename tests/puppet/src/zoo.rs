@@ -43,6 +43,27 @@ pub(crate) fn traced() {
     say(&format!("traced {child}"));
 }
 
+/// What a debugger does to look at a process. The kernel lets go of it when this one ends.
+pub(crate) fn attach(pid: &str) {
+    let Ok(pid) = pid.parse::<i32>() else {
+        fail("attach needs a pid")
+    };
+    // SAFETY: no pointer is read.
+    let done = unsafe {
+        let none = std::ptr::null_mut::<libc::c_void>();
+        libc::ptrace(libc::PTRACE_SEIZE, pid, none, none) == 0
+            && libc::ptrace(libc::PTRACE_INTERRUPT, pid, none, none) == 0
+    };
+    if !done {
+        fail(&format!(
+            "cannot attach: {}",
+            std::io::Error::last_os_error()
+        ));
+    }
+    wait_stopped(pid);
+    say(&format!("attached {pid}"));
+}
+
 fn wait_stopped(child: i32) {
     let mut status = 0;
     // SAFETY: status is a valid place to write to.

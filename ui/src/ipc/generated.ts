@@ -48,6 +48,8 @@ export type Change = { "kind": "cluster",
   reason: string,
   /** Healing is held for the whole cluster. */
   held: boolean,
+  /** When that ends by itself. */
+  held_until?: Timestamp,
   /** The home's new overall state. */
   overall: Overall } | { "kind": "cluster_removed",
   /** Which. */
@@ -133,6 +135,8 @@ export type ClusterView = {
   reason: string,
   /** Healing is held for the whole cluster. */
   held: boolean,
+  /** When that ends by itself. */
+  held_until?: Timestamp,
   /** Its services as defined. */
   services: Array<ServiceView> };
 
@@ -493,6 +497,26 @@ export type HistoryRequest = {
   /** In so many points, at most 2,000. */
   buckets: number };
 
+/** Healing keeps its hands off. */
+export type Hold = {
+  /** Why: "a person holds it", "gdb (pid 4711) is attached to it". */
+  why: string,
+  /** A person does, and can let it go on. */
+  person: boolean,
+  /** When it ends by itself; `null` when it does not. */
+  until: Timestamp | null };
+
+/** What healing keeps its hands off. */
+export type HoldRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which; none is the whole cluster. */
+  services: Array<ServiceName>,
+  /** For so long, in milliseconds, at most 30 days; without an end unless given. */
+  span_ms?: number,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** One who holds a port. */
 export type HolderView = {
   /** The addresses it listens on; none for a port that is only reserved. */
@@ -753,8 +777,10 @@ export type LookRequest = {
 export type Marks = {
   /** The failing service this one suffers from. */
   impacted_by?: ServiceName,
-  /** A person holds healing. */
+  /** Healing is held, by a person or because of what is being done to it. */
   held: boolean,
+  /** Why it is held, and until when. */
+  hold?: Hold,
   /** It gets no traffic, because it has failed several times in a row. */
   circuit?: Circuit,
   /** Its shim is gone; the process lives, its exit status will be unknown. */
@@ -1263,7 +1289,7 @@ export interface Commands {
   /** Changes how many instances a service has. */
   scale: { kind: "act"; request: ScaleRequest; response: Act };
   /** Healing keeps its hands off services; of none named, the whole cluster. */
-  hold: { kind: "act"; request: ServicesRequest; response: Act };
+  hold: { kind: "act"; request: HoldRequest; response: Act };
   /** Healing may act on services again. */
   unhold: { kind: "act"; request: ServicesRequest; response: Act };
   /** Takes services out of quarantine and starts them. */

@@ -140,6 +140,7 @@ impl Owner {
 
     fn ask_door(&mut self, ticket: u64, instance: InstanceId, remedy: RemedyKind, why: String) {
         self.asked.insert(ticket, (instance.clone(), remedy));
+        let about = instance.clone();
         let target = ActTarget {
             cluster: Some(self.id.clone()),
             services: vec![instance.service.clone()],
@@ -154,7 +155,23 @@ impl Owner {
         };
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
+        let rebuilding = self.rebuilding.contains(&about.service);
+        let generation = self.cluster.status(&about).map(|one| one.generation);
         self.shared.tasks.spawn(async move {
+            if rebuilding {
+                let why = "the files it is made from are changing".to_owned();
+                let _ = inbox.send(Message::Wait { ticket, why }).await;
+                return;
+            }
+            if let Some(cluster) = &target.cluster
+                && let Some(why) = crate::attached::to(&shared.driver, cluster, &about).await
+            {
+                let generation = generation.unwrap_or_default();
+                let told = Message::Attached(about, generation, Some(why.clone()));
+                let _ = inbox.send(told).await;
+                let _ = inbox.send(Message::Wait { ticket, why }).await;
+                return;
+            }
             let admitted = shared.door.admit(Actor::healer(), verb, target, &why).await;
             let answer = admitted.map(|act| act.id);
             let _ = inbox.send(Message::Answer { ticket, answer }).await;
@@ -238,6 +255,7 @@ impl Owner {
                 // It may have said them, and is asked for its last words in this very step.
                 self.last_secrets = self.secrets.remove(instance);
                 self.drift.remove(instance);
+                self.attached.remove(instance);
             }
             _ => {}
         }

@@ -56,6 +56,15 @@ pub(crate) enum Message {
     Greeted(InstanceId, Generation, Result<(), String>),
     /// The secrets of an instance that runs, read again after the engine was away.
     Secrets(InstanceId, Arc<Secrets>),
+    /// Somebody has a debugger on this start of an instance, or nobody has any more.
+    Attached(InstanceId, Generation, Option<String>),
+    /// Healing has to wait before the door is asked.
+    Wait {
+        /// The number of the question.
+        ticket: u64,
+        /// Why.
+        why: String,
+    },
     /// The door let healing act, or did not.
     Answer {
         /// The number of the question.
@@ -147,7 +156,7 @@ pub(crate) enum Wish {
     Stop(Vec<ServiceName>),
     Restart(Vec<ServiceName>, bool),
     Scale(ServiceName, u16),
-    Hold(Vec<ServiceName>),
+    Hold(Vec<ServiceName>, Option<Duration>),
     Unhold(Vec<ServiceName>),
     Release(Vec<ServiceName>),
     Resume,
@@ -162,7 +171,7 @@ impl Wish {
             | Wish::Scale(..)
             | Wish::Release(_)
             | Wish::Resume => true,
-            Wish::Down | Wish::Stop(_) | Wish::Hold(_) | Wish::Unhold(_) => false,
+            Wish::Down | Wish::Stop(_) | Wish::Hold(..) | Wish::Unhold(_) => false,
         }
     }
 }
@@ -189,6 +198,8 @@ pub(crate) struct Owner {
     secrets: BTreeMap<InstanceId, Arc<Secrets>>,
     /// How many variables of which start would be different now; only those with some.
     drift: BTreeMap<InstanceId, (Generation, u32)>,
+    /// Who has a debugger on which start of an instance.
+    attached: BTreeMap<InstanceId, (Generation, String)>,
     /// Questions the door has not answered: about what, and which remedy.
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
@@ -240,6 +251,7 @@ impl Owner {
             hooks: BTreeMap::new(),
             secrets: BTreeMap::new(),
             drift: BTreeMap::new(),
+            attached: BTreeMap::new(),
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
             incidents: incidents::Numbers::default(),
@@ -426,6 +438,13 @@ impl Owner {
             }
             Message::Secrets(instance, secrets) => {
                 self.secrets.insert(instance, secrets);
+            }
+            Message::Attached(instance, generation, who) => {
+                self.attached_to(instance, generation, who);
+            }
+            Message::Wait { ticket, why } => {
+                self.asked.remove(&ticket);
+                self.step(Input::Postponed { ticket, why });
             }
             Message::Answer { ticket, answer } => self.answered(ticket, answer),
             Message::Up {

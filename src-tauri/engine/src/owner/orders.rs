@@ -10,6 +10,7 @@ use model::{ActId, EventKind, InstanceId, PortTaken, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Instances of one service, at most.
 const MAX_REPLICAS: u16 = 100;
@@ -217,7 +218,10 @@ impl Owner {
                 services: self.known(services)?,
                 at_once,
             },
-            Wish::Hold(services) => Command::Hold(self.known(services)?),
+            Wish::Hold(services, span) => Command::Hold {
+                services: self.known(services)?,
+                until: span.map(until).transpose()?,
+            },
             Wish::Unhold(services) => Command::Unhold(self.known(services)?),
             Wish::Release(services) => Command::Release(self.known(services)?),
             Wish::Scale(service, replicas) => self.scale(service, replicas)?,
@@ -240,7 +244,10 @@ impl Owner {
                 Command::Start(services)
             }
         };
-        let restarts = matches!(command, Command::Restart { .. });
+        let restarts = matches!(
+            command,
+            Command::Restart { .. } | Command::Hold { .. } | Command::Unhold(_)
+        );
         self.step(Input::Command { command, act });
         // On disk before it is answered: the next engine goes on with it.
         self.keeping.unsaved |= restarts;
@@ -365,6 +372,21 @@ impl Owner {
             }),
         }
     }
+}
+
+/// When a hold that begins now ends.
+fn until(span: Duration) -> Result<Timestamp, Error> {
+    /// Longer is for ever, and is said so by leaving the time out.
+    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+    let millis = span.as_millis();
+    if millis == 0 || span > LONGEST {
+        return Err(Error::BadRequest(
+            "a hold lasts at least a millisecond and at most 30 days; without a time it has no end"
+                .to_owned(),
+        ));
+    }
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    Ok(Timestamp(Clock::wall().0.saturating_add(millis)))
 }
 
 /// A conflict in words, for whoever brings the cluster up.

@@ -39,6 +39,8 @@ impl Owner {
         let inbox = self.myself.clone();
         let id = instance.clone();
         let cancel = shared.cancel.clone();
+        let cluster = self.id.clone();
+        let was_attached = self.attached.contains_key(&instance);
         let at = shared
             .clock
             .instant(together(shared.clock.now().mono, after));
@@ -52,7 +54,7 @@ impl Owner {
                 None => None,
             };
             let mut known = secrets;
-            let evidence = match asked {
+            let mut evidence = match asked {
                 // Boxed, because most of a thousand probes sleep most of the time, and asking
                 // takes ten times the room of sleeping.
                 Some((Target::Exec(mut exec), timeout)) => {
@@ -91,6 +93,21 @@ impl Owner {
                     latency_us: 0,
                 },
             };
+            if was_attached || evidence.verdict == Verdict::Fail {
+                let looking = crate::attached::to(&shared.driver, &cluster, &id);
+                let who = Box::pin(looking).await;
+                if let Some(who) = &who
+                    && evidence.verdict == Verdict::Fail
+                {
+                    // It is stopped in there, and that says nothing about it.
+                    evidence.verdict = Verdict::Trouble;
+                    evidence.detail.clone_from(who);
+                }
+                if was_attached || who.is_some() {
+                    let told = Message::Attached(id.clone(), generation, who);
+                    let _ = inbox.send(told).await;
+                }
+            }
             // A closed inbox means the engine is going down.
             let _ = inbox
                 .send(Message::Probed(id, generation, kind, evidence))

@@ -4,7 +4,10 @@ use super::{Owner, SHOW_PULSES};
 use crate::clock::Clock;
 use crate::{drift, launch};
 use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
-use model::{Evidence, Generation, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName};
+use model::{
+    Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName,
+    Timestamp,
+};
 use orchestrator::{Input, Sighting};
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ pub(super) struct Shown {
     overall: Overall,
     reason: String,
     held: bool,
+    held_until: Option<Timestamp>,
 }
 
 impl Owner {
@@ -54,7 +58,7 @@ impl Owner {
             return;
         }
         let (overall, reason) = self.cluster.overall();
-        let held = self.cluster.held();
+        let (held, held_until) = (self.cluster.held(), self.cluster.held_until());
         let definition = Arc::clone(&self.record.definition);
         let shown = self.shown.as_ref();
         if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
@@ -65,6 +69,7 @@ impl Owner {
                 overall,
                 reason: reason.clone(),
                 held,
+                held_until,
                 services: definition
                     .services
                     .iter()
@@ -72,10 +77,11 @@ impl Owner {
                     .collect(),
             });
         } else if shown.is_some_and(|shown| {
-            (shown.overall, shown.held) != (overall, held) || shown.reason != reason
+            (shown.overall, shown.held, shown.held_until) != (overall, held, held_until)
+                || shown.reason != reason
         }) {
             let picture = &self.shared.picture;
-            picture.publish_state(&self.id, overall, &reason, held);
+            picture.publish_state(&self.id, overall, &reason, (held, held_until));
         } else {
             return;
         }
@@ -84,6 +90,7 @@ impl Owner {
             overall,
             reason,
             held,
+            held_until,
         });
     }
 
@@ -92,12 +99,42 @@ impl Owner {
         let mut status = self.cluster.status(instance)?;
         status.origin = self.record.origins.get(instance).cloned();
         status.marks.rebuilding = self.rebuilding.contains(&instance.service);
+        if let Some((of, who)) = self.attached.get(instance)
+            && *of == status.generation
+            && status.pid.is_some()
+            && !status.marks.held
+        {
+            status.marks.held = true;
+            status.marks.hold = Some(Hold {
+                why: who.clone(),
+                person: false,
+                until: None,
+            });
+        }
         status.port_taken = self.record.ports_taken.get(instance).cloned();
         let drift = self.drift.get(instance);
         status.marks.drift = drift
             .filter(|(of, _)| *of == status.generation && status.pid.is_some())
             .map(|(_, differs)| drift::words(*differs));
         Some(status)
+    }
+
+    /// Somebody has a debugger on it, or nobody has any more.
+    pub(super) fn attached_to(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        who: Option<String>,
+    ) {
+        let now = who.map(|who| (generation, who));
+        let before = match now.clone() {
+            Some(now) => self.attached.insert(instance.clone(), now),
+            None => self.attached.remove(&instance),
+        };
+        if before != now {
+            self.changed.insert(instance);
+            self.show_within(SHOW_PULSES);
+        }
     }
 
     pub(super) fn drifted(&mut self, found: Vec<(InstanceId, Generation, u32)>) {

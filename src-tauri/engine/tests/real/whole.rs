@@ -171,6 +171,7 @@ async fn what_crashed_and_was_taken_down_leaves_no_shim_waiting() {
     let hold = Order::Hold {
         cluster: cluster.clone(),
         services,
+        span: None,
     };
     handle.order(me(), hold, String::new()).await.unwrap();
     kill(states(&handle, &cluster)[1].1);

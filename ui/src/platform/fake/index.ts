@@ -124,7 +124,7 @@ export function fake(): Platform {
         return stopping + 900;
       }),
     scale: ({ cluster, service, replicas, reason }) => world.act("scale", cluster, [service], reason ?? "", () => world.scale(cluster, service, replicas)),
-    hold: ({ cluster, services, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true)),
+    hold: ({ cluster, services, span_ms, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true, span_ms)),
     unhold: ({ cluster, services, reason }) => world.act("unhold", cluster, services, reason ?? "", () => world.hold(cluster, services, false)),
     release: ({ cluster, services, reason }) => world.act("release", cluster, services, reason ?? "", () => world.start(cluster, services)),
     resume: ({ reason }) => world.act("resume", null, [], reason ?? "", () => world.resume()),

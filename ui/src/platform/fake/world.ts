@@ -362,11 +362,17 @@ export class World {
     return 800;
   }
 
-  hold(cluster: ClusterId, services: readonly ServiceName[], held: boolean): number {
+  hold(cluster: ClusterId, services: readonly ServiceName[], held: boolean, span?: number): number {
     const found = this.clusters.get(cluster);
-    if (found && services.length === 0) found.held = held;
+    if (found && services.length === 0) {
+      found.held = held;
+      if (held && span !== undefined) found.held_until = Date.now() + span;
+      else delete found.held_until;
+    }
     for (const status of this.of(cluster, services)) {
       status.marks.held = held;
+      if (held) status.marks.hold = { why: services.length === 0 ? "a person holds its cluster" : "a person holds it", person: true, until: span === undefined ? null : Date.now() + span };
+      else delete status.marks.hold;
       this.say({ kind: "instances", cluster, instances: [status] });
     }
     this.judge(cluster);

@@ -27,6 +27,8 @@ struct Run {
     services: BTreeMap<ServiceName, spec::Service>,
     cluster: Cluster,
     time: Duration,
+    /// So many milliseconds the time of day is ahead of that.
+    ahead: i64,
     acts: u64,
     pids: u32,
     door: Door,
@@ -45,6 +47,7 @@ pub(crate) fn run(text: &str) -> String {
         services: BTreeMap::new(),
         cluster: Cluster::new(id),
         time: Duration::ZERO,
+        ahead: 0,
         acts: 0,
         pids: 100,
         door: Door::Yes,
@@ -129,11 +132,11 @@ impl Run {
         }
     }
 
-    fn now(&self) -> Now {
+    pub(in crate::scenario) fn now(&self) -> Now {
         let millis = u64::try_from(self.time.as_millis()).unwrap();
         Now {
             mono: Mono(millis),
-            wall: Timestamp(i64::try_from(millis).unwrap()),
+            wall: Timestamp(i64::try_from(millis).unwrap() + self.ahead),
         }
     }
 

@@ -175,8 +175,11 @@ impl Run {
         if let Some(root) = status.marks.impacted_by {
             write!(said, " [impacted by {root}]").unwrap();
         }
-        if status.marks.held {
-            said.push_str(" [held]");
+        if let Some(hold) = status.marks.hold {
+            match hold.until {
+                Some(until) => write!(said, " [held until {}]", until.0).unwrap(),
+                None => said.push_str(" [held]"),
+            }
         }
         if let Some(circuit) = status.marks.circuit {
             write!(said, " [circuit {}]", circuit.as_str()).unwrap();

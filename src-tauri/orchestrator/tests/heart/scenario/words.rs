@@ -69,7 +69,18 @@ impl Run {
                 why: words[3..].join(" "),
                 changed: Mono(u64::try_from(define::duration(words[2]).as_millis()).unwrap()),
             },
-            "hold" => Command::Hold(names(&words[1..])),
+            // `hold api for=30m`
+            "hold" => {
+                let (spans, services): (Vec<&str>, Vec<&str>) =
+                    words[1..].iter().partition(|word| word.starts_with("for="));
+                let now = self.now().wall;
+                let until = spans.first().map(|span| {
+                    let span = define::duration(&span["for=".len()..]).as_millis();
+                    model::Timestamp(now.0 + i64::try_from(span).unwrap())
+                });
+                let services = names(&services);
+                Command::Hold { services, until }
+            }
             "unhold" => Command::Unhold(names(&words[1..])),
             "release" => Command::Release(names(&words[1..])),
             "ended" => Command::Ended {
@@ -126,9 +137,22 @@ impl Run {
     }
 
     fn fact(&mut self, words: &[&str]) -> Input {
+        // `clock back 1h`, `clock forward 3s`: somebody set it.
+        if let ["clock", way, time] = words {
+            let millis = i64::try_from(define::duration(time).as_millis()).unwrap();
+            let stepped = if *way == "back" { -millis } else { millis };
+            self.ahead += stepped;
+            return Input::Gap(Gap {
+                stepped,
+                ..Gap::default()
+            });
+        }
         // `slept 3h`, `stood 60s`: nobody looked for so long.
         if let ["slept" | "stood", time] = words {
             let time = define::duration(time);
+            if words[0] == "slept" {
+                self.ahead += i64::try_from(time.as_millis()).unwrap();
+            }
             let (slept, still) = match words[0] {
                 "slept" => (time, Duration::ZERO),
                 _ => (Duration::ZERO, time),
