@@ -2,11 +2,16 @@
 //! model in them, and `api` generates their TypeScript into `ui/src/ipc/generated.ts`.
 
 use crate::{
-    Act, ClusterId, ClusterName, Event, Evidence, Generation, Incident, InstanceId, InstanceStatus,
-    ObservedConnection, Overall, ProbeKind, ServiceName, State, Timestamp,
+    Act, ClusterId, ClusterName, Evidence, Generation, InstanceId, Overall, ProbeKind, ServiceName,
+    State, Timestamp,
 };
+mod feed;
+mod logs;
+
+pub use feed::{Change, Delta, FeedMessage, Snapshot};
+pub use logs::{LogLine, LogPage, LogRun};
+
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// The engine of this home.
@@ -144,144 +149,6 @@ pub struct RegistryView {
     pub expires: Option<Timestamp>,
 }
 
-/// The full picture, sent once at the start of every feed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct Snapshot {
-    /// The number the first delta after it follows.
-    #[ts(type = "number")]
-    pub seq: u64,
-    /// The engine.
-    pub engine: EngineView,
-    /// All of the home in one word.
-    pub overall: Overall,
-    /// All clusters.
-    pub clusters: Vec<ClusterView>,
-    /// All instances by cluster.
-    pub instances: BTreeMap<ClusterId, Vec<InstanceStatus>>,
-    /// Newest measurements by cluster and instance.
-    pub pulses: BTreeMap<ClusterId, BTreeMap<InstanceId, Pulse>>,
-    /// Connections between services that were seen, by cluster.
-    #[serde(default)]
-    pub connections: BTreeMap<ClusterId, Vec<ObservedConnection>>,
-    /// Incidents, newest first: all open ones and the last 200.
-    pub incidents: Vec<Incident>,
-    /// The last 200 events, oldest first.
-    pub events: Vec<Event>,
-    /// The registry.
-    pub registry: Vec<RegistryView>,
-}
-
-/// What changed, numbered without gaps. A host that misses one asks for a new snapshot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct Delta {
-    /// One more than the one before.
-    #[ts(type = "number")]
-    pub seq: u64,
-    /// What changed.
-    pub change: Change,
-}
-
-/// One change. Each carries the whole new thing, so applying it twice does no harm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Change {
-    /// A cluster is new or changed.
-    Cluster {
-        /// The cluster.
-        cluster: ClusterView,
-        /// The home's new overall state.
-        overall: Overall,
-    },
-    /// How a cluster is has changed, and nothing else of it: while a thousand services come up that
-    /// is said many times a second.
-    ClusterState {
-        /// Which.
-        cluster: ClusterId,
-        /// How it is, in one word.
-        state: Overall,
-        /// Why, in words.
-        reason: String,
-        /// Healing is held for the whole cluster.
-        held: bool,
-        /// When that ends by itself.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        held_until: Option<Timestamp>,
-        /// The home's new overall state.
-        overall: Overall,
-    },
-    /// A cluster was forgotten.
-    ClusterRemoved {
-        /// Which.
-        cluster: ClusterId,
-    },
-    /// Instances are new or changed.
-    Instances {
-        /// Of which cluster.
-        cluster: ClusterId,
-        /// The instances.
-        instances: Vec<InstanceStatus>,
-    },
-    /// Instances are no more.
-    InstancesRemoved {
-        /// Of which cluster.
-        cluster: ClusterId,
-        /// Which.
-        instances: Vec<InstanceId>,
-    },
-    /// New measurements.
-    Pulses {
-        /// Of which cluster.
-        cluster: ClusterId,
-        /// By instance.
-        pulses: BTreeMap<InstanceId, Pulse>,
-    },
-    /// Who was seen to talk to whom; replaces what was known before.
-    Connections {
-        /// In which cluster.
-        cluster: ClusterId,
-        /// All of them.
-        connections: Vec<ObservedConnection>,
-    },
-    /// An incident is new or changed.
-    Incident {
-        /// The incident.
-        incident: Incident,
-    },
-    /// Something happened.
-    Event {
-        /// The event.
-        event: Event,
-    },
-    /// The registry changed.
-    Registry {
-        /// New or changed entries.
-        upserts: Vec<RegistryView>,
-        /// Gone ones, as name and id.
-        removed: Vec<(String, String)>,
-    },
-}
-
-/// What the feed sends, one JSON object a line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every message is a delta, and one is held at a time"
-)]
-pub enum FeedMessage {
-    /// First, and again whenever the reader fell too far behind.
-    Snapshot {
-        /// The picture.
-        snapshot: Box<Snapshot>,
-    },
-    /// Then these.
-    Delta {
-        /// The change.
-        delta: Delta,
-    },
-}
-
 /// One point of an instance's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct HistoryPoint {
@@ -314,51 +181,6 @@ pub struct History {
     pub points: Vec<HistoryPoint>,
     /// When healing acted, for markers: time and what.
     pub marks: Vec<(Timestamp, String)>,
-}
-
-/// One line of a service's output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct LogLine {
-    /// Byte offset of the line in its log: its address, for ever.
-    #[ts(type = "number")]
-    pub offset: u64,
-    /// Where the next line begins: ask for what comes after with it.
-    #[ts(type = "number")]
-    pub end: u64,
-    /// Only for a reader that was outrun: so many bytes between the line before, or the address that
-    /// was asked for, and this line went out of the log before they were read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "number")]
-    pub missed: Option<u64>,
-    /// When it was written, to the second; `null` when not known.
-    pub at: Option<Timestamp>,
-    /// Which instance.
-    pub instance: InstanceId,
-    /// Its text without the line end. Colours (SGR) are kept, other escape sequences are
-    /// left out, and stray control characters are made visible.
-    pub text: String,
-}
-
-/// Lines of a log, oldest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct LogPage {
-    /// The lines.
-    pub lines: Vec<LogLine>,
-    /// Where the first whole line begins that is still kept. Lines with lower addresses are gone.
-    #[ts(type = "number")]
-    pub begin: u64,
-    /// Where the log ends now.
-    #[ts(type = "number")]
-    pub end: u64,
-    /// Where its last finished line ends: follow from here. What begins here is still being written.
-    #[ts(type = "number")]
-    pub whole: u64,
-    /// Where to go on: with `after` for newer lines if this page was asked for with it, else with
-    /// `before` for older ones.
-    #[ts(type = "number")]
-    pub next: u64,
-    /// Older lines exist before this page.
-    pub more: bool,
 }
 
 /// What an instance really got, and what it would get now.
@@ -401,29 +223,6 @@ pub struct NowView {
     pub value: Option<String>,
     /// Where that would come from; empty when nowhere.
     pub from: String,
-}
-
-/// One start of an instance, as its log tells of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct LogRun {
-    /// Which start.
-    pub generation: Generation,
-    /// When it began.
-    pub at: Timestamp,
-    /// Length of the log when it began: its lines have this address and higher ones.
-    #[ts(type = "number")]
-    pub begin: u64,
-    /// Where its last line ends; the next start begins there.
-    #[ts(type = "number")]
-    pub end: u64,
-    /// Its first line that looks like an error. It is kept even when the log has given the line up.
-    pub error: Option<LogLine>,
-    /// The log still has that line.
-    pub kept: bool,
-    /// So many bytes were given up faster than they could be looked through: an error in them is
-    /// not known.
-    #[ts(type = "number")]
-    pub unseen: u64,
 }
 
 /// What was found in a folder.
