@@ -6,6 +6,7 @@
 //! service that is well is never named, and neither is one whose fault this one has outlived.
 
 use crate::cause::WINDOW;
+use crate::circles::because_of_others;
 use crate::observed::FRESH;
 use model::{Endpoint, Mono, ServiceName};
 use std::cmp::Reverse;
@@ -17,8 +18,8 @@ use std::time::Duration;
 pub const OUTLIVED: Duration = Duration::from_secs(120);
 /// Who has been slow for longer than this had its chance to do harm.
 pub const SLOW: Duration = Duration::from_secs(600);
-/// Candidates that are weighed; more are down only when everything is.
-const CANDIDATES: usize = 64;
+/// So many are named that might have been the root; more are down only when everything is.
+const NAMED: usize = 4;
 /// Services the search looks at: more than a definition has.
 const REACH: usize = 10_000;
 
@@ -103,41 +104,32 @@ struct Way {
 
 /// The service that explains this fault; `None` when it is the service's own.
 pub fn explain(facts: &impl Facts, fault: Fault) -> Option<Cause> {
-    let ways = ways(facts, fault.service, fault.at);
+    let graph = graph(facts, fault.service, fault.at);
+    let ways = ways(&graph, fault.service);
     let mut unwell: Vec<(&ServiceName, &Way, Unwell)> = ways
         .iter()
         .filter_map(|(name, way)| Some((name, way, facts.unwell(name)?)))
         .filter(|(_, _, unwell)| explains(unwell, &fault))
         .collect();
     unwell.sort_by_key(|(_, _, unwell)| unwell.since);
-    unwell.truncate(CANDIDATES);
     let own = facts
         .unwell(fault.service)
         .map_or(fault.at, |unwell| unwell.since);
-    // Who is unwell below each of them; a way back to the service itself is one, too.
-    let mut age: BTreeMap<&ServiceName, Mono> = unwell
+    // A way back to the service itself counts, too.
+    let mut failed: BTreeMap<&ServiceName, Mono> = unwell
         .iter()
         .map(|(name, _, unwell)| (*name, unwell.since))
         .collect();
-    age.insert(fault.service, own);
-    let below: BTreeMap<&ServiceName, BTreeSet<ServiceName>> = age
-        .keys()
-        .map(|name| {
-            let mut below: BTreeSet<ServiceName> = self::ways(facts, name, fault.at)
-                .into_keys()
-                .filter(|other| age.contains_key(other))
-                .collect();
-            below.remove(*name);
-            (*name, below)
-        })
+    failed.insert(fault.service, own);
+    let relies = graph.iter().map(|(from, relies)| {
+        let on = relies.iter().map(|reliance| &reliance.on);
+        (from, on.collect())
+    });
+    let deeper = because_of_others(&relies.collect(), &failed);
+    let roots: Vec<_> = unwell
+        .iter()
+        .filter(|(name, ..)| !deeper.contains(*name))
         .collect();
-    let deeper = |name: &ServiceName| {
-        below.get(name).into_iter().flatten().any(|other| {
-            let mutual = below.get(other).is_some_and(|back| back.contains(name));
-            !mutual || (age.get(other), other) < (age.get(name), name)
-        })
-    };
-    let roots: Vec<_> = unwell.iter().filter(|(name, ..)| !deeper(name)).collect();
     let (root, way, found) = roots.iter().min_by_key(|(name, way, unwell)| {
         (
             unwell.how,
@@ -152,7 +144,10 @@ pub fn explain(facts: &impl Facts, fault: Fault) -> Option<Cause> {
         .iter()
         .map(|(name, ..)| *name)
         .filter(|name| name != root);
-    let others: Vec<String> = others.map(ToString::to_string).collect();
+    let mut others: Vec<String> = others.map(ToString::to_string).collect();
+    let more = others.len().saturating_sub(NAMED);
+    others.truncate(NAMED);
+    others.extend((more > 0).then(|| format!("{more} others")));
     Some(Cause {
         root: (*root).clone(),
         how: found.how,
@@ -171,9 +166,34 @@ fn explains(unwell: &Unwell, fault: &Fault) -> bool {
     !(outlived || late || old)
 }
 
+/// What each service within reach relies on, as far as that counts.
+fn graph(
+    facts: &impl Facts,
+    service: &ServiceName,
+    at: Mono,
+) -> BTreeMap<ServiceName, Vec<Reliance>> {
+    let mut known = BTreeSet::from([service.clone()]);
+    let mut open = vec![service.clone()];
+    let mut graph = BTreeMap::new();
+    while let Some(from) = open.pop() {
+        let mut relies = facts.relies_on(&from);
+        relies.retain(|reliance| counts(facts, reliance, at));
+        for Reliance { on, .. } in &relies {
+            if known.len() < REACH && known.insert(on.clone()) {
+                open.push(on.clone());
+            }
+        }
+        graph.insert(from, relies);
+    }
+    graph
+}
+
 /// All that a service relies on, directly or through others: first what is declared to the end,
 /// then what was seen as well.
-fn ways(facts: &impl Facts, service: &ServiceName, at: Mono) -> BTreeMap<ServiceName, Way> {
+fn ways(
+    graph: &BTreeMap<ServiceName, Vec<Reliance>>,
+    service: &ServiceName,
+) -> BTreeMap<ServiceName, Way> {
     let mut found: BTreeMap<ServiceName, Way> = BTreeMap::new();
     for declared in [true, false] {
         let mut open: VecDeque<ServiceName> = [service.clone()].into();
@@ -181,23 +201,23 @@ fn ways(facts: &impl Facts, service: &ServiceName, at: Mono) -> BTreeMap<Service
             open.extend(found.keys().cloned());
         }
         while let Some(from) = open.pop_front() {
-            for reliance in facts.relies_on(&from) {
+            for reliance in graph.get(&from).into_iter().flatten() {
                 let known = reliance.on == *service || found.contains_key(&reliance.on);
                 let wrong = declared && reliance.seen.is_some();
-                if known || wrong || !counts(facts, &reliance, at) || found.len() >= REACH {
+                if known || wrong || found.len() >= REACH {
                     continue;
                 }
                 let before = found.get(&from);
-                let last = [before.and_then(|way| way.last), sight(&reliance)];
+                let last = [before.and_then(|way| way.last), sight(reliance)];
                 let way = Way {
                     declared: declared && reliance.seen.is_none(),
                     last: last.into_iter().flatten().min(),
                     distance: before.map_or(0, |way| way.distance) + 1,
                     from: from.clone(),
-                    at: reliance.seen.and_then(|seen| seen.at),
+                    at: reliance.seen.as_ref().and_then(|seen| seen.at.clone()),
                 };
                 found.insert(reliance.on.clone(), way);
-                open.push_back(reliance.on);
+                open.push_back(reliance.on.clone());
             }
         }
     }

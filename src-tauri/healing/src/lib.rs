@@ -10,6 +10,7 @@
 )]
 
 pub mod cause;
+mod circles;
 pub mod explain;
 pub mod gap;
 pub mod history;

@@ -6,7 +6,7 @@
 
 use model::{Endpoint, Mono, Now, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// An edge that was seen so short a time before its need went down explains faults of who was
@@ -45,9 +45,31 @@ impl Edge {
 
 /// All edges of a cluster, by who opens the connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Edges", into = "Edges")]
 pub struct Observed {
-    edges: BTreeMap<ServiceName, BTreeMap<ServiceName, Edge>>,
+    edges: Edges,
+    /// Who opens connections to each.
+    by: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+}
+
+type Edges = BTreeMap<ServiceName, BTreeMap<ServiceName, Edge>>;
+
+impl From<Edges> for Observed {
+    fn from(edges: Edges) -> Self {
+        let mut by: BTreeMap<ServiceName, BTreeSet<ServiceName>> = BTreeMap::new();
+        for (from, peers) in &edges {
+            for to in peers.keys() {
+                by.entry(to.clone()).or_default().insert(from.clone());
+            }
+        }
+        Self { edges, by }
+    }
+}
+
+impl From<Observed> for Edges {
+    fn from(observed: Observed) -> Self {
+        observed.edges
+    }
 }
 
 impl Observed {
@@ -61,6 +83,7 @@ impl Observed {
         let mut new = false;
         let edge = peers.entry(to.clone()).or_insert_with(|| {
             new = true;
+            self.by.entry(to.clone()).or_default().insert(from.clone());
             Edge {
                 at: Vec::new(),
                 seen: 0,
@@ -97,12 +120,20 @@ impl Observed {
             });
             !peers.is_empty()
         });
+        if faded {
+            *self = std::mem::take(&mut self.edges).into();
+        }
         faded
     }
 
     /// Those that a service was seen to talk to.
     pub fn of(&self, from: &ServiceName) -> impl Iterator<Item = (&ServiceName, &Edge)> {
         self.edges.get(from).into_iter().flatten()
+    }
+
+    /// Those that were seen to talk to a service.
+    pub fn to(&self, to: &ServiceName) -> impl Iterator<Item = &ServiceName> {
+        self.by.get(to).into_iter().flatten()
     }
 
     /// Every edge.
@@ -195,6 +226,8 @@ mod tests {
             .map(|(from, to, _)| (from.as_str(), to.as_str()))
             .collect();
         assert_eq!(left, [("api", "db")]);
+        assert_eq!(seen.to(&name("db")).collect::<Vec<_>>(), [&name("api")]);
+        assert_eq!(seen.to(&name("old")).count(), 0);
     }
 
     #[test]

@@ -301,7 +301,8 @@ fn score(circles: u64, roots: u64) -> [u32; 3] {
     for seed in 0..500 {
         let planted = planted(seed, circles, roots);
         for (service, reasons) in &planted.failed {
-            let known = ways(&planted.world, service, Mono(140_000));
+            let graph = graph(&planted.world, service, Mono(140_000));
+            let known = ways(&graph, service);
             if !reasons.iter().any(|root| known.contains_key(root)) {
                 continue;
             }
@@ -363,4 +364,68 @@ fn who_explains_others_is_explained_by_nobody() {
             }
         }
     }
+}
+
+/// How often each service is asked about, in a world.
+struct Counted<'a> {
+    world: &'a World,
+    relies: std::cell::Cell<usize>,
+    unwell: std::cell::Cell<usize>,
+}
+
+impl Facts for Counted<'_> {
+    fn relies_on(&self, service: &ServiceName) -> Vec<Reliance> {
+        self.relies.set(self.relies.get() + 1);
+        self.world.relies_on(service)
+    }
+
+    fn unwell(&self, service: &ServiceName) -> Option<Unwell> {
+        self.unwell.set(self.unwell.get() + 1);
+        self.world.unwell(service)
+    }
+}
+
+/// Five hundred services that all talk to ten others, and all are down: the search comes to each
+/// service and each connection once, however many might be the root.
+#[test]
+fn everything_down_at_once_is_one_walk() {
+    const MANY: usize = 500;
+    let mut world = World::default();
+    for from in 0..MANY {
+        let on = |n: usize| Reliance {
+            on: name(&format!("s{}", (from + n * n) % MANY)),
+            seen: Some(Sight {
+                last: Mono(99_000),
+                at: None,
+            }),
+        };
+        let from = name(&format!("s{from}"));
+        world
+            .relies
+            .insert(from.clone(), (1..=10).map(on).collect());
+        let (since, how) = (Mono(100_000), How::Down);
+        world.unwell.insert(from, Unwell { since, how });
+    }
+    let counted = Counted {
+        world: &world,
+        relies: 0.into(),
+        unwell: 0.into(),
+    };
+    let service = name("s499");
+    let fault = Fault {
+        service: &service,
+        at: Mono(101_000),
+        well: None,
+    };
+    // One circle of all: the first by name explains the others.
+    assert_eq!(
+        explain(&counted, fault).map(|cause| cause.root),
+        Some(name("s0"))
+    );
+    assert_eq!(counted.relies.get(), MANY);
+    assert!(
+        counted.unwell.get() <= MANY * 12,
+        "{}",
+        counted.unwell.get()
+    );
 }
