@@ -5,6 +5,7 @@ use crate::cluster::Service;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::Adoption;
+use crate::probe::stage;
 use crate::step::Step;
 use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +121,9 @@ impl Step<'_> {
                         true => format!("adopted, pid {pid}; its shim has not answered yet"),
                     };
                     self.set_alive(&id, Reason::new(adopted));
-                    self.ask_readiness(&id);
+                    if !self.told_before(&id) {
+                        self.ask_readiness(&id);
+                    }
                 }
             }
             Err(status) => {
@@ -128,6 +131,28 @@ impl Step<'_> {
                 ended.insert(id, status);
             }
         }
+    }
+
+    /// What is told once, and was told to an engine before this one, is not waited for again: true when
+    /// that makes it ready.
+    fn told_before(&mut self, id: &InstanceId) -> bool {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return false;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return false;
+        };
+        let told = |started| stage(&service.spec, started).is_some_and(|(_, it)| it.target.told());
+        if instance.was_ready != Some(instance.generation) {
+            return false;
+        }
+        instance.started |= told(instance.started);
+        let ready = told(instance.started);
+        if ready {
+            instance.asked = true;
+            self.became_ready(id, "was ready before this engine came");
+        }
+        ready
     }
 
     /// It ended while no engine ran; by itself, or because the engine before had told it to.

@@ -211,6 +211,8 @@ pub(crate) struct Instance {
     pub(crate) started: bool,
     /// This generation has passed readiness.
     pub(crate) ready: bool,
+    /// The last generation that is known to have been ready, by this engine or the one before.
+    pub(crate) was_ready: Option<Generation>,
     /// The last generation that is known to have served.
     pub(crate) served: Option<Generation>,
     /// Readiness probes that did not pass, for their pace.
@@ -301,6 +303,7 @@ impl Instance {
             unjudged: BTreeMap::new(),
             started: false,
             ready: false,
+            was_ready: None,
             served: None,
             tries: 0,
             passes: 0,

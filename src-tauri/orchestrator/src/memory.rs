@@ -6,7 +6,7 @@ use crate::instance::Care;
 use crate::step::Step;
 use crate::unfinished::Unfinished;
 use healing::History;
-use model::InstanceId;
+use model::{Generation, InstanceId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub struct Memory {
     /// It is in quarantine: its fault, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<(String, String)>,
+    /// The start that has been ready last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Generation>,
 }
 
 impl Memory {
@@ -45,6 +48,7 @@ impl Cluster {
                 Care::Quarantined(why) => Some((instance.fault.clone(), why.clone())),
                 _ => None,
             },
+            ready: instance.was_ready,
         })
     }
 
@@ -61,6 +65,7 @@ impl Step<'_> {
             if let Some(instance) = self.cluster.instances.get_mut(&id) {
                 instance.restarts = memory.restarts;
                 instance.history = memory.history;
+                instance.was_ready = memory.ready;
                 if let Some((fault, why)) = memory.quarantined {
                     instance.fault = fault;
                     instance.care = Care::Quarantined(why);
