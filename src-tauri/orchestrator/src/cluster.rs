@@ -11,8 +11,8 @@ use crate::unfinished::Unfinished;
 use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
 use model::{
-    ActId, ClusterId, Generation, Incident, IncidentEntry, IncidentState, InstanceId, Mono, Reason,
-    ServiceName,
+    ActId, ClusterId, Declared, Generation, Incident, IncidentEntry, IncidentState, InstanceId,
+    Mono, Reason, ServiceName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -58,6 +58,8 @@ pub struct Cluster {
     pub(crate) unfinished: Unfinished,
     /// Who was seen to talk to whom.
     pub(crate) observed: Observed,
+    /// What the definition says of each of these connections.
+    pub(crate) declared: BTreeMap<ServiceName, BTreeMap<ServiceName, Declared>>,
     /// Who waits for a service beyond what is declared; see [`crate::excuse`].
     pub(crate) excused: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
     /// What an earlier engine had learned; see [`crate::learned`].
@@ -101,8 +103,10 @@ pub(crate) struct Service {
     // Root cause.
     /// It lost what it was relied on for, and has not got it back.
     pub(crate) down: bool,
-    /// Since when.
+    /// Since when, or when it was last.
     pub(crate) down_since: Mono,
+    /// When it was last back after having been down.
+    pub(crate) back: Option<Mono>,
     /// Services it needs, directly or through others, that are down.
     pub(crate) roots: BTreeSet<ServiceName>,
     /// What else explains its faults.
@@ -133,6 +137,7 @@ impl Service {
             drains: false,
             down: false,
             down_since: Mono::default(),
+            back: None,
             roots: BTreeSet::new(),
             excuse: None,
             spent: None,
@@ -187,6 +192,8 @@ pub(crate) struct Tale {
     pub(crate) suffering: BTreeSet<ServiceName>,
     /// When it ended, if it has.
     pub(crate) ended: Option<Mono>,
+    /// That its service says it is not ready is all it is about.
+    pub(crate) unready: bool,
 }
 
 impl Tale {
@@ -201,6 +208,7 @@ impl Tale {
             probe: String::new(),
             suffering: BTreeSet::new(),
             ended: None,
+            unready: false,
         }
     }
 
@@ -243,6 +251,7 @@ impl Cluster {
             memory: BTreeMap::new(),
             unfinished: Unfinished::default(),
             observed: Observed::default(),
+            declared: BTreeMap::new(),
             excused: BTreeMap::new(),
             learned: Learned::default(),
         }

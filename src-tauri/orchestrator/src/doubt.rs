@@ -289,13 +289,13 @@ impl Step<'_> {
         let doubt = doubt.clone();
         let probes = instance.outdated == Some(Outdated::Edit { probes: true });
         let replaced = instance.cycle.is_some() || (instance.life == Life::Alive && probes);
-        let service = self.cluster.services.get(&id.service);
+        let text = instance.fault.clone();
         if self.cluster.goal(id) != Goal::Run || replaced {
             // Whatever it was, this process is not to stay.
             self.set_care(id, Care::Idle);
             return;
         }
-        if service.is_some_and(|service| service.suffers()) {
+        if self.explained(id) {
             self.suffer(id);
             return;
         }
@@ -307,7 +307,6 @@ impl Step<'_> {
             self.wait_for_answers(id, doubt, &doubts, SOON);
             return;
         }
-        let text = instance.fault.clone();
         let Doubt { cause, lasted, .. } = doubt;
         if self.excused(id, lasted) {
             self.suffer(id);

@@ -35,6 +35,8 @@ pub(crate) struct Excuse {
     pub(crate) since: Mono,
     /// How it is known, in words.
     pub(crate) why: String,
+    /// How that is unwell.
+    how: How,
     /// How long it counts.
     lasts: Duration,
 }
@@ -51,10 +53,25 @@ struct Evidence<'a> {
     cluster: &'a Cluster,
     /// All that a service needs, directly or through others.
     needs: RefCell<BTreeMap<ServiceName, BTreeSet<ServiceName>>>,
+    /// What was down after this and is not any more counts as well.
+    back_since: Option<Mono>,
 }
 
-impl Evidence<'_> {
+impl<'a> Evidence<'a> {
+    fn of(cluster: &'a Cluster) -> Self {
+        Self {
+            cluster,
+            needs: RefCell::default(),
+            back_since: None,
+        }
+    }
+
     fn against(&self, from: &ServiceName, to: &ServiceName) -> bool {
+        // Whoever needs another stands higher: most need not be looked up.
+        let rank = |name| self.cluster.services.get(name).map_or(0, |one| one.rank);
+        if rank(to) <= rank(from) {
+            return false;
+        }
         let mut known = self.needs.borrow_mut();
         known
             .entry(to.clone())
@@ -88,7 +105,8 @@ impl Facts for Evidence<'_> {
 
     fn unwell(&self, name: &ServiceName) -> Option<Unwell> {
         let service = self.cluster.services.get(name)?;
-        if service.down {
+        let back = |since| service.satisfied && service.back.is_some_and(|at| at >= since);
+        if service.down || self.back_since.is_some_and(back) {
             return Some(Unwell {
                 since: service.down_since,
                 how: How::Down,
@@ -106,6 +124,37 @@ impl Facts for Evidence<'_> {
     }
 }
 
+impl Cluster {
+    /// All that rely on a service, directly or through others, declared or seen; without itself.
+    fn relying_on(&self, root: &ServiceName) -> BTreeSet<ServiceName> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![root.clone()];
+        while let Some(name) = open.pop() {
+            let service = self.services.get(&name);
+            let declared = service.into_iter().flat_map(|service| &service.dependents);
+            for above in declared.chain(self.observed.to(&name)) {
+                if above != root && found.insert(above.clone()) {
+                    open.push(above.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+/// So long after what it used is back an end still counts as an effect of that outage: programs try
+/// their connections again for seconds before they give up.
+const LATE: Duration = Duration::from_secs(5);
+
+/// What is slow or errs ends nobody: a process that is gone is not waited for by healing.
+fn ends(instance: &Instance, how: How) -> bool {
+    instance.life == Life::Gone && how == How::Degraded
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A fault that a lost connection can bring about: one that was killed has another story, and one
 /// that could not be made has not even tried.
 pub(crate) fn excusable(instance: &Instance) -> bool {
@@ -120,10 +169,7 @@ impl Step<'_> {
             return false;
         };
         // Its story has begun: it is told to its end.
-        let own = instance
-            .incident
-            .and_then(|key| self.cluster.incidents.get(&key));
-        let open = own.is_some_and(|tale| tale.incident.state == IncidentState::Open);
+        let open = instance.incident.is_some_and(|key| self.open(key));
         if open || lasted == Lasted::Briefly || !excusable(instance) {
             return false;
         }
@@ -137,27 +183,89 @@ impl Step<'_> {
             None if !probed && instance.served == Some(instance.generation) => Some(self.now.mono),
             passed => passed,
         };
-        match self.cause_of(&id.service, self.now.mono, well) {
-            Some(cause) => {
+        let facts = Evidence::of(self.cluster);
+        match self.cause_of(&facts, &id.service, self.now.mono, well) {
+            Some(cause) if !ends(instance, cause.how) => {
                 self.grant(&id.service, cause);
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 
-    /// What explains a fault of this service.
-    fn cause_of(&self, name: &ServiceName, at: Mono, well: Option<Mono>) -> Option<Cause> {
-        let facts = Evidence {
-            cluster: self.cluster,
-            needs: RefCell::default(),
+    /// What its service suffers from already explains this fault of an instance, too.
+    pub(crate) fn explained(&mut self, id: &InstanceId) -> bool {
+        let Some(service) = self.cluster.services.get_mut(&id.service) else {
+            return false;
         };
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return false;
+        };
+        match &service.excuse {
+            _ if !service.roots.is_empty() => true,
+            Some(excuse) if ends(instance, excuse.how) => {
+                service.spent = Some((excuse.root.clone(), excuse.since));
+                self.drop_excuse(&id.service);
+                false
+            }
+            excuse => excuse.is_some(),
+        }
+    }
+
+    /// It has ended because of an outage that is over since a moment ago: true when it is started again
+    /// for that, as if it had ended before.
+    pub(crate) fn late_effect(&mut self, id: &InstanceId, lasted: Lasted) -> bool {
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return false;
+        };
+        let gone = instance.life == Life::Gone && excusable(instance);
+        if !gone || lasted == Lasted::Briefly || instance.incident.is_some_and(|key| self.open(key))
+        {
+            return false;
+        }
+        // It was there while that was down, and has not been seen to be well since.
+        let moment = Mono(self.now.mono.0.saturating_sub(millis(LATE)));
+        let since = [Some(moment), instance.passed, Some(instance.alive_since)];
+        let facts = Evidence {
+            back_since: since.into_iter().flatten().max(),
+            ..Evidence::of(self.cluster)
+        };
+        let cause = self.cause_of(&facts, &id.service, self.now.mono, instance.passed);
+        let Some(cause) = cause.filter(|cause| cause.how == How::Down) else {
+            return false;
+        };
+        let fault = &instance.fault;
+        let text = format!(
+            "{id} {fault} just after {} was back: a late effect",
+            cause.root
+        );
+        self.impact_late(&cause.root, &id.service, &text);
+        self.goes_down(&id.service);
+        self.end_trial(id);
+        self.set_care(id, Care::Suffers);
+        self.look.insert(id.clone());
+        true
+    }
+
+    fn open(&self, key: u64) -> bool {
+        let tale = self.cluster.incidents.get(&key);
+        tale.is_some_and(|tale| tale.incident.state == IncidentState::Open)
+    }
+
+    /// What explains a fault of this service.
+    fn cause_of(
+        &self,
+        facts: &Evidence,
+        name: &ServiceName,
+        at: Mono,
+        well: Option<Mono>,
+    ) -> Option<Cause> {
         let fault = Fault {
             service: name,
             at,
             well,
         };
-        let mut cause = explain(&facts, fault)?;
+        let mut cause = explain(facts, fault)?;
         if let Some(root) = self.cluster.root_of(&cause.root) {
             cause.root = root.clone();
         }
@@ -170,11 +278,7 @@ impl Step<'_> {
 
     /// Lets a service wait for what explains its fault.
     fn grant(&mut self, name: &ServiceName, cause: Cause) {
-        let facts = Evidence {
-            cluster: self.cluster,
-            needs: RefCell::default(),
-        };
-        let since = facts
+        let since = Evidence::of(self.cluster)
             .unwell(&cause.root)
             .map_or(self.now.mono, |unwell| unwell.since);
         let lasts = match cause.how {
@@ -194,6 +298,7 @@ impl Step<'_> {
             root: cause.root,
             since,
             why: cause.why,
+            how: cause.how,
             lasts,
         });
         let (key, at) = (TimerKey::Excuse(name.clone()), self.now.mono + lasts);
@@ -212,23 +317,31 @@ impl Step<'_> {
             return;
         }
         let now = self.now.mono;
-        let open: Vec<(InstanceId, Mono)> = self
-            .cluster
-            .incidents
-            .values()
-            .filter(|tale| {
-                let of = &tale.incident.service;
-                tale.incident.state == IncidentState::Open
-                    && of != root
-                    && !dependents.contains(of)
-                    && cause::same_incident(tale.opened, now)
-            })
-            .map(|tale| (tale.incident.instance.clone(), tale.opened))
-            .collect();
+        let mut open: Vec<(InstanceId, Mono)> = Vec::new();
+        for name in self.cluster.relying_on(root) {
+            if dependents.contains(&name) {
+                continue;
+            }
+            for (id, instance) in self.cluster.instances_of(&name) {
+                let tale = instance
+                    .incident
+                    .and_then(|key| self.cluster.incidents.get(&key));
+                let recent = tale.filter(|tale| {
+                    tale.incident.state == IncidentState::Open
+                        && cause::same_incident(tale.opened, now)
+                });
+                open.extend(recent.map(|tale| (id.clone(), tale.opened)));
+            }
+        }
         for (id, opened) in open {
-            let excusable = self.cluster.instances.get(&id).is_some_and(excusable);
-            let found = self.cause_of(&id.service, opened, None);
-            if let Some(cause) = found.filter(|cause| excusable && cause.root == *root) {
+            let facts = Evidence::of(self.cluster);
+            let found = self.cause_of(&facts, &id.service, opened, None);
+            let instance = self.cluster.instances.get(&id);
+            let by_root = |cause: &Cause| {
+                cause.root == *root
+                    && instance.is_some_and(|one| excusable(one) && !ends(one, cause.how))
+            };
+            if let Some(cause) = found.filter(by_root) {
                 self.grant(&id.service, cause);
                 self.take_over(root, &BTreeSet::from([id.service]));
             }

@@ -98,6 +98,7 @@ impl Cluster {
 
     /// Derives the graph and all counters anew, after the definition has changed.
     pub(crate) fn rebuild(&mut self) {
+        self.declared.clear();
         let mut edges = Vec::new();
         for (name, service) in &self.services {
             for need in &service.spec.needs {
@@ -392,6 +393,7 @@ impl Step<'_> {
         if !std::mem::replace(&mut service.down, false) {
             return;
         }
+        service.back = Some(self.now.mono);
         self.out.relief = true;
         for dependent in healing::cause::dependents(&*self.cluster, name) {
             if let Some(above) = self.cluster.services.get_mut(&dependent) {

@@ -37,9 +37,12 @@ impl Step<'_> {
         instance.fault.clone_from(&fault.text);
         instance.automatic = false;
         instance.in_hand = false;
-        if !fault.hopeless && (service.suffers() || self.excused(id, lasted)) {
+        if !fault.hopeless && (self.explained(id) || self.excused(id, lasted)) {
             self.suffer(id);
-        } else if !self.defer(id, &fault, lasted) {
+            return;
+        }
+        let late = !fault.hopeless && self.late_effect(id, lasted);
+        if !late && !self.defer(id, &fault, lasted) {
             self.own_fault(id, fault, lasted);
         }
     }

@@ -45,9 +45,14 @@ impl Step<'_> {
             .collect();
         let now = self.now.mono;
         if let Some((key, tale)) = self.tale(id) {
+            let worse = std::mem::take(&mut tale.unready);
             if tale.goes_on(lasted, now) {
                 tale.ended = None;
                 let incident = &mut tale.incident;
+                if worse {
+                    let cause = format!("{cause}; before that it was not ready");
+                    incident.cause = harmless(&cause, MAX_TEXT);
+                }
                 incident.state = IncidentState::Open;
                 incident.resolved = None;
                 incident.duration_ms = None;
@@ -112,6 +117,18 @@ impl Step<'_> {
                 self.out.incidents.insert(key);
                 self.tell_impact(key, vec![service.clone()]);
                 self.tell(key, EntryKind::Impact, why, None);
+            }
+        }
+    }
+
+    /// The same of one that suffers when the root's incidents have just ended.
+    pub(crate) fn impact_late(&mut self, root: &ServiceName, service: &ServiceName, text: &str) {
+        for id in self.cluster.ids_of(root) {
+            if let Some((key, tale)) = self.tale(&id) {
+                if !tale.incident.impacted.contains(service) {
+                    tale.incident.impacted.push(service.clone());
+                }
+                self.tell(key, EntryKind::Impact, text, None);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::step::Step;
 use healing::observed::Observed;
 use model::observed::SURE;
 use model::{Declared, EventKind, ObservedConnection, ServiceName};
+use std::collections::BTreeSet;
 
 impl Cluster {
     /// Every connection between its services that was seen, by who opens it.
@@ -21,7 +22,10 @@ impl Cluster {
             seen: edge.seen,
             first: edge.first,
             last: edge.last,
-            declared: self.declared(from, to),
+            declared: match self.declared.get(from).and_then(|known| known.get(to)) {
+                Some(declared) => *declared,
+                None => self.declared(from, to),
+            },
         })
         .collect()
     }
@@ -34,6 +38,31 @@ impl Cluster {
     /// What an earlier engine has seen.
     pub fn recall_observed(&mut self, observed: Observed) {
         self.observed = observed;
+    }
+
+    /// Finds out what the definition says about connections that are new, or of which it may say
+    /// something else now: once for each, and not at every look.
+    fn compare(&mut self) {
+        let mut known = std::mem::take(&mut self.declared);
+        let edges: BTreeSet<(&ServiceName, &ServiceName)> = self
+            .observed
+            .all()
+            .map(|(from, to, _)| (from, to))
+            .collect();
+        known.retain(|from, peers| {
+            peers.retain(|to, _| edges.contains(&(from, to)));
+            !peers.is_empty()
+        });
+        for (from, to) in edges {
+            if !known.get(from).is_some_and(|peers| peers.contains_key(to)) {
+                let declared = self.declared(from, to);
+                known
+                    .entry(from.clone())
+                    .or_default()
+                    .insert(to.clone(), declared);
+            }
+        }
+        self.declared = known;
     }
 
     /// What the definition says about this connection.
@@ -52,11 +81,11 @@ impl Cluster {
 
     /// One service needs another, directly or through others.
     pub(crate) fn needs_through(&self, from: &ServiceName, to: &ServiceName) -> bool {
-        let known = self
-            .services
-            .get(to)
-            .is_some_and(|to| !to.dependents.is_empty());
-        known && self.with_needs(std::slice::from_ref(from)).contains(to)
+        let rank = |name| self.services.get(name).map(|one| one.rank);
+        // Whoever needs another stands higher.
+        rank(from) > rank(to)
+            && rank(to).is_some()
+            && self.with_needs(std::slice::from_ref(from)).contains(to)
     }
 }
 
@@ -75,6 +104,7 @@ impl Step<'_> {
             observed, services, ..
         } = &mut *self.cluster;
         new |= observed.fade(now.wall, |name| services.contains_key(name));
+        self.cluster.compare();
         for Sighting { from, to, .. } in seen {
             new |= self.tell_undeclared(from, to);
         }

@@ -409,12 +409,21 @@ impl Step<'_> {
             return;
         }
         self.set(id, state, reason);
-        if state == State::Degraded && self.blamed(&id.service) {
-            // It serves, and others fail because of how.
+        self.serves_again(id);
+    }
+
+    /// Nothing is wrong with its process, and if it serves nothing is wrong at all.
+    pub(crate) fn serves_again(&mut self, id: &InstanceId) {
+        let Some(instance) = self.cluster.instances.get(id) else {
             return;
+        };
+        // One that says that it is not ready serves nobody, however well it is; and of one that is
+        // degraded others may fail.
+        let blamed = instance.state == State::Degraded && self.blamed(&id.service);
+        if instance.state.serves() && !blamed {
+            self.unblame(&id.service);
+            self.resolve_incident(id);
         }
-        self.unblame(&id.service);
-        self.resolve_incident(id);
     }
 
     /// The definition's probes have changed under a process that runs on.

@@ -284,6 +284,7 @@ impl Step<'_> {
             return;
         };
         instance.ready = true;
+        instance.was_ready = Some(instance.generation);
         instance.last_good = Some(self.now.mono);
         let reason = Reason::new(how);
         instance.serving = (State::Ready, reason.clone());
@@ -312,7 +313,10 @@ impl Step<'_> {
         instance.history.healthy(self.now.mono);
         instance.well_since = self.now.mono;
         self.set(id, state, reason);
-        self.resolve_incident(id);
+        // After a trial it may have said that it is not ready.
+        if state != State::Running {
+            self.resolve_incident(id);
+        }
         if renewed && let Some(service) = self.cluster.services.get_mut(&id.service) {
             service.renewed = true;
         }

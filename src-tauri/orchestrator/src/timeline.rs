@@ -13,7 +13,7 @@ use model::incident::{MAX_NAMED, MAX_TEXT};
 use model::text::harmless;
 use model::{
     ActId, Began, EntryKind, Evidence, Generation, Incident, IncidentEntry, IncidentState,
-    InstanceId, Mono, ProbeKind, ServiceName, Timestamp, Verdict,
+    InstanceId, Mono, ProbeKind, ServiceName, State, Timestamp, Verdict,
 };
 use std::time::Duration;
 
@@ -385,6 +385,14 @@ impl Step<'_> {
                 (Life::Asked, _) => "its process to be made".to_owned(),
                 (Life::Alive, _) if instance.cycle.is_some() => {
                     "its process to be replaced".to_owned()
+                }
+                (Life::Alive, _)
+                    if instance.unready.is_some() && instance.state == State::Running =>
+                {
+                    match self.cluster.root_of(service) {
+                        Some(root) => format!("{root} to be ready again"),
+                        None => "it to be ready again; it is not restarted for this".to_owned(),
+                    }
                 }
                 (Life::Alive, _) if instance.trial => "it to have been well for a while".to_owned(),
                 (Life::Alive, _) if instance.ready => "its probes to pass".to_owned(),

@@ -1,11 +1,17 @@
 //! Readiness that is asked on after it has passed (`always = true`): while it fails nobody is sent
 //! there and what needs it is impacted, and nothing is restarted for it. Whether it lives is what
 //! `health` says.
+//!
+//! What serves nobody is an incident all the same, unless another one explains it: it is opened when
+//! readiness has failed as often as it may, and lasts until it serves again, however well it is
+//! meanwhile.
 
 use crate::instance::{Goal, Instance, Outdated};
 use crate::step::Step;
+use healing::history::{Lasted, STEADY};
 use healing::{Opinion, Usual, pace, words};
 use model::{Evidence, InstanceId, ProbeKind, Reason, State, Verdict};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Instance {
@@ -102,9 +108,35 @@ impl Step<'_> {
             // It has a fault besides, which is what is shown.
             return;
         }
+        let text = reason.text.clone();
+        let briefly = !shown && self.now.mono.since(instance.entered) < STEADY;
+        let lasted = match briefly {
+            true => Lasted::Briefly,
+            false => Lasted::Steady,
+        };
         self.set(id, State::Running, reason);
-        if !self.cluster.satisfied(&id.service) {
-            self.goes_down(&id.service);
+        let suffers = self.cluster.services.get(&id.service);
+        let suffers = suffers.is_some_and(|service| service.suffers());
+        let known = suffers || self.excused(id, Lasted::Steady);
+        let dependents = match self.cluster.satisfied(&id.service) {
+            true => BTreeSet::new(),
+            false => self.goes_down(&id.service),
+        };
+        if known {
+            return;
+        }
+        // Said again, it is no news.
+        let open = self
+            .tale(id)
+            .is_some_and(|(_, tale)| tale.incident.state.unended());
+        if !open {
+            self.open_incident(id, text, lasted, &dependents);
+            if let Some((_, tale)) = self.tale(id) {
+                tale.unready = true;
+            }
+            self.out.waits.insert(id.clone());
+            self.take_over(&id.service, &dependents);
+            self.take_over_seen(&id.service, &dependents);
         }
     }
 
@@ -119,5 +151,8 @@ impl Step<'_> {
         }
         let (state, reason) = instance.serving.clone();
         self.set(id, state, reason);
+        if was {
+            self.serves_again(id);
+        }
     }
 }
