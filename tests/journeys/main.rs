@@ -23,4 +23,5 @@ mod twins;
 mod up;
 mod user;
 mod watch;
+mod webhook;
 mod zoo;

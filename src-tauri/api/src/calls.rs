@@ -11,6 +11,7 @@ use model::status::SystemStatus;
 use model::view::{
     ClusterView, EnvView, FolderView, History, LogPage, LogRun, Snapshot, StopPreview, StopReport,
 };
+use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
 use model::{Act, Actor, ClusterId, Event, Incident, IncidentStory};
 use std::path::{Path, PathBuf};
@@ -313,6 +314,14 @@ pub(crate) async fn emergency_preview(
     Ok(engine.emergency_preview().await)
 }
 
+pub(crate) async fn webhooks(
+    engine: &Handle,
+    _: &Actor,
+    _: Nothing,
+) -> Result<Vec<WebhookView>, Error> {
+    engine.webhooks().await
+}
+
 // === act ===
 
 pub(crate) async fn up(
@@ -446,6 +455,15 @@ pub(crate) async fn resume(
     engine
         .order(actor.clone(), Order::Resume, why(request.reason))
         .await
+}
+
+pub(crate) async fn test_webhooks(
+    engine: &Handle,
+    actor: &Actor,
+    request: TestWebhooksRequest,
+) -> Result<Vec<WebhookTested>, Error> {
+    let TestWebhooksRequest { name, reason } = request;
+    engine.test_webhooks(actor.clone(), name, why(reason)).await
 }
 
 pub(crate) async fn emergency_stop(

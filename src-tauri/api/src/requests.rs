@@ -1,7 +1,7 @@
 //! What each command takes. Every shape is closed: a field that is not in it is an error that
 //! names the ones that are.
 
-use model::{ActId, ClusterId, IncidentId, InstanceId, ServiceName, Timestamp};
+use model::{ActId, ClusterId, IncidentId, InstanceId, ServiceName, Timestamp, WebhookName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
@@ -277,6 +277,17 @@ pub struct ScaleRequest {
 #[serde(deny_unknown_fields, default)]
 #[ts(optional_fields)]
 pub struct HomeRequest {
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// Which webhook.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct TestWebhooksRequest {
+    /// Its name; each of them unless given.
+    pub name: Option<WebhookName>,
     /// Why, for the book of acts.
     pub reason: Option<String>,
 }

@@ -60,6 +60,8 @@ macro_rules! commands {
                 read acts($crate::requests::RecentRequest) -> Vec<$crate::model::Act>;
                 /// Who has a port of this machine, since when, and whether it may be stopped.
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
+                /// Where events are sent, and how it stands with each.
+                read webhooks($crate::requests::Nothing) -> Vec<$crate::model::webhook::WebhookView>;
                 /// What an emergency stop would end.
                 read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
                 /// Brings a folder's cluster up, or applies its edited definition.
@@ -84,6 +86,8 @@ macro_rules! commands {
                 act resume($crate::requests::HomeRequest) -> $crate::model::Act;
                 /// Forgets a cluster that is down.
                 act forget($crate::requests::ClusterRequest) -> $crate::model::Act;
+                /// Sends a test to one webhook, or to each.
+                act test_webhooks($crate::requests::TestWebhooksRequest) -> Vec<$crate::model::webhook::WebhookTested>;
                 /// Ends every process of every cluster of this home at once.
                 act emergency_stop($crate::requests::HomeRequest) -> $crate::model::view::StopReport;
                 /// Ends the engine; its services are left running or taken down first.

@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Healed(Healed),
     /// Show what happened
     Events(Events),
+    /// Say where events are sent by HTTP and how it stands with each, or test one
+    Webhooks(Webhooks),
     /// Check a definition without running anything
     Check(Check),
     /// Run a cluster against faults in a simulated world: what would suffer, and what would mend it
@@ -401,6 +403,27 @@ pub(crate) struct Events {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Webhooks {
+    #[command(flatten)]
+    pub(crate) json: Json,
+    #[command(subcommand)]
+    pub(crate) command: Option<WebhooksCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// Send a test event now; of none named, to each. One that takes it is no longer gone
+    Test {
+        /// Its name in settings.toml
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,7 @@ mod who;
 mod acts;
 mod board;
 mod watch;
+mod webhooks;
 
 // Where an engine comes from, and what needs none.
 mod emergency;
@@ -99,6 +100,11 @@ fn run(arguments: &Arguments) -> Done {
         Command::Status(status) => asks(place, status::status(place, *status)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
+        // A receiver may take its whole time to answer a test.
+        Command::Webhooks(webhooks) if webhooks.command.is_some() => {
+            orders(place, webhooks::webhooks(place, webhooks))
+        }
+        Command::Webhooks(webhooks) => asks(place, webhooks::webhooks(place, webhooks)),
         Command::Open => asks(place, reads::open(place)),
         Command::Env(env) => asks(place, env::env(place, env)),
         Command::Logs(logs) if logs.follow => orders(place, logs::logs(place, logs)),

@@ -93,9 +93,13 @@ impl Engine {
             limits,
         };
         let picture = Arc::new(Picture::new(view, incidents, events));
+        // Of settings that could not be read nothing is known, also not who is no receiver any more.
+        let known = unused_settings.is_none().then_some(settings.webhooks);
+        let webhooks = crate::webhooks::open(known, &config, &layout, &store).await?;
         let (journal, writer) = Journal::new(
             Arc::clone(&picture),
             store.clone(),
+            Arc::clone(&webhooks),
             last_event,
             last_incident,
         );
@@ -132,6 +136,7 @@ impl Engine {
             driver,
             recorder,
             registry,
+            webhooks,
             account: driver::account(),
             files,
             life: Life {

@@ -295,7 +295,8 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Resume
         | Verb::Register
         | Verb::Deregister
-        | Verb::Forget => None,
+        | Verb::Forget
+        | Verb::TestWebhook => None,
     }
 }
 

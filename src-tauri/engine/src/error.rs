@@ -2,7 +2,7 @@
 
 use driver::disk::Full;
 use model::view::Code;
-use model::{ClusterId, InstanceId, ServiceName};
+use model::{ClusterId, InstanceId, ServiceName, WebhookName};
 use std::path::{Path, PathBuf};
 
 /// A command that was not carried out.
@@ -11,6 +11,11 @@ pub enum Error {
     /// No cluster of this home has this id.
     #[error("no cluster {0} in this home; `azora status` lists those there are")]
     NoCluster(ClusterId),
+    /// The settings name no webhook so.
+    #[error(
+        "there is no webhook {0} in the settings of this home; `azora webhooks` lists those there are"
+    )]
+    NoWebhook(WebhookName),
     /// The cluster does not define it.
     #[error("cluster {cluster} has no service {service}{}", meant(.near))]
     NoService {
@@ -137,6 +142,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Error::NoCluster(_)
+            | Error::NoWebhook(_)
             | Error::NoService { .. }
             | Error::NoInstance { .. }
             | Error::NoIncident(_)

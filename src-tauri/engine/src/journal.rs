@@ -21,6 +21,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use webhook::Webhooks;
 
 /// Entries that may wait for the disk: about a minute of a very busy home.
 const QUEUE: usize = 16_384;
@@ -65,6 +66,8 @@ pub(crate) struct Writer {
     /// It says when the disk is full, and holds the other end of the queue.
     journal: Weak<Journal>,
     kept: Kept,
+    /// Who is told of what is written.
+    webhooks: Arc<Webhooks>,
 }
 
 impl Journal {
@@ -72,6 +75,7 @@ impl Journal {
     pub(crate) fn new(
         picture: Arc<Picture>,
         store: Store,
+        webhooks: Arc<Webhooks>,
         last_event: u64,
         last_incident: IncidentId,
     ) -> (Arc<Self>, Writer) {
@@ -92,6 +96,7 @@ impl Journal {
             store,
             journal: Arc::downgrade(&journal),
             kept: Kept::default(),
+            webhooks,
         };
         (journal, writer)
     }
@@ -221,7 +226,11 @@ impl Writer {
             let mut flushed = Vec::new();
             for entry in entries.drain(..) {
                 match entry {
-                    Entry::Event(event) => self.kept.batch.events.push(event),
+                    Entry::Event(event) => {
+                        let outgoing = self.webhooks.outgoing(&event);
+                        self.kept.batch.outgoing.extend(outgoing);
+                        self.kept.batch.events.push(event);
+                    }
                     Entry::Incident(incident, entries) => self.kept.incident(incident, entries),
                     Entry::Act(act) => self.kept.batch.acts.push(act),
                     Entry::Flush(done) => flushed.push(done),
@@ -260,7 +269,11 @@ impl Writer {
     /// Writes what there is to write, as far as the disk takes it.
     async fn write(&mut self) {
         let was_full = self.kept.full;
+        let sends = !self.kept.batch.outgoing.is_empty();
         self.kept.write(&self.store).await;
+        if sends && self.kept.batch.outgoing.is_empty() {
+            self.webhooks.wake();
+        }
         self.kept.bound();
         let full = self.kept.full;
         if full == was_full {
@@ -348,7 +361,15 @@ mod tests {
             limits: Vec::new(),
         };
         let picture = Arc::new(Picture::new(view, vec![], vec![]));
-        let (journal, writer) = Journal::new(picture, store.clone(), 0, IncidentId(0));
+        let config = webhook::Config {
+            home: home.path().to_owned(),
+            host: String::new(),
+            version: String::new(),
+            clock: Clock::wall,
+            pace: webhook::Pace::default(),
+        };
+        let webhooks = Webhooks::open(None, store.clone(), config).await.unwrap();
+        let (journal, writer) = Journal::new(picture, store.clone(), webhooks, 0, IncidentId(0));
         let stop = CancellationToken::new();
         let mut writing = tokio::task::JoinSet::new();
         writing.spawn(writer.run(stop.clone()));

@@ -48,6 +48,7 @@ mod status;
 mod tasks;
 mod timers;
 mod trends;
+mod webhooks;
 mod who;
 
 pub use app::{Engine, end_holder};

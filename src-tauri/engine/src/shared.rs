@@ -21,6 +21,7 @@ use telemetry::{Prober, Recorder};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use webhook::Webhooks;
 
 /// The name of a cluster's record in its folder.
 pub(crate) const RECORD: &str = "cluster.json";
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     /// The registry.
     pub(crate) registry: Registry,
+    /// Who is told of what happens.
+    pub(crate) webhooks: Arc<Webhooks>,
     /// The owners by cluster.
     pub(crate) owners: RwLock<BTreeMap<ClusterId, mpsc::Sender<Message>>>,
     /// When each cluster was last stopped as a whole, while it can be resumed.

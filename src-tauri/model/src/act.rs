@@ -105,6 +105,8 @@ pub enum Verb {
     Deregister,
     /// Forget a cluster that is down.
     Forget,
+    /// Send a test to a webhook.
+    TestWebhook,
     /// End the engine. Services run on, or their clusters are taken down first.
     Shutdown,
 }

@@ -22,6 +22,25 @@ pub struct Event {
 }
 
 impl EventKind {
+    /// The names of all there are, in the order of the page.
+    pub const NAMES: [&str; 15] = [
+        "engine_started",
+        "engine_stopped",
+        "state_changed",
+        "started",
+        "exited",
+        "adopted",
+        "port_moved",
+        "undeclared",
+        "finding",
+        "system_ready",
+        "service_healed",
+        "emergency_shutdown",
+        "incident",
+        "act",
+        "notice",
+    ];
+
     /// Its name, as JSON has it.
     pub fn name(&self) -> &'static str {
         match self {

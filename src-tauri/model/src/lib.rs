@@ -23,6 +23,7 @@ pub mod status;
 pub mod text;
 pub mod time;
 pub mod view;
+pub mod webhook;
 pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
@@ -32,7 +33,7 @@ pub use incident::{
     Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory, Remedy,
     RemedyKind,
 };
-pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName};
+pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName, WebhookName};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};

@@ -118,6 +118,10 @@ name!(
     /// folder and name. The same folder always gives the same id.
     ClusterId
 );
+name!(
+    /// A webhook's name, unique within the settings of a home.
+    WebhookName
+);
 
 /// One instance of a service: `api.0`, `api.1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]

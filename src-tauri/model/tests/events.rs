@@ -149,6 +149,10 @@ fn the_page_and_the_code_tell_the_same_events() {
         })
         .collect();
     assert_eq!(told, known);
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let mut listed = EventKind::NAMES;
+    listed.sort();
+    assert_eq!(listed, names[..]);
 }
 
 #[test]

@@ -37,5 +37,9 @@ pub const MAX_CATEGORY: usize = 60;
 pub const MAX_PATTERNS: usize = 100;
 /// Networks of `registry.allow`.
 pub const MAX_NETWORKS: usize = 64;
+/// Webhooks of a home: each has a task of its own.
+pub const MAX_WEBHOOKS: usize = 16;
+/// Bytes of a webhook's URL.
+pub const MAX_URL: usize = 2_048;
 /// Problems shown; the rest is counted.
 pub const MAX_PROBLEMS: usize = 20;

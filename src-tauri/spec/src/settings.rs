@@ -4,6 +4,9 @@
 use crate::problem::Problems;
 use crate::{Diagnostics, Form, document, read, text};
 use ipnet::IpNet;
+use model::{ClusterName, WebhookName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The name of the file, in the home.
 pub const SETTINGS_FILE: &str = "settings.toml";
@@ -13,7 +16,7 @@ const FORM: Form = Form {
     example: "a setting is written [registry] and below it allow = [\"10.1.0.0/16\"]",
     page: "docs/settings.md",
     large: "settings are at most 1 MiB; is this really a settings.toml?",
-    deep: "no setting is more than two levels deep; see docs/settings.md",
+    deep: "no setting is more than three levels deep; see docs/settings.md",
     name: "the file of settings",
 };
 
@@ -22,6 +25,39 @@ const FORM: Form = Form {
 pub struct Settings {
     /// Networks that entries of the registry may point to, besides this machine.
     pub allow: Vec<IpNet>,
+    /// Where events are sent.
+    pub webhooks: BTreeMap<WebhookName, Webhook>,
+}
+
+/// One place that is told of events, by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where they are posted: `https`, or `http` where that was said to be meant; without a user,
+    /// a password or a fragment.
+    pub url: String,
+    /// The kinds that are sent.
+    pub events: BTreeSet<&'static str>,
+    /// The clusters whose events are sent; all of them where none is named.
+    pub clusters: BTreeSet<ClusterName>,
+    /// Where the whole value of the `Authorization` header is.
+    pub authorization: Option<SecretPlace>,
+    /// Where the key is that requests are signed with.
+    pub sign: Option<SecretPlace>,
+    /// A file with further roots in PEM, relative to the home unless absolute.
+    pub ca: Option<String>,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// How long an event waits for its receiver.
+    pub keep: Duration,
+}
+
+/// Where a secret of a home is. The secret itself is in no settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// The text of this file, relative to the home unless absolute.
+    File(String),
+    /// This variable of the engine's environment.
+    Env(String),
 }
 
 /// Reads settings. `file` is how messages name it.

@@ -1,7 +1,7 @@
 //! What is written down in the background: outcomes, incidents and events, as they come.
 
 use crate::database::{Database, transact};
-use crate::{Error, acts, events, incidents};
+use crate::{Error, Outgoing, acts, events, incidents, outbox};
 use model::{Act, Event, Incident, IncidentEntry, IncidentId};
 
 /// What is to be kept, in the order it happened within each kind.
@@ -15,6 +15,8 @@ pub struct Batch {
     pub entries: Vec<(IncidentId, IncidentEntry)>,
     /// Events.
     pub events: Vec<Event>,
+    /// What of these events is to be sent to whom.
+    pub outgoing: Vec<Outgoing>,
 }
 
 impl Batch {
@@ -24,10 +26,11 @@ impl Batch {
             && self.incidents.is_empty()
             && self.entries.is_empty()
             && self.events.is_empty()
+            && self.outgoing.is_empty()
     }
 
-    /// Each entry as a batch of its own, in their order.
-    pub fn singly(self) -> impl Iterator<Item = Batch> {
+    /// Each entry as a batch of its own, in their order; an event with all that is sent of it.
+    pub fn singly(mut self) -> impl Iterator<Item = Batch> {
         let acts = self.acts.into_iter().map(|act| Batch {
             acts: vec![act],
             ..Batch::default()
@@ -40,9 +43,14 @@ impl Batch {
             entries: vec![entry],
             ..Batch::default()
         });
-        let events = self.events.into_iter().map(|event| Batch {
-            events: vec![event],
-            ..Batch::default()
+        let events = self.events.into_iter().map(move |event| {
+            let of_it = |one: &mut Outgoing| one.seq == event.seq;
+            let outgoing = self.outgoing.extract_if(.., of_it).collect();
+            Batch {
+                events: vec![event],
+                outgoing,
+                ..Batch::default()
+            }
         });
         acts.chain(incidents).chain(entries).chain(events)
     }
@@ -53,6 +61,7 @@ impl Batch {
         self.incidents.extend(later.incidents);
         self.entries.extend(later.entries);
         self.events.extend(later.events);
+        self.outgoing.extend(later.outgoing);
     }
 
     /// Writes it as one transaction: the disk is waited for once, however much happened.
@@ -78,7 +87,11 @@ impl Batch {
             for event in &events {
                 event.write(db).await?;
             }
-            events::let_go(db, &events).await
+            events::let_go(db, &events).await?;
+            for one in &self.outgoing {
+                one.write(db).await?;
+            }
+            outbox::let_go(db, &self.outgoing).await
         })?;
         state.relax().await;
         Ok(())

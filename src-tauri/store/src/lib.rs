@@ -1,7 +1,7 @@
 //! What a home remembers, in SQLite. The only crate that names sqlx.
 //!
 //! Two databases, because they deserve different care: `state.db` holds what must not be lost
-//! (acts, incidents, events, leases) and syncs every commit, but for acts that mean nothing after a
+//! (acts, incidents, events, leases, the outbox) and syncs every commit, but for acts that mean nothing after a
 //! power cut ([`Durability::Normal`]); `history.db` holds measurements,
 //! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
 //! connection and a few readers, so a long read never holds up a write.
@@ -27,6 +27,7 @@ mod events;
 mod incidents;
 mod leases;
 mod meta;
+mod outbox;
 mod samples;
 mod schema;
 mod spare;
@@ -39,6 +40,7 @@ pub use events::Events;
 pub use incidents::{IncidentFilter, Incidents};
 pub use leases::{Lease, Leases};
 pub use meta::Meta;
+pub use outbox::{Outbox, Outgoing, Waiting};
 pub use samples::{
     Blocks, Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
 };
@@ -179,6 +181,13 @@ impl Store {
     /// Leases of the registry.
     pub fn registry(&self) -> Leases<'_> {
         Leases {
+            state: &self.inner.state,
+        }
+    }
+
+    /// What is to be sent to whom.
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox {
             state: &self.inner.state,
         }
     }

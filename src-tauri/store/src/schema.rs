@@ -14,6 +14,7 @@ pub(crate) const STATE: Schema = Schema {
     steps: &[
         include_str!("schema/state-1.sql"),
         include_str!("schema/state-2.sql"),
+        include_str!("schema/state-3.sql"),
     ],
     check: true,
 };

@@ -146,6 +146,15 @@ export type Code = "bad_request" | "not_found" | "definition" | "refused" | "unt
 /** What a definition says of an observed connection. */
 export type Declared = "need" | "through" | "against" | "no";
 
+/** An event that was taken. */
+export type Delivery = {
+  /** Its number. */
+  seq: number,
+  /** When. */
+  at: Timestamp,
+  /** What was answered. */
+  status: number };
+
 /** What changed, numbered without gaps. A host that misses one asks for a new snapshot. */
 export type Delta = {
   /** One more than the one before. */
@@ -1154,6 +1163,13 @@ export type Target = {
   /** Which single instance. */
   instance: InstanceId | null };
 
+/** Which webhook. */
+export type TestWebhooksRequest = {
+  /** Its name; each of them unless given. */
+  name?: WebhookName,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** Wall-clock time in milliseconds since the Unix epoch. For people and records, never for waiting. */
 export type Timestamp = number;
 
@@ -1202,7 +1218,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "test-webhook" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -1220,6 +1236,61 @@ export type WaitView = {
   settled: boolean,
   /** What did not get where it should, and why. */
   failed: Array<[InstanceId, Reason]> };
+
+/** A try that failed. */
+export type WebhookFailure = {
+  /** When. */
+  at: Timestamp,
+  /** Why, in words. */
+  why: string };
+
+/** A webhook's name, unique within the settings of a home. */
+export type WebhookName = string;
+
+/** How it stands with a webhook. */
+export type WebhookState = "idle" | "sending" | "retrying" | "gone";
+
+/** What a test of a webhook came to. */
+export type WebhookTested = {
+  /** Which. */
+  name: WebhookName,
+  /** Where it leads, see [`WebhookView::place`]. */
+  place: string,
+  /** It was taken. */
+  taken: boolean,
+  /** What came of it, in words. */
+  said: string,
+  /** How long it took, in milliseconds. */
+  took_ms: number };
+
+/** How it stands with one webhook. */
+export type WebhookView = {
+  /** Its name in the settings. */
+  name: WebhookName,
+  /** Where it leads: scheme, host and port, and `/…` where there is more. */
+  place: string,
+  /** Kinds of events it is sent. */
+  events: Array<string>,
+  /** Clusters whose events it is sent; empty is all of them. */
+  clusters: Array<string>,
+  /** How it stands. */
+  state: WebhookState,
+  /** What that means and what happens next, in words. */
+  reason: string,
+  /** Events that wait to be delivered. */
+  waiting: number,
+  /** When the oldest of them happened. */
+  oldest: Timestamp | null,
+  /** The last one that was taken. */
+  delivered: Delivery | null,
+  /** What the last try that failed came to. */
+  failed: WebhookFailure | null,
+  /** When it is tried again; `null` when nothing is to be. */
+  next: Timestamp | null,
+  /** Events that were never taken: there were too many, or they were too old. */
+  lost: number,
+  /** Events that the receiver refused for what they say. */
+  refused: number };
 
 /** How something has been over one stretch of time that ends now. */
 export type Window = {
@@ -1274,6 +1345,8 @@ export interface Commands {
   acts: { kind: "read"; request: RecentRequest; response: Array<Act> };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
+  /** Where events are sent, and how it stands with each. */
+  webhooks: { kind: "read"; request: Nothing; response: Array<WebhookView> };
   /** What an emergency stop would end. */
   emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
   /** Brings a folder's cluster up, or applies its edited definition. */
@@ -1298,6 +1371,8 @@ export interface Commands {
   resume: { kind: "act"; request: HomeRequest; response: Act };
   /** Forgets a cluster that is down. */
   forget: { kind: "act"; request: ClusterRequest; response: Act };
+  /** Sends a test to one webhook, or to each. */
+  test_webhooks: { kind: "act"; request: TestWebhooksRequest; response: Array<WebhookTested> };
   /** Ends every process of every cluster of this home at once. */
   emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
   /** Ends the engine; its services are left running or taken down first. */

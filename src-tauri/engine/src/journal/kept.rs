@@ -138,6 +138,7 @@ impl Kept {
             incidents,
             entries,
             events,
+            outgoing,
             ..
         } = &mut self.batch;
         let lost = (
@@ -145,7 +146,10 @@ impl Kept {
             incidents.len().saturating_sub(KEPT),
             entries.len().saturating_sub(KEPT),
         );
-        events.drain(..lost.0);
+        if let Some(last) = events.drain(..lost.0).next_back() {
+            // What is not kept is not sent: its number may become another's.
+            outgoing.retain(|one| one.seq > last.seq);
+        }
         incidents.drain(..lost.1);
         entries.drain(..lost.2);
         if lost != (0, 0, 0) {
@@ -160,8 +164,9 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ActId, Actor, Outcome, Target, Timestamp, Verb};
+    use model::{ActId, Actor, Event, EventKind, Outcome, Target, Timestamp, Verb};
     use std::cell::{Cell, RefCell};
+    use store::Outgoing;
 
     /// A book that fails a few times, and never takes one act.
     #[derive(Default)]
@@ -255,5 +260,30 @@ mod tests {
         kept.write(&book).await;
         assert!(!kept.waits() && kept.batch.is_empty());
         assert_eq!(*book.acts.borrow(), [ActId(1), ActId(3)]);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_not_sent() {
+        let mut kept = Kept::default();
+        for seq in 1..=KEPT as u64 + 2 {
+            kept.batch.events.push(Event {
+                seq,
+                at: Timestamp(0),
+                cluster: None,
+                what: EventKind::Notice {
+                    text: String::new(),
+                },
+            });
+            kept.batch.outgoing.push(Outgoing {
+                target: "pager".into(),
+                seq,
+                at: Timestamp(0),
+                body: String::new(),
+            });
+        }
+        kept.bound();
+        assert_eq!(kept.batch.events.len(), KEPT);
+        let first = &kept.batch.outgoing[0];
+        assert_eq!((first.seq, kept.batch.outgoing.len()), (3, KEPT));
     }
 }

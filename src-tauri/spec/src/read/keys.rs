@@ -187,11 +187,29 @@ pub(crate) const LOG: Keys = Keys {
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
     table: "the settings",
-    keys: &["registry"],
+    keys: &["registry", "webhook"],
 };
 pub(crate) const REGISTRY: Keys = Keys {
     table: "`registry`",
     keys: &["allow"],
+};
+pub(crate) const WEBHOOK: Keys = Keys {
+    table: "a webhook",
+    keys: &[
+        "url",
+        "events",
+        "clusters",
+        "authorization",
+        "sign",
+        "ca",
+        "plain",
+        "timeout",
+        "keep",
+    ],
+};
+pub(crate) const SECRET_PLACE: Keys = Keys {
+    table: "a secret of the settings",
+    keys: &["file", "env"],
 };
 
 /// What other tools call it, or what was in the wrong place, and what is meant here.
@@ -396,6 +414,49 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "service",
                 "services are defined in the azora.toml of a folder",
             ),
+        ],
+        "a webhook" => &[
+            (
+                "secret",
+                "here it is called `sign`: sign = { file = \"keys/hook\" }",
+            ),
+            (
+                "hmac",
+                "here it is called `sign`: sign = { file = \"keys/hook\" }",
+            ),
+            (
+                "token",
+                "here it is called `authorization`: authorization = { file = \"keys/hook\" }",
+            ),
+            (
+                "headers",
+                "of headers there is one, `authorization`: authorization = { file = \"keys/hook\" }",
+            ),
+            (
+                "event",
+                "here it is called `events`: events = [\"incident\"]",
+            ),
+            (
+                "types",
+                "here it is called `events`: events = [\"incident\"]",
+            ),
+            (
+                "cluster",
+                "here it is called `clusters`: clusters = [\"shop\"]",
+            ),
+            (
+                "insecure",
+                "here it is called `plain`, and is for http:// only",
+            ),
+            (
+                "retries",
+                "how long is tried is called `keep`: keep = \"3d\"",
+            ),
+        ],
+        "a secret of the settings" => &[
+            ("path", "here it is called `file`"),
+            ("variable", "here it is called `env`"),
+            ("command", "write its answer to a file and name the file"),
         ],
         "`port`" => &[
             ("port", "here it is called `number`"),

@@ -16,6 +16,7 @@ mod service;
 pub(crate) mod settings;
 mod values;
 mod watch;
+mod webhook;
 
 use crate::cluster::{AtOnce, Cluster, Service};
 use crate::document::{Entry, Key, Table, Value, ValueKind};

@@ -66,7 +66,8 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
             }
         }
     }
-    Settings { allow }
+    let webhooks = reader.webhooks(root);
+    Settings { allow, webhooks }
 }
 
 impl Reader<'_> {

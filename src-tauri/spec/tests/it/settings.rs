@@ -81,3 +81,102 @@ fn a_wrong_setting_is_explained_with_its_place() {
             .contains("MiB large")
     );
 }
+
+fn webhook(text: &str) -> spec::Webhook {
+    let text = format!("[webhook.pager]\n{text}");
+    let settings = settings(&text).unwrap_or_else(|problems| panic!("{problems}"));
+    settings.webhooks[&"pager".parse::<model::WebhookName>().unwrap()].clone()
+}
+
+#[test]
+fn a_webhook_needs_a_url_and_the_rest_is_as_usual() {
+    let plain = webhook("url = \"https://hooks.example.com/azora?x=1\"");
+    assert_eq!(plain.url, "https://hooks.example.com/azora?x=1");
+    let usual: Vec<_> = plain.events.iter().copied().collect();
+    assert_eq!(usual, ["emergency_shutdown", "incident", "service_healed"]);
+    assert!(plain.clusters.is_empty() && plain.sign.is_none());
+    assert_eq!(
+        (plain.timeout.as_secs(), plain.keep.as_secs()),
+        (10, 3 * 86_400)
+    );
+    let full = webhook(
+        "url = \"http://[::1]:8080\"\nevents = \"all\"\nclusters = [\"shop\"]\n\
+         authorization = { file = \"keys/hook\" }\nsign = { env = \"HOOK_KEY\" }\n\
+         ca = \"keys/root.pem\"\ntimeout = \"3s\"\nkeep = \"1h\"",
+    );
+    assert_eq!(full.events.len(), model::EventKind::NAMES.len());
+    assert_eq!(
+        full.authorization,
+        Some(spec::SecretPlace::File("keys/hook".into()))
+    );
+    assert_eq!(full.sign, Some(spec::SecretPlace::Env("HOOK_KEY".into())));
+    assert_eq!((full.timeout.as_secs(), full.keep.as_secs()), (3, 3_600));
+    let far = webhook("url = \"http://10.1.2.3/x\"\nplain = true");
+    assert_eq!(far.url, "http://10.1.2.3/x");
+}
+
+#[test]
+fn a_wrong_webhook_is_explained_with_its_place() {
+    let url = "url = \"https://example.com\"\n";
+    let cases = [
+        ("events = [\"incident\"]".to_owned(), "it has no `url`"),
+        ("url = \"ftp://example.com\"".into(), "not for HTTP"),
+        ("url = \"example.com/x\"".into(), "not a URL"),
+        ("url = \"https://example.com/a b\"".into(), "not a URL"),
+        ("url = \"https://example.com:0\"".into(), "port 0"),
+        (
+            "url = \"https://me:pw@example.com\"".into(),
+            "write authorization =",
+        ),
+        ("url = \"https://example.com/#x\"".into(), "fragment"),
+        (
+            "url = \"http://example.com\"".into(),
+            "write https://, or plain = true",
+        ),
+        (
+            "url = \"http://127.0.0.1.example.com\"".into(),
+            "write https://",
+        ),
+        (
+            format!("{url}events = [\"incidents\"]"),
+            "did you mean \"incident\"?",
+        ),
+        (format!("{url}events = []"), "`events` is empty"),
+        (format!("{url}events = \"incident\""), "put it in brackets"),
+        (format!("{url}clusters = [\"My Shop\"]"), "like `my-shop`"),
+        (
+            format!("{url}secret = {{ file = \"x\" }}"),
+            "here it is called `sign`",
+        ),
+        (
+            format!("{url}sign = \"hush-hush\""),
+            "does not say where its secret is",
+        ),
+        (format!("{url}sign = {{}}"), "comes from one place"),
+        (
+            format!("{url}sign = {{ path = \"x\" }}"),
+            "here it is called `file`",
+        ),
+        (format!("{url}timeout = \"5m\""), "`timeout` is 1s to 1m"),
+        (format!("{url}keep = \"90d\""), "`keep` is 1h to 30d"),
+    ];
+    for (text, words) in cases {
+        let said = settings(&format!("[webhook.pager]\n{text}")).unwrap_err();
+        let flat = said
+            .replace("\n  \u{2502}", " ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(flat.contains(words), "{text}: {words:?} is not in\n{said}");
+        assert!(said.contains('^') && said.contains("help: "), "{said}");
+    }
+    assert!(settings("webhook = 7").unwrap_err().contains("is a table"));
+    let named = settings("webhook.pager = \"https://example.com\"").unwrap_err();
+    assert!(named.contains("[webhook.pager]"), "{named}");
+    let misnamed = settings("[webhook.My_Pager]\nurl = \"https://example.com\"").unwrap_err();
+    assert!(misnamed.contains("like `my-pager`"), "{misnamed}");
+    let many: String = (0..17)
+        .map(|n| format!("[webhook.w{n}]\nurl = \"https://example.com\"\n"))
+        .collect();
+    assert!(settings(&many).unwrap_err().contains("17 webhooks"));
+}

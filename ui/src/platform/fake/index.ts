@@ -103,6 +103,11 @@ export function fake(): Platform {
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
     who: ({ port }) => ({ port, holders: [] }),
+    // The fake home tells nobody.
+    webhooks: () => [],
+    test_webhooks: () => {
+      throw new CallError("conflict", "this home has no webhook");
+    },
     emergency_preview: () => world.preview(),
     up: ({ folder, trust }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
