@@ -231,6 +231,7 @@ mod tests {
             waits: None,
             person: false,
             entries: 0,
+            unlisted: Vec::new(),
         }
     }
 

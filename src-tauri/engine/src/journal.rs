@@ -145,7 +145,7 @@ impl Journal {
                 service: incident.service.clone(),
                 instance: incident.instance.clone(),
                 cause: incident.cause.clone(),
-                remedies: u32::try_from(incident.actions.len()).unwrap_or(u32::MAX),
+                remedies: incident.tried(),
                 took_ms: incident.duration_ms.unwrap_or(0),
             });
         let incident = Box::new(incident);

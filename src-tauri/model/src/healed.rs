@@ -1,5 +1,6 @@
 //! "What did healing do for me this week": incidents summed up by service.
 
+use crate::incident::Unlisted;
 use crate::{ClusterId, Incident, IncidentState, RemedyKind, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,10 +94,15 @@ impl HealedSum {
         let by_itself = |one: &Incident| {
             one.state == IncidentState::Resolved && !one.person && !one.actions.is_empty()
         };
-        let acts = |which: &dyn Fn(RemedyKind) -> bool| {
-            let acts = all.iter().flat_map(|one| &one.actions);
-            let acts = acts.filter(|act| act.at >= from && act.at <= to && which(act.kind));
-            u32::try_from(acts.count()).unwrap_or(u32::MAX)
+        // What a head lists no more is known to the day: the one that `from` lies in counts whole.
+        let within = |at: Timestamp| at >= from && at <= to;
+        let acts = |which: &dyn Fn(RemedyKind) -> bool, of: &dyn Fn(&Unlisted) -> u32| {
+            let listed = all.iter().flat_map(|one| &one.actions);
+            let listed = listed.filter(|act| within(act.at) && which(act.kind));
+            let listed = u32::try_from(listed.count()).unwrap_or(u32::MAX);
+            let unlisted = all.iter().flat_map(|one| &one.unlisted);
+            let unlisted = unlisted.filter(|one| within(one.last)).map(of);
+            unlisted.fold(listed, u32::saturating_add)
         };
         let healed = all.iter().filter(|one| by_itself(one));
         Self {
@@ -104,8 +110,10 @@ impl HealedSum {
             healed: count(&by_itself),
             person: count(&|one| one.person),
             open: count(&|one| one.state.unended()),
-            restarts: acts(&RemedyKind::restarts),
-            quarantines: acts(&|kind| kind == RemedyKind::Quarantine),
+            restarts: acts(&RemedyKind::restarts, &|one| one.restarts),
+            quarantines: acts(&|kind| kind == RemedyKind::Quarantine, &|one| {
+                one.quarantines
+            }),
             recover_p50_ms: middle(healed.filter_map(|one| one.duration_ms)),
             longest_ms: all.iter().filter_map(|one| one.duration_ms).max(),
             detect_p50_ms: middle(all.iter().filter_map(|one| one.detect_ms)),
@@ -157,6 +165,7 @@ mod tests {
             waits: None,
             person: acts.contains(&RemedyKind::Quarantine),
             entries: 0,
+            unlisted: Vec::new(),
         }
     }
 
@@ -172,6 +181,42 @@ mod tests {
         last.at = Timestamp(last.at.0 + 60_000);
         now.actions.push(last);
         assert!(before.went_on(&now));
+    }
+
+    /// A service without quarantine in its ladder may be restarted for weeks: the sum knows of all that.
+    #[test]
+    fn restarts_that_are_listed_no_more_are_counted() {
+        const HOUR: i64 = 3_600_000;
+        let mut flapping = incident("db", IncidentState::Open, None, &[]);
+        for hour in 0..200 {
+            flapping.tries(Remedy {
+                at: Timestamp(hour * HOUR),
+                kind: RemedyKind::Restart,
+                detail: String::new(),
+            });
+        }
+        assert_eq!(flapping.actions.len(), crate::incident::MAX_ACTIONS);
+        assert_eq!(flapping.tried(), 200);
+        let to = Timestamp(199 * HOUR);
+        let restarts = |from: i64| {
+            let sums = Healed::of(std::slice::from_ref(&flapping), Timestamp(from * HOUR), to);
+            sums.total.restarts
+        };
+        assert_eq!(restarts(0), 200);
+        assert_eq!(restarts(48), 152);
+        assert_eq!(restarts(180), 20);
+        // In the middle of a day that is not listed any more: all of that day.
+        assert_eq!(restarts(60), 152);
+        // Older days are one, and nothing is lost.
+        for hour in 200..4_000 {
+            flapping.tries(Remedy {
+                at: Timestamp(hour * HOUR),
+                kind: RemedyKind::Restart,
+                detail: String::new(),
+            });
+        }
+        assert_eq!(flapping.unlisted.len(), crate::incident::MAX_DAYS);
+        assert_eq!(flapping.tried(), 4_000);
     }
 
     #[test]

@@ -199,8 +199,12 @@ pub const MAX_NAMED: usize = 50;
 pub const KEPT_FIRST: u32 = 100;
 /// And the last so many: where it stands. A crash loop may go on for weeks.
 pub const KEPT_LAST: u32 = 400;
-/// Remedies listed in the head; the oldest go first, the timeline has them.
+/// Remedies listed in the head; the oldest go first and are counted.
 pub const MAX_ACTIONS: usize = 50;
+/// Days whose unlisted remedies are counted apart; of older ones the last of them says when.
+pub const MAX_DAYS: usize = 62;
+/// A day, in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// One line of an incident's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
@@ -247,8 +251,12 @@ pub struct Incident {
     pub cause: String,
     /// Services that suffer from it.
     pub impacted: Vec<ServiceName>,
-    /// What was tried, oldest first.
+    /// What was tried, oldest first: the last [`MAX_ACTIONS`].
     pub actions: Vec<Remedy>,
+    /// What was tried before that, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(skip)]
+    pub unlisted: Vec<Unlisted>,
     /// When it was detected.
     pub opened: Timestamp,
     /// When it ended.
@@ -277,7 +285,69 @@ pub struct Incident {
     pub entries: u32,
 }
 
+/// Remedies of one day (UTC) that a head lists no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlisted {
+    /// When the last of them was decided.
+    pub last: Timestamp,
+    /// Automatic restarts, of whatever kind.
+    pub restarts: u32,
+    /// Times it was put in quarantine.
+    pub quarantines: u32,
+    /// Other things.
+    pub others: u32,
+}
+
 impl Incident {
+    /// One more thing is tried. What is listed no more is counted, by the day.
+    pub fn tries(&mut self, remedy: Remedy) {
+        self.actions.push(remedy);
+        let over = self.actions.len().saturating_sub(MAX_ACTIONS);
+        for old in self.actions.drain(..over) {
+            let day = |at: Timestamp| at.0.div_euclid(DAY);
+            if self
+                .unlisted
+                .last()
+                .is_none_or(|one| day(one.last) != day(old.at))
+            {
+                self.unlisted.push(Unlisted {
+                    last: old.at,
+                    restarts: 0,
+                    quarantines: 0,
+                    others: 0,
+                });
+            }
+            let Some(counts) = self.unlisted.last_mut() else {
+                continue;
+            };
+            counts.last = old.at;
+            let count = match old.kind {
+                RemedyKind::Quarantine => &mut counts.quarantines,
+                kind if kind.restarts() => &mut counts.restarts,
+                _ => &mut counts.others,
+            };
+            *count = count.saturating_add(1);
+        }
+        if self.unlisted.len() > MAX_DAYS {
+            let first = self.unlisted.remove(0);
+            if let Some(next) = self.unlisted.first_mut() {
+                next.restarts = next.restarts.saturating_add(first.restarts);
+                next.quarantines = next.quarantines.saturating_add(first.quarantines);
+                next.others = next.others.saturating_add(first.others);
+            }
+        }
+    }
+
+    /// So many things were tried.
+    pub fn tried(&self) -> u32 {
+        let listed = u32::try_from(self.actions.len()).unwrap_or(u32::MAX);
+        self.unlisted.iter().fold(listed, |sum, one| {
+            sum.saturating_add(one.restarts)
+                .saturating_add(one.quarantines)
+                .saturating_add(one.others)
+        })
+    }
+
     /// Whether `now`, a later word of it, tells of something that was tried, of another state or of
     /// another cause. The list of what was tried keeps its length once it is full.
     pub fn went_on(&self, now: &Incident) -> bool {

@@ -31,6 +31,7 @@ fn one_of_each() -> Vec<EventKind> {
         waits: None,
         person: false,
         entries: 0,
+        unlisted: Vec::new(),
     };
     let act = Act {
         id: ActId(1),

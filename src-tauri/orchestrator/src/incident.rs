@@ -11,7 +11,7 @@ use crate::io::Effect;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::words;
-use model::incident::{MAX_ACTIONS, MAX_TEXT};
+use model::incident::MAX_TEXT;
 use model::text::harmless;
 use model::{
     EntryKind, Incident, IncidentId, IncidentState, InstanceId, Reason, Remedy, RemedyKind,
@@ -80,6 +80,7 @@ impl Step<'_> {
             cause: harmless(&cause, MAX_TEXT),
             impacted: suffering.clone(),
             actions: Vec::new(),
+            unlisted: Vec::new(),
             opened: self.now.wall,
             resolved: None,
             duration_ms: None,
@@ -200,10 +201,7 @@ impl Step<'_> {
                 RemedyKind::Quarantine => None,
                 _ => Some(detail.clone()),
             };
-            let actions = &mut tale.incident.actions;
-            actions.push(Remedy { at, kind, detail });
-            let over = actions.len().saturating_sub(MAX_ACTIONS);
-            actions.drain(..over);
+            tale.incident.tries(Remedy { at, kind, detail });
             self.out.incidents.insert(key);
             if let Some(text) = text {
                 let entry = match kind {

@@ -49,6 +49,7 @@ fn incident(id: u64, state: IncidentState) -> Incident {
         waits: state.unended().then(|| "restart to begin".into()),
         person: false,
         entries: 0,
+        unlisted: Vec::new(),
     }
 }
 

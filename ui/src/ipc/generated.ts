@@ -574,7 +574,7 @@ export type Incident = {
   cause: string,
   /** Services that suffer from it. */
   impacted: Array<ServiceName>,
-  /** What was tried, oldest first. */
+  /** What was tried, oldest first: the last [`MAX_ACTIONS`]. */
   actions: Array<Remedy>,
   /** When it was detected. */
   opened: Timestamp,

@@ -33,6 +33,7 @@ fn story() -> IncidentStory {
             waits: Some("restart 2 of 5, after 5 s".into()),
             person: false,
             entries: 7,
+            unlisted: Vec::new(),
         },
         timeline: vec![
             entry(1, 900, EntryKind::Exit, "db.0 exited with code 1 after 3 h"),
