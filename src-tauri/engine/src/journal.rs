@@ -12,14 +12,16 @@ mod kept;
 use self::kept::Kept;
 use crate::clock::Clock;
 use crate::picture::Picture;
+use healing::history::STEADY;
 use model::view::Change;
 use model::{Act, ClusterId, Event, EventKind, Incident, IncidentEntry, IncidentId, IncidentState};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use webhook::Webhooks;
 
@@ -56,6 +58,8 @@ pub(crate) struct Journal {
     picture: Arc<Picture>,
     queue: mpsc::Sender<Entry>,
     late: Late,
+    /// Who serves again by healing's doing, and since when: told when it has stayed so.
+    back: Mutex<BTreeMap<IncidentId, (Instant, ClusterId, EventKind)>>,
 }
 
 /// The half that writes; the engine runs it as a task of its own.
@@ -87,6 +91,7 @@ impl Journal {
             picture,
             queue: sender,
             late: Late::default(),
+            back: Mutex::default(),
         };
         let late = Arc::clone(&journal.late);
         let journal = Arc::new(journal);
@@ -148,9 +153,31 @@ impl Journal {
                 remedies: incident.tried(),
                 took_ms: incident.duration_ms.unwrap_or(0),
             });
+        let id = incident.id;
+        if turned {
+            let mut back = lock(&self.back);
+            // Fails again: it was not healed.
+            back.remove(&id);
+            if let Some(healed) = healed {
+                back.insert(id, (Instant::now(), cluster.clone(), healed));
+            }
+        }
         let incident = Box::new(incident);
         self.event(Some(&cluster), EventKind::Incident { incident });
-        if let Some(healed) = healed.filter(|_| turned) {
+    }
+
+    /// Tells of those that were healed and have stayed so for long enough that a new fault of theirs would
+    /// be another incident; of all when the engine ends.
+    pub(crate) fn tell_healed(&self, all: bool) {
+        let mut told = Vec::new();
+        lock(&self.back).retain(|_, (since, cluster, healed)| {
+            let stays = !all && since.elapsed() < STEADY;
+            if !stays {
+                told.push((cluster.clone(), healed.clone()));
+            }
+            stays
+        });
+        for (cluster, healed) in told {
             self.event(Some(&cluster), healed);
         }
     }
@@ -288,8 +315,8 @@ impl Writer {
     }
 }
 
-fn lock(late: &Late) -> std::sync::MutexGuard<'_, VecDeque<Act>> {
-    late.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ impl Handle {
             };
             // What is written later is not written: the store is closed with the engine.
             shared.door.finish(act.id, outcome);
+            shared.journal.tell_healed(true);
             shared.journal.event(
                 None,
                 EventKind::EngineStopped {

@@ -57,11 +57,12 @@ async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
 }
 
 /// Comes every second, so that it is noticed when it does not; and tells the owners of a gap, who may
-/// have nothing else to hear.
+/// have nothing else to hear, and everybody who was healed.
 async fn beat(shared: Arc<Shared>) {
     let mut gaps = healing::Gaps::default();
     loop {
         shared.beat.beat(shared.clock.now().mono);
+        shared.journal.tell_healed(false);
         if gaps.look(shared.clock.reading(&shared.beat)).is_some() {
             for (_, owner) in shared.all_owners() {
                 // One that is busy looks by itself before whatever it takes next.

@@ -209,6 +209,15 @@ run = \"while test ! -e end; do sleep 0.05; done; rm end; exit 1\"
     assert!(eventually_async(PATIENCE, ready).await);
     std::fs::write(folder.join("end"), "").unwrap();
     let story = wait_for(&handle, IncidentState::Resolved).await;
+    // It is told when it has lasted.
+    assert_eq!(told("service_healed").await.len(), 0);
+    let stayed = || {
+        let events = handle.snapshot().events;
+        events
+            .iter()
+            .any(|event| event.what.name() == "service_healed")
+    };
+    assert!(eventually_async(PATIENCE, stayed).await);
     let [healed] = told("service_healed").await.try_into().unwrap();
     assert!(
         matches!(&healed, EventKind::ServiceHealed { incident, remedies: 1, .. } if *incident == story.incident.id),
@@ -222,5 +231,31 @@ run = \"while test ! -e end; do sleep 0.05; done; rm end; exit 1\"
     );
     assert_eq!(told("system_ready").await.len(), 1);
     assert_eq!(told("service_healed").await.len(), 1);
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_that_is_short_each_time_is_never_told_as_healed() {
+    let home = Home::new();
+    let folder = folder(
+        &home,
+        "one",
+        "[service.db]
+run = \"test ! -e ran3 || exec sleep 600; test ! -e ran2 || touch ran3; test ! -e ran1 || touch ran2; touch ran1; sleep 0.2; exit 1\"
+heal = { backoff = [\"0s\"] }
+",
+    );
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    begin(&handle, &folder).await;
+    let healed = || {
+        let events = handle.snapshot().events;
+        let healed = events.iter().map(|event| event.what.name());
+        healed.filter(|name| *name == "service_healed").count()
+    };
+    assert!(eventually_async(PATIENCE, || healed() > 0).await);
+    let story = wait_for(&handle, IncidentState::Resolved).await;
+    assert!(story.incident.actions.len() >= 3, "{story:#?}");
+    assert_eq!(healed(), 1);
     handle.shutdown(me(), false, String::new()).await;
 }
