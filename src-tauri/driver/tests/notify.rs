@@ -177,6 +177,62 @@ async fn only_who_descends_from_the_service_is_heard() {
     bench.nothing_left().await;
 }
 
+/// A helper says its word and ends, and its parent has seen that, before the shim comes to read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helper_that_has_ended_already_is_heard_and_another_users_is_not() {
+    let mut bench = Bench::new();
+    let go = bench.home.path().join("go").to_string_lossy().into_owned();
+    let words = [
+        "print",
+        "here",
+        "until",
+        &go,
+        "beside",
+        "notify,READY=1",
+        "print",
+        "said",
+        "hang",
+    ];
+    bench.driver.start(bench.notifier("a.0", 1, &words));
+    bench.started().await;
+    bench.said("a.0", "here").await;
+    let shim = bench.shim("a.0");
+    common::kill(shim, rustix::process::Signal::STOP);
+    std::fs::write(&go, "").unwrap();
+    bench.said("a.0", "said").await;
+    common::kill(shim, rustix::process::Signal::CONT);
+    assert_eq!(bench.told().await, (1, Told::Ready));
+    bench.stop("a.0", 1, Duration::ZERO);
+    bench.exited().await;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    // The service is another user's, and one of ours that is gone has said it.
+    let address = bench.layout.notify(&bench.cluster, &instance("b.0"), true);
+    let puppet = testkit::program_for_others("puppet", bench.home.id());
+    let mut launch = bench.notifier("b.0", 1, &["print", "here", "hang"]);
+    launch.argv[0] = puppet.to_string_lossy().into_owned();
+    launch.user = Some("65534".to_owned());
+    launch
+        .env
+        .insert("NOTIFY_SOCKET".to_owned(), address.clone());
+    bench.driver.start(launch);
+    bench.started().await;
+    bench.said("b.0", "here").await;
+    let shim = bench.shim("b.0");
+    common::kill(shim, rustix::process::Signal::STOP);
+    let said = std::process::Command::new(&puppet)
+        .args(["notify", "READY=1"])
+        .env("NOTIFY_SOCKET", address)
+        .status();
+    std::fs::remove_file(puppet).unwrap();
+    assert!(said.unwrap().success());
+    common::kill(shim, rustix::process::Signal::CONT);
+    // What it says and does itself comes after it.
+    bench.stop("b.0", 1, Duration::ZERO);
+    bench.exited().await;
+}
+
 /// Without pause: the engine hears some, what holds at last, and its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_speaks_without_pause_floods_nobody() {

@@ -130,7 +130,8 @@ fn run(folder: &CStr, nonce: Option<&CStr>) -> Result<(), c_int> {
     };
     links.keep(sockets);
     if let Some(address) = &intent.notify {
-        match notify::Notify::bind(address) {
+        let user = intent.user.as_ref().map(|(user, ..)| *user);
+        match notify::Notify::bind(address, user) {
             Some(notify) => links.hear(notify),
             None => {
                 links.say(&failed(Step::Notify));

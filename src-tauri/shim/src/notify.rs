@@ -4,6 +4,10 @@
 //! engine runs is lost, and nobody who speaks ever waits for one. Who speaks has to descend from
 //! this shim: the kernel says who it is, and nothing that it says itself is believed about that.
 //!
+//! Of a helper that says its word and ends at once, like a line of a shell script, nothing is left to
+//! be looked at. It is heard if it ran as the service's user: the address is in the environment of
+//! that service alone, and who is that user could make the service say anything.
+//!
 //! It keeps what a later engine has to know in places of a fixed size, and allocates nothing.
 
 use crate::sys::{self, Fd};
@@ -57,6 +61,8 @@ pub(crate) enum Word<'a> {
 /// The socket, and what the present start has said.
 pub(crate) struct Notify {
     pub(crate) fd: Fd,
+    /// The user the service runs as.
+    user: libc::uid_t,
     ready: bool,
     status: [u8; MAX_STATUS],
     used: usize,
@@ -69,8 +75,9 @@ pub(crate) struct Notify {
 }
 
 impl Notify {
-    /// Binds the socket at this address: a path, or after an `@` a name that is no file.
-    pub(crate) fn bind(address: &str) -> Option<Notify> {
+    /// Binds the socket at this address: a path, or after an `@` a name that is no file. `user` is who
+    /// the service runs as; `None`: who this is.
+    pub(crate) fn bind(address: &str, user: Option<libc::uid_t>) -> Option<Notify> {
         // SAFETY: the address is plain bytes, for which zero is valid, filled within its bounds; all
         // other arguments are numbers and a valid place of the size told.
         unsafe {
@@ -114,6 +121,7 @@ impl Notify {
             }
             Some(Notify {
                 fd,
+                user: user.unwrap_or(libc::geteuid()),
                 ready: false,
                 status: [0; MAX_STATUS],
                 used: 0,
@@ -142,7 +150,7 @@ impl Notify {
             let Some((length, speaker)) = self.receive(&mut message) else {
                 return;
             };
-            if !speaker.is_some_and(descends) {
+            if !speaker.is_some_and(|speaker| self.heeds(&speaker)) {
                 continue;
             }
             for line in message[..length].split(|byte| *byte == b'\n') {
@@ -157,6 +165,11 @@ impl Notify {
                 }
             }
         }
+    }
+
+    /// It is of the service; or it is gone, and was its user.
+    fn heeds(&self, speaker: &libc::ucred) -> bool {
+        descends(speaker.pid) || (speaker.uid == self.user && sys::gone(speaker.pid))
     }
 
     fn has_room(&mut self) -> bool {
@@ -247,7 +260,7 @@ impl Notify {
     }
 
     /// The next message, as far as it fits, and the process that sent it.
-    fn receive(&self, message: &mut [u8; MESSAGE]) -> Option<(usize, Option<c_int>)> {
+    fn receive(&self, message: &mut [u8; MESSAGE]) -> Option<(usize, Option<libc::ucred>)> {
         let mut control = Control([0; CONTROL]);
         // SAFETY: the message describes `message` and `control`, which outlive the call; its headers
         // are read by the system's own macros, within the length the kernel has written.
@@ -269,7 +282,7 @@ impl Notify {
                 let data = libc::CMSG_DATA(each);
                 match ((*each).cmsg_level, (*each).cmsg_type) {
                     (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
-                        speaker = Some(data.cast::<libc::ucred>().read_unaligned().pid);
+                        speaker = Some(data.cast::<libc::ucred>().read_unaligned());
                     }
                     // Closed when all before them was heard, which is what BARRIER=1 waits for.
                     (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {

@@ -364,6 +364,12 @@ pub(crate) fn parent(pid: c_int) -> Option<c_int> {
     shim::anchor::parent(&stat[..read])
 }
 
+/// No process has this pid any more.
+pub(crate) fn gone(pid: c_int) -> bool {
+    // SAFETY: signal 0 is sent to nobody, it only asks.
+    pid > 0 && unsafe { libc::kill(pid, 0) } < 0 && errno() == libc::ESRCH
+}
+
 /// SIGKILL to every direct child. Their pids cannot come to mean others: only this process reaps.
 pub(crate) fn kill_children() {
     // SAFETY: the path is zero-terminated.
