@@ -45,7 +45,8 @@ pub(crate) type Found = Result<Line, String>;
 pub(crate) enum Line {
     /// As it may be shown.
     Said(String),
-    /// Part of what this start wrote is no longer there, and the line may have been in it.
+    /// No line that is there matches, and of what this start wrote so many bytes are no longer there:
+    /// it may have been in them.
     Gone(u64),
 }
 
@@ -152,6 +153,8 @@ struct Awaiting {
     watch: Option<i32>,
     /// `None` before its start was found in it.
     file: Option<(File, u64)>,
+    /// So many bytes were gone before they were read.
+    gone: u64,
     stirred: bool,
     over: bool,
 }
@@ -172,6 +175,7 @@ impl Reading {
             wait,
             watch,
             file: None,
+            gone: 0,
             stirred: true,
             over: false,
         };
@@ -215,6 +219,7 @@ impl Reading {
             match log.look() {
                 Ok(Turn::Found(line)) => log.answer(Ok(line)),
                 Ok(Turn::More) => {}
+                Ok(Turn::Read) if log.gone > 0 => log.answer(Ok(Line::Gone(log.gone))),
                 Ok(Turn::Read) => log.stirred = false,
                 Err(error) => {
                     let folder = log.wait.folder.display();
@@ -267,11 +272,9 @@ impl Awaiting {
         if self.file.is_none() {
             let begin = begin(&self.wait.folder, self.wait.generation)?;
             let file = File::open(self.wait.folder.join(LOG))?;
-            let gone = Log::of(&file)?.first.saturating_sub(begin);
-            if gone > 0 {
-                return Ok(Turn::Found(Line::Gone(gone)));
-            }
-            self.file = Some((file, begin));
+            let first = Log::of(&file)?.first;
+            self.gone = first.saturating_sub(begin);
+            self.file = Some((file, begin.max(first)));
         }
         let Some((file, at)) = &mut self.file else {
             return Ok(Turn::Read);
@@ -284,7 +287,10 @@ impl Awaiting {
         // Asked after the reading: what is not punched out now was read as it was written.
         let punched = hole(file)?;
         if punched > *at {
-            return Ok(Turn::Found(Line::Gone(punched - *at)));
+            // What comes after it is there, and the line may be in that.
+            self.gone += punched - *at;
+            *at = punched;
+            return Ok(Turn::More);
         }
         let all = *at + chunk.len() as u64 >= end;
         let (raws, next) = split(&chunk, *at, false);
@@ -458,6 +464,9 @@ mod tests {
         }
         let found = one.wait(&awaited, 1, "^no such line").await.unwrap();
         assert!(matches!(found, Ok(Line::Gone(64..))), "{found:?}");
+        // What is there still counts, and so does what comes.
+        let found = one.wait(&awaited, 1, "^and on").await.unwrap();
+        assert_eq!(found, said("and on"));
     }
 
     #[tokio::test(flavor = "local")]
