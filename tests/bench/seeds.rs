@@ -34,11 +34,19 @@ struct Progress {
     lived_ms: u64,
     checks: u64,
     rounds: Rounds,
+    /// Worlds that broke something in an earlier run, which this one goes on from.
+    earlier: Vec<String>,
     broken: Vec<Broken>,
     breaks: u64,
 }
 
 impl Progress {
+    /// Every world that is told, in the order they were found.
+    fn told(&self) -> Vec<String> {
+        let broken = self.broken.iter().map(ToString::to_string);
+        self.earlier.iter().cloned().chain(broken).collect()
+    }
+
     /// Every seed below this one has been tried.
     fn done(&self) -> u64 {
         self.taken.first().copied().unwrap_or(self.next)
@@ -61,10 +69,13 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     options.end()?;
     let end = from.saturating_add(count);
     let begun = Instant::now();
+    let (next, earlier) = match &state {
+        Some(path) => resume(path, from)?,
+        None => (from, Vec::new()),
+    };
     let progress = Mutex::new(Progress {
-        next: state
-            .as_deref()
-            .map_or(Ok(from), |path| resume(path, from))?,
+        next,
+        earlier,
         ..Progress::default()
     });
     let lock = || progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,15 +157,20 @@ fn line(progress: &Progress, end: u64, took: Duration) -> String {
     )
 }
 
-fn resume(path: &Path, from: u64) -> Result<u64, String> {
+/// Where to go on, and what an earlier run has found below that.
+fn resume(path: &Path, from: u64) -> Result<(u64, Vec<String>), String> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let seed = text.lines().next().unwrap_or_default().trim().parse();
+            let mut lines = text.lines();
+            let seed = lines.next().unwrap_or_default().trim().parse();
             let seed: u64 =
                 seed.map_err(|_| format!("{} does not begin with a seed", path.display()))?;
-            Ok(seed.max(from))
+            // Other seeds are another question.
+            let goes_on = seed >= from;
+            let earlier = lines.filter(|line| goes_on && !line.trim().is_empty());
+            Ok((seed.max(from), earlier.map(str::to_owned).collect()))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(from),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((from, Vec::new())),
         Err(error) => Err(format!("failed to read {}: {error}", path.display())),
     }
 }
@@ -165,7 +181,7 @@ fn save(path: Option<&Path>, progress: &Progress) -> Result<(), String> {
         return Ok(());
     };
     let mut text = format!("{}\n", progress.done());
-    for broken in &progress.broken {
+    for broken in progress.told() {
         text.push_str(&format!("{broken}\n"));
     }
     std::fs::write(path, text)
@@ -174,7 +190,7 @@ fn save(path: Option<&Path>, progress: &Progress) -> Result<(), String> {
 
 fn report(progress: &Progress, threads: u64, took: Duration) -> Report {
     let (hours, checks) = rates(progress, took);
-    let broken: Vec<String> = progress.broken.iter().map(ToString::to_string).collect();
+    let broken = progress.told();
     let rounds = progress.rounds;
     let mut table = Table::new(["", "found", "may be", "of"]);
     let worlds = format!("{} seeds in {took:.1?}, {threads} threads", progress.worlds);
@@ -211,4 +227,34 @@ fn report(progress: &Progress, threads: u64, took: Duration) -> Report {
         "rounds": rounds,
     });
     Report::new(table, figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_run_goes_on_with_what_an_earlier_one_has_found() -> Result<(), String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let path = folder.path().join("soak");
+        assert_eq!(resume(&path, 7), Ok((7, vec![])));
+        let mut progress = Progress {
+            next: 40,
+            earlier: vec!["world 3: found before".to_owned()],
+            ..Progress::default()
+        };
+        progress.taken.insert(38);
+        let broken = Broken {
+            size: Size::of(39),
+            promise: ::rehearsal::Promise::Rest,
+            text: "found now".to_owned(),
+        };
+        progress.broken.push(broken.clone());
+        save(Some(&path), &progress)?;
+        let found = vec!["world 3: found before".to_owned(), broken.to_string()];
+        assert_eq!(resume(&path, 0), Ok((38, found)));
+        // Other seeds are another question.
+        assert_eq!(resume(&path, 100), Ok((100, vec![])));
+        Ok(())
+    }
 }
