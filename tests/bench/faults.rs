@@ -20,7 +20,7 @@ pub(crate) const TAKES: &str = "
   --naive yes|no     the two simple policies beside it [yes]
 
 Needs PostgreSQL and Redis (scripts/setup --tests). Checks are quicker than they usually are, for all alike.
---places 2 takes some minutes, all of it twenty.";
+--places 2 takes ten minutes, all of it fifty; without the simple policies less than half of that.";
 
 /// Restarts of those not at fault may be so many of a hundred of what restarting on failed liveness does.
 const RESTARTS_PERCENT: usize = 5;
