@@ -62,8 +62,11 @@ fn events_reach_a_receiver_that_was_down_when_the_engine_was_killed() {
     let view = until("what waits to be written down", || {
         let all = azora.json(folder.path(), &["webhooks"]);
         let view = all[0].clone();
-        // Opened, something tried, resolved, and that it was healed.
-        (view["waiting"].as_u64() >= Some(4)).then_some(view)
+        // Opened, something tried, resolved; and, when that has lasted, that it was healed.
+        let events = azora.json(folder.path(), &["events", "-n", "1000"]);
+        let healed = |event: &serde_json::Value| event["what"]["kind"] == "service_healed";
+        let healed = events.as_array().is_some_and(|all| all.iter().any(healed));
+        (healed && view["waiting"].as_u64() >= Some(4)).then_some(view)
     });
     assert!(view["delivered"].is_null(), "{view}");
     let test = azora.run(folder.path(), &["webhooks", "test", "pager"]);
