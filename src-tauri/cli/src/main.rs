@@ -77,8 +77,20 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Done {
     let place = &arguments.place;
     match &arguments.command {
-        Command::Check(check) => definition::check(&place::folder(place)?, check),
-        Command::Rehearse(arguments) => rehearse::rehearse(&place::folder(place)?, arguments),
+        Command::Check(check) => {
+            place::no_cluster(
+                place,
+                "a definition is checked; name its file or its folder",
+            )?;
+            definition::check(&place::folder(place)?, check)
+        }
+        Command::Rehearse(arguments) => {
+            place::no_cluster(
+                place,
+                "a rehearsal is of a definition; name its file or its folder",
+            )?;
+            rehearse::rehearse(&place::folder(place)?, arguments)
+        }
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {
             // A word of the engine's in the middle of the picture would only be in the way.

@@ -30,6 +30,16 @@ pub(crate) fn folder(place: &Place) -> Done<PathBuf> {
     })
 }
 
+/// What is of a folder is of no running cluster: that one was named is a mistake.
+pub(crate) fn no_cluster(place: &Place, instead: &str) -> Done {
+    match &place.cluster {
+        Some(name) => Err(Fail::usage(format!(
+            "--cluster {name} means nothing here: {instead}"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// The nearest folder with a definition, from `start` upward.
 pub(crate) fn defined(start: &Path) -> Option<&Path> {
     start
@@ -63,7 +73,15 @@ impl Scene {
     /// Says what else runs in the cluster's folder: somebody who has renamed a cluster may take it
     /// for the same one.
     pub(crate) fn note_others(&self) {
+        let defined = name_in(Path::new(&self.cluster.folder));
         for ClusterLine { id, name, .. } in &self.others {
+            if defined.as_ref() == Some(name) {
+                let old = &self.cluster.id;
+                note(&format!(
+                    "azora: {old} is what this folder's cluster was called before; its definition is named {name} now, and {id} runs; `azora down --cluster {old}` takes the old one down"
+                ));
+                continue;
+            }
             note(&format!(
                 "azora: {id} of this folder still runs, under the name {name}; `azora down --cluster {id}` takes it down"
             ));
@@ -171,7 +189,7 @@ fn of_folder(
     }
 }
 
-fn named(clusters: &[ClusterLine], wanted: &str) -> Done<ClusterLine> {
+pub(crate) fn named(clusters: &[ClusterLine], wanted: &str) -> Done<ClusterLine> {
     let by_id = clusters
         .iter()
         .find(|cluster| cluster.id.as_str() == wanted);
@@ -217,7 +235,13 @@ pub(crate) fn services(words: &[String]) -> Done<Vec<ServiceName>> {
         .iter()
         .map(|word| {
             word.parse()
-                .map_err(|error| Fail::usage(format!("{word:?} is not a service: {error}")))
+                .map_err(|error| match word.parse::<model::InstanceId>() {
+                    Ok(instance) => Fail::usage(format!(
+                        "{word} is an instance; all of a service's are meant: write {}",
+                        instance.service
+                    )),
+                    Err(_) => Fail::usage(format!("{word:?} is not a service: {error}")),
+                })
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Place, Status, Window};
 use crate::fail::Done;
-use crate::place::layout;
+use crate::place::{layout, named};
 use crate::reads::findings_json;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
@@ -25,14 +25,14 @@ pub(crate) async fn status(place: &Place, Status { window, json }: Status) -> Do
         let system = client.call::<SystemStatus>("system_status", &request).await;
         Ok::<_, api::client::Error>((view, system))
     };
-    let (view, system) = match asked.await {
+    let (mut view, system) = match asked.await {
         Ok(both) => both,
         Err(error) if error.nobody() => {
             return nobody(&layout, json.json);
         }
         Err(error) => return Err(error.into()),
     };
-    let system = match system {
+    let mut system = match system {
         Ok(system) => Some(system),
         Err(error) => {
             note(&format!(
@@ -41,6 +41,13 @@ pub(crate) async fn status(place: &Place, Status { window, json }: Status) -> Do
             None
         }
     };
+    if let Some(wanted) = &place.cluster {
+        let only = named(&view.clusters, wanted)?;
+        if let Some(system) = &mut system {
+            system.clusters.retain(|cluster| cluster.id == only.id);
+        }
+        view.clusters = vec![only];
+    }
     if json.json {
         print(&status_json(&view, system.as_ref()).to_string())?;
         return Ok(());

@@ -60,12 +60,16 @@ pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
             "{text:?} is not a time; write a length like 90s, 10m, 2h or 1d, or a time like 2026-11-22T14:00:00Z"
         ))
     };
+    let past = |at: i64| match at <= now.0 {
+        true => Ok(Timestamp(at)),
+        false => Err(Fail::usage(format!("{text} has not come yet"))),
+    };
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Ok(Timestamp(time.as_millisecond()));
+        return past(time.as_millisecond());
     }
     if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
         let zoned = local.to_zoned(TimeZone::system()).map_err(|_| unclear())?;
-        return Ok(Timestamp(zoned.timestamp().as_millisecond()));
+        return past(zoned.timestamp().as_millisecond());
     }
     let span = millis(text).ok_or_else(unclear)?;
     Ok(Timestamp(now.0.saturating_sub(span)))
@@ -189,6 +193,7 @@ mod tests {
             "-5m",
             "1.5h",
             "99999999999999999999d",
+            "2025-11-22T14:00:01Z",
         ] {
             assert!(since(unclear, NOW).is_err(), "{unclear}");
         }

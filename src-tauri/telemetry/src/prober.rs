@@ -221,8 +221,16 @@ impl Prober {
     }
 
     async fn exec(&self, launch: ExecLaunch, timeout: Duration) -> Seen {
-        let program = launch.argv.first().cloned().unwrap_or_default();
         let shell = launch.argv.starts_with(&["sh".to_owned(), "-c".to_owned()]);
+        let program = match &launch.argv[..] {
+            // A person has written the one program that the shell is to run.
+            [_, _, line] if shell && !line.contains([';', '|', '&', '<', '>', '(', '`', '\n']) => {
+                let line = line.strip_prefix("exec ").unwrap_or(line);
+                line.split_whitespace().next().unwrap_or("sh").to_owned()
+            }
+            [program, ..] => program.clone(),
+            [] => String::new(),
+        };
         let trouble = |detail| Seen {
             verdict: Verdict::Trouble,
             detail,

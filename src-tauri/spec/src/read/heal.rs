@@ -200,7 +200,7 @@ impl Reader<'_> {
             return None;
         };
         let range = Duration::from_millis(100)..=WEEK;
-        let per = self.duration_text(per, &value.span, "`budget`", range)?;
+        let per = self.duration_text(per, &value.span, "the time of `budget`", range)?;
         Some(Budget { count, per })
     }
 

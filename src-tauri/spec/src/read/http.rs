@@ -270,11 +270,16 @@ impl Reader<'_> {
                 return None;
             }
         };
+        let read = range;
         // 1xx is never the last word.
         let range = range.filter(|(from, to)| from <= to && *from >= 200 && *to <= 599);
         if range.is_none() {
             let message = "`status` is not a status of HTTP, nor a range of them".into();
-            self.refuse(&value.span, message, "not within 200 to 599", STATUS);
+            let label = match read {
+                Some((from, to)) if from > to => "the end comes before the beginning",
+                _ => "not within 200 to 599",
+            };
+            self.refuse(&value.span, message, label, STATUS);
         }
         range
     }

@@ -203,7 +203,7 @@ impl Reader<'_> {
                         &entry.value,
                         &format!("`{key}`"),
                         1..=1_000,
-                        "so many answers in a row: fail = 3",
+                        &format!("so many answers in a row: {key} = 3"),
                     )
                 })
                 .unwrap_or(otherwise)

@@ -178,9 +178,15 @@ impl Reader<'_> {
 
     /// Reads a command: a line, or a list taken verbatim.
     pub(super) fn run(&mut self, own: &ServiceName, value: &Value, key: &str) -> Option<Run> {
+        let word = key.rsplit(' ').next_back().unwrap_or(key).trim_matches('`');
+        let (program, argument) = match word {
+            "exec" => ("pg_isready", "-q"),
+            _ => ("node", "server.js"),
+        };
+        let example = format!("{word} = \"{program} {argument}\"");
         let items = match &value.kind {
             ValueKind::Text(_) => {
-                let text = self.text(value, key, RUN_EXAMPLE)?;
+                let text = self.text(value, key, &example)?;
                 self.references(own, text, &value.span);
                 let line = text.trim();
                 match run::line(line) {
@@ -200,7 +206,7 @@ impl Reader<'_> {
                             &value.span,
                             format!("{key} names no program"),
                             "the first word is empty",
-                            RUN_EXAMPLE,
+                            &example,
                         );
                         return None;
                     }
@@ -214,7 +220,7 @@ impl Reader<'_> {
                     key,
                     value,
                     "a command line or a list of words",
-                    &format!("write it like this: {RUN_EXAMPLE}"),
+                    &format!("write it like this: {example}"),
                 );
                 return None;
             }
@@ -224,12 +230,14 @@ impl Reader<'_> {
                 &value.span,
                 format!("{key} is an empty list"),
                 "no program in here",
-                "name the program and its arguments: run = [\"node\", \"server.js\"]",
+                &format!(
+                    "name the program and its arguments: {word} = [\"{program}\", \"{argument}\"]"
+                ),
             );
             return None;
         }
-        self.list(value, key, MAX_ARGS, RUN_EXAMPLE)?;
-        let word = |(index, item): (usize, &Value)| -> Option<Template> {
+        self.list(value, key, MAX_ARGS, &example)?;
+        let each = |(index, item): (usize, &Value)| -> Option<Template> {
             match &item.kind {
                 // Empty arguments are allowed, an empty program is not.
                 ValueKind::Text(text) if index > 0 => self
@@ -239,13 +247,13 @@ impl Reader<'_> {
                     let text = self.text(
                         item,
                         &format!("a word of {key}"),
-                        "[\"node\", \"server.js\"]",
+                        &format!("[\"{program}\", \"{argument}\"]"),
                     )?;
                     Some(self.template(own, text, &item.span))
                 }
             }
         };
-        let words: Vec<Option<Template>> = items.iter().enumerate().map(word).collect();
+        let words: Vec<Option<Template>> = items.iter().enumerate().map(each).collect();
         words.into_iter().collect::<Option<_>>().map(Run::Direct)
     }
 

@@ -194,8 +194,10 @@ async fn a_command_is_judged_by_its_exit() {
         said,
         (Verdict::Fail, "sh exited with code 3: not yet".into())
     );
-    let killed = ask(&["sh", "-c", "kill -9 $$"], LONG).await;
+    let killed = ask(&["sh", "-c", "kill -9 $$; true"], LONG).await;
     assert_eq!(killed, (Verdict::Fail, "sh was ended by SIGKILL".into()));
+    let one = ask(&["sh", "-c", "exec test -e $NOTHING/nothing"], LONG).await;
+    assert_eq!(one, (Verdict::Fail, "test exited with code 1".into()));
     let slow = ask(&["sleep", "60"], Duration::from_millis(50)).await;
     assert_eq!(
         slow,
