@@ -77,6 +77,7 @@ impl Picture {
                 reason,
                 held,
                 overall,
+                held_until: _,
             } => {
                 self.overall = *overall;
                 let known = self.clusters.iter_mut().find(|known| known.id == *cluster);
@@ -237,6 +238,7 @@ mod tests {
             overall,
             reason: "all 3 ready".into(),
             held,
+            held_until: None,
             services: vec![],
         }
     }
@@ -261,6 +263,7 @@ mod tests {
             state: Overall::Critical,
             reason: "1 failing".into(),
             held: false,
+            held_until: None,
             overall: Overall::Critical,
         });
         assert_eq!(picture.overall, Overall::Critical);
