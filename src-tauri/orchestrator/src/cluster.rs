@@ -172,6 +172,9 @@ pub(crate) struct Pending {
     pub(crate) open: BTreeSet<InstanceId>,
     /// Those that a rolling restart did not come to, and why: they run on as they were.
     pub(crate) left_behind: BTreeMap<InstanceId, Reason>,
+    /// Services that need one of these, directly or through others, which were not known to be ready
+    /// in time: nothing is down, and still nobody comes up behind them.
+    pub(crate) behind: BTreeMap<ServiceName, BTreeSet<InstanceId>>,
 }
 
 /// An incident with what only this room needs to know of it.

@@ -371,6 +371,7 @@ impl Step<'_> {
                 concerned,
                 open,
                 left_behind: BTreeMap::new(),
+                behind: BTreeMap::new(),
             },
         );
     }

@@ -115,6 +115,7 @@ impl Step<'_> {
             let reason = Reason::new(text).then("asked on");
             instance.late = Some((self.now.mono, reason));
             self.touched.insert(id.clone());
+            self.unknown_to_who_waits(id);
             self.begin_patience(id, self.now.mono);
             return;
         }
@@ -133,6 +134,21 @@ impl Step<'_> {
             },
         );
         self.answer(id, text);
+    }
+
+    /// It is not known to be ready, which makes nothing of it down: those behind it have their answer
+    /// all the same.
+    fn unknown_to_who_waits(&mut self, id: &InstanceId) {
+        if self.cluster.acts.is_empty() {
+            return;
+        }
+        for name in healing::cause::dependents(&*self.cluster, &id.service) {
+            self.touched.extend(self.cluster.ids_of(&name));
+            for act in self.cluster.acts.values_mut() {
+                let behind = act.behind.entry(name.clone()).or_default();
+                behind.insert(id.clone());
+            }
+        }
     }
 
     /// It had a fault again before it was well: after a few restarts that is an answer.

@@ -238,6 +238,7 @@ impl Step<'_> {
             concerned: BTreeSet::new(),
             open: BTreeSet::new(),
             left_behind: BTreeMap::new(),
+            behind: BTreeMap::new(),
         };
         let mut standing = Standing::Well;
         for (id, instance) in self.cluster.instances_of(name) {

@@ -90,11 +90,20 @@ impl Cluster {
         }
     }
 
-    /// Something it needs is down, and only a person can change that, or it was not ready in time.
-    fn waits_in_vain(&self, service: &ServiceName, act: &Pending) -> bool {
-        let Some(service) = self.services.get(service) else {
+    /// Something it needs is down, and only a person can change that, or it was not ready in time,
+    /// or not known to be.
+    fn waits_in_vain(&self, name: &ServiceName, act: &Pending) -> bool {
+        let Some(service) = self.services.get(name) else {
             return false;
         };
+        let unknown = |id: &InstanceId| {
+            let instance = self.instances.get(id);
+            instance.is_some_and(|one| !one.ready && act.counts_late(one))
+        };
+        let behind = act.behind.get(name);
+        if behind.is_some_and(|behind| behind.iter().any(unknown)) {
+            return true;
+        }
         let excuse = service.excuse.iter().map(|excuse| &excuse.root);
         service.roots.iter().chain(excuse).any(|root| {
             let down = self.services.get(root);
