@@ -8,6 +8,9 @@ use healing::{Decision, words};
 use model::{ActId, InstanceId, Reason, RemedyKind, State};
 use std::time::Duration;
 
+/// Why one is in quarantine whose start would fail the same way each time.
+pub(crate) const HOPELESS: &str = "trying again cannot help";
+
 /// Something went wrong with an instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
@@ -148,7 +151,7 @@ impl Step<'_> {
             return;
         };
         let decision = if hopeless {
-            Decision::Quarantine("trying again cannot help".to_owned())
+            Decision::Quarantine(HOPELESS.to_owned())
         } else {
             healing::decide(&service.spec.heal, &instance.history, self.now.mono)
         };

@@ -2,7 +2,7 @@
 
 use crate::doubt::Answers;
 use crate::graph::Renewal;
-use crate::heal::Fault;
+use crate::heal::{Fault, HOPELESS};
 use crate::hooks;
 use crate::instance::{Care, Goal, Life, Seen};
 use crate::io::Effect;
@@ -23,11 +23,11 @@ impl Step<'_> {
         match &instance.care {
             Care::Quarantined(why) => {
                 let reason = Reason::new(format!("{}; {why}", instance.fault));
-                self.set(
-                    id,
-                    State::Quarantined,
-                    reason.then("release it to try again"),
-                );
+                let next = match why.as_str() {
+                    HOPELESS => format!("mend that, then `azora release {}`", id.service),
+                    _ => "release it to try again".to_owned(),
+                };
+                self.set(id, State::Quarantined, reason.then(next));
             }
             Care::Suffers => self.consider_makeup(id),
             // What it waits for was shown when it was decided.
