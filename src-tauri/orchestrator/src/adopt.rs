@@ -7,7 +7,7 @@ use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::Adoption;
 use crate::probe::stage;
 use crate::step::Step;
-use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Mono, Reason, ServiceName};
+use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Reason, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,7 @@ impl Step<'_> {
             Ok(pid) => {
                 instance.life = Life::Alive;
                 instance.pid = Some(pid);
-                instance.begun = Mono::default();
+                instance.begun = None;
                 instance.alive_since = self.now.mono;
                 if self.cluster.goal(&id) == Goal::Run {
                     let adopted = match unanswered {

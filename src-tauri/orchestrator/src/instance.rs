@@ -195,10 +195,10 @@ pub(crate) struct Instance {
     /// It runs, and is to be replaced when its turn comes.
     pub(crate) outdated: Option<Outdated>,
     // Its readiness and health.
-    /// When this generation was asked for; what a process reads, it reads after that. Zero of one
+    /// When this generation was asked for; what a process reads, it reads after that. `None` of one
     /// that was found running.
-    pub(crate) begun: Mono,
-    /// When this generation's process was there.
+    pub(crate) begun: Option<Mono>,
+    /// When this generation's process was there, or was found running.
     pub(crate) alive_since: Mono,
     /// This generation is being asked whether it is ready, or needs not be.
     pub(crate) asked: bool,
@@ -296,7 +296,7 @@ impl Instance {
             done: false,
             replaces: None,
             outdated: None,
-            begun: Mono::default(),
+            begun: None,
             alive_since: Mono::default(),
             asked: false,
             under_way: BTreeMap::new(),

@@ -227,7 +227,12 @@ impl Step<'_> {
             return;
         };
         let took = words::duration(self.now.mono.since(instance.alive_since));
-        let how = format!("{detail} {took} after its start");
+        // How old one is that was found running is not known here.
+        let since = match instance.begun {
+            Some(_) => "its start",
+            None => "it was adopted",
+        };
+        let how = format!("{detail} {took} after {since}");
         if kind != ProbeKind::Startup {
             self.became_ready(id, &how);
             return;

@@ -15,7 +15,7 @@ impl Cluster {
             .instances_of(service)
             .filter(|(_, instance)| matches!(instance.life, Life::Asked | Life::Alive))
             .peekable();
-        made.peek().is_some() && made.all(|(_, instance)| instance.begun > changed)
+        made.peek().is_some() && made.all(|(_, instance)| instance.begun > Some(changed))
     }
 }
 
@@ -63,7 +63,7 @@ impl Step<'_> {
         instance.done = false;
         match instance.life {
             Life::Asked | Life::Alive => {
-                if instance.cycle.is_some() || instance.begun > changed {
+                if instance.cycle.is_some() || instance.begun > Some(changed) {
                     // It is being replaced already, and what comes then reads the new files; or it
                     // was begun when they were there.
                     return;

@@ -9,7 +9,6 @@ use crate::io::Effect;
 use crate::step::Step;
 use healing::{Watch, words};
 use model::{EntryKind, EventKind, ExitStatus, InstanceId, Reason, State};
-use std::time::Duration;
 
 impl Step<'_> {
     /// It is wanted and has no process.
@@ -70,7 +69,7 @@ impl Step<'_> {
         };
         instance.generation = instance.generation.next();
         instance.life = Life::Asked;
-        instance.begun = self.now.mono;
+        instance.begun = Some(self.now.mono);
         instance.started = false;
         instance.ready = false;
         instance.unready = None;
@@ -221,7 +220,15 @@ impl Step<'_> {
             return;
         };
         let told = instance.life == Life::Ending;
-        let lived = self.now.mono.since(instance.alive_since);
+        let lived = words::duration(self.now.mono.since(instance.alive_since));
+        // How old one is that was found running is not known here.
+        let (lived, took) = match instance.begun {
+            Some(_) => (format!("after {lived}"), format!("in {lived}")),
+            None => {
+                let since = format!("{lived} after it was adopted");
+                (since.clone(), since)
+            }
+        };
         instance.life = Life::Gone;
         instance.ended = Some(status);
         instance.pid = None;
@@ -249,10 +256,10 @@ impl Step<'_> {
             self.touched.insert(id.clone());
             self.look.insert(id.clone());
         } else if oneshot && status.success() {
-            self.completed(id, format!("completed in {}", words::duration(lived)));
+            self.completed(id, format!("completed {took}"));
         } else if idle {
             let text = ended(status, left);
-            let cause = cause(id, &text, lived);
+            let cause = cause(id, &text, &lived);
             self.witness(id, EntryKind::Exit, &cause);
             self.fault(
                 id,
@@ -264,7 +271,7 @@ impl Step<'_> {
             );
         } else {
             let text = ended(status, left);
-            self.witness(id, EntryKind::Exit, &cause(id, &text, lived));
+            self.witness(id, EntryKind::Exit, &cause(id, &text, &lived));
             self.ended_under_care(id, text);
         }
     }
@@ -352,11 +359,10 @@ impl Step<'_> {
 }
 
 /// How an incident says it: with how long it had run, which tells a crash from a bad start.
-fn cause(id: &InstanceId, text: &str, lived: Duration) -> String {
-    let lived = words::duration(lived);
+fn cause(id: &InstanceId, text: &str, lived: &str) -> String {
     match text.split_once(" and left ") {
-        Some((ended, left)) => format!("{id} {ended} after {lived} and left {left}"),
-        None => format!("{id} {text} after {lived}"),
+        Some((ended, left)) => format!("{id} {ended} {lived} and left {left}"),
+        None => format!("{id} {text} {lived}"),
     }
 }
 

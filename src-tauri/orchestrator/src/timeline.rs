@@ -13,7 +13,7 @@ use model::incident::{MAX_NAMED, MAX_TEXT};
 use model::text::harmless;
 use model::{
     ActId, Began, EntryKind, Evidence, Generation, Incident, IncidentEntry, IncidentState,
-    InstanceId, Mono, ProbeKind, ServiceName, State, Timestamp, Verdict,
+    InstanceId, ProbeKind, ServiceName, State, Timestamp, Verdict,
 };
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Step<'_> {
             (Some(clue), ..) if clue.kind == EntryKind::Exit => (wall, Began::Exit),
             (_, Some(good), Life::Alive | Life::Ending) => (ago(good), Began::LastGood),
             // One that was adopted may have been well before.
-            (_, None, Life::Alive) if instance.begun != Mono::default() => {
+            (_, None, Life::Alive) if instance.begun.is_some() => {
                 (ago(instance.alive_since), Began::Start)
             }
             _ => (wall, Began::Seen),
