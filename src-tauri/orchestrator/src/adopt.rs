@@ -5,6 +5,7 @@ use crate::cluster::Service;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::Adoption;
+use crate::memory::Ended;
 use crate::probe::stage;
 use crate::step::Step;
 use model::{ActId, EntryKind, EventKind, ExitStatus, InstanceId, Reason, ServiceName};
@@ -160,15 +161,23 @@ impl Step<'_> {
         if self.cluster.goal(id) != Goal::Run {
             return;
         }
-        let Some(instance) = self.cluster.instances.get(id) else {
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
         let generation = instance.generation;
-        self.out.facts.push(EventKind::Exited {
-            instance: id.clone(),
-            generation,
-            status,
-        });
+        instance.told_end = Some(generation);
+        let known = instance.remembered.take();
+        let known = known.filter(|ended| ended.generation == generation);
+        if known.is_none() {
+            self.out.facts.push(EventKind::Exited {
+                instance: id.clone(),
+                generation,
+                status,
+            });
+        }
+        let Some(instance) = self.cluster.instances.get(id) else {
+            return;
+        };
         let oneshot = self
             .cluster
             .services
@@ -179,7 +188,13 @@ impl Step<'_> {
         } else if told {
             // Its replacement is what is missing, and is no remedy.
         } else if oneshot && status.success() {
-            self.completed(id, "completed while no engine ran".to_owned());
+            let when = match known {
+                Some(_) => "before this engine came",
+                None => "while no engine ran",
+            };
+            self.completed(id, format!("completed {when}"));
+        } else if let Some(known) = known {
+            self.care_goes_on(id, known);
         } else {
             let text = format!("ended while no engine ran: it {status}");
             self.witness(id, EntryKind::Exit, &format!("{id} {text}"));
@@ -188,6 +203,43 @@ impl Step<'_> {
                 Fault {
                     cause: format!("{id} {text}"),
                     text,
+                    hopeless: false,
+                },
+            );
+        }
+    }
+
+    /// The engine before has told its end, and had come so far with what is to be done about it.
+    fn care_goes_on(&mut self, id: &InstanceId, known: Ended) {
+        let Ended {
+            fault,
+            pending,
+            due,
+            counted,
+            ..
+        } = known;
+        let own = self.tale(id).is_some();
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        instance.fault.clone_from(&fault);
+        if !pending {
+            // It was being started again, which is gone on with.
+            instance.automatic = !fault.is_empty();
+            let again = u32::from(counted);
+            instance.restarts = instance.restarts.saturating_sub(again);
+        } else if own && !self.explained(id) {
+            let dependents = self.goes_down(&id.service);
+            self.judge_by(id, false, due);
+            self.take_over(&id.service, &dependents);
+            self.take_over_seen(&id.service, &dependents);
+        } else {
+            // Whose fault it is was not known, or is another's.
+            self.fault(
+                id,
+                Fault {
+                    cause: format!("{id} {fault}"),
+                    text: fault,
                     hopeless: false,
                 },
             );

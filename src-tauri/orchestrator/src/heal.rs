@@ -5,7 +5,7 @@ use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::{Decision, words};
-use model::{ActId, InstanceId, Reason, RemedyKind, State};
+use model::{ActId, InstanceId, Mono, Reason, RemedyKind, State};
 use std::time::Duration;
 
 /// Why one is in quarantine whose start would fail the same way each time.
@@ -140,6 +140,11 @@ impl Step<'_> {
 
     /// Chooses what to do about a fault.
     pub(crate) fn judge(&mut self, id: &InstanceId, hopeless: bool) {
+        self.judge_by(id, hopeless, None);
+    }
+
+    /// The same, and what is chosen is done at this time at the latest.
+    pub(crate) fn judge_by(&mut self, id: &InstanceId, hopeless: bool, by: Option<Mono>) {
         if let Some(bar) = self.bar(id) {
             self.bar_care(id, bar);
             return;
@@ -150,6 +155,7 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
+        let fault = instance.fault.clone();
         let decision = if hopeless {
             Decision::Quarantine(HOPELESS.to_owned())
         } else {
@@ -175,6 +181,11 @@ impl Step<'_> {
                 of,
             } => (remedy, wait, attempt, of),
         };
+        let now = self.now.mono;
+        let wait = by.map_or(wait, |by| wait.min(by.since(now)));
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.remedy_at = Some(now + wait);
+        }
         let mut detail = format!("{} {attempt} of {of}", remedy.as_str());
         let plan = Plan {
             remedy,
@@ -186,7 +197,7 @@ impl Step<'_> {
             return;
         }
         let wait_words = words::duration(wait);
-        let reason = Reason::new(instance.fault.clone()).then(format!("{detail} in {wait_words}"));
+        let reason = Reason::new(fault).then(format!("{detail} in {wait_words}"));
         detail = format!("{detail}, after {wait_words}");
         self.set_care(id, Care::Backoff(Plan { detail, ..plan }));
         let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + wait);
@@ -360,13 +371,15 @@ impl Step<'_> {
         let Some((id, plan)) = self.asked(ticket) else {
             return;
         };
-        let Some(instance) = self.cluster.instances.get(&id) else {
+        let at = self.now.mono + WAIT;
+        let Some(instance) = self.cluster.instances.get_mut(&id) else {
             return;
         };
+        instance.remedy_at = Some(at);
         let text = format!("{}; healing is delayed: {why}", instance.fault);
         let next = format!("asked again in {}", words::duration(WAIT));
         self.set_care(&id, Care::Backoff(plan));
-        let (key, at) = (TimerKey::Backoff(id.clone()), self.now.mono + WAIT);
+        let key = TimerKey::Backoff(id.clone());
         self.out.acts.push(Effect::SetTimer { key, at });
         self.set(&id, State::Failing, Reason::new(text).then(next));
     }

@@ -3,6 +3,7 @@
 
 use crate::doubt::{Answers, Doubt};
 use crate::finding::Findings;
+use crate::memory::Ended;
 use healing::{History, Watch};
 use model::{
     ActId, ExitStatus, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State,
@@ -236,6 +237,10 @@ pub(crate) struct Instance {
     pub(crate) passed: Option<Mono>,
     /// How its last process ended; `None` while there is one, and when it could not be made.
     pub(crate) ended: Option<ExitStatus>,
+    /// The last generation whose end was told.
+    pub(crate) told_end: Option<Generation>,
+    /// What the engine before has told of that, until it is known what was found.
+    pub(crate) remembered: Option<Ended>,
     /// What goes wrong slowly.
     pub(crate) findings: Findings,
     /// So many times in a row it could not be asked for its health.
@@ -249,6 +254,8 @@ pub(crate) struct Instance {
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
+    /// When the remedy in mind is to be carried out.
+    pub(crate) remedy_at: Option<Mono>,
     /// The start or restart under way is healing's.
     pub(crate) automatic: bool,
     /// Healing has been let act on it, and that has not come to anything yet.
@@ -316,6 +323,8 @@ impl Instance {
             well_since: Mono::default(),
             passed: None,
             ended: None,
+            told_end: None,
+            remembered: None,
             findings: Findings::new(),
             unasked: 0,
             ready_watch: Watch::default(),
@@ -323,6 +332,7 @@ impl Instance {
             answers: Answers::default(),
             history: History::default(),
             care: Care::Idle,
+            remedy_at: None,
             automatic: false,
             in_hand: false,
             settling: None,

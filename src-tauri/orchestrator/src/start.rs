@@ -231,6 +231,7 @@ impl Step<'_> {
         };
         instance.life = Life::Gone;
         instance.ended = Some(status);
+        instance.told_end = Some(instance.generation);
         instance.pid = None;
         instance.blocked = None;
         instance.ready = false;

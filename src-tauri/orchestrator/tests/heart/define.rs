@@ -195,7 +195,12 @@ fn need(text: &str) -> spec::Need {
 }
 
 /// `restart`, `restart*3`.
+/// `restart*3@60s`: three times, each after a minute.
 fn rung(text: &str) -> spec::Rung {
+    let (text, after) = match text.split_once('@') {
+        Some((text, after)) => (text, vec![duration(after)]),
+        None => (text, Vec::new()),
+    };
     let (word, times) = match text.split_once('*') {
         Some((word, times)) => (word, Some(times.parse().unwrap())),
         None => (text, None),
@@ -209,6 +214,7 @@ fn rung(text: &str) -> spec::Rung {
     };
     spec::Rung {
         times,
+        after,
         ..spec::Rung::from(remedy)
     }
 }
