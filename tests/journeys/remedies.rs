@@ -182,3 +182,85 @@ fn a_hold_for_a_time_outlives_the_engine_and_ends_by_itself() {
         api.serves() && api.generation == before.generation + 1
     });
 }
+
+#[test]
+fn what_an_edit_breaks_is_taken_back_and_stays_so_over_an_engine() {
+    let definition = |run: &str| {
+        format!(
+            "[service.api]\nrun = \"{run}\"\nport = 0\nhealth = {{ http = \"/health\" }}\n\
+             heal = {{ settle = \"0s\" }}\n"
+        )
+    };
+    let good = definition("organ --name api --port $PORT");
+    let (azora, folder) = (Azora::new(), Folder::with(&good));
+    let place = folder.path();
+    azora.up(place);
+    folder.define(&definition("exit 3"));
+    let up = azora.run(place, &["up", ".", "--detach"]);
+    assert_ne!(up.code, 0, "the edit is not in force");
+    let said = format!("{}{}", up.out, up.err);
+    assert!(said.contains("rolled back"), "{said}");
+    azora.until(place, "api.0", "back on what it was", |api| api.serves());
+    let back = |what: &str| {
+        let ps = azora.json(place, &["ps"]);
+        let mark = ps["instances"][0]["marks"]["rolled_back"].clone();
+        assert_eq!(mark["why"], "exited with code 3", "{what}: {ps}");
+        assert!(
+            mark["to"].is_string() && mark["at"].is_string(),
+            "{what}: {ps}"
+        );
+        assert!(
+            mark["differs"]
+                .as_str()
+                .is_some_and(|differs| differs.contains("exit 3")),
+            "{what}: {ps}"
+        );
+    };
+    back("at first");
+    let incidents = azora.incidents();
+    assert_eq!(incidents.len(), 1, "{incidents:#?}");
+    let actions = incidents[0]["actions"].as_array().expect("what was tried");
+    let kinds: Vec<&str> = actions
+        .iter()
+        .filter_map(|action| action["kind"].as_str())
+        .filter(|kind| *kind != "circuit-break")
+        .collect();
+    assert_eq!(kinds, ["restart", "restart", "rollback"]);
+
+    // The next engine adopts it as what it is, and heals it as that.
+    let before = azora.instance(place, "api.0");
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    up_again(&azora, place);
+    back("over an engine");
+    let adopted = azora.until(place, "api.0", "adopted", |api| api.serves());
+    assert_eq!(adopted.pid, before.pid);
+    kill(adopted.pid);
+    let healed = azora.until(place, "api.0", "healed", |api| {
+        api.serves() && api.pid != adopted.pid
+    });
+
+    // The same file is not tried again, and who asks for it is told.
+    let up = azora.run(place, &["up", ".", "--detach"]);
+    assert_ne!(up.code, 0, "{}{}", up.out, up.err);
+    let said = format!("{}{}", up.out, up.err);
+    assert!(said.contains("stays rolled back"), "{said}");
+    assert_eq!(azora.instance(place, "api.0").pid, healed.pid);
+
+    // A person may insist, and gets it.
+    azora.run(place, &["release", "api"]);
+    let insisted = azora.json(place, &["ps"]);
+    let insisted = &insisted["instances"][0];
+    assert!(insisted["marks"].get("rolled_back").is_none(), "{insisted}");
+    assert_ne!(insisted["state"], "ready", "{insisted}");
+
+    // Mended, the file is what runs.
+    folder.define(&good);
+    azora.up(place);
+    let ps = azora.json(place, &["ps"]);
+    assert!(
+        ps["instances"][0]["marks"].get("rolled_back").is_none(),
+        "{ps}"
+    );
+}

@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Hold(Hold),
     /// Let healing act on services again
     Unhold(Held),
-    /// Take services out of quarantine and start them
+    /// Take services out of quarantine and start them, and try what they were rolled back from
     Release(Services),
     /// End every process of every cluster of this home at once; never asks
     EmergencyStop(Emergency),

@@ -5,12 +5,12 @@ use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{ago, clock, now, overall_paint, rfc3339, state_paint, with_times};
+use crate::text::{ago, held, now, overall_paint, rfc3339, rolled_back, state_paint, with_times};
 use api::client::Client;
 use api::views::PsView;
 use driver::Layout;
 use model::view::LimitView;
-use model::{Finding, Hold, InstanceStatus, ServiceName, Timestamp};
+use model::{Finding, InstanceStatus, ServiceName, Timestamp};
 use serde_json::{Value, json};
 
 // === ps ===
@@ -96,15 +96,15 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     if let Some(circuit) = marks.circuit {
         reason = format!("[circuit {}] {reason}", circuit.as_str());
     }
-    let held = match &marks.hold {
-        Some(Hold { why, until, .. }) => {
-            let until = until.map(|until| format!(" until {}", clock(until)));
-            Some(format!("held, {}{}", plain(why), until.unwrap_or_default()))
-        }
+    let hold = match &marks.hold {
+        Some(hold) => Some(held(hold)),
         None => marks.held.then(|| "held".to_owned()),
     };
-    if let Some(held) = held {
-        reason = format!("[{held}] {reason}");
+    if let Some(hold) = hold {
+        reason = format!("[{hold}] {reason}");
+    }
+    if let Some(back) = &marks.rolled_back {
+        reason = format!("[{}] {reason}", rolled_back(back));
     }
     for (set, word) in [
         (marks.shim_lost, "shim lost"),
@@ -234,6 +234,7 @@ mod tests {
                 held: true,
                 hold: None,
                 circuit: Some(model::Circuit::HalfOpen),
+                rolled_back: None,
                 shim_lost: false,
                 rebuilding: false,
                 drift: None,

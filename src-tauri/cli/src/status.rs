@@ -6,7 +6,7 @@ use crate::place::{layout, named};
 use crate::reads::findings_json;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{ago, overall_paint, rfc3339, state_paint};
+use crate::text::{ago, held, overall_paint, rfc3339, rolled_back, state_paint, with_times};
 use api::client::Client;
 use api::requests::{Nothing, SystemStatusRequest};
 use api::views::StatusView;
@@ -180,6 +180,21 @@ fn of_cluster(
         let what = terminal.paint(state_paint(one.state), &what);
         format!("{what}: {}", plain(&one.reason.to_string()))
     }));
+    let marked = cluster.services.iter().flat_map(|one| {
+        let held = one.hold.as_ref().map(held);
+        let back = one
+            .rolled_back
+            .as_ref()
+            .map(|back| format!("{}: {}", rolled_back(back), plain(&back.why)));
+        let words = held.into_iter().chain(back);
+        words.map(|words| {
+            format!(
+                "{}: {words}",
+                terminal.paint(Paint::Warn, one.service.as_str())
+            )
+        })
+    });
+    lines.extend(marked);
     let findings = cluster.services.iter().flat_map(|one| &one.findings);
     lines.extend(findings.map(|finding| {
         let what = terminal.paint(Paint::Warn, &finding.instance.to_string());
@@ -315,6 +330,8 @@ fn service_json(service: &ServiceStatus) -> Value {
         "restarts": service.restarts,
         "last_check": check,
         "usage": service.usage,
+        "hold": with_times(json!(service.hold)),
+        "rolled_back": with_times(json!(service.rolled_back)),
         "findings": findings_json(&service.findings),
         "windows": service.windows,
         "instances": service.instances,
@@ -392,6 +409,17 @@ mod tests {
                 processes: 3,
                 files: 12,
             },
+            hold: Some(model::Hold {
+                why: "a person holds \x1b[2Jit".to_owned(),
+                person: true,
+                until: None,
+            }),
+            rolled_back: Some(model::RolledBack {
+                to: None,
+                at: NOW,
+                why: "exited with code 3".to_owned(),
+                differs: "run: a → b".to_owned(),
+            }),
             findings: vec![Finding {
                 instance: "api.1".parse().unwrap(),
                 kind: FindingKind::MemoryGrows,
@@ -418,6 +446,8 @@ mod tests {
             last_check: None,
             usage: Usage::default(),
             windows: vec![Over::default(); 4],
+            hold: None,
+            rolled_back: None,
             findings: vec![],
             instances: vec![],
             ..api()
@@ -452,6 +482,8 @@ mod tests {
         let service = &cluster["services"][0];
         assert_eq!(service["state"], "degraded");
         assert_eq!(service["last_check"]["at"], "2025-11-22T13:59:57.000Z");
+        assert_eq!(service["hold"]["person"], true);
+        assert_eq!(service["rolled_back"]["at"], "2025-11-22T14:00:00.000Z");
         assert_eq!(service["windows"][3]["probes"], 120_960);
         assert_eq!(service["instances"][0]["instance"], "api.1");
         assert_eq!(cluster["services"][1]["last_check"], Value::Null);
@@ -480,6 +512,8 @@ mod tests {
                 "api              degraded 2/2  99.99 %  0.4 %   84 ms  51 MB   passed 3 s ago",
                 "payments-worker  stopped       -        -       -      -       -",
                 "api degraded: said \\x1b[2Jboo",
+                "api: held, a person holds \\x1b[2Jit",
+                "api: rolled back to an earlier definition: exited with code 3",
                 "api.1: memory grows 12 MB an hour",
             ]
         );

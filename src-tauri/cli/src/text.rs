@@ -1,9 +1,9 @@
 //! Times and lengths of time as people read them, and what colour a state has.
 
 use crate::fail::{Done, Fail};
-use crate::terminal::Paint;
+use crate::terminal::{Paint, plain};
 use jiff::tz::TimeZone;
-use model::{Overall, State, Timestamp};
+use model::{Hold, Overall, RolledBack, State, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -87,6 +87,21 @@ pub(crate) fn span(text: &str) -> Done<Duration> {
         })
 }
 
+/// "held, a person holds it until 14:02".
+pub(crate) fn held(hold: &Hold) -> String {
+    let until = hold.until.map(|until| format!(" until {}", clock(until)));
+    let why = plain(&hold.why);
+    format!("held, {why}{}", until.unwrap_or_default())
+}
+
+/// "rolled back to its definition of 12:03".
+pub(crate) fn rolled_back(back: &RolledBack) -> String {
+    match back.to {
+        Some(to) => format!("rolled back to its definition of {}", clock(to)),
+        None => "rolled back to an earlier definition".to_owned(),
+    }
+}
+
 fn millis(text: &str) -> Option<i64> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let factor = match unit {
@@ -104,8 +119,9 @@ fn millis(text: &str) -> Option<i64> {
 /// The times of `model`'s types in RFC 3339, wherever they are in a JSON value: one form of time
 /// in everything this program prints.
 pub(crate) fn with_times(mut value: Value) -> Value {
-    const TIMES: [&str; 8] = [
+    const TIMES: [&str; 9] = [
         "at",
+        "to",
         "since",
         "opened",
         "resolved",

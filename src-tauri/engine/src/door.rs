@@ -291,6 +291,7 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Scale
         | Verb::Unhold
         | Verb::Release
+        | Verb::Rollback
         | Verb::Quarantine
         | Verb::Resume
         | Verb::Register

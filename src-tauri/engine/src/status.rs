@@ -131,7 +131,10 @@ fn of_service(
         instance: one.instance.clone(),
         windows: windows.instances.remove(&one.instance).unwrap_or_default(),
     });
+    let marks = || instances.iter().map(|one| &one.marks);
     ServiceStatus {
+        hold: marks().find_map(|marks| marks.hold.clone()),
+        rolled_back: marks().find_map(|marks| marks.rolled_back.clone()),
         state: worst.map_or(State::Stopped, |one| one.state),
         reason: worst.map_or_else(|| Reason::new("not started yet"), |one| one.reason.clone()),
         wanted: service.replicas,

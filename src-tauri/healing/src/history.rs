@@ -56,6 +56,11 @@ impl History {
         }
     }
 
+    /// It is run on another definition: its ladder begins anew. What was spent is spent.
+    pub fn begin_ladder(&mut self) {
+        self.attempts = 0;
+    }
+
     /// It is well. Saying so again changes nothing.
     pub fn healthy(&mut self, now: Mono) {
         self.healthy_since.get_or_insert(now);

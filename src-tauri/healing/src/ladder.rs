@@ -4,6 +4,8 @@
 //!   evenly what the budget has left, in their order; an earlier one gets the odd one. With
 //!   `["restart", "restart-needs", "quarantine"]` and `5 per 10m` that is three restarts, then two
 //!   restarts together with what it needs.
+//! - `rollback` is a rung only while there is a definition to go back to, and is tried once and at once
+//!   unless it says how long it waits; without one the ladder is what it is without that rung.
 //! - After the last rung comes quarantine, if it stands in the ladder. Without it, or in a ladder of
 //!   bare words, the last rung stands for every further attempt that the budget allows: a service
 //!   that crashes once an hour is started again each time.
@@ -15,6 +17,9 @@
 use crate::{History, words};
 use model::{Mono, RemedyKind};
 use std::time::Duration;
+
+/// Why what cannot be started at all is given up.
+pub const HOPELESS: &str = "trying again cannot help";
 
 /// What to do about a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +40,9 @@ pub enum Decision {
     Quarantine(String),
 }
 
-/// Chooses the next remedy.
-pub fn decide(heal: &spec::Heal, history: &History, now: Mono) -> Decision {
-    let ladder = Ladder::of(heal);
+/// Chooses the next remedy. `back`: there is a definition to go back to.
+pub fn decide(heal: &spec::Heal, history: &History, back: bool, now: Mono) -> Decision {
+    let ladder = Ladder::of(heal, back);
     let Some(last) = ladder.rungs.last() else {
         return Decision::Quarantine("its ladder names nothing to try".to_owned());
     };
@@ -64,9 +69,11 @@ pub fn decide(heal: &spec::Heal, history: &History, now: Mono) -> Decision {
         }
         None => (last.rung, tried.saturating_sub(last.from)),
     };
+    const AT_ONCE: &[Duration] = &[Duration::ZERO];
     let (waits, nth) = match rung.after.is_empty() {
-        true => (&heal.backoff.steps, tried),
-        false => (&rung.after, nth),
+        true if rung.remedy == RemedyKind::Rollback => (AT_ONCE, 0),
+        true => (heal.backoff.steps.as_slice(), tried),
+        false => (rung.after.as_slice(), nth),
     };
     let step = usize::try_from(nth)
         .unwrap_or(usize::MAX)
@@ -80,6 +87,22 @@ pub fn decide(heal: &spec::Heal, history: &History, now: Mono) -> Decision {
         wait: waits.get(step).copied().unwrap_or_default(),
         attempt,
         of,
+    }
+}
+
+/// Chooses what is done about a fault that is there however often it is tried again. Going back may help.
+pub fn decide_hopeless(heal: &spec::Heal, history: &History, back: bool, now: Mono) -> Decision {
+    let mut rungs = heal.ladder.iter();
+    let rung = rungs.find(|rung| rung.remedy == RemedyKind::Rollback);
+    let spent = history.spent(heal.budget.per, now);
+    match rung {
+        Some(rung) if back && spent < heal.budget.count => Decision::Try {
+            remedy: rung.remedy,
+            wait: rung.after.first().copied().unwrap_or_default(),
+            attempt: spent + 1,
+            of: heal.budget.count,
+        },
+        _ => Decision::Quarantine(HOPELESS.to_owned()),
     }
 }
 
@@ -100,15 +123,21 @@ struct Placed<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    fn of(heal: &'a spec::Heal) -> Self {
-        let written: Vec<&spec::Rung> = heal
-            .ladder
-            .iter()
-            .take_while(|rung| rung.remedy != RemedyKind::Quarantine)
+    fn of(heal: &'a spec::Heal, back: bool) -> Self {
+        let all = heal.ladder.iter();
+        let before = all.take_while(|rung| rung.remedy != RemedyKind::Quarantine);
+        let quarantines = before.clone().count() < heal.ladder.len();
+        let written: Vec<&spec::Rung> = before
+            .filter(|rung| back || rung.remedy != RemedyKind::Rollback)
             .collect();
-        let fixed = written.iter().filter_map(|rung| rung.times);
+        // There is one definition to go back to.
+        let times = |rung: &spec::Rung| match rung.remedy {
+            RemedyKind::Rollback => Some(1),
+            _ => rung.times,
+        };
+        let fixed = written.iter().filter_map(|rung| times(rung));
         let fixed = fixed.fold(0_u32, u32::saturating_add);
-        let open = written.iter().filter(|rung| rung.times.is_none()).count();
+        let open = written.iter().filter(|rung| times(rung).is_none()).count();
         let open = u32::try_from(open).unwrap_or(u32::MAX);
         let left = heal.budget.count.saturating_sub(fixed);
         let (share, odd) = match open {
@@ -118,7 +147,7 @@ impl<'a> Ladder<'a> {
         let (mut from, mut shared) = (0_u32, 0);
         let mut rungs = Vec::new();
         for rung in &written {
-            let times = rung.times.unwrap_or_else(|| {
+            let times = times(rung).unwrap_or_else(|| {
                 shared += 1;
                 share + u32::from(shared <= odd)
             });
@@ -129,7 +158,7 @@ impl<'a> Ladder<'a> {
         Self {
             rungs,
             length: from,
-            ends: written.len() < heal.ladder.len() && !words,
+            ends: quarantines && !words,
         }
     }
 
@@ -154,7 +183,7 @@ mod tests {
         let mut story = Vec::new();
         loop {
             history.faulted(heal, now);
-            match decide(heal, &history, now) {
+            match decide(heal, &history, false, now) {
                 Decision::Try {
                     remedy,
                     wait,
@@ -243,7 +272,7 @@ mod tests {
         let (mut history, mut now, mut tries) = (History::default(), Mono(0), 0);
         loop {
             history.faulted(&heal, now);
-            match decide(&heal, &history, now) {
+            match decide(&heal, &history, false, now) {
                 Decision::Try { .. } => history.acted(&heal, now),
                 Decision::Quarantine(why) => {
                     assert_eq!(why, "9 automatic restarts did not keep it well");
@@ -255,6 +284,58 @@ mod tests {
             now = now + Duration::from_secs(599);
         }
         assert_eq!(tries, 9);
+    }
+
+    #[test]
+    fn a_rung_back_is_there_only_while_there_is_something_to_go_back_to() {
+        let nth = |heal: &spec::Heal, tried: u32, back: bool| {
+            let mut history = History::default();
+            for _ in 0..tried {
+                history.acted(heal, Mono(0));
+            }
+            match decide(heal, &history, back, Mono(0)) {
+                Decision::Try { remedy, wait, .. } => format!("{} {wait:?}", remedy.as_str()),
+                Decision::Quarantine(why) => why,
+            }
+        };
+        let default = spec::Heal::default();
+        let story = |back| [0, 1, 2, 3].map(|tried| nth(&default, tried, back));
+        assert_eq!(
+            story(false),
+            ["restart 0ns", "restart 0ns", "restart 1s", "restart 5s"]
+        );
+        assert_eq!(
+            story(true),
+            ["restart 0ns", "restart 0ns", "rollback 0ns", "restart 5s"]
+        );
+        let mut own = heal();
+        own.ladder = [
+            RemedyKind::Restart,
+            RemedyKind::Rollback,
+            RemedyKind::Quarantine,
+        ]
+        .map(spec::Rung::from)
+        .to_vec();
+        assert_eq!(nth(&own, 3, true), "restart 5s");
+        assert_eq!(nth(&own, 4, true), "rollback 0ns");
+        assert_eq!(nth(&own, 4, false), "restart 15s");
+        own.ladder[1].after = vec![Duration::from_secs(7)];
+        assert_eq!(nth(&own, 4, true), "rollback 7s");
+        // A budget is a budget.
+        assert!(nth(&own, 5, true).contains("did not help"));
+        let hopeless = |heal: &spec::Heal, back| match decide_hopeless(
+            heal,
+            &History::default(),
+            back,
+            Mono(0),
+        ) {
+            Decision::Try { remedy, wait, .. } => format!("{} {wait:?}", remedy.as_str()),
+            Decision::Quarantine(why) => why,
+        };
+        assert_eq!(hopeless(&own, true), "rollback 7s");
+        assert_eq!(hopeless(&own, false), "trying again cannot help");
+        own.ladder.remove(1);
+        assert_eq!(hopeless(&own, true), "trying again cannot help");
     }
 
     #[test]
@@ -292,12 +373,12 @@ mod tests {
             now = now + Duration::from_secs(300);
             history.faulted(&heal(), now);
             assert!(matches!(
-                decide(&heal(), &history, now),
+                decide(&heal(), &history, false, now),
                 Decision::Try { .. }
             ));
             history.acted(&heal(), now);
         }
-        let Decision::Try { remedy, wait, .. } = decide(&heal(), &history, now) else {
+        let Decision::Try { remedy, wait, .. } = decide(&heal(), &history, false, now) else {
             panic!("expected another try");
         };
         assert_eq!(

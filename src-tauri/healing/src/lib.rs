@@ -25,6 +25,6 @@ pub mod words;
 
 pub use gap::{Gap, Gaps};
 pub use history::History;
-pub use ladder::{Decision, decide};
+pub use ladder::{Decision, HOPELESS, decide, decide_hopeless};
 pub use usual::Usual;
 pub use watch::{Opinion, Watch};

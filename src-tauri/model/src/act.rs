@@ -93,6 +93,8 @@ pub enum Verb {
     Unhold,
     /// Release from quarantine.
     Release,
+    /// Take a service back to its last definition that was well.
+    Rollback,
     /// Put in quarantine.
     Quarantine,
     /// Stop everything at once.

@@ -95,6 +95,8 @@ pub enum RemedyKind {
     GracefulRestart,
     /// Restart what it needs and is not well, then it, once that has been well for a while.
     RestartNeeds,
+    /// Take it back to its last definition that was well.
+    Rollback,
     /// Send it no traffic until it has been well for a while.
     CircuitBreak,
     /// Stop trying until a person releases it.
@@ -113,6 +115,7 @@ impl RemedyKind {
             RemedyKind::Restart => "restart",
             RemedyKind::GracefulRestart => "graceful-restart",
             RemedyKind::RestartNeeds => "restart-needs",
+            RemedyKind::Rollback => "rollback",
             RemedyKind::CircuitBreak => "circuit-break",
             RemedyKind::Quarantine => "quarantine",
         }

@@ -140,6 +140,19 @@ pub struct Hold {
     pub until: Option<Timestamp>,
 }
 
+/// A service does not run on what its file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct RolledBack {
+    /// When the definition it runs on was brought up first; `null` when that is not known.
+    pub to: Option<Timestamp>,
+    /// When it was taken back to that.
+    pub at: Timestamp,
+    /// What went wrong on the newer one: "exited with code 3".
+    pub why: String,
+    /// What the newer one has else, without the values of variables.
+    pub differs: String,
+}
+
 /// Marks on a state. They say more about it and never replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Marks {
@@ -158,6 +171,10 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub circuit: Option<Circuit>,
+    /// It was taken back to an older definition, because it did not get well on the newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rolled_back: Option<RolledBack>,
     /// Its shim is gone; the process lives, its exit status will be unknown.
     #[serde(default)]
     pub shim_lost: bool,

@@ -2,8 +2,8 @@
 
 use crate::view::Usage;
 use crate::{
-    ClusterId, ClusterName, Evidence, Finding, InstanceId, Overall, Reason, ServiceName, State,
-    Timestamp,
+    ClusterId, ClusterName, Evidence, Finding, Hold, InstanceId, Overall, Reason, RolledBack,
+    ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -57,6 +57,14 @@ pub struct ServiceStatus {
     pub last_check: Option<LastCheck>,
     /// What all of it uses.
     pub usage: Usage,
+    /// Healing keeps its hands off one of its instances: why, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hold: Option<Hold>,
+    /// It was taken back to an older definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub rolled_back: Option<RolledBack>,
     /// What goes wrong slowly, as far as it was found.
     pub findings: Vec<Finding>,
     /// How it has been over the last five minutes, hour, day and week, of all its instances together.

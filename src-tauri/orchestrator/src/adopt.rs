@@ -39,6 +39,7 @@ impl Step<'_> {
         self.recollect();
         self.recall();
         self.resume_holds();
+        self.resume_versions();
         let mut ended = BTreeMap::new();
         for found in found {
             self.find(found, act, &mut ended);

@@ -6,6 +6,7 @@ use crate::hold::Held;
 use crate::instance::{Goal, Instance};
 use crate::learned::Learned;
 use crate::memory::Memory;
+use crate::rollback::Versions;
 use crate::rolling::Rolling;
 use crate::unfinished::Unfinished;
 use healing::history::{Lasted, STEADY};
@@ -79,6 +80,8 @@ pub(crate) struct Service {
     pub(crate) held: Option<Held>,
     /// A new generation serves where an older one did before: what follows its restarts is next.
     pub(crate) renewed: bool,
+    /// Its definitions besides the present one.
+    pub(crate) versions: Versions,
     /// Its processes are being replaced one after another.
     pub(crate) rolling: Option<Rolling>,
     /// What its instances are like while they are well.
@@ -124,6 +127,7 @@ impl Service {
             leaving: false,
             held: None,
             renewed: false,
+            versions: Versions::default(),
             rolling: None,
             usual: healing::Usual::default(),
             needs: BTreeSet::new(),

@@ -40,11 +40,18 @@ impl Step<'_> {
             }
             Command::Release(services) => {
                 let named = self.named(services);
+                let mut insisted = BTreeSet::new();
+                for name in &named {
+                    if self.insist(name, act) {
+                        insisted.insert(name.clone());
+                    }
+                }
                 let quarantined = |name: &ServiceName| {
                     let mut instances = self.cluster.instances_of(name);
                     instances.any(|(_, instance)| matches!(instance.care, Care::Quarantined(_)))
                 };
-                let released: Vec<ServiceName> = named.into_iter().filter(quarantined).collect();
+                let released = |name: &ServiceName| insisted.contains(name) || quarantined(name);
+                let released: Vec<ServiceName> = named.into_iter().filter(released).collect();
                 self.run(&released, &released, act);
             }
             Command::Restart { services, at_once } => self.restart(services, at_once, act),

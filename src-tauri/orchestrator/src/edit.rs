@@ -3,6 +3,7 @@
 
 use crate::cluster::{Service, span};
 use crate::instance::{Cycle, Goal, Life, Outdated};
+use crate::rollback::Versions;
 use crate::step::Step;
 use model::{ActId, InstanceId, ServiceName};
 use spec::TemplatePart;
@@ -16,6 +17,8 @@ impl Step<'_> {
         ports: &BTreeMap<InstanceId, Vec<u16>>,
         act: ActId,
     ) {
+        let asked = definition;
+        let definition = self.cluster.kept(&asked);
         let moved = self.take_ports(ports);
         let outdated = self.take_definition(definition, &moved);
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
@@ -56,11 +59,14 @@ impl Step<'_> {
             Some(true),
             self.cluster.instances.keys().cloned().collect(),
         );
+        for name in &names {
+            self.told_rolled_back(name, &asked);
+        }
     }
 
     /// Starts the processes of these services anew, and of those that an earlier edit's rolling
     /// restart did not come to.
-    fn replace_outdated(&mut self, mut outdated: BTreeSet<ServiceName>, act: ActId) {
+    pub(crate) fn replace_outdated(&mut self, mut outdated: BTreeSet<ServiceName>, act: ActId) {
         let left = self.cluster.instances.iter().filter(|(id, instance)| {
             matches!(instance.outdated, Some(Outdated::Edit { .. }))
                 && !self.cluster.rolling.contains(&id.service)
@@ -132,19 +138,23 @@ impl Step<'_> {
         }
         let old_definition = self.cluster.definition.clone();
         for (name, new) in &definition.services {
+            let Some(service) = self.cluster.services.get(name) else {
+                let mut service = Service::new(new.clone());
+                service.versions = Versions::new(self.now);
+                self.cluster.services.insert(name.clone(), service);
+                continue;
+            };
+            let other_environment = old_definition.as_deref().is_some_and(|old| {
+                spec::environment_differs((old, &service.spec), (&*definition, new))
+            });
+            self.note_edit(name, new, other_environment);
             let Some(service) = self.cluster.services.get_mut(name) else {
-                self.cluster
-                    .services
-                    .insert(name.clone(), Service::new(new.clone()));
                 continue;
             };
             let refers = |part: &TemplatePart| match part {
                 TemplatePart::Port(to) | TemplatePart::Url(to) => announced.contains(to),
                 TemplatePart::Text(_) | TemplatePart::Host(_) => false,
             };
-            let other_environment = old_definition.as_deref().is_some_and(|old| {
-                spec::environment_differs((old, &service.spec), (&*definition, new))
-            });
             if other_environment || restarts(&service.spec, new) || parts(new).any(refers) {
                 outdated.insert(name.clone());
             }
@@ -226,7 +236,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
 }
 
 /// All that a service's process is made from and that may refer to others.
-fn parts(spec: &spec::Service) -> impl Iterator<Item = &TemplatePart> {
+pub(crate) fn parts(spec: &spec::Service) -> impl Iterator<Item = &TemplatePart> {
     let run: &[spec::Template] = match &spec.run {
         spec::Run::Direct(words) => words,
         spec::Run::Shell(line) => std::slice::from_ref(line),

@@ -8,9 +8,6 @@ use healing::{Decision, words};
 use model::{ActId, InstanceId, Mono, Reason, RemedyKind, State};
 use std::time::Duration;
 
-/// Why one is in quarantine whose start would fail the same way each time.
-pub(crate) const HOPELESS: &str = "trying again cannot help";
-
 /// Something went wrong with an instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
@@ -156,10 +153,11 @@ impl Step<'_> {
             return;
         };
         let fault = instance.fault.clone();
+        let back = self.cluster.can_roll_back(id);
         let decision = if hopeless {
-            Decision::Quarantine(HOPELESS.to_owned())
+            healing::decide_hopeless(&service.spec.heal, &instance.history, back, self.now.mono)
         } else {
-            healing::decide(&service.spec.heal, &instance.history, self.now.mono)
+            healing::decide(&service.spec.heal, &instance.history, back, self.now.mono)
         };
         let (remedy, wait, attempt, of) = match decision {
             Decision::Quarantine(why) => {
@@ -272,9 +270,16 @@ impl Step<'_> {
 
     /// The door let healing act.
     pub(crate) fn admitted(&mut self, ticket: u64, act: ActId) {
-        let Some((id, plan)) = self.asked(ticket) else {
+        let Some((id, mut plan)) = self.asked(ticket) else {
             return;
         };
+        if plan.remedy == RemedyKind::Rollback {
+            match self.roll_back(&id, act) {
+                Some(text) => plan.detail = text,
+                // What is around it has changed since.
+                None => return self.judge(&id, false),
+            }
+        }
         if !plan.excused {
             self.note_remedy(&id, plan.remedy, plan.detail.clone());
         }
@@ -293,6 +298,10 @@ impl Step<'_> {
         };
         if !plan.excused {
             instance.history.acted(&service.spec.heal, self.now.mono);
+        }
+        if plan.remedy == RemedyKind::Rollback {
+            // Its own ladder begins from here.
+            instance.history.begin_ladder();
         }
         instance.act = act;
         instance.automatic = true;

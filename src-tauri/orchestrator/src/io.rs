@@ -340,6 +340,8 @@ pub enum TimerKey {
     Ready(InstanceId),
     /// A start that the machine had no room for is tried again.
     Delay(InstanceId),
+    /// It should be known by now whether a service is well on its present definition.
+    Version(ServiceName),
     /// The hold of a service, or of the cluster, is over.
     Hold(Option<ServiceName>),
     /// The trial of its circuit has lasted.
@@ -420,6 +422,14 @@ pub enum Effect {
     },
     /// Forget this timer.
     CancelTimer(TimerKey),
+    /// This is what the cluster runs on from now on: a service was taken back to an older definition,
+    /// or a person wants the newer one again. Remembered before anything is started from it.
+    Define {
+        /// Which.
+        service: ServiceName,
+        /// How it is defined from now on. How many of it there are is as last scaled.
+        spec: Box<spec::Service>,
+    },
     /// Ask the door whether healing may do this. Answered by `Admitted` or `Refused`.
     Ask {
         /// Counts up within the cluster.

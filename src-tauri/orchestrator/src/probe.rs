@@ -410,6 +410,7 @@ impl Step<'_> {
         let (state, reason) = instance.standing();
         instance.history.healthy(self.now.mono);
         self.set_care(id, Care::Idle);
+        self.watch_version(&id.service);
         if self.begin_trial(id) {
             return;
         }

@@ -2,11 +2,12 @@
 
 use crate::doubt::Answers;
 use crate::graph::Renewal;
-use crate::heal::{Fault, HOPELESS};
+use crate::heal::Fault;
 use crate::hooks;
 use crate::instance::{Care, Goal, Life, Seen};
 use crate::io::Effect;
 use crate::step::Step;
+use healing::HOPELESS;
 use healing::{Watch, words};
 use model::{EntryKind, EventKind, ExitStatus, InstanceId, Reason, State};
 
@@ -321,6 +322,7 @@ impl Step<'_> {
         instance.history.healthy(self.now.mono);
         instance.well_since = self.now.mono;
         self.set(id, state, reason);
+        self.watch_version(&id.service);
         // After a trial it may have said that it is not ready.
         if state != State::Running {
             self.resolve_incident(id);

@@ -71,6 +71,7 @@ impl Cluster {
                 held: self.holds(&id.service),
                 hold: self.hold_of(&id.service),
                 circuit: instance.circuit(),
+                rolled_back: self.rolled_back(&id.service).cloned(),
                 shim_lost: instance.shim_lost,
                 rebuilding: false,
                 // Files are the engine's to look at.

@@ -44,6 +44,8 @@ pub(crate) struct Step<'a> {
 #[derive(Default)]
 pub(crate) struct Out {
     pub(crate) stopped: Option<Vec<ServiceName>>,
+    /// Services that are defined otherwise from now on.
+    pub(crate) defined: Vec<Effect>,
     /// What the next engine would have to go on with is not what it was.
     pub(crate) unfinished: bool,
     pub(crate) facts: Vec<EventKind>,
@@ -173,6 +175,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Backoff(instance)) => self.backoff_over(&instance),
             Input::Timer(TimerKey::Ready(instance)) => self.patience_over(&instance),
             Input::Timer(TimerKey::Delay(instance)) => self.delay_over(&instance),
+            Input::Timer(TimerKey::Version(service)) => self.version_due(&service),
             Input::Timer(TimerKey::Hold(whose)) => self.hold_over(whose),
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
@@ -398,6 +401,7 @@ impl Step<'_> {
         let mut effects = Vec::new();
         self.tell_ready();
         effects.extend(self.out.stopped.take().map(Effect::RememberStopped));
+        effects.append(&mut self.out.defined);
         let unfinished = self.out.unfinished.then_some(Effect::RememberUnfinished);
         effects.extend(unfinished);
         effects.extend(self.out.facts.drain(..).map(Effect::Publish));

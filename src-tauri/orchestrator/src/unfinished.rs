@@ -7,6 +7,7 @@
 use crate::cluster::Cluster;
 use crate::hold::Holds;
 use crate::instance::{Cycle, Life, Outdated};
+use crate::rollback::AllVersions;
 use crate::rolling::Rolling;
 use crate::step::Step;
 use model::{ActId, EventKind, ExitStatus, Generation, InstanceId, ServiceName};
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is under way and not done: for the engine to write down, and to give to
 /// [`Cluster::remember`] when it adopts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Rolling restarts.
     rolling: BTreeMap<ServiceName, Turns>,
@@ -24,11 +25,18 @@ pub struct Unfinished {
     /// What people hold.
     #[serde(default)]
     holds: Holds,
+    /// What services ran on before.
+    #[serde(default)]
+    versions: AllVersions,
 }
 
 impl Unfinished {
     pub(crate) fn take_holds(&mut self) -> Holds {
         std::mem::take(&mut self.holds)
+    }
+
+    pub(crate) fn take_versions(&mut self) -> AllVersions {
+        std::mem::take(&mut self.versions)
     }
 }
 
@@ -74,6 +82,7 @@ impl Cluster {
             rolling: rolling.collect(),
             old: old.collect(),
             holds: self.all_holds(),
+            versions: self.all_versions(),
         }
     }
 }

@@ -189,6 +189,7 @@ impl World {
                     self.seen_as(number, state);
                 }
             }
+            Effect::Define { service, spec } => self.define(&service, *spec),
             Effect::RememberStopped(services) => self.stopped = services,
             Effect::RememberUnfinished => {
                 let now = self.cluster.unfinished();

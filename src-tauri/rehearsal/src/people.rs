@@ -279,6 +279,7 @@ impl World {
     /// The cluster is defined like this from now on.
     pub(crate) fn redefine(&mut self, drawing: Drawing) {
         self.definition = drawing.definition();
+        self.recorded = self.cluster.kept(&self.definition);
         self.drawing = drawing;
         let text = self.drawing.text();
         if let Some(audit) = &mut self.audit {
@@ -287,7 +288,7 @@ impl World {
         for number in 0..self.services.len() {
             let before = self.every_of(number);
             let it = &mut self.services[number];
-            if let Some(defined) = self.definition.services.get(&it.name) {
+            if let Some(defined) = self.recorded.services.get(&it.name) {
                 it.defined.clone_from(defined);
                 it.oneshot = defined.kind == spec::Kind::Oneshot;
             }
@@ -299,6 +300,27 @@ impl World {
         for number in 0..self.services.len() {
             self.look_at(number);
         }
+    }
+
+    /// The heart takes a service back to an older definition, or on to a newer one.
+    pub(crate) fn define(&mut self, name: &ServiceName, spec: spec::Service) {
+        let mut definition = spec::Cluster::clone(&self.recorded);
+        definition.services.insert(name.clone(), spec.clone());
+        self.recorded = Arc::new(definition);
+        let Some(number) = self.services.iter().position(|one| one.name == *name) else {
+            return;
+        };
+        let before = self.every_of(number);
+        let it = &mut self.services[number];
+        it.defined = spec::Service {
+            replicas: it.defined.replicas,
+            ..spec
+        };
+        for instance in it.instances.clone() {
+            self.edit_round(instance, before);
+        }
+        self.connect();
+        self.look_at(number);
     }
 
     /// The emergency path ends everything. Of what was just being made the driver may say something

@@ -145,7 +145,7 @@ impl World {
             false => self.unfinished[0].clone(),
         };
         // The record follows what people scaled.
-        let mut definition = (*self.definition).clone();
+        let mut definition = (*self.recorded).clone();
         for (name, service) in &mut definition.services {
             service.replicas = self.cluster.replicas(name);
         }

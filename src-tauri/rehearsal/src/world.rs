@@ -193,6 +193,8 @@ pub(crate) enum Engine {
 /// See the module.
 pub(crate) struct World {
     pub(crate) definition: Arc<spec::Cluster>,
+    /// The same as it runs: services that were taken back are as they were before.
+    pub(crate) recorded: Arc<spec::Cluster>,
     pub(crate) chance: Chance,
     pub(crate) cluster: Cluster,
     pub(crate) now: Millis,
@@ -288,6 +290,7 @@ impl World {
             .collect();
         let mut world = World {
             definition: Arc::clone(definition),
+            recorded: Arc::clone(definition),
             chance,
             cluster: new_cluster(),
             now: 0,

@@ -288,7 +288,9 @@ fn heal() -> Value {
                 })
             ] },
             "default": [
-                { "remedy": "restart", "times": 5 },
+                { "remedy": "restart", "times": 2 },
+                "rollback",
+                { "remedy": "restart", "times": 3 },
                 { "remedy": "graceful-restart", "times": 2 },
                 "restart-needs",
                 "quarantine"
@@ -324,7 +326,7 @@ fn heal() -> Value {
 }
 
 fn remedy() -> Value {
-    json!({ "enum": ["restart", "graceful-restart", "restart-needs", "quarantine"] })
+    json!({ "enum": ["restart", "graceful-restart", "restart-needs", "rollback", "quarantine"] })
 }
 
 fn stop() -> Value {

@@ -792,6 +792,8 @@ export type Marks = {
   hold?: Hold,
   /** It gets no traffic, because it has failed several times in a row. */
   circuit?: Circuit,
+  /** It was taken back to an older definition, because it did not get well on the newer one. */
+  rolled_back?: RolledBack,
   /** Its shim is gone; the process lives, its exit status will be unknown. */
   shim_lost: boolean,
   /** Files that it is made from are changing; it restarts when they have come to rest. */
@@ -951,7 +953,7 @@ export type Remedy = {
   detail: string };
 
 /** What healing can do. */
-export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "circuit-break" | "quarantine";
+export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "circuit-break" | "quarantine";
 
 /** Services to restart. */
 export type RestartRequest = {
@@ -963,6 +965,17 @@ export type RestartRequest = {
   at_once?: boolean,
   /** Why, for the book of acts. */
   reason?: string };
+
+/** A service does not run on what its file says. */
+export type RolledBack = {
+  /** When the definition it runs on was brought up first; `null` when that is not known. */
+  to: Timestamp | null,
+  /** When it was taken back to that. */
+  at: Timestamp,
+  /** What went wrong on the newer one: "exited with code 3". */
+  why: string,
+  /** What the newer one has else, without the values of variables. */
+  differs: string };
 
 /** Whether ending a process would hurt, as far as can be known. */
 export type Safe = "yes" | "look" | "no";
@@ -1008,6 +1021,10 @@ export type ServiceStatus = {
   last_check: LastCheck | null,
   /** What all of it uses. */
   usage: Usage,
+  /** Healing keeps its hands off one of its instances: why, and until when. */
+  hold?: Hold,
+  /** It was taken back to an older definition. */
+  rolled_back?: RolledBack,
   /** What goes wrong slowly, as far as it was found. */
   findings: Array<Finding>,
   /** How it has been over the last five minutes, hour, day and week, of all its instances together. */
@@ -1218,7 +1235,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "test-webhook" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "test-webhook" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";

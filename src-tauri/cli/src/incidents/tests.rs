@@ -1,3 +1,5 @@
+//! Incidents as they are told in a terminal, and weeks in a sentence.
+
 use super::*;
 use model::{Began, Remedy, RemedyKind};
 

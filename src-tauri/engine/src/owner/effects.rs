@@ -82,6 +82,7 @@ impl Owner {
                 self.record.stopped = services.into_iter().collect();
                 self.keeping.unsaved = true;
             }
+            Effect::Define { service, spec } => self.define(&service, *spec),
             Effect::Connections => self.show_connections(true),
             // What was done since it was written is known by its generation.
             Effect::RememberUnfinished => self.keep_within(),
@@ -150,6 +151,7 @@ impl Owner {
             RemedyKind::Restart | RemedyKind::GracefulRestart | RemedyKind::RestartNeeds => {
                 Verb::Restart
             }
+            RemedyKind::Rollback => Verb::Rollback,
             // Traffic is kept from it within the cluster's own state, and nobody is asked.
             RemedyKind::CircuitBreak | RemedyKind::Quarantine => Verb::Quarantine,
         };
@@ -187,7 +189,8 @@ impl Owner {
                         instance,
                         RemedyKind::Restart
                         | RemedyKind::GracefulRestart
-                        | RemedyKind::RestartNeeds,
+                        | RemedyKind::RestartNeeds
+                        | RemedyKind::Rollback,
                     )) => {
                         self.let_go(&instance);
                         self.healing.insert(instance.clone(), act);

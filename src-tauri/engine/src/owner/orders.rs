@@ -25,14 +25,20 @@ impl Owner {
     ) -> Result<Vec<String>, Error> {
         let before = self.record.clone();
         let mut next = self.cluster.clone();
-        let decided = self
-            .prepare(&definition, env)
-            .and_then(|changes| Ok((changes, self.decide_up(&mut next, definition, act)?)));
+        let kept = self.cluster.kept(&definition);
+        let decided = self.prepare(&kept, env).and_then(|changes| {
+            Ok((
+                changes,
+                self.decide_up(&mut next, Arc::clone(&definition), act)?,
+            ))
+        });
         if decided.is_err() {
             self.record = before;
         }
         let (changes, effects) = decided?;
         self.shared.note_stop(&self.id, None);
+        let mut changes = changes;
+        changes.extend(self.stay_rolled_back(&definition, &kept));
         self.cluster = next;
         for effect in effects {
             self.carry_out(effect);
@@ -100,6 +106,32 @@ impl Owner {
         self.record.stopped.clear();
         self.record.last_stop = None;
         Ok(changes)
+    }
+
+    /// Healing took a service back to an older definition, or a person wants the newer one again: what is
+    /// started from now on, by whichever engine, is made from this.
+    pub(super) fn define(&mut self, service: &ServiceName, spec: spec::Service) {
+        let mut definition = spec::Cluster::clone(&self.record.definition);
+        if let Some(one) = definition.services.get_mut(service) {
+            *one = spec::Service {
+                // As last scaled.
+                replicas: one.replicas,
+                ..spec
+            };
+        }
+        self.record.definition = Arc::new(definition);
+        self.save();
+        self.watch_files();
+    }
+
+    /// In words, what runs on although the file says something else.
+    fn stay_rolled_back(&self, asked: &spec::Cluster, kept: &spec::Cluster) -> Vec<String> {
+        let differ = |name: &&ServiceName| asked.services.get(*name) != kept.services.get(*name);
+        let names = kept.services.keys().filter(differ);
+        let words = names.map(|name| {
+            format!("{name}: stays rolled back; `azora release {name}` tries the newer one again")
+        });
+        words.collect()
     }
 
     fn differences(&self, definition: &spec::Cluster) -> Vec<String> {

@@ -1,3 +1,5 @@
+//! What comes of a row of probes, told as letters, and of minutes of them.
+
 use super::*;
 
 fn probe(fail: u32, pass: u32) -> spec::Probe {

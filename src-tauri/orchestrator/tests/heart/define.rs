@@ -140,6 +140,9 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             }
             "replicas" => service.replicas = value.parse().unwrap(),
             "port" => service.port = Some(value.parse().unwrap()),
+            "env" => {
+                service.env.insert("WORD".to_owned(), text(value));
+            }
             "run" => service.run = spec::Run::Shell(text(value)),
             "refers" => {
                 let port = spec::TemplatePart::Port(value.parse().unwrap());
@@ -209,6 +212,7 @@ fn rung(text: &str) -> spec::Rung {
         "restart" => RemedyKind::Restart,
         "graceful-restart" => RemedyKind::GracefulRestart,
         "restart-needs" => RemedyKind::RestartNeeds,
+        "rollback" => RemedyKind::Rollback,
         "quarantine" => RemedyKind::Quarantine,
         other => panic!("unknown remedy {other}"),
     };

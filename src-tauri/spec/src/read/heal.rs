@@ -41,7 +41,11 @@ impl Default for Heal {
             // Most crashes are over with a restart. What is not may need what it needs to be well,
             // and then what it needs may be what is not well.
             ladder: vec![
-                times(RemedyKind::Restart, 5),
+                times(RemedyKind::Restart, 2),
+                // Three failures in a row after an edit are the edit's: the same number opens the
+                // circuit. There is such a rung only after an edit.
+                RemedyKind::Rollback.into(),
+                times(RemedyKind::Restart, 3),
                 times(RemedyKind::GracefulRestart, 2),
                 // What the budget has left: two. A person who gives it more means more tries.
                 RemedyKind::RestartNeeds.into(),

@@ -10,10 +10,11 @@ use crate::problem::{Problem, quoted};
 use model::RemedyKind;
 use std::time::Duration;
 
-const REMEDIES: [(&str, RemedyKind); 4] = [
+const REMEDIES: [(&str, RemedyKind); 5] = [
     ("restart", RemedyKind::Restart),
     ("graceful-restart", RemedyKind::GracefulRestart),
     ("restart-needs", RemedyKind::RestartNeeds),
+    ("rollback", RemedyKind::Rollback),
     ("quarantine", RemedyKind::Quarantine),
 ];
 
@@ -109,6 +110,18 @@ impl Reader<'_> {
                 format!("`quarantine` has no `{}`", entry.key.name),
                 "it comes once, and at once",
                 "write just \"quarantine\"",
+            );
+            return None;
+        }
+        if let Some(entry) = table
+            .get("times")
+            .filter(|_| remedy == RemedyKind::Rollback)
+        {
+            self.refuse(
+                &entry.key.span,
+                "`rollback` has no `times`".into(),
+                "there is one definition to go back to",
+                "write just \"rollback\", or with a wait: { remedy = \"rollback\", after = \"10s\" }",
             );
             return None;
         }

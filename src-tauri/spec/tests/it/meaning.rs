@@ -33,7 +33,9 @@ fn defaults_are_filled_in() {
         service.heal,
         Heal {
             ladder: vec![
-                rung(RemedyKind::Restart, Some(5), &[]),
+                rung(RemedyKind::Restart, Some(2), &[]),
+                RemedyKind::Rollback.into(),
+                rung(RemedyKind::Restart, Some(3), &[]),
                 rung(RemedyKind::GracefulRestart, Some(2), &[]),
                 RemedyKind::RestartNeeds.into(),
                 RemedyKind::Quarantine.into(),

@@ -1,3 +1,5 @@
+//! Measurements that are kept, averaged, and dropped when nobody writes them.
+
 use super::*;
 use model::{Event, EventKind, Generation, Reason, State, Verdict};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -156,6 +156,7 @@ impl Run {
             Effect::RememberUnfinished => {
                 format!("REMEMBER {:?}", self.cluster.unfinished())
             }
+            Effect::Define { service, spec } => format!("DEFINE {service}: {}", spec.run),
             Effect::RememberStopped(services) => format!("REMEMBER stopped {services:?}"),
         };
         writeln!(self.out, "    {said}").unwrap();
@@ -180,6 +181,15 @@ impl Run {
                 Some(until) => write!(said, " [held until {}]", until.0).unwrap(),
                 None => said.push_str(" [held]"),
             }
+        }
+        if let Some(back) = status.marks.rolled_back {
+            let to = back.to.map(|to| to.0);
+            write!(
+                said,
+                " [rolled back to {to:?}: {}; {}]",
+                back.why, back.differs
+            )
+            .unwrap();
         }
         if let Some(circuit) = status.marks.circuit {
             write!(said, " [circuit {}]", circuit.as_str()).unwrap();
