@@ -9,6 +9,8 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+#[cfg(target_os = "linux")]
+mod bus;
 mod commands;
 mod embedded;
 mod emergency;
@@ -18,6 +20,7 @@ mod open;
 mod options;
 mod platform;
 mod quit;
+mod screen;
 mod streams;
 mod tray;
 mod watch;
@@ -92,7 +95,6 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
                 window.hide()?;
             }
             tray::create(app)?;
-            watch::open_on_click(app);
             tauri::async_runtime::spawn(end_on_signal(app.clone()));
             tauri::async_runtime::spawn(embedded::run(app.clone(), options));
             Ok(())
@@ -128,7 +130,6 @@ fn rooms<R: Runtime>(builder: Builder<R>, settings: Settings) -> Builder<R> {
         .manage(streams::Streams::default())
         .manage(quit::Leaving::default())
         .manage(tray::Shown::default())
-        .manage(watch::Told::default())
         .invoke_handler(commands::handle)
 }
 

@@ -1,21 +1,36 @@
 //! Which incidents a person is told of, and when: pure policy, no bus.
 //!
-//! One notification per incident, when healing brought the service back or gave up on it. What a
-//! person ended themselves is not news. A burst becomes one summary: at most [`BURST`] within
-//! [`WINDOW`], the rest is gathered and told together when the window has passed.
+//! One notification per incident, which changes as the incident goes on: it is opened when a fault
+//! has lasted a moment, and says in the end that healing brought the service back or gave up on it.
+//! Who only suffers has no incident, and so no notification. What a person ended themselves is not
+//! news, and what was shown of it is taken away. A burst becomes one summary: at most [`BURST`]
+//! new ones within [`WINDOW`], the rest is gathered and told together when the window has passed. So
+//! is what happens in quiet hours, when they are over, as far as it is still so.
 
 use api::model::{ClusterId, Incident, IncidentId, IncidentState, Mono, ServiceName};
-use std::collections::{BTreeSet, VecDeque};
+use engine::Notifications;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// So many notifications within one [`WINDOW`] are shown singly.
 pub(crate) const BURST: usize = 5;
 /// See [`BURST`].
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-/// Incidents remembered as told. Their numbers only grow, so the lowest are forgotten first.
+/// So long a fault lasts before it is told of: most are healed by then, and that is told.
+pub(crate) const LASTS: Duration = Duration::from_secs(3);
+/// So often it is looked whether quiet hours are over: a machine that slept comes back in between.
+const LOOK: Duration = Duration::from_secs(60);
+/// Incidents remembered. Their numbers only grow, so the lowest are forgotten first.
 const REMEMBERED: usize = 4096;
 /// Names listed in a summary before "and N more".
 const NAMED: usize = 4;
+
+/// A moment: the clock that only goes forward, and the minute of the day here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) mono: Mono,
+    pub(crate) minute: u16,
+}
 
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,81 +39,225 @@ pub(crate) struct Notice {
     pub(crate) title: String,
     /// The rest.
     pub(crate) body: String,
-    /// Where a click leads; `None` is the list of incidents.
+    /// Where a click leads, and what it is shown in the place of; `None` is the list of incidents.
     pub(crate) incident: Option<(ClusterId, IncidentId)>,
+    /// Somebody must act.
+    pub(crate) urgent: bool,
+}
+
+/// What is to be done on the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tell {
+    /// Show it, in the place of what is shown of the same incident.
+    Show(Notice),
+    /// Take away what is shown of it.
+    Close(IncidentId),
 }
 
 /// What is worth telling of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum News {
+    Failing,
     Healed,
+    Back,
     Quarantined,
+}
+
+/// How far the telling of an incident has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// It fails; told if it still does then. Whether something of it is on the screen.
+    Lasting {
+        due: Mono,
+        incident: Box<Incident>,
+        shown: bool,
+    },
+    /// This is on the screen.
+    Shown(News),
+    /// This was in a summary.
+    Told(News),
+    /// This waits for the summary.
+    Gathered(News, ServiceName),
+    /// There is nothing more to tell.
+    Over,
 }
 
 /// Decides; owns what was told and what waits.
 #[derive(Debug, Default)]
 pub(crate) struct Notifier {
-    told: BTreeSet<IncidentId>,
+    settings: Notifications,
+    known: BTreeMap<IncidentId, Stage>,
     shown: VecDeque<Mono>,
-    waiting: Vec<(News, ServiceName)>,
+    /// Since when something is gathered, and the earliest that it is told.
+    gathered: Option<Mono>,
 }
 
 impl Notifier {
+    pub(crate) fn new(settings: Notifications) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
+
     /// Incidents that ended before anybody watched are history, not news.
     pub(crate) fn already_over<'a>(&mut self, incidents: impl IntoIterator<Item = &'a Incident>) {
         for incident in incidents {
-            if !matches!(incident.state, IncidentState::Open) {
-                self.remember(incident.id);
+            if incident.state != IncidentState::Open {
+                self.set(incident.id, Stage::Over);
             }
         }
     }
 
     /// An incident is new or changed; the whole of it as it is now.
-    pub(crate) fn incident(&mut self, incident: &Incident, now: Mono) -> Option<Notice> {
+    pub(crate) fn incident(&mut self, incident: &Incident, now: Moment) -> Option<Tell> {
+        if self.mute(&incident.cluster) {
+            return None;
+        }
+        let id = incident.id;
+        let before = self.known.remove(&id);
+        let shown = matches!(
+            before,
+            Some(Stage::Shown(_) | Stage::Lasting { shown: true, .. })
+        );
         let news = match incident.state {
-            IncidentState::Resolved if !incident.actions.is_empty() => News::Healed,
+            IncidentState::Open => News::Failing,
             IncidentState::Quarantined => News::Quarantined,
-            _ => return None,
+            IncidentState::Resolved if !incident.actions.is_empty() => News::Healed,
+            IncidentState::Resolved if shown => News::Back,
+            IncidentState::Resolved | IncidentState::Closed => {
+                self.set(id, Stage::Over);
+                return shown.then_some(Tell::Close(id));
+            }
         };
-        if !self.remember(incident.id) {
-            return None;
+        match before {
+            Some(stage) if stage == Stage::Shown(news) || stage == Stage::Told(news) => {
+                self.set(id, stage);
+                None
+            }
+            // What was over before anybody watched stays so until it fails again.
+            Some(Stage::Over) if news != News::Failing => {
+                self.set(id, Stage::Over);
+                None
+            }
+            Some(Stage::Lasting { due, .. }) if news == News::Failing => {
+                self.last(incident, due, shown);
+                None
+            }
+            _ if news == News::Failing => {
+                self.last(incident, now.mono + LASTS, shown);
+                None
+            }
+            _ => self.tell(news, incident, shown, now),
         }
-        self.forget_shown(now);
+    }
+
+    /// When [`Notifier::due`] has something to say at the earliest.
+    pub(crate) fn next(&self) -> Option<Mono> {
+        let lasting = self.known.values().filter_map(|stage| match stage {
+            Stage::Lasting { due, .. } => Some(*due),
+            _ => None,
+        });
+        lasting.chain(self.gathered).min()
+    }
+
+    /// What is to be told by now: faults that have lasted, and what was gathered.
+    pub(crate) fn due(&mut self, now: Moment) -> Vec<Tell> {
+        let lasted: Vec<(Box<Incident>, bool)> = self
+            .known
+            .values()
+            .filter_map(|stage| match stage {
+                Stage::Lasting {
+                    due,
+                    incident,
+                    shown,
+                } if *due <= now.mono => Some((incident.clone(), *shown)),
+                _ => None,
+            })
+            .collect();
+        let mut told = Vec::new();
+        if self.gathered.is_some_and(|due| due <= now.mono) {
+            told.extend(self.summary(now));
+        }
+        for (incident, shown) in lasted {
+            told.extend(self.tell(News::Failing, &incident, shown, now));
+        }
+        told
+    }
+
+    /// Shows it, or gathers it.
+    fn tell(&mut self, news: News, incident: &Incident, shown: bool, now: Moment) -> Option<Tell> {
+        self.forget_shown(now.mono);
+        let quiet = self.settings.quiet_at(now.minute);
+        // What changes in its place disturbs nobody, and is worth most while it is looked at.
+        let at_once = shown && !quiet;
+        let full = self.shown.len() >= BURST;
         // While something waits, later news waits with it: order is kept and the summary is whole.
-        if self.shown.len() >= BURST || !self.waiting.is_empty() {
-            self.waiting.push((news, incident.service.clone()));
+        if !at_once && (quiet || full || self.gathered.is_some()) {
+            let first = self.shown.front();
+            let due = match quiet {
+                true => now.mono + LOOK,
+                false => first.map_or(now.mono + WINDOW, |first| *first + WINDOW),
+            };
+            self.gathered.get_or_insert(due);
+            self.set(incident.id, Stage::Gathered(news, incident.service.clone()));
+            // In quiet hours nothing stays that is not true any more.
+            return shown.then_some(Tell::Close(incident.id));
+        }
+        if !shown {
+            self.shown.push_back(now.mono);
+        }
+        self.set(incident.id, Stage::Shown(news));
+        Some(Tell::Show(single(news, incident)))
+    }
+
+    /// What was gathered, once it may be told.
+    fn summary(&mut self, now: Moment) -> Option<Tell> {
+        if self.settings.quiet_at(now.minute) {
+            self.gathered = Some(now.mono + LOOK);
             return None;
         }
-        self.shown.push_back(now);
-        Some(single(news, incident))
-    }
-
-    /// When [`Notifier::flush`] has something to say at the earliest.
-    pub(crate) fn next_flush(&self) -> Option<Mono> {
-        if self.waiting.is_empty() {
-            None
-        } else {
-            self.shown.front().map(|first| *first + WINDOW)
+        self.gathered = None;
+        self.forget_shown(now.mono);
+        let mut waiting = Vec::new();
+        for stage in self.known.values_mut() {
+            if let Stage::Gathered(news, service) = stage {
+                waiting.push((*news, service.clone()));
+                *stage = Stage::Told(*news);
+            }
         }
-    }
-
-    /// The summary of what waited, once the window has passed.
-    pub(crate) fn flush(&mut self, now: Mono) -> Option<Notice> {
-        if self.next_flush().is_none_or(|due| now < due) {
+        if waiting.is_empty() {
             return None;
         }
-        self.forget_shown(now);
-        self.shown.push_back(now);
-        Some(summary(std::mem::take(&mut self.waiting)))
+        self.shown.push_back(now.mono);
+        Some(Tell::Show(summary(waiting)))
     }
 
-    /// True when it was new.
-    fn remember(&mut self, id: IncidentId) -> bool {
-        let new = self.told.insert(id);
-        if self.told.len() > REMEMBERED {
-            self.told.pop_first();
+    fn mute(&self, cluster: &ClusterId) -> bool {
+        // An id is a name, a hyphen and a hash.
+        let id = cluster.as_str();
+        let name = id.rsplit_once('-').map_or(id, |(name, _)| name);
+        !self.settings.enabled || self.settings.except.iter().any(|one| one.as_str() == name)
+    }
+
+    fn last(&mut self, incident: &Incident, due: Mono, shown: bool) {
+        let incident = Box::new(incident.clone());
+        let id = incident.id;
+        self.set(
+            id,
+            Stage::Lasting {
+                due,
+                incident,
+                shown,
+            },
+        );
+    }
+
+    fn set(&mut self, id: IncidentId, stage: Stage) {
+        self.known.insert(id, stage);
+        if self.known.len() > REMEMBERED {
+            self.known.pop_first();
         }
-        new
     }
 
     fn forget_shown(&mut self, now: Mono) {
@@ -114,14 +273,24 @@ impl Notifier {
 
 fn single(news: News, incident: &Incident) -> Notice {
     let service = &incident.service;
+    let took = incident.duration_ms.map(|ms| format!(" in {}", length(ms)));
+    let took = took.unwrap_or_default();
     let (title, tail) = match news {
-        News::Healed => {
-            let took = incident.duration_ms.map(|ms| format!(" in {}", length(ms)));
-            (
-                format!("{service} was healed"),
-                format!("Back{}.", took.unwrap_or_default()),
-            )
+        News::Failing => {
+            let waits = incident.waits.as_deref().unwrap_or_default();
+            let waits = match waits {
+                "" => "Healing is at work.".to_owned(),
+                waits => format!("It waits for: {waits}."),
+            };
+            let suffer = match incident.impacted.len() {
+                0 => String::new(),
+                1 => " One other service suffers from it.".to_owned(),
+                count => format!(" {count} other services suffer from it."),
+            };
+            (format!("{service} fails"), format!("{waits}{suffer}"))
         }
+        News::Healed => (format!("{service} was healed"), format!("Back{took}.")),
+        News::Back => (format!("{service} is back"), format!("By itself{took}.")),
         News::Quarantined => (
             format!("{service} is in quarantine"),
             "Healing gave up; it stays down until you release it.".to_owned(),
@@ -135,14 +304,15 @@ fn single(news: News, incident: &Incident) -> Notice {
         title,
         body: format!("{}.{tried} {tail}", capital(&incident.cause)),
         incident: Some((incident.cluster.clone(), incident.id)),
+        urgent: news == News::Quarantined,
     }
 }
 
 fn summary(waiting: Vec<(News, ServiceName)>) -> Notice {
-    let part = |news: News, words: &str| {
+    let part = |of: &[News], words: &str| {
         let names: BTreeSet<&ServiceName> = waiting
             .iter()
-            .filter(|(of, _)| *of == news)
+            .filter(|(news, _)| of.contains(news))
             .map(|(_, name)| name)
             .collect();
         if names.is_empty() {
@@ -157,24 +327,30 @@ fn summary(waiting: Vec<(News, ServiceName)>) -> Notice {
         };
         Some((names.len(), format!("{words}: {}{more}.", named.join(", "))))
     };
-    let quarantined = part(News::Quarantined, "In quarantine");
-    let healed = part(News::Healed, "Healed");
-    let count = |part: &Option<(usize, String)>| part.as_ref().map_or(0, |(count, _)| *count);
-    let title = match (count(&healed), count(&quarantined)) {
-        (healed, 0) => format!("{healed} more healed"),
-        (0, quarantined) => format!("{quarantined} more in quarantine"),
-        (healed, quarantined) => format!("{quarantined} more in quarantine, {healed} healed"),
-    };
     // What a person must act on comes first.
-    let body: Vec<String> = [quarantined, healed]
+    let parts = [
+        (part(&[News::Quarantined], "In quarantine"), "in quarantine"),
+        (part(&[News::Failing], "Failing"), "failing"),
+        (part(&[News::Healed, News::Back], "Healed"), "healed"),
+    ];
+    let parts: Vec<_> = parts
         .into_iter()
-        .flatten()
-        .map(|(_, text)| text)
+        .filter_map(|(part, words)| Some((part?, words)))
         .collect();
+    let counts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .map(|(n, ((count, _), words))| match n {
+            0 => format!("{count} more {words}"),
+            _ => format!("{count} {words}"),
+        })
+        .collect();
+    let bodies: Vec<String> = parts.into_iter().map(|((_, body), _)| body).collect();
     Notice {
-        title,
-        body: body.join(" "),
+        title: counts.join(", "),
+        body: bodies.join(" "),
         incident: None,
+        urgent: waiting.iter().any(|(news, _)| *news == News::Quarantined),
     }
 }
 
@@ -202,147 +378,4 @@ fn capital(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use api::model::{InstanceId, Remedy, RemedyKind, Timestamp};
-
-    fn incident(id: u64, service: &str, state: IncidentState) -> Incident {
-        let service: ServiceName = service.parse().unwrap();
-        let remedy = Remedy {
-            at: Timestamp(2),
-            kind: RemedyKind::Restart,
-            detail: "restart 1 of 5, after 100 ms".into(),
-        };
-        Incident {
-            id: IncidentId(id),
-            cluster: "shop-00000000".parse().unwrap(),
-            instance: InstanceId::new(service.clone(), 0),
-            cause: format!("{service}.0 was ended by SIGKILL"),
-            service,
-            state,
-            impacted: vec![],
-            actions: vec![remedy],
-            opened: Timestamp(1),
-            resolved: Some(Timestamp(1_235)),
-            duration_ms: Some(1_234),
-            began: None,
-            began_by: None,
-            detect_ms: None,
-            waits: None,
-            person: false,
-            entries: 0,
-            unlisted: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_healed_service_is_told_once_with_cause_action_and_time() {
-        let mut notifier = Notifier::default();
-        let open = incident(7, "db", IncidentState::Open);
-        let healed = incident(7, "db", IncidentState::Resolved);
-        assert_eq!(notifier.incident(&open, Mono(0)), None);
-        let notice = notifier.incident(&healed, Mono(1)).unwrap();
-        assert_eq!(notice.title, "db was healed");
-        assert_eq!(
-            notice.body,
-            "db.0 was ended by SIGKILL. Restart 1 of 5, after 100 ms. Back in 1.2 s."
-        );
-        assert_eq!(
-            notice.incident,
-            Some((healed.cluster.clone(), IncidentId(7)))
-        );
-        assert_eq!(notifier.incident(&healed, Mono(2)), None);
-    }
-
-    #[test]
-    fn a_quarantine_says_that_somebody_must_act() {
-        let notice = Notifier::default()
-            .incident(&incident(1, "mail", IncidentState::Quarantined), Mono(0))
-            .unwrap();
-        assert_eq!(notice.title, "mail is in quarantine");
-        assert!(
-            notice.body.ends_with("it stays down until you release it."),
-            "{}",
-            notice.body
-        );
-    }
-
-    #[test]
-    fn what_a_person_ended_or_what_came_back_by_itself_is_no_news() {
-        let mut notifier = Notifier::default();
-        assert_eq!(
-            notifier.incident(&incident(1, "a", IncidentState::Closed), Mono(0)),
-            None
-        );
-        let mut by_itself = incident(2, "b", IncidentState::Resolved);
-        by_itself.actions.clear();
-        assert_eq!(notifier.incident(&by_itself, Mono(0)), None);
-    }
-
-    #[test]
-    fn what_was_over_before_the_window_opened_is_no_news() {
-        let mut notifier = Notifier::default();
-        let over = incident(1, "a", IncidentState::Resolved);
-        let open = incident(2, "b", IncidentState::Open);
-        notifier.already_over([&over, &open]);
-        assert_eq!(notifier.incident(&over, Mono(0)), None);
-        assert!(
-            notifier
-                .incident(&incident(2, "b", IncidentState::Resolved), Mono(0))
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn a_burst_becomes_five_and_one_summary() {
-        let mut notifier = Notifier::default();
-        let mut shown = 0;
-        for id in 0..20 {
-            let state = if id == 12 {
-                IncidentState::Quarantined
-            } else {
-                IncidentState::Resolved
-            };
-            let told =
-                notifier.incident(&incident(id, &format!("s-{id:02}"), state), Mono(id * 100));
-            shown += usize::from(told.is_some());
-        }
-        assert_eq!(shown, BURST);
-        // The first was shown at 0, so its window passes at 10 s.
-        assert_eq!(notifier.next_flush(), Some(Mono(10_000)));
-        assert_eq!(notifier.flush(Mono(9_999)), None);
-        let notice = notifier.flush(Mono(10_000)).unwrap();
-        assert_eq!(notice.title, "1 more in quarantine, 14 healed");
-        assert_eq!(
-            notice.body,
-            "In quarantine: s-12. Healed: s-05, s-06, s-07, s-08 and 10 more."
-        );
-        assert_eq!(notifier.flush(Mono(30_000)), None);
-        // Calm again: told singly.
-        assert!(
-            notifier
-                .incident(&incident(99, "z", IncidentState::Resolved), Mono(30_000))
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn a_crash_loop_of_one_service_is_named_once_in_the_summary() {
-        let mut notifier = Notifier::default();
-        for id in 0..8 {
-            notifier.incident(&incident(id, "db", IncidentState::Resolved), Mono(id));
-        }
-        let notice = notifier.flush(Mono(60_000)).unwrap();
-        assert_eq!(notice.title, "1 more healed");
-        assert_eq!(notice.body, "Healed: db.");
-    }
-
-    #[test]
-    fn what_is_remembered_does_not_grow_without_bound() {
-        let mut notifier = Notifier::default();
-        for id in 0..(REMEMBERED as u64 + 100) {
-            notifier.remember(IncidentId(id));
-        }
-        assert_eq!(notifier.told.len(), REMEMBERED);
-    }
-}
+mod tests;

@@ -1,14 +1,13 @@
 //! Follows the engine's feed on behalf of the desktop: what the tray shows, what a person is told.
 
-use crate::notify::{Notice, Notifier};
-use crate::{tray, window};
+use crate::notify::{Moment, Notifier};
+use crate::screen::Screen;
+use crate::tray;
 use api::model::view::{Change, ClusterView, Delta, Snapshot};
-use api::model::{ClusterId, ClusterName, IncidentId, Mono, Overall};
+use api::model::{ClusterId, ClusterName, Mono, Overall};
 use engine::Handle;
-use std::collections::BTreeMap;
 use std::time::Duration;
-use tauri::{AppHandle, Manager, Runtime};
-use tauri_plugin_notification::NotificationExt;
+use tauri::{AppHandle, Runtime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
@@ -110,7 +109,8 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
     let mono = || Mono(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     let due = |at: Mono| began + Duration::from_millis(at.0);
 
-    let mut notifier = Notifier::default();
+    let screen = Screen::open(&app);
+    let mut notifier = Notifier::new(engine.notifications());
     let (snapshot, mut changes) = engine.feed();
     notifier.already_over(&snapshot.incidents);
     let mut picture = Picture::of(&snapshot);
@@ -119,12 +119,12 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
     let mut redraw: Option<Instant> = None;
 
     loop {
-        let summary = notifier.next_flush().map(due);
+        let summary = notifier.next().map(due);
         let wake = [redraw, summary].into_iter().flatten().min();
         tokio::select! {
             change = changes.recv() => match change {
                 Ok(delta) => {
-                    seen(&app, &delta, &mut picture, &mut notifier, mono());
+                    seen(&screen, &delta, &mut picture, &mut notifier, moment(mono()));
                     if matches!(
                         delta.change,
                         Change::Cluster { .. }
@@ -139,7 +139,8 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
                     changes = again;
                     picture = Picture::of(&snapshot);
                     for incident in snapshot.incidents.iter().rev() {
-                        tell(&app, notifier.incident(incident, mono()));
+                        let told = notifier.incident(incident, moment(mono()));
+                        told.into_iter().for_each(|tell| screen.tell(tell));
                     }
                     redraw.get_or_insert_with(Instant::now);
                 }
@@ -150,80 +151,33 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
                     redraw = None;
                     tray::update(&app, &picture);
                 }
-                tell(&app, notifier.flush(mono()));
+                let told = notifier.due(moment(mono()));
+                told.into_iter().for_each(|tell| screen.tell(tell));
             }
         }
     }
 }
 
-fn seen<R: Runtime>(
-    app: &AppHandle<R>,
+fn seen(
+    screen: &Screen,
     delta: &Delta,
     picture: &mut Picture,
     notifier: &mut Notifier,
-    now: Mono,
+    now: Moment,
 ) {
     picture.apply(&delta.change);
     if let Change::Incident { incident } = &delta.change {
-        tell(app, notifier.incident(incident, now));
+        let told = notifier.incident(incident, now);
+        told.into_iter().for_each(|tell| screen.tell(tell));
     }
 }
 
-/// Which incident a notification was about, by the number it was shown under.
-#[derive(Default)]
-pub(crate) struct Told(std::sync::Mutex<BTreeMap<i32, (ClusterId, IncidentId)>>);
-
-/// Clicks on the newest so many notifications still find their incident.
-const CLICKABLE: usize = 64;
-
-fn tell<R: Runtime>(app: &AppHandle<R>, notice: Option<Notice>) {
-    let Some(notice) = notice else { return };
-    let mut builder = app
-        .notification()
-        .builder()
-        .title(notice.title)
-        .body(notice.body);
-    if let Some((cluster, incident)) = notice.incident {
-        // Numbers count up from 1; after two thousand million, a click may open the list instead.
-        let number = i32::try_from(incident.0).unwrap_or(0);
-        builder = builder.id(number);
-        let told = app.state::<Told>();
-        let mut told = told
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        told.insert(number, (cluster, incident));
-        if told.len() > CLICKABLE {
-            told.pop_first();
-        }
-    }
-    if let Err(error) = builder.show() {
-        tracing::warn!(%error, "failed to show a notification");
-    }
-}
-
-/// A click on a notification opens its incident.
-pub(crate) fn open_on_click<R: Runtime>(app: &AppHandle<R>) {
-    let handle = app.clone();
-    let listening = app.notification().on_action(move |performed| {
-        let number = performed.notification().map(|shown| shown.id());
-        let told = handle.state::<Told>();
-        let incident = {
-            let told = told
-                .0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            number.and_then(|number| told.get(&number).cloned())
-        };
-        let place = match incident {
-            Some((_, incident)) => window::Place::Incident(incident),
-            None => window::Place::Incidents,
-        };
-        window::show(&handle, &place);
-    });
-    if let Err(error) = listening {
-        tracing::warn!(%error, "clicks on notifications will do nothing");
-    }
+/// Now, with the minute of the day here: quiet hours are hours of a person's clock.
+fn moment(mono: Mono) -> Moment {
+    let here = jiff::Zoned::now();
+    let minute =
+        u16::from(here.hour().unsigned_abs()) * 60 + u16::from(here.minute().unsigned_abs());
+    Moment { mono, minute }
 }
 
 #[cfg(test)]

@@ -137,6 +137,7 @@ impl Engine {
             recorder,
             registry,
             webhooks,
+            notifications: settings.notifications,
             account: driver::account(),
             files,
             life: Life {

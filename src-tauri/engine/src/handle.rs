@@ -124,6 +124,11 @@ impl Handle {
         self.shared.picture.engine()
     }
 
+    /// What the desktop is to say of incidents, and when.
+    pub fn notifications(&self) -> spec::Notifications {
+        self.shared.notifications.clone()
+    }
+
     /// The whole picture.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.picture.snapshot()

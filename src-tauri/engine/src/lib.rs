@@ -57,6 +57,7 @@ pub use config::Config;
 pub use error::{Error, StartError};
 pub use handle::{Handle, Order, Settled, Up, UpStarted};
 pub use record::cluster_id;
+pub use spec::{Hours, Notifications};
 pub use stacks::{Remembered, remembered};
 pub use store::IncidentFilter;
 pub use telemetry::logs::PatternError;

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     /// Who is told of what happens.
     pub(crate) webhooks: Arc<Webhooks>,
+    /// What the desktop says.
+    pub(crate) notifications: spec::Notifications,
     /// The owners by cluster.
     pub(crate) owners: RwLock<BTreeMap<ClusterId, mpsc::Sender<Message>>>,
     /// When each cluster was last stopped as a whole, while it can be resumed.

@@ -39,7 +39,7 @@ pub use notes::notes;
 pub use pattern::pattern;
 pub use problem::{Diagnostics, Problem};
 pub use schema::schema;
-pub use settings::{SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
+pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
 pub use sources::{Found, Reading, Sources};
 pub use template::Lookup;
 

@@ -27,6 +27,50 @@ pub struct Settings {
     pub allow: Vec<IpNet>,
     /// Where events are sent.
     pub webhooks: BTreeMap<WebhookName, Webhook>,
+    /// What the desktop says.
+    pub notifications: Notifications,
+}
+
+/// What the desktop says of incidents, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notifications {
+    /// Anything at all.
+    pub enabled: bool,
+    /// Clusters that are not told of.
+    pub except: BTreeSet<ClusterName>,
+    /// When nothing is shown.
+    pub quiet: Vec<Hours>,
+}
+
+/// A part of every day, on the clock of a person, in minutes since midnight; over midnight where it
+/// ends before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// The first minute.
+    pub from: u16,
+    /// The first minute after it.
+    pub to: u16,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            except: BTreeSet::new(),
+            quiet: Vec::new(),
+        }
+    }
+}
+
+impl Notifications {
+    /// Nothing is shown in this minute of the day.
+    pub fn quiet_at(&self, minute: u16) -> bool {
+        let within = |hours: &Hours| match hours.from < hours.to {
+            true => (hours.from..hours.to).contains(&minute),
+            false => minute >= hours.from || minute < hours.to,
+        };
+        self.quiet.iter().any(within)
+    }
 }
 
 /// One place that is told of events, by HTTP.

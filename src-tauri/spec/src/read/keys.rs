@@ -187,7 +187,7 @@ pub(crate) const LOG: Keys = Keys {
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
     table: "the settings",
-    keys: &["registry", "webhook"],
+    keys: &["registry", "webhook", "notifications"],
 };
 pub(crate) const REGISTRY: Keys = Keys {
     table: "`registry`",
@@ -206,6 +206,10 @@ pub(crate) const WEBHOOK: Keys = Keys {
         "timeout",
         "keep",
     ],
+};
+pub(crate) const NOTIFICATIONS: Keys = Keys {
+    table: "`notifications`",
+    keys: &["enabled", "except", "quiet"],
 };
 pub(crate) const SECRET_PLACE: Keys = Keys {
     table: "a secret of the settings",
@@ -451,6 +455,21 @@ fn other_word(table: &str, key: &str) -> Option<&'static str> {
             (
                 "retries",
                 "how long is tried is called `keep`: keep = \"3d\"",
+            ),
+        ],
+        "`notifications`" => &[
+            (
+                "off",
+                "write enabled = false, or the clusters: except = [\"scratch\"]",
+            ),
+            (
+                "mute",
+                "write enabled = false, or the clusters: except = [\"scratch\"]",
+            ),
+            ("clusters", "those that are not told of are called `except`"),
+            (
+                "quiet_hours",
+                "here it is called `quiet`: quiet = [\"22:00-07:00\"]",
             ),
         ],
         "a secret of the settings" => &[

@@ -8,6 +8,7 @@ mod http;
 pub(crate) mod keys;
 mod ladder;
 mod listen;
+mod notifications;
 mod port;
 mod probe;
 mod references;

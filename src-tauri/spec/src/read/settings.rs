@@ -67,7 +67,12 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
         }
     }
     let webhooks = reader.webhooks(root);
-    Settings { allow, webhooks }
+    let notifications = reader.notifications(root);
+    Settings {
+        allow,
+        webhooks,
+        notifications,
+    }
 }
 
 impl Reader<'_> {

@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 
     /// The entries of a list that is not empty: an empty one reads like "all" and like "none".
-    fn listed<'v>(
+    pub(super) fn listed<'v>(
         &mut self,
         value: &'v Value,
         key: &str,

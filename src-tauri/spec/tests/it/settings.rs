@@ -180,3 +180,38 @@ fn a_wrong_webhook_is_explained_with_its_place() {
         .collect();
     assert!(settings(&many).unwrap_err().contains("17 webhooks"));
 }
+
+#[test]
+fn notifications_are_on_unless_they_are_turned_off_somewhere_or_for_a_time() {
+    let read = |text: &str| {
+        let settings = settings(&format!("[notifications]\n{text}"));
+        settings
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .notifications
+    };
+    let usual = read("");
+    assert!(usual.enabled && (0..1_440).all(|minute| !usual.quiet_at(minute)));
+    let set = read("except = [\"scratch\"]\nquiet = [\"22:00-07:30\", \"12:00 - 13:00\"]");
+    assert!(set.except.contains("scratch"));
+    let quiet: Vec<u16> = (0..24).filter(|hour| set.quiet_at(hour * 60)).collect();
+    assert_eq!(quiet, [0, 1, 2, 3, 4, 5, 6, 7, 12, 22, 23]);
+    assert!(set.quiet_at(7 * 60 + 29) && !set.quiet_at(7 * 60 + 30) && !set.quiet_at(13 * 60));
+    assert!(!read("enabled = false").enabled);
+    for (text, words) in [
+        ("quiet = \"22:00-07:00\"", "put it in brackets"),
+        ("quiet = [\"22-7\"]", "is no span of a day"),
+        ("quiet = [\"24:00-07:00\"]", "is no span of a day"),
+        ("quiet = [\"10pm-7am\"]", "in 24 hours"),
+        ("quiet = [\"07:00-07:00\"]", "begins when it ends"),
+        ("quiet = []", "`quiet` is empty"),
+        ("except = [\"My Shop\"]", "my-shop"),
+        ("enabled = \"no\"", "`true` or `false`"),
+        (
+            "quiet_hours = [\"22:00-07:00\"]",
+            "here it is called `quiet`",
+        ),
+    ] {
+        let said = settings(&format!("[notifications]\n{text}")).unwrap_err();
+        assert!(said.contains(words) && said.contains('^'), "{text}: {said}");
+    }
+}
