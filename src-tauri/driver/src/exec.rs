@@ -70,6 +70,8 @@ pub enum ExecOutcome {
     TimedOut,
     /// It could not be run.
     Failed(String),
+    /// There is no such program; in the words of [`ExecOutcome::Failed`].
+    NotFound(String),
     /// The machine had no processes, descriptors or memory left to run it.
     Short(String),
 }
@@ -144,6 +146,11 @@ async fn finish(
     ears: Ears,
 ) -> (ExecOutcome, Option<Vec<u8>>) {
     let program = launch.argv.first().cloned().unwrap_or_default();
+    // The system says the same of a missing folder, and of a script's missing interpreter.
+    let place = launch.cwd.clone();
+    let there = move |program: &str| {
+        !place.is_dir() || (program.contains('/') && place.join(program).exists())
+    };
     let failed = |error: io::Error| match NotRun::of(&format!("execute {program}"), &error) {
         NotRun::Short(why) => ExecOutcome::Short(why),
         NotRun::Failed(why) => ExecOutcome::Failed(why),
@@ -151,7 +158,14 @@ async fn finish(
     let lines = ears.lines;
     let mut running = match spawn(launch, &bounds, ears) {
         Ok(running) => running,
-        Err(error) => return (failed(error), None),
+        Err(error) => {
+            let missing = error.kind() == io::ErrorKind::NotFound && !there(&program);
+            let outcome = match failed(error) {
+                ExecOutcome::Failed(why) if missing => ExecOutcome::NotFound(why),
+                outcome => outcome,
+            };
+            return (outcome, None);
+        }
     };
     /// SIGKILL takes less than a millisecond, unless the kernel itself is stuck.
     const LAST: Duration = Duration::from_secs(1);

@@ -214,7 +214,9 @@ impl ProcessDriver {
                 "{} had not ended after {:?} and was ended with all it had started",
                 hook.name, hook.timeout
             ),
-            ExecOutcome::Failed(why) => format!("{}: {why}", hook.name),
+            ExecOutcome::Failed(why) | ExecOutcome::NotFound(why) => {
+                format!("{}: {why}", hook.name)
+            }
             ExecOutcome::Short(why) => return Err(NotRun::Short(why)),
         }))
     }

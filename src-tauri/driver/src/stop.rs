@@ -178,7 +178,9 @@ impl Unit {
             ExecOutcome::Exit { status, said } if said.is_empty() => status.to_string(),
             ExecOutcome::Exit { status, said } => format!("{status}: {said}"),
             ExecOutcome::TimedOut => "took too long".to_owned(),
-            ExecOutcome::Failed(error) | ExecOutcome::Short(error) => error,
+            ExecOutcome::Failed(error)
+            | ExecOutcome::NotFound(error)
+            | ExecOutcome::Short(error) => error,
         };
         if asked && let Life::Running(Main { generation, .. }) = self.life {
             self.ask().await;

@@ -194,12 +194,19 @@ pub(crate) fn probe(
                 every: probe.every,
             },
         },
-        spec::ProbeTarget::Exec { run } => Target::Exec(ExecLaunch {
-            argv: argv(record, instance, run),
-            cwd: folder(record, service),
-            env: environment_with(record, places, instance, service, secrets),
-            user: service.user.clone(),
-        }),
+        spec::ProbeTarget::Exec { run } => Target::Exec {
+            launch: ExecLaunch {
+                argv: argv(record, instance, run),
+                cwd: folder(record, service),
+                env: environment_with(record, places, instance, service, secrets),
+                user: service.user.clone(),
+            },
+            key: match kind {
+                ProbeKind::Startup => "startup.exec",
+                ProbeKind::Ready if service.ready.is_some() => "ready.exec",
+                ProbeKind::Ready | ProbeKind::Health => "health.exec",
+            },
+        },
     };
     Some((target, probe.timeout))
 }

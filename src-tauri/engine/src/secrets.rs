@@ -173,7 +173,9 @@ async fn one(source: Source, driver: &ProcessDriver) -> Result<(Vec<u8>, String)
                     let remedy = "it may wait for somebody to type or to touch a key";
                     missing(from, why, remedy)
                 }
-                Err(ExecOutcome::Failed(why)) => missing(from, why, REMEDY),
+                Err(ExecOutcome::Failed(why) | ExecOutcome::NotFound(why)) => {
+                    missing(from, why, REMEDY)
+                }
                 Err(ExecOutcome::Short(why)) => Err(Unread::Short(why)),
             }
         }

@@ -59,7 +59,12 @@ pub enum Target {
         service: String,
     },
     /// A command exits with 0.
-    Exec(ExecLaunch),
+    Exec {
+        /// The command.
+        launch: ExecLaunch,
+        /// The key of the definition that names it.
+        key: &'static str,
+    },
     /// This start writes a line that matches. Not asked: waited for, however long it takes.
     Line {
         /// The folder of its log.
@@ -128,9 +133,9 @@ impl Prober {
     /// for without one. Dropping the future ends the asking.
     pub async fn ask(&self, target: Target, timeout: Duration) -> Evidence {
         let (seen, heard) = match target {
-            Target::Exec(launch) => {
+            Target::Exec { launch, key } => {
                 // The driver ends it when its time is over.
-                let (seen, heard) = listen(self.exec(launch, timeout), Duration::MAX).await;
+                let (seen, heard) = listen(self.exec(launch, key, timeout), Duration::MAX).await;
                 let seen = seen.map(|seen| excused(seen, heard));
                 let never = || fail("it was not asked to its end".to_owned());
                 (seen.unwrap_or_else(never), heard)
@@ -220,7 +225,7 @@ impl Prober {
         }
     }
 
-    async fn exec(&self, launch: ExecLaunch, timeout: Duration) -> Seen {
+    async fn exec(&self, launch: ExecLaunch, key: &str, timeout: Duration) -> Seen {
         let shell = launch.argv.starts_with(&["sh".to_owned(), "-c".to_owned()]);
         let program = match &launch.argv[..] {
             // A person has written the one program that the shell is to run.
@@ -241,17 +246,37 @@ impl Prober {
             }
             // The shell's word for a program that is not there, or none: nobody was asked.
             ExecOutcome::Exit {
-                status: ExitStatus::Code(126 | 127),
+                status: ExitStatus::Code(code @ (126 | 127)),
                 said,
-            } if shell => trouble(format!("the probe's program did not run: {said}")),
+            } if shell => trouble(match not_found(&said) {
+                Some(program) if code == 127 => correct(program, key),
+                _ => format!("the probe's program did not run: {said}"),
+            }),
             ExecOutcome::Exit { status, said } if said.is_empty() => {
                 fail(format!("{program} {status}"))
             }
             ExecOutcome::Exit { status, said } => fail(format!("{program} {status}: {said}")),
             ExecOutcome::TimedOut => fail(format!("{program} was not done within {timeout:?}")),
+            ExecOutcome::NotFound(_) => trouble(correct(&program, key)),
             ExecOutcome::Short(why) | ExecOutcome::Failed(why) => trouble(why),
         }
     }
+}
+
+/// The program that a shell says it has not found: "sh: 1: pg_isreadyy: not found" is dash's way to
+/// say it, "sh: line 1: pg_isreadyy: command not found" bash's.
+fn not_found(said: &str) -> Option<&str> {
+    let said = said.strip_suffix(": not found").or_else(|| {
+        let command = said.strip_suffix(": command not found");
+        command.or_else(|| said.strip_suffix(": No such file or directory"))
+    })?;
+    let (_, program) = said.rsplit_once(": ")?;
+    (!program.is_empty()).then_some(program)
+}
+
+/// It may be installed yet, but more likely its name is wrong.
+fn correct(program: &str, key: &str) -> String {
+    format!("`{program}` was not found: correct `{key}`")
 }
 
 fn pass(detail: String) -> Seen {

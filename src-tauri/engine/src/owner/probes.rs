@@ -57,7 +57,7 @@ impl Owner {
             let mut evidence = match asked {
                 // Boxed, because most of a thousand probes sleep most of the time, and asking
                 // takes ten times the room of sleeping.
-                Some((Target::Exec(mut exec), timeout)) => {
+                Some((Target::Exec { mut launch, key }, timeout)) => {
                     let asked = async {
                         // The engine was away since the start; without them it cannot be asked,
                         // and what is missing is said when it starts the next time.
@@ -67,12 +67,15 @@ impl Owner {
                             known = Arc::new(read);
                             for (name, secret) in &known.0 {
                                 let value = secret.reveal().to_owned();
-                                exec.env.insert(name.clone(), value);
+                                launch.env.insert(name.clone(), value);
                             }
                             let read = Message::Secrets(id.clone(), Arc::clone(&known));
                             let _ = inbox.send(read).await;
                         }
-                        let mut evidence = shared.prober.ask(Target::Exec(exec), timeout).await;
+                        let mut evidence = shared
+                            .prober
+                            .ask(Target::Exec { launch, key }, timeout)
+                            .await;
                         evidence.detail = known.hide(evidence.detail);
                         evidence
                     };
@@ -214,7 +217,9 @@ impl Owner {
 fn told(target: &Target) -> bool {
     match target {
         Target::Line { .. } | Target::Ready { .. } | Target::Beat { .. } => true,
-        Target::Http { .. } | Target::Tcp { .. } | Target::Grpc { .. } | Target::Exec(_) => false,
+        Target::Http { .. } | Target::Tcp { .. } | Target::Grpc { .. } | Target::Exec { .. } => {
+            false
+        }
     }
 }
 

@@ -182,7 +182,15 @@ async fn a_command_is_judged_by_its_exit() {
             env: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
             user: None,
         };
-        let seen = prober.ask(Target::Exec(launch), timeout).await;
+        let seen = prober
+            .ask(
+                Target::Exec {
+                    launch,
+                    key: "health.exec",
+                },
+                timeout,
+            )
+            .await;
         (seen.verdict, seen.detail)
     };
     assert_eq!(
@@ -205,14 +213,21 @@ async fn a_command_is_judged_by_its_exit() {
     );
     let missing = ask(&["no-such-program-anywhere"], LONG).await;
     // Nobody was asked: that says nothing about the service.
-    assert_eq!(missing.0, Verdict::Trouble, "{}", missing.1);
-    let missing = ask(&["sh", "-c", "exec no-such-program-anywhere"], LONG).await;
-    assert_eq!(missing.0, Verdict::Trouble, "{}", missing.1);
-    assert!(
-        missing.1.contains("no-such-program-anywhere"),
-        "{}",
-        missing.1
+    let slip = (
+        Verdict::Trouble,
+        "`no-such-program-anywhere` was not found: correct `health.exec`".to_owned(),
     );
+    assert_eq!(missing, slip);
+    for line in [
+        "exec no-such-program-anywhere -p 5",
+        "no-such-program-anywhere",
+    ] {
+        assert_eq!(ask(&["sh", "-c", line], LONG).await, slip);
+    }
+    // It is there, and may not be run: its name is right.
+    let barred = ask(&["sh", "-c", "/dev/null"], LONG).await;
+    assert_eq!(barred.0, Verdict::Trouble, "{}", barred.1);
+    assert!(!barred.1.contains("correct"), "{}", barred.1);
     let said = ask(&["sh", "-c", "exit 1"], LONG).await;
     assert_eq!(said.0, Verdict::Fail, "{}", said.1);
 }
