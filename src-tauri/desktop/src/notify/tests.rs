@@ -1,3 +1,5 @@
+//! What is told of incidents, when, and in the place of what.
+
 use super::*;
 use api::model::{InstanceId, Remedy, RemedyKind, Timestamp};
 use engine::Hours;
