@@ -432,7 +432,7 @@ async fn a_probe_is_run_bounded() {
     };
     let outcome = bench.driver.exec(missing, LONG).await;
     assert!(
-        matches!(outcome, ExecOutcome::Failed(why) if why.starts_with("failed to execute no-such-program"))
+        matches!(outcome, ExecOutcome::NotFound(why) if why.starts_with("failed to execute no-such-program"))
     );
 }
 
