@@ -170,5 +170,14 @@ health = { http = "/health", every = "200ms" }
         (before.pid, 1, 0)
     );
     assert_eq!(azora.listed("api"), [before.port]);
-    assert_eq!(azora.incidents(), Vec::<serde_json::Value>::new());
+    // That it did not serve is told, and that nothing was done about it.
+    let incidents = azora.incidents();
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    let told = ["service", "state", "actions"].map(|key| incidents[0][key].clone());
+    let wanted = [
+        "api".into(),
+        "resolved".into(),
+        serde_json::Value::Array(vec![]),
+    ];
+    assert_eq!(told, wanted, "{incidents:?}");
 }
