@@ -205,6 +205,10 @@ impl World {
                 paid.push(now);
                 audit.tried.entry(id.clone()).or_default().push(now);
             }
+            if action.kind == RemedyKind::Rollback {
+                // It was allowed by the budget of the definition that is gone by now.
+                paid.clear();
+            }
         }
         let per = u64::try_from(budget.per.as_millis()).unwrap_or(u64::MAX);
         let within = paid.iter().filter(|at| now - **at < per).count();
