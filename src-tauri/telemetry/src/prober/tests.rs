@@ -1,5 +1,6 @@
 //! The prober against services that are played here.
 
+mod closing;
 mod grpc_service;
 
 use super::*;
