@@ -336,8 +336,9 @@ impl Service {
                 crate::hang()
             }
             "leak" => loop {
-                // Not zero: the kernel gives zeros away without memory behind them.
-                std::mem::forget(vec![1_u8; LEAK.0]);
+                // Not zero: the kernel gives zeros away without memory behind them. Looked at: what nobody
+                // reads an optimising compiler does not take at all.
+                std::mem::forget(std::hint::black_box(vec![1_u8; LEAK.0]));
                 pause(LEAK.1);
             },
             _ => match trick.strip_prefix("exit-") {
