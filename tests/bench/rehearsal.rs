@@ -6,6 +6,7 @@ use crate::table::{Report, Table};
 use ::rehearsal::{Plan, Rounds, rehearse};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -64,7 +65,10 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
                         faults: FAULTS,
                         seed,
                     };
-                    let report = rehearse(&definition, plan, &mut |_| ());
+                    let on = &mut |_| ControlFlow::Continue(());
+                    let Some(report) = rehearse(&definition, plan, on) else {
+                        break;
+                    };
                     lived.fetch_add(report.simulated_ms, Ordering::Relaxed);
                     checks.fetch_add(report.run.checks, Ordering::Relaxed);
                     let mut all = rounds.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
+use rehearsal::Plan;
 use std::path::PathBuf;
 
 const LONG: &str = "\
@@ -454,10 +455,10 @@ pub(crate) struct Rehearse {
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
     /// How many faults
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = Plan::USUAL_FAULTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(Plan::MOST_FAULTS)))]
     pub(crate) faults: u32,
     /// Which of all possible rehearsals
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = Plan::USUAL_SEED)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) json: Json,

@@ -89,7 +89,7 @@ fn run(arguments: &Arguments) -> Done {
                 place,
                 "a rehearsal is of a definition; name its file or its folder",
             )?;
-            rehearse::rehearse(&place::folder(place)?, arguments)
+            one_thread(rehearse::rehearse(&place::folder(place)?, arguments))
         }
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {

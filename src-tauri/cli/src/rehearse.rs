@@ -2,14 +2,17 @@
 
 use crate::args::Rehearse;
 use crate::definition::find;
-use crate::fail::Done;
+use crate::fail::{Done, Fail};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, print};
 use crate::text::length;
+use crate::watch::Interrupts;
 use rehearsal::{Plan, Report, Run, ServiceReport, Weakness, rehearse as run};
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Services and weaknesses that are shown; the others are counted.
@@ -20,20 +23,19 @@ const SPARE: [&str; 5] = ["99 OF 100", "HELPED", "RESTARTS", "BACK IN", "AWAY"];
 const STEP: f64 = 0.01;
 
 /// `azora rehearse`.
-pub(crate) fn rehearse(here: &Path, arguments: &Rehearse) -> Done {
+pub(crate) async fn rehearse(here: &Path, arguments: &Rehearse) -> Done {
     let found = find(arguments.path.as_deref(), here)?;
     let definition = Arc::new(found.checked()?);
     let plan = Plan {
         faults: arguments.faults,
         seed: arguments.seed,
     };
-    let mut progress = Progress::new();
-    let report = run(&definition, plan, &mut |done| progress.draw(done));
-    progress.clear();
+    let report = lived(definition, plan).await?;
     if arguments.json.json {
-        print(&serde_json::to_string(&report).map_err(|error| {
-            crate::fail::Fail::failed(format!("failed to write the report: {error}"))
-        })?)?;
+        print(
+            &serde_json::to_string(&report)
+                .map_err(|error| Fail::failed(format!("failed to write the report: {error}")))?,
+        )?;
         return Ok(());
     }
     for line in shown(&report, Terminal::stdout()) {
@@ -44,6 +46,36 @@ pub(crate) fn rehearse(here: &Path, arguments: &Rehearse) -> Done {
     }
     note("some services did not serve at the end; they are listed above");
     Ok(())
+}
+
+/// Lives through it, unless somebody does not want to wait for that: then the bar goes, too.
+async fn lived(definition: Arc<spec::Cluster>, plan: Plan) -> Done<Report> {
+    let mut interrupts = Interrupts::catch()?;
+    let enough = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&enough);
+    let mut living = tokio::task::spawn_blocking(move || {
+        let mut progress = Progress::new();
+        let report = run(&definition, plan, &mut |done| {
+            progress.draw(done);
+            match told.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        progress.clear();
+        report
+    });
+    let lived = tokio::select! {
+        lived = &mut living => lived,
+        interrupt = interrupts.next() => {
+            enough.store(true, Ordering::Relaxed);
+            // Nothing is drawn any more when it has ended.
+            let _ = living.await;
+            return Err(interrupt.fail("interrupted, so there is no report"));
+        }
+    };
+    let fault = || Fail::failed("the rehearsal came to a fault of Azora's own");
+    lived.ok().flatten().ok_or_else(fault)
 }
 
 /// A bar on stderr, while somebody looks.
@@ -257,7 +289,10 @@ mod tests {
             faults: 60,
             seed: 1,
         };
-        let report = run(&Arc::new(definition), plan, &mut |_| ());
+        let report = run(&Arc::new(definition), plan, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         let text = shown(&report, PLAIN).join("\n");
         for columns in [40, 80, 120] {
             let terminal = Terminal {

@@ -7,6 +7,7 @@
 //!
 //! It has no clock, no I/O and no chance of its own: a definition and a seed give one report.
 
+mod agenda;
 mod audit;
 mod chance;
 mod faults;
@@ -33,6 +34,7 @@ pub use weak::{Proposal, Weakness, WeaknessKind};
 
 use ledger::Account;
 use model::ServiceName;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use world::{AFTER, Coming, World};
 
@@ -45,16 +47,29 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// Faults that are enough to meet all kinds in most clusters, and not more than a person waits for.
+    pub const USUAL_FAULTS: u32 = 200;
+    /// More would take hours for a large cluster.
+    pub const MOST_FAULTS: u32 = 100_000;
+    /// The one that is taken when nobody asks for another.
+    pub const USUAL_SEED: u64 = 1;
+}
+
 /// So long everything has to come up before the first fault, in milliseconds.
 const UP: u64 = 300_000;
 
-/// Rehearses a cluster. `progress` hears now and then which share is done, from 0 to 1.
+/// Who hears which share is done, from 0 to 1, and may say that this is enough.
+type Progress<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
+
+/// Rehearses a cluster. `progress` hears every few simulated seconds which share is done, from 0 to
+/// 1; when it breaks, the rehearsal ends at once and there is no report.
 pub fn rehearse(
     definition: &Arc<spec::Cluster>,
     plan: Plan,
-    progress: &mut dyn FnMut(f64),
-) -> Report {
-    let world = live(definition, plan, &mut |done| progress(done / 2.0));
+    progress: Progress<'_>,
+) -> Option<Report> {
+    let world = live(definition, plan, &mut |done| progress(done / 2.0))?;
     let mut weaknesses = weak::find(&world);
     let run = account(&world);
     let mut mended = (**definition).clone();
@@ -63,9 +78,9 @@ pub fn rehearse(
         mend::mend(&mut mended, weakness);
         any = true;
     }
-    let mended = any.then(|| {
+    let mended = if any {
         let mended = Arc::new(mended);
-        let world = live(&mended, plan, &mut |done| progress(0.5 + done / 2.0));
+        let world = live(&mended, plan, &mut |done| progress(0.5 + done / 2.0))?;
         for weakness in &mut weaknesses {
             let number =
                 |name: &ServiceName| world.services.iter().position(|one| one.name == *name);
@@ -74,10 +89,11 @@ pub fn rehearse(
                 weakness.harm_after = weak::harm(&world, &world.services[it], weakness.kind, other);
             }
         }
-        account(&world)
-    });
-    progress(1.0);
-    Report {
+        Some(account(&world))
+    } else {
+        None
+    };
+    Some(Report {
         cluster: definition.name.to_string(),
         seed: plan.seed,
         faults: plan.faults,
@@ -85,14 +101,15 @@ pub fn rehearse(
         run,
         weaknesses,
         mended,
-    }
+    })
 }
 
-/// Brings the cluster up and lives through the faults.
-fn live(definition: &Arc<spec::Cluster>, plan: Plan, progress: &mut dyn FnMut(f64)) -> World {
+/// Brings the cluster up and lives through the faults; `None` when that was stopped.
+fn live(definition: &Arc<spec::Cluster>, plan: Plan, progress: Progress<'_>) -> Option<World> {
     let mut world = World::new(definition, plan.seed);
     world.up();
-    world.run_until(UP, &mut |_| ());
+    let up = world.run_until(UP, &mut |_| progress(0.0));
+    up.continue_value()?;
     world.counted_from = Some(world.now);
     world.faults = faults::plan(world.chance, plan.faults, world.daemons.len(), world.now);
     if world.daemons.is_empty() {
@@ -103,9 +120,10 @@ fn live(definition: &Arc<spec::Cluster>, plan: Plan, progress: &mut dyn FnMut(f6
         world.later(wait, Coming::Fault(number));
     }
     let end = world.faults.last().map_or(world.now, |last| last.at) + AFTER;
-    world.run_until(end, &mut |now| progress(now as f64 / end as f64));
+    let faults = world.run_until(end, &mut |now| progress(now as f64 / end as f64));
+    faults.continue_value()?;
     world.close();
-    world
+    Some(world)
 }
 
 fn counted(world: &World) -> u64 {

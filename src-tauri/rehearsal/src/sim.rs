@@ -15,6 +15,7 @@ use crate::world::{Coming, Engine, World};
 use model::{Overall, State};
 use orchestrator::Command;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -371,7 +372,7 @@ fn live_on(world: &mut World, size: Size) {
 
 fn rest(world: &mut World, time: u64) {
     if !world.broken() {
-        world.run_until(world.now + time, &mut |_| ());
+        let _ = world.run_until(world.now + time, &mut |_| ControlFlow::Continue(()));
     }
 }
 

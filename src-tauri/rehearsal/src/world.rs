@@ -5,6 +5,7 @@
 //! The decisions are made by `orchestrator` and `healing` themselves, by the code that runs real
 //! clusters. What is simulated is only what they see and what comes of what they do.
 
+use crate::agenda::Agenda;
 use crate::audit::Audit;
 use crate::chance::{About, Chance};
 use crate::faults::{Fault, FaultKind};
@@ -17,8 +18,8 @@ use healing::gap::Reading;
 use model::{ActId, ExitStatus, Generation, InstanceId, Mono, Now, ProbeKind, ServiceName};
 use model::{State, Timestamp};
 use orchestrator::{Cluster, Command, Input, TimerKey, Unfinished};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,30 +71,6 @@ pub(crate) enum Made {
         /// It may.
         retry: bool,
     },
-}
-
-struct Due {
-    at: Millis,
-    order: u64,
-    /// Where it is among the comings: what is sorted all the time is small.
-    place: usize,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
 }
 
 /// Where a process is in its life.
@@ -207,12 +184,7 @@ pub(crate) struct World {
     pub(crate) gaps: Gaps,
     /// Which engine this is: words for an earlier one reach nobody.
     pub(crate) epoch: u64,
-    queue: BinaryHeap<Reverse<Due>>,
-    /// What is in the queue, …
-    comings: Vec<Option<Coming>>,
-    /// … and the places that are free again.
-    vacant: Vec<usize>,
-    pub(crate) order: u64,
+    agenda: Agenda,
     pub(crate) acts: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) services: Vec<Service>,
@@ -299,10 +271,7 @@ impl World {
             stood: None,
             gaps: Gaps::default(),
             epoch: 0,
-            queue: BinaryHeap::new(),
-            comings: Vec::new(),
-            vacant: Vec::new(),
-            order: 0,
+            agenda: Agenda::default(),
             acts: 0,
             faults: Vec::new(),
             index: instances
@@ -362,43 +331,30 @@ impl World {
 
     /// Puts something off; gives its number.
     pub(crate) fn later(&mut self, after: Millis, what: Coming) -> u64 {
-        self.order += 1;
-        let at = self.now.saturating_add(after);
-        let place = self.vacant.pop().unwrap_or_else(|| {
-            self.comings.push(None);
-            self.comings.len() - 1
-        });
-        self.comings[place] = Some(what);
-        self.queue.push(Reverse(Due {
-            at,
-            order: self.order,
-            place,
-        }));
-        self.order
+        self.agenda.add(self.now.saturating_add(after), what)
     }
 
-    /// Lives on until then. `seen` hears of the time now and then.
-    pub(crate) fn run_until(&mut self, end: Millis, seen: &mut dyn FnMut(Millis)) {
+    /// Lives on until then. `seen` hears of the time now and then, and may say that this is enough:
+    /// then it stands still.
+    pub(crate) fn run_until(
+        &mut self,
+        end: Millis,
+        seen: &mut dyn FnMut(Millis) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut told = self.now;
-        while let Some(Reverse(due)) = self.queue.pop() {
-            if due.at > end {
-                self.queue.push(Reverse(due));
-                break;
-            }
-            self.now = due.at;
-            self.vacant.push(due.place);
-            if let Some(what) = self.comings[due.place].take() {
-                self.happen(due.order, what);
-            }
+        while let Some((at, order, what)) = self.agenda.next(end) {
+            self.now = at;
+            self.happen(order, what);
             if self.broken() {
-                return;
+                return ControlFlow::Continue(());
             }
             if self.now >= told + 10_000 {
                 told = self.now;
-                seen(told);
+                seen(told)?;
             }
         }
         self.now = end;
+        ControlFlow::Continue(())
     }
 
     pub(crate) fn reading(&self) -> Now {

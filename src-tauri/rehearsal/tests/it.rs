@@ -2,6 +2,7 @@
 //! put into the text of the definition, takes it away.
 
 use rehearsal::{Plan, Proposal, Report, Weakness, WeaknessKind, rehearse};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const PLAN: Plan = Plan {
@@ -9,10 +10,14 @@ const PLAN: Plan = Plan {
     seed: 1,
 };
 
+fn parsed(definition: &str) -> spec::Cluster {
+    spec::parse("azora.toml", "shop", definition.as_bytes())
+        .unwrap_or_else(|problems| panic!("{}", problems.render(100, false)))
+}
+
 fn run(definition: &str, plan: Plan) -> Report {
-    let parsed = spec::parse("azora.toml", "shop", definition.as_bytes())
-        .unwrap_or_else(|problems| panic!("{}", problems.render(100, false)));
-    rehearse(&Arc::new(parsed), plan, &mut |_| ())
+    let definition = Arc::new(parsed(definition));
+    rehearse(&definition, plan, &mut |_| ControlFlow::Continue(())).expect("nobody ends it")
 }
 
 /// The text with the proposed line in its table, in place of one for the same key.
@@ -359,4 +364,30 @@ fn oneshots_and_empty_clusters_are_no_trouble() {
         "{}",
         report.run.availability
     );
+}
+
+#[test]
+fn a_rehearsal_that_is_told_so_ends_there_and_has_no_report() {
+    let weak = Arc::new(parsed("[service.api]\nrun = \"api\"\nport = 8080\n"));
+    let told = |enough: &dyn Fn(f64) -> bool| {
+        let mut heard = Vec::new();
+        let report = rehearse(&weak, PLAN, &mut |done| {
+            heard.push(done);
+            match enough(done) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        (heard, report)
+    };
+    let (all, report) = told(&|_| false);
+    assert!(report.is_some_and(|report| report.mended.is_some()));
+    assert!(all.is_sorted() && all.iter().all(|done| (0.0..=1.0).contains(done)));
+    // While it comes up, in its first run, and in the second with the proposals done.
+    for enough in [0.0, 0.3, 0.7] {
+        let (heard, report) = told(&|done| done >= enough);
+        assert!(report.is_none(), "{enough}");
+        let before = all.iter().filter(|done| **done < enough).count();
+        assert_eq!(heard, all[..=before], "{enough}: nothing is heard after");
+    }
 }

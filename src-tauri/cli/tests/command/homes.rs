@@ -1,10 +1,12 @@
 //! One engine has a home; one that hangs keeps nobody.
 
-use super::{PATIENCE, Served, ask, azora, engine, folder_with, run, signal, text, token};
+use super::{
+    PATIENCE, Served, ask, azora, engine, folder_with, interruptible, run, signal, text, token,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use testkit::{Home, eventually};
 
 #[test]
@@ -50,24 +52,6 @@ fn an_engine_that_hangs_does_not_keep_its_home() {
         "the second has the home"
     );
     assert_eq!(engine(&home), second.0.id());
-}
-
-/// The same command with SIGINT as a terminal's has it: what a shell runs in the background, as a
-/// build machine may run all of this, inherits it as ignored.
-fn interruptible(command: &Command) -> Command {
-    let mut other = Command::new("env");
-    other.arg("--default-signal=INT").arg(command.get_program());
-    other.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => other.env(name, value),
-            None => other.env_remove(name),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        other.current_dir(folder);
-    }
-    other
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod door;
 mod homes;
+mod rehearse;
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -91,6 +92,24 @@ impl Drop for Served {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The same command with SIGINT as a terminal's has it: what a shell runs in the background, as a
+/// build machine may run all of this, inherits it as ignored.
+fn interruptible(command: &Command) -> Command {
+    let mut other = Command::new("env");
+    other.arg("--default-signal=INT").arg(command.get_program());
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        other.current_dir(folder);
+    }
+    other
 }
 
 #[expect(
