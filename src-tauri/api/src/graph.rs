@@ -1,6 +1,6 @@
 //! What needs what, and what was seen of it: the `graph` call, and what it makes worth saying.
 
-use crate::calls::chosen;
+use crate::chosen::chosen;
 use crate::requests::PsRequest;
 use crate::views::{GraphNode, GraphView};
 use engine::{Error, Handle};

@@ -22,6 +22,7 @@ pub mod views;
 
 // From a row to its body.
 mod calls;
+mod chosen;
 pub mod dispatch;
 mod graph;
 mod streams;
