@@ -1,0 +1,119 @@
+//! What can be typed behind the commands that do something.
+
+use super::Json;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --detach, and when no engine runs, the engine runs inside this command: Ctrl-C or \
+SIGTERM takes the cluster down in order, a second one ends everything at once. When an engine runs \
+already, or with --detach, the command returns when everything has settled. Closing the terminal \
+(SIGHUP) takes nothing down: the engine ends in order, the services run on, and the next \
+`azora up` adopts them.
+
+The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
+asked, typing the command is the consent.
+
+Services get the environment of this command.")]
+pub(crate) struct Up {
+    /// The folder with the azora.toml [default: the current one, or the nearest above it]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Leave the cluster running in the background and return when it has settled
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Do not ask before the first run of this folder
+    #[arg(short, long, visible_alias = "trust")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Why {
+    /// Why, for the book of acts
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    /// Which
+    #[arg(required = true, value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    #[command(flatten)]
+    pub(crate) services: Services,
+    /// All instances of a service at the same time, even where they could take turns
+    #[arg(long)]
+    pub(crate) at_once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Held {
+    /// Which
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    pub(crate) held: Held,
+    /// Let healing go on by itself after so long: 90s, 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) span: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// Which, and to how many
+    #[arg(required = true, value_name = "SERVICE=N")]
+    pub(crate) wanted: Vec<String>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It needs no engine, no database and no free disk: it reads the records beside the processes and \
+ends what belongs to them. Afterwards it looks for survivors by control group, by descent and by \
+mark, and exits with 1 if there is one. `azora resume` brings everything back.")]
+pub(crate) struct Emergency {
+    /// Why; it is kept in the report
+    #[arg(long, value_name = "TEXT", value_parser = not_blank)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+fn not_blank(text: &str) -> Result<String, &'static str> {
+    match text.trim().is_empty() {
+        true => Err("it says nothing"),
+        false => Ok(text.to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Ctrl-C, SIGTERM or closing the terminal ends the engine and leaves the services running; the next \
+engine of this home adopts them. `azora down` takes them down.")]
+pub(crate) struct Serve {
+    /// Where the API and the browser UI listen on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Where the registry listens on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) registry_port: u16,
+    /// Take the home over from the engine that has it; its services keep running
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}

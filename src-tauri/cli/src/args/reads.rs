@@ -1,0 +1,240 @@
+//! What can be typed behind the commands that look or try, and change nothing that runs.
+
+use super::Json;
+use clap::{Args, Subcommand};
+use rehearsal::Plan;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+On a narrow terminal CATEGORY, BY, STARTS, PID, SINCE and PORTS are left out, in this order, so that \
+the reason can be read; --json has all.")]
+pub(crate) struct Ps {
+    /// Every cluster of every home of yours on this machine
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+What is seen is read from the kernel's sockets every few seconds: TCP, and sockets with a path. A \
+connection that is opened and closed between two looks is missed, and so is what goes on in another \
+network namespace. What was not seen for a week is left out.")]
+pub(crate) struct Graph {
+    /// As text for Graphviz: needs are solid, what was only seen is dashed
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dot: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+UPTIME is the share of the time it should have served in which it did: not counted is when a person had \
+stopped it, and when no engine was there to see. FAILED is the share of its health probes; P50, P95 and \
+MAX are how long they took. On a narrow terminal MAX, P50, CPU and MEMORY are left out, in this order; \
+--json has all, over all four windows.")]
+pub(crate) struct Status {
+    /// Over how long: 5m, 1h, 24h or 7d
+    #[arg(long, value_name = "TIME", value_enum, default_value_t = Window::Day)]
+    pub(crate) window: Window,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How far the status looks back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Window {
+    /// Five minutes.
+    #[value(name = "5m")]
+    Minutes,
+    /// An hour.
+    #[value(name = "1h")]
+    Hour,
+    /// A day.
+    #[value(name = "24h")]
+    Day,
+    /// A week.
+    #[value(name = "7d")]
+    Week,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks at what listens on this machine, at what is on record in your homes, and at ports that are \
+reserved; it needs no engine and never sends a signal. It exits with 3 when nobody has the port.")]
+pub(crate) struct Who {
+    /// Which: 3000 or :3000
+    #[arg(value_name = "PORT")]
+    pub(crate) port: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+TIME is a length of time before now (90s, 10m, 2h, 1d) or a point in time (2026-11-22T14:00:00Z).
+PATTERN is a regular expression; upper and lower case are the same to it unless it says (?-i).
+ADDRESS is the offset of a line, as --json shows it: a line keeps it for ever.
+With --json the lines are one JSON list; with --json --follow one JSON object a line. --follow goes
+on through restarts of services and of the engine; Ctrl-C ends it.")]
+pub(crate) struct Logs {
+    /// Whose: services (api) or single instances (api.1) [default: all]
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Go on with new lines as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines written since then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only lines written until then
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub(crate) until: Option<String>,
+    /// Only lines that hold this
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) grep: Option<String>,
+    /// The lines of one instance from this address on
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "since")]
+    pub(crate) from: Option<u64>,
+    /// The first line that looks like an error, of the newest start of each instance (with --tail N
+    /// of the last N); it is kept even when the log has given it up
+    #[arg(long, conflicts_with_all = ["follow", "since", "until", "grep", "from"])]
+    pub(crate) first_error: bool,
+    /// So many lines of each instance [default: 200, or all with --since and --from]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) tail: Option<u32>,
+    /// Put the time before each line
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Behind each variable stands where it comes from: the terminal `up` was called in, a line of an env \
+file or of the azora.toml, or Azora itself. Values of secrets are not shown: a few digits tell \
+equal ones from different ones. What the files have changed since the start is shown below the \
+variable; `azora restart SERVICE` or `azora up` applies it.")]
+pub(crate) struct Env {
+    /// Whose: a service (api) or a single instance (api.1)
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recent {
+    /// At most so many of the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incidents {
+    /// Only those that go on, one in quarantine included
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Only those that were open since then: 90s, 10m, 2h, 7d, or a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those with this service at the root
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    /// Its number
+    #[arg(value_name = "ID", value_parser = crate::incidents::number)]
+    pub(crate) id: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healed {
+    /// From then until now: 90s, 10m, 2h, 7d, or a time
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) since: String,
+    /// Only this service
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on with new ones as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Webhooks {
+    #[command(flatten)]
+    pub(crate) json: Json,
+    #[command(subcommand)]
+    pub(crate) command: Option<WebhooksCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// Send a test event now; of none named, to each. One that takes it is no longer gone
+    Test {
+        /// Its name in settings.toml
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A folder with an azora.toml, or the file
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is run: the code that orders and heals real clusters meets a simulated machine, where \
+services crash, hang, start slowly and lose what they need, the disk is full, the engine dies and \
+the machine sleeps. How a service behaves cannot be known beforehand, so all of it is tried: some \
+starts take longer, some programs end when what they need is away, some never connect anew.
+
+The report names what in the definition did harm and the lines that would mend it, and shows the \
+same faults again with those lines in place. The same seed gives the same report.
+
+Examples:
+  azora rehearse
+  azora rehearse shop --faults 1000
+  azora rehearse --seed 2 --json | jq .weaknesses")]
+pub(crate) struct Rehearse {
+    /// A folder with an azora.toml, or the file [default: the nearest one from here upward]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// How many faults
+    #[arg(long, value_name = "N", default_value_t = Plan::USUAL_FAULTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(Plan::MOST_FAULTS)))]
+    pub(crate) faults: u32,
+    /// Which of all possible rehearsals
+    #[arg(long, value_name = "N", default_value_t = Plan::USUAL_SEED)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
