@@ -130,6 +130,41 @@ heal = { budget = "1 per 10m", backoff = ["0s"] }
     );
 }
 
+/// Nothing asks it whether it is ready, so it is as soon as it runs: a script must not take that for success.
+#[test]
+fn up_and_restart_say_so_when_what_no_probe_asks_dies_a_moment_later() {
+    let folder = Folder::with(
+        r#"
+[service.doomed]
+run = "sh -c 'test -e mended && exec organ --name doomed --port $PORT; echo config missing >&2; exit 3'"
+port = 0
+heal = { budget = "3 per 10m", backoff = ["0s"] }
+
+[service.app]
+run = "organ --name app --port $PORT"
+port = 0
+needs = ["doomed"]
+"#,
+    );
+    let azora = Azora::new();
+    for words in [
+        &["up", ".", "--detach", "--trust"][..],
+        &["restart", "doomed"],
+        &["release", "doomed"],
+    ] {
+        let done = azora.run(folder.path(), words);
+        let said = format!("{}{}", done.out, done.err);
+        assert_eq!(done.code, 1, "{words:?}: {said}");
+        assert!(said.contains("config missing"), "{words:?}: {said}");
+    }
+    std::fs::write(folder.path().join("mended"), "").expect("the folder can be written to");
+    let said = azora.ok(folder.path(), &["release", "doomed"]);
+    assert!(
+        said.contains("still so 1."),
+        "it looked for a moment: {said}"
+    );
+}
+
 #[test]
 fn a_oneshot_is_done_before_what_needs_it_and_its_output_is_in_the_log() {
     let folder = Folder::with(

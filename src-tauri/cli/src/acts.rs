@@ -278,7 +278,7 @@ async fn carry_out(
         print(&format!(
             "{name}: {} ({})",
             watch.board.counts(),
-            length(watch.elapsed())
+            watch.took()
         ))?;
         return Ok(());
     }

@@ -139,6 +139,12 @@ impl Board {
         (self.rows.values().filter(there).count(), self.rows.len())
     }
 
+    /// All are where `aim` wants them.
+    pub(crate) fn there(&self, aim: Aim) -> bool {
+        let (there, all) = self.arrived(aim);
+        there == all
+    }
+
     /// What is not there yet, the worst first, then what has been so the longest.
     fn underway(&self, aim: Aim) -> Vec<&InstanceStatus> {
         let mut underway: Vec<&InstanceStatus> = self

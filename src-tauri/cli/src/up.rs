@@ -273,11 +273,7 @@ async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) ->
 
 /// Says how it went.
 async fn conclude(client: &Client, cluster: &ClusterId, watch: &Watch, settled: &WaitView) -> Done {
-    let words = format!(
-        "{cluster}: {} in {}",
-        watch.board.counts(),
-        length(watch.elapsed())
-    );
+    let words = format!("{cluster}: {} in {}", watch.board.counts(), watch.took());
     if settled.failed.is_empty() {
         print(&words)?;
         return Ok(());

@@ -24,6 +24,8 @@ const REMIND: Duration = Duration::from_secs(5);
 const REMINDED: usize = 3;
 /// One question about an act; it is asked again when nothing has settled by then.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// So long everything was in its place before the end: less is how long the answer took.
+const STAYED: Duration = Duration::from_millis(500);
 /// How long the picture at the end may take.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
@@ -133,6 +135,8 @@ pub(crate) struct Watch {
     pub(crate) board: Board,
     terminal: Terminal,
     begun: Instant,
+    /// Since when all are where they are to be, if they are.
+    there: Option<Instant>,
     /// Lines of the picture on the screen.
     drawn: usize,
 }
@@ -147,6 +151,7 @@ impl Watch {
             board: Board::new(cluster),
             terminal: Terminal::stderr(),
             begun: Instant::now(),
+            there: None,
             drawn: 0,
         };
         if let Some(picture) = watch.feed.next().await? {
@@ -163,6 +168,28 @@ impl Watch {
     /// Counts the time from now.
     pub(crate) fn restart_clock(&mut self) {
         self.begun = Instant::now();
+        self.there = None;
+    }
+
+    /// How long it took until all were where they are to be; and how much longer it was looked whether they
+    /// stay there, where that is worth a word. An act ends later than that for what has no probe.
+    pub(crate) fn took(&self) -> String {
+        match self
+            .there
+            .map(|there| (there - self.begun, there.elapsed()))
+        {
+            Some((took, stayed)) if stayed >= STAYED => {
+                format!("{}, and still so {} later", length(took), length(stayed))
+            }
+            _ => length(self.elapsed()),
+        }
+    }
+
+    fn look(&mut self, aim: Aim) {
+        match self.board.there(aim) {
+            true => _ = self.there.get_or_insert_with(Instant::now),
+            false => self.there = None,
+        }
     }
 
     /// Shows how things go until `wanted` is there. Ends early, with an error, when the engine does.
@@ -177,6 +204,7 @@ impl Watch {
         let mut redraw = Instant::now() + REDRAW;
         let mut remind = Instant::now() + REMIND;
         let mut said = String::new();
+        self.look(aim);
         let done = loop {
             tokio::select! {
                 biased;
@@ -184,6 +212,7 @@ impl Watch {
                 message = self.feed.next() => match message {
                     Ok(Some(message)) => {
                         let moved = self.board.take(message);
+                        self.look(aim);
                         if !picture {
                             moved.iter().for_each(|status| self.tell(status));
                         }

@@ -174,6 +174,8 @@ pub(crate) struct Pending {
     pub(crate) concerned: BTreeSet<InstanceId>,
     /// Those of them that have not come to rest.
     pub(crate) open: BTreeSet<InstanceId>,
+    /// All were where they should be, and some of them have to live until then.
+    pub(crate) lives_on: Option<Mono>,
     /// Those that a rolling restart did not come to, and why: they run on as they were.
     pub(crate) left_behind: BTreeMap<InstanceId, Reason>,
     /// Services that need one of these, directly or through others, which were not known to be ready

@@ -377,6 +377,7 @@ impl Step<'_> {
                 began: self.now.mono,
                 concerned,
                 open,
+                lives_on: None,
                 left_behind: BTreeMap::new(),
                 behind: BTreeMap::new(),
             },

@@ -55,7 +55,7 @@ impl Step<'_> {
         self.judge(id, fault.hopeless);
         self.take_over(&id.service, &dependents);
         self.take_over_seen(&id.service, &dependents);
-        if lasted == Lasted::NotWell {
+        if lasted != Lasted::Steady {
             self.restarts_in_vain(id);
         }
     }

@@ -346,6 +346,8 @@ pub enum TimerKey {
     Hold(Option<ServiceName>),
     /// The trial of its circuit has lasted.
     Circuit(InstanceId),
+    /// What this act has started, and cannot be asked, has lived for long enough.
+    Lived(ActId),
     /// What it needs should have settled by now.
     Settle(InstanceId),
     /// Another remedy may have its turn.

@@ -4,8 +4,8 @@
 //! asked once more, and that answer decides: the one before may be older than what made it ready.
 //! When nobody was there to ask at the end, the time begins anew. When it has passed, the instance has
 //! a fault like one that crashed, and acts that wait for it have their answer: healing goes on, but a
-//! person who typed `up` has waited long enough. One that crashes again and again before it is ready
-//! gives the same answer after a few restarts.
+//! person who typed `up` has waited long enough. One that crashes again and again before it is ready,
+//! or a moment after, gives the same answer after a few restarts.
 
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
@@ -25,6 +25,8 @@ const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// So many restarts that did not help are an answer. By default they take a second, the ladder to
 /// quarantine minutes.
 const RESTARTS: u32 = 3;
+/// And so is that the next one is further away than who typed a command waits for.
+const LONG: Duration = Duration::from_secs(10);
 
 impl Step<'_> {
     /// It has its full time to become ready, counted from `since`.
@@ -151,16 +153,22 @@ impl Step<'_> {
         }
     }
 
-    /// It had a fault again before it was well: after a few restarts that is an answer.
+    /// It had a fault again before it was well for long: after a few restarts, or before a long wait, that is
+    /// an answer.
     pub(crate) fn restarts_in_vain(&mut self, id: &InstanceId) {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
         let tried = instance.history.attempts();
-        if tried >= RESTARTS {
-            let text = format!("{}, and {tried} restarts did not help", instance.fault);
-            self.answer(id, text);
-        }
+        let wait = instance.remedy_at.map(|at| at.since(self.now.mono));
+        let waits =
+            matches!(instance.care, Care::Backoff(_)) && wait.is_some_and(|wait| wait > LONG);
+        let text = match tried {
+            RESTARTS.. => format!("{}, and {tried} restarts did not help", instance.fault),
+            _ if waits => instance.fault.clone(),
+            _ => return,
+        };
+        self.answer(id, text);
     }
 
     /// Acts that wait for it have their answer; healing goes on.

@@ -237,6 +237,7 @@ impl Step<'_> {
             began: *began,
             concerned: BTreeSet::new(),
             open: BTreeSet::new(),
+            lives_on: None,
             left_behind: BTreeMap::new(),
             behind: BTreeMap::new(),
         };

@@ -2,9 +2,16 @@
 
 use crate::cluster::{Cluster, Pending};
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::Effect;
+use crate::io::{Effect, TimerKey};
+use crate::probe::stage;
 use crate::step::Step;
-use model::{InstanceId, Reason, ServiceName, State};
+use model::{ActId, InstanceId, Mono, Reason, ServiceName, State};
+use std::time::Duration;
+
+/// What has no probe is ready as soon as its process is there, which shows nothing: an act that
+/// started it has come to rest when it has lived for so long. supervisord asks for a second
+/// (`startsecs`); a little more also catches what gives up after waiting for a whole one.
+const LIVED: Duration = Duration::from_millis(1500);
 
 /// How an instance has come to rest.
 pub(crate) enum Rest {
@@ -90,6 +97,18 @@ impl Cluster {
         }
     }
 
+    /// When the last of those that only living speaks for has lived for long enough, if that is to come.
+    fn lived(&self, act: &Pending, now: Mono) -> Option<Mono> {
+        let unproved = act.concerned.iter().filter_map(|id| {
+            let instance = self.instances.get(id)?;
+            let spec = &self.services.get(&id.service)?.spec;
+            let ours = instance.life == Life::Alive && instance.ready && instance.begun.is_some();
+            let asked = stage(spec, instance.started).is_some() || spec.startup.is_some();
+            (ours && !asked && self.goal(id) == Goal::Run).then_some(instance.alive_since + LIVED)
+        });
+        unproved.max().filter(|at| *at > now)
+    }
+
     /// Something it needs is down, and only a person can change that, or it was not ready in time,
     /// or not known to be.
     fn waits_in_vain(&self, name: &ServiceName, act: &Pending) -> bool {
@@ -116,6 +135,13 @@ impl Cluster {
 }
 
 impl Step<'_> {
+    /// What the act has started has lived for long enough, unless it was started anew since.
+    pub(crate) fn lived(&mut self, act: ActId) {
+        if let Some(pending) = self.cluster.acts.get_mut(&act) {
+            pending.lives_on = None;
+        }
+    }
+
     /// Answers the acts that have come to rest in this step.
     pub(crate) fn settle(&mut self) {
         if self.cluster.acts.is_empty() {
@@ -128,13 +154,17 @@ impl Step<'_> {
                 .iter()
                 .filter(|id| pending.concerned.contains(*id))
             {
-                if self.cluster.rest(id, pending).is_some() {
-                    pending.open.remove(id);
-                } else {
-                    pending.open.insert(id.clone());
+                match self.cluster.rest(id, pending) {
+                    Some(rest) => {
+                        pending.open.remove(id);
+                        if matches!(rest, Rest::Failed(_)) {
+                            pending.lives_on = None;
+                        }
+                    }
+                    None => _ = pending.open.insert(id.clone()),
                 }
             }
-            if !pending.open.is_empty() {
+            if !pending.open.is_empty() || pending.lives_on.is_some_and(|at| at > self.now.mono) {
                 return true;
             }
             let failed =
@@ -145,7 +175,16 @@ impl Step<'_> {
                         Rest::Well => None,
                         Rest::Failed(reason) => Some((id.clone(), reason)),
                     });
-            let failed = failed.collect();
+            let failed: Vec<_> = failed.collect();
+            // What has failed is known now; and what is to stop need not live.
+            if failed.is_empty() && pending.up != Some(false) {
+                pending.lives_on = self.cluster.lived(pending, self.now.mono);
+                if let Some(at) = pending.lives_on {
+                    let key = TimerKey::Lived(*act);
+                    self.out.acts.push(Effect::SetTimer { key, at });
+                    return true;
+                }
+            }
             self.out.settled.push(Effect::Settled { act: *act, failed });
             false
         });

@@ -179,6 +179,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Hold(whose)) => self.hold_over(whose),
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
+            Input::Timer(TimerKey::Lived(act)) => self.lived(act),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
             Input::Timer(TimerKey::Doubt(instance)) => self.doubt_over(&instance),
             Input::Gap(gap) => self.after_a_gap(&gap),
