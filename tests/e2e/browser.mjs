@@ -18,6 +18,8 @@ await Story.tell("the UI in Chromium against a headless engine", 600_000, async 
   story.afterwards(() => home.close());
   story.afterwards(endAll);
   const folder = home.copy(DEMO);
+  // Nobody listens on the port that is for discarding.
+  fs.writeFileSync(path.join(home.path, "settings.toml"), '[webhook.pager]\nurl = "http://127.0.0.1:9/hook"\n');
   let ui;
   let dark;
 
@@ -73,6 +75,14 @@ await Story.tell("the UI in Chromium against a headless engine", 600_000, async 
     const { before, after } = await room.killAndHeal(home, folder, KILLED);
     const incident = await until("the incident to be over", () => room.oneIncident(home, KILLED));
     return `pid ${before.pid} → ${after.pid} in ${incident.duration_ms} ms`;
+  });
+
+  await story.step("settings say that a webhook is not reached, and why a test was not taken", async () => {
+    await ui.click("place-settings");
+    await ui.text("webhook-pager", (text) => /retrying/i.test(text));
+    await ui.click("webhook-test-pager");
+    await ui.text("webhook-tested", (text) => /not taken.*refused/i.test(text));
+    await ui.accessible();
   });
 
   await story.step("the emergency stop says what it would do, does it, and nothing is left", async () => {

@@ -103,11 +103,12 @@ export function fake(): Platform {
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
     who: ({ port }) => ({ port, holders: [] }),
-    // The fake home tells nobody.
-    webhooks: () => [],
-    test_webhooks: () => {
-      throw new CallError("conflict", "this home has no webhook");
-    },
+    webhooks: () => [{
+      name: "pager", place: "https://hooks.example.com/…", events: ["incident", "service_healed"], clusters: [],
+      state: "idle", reason: "everything was delivered", waiting: 0, oldest: null,
+      delivered: { seq: 41, at: Date.now() - 90_000, status: 204 }, failed: null, next: null, lost: 0, refused: 0,
+    }],
+    test_webhooks: () => [{ name: "pager", place: "https://hooks.example.com/…", taken: true, said: "answered 204", took_ms: 38 }],
     emergency_preview: () => world.preview(),
     up: ({ folder, trust }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
