@@ -3,7 +3,8 @@
 //!
 //! - A definition *was well* when all instances that are wanted had been well for `settle` on it, and what
 //!   is asked for as long as they run had passed since it was taken in. That is looked for while there is
-//!   something to go back to, and at the next edit.
+//!   something to go back to, when one of them ceases to be ready, and at the next edit. It stays so when they suffer from others; while a fault of their own goes on, an
+//!   edit is meant to mend that, and nobody goes back to it.
 //! - What comes back is the service's own definition: its ports, how many of it there are and what it needs
 //!   stay as they are now, and so does what env files hold. Where the older one does not fit what is around
 //!   it any more, the rung is passed over.
@@ -12,14 +13,16 @@
 //!
 //! That it comes at all is a rung of the ladder; see `healing::ladder`.
 
-use crate::cluster::{Cluster, span};
+use crate::cluster::{Cluster, Service, span};
 use crate::edit::parts;
 use crate::instance::{Care, Cycle, Goal, Instance, Life, Outdated};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
 use model::text::harmless;
-use model::{ActId, EventKind, InstanceId, Mono, Reason, RolledBack, ServiceName, Timestamp};
+use model::{
+    ActId, EventKind, InstanceId, Mono, Reason, RolledBack, ServiceName, State, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use spec::TemplatePart;
 use std::collections::BTreeMap;
@@ -39,6 +42,9 @@ pub(crate) struct Versions {
     /// The same for waiting; zero of one that an earlier engine had taken in.
     #[serde(skip)]
     since: Mono,
+    /// It was well on the present one. The next engine sees that for itself.
+    #[serde(skip)]
+    proven: bool,
     /// The last one on which it was well, until it is well on the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
@@ -113,6 +119,42 @@ fn instead(old: &spec::Service, now: &spec::Service) -> spec::Service {
 }
 
 impl Cluster {
+    /// A service was well on its present definition, and nothing speaks against that.
+    fn was_well(&self, name: &ServiceName, now: Mono) -> bool {
+        let proven = |service: &Service| service.versions.proven;
+        let unended = |instance: &Instance| {
+            let tale = instance.incident.and_then(|key| self.incidents.get(&key));
+            tale.is_some_and(|tale| tale.incident.state.unended())
+        };
+        let failing = |(_, one): (&InstanceId, &Instance)| {
+            !matches!(one.care, Care::Idle | Care::Suffers) || unended(one)
+        };
+        self.proven(name, now)
+            || (self.services.get(name).is_some_and(proven)
+                && !self.instances_of(name).any(failing))
+    }
+
+    /// One of its instances ceases to be ready: had all been so for long enough, that is remembered.
+    pub(crate) fn ready_until_now(&mut self, name: &ServiceName, now: Mono) {
+        let Some(service) = self.services.get(name) else {
+            return;
+        };
+        let since = service.versions.since;
+        let settle = service.spec.heal.settle;
+        let asked = service.spec.health.is_some() || service.spec.ready_always;
+        let well = |(_, instance): (&InstanceId, &Instance)| {
+            instance.state == State::Ready
+                && instance.outdated.is_none()
+                && (!asked || instance.passed.is_some_and(|passed| passed > since))
+                && now.since(instance.well_since.max(since)) >= settle
+        };
+        let wanted = |(id, _): &(&InstanceId, &Instance)| self.goal(id) == Goal::Run;
+        let well = !service.versions.proven && self.instances_of(name).filter(wanted).all(well);
+        if let Some(service) = self.services.get_mut(name) {
+            service.versions.proven |= well;
+        }
+    }
+
     /// All instances of a service that are wanted have been well on its present definition for a while.
     fn proven(&self, name: &ServiceName, now: Mono) -> bool {
         let Some(service) = self.services.get(name) else {
@@ -219,7 +261,7 @@ impl Step<'_> {
 
     /// A service is about to be taken in as `new`. `environment`: what env files give it has changed.
     pub(crate) fn note_edit(&mut self, name: &ServiceName, new: &spec::Service, environment: bool) {
-        let proven = self.cluster.proven(name, self.now.mono);
+        let well = self.cluster.was_well(name, self.now.mono);
         let Some(service) = self.cluster.services.get_mut(name) else {
             return;
         };
@@ -228,7 +270,7 @@ impl Step<'_> {
             return;
         }
         let versions = &mut service.versions;
-        let before = match (proven, same) {
+        let before = match (well, same) {
             (true, false) => Some(Before {
                 spec: Box::new(service.spec.clone()),
                 taken: versions.taken,
@@ -303,6 +345,7 @@ impl Step<'_> {
             }
         } else if let Some(service) = self.cluster.services.get_mut(name) {
             service.versions.insisted = false;
+            service.versions.proven = true;
             self.out.unfinished |= service.versions.before.take().is_some();
         }
     }

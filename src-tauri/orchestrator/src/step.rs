@@ -311,6 +311,12 @@ impl Step<'_> {
         if from == state && instance.reason == reason {
             return;
         }
+        if from == State::Ready && state != from {
+            self.cluster.ready_until_now(&id.service, self.now.mono);
+        }
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
         instance.reason = reason.clone();
         self.out.changed.insert(id.clone());
         if from != state {
