@@ -14,6 +14,7 @@ mod limits;
 mod logs;
 mod probes;
 mod real_stack;
+mod rehearse;
 mod remedies;
 mod rolling;
 mod stacks;

@@ -43,7 +43,7 @@ fn why(reason: Option<String>) -> String {
         .collect()
 }
 
-fn absolute(folder: String) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(folder: String) -> Result<PathBuf, Error> {
     let path = PathBuf::from(folder);
     if path.is_absolute() {
         Ok(path)

@@ -37,5 +37,6 @@ pub const COMMAND_NAMES: &[&str] = &[
     "shutdown",
     "stream_feed",
     "stream_follow_logs",
+    "stream_rehearse",
     "unstream",
 ];

@@ -25,6 +25,7 @@ mod calls;
 mod chosen;
 pub mod dispatch;
 mod graph;
+mod rehearsals;
 mod streams;
 
 // Where the rows are offered, and where they are written down for the UI.

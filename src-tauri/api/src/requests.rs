@@ -303,6 +303,21 @@ pub struct ShutdownRequest {
     pub reason: Option<String>,
 }
 
+/// What is to be rehearsed: a cluster or a folder, not both.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct RehearseRequest {
+    /// A cluster, on the definition it runs on.
+    pub cluster: Option<ClusterId>,
+    /// Or a folder, as its definition is now; an absolute path.
+    pub folder: Option<String>,
+    /// How many faults, at most 100,000; 200 unless given.
+    pub faults: Option<u32>,
+    /// Which of all possible rehearsals; 1 unless given. The same one gives the same report.
+    pub seed: Option<u64>,
+}
+
 /// Whose logs to follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

@@ -98,6 +98,8 @@ macro_rules! commands {
                 feed($crate::requests::Nothing) -> $crate::model::view::FeedMessage;
                 /// The last lines of services' logs, then every new one, in batches.
                 follow_logs($crate::requests::FollowLogsRequest) -> Vec<$crate::model::view::LogLine>;
+                /// A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time.
+                rehearse($crate::requests::RehearseRequest) -> $crate::views::RehearsalMessage;
             }
         }
     };

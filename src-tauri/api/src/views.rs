@@ -88,6 +88,24 @@ pub struct UpView {
     pub changes: Vec<String>,
 }
 
+/// How far a rehearsal has come, and what came of it.
+#[derive(Debug, Clone, Serialize, TS)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum RehearsalMessage {
+    /// It goes on.
+    Progress {
+        /// Which share of it is done, from 0 to 1.
+        done: f64,
+    },
+    /// It has come to its end; nothing follows.
+    Report {
+        /// What it came to.
+        report: Box<rehearsal::Report>,
+        /// So many weaknesses that did less harm are not in the report.
+        left_out: u32,
+    },
+}
+
 /// What came of an act.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct WaitView {

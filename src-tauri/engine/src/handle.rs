@@ -185,11 +185,7 @@ impl Handle {
 
     /// What an instance really got for an environment, and what it would get now.
     pub async fn env(&self, cluster: ClusterId, instance: InstanceId) -> Result<EnvView, Error> {
-        let (reply, answer) = oneshot::channel();
-        let owner = self.shared.owner(&cluster)?;
-        let asked = Message::Record { reply };
-        owner.send(asked).await.map_err(|_| Error::Closing)?;
-        let record = answer.await.map_err(|_| Error::Closing)?;
+        let record = crate::defined::record(&self.shared, &cluster).await?;
         let running = self.shared.picture.instances(&cluster);
         let running = running
             .iter()
@@ -462,7 +458,7 @@ impl Order {
 }
 
 /// A folder as it is known for ever. What is not text could neither be recorded nor shown.
-fn canonical(folder: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn canonical(folder: &Path) -> Result<PathBuf, Error> {
     let real = folder.canonicalize().map_err(|source| Error::Folder {
         path: folder.to_owned(),
         source,

@@ -15,6 +15,7 @@ mod beside;
 mod clock;
 mod config;
 mod connections;
+mod defined;
 pub mod definition;
 mod door;
 mod drift;

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Blocks;
-use tokio::sync::oneshot;
 
 /// The shortest look.
 const EVERY: Duration = Duration::from_secs(5 * 60);
@@ -64,12 +63,7 @@ pub(crate) async fn look(
         return Ok(());
     }
     let owner = shared.owner(cluster)?;
-    let (reply, record) = oneshot::channel();
-    owner
-        .send(Message::Record { reply })
-        .await
-        .map_err(|_| crate::Error::Closing)?;
-    let definition = record.await.map_err(|_| crate::Error::Closing)?.definition;
+    let definition = crate::defined::record(shared, cluster).await?.definition;
     let pids: Vec<u32> = running.iter().filter_map(|one| one.pid).collect();
     let begun = tokio::task::spawn_blocking(move || telemetry::began(&pids, Clock::wall()));
     let begun = begun.await.map_err(|_| crate::Error::Closing)?;

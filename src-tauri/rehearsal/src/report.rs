@@ -4,9 +4,11 @@ use crate::rounds::Rounds;
 use crate::weak::Weakness;
 use model::ServiceName;
 use serde::Serialize;
+use ts_rs::TS;
 
 /// How one service fared.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(rename = "RehearsedService")]
 pub struct ServiceReport {
     /// Which.
     pub service: ServiceName,
@@ -33,7 +35,8 @@ pub struct ServiceReport {
 }
 
 /// Why a service was away.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(rename = "AwayReason")]
 pub struct Reason {
     /// In words: "without db", "hung and not seen".
     pub text: String,
@@ -42,7 +45,8 @@ pub struct Reason {
 }
 
 /// The whole of one run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(rename = "RehearsalRun")]
 pub struct Run {
     /// Mean over the services.
     pub availability: f64,
@@ -69,7 +73,8 @@ pub struct Run {
 }
 
 /// What a rehearsal came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(rename = "RehearsalReport")]
 pub struct Report {
     /// The cluster.
     pub cluster: String,

@@ -8,9 +8,11 @@
 use crate::world::{Millis, World};
 use model::{Generation, State};
 use serde::Serialize;
+use ts_rs::TS;
 
 /// The account of health checks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS)]
+#[ts(rename = "RehearsalChecks")]
 pub struct Rounds {
     /// Checks that came due while an instance was shown as serving.
     pub due: u64,

@@ -8,9 +8,10 @@ use model::{RemedyKind, ServiceName};
 use serde::Serialize;
 use spec::{Probe, ProbeTarget};
 use std::time::Duration;
+use ts_rs::TS;
 
 /// What is weak about a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum WeaknessKind {
     /// It is taken for ready as soon as its process is there.
@@ -42,7 +43,7 @@ pub enum WeaknessKind {
 }
 
 /// A line of a definition that would mend it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Proposal {
     /// The table it belongs in: `service.api`.
     pub table: String,
@@ -51,7 +52,8 @@ pub struct Proposal {
 }
 
 /// A weakness that was seen to do harm.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(optional_fields)]
 pub struct Weakness {
     /// What.
     pub kind: WeaknessKind,

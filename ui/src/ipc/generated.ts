@@ -31,6 +31,13 @@ export type Actor = {
 /** What kind of party acts. */
 export type ActorKind = "person" | "healer" | "client" | "watch";
 
+/** Why a service was away. */
+export type AwayReason = {
+  /** In words: "without db", "hung and not seen". */
+  text: string,
+  /** For so many milliseconds. */
+  ms: number };
+
 /** How it is known when a fault began. */
 export type Began = "exit" | "last_good" | "start" | "seen";
 
@@ -885,6 +892,13 @@ export type ProbeView = {
   /** What it saw. */
   evidence: Evidence };
 
+/** A line of a definition that would mend it. */
+export type Proposal = {
+  /** The table it belongs in: `service.api`. */
+  table: string,
+  /** The line: `ready = { tcp = "$PORT" }`. */
+  line: string };
+
 /** Which cluster's instances. */
 export type PsRequest = {
   /** The cluster; it goes before `folder`. */
@@ -942,6 +956,104 @@ export type RegistryView = {
   since: Timestamp,
   /** When its lease ends unless it sends a heartbeat. */
   expires: Timestamp | null };
+
+/** The account of health checks. */
+export type RehearsalChecks = {
+  /** Checks that came due while an instance was shown as serving. */
+  due: number,
+  /** Of these were made, in time. */
+  made: number,
+  /** Of these fell into a time in which there was no engine to ask, or it stood still. */
+  engine_away: number,
+  /** Of these were skipped, or came late: none may be. */
+  skipped: number };
+
+/** How far a rehearsal has come, and what came of it. */
+export type RehearsalMessage = { "kind": "progress",
+  /** Which share of it is done, from 0 to 1. */
+  done: number } | { "kind": "report",
+  /** What it came to. */
+  report: RehearsalReport,
+  /** So many weaknesses that did less harm are not in the report. */
+  left_out: number };
+
+/** What a rehearsal came to. */
+export type RehearsalReport = {
+  /** The cluster. */
+  cluster: string,
+  /** The seed; the same one gives the same report. */
+  seed: number,
+  /** Faults that were planned. */
+  faults: number,
+  /** Milliseconds that were simulated and counted, of each run. */
+  simulated_ms: number,
+  /** As it is defined. */
+  run: RehearsalRun,
+  /** What in the definition did harm, worst first. */
+  weaknesses: Array<Weakness>,
+  /** With all that is proposed done; `None` when nothing is. */
+  mended: RehearsalRun | null };
+
+/** The whole of one run. */
+export type RehearsalRun = {
+  /** Mean over the services. */
+  availability: number,
+  /** As for a service, over all. */
+  recovery_p50_ms: number | null,
+  /** The same. */
+  recovery_p99_ms: number | null,
+  /** Restarts by healing. */
+  restarts: number,
+  /** Of these when there was no fault. */
+  needless_restarts: number,
+  /** Times healing gave up. */
+  quarantines: number,
+  /** Times a person had to help. */
+  helped: number,
+  /** Services that did not serve at the end. */
+  lost: Array<ServiceName>,
+  /** Checks that were made. */
+  checks: number,
+  /** Health checks of what serves, by whether they were made when they were due. */
+  rounds: RehearsalChecks,
+  /** One for each, worst first. */
+  services: Array<RehearsedService> };
+
+/** What is to be rehearsed: a cluster or a folder, not both. */
+export type RehearseRequest = {
+  /** A cluster, on the definition it runs on. */
+  cluster?: ClusterId,
+  /** Or a folder, as its definition is now; an absolute path. */
+  folder?: string,
+  /** How many faults, at most 100,000; 200 unless given. */
+  faults?: number,
+  /** Which of all possible rehearsals; 1 unless given. The same one gives the same report. */
+  seed?: number };
+
+/** How one service fared. */
+export type RehearsedService = {
+  /** Which. */
+  service: ServiceName,
+  /** Share of the time it served, with all it uses; 1 is always. */
+  availability: number,
+  /** Milliseconds it was away in all. */
+  away_ms: number,
+  /** Of these by reason, most first. */
+  reasons: Array<AwayReason>,
+  /** Faults it was given. */
+  faults: number,
+  /** Half of the times it was away for its own faults it was back in so many milliseconds. */
+  recovery_p50_ms: number | null,
+  /** 99 of 100 times. */
+  recovery_p99_ms: number | null,
+  /** Times healing restarted it. */
+  restarts: number,
+  /** Of these when it had no fault of its own. */
+  needless_restarts: number,
+  /** Times healing gave up. */
+  quarantines: number,
+  /** Times a person had to help, ten minutes later. */
+  helped: number };
 
 /** One thing that was tried. */
 export type Remedy = {
@@ -1254,6 +1366,26 @@ export type WaitView = {
   /** What did not get where it should, and why. */
   failed: Array<[InstanceId, Reason]> };
 
+/** A weakness that was seen to do harm. */
+export type Weakness = {
+  /** What. */
+  kind: WeaknessKind,
+  /** Whose. */
+  service: ServiceName,
+  /** On account of which other. */
+  other?: ServiceName,
+  /** What it did, in words. */
+  text: string,
+  /** The harm: milliseconds away, or events, as the kind has it. */
+  harm: number,
+  /** The same with all proposals followed. */
+  harm_after: number,
+  /** What would mend it, where that can be said. */
+  proposal?: Proposal };
+
+/** What is weak about a service. */
+export type WeaknessKind = "no_readiness" | "no_health" | "shallow_health" | "slow_health" | "touchy_health" | "short_timeout" | "short_patience" | "small_budget" | "long_backoff" | "no_healing" | "protected" | "undeclared_need" | "need_without_restart";
+
 /** A try that failed. */
 export type WebhookFailure = {
   /** When. */
@@ -1402,4 +1534,6 @@ export interface Streams {
   feed: { request: Nothing; message: FeedMessage };
   /** The last lines of services' logs, then every new one, in batches. */
   follow_logs: { request: FollowLogsRequest; message: Array<LogLine> };
+  /** A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time. */
+  rehearse: { request: RehearseRequest; message: RehearsalMessage };
 }
