@@ -43,6 +43,8 @@ pub struct Cluster {
     /// Incidents that are open or may be opened again.
     pub(crate) incidents: BTreeMap<u64, Tale>,
     pub(crate) last_incident: u64,
+    /// In which incidents each service suffers, as far as it was not told that it does no more.
+    pub(crate) suffering: BTreeMap<ServiceName, BTreeSet<u64>>,
     /// It was brought up then, and has not been as it should be since.
     pub(crate) rises: Option<Mono>,
     /// For each instance that is doubted, those whose fault is not judged before it has answered; see
@@ -197,8 +199,6 @@ pub(crate) struct Tale {
     pub(crate) new: Vec<IncidentEntry>,
     /// The last result of a probe that its timeline tells.
     pub(crate) probe: String,
-    /// Those that suffer from it now.
-    pub(crate) suffering: BTreeSet<ServiceName>,
     /// When it ended, if it has.
     pub(crate) ended: Option<Mono>,
     /// That its service says it is not ready is all it is about.
@@ -215,7 +215,6 @@ impl Tale {
             first: None,
             new: Vec::new(),
             probe: String::new(),
-            suffering: BTreeSet::new(),
             ended: None,
             unready: false,
         }
@@ -252,6 +251,7 @@ impl Cluster {
             last_ticket: 0,
             incidents: BTreeMap::new(),
             last_incident: 0,
+            suffering: BTreeMap::new(),
             rises: None,
             doubted: BTreeMap::new(),
             left_open: Vec::new(),

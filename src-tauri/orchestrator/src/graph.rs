@@ -311,6 +311,7 @@ impl Step<'_> {
         }
         service.satisfied = satisfied;
         self.out.relief |= satisfied;
+        self.out.turned.insert(name.clone());
         for dependent in service.dependents.clone() {
             let Some(above) = self.cluster.services.get_mut(&dependent) else {
                 continue;
@@ -407,6 +408,7 @@ impl Step<'_> {
     /// One that explained a service's faults is back. When it was the last, the service begins with
     /// a clean slate.
     pub(crate) fn explained_no_more(&mut self, dependent: &ServiceName, name: &ServiceName) {
+        self.out.turned.insert(dependent.clone());
         let above = self.cluster.services.get(dependent);
         let free = above.is_some_and(|above| !above.suffers());
         for id in self.cluster.ids_of(dependent) {

@@ -52,8 +52,10 @@ pub(crate) struct Out {
     pub(crate) incidents: BTreeSet<u64>,
     /// Instances whose incident may wait for something else now.
     pub(crate) waits: BTreeSet<InstanceId>,
-    /// Somebody may no longer suffer from another.
+    /// Something that others need is back: all may serve now.
     pub(crate) relief: bool,
+    /// Services that may no longer suffer from another.
+    pub(crate) turned: BTreeSet<ServiceName>,
     /// A command wants something to run.
     pub(crate) rises: bool,
     pub(crate) changed: BTreeSet<InstanceId>,
@@ -332,6 +334,7 @@ impl Step<'_> {
                 to: state,
                 reason,
             });
+            self.out.turned.insert(id.service.clone());
             self.recount(id);
         }
         self.touched.insert(id.clone());

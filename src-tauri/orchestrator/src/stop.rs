@@ -190,6 +190,7 @@ impl Step<'_> {
             self.cluster.gone.insert(id.clone(), instance.generation);
         }
         self.out.removed.push(id.clone());
+        self.out.turned.insert(id.service.clone());
         self.tell_waiting(&id.service, true);
         self.touched.insert(id.clone());
         self.look.remove(id);

@@ -15,6 +15,7 @@ use model::{
     ActId, Began, EntryKind, Evidence, Generation, Incident, IncidentEntry, IncidentState,
     InstanceId, ProbeKind, ServiceName, State, Timestamp, Verdict,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Clues kept of an instance: more than any sensible `fail`, so that all that led to a verdict are
@@ -219,12 +220,13 @@ impl Step<'_> {
 
     /// These suffer from it from now on.
     pub(crate) fn tell_impact(&mut self, key: u64, services: Vec<ServiceName>) {
-        let Some(tale) = self.cluster.incidents.get_mut(&key) else {
+        if !self.cluster.incidents.contains_key(&key) {
             return;
-        };
+        }
+        let suffering = &mut self.cluster.suffering;
         let new: Vec<ServiceName> = services
             .into_iter()
-            .filter(|service| tale.suffering.insert(service.clone()))
+            .filter(|service| suffering.entry(service.clone()).or_default().insert(key))
             .collect();
         self.tell_services(
             key,
@@ -256,29 +258,32 @@ impl Step<'_> {
         self.put(key, entry);
     }
 
-    /// Who suffered and serves again is told so.
+    /// Who suffered and serves again is told so. Only those are looked at of which something has turned in
+    /// this step: when a root is back its dependents come one after the other, and each step costs its own.
     pub(crate) fn relieve(&mut self) {
-        if !std::mem::take(&mut self.out.relief) {
-            return;
-        }
-        let mut relieved = Vec::new();
-        for (key, tale) in &self.cluster.incidents {
-            let root = &tale.incident.service;
-            let free = tale.suffering.iter().filter(|name| {
-                let service = self.cluster.services.get(*name);
-                service.is_none_or(|service| {
-                    !service.roots.contains(root) && (service.satisfied || !self.suffers(name))
-                })
+        let mut relieved: BTreeMap<u64, Vec<ServiceName>> = BTreeMap::new();
+        for name in std::mem::take(&mut self.out.turned) {
+            let Some(mut keys) = self.cluster.suffering.remove(&name) else {
+                continue;
+            };
+            let service = self.cluster.services.get(&name);
+            let serves = service.is_none_or(|service| service.satisfied || !self.suffers(&name));
+            keys.retain(|key| {
+                let Some(tale) = self.cluster.incidents.get(key) else {
+                    return false;
+                };
+                let root = &tale.incident.service;
+                let free = serves && service.is_none_or(|one| !one.roots.contains(root));
+                if free {
+                    relieved.entry(*key).or_default().push(name.clone());
+                }
+                !free
             });
-            let free: Vec<ServiceName> = free.cloned().collect();
-            if !free.is_empty() {
-                relieved.push((*key, free));
+            if !keys.is_empty() {
+                self.cluster.suffering.insert(name, keys);
             }
         }
         for (key, free) in relieved {
-            if let Some(tale) = self.cluster.incidents.get_mut(&key) {
-                tale.suffering.retain(|name| !free.contains(name));
-            }
             let what = ["no longer suffers from it", "no longer suffer from it"];
             self.tell_services(key, EntryKind::Relief, free, what);
         }
@@ -411,10 +416,12 @@ impl Step<'_> {
             self.cluster.last_incident += 1;
             let key = self.cluster.last_incident;
             let before = Duration::from_millis(self.now.wall.millis_since(incident.opened));
-            let suffering = incident.impacted.iter().cloned().collect();
+            for name in &incident.impacted {
+                let suffers = self.cluster.suffering.entry(name.clone()).or_default();
+                suffers.insert(key);
+            }
             let tale = Tale {
                 before,
-                suffering,
                 ..Tale::of(incident, self.now.mono)
             };
             self.cluster.incidents.insert(key, tale);
