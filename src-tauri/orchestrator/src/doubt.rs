@@ -6,6 +6,9 @@
 //! and waited for while its answers speak against it. Then the service suffers from it, or the fault is its
 //! own. Who was killed has another story, and whose story has begun is told to its end.
 //!
+//! What it was seen to talk to counts as what it needs does, where an excuse by that would count. In a circle
+//! nobody is waited for: two would wait for each other.
+//!
 //! This comes to an end: only what can be known soon is waited for, and nothing longer than [`cause::WINDOW`].
 
 use crate::cluster::Cluster;
@@ -14,10 +17,10 @@ use crate::heal::Fault;
 use crate::instance::{Care, Goal, Instance, Life, Outdated};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
-use healing::cause;
 use healing::history::Lasted;
+use healing::{cause, words};
 use model::{Evidence, InstanceId, Mono, ProbeKind, Reason, ServiceName, State, Verdict};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// While somebody waits for what will be said of it, it is asked again after this, if not sooner anyway.
@@ -78,6 +81,58 @@ impl Answers {
     }
 }
 
+/// Those below a service that may be the cause of its fault.
+struct Below {
+    /// Which it needs.
+    needed: Vec<InstanceId>,
+    /// Which it was seen to talk to, itself or what it relies on.
+    seen: Vec<InstanceId>,
+}
+
+impl Below {
+    fn all(&self) -> impl Iterator<Item = &InstanceId> {
+        self.needed.iter().chain(&self.seen)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all().next().is_none()
+    }
+
+    /// Of whom there is more to be known: "db, which it needs, is".
+    fn words(&self) -> String {
+        let mut names: Vec<String> = self.all().map(|one| one.service.to_string()).collect();
+        names.dedup();
+        match (&names[..], self.seen.is_empty()) {
+            ([one], true) => format!("{one}, which it needs, is"),
+            ([one], false) => format!("{one}, which it was seen to rely on, is"),
+            (many, true) => format!("what it needs ({}) is", words::list(many)),
+            (many, false) => format!("what it relies on ({}) is", words::list(many)),
+        }
+    }
+}
+
+/// These, and what they lead to, the nearest first.
+fn reach(
+    mut found: Vec<ServiceName>,
+    next: impl Fn(&ServiceName) -> Vec<ServiceName>,
+) -> Vec<ServiceName> {
+    let mut known: BTreeSet<ServiceName> = found.iter().cloned().collect();
+    let mut at = 0;
+    while let Some(name) = found.get(at) {
+        for name in next(name) {
+            // The first is whose fault it is.
+            if found.len() > MOST {
+                return found;
+            }
+            if known.insert(name.clone()) {
+                found.push(name);
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
 impl Care {
     /// A fault that is found now is news.
     pub(crate) fn open(&self) -> bool {
@@ -90,30 +145,35 @@ impl Care {
 }
 
 impl Cluster {
-    /// Those below a service that may turn out to be the cause of its fault.
-    fn doubts(&self, id: &InstanceId, doubt: &Doubt, now: Mono) -> Vec<InstanceId> {
-        let below = self.below(&id.service);
-        let ids = below.iter().flat_map(|name| self.ids_of(name));
-        ids.filter(|id| self.doubtful(id, doubt, now)).collect()
-    }
-
-    /// What a service needs, directly or through others, the nearest first.
-    fn below(&self, service: &ServiceName) -> Vec<ServiceName> {
-        let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-        let mut open = VecDeque::from([service]);
-        while let Some(name) = open.pop_front() {
-            let needs = self.services.get(name).map(|service| &service.needs);
-            for need in needs.into_iter().flatten() {
-                if found.len() >= MOST {
-                    return found;
-                }
-                if known.insert(need) {
-                    found.push(need.clone());
-                    open.push_back(need);
-                }
+    /// Those below a service that may turn out to be the cause of its fault: what it needs, and, when
+    /// that would excuse it, what it was seen to talk to.
+    fn doubts(&self, id: &InstanceId, doubt: &Doubt, now: Mono) -> Below {
+        let ids = |names: &[ServiceName]| {
+            let ids = self.ids_of_all(names).into_iter();
+            ids.filter(|id| self.doubtful(id, doubt, now)).collect()
+        };
+        let needs = |name: &ServiceName| match self.services.get(name) {
+            Some(service) => service.needs.iter().cloned().collect(),
+            None => Vec::new(),
+        };
+        let needed = reach(vec![id.service.clone()], needs);
+        let mut below = Below {
+            needed: ids(&needed[1..]),
+            seen: Vec::new(),
+        };
+        if self.may_be_excused(id, doubt.lasted) {
+            let mut all = reach(needed.clone(), |name| {
+                let seen = self.talks_to(name, doubt.since);
+                needs(name).into_iter().chain(seen).collect()
+            });
+            let mut seen = all.split_off(needed.len());
+            if !seen.is_empty() {
+                let back = self.relying_on(&id.service);
+                seen.retain(|name| !back.contains(name));
+                below.seen = ids(&seen);
             }
         }
-        found
+        below
     }
 
     fn doubtful(&self, id: &InstanceId, doubt: &Doubt, now: Mono) -> bool {
@@ -200,19 +260,13 @@ impl Step<'_> {
         &mut self,
         id: &InstanceId,
         mut doubt: Doubt,
-        doubts: &[InstanceId],
+        doubts: &Below,
         within: Duration,
     ) {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
-        let mut names: Vec<String> = doubts.iter().map(|one| one.service.to_string()).collect();
-        names.dedup();
-        let whom = match &names[..] {
-            [one] => format!("{one}, which it needs, is"),
-            many => format!("what it needs ({}) is", healing::words::list(many)),
-        };
-        let next = format!("judged when {whom} known to be well");
+        let next = format!("judged when {} known to be well", doubts.words());
         let reason = Reason::new(instance.fault.clone()).then(next);
         let later = doubt.silence.max(self.now.mono);
         let at = match later > self.now.mono {
@@ -225,23 +279,28 @@ impl Step<'_> {
         }
         self.set_care(id, Care::Doubted(doubt));
         self.set(id, State::Failing, reason);
-        for one in doubts {
+        for one in doubts.all() {
             self.ask_within(one, within);
             let waiting = self.cluster.doubted.entry(one.clone()).or_default();
             waiting.insert(id.clone());
         }
     }
 
-    /// A check of a service has failed for the first time: what it needs directly, and nothing speaks against
-    /// yet, is asked now and not when its turn has come. If it fails as well, its first failure is seen
+    /// A check of a service has failed for the first time: what it needs or talks to directly, and nothing speaks
+    /// against yet, is asked now and not when its turn has come. If it fails as well, its first failure is seen
     /// sooner. From there on it is asked at its own pace: how long it may fail stays as it was.
     pub(crate) fn ask_needs(&mut self, id: &InstanceId) {
-        let needs = self.cluster.services.get(&id.service);
-        let needs = needs.map(|service| service.needs.clone());
-        for below in self.cluster.ids_of_all(&needs.unwrap_or_default()) {
+        let now = self.now.mono;
+        let service = self.cluster.services.get(&id.service);
+        let needs = service
+            .into_iter()
+            .flat_map(|one| one.needs.iter().cloned());
+        let seen = self.cluster.talks_to(&id.service, now);
+        let below: Vec<ServiceName> = needs.chain(seen.into_iter().take(MOST)).collect();
+        for below in self.cluster.ids_of_all(&below) {
             let instance = self.cluster.instances.get(&below);
             let fine = instance.filter(|one| one.ready && one.answers.against.is_none());
-            let fresh = |fine: Mono| self.now.mono.since(fine) < FRESH;
+            let fresh = |fine: Mono| now.since(fine) < FRESH;
             if fine.is_some_and(|one| !one.answers.fine.is_some_and(fresh)) {
                 self.ask_within(&below, Duration::ZERO);
             }
@@ -295,7 +354,7 @@ impl Step<'_> {
             self.set_care(id, Care::Idle);
             return;
         }
-        if self.explained(id) {
+        if self.explained(id) || self.excused(id, doubt.lasted) {
             self.suffer(id);
             return;
         }
@@ -308,10 +367,6 @@ impl Step<'_> {
             return;
         }
         let Doubt { cause, lasted, .. } = doubt;
-        if self.excused(id, lasted) {
-            self.suffer(id);
-            return;
-        }
         let hopeless = false;
         self.own_fault(
             id,

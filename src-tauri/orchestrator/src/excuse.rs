@@ -14,6 +14,7 @@ use crate::step::Step;
 use healing::cause;
 use healing::explain::{Cause, Facts, Fault, How, Reliance, Sight, Unwell, explain};
 use healing::history::Lasted;
+use healing::observed::FRESH;
 use healing::words;
 use model::{ExitStatus, IncidentState, InstanceId, Mono, ServiceName, State};
 use std::cell::RefCell;
@@ -125,8 +126,27 @@ impl Facts for Evidence<'_> {
 }
 
 impl Cluster {
+    /// What a service was seen to talk to not long before this, and does not declare.
+    pub(crate) fn talks_to(&self, name: &ServiceName, at: Mono) -> Vec<ServiceName> {
+        let relies = Evidence::of(self).relies_on(name).into_iter();
+        let seen = relies.filter(|one| one.seen.as_ref().is_some_and(|one| one.last + FRESH >= at));
+        seen.map(|one| one.on).collect()
+    }
+
+    /// Another than a declared need that is down may excuse a fault of this instance: its story has not begun, and
+    /// a lost connection can have brought it about.
+    pub(crate) fn may_be_excused(&self, id: &InstanceId, lasted: Lasted) -> bool {
+        let Some(instance) = self.instances.get(id) else {
+            return false;
+        };
+        let tale = instance.incident;
+        let tale = tale.and_then(|key| self.incidents.get(&key));
+        let open = tale.is_some_and(|tale| tale.incident.state == IncidentState::Open);
+        !open && lasted != Lasted::Briefly && excusable(instance)
+    }
+
     /// All that rely on a service, directly or through others, declared or seen; without itself.
-    fn relying_on(&self, root: &ServiceName) -> BTreeSet<ServiceName> {
+    pub(crate) fn relying_on(&self, root: &ServiceName) -> BTreeSet<ServiceName> {
         let mut found = BTreeSet::new();
         let mut open = vec![root.clone()];
         while let Some(name) = open.pop() {
@@ -168,9 +188,7 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(id) else {
             return false;
         };
-        // Its story has begun: it is told to its end.
-        let open = instance.incident.is_some_and(|key| self.open(key));
-        if open || lasted == Lasted::Briefly || !excusable(instance) {
+        if !self.cluster.may_be_excused(id, lasted) {
             return false;
         }
         let probed = self
@@ -218,9 +236,7 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(id) else {
             return false;
         };
-        let gone = instance.life == Life::Gone && excusable(instance);
-        if !gone || lasted == Lasted::Briefly || instance.incident.is_some_and(|key| self.open(key))
-        {
+        if instance.life != Life::Gone || !self.cluster.may_be_excused(id, lasted) {
             return false;
         }
         // It was there while that was down, and has not been seen to be well since.
@@ -245,11 +261,6 @@ impl Step<'_> {
         self.set_care(id, Care::Suffers);
         self.look.insert(id.clone());
         true
-    }
-
-    fn open(&self, key: u64) -> bool {
-        let tale = self.cluster.incidents.get(&key);
-        tale.is_some_and(|tale| tale.incident.state == IncidentState::Open)
     }
 
     /// What explains a fault of this service.
