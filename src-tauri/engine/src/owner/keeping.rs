@@ -12,7 +12,7 @@ use crate::notes;
 use crate::record::ClusterRecord;
 use healing::observed::Observed;
 use model::{EventKind, InstanceId, Mono};
-use orchestrator::{Learned, Memory};
+use orchestrator::{Effect, Learned, Memory};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -156,6 +156,17 @@ impl Owner {
         self.say_stale(result.map_err(|error| error.story()));
     }
 
+    /// Writes down what is under way before a process is told to end for it: an engine that came after this
+    /// one would take that end for a fault.
+    pub(super) fn keep_before(&mut self, effects: &[Effect]) {
+        let has = |what: fn(&Effect) -> bool| effects.iter().any(what);
+        if has(|one| matches!(one, Effect::RememberUnfinished))
+            && has(|one| matches!(one, Effect::Stop { .. }))
+        {
+            self.save();
+        }
+    }
+
     /// Writes the record now, or says why not.
     pub(super) fn try_save(&mut self) -> Result<(), Error> {
         self.save_at = None;
@@ -270,20 +281,19 @@ fn save_learned(path: &std::path::Path, learned: &Learned) {
 
 #[cfg(test)]
 mod tests {
-    use crate::Order;
-    use crate::stage::{LIMIT, me, sleeper};
+    use crate::stage::{LIMIT, me, one, sleeper};
+    use crate::{Handle, Order};
+    use model::ClusterId;
     use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::path::PathBuf;
+    use std::time::Duration;
     use testkit::{Home, eventually};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_disk_that_hangs_holds_up_no_other_task() {
         let home = Home::new();
         let (_engine, handle, cluster) = sleeper(&home).await;
-        // To open it for writing waits until somebody reads.
-        let record = handle.shared.record_file(&cluster);
-        let pipe = record.with_extension("json.new");
-        let _ = std::fs::remove_file(&pipe);
-        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let record = Hung::new(&handle, &cluster);
         let order = Order::Down {
             cluster: cluster.clone(),
         };
@@ -296,11 +306,62 @@ mod tests {
         let noted = eventually(LIMIT, || !handle.shared.last_stopped().is_empty());
         let other = handle.shared.tasks.spawn(async {});
         let gone_on = eventually(LIMIT / 6, || other.is_finished());
-        let reader = std::fs::File::open(&pipe).unwrap();
+        let reader = record.go_on();
         assert!(noted && gone_on, "{noted} {gone_on}");
         asked.await.unwrap().unwrap();
-        std::fs::remove_file(&pipe).unwrap();
         drop(reader);
         handle.shutdown(me(), false, String::new()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_restart_is_on_disk_before_a_process_is_told_to_end_for_it() {
+        let home = Home::new();
+        let told = home.path().join("told");
+        let run = format!(
+            "trap 'touch {}' TERM; while :; do sleep 0.1; done",
+            told.display()
+        );
+        let definition = format!("[service.db]\nrun = [\"sh\", \"-c\", \"{run}\"]\n");
+        let (_engine, handle, cluster) = one(&home, &definition).await;
+        let record = Hung::new(&handle, &cluster);
+        let restart = Order::Restart {
+            cluster,
+            services: vec!["db".parse().unwrap()],
+            at_once: true,
+        };
+        let asked = handle.shared.tasks.spawn({
+            let handle = handle.clone();
+            async move { handle.order(me(), restart, String::new()).await }
+        });
+        // As long as it cannot be written nothing is begun.
+        let early = eventually(Duration::from_millis(500), || told.exists());
+        let reader = record.go_on();
+        assert!(!early);
+        asked.await.unwrap().unwrap();
+        drop(reader);
+        assert!(eventually(LIMIT, || told.exists()));
+        handle.shutdown(me(), true, String::new()).await;
+    }
+
+    /// A disk that hangs: to open the next record for writing waits until somebody reads.
+    struct Hung(PathBuf);
+
+    impl Hung {
+        fn new(handle: &Handle, cluster: &ClusterId) -> Self {
+            let pipe = handle
+                .shared
+                .record_file(cluster)
+                .with_extension("json.new");
+            let _ = std::fs::remove_file(&pipe);
+            mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+            Self(pipe)
+        }
+
+        /// What is dropped of this ends the reading.
+        fn go_on(self) -> std::fs::File {
+            let reader = std::fs::File::open(&self.0).unwrap();
+            std::fs::remove_file(&self.0).unwrap();
+            reader
+        }
     }
 }

@@ -524,7 +524,9 @@ impl Owner {
     fn take(&mut self, input: Input) {
         let now = self.shared.clock.now();
         self.eventful |= !matches!(input, Input::Probed { .. } | Input::Connected(_));
-        for effect in orchestrator::step(&mut self.cluster, input, now) {
+        let effects = orchestrator::step(&mut self.cluster, input, now);
+        self.keep_before(&effects);
+        for effect in effects {
             self.eventful |= !matches!(effect, Effect::Probe { .. });
             self.carry_out(effect);
         }
