@@ -98,7 +98,8 @@ pub enum Input {
         /// What: "pid 4711 postgres in state D".
         blocker: String,
     },
-    /// A probe came back.
+    /// A probe came back: the one that was asked last of its kind ([`Effect::Probe`]). What an earlier one found
+    /// that this was asked in the place of is not told.
     Probed {
         /// Which.
         instance: InstanceId,

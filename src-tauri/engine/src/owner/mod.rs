@@ -33,7 +33,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 
 /// Messages that may wait for an owner. A full inbox slows the senders down, it loses nothing.
 pub(crate) const INBOX: usize = 4_096;
@@ -47,7 +46,13 @@ pub(crate) enum Message {
     /// Something happened to the cluster.
     Happened(Input),
     /// A probe came back.
-    Probed(InstanceId, Generation, ProbeKind, Evidence),
+    Probed(
+        InstanceId,
+        Generation,
+        ProbeKind,
+        Evidence,
+        probes::Question,
+    ),
     /// It said something about itself.
     Told(InstanceId, Generation, driver::Told),
     /// What precedes a start is done, or could not be; with the secrets that were read for it.
@@ -186,8 +191,8 @@ pub(crate) struct Owner {
     myself: mpsc::Sender<Message>,
     timers: crate::timers::Timers,
     gaps: healing::Gaps,
-    /// Probes under way, and of which generation each is.
-    probes: BTreeMap<(InstanceId, ProbeKind), (Generation, AbortHandle)>,
+    /// The probes under way.
+    questions: probes::Questions,
     /// What instances have said of themselves, for the probes that wait for it.
     told: BTreeMap<InstanceId, probes::Ears>,
     /// Whose turn it is, of instances that are asked in two ways.
@@ -245,7 +250,7 @@ impl Owner {
             myself: sender.clone(),
             timers: crate::timers::Timers::default(),
             gaps: healing::Gaps::default(),
-            probes: BTreeMap::new(),
+            questions: probes::Questions::default(),
             told: BTreeMap::new(),
             gates: BTreeMap::new(),
             hooks: BTreeMap::new(),
@@ -376,9 +381,7 @@ impl Owner {
             self.due();
         }
         self.keep_at_last();
-        for (_, probe) in self.probes.values() {
-            probe.abort();
-        }
+        self.questions.drop_all();
         for hook in self.hooks.values() {
             hook.end();
         }
@@ -411,17 +414,11 @@ impl Owner {
                 self.step(input);
                 self.last_secrets = None;
             }
-            Message::Probed(instance, generation, kind, evidence) => {
-                let probe = (instance.clone(), kind);
-                // One about an earlier process, or one that was called back, is old news.
-                if self
-                    .probes
-                    .get(&probe)
-                    .is_some_and(|(asked, _)| *asked == generation)
-                {
-                    self.probes.remove(&probe);
-                    self.probed(&instance, kind, &evidence);
+            Message::Probed(instance, generation, kind, evidence, question) => {
+                if !self.questions.answered(&instance, kind, question) {
+                    return;
                 }
+                self.probed(&instance, kind, &evidence);
                 self.step(Input::Probed {
                     instance,
                     generation,

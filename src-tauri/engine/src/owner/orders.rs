@@ -345,10 +345,7 @@ impl Owner {
     /// The emergency path has ended everything: nothing is wanted any more.
     pub(super) fn ended(&mut self, reason: String, at: Timestamp) {
         self.stop_all(at);
-        let probed: Vec<InstanceId> = self.probes.keys().map(|(id, _)| id.clone()).collect();
-        for instance in probed {
-            self.drop_probes(&instance);
-        }
+        self.questions.drop_all();
         self.call_off_all();
         self.step(Input::Command {
             command: Command::Ended { reason },

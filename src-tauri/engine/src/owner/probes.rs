@@ -6,10 +6,12 @@ use crate::secrets::{self, Secrets};
 use driver::Told;
 use model::{Evidence, Generation, InstanceId, Mono, ProbeKind, Verdict};
 use orchestrator::{Input, Said};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::Target;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// What one instance has said of itself.
@@ -19,6 +21,66 @@ pub(super) struct Ears {
     ready: watch::Sender<Option<Generation>>,
     /// When it last said WATCHDOG=1.
     alive: watch::Sender<Option<Instant>>,
+}
+
+/// The number of a question.
+pub(crate) type Question = u64;
+
+/// The questions under way: one of a kind for each instance. One that another was asked in the place of
+/// may have been answered already: that answer waits in the inbox, and is to an old question.
+#[derive(Default)]
+pub(super) struct Questions {
+    last: Question,
+    under_way: BTreeMap<(InstanceId, ProbeKind), (Question, AbortHandle)>,
+}
+
+impl Questions {
+    /// The number of the next.
+    fn next(&mut self) -> Question {
+        self.last += 1;
+        self.last
+    }
+
+    /// This one is asked from now on, and no other of its kind.
+    fn ask(&mut self, key: (InstanceId, ProbeKind), question: Question, task: AbortHandle) {
+        if let Some((_, earlier)) = self.under_way.insert(key, (question, task)) {
+            earlier.abort();
+        }
+    }
+
+    /// An answer has come: true when it is to the question that is under way, which is over by that.
+    pub(super) fn answered(
+        &mut self,
+        instance: &InstanceId,
+        kind: ProbeKind,
+        question: Question,
+    ) -> bool {
+        let key = (instance.clone(), kind);
+        let of_now = self
+            .under_way
+            .get(&key)
+            .is_some_and(|one| one.0 == question);
+        if of_now {
+            self.under_way.remove(&key);
+        }
+        of_now
+    }
+
+    /// Nothing is asked of this instance any more.
+    fn drop(&mut self, instance: &InstanceId) {
+        for kind in [ProbeKind::Startup, ProbeKind::Ready, ProbeKind::Health] {
+            if let Some((_, task)) = self.under_way.remove(&(instance.clone(), kind)) {
+                task.abort();
+            }
+        }
+    }
+
+    /// Nothing is asked of anybody any more.
+    pub(super) fn drop_all(&mut self) {
+        for (_, task) in std::mem::take(&mut self.under_way).into_values() {
+            task.abort();
+        }
+    }
 }
 
 impl Owner {
@@ -38,6 +100,7 @@ impl Owner {
         let shared = Arc::clone(&self.shared);
         let inbox = self.myself.clone();
         let id = instance.clone();
+        let question = self.questions.next();
         let cancel = shared.cancel.clone();
         let cluster = self.id.clone();
         let was_attached = self.attached.contains_key(&instance);
@@ -113,16 +176,13 @@ impl Owner {
             }
             // A closed inbox means the engine is going down.
             let _ = inbox
-                .send(Message::Probed(id, generation, kind, evidence))
+                .send(Message::Probed(id, generation, kind, evidence, question))
                 .await;
         };
         let task = self.shared.tasks.spawn(async move {
             cancel.run_until_cancelled(asking).await;
         });
-        let probe = (generation, task.abort_handle());
-        if let Some((_, earlier)) = self.probes.insert((instance, kind), probe) {
-            earlier.abort();
-        }
+        (self.questions).ask((instance, kind), question, task.abort_handle());
     }
 
     /// What a probe of an instance asks, or listens to.
@@ -193,11 +253,7 @@ impl Owner {
     }
 
     pub(super) fn drop_probes(&mut self, instance: &InstanceId) {
-        for kind in [ProbeKind::Startup, ProbeKind::Ready, ProbeKind::Health] {
-            if let Some((_, probe)) = self.probes.remove(&(instance.clone(), kind)) {
-                probe.abort();
-            }
-        }
+        self.questions.drop(instance);
     }
 
     /// Another process: what was heard of the one before says nothing about it.
@@ -240,6 +296,27 @@ fn together(now: Mono, after: Duration) -> Mono {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_to_a_question_that_was_replaced_is_old_news() {
+        let (id, kind): (InstanceId, _) = ("api.0".parse().unwrap(), ProbeKind::Health);
+        let mut questions = Questions::default();
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut ask = |questions: &mut Questions| {
+            let (question, task) = (questions.next(), tasks.spawn(async {}));
+            questions.ask((id.clone(), kind), question, task);
+            question
+        };
+        let [old, new] = [ask(&mut questions), ask(&mut questions)];
+        // It had answered before the other was asked.
+        assert!(!questions.answered(&id, kind, old));
+        assert!(!questions.answered(&id, ProbeKind::Ready, new));
+        assert!(questions.answered(&id, kind, new));
+        assert!(!questions.answered(&id, kind, new), "once");
+        let called_back = ask(&mut questions);
+        questions.drop(&id);
+        assert!(!questions.answered(&id, kind, called_back));
+    }
 
     #[test]
     fn probes_keep_their_period_and_are_asked_together() {
