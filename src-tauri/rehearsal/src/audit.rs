@@ -1,6 +1,8 @@
 //! What a heart must never do, held against every effect in a rough world, and the story of what was
 //! said, for the world that found a fault.
 
+use crate::causes::Causes;
+use crate::versions::Versions;
 use crate::world::{Phase, World};
 use model::{
     ActId, EventKind, Generation, Incident, IncidentState, InstanceId, ProbeKind, RemedyKind,
@@ -26,6 +28,10 @@ pub enum Promise {
     Held,
     /// Nothing goes into quarantine but by the ladder.
     Ladder,
+    /// Nobody who lives is restarted for what another does that it relies on.
+    Cause,
+    /// Nothing is taken back but from a change, to what was well, once; and a person may insist.
+    TakenBack,
     /// An instance has one incident at a time, which says what it waits for, and ends.
     Incidents,
     /// Every check that is due is made, one at a time.
@@ -63,6 +69,10 @@ pub(crate) struct Audit {
     pub(crate) actions: BTreeMap<u64, usize>,
     /// When healing has acted on an instance at its own expense, since a person last knew better.
     pub(crate) paid: BTreeMap<InstanceId, Vec<u64>>,
+    /// What was defined before what healing has defined in this step.
+    pub(crate) replaced: BTreeMap<ServiceName, spec::Budget>,
+    pub(crate) causes: Causes,
+    pub(crate) versions: Versions,
     /// The same, whatever people did.
     pub(crate) tried: BTreeMap<InstanceId, Vec<u64>>,
     /// Restarts with needs that the door has let pass.
@@ -145,6 +155,7 @@ impl World {
         let Some(audit) = &mut self.audit else {
             return;
         };
+        audit.causes.hear(input, now);
         audit.say(|| match input {
             Input::Command {
                 command: Command::Up { definition, .. },
@@ -159,6 +170,14 @@ impl World {
             Input::Command { command, act } => {
                 audit.unsettled.insert(*act);
                 audit.ordered(command);
+                audit.versions.ordered(command);
+                if let Command::Up { definition, .. } = command {
+                    for (id, since) in &audit.causes.serves {
+                        audit.versions.serves(id, *since, now);
+                    }
+                    let kept = self.cluster.kept(definition);
+                    audit.versions.edited(definition, &kept, now);
+                }
             }
             Input::Prepared {
                 instance,
@@ -200,11 +219,15 @@ impl World {
             Input::Started { instance, .. } => {
                 audit.hopeless.remove(instance);
             }
-            Input::Admitted { ticket, act } => {
-                if let Some((instance, RemedyKind::RestartNeeds)) = audit.asks.remove(ticket) {
+            Input::Admitted { ticket, act } => match audit.asks.remove(ticket) {
+                Some((instance, RemedyKind::RestartNeeds)) => {
                     audit.with_needs.insert(*act, instance);
                 }
-            }
+                Some((instance, RemedyKind::Rollback)) => {
+                    audit.versions.rolls_back = Some(instance.service);
+                }
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -247,6 +270,7 @@ impl World {
                 false => std::mem::take(&mut audit.given_up),
             },
             tried: std::mem::take(&mut audit.tried),
+            versions: std::mem::take(&mut audit.versions),
             broken: audit.broken.take(),
             said: audit.said.take(),
             faultless: audit.faultless,
@@ -328,6 +352,7 @@ impl World {
             Effect::Publish(EventKind::StateChanged {
                 instance, from, to, ..
             }) => self.audit_state(instance, *from, *to),
+            Effect::Define { service, spec } => self.audit_define(service, spec),
             Effect::Settled { act, .. } => {
                 let audit = self.audit.as_mut();
                 let first = audit.is_some_and(|audit| audit.unsettled.remove(act));
@@ -370,6 +395,8 @@ impl World {
             return;
         };
         audit.prepared.clear();
+        audit.replaced.clear();
+        audit.versions.end();
         // What is not defined any more and gone is forgotten, and with it that it was held.
         let cluster = &self.cluster;
         audit.held.retain(|name| {

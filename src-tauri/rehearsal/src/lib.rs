@@ -9,6 +9,7 @@
 
 mod agenda;
 mod audit;
+mod causes;
 mod chance;
 mod faults;
 mod ledger;
@@ -21,8 +22,10 @@ mod report;
 mod rough;
 mod rounds;
 pub mod sim;
+mod slips;
 mod strike;
 mod truth;
+mod versions;
 mod weak;
 mod world;
 

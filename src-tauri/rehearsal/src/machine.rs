@@ -4,7 +4,7 @@ use crate::chance::About;
 use crate::ledger::Innocent;
 use crate::world::{Coming, Engine, Phase, World};
 use model::{ActId, Evidence, ExitStatus, Generation, ProbeKind, RemedyKind, Verdict};
-use orchestrator::{Effect, Input, step};
+use orchestrator::{Command, Effect, Input, step};
 use std::time::Duration;
 
 pub(crate) const SECOND: u64 = 1_000;
@@ -32,7 +32,10 @@ impl World {
         }
         // Nobody looks before the cluster is adopted.
         let known = self.cluster.definition().is_some();
-        let seen = self.rough.look(self.now, self.index.keys());
+        let seen = match self.rough.slips {
+            Some(_) => self.sights(),
+            None => self.rough.look(self.now, self.index.keys()),
+        };
         if let Some(seen) = seen.filter(|_| known) {
             self.apply(Input::Connected(seen));
         }
@@ -48,8 +51,20 @@ impl World {
             self.timers.remove(key);
         }
         self.heard(&input);
+        // What people bring, and what is defined otherwise, is written down with all that is under way.
+        let whole = |effect: &Effect| matches!(effect, Effect::Define { .. });
+        let up = matches!(
+            &input,
+            Input::Command {
+                command: Command::Up { .. },
+                ..
+            }
+        );
         let now = self.reading();
         let effects = step(&mut self.cluster, input, now);
+        if up || effects.iter().any(whole) {
+            self.unfinished = [self.cluster.unfinished(), self.cluster.unfinished()];
+        }
         self.begin_audit(&effects);
         for effect in effects {
             self.audit(&effect);

@@ -3,6 +3,7 @@
 
 use crate::chance::Dice;
 use crate::faults::{Fault, KINDS};
+use crate::slips::Slips;
 use crate::world::{Coming, Engine, Millis, Phase, World};
 use model::{ExitStatus, ServiceName, State};
 use orchestrator::Command;
@@ -19,6 +20,10 @@ struct Drawn {
     oneshot: bool,
     /// What it needs, and whether it restarts with that.
     needs: Vec<(u64, bool)>,
+    /// What it uses besides, and does not say.
+    uses: Option<u64>,
+    /// An edit has broken it.
+    broken: bool,
     /// The other lines of its table.
     lines: String,
 }
@@ -27,11 +32,15 @@ struct Drawn {
 #[derive(Debug, Default)]
 pub(crate) struct Drawing {
     services: BTreeMap<u64, Drawn>,
+    slips: Slips,
 }
 
 impl Drawing {
-    pub(crate) fn new(dice: &mut Dice, services: u64) -> Self {
-        let mut drawing = Self::default();
+    pub(crate) fn new(dice: &mut Dice, services: u64, slips: Slips) -> Self {
+        let mut drawing = Self {
+            slips,
+            ..Self::default()
+        };
         for number in 0..services {
             drawing.draw(dice, number);
         }
@@ -114,9 +123,14 @@ impl Drawing {
             heal.push("ladder = [\"restart\"]");
         }
         add(dice, 100, format!("heal = {{ {} }}", heal.join(", ")));
+        let uses = self.slips.undeclared(number);
+        let edited = self.services.contains_key(&number);
+        let broken = edited && self.slips.breaks();
         let drawn = Drawn {
             oneshot,
             needs,
+            uses,
+            broken,
             lines,
         };
         self.services.insert(number, drawn);
@@ -127,7 +141,9 @@ impl Drawing {
         let mut text = String::new();
         for (number, drawn) in &self.services {
             // Writing to a string cannot fail.
-            let _ = write!(text, "[service.s{number}]\n{}", drawn.lines);
+            let uses = drawn.uses.filter(|used| self.services.contains_key(used));
+            let slips = Slips::lines(uses, drawn.broken);
+            let _ = write!(text, "[service.s{number}]\n{}{slips}", drawn.lines);
             if drawn.oneshot {
                 text.push_str("kind = \"oneshot\"\n");
             }

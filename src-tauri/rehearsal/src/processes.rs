@@ -136,6 +136,7 @@ impl World {
         if let Some((after, what)) = self.rough.life(number, generation) {
             self.later(after, what);
         }
+        let broken = self.broken_by_edit(service);
         let it = &mut self.services[service];
         if self.counted_from.is_some() {
             it.account.starts += 1;
@@ -156,7 +157,12 @@ impl World {
             takes *= 8;
         }
         it.account.longest_start = it.account.longest_start.max(takes);
-        if it.bad_starts > 0 {
+        if broken {
+            self.later(
+                takes / 2,
+                Coming::Ends(number, generation, ExitStatus::Code(3)),
+            );
+        } else if it.bad_starts > 0 {
             it.bad_starts -= 1;
             self.later(
                 takes / 2,

@@ -4,7 +4,7 @@ use crate::audit::Promise;
 use crate::world::World;
 use model::{
     ActId, Generation, Incident, IncidentEntry, IncidentState, InstanceId, ProbeKind, RemedyKind,
-    State,
+    ServiceName, State,
 };
 
 type Breach = Option<(Promise, String)>;
@@ -131,6 +131,16 @@ impl World {
         })
     }
 
+    /// Healing defines a service as something else.
+    pub(crate) fn audit_define(&mut self, name: &ServiceName, new: &spec::Service) -> Breach {
+        let now = self.now;
+        let mut services = self.services.iter();
+        let budget = services.find(|one| one.name == *name)?.defined.heal.budget;
+        let audit = self.audit.as_mut()?;
+        audit.replaced.insert(name.clone(), budget);
+        audit.audit_define(name, new, now)
+    }
+
     pub(crate) fn audit_ask(&mut self, ticket: u64, id: &InstanceId, remedy: RemedyKind) -> Breach {
         let now = self.now;
         let heal = self.services[self.instances[*self.index.get(id)?].service]
@@ -144,7 +154,7 @@ impl World {
             return Some((Promise::Held, text));
         }
         if remedy != RemedyKind::Quarantine {
-            return None;
+            return self.audit_cause(id);
         }
         let per = u64::try_from(heal.budget.per.as_millis()).unwrap_or(u64::MAX);
         let tried = audit.tried.get(id).map_or(0, |tried| {
@@ -201,23 +211,24 @@ impl World {
             .unwrap_or(0);
         let paid = audit.paid.entry(id.clone()).or_default();
         for action in incident.actions.iter().skip(known) {
-            if action.kind.restarts() {
-                paid.push(now);
-                audit.tried.entry(id.clone()).or_default().push(now);
+            if !action.kind.restarts() {
+                continue;
             }
-            if action.kind == RemedyKind::Rollback {
-                // It was allowed by the budget of the definition that is gone by now.
-                paid.clear();
+            paid.push(now);
+            audit.tried.entry(id.clone()).or_default().push(now);
+            // One that goes back was allowed by the definition that is gone by now.
+            let replaced = audit.replaced.get(&id.service);
+            let replaced = replaced.filter(|_| action.kind == RemedyKind::Rollback);
+            let budget = replaced.copied().unwrap_or(budget);
+            let per = u64::try_from(budget.per.as_millis()).unwrap_or(u64::MAX);
+            let within = paid.iter().filter(|at| now - **at < per).count();
+            if within > usize::try_from(budget.count).unwrap_or(usize::MAX) {
+                let text = format!(
+                    "healing acted {within} times on {id}, {} are allowed",
+                    budget.count
+                );
+                return Some((Promise::Budget, text));
             }
-        }
-        let per = u64::try_from(budget.per.as_millis()).unwrap_or(u64::MAX);
-        let within = paid.iter().filter(|at| now - **at < per).count();
-        if within > usize::try_from(budget.count).unwrap_or(usize::MAX) {
-            let text = format!(
-                "healing acted {within} times on {id}, {} are allowed",
-                budget.count
-            );
-            return Some((Promise::Budget, text));
         }
         if incident.state == IncidentState::Closed {
             // It was another's fault, or a person took it in hand.
@@ -229,7 +240,11 @@ impl World {
     }
 
     pub(crate) fn audit_state(&mut self, id: &InstanceId, from: State, to: State) -> Breach {
+        let now = self.now;
         let audit = self.audit.as_mut()?;
+        if let Some(since) = audit.causes.turn(id, to, now) {
+            audit.versions.serves(id, since, now);
+        }
         let was = audit
             .states
             .insert(id.clone(), to)

@@ -16,6 +16,10 @@ pub(crate) struct Rough {
     percent: Option<u64>,
     /// Nothing goes wrong any more.
     pub(crate) calm: bool,
+    /// Chances of a hundred that a person has made a slip, and what is seen is true; `None`: there are none.
+    pub(crate) slips: Option<u64>,
+    /// Who loses what it uses says so when it is asked, and does nothing else.
+    pub(crate) tells: bool,
     /// It was under way when the emergency path ended everything: a late word may come.
     pub(crate) unprepared: BTreeSet<(usize, Generation)>,
 }
@@ -27,6 +31,8 @@ impl Rough {
             dice: Dice(0),
             percent: None,
             calm: false,
+            slips: None,
+            tells: false,
             unprepared: BTreeSet::new(),
         }
     }

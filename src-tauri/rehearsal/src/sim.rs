@@ -11,6 +11,7 @@ use crate::faults::{Fault, FaultKind};
 use crate::people::{Drawing, SLOTS};
 use crate::rough::Rough;
 use crate::rounds::Rounds;
+use crate::slips::Slips;
 use crate::world::{Coming, Engine, World};
 use model::{Overall, State};
 use orchestrator::Command;
@@ -39,6 +40,9 @@ pub struct Size {
     pub faults: u64,
     /// Chances of a hundred that something goes wrong where it can.
     pub roughness: u64,
+    /// Chances of a hundred that a person makes a slip: a need that is not declared, an edit that breaks
+    /// the service. Without any, what is seen of connections is random, too.
+    pub slips: u64,
 }
 
 impl Size {
@@ -54,6 +58,10 @@ impl Size {
             commands: dice.below(12),
             faults: dice.below(8),
             roughness: dice.below(60),
+            slips: match dice.percent(50) {
+                true => 10 + dice.below(40),
+                false => 0,
+            },
         }
     }
 }
@@ -66,8 +74,13 @@ impl fmt::Display for Size {
             commands,
             faults,
             roughness,
+            slips,
         } = self;
-        write!(f, "{seed},{services},{commands},{faults},{roughness}")
+        write!(f, "{seed},{services},{commands},{faults},{roughness}")?;
+        match slips {
+            0 => Ok(()),
+            slips => write!(f, ",{slips}"),
+        }
     }
 }
 
@@ -79,15 +92,25 @@ impl std::str::FromStr for Size {
         let numbers: Result<Vec<u64>, _> = text.split(',').map(|one| one.trim().parse()).collect();
         match numbers.as_deref() {
             Ok([seed]) => Ok(Self::of(*seed)),
-            Ok([seed, services @ 1..=1_000, commands, faults, roughness]) => Ok(Self {
+            Ok(
+                [
+                    seed,
+                    services @ 1..=1_000,
+                    commands,
+                    faults,
+                    roughness,
+                    more @ ..,
+                ],
+            ) if more.len() <= 1 => Ok(Self {
                 seed: *seed,
                 services: *services,
                 commands: *commands,
                 faults: *faults,
                 roughness: *roughness,
+                slips: more.first().copied().unwrap_or(0),
             }),
             _ => Err(format!(
-                "{text} is not seed,services,commands,faults,roughness"
+                "{text} is not seed,services,commands,faults,roughness or that and ,slips"
             )),
         }
     }
@@ -137,6 +160,38 @@ pub fn story(size: Size) -> (Result<Lived, Broken>, Vec<String>) {
 
 fn run(size: Size, tell: bool) -> (Result<Lived, Broken>, Vec<String>) {
     ended(size, tell, |world| live_on(world, size))
+}
+
+/// Lives through so many hangs, one after the other, in a world where nothing else goes wrong and whoever
+/// uses what hangs answers with errors, whether it says that it uses it or not.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn hangs(size: Size, hangs: u64) -> Result<Lived, Broken> {
+    ended(size, false, |world| {
+        world.calm_down();
+        world.rough.tells = true;
+        world.up();
+        rest(world, 120_000);
+        for _ in 0..hangs {
+            if world.broken() {
+                return;
+            }
+            let daemons = world.daemons.len() as u64;
+            let target = world.rough.dice.below(daemons) as usize;
+            world.strike(Fault {
+                at: world.now,
+                kind: FaultKind::Hang,
+                target,
+            });
+            rest(world, 180_000);
+            // One that nobody asks hangs until somebody looks.
+            world.calm_down();
+            rest(world, 60_000);
+        }
+    })
+    .0
 }
 
 fn ended(
@@ -210,6 +265,10 @@ pub fn shrunk(broken: Broken) -> Broken {
             },
             Size {
                 roughness: roughness / 2,
+                ..least.size
+            },
+            Size {
+                slips: 0,
                 ..least.size
             },
         ];
@@ -294,13 +353,15 @@ fn run_nights(size: Size, nights: u64, tell: bool) -> (Result<Lived, Broken>, Ve
 
 fn world(size: Size, tell: bool) -> World {
     let mut dice = Dice(size.seed);
-    let drawing = Drawing::new(&mut dice, size.services);
+    let slips = Slips::new(size.seed, size.slips);
+    let drawing = Drawing::new(&mut dice, size.services, slips);
     let mut slots = (*drawing.definition()).clone();
     for service in slots.services.values_mut() {
         service.replicas = SLOTS;
     }
     let mut world = World::new(&Arc::new(slots), size.seed);
     world.rough = Rough::new(dice.0, size.roughness);
+    world.rough.slips = (size.slips > 0).then_some(size.slips);
     let mut audit = Audit::default();
     audit.said = tell.then(Vec::new);
     world.audit = Some(Box::new(audit));

@@ -165,13 +165,16 @@ impl World {
 
     /// `user` has just lost what it uses. Programs differ in what they do then.
     fn lose(&mut self, user: usize, used: usize) {
-        if self.rough.calm {
+        if self.rough.calm && !self.rough.tells {
             return;
         }
         let absence = self.services[used].absences;
         for number in self.services[user].instances.clone() {
             let about = [number as u64, used as u64, absence];
-            let does = self.chance.below(100, About::Lost, &about);
+            let does = match self.rough.tells {
+                true => 70,
+                false => self.chance.below(100, About::Lost, &about),
+            };
             let after = self.chance.between(100, 2_000, About::Crash, &about);
             let Some(process) = self.instances[number].process.as_mut() else {
                 continue;

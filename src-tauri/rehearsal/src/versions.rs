@@ -1,0 +1,160 @@
+//! Going back from an edit: only from a change, to what was well, once, and never against a person.
+
+use crate::audit::{Audit, Promise};
+use crate::world::Millis;
+use model::{InstanceId, ServiceName};
+use orchestrator::Command;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Serving for so long is having been well.
+const WELL: Millis = 5_000;
+
+/// What services are and were defined as.
+#[derive(Debug, Default)]
+pub(crate) struct Versions {
+    of: BTreeMap<ServiceName, Version>,
+    /// A roll back of this one was let pass in this step.
+    pub(crate) rolls_back: Option<ServiceName>,
+    /// A person releases these in this step.
+    released: Released,
+}
+
+#[derive(Debug, Default)]
+enum Released {
+    #[default]
+    Nobody,
+    All,
+    These(BTreeSet<ServiceName>),
+}
+
+#[derive(Debug)]
+struct Version {
+    now: spec::Service,
+    taken: Millis,
+    /// An instance of it was well on this one.
+    well: bool,
+    before: Option<spec::Service>,
+    refused: Option<spec::Service>,
+    insisted: bool,
+}
+
+/// One definition is the other but for what is between services.
+fn alike(one: &spec::Service, other: &spec::Service) -> bool {
+    let one = spec::Service {
+        needs: other.needs.clone(),
+        replicas: other.replicas,
+        port: other.port,
+        port_exact: other.port_exact,
+        listen: other.listen,
+        ..one.clone()
+    };
+    one == *other
+}
+
+impl Versions {
+    /// A person orders this.
+    pub(crate) fn ordered(&mut self, command: &Command) {
+        if let Command::Release(services) = command {
+            self.released = match services.is_empty() {
+                true => Released::All,
+                false => Released::These(services.iter().cloned().collect()),
+            };
+        }
+    }
+
+    /// A step is over.
+    pub(crate) fn end(&mut self) {
+        (self.rolls_back, self.released) = (None, Released::Nobody);
+    }
+
+    /// `up` brings this, of which `kept` is taken in.
+    pub(crate) fn edited(&mut self, asked: &spec::Cluster, kept: &spec::Cluster, now: Millis) {
+        for (name, new) in &kept.services {
+            let before = match self.of.get_mut(name) {
+                Some(one) if alike(new, &one.now) => {
+                    one.now = new.clone();
+                    if asked
+                        .services
+                        .get(name)
+                        .is_some_and(|file| alike(file, new))
+                    {
+                        one.refused = None;
+                    }
+                    continue;
+                }
+                Some(one) if one.well => Some(one.now.clone()),
+                Some(one) => one.before.take(),
+                None => None,
+            };
+            let version = Version {
+                now: new.clone(),
+                taken: now,
+                well: false,
+                before,
+                refused: None,
+                insisted: false,
+            };
+            self.of.insert(name.clone(), version);
+        }
+    }
+
+    /// An instance serves, and has since then.
+    pub(crate) fn serves(&mut self, id: &InstanceId, since: Millis, now: Millis) {
+        if let Some(one) = self.of.get_mut(&id.service)
+            && since.max(one.taken) + WELL <= now
+        {
+            one.well = true;
+        }
+    }
+}
+
+impl Audit {
+    /// A service is defined as something else by the heart.
+    pub(crate) fn audit_define(
+        &mut self,
+        name: &ServiceName,
+        new: &spec::Service,
+        now: Millis,
+    ) -> Option<(Promise, String)> {
+        let held = self.holds(name);
+        let rolls_back = self.versions.rolls_back.as_ref() == Some(name);
+        let released = match &self.versions.released {
+            Released::Nobody => false,
+            Released::All => true,
+            Released::These(services) => services.contains(name),
+        };
+        let one = self.versions.of.get_mut(name)?;
+        let breach = |text: &str| Some((Promise::TakenBack, format!("{name} {text}")));
+        if rolls_back {
+            if held {
+                return Some((Promise::Held, format!("{name} is taken back while held")));
+            }
+            if one.insisted {
+                return breach("is taken back from what a person insists on");
+            }
+            if alike(new, &one.now) {
+                return breach("is taken back to what it is");
+            }
+            // One that was taken back has nothing before it: once from each edit.
+            if !one.before.take().is_some_and(|before| alike(new, &before)) {
+                return breach("is taken back to what was not well just before");
+            }
+            one.refused = Some(std::mem::replace(&mut one.now, new.clone()));
+            (one.taken, one.well) = (now, true);
+            return None;
+        }
+        if !released {
+            return breach("is defined as something else, and nobody wants that");
+        }
+        if !one
+            .refused
+            .take()
+            .is_some_and(|refused| alike(new, &refused))
+        {
+            return breach("is released to what it was not taken back from");
+        }
+        one.before = Some(std::mem::replace(&mut one.now, new.clone()));
+        (one.taken, one.well, one.insisted) = (now, false, true);
+        None
+    }
+}
