@@ -1,6 +1,7 @@
 //! Every file in `tests/scenarios`, against its snapshot.
 
 use crate::scenario;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 #[test]
@@ -16,6 +17,12 @@ fn scenarios() {
         .collect();
     files.sort();
     assert!(files.len() >= 25, "only {} scenarios found", files.len());
+    let number = |file: &Path| {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        name.split('-').next().unwrap().to_owned()
+    };
+    let numbers: BTreeSet<String> = files.iter().map(|file| number(file)).collect();
+    assert_eq!(numbers.len(), files.len(), "two scenarios have one number");
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
