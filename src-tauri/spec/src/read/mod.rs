@@ -9,6 +9,7 @@ pub(crate) mod keys;
 mod ladder;
 mod listen;
 mod notifications;
+mod other_words;
 mod port;
 mod probe;
 mod references;

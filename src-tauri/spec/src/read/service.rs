@@ -1,6 +1,7 @@
 //! One `[service.name]` table, and `[cluster.defaults]`.
 
-use super::keys::{self, DEFAULTS, NEED, SERVICE};
+use super::keys::{DEFAULTS, NEED, SERVICE};
+use super::other_words::means_run;
 use super::{Draft, Reader};
 use crate::cluster::{Kind, Need, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
@@ -157,11 +158,7 @@ impl Reader<'_> {
         let nothing = Run::Direct(Vec::new());
         let Some(entry) = table.get("run") else {
             // `command = …` was already said to be called `run` here.
-            if !table
-                .entries
-                .iter()
-                .any(|entry| keys::means_run(&entry.key.name))
-            {
+            if !table.entries.iter().any(|entry| means_run(&entry.key.name)) {
                 self.problems.add(|| {
                     Problem::new(
                         name.clone(),
