@@ -77,6 +77,15 @@ await Story.tell("the UI in Chromium against a headless engine", 600_000, async 
     return `pid ${before.pid} → ${after.pid} in ${incident.duration_ms} ms`;
   });
 
+  await story.step("a rehearsal of what runs finds what the command finds, and marks it on the topology", async () => {
+    const found = await room.rehearse(ui, home, folder);
+    await ui.accessible();
+    await dark.page.goto(await ui.url());
+    await dark.text("rehearsal");
+    await dark.accessible();
+    return found;
+  });
+
   await story.step("settings say that a webhook is not reached, and why a test was not taken", async () => {
     await ui.click("place-settings");
     await ui.text("webhook-pager", (text) => /retrying/i.test(text));

@@ -19,6 +19,7 @@ const SHOTS = [
   ["settings", "settings"],
   ["emergency", "topology", "shot=emergency"],
   ["palette", "topology", "shot=palette"],
+  ["rehearsal", "topology", "rehearse=1&shot=rehearsal"],
   ["folder", "clusters", "shot=folder"],
 ];
 /** Small and large clusters are only looked at where their size shows. */
@@ -52,6 +53,10 @@ for (const dark of [false, true]) {
         if (dialog === "palette") {
           await page.keyboard.press("Control+k");
           await page.getByTestId("palette-input").fill("azora");
+        }
+        if (dialog === "rehearsal") {
+          await page.getByTestId("rehearsal-run").click();
+          await page.getByTestId("rehearsal-result").waitFor();
         }
         if (dialog === "folder") {
           await page.getByTestId("open-folder").click();

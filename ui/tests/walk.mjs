@@ -125,6 +125,51 @@ try {
       await page.keyboard.press("Escape");
       await page.getByTestId("panel").waitFor({ state: "detached" });
     });
+    await step(`${words}: a rehearsal is run, cancelled, run to its end, and its weak spots stand out`, async () => {
+      await page.getByTestId("rehearse-open").click();
+      await axe(page, "a rehearsal before it is run");
+      await page.getByTestId("rehearsal-faults").fill("0");
+      await page.getByText("A whole number from 1 to 100,000").waitFor();
+      assert.equal(await page.getByTestId("rehearsal-run").getAttribute("aria-disabled"), "true");
+      await page.getByTestId("rehearsal-faults").fill("300");
+      await page.getByTestId("rehearsal-run").click();
+      await page.getByTestId("progress").waitFor();
+      await page.getByTestId("rehearsal-cancel").click();
+      await page.getByTestId("progress").waitFor({ state: "detached" });
+      assert.equal(await page.getByTestId("rehearsal-run").evaluate((button) => button === document.activeElement), true, "the focus is on the button");
+      assert.equal(await page.getByTestId("rehearsal-result").count(), 0);
+      await page.getByTestId("rehearsal-seed").fill("7");
+      await page.keyboard.press("Enter");
+      await page.locator('[data-testid="rehearsal-result"][data-seed="7"]').waitFor();
+      await page.getByText(/against 300 faults .* seed 7/).waitFor();
+      const states = () => page.evaluate(() => Object.fromEntries(window.__azora.topology.nodes().map((node) => [node.name, node.state])));
+      await page.waitForFunction(() => window.__azora.topology.nodes().some((node) => node.state === "weak spot"));
+      const found = page.locator('[data-testid="rehearsal-findings"] > li').first();
+      const weak = await found.getAttribute("data-service");
+      assert.equal((await states())[weak], "weak spot");
+      await page.getByTestId("topology-legend").getByText(/weak spots?$/).waitFor();
+      await axe(page, "what a rehearsal came to");
+      await found.getByRole("button", { name: weak }).click();
+      assert.match(page.url(), new RegExp(`service=${weak}`));
+      await page.locator(`[data-testid="rehearsal-chosen"][data-service="${weak}"]`).waitFor();
+      await axe(page, "a weak spot that is chosen");
+      // A click on the graph does the same, also with what is far down the list.
+      const far = Object.entries(await states()).findLast(([name, state]) => state === "weak spot" && name !== weak)[0];
+      const { x, y } = await page.evaluate((name) => window.__azora.topology.nodes().find((node) => node.name === name), far);
+      await page.mouse.click(x, y);
+      await page.locator(`[data-testid="rehearsal-findings"] > li.on[data-service="${far}"]`).waitFor();
+      await page.keyboard.press("Escape");
+      await page.getByTestId("rehearsal-chosen").waitFor({ state: "detached" });
+      await page.keyboard.press("Escape");
+      await page.getByTestId("rehearsal").waitFor({ state: "detached" });
+      await page.waitForFunction(() => window.__azora.topology.nodes().every((node) => node.state !== "weak spot"));
+      // What came of it is still there, by the palette as well.
+      await page.keyboard.press("Control+k");
+      await page.getByTestId("palette-input").fill("rehearse");
+      await page.keyboard.press("Enter");
+      await page.locator('[data-testid="rehearsal-result"][data-seed="7"]').waitFor();
+      await page.getByRole("button", { name: "Close panel" }).click();
+    });
     await step(`${words}: the browser's way back leads back`, async () => {
       await page.getByTestId("place-services").click();
       await page.getByTestId("service-row-azora-mint").click();
@@ -198,6 +243,20 @@ try {
       const { page, context, complaints } = await visit({ dark }, "/?fake=empty");
       await page.getByText("No cluster yet").waitFor();
       await axe(page, "empty home");
+      assert.deepEqual(complaints, []);
+      await context.close();
+    });
+  }
+
+  for (const dark of [false, true]) {
+    await step(`${dark ? "dark" : "light"}: a rehearsal of a broken file says what is wrong with it`, async () => {
+      const { page, context, complaints } = await visit({ dark }, "/clusters?fake=150");
+      const id = await page.evaluate(() => window.__fake.world.snapshot().clusters.find((each) => each.name === "real-stack").id);
+      await page.goto(`${host.origin}/topology?fake=150&rehearse=1&cluster=${id}`);
+      await page.getByText("The file as it is now").click();
+      await page.getByTestId("rehearsal-run").click();
+      await page.getByText("did you mean").waitFor();
+      await axe(page, "a rehearsal that is refused");
       assert.deepEqual(complaints, []);
       await context.close();
     });

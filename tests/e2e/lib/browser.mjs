@@ -92,6 +92,10 @@ export class Page {
     return this.page.getByTestId(testid).first().click({ timeout: 30_000 });
   }
 
+  fill(testid, value) {
+    return this.page.getByTestId(testid).first().fill(value, { timeout: 30_000 });
+  }
+
   async press(x, y, held = 30) {
     await this.page.mouse.move(x, y);
     await this.page.mouse.down();

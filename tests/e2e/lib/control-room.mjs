@@ -25,6 +25,30 @@ export async function ready(ui, home, folder) {
   return instances;
 }
 
+/** Rehearses the running cluster and holds what the page shows against what `azora rehearse` says. */
+export async function rehearse(ui, home, folder) {
+  const [faults, seed] = ["20", "3"];
+  const { run, weaknesses } = home.json("rehearse", folder, "--faults", faults, "--seed", seed);
+  await ui.click("place-topology");
+  await ui.click("rehearse-open");
+  for (const [field, value] of [["rehearsal-faults", faults], ["rehearsal-seed", seed]]) await ui.fill(field, value);
+  await ui.click("rehearsal-run");
+  await ui.text("rehearsal-result", (text) => text.includes(`against ${faults} faults`) && text.includes(`seed ${seed}`), 120_000);
+  const shown = await ui.run(
+    `const rows = document.querySelectorAll("[data-testid='rehearsal-findings'] > li");
+     return [...rows].map((row) => row.dataset.service + " " + row.dataset.kind)`,
+  );
+  const wanted = weaknesses.slice(0, shown.length).map((one) => `${one.service} ${one.kind}`);
+  if (shown.length === 0 || shown.join() !== wanted.join()) throw new Error(`the page finds ${shown}, the command ${wanted}`);
+  const weak = new Set(weaknesses.map((one) => one.service));
+  await until("the weak spots to be marked on the topology", async () => {
+    const marked = await ui.run(`return window.__azora.topology.nodes().filter((node) => node.state === "weak spot").map((node) => node.name)`);
+    if (marked.length !== weak.size || marked.some((name) => !weak.has(name))) throw new Error(`marked are ${marked}`);
+    return true;
+  });
+  return `${weaknesses.length} weaknesses of ${weak.size} services, ${(run.availability * 100).toFixed(1)} % available`;
+}
+
 /** Clicks a service's node in the picture, where the picture itself says that it is drawn. */
 export async function clickNode(ui, service) {
   await ui.click("place-topology");

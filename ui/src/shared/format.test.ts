@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { along, share, UNITS } from "./format";
+import { along, available, share, UNITS } from "./format";
 
 describe("numbers along an axis", () => {
   it("share the unit of the largest", () => {
@@ -21,5 +21,11 @@ describe("numbers along an axis", () => {
 describe("a share", () => {
   it("is all or nothing only when it is", () => {
     expect([0, 0.0001, 0.004, 0.5, 0.999, 0.999999, 1].map(share)).toEqual(["0 %", "<0.1 %", "0.4 %", "50 %", "99.90 %", "99.99 %", "100 %"]);
+  });
+});
+
+describe("how much of the time something served", () => {
+  it("is never said to be all of it when it was not", () => {
+    expect([1, 0.999_999, 0.9998, 0.99, 0.9369, 0].map(available)).toEqual(["100 %", "99.99 %", "99.98 %", "99.00 %", "93.7 %", "0.0 %"]);
   });
 });

@@ -86,6 +86,13 @@ export function share(part: number): string {
   return percent < 99 ? `${Math.round(percent)} %` : `${Math.min(99.99, percent).toFixed(2)} %`;
 }
 
+/** A share of time that something served: "93.7 %", "99.98 %", "100 %". What was not always is never shown as always. */
+export function available(part: number): string {
+  const percent = part * 100;
+  if (percent >= 100) return "100 %";
+  return percent < 99 ? `${percent.toFixed(1)} %` : `${Math.min(99.99, percent).toFixed(2)} %`;
+}
+
 /** "1 service", "150 services". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

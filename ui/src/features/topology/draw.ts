@@ -266,7 +266,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     ctx.font = `400 ${Math.max(11, 9 / scale)}px ${SANS}`;
     const ms = status.latency[at] ?? -1;
     const port = status.port[at] ?? 0;
-    const text = !well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word;
+    const text = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word);
     ctx.fillStyle = well && emphasis !== IMPACTED ? colours["text-3"] : colours[`${tone}-text`];
     ctx.fillText(text, left, second);
     ctx.fillStyle = colours["text-3"];

@@ -4,6 +4,7 @@
 import type { Shape, Tone } from "../../shared/marks";
 import { BY_SEVERITY, STATES } from "../health/states";
 import type { Layout } from "./layout";
+import { OVERLAY, OVERLAY_LOOKS } from "./overlay";
 
 export interface Scene {
   layout: Layout;
@@ -13,16 +14,16 @@ export interface Scene {
 
 /** How much a service is to stand out. */
 export const NORMAL = 0;
-/** The root cause of an open incident. */
+/** The root cause of an open incident, or a weak spot. */
 export const ROOT = 1;
-/** Suffers from a root cause. */
+/** Suffers from one. */
 export const IMPACTED = 2;
 /** Steps back. */
 export const BACK = 3;
 
 /** By the layout's index. */
 export interface Status {
-  /** Index into `BY_SEVERITY`. */
+  /** Index into `LOOKS`. */
   state: Uint8Array;
   emphasis: Uint8Array;
   replicas: Uint8Array;
@@ -31,6 +32,8 @@ export interface Status {
   /** Last latency in ms; below zero when not known. */
   latency: Float32Array;
   held: Uint8Array;
+  /** Said of each instead of its state, port and latency; empty while there is no overlay. */
+  note: readonly string[];
   /** `SAMPLES` latencies each, oldest first, below zero where there is none; empty while too far out to be seen. */
   samples: Float32Array;
 }
@@ -46,8 +49,8 @@ export const COLOURS = [
   ...TONES.flatMap((tone) => [`${tone}-mark`, `${tone}-soft`, `${tone}-text`] as const),
 ] as const;
 
-/** Looks by state index, made once. */
-export const LOOKS: readonly { word: string; shape: Shape; tone: Tone }[] = BY_SEVERITY.map((state) => STATES[state]);
+/** Looks by index, made once: the states, worst first, then those of an overlay. */
+export const LOOKS: readonly { word: string; shape: Shape; tone: Tone }[] = [...BY_SEVERITY.map((state) => STATES[state]), ...OVERLAY_LOOKS.map((look) => OVERLAY[look])];
 
 export function blankStatus(count: number): Status {
   return {
@@ -57,6 +60,7 @@ export function blankStatus(count: number): Status {
     port: new Uint16Array(count),
     latency: new Float32Array(count).fill(-1),
     held: new Uint8Array(count),
+    note: [],
     samples: new Float32Array(0),
   };
 }

@@ -4,9 +4,11 @@ import type { Incident, ServiceName } from "../../ipc/generated";
 import { BY_SEVERITY } from "../health/states";
 import type { ServiceRow } from "../services/rows";
 import type { Layout } from "./layout";
+import { OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay";
 import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from "./scene";
 
 const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
+const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK };
 
 /** Keeps the last latencies of each service, for its curve. */
 export class Samples {
@@ -38,16 +40,24 @@ export function statusOf(
   rows: readonly ServiceRow[],
   incidents: readonly Incident[],
   matches: ReadonlySet<ServiceName> | null,
+  overlay: Overlay | null = null,
 ): Status {
   const status = blankStatus(layout.ids.length);
   const byName = new Map(rows.map((row) => [row.name, row]));
   const roots = new Set(incidents.map((incident) => incident.service));
   const impacted = new Set(incidents.flatMap((incident) => incident.impacted));
+  if (overlay) status.note = layout.ids.map((id) => overlay.get(id)?.note ?? "");
   layout.ids.forEach((id, at) => {
     const row = byName.get(id);
     if (!row) return;
     status.state[at] = CODE.get(row.state) ?? 0;
     status.replicas[at] = Math.min(255, row.wanted);
+    if (overlay) {
+      const look = overlay.get(id)?.look ?? "steady";
+      status.state[at] = BY_SEVERITY.length + OVERLAY_LOOKS.indexOf(look);
+      status.emphasis[at] = matches === null || matches.has(id) ? ROLES[look] : BACK;
+      return;
+    }
     status.port[at] = row.instances[0]?.ports[0] ?? 0;
     status.latency[at] = row.latencyMs ?? -1;
     status.held[at] = row.held ? 1 : 0;

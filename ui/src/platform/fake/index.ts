@@ -3,11 +3,12 @@
 // or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, LogLine, Streams, SystemStatus } from "../../ipc/generated";
-import { CallError, type Call, type Platform, type Request, type Response, type Stream } from "../types";
+import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { LINE_BYTES, lineAt } from "./lines";
 import { random, seedOf } from "./random";
+import { rehearse } from "./rehearsal";
 import { World } from "./world";
 
 /** So long a call takes: a button must be seen running. */
@@ -148,8 +149,9 @@ export function fake(): Platform {
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
       return structuredClone(answers[name](request));
     },
-    stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void) {
+    stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void, onEnd: (ended: Ended) => void) {
       if (name === "feed") return world.follow(onMessage as (message: Streams["feed"]["message"]) => void);
+      if (name === "rehearse") return rehearse(world, request as Streams["rehearse"]["request"], onMessage as (message: Streams["rehearse"]["message"]) => void, onEnd);
       const { cluster, services, tail = 100 } = request as Streams["follow_logs"]["request"];
       const send = onMessage as (message: LogLine[]) => void;
       const mine = (): string[] => [...(world.instances.get(cluster)?.values() ?? [])].filter((each) => services.length === 0 || services.includes(each.service)).map((each) => each.instance);
