@@ -24,7 +24,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -136,7 +136,8 @@ impl Prober {
         let (seen, heard) = match target {
             Target::Exec { launch, key } => {
                 // The driver ends it when its time is over.
-                let (seen, heard) = listen(self.exec(launch, key, timeout), Duration::MAX).await;
+                let ask = pin!(self.exec(launch, key, timeout));
+                let (seen, heard) = listen(ask, Duration::MAX).await;
                 let seen = seen.map(|seen| excused(seen, heard));
                 let never = || fail("it was not asked to its end".to_owned());
                 (seen.unwrap_or_else(never), heard)
@@ -144,11 +145,11 @@ impl Prober {
             Target::Http { port, path, terms } => {
                 let want = self.want(terms.as_deref());
                 let method = want.method();
-                let ask = http(port, &path, want);
+                let ask = pin!(http(port, &path, want));
                 in_time(ask, timeout, || format!("{method} {path} had no answer")).await
             }
             Target::Grpc { port, service } => {
-                let ask = grpc::check(port, &service);
+                let ask = pin!(grpc::check(port, &service));
                 in_time(ask, timeout, || format!("grpc {port} had no answer")).await
             }
             Target::Line {
@@ -177,7 +178,8 @@ impl Prober {
             }
             Target::Beat { heard, does, every } => beat(heard, does, every, timeout).await,
             Target::Tcp { port } => {
-                in_time(tcp(port), timeout, || format!("tcp {port} had no answer")).await
+                let ask = pin!(tcp(port));
+                in_time(ask, timeout, || format!("tcp {port} had no answer")).await
             }
         };
         Evidence {
@@ -341,8 +343,10 @@ async fn beat(
     (seen, Heard { time, ..listened })
 }
 
+/// What asks is pinned where it was made: handed on by value it would be copied at each hand, and the room
+/// for it kept at each, for every probe there is.
 async fn in_time(
-    ask: impl Future<Output = Seen>,
+    ask: Pin<&mut impl Future<Output = Seen>>,
     timeout: Duration,
     what: impl FnOnce() -> String,
 ) -> (Seen, Heard) {

@@ -32,7 +32,7 @@ async fn get(port: u16, path: &str, timeout: Duration) -> (Verdict, String) {
         terms: None,
         pattern: None,
     };
-    let (seen, _) = in_time(http(port, path, want), timeout, || {
+    let (seen, _) = in_time(pin!(http(port, path, want)), timeout, || {
         format!("GET {path} had no answer")
     })
     .await;
@@ -269,7 +269,7 @@ async fn judged(terms: spec::HttpTerms, answer: &str) -> (Verdict, String) {
         terms: Some(&terms),
         pattern,
     };
-    let (seen, _) = in_time(http(port, "/", want), LONG, || "late".to_owned()).await;
+    let (seen, _) = in_time(pin!(http(port, "/", want)), LONG, || "late".to_owned()).await;
     (seen.verdict, seen.detail)
 }
 
@@ -466,4 +466,12 @@ async fn a_hung_up_ready_is_trouble() {
     let prober = prober(home.path());
     let seen = prober.ask(Target::Ready { said, generation }, LONG).await;
     assert_eq!(seen.verdict, Verdict::Trouble, "{}", seen.detail);
+}
+
+#[tokio::test]
+async fn asking_takes_little_room() {
+    let home = tempfile::tempdir().unwrap();
+    let prober = prober(home.path());
+    let size = size_of_val(&prober.ask(Target::Tcp { port: 1 }, LONG));
+    assert!(size < 6 << 10, "{size} bytes for each probe under way");
 }

@@ -18,7 +18,7 @@ async fn server(tasks: &mut JoinSet<()>) -> (u16, tonic_health::server::HealthRe
 
 async fn check(port: u16, service: &str) -> (Verdict, String) {
     let ask = grpc::check(port, service);
-    let (seen, _) = in_time(ask, LONG, || "late".to_owned()).await;
+    let (seen, _) = in_time(pin!(ask), LONG, || "late".to_owned()).await;
     (seen.verdict, seen.detail)
 }
 
@@ -73,7 +73,7 @@ async fn what_speaks_no_http_2_is_no_grpc() {
     // One that takes the connection and says nothing ends with its time.
     let (port, _tasks) = service(Vec::new(), false).await;
     let ask = grpc::check(port, "");
-    let (seen, _) = in_time(ask, Duration::from_millis(50), || "late".to_owned()).await;
+    let (seen, _) = in_time(pin!(ask), Duration::from_millis(50), || "late".to_owned()).await;
     assert_eq!(
         (seen.verdict, &*seen.detail),
         (Verdict::Fail, "late within 50ms")
