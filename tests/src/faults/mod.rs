@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// Everybody has to be well for so long before a fault counts as recovered.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Before the first fault: what everybody runs on has been well for as long as a definition takes to count as
+/// one to go back to.
+const PROVEN: Duration = Duration::from_secs(6);
 /// Between two looks at what is waited for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -128,7 +131,7 @@ impl Stages {
         }
         let stages = Self { stages };
         for (keeper, eyes) in &stages.stages {
-            settle(keeper.as_ref(), eyes, PATIENCE)
+            settle(keeper.as_ref(), eyes, PROVEN, PATIENCE)
                 .map_err(|wrong| format!("{}: {wrong}", keeper.name()))?;
         }
         Ok(stages)
@@ -196,12 +199,17 @@ fn prepare(azora: &Path, folder: &Path) -> Result<Stack, String> {
     })
 }
 
-/// Waits until all is well and nothing under way.
-fn settle(keeper: &dyn Keeper, eyes: &Eyes, patience: Duration) -> Result<(), String> {
+/// Waits until all has been well for a while and nothing is under way.
+fn settle(
+    keeper: &dyn Keeper,
+    eyes: &Eyes,
+    lasting: Duration,
+    patience: Duration,
+) -> Result<(), String> {
     let begun = Instant::now();
     let well = || {
         let since = eyes.all_well(begun)?;
-        (since.max(begun).elapsed() >= SETTLE && keeper.quiet()).then_some(())
+        (since.max(begun).elapsed() >= lasting && keeper.quiet()).then_some(())
     };
     if testkit::eventually(patience, || well().is_some()) {
         return Ok(());
@@ -357,7 +365,7 @@ fn clean(
         kind.mend(keeper, victim)?;
         keeper.release(victim.name);
         // Those who are not well for another's sake come back with it.
-        if settle(keeper, eyes, 2 * SETTLE).is_err()
+        if settle(keeper, eyes, SETTLE, 2 * SETTLE).is_err()
             && let Some(pid) = keeper.pid(victim.name)
         {
             crate::process::try_signal(pid, rustix::process::Signal::KILL);
@@ -365,5 +373,5 @@ fn clean(
     } else if kind == Kind::BadConfig {
         kind.mend(keeper, victim)?;
     }
-    settle(keeper, eyes, PATIENCE)
+    settle(keeper, eyes, SETTLE, PATIENCE)
 }
