@@ -134,6 +134,8 @@ try {
       await page.getByTestId("rehearsal-faults").fill("300");
       await page.getByTestId("rehearsal-run").click();
       await page.getByTestId("progress").waitFor();
+      // The pointer is still over it; a button that cannot be pressed does not light up.
+      await page.waitForFunction(() => getComputedStyle(document.querySelector('[data-testid="rehearsal-run"]')).backgroundColor === "rgba(0, 0, 0, 0)");
       await page.getByTestId("rehearsal-cancel").click();
       await page.getByTestId("progress").waitFor({ state: "detached" });
       assert.equal(await page.getByTestId("rehearsal-run").evaluate((button) => button === document.activeElement), true, "the focus is on the button");
