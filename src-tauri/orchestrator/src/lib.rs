@@ -29,6 +29,7 @@ mod observed;
 mod patience;
 mod probe;
 mod refresh;
+mod reprobe;
 mod rollback;
 mod rolling;
 mod said;
