@@ -1,0 +1,151 @@
+//! What an owner can be told: all that comes through its inbox, and what a person may wish of its cluster.
+
+use super::probes::Question;
+use crate::Error;
+use crate::files::Told;
+use crate::record::ClusterRecord;
+use crate::secrets::Secrets;
+use driver::NotRun;
+use model::view::Usage;
+use model::{
+    Act, ActId, Evidence, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
+};
+use orchestrator::{Input, Look, Sighting};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What an owner can be told.
+pub(crate) enum Message {
+    /// Something happened to the cluster.
+    Happened(Input),
+    /// A probe came back.
+    Probed(InstanceId, Generation, ProbeKind, Evidence, Question),
+    /// It said something about itself.
+    Told(InstanceId, Generation, driver::Told),
+    /// What precedes a start is done, or could not be; with the secrets that were read for it.
+    Prepared(InstanceId, Generation, Result<Arc<Secrets>, NotRun>),
+    /// What follows readiness has ended.
+    Greeted(InstanceId, Generation, Result<(), String>),
+    /// The secrets of an instance that runs, read again after the engine was away.
+    Secrets(InstanceId, Arc<Secrets>),
+    /// Somebody has a debugger on this start of an instance, or nobody has any more.
+    Attached(InstanceId, Generation, Option<String>),
+    /// Healing has to wait before the door is asked.
+    Wait {
+        /// The number of the question.
+        ticket: u64,
+        /// Why.
+        why: String,
+    },
+    /// The door let healing act, or did not.
+    Answer {
+        /// The number of the question.
+        ticket: u64,
+        /// The act, or why not.
+        answer: Result<ActId, Error>,
+    },
+    /// Run this definition.
+    Up {
+        /// The definition.
+        definition: Arc<spec::Cluster>,
+        /// The environment, when it is to be replaced.
+        env: Option<BTreeMap<String, String>>,
+        /// The act it belongs to.
+        act: Act,
+        /// What differs from before, in words.
+        reply: oneshot::Sender<Result<Vec<String>, Error>>,
+    },
+    /// A person's order.
+    Order {
+        /// What.
+        order: Wish,
+        /// The act it belongs to.
+        act: Act,
+        /// Accepted or not.
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+    /// The emergency path has ended everything.
+    Ended {
+        /// Why, as the person gave it.
+        reason: String,
+        /// When; the same for all clusters.
+        at: Timestamp,
+        /// The brake's word that this is.
+        word: u64,
+        /// Noted.
+        reply: Option<oneshot::Sender<()>>,
+    },
+    /// Something about the files of a service.
+    Files {
+        /// Whose.
+        service: ServiceName,
+        /// What.
+        told: Told,
+    },
+    /// The door let a service be restarted on its changed files, or did not.
+    Refresh {
+        /// Which.
+        service: ServiceName,
+        /// What has changed.
+        why: String,
+        /// When it had changed.
+        changed: Mono,
+        /// The act, or why not.
+        answer: Result<ActId, String>,
+    },
+    /// What was to be written down is, or why not.
+    Kept(Result<(), String>),
+    /// What is remembered of the cluster, for who compares it with its folder.
+    Record {
+        /// A copy.
+        reply: oneshot::Sender<Box<ClusterRecord>>,
+    },
+    /// How many variables these starts would get differently now.
+    Drift(Vec<(InstanceId, Generation, u32)>),
+    /// A look at the sockets.
+    Connected(Vec<Sighting>),
+    /// Measurements were looked at for what goes wrong slowly.
+    Looked(Vec<Look>),
+    /// What the instances use.
+    Usage(Vec<(InstanceId, Usage)>),
+    /// Break, to show that another owner takes its place.
+    #[cfg(test)]
+    Break,
+    /// Time may have passed in which nobody looked.
+    Look,
+    /// Forget the cluster; only when nothing of it runs.
+    Forget {
+        /// Done or not.
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+}
+
+/// A person's order to one cluster.
+#[derive(Debug, Clone)]
+pub(crate) enum Wish {
+    Down,
+    Start(Vec<ServiceName>),
+    Stop(Vec<ServiceName>),
+    Restart(Vec<ServiceName>, bool),
+    Scale(ServiceName, u16),
+    Hold(Vec<ServiceName>, Option<Duration>),
+    Unhold(Vec<ServiceName>),
+    Release(Vec<ServiceName>),
+    Resume,
+}
+
+impl Wish {
+    /// Something runs because of it.
+    pub(super) fn starts(&self) -> bool {
+        match self {
+            Wish::Start(_)
+            | Wish::Restart(..)
+            | Wish::Scale(..)
+            | Wish::Release(_)
+            | Wish::Resume => true,
+            Wish::Down | Wish::Stop(_) | Wish::Hold(..) | Wish::Unhold(_) => false,
+        }
+    }
+}
