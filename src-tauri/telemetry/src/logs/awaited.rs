@@ -5,23 +5,20 @@
 //! the line that was there already. Where the kernel watches nothing more, the logs are looked at
 //! every quarter of a second instead.
 
+use super::kernel::Kernel;
 use super::lines::{Log, Raw, hole, split};
 use super::pattern::plain;
 use super::{LOG, RUNS};
 use crate::health_format::short;
 use model::Generation;
 use regex::bytes::Regex;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use shim::runs::{self, SLOT};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -33,9 +30,6 @@ const TURN: u64 = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Where the kernel does not watch.
 const LOOK: Duration = Duration::from_millis(250);
-/// Bytes of what the kernel tells that are read at once. What is watched has no name in it, so an
-/// event takes 16.
-const EVENTS: usize = 4 << 10;
 
 /// What came of waiting: the line, or why the log could not be read.
 pub(crate) type Found = Result<Line, String>;
@@ -312,51 +306,6 @@ fn begin(folder: &Path, generation: Generation) -> io::Result<u64> {
     let run = runs::decode(&slot).filter(|(run, _)| run.generation == generation.0);
     let unknown = || io::Error::other("where the output of this start begins is not on record");
     run.map(|(run, _)| run.begin).ok_or_else(unknown)
-}
-
-/// The one inotify instance.
-struct Kernel(AsyncFd<OwnedFd>);
-
-impl Kernel {
-    fn open() -> io::Result<Self> {
-        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        #[expect(
-            deprecated,
-            reason = "what took its place is unsafe for every type, and an OwnedFd keeps the promise"
-        )]
-        Ok(Self(AsyncFd::new(fd)?))
-    }
-
-    fn watch(&self, log: &Path) -> io::Result<i32> {
-        Ok(inotify::add_watch(&self.0, log, WatchFlags::MODIFY)?)
-    }
-
-    fn unwatch(&self, watch: i32) {
-        // It is gone already when its file is.
-        let _ = inotify::remove_watch(&self.0, watch);
-    }
-
-    /// The logs that were written to.
-    async fn stirred(&self) -> io::Result<Vec<i32>> {
-        let mut ready = self.0.readable().await?;
-        let mut buffer = [MaybeUninit::uninit(); EVENTS];
-        let mut reader = Reader::new(self.0.as_fd(), &mut buffer);
-        let mut watches = Vec::new();
-        loop {
-            match reader.next() {
-                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => watches.push(-1),
-                Ok(event) => watches.push(event.wd()),
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if reader.is_buffer_empty() && !watches.is_empty() {
-                return Ok(watches);
-            }
-        }
-        ready.clear_ready();
-        Ok(watches)
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod awaited;
 mod clean;
 mod follow;
 mod index;
+mod kernel;
 mod lines;
 mod page;
 mod pattern;
