@@ -16,6 +16,13 @@ health = { http = "/health" }
 heal = { backoff = ["0s", "0s", "10ms", "50ms", "100ms"] }
 "#;
 
+/// What was tried for an incident, in order; its circuit is another story.
+fn tried(incident: &serde_json::Value) -> Vec<&str> {
+    let actions = incident["actions"].as_array().expect("what was tried");
+    let kinds = actions.iter().filter_map(|action| action["kind"].as_str());
+    kinds.filter(|kind| *kind != "circuit-break").collect()
+}
+
 /// Whether it comes to ready for a moment is not what these stories are about.
 fn up_in_vain(azora: &Azora, folder: &Path) {
     azora.run(folder, &["up", ".", "--detach", "--trust"]);
@@ -31,17 +38,11 @@ fn the_default_ladder_ends_in_quarantine_after_ten_starts() {
     assert_eq!((doomed.generation, doomed.restarts), (10, 9));
     let incidents = azora.incidents();
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
-    let actions = incidents[0]["actions"].as_array().expect("what was tried");
-    let kinds: Vec<&str> = actions
-        .iter()
-        .filter_map(|action| action["kind"].as_str())
-        .filter(|kind| *kind != "circuit-break")
-        .collect();
     let mut ladder = vec!["restart"; 5];
     ladder.extend(["graceful-restart"; 2]);
     ladder.extend(["restart-needs"; 2]);
     ladder.push("quarantine");
-    assert_eq!(kinds, ladder);
+    assert_eq!(tried(&incidents[0]), ladder);
 
     // Quarantine outlives the engine.
     let engine = azora.engine();
@@ -219,13 +220,7 @@ fn what_an_edit_breaks_is_taken_back_and_stays_so_over_an_engine() {
     back("at first");
     let incidents = azora.incidents();
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
-    let actions = incidents[0]["actions"].as_array().expect("what was tried");
-    let kinds: Vec<&str> = actions
-        .iter()
-        .filter_map(|action| action["kind"].as_str())
-        .filter(|kind| *kind != "circuit-break")
-        .collect();
-    assert_eq!(kinds, ["restart", "restart", "rollback"]);
+    assert_eq!(tried(&incidents[0]), ["restart", "restart", "rollback"]);
 
     // The next engine adopts it as what it is, and heals it as that.
     let before = azora.instance(place, "api.0");

@@ -84,14 +84,7 @@ async fn what_ended_meanwhile_is_told_as_it_ended() {
         .await;
     bench.start("b.0", 1, &["until", &go, "raise", "11"]).await;
     bench.said("a.0", "session").await;
-    let Bench {
-        driver,
-        events,
-        home,
-        layout,
-        ..
-    } = bench;
-    drop((driver, events));
+    let (home, layout) = bench.dies();
     fs::write(&go, "").unwrap();
     // Nobody listens, so the shims end what is left and go.
     assert!(testkit::eventually_async(LONG, || home.processes().is_empty()).await);
@@ -124,14 +117,7 @@ async fn without_its_shim_it_is_adopted_with_a_mark() {
     let pid = bench.start("a.0", 1, &["hang"]).await;
     let other = bench.start("b.0", 1, &["session", "hang"]).await;
     let session: u32 = bench.said("b.0", "session").await.parse().unwrap();
-    let Bench {
-        driver,
-        events,
-        home,
-        layout,
-        ..
-    } = bench;
-    drop((driver, events));
+    let (home, layout) = bench.dies();
     for shim in home.processes() {
         if ![pid, other, session].contains(&shim) {
             kill(shim, Signal::KILL);

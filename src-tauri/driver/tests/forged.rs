@@ -345,14 +345,8 @@ async fn inside_a_small_namespace() {
         let mut bench = Bench::new();
         let pid = bench.start("a.0", 1, &["hang"]).await;
         let shim = bench.shim("a.0");
-        let Bench {
-            driver,
-            events,
-            home,
-            layout,
-            cluster,
-        } = bench;
-        drop((driver, events));
+        let cluster = bench.cluster.clone();
+        let (home, layout) = bench.dies();
         let order = if shim_dies_first {
             [shim, pid]
         } else {

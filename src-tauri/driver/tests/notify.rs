@@ -98,14 +98,7 @@ async fn what_is_said_while_no_engine_is_there_is_told_to_the_next_one() {
     bench.driver.start(bench.notifier("a.0", 1, &words));
     let pid = bench.started().await;
     let cluster = bench.cluster.clone();
-    let Bench {
-        driver,
-        events,
-        layout,
-        home,
-        ..
-    } = bench;
-    drop((driver, events));
+    let (home, layout) = bench.dies();
     std::fs::write(&go, "").unwrap();
     let log = layout.log(&cluster, &instance("a.0"));
     let said = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("said"));
@@ -130,13 +123,7 @@ async fn readiness_outlives_the_shim() {
     let shim = bench.shim("a.0");
     let cluster = bench.cluster.clone();
     let mut bench = {
-        let Bench {
-            driver,
-            events,
-            home,
-            ..
-        } = bench;
-        drop((driver, events));
+        let (home, _) = bench.dies();
         common::kill(shim, rustix::process::Signal::KILL);
         assert!(testkit::eventually_async(LONG, || !common::lives(shim)).await);
         Bench::on(home)

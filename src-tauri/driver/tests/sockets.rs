@@ -153,13 +153,7 @@ async fn a_connection_made_while_no_engine_is_there_waits_for_the_next_one() {
     let port = port(&bench, "web.0");
     bench.driver.start(organ(&bench, "web.0", 1, &own(port)));
     let first = bench.started().await;
-    let Bench {
-        driver,
-        events,
-        home,
-        ..
-    } = bench;
-    drop((driver, events));
+    let (home, _) = bench.dies();
     kill(first, Signal::KILL);
     assert!(testkit::eventually_async(LONG, || !lives(first)).await);
     let waiting = send(port);

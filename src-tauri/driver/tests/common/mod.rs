@@ -38,16 +38,15 @@ impl Bench {
         }
     }
 
+    /// The engine dies, and this is what is left.
+    pub(crate) fn dies(self) -> (testkit::Home, Layout) {
+        drop((self.driver, self.events));
+        (self.home, self.layout)
+    }
+
     /// The engine dies, another one comes: a new driver on the same home.
     pub(crate) fn reborn(self) -> Bench {
-        let Bench {
-            driver,
-            events,
-            home,
-            ..
-        } = self;
-        drop((driver, events));
-        Bench::on(home)
+        Bench::on(self.dies().0)
     }
 
     pub(crate) fn launch(&self, name: &str, generation: u64, words: &[&str]) -> Launch {
