@@ -96,7 +96,7 @@ fn worlds_to_remember() {
     }
 }
 
-/// Prints the story of one world: `SIM=seed,services,commands,faults,roughness cargo test -p
+/// Prints the story of one world: `SIM=seed,services,commands,faults,roughness,slips cargo test -p
 /// orchestrator tell -- --ignored --nocapture`; with `NIGHTS=100` the story of so many nights.
 #[test]
 #[ignore = "a tool for reading what a failing world did"]
