@@ -81,6 +81,7 @@ pub fn rehearse(
         mend::mend(&mut mended, weakness);
         any = true;
     }
+    mend::together(&mended, &mut weaknesses);
     let mended = if any {
         let mended = Arc::new(mended);
         let world = live(&mended, plan, &mut |done| progress(0.5 + done / 2.0))?;

@@ -1,9 +1,10 @@
 //! What would mend a weakness: the line a person would write, and the same done to the definition.
 
-use crate::weak::{Weakness, WeaknessKind};
+use crate::weak::{Proposal, Weakness, WeaknessKind};
 use crate::world::{Service, World};
 use model::{RemedyKind, ServiceName};
 use spec::{Probe, ProbeTarget, Template};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The waits, budget and ladder of a definition that says nothing of them.
@@ -101,26 +102,73 @@ pub(crate) fn proposal(
             );
         }
         WeaknessKind::UndeclaredNeed | WeaknessKind::NeedWithoutRestart => {
-            let mut needs: Vec<String> = Vec::new();
+            let mut needs = defined.needs.clone();
             let mut there = false;
-            for need in &defined.needs {
+            for need in &mut needs {
                 let mended = Some(&need.service) == other;
                 there |= mended;
-                needs.push(match need.restart || mended {
-                    true => format!("{{ service = \"{}\", restart = true }}", need.service),
-                    false => format!("\"{}\"", need.service),
-                });
+                need.restart |= mended;
             }
             if let Some(other) = other.filter(|_| !there) {
                 if closes_a_cycle(world, it, other) {
                     return (own, String::new());
                 }
-                needs.push(format!("\"{other}\""));
+                needs.push(spec::Need {
+                    service: other.clone(),
+                    restart: false,
+                });
             }
-            format!("needs = [{}]", needs.join(", "))
+            needs_line(&needs)
         }
     };
     (own, line)
+}
+
+fn needs_line(needs: &[spec::Need]) -> String {
+    let written = needs.iter().map(|need| match need.restart {
+        true => format!("{{ service = \"{}\", restart = true }}", need.service),
+        false => format!("\"{}\"", need.service),
+    });
+    format!("needs = [{}]", written.collect::<Vec<_>>().join(", "))
+}
+
+/// What is proposed for several weaknesses of a service may be the same key, which is written once:
+/// then each proposes that key as it is when all is `mended`, and following one takes back no other.
+pub(crate) fn together(mended: &spec::Cluster, weaknesses: &mut [Weakness]) {
+    fn key(proposal: &Proposal) -> &str {
+        proposal.line.split(" =").next().unwrap_or_default()
+    }
+    let mut proposed: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for proposal in weaknesses.iter().filter_map(|one| one.proposal.as_ref()) {
+        let place = (proposal.table.clone(), key(proposal).to_owned());
+        *proposed.entry(place).or_default() += 1;
+    }
+    for weakness in weaknesses {
+        let (Some(proposal), Some(service)) = (
+            &mut weakness.proposal,
+            mended.services.get(&weakness.service),
+        ) else {
+            continue;
+        };
+        let key = key(proposal).to_owned();
+        if proposed.get(&(proposal.table.clone(), key.clone())) < Some(&2) {
+            continue;
+        }
+        let within = service.ready_within;
+        let whole = match key.as_str() {
+            "needs" => Some(needs_line(&service.needs)),
+            "health" => service
+                .health
+                .as_ref()
+                .map(|probe| probe_line("health", probe, within, !asks_apart(service))),
+            "ready" => service
+                .ready
+                .as_ref()
+                .map(|probe| probe_line("ready", probe, within, true)),
+            _ => None,
+        };
+        proposal.line = whole.unwrap_or_else(|| std::mem::take(&mut proposal.line));
+    }
 }
 
 /// `other` needs this one already, directly or through others.

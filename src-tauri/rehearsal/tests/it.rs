@@ -323,6 +323,66 @@ needs = ["db"]
     );
 }
 
+/// Each is the change to a key that the others change, too: a person who follows them one after another
+/// must not take back with the second what the first has mended.
+#[test]
+fn proposals_for_one_key_are_one_line() {
+    let needs = (
+        WeaknessKind::NeedWithoutRestart,
+        r#"
+[cluster.defaults]
+health = { http = "/health" }
+
+[service.db]
+run = "db"
+port = 5432
+
+[service.cache]
+run = "cache"
+port = 6379
+
+[service.api]
+run = "api --db ${db.url} --cache ${cache.url}"
+port = 8080
+needs = ["db", "cache"]
+"#,
+        r#"needs = [{ service = "db", restart = true }, { service = "cache", restart = true }]"#,
+    );
+    let health = (
+        WeaknessKind::TouchyHealth,
+        r#"
+[service.api]
+run = "api"
+port = 8080
+health = { http = "/health", every = "40s", timeout = "200ms", fail = 1 }
+"#,
+        r#"health = { http = "/health" }"#,
+    );
+    for (kind, definition, line) in [needs, health] {
+        let plan = Plan {
+            faults: 400,
+            ..PLAN
+        };
+        let report = run(definition, plan);
+        let proposed: Vec<&Proposal> = report
+            .weaknesses
+            .iter()
+            .filter(|one| one.service.as_str() == "api")
+            .filter_map(|one| one.proposal.as_ref())
+            .collect();
+        assert!(proposed.len() > 1, "{:?}", report.weaknesses);
+        for proposal in &proposed {
+            assert_eq!(proposal.line, line);
+        }
+        let again = run(&with(definition, proposed[0]), plan);
+        let harm = |report: &Report| -> u64 {
+            let those = report.weaknesses.iter().filter(|one| one.kind == kind);
+            those.map(|one| one.harm).sum()
+        };
+        assert!(harm(&again) * 4 <= harm(&report), "{:?}", again.weaknesses);
+    }
+}
+
 /// What is only referred to may refer back: neither waits for the other for ever.
 #[test]
 fn two_that_refer_to_each_other_come_up() {
