@@ -20,6 +20,8 @@ const UNIX_REQUEST: usize = 24;
 /// `struct inet_diag_msg`, and what of it is read.
 const INET_ANSWER: usize = 72;
 const INODE: usize = 68;
+/// Of one that listens, how many wait to be accepted.
+const RECEIVED: usize = 56;
 /// `struct unix_diag_msg`, and what follows it.
 const UNIX_ANSWER: usize = 16;
 const SHOW_NAME: u32 = 1;
@@ -43,18 +45,42 @@ const fn bit(state: u8) -> u32 {
     1 << state
 }
 
-/// All of them, or why the kernel cannot be asked.
-pub(super) fn read(most: usize) -> Result<Sockets, Errno> {
-    let socket = rustix::net::socket_with(
+fn ask() -> Result<std::os::fd::OwnedFd, Errno> {
+    rustix::net::socket_with(
         AddressFamily::NETLINK,
         SocketType::DGRAM,
         SocketFlags::CLOEXEC,
         Some(netlink::SOCK_DIAG),
-    )?;
+    )
+}
+
+/// Ports that somebody listens on, and how many connections wait there.
+pub(super) fn backlogs(most: usize) -> Result<Vec<(u16, u32)>, Errno> {
+    let socket = ask()?;
+    let mut found = Vec::new();
+    let mut buffer = vec![0; BUFFER];
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        rustix::net::send(
+            &socket,
+            &inet_request(family, bit(LISTEN)),
+            SendFlags::empty(),
+        )?;
+        dump(&socket, &mut buffer, |body| {
+            let one = tcp(body).zip(word(body, RECEIVED));
+            let one = one.filter(|(tcp, _)| tcp.state == State::Listens && found.len() < most);
+            found.extend(one.map(|(tcp, waiting)| (tcp.local.port(), waiting)));
+        })?;
+    }
+    Ok(found)
+}
+
+/// All of them, or why the kernel cannot be asked.
+pub(super) fn read(most: usize) -> Result<Sockets, Errno> {
+    let socket = ask()?;
     let mut found = Sockets::default();
     let mut buffer = vec![0; BUFFER];
     for family in [AddressFamily::INET, AddressFamily::INET6] {
-        rustix::net::send(&socket, &inet_request(family), SendFlags::empty())?;
+        rustix::net::send(&socket, &inet_request(family, STATES), SendFlags::empty())?;
         dump(&socket, &mut buffer, |body| {
             found
                 .tcp
@@ -84,11 +110,11 @@ fn header(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn inet_request(family: AddressFamily) -> Vec<u8> {
+fn inet_request(family: AddressFamily, states: u32) -> Vec<u8> {
     let mut bytes = header(INET_REQUEST);
     // Both families' numbers are small.
     bytes.extend([family.as_raw() as u8, IPPROTO_TCP, 0, 0]);
-    bytes.extend(STATES.to_ne_bytes());
+    bytes.extend(states.to_ne_bytes());
     bytes.resize(HEADER + INET_REQUEST, 0);
     bytes
 }

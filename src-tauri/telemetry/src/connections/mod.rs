@@ -9,6 +9,8 @@ mod diag;
 mod owners;
 mod sockets;
 
+pub(crate) use sockets::backlogs;
+
 use model::Endpoint;
 use rustix::time::{ClockId, clock_gettime};
 use sockets::{Sockets, State};

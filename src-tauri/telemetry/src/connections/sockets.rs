@@ -1,6 +1,7 @@
 //! The sockets of this network namespace: by netlink, or else as `proc_net_tcp(5)` tells them.
 
 use super::diag;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// Sockets looked at of each kind. A machine with more tells of some of its connections only.
@@ -63,6 +64,34 @@ impl Sockets {
     }
 }
 
+/// How many connections wait to be accepted, by port, where some do.
+pub(crate) fn backlogs() -> BTreeMap<u16, u32> {
+    let all = diag::backlogs(MOST).unwrap_or_else(|_| {
+        let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(std::fs::read_to_string);
+        let lines = tables
+            .iter()
+            .flatten()
+            .flat_map(|text| text.lines().skip(1));
+        lines.filter_map(backlog).take(MOST).collect()
+    });
+    let mut by_port = BTreeMap::new();
+    for (port, waiting) in all.into_iter().filter(|(_, waiting)| *waiting > 0) {
+        let sum: &mut u32 = by_port.entry(port).or_default();
+        *sum = sum.saturating_add(waiting);
+    }
+    by_port
+}
+
+/// Of a line of the table, if it listens: where, and how many wait.
+fn backlog(line: &str) -> Option<(u16, u32)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let local = address(fields.next()?)?;
+    let listens = fields.nth(1)? == "0A";
+    let (_, waiting) = fields.next()?.split_once(':')?;
+    let waiting = u32::from_str_radix(waiting, 16).ok()?;
+    listens.then_some((local.port(), waiting))
+}
+
 /// `sl local remote state queues timer retransmits uid timeout inode …`.
 fn line(line: &str) -> Option<Tcp> {
     let mut fields = line.split_ascii_whitespace().skip(1);
@@ -116,6 +145,9 @@ mod tests {
             ("127.0.0.1:8080".parse().unwrap(), 11111)
         );
         assert_eq!(one.state, State::Listens);
+        assert_eq!(backlog(listens), Some((8080, 0)));
+        let crowded = listens.replace("00000000:00000000 00:", "00000000:0000001F 00:");
+        assert_eq!(backlog(&crowded), Some((8080, 31)));
         let talks = "   3: 0000000000000000FFFF00000100007F:C352 0000000000000000FFFF00000100007F:1F90 08 00000000:00000000 00:00000000 00000000  1001        0 33333 1 0";
         let one = line(talks).unwrap();
         assert_eq!(
@@ -131,6 +163,7 @@ mod tests {
             "   1: é100007F:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 1",
         ] {
             assert_eq!(line(other), None, "{other}");
+            assert_eq!(backlog(other), None, "{other}");
         }
     }
 }
