@@ -15,6 +15,7 @@ pub mod explain;
 pub mod gap;
 pub mod history;
 pub mod ladder;
+pub mod load;
 pub mod observed;
 pub mod pace;
 pub mod recent;

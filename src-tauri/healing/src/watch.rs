@@ -18,6 +18,8 @@ pub struct Watch {
     passes: u32,
     failing: bool,
     slow: bool,
+    /// That it is slow is what it said of itself, which may mean anything.
+    warned: bool,
     recent: Recent,
     /// It was said to be unwell over a while, and so many results ago.
     said: Option<u32>,
@@ -55,6 +57,9 @@ enum Alone {
 impl Watch {
     /// Takes one more result.
     pub fn observe(&mut self, probe: &spec::Probe, evidence: &Evidence, usual: &Usual) -> Opinion {
+        if evidence.verdict != Verdict::Trouble {
+            self.warned = evidence.verdict == Verdict::Warn;
+        }
         let alone = match evidence.verdict {
             Verdict::Trouble => return Opinion::Same,
             Verdict::Fail => {
@@ -194,6 +199,11 @@ impl Watch {
     pub fn excuse(&mut self) {
         self.fails = 0;
         self.recent.excuse();
+    }
+
+    /// It serves, and takes longer than it may or than is usual.
+    pub fn slow(&self) -> bool {
+        !self.failing && self.fails == 0 && ((self.slow && !self.warned) || self.recent.beyond())
     }
 
     /// It failed as often as it may and has not passed often enough since.
