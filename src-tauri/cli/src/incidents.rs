@@ -348,6 +348,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
         "HEALED",
         "PERSON",
         "RESTARTS",
+        "ADDED",
         "QUARANTINES",
         "P50",
         "LONGEST",
@@ -362,7 +363,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
             row
         })
         .collect();
-    let spare = ["QUARANTINES", "LONGEST", "PERSON"];
+    let spare = ["ADDED", "QUARANTINES", "LONGEST", "PERSON"];
     for line in table(&headings, &rows, &spare, Terminal::stdout()) {
         print(&line)?;
     }
@@ -383,6 +384,7 @@ fn sum_row(sum: &HealedSum) -> Vec<Cell> {
         count(sum.healed, Paint::Good),
         count(sum.person, Paint::Bad),
         count(sum.restarts, Paint::None),
+        count(sum.added, Paint::None),
         count(sum.quarantines, Paint::Bad),
         cell(millis(sum.recover_p50_ms)),
         cell(millis(sum.longest_ms)),

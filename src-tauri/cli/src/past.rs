@@ -154,6 +154,15 @@ fn sentence(what: &EventKind) -> String {
         EventKind::Undeclared { service, need, at } => {
             format!("{service} talks to {need} ({at}) and does not declare it")
         }
+        EventKind::Scaled {
+            service,
+            before,
+            replicas,
+            why,
+        } => {
+            let way = if replicas > before { "up" } else { "down" };
+            format!("{service} was scaled {way} from {before} to {replicas}: {why}")
+        }
         EventKind::SystemReady { services, took_ms } => {
             let took = length(Duration::from_millis(*took_ms));
             match services {

@@ -5,7 +5,9 @@ use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{ago, held, now, overall_paint, rfc3339, rolled_back, state_paint, with_times};
+use crate::text::{
+    ago, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, with_times,
+};
 use api::client::Client;
 use api::views::PsView;
 use driver::Layout;
@@ -105,6 +107,9 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     }
     if let Some(back) = &marks.rolled_back {
         reason = format!("[{}] {reason}", rolled_back(back));
+    }
+    if let Some(more) = &marks.scaled {
+        reason = format!("[{}] {reason}", scaled(more));
     }
     for (set, word) in [
         (marks.shim_lost, "shim lost"),
@@ -235,6 +240,7 @@ mod tests {
                 hold: None,
                 circuit: Some(model::Circuit::HalfOpen),
                 rolled_back: None,
+                scaled: None,
                 shim_lost: false,
                 rebuilding: false,
                 drift: None,

@@ -190,6 +190,7 @@ fn service_json(service: &ServiceStatus) -> Value {
         "usage": service.usage,
         "hold": with_times(json!(service.hold)),
         "rolled_back": with_times(json!(service.rolled_back)),
+        "scaled": service.scaled,
         "findings": findings_json(&service.findings),
         "windows": service.windows,
         "instances": service.instances,

@@ -3,7 +3,7 @@
 use crate::fail::{Done, Fail};
 use crate::terminal::{Paint, plain};
 use jiff::tz::TimeZone;
-use model::{Hold, Overall, RolledBack, State, Timestamp};
+use model::{Hold, Overall, RolledBack, Scaled, State, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -100,6 +100,11 @@ pub(crate) fn rolled_back(back: &RolledBack) -> String {
         Some(to) => format!("rolled back to its definition of {}", clock(to)),
         None => "rolled back to an earlier definition".to_owned(),
     }
+}
+
+/// "healing added 2, at most 4".
+pub(crate) fn scaled(scaled: &Scaled) -> String {
+    format!("healing added {}, at most {}", scaled.added, scaled.most)
 }
 
 fn millis(text: &str) -> Option<i64> {

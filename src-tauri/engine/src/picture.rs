@@ -161,6 +161,13 @@ impl Picture {
         unended.cloned().collect()
     }
 
+    /// There is a service that healing may add instances to.
+    pub(crate) fn grows(&self) -> bool {
+        let inner = self.lock();
+        let mut services = inner.clusters.values().flat_map(|one| &one.services);
+        services.any(|service| service.max_replicas.is_some())
+    }
+
     /// The instances of a cluster.
     pub(crate) fn instances(&self, cluster: &ClusterId) -> Vec<InstanceStatus> {
         let inner = self.lock();

@@ -135,6 +135,7 @@ fn of_service(
     ServiceStatus {
         hold: marks().find_map(|marks| marks.hold.clone()),
         rolled_back: marks().find_map(|marks| marks.rolled_back.clone()),
+        scaled: marks().find_map(|marks| marks.scaled),
         state: worst.map_or(State::Stopped, |one| one.state),
         reason: worst.map_or_else(|| Reason::new("not started yet"), |one| one.reason.clone()),
         wanted: service.replicas,

@@ -11,7 +11,7 @@ use model::view::Change;
 use model::{ActId, Actor, ActorKind, InstanceId, Outcome, Target, Verb};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry::Sampler;
+use telemetry::{Machine, Sampler};
 use tokio::sync::{broadcast, mpsc};
 
 /// How often CPU and memory are read: often enough for a live chart…
@@ -76,9 +76,9 @@ async fn beat(shared: Arc<Shared>) {
     }
 }
 
-/// Reads CPU and memory of every running instance's tree.
+/// Reads CPU and memory of every running instance's tree, and where it matters what else there is.
 async fn sample(shared: Arc<Shared>) {
-    let mut sampler = Some(Sampler::new());
+    let mut sampler = Some((Sampler::new(), Machine::default()));
     let mut every = SAMPLE;
     loop {
         tokio::select! {
@@ -98,10 +98,11 @@ async fn sample(shared: Arc<Shared>) {
             .collect();
         let count = u32::try_from(running.len()).unwrap_or(u32::MAX);
         every = SAMPLE.max(Duration::from_secs(1) * count / SAMPLED);
-        let Some(mut own) = sampler.take() else {
+        let Some((mut own, mut machine)) = sampler.take() else {
             return;
         };
         let driver = Arc::clone(&shared.driver);
+        let grows = shared.picture.grows();
         let ids: Vec<_> = running
             .iter()
             .map(|(cluster, _, id)| (cluster.clone(), id.clone()))
@@ -116,9 +117,10 @@ async fn sample(shared: Arc<Shared>) {
                 })
                 .collect();
             let usage = own.sample(&keyed);
-            (own, usage)
+            let reading = grows.then(|| Arc::new(machine.read()));
+            ((own, machine), usage, reading)
         });
-        let Ok((own, usage)) = sampled.await else {
+        let Ok((own, usage, reading)) = sampled.await else {
             return;
         };
         sampler = Some(own);
@@ -131,7 +133,7 @@ async fn sample(shared: Arc<Shared>) {
         }
         for (inbox, usage) in by_inbox {
             // An owner that is too busy for measurements misses a round.
-            let _ = inbox.try_send(Message::Usage(usage));
+            let _ = inbox.try_send(Message::Usage(usage, reading.clone()));
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Event {
 
 impl EventKind {
     /// The names of all there are, in the order of the page.
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 16] = [
         "engine_started",
         "engine_stopped",
         "state_changed",
@@ -33,6 +33,7 @@ impl EventKind {
         "port_moved",
         "undeclared",
         "finding",
+        "scaled",
         "system_ready",
         "service_healed",
         "emergency_shutdown",
@@ -53,6 +54,7 @@ impl EventKind {
             EventKind::PortMoved { .. } => "port_moved",
             EventKind::Undeclared { .. } => "undeclared",
             EventKind::Finding { .. } => "finding",
+            EventKind::Scaled { .. } => "scaled",
             EventKind::SystemReady { .. } => "system_ready",
             EventKind::ServiceHealed { .. } => "service_healed",
             EventKind::EmergencyShutdown { .. } => "emergency_shutdown",
@@ -138,6 +140,17 @@ pub enum EventKind {
         need: ServiceName,
         /// Where.
         at: Endpoint,
+    },
+    /// Healing added an instance to a service, or took one away again.
+    Scaled {
+        /// To which.
+        service: ServiceName,
+        /// How many there were to be.
+        before: u16,
+        /// How many there are to be now.
+        replicas: u16,
+        /// What of its load was seen, in words.
+        why: String,
     },
     /// All that is wanted of a cluster serves, after it was brought up, started again or taken over.
     SystemReady {

@@ -45,6 +45,9 @@ pub struct HealedSum {
     pub restarts: u32,
     /// Times it was put in quarantine.
     pub quarantines: u32,
+    /// Instances that were added under load.
+    #[serde(default)]
+    pub added: u32,
     /// Half of those that healing ended took no longer to recover, in milliseconds.
     #[ts(type = "number | null")]
     pub recover_p50_ms: Option<u64>,
@@ -114,6 +117,7 @@ impl HealedSum {
             quarantines: acts(&|kind| kind == RemedyKind::Quarantine, &|one| {
                 one.quarantines
             }),
+            added: acts(&|kind| kind == RemedyKind::ScaleUp, &|one| one.added),
             recover_p50_ms: middle(healed.filter_map(|one| one.duration_ms)),
             longest_ms: all.iter().filter_map(|one| one.duration_ms).max(),
             detect_p50_ms: middle(all.iter().filter_map(|one| one.detect_ms)),
@@ -222,7 +226,7 @@ mod tests {
     #[test]
     fn a_week_is_summed_up_by_service() {
         use IncidentState::{Closed, Open, Quarantined, Resolved};
-        use RemedyKind::{Quarantine, Restart};
+        use RemedyKind::{Quarantine, Restart, ScaleUp};
         let all = [
             incident("db", Resolved, Some(100), &[Restart]),
             incident("db", Resolved, Some(300), &[Restart, Restart]),
@@ -231,7 +235,7 @@ mod tests {
             incident("api", Resolved, Some(50), &[]),
             incident("api", Quarantined, None, &[Restart, Quarantine]),
             incident("web", Closed, Some(9_000), &[Restart]),
-            incident("web", Open, None, &[]),
+            incident("web", Open, None, &[ScaleUp, ScaleUp]),
         ];
         let week = Healed::of(&all, Timestamp(0), Timestamp(10_000));
         let names: Vec<&str> = week
@@ -247,6 +251,7 @@ mod tests {
         let total = &week.total;
         assert_eq!((total.incidents, total.healed, total.person), (7, 3, 1));
         assert_eq!((total.open, total.quarantines, total.restarts), (2, 1, 6));
+        assert_eq!(total.added, 2);
         assert_eq!(total.longest_ms, Some(9_000));
         let before = Healed::of(&all, Timestamp(6_000), Timestamp(10_000));
         assert_eq!(before.total.restarts, 0, "those were before");

@@ -97,6 +97,10 @@ pub enum RemedyKind {
     RestartNeeds,
     /// Take it back to its last definition that was well.
     Rollback,
+    /// Add an instance: load is why it is slow.
+    ScaleUp,
+    /// Take away one that was added: the others have room for its load.
+    ScaleDown,
     /// Send it no traffic until it has been well for a while.
     CircuitBreak,
     /// Stop trying until a person releases it.
@@ -104,9 +108,18 @@ pub enum RemedyKind {
 }
 
 impl RemedyKind {
-    /// A process is started by it. The others keep something away.
+    /// A process is replaced by it. The others keep something away, or leave what runs alone.
     pub fn restarts(self) -> bool {
-        !matches!(self, RemedyKind::CircuitBreak | RemedyKind::Quarantine)
+        match self {
+            RemedyKind::Restart
+            | RemedyKind::GracefulRestart
+            | RemedyKind::RestartNeeds
+            | RemedyKind::Rollback => true,
+            RemedyKind::ScaleUp
+            | RemedyKind::ScaleDown
+            | RemedyKind::CircuitBreak
+            | RemedyKind::Quarantine => false,
+        }
     }
 
     /// The word as definitions and JSON write it.
@@ -116,6 +129,8 @@ impl RemedyKind {
             RemedyKind::GracefulRestart => "graceful-restart",
             RemedyKind::RestartNeeds => "restart-needs",
             RemedyKind::Rollback => "rollback",
+            RemedyKind::ScaleUp => "scale-up",
+            RemedyKind::ScaleDown => "scale-down",
             RemedyKind::CircuitBreak => "circuit-break",
             RemedyKind::Quarantine => "quarantine",
         }
@@ -297,6 +312,9 @@ pub struct Unlisted {
     pub restarts: u32,
     /// Times it was put in quarantine.
     pub quarantines: u32,
+    /// Instances that were added.
+    #[serde(default)]
+    pub added: u32,
     /// Other things.
     pub others: u32,
 }
@@ -317,6 +335,7 @@ impl Incident {
                     last: old.at,
                     restarts: 0,
                     quarantines: 0,
+                    added: 0,
                     others: 0,
                 });
             }
@@ -326,6 +345,7 @@ impl Incident {
             counts.last = old.at;
             let count = match old.kind {
                 RemedyKind::Quarantine => &mut counts.quarantines,
+                RemedyKind::ScaleUp => &mut counts.added,
                 kind if kind.restarts() => &mut counts.restarts,
                 _ => &mut counts.others,
             };
@@ -336,6 +356,7 @@ impl Incident {
             if let Some(next) = self.unlisted.first_mut() {
                 next.restarts = next.restarts.saturating_add(first.restarts);
                 next.quarantines = next.quarantines.saturating_add(first.quarantines);
+                next.added = next.added.saturating_add(first.added);
                 next.others = next.others.saturating_add(first.others);
             }
         }
@@ -347,6 +368,7 @@ impl Incident {
         self.unlisted.iter().fold(listed, |sum, one| {
             sum.saturating_add(one.restarts)
                 .saturating_add(one.quarantines)
+                .saturating_add(one.added)
                 .saturating_add(one.others)
         })
     }

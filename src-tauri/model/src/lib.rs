@@ -37,6 +37,6 @@ pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName, Webho
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
-pub use state::{Circuit, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, State};
+pub use state::{Circuit, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, Scaled, State};
 pub use time::{Mono, Now, Timestamp};
 pub use who::{Origin, PortTaken};

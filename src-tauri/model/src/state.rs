@@ -153,6 +153,15 @@ pub struct RolledBack {
     pub differs: String,
 }
 
+/// There are more instances of a service than are defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct Scaled {
+    /// So many healing has added.
+    pub added: u16,
+    /// So many there may be at most.
+    pub most: u16,
+}
+
 /// Marks on a state. They say more about it and never replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Marks {
@@ -175,6 +184,10 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub rolled_back: Option<RolledBack>,
+    /// Healing has added instances to its service, because of its load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub scaled: Option<Scaled>,
     /// Its shim is gone; the process lives, its exit status will be unknown.
     #[serde(default)]
     pub shim_lost: bool,

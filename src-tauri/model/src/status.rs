@@ -3,7 +3,7 @@
 use crate::view::Usage;
 use crate::{
     ClusterId, ClusterName, Evidence, Finding, Hold, InstanceId, Overall, Reason, RolledBack,
-    ServiceName, State, Timestamp,
+    Scaled, ServiceName, State, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -65,6 +65,10 @@ pub struct ServiceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub rolled_back: Option<RolledBack>,
+    /// Healing has added instances to it, because of its load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub scaled: Option<Scaled>,
     /// What goes wrong slowly, as far as it was found.
     pub findings: Vec<Finding>,
     /// How it has been over the last five minutes, hour, day and week, of all its instances together.

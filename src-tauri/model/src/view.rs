@@ -67,6 +67,10 @@ pub struct ServiceView {
     pub needs: Vec<ServiceName>,
     /// How many instances are wanted.
     pub replicas: u16,
+    /// Up to how many healing may add under load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub max_replicas: Option<u16>,
     /// A oneshot.
     pub oneshot: bool,
     /// Only a person may stop it.

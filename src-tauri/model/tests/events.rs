@@ -88,6 +88,12 @@ fn one_of_each() -> Vec<EventKind> {
                 closed: None,
             },
         },
+        EventKind::Scaled {
+            service: "api".parse().unwrap(),
+            before: 1,
+            replicas: 2,
+            why: String::new(),
+        },
         EventKind::SystemReady {
             services: 1,
             took_ms: 1,

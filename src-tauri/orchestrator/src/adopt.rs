@@ -40,6 +40,7 @@ impl Step<'_> {
         self.recall();
         self.resume_holds();
         self.resume_versions();
+        self.resume_grown();
         let mut ended = BTreeMap::new();
         for found in found {
             self.find(found, act, &mut ended);
@@ -296,6 +297,7 @@ fn stranger() -> spec::Service {
         tty: false,
         needs: Vec::new(),
         replicas: 0,
+        max_replicas: None,
         startup: None,
         ready: None,
         ready_always: false,

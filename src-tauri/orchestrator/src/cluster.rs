@@ -8,6 +8,7 @@ use crate::learned::Learned;
 use crate::memory::Memory;
 use crate::rollback::Versions;
 use crate::rolling::Rolling;
+use crate::scale::Scaling;
 use crate::unfinished::Unfinished;
 use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
@@ -86,6 +87,8 @@ pub(crate) struct Service {
     pub(crate) versions: Versions,
     /// Its processes are being replaced one after another.
     pub(crate) rolling: Option<Rolling>,
+    /// What healing has added to it.
+    pub(crate) scaling: Scaling,
     /// What its instances are like while they are well.
     pub(crate) usual: healing::Usual,
     // The graph.
@@ -131,6 +134,7 @@ impl Service {
             renewed: false,
             versions: Versions::default(),
             rolling: None,
+            scaling: Scaling::default(),
             usual: healing::Usual::default(),
             needs: BTreeSet::new(),
             dependents: BTreeSet::new(),

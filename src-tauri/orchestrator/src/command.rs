@@ -64,8 +64,9 @@ impl Step<'_> {
                 service,
                 replicas,
                 ports,
+                healing,
             } => {
-                self.scale(&service, replicas, &ports, act);
+                self.scale(&service, replicas, &ports, healing, act);
             }
             Command::Hold { services, until } => self.hold(services, Some(Held { until }), act),
             Command::Unhold(services) => self.hold(services, None, act),
@@ -258,14 +259,22 @@ impl Step<'_> {
         name: &ServiceName,
         replicas: u16,
         ports: &BTreeMap<InstanceId, Vec<u16>>,
+        healing: Option<String>,
         act: ActId,
     ) {
         let Some(service) = self.cluster.services.get_mut(name) else {
             self.wait_for(act, None, BTreeSet::new());
             return;
         };
-        service.replicas = replicas;
+        let before = std::mem::replace(&mut service.replicas, replicas);
+        self.out.unfinished |= service.spec.max_replicas.is_some();
+        if healing.is_none() {
+            service.scaling.begin_anew();
+        }
         self.create(name, ports, act);
+        if let Some(why) = healing {
+            self.scaled(name, before, why);
+        }
         let ids = self.cluster.ids_of(name);
         for id in &ids {
             // All at once: those that leave must not stand in for one that is missing.

@@ -35,8 +35,18 @@ impl Cluster {
         }
     }
 
+    /// Healing may take this one in hand, too.
+    pub(crate) fn has_turn(&self, name: &ServiceName, now: Mono) -> bool {
+        let hands = self
+            .instances
+            .iter()
+            .filter(|(id, instance)| self.in_hand(id, instance, now).is_some());
+        let busy: BTreeSet<&ServiceName> = hands.map(|(id, _)| &id.service).collect();
+        busy.contains(name) || busy.len() < self.turns()
+    }
+
     /// What a service needs directly and is not well, by name.
-    fn unwell_needs(&self, service: &ServiceName) -> Vec<String> {
+    pub(crate) fn unwell_needs(&self, service: &ServiceName) -> Vec<String> {
         let Some(service) = self.services.get(service) else {
             return Vec::new();
         };
@@ -72,6 +82,9 @@ impl Cluster {
             return Some(OPEN);
         }
         let service = self.services.get(&id.service)?;
+        if service.scaling.asks() {
+            return Some(OPEN);
+        }
         // It cannot be started before what it needs is there, however long that takes.
         let waits = instance.life == Life::Gone && service.unmet > 0;
         let stuck = waits || instance.delay.is_some() || instance.blocked.is_some();

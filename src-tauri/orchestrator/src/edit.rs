@@ -21,6 +21,7 @@ impl Step<'_> {
         let definition = self.cluster.kept(&asked);
         let moved = self.take_ports(ports);
         let outdated = self.take_definition(definition, &moved);
+        self.regrow(&asked);
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
             self.create(name, ports, act);
@@ -209,6 +210,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         limits,
         category: _,
         replicas: _,
+        max_replicas: _,
         startup: _,
         ready: _,
         ready_always: _,

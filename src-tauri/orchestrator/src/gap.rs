@@ -30,6 +30,7 @@ impl Step<'_> {
                 // What failed before is another time's.
                 let doubted = instance.state.serves() && !instance.watch.well();
                 instance.watch.excuse();
+                instance.load.forget();
                 for kind in [ProbeKind::Startup, ProbeKind::Ready, ProbeKind::Health] {
                     instance.unjudged.insert(kind, self.now.mono);
                 }

@@ -270,6 +270,9 @@ impl Step<'_> {
 
     /// The door let healing act.
     pub(crate) fn admitted(&mut self, ticket: u64, act: ActId) {
+        if self.scale_admitted(ticket, act) {
+            return;
+        }
         let Some((id, mut plan)) = self.asked(ticket) else {
             return;
         };
@@ -368,6 +371,9 @@ impl Step<'_> {
 
     /// The door did not let healing act. It is not asked again about this fault.
     pub(crate) fn refused(&mut self, ticket: u64, why: String) {
+        if self.scale_refused(ticket, &why) {
+            return;
+        }
         if let Some((id, _)) = self.asked(ticket) {
             self.bar_care(&id, Bar::Refused(why));
         }
@@ -377,6 +383,9 @@ impl Step<'_> {
     pub(crate) fn postponed(&mut self, ticket: u64, why: &str) {
         /// Room comes back when a person makes some; other faults pass, or the door does without.
         const WAIT: Duration = Duration::from_secs(5);
+        if self.scale_postponed(ticket) {
+            return;
+        }
         let Some((id, plan)) = self.asked(ticket) else {
             return;
         };

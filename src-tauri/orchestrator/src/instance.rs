@@ -4,6 +4,7 @@
 use crate::doubt::{Answers, Doubt};
 use crate::finding::Findings;
 use crate::memory::Ended;
+use healing::load::Load;
 use healing::{History, Watch};
 use model::{
     ActId, ExitStatus, Generation, IncidentEntry, Mono, ProbeKind, Reason, RemedyKind, State,
@@ -251,6 +252,8 @@ pub(crate) struct Instance {
     pub(crate) unready: Option<Reason>,
     /// What its health probe was answered lately.
     pub(crate) answers: Answers,
+    /// What its process used lately, where there may be others beside it.
+    pub(crate) load: Load,
     // Healing.
     pub(crate) history: History,
     pub(crate) care: Care,
@@ -330,6 +333,7 @@ impl Instance {
             ready_watch: Watch::default(),
             unready: None,
             answers: Answers::default(),
+            load: Load::default(),
             history: History::default(),
             care: Care::Idle,
             remedy_at: None,

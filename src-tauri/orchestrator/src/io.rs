@@ -1,6 +1,7 @@
 //! What can happen to a cluster, and what it can want done. Both closed.
 
 use healing::Gap;
+use healing::load::{Spare, Used};
 use healing::trend::Reach;
 use model::{
     ActId, Endpoint, EventKind, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono,
@@ -159,6 +160,10 @@ pub enum Input {
     Gap(Gap),
     /// Measurements of instances were looked at for what goes wrong slowly.
     Looked(Vec<Look>),
+    /// What those used that healing may add others to, and what is left of the machine.
+    Used(Vec<(InstanceId, Used)>, Option<Spare>),
+    /// What [`Effect::Scale`] wanted could not be done, and why.
+    NotScaled(ServiceName, String),
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
         /// Which.
@@ -263,6 +268,8 @@ pub enum Command {
         replicas: u16,
         /// Ports of the instances that are new.
         ports: BTreeMap<InstanceId, Vec<u16>>,
+        /// Healing does it, and why; a person's number is what it comes back to.
+        healing: Option<String>,
     },
     /// Healing keeps its hands off these.
     Hold {
@@ -432,6 +439,17 @@ pub enum Effect {
         service: ServiceName,
         /// How it is defined from now on. How many of it there are is as last scaled.
         spec: Box<spec::Service>,
+    },
+    /// Give the new instances ports, and have [`Command::Scale`] follow, or [`Input::NotScaled`].
+    Scale {
+        /// Which.
+        service: ServiceName,
+        /// To how many.
+        replicas: u16,
+        /// The act it belongs to.
+        act: ActId,
+        /// Why.
+        why: String,
     },
     /// Ask the door whether healing may do this. Answered by `Admitted` or `Refused`.
     Ask {

@@ -33,6 +33,7 @@ mod reprobe;
 mod rollback;
 mod rolling;
 mod said;
+mod scale;
 mod settle;
 mod start;
 mod status;

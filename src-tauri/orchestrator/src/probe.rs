@@ -361,7 +361,10 @@ impl Step<'_> {
                 self.set_reason(id, Reason::new(text));
             }
             Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
-            Opinion::Degraded(text) => self.well(id, State::Degraded, Reason::new(text)),
+            Opinion::Degraded(text) => {
+                let next = self.cluster.load_said(id);
+                self.well(id, State::Degraded, Reason { text, next });
+            }
             Opinion::Well => {
                 if let Some(instance) = self.cluster.instances.get_mut(id) {
                     instance.well_since = self.now.mono;
@@ -425,7 +428,8 @@ impl Step<'_> {
         };
         // One that says that it is not ready serves nobody, however well it is; and of one that is
         // degraded others may fail.
-        let blamed = instance.state == State::Degraded && self.blamed(&id.service);
+        let degraded = instance.state == State::Degraded;
+        let blamed = degraded && (self.blamed(&id.service) || self.cluster.loaded(id));
         if instance.state.serves() && !blamed {
             self.unblame(&id.service);
             self.resolve_incident(id);

@@ -111,6 +111,7 @@ fn instead(old: &spec::Service, now: &spec::Service) -> spec::Service {
     spec::Service {
         needs: now.needs.clone(),
         replicas: now.replicas,
+        max_replicas: now.max_replicas,
         port: now.port,
         port_exact: now.port_exact,
         listen: now.listen,
@@ -217,7 +218,7 @@ impl Cluster {
     }
 
     /// A definition as `up` is to take it in: services stay what they were taken back to as long as their
-    /// file says what they were taken back from.
+    /// file says what they were taken back from, and have as many instances more as healing has added.
     pub fn kept(&self, definition: &Arc<spec::Cluster>) -> Arc<spec::Cluster> {
         let kept = definition.services.iter().filter_map(|(name, new)| {
             let service = self.services.get(name)?;
@@ -227,11 +228,21 @@ impl Cluster {
             (same && self.fits(&service.spec, new)).then(|| (name.clone(), stays))
         });
         let kept: Vec<(ServiceName, spec::Service)> = kept.collect();
-        if kept.is_empty() {
+        let grown = definition.services.iter().filter_map(|(name, new)| {
+            let replicas = self.grown(name, new);
+            (replicas != new.replicas).then(|| (name.clone(), replicas))
+        });
+        let grown: Vec<(ServiceName, u16)> = grown.collect();
+        if kept.is_empty() && grown.is_empty() {
             return Arc::clone(definition);
         }
         let mut definition = spec::Cluster::clone(definition);
         definition.services.extend(kept);
+        for (name, replicas) in grown {
+            if let Some(service) = definition.services.get_mut(&name) {
+                service.replicas = replicas;
+            }
+        }
         Arc::new(definition)
     }
 

@@ -85,6 +85,7 @@ impl Step<'_> {
         instance.seen = Seen::default();
         instance.watch = Watch::default();
         instance.answers = Answers::default();
+        instance.load.forget();
         instance.last_good = None;
         instance.passed = None;
         instance.ended = None;

@@ -72,6 +72,7 @@ impl Cluster {
                 hold: self.hold_of(&id.service),
                 circuit: instance.circuit(),
                 rolled_back: self.rolled_back(&id.service).cloned(),
+                scaled: self.scaled(&id.service),
                 shim_lost: instance.shim_lost,
                 rebuilding: false,
                 // Files are the engine's to look at.

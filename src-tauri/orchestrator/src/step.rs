@@ -197,6 +197,8 @@ impl Step<'_> {
                 words,
             } => self.last_words(key, &instance, generation, words),
             Input::Looked(looks) => self.looked(looks),
+            Input::Used(used, spare) => self.used(used, spare),
+            Input::NotScaled(service, why) => self.not_scaled(&service, &why),
             Input::ShimLost {
                 instance,
                 generation,

@@ -399,6 +399,9 @@ impl Step<'_> {
                         None => "it to be ready again; it is not restarted for this".to_owned(),
                     }
                 }
+                (Life::Alive, _) if self.cluster.loaded(id) && instance.state.serves() => {
+                    "it to be quick again".to_owned()
+                }
                 (Life::Alive, _) if instance.trial => "it to have been well for a while".to_owned(),
                 (Life::Alive, _) if instance.ready => "its probes to pass".to_owned(),
                 (Life::Alive, _) => "it to become ready".to_owned(),

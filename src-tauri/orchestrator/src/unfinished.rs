@@ -9,6 +9,7 @@ use crate::hold::Holds;
 use crate::instance::{Cycle, Life, Outdated};
 use crate::rollback::AllVersions;
 use crate::rolling::Rolling;
+use crate::scale::AllGrown;
 use crate::step::Step;
 use model::{ActId, EventKind, ExitStatus, Generation, InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is under way and not done: for the engine to write down, and to give to
 /// [`Cluster::remember`] when it adopts.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Rolling restarts.
     rolling: BTreeMap<ServiceName, Turns>,
@@ -28,6 +29,24 @@ pub struct Unfinished {
     /// What services ran on before.
     #[serde(default)]
     versions: AllVersions,
+    /// What healing has added.
+    #[serde(default)]
+    grown: AllGrown,
+}
+
+impl std::fmt::Debug for Unfinished {
+    /// What few clusters have is shown where there is some.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Unfinished");
+        shown.field("rolling", &self.rolling);
+        shown.field("old", &self.old);
+        shown.field("holds", &self.holds);
+        shown.field("versions", &self.versions);
+        if self.grown != AllGrown::default() {
+            shown.field("grown", &self.grown);
+        }
+        shown.finish()
+    }
 }
 
 impl Unfinished {
@@ -37,6 +56,10 @@ impl Unfinished {
 
     pub(crate) fn take_versions(&mut self) -> AllVersions {
         std::mem::take(&mut self.versions)
+    }
+
+    pub(crate) fn take_grown(&mut self) -> AllGrown {
+        std::mem::take(&mut self.grown)
     }
 }
 
@@ -83,6 +106,7 @@ impl Cluster {
             old: old.collect(),
             holds: self.all_holds(),
             versions: self.all_versions(),
+            grown: self.all_grown(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum Promise {
     Checks,
     /// What is told about states fits together, and every act settles once.
     Told,
+    /// Healing adds no more instances than it may, and takes away no more than it has added.
+    Scale,
     /// When nothing goes wrong any more, all comes to rest as it should be.
     Rest,
     /// Sleep, a clock that is set and an engine that stands still are no faults of anybody.
@@ -80,6 +82,8 @@ pub(crate) struct Audit {
     pub(crate) asks: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Trying again cannot help these.
     pub(crate) hopeless: BTreeSet<InstanceId>,
+    /// So many of each there are to be without healing: as defined, or as a person has scaled it since.
+    pub(crate) wanted: BTreeMap<ServiceName, u16>,
     /// Healing has given these up, by its ladder.
     pub(crate) given_up: BTreeSet<InstanceId>,
     held: BTreeSet<ServiceName>,
@@ -124,6 +128,9 @@ impl Audit {
             }
             Command::Unhold(services) => self.held.retain(|one| !services.contains(one)),
             Command::Down | Command::Stop(_) => {}
+            Command::Scale {
+                healing: Some(_), ..
+            } => {}
             Command::Adopt { .. } => {}
             Command::Ended { .. } => {
                 self.probes.clear();
@@ -177,6 +184,20 @@ impl World {
                     }
                     let kept = self.cluster.kept(definition);
                     audit.versions.edited(definition, &kept, now);
+                }
+                match command {
+                    Command::Up { definition, .. } => {
+                        let all = definition.services.iter();
+                        let all = all.map(|(name, one)| (name.clone(), one.replicas));
+                        audit.wanted.extend(all);
+                    }
+                    Command::Scale {
+                        service,
+                        replicas,
+                        healing: None,
+                        ..
+                    } => _ = audit.wanted.insert(service.clone(), *replicas),
+                    _ => {}
                 }
             }
             Input::Prepared {
@@ -271,6 +292,7 @@ impl World {
             },
             tried: std::mem::take(&mut audit.tried),
             versions: std::mem::take(&mut audit.versions),
+            wanted: std::mem::take(&mut audit.wanted),
             broken: audit.broken.take(),
             said: audit.said.take(),
             faultless: audit.faultless,
@@ -349,6 +371,9 @@ impl World {
                 incident,
                 entries,
             } => self.audit_incident(*key, incident, entries),
+            Effect::Scale {
+                service, replicas, ..
+            } => self.audit_scale(service, *replicas),
             Effect::Publish(EventKind::StateChanged {
                 instance, from, to, ..
             }) => self.audit_state(instance, *from, *to),

@@ -31,11 +31,13 @@ pub enum FaultKind {
     EngineStopped,
     /// The machine sleeps for an hour; the first check of everyone after it gets no answer.
     Sleep,
+    /// For five minutes there is more to do than its instances can. Only where healing may add some.
+    Load,
     /// Somebody sets the clock, by a day forward or back; nothing else is wrong.
     ClockStep,
 }
 
-/// All of them; a rehearsal goes through them again and again, so that none is left out.
+/// All that come to everyone; a rehearsal goes through them again and again, so that none is left out.
 pub(crate) const KINDS: [FaultKind; 13] = [
     FaultKind::Crash,
     FaultKind::Hang,
@@ -68,24 +70,26 @@ const GAP: (u64, u64) = (20_000, 120_000);
 /// disaster only.
 const EACH: u64 = 1_800_000;
 
-/// So many faults from `begin` on, to so many daemons: each gets about as many, of all kinds.
-pub(crate) fn plan(chance: Chance, count: u32, daemons: usize, begin: u64) -> Vec<Fault> {
-    let daemons = u64::try_from(daemons).unwrap_or(1).max(1);
+/// So many faults from `begin` on, to these daemons, of which healing may add to some: each gets about as
+/// many, of all kinds.
+pub(crate) fn plan(chance: Chance, count: u32, grow: &[bool], begin: u64) -> Vec<Fault> {
+    let daemons = u64::try_from(grow.len()).unwrap_or(1).max(1);
     let mut at = begin;
     let mean = u64::midpoint(GAP.0, GAP.1);
     let stretch = (EACH / daemons).max(mean);
     (0..u64::from(count))
         .map(|number| {
             at += chance.between(GAP.0, GAP.1, About::Gap, &[number]) * stretch / mean;
-            let kinds = KINDS.len() as u64;
             // In each round of all daemons each has one fault, and its kind is another every round.
             let (round, place) = (number / daemons, number % daemons);
             let turn = chance.below(daemons, About::Target, &[round]);
             let target = (place + turn) % daemons;
+            let grows = grow.get(target as usize) == Some(&true);
+            let kinds = KINDS.len() as u64 + u64::from(grows);
             let kind = (target + round * 5 + chance.below(kinds, About::Kind, &[target])) % kinds;
             Fault {
                 at,
-                kind: KINDS[kind as usize],
+                kind: KINDS.get(kind as usize).copied().unwrap_or(FaultKind::Load),
                 target: target as usize,
             }
         })
@@ -99,14 +103,16 @@ mod tests {
 
     #[test]
     fn everyone_meets_every_kind() {
-        let plan = plan(Chance(3), 13 * 4, 4, 1_000);
+        let plan = plan(Chance(3), 14 * 4, &[false, true, false, false], 1_000);
         for target in 0..4 {
             let kinds: BTreeSet<FaultKind> = plan
                 .iter()
                 .filter(|fault| fault.target == target)
                 .map(|fault| fault.kind)
                 .collect();
-            assert_eq!(kinds.len(), KINDS.len(), "{target}: {kinds:?}");
+            let all = KINDS.len() + usize::from(target == 1);
+            assert_eq!(kinds.len(), all, "{target}: {kinds:?}");
+            assert_eq!(kinds.contains(&FaultKind::Load), target == 1);
         }
         assert!(plan.is_sorted_by_key(|fault| fault.at) && plan[0].at > 1_000);
     }

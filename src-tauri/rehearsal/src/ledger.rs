@@ -72,6 +72,8 @@ pub(crate) struct Account {
     /// The same of another that was taken for ready when they began, and was still starting.
     pub(crate) misled: BTreeMap<usize, u32>,
     pub(crate) quarantines: u32,
+    /// Instances that healing added.
+    pub(crate) added: u32,
     /// Times a person had to help.
     pub(crate) helped: u32,
     /// Faults it was given.

@@ -13,6 +13,7 @@ mod causes;
 mod chance;
 mod faults;
 mod ledger;
+mod load;
 mod machine;
 mod mend;
 mod people;
@@ -115,7 +116,12 @@ fn live(definition: &Arc<spec::Cluster>, plan: Plan, progress: Progress<'_>) -> 
     let up = world.run_until(UP, &mut |_| progress(0.0));
     up.continue_value()?;
     world.counted_from = Some(world.now);
-    world.faults = faults::plan(world.chance, plan.faults, world.daemons.len(), world.now);
+    let daemons = world
+        .daemons
+        .iter()
+        .map(|one| &world.services[*one].defined);
+    let grow: Vec<bool> = daemons.map(|one| one.max_replicas.is_some()).collect();
+    world.faults = faults::plan(world.chance, plan.faults, &grow, world.now);
     if world.daemons.is_empty() {
         world.faults.clear();
     }
@@ -175,6 +181,7 @@ fn account(world: &World) -> Run {
             restarts: account.restarts,
             needless_restarts: account.needless.values().sum::<u32>() + account.impatient,
             quarantines: account.quarantines,
+            added: account.added,
             helped: account.helped,
         });
     }
@@ -188,6 +195,7 @@ fn account(world: &World) -> Run {
         restarts: sum(|one| one.restarts),
         needless_restarts: sum(|one| one.needless_restarts),
         quarantines: sum(|one| one.quarantines),
+        added: sum(|one| one.added),
         helped: sum(|one| one.helped),
         lost: world
             .services

@@ -39,6 +39,10 @@ impl World {
         if let Some(seen) = seen.filter(|_| known) {
             self.apply(Input::Connected(seen));
         }
+        let used = self.look_at_use();
+        if let Some(used) = used.filter(|_| known) {
+            self.apply(used);
+        }
         self.apply(input);
     }
 
@@ -61,16 +65,27 @@ impl World {
             }
         );
         let now = self.reading();
-        let effects = step(&mut self.cluster, input, now);
+        let mut effects = step(&mut self.cluster, input, now);
         if up || effects.iter().any(whole) {
             self.unfinished = [self.cluster.unfinished(), self.cluster.unfinished()];
         }
         self.begin_audit(&effects);
+        let scales = effects.extract_if(.., |one| matches!(one, Effect::Scale { .. }));
+        let scales: Vec<Effect> = scales.collect();
         for effect in effects {
             self.audit(&effect);
             self.carry_out(effect);
         }
+        for effect in &scales {
+            self.audit(effect);
+        }
         self.end_audit();
+        for effect in scales {
+            if let Some(input) = self.scale(effect) {
+                self.apply(input);
+                self.remember_scaling();
+            }
+        }
     }
 
     /// What is true of the world once the heart has heard this.
@@ -219,6 +234,8 @@ impl World {
             Effect::Publish(_)
             | Effect::Incident { .. }
             | Effect::LastWords { .. }
+            // Given back to the heart when all else is done.
+            | Effect::Scale { .. }
             | Effect::Connections
             | Effect::Settled { .. } => {}
         }
@@ -262,9 +279,13 @@ impl World {
         if !counted {
             return;
         }
-        if remedy == RemedyKind::Quarantine {
-            account.quarantines += 1;
-            return;
+        match remedy {
+            RemedyKind::Quarantine => {
+                account.quarantines += 1;
+                return;
+            }
+            RemedyKind::ScaleUp | RemedyKind::ScaleDown => return,
+            _ => {}
         }
         account.restarts += 1;
         match &instance.process {
@@ -311,6 +332,7 @@ impl World {
         }
         let trouble = self.rough.verdict();
         let waits = self.waits_for_slow(self.instances[number].service);
+        let overloaded = self.overloaded(self.instances[number].service);
         let instance = &mut self.instances[number];
         let defined = &self.services[instance.service].defined;
         let probe = match kind {
@@ -328,6 +350,8 @@ impl World {
         let mut takes = self.chance.between(2, 15, About::Latency, &about);
         if self.now < self.services[instance.service].slow_until {
             takes += self.chance.between(500, 900, About::Slow, &about);
+        } else if overloaded {
+            takes += self.chance.between(400, 900, About::Slow, &about);
         } else if waits {
             takes += self.chance.between(300, 900, About::Slow, &about);
         }

@@ -3,6 +3,7 @@
 
 use crate::chance::Dice;
 use crate::faults::{Fault, KINDS};
+use crate::load::grows;
 use crate::slips::Slips;
 use crate::world::{Coming, Engine, Millis, Phase, World};
 use model::{ExitStatus, ServiceName, State};
@@ -78,7 +79,7 @@ impl Drawing {
             dice.below(3),
             2_000 + number * 10
         );
-        let mut add = |dice: &mut Dice, percent, line: String| {
+        let add = |lines: &mut String, dice: &mut Dice, percent, line: String| {
             if dice.percent(percent) {
                 lines.push_str(&line);
                 lines.push('\n');
@@ -86,6 +87,7 @@ impl Drawing {
         };
         if !oneshot {
             add(
+                &mut lines,
                 dice,
                 10,
                 format!("startup = {{ {kind}, every = \"{every}s\" }}"),
@@ -96,22 +98,29 @@ impl Drawing {
                 ""
             };
             add(
+                &mut lines,
                 dice,
                 40,
                 format!("ready = {{ {kind}, every = \"{every}s\"{within}{always} }}"),
             );
             add(
+                &mut lines,
                 dice,
                 60,
                 format!(
                     "health = {{ {kind}, every = \"{every}s\", fail = {fail}, pass = {pass}{limit} }}"
                 ),
             );
-            add(dice, 20, "replicas = 3".to_owned());
-            add(dice, 5, "protected = true".to_owned());
-            add(dice, 15, "after_ready = \"seed\"".to_owned());
+            add(&mut lines, dice, 20, "replicas = 3".to_owned());
+            add(&mut lines, dice, 5, "protected = true".to_owned());
+            add(&mut lines, dice, 15, "after_ready = \"seed\"".to_owned());
         }
-        add(dice, 15, "before_start = \"migrate\"".to_owned());
+        add(
+            &mut lines,
+            dice,
+            15,
+            "before_start = \"migrate\"".to_owned(),
+        );
         let mut heal = Vec::new();
         if dice.percent(20) {
             heal.push("budget = \"1 per 1m\"");
@@ -122,7 +131,17 @@ impl Drawing {
         if dice.percent(10) {
             heal.push("ladder = [\"restart\"]");
         }
-        add(dice, 100, format!("heal = {{ {} }}", heal.join(", ")));
+        let healed = !heal.contains(&"enabled = false");
+        if lines.contains("degraded_above") && kind != "tcp = \"$PORT\"" && healed && grows(*dice) {
+            heal.push("reset_after = \"1m\"");
+            lines.push_str("max_replicas = 4\n");
+        }
+        add(
+            &mut lines,
+            dice,
+            100,
+            format!("heal = {{ {} }}", heal.join(", ")),
+        );
         let uses = self.slips.undeclared(number);
         let edited = self.services.contains_key(&number);
         let broken = edited && self.slips.breaks();
@@ -268,6 +287,7 @@ impl World {
                     service,
                     replicas,
                     ports: BTreeMap::new(),
+                    healing: None,
                 }
             }
             11 => Command::Refresh {
@@ -289,7 +309,11 @@ impl World {
                 return;
             }
         };
+        let scales = matches!(command, Command::Scale { .. });
         self.command(command);
+        if scales {
+            self.remember_scaling();
+        }
     }
 
     /// The cluster is defined like this from now on.
@@ -380,6 +404,7 @@ impl World {
         self.no_room_until = self.now;
         for service in &mut self.services {
             (service.slow_until, service.flaps) = (0, 0);
+            service.load = None;
             (service.bad_starts, service.slow_starts) = (0, 0);
         }
         for number in 0..self.instances.len() {

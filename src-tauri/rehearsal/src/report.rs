@@ -30,6 +30,8 @@ pub struct ServiceReport {
     pub needless_restarts: u32,
     /// Times healing gave up.
     pub quarantines: u32,
+    /// Instances that healing added under load.
+    pub added: u32,
     /// Times a person had to help, ten minutes later.
     pub helped: u32,
 }
@@ -60,6 +62,8 @@ pub struct Run {
     pub needless_restarts: u32,
     /// Times healing gave up.
     pub quarantines: u32,
+    /// Instances that healing added under load.
+    pub added: u32,
     /// Times a person had to help.
     pub helped: u32,
     /// Services that did not serve at the end.

@@ -4,6 +4,7 @@
 
 use crate::chance::Dice;
 use crate::world::{Coming, Made, Millis};
+use healing::load::Spare;
 use model::{ActId, Endpoint, ExitStatus, Generation, InstanceId, RemedyKind, Verdict};
 use orchestrator::{Input, Sighting};
 use std::collections::BTreeSet;
@@ -88,6 +89,36 @@ impl Rough {
             (from != to).then_some(Sighting { from, to, at })
         });
         Some(seen.collect())
+    }
+
+    /// What there is to do for a service, in cores: for half of them more than one instance can. Its chance
+    /// is its own, like that of all that follows from load.
+    pub(crate) fn load(&self, service: usize) -> f32 {
+        let Some(percent) = self.percent.filter(|_| !self.calm) else {
+            return 0.0;
+        };
+        let mut dice = Dice(service as u64 ^ percent << 32);
+        match dice.percent(50) {
+            true => 1.5 + dice.below(4) as f32,
+            false => 0.0,
+        }
+    }
+
+    /// What is left of the machine at a look.
+    pub(crate) fn spare(&self, now: Millis) -> Option<Spare> {
+        let mut dice = Dice(now ^ 0x59a5e);
+        let full = self.percent.is_some() && !self.calm && dice.percent(20);
+        let cpu = if full { 0.0 } else { 8.0 };
+        Some(Spare {
+            cpu,
+            memory: 8_000_000_000,
+        })
+    }
+
+    /// No port is free for an instance that is to be added.
+    pub(crate) fn portless(&self, now: Millis) -> bool {
+        let chance = self.percent.unwrap_or(0) / 2;
+        !self.calm && Dice(now ^ 0x9081).percent(chance)
     }
 
     pub(crate) fn preparation(&mut self) -> (Millis, Result<(), String>) {

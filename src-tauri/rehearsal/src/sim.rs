@@ -459,6 +459,19 @@ fn all_well(world: &mut World) {
             world.breaks(Promise::Rest, text);
         }
     }
+    // Whoever may be stopped is as many again as people want.
+    let mut wanted = world.audit.iter().flat_map(|audit| &audit.wanted);
+    let others = wanted.find(|(name, wanted)| {
+        let spec = world.recorded.services.get(*name);
+        spec.is_some_and(|spec| !spec.protected) && world.cluster.replicas(name) != **wanted
+    });
+    let others = others.map(|(name, wanted)| {
+        let now = world.cluster.replicas(name);
+        format!("{name} has {now} instances when all is well, {wanted} are wanted")
+    });
+    if let Some(text) = others {
+        world.breaks(Promise::Scale, text);
+    }
     let overall = world.cluster.overall().0;
     if overall != Overall::Operational {
         world.breaks(

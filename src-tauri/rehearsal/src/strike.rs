@@ -50,6 +50,7 @@ impl World {
         it.account.faults += 1;
         match fault.kind {
             FaultKind::Slow => it.slow_until = self.now + 60 * SECOND,
+            FaultKind::Load => self.strike_load(service),
             FaultKind::Blip => self.instances[number].blips = 1,
             FaultKind::Hang => {
                 it.hidden = Some((fault.kind, self.now));

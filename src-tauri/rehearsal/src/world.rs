@@ -145,6 +145,8 @@ pub(crate) struct Service {
     /// It takes its whole grace to stop.
     pub(crate) stubborn: bool,
     pub(crate) slow_until: Millis,
+    /// What there is to do for it, in cores, and until when.
+    pub(crate) load: Option<(f32, Millis)>,
     pub(crate) flaps: u32,
     pub(crate) bad_starts: u32,
     pub(crate) slow_starts: u32,
@@ -182,6 +184,8 @@ pub(crate) struct World {
     /// When the engine stood still last, and for how long.
     pub(crate) stood: Option<(Mono, Duration)>,
     pub(crate) gaps: Gaps,
+    /// What is used is looked at then.
+    pub(crate) next_use: Millis,
     /// Which engine this is: words for an earlier one reach nobody.
     pub(crate) epoch: u64,
     agenda: Agenda,
@@ -217,7 +221,7 @@ impl World {
         let mut services: Vec<Service> = Vec::new();
         for ((name, defined), number_of) in definition.services.iter().zip(0_usize..) {
             let mut own = Vec::new();
-            for index in 0..defined.replicas {
+            for index in 0..defined.max_replicas.unwrap_or(defined.replicas) {
                 own.push(instances.len());
                 instances.push(Instance {
                     id: InstanceId::new(name.clone(), index),
@@ -246,6 +250,7 @@ impl World {
                 boot: chance.between(300, 3_000, About::Boot, &of),
                 stubborn: chance.below(100, About::Stubborn, &of) < 5,
                 slow_until: 0,
+                load: None,
                 flaps: 0,
                 bad_starts: 0,
                 slow_starts: 0,
@@ -270,6 +275,7 @@ impl World {
             slept: 0,
             stood: None,
             gaps: Gaps::default(),
+            next_use: 0,
             epoch: 0,
             agenda: Agenda::default(),
             acts: 0,

@@ -110,6 +110,9 @@ pub struct Service {
     pub needs: Vec<Need>,
     /// How many instances; 1 unless given.
     pub replicas: u16,
+    /// Up to how many healing may add under load; more than `replicas`. `None`: it adds none.
+    #[serde(default)]
+    pub max_replicas: Option<u16>,
     /// Asked first after each start until it passes; nothing else is asked before.
     #[serde(default)]
     pub startup: Option<Probe>,

@@ -156,6 +156,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     let mut changes = Changes::default();
     changes.note("category", &old.category, &new.category);
     changes.note("replicas", &old.replicas, &new.replicas);
+    let most = |service: &Service| match service.max_replicas {
+        Some(most) => most.to_string(),
+        None => "none".to_owned(),
+    };
+    changes.note("max_replicas", &most(old), &most(new));
     needs(&old.needs, &new.needs, &mut changes);
     changes.note(
         "health",

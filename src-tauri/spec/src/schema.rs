@@ -181,6 +181,10 @@ fn service() -> Value {
             "description": "How many instances.",
             "type": "integer", "minimum": 1, "maximum": MAX_REPLICAS, "default": 1
         }),
+        "max_replicas" => json!({
+            "description": "Up to how many instances healing may add while load is why it is slow. More than `replicas`.",
+            "type": "integer", "minimum": 2, "maximum": MAX_REPLICAS
+        }),
         "cwd" => text("Working folder, relative to the cluster's folder."),
         "env" => described(
             "#/$defs/env",

@@ -111,7 +111,9 @@ fn subject(event: &Event) -> Option<String> {
         | EventKind::PortMoved { instance, .. }
         | EventKind::ServiceHealed { instance, .. } => Some(instance.to_string()),
         EventKind::Incident { incident } => Some(incident.instance.to_string()),
-        EventKind::Undeclared { service, .. } => Some(service.to_string()),
+        EventKind::Undeclared { service, .. } | EventKind::Scaled { service, .. } => {
+            Some(service.to_string())
+        }
         EventKind::Finding { finding } => Some(finding.instance.to_string()),
         EventKind::Act { act } => match (&act.target.instance, &act.target.services[..]) {
             (Some(instance), _) => Some(instance.to_string()),

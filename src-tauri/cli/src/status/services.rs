@@ -3,7 +3,7 @@
 use crate::args::Window;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, plain};
-use crate::text::{ago, held, rolled_back, state_paint};
+use crate::text::{ago, held, rolled_back, scaled, state_paint};
 use model::status::{ClusterStatus, ServiceStatus};
 use model::{State, Timestamp, Verdict};
 
@@ -58,6 +58,7 @@ pub(super) fn of_cluster(
             .as_ref()
             .map(|back| format!("{}: {}", rolled_back(back), plain(&back.why)));
         let words = held.into_iter().chain(back);
+        let words = words.chain(one.scaled.as_ref().map(scaled));
         words.map(|words| {
             format!(
                 "{}: {words}",

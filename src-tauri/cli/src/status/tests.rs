@@ -82,6 +82,7 @@ fn api() -> ServiceStatus {
             why: "exited with code 3".to_owned(),
             differs: "run: a → b".to_owned(),
         }),
+        scaled: Some(model::Scaled { added: 1, most: 4 }),
         findings: vec![Finding {
             instance: "api.1".parse().unwrap(),
             kind: FindingKind::MemoryGrows,
@@ -110,6 +111,7 @@ fn system() -> SystemStatus {
         windows: vec![Over::default(); 4],
         hold: None,
         rolled_back: None,
+        scaled: None,
         findings: vec![],
         instances: vec![],
         ..api()
@@ -145,6 +147,7 @@ fn it_prints_the_promised_shape() {
     assert_eq!(service["state"], "degraded");
     assert_eq!(service["last_check"]["at"], "2025-11-22T13:59:57.000Z");
     assert_eq!(service["hold"]["person"], true);
+    assert_eq!(service["scaled"]["added"], 1);
     assert_eq!(service["rolled_back"]["at"], "2025-11-22T14:00:00.000Z");
     assert_eq!(service["windows"][3]["probes"], 120_960);
     assert_eq!(service["instances"][0]["instance"], "api.1");

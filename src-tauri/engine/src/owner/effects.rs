@@ -82,6 +82,12 @@ impl Owner {
                 self.record.stopped = services.into_iter().collect();
                 self.keeping.unsaved = true;
             }
+            Effect::Scale {
+                service,
+                replicas,
+                act,
+                why,
+            } => self.scale_for_healing(service, replicas, act, why),
             Effect::Define { service, spec } => self.define(&service, *spec),
             Effect::Connections => self.show_connections(true),
             // What was done since it was written is known by its generation.
@@ -152,6 +158,7 @@ impl Owner {
                 Verb::Restart
             }
             RemedyKind::Rollback => Verb::Rollback,
+            RemedyKind::ScaleUp | RemedyKind::ScaleDown => Verb::Scale,
             // Traffic is kept from it within the cluster's own state, and nobody is asked.
             RemedyKind::CircuitBreak | RemedyKind::Quarantine => Verb::Quarantine,
         };
@@ -199,6 +206,10 @@ impl Owner {
                         if now.is_none_or(|state| state == State::Ready || at_rest(state)) {
                             self.let_go(&instance);
                         }
+                        return;
+                    }
+                    Some((_, RemedyKind::ScaleUp | RemedyKind::ScaleDown)) => {
+                        self.let_scale(ticket, act);
                         return;
                     }
                     Some((_, RemedyKind::CircuitBreak | RemedyKind::Quarantine)) | None => {

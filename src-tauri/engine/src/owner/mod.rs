@@ -12,6 +12,7 @@ mod hooks;
 mod inbox;
 mod incidents;
 mod keeping;
+mod load;
 mod message;
 mod orders;
 mod origins;
@@ -71,6 +72,8 @@ pub(crate) struct Owner {
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
     healing: BTreeMap<InstanceId, ActId>,
+    /// Healing's act of scaling that was let pass and has not begun.
+    scaling: Option<ActId>,
     incidents: incidents::Numbers,
     /// Of the instance whose end is being applied.
     last_secrets: Option<Arc<Secrets>>,
@@ -121,6 +124,7 @@ impl Owner {
             attached: BTreeMap::new(),
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
+            scaling: None,
             incidents: incidents::Numbers::default(),
             last_secrets: None,
             pulses: BTreeMap::new(),
@@ -359,7 +363,10 @@ impl Owner {
             Message::Drift(found) => self.drifted(found),
             Message::Connected(seen) => self.connected(seen),
             Message::Looked(looks) => self.step(Input::Looked(looks)),
-            Message::Usage(usage) => {
+            Message::Usage(usage, machine) => {
+                if let Some(machine) = machine {
+                    self.weigh_load(&usage, &machine);
+                }
                 self.used(usage);
                 self.keep_learned();
             }
@@ -382,7 +389,11 @@ impl Owner {
 
     fn take(&mut self, input: Input) {
         let now = self.shared.clock.now();
-        self.eventful |= !matches!(input, Input::Probed { .. } | Input::Connected(_));
+        let measured = matches!(
+            input,
+            Input::Probed { .. } | Input::Connected(_) | Input::Used(..)
+        );
+        self.eventful |= !measured;
         let effects = orchestrator::step(&mut self.cluster, input, now);
         self.keep_before(&effects);
         for effect in effects {

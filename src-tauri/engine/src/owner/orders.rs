@@ -126,7 +126,10 @@ impl Owner {
 
     /// In words, what runs on although the file says something else.
     fn stay_rolled_back(&self, asked: &spec::Cluster, kept: &spec::Cluster) -> Vec<String> {
-        let differ = |name: &&ServiceName| asked.services.get(*name) != kept.services.get(*name);
+        let differ = |name: &&ServiceName| {
+            self.cluster.rolled_back(name).is_some()
+                && asked.services.get(*name) != kept.services.get(*name)
+        };
         let names = kept.services.keys().filter(differ);
         let words = names.map(|name| {
             format!("{name}: stays rolled back; `azora release {name}` tries the newer one again")
@@ -278,7 +281,10 @@ impl Owner {
         };
         let restarts = matches!(
             command,
-            Command::Restart { .. } | Command::Hold { .. } | Command::Unhold(_)
+            Command::Restart { .. }
+                | Command::Scale { .. }
+                | Command::Hold { .. }
+                | Command::Unhold(_)
         );
         self.step(Input::Command { command, act });
         // On disk before it is answered: the next engine goes on with it.
@@ -294,8 +300,7 @@ impl Owner {
         }
         let services = self.known(vec![service])?;
         let service = services.into_iter().next().ok_or(Error::Closing)?;
-        let mut definition = spec::Cluster::clone(&self.record.definition);
-        let Some(one) = definition.services.get_mut(&service) else {
+        let Some(one) = self.record.definition.services.get(&service) else {
             return Err(Error::Closing);
         };
         if one.kind == spec::Kind::Oneshot {
@@ -303,6 +308,26 @@ impl Owner {
                 "{service} is a oneshot; it runs once"
             )));
         }
+        let ports = self.grow(&service, replicas)?;
+        self.save();
+        Ok(Command::Scale {
+            service,
+            replicas,
+            ports,
+            healing: None,
+        })
+    }
+
+    /// Notes that there are to be so many of a service, and answers the ports of all of them.
+    pub(super) fn grow(
+        &mut self,
+        service: &ServiceName,
+        replicas: u16,
+    ) -> Result<BTreeMap<InstanceId, Vec<u16>>, Error> {
+        let mut definition = spec::Cluster::clone(&self.record.definition);
+        let Some(one) = definition.services.get_mut(service) else {
+            return Err(Error::Closing);
+        };
         one.replicas = replicas;
         let mut ports = BTreeMap::new();
         if one.port.is_some() {
@@ -317,22 +342,17 @@ impl Owner {
                 })
                 .collect();
             self.grant(wishes)?;
-            if let Some(port) = self.record.shared_port(&service) {
-                self.record.share_port(&service, port);
+            if let Some(port) = self.record.shared_port(service) {
+                self.record.share_port(service, port);
             }
             for (instance, granted) in &self.record.ports {
-                if instance.service == service {
+                if instance.service == *service {
                     ports.insert(instance.clone(), granted.clone());
                 }
             }
         }
         self.record.definition = Arc::new(definition);
-        self.save();
-        Ok(Command::Scale {
-            service,
-            replicas,
-            ports,
-        })
+        Ok(ports)
     }
 
     /// Nothing is wanted any more; `resume` will know what was.

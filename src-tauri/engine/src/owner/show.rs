@@ -211,6 +211,7 @@ impl Owner {
                 .map(|need| need.service.clone())
                 .collect(),
             replicas: service.replicas,
+            max_replicas: service.max_replicas,
             oneshot: service.kind == spec::Kind::Oneshot,
             protected: service.protected,
             run: launch::written(&service.run),

@@ -39,6 +39,7 @@ pub(crate) fn service() -> spec::Service {
         tty: false,
         needs: Vec::new(),
         replicas: 1,
+        max_replicas: None,
         startup: None,
         ready: None,
         ready_always: false,
@@ -139,6 +140,8 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
                 });
             }
             "replicas" => service.replicas = value.parse().unwrap(),
+            "most" => service.max_replicas = Some(value.parse().unwrap()),
+            "cpu" => service.limits.cpu = Some(value.parse().unwrap()),
             "port" => service.port = Some(value.parse().unwrap()),
             "env" => {
                 service.env.insert("WORD".to_owned(), text(value));

@@ -130,23 +130,21 @@ fn edge(draft: &Draft, to: &ServiceName) -> Option<Span> {
 }
 
 fn instances(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draft>) {
-    let total: usize = drafts
-        .values()
-        .map(|draft| usize::from(draft.service.replicas))
-        .sum();
+    let most = |draft: &Draft| {
+        let service = &draft.service;
+        service.max_replicas.unwrap_or(service.replicas)
+    };
+    let total: usize = drafts.values().map(|draft| usize::from(most(draft))).sum();
     if total <= MAX_INSTANCES {
         return;
     }
-    let Some((name, most)) = drafts
-        .iter()
-        .max_by_key(|(_, draft)| draft.service.replicas)
-    else {
+    let Some((name, largest)) = drafts.iter().max_by_key(|(_, draft)| most(draft)) else {
         return;
     };
     reader.refuse(
-        &most.name,
+        &largest.name,
         format!("{total} instances are more than a cluster may have"),
-        &format!("`{name}` has the most, {}", most.service.replicas),
-        &format!("at most {MAX_INSTANCES}, all `replicas` together"),
+        &format!("`{name}` has the most, {}", most(largest)),
+        &format!("at most {MAX_INSTANCES}, all `replicas` together, or `max_replicas` where given"),
     );
 }

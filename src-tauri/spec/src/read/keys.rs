@@ -38,6 +38,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "listen",
         "needs",
         "replicas",
+        "max_replicas",
         "cwd",
         "env",
         "env_files",

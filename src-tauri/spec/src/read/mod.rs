@@ -13,6 +13,7 @@ mod other_words;
 mod port;
 mod probe;
 mod references;
+mod replicas;
 mod resources;
 mod service;
 pub(crate) mod settings;

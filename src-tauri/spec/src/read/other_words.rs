@@ -77,6 +77,11 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "restarts are described by `heal`: heal = { budget = \"9 per 30m\" }",
             ),
             ("scale", "here it is called `replicas`"),
+            ("autoscale", "write max_replicas = 4"),
+            (
+                "min_replicas",
+                "here it is called `replicas`: healing adds to them, up to `max_replicas`",
+            ),
             (
                 "socket",
                 "a socket that listens already is asked for by listen = \"own\"",

@@ -5,7 +5,7 @@ use super::other_words::means_run;
 use super::{Draft, Reader};
 use crate::cluster::{Kind, Need, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_NEEDS, MAX_REPLICAS};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_NEEDS};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template::{self, Piece};
@@ -64,8 +64,10 @@ impl Reader<'_> {
         let run = self.service_run(own, name, table);
         let (needs, need_spans) = self.needs(own, table);
         let replicas = self.replicas(table, kind);
+        let max_replicas = self.max_replicas(table, kind, replicas);
+        let most = max_replicas.unwrap_or(replicas);
         let port_entry = table.get("port");
-        let declared = port_entry.and_then(|entry| self.port(entry, replicas, shares(table)));
+        let declared = port_entry.and_then(|entry| self.port(entry, most, shares(table)));
         let listen = self.listen(table, kind);
         let has_port = listen.is_some() || uses_own_port(table);
         let port = declared
@@ -123,6 +125,7 @@ impl Reader<'_> {
                 .unwrap_or(false),
             needs,
             replicas,
+            max_replicas,
             startup,
             ready: ready.or_else(|| health.clone()),
             ready_always,
@@ -138,6 +141,9 @@ impl Reader<'_> {
                 .unwrap_or(false),
             watch: table.get("watch").and_then(|entry| self.watch(entry)),
         };
+        if let Some(entry) = table.get("max_replicas") {
+            self.load_is_seen(entry, &service);
+        }
         Draft {
             service,
             name: name.clone(),
@@ -329,26 +335,6 @@ impl Reader<'_> {
         }
         let service = self.name::<ServiceName>(text, &name.span, "service")?;
         Some((Need { service, restart }, name.span.clone()))
-    }
-
-    fn replicas(&mut self, table: &Table, kind: Kind) -> u16 {
-        let Some(entry) = table.get("replicas") else {
-            return 1;
-        };
-        let help =
-            "as many instances as there are to be: replicas = 2; to have none, stop the service";
-        let replicas = self
-            .number(&entry.value, "`replicas`", 1..=MAX_REPLICAS, help)
-            .unwrap_or(1);
-        if kind == Kind::Oneshot && replicas > 1 {
-            self.refuse(
-                &entry.value.span,
-                "a oneshot runs once, so it has no replicas".into(),
-                "more than one",
-                "remove `replicas`, or remove kind = \"oneshot\"",
-            );
-        }
-        replicas
     }
 
     fn no_probe<T>(&mut self, entry: &Entry) -> Option<T> {

@@ -9,7 +9,7 @@ mod words;
 
 use crate::define;
 use model::{ActId, ClusterId, Incident, Mono, Now, ServiceName, Timestamp};
-use orchestrator::{Cluster, Input, TimerKey, step};
+use orchestrator::{Cluster, Command, Input, TimerKey, step};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -34,6 +34,8 @@ struct Run {
     door: Door,
     timers: BTreeMap<TimerKey, Mono>,
     asked: Vec<u64>,
+    /// What healing wants to be scaled.
+    scaled: Vec<Command>,
     timeline: bool,
     /// Incidents that go on, for the next engine.
     open: BTreeMap<u64, Incident>,
@@ -53,6 +55,7 @@ pub(crate) fn run(text: &str) -> String {
         door: Door::Yes,
         timers: BTreeMap::new(),
         asked: Vec::new(),
+        scaled: Vec::new(),
         timeline: false,
         open: BTreeMap::new(),
         out: String::new(),
@@ -168,6 +171,10 @@ impl Run {
         let now = self.now();
         for effect in step(&mut self.cluster, input, now) {
             self.effect(effect);
+        }
+        for command in std::mem::take(&mut self.scaled) {
+            let act = ActId(self.acts);
+            self.apply(Input::Command { command, act });
         }
         let door = self.door;
         if door != Door::Silent {

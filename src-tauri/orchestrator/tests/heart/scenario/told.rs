@@ -2,7 +2,8 @@
 
 use super::Run;
 use model::{EventKind, InstanceId};
-use orchestrator::Effect;
+use orchestrator::{Command, Effect};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -84,6 +85,12 @@ impl Run {
             Effect::Publish(EventKind::Undeclared { service, need, at }) => {
                 format!("event: {service} talks to {need} ({at}) and does not declare it")
             }
+            Effect::Publish(EventKind::Scaled {
+                service,
+                before,
+                replicas,
+                why,
+            }) => format!("event: {service} scaled from {before} to {replicas}: {why}"),
             Effect::Publish(EventKind::Finding { finding }) => {
                 let over = if finding.closed.is_some() {
                     "over: "
@@ -134,6 +141,21 @@ impl Run {
                     write!(told, "\n      {:>2} {kind}: {}", entry.n, entry.text).unwrap();
                 }
                 told
+            }
+            Effect::Scale {
+                service,
+                replicas,
+                act,
+                why,
+            } => {
+                let said = format!("SCALE {service} to {replicas} for act {}", act.0);
+                self.scaled.push(Command::Scale {
+                    service,
+                    replicas,
+                    ports: BTreeMap::new(),
+                    healing: Some(why),
+                });
+                said
             }
             Effect::Changed(instance) => self.shown(&instance),
             Effect::Removed(instance) => format!("REMOVED {instance}"),
@@ -190,6 +212,9 @@ impl Run {
                 back.why, back.differs
             )
             .unwrap();
+        }
+        if let Some(scaled) = status.marks.scaled {
+            write!(said, " [added {}, at most {}]", scaled.added, scaled.most).unwrap();
         }
         if let Some(circuit) = status.marks.circuit {
             write!(said, " [circuit {}]", circuit.as_str()).unwrap();

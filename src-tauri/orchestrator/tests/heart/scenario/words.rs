@@ -3,6 +3,7 @@
 use super::Run;
 use crate::define;
 use healing::Gap;
+use healing::load::{Spare, Used};
 use healing::trend::Reach;
 use model::{
     ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
@@ -94,6 +95,7 @@ impl Run {
                     service: service.parse().unwrap(),
                     replicas,
                     ports,
+                    healing: None,
                 }
             }
             _ => return self.fact(words),
@@ -177,6 +179,26 @@ impl Run {
                 }
             });
             return Input::Connected(seen.collect());
+        }
+        // `used api.0,api.1 cpu=0.97 waiting=3 memory=100 spare=0.1`: each of them, memory in megabytes, and
+        // the machine's CPU that nobody uses.
+        if words[0] == "used" {
+            let said = |key: &str| {
+                let mut words = words[2..].iter().filter_map(|word| word.split_once('='));
+                words.find(|(of, _)| *of == key).map(|(_, value)| value)
+            };
+            let number = |key: &str| said(key).map_or(0, |value| value.parse().unwrap());
+            let used = Used {
+                cpu: said("cpu").map_or(0.0, |value| value.parse().unwrap()),
+                memory: number("memory") * 1_000_000,
+                waiting: u32::try_from(number("waiting")).unwrap(),
+            };
+            let spare = said("spare").map(|cpu| Spare {
+                cpu: cpu.parse().unwrap(),
+                memory: 4_000_000_000,
+            });
+            let all = words[1].split(',').map(|id| (id.parse().unwrap(), used));
+            return Input::Used(all.collect(), spare);
         }
         // `api#2` is a word about generation 2; without it, about the present one.
         let (name, generation) = match words[1].split_once('#') {
