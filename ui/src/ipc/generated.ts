@@ -278,7 +278,15 @@ export type EventKind = { "kind": "engine_started",
   /** Who listens. */
   need: ServiceName,
   /** Where. */
-  at: Endpoint } | { "kind": "system_ready",
+  at: Endpoint } | { "kind": "scaled",
+  /** To which. */
+  service: ServiceName,
+  /** How many there were to be. */
+  before: number,
+  /** How many there are to be now. */
+  replicas: number,
+  /** What of its load was seen, in words. */
+  why: string } | { "kind": "system_ready",
   /** Services that are wanted. */
   services: number,
   /** From the order to here, in milliseconds. */
@@ -467,6 +475,8 @@ export type HealedSum = {
   restarts: number,
   /** Times it was put in quarantine. */
   quarantines: number,
+  /** Instances that were added under load. */
+  added: number,
   /** Half of those that healing ended took no longer to recover, in milliseconds. */
   recover_p50_ms: number | null,
   /** The longest of all that have ended, in milliseconds. */
@@ -801,6 +811,8 @@ export type Marks = {
   circuit?: Circuit,
   /** It was taken back to an older definition, because it did not get well on the newer one. */
   rolled_back?: RolledBack,
+  /** Healing has added instances to its service, because of its load. */
+  scaled?: Scaled,
   /** Its shim is gone; the process lives, its exit status will be unknown. */
   shim_lost: boolean,
   /** Files that it is made from are changing; it restarts when they have come to rest. */
@@ -1065,7 +1077,7 @@ export type Remedy = {
   detail: string };
 
 /** What healing can do. */
-export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "circuit-break" | "quarantine";
+export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "scale-up" | "scale-down" | "circuit-break" | "quarantine";
 
 /** Services to restart. */
 export type RestartRequest = {
@@ -1103,6 +1115,13 @@ export type ScaleRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** There are more instances of a service than are defined. */
+export type Scaled = {
+  /** So many healing has added. */
+  added: number,
+  /** So many there may be at most. */
+  most: number };
+
 /** The security part of the status. */
 export type SecurityStatus = {
   /** False while Azora cannot tell. */
@@ -1137,6 +1156,8 @@ export type ServiceStatus = {
   hold?: Hold,
   /** It was taken back to an older definition. */
   rolled_back?: RolledBack,
+  /** Healing has added instances to it, because of its load. */
+  scaled?: Scaled,
   /** What goes wrong slowly, as far as it was found. */
   findings: Array<Finding>,
   /** How it has been over the last five minutes, hour, day and week, of all its instances together. */
@@ -1154,6 +1175,8 @@ export type ServiceView = {
   needs: Array<ServiceName>,
   /** How many instances are wanted. */
   replicas: number,
+  /** Up to how many healing may add under load. */
+  max_replicas?: number,
   /** A oneshot. */
   oneshot: boolean,
   /** Only a person may stop it. */

@@ -42,6 +42,8 @@ function line(what: EventKind): Line {
       return { shape: "triangle", tone: "warn", who: what.instance, text: `got port ${what.got}; ${what.wanted} is held by ${what.holder}` };
     case "undeclared":
       return { shape: "triangle", tone: "warn", who: what.service, text: `talks to ${what.need} (${place(what.at)}) and does not declare it: add "${what.need}" to its needs` };
+    case "scaled":
+      return { shape: "target", tone: what.replicas > what.before ? "warn" : "good", who: what.service, text: `healing scaled it ${what.replicas > what.before ? "up" : "down"} from ${what.before} to ${what.replicas}: ${what.why}` };
     case "system_ready":
       return { shape: "check", tone: "good", who: "", text: `all ${count(what.services, "service")} ready after ${span(what.took_ms)}` };
     case "service_healed":

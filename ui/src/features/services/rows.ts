@@ -1,6 +1,6 @@
 // A service as people think of it: its definition and its instances together.
 
-import type { ClusterView, InstanceId, InstanceStatus, Pulse, ServiceName, State } from "../../ipc/generated";
+import type { ClusterView, InstanceId, InstanceStatus, Pulse, Scaled, ServiceName, State } from "../../ipc/generated";
 import { worst } from "../health/states";
 
 export interface ServiceRow {
@@ -14,6 +14,8 @@ export interface ServiceRow {
   instances: readonly InstanceStatus[];
   needs: readonly ServiceName[];
   wanted: number;
+  /** What healing has added to it. */
+  scaled: Scaled | null;
   protected: boolean;
   impactedBy: ServiceName | null;
   held: boolean;
@@ -60,6 +62,7 @@ export function serviceRows(
       instances: mine,
       needs: service.needs,
       wanted: service.replicas,
+      scaled: mine.find((status) => status.marks.scaled !== undefined)?.marks.scaled ?? null,
       protected: service.protected,
       impactedBy: mine.find((status) => status.marks.impacted_by !== undefined)?.marks.impacted_by ?? null,
       held: mine.some((status) => status.marks.held),

@@ -1,6 +1,6 @@
 // What the simulated home's incidents tell, line by line and summed up.
 
-import type { EntryKind, Healed, HealedSum, Incident, IncidentEntry, ServiceName, Timestamp } from "../../ipc/generated";
+import type { EntryKind, Healed, HealedSum, Incident, IncidentEntry, RemedyKind, ServiceName, Timestamp } from "../../ipc/generated";
 
 /** The story of an incident as it is now. */
 export function timeline(incident: Incident): IncidentEntry[] {
@@ -43,10 +43,11 @@ export function healed(incidents: readonly Incident[], since: Timestamp): Healed
 
 function sum(all: readonly Incident[]): HealedSum {
   const itself = all.filter((each) => each.state === "resolved" && !each.person && each.actions.length > 0);
-  const count = (quarantine: boolean): number => all.flatMap((each) => each.actions).filter((act) => (act.kind === "quarantine") === quarantine).length;
+  const kinds = all.flatMap((each) => each.actions).map((act) => act.kind);
+  const count = (...of: RemedyKind[]): number => kinds.filter((kind) => of.includes(kind)).length;
   return {
     incidents: all.length, healed: itself.length, person: all.filter((each) => each.person).length,
-    open: all.filter((each) => each.resolved === null).length, restarts: count(false), quarantines: count(true),
+    open: all.filter((each) => each.resolved === null).length, restarts: count("restart", "graceful-restart", "restart-needs", "rollback"), quarantines: count("quarantine"), added: count("scale-up"),
     recover_p50_ms: middle(itself.map((each) => each.duration_ms)), longest_ms: all.reduce<number | null>((most, each) => Math.max(most ?? 0, each.duration_ms ?? 0) || most, null),
     detect_p50_ms: middle(all.map((each) => each.detect_ms)),
   };
