@@ -11,6 +11,7 @@ mod exhaustion;
 mod faults;
 mod heal;
 mod limits;
+mod load;
 mod logs;
 mod probes;
 mod real_stack;

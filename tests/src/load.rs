@@ -51,15 +51,50 @@ pub struct Load {
     workers: Vec<JoinHandle<Tally>>,
 }
 
+/// One who asks.
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    port: u16,
+    path: &'static str,
+    /// On a connection that stays.
+    keep: bool,
+    /// Before the first request.
+    first: Duration,
+    /// Between two requests.
+    pace: Duration,
+}
+
 impl Load {
     /// Begins: so many on connections that stay, so many with a new one each time. Both are counted
     /// in dozens at most, so that the load is bounded.
     pub fn begin(port: u16, kept: usize, fresh: usize) -> Load {
+        Self::of((0..kept.min(32) + fresh.min(32)).map(|n| Client {
+            port,
+            path: "/health",
+            keep: n < kept,
+            first: Duration::ZERO,
+            pace: PACE,
+        }))
+    }
+
+    /// Begins with clients who ask for `/` on new connections and wait so long after each answer: a service
+    /// that answers each of them soon is asked so often and no more.
+    pub fn of_people(port: u16, clients: usize, pace: Duration) -> Load {
+        let count = u32::try_from(clients.min(32)).unwrap_or(1);
+        Self::of((0..count).map(|n| Client {
+            port,
+            path: "/",
+            keep: false,
+            first: pace * n / count,
+            pace,
+        }))
+    }
+
+    fn of(clients: impl Iterator<Item = Client>) -> Load {
         let (stop, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let workers = (0..kept.min(32) + fresh.min(32)).map(|n| {
+        let workers = clients.map(|client| {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
-            let keep = n < kept;
-            std::thread::spawn(move || work(port, keep, &stop, &asked))
+            std::thread::spawn(move || work(client, &stop, &asked))
         });
         Load {
             workers: workers.collect(),
@@ -76,6 +111,9 @@ impl Load {
     /// Ends it; what came of it.
     pub fn end(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
+        for worker in &self.workers {
+            worker.thread().unpark();
+        }
         let mut all = Tally::default();
         for worker in self.workers {
             match worker.join() {
@@ -87,15 +125,16 @@ impl Load {
     }
 }
 
-fn work(port: u16, keep: bool, stop: &AtomicBool, count: &AtomicU64) -> Tally {
+fn work(client: Client, stop: &AtomicBool, count: &AtomicU64) -> Tally {
     let mut tally = Tally::default();
     let mut connection = None;
+    std::thread::park_timeout(client.first);
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();
         let reused = connection.is_some();
         count.fetch_add(1, Ordering::Relaxed);
         tally.asked += 1;
-        match ask(port, keep, &mut connection) {
+        match ask(client, &mut connection) {
             Ok(pid) => {
                 tally.pids.insert(pid);
             }
@@ -112,7 +151,7 @@ fn work(port: u16, keep: bool, stop: &AtomicBool, count: &AtomicU64) -> Tally {
             }
         }
         tally.slowest = tally.slowest.max(begun.elapsed());
-        std::thread::park_timeout(PACE);
+        std::thread::park_timeout(client.pace);
     }
     tally
 }
@@ -120,7 +159,10 @@ fn work(port: u16, keep: bool, stop: &AtomicBool, count: &AtomicU64) -> Tally {
 type Connection = BufReader<TcpStream>;
 
 /// One request, on the connection there is or a new one; the process that answered.
-fn ask(port: u16, keep: bool, connection: &mut Option<Connection>) -> Result<u64, String> {
+fn ask(client: Client, connection: &mut Option<Connection>) -> Result<u64, String> {
+    let Client {
+        port, path, keep, ..
+    } = client;
     let mut stream = match connection.take() {
         Some(stream) => stream,
         None => {
@@ -135,7 +177,7 @@ fn ask(port: u16, keep: bool, connection: &mut Option<Connection>) -> Result<u64
         }
     };
     let how = if keep { "keep-alive" } else { "close" };
-    let request = format!("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {how}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {how}\r\n\r\n");
     stream
         .get_mut()
         .write_all(request.as_bytes())

@@ -152,7 +152,7 @@ fn pids(azora: &Azora, folder: &Path) -> Vec<u32> {
 
 /// The last port of the first instance: the one it shares, if it shares one.
 #[track_caller]
-fn shared_port(azora: &Azora, folder: &Path) -> u16 {
+pub fn shared_port(azora: &Azora, folder: &Path) -> u16 {
     let ps = azora.json(folder, &["ps"]);
     let ports = ps["instances"][0]["ports"].as_array();
     if let Some([own, shared]) = ports.map(Vec::as_slice) {

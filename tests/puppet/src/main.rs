@@ -46,11 +46,13 @@
 //! | `rename NAME` | goes on as a program of this name with an empty environment |
 //! | `comet` | leaves a deaf child behind that forks and ends, and so does that child, for ever: a process that is never the same for a millisecond |
 //! | `hydra N PATH` | leaves N deaf children behind, each in a process group of its own, who fork another in the place of each that ends; this file tells them who has ended |
+//! | `queue MS` | is a service with one worker, on the sockets it is handed: see `queue.rs` |
 //! | `serve NAME PORT …` | is a service that uses what it needs and can be told to go wrong: see `serve.rs` |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
 mod needs;
 mod numbers;
+mod queue;
 mod serve;
 mod zoo;
 
@@ -85,6 +87,7 @@ fn main() {
             "session" => session(),
             "daemonise" => daemonise(),
             "erase-environ" => erase_environ(),
+            "queue" => queue::queue(number(&word())),
             "bind" => bind(number(&word()) as u16),
             "print" => say(&word()),
             "lines" => (1..=number(&word())).for_each(|n| say(&format!("line {n}"))),
