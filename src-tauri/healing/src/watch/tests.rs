@@ -301,3 +301,28 @@ fn what_is_excused_errs_no_more() {
     see(&mut watch, Verdict::Pass, 20);
     assert!(watch.well());
 }
+
+#[test]
+fn slow_is_what_takes_long_and_not_what_says_so_or_fails() {
+    let slow_after = |results: &[(Verdict, u64)]| {
+        let mut watch = Watch::default();
+        for (verdict, latency_us) in results {
+            let evidence = Evidence {
+                verdict: *verdict,
+                detail: String::new(),
+                latency_us: *latency_us,
+            };
+            watch.observe(&probe(3, 1), &evidence, &Usual::default());
+        }
+        watch.slow()
+    };
+    let (long, short) = (730_000, 1_000);
+    assert!(slow_after(&[(Verdict::Pass, long)]));
+    assert!(slow_after(&[(Verdict::Pass, long), (Verdict::Trouble, 0)]));
+    assert!(!slow_after(&[(Verdict::Pass, short)]));
+    assert!(!slow_after(&[(Verdict::Warn, long)]));
+    assert!(!slow_after(&[
+        (Verdict::Pass, long),
+        (Verdict::Fail, short)
+    ]));
+}
