@@ -42,7 +42,10 @@ fn more_instances_take_the_load_and_go_when_it_has_gone() {
     let action = &incident["actions"][0];
     assert_eq!(action["kind"], "scale-up", "{incident:#}");
     let detail = action["detail"].as_str().unwrap_or_default();
-    assert!(detail.starts_with("scaled up to 2 of at most 3: "), "{detail}");
+    assert!(
+        detail.starts_with("scaled up to 2 of at most 3: "),
+        "{detail}"
+    );
     assert!(detail.contains("wait"), "who waits is why: {detail}");
     assert_eq!(azora.instances(folder).len(), 2, "one was enough");
     let shown = azora.ok(folder, &["ps"]);

@@ -217,6 +217,12 @@ fn whole(run: &Run, terminal: Terminal) -> Vec<String> {
             }
         ),
     ];
+    if run.added > 0 {
+        lines.push(format!(
+            "  {:>9}  an instance was added, because of load",
+            times(run.added)
+        ));
+    }
     if run.helped > 0 {
         lines.push(format!(
             "  {:>9}  a person had to help, each time ten minutes later",

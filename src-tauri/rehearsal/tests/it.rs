@@ -451,3 +451,18 @@ fn a_rehearsal_that_is_told_so_ends_there_and_has_no_report() {
         assert_eq!(heard, all[..=before], "{enough}: nothing is heard after");
     }
 }
+
+/// Load is a fault where something can be done about it, and comes to nobody else.
+#[test]
+fn load_is_answered_where_healing_may_add_instances() {
+    let shop = |most: &str| {
+        format!(
+            "[service.api]\nrun = \"api\"\nport = 8080\n{most}\
+             health = {{ http = \"/health\", degraded_above = \"300ms\" }}\n"
+        )
+    };
+    let added = |most: &str| run(&shop(most), PLAN).run.added;
+    let (one, three) = (added("max_replicas = 2\n"), added("max_replicas = 4\n"));
+    assert!(one > 0 && three >= one, "{one} {three}");
+    assert_eq!(added(""), 0);
+}

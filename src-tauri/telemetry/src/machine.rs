@@ -76,6 +76,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test stands in for a service")]
     fn who_waits_to_be_accepted_is_seen_and_who_was_accepted_is_not() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

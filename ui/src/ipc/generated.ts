@@ -1020,6 +1020,8 @@ export type RehearsalRun = {
   needless_restarts: number,
   /** Times healing gave up. */
   quarantines: number,
+  /** Instances that healing added under load. */
+  added: number,
   /** Times a person had to help. */
   helped: number,
   /** Services that did not serve at the end. */
@@ -1064,6 +1066,8 @@ export type RehearsedService = {
   needless_restarts: number,
   /** Times healing gave up. */
   quarantines: number,
+  /** Instances that healing added under load. */
+  added: number,
   /** Times a person had to help, ten minutes later. */
   helped: number };
 

@@ -179,6 +179,7 @@ fn the_table_fits_its_terminal_and_invents_nothing() {
             "api degraded: said \\x1b[2Jboo",
             "api: held, a person holds \\x1b[2Jit",
             "api: rolled back to an earlier definition: exited with code 3",
+            "api: healing added 1, at most 4",
             "api.1: memory grows 12 MB an hour",
         ]
     );

@@ -109,7 +109,10 @@ pub(crate) enum Message {
     /// Measurements were looked at for what goes wrong slowly.
     Looked(Vec<Look>),
     /// What the instances use, and what is left of the machine where that matters to somebody.
-    Usage(Vec<(InstanceId, Usage)>, Option<Arc<telemetry::machine::Reading>>),
+    Usage(
+        Vec<(InstanceId, Usage)>,
+        Option<Arc<telemetry::machine::Reading>>,
+    ),
     /// Break, to show that another owner takes its place.
     #[cfg(test)]
     Break,

@@ -5,10 +5,10 @@ import { MOST_FAULTS, whole } from "./rehearsal.svelte";
 
 const service = (name: string, availability: number, reasons: RehearsedService["reasons"] = []): RehearsedService => ({
   service: name, availability, away_ms: 0, reasons, faults: 1, recovery_p50_ms: 2_000, recovery_p99_ms: null,
-  restarts: 1, needless_restarts: 0, quarantines: 0, helped: 0,
+  restarts: 1, needless_restarts: 0, quarantines: 0, added: 0, helped: 0,
 });
 const run = (availability: number, services: RehearsedService[], more: Partial<RehearsalRun> = {}): RehearsalRun => ({
-  availability, recovery_p50_ms: 2_000, recovery_p99_ms: 603_000, restarts: 9, needless_restarts: 0, quarantines: 0, helped: 2, lost: [],
+  availability, recovery_p50_ms: 2_000, recovery_p99_ms: 603_000, restarts: 9, needless_restarts: 0, quarantines: 0, added: 0, helped: 2, lost: [],
   checks: 1, rounds: { due: 1, made: 1, engine_away: 0, skipped: 0 }, services, ...more,
 });
 const weakness = (more: Partial<Weakness>): Weakness => ({ kind: "need_without_restart", service: "api", text: "", harm: 600_000, harm_after: 22_000, ...more });

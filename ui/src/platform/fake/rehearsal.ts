@@ -104,14 +104,14 @@ function run(services: readonly ServiceView[], own: ReadonlyMap<ServiceName, { r
     return {
       service: name, availability: 1 - total / time, away_ms: total, reasons, faults: mine?.faults ?? 0,
       recovery_p50_ms: hurt ? Math.round(900 + chance() * 5_000) : null, recovery_p99_ms: hurt ? (helped > 0 ? HELPED_MS + 3_900 : Math.round(6_000 + chance() * 26_000)) : null,
-      restarts: (mine?.faults ?? 0) + helped, needless_restarts: left === 1 && chance() < 0.04 ? 1 : 0, quarantines: 0, helped,
+      restarts: (mine?.faults ?? 0) + helped, needless_restarts: left === 1 && chance() < 0.04 ? 1 : 0, quarantines: 0, added: 0, helped,
     };
   });
   const sum = (of: (one: RehearsedService) => number): number => all.reduce((total, one) => total + of(one), 0);
   const checks = Math.round((time / 5_000) * services.length);
   return {
     availability: sum((one) => one.availability) / Math.max(1, all.length), recovery_p50_ms: left < 1 ? 2_100 : 2_600, recovery_p99_ms: left < 1 ? 31_000 : HELPED_MS + 3_900,
-    restarts: sum((one) => one.restarts), needless_restarts: sum((one) => one.needless_restarts), quarantines: 0, helped: sum((one) => one.helped), lost: [],
+    restarts: sum((one) => one.restarts), needless_restarts: sum((one) => one.needless_restarts), quarantines: 0, added: 0, helped: sum((one) => one.helped), lost: [],
     checks, rounds: { due: checks, made: checks, engine_away: 0, skipped: 0 }, services: all.sort((a, b) => b.away_ms - a.away_ms),
   };
 }
