@@ -13,6 +13,7 @@ mod lines;
 mod page;
 mod pattern;
 mod starts;
+mod trace;
 
 pub(crate) use awaited::{Awaited, Line};
 pub use clean::clean;

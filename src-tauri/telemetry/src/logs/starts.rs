@@ -6,7 +6,7 @@
 use super::index::Index;
 use super::lines::{Log, split};
 use super::page::{CHUNK, LogQuery, MAX_LOOK, line, page};
-use super::{INDEX, LOG, RUNS, clean};
+use super::{INDEX, LOG, RUNS, clean, trace};
 use model::view::{LogLine, LogRun};
 use model::{Generation, InstanceId, Timestamp};
 use shim::runs::{self, Run, SLOT, SLOTS};
@@ -28,7 +28,8 @@ pub fn starts(folder: &Path, instance: &InstanceId, limit: usize) -> io::Result<
     looked(folder, instance, limit, None, MAX_LOOK)
 }
 
-/// What one start has left: its first error, as far as little looking finds it, and its last lines.
+/// What one start has left: its first error, as far as little looking finds it, and its last lines. Of a
+/// stack trace the line that says why.
 ///
 /// # Errors
 /// When the files cannot be read.
@@ -49,7 +50,34 @@ pub fn last_words(
     };
     let mut last = page(folder, instance, &query)?.lines;
     last.retain(|line| line.offset >= run.begin);
-    Ok((run.error, last))
+    let error = match run.error {
+        Some(heading) if run.kept => Some(said_why(folder, instance, heading, run.end)?),
+        error => error,
+    };
+    Ok((error, last))
+}
+
+/// The line that says why, if this one is only the heading of a trace.
+fn said_why(
+    folder: &Path,
+    instance: &InstanceId,
+    heading: LogLine,
+    end: u64,
+) -> io::Result<LogLine> {
+    let query = LogQuery {
+        after: Some(heading.end),
+        limit: trace::DEEP,
+        ..LogQuery::default()
+    };
+    let mut below = page(folder, instance, &query)?.lines;
+    below.retain(|line| line.offset < end);
+    let texts: Vec<&str> = below.iter().map(|line| line.text.as_str()).collect();
+    let Some(why) = trace::reason(&heading.text, &texts) else {
+        return Ok(heading);
+    };
+    let why = why.to_owned();
+    let found = below.into_iter().find(|line| line.text.contains(&why));
+    Ok(found.map_or(heading, |line| LogLine { text: why, ..line }))
 }
 
 fn looked(
@@ -278,6 +306,19 @@ mod tests {
         assert_eq!(left(2), (None, lines(&["two", "last of two"])));
         assert_eq!(left(3), (None, lines(&["three"])));
         assert_eq!(left(9), (None, Vec::new()));
+    }
+
+    #[test]
+    fn of_a_trace_it_is_the_line_that_says_why() {
+        let log = "begins\nTraceback (most recent call last):\n  File \"a.py\", line 3\n    run()\n\
+                   KeyError: 'port'\nbye\nfar\nfrom\nhere\nthat\nwas\ntwo\n  File\nValueError: x\n";
+        let two = log.find("two").unwrap() as u64;
+        let folder = folder(log, &[(run(1, 0), &b""[..]), (run(2, two), b"")]);
+        let (error, lines) = last_words(folder.path(), &id(), Generation(1), 3).unwrap();
+        let error = error.unwrap();
+        assert_eq!(error.text, "KeyError: 'port'");
+        assert_eq!(error.offset, log.find("KeyError").unwrap() as u64);
+        assert_eq!(lines.len(), 3);
     }
 
     #[test]
