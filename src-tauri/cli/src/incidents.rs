@@ -102,7 +102,7 @@ fn row(incident: &Incident) -> Vec<Cell> {
         cell(incident.id.0.to_string()),
         cell(clock(incident.opened)),
         (incident.state.as_str().to_owned(), paint(incident.state)),
-        cell(millis(incident.duration_ms)),
+        cell(millis(incident.lasted_ms())),
         cell(format!("{}/{}", incident.cluster, incident.instance)),
         cell(if actions.is_empty() {
             "-".to_owned()
@@ -318,7 +318,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
         request.cluster = ids.find(|id| is_cluster(id.as_str(), wanted)).cloned();
         sums = match &request.cluster {
             Some(_) => client.call("healed", &request).await?,
-            None => Sums::of(&[], sums.from, sums.to),
+            None => Sums::of(&[], &[], sums.from, sums.to),
         };
     }
     if arguments.json.json {
@@ -335,7 +335,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
         None => String::new(),
     };
     let from = clock(sums.from);
-    if sums.total.incidents == 0 {
+    if sums.total.incidents == 0 && sums.total.restarts == 0 {
         print(&format!(
             "nothing failed{of} since {from}, and healing had nothing to do"
         ))?;

@@ -273,7 +273,7 @@ impl Notifier {
 
 fn single(news: News, incident: &Incident) -> Notice {
     let service = &incident.service;
-    let took = incident.duration_ms.map(|ms| format!(" in {}", length(ms)));
+    let took = incident.lasted_ms().map(|ms| format!(" in {}", length(ms)));
     let took = took.unwrap_or_default();
     let (title, tail) = match news {
         News::Failing => {

@@ -12,6 +12,8 @@ use store::{IncidentFilter, Store};
 
 /// Incidents that a summary looks at: as many as are kept.
 const SUMMED: u32 = 10_000;
+/// Acts of healing that it looks at: a service that is restarted every minute for two months.
+const ACTS: u32 = 100_000;
 
 /// The incidents a snapshot begins with: all that go on, and the last `limit`. Those that were open
 /// when the last engine ended go on when their clusters are adopted.
@@ -78,7 +80,13 @@ impl Handle {
         mut filter: IncidentFilter,
     ) -> Result<Healed, Error> {
         (filter.since, filter.limit) = (Some(since), SUMMED);
+        let mut acts = self.shared.store.acts().healing(since, ACTS).await?;
+        acts.retain(|act| {
+            let service = filter.service.as_ref();
+            (filter.cluster.is_none() || filter.cluster == act.target.cluster)
+                && service.is_none_or(|of| act.target.services.contains(of))
+        });
         let incidents = self.incidents(filter).await?;
-        Ok(Healed::of(&incidents, since, Clock::wall()))
+        Ok(Healed::of(&incidents, &acts, since, Clock::wall()))
     }
 }

@@ -151,7 +151,7 @@ impl Journal {
                 instance: incident.instance.clone(),
                 cause: incident.cause.clone(),
                 remedies: incident.tried(),
-                took_ms: incident.duration_ms.unwrap_or(0),
+                took_ms: incident.lasted_ms().unwrap_or(0),
             });
         let id = incident.id;
         if turned {

@@ -172,7 +172,7 @@ pub enum EventKind {
         cause: String,
         /// Remedies that were tried.
         remedies: u32,
-        /// Time to recover, in milliseconds.
+        /// From when the fault began, as well as that is known, to its end, in milliseconds.
         #[ts(type = "number")]
         took_ms: u64,
     },

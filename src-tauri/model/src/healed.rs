@@ -1,6 +1,7 @@
 //! "What did healing do for me this week": incidents summed up by service.
 
 use crate::incident::Unlisted;
+use crate::{Act, ActorKind, Outcome, Verb};
 use crate::{ClusterId, Incident, IncidentState, RemedyKind, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,19 +40,21 @@ pub struct HealedSum {
     pub healed: u32,
     /// Those that needed a person: quarantined, or healing was not allowed to act.
     pub person: u32,
-    /// Those that go on.
+    /// Those that are being worked on.
     pub open: u32,
-    /// Automatic restarts.
+    /// Those that wait in quarantine for a person.
+    pub quarantined: u32,
+    /// Automatic restarts, those that made up for the fault of another among them.
     pub restarts: u32,
     /// Times it was put in quarantine.
     pub quarantines: u32,
     /// Instances that were added under load.
     #[serde(default)]
     pub added: u32,
-    /// Half of those that healing ended took no longer to recover, in milliseconds.
+    /// Half of those that healing ended lasted no longer from when they began, in milliseconds.
     #[ts(type = "number | null")]
     pub recover_p50_ms: Option<u64>,
-    /// The longest of all that have ended, in milliseconds.
+    /// The longest of all that have ended, from when it began, in milliseconds.
     #[ts(type = "number | null")]
     pub longest_ms: Option<u64>,
     /// Half of all were detected within this, in milliseconds.
@@ -60,29 +63,52 @@ pub struct HealedSum {
 }
 
 impl Healed {
-    /// Sums up incidents that were open at some time from `from` to `to`.
-    pub fn of(incidents: &[Incident], from: Timestamp, to: Timestamp) -> Self {
+    /// Sums up incidents that were open at some time from `from` to `to`, and what healing has done in
+    /// that time by the book of acts: what it started again only because another had failed has no
+    /// incident.
+    pub fn of(incidents: &[Incident], acts: &[Act], from: Timestamp, to: Timestamp) -> Self {
         let mut by_service: BTreeMap<(&ClusterId, &ServiceName), Vec<&Incident>> = BTreeMap::new();
         for incident in incidents {
             let of = (&incident.cluster, &incident.service);
             by_service.entry(of).or_default().push(incident);
         }
-        let sum = |all: &[&Incident]| HealedSum::of(all, from, to);
+        let mut restarts: BTreeMap<(&ClusterId, &ServiceName), u32> = BTreeMap::new();
+        let done = acts.iter().filter(|act| {
+            let did = !matches!(act.outcome, Outcome::Refused(_));
+            let restart = matches!(act.verb, Verb::Restart | Verb::Rollback);
+            did && restart && act.actor.kind == ActorKind::Healer && act.at >= from && act.at <= to
+        });
+        for act in done {
+            if let (Some(cluster), [service]) = (&act.target.cluster, &act.target.services[..]) {
+                *restarts.entry((cluster, service)).or_default() += 1;
+                by_service.entry((cluster, service)).or_default();
+            }
+        }
         let mut services: Vec<HealedService> = by_service
             .into_iter()
-            .map(|((cluster, service), all)| HealedService {
-                cluster: cluster.clone(),
-                service: service.clone(),
-                sum: sum(&all),
+            .map(|(of, all)| {
+                let mut sum = HealedSum::of(&all, from, to);
+                // What could not be written into the book is known to its incident.
+                sum.restarts = sum.restarts.max(restarts.get(&of).copied().unwrap_or(0));
+                HealedService {
+                    cluster: of.0.clone(),
+                    service: of.1.clone(),
+                    sum,
+                }
             })
             .collect();
         // Of as many, the order of their names stays.
         services.sort_by_key(|one| std::cmp::Reverse(one.sum.incidents));
         let all: Vec<&Incident> = incidents.iter().collect();
+        let restarts = services.iter().map(|one| one.sum.restarts);
+        let total = HealedSum {
+            restarts: restarts.fold(0, u32::saturating_add),
+            ..HealedSum::of(&all, from, to)
+        };
         Self {
             from,
             to,
-            total: sum(&all),
+            total,
             services,
         }
     }
@@ -112,14 +138,15 @@ impl HealedSum {
             incidents: count(&|_| true),
             healed: count(&by_itself),
             person: count(&|one| one.person),
-            open: count(&|one| one.state.unended()),
+            open: count(&|one| one.state == IncidentState::Open),
+            quarantined: count(&|one| one.state == IncidentState::Quarantined),
             restarts: acts(&RemedyKind::restarts, &|one| one.restarts),
             quarantines: acts(&|kind| kind == RemedyKind::Quarantine, &|one| {
                 one.quarantines
             }),
             added: acts(&|kind| kind == RemedyKind::ScaleUp, &|one| one.added),
-            recover_p50_ms: middle(healed.filter_map(|one| one.duration_ms)),
-            longest_ms: all.iter().filter_map(|one| one.duration_ms).max(),
+            recover_p50_ms: middle(healed.filter_map(|one| one.lasted_ms())),
+            longest_ms: all.iter().filter_map(|one| one.lasted_ms()).max(),
             detect_p50_ms: middle(all.iter().filter_map(|one| one.detect_ms)),
         }
     }
@@ -135,7 +162,7 @@ fn middle(values: impl Iterator<Item = u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IncidentId, InstanceId, Remedy};
+    use crate::{ActId, Actor, IncidentId, InstanceId, Remedy, Target};
 
     fn incident(
         service: &str,
@@ -203,7 +230,12 @@ mod tests {
         assert_eq!(flapping.tried(), 200);
         let to = Timestamp(199 * HOUR);
         let restarts = |from: i64| {
-            let sums = Healed::of(std::slice::from_ref(&flapping), Timestamp(from * HOUR), to);
+            let sums = Healed::of(
+                std::slice::from_ref(&flapping),
+                &[],
+                Timestamp(from * HOUR),
+                to,
+            );
             sums.total.restarts
         };
         assert_eq!(restarts(0), 200);
@@ -237,7 +269,7 @@ mod tests {
             incident("web", Closed, Some(9_000), &[Restart]),
             incident("web", Open, None, &[ScaleUp, ScaleUp]),
         ];
-        let week = Healed::of(&all, Timestamp(0), Timestamp(10_000));
+        let week = Healed::of(&all, &[], Timestamp(0), Timestamp(10_000));
         let names: Vec<&str> = week
             .services
             .iter()
@@ -246,16 +278,50 @@ mod tests {
         assert_eq!(names, ["db", "api", "web"]);
         let db = &week.services[0].sum;
         assert_eq!((db.incidents, db.healed, db.restarts), (3, 3, 4));
-        assert_eq!((db.recover_p50_ms, db.longest_ms), (Some(200), Some(300)));
+        // Its tenth before that it was detected.
+        assert_eq!((db.recover_p50_ms, db.longest_ms), (Some(220), Some(330)));
         assert_eq!(db.detect_p50_ms, Some(20));
         let total = &week.total;
         assert_eq!((total.incidents, total.healed, total.person), (7, 3, 1));
-        assert_eq!((total.open, total.quarantines, total.restarts), (2, 1, 6));
+        assert_eq!((total.open, total.quarantined), (1, 1));
+        assert_eq!((total.quarantines, total.restarts), (1, 6));
         assert_eq!(total.added, 2);
-        assert_eq!(total.longest_ms, Some(9_000));
-        let before = Healed::of(&all, Timestamp(6_000), Timestamp(10_000));
+        assert_eq!(total.longest_ms, Some(9_900));
+        let before = Healed::of(&all, &[], Timestamp(6_000), Timestamp(10_000));
         assert_eq!(before.total.restarts, 0, "those were before");
-        let none = Healed::of(&[], Timestamp(0), Timestamp(1));
+        let none = Healed::of(&[], &[], Timestamp(0), Timestamp(1));
         assert_eq!((none.total.recover_p50_ms, none.services.len()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_started_again_for_the_fault_of_another_counts_too() {
+        let act = |service: &str, at: i64, verb: Verb, actor: Actor| Act {
+            id: ActId(1),
+            at: Timestamp(at),
+            actor,
+            verb,
+            target: Target {
+                cluster: Some("shop-1".parse().unwrap()),
+                services: vec![service.parse().unwrap()],
+                instance: None,
+            },
+            reason: String::new(),
+            outcome: Outcome::Done(String::new()),
+        };
+        let acts = [
+            act("db", 5_000, Verb::Restart, Actor::healer()),
+            act("api", 5_100, Verb::Restart, Actor::healer()),
+            act("api", 5_900, Verb::Rollback, Actor::healer()),
+            act("api", 4_000, Verb::Restart, Actor::healer()),
+            act("web", 5_200, Verb::Restart, Actor::person("cli")),
+            act("web", 5_300, Verb::Quarantine, Actor::healer()),
+        ];
+        let state = IncidentState::Resolved;
+        let db = incident("db", state, Some(100), &[RemedyKind::Restart]);
+        let sums = Healed::of(&[db], &acts, Timestamp(4_500), Timestamp(10_000));
+        let each = sums.services.iter();
+        let each = each.map(|one| (one.service.as_str(), one.sum.incidents, one.sum.restarts));
+        assert_eq!(each.collect::<Vec<_>>(), [("db", 1, 1), ("api", 0, 2)]);
+        assert_eq!((sums.total.incidents, sums.total.restarts), (1, 3));
     }
 }

@@ -362,6 +362,13 @@ impl Incident {
         }
     }
 
+    /// How long its fault lasted, as far as is known: from when it began, which is before it was
+    /// detected, to its end, in milliseconds.
+    pub fn lasted_ms(&self) -> Option<u64> {
+        let recover = self.duration_ms?;
+        Some(recover.saturating_add(self.detect_ms.unwrap_or(0)))
+    }
+
     /// So many things were tried.
     pub fn tried(&self) -> u32 {
         let listed = u32::try_from(self.actions.len()).unwrap_or(u32::MAX);

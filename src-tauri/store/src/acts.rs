@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
 use crate::spare::{Share, Spare};
-use model::{Act, ActId, Outcome};
+use model::{Act, ActId, ActorKind, Outcome, Timestamp};
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -201,6 +201,27 @@ impl Acts<'_> {
         Ok(all)
     }
 
+    /// What healing has done since then, oldest first: the newest `limit` acts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn healing(&self, since: Timestamp, limit: u32) -> Result<Vec<Act>, Error> {
+        let mut spared = self.spare.acts();
+        // Numbers grow with time, and there is no other order to find a time by.
+        let rows = sqlx::query_as(
+            "SELECT id, body FROM acts
+                 WHERE id > coalesce((SELECT id FROM acts WHERE at < ? ORDER BY id DESC LIMIT 1), 0)
+                 AND json_extract(body, '$.actor.kind') = 'healer'
+                 ORDER BY id DESC LIMIT ?",
+        )
+        .bind(since.0)
+        .bind(limit)
+        .fetch_all(self.state.readers())
+        .await;
+        spared.retain(|act| act.actor.kind == ActorKind::Healer && act.at >= since);
+        Ok(with(self.acts(rows)?, spared))
+    }
+
     /// Acts without an outcome, oldest first: what an engine that died left behind.
     ///
     /// # Errors
@@ -253,7 +274,7 @@ fn with(book: Vec<Act>, spared: Vec<Act>) -> Vec<Act> {
 mod tests {
     use super::*;
     use crate::Store;
-    use model::{Actor, Target, Timestamp, Verb};
+    use model::{Actor, Target, Verb};
 
     fn act(id: u64, outcome: Outcome) -> Act {
         Act {
@@ -359,6 +380,30 @@ mod tests {
         let store = Store::open(home.path()).await.unwrap();
         assert_eq!(store.acts().recent(9).await.unwrap(), [done]);
         assert!(!store.acts().set_aside());
+    }
+
+    #[tokio::test]
+    async fn what_healing_has_done_is_found_by_its_time() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        for id in 1..=6 {
+            let mut one = act(id, Outcome::Done("done".into()));
+            one.at = Timestamp(i64::try_from(id).unwrap() * 1_000);
+            if id % 2 == 0 {
+                (one.actor, one.verb) = (Actor::healer(), Verb::Restart);
+            }
+            let full = Durability::Full;
+            store.acts().append(&one, full).await.unwrap();
+        }
+        let ids = async |since, limit| {
+            let all = store.acts().healing(Timestamp(since), limit).await.unwrap();
+            all.iter().map(|act| act.id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(0, 9).await, [2, 4, 6]);
+        assert_eq!(ids(4_000, 9).await, [4, 6]);
+        assert_eq!(ids(4_001, 9).await, [6]);
+        assert_eq!(ids(0, 2).await, [4, 6]);
+        assert_eq!(ids(9_000, 9).await, [] as [u64; 0]);
     }
 
     #[tokio::test]

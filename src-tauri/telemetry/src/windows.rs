@@ -3,11 +3,13 @@
 use model::status::Window;
 use model::{ClusterId, InstanceId, ServiceName, State, Timestamp};
 use std::collections::BTreeMap;
-use store::{Measured, SPANS, Store};
+use store::{IncidentFilter, Measured, SPANS, Store};
 
 /// Most changes of state that are looked at: a hundred of each of five hundred instances. Of a cluster
 /// with more the oldest are missing, and that time counts as not known.
 const MAX_STATES: u32 = 50_000;
+/// Most incidents that are looked at for when their faults began: as many as are kept.
+const MAX_INCIDENTS: u32 = 10_000;
 /// An engine notes that it is there once a minute, and somewhat later when the disk is slow. What lies
 /// further apart was not watched: there was none, or the machine slept.
 const UNWATCHED: i64 = 150_000;
@@ -46,6 +48,20 @@ pub async fn windows(
         let parts = services.entry(instance.service.clone()).or_default();
         parts.instances.entry(instance).or_default().measured = windows;
     }
+    let filter = IncidentFilter {
+        cluster: Some(cluster.clone()),
+        service: service.cloned(),
+        since: Some(from),
+        limit: MAX_INCIDENTS,
+        ..IncidentFilter::default()
+    };
+    for incident in store.incidents().list(&filter).await? {
+        if let Some(began) = incident.began {
+            let parts = services.entry(incident.service).or_default();
+            let part = parts.instances.entry(incident.instance).or_default();
+            part.unseen.push((began.0, incident.opened.0));
+        }
+    }
     for (instance, changes) in states {
         let parts = services.entry(instance.service.clone()).or_default();
         let part = parts.instances.entry(instance).or_default();
@@ -65,6 +81,8 @@ struct Part {
     measured: store::Windows,
     /// It served.
     up: Vec<Stretch>,
+    /// It had failed already, and nobody knew.
+    unseen: Vec<Stretch>,
     /// It should have served, whether it did or not.
     wanted: Vec<Stretch>,
 }
@@ -94,6 +112,8 @@ impl Part {
                 self.up.push(stretch);
             }
         }
+        let unseen = merged(std::mem::take(&mut self.unseen));
+        self.up = without(&merged(std::mem::take(&mut self.up)), &unseen);
     }
 }
 
@@ -211,6 +231,27 @@ fn common(one: &[Stretch], other: &[Stretch]) -> Vec<Stretch> {
     both
 }
 
+/// What one holds and the other does not; each in order and without stretches that touch.
+fn without(one: &[Stretch], other: &[Stretch]) -> Vec<Stretch> {
+    let mut left = Vec::new();
+    for (from, to) in one {
+        let mut from = *from;
+        for (begin, end) in other {
+            if *end <= from || begin >= to {
+                continue;
+            }
+            if *begin > from {
+                left.push((from, *begin));
+            }
+            from = *end;
+        }
+        if from < *to {
+            left.push((from, *to));
+        }
+    }
+    left
+}
+
 /// How much of it comes after `from`.
 fn length(stretches: &[Stretch], from: i64) -> i64 {
     let after = stretches
@@ -255,6 +296,27 @@ mod tests {
         // It was wanted for 3 minutes less than 10 h: a start that goes well is no outage.
         let all = Some(594.0 / 597.0);
         assert_eq!(seen, [Some(0.6), Some(57.0 / 60.0), all, all]);
+    }
+
+    #[test]
+    fn what_had_failed_before_anybody_knew_did_not_serve() {
+        let now = 10 * MINUTE;
+        let mut part = Part::default();
+        // It hung for a minute before that was detected, and a crash was seen at once.
+        let unseen = [(4, 5), (7, 7), (20, 21)];
+        part.unseen = unseen.map(|(a, b)| (a * MINUTE, b * MINUTE)).to_vec();
+        let changes = [
+            (0, State::Ready),
+            (5, State::Failing),
+            (6, State::Ready),
+            (7, State::Recovering),
+            (8, State::Ready),
+        ];
+        let changes = changes.map(|(at, state)| (Timestamp(at * MINUTE), state));
+        part.stretches(&changes, Timestamp(now));
+        let up = [(0, 4), (6, 7), (8, 10)].map(|(a, b)| (a * MINUTE, b * MINUTE));
+        assert_eq!(part.up, up);
+        assert_eq!(length(&merged(part.wanted), 0), now);
     }
 
     #[test]

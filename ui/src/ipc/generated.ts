@@ -301,7 +301,7 @@ export type EventKind = { "kind": "engine_started",
   cause: string,
   /** Remedies that were tried. */
   remedies: number,
-  /** Time to recover, in milliseconds. */
+  /** From when the fault began, as well as that is known, to its end, in milliseconds. */
   took_ms: number } | { "kind": "emergency_shutdown",
   /** As it was given. */
   reason: string,
@@ -469,17 +469,19 @@ export type HealedSum = {
   healed: number,
   /** Those that needed a person: quarantined, or healing was not allowed to act. */
   person: number,
-  /** Those that go on. */
+  /** Those that are being worked on. */
   open: number,
-  /** Automatic restarts. */
+  /** Those that wait in quarantine for a person. */
+  quarantined: number,
+  /** Automatic restarts, those that made up for the fault of another among them. */
   restarts: number,
   /** Times it was put in quarantine. */
   quarantines: number,
   /** Instances that were added under load. */
   added: number,
-  /** Half of those that healing ended took no longer to recover, in milliseconds. */
+  /** Half of those that healing ended lasted no longer from when they began, in milliseconds. */
   recover_p50_ms: number | null,
-  /** The longest of all that have ended, in milliseconds. */
+  /** The longest of all that have ended, from when it began, in milliseconds. */
   longest_ms: number | null,
   /** Half of all were detected within this, in milliseconds. */
   detect_p50_ms: number | null };

@@ -47,7 +47,7 @@ function sum(all: readonly Incident[]): HealedSum {
   const count = (...of: RemedyKind[]): number => kinds.filter((kind) => of.includes(kind)).length;
   return {
     incidents: all.length, healed: itself.length, person: all.filter((each) => each.person).length,
-    open: all.filter((each) => each.resolved === null).length, restarts: count("restart", "graceful-restart", "restart-needs", "rollback"), quarantines: count("quarantine"), added: count("scale-up"),
+    open: all.filter((each) => each.state === "open").length, quarantined: all.filter((each) => each.state === "quarantined").length, restarts: count("restart", "graceful-restart", "restart-needs", "rollback"), quarantines: count("quarantine"), added: count("scale-up"),
     recover_p50_ms: middle(itself.map((each) => each.duration_ms)), longest_ms: all.reduce<number | null>((most, each) => Math.max(most ?? 0, each.duration_ms ?? 0) || most, null),
     detect_p50_ms: middle(all.map((each) => each.detect_ms)),
   };
