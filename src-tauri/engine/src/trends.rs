@@ -55,10 +55,7 @@ pub(crate) async fn look(
 ) -> Result<(), crate::Error> {
     let now = Clock::wall();
     let instances: Vec<_> = shared.picture.instances(cluster);
-    let running: Vec<_> = instances
-        .into_iter()
-        .filter(|one| one.pid.is_some())
-        .collect();
+    let running: Vec<_> = instances.iter().filter(|one| one.pid.is_some()).collect();
     if running.is_empty() {
         return Ok(());
     }
@@ -92,7 +89,8 @@ pub(crate) async fn look(
         }
     }
     let often = restarts(shared, cluster, now).await?;
-    looks.extend(running.iter().map(|one| restarted(one, &often)));
+    // That is true of one in quarantine as well.
+    looks.extend(instances.iter().map(|one| restarted(one, &often)));
     // An owner that is too busy for measurements misses a look.
     let _ = owner.try_send(Message::Looked(looks));
     Ok(())
@@ -140,19 +138,23 @@ fn growths(reach: Reach, blocks: &Blocks, limits: spec::Limits) -> BTreeMap<Find
     seen.collect()
 }
 
-/// How long ago healing restarted each instance, within a week.
+/// How long ago healing restarted an instance, and how long it has been known, both within a week.
+type Ages = (Vec<Duration>, Duration);
+
+/// How that is of each.
 async fn restarts(
     shared: &Shared,
     cluster: &ClusterId,
     now: Timestamp,
-) -> Result<BTreeMap<InstanceId, Vec<Duration>>, crate::Error> {
+) -> Result<BTreeMap<InstanceId, Ages>, crate::Error> {
     const WEEK: i64 = 7 * 24 * 3_600 * 1_000;
     let from = Timestamp(now.0 - WEEK);
     let events = shared.store.events();
     let states = events
         .all_states(cluster, None, from, now, MAX_STATES)
         .await?;
-    let ages = |changes: Vec<(Timestamp, State)>| -> Vec<Duration> {
+    let ages = |changes: Vec<(Timestamp, State)>| -> Ages {
+        let first = changes.first().map_or(now, |(at, _)| *at);
         let mut before = None;
         let mut ages = Vec::new();
         for (at, state) in changes {
@@ -162,7 +164,7 @@ async fn restarts(
             }
             before = Some(state);
         }
-        ages
+        (ages, Duration::from_millis(now.millis_since(first)))
     };
     Ok(states
         .into_iter()
@@ -170,9 +172,9 @@ async fn restarts(
         .collect())
 }
 
-fn restarted(one: &InstanceStatus, often: &BTreeMap<InstanceId, Vec<Duration>>) -> Look {
+fn restarted(one: &InstanceStatus, often: &BTreeMap<InstanceId, Ages>) -> Look {
     let ages = often.get(&one.instance);
-    let text = ages.and_then(|ages| trend::restarts(ages));
+    let text = ages.and_then(|(ages, known)| trend::restarts(ages, *known));
     Look {
         instance: one.instance.clone(),
         generation: one.generation,

@@ -226,23 +226,33 @@ fn amount(number: f64, unit: &str) -> String {
 }
 
 /// Whether something is restarted more and more often, in words: `ages` is how long ago each time was,
-/// within a week at most. Three times in six hours, and three times as often as before.
-pub fn restarts(ages: &[Duration]) -> Option<String> {
+/// within a week at most, and `known` since when it has been there to be seen. Three times in six hours, and
+/// three times as often as before. What has not been there for a day before that has no before.
+pub fn restarts(ages: &[Duration], known: Duration) -> Option<String> {
     const SHORT: Duration = Duration::from_secs(6 * 3_600);
     const LONG: Duration = Duration::from_secs(7 * 24 * 3_600);
     const MANY: u32 = 3;
+    let past = known.min(LONG).saturating_sub(SHORT);
+    if past < DAY {
+        return None;
+    }
     let count = |range: std::ops::Range<Duration>| {
         let many = ages.iter().filter(|age| range.contains(age)).count();
         u32::try_from(many).unwrap_or(u32::MAX)
     };
     let now = count(Duration::ZERO..SHORT);
     let before = count(SHORT..LONG);
-    // The week before has 27 times six hours.
-    let often = now >= MANY && u64::from(now) * 27 >= 3 * u64::from(before);
+    // A week holds 27 times six hours before the last.
+    let usual = f64::from(before) * SHORT.as_secs_f64() / past.as_secs_f64();
+    let often = now >= MANY && f64::from(now) >= 3.0 * usual;
     often.then(|| {
+        let past = match known >= LONG {
+            true => "week".to_owned(),
+            false => words::long(past),
+        };
         let before = match before {
-            0 => "never in the week before".to_owned(),
-            many => format!("{} in the week before", words::times(many)),
+            0 => format!("never in the {past} before"),
+            many => format!("{} in the {past} before", words::times(many)),
         };
         format!("restarted {} in the last 6 h, {before}", words::times(now))
     })
@@ -417,27 +427,44 @@ mod tests {
 
     #[test]
     fn restarts_count_when_they_are_many_and_more_than_before() {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
         let hours = |hours: &[u64]| -> Vec<Duration> {
             hours
                 .iter()
                 .map(|hours| Duration::from_secs(hours * 3_600))
                 .collect()
         };
-        assert_eq!(restarts(&hours(&[0, 1])), None);
+        assert_eq!(restarts(&hours(&[0, 1]), WEEK), None);
         assert_eq!(
-            restarts(&hours(&[0, 1, 2])).as_deref(),
+            restarts(&hours(&[0, 1, 2]), WEEK).as_deref(),
             Some("restarted three times in the last 6 h, never in the week before")
         );
         // Every two hours, all week long: that is bad, and nothing new.
         let always: Vec<u64> = (0..84).map(|n| 2 * n).collect();
-        assert_eq!(restarts(&hours(&always)), None);
+        assert_eq!(restarts(&hours(&always), WEEK), None);
         let more: Vec<u64> = [0, 1, 2, 3, 4]
             .into_iter()
             .chain((1..7).map(|day| 24 * day))
             .collect();
         assert_eq!(
-            restarts(&hours(&more)).as_deref(),
+            restarts(&hours(&more), WEEK).as_deref(),
             Some("restarted five times in the last 6 h, six times in the week before")
         );
+    }
+
+    /// Nobody can say of what was brought up today how often it was restarted all week.
+    #[test]
+    fn a_time_in_which_it_was_not_there_is_no_time_without_restarts() {
+        let hour = |hours: u64| Duration::from_secs(hours * 3_600);
+        let often = [hour(0), hour(1), hour(2)];
+        assert_eq!(restarts(&often, Duration::from_secs(300)), None);
+        assert_eq!(restarts(&often, hour(29)), None);
+        assert_eq!(
+            restarts(&often, hour(54)).as_deref(),
+            Some("restarted three times in the last 6 h, never in the 2 days before")
+        );
+        // As often as in the two days before.
+        let always: Vec<Duration> = (0..24).map(|n| hour(2 * n)).collect();
+        assert_eq!(restarts(&always, hour(48)), None);
     }
 }
