@@ -121,11 +121,12 @@ impl Reader<'_> {
         const HELP: &str = "write it like this: heal = { budget = \"9 per 30m\" }; heal = { enabled = false } only reports";
         let layers = self.layers(own, default, &HEAL, HELP);
         let mut heal = Heal::default();
-        if let Some(ladder) = layers
-            .get("ladder")
-            .and_then(|entry| self.ladder(&entry.value))
+        let mut written = None;
+        if let Some(entry) = layers.get("ladder")
+            && let Some(ladder) = self.ladder(&entry.value)
         {
             heal.ladder = ladder;
+            written = Some(entry);
         }
         if let Some(budget) = layers
             .get("budget")
@@ -163,6 +164,11 @@ impl Reader<'_> {
         }
         if let Some(entry) = layers.get("enabled") {
             heal.enabled = self.flag(&entry.value, "`enabled`").unwrap_or(true);
+        }
+        // A service may have less of a budget than the ladder that it shares with others was made for.
+        let together = layers.own.get("ladder").is_some() || layers.own.get("budget").is_none();
+        if let Some(entry) = written.filter(|_| together) {
+            self.all_tried(&entry.value, &heal);
         }
         heal
     }

@@ -3,7 +3,7 @@
 use super::Reader;
 use super::heal::DAY;
 use super::keys::RUNG;
-use crate::cluster::{AtOnce, Rung};
+use crate::cluster::{AtOnce, Heal, Rung};
 use crate::document::{Table, Value, ValueKind};
 use crate::limits::{MAX_SERVICES, MAX_STEPS, MAX_TRIES};
 use crate::problem::{Problem, quoted};
@@ -55,6 +55,38 @@ impl Reader<'_> {
             });
         }
         rungs.into_iter().collect()
+    }
+
+    /// Rungs without `times` share what the others leave of the budget: where that is not enough for all of
+    /// them, some come never. `value` is what `heal` was read from.
+    pub(super) fn all_tried(&mut self, value: &Value, heal: &Heal) {
+        let ValueKind::Array(items) = &value.kind else {
+            return;
+        };
+        let before = heal.ladder.iter().zip(items).filter(|(rung, _)| {
+            !matches!(rung.remedy, RemedyKind::Quarantine | RemedyKind::Rollback)
+        });
+        let fixed = before.clone().filter_map(|(rung, _)| rung.times);
+        let fixed = fixed.fold(0, u32::saturating_add);
+        let left = heal.budget.count.saturating_sub(fixed);
+        let mut shared: Vec<&Value> = before
+            .filter(|(rung, _)| rung.times.is_none())
+            .map(|(_, item)| item)
+            .collect();
+        if heal.ladder.iter().all(|rung| rung.times.is_none()) {
+            // In a ladder of bare words the last one stands for all that follows.
+            shared.pop();
+        }
+        let first = usize::try_from(left).unwrap_or(usize::MAX);
+        if let Some(none) = shared.get(first) {
+            let count = heal.budget.count;
+            self.refuse(
+                &none.span,
+                format!("the budget of {count} leaves no try for this rung"),
+                "never tried",
+                "raise `budget`, say how often the others are tried with `times`, or leave it out",
+            );
+        }
     }
 
     /// Reads `heal_at_once`: a number of services, or a share of them.

@@ -105,6 +105,7 @@ fn the_schema_refuses_what_the_parser_refuses() {
         "cycle-two",
         "degraded-above-timeout",
         "duration-out-of-range",
+        "ladder-never-tried",
         "need-itself",
         "need-missing",
         "need-twice",
