@@ -139,12 +139,25 @@ fn times(count: u32) -> String {
 
 fn shown(report: &Report, terminal: Terminal) -> Vec<String> {
     let run = &report.run;
+    let name = terminal.paint(Paint::Strong, &report.cluster);
+    if report.faults == 0 {
+        return vec![format!(
+            "{name}: nothing to rehearse: faults are given to services that go on running, and {}",
+            match run.services.len() {
+                1 => "its only one is a oneshot".to_owned(),
+                all => format!("all {all} are oneshots"),
+            }
+        )];
+    }
+    let many = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
     let mut lines = vec![
         format!(
-            "{}: {} services against {} faults in {} of simulated time (seed {})",
-            terminal.paint(Paint::Strong, &report.cluster),
-            run.services.len(),
-            report.faults,
+            "{name}: {} against {} in {} of simulated time (seed {})",
+            many(run.services.len(), "service"),
+            many(report.faults as usize, "fault"),
             millis(report.simulated_ms),
             report.seed,
         ),
@@ -285,6 +298,36 @@ mod tests {
         assert_eq!(percent(1.0), "100.00 %");
         assert_eq!(percent(0.999_999), ">99.99 %");
         assert_eq!(percent(0.5), "50.00 %");
+    }
+
+    #[test]
+    fn what_has_nothing_to_be_faulted_is_no_success() {
+        for (text, said) in [
+            (
+                "[service.a]\nrun = \"x\"\nkind = \"oneshot\"\n",
+                "its only one is a oneshot",
+            ),
+            (
+                "[service.a]\nrun = \"x\"\nkind = \"oneshot\"\n[service.b]\nrun = \"x\"\nkind = \"oneshot\"\n",
+                "all 2 are oneshots",
+            ),
+        ] {
+            let definition = spec::parse("azora.toml", "shop", text.as_bytes()).unwrap();
+            let plan = Plan {
+                faults: 20,
+                seed: 1,
+            };
+            let report = run(&Arc::new(definition), plan, &mut |_| {
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            assert_eq!(report.faults, 0);
+            let [line] = shown(&report, PLAIN).try_into().unwrap();
+            assert!(
+                line.contains("nothing to rehearse") && line.ends_with(said),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -76,6 +76,7 @@ pub fn rehearse(
     let world = live(definition, plan, &mut |done| progress(done / 2.0))?;
     let mut weaknesses = weak::find(&world);
     let run = account(&world);
+    let faults = u32::try_from(world.faults.len()).unwrap_or(u32::MAX);
     let mut mended = (**definition).clone();
     let mut any = false;
     for weakness in weaknesses.iter().filter(|one| one.proposal.is_some()) {
@@ -101,7 +102,7 @@ pub fn rehearse(
     Some(Report {
         cluster: definition.name.to_string(),
         seed: plan.seed,
-        faults: plan.faults,
+        faults,
         simulated_ms: counted(&world),
         run,
         weaknesses,

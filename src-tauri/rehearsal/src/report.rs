@@ -84,7 +84,7 @@ pub struct Report {
     pub cluster: String,
     /// The seed; the same one gives the same report.
     pub seed: u64,
-    /// Faults that were planned.
+    /// Faults that it was run against: none where nothing goes on running, as they are given to that.
     pub faults: u32,
     /// Milliseconds that were simulated and counted, of each run.
     pub simulated_ms: u64,

@@ -997,7 +997,7 @@ export type RehearsalReport = {
   cluster: string,
   /** The seed; the same one gives the same report. */
   seed: number,
-  /** Faults that were planned. */
+  /** Faults that it was run against: none where nothing goes on running, as they are given to that. */
   faults: number,
   /** Milliseconds that were simulated and counted, of each run. */
   simulated_ms: number,
