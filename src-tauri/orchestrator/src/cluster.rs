@@ -6,6 +6,7 @@ use crate::hold::Held;
 use crate::instance::{Goal, Instance};
 use crate::learned::Learned;
 use crate::memory::Memory;
+use crate::rise::Rise;
 use crate::rollback::Versions;
 use crate::rolling::Rolling;
 use crate::scale::Scaling;
@@ -47,7 +48,7 @@ pub struct Cluster {
     /// In which incidents each service suffers, as far as it was not told that it does no more.
     pub(crate) suffering: BTreeMap<ServiceName, BTreeSet<u64>>,
     /// It was brought up then, and has not been as it should be since.
-    pub(crate) rises: Option<Mono>,
+    pub(crate) rises: Option<Rise>,
     /// For each instance that is doubted, those whose fault is not judged before it has answered; see
     /// [`crate::doubt`].
     pub(crate) doubted: BTreeMap<InstanceId, BTreeSet<InstanceId>>,
@@ -199,8 +200,15 @@ pub(crate) struct Tale {
     pub(crate) before: Duration,
     /// The start whose fault opened it, as long as its last words are not known.
     pub(crate) first: Option<Generation>,
+    /// A person has started its service anew since, and what they found wrong may be mended: the next
+    /// fault is told as the cause.
+    pub(crate) anew: bool,
+    /// The start whose fault that was, as long as its last words are not known.
+    pub(crate) renewed: Option<Generation>,
     /// Entries of its timeline that were not told yet.
     pub(crate) new: Vec<IncidentEntry>,
+    /// The last words that its timeline quotes.
+    pub(crate) quoted: Vec<String>,
     /// The last result of a probe that its timeline tells.
     pub(crate) probe: String,
     /// When it ended, if it has.
@@ -217,7 +225,10 @@ impl Tale {
             opened,
             before: Duration::ZERO,
             first: None,
+            anew: false,
+            renewed: None,
             new: Vec::new(),
+            quoted: Vec::new(),
             probe: String::new(),
             ended: None,
             unready: false,

@@ -153,7 +153,7 @@ impl Step<'_> {
     }
 
     /// A person wants it to run. Without a process it is started whatever healing had in mind; out
-    /// of quarantine only when it was meant itself.
+    /// of quarantine, and with a ladder that begins anew, only when it was meant itself.
     pub(crate) fn revive(&mut self, id: &InstanceId, act: ActId, named: bool) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
@@ -168,7 +168,9 @@ impl Step<'_> {
             instance.act = act;
             instance.automatic = false;
             instance.restarts = 0;
-            instance.history = History::default();
+            if named {
+                instance.history = History::default();
+            }
             self.set_care(id, Care::Idle);
             self.end_settling(id);
             self.out_of_hand(id);
@@ -248,6 +250,9 @@ impl Step<'_> {
 
     /// A person knows better than healing: what that has tried counts no more.
     fn forget_history(&mut self, id: &InstanceId) {
+        if let Some((_, tale)) = self.tale(id) {
+            tale.anew = true;
+        }
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.restarts = 0;
             instance.history = History::default();

@@ -14,7 +14,7 @@ use crate::instance::{Care, Goal, Instance, Life, Plan};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
-use model::{InstanceId, Mono, Reason, RemedyKind, ServiceName, State};
+use model::{EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -119,13 +119,18 @@ impl Step<'_> {
         if self.cluster.due.is_empty() || nothing_new {
             return false;
         }
-        let mut waiting: Vec<(u32, InstanceId)> = self
+        // What others need goes first, and then who has waited longest.
+        let mut waiting: Vec<(u32, Mono, InstanceId)> = self
             .cluster
             .due
             .iter()
             .map(|id| {
                 let service = self.cluster.services.get(&id.service);
-                (service.map_or(0, |service| service.rank), id.clone())
+                let since = match self.cluster.instances.get(id).map(|one| &one.care) {
+                    Some(Care::Due(_, since)) => *since,
+                    _ => Mono::default(),
+                };
+                (service.map_or(0, |service| service.rank), since, id.clone())
             })
             .collect();
         waiting.sort();
@@ -139,7 +144,7 @@ impl Step<'_> {
         }
         let turns = self.cluster.turns();
         let (mut moved, mut next) = (false, true);
-        for (_, id) in waiting {
+        for (_, _, id) in waiting {
             let Some(Instance {
                 care: Care::Due(plan, since),
                 ..
@@ -158,7 +163,7 @@ impl Step<'_> {
                 continue;
             }
             if busy.len() >= turns && !busy.contains(&id.service) {
-                self.show_turn(&id, busy.len(), std::mem::take(&mut next));
+                self.show_turn(&id, turns, busy.len(), std::mem::take(&mut next));
                 continue;
             }
             busy.insert(id.service.clone());
@@ -213,16 +218,27 @@ impl Step<'_> {
         Some(Some(until))
     }
 
-    fn show_turn(&mut self, id: &InstanceId, busy: usize, first: bool) {
-        let others = match busy {
-            1 => "; 1 other is being healed, and no more at a time".to_owned(),
-            many => format!("; {many} others are being healed, and no more at a time"),
+    fn show_turn(&mut self, id: &InstanceId, turns: usize, busy: usize, first: bool) {
+        let all = self.cluster.services.len();
+        let (others, are) = match busy {
+            1 => ("1 other".to_owned(), "is"),
+            many => (format!("{many} others"), "are"),
         };
+        let more = format!("; {others} {are} being healed, and heal_at_once is {turns} of {all}");
         let next = match first {
             true => "it is next",
             false => "waits for its turn",
         };
-        self.show_due(id, others, next.to_owned());
+        if let Some(Instance {
+            care: Care::Due(plan, _),
+            ..
+        }) = self.cluster.instances.get_mut(id)
+            && !std::mem::replace(&mut plan.queued, true)
+        {
+            let text = format!("{} waits for its turn{more}", plan.detail);
+            self.tell_of(id, EntryKind::Remedy, &text, None);
+        }
+        self.show_due(id, more, next.to_owned());
     }
 
     fn show_due(&mut self, id: &InstanceId, more: String, next: String) {

@@ -20,8 +20,17 @@ impl Step<'_> {
         let asked = definition;
         let definition = self.cluster.kept(&asked);
         let moved = self.take_ports(ports);
-        let outdated = self.take_definition(definition, &moved);
+        let rested = self.cluster.services.iter();
+        let rested = rested.filter(|(_, service)| !service.wanted);
+        // Out of quarantine comes what is not what it was: else any script that says `up` would undo it.
+        let mut anew: BTreeSet<ServiceName> = rested.map(|(name, _)| name.clone()).collect();
+        let outdated = self.take_definition(definition, &moved, &mut anew);
         self.regrow(&asked);
+        anew.extend(outdated.iter().cloned());
+        // Nor is what an earlier edit has not come to.
+        let left = self.cluster.instances.iter();
+        let left = left.filter(|(_, one)| matches!(one.outdated, Some(Outdated::Edit { .. })));
+        anew.extend(left.map(|(id, _)| id.service.clone()));
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
             self.create(name, ports, act);
@@ -46,7 +55,7 @@ impl Step<'_> {
                 if self.cluster.goal(&id) == Goal::Leave {
                     self.calm(&id, "no longer defined".to_owned());
                 } else {
-                    self.revive(&id, act, true);
+                    self.revive(&id, act, anew.contains(name));
                 }
             }
         }
@@ -120,11 +129,13 @@ impl Step<'_> {
         moved
     }
 
-    /// Takes the definition in, and answers the services whose processes do not fit it any more.
+    /// Takes the definition in, and answers the services whose processes do not fit it any more; those
+    /// that are defined otherwise, in whatever way, go into `edited`.
     fn take_definition(
         &mut self,
         definition: Arc<spec::Cluster>,
         moved: &BTreeSet<InstanceId>,
+        edited: &mut BTreeSet<ServiceName>,
     ) -> BTreeSet<ServiceName> {
         let mut outdated: BTreeSet<ServiceName> =
             moved.iter().map(|id| id.service.clone()).collect();
@@ -148,7 +159,9 @@ impl Step<'_> {
             let other_environment = old_definition.as_deref().is_some_and(|old| {
                 spec::environment_differs((old, &service.spec), (&*definition, new))
             });
-            self.note_edit(name, new, other_environment);
+            if self.note_edit(name, new, other_environment) {
+                edited.insert(name.clone());
+            }
             let Some(service) = self.cluster.services.get_mut(name) else {
                 continue;
             };

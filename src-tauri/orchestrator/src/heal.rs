@@ -115,6 +115,7 @@ impl Step<'_> {
                     remedy: RemedyKind::Restart,
                     detail,
                     excused: true,
+                    queued: false,
                 },
             );
         }
@@ -168,6 +169,7 @@ impl Step<'_> {
                         remedy,
                         detail: why,
                         excused: false,
+                        queued: false,
                     },
                 );
                 return;
@@ -189,6 +191,7 @@ impl Step<'_> {
             remedy,
             detail: detail.clone(),
             excused: false,
+            queued: false,
         };
         if wait.is_zero() {
             self.due(id, plan);

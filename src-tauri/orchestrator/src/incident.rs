@@ -44,12 +44,17 @@ impl Step<'_> {
             .cloned()
             .collect();
         let now = self.now.mono;
+        let generation = self.cluster.instances.get(id).map(|one| one.generation);
         if let Some((key, tale)) = self.tale(id) {
             let worse = std::mem::take(&mut tale.unready);
+            let anew = std::mem::take(&mut tale.anew);
             if tale.goes_on(lasted, now) {
                 tale.ended = None;
                 let incident = &mut tale.incident;
-                if worse {
+                if anew {
+                    incident.cause = harmless(&cause, MAX_TEXT);
+                    tale.renewed = generation;
+                } else if worse {
                     let cause = format!("{cause}; before that it was not ready");
                     incident.cause = harmless(&cause, MAX_TEXT);
                 }
@@ -94,7 +99,7 @@ impl Step<'_> {
         self.cluster.incidents.insert(
             key,
             Tale {
-                first: self.cluster.instances.get(id).map(|one| one.generation),
+                first: generation,
                 ..Tale::of(incident, self.now.mono)
             },
         );

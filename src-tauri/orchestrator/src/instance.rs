@@ -71,6 +71,8 @@ pub(crate) struct Plan {
     pub(crate) detail: String,
     /// It makes up for another's fault: no incident, nothing from the budget.
     pub(crate) excused: bool,
+    /// That it waits for its turn has been told.
+    pub(crate) queued: bool,
 }
 
 /// Why healing keeps its hands off a fault.

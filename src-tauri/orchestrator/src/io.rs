@@ -354,6 +354,8 @@ pub enum TimerKey {
     Hold(Option<ServiceName>),
     /// The trial of its circuit has lasted.
     Circuit(InstanceId),
+    /// What has been wrong while the cluster came up has been over for a while.
+    Rise,
     /// What this act has started, and cannot be asked, has lived for long enough.
     Lived(ActId),
     /// What it needs should have settled by now.

@@ -30,6 +30,7 @@ mod patience;
 mod probe;
 mod refresh;
 mod reprobe;
+mod rise;
 mod rollback;
 mod rolling;
 mod said;

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 pub struct Memory {
     /// How often healing started it.
     pub restarts: u32,
+    /// Its last start. One whose process could not be made has left nothing else.
+    #[serde(default)]
+    pub generation: Generation,
     /// What healing has tried.
     pub history: History,
     /// It is in quarantine: its fault, and why.
@@ -65,6 +68,7 @@ impl Cluster {
         let instance = self.instances.get(id)?;
         Some(Memory {
             restarts: instance.restarts,
+            generation: instance.generation,
             history: instance.history.clone(),
             quarantined: match &instance.care {
                 Care::Quarantined(why) => Some((instance.fault.clone(), why.clone())),
@@ -106,6 +110,8 @@ impl Step<'_> {
         for (id, memory) in std::mem::take(&mut self.cluster.memory) {
             if let Some(instance) = self.cluster.instances.get_mut(&id) {
                 instance.restarts = memory.restarts;
+                // What the driver finds of it is of this start, or knows better.
+                instance.generation = memory.generation;
                 instance.history = memory.history;
                 instance.was_ready = memory.ready;
                 instance.told_end = memory.ended.as_ref().map(|ended| ended.generation);

@@ -271,14 +271,19 @@ impl Step<'_> {
     }
 
     /// A service is about to be taken in as `new`. `environment`: what env files give it has changed.
-    pub(crate) fn note_edit(&mut self, name: &ServiceName, new: &spec::Service, environment: bool) {
+    pub(crate) fn note_edit(
+        &mut self,
+        name: &ServiceName,
+        new: &spec::Service,
+        environment: bool,
+    ) -> bool {
         let well = self.cluster.was_well(name, self.now.mono);
         let Some(service) = self.cluster.services.get_mut(name) else {
-            return;
+            return false;
         };
         let same = instead(&service.spec, new) == *new;
         if same && !environment {
-            return;
+            return false;
         }
         let versions = &mut service.versions;
         let before = match (well, same) {
@@ -301,6 +306,7 @@ impl Step<'_> {
             // What was tried on another definition says nothing about this one.
             instance.history.begin_ladder();
         }
+        true
     }
 
     /// `up` has brought this: who asked for what a service was taken back from did not get it; of one

@@ -25,7 +25,7 @@ impl Step<'_> {
                 let reason = Reason::new(format!("{}; {why}", instance.fault));
                 let next = match why.as_str() {
                     HOPELESS => format!("mend that, then `azora release {}`", id.service),
-                    _ => "release it to try again".to_owned(),
+                    _ => format!("`azora release {}` tries again", id.service),
                 };
                 self.set(id, State::Quarantined, reason.then(next));
             }

@@ -7,7 +7,7 @@
 use crate::cluster::Cluster;
 use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::{Effect, Input, TimerKey};
-use model::{EventKind, InstanceId, Now, Overall, Reason, ServiceName, State};
+use model::{EventKind, InstanceId, Now, Reason, ServiceName, State};
 use std::collections::BTreeSet;
 
 /// Applies one input and answers what is to be done, in this order: what the next engine has to
@@ -181,6 +181,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Hold(whose)) => self.hold_over(whose),
             Input::Timer(TimerKey::Circuit(instance)) => self.trial_over(&instance),
             Input::Timer(TimerKey::Settle(instance)) => _ = self.look.insert(instance),
+            Input::Timer(TimerKey::Rise) => self.out.relief = true,
             Input::Timer(TimerKey::Lived(act)) => self.lived(act),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
             Input::Timer(TimerKey::Doubt(instance)) => self.doubt_over(&instance),
@@ -385,27 +386,6 @@ impl Step<'_> {
             for dependent in healing::cause::dependents(&*self.cluster, &id.service) {
                 self.touched.extend(self.cluster.ids_of(&dependent));
             }
-        }
-    }
-
-    /// All that is wanted serves, for the first time since it was brought up.
-    fn tell_ready(&mut self) {
-        let rises = self.out.rises;
-        if !rises && (self.cluster.rises.is_none() || !self.out.relief) {
-            return;
-        }
-        let ready = self.cluster.overall().0 == Overall::Operational;
-        if rises {
-            // What runs already is not brought up by asking for it once more.
-            self.cluster.rises = (!ready).then_some(self.now.mono);
-        } else if ready && let Some(since) = self.cluster.rises.take() {
-            let services = self.cluster.services.values();
-            let wanted = services.filter(|one| one.wanted && !one.leaving && one.replicas > 0);
-            let took = self.now.mono.since(since).as_millis();
-            self.out.facts.push(EventKind::SystemReady {
-                services: u32::try_from(wanted.count()).unwrap_or(u32::MAX),
-                took_ms: u64::try_from(took).unwrap_or(u64::MAX),
-            });
         }
     }
 

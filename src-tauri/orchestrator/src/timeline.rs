@@ -186,21 +186,32 @@ impl Step<'_> {
         if of != Some(key) {
             return;
         }
-        if tale.first == Some(generation) {
-            tale.first = None;
-            let incident = &mut tale.incident;
-            if incident.began_by == Some(Began::Exit) {
-                if let Some(ended) = words.ended {
-                    let ended = ended.min(incident.opened);
-                    incident.began = Some(ended);
-                    incident.detect_ms = Some(incident.opened.millis_since(ended));
-                }
-                if let Some(said) = said(&words) {
-                    incident.cause = harmless(&format!("{}; {said}", incident.cause), MAX_TEXT);
-                }
-            }
+        let first = tale.first.take_if(|first| *first == generation).is_some();
+        let renewed = tale
+            .renewed
+            .take_if(|renewed| *renewed == generation)
+            .is_some();
+        let incident = &mut tale.incident;
+        let first = first && incident.began_by == Some(Began::Exit);
+        if first && let Some(ended) = words.ended {
+            let ended = ended.min(incident.opened);
+            incident.began = Some(ended);
+            incident.detect_ms = Some(incident.opened.millis_since(ended));
+        }
+        // What one that lives has written is no word about its fault.
+        if (first || renewed && words.ended.is_some())
+            && let Some(said) = said(&words)
+        {
+            incident.cause = harmless(&format!("{}; {said}", incident.cause), MAX_TEXT);
         }
         let at = words.ended.unwrap_or(self.now.wall);
+        if !words.lines.is_empty() {
+            let again = std::mem::replace(&mut tale.quoted, words.lines.clone()) == words.lines;
+            if again {
+                let text = "its last lines were the same as before";
+                return self.put(key, entry(at, EntryKind::Log, text, None));
+            }
+        }
         if let Some(error) = words
             .error
             .as_ref()
@@ -325,6 +336,7 @@ impl Step<'_> {
         };
         tale.incident.state = IncidentState::Open;
         tale.incident.person = true;
+        tale.anew = true;
         self.tell(key, EntryKind::Release, text, Some(act));
     }
 

@@ -408,8 +408,14 @@ fn live_on(world: &mut World, size: Size) {
     if world.broken() {
         return;
     }
-    // A person brings up whatever is stopped or in quarantine: now all of it is well.
+    // A person brings up whatever is stopped and releases what is in quarantine: now all of it is well.
     world.up();
+    let statuses = world.cluster.statuses();
+    let away = statuses.filter(|status| status.state == State::Quarantined);
+    let away: Vec<_> = away.map(|status| status.service).collect();
+    if !away.is_empty() {
+        world.command(Command::Release(away));
+    }
     rest(world, QUIET);
     settled(world, "up");
     all_well(world);

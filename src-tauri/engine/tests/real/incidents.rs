@@ -45,7 +45,7 @@ heal = { backoff = [\"0s\", \"0s\", \"60s\"] }
     let waits = || {
         let all = handle.snapshot().incidents;
         let waits = all.first().and_then(|one| one.waits.clone());
-        waits.is_some_and(|waits| waits.contains("after 60 s")) && all[0].entries >= 17
+        waits.is_some_and(|waits| waits.contains("after 60 s")) && all[0].entries >= 15
     };
     assert!(
         eventually_async(PATIENCE, waits).await,
