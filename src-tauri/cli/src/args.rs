@@ -12,8 +12,8 @@ const LONG: &str = "\
 Runs the services you work with, keeps them alive, and shows what is going on.
 
 A cluster is a folder with an azora.toml. Commands mean the cluster of the current folder, or of \
-the nearest folder above it that has one; -C and --cluster mean another. `emergency-stop` always \
-means every cluster of the home.";
+the nearest folder above it that has one; -C and --cluster mean another. `status` and `events` show \
+every cluster of the home, and `emergency-stop` always means all of them.";
 
 const AFTER: &str = "\
 Examples:

@@ -80,12 +80,12 @@ fn row(node: &GraphNode, connections: &[ObservedConnection], now: Timestamp) -> 
     ]
 }
 
-/// "db (port 5432, 40 times, last 3 s ago, not declared)".
+/// "db (port 5432, seen 40 times, last 3 s ago, not declared)".
 fn seen(one: &ObservedConnection, now: Timestamp) -> String {
     let at: Vec<String> = one.at.iter().map(|at| plain(&at.to_string())).collect();
     let times = match one.seen {
-        1 => "once".to_owned(),
-        times => format!("{times} times"),
+        1 => "seen once".to_owned(),
+        times => format!("seen {times} times"),
     };
     let declared = match one.declared {
         Declared::Need => "",
@@ -202,7 +202,7 @@ mod tests {
         let cells: Vec<&str> = row.iter().map(|(text, _)| text.as_str()).collect();
         assert_eq!(cells[..4], ["api", "ready", "redis", "db"]);
         assert!(
-            cells[4].starts_with("db (port 5432, 40 times, last 3"),
+            cells[4].starts_with("db (port 5432, seen 40 times, last 3"),
             "{}",
             cells[4]
         );

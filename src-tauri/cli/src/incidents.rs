@@ -3,15 +3,15 @@
 use crate::args::{Healed, Incident as One, Incidents, Place};
 use crate::fail::{Done, Fail};
 use crate::past::is_cluster;
-use crate::place::{layout, services};
-use crate::table::{Cell, cell, table};
+use crate::place::{layout, scope, services};
+use crate::table::{Cell, INDENT, cell, lines, table};
 use crate::terminal::{Paint, Terminal, plain, print};
 use crate::text::{clock, length, now, since, with_times};
 use api::client::Client;
 use api::requests::{HealedRequest, IncidentRequest, IncidentsRequest};
 use model::healed::{Healed as Sums, HealedSum};
+use model::{ClusterId, ServiceName};
 use model::{EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory};
-use model::{ServiceName, Timestamp};
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,13 +25,14 @@ const READABLE: usize = 30;
 /// Columns that are left out of a narrow terminal, the first one first.
 const SPARE: [&str; 3] = ["ACTIONS", "TOOK", "OPENED"];
 
-/// `azora incidents`: of the whole home, newest first.
+/// `azora incidents`: of the folder's cluster, newest first.
 pub(crate) async fn incidents(place: &Place, arguments: &Incidents) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
     let limit = arguments.recent.limit;
     let from = arguments.since.as_ref();
+    let only = of_folder(&client, place, arguments.all).await?;
     let request = IncidentsRequest {
-        cluster: None,
+        cluster: only.clone(),
         service: service(arguments.service.as_ref())?,
         open: arguments.open,
         since: from.map(|text| since(text, now())).transpose()?,
@@ -49,17 +50,46 @@ pub(crate) async fn incidents(place: &Place, arguments: &Incidents) -> Done {
         return Ok(());
     }
     if incidents.is_empty() {
-        print(&nothing(arguments, place))?;
+        let of = place.cluster.clone();
+        let of = of.or(only.map(|cluster| cluster.to_string()));
+        print(&nothing(arguments, of.as_deref()))?;
         return Ok(());
     }
-    let rows: Vec<Vec<Cell>> = incidents.iter().map(row).collect();
-    let headings = [
-        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
-    ];
-    for line in table(&headings, &rows, &SPARE, Terminal::stdout()) {
+    for line in listed(&incidents, only.is_some(), Terminal::stdout()) {
         print(&line)?;
     }
     Ok(())
+}
+
+/// The cluster that is meant, unless one is named, or all of them.
+async fn of_folder(client: &Client, place: &Place, all: bool) -> Done<Option<ClusterId>> {
+    match all || place.cluster.is_some() {
+        true => Ok(None),
+        false => scope(client, place).await,
+    }
+}
+
+/// A row for each, and what those that go on wait for below it: what is to be done next is cut by no
+/// terminal. `alone`: they are all of one cluster.
+fn listed(incidents: &[Incident], alone: bool, terminal: Terminal) -> Vec<String> {
+    let rows: Vec<Vec<Cell>> = incidents.iter().map(|one| row(one, alone)).collect();
+    let headings = [
+        "ID", "OPENED", "STATE", "TOOK", "INSTANCE", "ACTIONS", "CAUSE",
+    ];
+    let mut lines = lines(&headings, &rows, &SPARE, terminal).into_iter();
+    let mut all = lines.next().unwrap_or_default();
+    for (row, incident) in lines.zip(incidents) {
+        all.extend(row);
+        if let Some(waits) = &incident.waits {
+            let room = terminal
+                .columns
+                .unwrap_or(usize::MAX)
+                .saturating_sub(INDENT);
+            let waits = wrapped(&plain(&format!("waits for {waits}")), room);
+            all.extend(waits.into_iter().map(|line| " ".repeat(INDENT) + &line));
+        }
+    }
+    all
 }
 
 fn service(word: Option<&String>) -> Done<Option<ServiceName>> {
@@ -70,12 +100,12 @@ fn service(word: Option<&String>) -> Done<Option<ServiceName>> {
 }
 
 /// That there are none, and of which: a filter that finds nothing is no all-clear.
-fn nothing(arguments: &Incidents, place: &Place) -> String {
+fn nothing(arguments: &Incidents, cluster: Option<&str>) -> String {
     let mut words = vec!["no".to_owned()];
     words.extend(arguments.open.then(|| "open".to_owned()));
     words.push("incidents".to_owned());
     words.extend(arguments.service.as_ref().map(|name| format!("of {name}")));
-    words.extend(place.cluster.as_ref().map(|name| format!("in {name}")));
+    words.extend(cluster.map(|name| format!("in {name}")));
     words.extend(arguments.since.as_ref().map(|text| format!("since {text}")));
     words.join(" ")
 }
@@ -88,33 +118,42 @@ fn paint(state: IncidentState) -> Paint {
     }
 }
 
-fn row(incident: &Incident) -> Vec<Cell> {
-    let actions: Vec<&str> = incident
-        .actions
-        .iter()
-        .map(|action| action.kind.as_str())
-        .collect();
-    let waits = incident
-        .waits
-        .as_ref()
-        .map(|what| format!("; waits for {what}"));
+fn row(incident: &Incident, alone: bool) -> Vec<Cell> {
+    let instance = match alone {
+        true => incident.instance.to_string(),
+        false => format!("{}/{}", incident.cluster, incident.instance),
+    };
     vec![
         cell(incident.id.0.to_string()),
         cell(clock(incident.opened)),
         (incident.state.as_str().to_owned(), paint(incident.state)),
         cell(millis(incident.lasted_ms())),
-        cell(format!("{}/{}", incident.cluster, incident.instance)),
-        cell(if actions.is_empty() {
-            "-".to_owned()
-        } else {
-            actions.join(",")
-        }),
-        cell(plain(&format!(
-            "{}{}",
-            incident.cause,
-            waits.unwrap_or_default()
-        ))),
+        cell(instance),
+        cell(actions(incident)),
+        cell(plain(&incident.cause)),
     ]
+}
+
+/// "restart 5, circuit-break, quarantine, a person": what was done, each as often as in a row.
+fn actions(incident: &Incident) -> String {
+    let mut rows: Vec<(&str, u32)> = Vec::new();
+    for action in &incident.actions {
+        match rows.last_mut() {
+            Some((kind, times)) if *kind == action.kind.as_str() => *times += 1,
+            _ => rows.push((action.kind.as_str(), 1)),
+        }
+    }
+    let ended = !incident.state.unended();
+    let each = rows.into_iter().map(|(kind, times)| match times {
+        1 => kind.to_owned(),
+        times => format!("{kind} {times}"),
+    });
+    let mut each: Vec<String> = each.collect();
+    each.extend((incident.person && ended).then(|| "a person".to_owned()));
+    match each.is_empty() {
+        true => "-".to_owned(),
+        false => each.join(", "),
+    }
 }
 
 fn millis(millis: Option<u64>) -> String {
@@ -171,9 +210,14 @@ fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
             _ => "closed",
         };
         let took = millis(incident.duration_ms);
+        let lasted = match incident.detect_ms {
+            None | Some(0) => String::new(),
+            Some(_) => format!(", {} after it began", millis(incident.lasted_ms())),
+        };
+        let when = clock(resolved);
         facts.push((
             what,
-            format!("{}, {took} after it was detected", clock(resolved)),
+            format!("{when}, {took} after it was detected{lasted}"),
         ));
     }
     if !incident.impacted.is_empty() {
@@ -309,7 +353,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
     let mut request = HealedRequest {
         since: since(&arguments.since, now())?,
-        cluster: None,
+        cluster: of_folder(&client, place, arguments.all).await?,
         service: service(arguments.service.as_ref())?,
     };
     let mut sums: Sums = client.call("healed", &request).await?;
@@ -323,17 +367,20 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
     }
     if arguments.json.json {
         let mut value = with_times(json!(sums));
-        for time in ["from", "to"] {
-            let at = value[time].as_i64().unwrap_or_default();
-            value[time] = json!(crate::text::rfc3339(Timestamp(at)));
-        }
+        value["from"] = json!(crate::text::rfc3339(sums.from));
         print(&value.to_string())?;
         return Ok(());
     }
-    let of = match &arguments.service {
+    let mut of = match &arguments.service {
         Some(name) => format!(" of {name}"),
         None => String::new(),
     };
+    of.extend(
+        request
+            .cluster
+            .iter()
+            .map(|cluster| format!(" in {cluster}")),
+    );
     let from = clock(sums.from);
     if sums.total.incidents == 0 && sums.total.restarts == 0 {
         print(&format!(
@@ -359,11 +406,14 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
         .iter()
         .map(|one| {
             let mut row = sum_row(&one.sum);
-            row.push(cell(format!("{}/{}", one.cluster, one.service)));
+            row.push(cell(match &request.cluster {
+                Some(_) => one.service.to_string(),
+                None => format!("{}/{}", one.cluster, one.service),
+            }));
             row
         })
         .collect();
-    let spare = ["ADDED", "QUARANTINES", "LONGEST", "PERSON"];
+    let spare = ["ADDED", "QUARANTINES", "LONGEST", "P50", "RESTARTS"];
     for line in table(&headings, &rows, &spare, Terminal::stdout()) {
         print(&line)?;
     }
@@ -410,6 +460,14 @@ fn sentence(sum: &HealedSum, from: &str) -> String {
     ));
     if sum.person > 0 {
         parts.push(format!("{} needed a person", sum.person));
+    }
+    if sum.quarantined > 0 {
+        let wait = if sum.quarantined == 1 {
+            "waits"
+        } else {
+            "wait"
+        };
+        parts.push(format!("{} {wait} in quarantine", sum.quarantined));
     }
     if sum.open > 0 {
         let are = if sum.open == 1 { "goes on" } else { "go on" };

@@ -8,9 +8,12 @@ use crate::text::{clock, length, with_times};
 use api::client::Client;
 use api::requests::{EventsRequest, Nothing};
 use model::view::{Change, FeedMessage};
-use model::{Event, EventKind, IncidentState, Outcome};
+use model::{Event, EventKind, IncidentState, Outcome, Timestamp};
 use serde_json::json;
 use std::time::Duration;
+
+/// What is told of an incident so soon after its last remedy is about that, in milliseconds.
+const AT_ONCE: u64 = 50;
 
 /// Whether a cluster's id is or begins with the name that was typed.
 pub(crate) fn is_cluster(id: &str, wanted: &str) -> bool {
@@ -104,7 +107,7 @@ impl Shown {
                 print(&format!(
                     "{}  {cluster}{}",
                     clock(event.at),
-                    plain(&sentence(&event.what))
+                    plain(&sentence(&event.what, event.at))
                 ))?;
             }
         }
@@ -112,8 +115,8 @@ impl Shown {
     }
 }
 
-/// An event in words.
-fn sentence(what: &EventKind) -> String {
+/// An event in words, at its time.
+fn sentence(what: &EventKind, at: Timestamp) -> String {
     match what {
         EventKind::EngineStarted { pid, adopted: 0 } => format!("the engine started (pid {pid})"),
         EventKind::EngineStarted { pid, adopted } => {
@@ -166,7 +169,7 @@ fn sentence(what: &EventKind) -> String {
         EventKind::SystemReady { services, took_ms } => {
             let took = length(Duration::from_millis(*took_ms));
             match services {
-                1 => format!("its service is ready after {took}"),
+                1 => format!("its only service is ready after {took}"),
                 all => format!("all {all} services are ready after {took}"),
             }
         }
@@ -191,15 +194,18 @@ fn sentence(what: &EventKind) -> String {
             _ => format!("emergency stop: {reason}"),
         },
         EventKind::Incident { incident } => {
+            // Each remedy is told as a change of the open incident, when it was decided.
+            let tried = incident.actions.last();
+            let tried = tried.filter(|action| at.millis_since(action.at) < AT_ONCE);
             let state = match incident.state {
-                // Each remedy is told as a change of the open incident.
                 IncidentState::Open if incident.actions.is_empty() => "opened",
+                IncidentState::Open if tried.is_none() => "goes on",
                 IncidentState::Open => "is being worked on",
                 IncidentState::Resolved => "resolved",
                 IncidentState::Quarantined => "ended in quarantine",
                 IncidentState::Closed => "closed",
             };
-            let what = match incident.actions.last() {
+            let what = match tried {
                 Some(action) if incident.state == IncidentState::Open => &action.detail,
                 _ => &incident.cause,
             };
@@ -236,7 +242,7 @@ fn sentence(what: &EventKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Timestamp;
+    use model::{Incident, IncidentId, Remedy, RemedyKind};
 
     #[test]
     fn an_event_is_told_once_however_often_the_picture_comes() {
@@ -259,6 +265,45 @@ mod tests {
         assert_eq!(shown.last, 3);
         shown.skip(&[event(7), event(2)]);
         assert_eq!(shown.last, 7);
+    }
+
+    #[test]
+    fn a_remedy_is_told_when_it_is_decided_and_not_with_the_next_fault() {
+        let incident = Incident {
+            id: IncidentId(1),
+            cluster: "shop-1".parse().unwrap(),
+            service: "db".parse().unwrap(),
+            instance: "db.0".parse().unwrap(),
+            state: IncidentState::Open,
+            cause: "db.0 exited with code 3".to_owned(),
+            impacted: vec![],
+            actions: vec![Remedy {
+                at: Timestamp(1_000),
+                kind: RemedyKind::Restart,
+                detail: "restart 1 of 9".to_owned(),
+            }],
+            unlisted: vec![],
+            opened: Timestamp(900),
+            resolved: None,
+            duration_ms: None,
+            began: None,
+            began_by: None,
+            detect_ms: None,
+            waits: None,
+            person: false,
+            entries: 0,
+        };
+        let incident = Box::new(incident);
+        let what = EventKind::Incident { incident };
+        let told = |at| sentence(&what, Timestamp(at));
+        assert_eq!(
+            told(1_001),
+            "incident 1 of db.0 is being worked on: restart 1 of 9"
+        );
+        assert_eq!(
+            told(2_000),
+            "incident 1 of db.0 goes on: db.0 exited with code 3"
+        );
     }
 
     #[test]

@@ -98,6 +98,21 @@ impl Scene {
     }
 }
 
+/// The cluster that a question about the past means: the folder's; `None`, the whole home, where the
+/// folder belongs to no cluster.
+pub(crate) async fn scope(client: &Client, place: &Place) -> Done<Option<ClusterId>> {
+    let status: StatusView = client.call("status", &Nothing {}).await?;
+    let here = folder(place)?;
+    let of = |one: &ClusterLine| here.starts_with(&one.folder);
+    match status.clusters.iter().any(of) {
+        true => {
+            let found = pick(&status.clusters, place, &here, defined(&here), &name_in)?;
+            Ok(Some(found.id))
+        }
+        false => Ok(None),
+    }
+}
+
 /// The other clusters of its folder that run.
 fn run_on(clusters: &[ClusterLine], cluster: &ClusterLine) -> Vec<ClusterLine> {
     let others = clusters
@@ -229,10 +244,11 @@ fn listed<'c>(clusters: impl IntoIterator<Item = &'c ClusterLine>) -> String {
     each.join(", ")
 }
 
-/// Reads service names from the command line.
+/// Reads service names from the command line; one that is named twice is meant once.
 pub(crate) fn services(words: &[String]) -> Done<Vec<ServiceName>> {
-    words
-        .iter()
+    let once = words.iter().enumerate();
+    once.filter(|(at, word)| !words[..*at].contains(word))
+        .map(|(_, word)| word)
         .map(|word| {
             word.parse()
                 .map_err(|error| match word.parse::<model::InstanceId>() {

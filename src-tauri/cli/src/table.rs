@@ -5,7 +5,7 @@ use crate::terminal::{Paint, Terminal, cut};
 /// With fewer columns than this a sentence cannot be read any more.
 const READABLE: usize = 30;
 /// So far a sentence that has a line of its own is moved in.
-const INDENT: usize = 4;
+pub(crate) const INDENT: usize = 4;
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -26,6 +26,16 @@ pub(crate) fn table(
     spare: &[&str],
     terminal: Terminal,
 ) -> Vec<String> {
+    lines(headings, rows, spare, terminal).concat()
+}
+
+/// The same, by row: the headings' lines first. Who has more to say of a row says it below.
+pub(crate) fn lines(
+    headings: &[&str],
+    rows: &[Vec<Cell>],
+    spare: &[&str],
+    terminal: Terminal,
+) -> Vec<Vec<String>> {
     let mut widths: Vec<usize> = headings
         .iter()
         .map(|heading| heading.chars().count())
@@ -94,7 +104,6 @@ pub(crate) fn table(
         .collect();
     std::iter::once(lines(&headings))
         .chain(rows.iter().map(|row| lines(row)))
-        .flatten()
         .collect()
 }
 

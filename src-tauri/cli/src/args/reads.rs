@@ -147,6 +147,9 @@ pub(crate) struct Incidents {
     /// Only those with this service at the root
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: Option<String>,
+    /// Those of all clusters of this home
+    #[arg(short, long, conflicts_with = "cluster")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) recent: Recent,
 }
@@ -168,6 +171,9 @@ pub(crate) struct Healed {
     /// Only this service
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: Option<String>,
+    /// In all clusters of this home
+    #[arg(short, long, conflicts_with = "cluster")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

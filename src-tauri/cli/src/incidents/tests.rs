@@ -1,7 +1,7 @@
 //! Incidents as they are told in a terminal, and weeks in a sentence.
 
 use super::*;
-use model::{Began, Remedy, RemedyKind};
+use model::{Began, Remedy, RemedyKind, Timestamp};
 
 fn story() -> IncidentStory {
     let entry = |n, at, kind, text: &str| IncidentEntry {
@@ -74,19 +74,67 @@ fn a_story_fits_its_terminal_and_says_what_is_not_kept() {
     }
 }
 
+/// What is to be done next is whole at every width.
+#[test]
+fn what_an_incident_waits_for_falls_off_no_screen() {
+    let mut quarantined = story().incident;
+    quarantined.state = IncidentState::Quarantined;
+    quarantined.person = true;
+    quarantined.waits = Some("a person: `azora release db`".into());
+    let kinds = [
+        RemedyKind::Restart,
+        RemedyKind::Restart,
+        RemedyKind::CircuitBreak,
+        RemedyKind::Restart,
+        RemedyKind::Quarantine,
+    ];
+    let one = quarantined.actions[0].clone();
+    quarantined.actions = kinds
+        .map(|kind| Remedy {
+            kind,
+            ..one.clone()
+        })
+        .into();
+    assert_eq!(
+        actions(&quarantined),
+        "restart 2, circuit-break, restart, quarantine"
+    );
+    for columns in [40, 80, 120] {
+        let terminal = Terminal {
+            live: false,
+            colour: false,
+            columns: Some(columns),
+            rows: 24,
+        };
+        let lines = listed(std::slice::from_ref(&quarantined), true, terminal);
+        assert!(
+            lines.contains(&"    waits for a person: `azora release".to_owned())
+                || lines.contains(&"    waits for a person: `azora release db`".to_owned()),
+            "{columns}: {lines:#?}"
+        );
+        let long = lines.iter().find(|line| line.chars().count() > columns);
+        assert_eq!(long, None, "{columns} columns");
+    }
+    quarantined.state = IncidentState::Resolved;
+    quarantined.waits = None;
+    let ended = actions(&quarantined);
+    assert!(ended.ends_with("quarantine, a person"), "{ended}");
+}
+
 #[test]
 fn a_week_is_a_sentence() {
     let sum = HealedSum {
         incidents: 14,
         healed: 12,
         person: 2,
+        quarantined: 2,
         open: 1,
         recover_p50_ms: Some(1_200),
         ..HealedSum::default()
     };
     assert_eq!(
         sentence(&sum, "Monday"),
-        "14 incidents since Monday: 12 were healed (half within 1.2 s), 2 needed a person, 1 goes on"
+        "14 incidents since Monday: 12 were healed (half within 1.2 s), 2 needed a person, 2 wait in quarantine, 1 goes on"
     );
 }
 

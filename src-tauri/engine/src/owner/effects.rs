@@ -212,10 +212,13 @@ impl Owner {
                         self.let_scale(ticket, act);
                         return;
                     }
-                    Some((_, RemedyKind::CircuitBreak | RemedyKind::Quarantine)) | None => {
-                        self.shared
-                            .door
-                            .finish(act, Outcome::Done("admitted".into()));
+                    Some((_, RemedyKind::CircuitBreak | RemedyKind::Quarantine)) => {
+                        let done = Outcome::Done("it waits for a person".into());
+                        self.shared.door.finish(act, done);
+                    }
+                    None => {
+                        let done = Outcome::Done("admitted".into());
+                        self.shared.door.finish(act, done);
                     }
                 }
                 self.step(Input::Admitted { ticket, act });
