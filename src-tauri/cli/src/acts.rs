@@ -1,19 +1,18 @@
-//! `start`, `stop`, `restart`, `scale`, `down`, `hold`, `unhold`, `release`, `resume`, `forget`: one order,
-//! followed until it has come to rest.
+//! `start`, `stop`, `restart`, `scale`, `down`, `resume`, `forget`: one order, followed until it has come to
+//! rest.
 
-use crate::args::{Held, Hold, Place, Restart, Scale, Services, Why};
+use crate::args::{Place, Restart, Scale, Services, Why};
 use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout, services};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
-use crate::text::{length, state_paint};
+use crate::text::state_paint;
 use crate::watch::{Interrupts, Style, Watch, settled};
 use api::client::Client;
 use api::requests::{
-    ClusterRequest, HoldRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest,
-    ServicesRequest,
+    ClusterRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest, ServicesRequest,
 };
 use api::views::WaitView;
 use model::view::LogPage;
@@ -39,13 +38,15 @@ pub(crate) async fn services_order(
     arguments: &Services,
 ) -> Done {
     let scene = Scene::find(place).await?;
+    let of = services(&arguments.services)?;
     let request = ServicesRequest {
         cluster: scene.cluster.id.clone(),
-        services: services(&arguments.services)?,
+        services: of.clone(),
         reason: arguments.why.reason.clone(),
     };
     let folder = scene.cluster.folder;
-    let outcome = carry_out(&scene.client, Some(scene.cluster.id), name, &request, aim).await;
+    let cluster = Some(scene.cluster.id);
+    let outcome = carry_out(&scene.client, cluster, name, &request, aim, &of).await;
     if name == "start" {
         on_what_it_runs(&outcome, &folder, "started");
     }
@@ -73,61 +74,17 @@ pub(crate) async fn restart(place: &Place, arguments: &Restart) -> Done {
         at_once,
     } = arguments;
     let scene = Scene::find(place).await?;
+    let of = services(&named.services)?;
     let request = RestartRequest {
         cluster: scene.cluster.id.clone(),
-        services: services(&named.services)?,
+        services: of.clone(),
         at_once: *at_once,
         reason: named.why.reason.clone(),
     };
     let cluster = Some(scene.cluster.id);
-    let outcome = carry_out(&scene.client, cluster, "restart", &request, Aim::Up).await;
+    let outcome = carry_out(&scene.client, cluster, "restart", &request, Aim::Up, &of).await;
     on_what_it_runs(&outcome, &scene.cluster.folder, "restarted");
     outcome
-}
-
-/// `hold`: nothing moves by it, so there is nothing to wait for.
-pub(crate) async fn hold(place: &Place, arguments: &Hold) -> Done {
-    let Hold { held, span } = arguments;
-    let span = span.as_deref().map(crate::text::span).transpose()?;
-    let scene = Scene::find(place).await?;
-    let request = HoldRequest {
-        cluster: scene.cluster.id.clone(),
-        services: services(&held.services)?,
-        span_ms: span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-        reason: held.why.reason.clone(),
-    };
-    let act: Act = scene.client.call("hold", &request).await?;
-    allowed(&act)?;
-    let whom = whom(&scene, held);
-    print(&match span {
-        Some(span) => format!(
-            "healing is held for {whom} for {}; `azora unhold` lets it go on sooner",
-            length(span)
-        ),
-        None => format!("healing is held for {whom}; `azora unhold` lets it go on"),
-    })?;
-    Ok(())
-}
-
-/// `unhold`.
-pub(crate) async fn unhold(place: &Place, arguments: &Held) -> Done {
-    let scene = Scene::find(place).await?;
-    let request = ServicesRequest {
-        cluster: scene.cluster.id.clone(),
-        services: services(&arguments.services)?,
-        reason: arguments.why.reason.clone(),
-    };
-    let act: Act = scene.client.call("unhold", &request).await?;
-    allowed(&act)?;
-    print(&format!("healing goes on for {}", whom(&scene, arguments)))?;
-    Ok(())
-}
-
-fn whom(scene: &Scene, held: &Held) -> String {
-    match held.services.is_empty() {
-        true => format!("cluster {}", scene.cluster.id),
-        false => held.services.join(", "),
-    }
 }
 
 /// `scale`.
@@ -140,6 +97,7 @@ pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
     once_each(&wanted)?;
     let scene = Scene::find(place).await?;
     for (service, replicas) in wanted {
+        let of = [service.clone()];
         let request = ScaleRequest {
             cluster: scene.cluster.id.clone(),
             service,
@@ -152,6 +110,7 @@ pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
             "scale",
             &request,
             Aim::Rest,
+            &of,
         )
         .await?;
     }
@@ -195,7 +154,7 @@ pub(crate) async fn down(place: &Place, why: &Why) -> Done {
         reason: why.reason.clone(),
     };
     let cluster = Some(scene.cluster.id.clone());
-    let done = carry_out(&scene.client, cluster, "down", &request, Aim::Down).await;
+    let done = carry_out(&scene.client, cluster, "down", &request, Aim::Down, &[]).await;
     scene.note_others();
     done
 }
@@ -224,15 +183,18 @@ pub(crate) async fn resume(place: &Place, why: &Why) -> Done {
     let request = HomeRequest {
         reason: why.reason.clone(),
     };
-    carry_out(&client, None, "resume", &request, Aim::Up).await
+    carry_out(&client, None, "resume", &request, Aim::Up, &[]).await
 }
 
-async fn carry_out(
+/// Gives the order and follows it. What came of it is told `of` these services, or of all when it named
+/// none.
+pub(crate) async fn carry_out(
     client: &Client,
     cluster: Option<ClusterId>,
     name: &str,
     request: &impl Serialize,
     aim: Aim,
+    of: &[ServiceName],
 ) -> Done {
     let mut interrupts = Interrupts::catch()?;
     let ordered = async {
@@ -275,9 +237,14 @@ async fn carry_out(
         )));
     }
     if view.failed.is_empty() {
+        let whom: Vec<&str> = of.iter().map(|service| service.as_str()).collect();
+        let whom = match whom.is_empty() {
+            true => String::new(),
+            false => format!(" {}", whom.join(" ")),
+        };
         print(&format!(
-            "{name}: {} ({})",
-            watch.board.counts(),
+            "{name}{whom}: {} ({})",
+            watch.board.counts_of(of),
             watch.took()
         ))?;
         return Ok(());

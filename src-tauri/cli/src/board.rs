@@ -4,7 +4,7 @@
 use crate::terminal::{Paint, Terminal, cut, plain};
 use crate::text::{length, state_paint};
 use model::view::{Change, FeedMessage};
-use model::{ClusterId, InstanceId, InstanceStatus, State};
+use model::{ClusterId, InstanceId, InstanceStatus, ServiceName, State};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -109,13 +109,21 @@ impl Board {
 
     /// "147 ready, 2 completed".
     pub(crate) fn counts(&self) -> String {
-        let each: Vec<String> = COUNTED
-            .iter()
-            .filter_map(|state| match self.count(*state) {
+        self.counts_of(&[])
+    }
+
+    /// The same of these services; of all when none is named.
+    pub(crate) fn counts_of(&self, services: &[ServiceName]) -> String {
+        let of =
+            |status: &&InstanceStatus| services.is_empty() || services.contains(&status.service);
+        let counted = |state: &State| {
+            let all = self.rows.values().filter(of);
+            match all.filter(|status| status.state == *state).count() {
                 0 => None,
                 number => Some(format!("{number} {state}")),
-            })
-            .collect();
+            }
+        };
+        let each: Vec<String> = COUNTED.iter().filter_map(counted).collect();
         match each.is_empty() {
             true => "no instances".to_owned(),
             false => each.join(", "),

@@ -13,6 +13,7 @@
 mod args;
 mod fail;
 mod graph;
+mod holds;
 mod table;
 mod terminal;
 mod text;
@@ -130,16 +131,13 @@ fn run(arguments: &Arguments) -> Done {
             acts::services_order(place, "stop", Aim::Rest, services),
         ),
         Command::Restart(restart) => orders(place, acts::restart(place, restart)),
-        Command::Release(services) => orders(
-            place,
-            acts::services_order(place, "release", Aim::Up, services),
-        ),
+        Command::Release(services) => orders(place, holds::release(place, services)),
         Command::Scale(scale) => orders(place, acts::scale(place, scale)),
         Command::Down(why) => orders(place, acts::down(place, why)),
         Command::Forget(why) => orders(place, acts::forget(place, why)),
         Command::Resume(why) => orders(place, acts::resume(place, why)),
-        Command::Hold(hold) => orders(place, acts::hold(place, hold)),
-        Command::Unhold(held) => orders(place, acts::unhold(place, held)),
+        Command::Hold(hold) => orders(place, holds::hold(place, hold)),
+        Command::Unhold(held) => orders(place, holds::unhold(place, held)),
     }
 }
 

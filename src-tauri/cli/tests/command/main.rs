@@ -7,6 +7,7 @@
 mod door;
 mod homes;
 mod rehearse;
+mod said;
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
