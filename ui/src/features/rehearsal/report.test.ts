@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RehearsalReport, RehearsalRun, RehearsedService, Weakness } from "../../ipc/generated";
-import { compared, harm, headline, overlayOf, proposed } from "./report";
+import { compared, harm, headline, nothing, overlayOf, proposed } from "./report";
 import { MOST_FAULTS, whole } from "./rehearsal.svelte";
 
 const service = (name: string, availability: number, reasons: RehearsedService["reasons"] = []): RehearsedService => ({
@@ -24,12 +24,24 @@ describe("what of a rehearsal stands out on the graph", () => {
   const marks = overlayOf(report);
 
   it("is what has a weakness, however available, and then what fared worse than the average", () => {
-    expect([...marks].map(([name, mark]) => [name, mark.look])).toEqual([["api", "weak"], ["web", "lower"], ["db", "steady"]]);
+    expect([...(marks ?? [])].map(([name, mark]) => [name, mark.look])).toEqual([["api", "weak"], ["web", "lower"], ["db", "steady"]]);
   });
   it("is told with its reason to who does not see it", () => {
-    expect(marks.get("api")?.told).toBe("available 99.00 % in rehearsal, weak spot: need without restart, no readiness");
-    expect(marks.get("web")?.told).toBe("available 90.0 % in rehearsal, mostly without api, 12 min");
-    expect(marks.get("db")?.told).toBe("available 100 % in rehearsal");
+    expect(marks?.get("api")?.told).toBe("available 99.00 % in rehearsal, weak spot: need without restart, no readiness");
+    expect(marks?.get("web")?.told).toBe("available 90.0 % in rehearsal, mostly without api, 12 min");
+    expect(marks?.get("db")?.told).toBe("available 100 % in rehearsal");
+  });
+});
+
+describe("a cluster of oneshots only", () => {
+  const idle = (...names: string[]): RehearsalReport => ({ ...report, faults: 0, run: run(1, names.map((name) => service(name, 1))), weaknesses: [], mended: null });
+
+  it("is not given a clean bill of health: nothing was rehearsed, and it is said why", () => {
+    const why = "Nothing to rehearse: faults are given to services that go on running, and";
+    expect(nothing(idle("seed", "migrate"))).toBe(`${why} all 2 are oneshots.`);
+    expect(nothing(idle("seed"))).toBe(`${why} its only one is a oneshot.`);
+    expect(overlayOf(idle("seed", "migrate"))).toBeNull();
+    expect(nothing(report)).toBeNull();
   });
 });
 

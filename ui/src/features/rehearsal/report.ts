@@ -38,8 +38,20 @@ export function proposed({ proposal }: Weakness): string | null {
   return proposal === undefined ? null : `[${proposal.table}]\n${proposal.line}`;
 }
 
-/** Who stands out on the graph: what has a weakness, what fared worse than the average, and the rest. */
-export function overlayOf({ run, weaknesses }: RehearsalReport): Overlay {
+/** Why there was nothing to rehearse, as `azora rehearse` says it; `null` when there was. */
+export function nothing({ run, faults }: RehearsalReport): string | null {
+  if (faults > 0) return null;
+  const all = run.services.length;
+  return `Nothing to rehearse: faults are given to services that go on running, and ${all === 1 ? "its only one is a oneshot" : `all ${all} are oneshots`}.`;
+}
+
+/**
+ * Who stands out on the graph: what has a weakness, what fared worse than the average, and the rest. `null` when there
+ * was nothing to rehearse: who met no fault has stood none.
+ */
+export function overlayOf(report: RehearsalReport): Overlay | null {
+  if (nothing(report) !== null) return null;
+  const { run, weaknesses } = report;
   const weak = new Map<string, Weakness[]>();
   for (const each of weaknesses) weak.set(each.service, [...(weak.get(each.service) ?? []), each]);
   return new Map(
