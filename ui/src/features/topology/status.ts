@@ -4,11 +4,11 @@ import type { Incident, ServiceName } from "../../ipc/generated";
 import { BY_SEVERITY } from "../health/states";
 import type { ServiceRow } from "../services/rows";
 import type { Layout } from "./layout";
-import { OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay";
+import { markOf, OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay";
 import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from "./scene";
 
 const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
-const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK };
+const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK, unseen: BACK };
 
 /** Keeps the last latencies of each service, for its curve. */
 export class Samples {
@@ -46,14 +46,14 @@ export function statusOf(
   const byName = new Map(rows.map((row) => [row.name, row]));
   const roots = new Set(incidents.map((incident) => incident.service));
   const impacted = new Set(incidents.flatMap((incident) => incident.impacted));
-  if (overlay) status.note = layout.ids.map((id) => overlay.get(id)?.note ?? "");
+  if (overlay) status.note = layout.ids.map((id) => markOf(overlay, id).note);
   layout.ids.forEach((id, at) => {
     const row = byName.get(id);
     if (!row) return;
     status.state[at] = CODE.get(row.state) ?? 0;
     status.replicas[at] = Math.min(255, row.wanted);
     if (overlay) {
-      const look = overlay.get(id)?.look ?? "steady";
+      const look = markOf(overlay, id).look;
       status.state[at] = BY_SEVERITY.length + OVERLAY_LOOKS.indexOf(look);
       status.emphasis[at] = matches === null || matches.has(id) ? ROLES[look] : BACK;
       return;
