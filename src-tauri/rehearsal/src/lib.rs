@@ -99,6 +99,7 @@ pub fn rehearse(
     } else {
         None
     };
+    progress(1.0).continue_value()?;
     Some(Report {
         cluster: definition.name.to_string(),
         seed: plan.seed,

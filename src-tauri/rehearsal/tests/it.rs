@@ -131,6 +131,21 @@ fn a_sound_definition_has_nothing_to_mend() {
 }
 
 #[test]
+fn progress_never_falls_and_ends_with_all_of_it_with_a_proposal_and_without_one() {
+    let unasked = HEALTHY.replace("\nhealth = { http = \"/health\" }", "");
+    for (definition, proposes) in [(HEALTHY, false), (unasked.as_str(), true)] {
+        let mut heard = Vec::new();
+        let report = rehearse(&Arc::new(parsed(definition)), PLAN, &mut |done| {
+            heard.push(done);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(report.expect("nobody ends it").mended.is_some(), proposes);
+        assert!(heard.is_sorted(), "{heard:?}");
+        assert_eq!(heard.last(), Some(&1.0));
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_report_and_another_one_does_not() {
     let text = |seed| format!("{:?}", run(HEALTHY, Plan { faults: 40, seed }));
     assert_eq!(text(5), text(5));
