@@ -1,5 +1,5 @@
 //! Rehearsals for whoever asks through the API: each on a thread of its own that gives way to the
-//! engine and its checks, one at a time, and over as soon as nobody reads on.
+//! engine's own threads, one at a time, and over as soon as nobody reads on.
 
 use crate::calls::absolute;
 use crate::dispatch::{Json, Lines, json};
@@ -27,7 +27,8 @@ const QUEUE: usize = STEPS as usize + 2;
 /// fill more memory with theirs than a page can show.
 const MOST_WEAKNESSES: usize = 500;
 const MOST_REASONS: usize = 8;
-/// The lowest there is: it gets what nobody else wants.
+/// The lowest there is: it gives way to the engine's own threads, and to services as far as the kernel
+/// weighs them together. Niceness counts only within one CPU control group or autogroup.
 const NICE: i32 = 19;
 
 pub(crate) async fn rehearse(engine: &Handle, request: RehearseRequest) -> Result<Lines, Error> {
