@@ -8,12 +8,10 @@ use crate::clock::Clock;
 use driver::PortWish;
 use model::{ActId, EventKind, InstanceId, PortTaken, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
+use spec::limits::MAX_REPLICAS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Instances of one service, at most.
-const MAX_REPLICAS: u16 = 100;
 
 impl Owner {
     /// Runs a definition; answers what differs from before. What cannot be remembered is not begun.
