@@ -86,11 +86,11 @@ impl World {
         };
         let before = self.cluster.replicas(&service);
         let it = self.services.iter_mut().find(|one| one.name == service)?;
-        if replicas > before && self.counted_from.is_some() {
-            it.account.added += 1;
-        }
         if self.rough.portless(self.now) {
             return Some(Input::NotScaled(service, "no port is free".to_owned()));
+        }
+        if replicas > before && self.counted_from.is_some() {
+            it.account.added += 1;
         }
         it.defined.replicas = replicas;
         Some(scaling(service, replicas, why, act))

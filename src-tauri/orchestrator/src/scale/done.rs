@@ -42,7 +42,8 @@ impl Step<'_> {
         let down = *to + 1 == there && service.scaling.added > 0;
         match slow {
             Some(id) if up => {
-                self.tell_scaling(&id, format!("scaled up to {to} of at most {most}: {why}"))
+                let text = format!("is to be scaled up to {to} of at most {most}: {why}");
+                self.tell_scaling(&id, &text);
             }
             None if down => {}
             _ => return,
@@ -56,7 +57,7 @@ impl Step<'_> {
     }
 
     /// The incident of one that is slow tells what is done about its service's load.
-    fn tell_scaling(&mut self, id: &InstanceId, detail: String) {
+    fn tell_scaling(&mut self, id: &InstanceId, text: &str) {
         let goes_on = self
             .tale(id)
             .is_some_and(|(_, tale)| tale.incident.state.unended());
@@ -68,7 +69,8 @@ impl Step<'_> {
             service.scaling.told = Some(id.clone());
         }
         self.out.waits.insert(id.clone());
-        self.note_remedy(id, RemedyKind::ScaleUp, detail);
+        // It is a remedy when it has been done.
+        self.tell_of(id, EntryKind::Remedy, text, None);
     }
 
     /// The door did not let healing act. It is not asked again about this load.
@@ -120,6 +122,9 @@ impl Step<'_> {
             return;
         };
         let replicas = service.replicas;
+        let most = service.spec.max_replicas.unwrap_or(replicas);
+        let told = service.scaling.told.clone();
+        let detail = format!("scaled up to {replicas} of at most {most}: {why}");
         let defined = before.saturating_sub(service.scaling.added);
         service.scaling.added = replicas.saturating_sub(defined);
         self.out.facts.push(EventKind::Scaled {
@@ -135,6 +140,9 @@ impl Step<'_> {
             self.out.changed.insert(id);
         }
         if replicas > before {
+            if let Some(id) = told.filter(|id| self.cluster.loaded(id)) {
+                self.note_remedy(&id, RemedyKind::ScaleUp, detail);
+            }
             self.say_load(
                 name,
                 Some((Saying::Added, format!("scaled up to {replicas}"))),

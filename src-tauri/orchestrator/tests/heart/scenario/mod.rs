@@ -36,6 +36,8 @@ struct Run {
     asked: Vec<u64>,
     /// What healing wants to be scaled.
     scaled: Vec<Command>,
+    /// No port is free for one more.
+    portless: bool,
     timeline: bool,
     /// Incidents that go on, for the next engine.
     open: BTreeMap<u64, Incident>,
@@ -56,6 +58,7 @@ pub(crate) fn run(text: &str) -> String {
         timers: BTreeMap::new(),
         asked: Vec::new(),
         scaled: Vec::new(),
+        portless: false,
         timeline: false,
         open: BTreeMap::new(),
         out: String::new(),
@@ -89,6 +92,8 @@ impl Run {
                     _ => Door::Silent,
                 };
             }
+            // `ports none`: what healing wants to add cannot be added.
+            "ports" => self.portless = words[1] == "none",
             // The engine dies; `adopt` is the next one's first word.
             "engine-dies" => {
                 let unfinished = self.cluster.unfinished();
@@ -174,7 +179,13 @@ impl Run {
         }
         for command in std::mem::take(&mut self.scaled) {
             let act = ActId(self.acts);
-            self.apply(Input::Command { command, act });
+            match command {
+                Command::Scale { service, .. } if self.portless => {
+                    let why = "no port is free".to_owned();
+                    self.apply(Input::NotScaled(service, why));
+                }
+                command => self.apply(Input::Command { command, act }),
+            }
         }
         let door = self.door;
         if door != Door::Silent {
