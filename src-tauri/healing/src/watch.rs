@@ -195,6 +195,11 @@ impl Watch {
         Alone::Well
     }
 
+    /// It was slow when it was looked at last, which was before this watch began.
+    pub fn was_slow(&mut self) {
+        self.slow = true;
+    }
+
     /// Failures seen so far in a row are explained by something else; only new ones count.
     pub fn excuse(&mut self) {
         self.fails = 0;

@@ -430,7 +430,7 @@ impl Step<'_> {
         // degraded others may fail.
         let degraded = instance.state == State::Degraded;
         let blamed = degraded && (self.blamed(&id.service) || self.cluster.loaded(id));
-        if instance.state.serves() && !blamed {
+        if instance.state.serves() && !blamed && !self.cluster.slow_still(id) {
             self.unblame(&id.service);
             self.resolve_incident(id);
         }

@@ -179,6 +179,12 @@ impl Cluster {
         self.services.get(&id.service).is_some_and(told) && goes_on() == Some(true)
     }
 
+    /// The same, and it has not been seen to be quick again: that it is ready says nothing of that.
+    pub(crate) fn slow_still(&self, id: &InstanceId) -> bool {
+        let slow = self.instances.get(id).is_some_and(|one| one.watch.slow());
+        slow && self.loaded(id)
+    }
+
     /// What is said of the load of one that is slow.
     pub(crate) fn load_said(&self, id: &InstanceId) -> Option<String> {
         let said = self.services.get(&id.service)?.scaling.said.as_ref()?;

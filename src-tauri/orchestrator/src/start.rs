@@ -325,7 +325,7 @@ impl Step<'_> {
         self.set(id, state, reason);
         self.watch_version(&id.service);
         // After a trial it may have said that it is not ready.
-        if state != State::Running {
+        if state != State::Running && !self.cluster.slow_still(id) {
             self.resolve_incident(id);
         }
         if renewed && let Some(service) = self.cluster.services.get_mut(&id.service) {

@@ -447,7 +447,7 @@ impl Step<'_> {
                     let ready = instance.ready;
                     let text = "the engine ended meanwhile, and another one goes on";
                     self.tell(key, EntryKind::Engine, text, None);
-                    if ready {
+                    if !self.resume_load(&id) && ready {
                         // It was found running, and is asked nothing before it is taken for ready.
                         self.resolve_incident(&id);
                     }

@@ -173,6 +173,28 @@ impl Step<'_> {
         }
     }
 
+    /// What an earlier engine has told last of an incident is that it added an instance: then it was slow
+    /// under load, and is until it is seen to be quick. False where the incident is about something else.
+    pub(crate) fn resume_load(&mut self, id: &InstanceId) -> bool {
+        let last = self
+            .tale(id)
+            .and_then(|(_, tale)| tale.incident.actions.last());
+        let grew = last.is_some_and(|last| last.kind == RemedyKind::ScaleUp);
+        let (Some(service), Some(instance)) = (
+            self.cluster.services.get_mut(&id.service),
+            self.cluster.instances.get_mut(id),
+        ) else {
+            return false;
+        };
+        // Without a probe nothing would say that it is quick again.
+        let loaded = grew && service.spec.health.is_some();
+        if loaded {
+            service.scaling.told = Some(id.clone());
+            instance.watch.was_slow();
+        }
+        loaded
+    }
+
     pub(crate) fn forget_loads(&mut self, name: &ServiceName) {
         if let Some(service) = self.cluster.services.get_mut(name) {
             service.scaling.roomy = None;
