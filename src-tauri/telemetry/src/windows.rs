@@ -10,6 +10,8 @@ use store::{IncidentFilter, Measured, SPANS, Store};
 const MAX_STATES: u32 = 50_000;
 /// Most incidents that are looked at for when their faults began: as many as are kept.
 const MAX_INCIDENTS: u32 = 10_000;
+/// A change of state that comes with an incident is noted this much later at most, unless the disk hangs.
+const NOTED: i64 = 2_000;
 /// An engine notes that it is there once a minute, and somewhat later when the disk is slow. What lies
 /// further apart was not watched: there was none, or the machine slept.
 const UNWATCHED: i64 = 150_000;
@@ -112,9 +114,20 @@ impl Part {
                 self.up.push(stretch);
             }
         }
-        let unseen = merged(std::mem::take(&mut self.unseen));
+        // What is slow under load, and the like, has an incident and serves.
+        let mut unseen = std::mem::take(&mut self.unseen);
+        unseen.retain(|(_, opened)| fails_at(changes, *opened));
+        let unseen = merged(unseen);
         self.up = without(&merged(std::mem::take(&mut self.up)), &unseen);
     }
+}
+
+/// It does not serve when an incident is opened then, or comes not to with it.
+fn fails_at(changes: &[(Timestamp, State)], opened: i64) -> bool {
+    let ends = changes.iter().skip(1).map(|(at, _)| at.0);
+    let stretches = changes.iter().zip(ends.chain([i64::MAX]));
+    let mut near = stretches.filter(|((from, _), to)| from.0 <= opened + NOTED && *to > opened);
+    near.any(|((_, state), _)| serves(*state) == Some(false))
 }
 
 impl Parts {
@@ -317,6 +330,23 @@ mod tests {
         let up = [(0, 4), (6, 7), (8, 10)].map(|(a, b)| (a * MINUTE, b * MINUTE));
         assert_eq!(part.up, up);
         assert_eq!(length(&merged(part.wanted), 0), now);
+    }
+
+    #[test]
+    fn what_served_all_along_was_up_whatever_its_incident_says() {
+        let mut part = Part::default();
+        // Slow under load, then hung: the step that says so ends a little after it has begun.
+        let unseen = [(1_000, 3_000), (80_000, 90_000)];
+        part.unseen = unseen.to_vec();
+        let changes = [
+            (0, State::Ready),
+            (3_002, State::Degraded),
+            (9_000, State::Ready),
+            (90_003, State::Failing),
+        ];
+        let changes = changes.map(|(at, state)| (Timestamp(at), state));
+        part.stretches(&changes, Timestamp(100_000));
+        assert_eq!(part.up, [(0, 80_000), (90_000, 90_003)]);
     }
 
     #[test]
