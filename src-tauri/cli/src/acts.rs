@@ -258,7 +258,7 @@ pub(crate) fn allowed(act: &Act) -> Done {
     match &act.outcome {
         Outcome::Refused(why) => Err(Fail::failed(format!("refused: {}", plain(why)))),
         Outcome::Failed(why) => Err(Fail::failed(plain(why))),
-        Outcome::Pending | Outcome::Done(_) => Ok(()),
+        Outcome::Pending | Outcome::Done(_) | Outcome::Overtaken(_) => Ok(()),
     }
 }
 

@@ -224,6 +224,7 @@ fn sentence(what: &EventKind, at: Timestamp) -> String {
                 Outcome::Done(what) => format!("is done: {what}"),
                 Outcome::Failed(why) => format!("failed: {why}"),
                 Outcome::Refused(why) => format!("was refused: {why}"),
+                Outcome::Overtaken(why) => format!("was overtaken: {why}"),
             });
             words.join(" ")
         }

@@ -136,6 +136,8 @@ pub enum Outcome {
     Failed(String),
     /// The door refused it; why.
     Refused(String),
+    /// It was allowed and nothing was done, because it was not needed any more; in words.
+    Overtaken(String),
 }
 
 /// One entry of the book of acts.

@@ -74,7 +74,8 @@ impl Healed {
         }
         let mut restarts: BTreeMap<(&ClusterId, &ServiceName), u32> = BTreeMap::new();
         let done = acts.iter().filter(|act| {
-            let did = !matches!(act.outcome, Outcome::Refused(_));
+            // One that failed to start has been tried all the same.
+            let did = matches!(act.outcome, Outcome::Done(_) | Outcome::Failed(_));
             let restart = matches!(act.verb, Verb::Restart | Verb::Rollback);
             did && restart && act.actor.kind == ActorKind::Healer && act.at >= from && act.at <= to
         });
@@ -315,6 +316,14 @@ mod tests {
             act("api", 4_000, Verb::Restart, Actor::healer()),
             act("web", 5_200, Verb::Restart, Actor::person("cli")),
             act("web", 5_300, Verb::Quarantine, Actor::healer()),
+            Act {
+                outcome: Outcome::Overtaken(String::new()),
+                ..act("web", 5_400, Verb::Restart, Actor::healer())
+            },
+            Act {
+                outcome: Outcome::Pending,
+                ..act("db", 5_500, Verb::Restart, Actor::healer())
+            },
         ];
         let state = IncidentState::Resolved;
         let db = incident("db", state, Some(100), &[RemedyKind::Restart]);

@@ -863,7 +863,7 @@ export type Origin = {
   at: Timestamp };
 
 /** How an act ended. */
-export type Outcome = { "kind": "pending" } | { "kind": "done", "detail": string } | { "kind": "failed", "detail": string } | { "kind": "refused", "detail": string };
+export type Outcome = { "kind": "pending" } | { "kind": "done", "detail": string } | { "kind": "failed", "detail": string } | { "kind": "refused", "detail": string } | { "kind": "overtaken", "detail": string };
 
 /** The state of a cluster, or of all of them, in one word. */
 export type Overall = "stopped" | "operational" | "starting" | "degraded" | "critical";

@@ -243,8 +243,8 @@ impl Owner {
     /// emergency stop or another remedy was quicker.
     fn let_go(&mut self, instance: &InstanceId) {
         if let Some(act) = self.healing.remove(instance) {
-            let done = Outcome::Done("overtaken: it was not needed any more".into());
-            self.shared.door.finish(act, done);
+            let overtaken = Outcome::Overtaken("it was not needed any more".into());
+            self.shared.door.finish(act, overtaken);
         }
     }
 

@@ -43,8 +43,8 @@ impl Owner {
         self.scaling = Some(act);
         self.step(Input::Admitted { ticket, act });
         if self.scaling.take() == Some(act) {
-            let done = Outcome::Done("overtaken: it was not needed any more".into());
-            self.shared.door.finish(act, done);
+            let overtaken = Outcome::Overtaken("it was not needed any more".into());
+            self.shared.door.finish(act, overtaken);
         }
     }
 

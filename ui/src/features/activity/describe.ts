@@ -18,6 +18,7 @@ export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; ton
   done: { word: "Done", shape: "check", tone: "good" },
   failed: { word: "Failed", shape: "cross", tone: "bad" },
   refused: { word: "Refused", shape: "barred", tone: "held" },
+  overtaken: { word: "Overtaken", shape: "square", tone: "calm" },
 };
 
 export function describe(event: Event): Line {
