@@ -14,13 +14,9 @@ pub(crate) fn me() -> Actor {
 
 /// Dropped, the engine would end.
 pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
-    one(home, "[service.db]\nrun = \"sleep 600\"\n").await
-}
-
-/// The same of another definition.
-pub(crate) async fn one(home: &Home, definition: &str) -> (Engine, Handle, ClusterId) {
     let folder = home.path().join("one");
     std::fs::create_dir(&folder).unwrap();
+    let definition = "[service.db]\nrun = \"sleep 600\"\n";
     std::fs::write(folder.join(spec::FILE), definition).unwrap();
     let config = Config {
         home: home.path().to_owned(),

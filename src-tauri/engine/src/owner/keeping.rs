@@ -281,12 +281,11 @@ fn save_learned(path: &std::path::Path, learned: &Learned) {
 
 #[cfg(test)]
 mod tests {
-    use crate::stage::{LIMIT, me, one, sleeper};
+    use crate::stage::{LIMIT, me, sleeper};
     use crate::{Handle, Order};
-    use model::ClusterId;
+    use model::{ClusterId, EventKind};
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::path::PathBuf;
-    use std::time::Duration;
     use testkit::{Home, eventually};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -316,30 +315,30 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_restart_is_on_disk_before_a_process_is_told_to_end_for_it() {
         let home = Home::new();
-        let told = home.path().join("told");
-        let run = format!(
-            "trap 'touch {}' TERM; while :; do sleep 0.1; done",
-            told.display()
-        );
-        let definition = format!("[service.db]\nrun = [\"sh\", \"-c\", \"{run}\"]\n");
-        let (_engine, handle, cluster) = one(&home, &definition).await;
-        let record = Hung::new(&handle, &cluster);
+        let (_engine, handle, cluster) = sleeper(&home).await;
+        let before = handle.recent_events(1).await.unwrap()[0].seq;
+        // Writing fails at once from here on, which is said where it is tried: events have an order.
+        let other = handle
+            .shared
+            .record_file(&cluster)
+            .with_extension("json.new");
+        let _ = std::fs::remove_file(&other);
+        std::fs::create_dir(&other).unwrap();
         let restart = Order::Restart {
             cluster,
             services: vec!["db".parse().unwrap()],
             at_once: true,
         };
-        let asked = handle.shared.tasks.spawn({
-            let handle = handle.clone();
-            async move { handle.order(me(), restart, String::new()).await }
-        });
-        // As long as it cannot be written nothing is begun.
-        let early = eventually(Duration::from_millis(500), || told.exists());
-        let reader = record.go_on();
-        assert!(!early);
-        asked.await.unwrap().unwrap();
-        drop(reader);
-        assert!(eventually(LIMIT, || told.exists()));
+        let act = handle.order(me(), restart, String::new()).await.unwrap();
+        assert!(handle.wait(act.id, LIMIT).await.unwrap().settled);
+        let events = handle.events(before, 100).await.unwrap();
+        let at = |what: fn(&EventKind) -> bool| events.iter().position(|one| what(&one.what));
+        let written = at(
+            |what| matches!(what, EventKind::Notice { text } if text.contains("may be forgotten")),
+        );
+        let begun = at(|what| matches!(what, EventKind::StateChanged { .. }));
+        assert!(written.is_some() && written < begun, "{events:#?}");
+        std::fs::remove_dir(&other).unwrap();
         handle.shutdown(me(), true, String::new()).await;
     }
 
