@@ -152,12 +152,21 @@ needs = ["doomed"]
         &["restart", "doomed"],
         &["release", "doomed"],
     ] {
+        if words[0] == "release" {
+            // The command before came back as soon as it was known to fail.
+            azora.until(folder.path(), "doomed.0", "quarantined", |doomed| {
+                doomed.state == "quarantined"
+            });
+        }
         let done = azora.run(folder.path(), words);
         let said = format!("{}{}", done.out, done.err);
         assert_eq!(done.code, 1, "{words:?}: {said}");
         assert!(said.contains("config missing"), "{words:?}: {said}");
     }
     std::fs::write(folder.path().join("mended"), "").expect("the folder can be written to");
+    azora.until(folder.path(), "doomed.0", "quarantined", |doomed| {
+        doomed.state == "quarantined"
+    });
     let said = azora.ok(folder.path(), &["release", "doomed"]);
     assert!(
         said.contains("still so 1."),
