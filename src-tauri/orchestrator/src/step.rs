@@ -317,7 +317,7 @@ impl Step<'_> {
             return;
         }
         if from == State::Ready && state != from {
-            self.cluster.ready_until_now(&id.service, self.now.mono);
+            self.cluster.ready_until_now(id, self.now.mono);
         }
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;

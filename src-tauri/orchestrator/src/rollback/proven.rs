@@ -21,7 +21,8 @@ impl Cluster {
     }
 
     /// One of its instances ceases to be ready: had all been so for long enough, that is remembered.
-    pub(crate) fn ready_until_now(&mut self, name: &ServiceName, now: Mono) {
+    pub(crate) fn ready_until_now(&mut self, ceases: &InstanceId, now: Mono) {
+        let name = &ceases.service;
         let Some(service) = self.services.get(name) else {
             return;
         };
@@ -34,8 +35,10 @@ impl Cluster {
                 && (!asked || instance.passed.is_some_and(|passed| passed > since))
                 && now.since(instance.well_since.max(since)) >= settle
         };
-        let wanted = |(id, _): &(&InstanceId, &Instance)| self.goal(id) == Goal::Run;
-        let well = !service.versions.proven && self.instances_of(name).filter(wanted).all(well);
+        // It may just have been told to stop.
+        let counts =
+            |(id, _): &(&InstanceId, &Instance)| *id == ceases || self.goal(id) == Goal::Run;
+        let well = !service.versions.proven && self.instances_of(name).filter(counts).all(well);
         if let Some(service) = self.services.get_mut(name) {
             service.versions.proven |= well;
         }
