@@ -447,6 +447,13 @@ impl World {
                 State::Failing => status.reason.next.is_some(),
                 // Others fail because of how it serves; the incident says what it waits for.
                 State::Degraded => incident.waits.is_some(),
+                // One about load, after an engine's death: ready is not quick. Both say so.
+                State::Ready => {
+                    let last = incident.actions.last();
+                    last.is_some_and(|last| last.kind == RemedyKind::ScaleUp)
+                        && incident.waits.is_some()
+                        && status.reason.next.is_some()
+                }
                 State::Waiting | State::Starting | State::Running => true,
                 State::Recovering | State::Stopping => true,
                 _ => false,
