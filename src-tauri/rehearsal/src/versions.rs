@@ -43,6 +43,7 @@ fn alike(one: &spec::Service, other: &spec::Service) -> bool {
     let one = spec::Service {
         needs: other.needs.clone(),
         replicas: other.replicas,
+        max_replicas: other.max_replicas,
         port: other.port,
         port_exact: other.port_exact,
         listen: other.listen,
