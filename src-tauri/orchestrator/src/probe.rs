@@ -336,6 +336,9 @@ impl Step<'_> {
             opinion => opinion,
         };
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
+        // What an edit made of the question need not be what a process of before can answer. If it does, it
+        // is well: it may stay for long where a rolling restart has stopped.
+        let old = old && opinion != Opinion::Well;
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         let unready = instance.unready.is_some();
         instance.unasked = match evidence.verdict {
