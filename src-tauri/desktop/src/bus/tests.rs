@@ -87,14 +87,9 @@ fn notice(incident: Option<u64>, title: &str) -> Tell {
     })
 }
 
-async fn until(what: &str, is: impl Fn() -> bool) {
-    let looking = async {
-        while !is() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let seen = tokio::time::timeout(Duration::from_secs(30), looking).await;
-    assert!(seen.is_ok(), "never {what}");
+async fn until(what: &str, is: impl FnMut() -> bool) {
+    let seen = testkit::eventually_async(Duration::from_secs(30), is).await;
+    assert!(seen, "never {what}");
 }
 
 #[tokio::test]
