@@ -17,7 +17,7 @@ mod proven;
 
 use crate::cluster::{Cluster, span};
 use crate::edit::parts;
-use crate::instance::{Cycle, Life, Outdated};
+use crate::instance::{Care, Cycle, Life, Outdated};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
@@ -411,7 +411,16 @@ impl Step<'_> {
             if older {
                 instance.outdated = None;
             }
-            if id != *failed && !older {
+            let planned = matches!(
+                instance.care,
+                Care::Doubted(_) | Care::Backoff(_) | Care::Due(..) | Care::Asked(..)
+            );
+            if id != *failed && instance.life == Life::Gone && planned {
+                // What was planned for it was so by the definition that is gone, and its budget. It starts
+                // on the older one together with the others.
+                (instance.act, instance.automatic) = (act, true);
+                self.set_care(&id, Care::Idle);
+            } else if id != *failed && !older {
                 self.cycle(
                     &id,
                     Cycle {
