@@ -195,8 +195,8 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(optional, as = "Option<bool>")]
     pub rebuilding: bool,
-    /// It runs in another environment than its definition and env files would give it now: "2
-    /// variables differ; restart to apply".
+    /// It runs on an older definition than the present one, or in another environment than that and its
+    /// env files would give it now: "2 variables differ; restart to apply".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub drift: Option<String>,

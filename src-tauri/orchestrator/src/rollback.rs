@@ -3,8 +3,9 @@
 //!
 //! - A definition *was well* when all instances that are wanted had been well for `settle` on it, and what
 //!   is asked for as long as they run had passed since it was taken in. That is looked for while there is
-//!   something to go back to, when one of them ceases to be ready, and at the next edit. It stays so when they suffer from others; while a fault of their own goes on, an
-//!   edit is meant to mend that, and nobody goes back to it.
+//!   something to go back to, when one of them ceases to be ready, and at the next edit. It stays so when
+//!   they suffer from others; while a fault of their own goes on, an edit is meant to mend that, and nobody
+//!   goes back to it.
 //! - What comes back is the service's own definition: its ports, how many of it there are and what it needs
 //!   stay as they are now, and so does what env files hold. Where the older one does not fit what is around
 //!   it any more, the rung is passed over.

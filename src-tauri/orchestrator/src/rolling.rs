@@ -395,6 +395,7 @@ impl Step<'_> {
                 instance.outdated = None;
                 "was not restarted"
             };
+            self.out.changed.insert(left.clone());
             let next = format!("{id} has to become ready first");
             reasons.insert(left.clone(), Reason::new(text).then(next));
         }

@@ -1,10 +1,13 @@
 //! What a cluster looks like from outside: each instance's status, and the whole in one word.
 
 use crate::cluster::Cluster;
-use crate::instance::{Care, Goal, Instance, Life};
+use crate::instance::{Care, Goal, Instance, Life, Outdated};
 use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What is said of one that was left behind when its definition was edited.
+const OLDER: &str = "runs on an older definition; restart to apply";
 
 impl Cluster {
     /// Its id.
@@ -76,12 +79,23 @@ impl Cluster {
                 shim_lost: instance.shim_lost,
                 rebuilding: false,
                 // Files are the engine's to look at.
-                drift: None,
+                drift: self.older(id).then(|| OLDER.to_owned()),
             },
             findings: crate::finding::shown(&instance.findings),
             // The engine knows these: they decide nothing.
             origin: None,
             port_taken: None,
+        })
+    }
+
+    /// It runs on an older definition, and will until a person restarts it.
+    fn older(&self, id: &InstanceId) -> bool {
+        let rolls = |service: &crate::cluster::Service| service.rolling.is_some();
+        self.instances.get(id).is_some_and(|instance| {
+            matches!(instance.outdated, Some(Outdated::Edit { .. }))
+                && instance.life == Life::Alive
+                && instance.cycle.is_none()
+                && !self.services.get(&id.service).is_some_and(rolls)
         })
     }
 

@@ -163,6 +163,7 @@ impl World {
             return;
         };
         audit.causes.hear(input, now);
+        audit.versions.hear(input, now);
         audit.say(|| match input {
             Input::Command {
                 command: Command::Up { definition, .. },
@@ -272,6 +273,7 @@ impl World {
         let known = found
             .iter()
             .map(|one| (one.instance.clone(), one.generation));
+        audit.versions.adopted();
         // The next engine goes on with them, and counts anew.
         let open: Vec<Incident> = audit.left_open();
         let numbered = || (1..).zip(&open);

@@ -4,6 +4,7 @@
 use crate::audit::Promise;
 use crate::chance::Dice;
 use crate::machine::SECOND;
+use crate::people::SLOTS;
 use crate::world::{Millis, Phase, World};
 use healing::load::Used;
 use model::{ActId, InstanceId, ServiceName};
@@ -139,6 +140,13 @@ fn scaling(service: ServiceName, replicas: u16, why: String, act: ActId) -> Inpu
         healing: Some(why),
     };
     Input::Command { command, act }
+}
+
+/// How far one may grow of which so many are defined: for half of them that is soon too few for what there
+/// is to do.
+pub(crate) fn most(dice: Dice, replicas: u16) -> u16 {
+    let more = 1 + Dice(dice.0 ^ 0x3057).below(3) as u16;
+    (replicas + more).min(SLOTS)
 }
 
 /// Whether a service of a rough world may grow; its chance is its own, so that it changes nobody else's.

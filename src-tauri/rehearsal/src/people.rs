@@ -3,7 +3,7 @@
 
 use crate::chance::Dice;
 use crate::faults::{Fault, KINDS};
-use crate::load::grows;
+use crate::load::{grows, most};
 use crate::slips::Slips;
 use crate::world::{Coming, Engine, Millis, Phase, World};
 use model::{ExitStatus, ServiceName, State};
@@ -134,7 +134,8 @@ impl Drawing {
         let healed = !heal.contains(&"enabled = false");
         if lines.contains("degraded_above") && kind != "tcp = \"$PORT\"" && healed && grows(*dice) {
             heal.push("reset_after = \"1m\"");
-            lines.push_str("max_replicas = 4\n");
+            let replicas = if lines.contains("replicas = 3") { 3 } else { 1 };
+            _ = writeln!(lines, "max_replicas = {}", most(*dice, replicas));
         }
         add(
             &mut lines,

@@ -465,11 +465,15 @@ fn all_well(world: &mut World) {
             world.breaks(Promise::Rest, text);
         }
     }
-    // Whoever may be stopped is as many again as people want.
+    // Whoever may be stopped is as many again as people want. Of those of which some go on with an older
+    // definition, as is said of them, none is taken away: it might be the only one on the newer.
     let mut wanted = world.audit.iter().flat_map(|audit| &audit.wanted);
     let others = wanted.find(|(name, wanted)| {
         let spec = world.recorded.services.get(*name);
-        spec.is_some_and(|spec| !spec.protected) && world.cluster.replicas(name) != **wanted
+        let mut statuses = world.cluster.statuses_of(name);
+        spec.is_some_and(|spec| !spec.protected)
+            && world.cluster.replicas(name) != **wanted
+            && !statuses.any(|status| status.marks.drift.is_some())
     });
     let others = others.map(|(name, wanted)| {
         let now = world.cluster.replicas(name);

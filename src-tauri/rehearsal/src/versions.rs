@@ -2,8 +2,8 @@
 
 use crate::audit::{Audit, Promise};
 use crate::world::Millis;
-use model::{InstanceId, ServiceName};
-use orchestrator::Command;
+use model::{InstanceId, ServiceName, Verdict};
+use orchestrator::{Command, Input};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Serving for so long is having been well.
@@ -17,6 +17,8 @@ pub(crate) struct Versions {
     pub(crate) rolls_back: Option<ServiceName>,
     /// A person releases these in this step.
     released: Released,
+    /// When a check of each process last passed.
+    passed: BTreeMap<InstanceId, Millis>,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,24 @@ fn alike(one: &spec::Service, other: &spec::Service) -> bool {
 }
 
 impl Versions {
+    /// The heart is about to hear this.
+    pub(crate) fn hear(&mut self, input: &Input, now: Millis) {
+        match input {
+            Input::Started { instance, .. } => _ = self.passed.remove(instance),
+            Input::Probed {
+                instance, evidence, ..
+            } if evidence.verdict == Verdict::Pass => {
+                self.passed.insert(instance.clone(), now);
+            }
+            _ => {}
+        }
+    }
+
+    /// A new engine has asked nobody yet.
+    pub(crate) fn adopted(&mut self) {
+        self.passed.clear();
+    }
+
     /// A person orders this.
     pub(crate) fn ordered(&mut self, command: &Command) {
         if let Command::Release(services) = command {
@@ -101,10 +121,12 @@ impl Versions {
 
     /// An instance serves, and has since then.
     pub(crate) fn serves(&mut self, id: &InstanceId, since: Millis, now: Millis) {
-        if let Some(one) = self.of.get_mut(&id.service)
-            && since.max(one.taken) + WELL <= now
-        {
-            one.well = true;
+        let passed = self.passed.get(id);
+        if let Some(one) = self.of.get_mut(&id.service) {
+            // Who is asked for as long as it runs has to have answered on this one.
+            let asked = one.now.health.is_some() || one.now.ready_always;
+            let answered = !asked || passed.is_some_and(|passed| *passed > one.taken);
+            one.well |= answered && since.max(one.taken) + WELL <= now;
         }
     }
 }

@@ -819,7 +819,7 @@ export type Marks = {
   shim_lost: boolean,
   /** Files that it is made from are changing; it restarts when they have come to rest. */
   rebuilding?: boolean,
-  /** It runs in another environment than its definition and env files would give it now: "2 variables differ; restart to apply". */
+  /** It runs on an older definition than the present one, or in another environment than that and its env files would give it now: "2 variables differ; restart to apply". */
   drift?: string };
 
 /** Takes, or answers, nothing: `{}`. */

@@ -113,9 +113,11 @@ impl Owner {
         }
         status.port_taken = self.record.ports_taken.get(instance).cloned();
         let drift = self.drift.get(instance);
-        status.marks.drift = drift
+        let environment = drift
             .filter(|(of, _)| *of == status.generation && status.pid.is_some())
             .map(|(_, differs)| drift::words(*differs));
+        // One on an older definition needs the same restart, whatever its environment has become.
+        status.marks.drift = status.marks.drift.or(environment);
         Some(status)
     }
 
