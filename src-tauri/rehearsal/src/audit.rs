@@ -277,6 +277,11 @@ impl World {
         // The next engine goes on with them, and counts anew.
         let open: Vec<Incident> = audit.left_open();
         let numbered = || (1..).zip(&open);
+        // That is told by its incident as well.
+        let quarantined = open
+            .iter()
+            .filter(|one| one.state == IncidentState::Quarantined)
+            .map(|one| one.instance.clone());
         **audit = Audit {
             actions: numbered()
                 .map(|(key, one)| (key, one.actions.len()))
@@ -289,7 +294,7 @@ impl World {
             },
             // Only a person takes anybody out of quarantine.
             given_up: match forgotten {
-                true => BTreeSet::new(),
+                true => quarantined.collect(),
                 false => std::mem::take(&mut audit.given_up),
             },
             tried: std::mem::take(&mut audit.tried),

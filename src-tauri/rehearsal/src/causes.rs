@@ -29,6 +29,8 @@ pub(crate) struct Causes {
     pub(crate) serves: BTreeMap<InstanceId, Millis>,
     /// … and since when it did, of those that do no more.
     served: BTreeMap<InstanceId, Millis>,
+    /// The same of those that are to stop, and go on with it when that is taken back before they are told.
+    stopping: BTreeMap<InstanceId, Millis>,
     seen: BTreeMap<(ServiceName, ServiceName), Millis>,
     /// Nobody looked for a while: the first answer after that says nothing.
     gap: bool,
@@ -68,12 +70,18 @@ impl Causes {
 
     /// An instance is something else now. Answers since when it has served, when it does no more.
     pub(crate) fn turn(&mut self, id: &InstanceId, to: State, now: Millis) -> Option<Millis> {
+        let stopping = self.stopping.remove(id);
         if to.serves() {
-            self.serves.entry(id.clone()).or_insert(now);
+            self.serves
+                .entry(id.clone())
+                .or_insert(stopping.unwrap_or(now));
             return None;
         }
         let since = self.serves.remove(id)?;
         self.served.insert(id.clone(), since);
+        if to == State::Stopping {
+            self.stopping.insert(id.clone(), since);
+        }
         Some(since)
     }
 

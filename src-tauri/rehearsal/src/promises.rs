@@ -254,7 +254,9 @@ impl World {
             return Some((Promise::Told, text));
         }
         let given_up = audit.given_up.contains(id);
-        if to != State::Quarantined && to != State::Stopping {
+        // One that is adopted is found running before it goes on to its end.
+        let adopted = from == State::Stopped && to == State::Running;
+        if to != State::Quarantined && to != State::Stopping && !adopted {
             audit.given_up.remove(id);
         }
         (to == State::Quarantined && !given_up).then(|| {

@@ -358,6 +358,7 @@ fn world(size: Size, tell: bool) -> World {
     let mut slots = (*drawing.definition()).clone();
     for service in slots.services.values_mut() {
         service.replicas = SLOTS;
+        service.max_replicas = None;
     }
     let mut world = World::new(&Arc::new(slots), size.seed);
     world.rough = Rough::new(dice.0, size.roughness);
