@@ -127,6 +127,24 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Print the address that opens the UI in a browser
     Open,
+    /// Print what a shell needs to complete commands and options
+    Completions(Completions),
+    /// Print the manual page, for `man -l -`, or write all of them
+    Man(Man),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "For example, in bash: source <(azora completions bash)")]
+pub(crate) struct Completions {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Man {
+    /// Write azora.1 and a page for every command into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

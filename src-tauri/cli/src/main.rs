@@ -1,8 +1,8 @@
 //! The `azora` command: brings clusters up, shows them, and can be the engine when none runs.
 //!
 //! It speaks to the engine of a home through `api::client`, and runs one itself for `serve` and
-//! `up`. Only `check`, `who` and `emergency-stop` need none. Results go to stdout, everything else to
-//! stderr; nothing a service said reaches the terminal unchecked.
+//! `up`. `check`, `rehearse`, `who`, `emergency-stop`, `completions` and `man` need none. Results go to
+//! stdout, everything else to stderr; nothing a service said reaches the terminal unchecked.
 
 #![cfg_attr(
     test,
@@ -42,6 +42,7 @@ mod webhooks;
 // Where an engine comes from, and what needs none.
 mod emergency;
 mod engine_here;
+mod manual;
 mod patience;
 mod serve;
 mod up;
@@ -118,6 +119,8 @@ fn run(arguments: &Arguments) -> Done {
             orders(place, webhooks::webhooks(place, webhooks))
         }
         Command::Webhooks(webhooks) => asks(place, webhooks::webhooks(place, webhooks)),
+        Command::Completions(asked) => manual::completions(asked),
+        Command::Man(asked) => manual::man(asked),
         Command::Open => asks(place, reads::open(place)),
         Command::Env(env) => asks(place, env::env(place, env)),
         Command::Logs(logs) if logs.follow => orders(place, logs::logs(place, logs)),
