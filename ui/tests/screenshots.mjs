@@ -11,6 +11,11 @@ const SHOTS = [
   ["clusters", "clusters"],
   ["topology", "topology"],
   ["panel", "topology", "service=api"],
+  ["panel-logs", "topology", "service=api&tab=logs"],
+  ["service", "service", "service=api"],
+  ["service-logs", "service", "service=api&tab=logs"],
+  ["service-environment", "service", "service=api&tab=environment"],
+  ["service-history", "service", "service=api&tab=history&scene=incident"],
   ["services", "services"],
   ["incident", "topology", "scene=incident"],
   ["incidents", "incidents", "scene=incident"],
@@ -39,15 +44,15 @@ for (const dark of [false, true]) {
         if (only.length > 0 && !only.every((word) => file.includes(word))) continue;
         const { page, context } = await open(browser, { width, height, dark });
         const params = new URLSearchParams(query);
-        if (name === "panel") params.set("service", count === 3 ? "api" : "api-gateway");
+        if (params.has("service")) params.set("service", count === 3 ? "api" : "api-gateway");
         params.set("fake", name === "empty" ? "empty" : String(count));
         await page.goto(`${host.origin}/${place}?${params}`);
         await page.getByTestId("overall").waitFor();
-        if (name === "panel") {
+        if (name === "panel" || name === "service") {
           await page.getByTestId("health-chart").waitFor();
-          await page.getByTestId("log-line").first().waitFor();
           await page.waitForTimeout(1_200);
         }
+        if (name.endsWith("-logs")) await page.getByTestId("log-line").first().waitFor();
         const dialog = params.get("shot");
         if (dialog === "emergency") await page.getByTestId("emergency-open").click();
         if (dialog === "palette") {

@@ -71,13 +71,17 @@ try {
       await page.locator('[data-testid="panel"][data-service="azora-mint"]').waitFor();
       assert.match(page.url(), /service=azora-mint/);
     });
-    await step(`${words}: the panel's chart and log move by themselves`, async () => {
+    await step(`${words}: the panel's chart is drawn, its log moves by itself, each tab is sound`, async () => {
       const lines = page.getByTestId("log-view");
+      await page.getByTestId("health-chart").waitFor();
+      await axe(page, "panel");
+      await page.getByTestId("tab-logs").click();
+      assert.match(page.url(), /tab=logs/);
       await page.getByTestId("log-line").first().waitFor();
       const before = Number(await lines.getAttribute("data-lines"));
       await page.waitForFunction((least) => Number(document.querySelector('[data-testid="log-view"]')?.getAttribute("data-lines")) > least, before);
-      await page.getByTestId("health-chart").waitFor();
-      await axe(page, "panel");
+      assert.equal(await page.getByTestId("health-chart").count(), 0, "what is not looked at is not there");
+      await axe(page, "log of the panel");
     });
     await step(`${words}: the log pages back and finds`, async () => {
       const lines = page.getByTestId("log-view");
@@ -94,6 +98,44 @@ try {
       await page.locator('[data-testid="log-line"].hit').getByText("ERROR").waitFor();
       await page.getByTestId("log-follow").click();
       await page.getByText("following").waitFor();
+    });
+    await step(`${words}: the service has the whole page, tab by tab, and goes back to where it was`, async () => {
+      await page.keyboard.press("Escape");
+      await page.getByTestId("panel").waitFor({ state: "detached" });
+      await page.getByTestId("place-services").click();
+      await page.getByTestId("service-row-azora-mint").click();
+      await page.getByTestId("panel").waitFor();
+      await page.keyboard.press("f");
+      await page.locator('[data-testid="panel"][data-full="true"][data-service="azora-mint"]').waitFor();
+      await page.waitForURL("**/service?*");
+      assert.equal(await page.getByTestId("panel").count(), 1, "no panel beside it");
+      const seen = [];
+      for (;;) {
+        const tab = await page.locator('[role="tab"][aria-selected="true"]').textContent();
+        if (seen.includes(tab)) break;
+        seen.push(tab);
+        await page.getByRole("tabpanel", { name: tab }).waitFor();
+        await axe(page, `${tab} on the whole page`);
+        await page.keyboard.press("]");
+        await page.waitForFunction((old) => document.querySelector('[role="tab"][aria-selected="true"]')?.textContent !== old, tab);
+      }
+      assert.ok(seen.length >= 4, seen.join());
+      await page.getByTestId("tab-history").focus();
+      await page.keyboard.press("Home");
+      await page.locator('[data-testid="tab-overview"][aria-selected="true"]:focus').waitFor();
+      const linked = await visit({ dark }, "/service?service=azora-mint&tab=logs");
+      await linked.page.locator('[data-testid="panel"][data-full="true"]').waitFor();
+      await linked.page.getByTestId("log-line").first().waitFor();
+      await linked.context.close();
+      await page.keyboard.press("f");
+      await page.locator('[data-testid="panel"][data-full="false"]').waitFor();
+      assert.match(page.url(), /\/services\?/);
+      await page.getByTestId("place-topology").click();
+      await page.locator('[data-testid="topology-canvas"][data-nodes="152"]').waitFor();
+      await page.keyboard.press("Control+k");
+      await page.getByTestId("palette-input").fill("azora-mint");
+      await page.keyboard.press("Enter");
+      await page.locator('[data-testid="panel"][data-service="azora-mint"]').waitFor();
     });
     await step(`${words}: restart runs until the engine says it is done`, async () => {
       await page.getByTestId("act-restart").click();

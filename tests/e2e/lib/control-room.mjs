@@ -87,6 +87,7 @@ export async function chartMoves(ui) {
 
 /** The log in the panel goes on by itself. */
 export async function logMoves(ui) {
+  await ui.click("tab-logs");
   const last = () =>
     ui.run(`
       const lines = [...document.querySelectorAll("[data-testid='log-line']")];

@@ -45,7 +45,12 @@ class Url {
 
   /** Changes parameters and stays where it is. */
   patch(changed: Params, replace = false): void {
-    this.go(this.href(this.place, changed, [...this.at.searchParams.keys()]), replace);
+    this.move(this.place, changed, replace);
+  }
+
+  /** Goes to another place and keeps all parameters but those that change. */
+  move(place: string, changed: Params, replace = false): void {
+    this.go(this.href(place, changed, [...this.at.searchParams.keys()]), replace);
   }
 
   /** For the window: clicks on our own links stay in the page. */

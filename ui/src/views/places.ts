@@ -1,9 +1,16 @@
-// The places of the control room, in the order of the rail.
+// The places of the control room, in the order of the rail. One more is its page and a row here.
 
+import type { Component } from "svelte";
 import type { ClusterView } from "../ipc/generated";
 import type { IconName } from "../shared/Icon.svelte";
-
-export type Place = "clusters" | "topology" | "services" | "incidents" | "registry" | "activity" | "settings";
+import ActivityPage from "./ActivityPage.svelte";
+import ClustersPage from "./ClustersPage.svelte";
+import IncidentsPage from "./IncidentsPage.svelte";
+import RegistryPage from "./RegistryPage.svelte";
+import ServicePage from "./ServicePage.svelte";
+import ServicesPage from "./ServicesPage.svelte";
+import SettingsPage from "./SettingsPage.svelte";
+import TopologyPage from "./TopologyPage.svelte";
 
 /** What opens over the place. */
 export type Dialog = "emergency" | "folder" | "palette" | "keys";
@@ -14,12 +21,33 @@ export interface PageProps {
   open: (dialog: Dialog) => void;
 }
 
-export const PLACES: readonly { id: Place; name: string; icon: IconName; key: string }[] = [
-  { id: "clusters", name: "Clusters", icon: "clusters", key: "1" },
-  { id: "topology", name: "Topology", icon: "topology", key: "2" },
-  { id: "services", name: "Services", icon: "services", key: "3" },
-  { id: "incidents", name: "Incidents", icon: "incidents", key: "4" },
-  { id: "registry", name: "Registry", icon: "registry", key: "5" },
-  { id: "activity", name: "Activity", icon: "activity", key: "6" },
-  { id: "settings", name: "Settings", icon: "settings", key: "7" },
+export interface Place {
+  /** The first part of its address. */
+  id: string;
+  name: string;
+  icon: IconName;
+  page: Component<PageProps>;
+  /** Leads there from everywhere. */
+  key?: string;
+  /** Not in the rail: it belongs to the place of this id. */
+  under?: string;
+}
+
+export const PLACES: readonly Place[] = [
+  { id: "clusters", name: "Clusters", icon: "clusters", page: ClustersPage, key: "1" },
+  { id: "topology", name: "Topology", icon: "topology", page: TopologyPage, key: "2" },
+  { id: "services", name: "Services", icon: "services", page: ServicesPage, key: "3" },
+  { id: "service", name: "Service", icon: "services", page: ServicePage, under: "services" },
+  { id: "incidents", name: "Incidents", icon: "incidents", page: IncidentsPage, key: "4" },
+  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "5" },
+  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "6" },
+  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "7" },
 ];
+
+/** Those in the rail. */
+export const RAIL = PLACES.filter((each) => each.under === undefined);
+
+/** The one with this id, or else the first. */
+export function placeOf(id: string): Place {
+  return PLACES.find((each) => each.id === id) ?? (PLACES[0] as Place);
+}
