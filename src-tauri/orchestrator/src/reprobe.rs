@@ -66,6 +66,27 @@ impl Step<'_> {
         }
     }
 
+    /// A rolling restart has stopped before it came to this one: of what the newer definition does not ask
+    /// there will be no other answer.
+    pub(crate) fn left_on_older(&mut self, id: &InstanceId) {
+        let (Some(service), Some(instance)) = (
+            self.cluster.services.get(&id.service),
+            self.cluster.instances.get(id),
+        ) else {
+            return;
+        };
+        if instance.life != Life::Alive || !instance.ready {
+            return;
+        }
+        let unready = instance.unready.is_some() && !service.spec.ready_always;
+        if service.spec.health.is_none() {
+            self.unasked(id);
+        }
+        if unready {
+            self.ready_after_all(id);
+        }
+    }
+
     /// Its health is asked no more: what the last answers said against it has no end otherwise.
     fn unasked(&mut self, id: &InstanceId) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {

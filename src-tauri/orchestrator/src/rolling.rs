@@ -388,7 +388,8 @@ impl Step<'_> {
             let Some(instance) = self.cluster.instances.get_mut(left) else {
                 continue;
             };
-            let text = if edit(instance) {
+            let older = edit(instance);
+            let text = if older {
                 as_before = "go on with their old definition";
                 "runs on with its old definition"
             } else {
@@ -398,6 +399,9 @@ impl Step<'_> {
             self.out.changed.insert(left.clone());
             let next = format!("{id} has to become ready first");
             reasons.insert(left.clone(), Reason::new(text).then(next));
+            if older {
+                self.left_on_older(left);
+            }
         }
         let names: Vec<String> = left.iter().map(ToString::to_string).collect();
         self.out.facts.push(EventKind::Notice {
