@@ -353,7 +353,8 @@ impl Step<'_> {
         }
         if unasked && !unready {
             let text = format!("it cannot be asked how it is: {}", evidence.detail);
-            self.set_reason(id, Reason::new(text));
+            let reason = self.cluster.until_quick(id, Reason::new(text));
+            self.set_reason(id, reason);
             return;
         }
         match opinion {
@@ -361,7 +362,8 @@ impl Step<'_> {
             Opinion::Doubtful(_) if unready => {}
             Opinion::Doubtful(fails) => {
                 let text = format!("{} ({fails} of {limit})", evidence.detail);
-                self.set_reason(id, Reason::new(text));
+                let reason = self.cluster.until_quick(id, Reason::new(text));
+                self.set_reason(id, reason);
             }
             Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
             Opinion::Degraded(text) => {

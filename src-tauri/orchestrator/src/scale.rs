@@ -185,6 +185,16 @@ impl Cluster {
         slow && self.loaded(id)
     }
 
+    /// A reason, with what the incident of one that is slow still waits for.
+    pub(crate) fn until_quick(&self, id: &InstanceId, reason: Reason) -> Reason {
+        // One that does not answer has not been seen to be quick either.
+        let well = self.instances.get(id).is_none_or(|one| one.watch.well());
+        match !well && self.loaded(id) {
+            true => reason.then("the next checks tell whether it is quick again"),
+            false => reason,
+        }
+    }
+
     /// What is said of the load of one that is slow.
     pub(crate) fn load_said(&self, id: &InstanceId) -> Option<String> {
         let said = self.services.get(&id.service)?.scaling.said.as_ref()?;

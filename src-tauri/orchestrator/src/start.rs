@@ -323,10 +323,7 @@ impl Step<'_> {
         instance.history.healthy(self.now.mono);
         instance.well_since = self.now.mono;
         // Its incident goes on: that it is ready says nothing of how quick it is.
-        let reason = match self.cluster.slow_still(id) {
-            true => reason.then("the next checks tell whether it is quick again"),
-            false => reason,
-        };
+        let reason = self.cluster.until_quick(id, reason);
         self.set(id, state, reason);
         self.watch_version(&id.service);
         // After a trial it may have said that it is not ready.

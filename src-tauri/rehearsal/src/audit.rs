@@ -180,11 +180,9 @@ impl World {
                 audit.ordered(command);
                 audit.versions.ordered(command);
                 if let Command::Up { definition, .. } = command {
-                    for (id, since) in &audit.causes.serves {
-                        audit.versions.serves(id, *since, now);
-                    }
                     let kept = self.cluster.kept(definition);
-                    audit.versions.edited(definition, &kept, now);
+                    let serves = &audit.causes.serves;
+                    audit.versions.edited(definition, &kept, serves, now);
                 }
                 match command {
                     Command::Up { definition, .. } => {

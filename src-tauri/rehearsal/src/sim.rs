@@ -483,11 +483,11 @@ fn all_well(world: &mut World) {
     if let Some(text) = others {
         world.breaks(Promise::Scale, text);
     }
-    let overall = world.cluster.overall().0;
+    let (overall, words) = world.cluster.overall();
     if overall != Overall::Operational {
         world.breaks(
             Promise::Rest,
-            format!("the cluster is {overall:?} when all is well"),
+            format!("the cluster is {overall:?} when all is well: {words}"),
         );
     }
     let incidents = world.audit.iter().flat_map(|audit| &audit.incidents);

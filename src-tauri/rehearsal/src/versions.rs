@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Serving for so long is having been well.
 const WELL: Millis = 5_000;
 
+/// For so long, and without any failure, surely so.
+const SURELY: Millis = 3 * WELL;
+
 /// What services are and were defined as.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
@@ -17,8 +20,10 @@ pub(crate) struct Versions {
     pub(crate) rolls_back: Option<ServiceName>,
     /// A person releases these in this step.
     released: Released,
-    /// When a check of each process last passed.
+    /// When a check of each process last passed, …
     passed: BTreeMap<InstanceId, Millis>,
+    /// … and when one last did not.
+    failed: BTreeMap<InstanceId, Millis>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +40,8 @@ struct Version {
     taken: Millis,
     /// An instance of it was well on this one.
     well: bool,
-    before: Option<spec::Service>,
+    /// What may be gone back to: more than one where it is not sure how well the later one was.
+    before: Vec<spec::Service>,
     refused: Option<spec::Service>,
     insisted: bool,
 }
@@ -58,11 +64,18 @@ impl Versions {
     /// The heart is about to hear this.
     pub(crate) fn hear(&mut self, input: &Input, now: Millis) {
         match input {
-            Input::Started { instance, .. } => _ = self.passed.remove(instance),
+            Input::Started { instance, .. } => {
+                self.passed.remove(instance);
+                self.failed.remove(instance);
+            }
             Input::Probed {
                 instance, evidence, ..
-            } if evidence.verdict == Verdict::Pass => {
-                self.passed.insert(instance.clone(), now);
+            } => {
+                let asked = match evidence.verdict {
+                    Verdict::Pass => &mut self.passed,
+                    _ => &mut self.failed,
+                };
+                asked.insert(instance.clone(), now);
             }
             _ => {}
         }
@@ -71,6 +84,7 @@ impl Versions {
     /// A new engine has asked nobody yet.
     pub(crate) fn adopted(&mut self) {
         self.passed.clear();
+        self.failed.clear();
     }
 
     /// A person orders this.
@@ -89,8 +103,18 @@ impl Versions {
     }
 
     /// `up` brings this, of which `kept` is taken in.
-    pub(crate) fn edited(&mut self, asked: &spec::Cluster, kept: &spec::Cluster, now: Millis) {
+    pub(crate) fn edited(
+        &mut self,
+        asked: &spec::Cluster,
+        kept: &spec::Cluster,
+        serves: &BTreeMap<InstanceId, Millis>,
+        now: Millis,
+    ) {
+        for (id, since) in serves {
+            self.serves(id, *since, now);
+        }
         for (name, new) in &kept.services {
+            let sure = self.surely_well(name, serves, now);
             let before = match self.of.get_mut(name) {
                 Some(one) if alike(new, &one.now) => {
                     one.now = new.clone();
@@ -103,9 +127,15 @@ impl Versions {
                     }
                     continue;
                 }
-                Some(one) if one.well => Some(one.now.clone()),
-                Some(one) => one.before.take(),
-                None => None,
+                Some(one) => {
+                    let mut before = std::mem::take(&mut one.before);
+                    if sure {
+                        before.clear();
+                    }
+                    before.extend((sure || one.well).then(|| one.now.clone()));
+                    before
+                }
+                None => Vec::new(),
             };
             let version = Version {
                 now: new.clone(),
@@ -117,6 +147,25 @@ impl Versions {
             };
             self.of.insert(name.clone(), version);
         }
+    }
+
+    /// The only one of it has been well on this one for long, and nothing speaks against that.
+    fn surely_well(
+        &self,
+        name: &ServiceName,
+        serves: &BTreeMap<InstanceId, Millis>,
+        now: Millis,
+    ) -> bool {
+        let id = InstanceId::new(name.clone(), 0);
+        let (Some(one), Some(since)) = (self.of.get(name), serves.get(&id)) else {
+            return false;
+        };
+        let long = |since: Millis| since.max(one.taken) + SURELY <= now;
+        let asked = one.now.health.is_some() || one.now.ready_always;
+        one.now.max_replicas.unwrap_or(one.now.replicas) == 1
+            && long(*since)
+            && (!asked || self.passed.get(&id).is_some_and(|at| *at > one.taken))
+            && self.failed.get(&id).is_none_or(|at| long(*at))
     }
 
     /// An instance serves, and has since then.
@@ -159,7 +208,8 @@ impl Audit {
                 return breach("is taken back to what it is");
             }
             // One that was taken back has nothing before it: once from each edit.
-            if !one.before.take().is_some_and(|before| alike(new, &before)) {
+            let before = std::mem::take(&mut one.before);
+            if !before.iter().any(|before| alike(new, before)) {
                 return breach("is taken back to what was not well just before");
             }
             one.refused = Some(std::mem::replace(&mut one.now, new.clone()));
@@ -176,7 +226,7 @@ impl Audit {
         {
             return breach("is released to what it was not taken back from");
         }
-        one.before = Some(std::mem::replace(&mut one.now, new.clone()));
+        one.before = vec![std::mem::replace(&mut one.now, new.clone())];
         (one.taken, one.well, one.insisted) = (now, false, true);
         None
     }
