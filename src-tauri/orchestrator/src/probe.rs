@@ -329,8 +329,13 @@ impl Step<'_> {
         }
         let (every, limit) = (probe.every, probe.fail);
         let opinion = match opinion {
-            // It answers again, and nothing else is said of it.
-            Opinion::Same if instance.unasked >= limit && good && instance.watch.well() => {
+            // It answers again, and nothing else is said of it; or it was quick again while it was to
+            // stop, which is taken back.
+            Opinion::Same
+                if (instance.unasked >= limit || instance.state == State::Degraded)
+                    && good
+                    && instance.watch.well() =>
+            {
                 Opinion::Well
             }
             opinion => opinion,

@@ -18,7 +18,7 @@ mod proven;
 
 use crate::cluster::{Cluster, span};
 use crate::edit::parts;
-use crate::instance::{Care, Cycle, Life, Outdated};
+use crate::instance::{Care, Cycle, Instance, Life, Outdated};
 use crate::io::{Effect, TimerKey};
 use crate::step::Step;
 use healing::words;
@@ -120,6 +120,26 @@ fn instead(old: &spec::Service, now: &spec::Service) -> spec::Service {
     }
 }
 
+/// An older definition can stand in the place of the present one. `port` says whether another service has
+/// one, if there is that service.
+fn fits(
+    old: &spec::Service,
+    now: &spec::Service,
+    port: impl Fn(&ServiceName) -> Option<bool>,
+) -> bool {
+    let refers = |part: &TemplatePart| match part {
+        TemplatePart::Port(to) | TemplatePart::Url(to) => port(to) == Some(true),
+        TemplatePart::Host(to) => port(to).is_some(),
+        TemplatePart::Text(_) => true,
+    };
+    // What a oneshot did on the older definition is done.
+    old.kind == spec::Kind::Daemon
+        && now.kind == spec::Kind::Daemon
+        && (old.port.is_some(), old.listen) == (now.port.is_some(), now.listen)
+        && old.env_files == now.env_files
+        && parts(old).all(refers)
+}
+
 impl Cluster {
     /// There is a definition to go back to, and the present one is to blame.
     pub(crate) fn can_roll_back(&self, id: &InstanceId) -> bool {
@@ -132,43 +152,30 @@ impl Cluster {
         let Some(before) = &versions.before else {
             return false;
         };
+        let port = |other: &ServiceName| {
+            let other = self.services.get(other)?;
+            (!other.leaving).then_some(other.spec.port.is_some())
+        };
         // Its process may be an older definition's still, whose turn has not come.
         instance.outdated.is_none()
             && !versions.insisted
-            && self.fits(&before.spec, &service.spec)
+            && fits(&before.spec, &service.spec, port)
             && instead(&before.spec, &service.spec) != service.spec
-    }
-
-    /// An older definition can stand in the place of the present one.
-    fn fits(&self, old: &spec::Service, now: &spec::Service) -> bool {
-        let there = |other: &ServiceName| {
-            let other = self.services.get(other);
-            other.filter(|other| !other.leaving)
-        };
-        let refers = |part: &TemplatePart| match part {
-            TemplatePart::Port(to) | TemplatePart::Url(to) => {
-                there(to).is_some_and(|to| to.spec.port.is_some())
-            }
-            TemplatePart::Host(to) => there(to).is_some(),
-            TemplatePart::Text(_) => true,
-        };
-        // What a oneshot did on the older definition is done.
-        old.kind == spec::Kind::Daemon
-            && now.kind == spec::Kind::Daemon
-            && (old.port.is_some(), old.listen) == (now.port.is_some(), now.listen)
-            && old.env_files == now.env_files
-            && parts(old).all(refers)
     }
 
     /// A definition as `up` is to take it in: services stay what they were taken back to as long as their
     /// file says what they were taken back from, and have as many instances more as healing has added.
     pub fn kept(&self, definition: &Arc<spec::Cluster>) -> Arc<spec::Cluster> {
+        let port = |other: &ServiceName| {
+            let other = definition.services.get(other)?;
+            Some(other.port.is_some())
+        };
         let kept = definition.services.iter().filter_map(|(name, new)| {
             let service = self.services.get(name)?;
             let refused = service.versions.refused.as_ref()?;
             let same = *refused.spec == instead(new, &refused.spec);
             let stays = instead(&service.spec, new);
-            (same && self.fits(&service.spec, new)).then(|| (name.clone(), stays))
+            (same && fits(&service.spec, new, port)).then(|| (name.clone(), stays))
         });
         let kept: Vec<(ServiceName, spec::Service)> = kept.collect();
         let grown = definition.services.iter().filter_map(|(name, new)| {
@@ -332,7 +339,7 @@ impl Step<'_> {
             taken,
             since: self.now.mono,
             refused: Some(Refused {
-                spec: Box::new(newer),
+                spec: Box::new(newer.clone()),
                 told,
             }),
             ..Versions::default()
@@ -346,7 +353,7 @@ impl Step<'_> {
         });
         let next = format!("`azora release {name}` tries the newer one again");
         let reason = Reason::new(text.clone()).then(next);
-        self.replace_made_from_newer(id, &reason, act);
+        self.replace_made_from_newer(id, &newer, &reason, act);
         Some(text)
     }
 
@@ -400,7 +407,13 @@ impl Step<'_> {
     }
 
     /// Of a rolling restart some may have had their turn, and the others are what is wanted again.
-    fn replace_made_from_newer(&mut self, failed: &InstanceId, reason: &Reason, act: ActId) {
+    fn replace_made_from_newer(
+        &mut self,
+        failed: &InstanceId,
+        newer: &spec::Service,
+        reason: &Reason,
+        act: ActId,
+    ) {
         let name = &failed.service;
         self.end_rolling(name);
         for id in self.cluster.ids_of(name) {
@@ -431,10 +444,23 @@ impl Step<'_> {
                         ordered: false,
                     },
                 );
+                self.left_on_newer(&id, newer);
             }
             self.left_behind(&id, reason);
             self.look.insert(id.clone());
             self.touched.insert(id);
+        }
+    }
+
+    /// The older definition protects one that runs: it goes on, and is asked what that one asks.
+    fn left_on_newer(&mut self, id: &InstanceId, newer: &spec::Service) {
+        let stays = |one: &Instance| one.life == Life::Alive && one.cycle.is_none();
+        if !self.cluster.instances.get(id).is_some_and(stays) {
+            return;
+        }
+        self.reprobe(id, newer);
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.outdated = Some(Outdated::Edit { probes: true });
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is said of one that was left behind when its definition was edited.
-const OLDER: &str = "runs on an older definition; restart to apply";
+const OLDER: &str = "its definition has changed since it started; restart to apply";
 
 impl Cluster {
     /// Its id.

@@ -70,7 +70,15 @@ impl Step<'_> {
                 .observe(probe, evidence, &Usual::default()),
         };
         let (every, limit) = (probe.every, probe.fail);
+        let passes = evidence.verdict == Verdict::Pass && instance.ready_watch.well();
+        let opinion = match opinion {
+            // It was well again while it was to stop, which is taken back.
+            Opinion::Same if instance.unready.is_some() && passes => Opinion::Well,
+            opinion => opinion,
+        };
         let old = instance.outdated == Some(Outdated::Edit { probes: true });
+        // As with its health: who can answer what is asked now is ready.
+        let old = old && !matches!(opinion, Opinion::Well | Opinion::Degraded(_));
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         let (unready, serves) = (instance.unready.is_some(), instance.state.serves());
         self.ask(id, ProbeKind::Ready, every.saturating_sub(took));
