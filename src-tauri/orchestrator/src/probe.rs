@@ -358,8 +358,7 @@ impl Step<'_> {
         }
         if unasked && !unready {
             let text = format!("it cannot be asked how it is: {}", evidence.detail);
-            let reason = self.cluster.until_quick(id, Reason::new(text));
-            self.set_reason(id, reason);
+            self.set_reason(id, Reason::new(text));
             return;
         }
         match opinion {
@@ -367,8 +366,7 @@ impl Step<'_> {
             Opinion::Doubtful(_) if unready => {}
             Opinion::Doubtful(fails) => {
                 let text = format!("{} ({fails} of {limit})", evidence.detail);
-                let reason = self.cluster.until_quick(id, Reason::new(text));
-                self.set_reason(id, reason);
+                self.set_reason(id, Reason::new(text));
             }
             Opinion::Failing(fails) => self.failing(id, &evidence.detail, fails),
             Opinion::Degraded(text) => {

@@ -185,11 +185,12 @@ impl Cluster {
         slow && self.loaded(id)
     }
 
-    /// A reason, with what the incident of one that is slow still waits for.
+    /// Why one is ready, and what its incident waits for if that is about load: that it is ready says nothing
+    /// of how quick it is.
     pub(crate) fn until_quick(&self, id: &InstanceId, reason: Reason) -> Reason {
         // One that does not answer has not been seen to be quick either.
         let well = self.instances.get(id).is_none_or(|one| one.watch.well());
-        match !well && self.loaded(id) {
+        match !well && reason.next.is_none() && self.loaded(id) {
             true => reason.then("the next checks tell whether it is quick again"),
             false => reason,
         }

@@ -322,8 +322,6 @@ impl Step<'_> {
         instance.late = None;
         instance.history.healthy(self.now.mono);
         instance.well_since = self.now.mono;
-        // Its incident goes on: that it is ready says nothing of how quick it is.
-        let reason = self.cluster.until_quick(id, reason);
         self.set(id, state, reason);
         self.watch_version(&id.service);
         // After a trial it may have said that it is not ready.

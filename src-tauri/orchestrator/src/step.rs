@@ -306,6 +306,10 @@ impl Step<'_> {
 
     /// Changes an instance's state or reason, and tells whoever sees it.
     pub(crate) fn set(&mut self, id: &InstanceId, state: State, reason: Reason) {
+        let reason = match state {
+            State::Ready => self.cluster.until_quick(id, reason),
+            _ => reason,
+        };
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };

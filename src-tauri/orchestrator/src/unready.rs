@@ -89,8 +89,7 @@ impl Step<'_> {
             Opinion::Failing(fails) => self.not_ready_any_more(id, &evidence.detail, fails),
             Opinion::Doubtful(fails) if serves => {
                 let text = format!("{} ({fails} of {limit})", evidence.detail);
-                let reason = self.cluster.until_quick(id, Reason::new(text));
-                self.set_reason(id, reason);
+                self.set_reason(id, Reason::new(text));
             }
             Opinion::Well | Opinion::Degraded(_)
                 if evidence.verdict != Verdict::Fail && (unready || serves) =>
