@@ -212,6 +212,7 @@ impl Step<'_> {
         match &instance.care {
             Care::Asked(Plan { excused: true, .. }, _)
             | Care::Due(Plan { excused: true, .. }, _)
+            | Care::Backoff(Plan { excused: true, .. })
                 if held =>
             {
                 self.set_care(id, Care::Suffers);

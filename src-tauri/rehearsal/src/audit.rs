@@ -264,6 +264,7 @@ impl World {
 
     /// A new engine goes on from what really ran, and from nothing else.
     pub(crate) fn audit_adoption(&mut self, found: &[Adoption], forgotten: bool) {
+        let now = self.now;
         let Some(audit) = &mut self.audit else {
             return;
         };
@@ -271,7 +272,7 @@ impl World {
         let known = found
             .iter()
             .map(|one| (one.instance.clone(), one.generation));
-        audit.versions.adopted();
+        audit.versions.adopted(&audit.causes.serves, now);
         // The next engine goes on with them, and counts anew.
         let open: Vec<Incident> = audit.left_open();
         let numbered = || (1..).zip(&open);

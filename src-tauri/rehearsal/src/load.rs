@@ -5,7 +5,7 @@ use crate::audit::Promise;
 use crate::chance::Dice;
 use crate::machine::SECOND;
 use crate::people::SLOTS;
-use crate::world::{Millis, Phase, World};
+use crate::world::{Coming, Engine, Millis, Phase, World};
 use healing::load::Used;
 use model::{ActId, InstanceId, ServiceName};
 use orchestrator::{Command, Effect, Input};
@@ -70,8 +70,20 @@ impl World {
                 (one.id.clone(), used)
             })
             .collect();
+        if !used.is_empty() && !std::mem::replace(&mut self.looks, true) {
+            self.later(EVERY, Coming::Look);
+        }
         let spare = self.rough.spare(self.now);
         (!used.is_empty()).then_some(Input::Used(used, spare))
+    }
+
+    /// The time of a look has come.
+    pub(crate) fn look(&mut self) {
+        self.looks = false;
+        let known = matches!(self.engine, Engine::Runs) && self.cluster.definition().is_some();
+        if known && let Some(used) = self.look_at_use() {
+            self.apply(used);
+        }
     }
 
     /// Healing wants another number of instances: answers what it hears of that.

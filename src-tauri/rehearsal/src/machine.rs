@@ -46,7 +46,7 @@ impl World {
         self.apply(input);
     }
 
-    fn apply(&mut self, input: Input) {
+    pub(crate) fn apply(&mut self, input: Input) {
         if let Input::Timer(key) = &input {
             // It was set anew or cancelled. One that is late was kept.
             if self.timers.get(key).is_none_or(|at| *at > self.now) {
@@ -225,6 +225,7 @@ impl World {
                 let now = self.cluster.unfinished();
                 self.unfinished.swap(0, 1);
                 self.unfinished[0] = now;
+                self.recorded_at = self.now;
             }
             Effect::Removed(instance) => {
                 if let Some(number) = self.index.get(&instance).copied() {

@@ -95,6 +95,10 @@ impl World {
         if matches!(self.engine, Engine::Runs) {
             self.engine = Engine::Dead;
             self.epoch += 1;
+            if self.now >= self.recorded_at + SECOND {
+                // What was written down last has reached the disk.
+                self.unfinished[1] = self.unfinished[0].clone();
+            }
             self.rounds_away();
             self.later(3 * SECOND, Coming::Engine);
         }

@@ -82,7 +82,10 @@ impl Versions {
     }
 
     /// A new engine has asked nobody yet.
-    pub(crate) fn adopted(&mut self) {
+    pub(crate) fn adopted(&mut self, served: &BTreeMap<InstanceId, Millis>, now: Millis) {
+        for (id, since) in served {
+            self.serves(id, *since, now);
+        }
         self.passed.clear();
         self.failed.clear();
     }

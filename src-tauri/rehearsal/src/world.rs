@@ -57,6 +57,8 @@ pub(crate) enum Coming {
     Engine,
     /// Somebody does something to a rough world.
     Chore,
+    /// What is used is looked at.
+    Look,
 }
 
 /// What came of a start.
@@ -186,6 +188,8 @@ pub(crate) struct World {
     pub(crate) gaps: Gaps,
     /// What is used is looked at then.
     pub(crate) next_use: Millis,
+    /// That look comes, also when nothing else does.
+    pub(crate) looks: bool,
     /// Which engine this is: words for an earlier one reach nobody.
     pub(crate) epoch: u64,
     agenda: Agenda,
@@ -205,6 +209,8 @@ pub(crate) struct World {
     pub(crate) stopped: Vec<ServiceName>,
     /// What was under way when it was last written down, and what the time before.
     pub(crate) unfinished: [Unfinished; 2],
+    /// When that was.
+    pub(crate) recorded_at: Millis,
     pub(crate) rough: Rough,
     /// What a rough world's definition was drawn as.
     pub(crate) drawing: Drawing,
@@ -276,6 +282,7 @@ impl World {
             stood: None,
             gaps: Gaps::default(),
             next_use: 0,
+            looks: false,
             epoch: 0,
             agenda: Agenda::default(),
             acts: 0,
@@ -296,6 +303,7 @@ impl World {
             rounds: Rounds::default(),
             stopped: Vec::new(),
             unfinished: [Unfinished::default(), Unfinished::default()],
+            recorded_at: 0,
             rough: Rough::none(),
             drawing: Drawing::default(),
             ghosts: BTreeSet::new(),
@@ -404,6 +412,7 @@ impl World {
             Coming::Made(number, generation, made) => self.made(number, generation, made),
             Coming::Ill(number, generation, time) => self.falls_ill(number, generation, time),
             Coming::Chore => self.chore(),
+            Coming::Look => self.look(),
             Coming::Booted(instance, generation) => self.booted(instance, generation),
             Coming::Ends(instance, generation, status) => self.ends(instance, generation, status),
             Coming::Fault(number) => self.strike(self.faults[number]),
