@@ -2,47 +2,17 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DEMO, Home, OUT, program } from "./lib/azora.mjs";
+import { DEMO, Home, program } from "./lib/azora.mjs";
 import * as room from "./lib/control-room.mjs";
 import { Notifications } from "./lib/notifications.mjs";
-import { endAll, lives, run, signal, start } from "./lib/processes.mjs";
+import { endAll, lives, run, signal } from "./lib/processes.mjs";
 import { Story } from "./lib/story.mjs";
 import { until } from "./lib/wait.mjs";
-import { freePort, Session } from "./lib/webdriver.mjs";
+import { openWindow, screen, windowNamed } from "./lib/window.mjs";
 import { close } from "./lib/x11.mjs";
 
-const DRIVER = process.env.TAURI_DRIVER ?? "tauri-driver";
 const CLICKED = "api-gateway";
 const KILLED = "elara-core";
-
-/** What is on the screen, notification and all. */
-function screen(name) {
-  const file = path.join(OUT, `${name}.png`);
-  run("import", ["-window", "root", file]);
-  if (fs.statSync(file).size < 10_000) throw new Error(`${file} shows nothing`);
-  return file;
-}
-
-/** The visible window of this name. */
-function windowNamed(name) {
-  const found = run("xdotool", ["search", "--onlyvisible", "--name", `^${name}$`]).trim().split("\n");
-  return Number(found.at(-1));
-}
-
-/** Starts the app through the drivers and waits for its page. */
-async function openWindow(home, args) {
-  const [port, native] = [await freePort(), await freePort()];
-  start(DRIVER, ["--port", `${port}`, "--native-port", `${native}`], {
-    env: home.env,
-    log: home.log("window-driver"),
-  });
-  const session = await Session.open(port, {
-    browserName: "wry",
-    "tauri:options": { application: program("azora-desktop"), args },
-  });
-  await session.text("overall");
-  return session;
-}
 
 await Story.tell("the real window", 900_000, async (story) => {
   const home = new Home();

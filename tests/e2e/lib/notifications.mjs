@@ -1,7 +1,7 @@
 // Native notifications as they pass over the session bus.
 
 import fs from "node:fs";
-import { start } from "./processes.mjs";
+import { run, start } from "./processes.mjs";
 import { until } from "./wait.mjs";
 
 export class Notifications {
@@ -34,6 +34,11 @@ export class Notifications {
         const [application, , title, body] = strings;
         return { application, title, body };
       });
+  }
+
+  /** Clicks the one that was drawn last: what dunst calls its default action. */
+  click() {
+    return until("the notification to be clicked", () => run("dunstctl", ["action", "0"]) !== null, 10_000);
   }
 
   /** The first whose title matches. */

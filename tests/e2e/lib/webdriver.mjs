@@ -77,6 +77,13 @@ export class Session {
     await ask("POST", `${this.#base}/element/${id}/click`, {});
   }
 
+  /** Writes into a field in the place of what is there. */
+  async fill(testid, value) {
+    const id = await until(`[${testid}]`, () => this.#find(`[data-testid="${testid}"]`));
+    await ask("POST", `${this.#base}/element/${id}/clear`, {});
+    await ask("POST", `${this.#base}/element/${id}/value`, { text: value });
+  }
+
   /** Presses at a point of the page and lets go after `held` milliseconds. */
   press(x, y, held = 30) {
     return ask("POST", `${this.#base}/actions`, {
