@@ -2,12 +2,13 @@
 
 import type uPlot from "uplot";
 import type { State } from "../../ipc/generated";
+import { SANS } from "../../shared/fonts";
 import { along, clock, UNITS } from "../../shared/format";
 import { token } from "../../shared/theme.svelte";
 import { through, throughPasses } from "./gaps";
 import { STATES } from "./states";
 
-const FONT = "11px system-ui, sans-serif";
+const FONT = `11px ${SANS}`;
 const DAY_S = 86_400;
 
 /** Height of the band that shows states, in CSS pixels. */

@@ -1,6 +1,7 @@
 // Draws a part of the world onto a canvas, in the page or in a worker. The farther out, the less of each
 // service: a chip in its tone, then its name, then state, port, latency and its curve.
 
+import { SANS } from "../../shared/fonts";
 import { latency as words } from "../../shared/format";
 import { SHAPES, type Shape } from "../../shared/marks";
 import type { Box } from "./camera";
@@ -27,8 +28,6 @@ export const DETAILED = 0.7;
 export const CURVED = 0.85;
 
 const BACK_ALPHA = 0.45;
-
-const SANS = 'system-ui, -apple-system, "Segoe UI", Cantarell, Ubuntu, "Noto Sans", sans-serif';
 
 const paths = new Map<Shape, Path2D>();
 function path(shape: Shape): Path2D {

@@ -1,10 +1,12 @@
 // Draws plates away from the page: a plate is a picture of a part of the world. The page only lays
 // plates on the screen, so moving about is smooth however much there is to draw.
 
+import { sans } from "../../shared/fonts";
 import { drawWorld } from "./draw";
 import type { PlateOrder, PlateReply, ToPlates } from "./plates";
 import type { Palette, Scene, Status } from "./scene";
 
+const letters = sans();
 let scene: Scene | null = null;
 let status: Status | null = null;
 let colours: Palette | null = null;
@@ -14,7 +16,7 @@ onmessage = (event: MessageEvent<ToPlates>): void => {
   if (message.kind === "scene") [scene, status] = [message.scene, message.status];
   else if (message.kind === "status") status = message.status;
   else if (message.kind === "colours") colours = message.colours;
-  else draw(message.order);
+  else void letters.then(() => draw(message.order));
 };
 
 function draw(order: PlateOrder): void {
