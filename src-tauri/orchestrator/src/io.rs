@@ -362,6 +362,8 @@ pub enum TimerKey {
     Settle(InstanceId),
     /// Another remedy may have its turn.
     Turn,
+    /// Another instance may have its turn in a rolling restart.
+    Roll(ServiceName),
     /// Whose fault it is has to be judged by now, or some of those below to have answered.
     Doubt(InstanceId),
     /// What explained a service's faults has done so for long enough.

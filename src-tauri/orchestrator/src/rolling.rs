@@ -6,12 +6,15 @@
 //! alone), so a new one takes the place of the old instead of starting beside it; that no request is
 //! lost meanwhile is the listening socket's business, which outlives both.
 //!
+//! One without a probe has to live for a moment before the next one is taken.
+//!
 //! Those that serve nobody are replaced at once, for nothing is lost by it. On the first that does
 //! not become ready it stops: the others run on as they were, and who asked is told so.
 
 use crate::cluster::{Cluster, Pending, Service, span};
 use crate::graph::Renewal;
 use crate::instance::{Cycle, Goal, Instance, Life, Outdated};
+use crate::io::{Effect, TimerKey};
 use crate::settle::Rest;
 use crate::step::Step;
 use model::{ActId, EventKind, InstanceId, Mono, Reason, ServiceName};
@@ -32,6 +35,8 @@ pub(crate) struct Rolling {
     pub(crate) left: BTreeSet<InstanceId>,
     /// The one that is out: told to end, and not serving again.
     pub(crate) turn: Option<InstanceId>,
+    /// A timer is set to look at it then.
+    pub(crate) looks: Option<Mono>,
     /// An earlier engine began it, and whether those left serve is not known yet.
     pub(crate) resumed: bool,
 }
@@ -103,6 +108,8 @@ enum Standing {
     Failed(InstanceId),
     /// It is not known yet.
     Waits,
+    /// Nor is it of one that only living speaks for, until then.
+    Lives(Mono),
 }
 
 impl Step<'_> {
@@ -142,6 +149,7 @@ impl Step<'_> {
             of: left.len(),
             left,
             turn: None,
+            looks: None,
             resumed: false,
         });
         self.out.unfinished = true;
@@ -215,6 +223,10 @@ impl Step<'_> {
                 return true;
             }
             Some(Standing::Waits) | None => return moved,
+            Some(Standing::Lives(at)) => {
+                self.wait_to_roll(name, at);
+                return moved;
+            }
             Some(Standing::Well) => {}
         }
         moved = true;
@@ -226,6 +238,18 @@ impl Step<'_> {
             }
         }
         moved
+    }
+
+    /// Looks again at this time, by which what has no probe has shown that it lives.
+    fn wait_to_roll(&mut self, name: &ServiceName, at: Mono) {
+        let service = self.cluster.services.get_mut(name);
+        let Some(rolling) = service.and_then(|service| service.rolling.as_mut()) else {
+            return;
+        };
+        if rolling.looks.replace(at) != Some(at) {
+            let key = TimerKey::Roll(name.clone());
+            self.out.acts.push(Effect::SetTimer { key, at });
+        }
     }
 
     /// How those stand that have had their turn, or need none.
@@ -252,7 +276,14 @@ impl Step<'_> {
                 continue;
             }
             match self.cluster.rest(id, &asked) {
-                Some(Rest::Well) => {}
+                Some(Rest::Well) => {
+                    // Taken for good at once, one that dies a moment later would have cost all others.
+                    if let Some(at) = self.cluster.unproved(id, self.now.mono)
+                        && standing == Standing::Well
+                    {
+                        standing = Standing::Lives(at);
+                    }
+                }
                 Some(Rest::Failed(_)) => return Some(Standing::Failed(id.clone())),
                 None => standing = Standing::Waits,
             }

@@ -99,14 +99,18 @@ impl Cluster {
 
     /// When the last of those that only living speaks for has lived for long enough, if that is to come.
     fn lived(&self, act: &Pending, now: Mono) -> Option<Mono> {
-        let unproved = act.concerned.iter().filter_map(|id| {
-            let instance = self.instances.get(id)?;
-            let spec = &self.services.get(&id.service)?.spec;
-            let ours = instance.life == Life::Alive && instance.ready && instance.begun.is_some();
-            let asked = stage(spec, instance.started).is_some() || spec.startup.is_some();
-            (ours && !asked && self.goal(id) == Goal::Run).then_some(instance.alive_since + LIVED)
-        });
-        unproved.max().filter(|at| *at > now)
+        let unproved = act.concerned.iter().filter_map(|id| self.unproved(id, now));
+        unproved.max()
+    }
+
+    /// When one that only living speaks for will have lived for long enough, if it has not yet.
+    pub(crate) fn unproved(&self, id: &InstanceId, now: Mono) -> Option<Mono> {
+        let instance = self.instances.get(id)?;
+        let spec = &self.services.get(&id.service)?.spec;
+        let ours = instance.life == Life::Alive && instance.ready && instance.begun.is_some();
+        let asked = stage(spec, instance.started).is_some() || spec.startup.is_some();
+        let at = instance.alive_since + LIVED;
+        (ours && !asked && at > now && self.goal(id) == Goal::Run).then_some(at)
     }
 
     /// Something it needs is down, and only a person can change that, or it was not ready in time,

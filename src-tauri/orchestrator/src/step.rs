@@ -184,6 +184,8 @@ impl Step<'_> {
             Input::Timer(TimerKey::Rise) => self.out.relief = true,
             Input::Timer(TimerKey::Lived(act)) => self.lived(act),
             Input::Timer(TimerKey::Turn) => self.turn_over(),
+            // It is looked at after every input.
+            Input::Timer(TimerKey::Roll(_)) => {}
             Input::Timer(TimerKey::Doubt(instance)) => self.doubt_over(&instance),
             Input::Gap(gap) => self.after_a_gap(&gap),
             Input::Timer(TimerKey::Excuse(service)) => self.excuse_over(&service),

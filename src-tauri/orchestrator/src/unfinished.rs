@@ -197,6 +197,7 @@ impl Step<'_> {
             of: of.max(left.len()),
             left,
             turn,
+            looks: None,
             resumed: true,
         });
         self.cluster.rolling.insert(name.clone());
