@@ -3,6 +3,7 @@
 //! Each story is told from outside, as root and as anybody else, and ends with nothing left behind.
 //! Needs the programs built: `cargo build -p cli -p shim -p organ -p puppet`.
 
+mod attach;
 mod check;
 mod crash;
 mod edit;

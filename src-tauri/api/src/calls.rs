@@ -3,8 +3,10 @@
 //! A row of the table without a function of its name here does not compile.
 
 use crate::chosen::{chosen, line};
+pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
 pub(crate) use crate::graph::graph;
 use crate::requests::*;
+pub(crate) use crate::terminals::{leave_terminal, resize_terminal, take_terminal, type_terminal};
 use crate::views::{PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, IncidentFilter, LogQuery, Order, Pattern, Up};
 use model::healed::Healed;
@@ -35,7 +37,7 @@ fn amount(limit: Option<u32>) -> u32 {
     limit.unwrap_or(USUAL).clamp(1, MOST)
 }
 
-fn why(reason: Option<String>) -> String {
+pub(crate) fn why(reason: Option<String>) -> String {
     reason
         .unwrap_or_default()
         .chars()

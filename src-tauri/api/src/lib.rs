@@ -23,10 +23,12 @@ pub mod views;
 // From a row to its body.
 mod calls;
 mod chosen;
+mod definitions;
 pub mod dispatch;
 mod graph;
 mod rehearsals;
 mod streams;
+mod terminals;
 
 // Where the rows are offered, and where they are written down for the UI.
 pub mod client;

@@ -33,9 +33,10 @@ const NICE: i32 = 19;
 
 pub(crate) async fn rehearse(engine: &Handle, request: RehearseRequest) -> Result<Lines, Error> {
     let plan = plan(&request)?;
-    let definition = match (request.cluster, request.folder) {
-        (Some(cluster), None) => engine.running_definition(&cluster).await?,
-        (None, Some(folder)) => {
+    let definition = match (request.cluster, request.folder, request.text) {
+        (Some(cluster), None, Some(text)) => engine.edited_definition(&cluster, text).await?,
+        (Some(cluster), None, None) => engine.running_definition(&cluster).await?,
+        (None, Some(folder), None) => {
             let folder = absolute(folder)?;
             engine.folder_definition(Path::new(&folder)).await?
         }

@@ -1,6 +1,7 @@
 //! What each command takes. Every shape is closed: a field that is not in it is an error that
 //! names the ones that are.
 
+use model::view::TerminalSize;
 use model::{ActId, ClusterId, IncidentId, InstanceId, ServiceName, Timestamp, WebhookName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -312,6 +313,8 @@ pub struct RehearseRequest {
     pub cluster: Option<ClusterId>,
     /// Or a folder, as its definition is now; an absolute path.
     pub folder: Option<String>,
+    /// With a cluster: instead of what it runs on, its definition edited to this.
+    pub text: Option<String>,
     /// How many faults, at most 100,000; 200 unless given.
     pub faults: Option<u32>,
     /// Which of all possible rehearsals; 1 unless given. The same one gives the same report.
@@ -335,4 +338,92 @@ pub struct FollowLogsRequest {
     pub from: Option<BTreeMap<InstanceId, u64>>,
     /// Only lines that hold this regular expression; see `LogsRequest`.
     pub grep: Option<String>,
+}
+
+/// Whose terminal to attach to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AttachRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+}
+
+/// Whose input to take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct TakeTerminalRequest {
+    /// The session that `attach` began with.
+    #[ts(type = "number")]
+    pub session: u64,
+    /// How large the terminal is to be.
+    pub size: TerminalSize,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// What is typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct TypeTerminalRequest {
+    /// In which session.
+    #[ts(type = "number")]
+    pub session: u64,
+    /// As a terminal sends it: Enter is a carriage return. At most 64 KB.
+    pub text: String,
+}
+
+/// How large a terminal is to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ResizeTerminalRequest {
+    /// In which session.
+    #[ts(type = "number")]
+    pub session: u64,
+    /// How large.
+    pub size: TerminalSize,
+}
+
+/// Who lets go of a terminal's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveTerminalRequest {
+    /// In which session.
+    #[ts(type = "number")]
+    pub session: u64,
+}
+
+/// Whose definition to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct DefinitionRequest {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+}
+
+/// An edit to check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CheckDefinitionRequest {
+    /// Of which cluster's definition.
+    pub cluster: ClusterId,
+    /// The whole of it, edited.
+    pub text: String,
+}
+
+/// An edit to write and to bring up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct ApplyDefinitionRequest {
+    /// Of which cluster's definition.
+    pub cluster: ClusterId,
+    /// The whole of it, edited.
+    pub text: String,
+    /// The mark of what was read. A file that has another one now is left as it is.
+    pub mark: String,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
 }

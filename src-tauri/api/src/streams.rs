@@ -1,6 +1,7 @@
 //! The body of every stream: messages as lines of JSON, made only as fast as they are read.
 
 pub(crate) use crate::rehearsals::rehearse;
+pub(crate) use crate::terminals::attach;
 
 use crate::calls::{MOST, pattern};
 use crate::dispatch::{Lines, json};

@@ -62,10 +62,16 @@ macro_rules! commands {
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// Where events are sent, and how it stands with each.
                 read webhooks($crate::requests::Nothing) -> Vec<$crate::model::webhook::WebhookView>;
+                /// What the definition of a cluster says now, as it lies in its folder.
+                read definition($crate::requests::DefinitionRequest) -> $crate::views::DefinitionView;
+                /// What is wrong with an edited definition, or what applying it would do.
+                read check_definition($crate::requests::CheckDefinitionRequest) -> $crate::views::CheckedDefinition;
                 /// What an emergency stop would end.
                 read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
                 /// Brings a folder's cluster up, or applies its edited definition.
                 act up($crate::requests::UpRequest) -> $crate::views::UpView;
+                /// Writes an edited definition in the place of the one that was read, and brings the cluster up on it.
+                act apply_definition($crate::requests::ApplyDefinitionRequest) -> $crate::views::UpView;
                 /// Takes a cluster down in reverse order.
                 act down($crate::requests::ClusterRequest) -> $crate::model::Act;
                 /// Starts services and what they need.
@@ -84,6 +90,14 @@ macro_rules! commands {
                 act release($crate::requests::ServicesRequest) -> $crate::model::Act;
                 /// Brings back what the last stop took down.
                 act resume($crate::requests::HomeRequest) -> $crate::model::Act;
+                /// Takes the input of a terminal one is attached to, from whoever has it.
+                act take_terminal($crate::requests::TakeTerminalRequest) -> $crate::model::view::TerminalState;
+                /// Types at a terminal whose input one has. Not written down.
+                act type_terminal($crate::requests::TypeTerminalRequest) -> $crate::requests::Nothing;
+                /// Makes a terminal whose input one has as large as one's own.
+                act resize_terminal($crate::requests::ResizeTerminalRequest) -> $crate::requests::Nothing;
+                /// Lets go of the input of a terminal, and looks on.
+                act leave_terminal($crate::requests::LeaveTerminalRequest) -> $crate::model::view::TerminalState;
                 /// Forgets a cluster that is down.
                 act forget($crate::requests::ClusterRequest) -> $crate::model::Act;
                 /// Sends a test to one webhook, or to each.
@@ -98,6 +112,8 @@ macro_rules! commands {
                 feed($crate::requests::Nothing) -> $crate::model::view::FeedMessage;
                 /// The last lines of services' logs, then every new one, in batches.
                 follow_logs($crate::requests::FollowLogsRequest) -> Vec<$crate::model::view::LogLine>;
+                /// What the terminal of a service shows, and all that comes out of it; who lets go is no longer attached.
+                attach($crate::requests::AttachRequest) -> $crate::model::view::TerminalMessage;
                 /// A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time.
                 rehearse($crate::requests::RehearseRequest) -> $crate::views::RehearsalMessage;
             }

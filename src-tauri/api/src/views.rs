@@ -114,3 +114,75 @@ pub struct WaitView {
     /// What did not get where it should, and why.
     pub failed: Vec<(InstanceId, Reason)>,
 }
+
+/// A definition as it lies in its folder.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct DefinitionView {
+    /// Where.
+    pub path: String,
+    /// What it says.
+    pub text: String,
+    /// By which it is known again: another text has another one.
+    pub mark: String,
+}
+
+/// What is wrong with an edited definition, or what it would do.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct CheckedDefinition {
+    /// What is wrong, in the order of the file; at most 20.
+    pub problems: Vec<ProblemView>,
+    /// So many more are wrong.
+    pub unshown: u32,
+    /// What applying it would do; `null` while something is wrong.
+    pub edit: Option<EditView>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct ProblemView {
+    /// What, in a sentence.
+    pub message: String,
+    /// What would be right.
+    pub remedy: Option<String>,
+    /// In which file: `azora.toml`, or an env file.
+    pub file: String,
+    /// Where, the main place first.
+    pub places: Vec<PlaceView>,
+}
+
+/// A stretch of one line.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct PlaceView {
+    /// Its line, from 1.
+    pub line: u32,
+    /// The column it begins at, from 1, in characters.
+    pub column: u32,
+    /// How many characters.
+    pub length: u32,
+    /// What is there.
+    pub label: String,
+}
+
+/// What applying an edited definition would do to what runs.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct EditView {
+    /// Services that would be started.
+    pub added: Vec<ServiceName>,
+    /// Services that would be stopped and taken away.
+    pub removed: Vec<ServiceName>,
+    /// Services that would be restarted, and why.
+    pub restarted: Vec<ChangedService>,
+    /// Services that would take it on while they run.
+    pub adjusted: Vec<ChangedService>,
+    /// Things to know that are no mistakes.
+    pub notes: Vec<String>,
+}
+
+/// A service that is defined otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct ChangedService {
+    /// Which.
+    pub service: ServiceName,
+    /// What is different, in words. Values of variables are not among them.
+    pub what: Vec<String>,
+}

@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Show what services printed
     Logs(Logs),
+    /// Attach to the terminal of a service: see what it shows, and type at it
+    Attach(Attach),
     /// Show the environment a service really got, and what it would get now
     Env(Env),
     /// Start services and what they need

@@ -23,6 +23,7 @@ mod definition;
 mod place;
 
 // What is, what was, what was printed.
+mod attach;
 mod env;
 mod incidents;
 mod logs;
@@ -123,6 +124,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Man(asked) => manual::man(asked),
         Command::Open => asks(place, reads::open(place)),
         Command::Env(env) => asks(place, env::env(place, env)),
+        Command::Attach(attach) => orders(place, attach::attach(place, attach)),
         Command::Logs(logs) if logs.follow => orders(place, logs::logs(place, logs)),
         Command::Logs(logs) => asks(place, logs::logs(place, logs)),
         Command::Start(services) => orders(

@@ -225,6 +225,13 @@ impl ProcessDriver {
         pids.into_iter().collect()
     }
 
+    /// What is known of an instance that was started here or adopted.
+    pub(crate) fn looked_at(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Facts> {
+        let facts = self.facts(cluster, instance)?;
+        let facts = lock(&facts).clone();
+        Some(facts)
+    }
+
     /// What the newest start of an instance got. `None` when it was never started, is
     /// forgotten, or its intent was taken back.
     pub fn given(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Given> {

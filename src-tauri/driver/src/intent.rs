@@ -214,7 +214,7 @@ impl Story {
                 generation,
                 told: Told::Ready,
             } => self.ready = Some(generation),
-            Line::Told { .. } | Line::Gone { .. } => {}
+            Line::Told { .. } | Line::Gone { .. } | Line::Terminal { .. } => {}
         }
     }
 

@@ -55,6 +55,7 @@ mod spawn;
 mod start;
 mod stop;
 pub mod survivors;
+mod terminal;
 mod told;
 mod unanswered;
 mod user;
@@ -69,6 +70,7 @@ pub use ports::{PortError, PortGrant, PortWish, Reservation};
 pub use refusal::NotRun;
 pub use secret::SecretText;
 pub use shim::Told;
+pub use terminal::{NoTerminal, Size, Terminal};
 
 /// The account this process belongs to, by name; its number where it has none.
 pub fn account() -> String {

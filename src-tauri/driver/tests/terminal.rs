@@ -1,11 +1,12 @@
-//! A service with a terminal that writes without pause: its shim has time for all else.
+//! A service with a terminal: it writes without pause and its shim has time for all else; what is typed
+//! reaches it, and its terminal has the size it was given.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "each test file uses its part")]
 mod common;
 
 use common::{Bench, LONG, instance, lives};
-use driver::Launch;
+use driver::{Launch, NoTerminal, Size, Terminal};
 use model::ExitStatus;
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use std::fs::{self, File};
@@ -52,5 +53,87 @@ async fn a_flood_out_of_a_terminal_is_kept_within_its_bound_and_ended_when_asked
     assert_eq!(bench.exited().await, ExitStatus::Signal(9));
     bench.stop("a.0", 1, Duration::ZERO);
     assert!(testkit::eventually_async(LONG, || !lives(other)).await);
+    bench.nothing_left().await;
+}
+
+/// Says each line it reads, and how large its terminal is at first and when that changes.
+const ECHO: &str = "trap 'echo now $(stty size)' WINCH; echo size $(stty size)
+    while :; do read line && echo \"got $line\"; [ \"$line\" = bye ] && exit 0; done";
+
+impl Bench {
+    fn with_terminal(&self, generation: u64, script: &str) -> Launch {
+        Launch {
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+            tty: true,
+            ..self.launch("a.0", generation, &[])
+        }
+    }
+
+    async fn terminal(&self) -> Result<Terminal, NoTerminal> {
+        let instance = instance("a.0");
+        self.driver.terminal(&self.cluster, &instance).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_reaches_the_service_and_its_terminal_keeps_its_size_over_a_restart() {
+    let mut bench = Bench::new();
+    let none = bench.terminal().await.unwrap_err();
+    assert!(matches!(none, NoTerminal::NotRunning), "{none:?}");
+    bench.driver.start(bench.with_terminal(1, ECHO));
+    bench.started().await;
+    assert_eq!(bench.said("a.0", "size ").await, "24 80");
+    let terminal = bench.terminal().await.unwrap();
+    assert_eq!(terminal.generation.0, 1);
+    terminal.write(b"hello\r").await.unwrap();
+    assert_eq!(bench.said("a.0", "got ").await, "hello");
+    let terminal = bench.terminal().await.unwrap();
+    let (columns, rows) = (132, 50);
+    terminal.resize(Size { columns, rows }).unwrap();
+    assert_eq!(terminal.size().unwrap(), Size { columns, rows });
+    drop(terminal);
+    assert_eq!(bench.said("a.0", "now ").await, "50 132");
+
+    let terminal = bench.terminal().await.unwrap();
+    terminal.write(b"bye\r").await.unwrap();
+    assert_eq!(bench.exited().await, ExitStatus::Code(0));
+    bench.driver.start(bench.with_terminal(2, ECHO));
+    bench.started().await;
+    let again = || bench.log("a.0").contains("size 50 132");
+    assert!(testkit::eventually_async(LONG, again).await);
+
+    // An engine that comes later types as well.
+    let mut bench = bench.reborn();
+    bench.driver.adopt(&bench.cluster.clone()).await;
+    let terminal = bench.terminal().await.unwrap();
+    assert_eq!(terminal.generation.0, 2);
+    terminal.write(b"bye\r").await.unwrap();
+    assert_eq!(bench.exited().await, ExitStatus::Code(0));
+    let none = bench.terminal().await.unwrap_err();
+    assert!(matches!(none, NoTerminal::NotRunning), "{none:?}");
+    bench.driver.rest(&bench.cluster, &instance("a.0"));
+    bench.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_terminal_or_does_not_read_is_said_to_be_so() {
+    let mut bench = Bench::new();
+    bench.start("a.0", 1, &["hang"]).await;
+    let none = bench.terminal().await.unwrap_err();
+    assert!(matches!(none, NoTerminal::NotRunning), "{none:?}");
+    bench.stop("a.0", 1, Duration::ZERO);
+    bench.exited().await;
+    let deaf = "stty raw -echo; echo deaf yes; while :; do sleep 1; done";
+    bench.driver.start(bench.with_terminal(2, deaf));
+    bench.started().await;
+    bench.said("a.0", "deaf ").await;
+    let terminal = bench.terminal().await.unwrap();
+    let unread = terminal.write(&[b'x'; 64 << 10]).await.unwrap_err();
+    assert!(matches!(unread, NoTerminal::Unread(1..)), "{unread:?}");
+    // It lives, and its output is not held up.
+    let shim = bench.shim("a.0");
+    common::kill(shim, rustix::process::Signal::KILL);
+    // Nobody else has its terminal open: it hangs up.
+    assert!(testkit::eventually_async(LONG, || bench.home.processes().is_empty()).await);
     bench.nothing_left().await;
 }

@@ -125,6 +125,7 @@ impl Engine {
             stops: Mutex::default(),
             brake: Brake::default(),
             leaving: tokio::sync::Mutex::default(),
+            terminals: Default::default(),
             look_now: tokio::sync::Notify::new(),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),

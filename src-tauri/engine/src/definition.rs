@@ -21,9 +21,18 @@ pub fn read(
     most: u64,
 ) -> io::Result<Option<Result<Cluster, Diagnostics>>> {
     let path = folder.join(spec::FILE);
-    let Some(bytes) = file(&path, most)? else {
-        return Ok(None);
-    };
+    match file(&path, most)? {
+        Some(bytes) => of_bytes(folder, label, bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The same of bytes that may not be in the folder yet: an edit.
+pub(crate) fn of_bytes(
+    folder: &Path,
+    label: &str,
+    bytes: Vec<u8>,
+) -> io::Result<Result<Cluster, Diagnostics>> {
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -31,7 +40,7 @@ pub fn read(
     let mut sources = Sources::new(name, bytes).named(label);
     for _ in 0..ROUNDS {
         match sources.read() {
-            Ok(Reading::Complete(cluster)) => return Ok(Some(Ok(*cluster))),
+            Ok(Reading::Complete(cluster)) => return Ok(Ok(*cluster)),
             Ok(Reading::Needs(files)) => {
                 for name in files {
                     let most = spec::limits::MAX_ENV_FILE as u64 + 1;
@@ -43,7 +52,7 @@ pub fn read(
                     sources.add(name, found);
                 }
             }
-            Err(problems) => return Ok(Some(Err(problems))),
+            Err(problems) => return Ok(Err(problems)),
         }
     }
     Err(io::Error::other("it needs ever more files"))

@@ -297,6 +297,7 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Register
         | Verb::Deregister
         | Verb::Forget
+        | Verb::Attach
         | Verb::TestWebhook => None,
     }
 }

@@ -337,7 +337,7 @@ impl Handle {
     }
 
     /// Through the door, which is shut before the rest of the engine is.
-    async fn admit(
+    pub(crate) async fn admit(
         &self,
         actor: Actor,
         verb: Verb,
@@ -403,7 +403,7 @@ impl Handle {
     }
 
     /// A refusal by the owner ends the act at once.
-    fn conclude<T>(&self, act: ActId, result: &Result<T, Error>) {
+    pub(crate) fn conclude<T>(&self, act: ActId, result: &Result<T, Error>) {
         if let Err(error) = result {
             self.shared
                 .door

@@ -8,6 +8,7 @@ use crate::files::Files;
 use crate::journal::Journal;
 use crate::owner::Message;
 use crate::picture::Picture;
+use crate::terminals::Terminals;
 use crate::{Config, Error};
 use driver::{Layout, ProcessDriver};
 use model::{ClusterId, Timestamp};
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) account: String,
     /// Files that restart services.
     pub(crate) files: Files,
+    /// Who is attached to the terminals of services.
+    pub(crate) terminals: Terminals,
     /// Asks for a look at who is connected to whom.
     pub(crate) look_now: tokio::sync::Notify,
     /// Every task of the engine.

@@ -107,6 +107,8 @@ pub enum Verb {
     Deregister,
     /// Forget a cluster that is down.
     Forget,
+    /// Take the input of a service's terminal.
+    Attach,
     /// Send a test to a webhook.
     TestWebhook,
     /// End the engine. Services run on, or their clusters are taken down first.

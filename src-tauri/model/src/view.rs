@@ -7,9 +7,11 @@ use crate::{
 };
 mod feed;
 mod logs;
+mod terminal;
 
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
 pub use logs::{LogLine, LogPage, LogRun};
+pub use terminal::{TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -75,6 +77,9 @@ pub struct ServiceView {
     pub oneshot: bool,
     /// Only a person may stop it.
     pub protected: bool,
+    /// It has a terminal, which one can be attached to.
+    #[serde(default)]
+    pub tty: bool,
     /// What is executed, as written.
     pub run: String,
     /// By what it is known to have started, in words, if that is asked apart.

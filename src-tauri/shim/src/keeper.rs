@@ -62,6 +62,8 @@ pub(crate) struct Keeper {
     signals: Fd,
     /// The master end of its terminal, while something can come out of it.
     terminal: Option<Fd>,
+    /// How large its terminal was last.
+    size: libc::winsize,
 }
 
 impl Keeper {
@@ -87,6 +89,7 @@ impl Keeper {
             memory_at: 0,
             signals,
             terminal: None,
+            size: terminal::SIZE,
         }
     }
 
@@ -150,7 +153,10 @@ impl Keeper {
                 if client.revents != 0 {
                     self.links.read(at);
                     while let Some(command) = self.links.command(at) {
-                        self.heed(command);
+                        match command {
+                            Command::Terminal => self.lend_terminal(at),
+                            command => self.heed(command),
+                        }
                     }
                 }
             }
@@ -240,7 +246,7 @@ impl Keeper {
         }
         if self.program.tty {
             self.end_terminal();
-            self.terminal = terminal::open();
+            self.terminal = terminal::open(self.size);
             if self.terminal.is_none() {
                 return self.fail(sys::errno(), Step::Terminal);
             }
@@ -428,8 +434,16 @@ impl Keeper {
         self.links.pass_on(self.generation);
     }
 
+    /// To whoever asked. Before it is the program nobody is to type at it, and afterwards nobody can.
+    fn lend_terminal(&mut self, at: usize) {
+        let running = matches!(self.phase, Phase::Running { .. });
+        let terminal = self.terminal.filter(|_| running);
+        self.links.lend(at, self.generation, terminal);
+    }
+
     fn end_terminal(&mut self) {
         if let Some(master) = self.terminal.take() {
+            self.size = terminal::size(master).unwrap_or(self.size);
             sys::close(master);
         }
     }

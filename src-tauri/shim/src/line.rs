@@ -60,6 +60,12 @@ pub enum Line {
         /// Which start.
         generation: u64,
     },
+    /// The answer to [`Command::Terminal`], to nobody but who asked: with it goes a duplicate of the
+    /// terminal's master end, or none where there is no terminal just now.
+    Terminal {
+        /// Which start.
+        generation: u64,
+    },
 }
 
 /// Longest text of a service's own, in bytes.
@@ -249,6 +255,7 @@ impl fmt::Display for Line {
             }
             Line::Told { generation, told } => write!(f, "told {generation} {told}"),
             Line::Gone { generation } => write!(f, "gone {generation}"),
+            Line::Terminal { generation } => write!(f, "terminal {generation}"),
         }
     }
 }
@@ -307,6 +314,9 @@ impl Line {
                 "gone" => Line::Gone {
                     generation: word()?.parse().ok()?,
                 },
+                "terminal" => Line::Terminal {
+                    generation: word()?.parse().ok()?,
+                },
                 _ => return None,
             }
         };
@@ -323,6 +333,8 @@ pub enum Command {
     Sweep(u64),
     /// Exit, once nothing is left. Not heard while the service's own process lives.
     Quit,
+    /// Lend the terminal's master end to who asks, to be written to and not read from.
+    Terminal,
 }
 
 /// Longest command line: a word, a blank, twenty digits.
@@ -335,6 +347,7 @@ impl fmt::Display for Command {
             Command::Again(generation) => write!(f, "again {generation}"),
             Command::Sweep(generation) => write!(f, "sweep {generation}"),
             Command::Quit => f.write_str("quit"),
+            Command::Terminal => f.write_str("terminal"),
         }
     }
 }
@@ -346,6 +359,7 @@ impl Command {
             Some(("again", generation)) => generation.parse().ok().map(Command::Again),
             Some(("sweep", generation)) => generation.parse().ok().map(Command::Sweep),
             None if text == "quit" => Some(Command::Quit),
+            None if text == "terminal" => Some(Command::Terminal),
             _ => None,
         }
     }
@@ -401,6 +415,7 @@ mod tests {
                 out_of_memory: Some(OutOfMemory::OwnLimit),
             },
             Line::Gone { generation: 4 },
+            Line::Terminal { generation: 4 },
             told(Told::Ready),
             told(Told::Alive),
             told(Told::Reloading),
@@ -439,7 +454,12 @@ mod tests {
 
     #[test]
     fn commands_read_back_as_written() {
-        for command in [Command::Again(u64::MAX), Command::Sweep(2), Command::Quit] {
+        for command in [
+            Command::Again(u64::MAX),
+            Command::Sweep(2),
+            Command::Quit,
+            Command::Terminal,
+        ] {
             assert_eq!(Command::parse(&command.to_string()), Some(command));
             assert!(command.to_string().len() <= MAX_COMMAND);
         }

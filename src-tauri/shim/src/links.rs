@@ -391,6 +391,16 @@ impl Links {
         None
     }
 
+    /// Answers who asked for the terminal: with a duplicate of its master end, if there is one.
+    pub(crate) fn lend(&mut self, at: usize, generation: u64, terminal: Option<Fd>) {
+        if let (Some(client), Some(answer)) =
+            (self.clients[at], text(&[&Line::Terminal { generation }]))
+        {
+            let lent = terminal.map_or(Sockets::NONE, Sockets::one);
+            lent.send(client.fd, answer.bytes());
+        }
+    }
+
     fn drop_client(&mut self, at: usize) {
         if let Some(client) = self.clients[at].take() {
             sys::close(client.fd);
@@ -473,7 +483,8 @@ fn generation(line: &Line) -> Option<u64> {
         | Line::Failed { generation, .. }
         | Line::Exited { generation, .. }
         | Line::Told { generation, .. }
-        | Line::Gone { generation } => Some(*generation),
+        | Line::Gone { generation }
+        | Line::Terminal { generation } => Some(*generation),
         Line::Shim { .. } => None,
     }
 }

@@ -35,6 +35,13 @@ impl Sockets {
         used: 0,
     };
 
+    /// A single descriptor, for [`Sockets::send`].
+    pub(crate) fn one(fd: Fd) -> Sockets {
+        let mut one = Sockets::NONE;
+        (one.fds[0], one.used) = (fd, 1);
+        one
+    }
+
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.used

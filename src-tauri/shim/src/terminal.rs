@@ -1,5 +1,7 @@
 //! The terminal of a service that wants one: this process holds its master end and appends what
-//! comes out of it to the log.
+//! comes out of it to the log. Nobody else reads from it, so that no line is missing in the log and
+//! the service never waits for somebody who looks on; what is typed is written by the engine, to a
+//! duplicate that it is lent for that.
 //!
 //! The end of the master is the end of the terminal: a service with a terminal cannot outlive its
 //! shim. It gets SIGHUP, as when a window is closed.
@@ -7,19 +9,19 @@
 use crate::sys::{self, Fd};
 
 /// What programs take for granted that have never been told.
-const SIZE: libc::winsize = libc::winsize {
+pub(crate) const SIZE: libc::winsize = libc::winsize {
     ws_row: 24,
     ws_col: 80,
     ws_xpixel: 0,
     ws_ypixel: 0,
 };
 
-/// A new pseudo terminal's master end, without waiting and closed on exec.
-pub(crate) fn open() -> Option<Fd> {
+/// A new pseudo terminal's master end of this size, without waiting and closed on exec.
+pub(crate) fn open(size: libc::winsize) -> Option<Fd> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC | libc::O_NONBLOCK;
     // SAFETY: takes numbers only.
     let master = sys::checked(unsafe { libc::posix_openpt(flags) })?;
-    let (locked, size): (libc::c_int, _) = (0, SIZE);
+    let locked: libc::c_int = 0;
     // SAFETY: both requests read what the pointer is to: an int and a winsize.
     let ready = unsafe {
         libc::ioctl(master, libc::TIOCSPTLCK, &raw const locked) == 0
@@ -30,6 +32,14 @@ pub(crate) fn open() -> Option<Fd> {
         return None;
     }
     Some(master)
+}
+
+/// How large it has been made, which its next one is to be as well.
+pub(crate) fn size(master: Fd) -> Option<libc::winsize> {
+    let mut size = SIZE;
+    // SAFETY: the request fills what the pointer is to: a winsize.
+    sys::checked(unsafe { libc::ioctl(master, libc::TIOCGWINSZ, &raw mut size) })?;
+    Some(size)
 }
 
 /// Makes the other end the controlling terminal and the three standard descriptors. Runs in the

@@ -37,7 +37,7 @@ pub use environment::{Origin, Value, Variable, environment_differs};
 pub use http::{BodyTerm, HttpTerms, Method};
 pub use notes::notes;
 pub use pattern::pattern;
-pub use problem::{Diagnostics, Problem};
+pub use problem::{Diagnostics, Place, Problem};
 pub use schema::schema;
 pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
 pub use sources::{Found, Reading, Sources};

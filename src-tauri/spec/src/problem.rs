@@ -145,6 +145,19 @@ impl SourceCode for Source {
     }
 }
 
+/// A stretch of one line that a problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'p> {
+    /// Its line, from 1.
+    pub line: usize,
+    /// The column it begins at, from 1, in characters.
+    pub column: usize,
+    /// How many characters.
+    pub length: usize,
+    /// What is there: "not a duration".
+    pub label: &'p str,
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -200,6 +213,26 @@ impl Problem {
             (Some(source), Some((span, _))) => source.position(source.drawable(span).start),
             _ => (1, 1),
         }
+    }
+
+    /// Its places in the file, the main one first.
+    pub fn places(&self) -> Vec<Place<'_>> {
+        let Some(source) = &self.source else {
+            return Vec::new();
+        };
+        self.labels
+            .iter()
+            .map(|(span, label)| {
+                let span = source.drawable(span);
+                let (line, column) = source.position(span.start);
+                Place {
+                    line,
+                    column,
+                    length: source.shown[span].chars().count(),
+                    label,
+                }
+            })
+            .collect()
     }
 }
 

@@ -31,6 +31,24 @@ export type Actor = {
 /** What kind of party acts. */
 export type ActorKind = "person" | "healer" | "client" | "watch";
 
+/** An edit to write and to bring up. */
+export type ApplyDefinitionRequest = {
+  /** Of which cluster's definition. */
+  cluster: ClusterId,
+  /** The whole of it, edited. */
+  text: string,
+  /** The mark of what was read. A file that has another one now is left as it is. */
+  mark: string,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** Whose terminal to attach to. */
+export type AttachRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Which instance. */
+  instance: InstanceId };
+
 /** Why a service was away. */
 export type AwayReason = {
   /** In words: "without db", "hung and not seen". */
@@ -85,6 +103,29 @@ export type Change = { "kind": "cluster",
   upserts: Array<RegistryView>,
   /** Gone ones, as name and id. */
   removed: Array<[string, string]> };
+
+/** A service that is defined otherwise. */
+export type ChangedService = {
+  /** Which. */
+  service: ServiceName,
+  /** What is different, in words. Values of variables are not among them. */
+  what: Array<string> };
+
+/** An edit to check. */
+export type CheckDefinitionRequest = {
+  /** Of which cluster's definition. */
+  cluster: ClusterId,
+  /** The whole of it, edited. */
+  text: string };
+
+/** What is wrong with an edited definition, or what it would do. */
+export type CheckedDefinition = {
+  /** What is wrong, in the order of the file; at most 20. */
+  problems: Array<ProblemView>,
+  /** So many more are wrong. */
+  unshown: number,
+  /** What applying it would do; `null` while something is wrong. */
+  edit: EditView | null };
 
 /** What keeps traffic from an instance that has failed several times in a row. */
 export type Circuit = "open" | "half-open";
@@ -153,6 +194,20 @@ export type Code = "bad_request" | "not_found" | "definition" | "refused" | "unt
 /** What a definition says of an observed connection. */
 export type Declared = "need" | "through" | "against" | "no";
 
+/** Whose definition to read. */
+export type DefinitionRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId };
+
+/** A definition as it lies in its folder. */
+export type DefinitionView = {
+  /** Where. */
+  path: string,
+  /** What it says. */
+  text: string,
+  /** By which it is known again: another text has another one. */
+  mark: string };
+
 /** An event that was taken. */
 export type Delivery = {
   /** Its number. */
@@ -168,6 +223,19 @@ export type Delta = {
   seq: number,
   /** What changed. */
   change: Change };
+
+/** What applying an edited definition would do to what runs. */
+export type EditView = {
+  /** Services that would be started. */
+  added: Array<ServiceName>,
+  /** Services that would be stopped and taken away. */
+  removed: Array<ServiceName>,
+  /** Services that would be restarted, and why. */
+  restarted: Array<ChangedService>,
+  /** Services that would take it on while they run. */
+  adjusted: Array<ChangedService>,
+  /** Things to know that are no mistakes. */
+  notes: Array<string> };
 
 /** Where a service is reached. */
 export type Endpoint = { "kind": "tcp",
@@ -710,6 +778,11 @@ export type LastCheck = {
   /** What was seen. */
   evidence: Evidence };
 
+/** Who lets go of a terminal's input. */
+export type LeaveTerminalRequest = {
+  /** In which session. */
+  session: number };
+
 /** One limit of a service, in words for people. */
 export type LimitView = {
   /** `memory`, `cpu`, `files` or `processes`, as the definition calls it. */
@@ -875,6 +948,17 @@ export type ParentView = {
   /** Its short name. */
   name: string };
 
+/** A stretch of one line. */
+export type PlaceView = {
+  /** Its line, from 1. */
+  line: number,
+  /** The column it begins at, from 1, in characters. */
+  column: number,
+  /** How many characters. */
+  length: number,
+  /** What is there. */
+  label: string };
+
 /** Which port. */
 export type PortRequest = {
   /** Its number, from 1. */
@@ -905,6 +989,17 @@ export type ProbeView = {
   kind: ProbeKind,
   /** What it saw. */
   evidence: Evidence };
+
+/** One thing that is wrong. */
+export type ProblemView = {
+  /** What, in a sentence. */
+  message: string,
+  /** What would be right. */
+  remedy: string | null,
+  /** In which file: `azora.toml`, or an env file. */
+  file: string,
+  /** Where, the main place first. */
+  places: Array<PlaceView> };
 
 /** A line of a definition that would mend it. */
 export type Proposal = {
@@ -1041,6 +1136,8 @@ export type RehearseRequest = {
   cluster?: ClusterId,
   /** Or a folder, as its definition is now; an absolute path. */
   folder?: string,
+  /** With a cluster: instead of what it runs on, its definition edited to this. */
+  text?: string,
   /** How many faults, at most 100,000; 200 unless given. */
   faults?: number,
   /** Which of all possible rehearsals; 1 unless given. The same one gives the same report. */
@@ -1084,6 +1181,13 @@ export type Remedy = {
 
 /** What healing can do. */
 export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "scale-up" | "scale-down" | "circuit-break" | "quarantine";
+
+/** How large a terminal is to be. */
+export type ResizeTerminalRequest = {
+  /** In which session. */
+  session: number,
+  /** How large. */
+  size: TerminalSize };
 
 /** Services to restart. */
 export type RestartRequest = {
@@ -1187,6 +1291,8 @@ export type ServiceView = {
   oneshot: boolean,
   /** Only a person may stop it. */
   protected: boolean,
+  /** It has a terminal, which one can be attached to. */
+  tty: boolean,
   /** What is executed, as written. */
   run: string,
   /** By what it is known to have started, in words, if that is asked apart. */
@@ -1312,6 +1418,15 @@ export type SystemStatusRequest = {
   /** Only of this service, in whichever cluster has it. */
   service?: ServiceName };
 
+/** Whose input to take. */
+export type TakeTerminalRequest = {
+  /** The session that `attach` began with. */
+  session: number,
+  /** How large the terminal is to be. */
+  size: TerminalSize,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** What it is done to. All `None` is the whole home. */
 export type Target = {
   /** Which cluster. */
@@ -1320,6 +1435,44 @@ export type Target = {
   services: Array<ServiceName>,
   /** Which single instance. */
   instance: InstanceId | null };
+
+/** What an attached reader is sent. */
+export type TerminalMessage = { "kind": "attached",
+  /** What this reader is known by: it goes with everything that is typed. */
+  session: number,
+  /** At which instance. */
+  instance: InstanceId,
+  /** How it stands. */
+  state: TerminalState } | { "kind": "state",
+  /** How. */
+  state: TerminalState } | { "kind": "output",
+  /** What. */
+  text: string } | { "kind": "skipped",
+  /** Bytes left out. */
+  bytes: number };
+
+/** A terminal's size in characters. */
+export type TerminalSize = {
+  /** Columns, from 2 to 1,000. */
+  columns: number,
+  /** Rows, from 1 to 500. */
+  rows: number };
+
+/** How it stands with a terminal. Everybody who is attached is told. */
+export type TerminalState = {
+  /** How large it is: as large as who typed last has made it. */
+  size: TerminalSize,
+  /** Who types. One at a time: who takes the input takes it from whoever has it. */
+  writer: TerminalWriter | null };
+
+/** Who types at a terminal. */
+export type TerminalWriter = {
+  /** In which session. */
+  session: number,
+  /** Through what: "cli", "window", "browser". */
+  via: string,
+  /** Since when. */
+  since: Timestamp };
 
 /** Which webhook. */
 export type TestWebhooksRequest = {
@@ -1330,6 +1483,13 @@ export type TestWebhooksRequest = {
 
 /** Wall-clock time in milliseconds since the Unix epoch. For people and records, never for waiting. */
 export type Timestamp = number;
+
+/** What is typed. */
+export type TypeTerminalRequest = {
+  /** In which session. */
+  session: number,
+  /** As a terminal sends it: Enter is a carriage return. At most 64 KB. */
+  text: string };
 
 /** What to bring up. */
 export type UpRequest = {
@@ -1376,7 +1536,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "test-webhook" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "attach" | "test-webhook" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -1525,10 +1685,16 @@ export interface Commands {
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** Where events are sent, and how it stands with each. */
   webhooks: { kind: "read"; request: Nothing; response: Array<WebhookView> };
+  /** What the definition of a cluster says now, as it lies in its folder. */
+  definition: { kind: "read"; request: DefinitionRequest; response: DefinitionView };
+  /** What is wrong with an edited definition, or what applying it would do. */
+  check_definition: { kind: "read"; request: CheckDefinitionRequest; response: CheckedDefinition };
   /** What an emergency stop would end. */
   emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
   /** Brings a folder's cluster up, or applies its edited definition. */
   up: { kind: "act"; request: UpRequest; response: UpView };
+  /** Writes an edited definition in the place of the one that was read, and brings the cluster up on it. */
+  apply_definition: { kind: "act"; request: ApplyDefinitionRequest; response: UpView };
   /** Takes a cluster down in reverse order. */
   down: { kind: "act"; request: ClusterRequest; response: Act };
   /** Starts services and what they need. */
@@ -1547,6 +1713,14 @@ export interface Commands {
   release: { kind: "act"; request: ServicesRequest; response: Act };
   /** Brings back what the last stop took down. */
   resume: { kind: "act"; request: HomeRequest; response: Act };
+  /** Takes the input of a terminal one is attached to, from whoever has it. */
+  take_terminal: { kind: "act"; request: TakeTerminalRequest; response: TerminalState };
+  /** Types at a terminal whose input one has. Not written down. */
+  type_terminal: { kind: "act"; request: TypeTerminalRequest; response: Nothing };
+  /** Makes a terminal whose input one has as large as one's own. */
+  resize_terminal: { kind: "act"; request: ResizeTerminalRequest; response: Nothing };
+  /** Lets go of the input of a terminal, and looks on. */
+  leave_terminal: { kind: "act"; request: LeaveTerminalRequest; response: TerminalState };
   /** Forgets a cluster that is down. */
   forget: { kind: "act"; request: ClusterRequest; response: Act };
   /** Sends a test to one webhook, or to each. */
@@ -1563,6 +1737,8 @@ export interface Streams {
   feed: { request: Nothing; message: FeedMessage };
   /** The last lines of services' logs, then every new one, in batches. */
   follow_logs: { request: FollowLogsRequest; message: Array<LogLine> };
+  /** What the terminal of a service shows, and all that comes out of it; who lets go is no longer attached. */
+  attach: { request: AttachRequest; message: TerminalMessage };
   /** A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time. */
   rehearse: { request: RehearseRequest; message: RehearsalMessage };
 }

@@ -128,6 +128,21 @@ pub(crate) struct Env {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A service has a terminal when its definition says `tty = true`. Any number may look on at once, here and in \
+the window; one types at a time, and attaching takes the input from whoever has it. The terminal is as large \
+as that of who types. Ctrl-P Ctrl-Q lets go of it, and the service runs on; every other key goes to the \
+service, Ctrl-C as well. That somebody took the input stands in the book of acts; what is typed does not.")]
+pub(crate) struct Attach {
+    /// Whose: a service (console) or a single instance (console.1)
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+    /// Look on and type nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Recent {
     /// At most so many of the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]

@@ -98,7 +98,7 @@ impl From<Fail> for Ended {
 }
 
 /// True when the engine is no more, or is just going.
-fn gone(error: &client::Error) -> bool {
+pub(crate) fn gone(error: &client::Error) -> bool {
     match error {
         client::Error::Broken(_) => true,
         client::Error::Failed(failure) => failure.code == Code::Closing,
@@ -107,7 +107,7 @@ fn gone(error: &client::Error) -> bool {
 }
 
 /// Waits for an engine to have the home again.
-async fn next_engine(place: &Place) -> Done<Client> {
+pub(crate) async fn next_engine(place: &Place) -> Done<Client> {
     let home = layout(place)?;
     loop {
         match Client::connect(home.home()).await {

@@ -254,6 +254,7 @@ impl Owner {
             Input::Started { instance, pid, .. } => {
                 self.port_is_its_own(instance);
                 self.begin_to_hear(instance);
+                crate::terminals::started(&self.shared, &self.id, instance);
                 if let Some(act) = self.healing.remove(instance) {
                     let done = Outcome::Done(format!("started as pid {pid}"));
                     self.shared.door.finish(act, done);

@@ -216,6 +216,7 @@ impl Owner {
             max_replicas: service.max_replicas,
             oneshot: service.kind == spec::Kind::Oneshot,
             protected: service.protected,
+            tty: service.tty,
             run: launch::written(&service.run),
             startup: service.startup.as_ref().map(ToString::to_string),
             ready: own_ready(service).map(ToString::to_string),

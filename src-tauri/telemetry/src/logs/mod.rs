@@ -10,8 +10,10 @@ mod follow;
 mod index;
 mod kernel;
 mod lines;
+mod output;
 mod page;
 mod pattern;
+mod screen;
 mod starts;
 mod trace;
 
@@ -19,6 +21,7 @@ pub(crate) use awaited::{Awaited, Line};
 pub use clean::clean;
 use clean::shown;
 pub use follow::Follower;
+pub use output::{Output, Piece};
 pub use page::{LogQuery, page};
 pub use pattern::{Pattern, PatternError};
 pub use starts::{last_words, starts};

@@ -3,7 +3,7 @@ import type { Evidence, Pulse, ServiceView } from "../../ipc/generated";
 import { probeRows } from "./probes";
 
 const defined = (probes: Partial<ServiceView>): ServiceView => ({
-  name: "api", category: "services", needs: [], replicas: 1, oneshot: false, protected: false, run: "api",
+  name: "api", category: "services", needs: [], replicas: 1, oneshot: false, protected: false, tty: false, run: "api",
   startup: null, ready: null, health: null, limits: [], ...probes,
 });
 const said = (detail: string): Evidence => ({ verdict: "pass", detail, latency_us: 1_200 });

@@ -6,14 +6,14 @@ import { random, seedOf } from "./random";
 
 function service(name: string, category: string, needs: string[], more: Partial<ServiceView> = {}): ServiceView {
   return {
-    name, category, needs, replicas: 1, oneshot: false, protected: false, run: `organ --name ${name} --port $PORT`,
+    name, category, needs, replicas: 1, oneshot: false, protected: false, tty: false, run: `organ --name ${name} --port $PORT`,
     startup: null, ready: null, health: "GET /health every 5 s", limits: [], ...more,
   };
 }
 
 export const SHOP: ServiceView[] = [
   service("db", "data", [], { run: "postgres -D data -p $PORT", health: "tcp $PORT every 5 s", protected: true }),
-  service("api", "services", ["db"], { run: "node server.js", replicas: 2, health: "GET /health every 5 s" }),
+  service("api", "services", ["db"], { run: "node server.js", replicas: 2, tty: true, health: "GET /health every 5 s" }),
   service("web", "services", ["api"], { run: "npm run dev -- --port $PORT" }),
 ];
 

@@ -4,11 +4,13 @@
 
 import type { History, HistoryPoint, LogLine, Streams, SystemStatus } from "../../ipc/generated";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
+import { Definitions } from "./definition";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { LINE_BYTES, lineAt } from "./lines";
 import { random, seedOf } from "./random";
 import { rehearse } from "./rehearsal";
+import { Terminals } from "./terminal";
 import { World } from "./world";
 
 /** So long a call takes: a button must be seen running. */
@@ -19,6 +21,8 @@ const PAST_LINES = 60_000;
 export function fake(): Platform {
   const asked = new URLSearchParams(location.search);
   const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
+  const terminals = new Terminals(world);
+  const definitions = new Definitions(world);
   setInterval(() => world.tick(), 1_000);
   const ends = (): number => (PAST_LINES + Math.floor((Date.now() - world.began) / 250)) * LINE_BYTES;
   const when = (offset: number): number => world.began + (offset / LINE_BYTES - PAST_LINES) * 250;
@@ -134,13 +138,20 @@ export function fake(): Platform {
     hold: ({ cluster, services, span_ms, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true, span_ms)),
     unhold: ({ cluster, services, reason }) => world.act("unhold", cluster, services, reason ?? "", () => world.hold(cluster, services, false)),
     release: ({ cluster, services, reason }) => world.act("release", cluster, services, reason ?? "", () => world.start(cluster, services)),
+    definition: ({ cluster }) => definitions.read(cluster),
+    check_definition: (request) => definitions.check(request),
+    apply_definition: (request) => definitions.apply(request),
+    take_terminal: (request) => terminals.take(request),
+    type_terminal: (request) => terminals.type(request),
+    resize_terminal: (request) => terminals.resize(request),
+    leave_terminal: (request) => terminals.leave(request),
     resume: ({ reason }) => world.act("resume", null, [], reason ?? "", () => world.resume()),
     forget: ({ cluster, reason }) => world.act("forget", cluster, [], reason ?? "", () => world.forget(cluster)),
     emergency_stop: ({ reason }) => world.emergency(reason ?? ""),
     shutdown: () => ({}),
   };
 
-  const handle: FakeHandle = { world };
+  const handle: FakeHandle = { world, terminals, definitions };
   Object.assign(window, { __fake: handle });
 
   return {
@@ -151,6 +162,7 @@ export function fake(): Platform {
     },
     stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void, onEnd: (ended: Ended) => void) {
       if (name === "feed") return world.follow(onMessage as (message: Streams["feed"]["message"]) => void);
+      if (name === "attach") return terminals.attach(request as Streams["attach"]["request"], onMessage as (message: Streams["attach"]["message"]) => void, onEnd);
       if (name === "rehearse") return rehearse(world, request as Streams["rehearse"]["request"], onMessage as (message: Streams["rehearse"]["message"]) => void, onEnd);
       const { cluster, services, tail = 100 } = request as Streams["follow_logs"]["request"];
       const send = onMessage as (message: LogLine[]) => void;
@@ -179,6 +191,8 @@ export function fake(): Platform {
 /** What a test may reach of the simulated host: `window.__fake.world.break(…)`. */
 interface FakeHandle {
   world: World;
+  terminals: Terminals;
+  definitions: Definitions;
 }
 
 function build(size: string, scene: string): World {
