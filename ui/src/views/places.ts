@@ -5,6 +5,7 @@ import type { ClusterView } from "../ipc/generated";
 import type { IconName } from "../shared/Icon.svelte";
 import ActivityPage from "./ActivityPage.svelte";
 import ClustersPage from "./ClustersPage.svelte";
+import DefinitionPage from "./DefinitionPage.svelte";
 import IncidentsPage from "./IncidentsPage.svelte";
 import RegistryPage from "./RegistryPage.svelte";
 import ServicePage from "./ServicePage.svelte";
@@ -39,9 +40,10 @@ export const PLACES: readonly Place[] = [
   { id: "services", name: "Services", icon: "services", page: ServicesPage, key: "3" },
   { id: "service", name: "Service", icon: "services", page: ServicePage, under: "services" },
   { id: "incidents", name: "Incidents", icon: "incidents", page: IncidentsPage, key: "4" },
-  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "5" },
-  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "6" },
-  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "7" },
+  { id: "definition", name: "Definition", icon: "definition", page: DefinitionPage, key: "5" },
+  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "6" },
+  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "7" },
+  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "8" },
 ];
 
 /** Those in the rail. */
