@@ -4,7 +4,7 @@
 //! what follows each other is shown in that order. The plugin that does this for other desktops
 //! cannot show one notification in the place of another.
 
-use crate::notify::{Notice, Tell};
+use crate::notify::{About, Notice, Tell};
 use api::model::IncidentId;
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap};
@@ -22,14 +22,11 @@ const CLICKS: usize = 64;
 /// Notifications that can still be changed or clicked: more than any server keeps.
 const REMEMBERED: usize = 256;
 
-/// What was clicked: an incident, or what is about several.
-pub(crate) type Clicked = Option<IncidentId>;
-
 /// Shows what comes, in its order, until nothing more can come.
 pub(crate) async fn run(
     address: Option<String>,
     mut tells: mpsc::Receiver<Tell>,
-    clicked: impl Fn(Clicked),
+    clicked: impl Fn(About),
 ) {
     let mut screen = None;
     loop {
@@ -66,7 +63,7 @@ async fn heard(screen: Option<&mut Screen>) -> Option<Heard> {
 }
 
 enum Heard {
-    Clicked(Clicked),
+    Clicked(About),
     Other,
 }
 
@@ -74,7 +71,7 @@ struct Screen {
     connection: Connection,
     signals: MessageStream,
     /// What the server calls what it shows.
-    shown: BTreeMap<u32, Clicked>,
+    shown: BTreeMap<u32, About>,
     /// It takes actions; it reads markup.
     actions: bool,
     markup: bool,
@@ -135,22 +132,25 @@ impl Screen {
     /// What is on the screen of an incident.
     fn number(&self, incident: IncidentId) -> Option<u32> {
         let mut shown = self.shown.iter();
-        let found = shown.find(|(_, what)| **what == Some(incident));
+        let found = shown.find(|(_, about)| about.incident() == Some(incident));
         found.map(|(number, _)| *number)
     }
 
     async fn show(&mut self, notice: Notice) -> zbus::Result<()> {
         /// The server's own time.
         const USUAL: i32 = -1;
-        let incident = notice.incident.map(|(_, incident)| incident);
-        let replaces = incident.and_then(|incident| self.number(incident));
+        let replaces = notice
+            .about
+            .incident()
+            .and_then(|incident| self.number(incident));
         let body = match self.markup {
             true => escaped(&notice.body),
             false => notice.body,
         };
-        let open = match incident {
-            Some(_) => "Open the incident",
-            None => "Open the incidents",
+        let open = match notice.about {
+            About::Incident(..) => "Open the incident",
+            About::Incidents => "Open the incidents",
+            About::App => "Open Azora",
         };
         let actions: &[&str] = match self.actions {
             // The first is a click on the notification itself.
@@ -181,7 +181,7 @@ impl Screen {
         if let Some(old) = replaces {
             self.shown.remove(&old);
         }
-        self.shown.insert(number, incident);
+        self.shown.insert(number, notice.about);
         if self.shown.len() > REMEMBERED {
             self.shown.pop_first();
         }
@@ -219,7 +219,7 @@ impl Screen {
                 Some(
                     self.shown
                         .get(&number)
-                        .map_or(Heard::Other, |what| Heard::Clicked(*what)),
+                        .map_or(Heard::Other, |about| Heard::Clicked(about.clone())),
                 )
             }
             Some("NotificationClosed") => {

@@ -160,13 +160,8 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, options: Options) {
     tracing::info!(api = host.url(), "the engine runs");
     let engine = app.state::<Embedded>().run(host);
 
-    if let Some(folder) = options.folder {
-        tauri::async_runtime::spawn(open::folder(
-            app.clone(),
-            engine.clone(),
-            folder,
-            options.trust,
-        ));
+    if let Some(opening) = options.open {
+        tauri::async_runtime::spawn(open::opening(app.clone(), opening, options.trust));
     }
     let following = watch::follow(app.clone(), engine.clone());
     tokio::pin!(following);

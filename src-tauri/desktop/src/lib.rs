@@ -15,6 +15,8 @@ mod commands;
 mod embedded;
 mod emergency;
 mod environment;
+mod frame;
+mod links;
 mod notify;
 mod open;
 mod options;
@@ -81,7 +83,11 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
         .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_opener::init())
-        .plugin(window_state())
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(window::REMEMBERED)
+                .build(),
+        )
         // Off until a person turns it on.
         .plugin(
             tauri_plugin_autostart::Builder::new()
@@ -90,6 +96,7 @@ pub fn run(context: tauri::Context<Wry>) -> ExitCode {
         )
         .setup(move |app| {
             let app = app.handle();
+            app.manage(screen::Screen::open(app));
             let window = window::create(app)?;
             if options.hidden {
                 window.hide()?;
@@ -150,36 +157,21 @@ fn programs() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// Size and place are remembered. Whether it was visible is not: a hidden window stays findable.
-fn window_state<R: Runtime>() -> tauri::plugin::TauriPlugin<R> {
-    use tauri_plugin_window_state::StateFlags;
-    tauri_plugin_window_state::Builder::new()
-        .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
-        .build()
-}
-
 /// Somebody started the app again: this one comes to the front and opens what that one was given.
 fn second_start<R: Runtime>(app: &AppHandle<R>, args: Vec<String>, cwd: String) {
     window::show(app, &window::Place::Home);
-    let asked = Options::parse(args.into_iter().skip(1), cwd.as_ref());
-    let Ok(Asked::Window(Options {
-        folder: Some(folder),
-        trust,
-        ..
-    })) = asked
-    else {
-        return;
-    };
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        let engine = app.state::<Embedded>().handle().await;
-        match engine {
-            Ok(engine) => open::folder(app, engine, folder, trust).await,
-            Err(failure) => {
-                tracing::warn!("failed to open {}: {}", folder.display(), failure.message)
-            }
+    match Options::parse(args.into_iter().skip(1), cwd.as_ref()) {
+        Ok(Asked::Window(Options {
+            open: Some(opening),
+            trust,
+            ..
+        })) => {
+            tauri::async_runtime::spawn(open::opening(app.clone(), opening, trust));
         }
-    });
+        // Help and version were printed by that one.
+        Ok(_) => {}
+        Err(error) => open::refuse(app, &open::capital(&error.to_string())),
+    }
 }
 
 /// A session that ends, or Ctrl-C in the terminal: in good order, and the services stay.

@@ -39,10 +39,31 @@ pub(crate) struct Notice {
     pub(crate) title: String,
     /// The rest.
     pub(crate) body: String,
-    /// Where a click leads, and what it is shown in the place of; `None` is the list of incidents.
-    pub(crate) incident: Option<(ClusterId, IncidentId)>,
+    /// Where a click leads.
+    pub(crate) about: About,
     /// Somebody must act.
     pub(crate) urgent: bool,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum About {
+    /// An incident; what is shown of it takes the place of what was. Whose, where that is known.
+    Incident(Option<ClusterId>, IncidentId),
+    /// Several of them.
+    Incidents,
+    /// The app itself.
+    App,
+}
+
+impl About {
+    /// The incident that it is about.
+    pub(crate) fn incident(&self) -> Option<IncidentId> {
+        match self {
+            About::Incident(_, id) => Some(*id),
+            About::Incidents | About::App => None,
+        }
+    }
 }
 
 /// What is to be done on the screen.
@@ -303,7 +324,7 @@ fn single(news: News, incident: &Incident) -> Notice {
     Notice {
         title,
         body: format!("{}.{tried} {tail}", capital(&incident.cause)),
-        incident: Some((incident.cluster.clone(), incident.id)),
+        about: About::Incident(Some(incident.cluster.clone()), incident.id),
         urgent: news == News::Quarantined,
     }
 }
@@ -349,7 +370,7 @@ fn summary(waiting: Vec<(News, ServiceName)>) -> Notice {
     Notice {
         title: counts.join(", "),
         body: bodies.join(" "),
-        incident: None,
+        about: About::Incidents,
         urgent: waiting.iter().any(|(news, _)| *news == News::Quarantined),
     }
 }

@@ -1,7 +1,7 @@
 //! What is to be told, on the screen of this desktop; and what a click on it opens.
 
-use crate::notify::Tell;
-use crate::window;
+use crate::notify::{About, Tell};
+use crate::window::{self, Place};
 use tauri::{AppHandle, Runtime};
 use tokio::sync::mpsc;
 
@@ -27,17 +27,18 @@ impl Screen {
     }
 }
 
-fn opens<R: Runtime>(app: &AppHandle<R>, incident: Option<api::model::IncidentId>) {
-    let place = match incident {
-        Some(incident) => window::Place::Incident(incident),
-        None => window::Place::Incidents,
+fn opens<R: Runtime>(app: &AppHandle<R>, about: About) {
+    let place = match about {
+        About::Incident(cluster, incident) => Place::Incident(cluster, incident),
+        About::Incidents => Place::Incidents,
+        About::App => Place::Home,
     };
     window::show(app, &place);
 }
 
 #[cfg(target_os = "linux")]
 async fn show_all<R: Runtime>(app: AppHandle<R>, tells: mpsc::Receiver<Tell>) {
-    crate::bus::run(None, tells, |incident| opens(&app, incident)).await;
+    crate::bus::run(None, tells, |about| opens(&app, about)).await;
 }
 
 /// By the plugin, which takes one away before another is shown in its place.
@@ -52,7 +53,11 @@ async fn show_all<R: Runtime>(app: AppHandle<R>, mut tells: mpsc::Receiver<Tell>
     let listening = app.notification().on_action(move |performed| {
         let shown = performed.notification().map(|shown| shown.id());
         let incident = shown.and_then(|id| u64::try_from(id).ok());
-        opens(&handle, incident.filter(|id| *id > 0).map(IncidentId));
+        let incident = incident.filter(|id| *id > 0).map(IncidentId);
+        opens(
+            &handle,
+            incident.map_or(About::Incidents, |id| About::Incident(None, id)),
+        );
     });
     if let Err(error) = listening {
         tracing::warn!(%error, "clicks on notifications will do nothing");
@@ -61,7 +66,7 @@ async fn show_all<R: Runtime>(app: AppHandle<R>, mut tells: mpsc::Receiver<Tell>
         let said = match tell {
             Tell::Close(incident) => app.notification().remove_active(vec![number(incident)]),
             Tell::Show(notice) => {
-                let id = notice.incident.map_or(0, |(_, incident)| number(incident));
+                let id = notice.about.incident().map_or(0, number);
                 let _ = app.notification().remove_active(vec![id]);
                 let builder = app.notification().builder();
                 builder.id(id).title(notice.title).body(notice.body).show()

@@ -7,7 +7,7 @@ use api::model::view::{Change, ClusterView, Delta, Snapshot};
 use api::model::{ClusterId, ClusterName, Mono, Overall};
 use engine::Handle;
 use std::time::Duration;
-use tauri::{AppHandle, Runtime};
+use tauri::{AppHandle, Manager, Runtime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
@@ -109,7 +109,7 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
     let mono = || Mono(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     let due = |at: Mono| began + Duration::from_millis(at.0);
 
-    let screen = Screen::open(&app);
+    let screen = app.state::<Screen>();
     let mut notifier = Notifier::new(engine.notifications());
     let (snapshot, mut changes) = engine.feed();
     notifier.already_over(&snapshot.incidents);

@@ -1,18 +1,29 @@
 //! The one window: made at once, before the engine is there, and led to a place when something asks
 //! for it. The page is a function of its URL, so a place is a URL and nothing else is told to it.
 
+use crate::frame::Frame;
+use crate::notify::{About, Notice, Tell};
+use crate::options::Opening;
+use crate::screen::Screen;
 use crate::streams::Streams;
-use crate::{platform, quit};
-use api::model::{ClusterId, IncidentId};
-use std::path::PathBuf;
+use crate::{open, platform, quit};
+use api::model::{ClusterId, IncidentId, ServiceName};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{
-    AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+    AppHandle, DragDropEvent, Manager, Runtime, Url, WebviewUrl, WebviewWindow,
+    WebviewWindowBuilder, WindowEvent,
 };
+use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 
 /// Its label, which the capability names.
 pub(crate) const MAIN: &str = "main";
+
+/// Size and place. Whether it was visible is not: a hidden window stays findable.
+pub(crate) const REMEMBERED: StateFlags = StateFlags::SIZE
+    .union(StateFlags::POSITION)
+    .union(StateFlags::MAXIMIZED);
 
 /// Under the locale C.UTF-8 WebKitGTK says that a person's language is "C", which is none: the page's
 /// number and date formats would throw before anything is shown.
@@ -37,26 +48,40 @@ pub(crate) enum Place {
     Emergency,
     /// All incidents.
     Incidents,
-    /// One incident.
-    Incident(IncidentId),
+    /// One incident, and whose, where that is known.
+    Incident(Option<ClusterId>, IncidentId),
+    /// A service of a cluster.
+    Service(ClusterId, ServiceName),
 }
 
 impl Place {
     /// The address within the page; `None` stays where it is.
     fn href(&self) -> Option<String> {
-        let at = |path: &str, key: &str, value: &str| {
+        let at = |path: &str, pairs: &[(&str, &str)]| {
             let mut url = Url::parse("tauri://localhost").ok()?;
             url.set_path(path);
-            url.query_pairs_mut().append_pair(key, value);
+            url.query_pairs_mut().extend_pairs(pairs);
             Some(format!("{}?{}", url.path(), url.query()?))
         };
         match self {
             Place::Home => None,
-            Place::Cluster(id) => at("/topology", "cluster", id.as_str()),
-            Place::Folder(folder) => at("/clusters", "open", &folder.display().to_string()),
-            Place::Emergency => at("/clusters", "dialog", "emergency"),
+            Place::Cluster(id) => at("/topology", &[("cluster", id.as_str())]),
+            Place::Folder(folder) => at(
+                "/clusters",
+                &[("open", folder.display().to_string().as_str())],
+            ),
+            Place::Emergency => at("/clusters", &[("dialog", "emergency")]),
             Place::Incidents => Some("/incidents".to_owned()),
-            Place::Incident(id) => at("/incidents", "incident", &id.0.to_string()),
+            Place::Incident(cluster, id) => {
+                let id = id.0.to_string();
+                let cluster = cluster.iter().map(|cluster| ("cluster", cluster.as_str()));
+                let pairs: Vec<_> = cluster.chain([("incident", id.as_str())]).collect();
+                at("/incidents", &pairs)
+            }
+            Place::Service(cluster, service) => at(
+                "/topology",
+                &[("cluster", cluster.as_str()), ("service", service.as_str())],
+            ),
         }
     }
 }
@@ -106,8 +131,6 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         .inner_size(1280.0, 800.0)
         .min_inner_size(720.0, 480.0)
         .initialization_script(A_LANGUAGE)
-        // Files dropped on the window would replace the page.
-        .disable_drag_drop_handler()
         .on_navigation(is_ours)
         // Service pages open in the person's browser: the app cannot tell a frame from its window.
         .on_new_window(|_, _| NewWindowResponse::Deny)
@@ -123,8 +146,11 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
             }
         })
         .build()?;
+    // What is remembered was put back by now.
+    keep_on_a_monitor(&window);
     let app = app.clone();
     window.on_window_event(move |event| match event {
+        WindowEvent::DragDrop(event) => dragged(&app, event),
         WindowEvent::CloseRequested { api, .. } if !app.state::<quit::Leaving>().is_under_way() => {
             api.prevent_close();
             closed(&app);
@@ -133,6 +159,67 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         _ => {}
     });
     Ok(window)
+}
+
+/// A monitor that is gone takes nothing along: a window that nobody could reach is moved back, and one
+/// that is larger than its monitor is made to fit.
+fn keep_on_a_monitor<R: Runtime>(window: &WebviewWindow<R>) {
+    let moved = (|| {
+        let (at, size) = (window.outer_position()?, window.inner_size()?);
+        let frame = Frame::new((at.x, at.y), (size.width, size.height));
+        let monitors: Vec<Frame> = window
+            .available_monitors()?
+            .iter()
+            .map(|monitor| {
+                let (at, size) = (monitor.position(), monitor.size());
+                Frame::new((at.x, at.y), (size.width, size.height))
+            })
+            .collect();
+        let Some(to) = frame.reachable_on(&monitors) else {
+            return Ok(());
+        };
+        window.set_size(tauri::PhysicalSize::new(to.width, to.height))?;
+        window.set_position(tauri::PhysicalPosition::new(to.x, to.y))
+    })();
+    if let Err::<(), tauri::Error>(error) = moved {
+        tracing::warn!(%error, "the window stays where it was put");
+    }
+}
+
+/// Something is dragged over the window, or dropped on it: a folder, or a file in one, is opened.
+fn dragged<R: Runtime>(app: &AppHandle<R>, event: &DragDropEvent) {
+    let over = match event {
+        DragDropEvent::Enter { .. } => true,
+        DragDropEvent::Drop { paths, .. } => {
+            dropped(app, paths);
+            false
+        }
+        DragDropEvent::Leave => false,
+        _ => return,
+    };
+    // The page shows what a drop would do.
+    let said = app.get_webview_window(MAIN).map(|window| {
+        window.eval(format!(
+            "dispatchEvent(new CustomEvent('azora-drag', {{ detail: {over} }}))"
+        ))
+    });
+    if let Some(Err(error)) = said {
+        tracing::warn!(%error, "failed to show that something is dragged");
+    }
+}
+
+fn dropped<R: Runtime>(app: &AppHandle<R>, paths: &[PathBuf]) {
+    match paths {
+        [path] if Path::is_absolute(path) => {
+            let opening = Opening::Folder(path.clone());
+            tauri::async_runtime::spawn(open::opening(app.clone(), opening, false));
+        }
+        [] => open::refuse(
+            app,
+            "What was dropped is no folder of this machine. Drop a folder, or an azora.toml.",
+        ),
+        _ => open::refuse(app, "Drop one folder at a time."),
+    }
 }
 
 /// Only the app's own page is ever shown.
@@ -193,10 +280,40 @@ fn closed<R: Runtime>(app: &AppHandle<R>) {
             if let Some(Err(error)) = hidden {
                 tracing::warn!(%error, "failed to hide the window");
             }
+            // A session that ends badly takes the app along without a word.
+            if let Err(error) = app.save_window_state(REMEMBERED) {
+                tracing::warn!(%error, "size and place of the window are not remembered");
+            }
+            tell_once(&app);
         } else {
             quit::ask(&app);
         }
     });
+}
+
+/// The first time only: that closing the window did not end the app.
+fn tell_once<R: Runtime>(app: &AppHandle<R>) {
+    let Ok(folder) = app.path().app_config_dir() else {
+        return;
+    };
+    if !is_first(&folder.join("told-of-the-tray")) {
+        return;
+    }
+    app.state::<Screen>().tell(Tell::Show(Notice {
+        title: "Azora goes on in the tray".to_owned(),
+        body: "What runs goes on, healing watches it, and you are told of incidents. \
+               The tray's menu has Quit."
+            .to_owned(),
+        about: About::App,
+        urgent: false,
+    }));
+}
+
+/// True once for each file, which is there afterwards. Where it cannot be made, nothing is told at all:
+/// better than every time.
+fn is_first(mark: &Path) -> bool {
+    let folder = mark.parent().map(std::fs::create_dir_all);
+    matches!(folder, Some(Ok(()))) && std::fs::File::create_new(mark).is_ok()
 }
 
 #[cfg(test)]
@@ -211,10 +328,32 @@ mod tests {
             folder,
             "/clusters?open=%2Fa+b%2F%22%27%26%3Cx%3E%23%3F%3D%C3%A9"
         );
-        assert_eq!(
-            Place::Incident(IncidentId(42)).href().unwrap(),
-            "/incidents?incident=42"
-        );
+        let shop: ClusterId = "shop-1".parse().unwrap();
+        for (place, href) in [
+            (
+                Place::Incident(None, IncidentId(42)),
+                "/incidents?incident=42",
+            ),
+            (
+                Place::Incident(Some(shop.clone()), IncidentId(42)),
+                "/incidents?cluster=shop-1&incident=42",
+            ),
+            (
+                Place::Service(shop, "db".parse().unwrap()),
+                "/topology?cluster=shop-1&service=db",
+            ),
+        ] {
+            assert_eq!(place.href().unwrap(), href);
+        }
+    }
+
+    #[test]
+    fn it_is_told_once() {
+        let home = testkit::Home::new();
+        let mark = home.path().join("config/told");
+        assert!(is_first(&mark));
+        assert!(!is_first(&mark));
+        assert!(!is_first(Path::new("/proc/no/such/folder")));
     }
 
     #[test]

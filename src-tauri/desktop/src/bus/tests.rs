@@ -78,11 +78,18 @@ impl Server {
     }
 }
 
+fn about(incident: Option<u64>) -> About {
+    match incident {
+        Some(id) => About::Incident(Some("shop-1".parse().unwrap()), IncidentId(id)),
+        None => About::Incidents,
+    }
+}
+
 fn notice(incident: Option<u64>, title: &str) -> Tell {
     Tell::Show(Notice {
         title: title.into(),
         body: "db.0 exited <b>&".into(),
-        incident: incident.map(|id| ("shop-1".parse().unwrap(), IncidentId(id))),
+        about: about(incident),
         urgent: false,
     })
 }
@@ -165,7 +172,7 @@ async fn what_follows_on_an_incident_takes_its_place_and_a_click_opens_it() {
         signal("ActionInvoked", number, "default").await;
     }
     until("clicked", || clicks.lock().unwrap().len() == 2).await;
-    assert_eq!(*clicks.lock().unwrap(), [Some(IncidentId(7)), None]);
+    assert_eq!(*clicks.lock().unwrap(), [about(Some(7)), about(None)]);
 
     // What was put away is shown anew, and not in the place of nothing.
     signal("NotificationClosed", 41, "").await;

@@ -73,8 +73,8 @@ fn a_fault_that_is_healed_at_once_is_told_once_with_cause_action_and_time() {
         "db.0 was ended by SIGKILL. Restart 1 of 5, after 100 ms. Back in 1.2 s."
     );
     assert_eq!(
-        notice.incident,
-        Some((healed.cluster.clone(), IncidentId(7)))
+        notice.about,
+        About::Incident(Some(healed.cluster.clone()), IncidentId(7))
     );
     assert_eq!(notifier.incident(&healed, at(3_000)), None);
     assert_eq!((notifier.next(), notifier.due(at(9_000))), (None, vec![]));
@@ -107,7 +107,7 @@ fn a_fault_that_lasts_is_told_and_what_comes_of_it_takes_its_place() {
         (healed.title.as_str(), healed.urgent),
         ("db was healed", false)
     );
-    let all = [notice, &quarantined, &healed].map(|notice| notice.incident.clone());
+    let all = [notice, &quarantined, &healed].map(|notice| notice.about.clone());
     assert!(all.iter().all(|one| *one == all[0]), "one notification");
 }
 
