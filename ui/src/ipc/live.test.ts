@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Call, Ended, Platform, Request, Response, Stream } from "../platform/types";
 import type { Act, Change, ClusterView, FeedMessage, InstanceStatus, Snapshot } from "./generated";
 import { Live, type Clock } from "./live";
+import { ASLEEP_AFTER_MS, sleepWhileHidden } from "./sleep";
 
 const empty: Snapshot = {
   seq: 10,
@@ -34,6 +35,7 @@ class Rig {
   frames: (() => void)[] = [];
   answers: Partial<Record<Call, unknown>> = {};
   live: Live;
+  clock: Clock;
 
   constructor() {
     const feeds = this.feeds;
@@ -50,7 +52,7 @@ class Rig {
       },
       openExternal: () => undefined,
     };
-    const clock: Clock = {
+    this.clock = {
       now: () => 0,
       after: (ms, run) => {
         const timer = { ms, run };
@@ -61,7 +63,7 @@ class Rig {
       },
       frame: (run) => this.frames.push(run),
     };
-    this.live = new Live(platform, clock);
+    this.live = new Live(platform, this.clock);
     this.live.start();
   }
 
@@ -157,6 +159,63 @@ describe("the feed", () => {
     expect([heard, changes]).toEqual([0, 200]);
     rig.draw();
     expect(heard).toBe(1);
+  });
+});
+
+describe("a page that nobody sees", () => {
+  const page = () => {
+    const listeners = new Set<() => void>();
+    return {
+      hidden: false,
+      addEventListener: (_name: string, listener: () => void) => listeners.add(listener),
+      removeEventListener: (_name: string, listener: () => void) => listeners.delete(listener),
+      turn(hidden: boolean) {
+        this.hidden = hidden;
+        for (const listener of listeners) listener();
+      },
+    };
+  };
+  const begin = () => {
+    const rig = new Rig();
+    const shown = page();
+    const stop = sleepWhileHidden(rig.live, shown as unknown as Document, rig.clock);
+    rig.feed.say({ kind: "snapshot", snapshot: { ...empty, clusters: [cluster] } });
+    return { rig, shown, stop };
+  };
+
+  it("lets go of the feed after a while, and starts from a new snapshot when it is seen again", () => {
+    const { rig, shown } = begin();
+    shown.turn(true);
+    expect(rig.feed.stopped).toBe(false);
+    expect(rig.timers[0]?.ms).toBe(ASLEEP_AFTER_MS);
+    rig.timers[0]?.run();
+    expect([rig.feed.stopped, rig.live.connection.state]).toEqual([true, "asleep"]);
+    shown.turn(false);
+    expect(rig.feeds).toHaveLength(2);
+    // Until the snapshot is there it shows what it knew.
+    expect([rig.live.connection.state, rig.live.home.clusters.size]).toEqual(["asleep", 1]);
+    shown.turn(false);
+    expect(rig.feeds).toHaveLength(2);
+    rig.feed.say({ kind: "snapshot", snapshot: { ...empty, seq: 40 } });
+    expect([rig.live.connection.state, rig.live.home.clusters.size]).toEqual(["live", 0]);
+  });
+
+  it("keeps it when it is only out of sight for a moment", () => {
+    const { rig, shown } = begin();
+    shown.turn(true);
+    shown.turn(false);
+    expect(rig.timers).toHaveLength(0);
+    expect([rig.feeds.length, rig.feed.stopped]).toEqual([1, false]);
+  });
+
+  it("stops trying again, too", () => {
+    const { rig, shown } = begin();
+    rig.feed.end({ reason: "gone" });
+    shown.turn(true);
+    for (const timer of rig.timers.filter((each) => each.ms === ASLEEP_AFTER_MS)) timer.run();
+    expect(rig.timers.filter((each) => each.ms !== ASLEEP_AFTER_MS)).toHaveLength(0);
+    shown.turn(false);
+    expect(rig.feeds).toHaveLength(2);
   });
 });
 

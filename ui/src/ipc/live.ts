@@ -9,6 +9,8 @@ import { Home, TOPICS, type Topic } from "./home";
 export type Connection =
   | { state: "connecting" }
   | { state: "live" }
+  /** Nobody looks at the page, so it does not listen. What it shows is as it was then. */
+  | { state: "asleep" }
   /** `retry` is when the next try begins, in ms since the epoch. */
   | { state: "lost"; since: number; reason: string; retry: number };
 
@@ -51,11 +53,22 @@ export class Live {
     this.open();
   }
 
-  /** Lets go of the feed for good. */
+  /** Lets go of the feed. */
   stop(): void {
     this.stopFeed?.();
     this.stopRetry?.();
     this.stopFeed = this.stopRetry = null;
+  }
+
+  /** Lets go of the feed while nobody looks. */
+  sleep(): void {
+    this.stop();
+    this.setConnection({ state: "asleep" });
+  }
+
+  /** Listens again, from a new snapshot; until that is there, what is shown is as it was. */
+  wake(): void {
+    if (this.connection.state === "asleep" && this.stopFeed === null) this.open();
   }
 
   /** Tries at once instead of when the wait is over. */
