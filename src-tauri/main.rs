@@ -127,7 +127,6 @@ mod tests {
             "plugin:webview|create_webview_window",
             "plugin:event|emit",
             "plugin:path|resolve_directory",
-            "plugin:autostart|enable",
             "plugin:notification|notify",
             "plugin:opener|open_path",
             "plugin:dialog|message",
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_capability_grants_each_command_once_and_two_plugin_commands() {
+    fn the_capability_grants_each_command_once_and_what_it_needs_of_plugins() {
         let text = include_str!("capabilities/main.json");
         let capability: serde_json::Value =
             serde_json::from_str(text).expect("the capability is JSON");
@@ -154,7 +153,13 @@ mod tests {
             .iter()
             .map(|name| format!("allow-{}", name.replace('_', "-")))
             .collect();
-        let plugins = ["dialog:allow-open", "opener:allow-open-url"];
+        let plugins = [
+            "dialog:allow-open",
+            "opener:allow-open-url",
+            "autostart:allow-is-enabled",
+            "autostart:allow-enable",
+            "autostart:allow-disable",
+        ];
         let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain(plugins).collect();
         assert_eq!(granted.len(), wanted.len(), "one is granted twice");
         assert_eq!(granted.into_iter().collect::<BTreeSet<_>>(), wanted);

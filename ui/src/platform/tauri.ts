@@ -63,6 +63,19 @@ export function tauri(): Platform {
       };
     },
 
+    // The plugin's own three commands; a package around them would add nothing.
+    autostart: {
+      isOn: () => invoke<boolean>("plugin:autostart|is_enabled"),
+      set: (on) => invoke(`plugin:autostart|${on ? "enable" : "disable"}`),
+    },
+
+    // The window tells the page so; what is dropped it opens itself.
+    onDrag(listener) {
+      const heard = (event: Event): void => listener((event as CustomEvent<boolean>).detail);
+      addEventListener("azora-drag", heard);
+      return () => removeEventListener("azora-drag", heard);
+    },
+
     pickFolder: () => open({ directory: true, multiple: false, title: "Open a folder" }),
 
     openExternal(url) {

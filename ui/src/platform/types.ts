@@ -31,6 +31,12 @@ export interface Platform {
   /** Lets a person choose a folder; `null` when they change their mind. Absent where the host cannot. */
   pickFolder?: () => Promise<string | null>;
 
+  /** Whether the app starts with the person's session, and how to change that. Absent where the host has no say. */
+  autostart?: { isOn: () => Promise<boolean>; set: (on: boolean) => Promise<void> };
+
+  /** Calls `listener` when a drag comes over the window and when it is gone. Returns how to stop. */
+  onDrag?: (listener: (over: boolean) => void) => () => void;
+
   /** Opens an address in the person's browser, outside of the app. */
   openExternal(url: string): void;
 }

@@ -19,6 +19,7 @@ const ANSWER_MS = 40;
 const PAST_LINES = 60_000;
 
 export function fake(): Platform {
+  let startsWithSession = false;
   const asked = new URLSearchParams(location.search);
   const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
   const terminals = new Terminals(world);
@@ -181,6 +182,10 @@ export function fake(): Platform {
       queueMicrotask(deliver);
       const id = setInterval(deliver, 250);
       return () => clearInterval(id);
+    },
+    autostart: {
+      isOn: () => Promise.resolve(startsWithSession),
+      set: (on) => Promise.resolve(void (startsWithSession = on)),
     },
     openExternal(url) {
       window.open(url, "_blank", "noopener");
