@@ -6,16 +6,16 @@ import { until } from "./wait.mjs";
 
 const started = new Set();
 
-/** Starts a program with its output in a file; ends with the run. */
-export function start(program, args, { env = {}, log, cwd } = {}) {
+/** Starts a program with its output in a file; ends with the run. One that is talked to has pipes instead. */
+export function start(program, args, { env = {}, log, cwd, talk = false } = {}) {
   const out = fs.openSync(log, "a");
   const child = spawn(program, args, {
     env: { ...process.env, ...env },
     cwd,
-    stdio: ["ignore", out, out],
+    stdio: talk ? ["pipe", "pipe", out] : ["ignore", out, out],
   });
   fs.closeSync(out);
-  const one = { program, pid: child.pid, log, ended: null };
+  const one = { program, pid: child.pid, log, ended: null, stdin: child.stdin, stdout: child.stdout };
   child.on("error", (error) => (one.ended = `could not be started: ${error.message}`));
   child.on("exit", (code, signal) => (one.ended = signal ? `signal ${signal}` : `status ${code}`));
   started.add(one);

@@ -6,6 +6,9 @@ import { until } from "./wait.mjs";
 /** The protocol's name for "this is an element". */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
+/** The protocol's names of keys without a letter. */
+const KEYS = { Escape: "\ue00c", Enter: "\ue007", Tab: "\ue004", ArrowDown: "\ue015", ArrowUp: "\ue013" };
+
 /** A port that was free a moment ago. */
 export function freePort() {
   return new Promise((resolve, reject) => {
@@ -82,6 +85,13 @@ export class Session {
     const id = await until(`[${testid}]`, () => this.#find(`[data-testid="${testid}"]`));
     await ask("POST", `${this.#base}/element/${id}/clear`, {});
     await ask("POST", `${this.#base}/element/${id}/value`, { text: value });
+  }
+
+  /** Presses and lets go of a key, by its name in the page ("Escape") or its letter. */
+  key(name) {
+    const value = KEYS[name] ?? name;
+    const actions = [{ type: "keyDown", value }, { type: "keyUp", value }];
+    return ask("POST", `${this.#base}/actions`, { actions: [{ type: "key", id: "keyboard", actions }] });
   }
 
   /** Presses at a point of the page and lets go after `held` milliseconds. */
