@@ -12,7 +12,7 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-export const FAKE = fileURLToPath(new URL("../dist-fake", import.meta.url));
+export const FAKE = process.env.FAKE_DIST ?? fileURLToPath(new URL("../dist-fake", import.meta.url));
 
 /** Serves `folder` on a free port of loopback. */
 export async function serve(folder) {
@@ -45,6 +45,8 @@ export async function open(browser, { width = 1280, height = 800, dark = false, 
     colorScheme: dark ? "dark" : "light",
     reducedMotion: reduced ? "reduce" : "no-preference",
   });
+  // A machine that does much else needs more patience than one that does not.
+  context.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 30_000));
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {

@@ -117,7 +117,8 @@ export function fleet(count: number): ServiceView[] {
     if (each.needs.length > 0) continue;
     const below = made.filter((other) => !KNOWN_NEEDS[other.name] && (rank.get(other.name) ?? 0) < (rank.get(each.name) ?? 0));
     const near = below.filter((other) => other.category === each.category);
-    const wanted = below.length === 0 ? 0 : 1 + Math.floor(chance() * 5);
+    // About three lines for each service, however often the same is picked twice.
+    const wanted = below.length === 0 ? 0 : 1 + Math.floor(chance() * (count >= 1_000 ? 8 : 5));
     const needs = new Set<string>();
     for (let n = 0; n < wanted; n += 1) needs.add(pick(near.length > 0 && chance() < 0.7 ? near : below).name);
     each.needs = [...needs].sort();
