@@ -6,6 +6,8 @@ interface Window {
       /** Centres and sizes of all services, in page coordinates. */
       nodes: () => { name: string; state: string; x: number; y: number; width: number; height: number }[];
       fit: () => void;
+      /** When the first sharp picture of the graph was on the screen, by the page's clock. */
+      drawn: () => number | null;
     };
   };
 }

@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { around, fit, MAX_SCALE, MIN_SCALE, reveal, tethered, zoom } from "./camera";
+import { around, fit, MARGIN, MAX_SCALE, MIN_SCALE, reveal, tethered, zoom } from "./camera";
 
 const view = { width: 1_000, height: 700 };
 
 describe("the camera", () => {
   it("fits a world inside the view, in its middle", () => {
-    const world = { width: 4_000, height: 1_000 };
+    const world = { x: 0, y: -1_000, width: 4_000, height: 1_000 };
     const camera = fit(world, view);
     expect((0 - camera.x) * camera.scale).toBeGreaterThanOrEqual(0);
     expect((world.width - camera.x) * camera.scale).toBeLessThanOrEqual(view.width);
-    expect(fit({ width: 10, height: 10 }, view).scale).toBeLessThan(2);
+    const [above, below] = [(world.y - camera.y) * camera.scale, view.height - (0 - camera.y) * camera.scale];
+    expect(above - MARGIN.top).toBeCloseTo(below - MARGIN.bottom);
+    expect(fit({ x: 0, y: -10, width: 10, height: 10 }, view).scale).toBeLessThan(2);
   });
 
   it("zooms about the pointer and within bounds", () => {
@@ -29,15 +31,15 @@ describe("the camera", () => {
   });
 
   it("looks at what is at the edge without showing the void beyond", () => {
-    const camera = around(50, 50, 1, { width: 4_000, height: 4_000 }, view);
+    const camera = around(50, 50, 1, { x: 0, y: 0, width: 4_000, height: 4_000 }, view);
     expect(camera.x).toBeGreaterThan(-100);
     expect(camera.y).toBeGreaterThan(-100);
-    const middle = around(2_000, 2_000, 1, { width: 4_000, height: 4_000 }, view);
+    const middle = around(2_000, 2_000, 1, { x: 0, y: 0, width: 4_000, height: 4_000 }, view);
     expect([middle.x, middle.y]).toEqual([1_500, 1_650]);
   });
 
   it("cannot be dragged away from the world", () => {
-    const camera = tethered({ x: 1e9, y: -1e9, scale: 1 }, { width: 500, height: 500 }, view);
+    const camera = tethered({ x: 1e9, y: -1e9, scale: 1 }, { x: 0, y: 0, width: 500, height: 500 }, view);
     expect(camera.x).toBeLessThan(500);
     expect(camera.y + view.height).toBeGreaterThan(0);
   });

@@ -26,13 +26,13 @@ const MAX_FIT = 1.25;
 /** Space around what is fitted, in CSS pixels: the lanes' heads above, the tools below. */
 export const MARGIN = { top: 66, right: 14, bottom: 58, left: 14 };
 
-export function fit(world: Size, view: Size): Camera {
+export function fit(world: Box, view: Size): Camera {
   const [wide, high] = [Math.max(1, view.width - MARGIN.left - MARGIN.right), Math.max(1, view.height - MARGIN.top - MARGIN.bottom)];
   const scale = bounded(Math.min(wide / Math.max(1, world.width), high / Math.max(1, world.height), MAX_FIT));
   return {
     scale,
-    x: world.width / 2 - (MARGIN.left + wide / 2) / scale,
-    y: world.height / 2 - (MARGIN.top + high / 2) / scale,
+    x: world.x + world.width / 2 - (MARGIN.left + wide / 2) / scale,
+    y: world.y + world.height / 2 - (MARGIN.top + high / 2) / scale,
   };
 }
 
@@ -43,15 +43,15 @@ export function zoom(camera: Camera, factor: number, px: number, py: number): Ca
 }
 
 /** Looks at a point from near, without showing more emptiness beside the world than a fit would. */
-export function around(x: number, y: number, scale: number, world: Size, view: Size): Camera {
-  const along = (centre: number, size: number, seen: number, before: number, after: number): number => {
-    const [low, high] = [-before / scale, size + after / scale - seen / scale];
-    return high < low ? size / 2 - seen / scale / 2 : Math.min(high, Math.max(low, centre - seen / scale / 2));
+export function around(x: number, y: number, scale: number, world: Box, view: Size): Camera {
+  const along = (centre: number, start: number, size: number, seen: number, before: number, after: number): number => {
+    const [low, high] = [start - before / scale, start + size + after / scale - seen / scale];
+    return high < low ? start + size / 2 - seen / scale / 2 : Math.min(high, Math.max(low, centre - seen / scale / 2));
   };
   return {
     scale,
-    x: along(x, world.width, view.width, MARGIN.left, MARGIN.right),
-    y: along(y, world.height, view.height, MARGIN.top, MARGIN.bottom),
+    x: along(x, world.x, world.width, view.width, MARGIN.left, MARGIN.right),
+    y: along(y, world.y, world.height, view.height, MARGIN.top, MARGIN.bottom),
   };
 }
 
@@ -77,12 +77,12 @@ export function between(from: Camera, to: Camera, part: number): Camera {
 }
 
 /** Keeps some of the world in view, however far it is dragged. */
-export function tethered(camera: Camera, world: Size, view: Size): Camera {
+export function tethered(camera: Camera, world: Box, view: Size): Camera {
   const [wide, high] = [view.width / camera.scale, view.height / camera.scale];
   return {
     scale: camera.scale,
-    x: Math.min(world.width - wide * 0.15, Math.max(-wide * 0.85, camera.x)),
-    y: Math.min(world.height - high * 0.15, Math.max(-high * 0.85, camera.y)),
+    x: Math.min(world.x + world.width - wide * 0.15, Math.max(world.x - wide * 0.85, camera.x)),
+    y: Math.min(world.y + world.height - high * 0.15, Math.max(world.y - high * 0.85, camera.y)),
   };
 }
 

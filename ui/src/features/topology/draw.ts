@@ -5,14 +5,15 @@ import { SANS } from "../../shared/fonts";
 import { latency as words } from "../../shared/format";
 import { SHAPES, type Shape } from "../../shared/marks";
 import type { Box } from "./camera";
-import { NODE_HEIGHT } from "./layout";
-import { fitName, shortened } from "./names";
+import { GAP_X, NODE_HEIGHT, type Layout } from "./layout";
+import { fitName } from "./names";
+import { corners, trace, type Pen } from "./route";
 import { BACK, IMPACTED, LOOKS, ROOT, SAMPLES, type Palette, type Scene, type Status } from "./scene";
 
-type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+export type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 /** From this width of a service on screen it gets its name, in CSS pixels. */
-const NAMED = 50;
+export const NAMED = 50;
 /** From this width its name has room for a mark and some weight. */
 const ROOMY = 140;
 /** Text on screen is never smaller than this, in CSS pixels; where a name takes two lines, a little. */
@@ -22,6 +23,8 @@ const SMALLER = 9;
 const TWO_LINES = 17;
 /** So many lines between impacted services can still be followed. */
 const MANY = 16;
+/** Farther out than this a service is a chip and a line a hair. */
+const FAR = 0.3;
 /** From this zoom it gets its second line. */
 export const DETAILED = 0.7;
 /** From this zoom it gets its curve. */
@@ -71,38 +74,25 @@ function drawLanes(ctx: Canvas, scene: Scene, scale: number, colours: Palette): 
   }
 }
 
-/** The line from what needs to what is needed. */
-export function trace(target: Canvas | Path2D, scene: Scene, from: number, to: number, straight: boolean): void {
-  const { x, y } = scene.layout;
-  const [x1, y1] = [(x[from] ?? 0) + scene.layout.nodeWidth / 2, (y[from] ?? 0) + NODE_HEIGHT];
-  const [x2, y2] = [(x[to] ?? 0) + scene.layout.nodeWidth / 2, y[to] ?? 0];
-  target.moveTo(x1, y1);
-  if (straight) {
-    target.lineTo(x2, y2);
-    return;
-  }
-  const [across, down] = [x2 - x1, y2 - y1];
-  const bend = Math.min(120, Math.max(24, down * 0.45));
-  // Straight down, past others of the same column, it would vanish behind them: it goes round in the gutter.
-  const bow = Math.abs(across) < scene.layout.nodeWidth / 2 && down > NODE_HEIGHT * 1.5 ? scene.layout.nodeWidth * ((from + to) % 2 === 0 ? 0.72 : -0.72) : 0;
-  target.bezierCurveTo(x1 + bow, y1 + bend, x2 + bow, y2 - bend, x2, y2);
+/** Corners of lines are rounded by so much, in world units; far out nobody would see it. */
+function radiusAt(scale: number): number {
+  return scale < FAR ? 0 : 9;
 }
 
-/** The line of a connection that was only seen. What it leads to may stand anywhere. */
-export function traceSeen(target: Canvas | Path2D, scene: Scene, from: number, to: number): void {
-  const { x, y, nodeWidth } = scene.layout;
-  const [x1, x2] = [(x[from] ?? 0) + nodeWidth / 2, (x[to] ?? 0) + nodeWidth / 2];
-  const [y1, y2] = [y[from] ?? 0, y[to] ?? 0];
-  if (y2 > y1 + NODE_HEIGHT) {
-    trace(target, scene, from, to, false);
-    return;
-  }
-  const level = Math.abs(y2 - y1) <= NODE_HEIGHT;
-  // Upwards from edge to edge; to a neighbour of the same row in a bow below both.
-  const [start, end] = level ? [y1 + NODE_HEIGHT, y2 + NODE_HEIGHT] : [y1, y2 + NODE_HEIGHT];
-  const bend = level ? 34 : -Math.min(120, Math.max(24, (y1 - y2) * 0.45));
-  target.moveTo(x1, start);
-  target.bezierCurveTo(x1, start + bend, x2, end + (level ? bend : -bend), x2, end);
+/** Draws the line between two services. */
+export function traceLine(pen: Pen, scene: Scene, from: number, to: number, scale: number): void {
+  trace(pen, corners(scene.layout, from, to), radiusAt(scale));
+}
+
+/** A line between two services has nothing to show in this part of the world. */
+function outside({ x, y, nodeWidth }: Layout, from: number, to: number, part: Box): boolean {
+  const [x1, x2, y1, y2] = [x[from] ?? 0, x[to] ?? 0, y[from] ?? 0, y[to] ?? 0];
+  // A line may pass by its ends in the gaps beside them.
+  const around = 2 * GAP_X;
+  return (
+    Math.max(x1, x2) + nodeWidth + around < part.x || Math.min(x1, x2) - around > part.x + part.width ||
+    Math.max(y1, y2) + NODE_HEIGHT + around < part.y || Math.min(y1, y2) - around > part.y + part.height
+  );
 }
 
 function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
@@ -111,14 +101,12 @@ function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: n
   const lines = new Path2D();
   for (let at = 0; at < seen.length; at += 2) {
     const [from, to] = [seen[at] ?? 0, seen[at + 1] ?? 0];
-    const [x1, x2] = [layout.x[from] ?? 0, layout.x[to] ?? 0];
-    if (Math.max(x1, x2) + layout.nodeWidth < part.x || Math.min(x1, x2) > part.x + part.width) continue;
-    traceSeen(lines, scene, from, to);
+    if (!outside(layout, from, to, part)) traceLine(lines, scene, from, to, scale);
   }
   const troubled = status.emphasis.some((each) => each === ROOT);
   ctx.lineWidth = Math.max(1.2 / scale, 0.9);
-  ctx.strokeStyle = colours["text-2"];
-  ctx.globalAlpha = troubled ? 0.45 : 0.85;
+  ctx.strokeStyle = colours["text-3"];
+  ctx.globalAlpha = (troubled ? 0.5 : 0.9) * (scale < FAR ? 0.4 : 1);
   ctx.setLineDash([5 / scale, 4 / scale]);
   ctx.stroke(lines);
   ctx.setLineDash([]);
@@ -126,8 +114,8 @@ function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: n
 }
 
 function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
-  const { edges, x, y } = scene.layout;
-  const straight = scale < 0.3;
+  const { layout } = scene;
+  const { edges, x, y } = layout;
   const troubled = status.emphasis.some((each) => each === ROOT);
   const calm = new Path2D();
   const hurt = new Path2D();
@@ -136,38 +124,35 @@ function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: 
   let passed = 0;
   // Trouble comes from below; the heads point to where.
   const heads = new Path2D();
-  const head = 5 / scale;
+  const head = Math.min(9, 5 / scale);
   for (let at = 0; at < edges.length; at += 2) {
     const [from, to] = [edges[at] ?? 0, edges[at + 1] ?? 0];
-    const [x1, x2] = [x[from] ?? 0, x[to] ?? 0];
-    if (Math.max(x1, x2) + scene.layout.nodeWidth < part.x || Math.min(x1, x2) > part.x + part.width) continue;
-    if ((y[to] ?? 0) < part.y || (y[from] ?? 0) + NODE_HEIGHT > part.y + part.height) continue;
     const suffers = status.emphasis[from] === IMPACTED && (status.emphasis[to] === ROOT || status.emphasis[to] === IMPACTED);
     const direct = suffers && status.emphasis[to] === ROOT;
-    trace(direct ? hurt : suffers ? onward : calm, scene, from, to, straight);
     if (suffers && !direct) passed += 1;
+    if (outside(layout, from, to, part)) continue;
+    traceLine(direct ? hurt : suffers ? onward : calm, scene, from, to, scale);
     if (!direct) continue;
-    const [tipX, tipY] = [x2 + scene.layout.nodeWidth / 2, y[to] ?? 0];
+    const [tipX, tipY] = [(x[to] ?? 0) + layout.nodeWidth / 2, y[to] ?? 0];
     heads.moveTo(tipX, tipY);
     heads.lineTo(tipX - head * 0.8, tipY - head * 1.5);
     heads.lineTo(tipX + head * 0.8, tipY - head * 1.5);
     heads.closePath();
   }
-  ctx.lineWidth = Math.max(0.9 / scale, 0.7);
+  ctx.lineJoin = "round";
+  ctx.lineWidth = Math.max(1 / scale, 0.8);
   ctx.strokeStyle = colours["line-strong"];
   // Far out the lines are a ground on which one service's own, drawn when it is pointed at, can be read.
-  const faint = scale < DETAILED ? 0.4 : 0.65;
-  ctx.globalAlpha = faint * (troubled ? 0.5 : 1) * (edges.length > 1_200 ? 0.5 : 1);
+  ctx.globalAlpha = (scale < FAR ? 0.3 : scale < DETAILED ? 0.8 : 1) * (troubled ? 0.6 : 1);
   ctx.stroke(calm);
   ctx.strokeStyle = ctx.fillStyle = colours["warn-mark"];
   ctx.lineWidth = Math.max(1 / scale, 0.8);
-  ctx.globalAlpha = passed > MANY ? 0.25 : 0.8;
+  ctx.globalAlpha = passed > MANY ? 0.35 : 0.8;
   ctx.stroke(onward);
-  ctx.globalAlpha = 0.9;
+  ctx.globalAlpha = 1;
   ctx.lineWidth = Math.max(1.5 / scale, 1.2);
   ctx.stroke(hurt);
   ctx.fill(heads);
-  ctx.globalAlpha = 1;
 }
 
 export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, scale: number, colours: Palette): void {
@@ -193,8 +178,13 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   ctx.roundRect(x, y, scene.layout.nodeWidth, NODE_HEIGHT, wide < NAMED ? 6 : 8);
   if (wide < NAMED) {
     // Far out the chip is all there is: its tone fills it, and what is not well is taller in contrast.
-    ctx.fillStyle = well && emphasis !== IMPACTED ? colours["good-mark"] : colours[`${tone}-mark`];
-    if (well && emphasis === 0) ctx.globalAlpha = 0.5;
+    // No line shines through.
+    const loud = !well || emphasis === IMPACTED || emphasis === ROOT;
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = colours["surface"];
+    ctx.fill();
+    ctx.fillStyle = colours[`${tone}-mark`];
+    ctx.globalAlpha = emphasis === BACK ? (well ? 0.16 : 0.4) : loud ? 1 : 0.42;
     ctx.fill();
     ctx.globalAlpha = 1;
     if (!well && wide > 14) drawMark(ctx, look.shape, x + scene.layout.nodeWidth / 2 - 16, y + NODE_HEIGHT / 2 - 16, 32, colours["surface"]);
@@ -218,7 +208,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   const detailed = scale >= DETAILED;
   // Text keeps a readable size on screen while its box shrinks around it.
   const font = Math.min(13, Math.max(13 * scale, SMALLEST)) / scale;
-  const pad = Math.min(12, 4 / scale);
+  const pad = detailed ? 9 : Math.min(12, 4 / scale);
   const line = detailed ? y + 14 : y + NODE_HEIGHT / 2;
   // Where room is dear, what is well has a dot; a shape is for what is not.
   const dot = !detailed && wide < ROOMY && well;
@@ -249,10 +239,10 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
   label.forEach((text, nth) => ctx.fillText(text, left, line + (nth - (label.length - 1) / 2) * leading));
   const many = (status.replicas[at] ?? 1) > 1 ? `×${status.replicas[at] ?? 1}` : "";
   if (many !== "" && label.length === 1) {
-    const end = left + ctx.measureText(label[0] ?? "").width;
+    const end = left + measured(ctx, label[0] ?? "");
     ctx.font = `500 ${font * 0.86}px ${SANS}`;
     // The name goes before the number of its instances.
-    if (end + ctx.measureText(many).width + 3 / scale <= right) {
+    if (end + measured(ctx, many) + 3 / scale <= right) {
       ctx.fillStyle = colours["text-3"];
       ctx.textAlign = "right";
       ctx.fillText(many, right, line);
@@ -262,7 +252,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
 
   if (detailed) {
     const second = y + 29.5;
-    ctx.font = `400 ${Math.max(11, 9 / scale)}px ${SANS}`;
+    ctx.font = `400 ${Math.min(11.5, Math.max(11 * scale, SMALLEST)) / scale}px ${SANS}`;
     const ms = status.latency[at] ?? -1;
     const port = status.port[at] ?? 0;
     const text = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word);
@@ -322,78 +312,37 @@ function drawCurve(ctx: Canvas, samples: Float32Array, x: number, y: number, wid
   ctx.stroke();
 }
 
-/** Widths of texts are asked for over and over; the cache is dropped when it grows past reason. */
+/** What was measured and fitted is asked for over and over; the caches are dropped when they grow past reason. */
 const written = new Map<string, string[]>();
+const widths = new Map<string, number>();
 const MAX_CACHED = 20_000;
 
+/** The letters are others now. */
+export function forgetMeasures(): void {
+  written.clear();
+  widths.clear();
+}
+
+/** How wide a text is in the font that is set. */
+export function measured(ctx: Canvas, text: string): number {
+  const key = `${ctx.font}|${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    width = ctx.measureText(text).width;
+    if (widths.size > MAX_CACHED) widths.clear();
+    widths.set(key, width);
+  }
+  return width;
+}
+
 /** What of a name is written in `width`, in at most `most` lines of the font that is set. */
-function fitted(ctx: Canvas, name: string, width: number, most: 1 | 2): string[] {
+export function fitted(ctx: Canvas, name: string, width: number, most: 1 | 2): string[] {
+  if (measured(ctx, name) <= width) return [name];
   const key = `${ctx.font}|${Math.round(width)}|${most}|${name}`;
   const known = written.get(key);
   if (known !== undefined) return known;
-  const made = fitName(name, width, most, (text) => ctx.measureText(text).width);
+  const made = fitName(name, width, most, (text) => measured(ctx, text));
   if (written.size > MAX_CACHED) written.clear();
   written.set(key, made);
   return made;
-}
-
-/** A lane's name and its font: as large as can be so that it is whole, in one line or two. */
-function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; size: number } {
-  const sizes = [11.5, 10.5, 9.5, 8.5];
-  for (const size of sizes) {
-    ctx.font = `600 ${size}px ${SANS}`;
-    const lines = fitted(ctx, name, room, 2);
-    if (lines.join("").replaceAll(" ", "") === name.replaceAll(" ", "")) return { lines, size };
-  }
-  const size = 9.5;
-  ctx.font = `600 ${size}px ${SANS}`;
-  return { lines: [shortened(name, room, (text) => ctx.measureText(text).width)], size };
-}
-
-/** The lanes' names and tallies, drawn over everything and kept in view at the top. */
-export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, width: number, colours: Palette): void {
-  if (scene.layout.lanes.length < 2) return;
-  ctx.textBaseline = "middle";
-  ctx.textAlign = "left";
-  for (const lane of scene.layout.lanes) {
-    const left = (lane.x - camera.x) * camera.scale;
-    const wide = lane.width * camera.scale;
-    if (left > width - Math.min(40, wide) || left + wide < 0 || wide < 16) continue;
-    // A lane wider than the view keeps its name in it.
-    const x = Math.max(left, 8) + 2;
-    const room = Math.min(left + wide, width) - x - 2;
-    const { lines: name, size: font } = headOf(ctx, lane.category, room);
-    const high = 22 + name.length * 14;
-    const bottom = (lane.y + lane.height - camera.y) * camera.scale;
-    if (bottom < high) continue;
-    const top = Math.max(4, (lane.y - camera.y) * camera.scale - high - 4);
-    ctx.fillStyle = colours["bg"];
-    ctx.globalAlpha = 0.88;
-    ctx.fillRect(left - 1, top - 2, wide + 2, high + 2);
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = colours["text"];
-    ctx.font = `600 ${font}px ${SANS}`;
-    name.forEach((line, nth) => ctx.fillText(line, x, top + 7 + nth * 14));
-    const under = top + name.length * 14;
-    let at = x;
-    for (const [index, n] of tally(lane.members, status)) {
-      const look = LOOKS[index];
-      if (!look) continue;
-      ctx.font = `500 11px ${SANS}`;
-      const text = String(n);
-      const size = 12 + 4 + ctx.measureText(text).width;
-      if (at + size > x + room) break;
-      drawMark(ctx, look.shape, at, under + 4, 11, colours[`${look.tone}-mark`]);
-      ctx.fillStyle = colours["text-2"];
-      ctx.fillText(text, at + 15, under + 10);
-      at += size + 8;
-    }
-  }
-}
-
-/** How many are in which state, worst first. */
-function tally(members: readonly number[], status: Status): [number, number][] {
-  const counts = new Map<number, number>();
-  for (const at of members) counts.set(status.state[at] ?? 0, (counts.get(status.state[at] ?? 0) ?? 0) + 1);
-  return [...counts].sort((a, b) => a[0] - b[0]);
 }

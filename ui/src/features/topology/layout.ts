@@ -4,11 +4,15 @@
 // higher than its longest chain, and there is room to write names.
 //
 // Pure and deterministic: the same graph gives the same picture. States are not an input, so a change
-// of state never moves anything. Given the previous layout, lanes keep their order and services
-// their neighbours, so that a new service moves little.
+// of state never moves anything. Given the previous layout everything that can stays exactly where it stood
+// (`grow.ts`), until a new picture would be much better.
+//
+// The ground is at y = 0 and what stands higher has a smaller y, so that a row more on top moves nothing.
 //
 // Own code because the maintained general layouts (ELK: seconds; dagre: no lanes, minutes at 3,000
 // edges) do not place by category and depth at once, and this is a far simpler problem.
+
+import { grown } from "./grow";
 
 /** What is laid out. */
 export interface GraphNode {
@@ -23,6 +27,8 @@ export interface Lane {
   y: number;
   width: number;
   height: number;
+  /** How many services stand side by side in it. */
+  columns: number;
   /** Indices into `Layout.ids`. */
   members: number[];
 }
@@ -33,8 +39,10 @@ export interface Layout {
   /** Left upper corners, by index. */
   x: Float64Array;
   y: Float64Array;
-  /** Depth by index, 0 at the bottom. */
-  depth: Int32Array;
+  /** Row by index, 0 at the bottom, and column within its lane, 0 at its left. */
+  row: Int32Array;
+  column: Int32Array;
+  rows: number;
   lanes: Lane[];
   /** Pairs: the one that needs, the one that is needed. */
   edges: Int32Array;
@@ -42,18 +50,27 @@ export interface Layout {
   height: number;
   /** How wide each service is: at least `NODE_WIDTH`, more where the view has room to spare. */
   nodeWidth: number;
+  /** From one row to the next. */
+  step: number;
 }
+
+export const EMPTY: Layout = {
+  ids: [], x: new Float64Array(), y: new Float64Array(), row: new Int32Array(), column: new Int32Array(), rows: 0, lanes: [],
+  edges: new Int32Array(), width: 0, height: 0, nodeWidth: 0, step: 0,
+};
 
 // In world units, which are CSS pixels at zoom 1.
 export const NODE_WIDTH = 184;
 export const NODE_HEIGHT = 42;
-const GAP_X = 10;
-const GAP_Y = 13;
+export const GAP_X = 10;
+export const GAP_Y = 13;
 const LANE_PAD = 7;
-const LANE_GAP = 9;
+export const LANE_GAP = 9;
 /** How far services and rows are drawn out to fill the view, as a share of what they need. */
 const MAX_STRETCH = 1.6;
 
+/** A picture that was kept is given up when a new one could be looked at so many times larger. */
+const MAX_WORSE = 1.35;
 const SWEEPS = 6;
 /** Bounds on the search for the lanes' widths: it is for a picture, not for a proof. */
 const STARTS = 3;
@@ -61,14 +78,20 @@ const ROUNDS = 12;
 /** Beyond so many services two lanes are not tried at once. */
 const MAX_PAIRED = 300;
 
-/**
- * Lays out `nodes` for a view of `aspect` (width by height). `previous` is an earlier layout of
- * the same cluster, if there is one.
- */
-export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Layout): Layout {
+/** What a layout is made of, before anything has a place. */
+export interface Graph {
+  ids: string[];
+  category: string[];
+  /** Indices of what each needs, and of what needs it. */
+  below: number[][];
+  above: number[][];
+  edges: Int32Array;
+}
+
+function graphOf(nodes: readonly GraphNode[]): Graph {
   const ids = nodes.map((node) => node.id);
   const index = new Map(ids.map((id, at) => [id, at]));
-  const below: number[][] = nodes.map((node) =>
+  const below = nodes.map((node) =>
     [...new Set(node.needs)].flatMap((need) => {
       const at = index.get(need);
       return at === undefined || need === node.id ? [] : [at];
@@ -82,24 +105,42 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
       above[to]?.push(from);
     }
   });
+  return { ids, category: nodes.map((node) => node.category), below, above, edges: Int32Array.from(edges) };
+}
 
-  const depth = depths(below);
-  // Cells fill row by row, so x with a little y is the order services stood in.
-  const before = new Map(previous?.ids.map((id, at) => [id, (previous.x[at] ?? 0) + (previous.y[at] ?? 0) * 1e-6]));
+/**
+ * Lays out `nodes` for a view of `aspect` (width by height). `previous` is an earlier layout of
+ * the same cluster, if there is one.
+ */
+export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Layout): Layout {
+  const graph = graphOf(nodes);
+  const fresh = anew(graph, aspect);
+  const kept = previous && grown(graph, turnsOf(graph), previous);
+  return kept && scaleOf(kept, aspect) * MAX_WORSE >= scaleOf(fresh, aspect) ? kept : fresh;
+}
 
-  const laneNames = orderLanes(nodes, below, previous);
+/** The zoom at which it fits into a view one unit high. */
+function scaleOf(made: Layout, aspect: number): number {
+  return Math.min(aspect / Math.max(1, made.width), 1 / Math.max(1, made.height));
+}
+
+/** What carries most goes first; what needs something carries less than that, so everything comes after all it needs. */
+function turnsOf({ ids, above }: Graph): number[] {
+  const carried = depths(above);
+  return ids.map((_id, at) => at).sort((a, b) => (carried[b] ?? 0) - (carried[a] ?? 0) || byName(ids, a, b));
+}
+
+function anew(graph: Graph, aspect: number): Layout {
+  const { ids, below, above } = graph;
+  const laneNames = orderLanes(graph);
   const laneOf = new Map(laneNames.map((name, at) => [name, at]));
-  const lanes = Int32Array.from(nodes, (node) => laneOf.get(node.category) ?? 0);
+  const lanes = Int32Array.from(graph.category, (name) => laneOf.get(name) ?? 0);
   const members: number[][] = laneNames.map(() => []);
   lanes.forEach((lane, at) => members[lane]?.push(at));
 
-  // What carries most goes first; what needs something carries less than that, so this is also an order
-  // in which everything comes after all it needs. Newcomers come last among equals: they move little.
-  const carried = depths(above);
-  const turns = ids.map((_id, at) => at).sort((a, b) => (carried[b] ?? 0) - (carried[a] ?? 0) || Number(before.has(ids[b] ?? "")) - Number(before.has(ids[a] ?? "")) || byName(ids, a, b));
+  const turns = turnsOf(graph);
   const sink = (columns: readonly number[]): { row: Int32Array; rows: number } => sunk(turns, below, lanes, columns);
-
-  const pad = laneNames.length > 1 ? LANE_PAD : 0;
+  const pad = padOf(laneNames.length);
   const columns = shape(members, aspect, pad, ids.length <= MAX_PAIRED, (trial) => sink(trial).rows);
   const { row, rows } = sink(columns);
   const cells: number[][][] = laneNames.map(() => Array.from({ length: rows }, () => []));
@@ -112,63 +153,70 @@ export function layout(nodes: readonly GraphNode[], aspect = 1.6, previous?: Lay
   const nodeWidth = across === 0 ? NODE_WIDTH : Math.min(NODE_WIDTH * MAX_STRETCH, Math.max(NODE_WIDTH, (high * aspect - fixed) / across));
   const step = (NODE_HEIGHT + GAP_Y) * Math.min(MAX_STRETCH, Math.max(1, wide / aspect / Math.max(1, high)));
 
-  const placed: Layout = {
-    ids,
-    x: new Float64Array(nodes.length),
-    y: new Float64Array(nodes.length),
-    depth,
-    lanes: [],
-    edges: Int32Array.from(edges),
-    width: 0,
-    height: rows === 0 ? 0 : rows * step - (step - NODE_HEIGHT) + 2 * pad,
-    nodeWidth,
-  };
-
-  let x = 0;
-  laneNames.forEach((category, lane) => {
-    const inner = (columns[lane] ?? 1) * (nodeWidth + GAP_X) - GAP_X;
-    placed.lanes.push({ category, x, y: 0, width: inner + 2 * pad, height: placed.height, members: cells[lane]?.flat() ?? [] });
-    x += inner + 2 * pad + LANE_GAP;
-  });
-  placed.width = Math.max(0, x - LANE_GAP);
-
-  const settle = (lane: number, at: number): void => {
-    const left = (placed.lanes[lane]?.x ?? 0) + pad;
-    // Rows count from the ground up, pictures from the top down.
-    const top = placed.height - pad - NODE_HEIGHT - at * step;
-    cells[lane]?.[at]?.forEach((node, nth) => {
-      placed.x[node] = left + nth * (nodeWidth + GAP_X);
-      placed.y[node] = top;
-    });
-  };
-
-  // Where there was a picture before, the old places are the first order and one sweep puts the
-  // newcomers near their neighbours; else barycentres decide over several sweeps, down and up.
-  for (const lane of cells) for (const cell of lane) cell.sort((a, b) => byName(ids, a, b));
-  const kept = before.size > 0;
-  const wish = (at: number, neighbours: readonly number[]): number => {
-    const old = before.get(ids[at] ?? "");
-    if (kept && old !== undefined) return old;
-    if (neighbours.length === 0) return placed.x[at] ?? 0;
-    let sum = 0;
-    for (const other of neighbours) sum += placed.x[other] ?? 0;
-    return sum / neighbours.length;
-  };
-  for (let lane = 0; lane < cells.length; lane += 1) for (let at = 0; at < rows; at += 1) settle(lane, at);
-  for (let sweep = 0; sweep < (kept ? 2 : SWEEPS); sweep += 1) {
+  // Barycentres decide who stands beside whom over several sweeps, up and down.
+  const column = new Int32Array(ids.length);
+  const lefts = lanesOf(laneNames.map((category, lane) => ({ category, columns: columns[lane] ?? 1 })), nodeWidth, 0).map((lane) => lane.x);
+  const at = (node: number): number => (lefts[lanes[node] ?? 0] ?? 0) + (column[node] ?? 0) * (nodeWidth + GAP_X);
+  const settle = (cell: readonly number[]): void => cell.forEach((node, nth) => (column[node] = nth));
+  for (const lane of cells) for (const cell of lane) settle(cell.sort((a, b) => byName(ids, a, b)));
+  const wish = (node: number, neighbours: readonly number[]): number =>
+    neighbours.length === 0 ? at(node) : neighbours.reduce((sum, other) => sum + at(other), 0) / neighbours.length;
+  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const upwards = sweep % 2 === 0;
     for (let nth = 0; nth < rows; nth += 1) {
-      const at = upwards ? nth : rows - 1 - nth;
-      for (let lane = 0; lane < cells.length; lane += 1) {
-        const cell = cells[lane]?.[at] ?? [];
+      for (const lane of cells) {
+        const cell = lane[upwards ? nth : rows - 1 - nth] ?? [];
         if (cell.length < 2) continue;
         const want = new Map(cell.map((node) => [node, wish(node, (upwards ? below : above)[node] ?? [])]));
-        cell.sort((a, b) => (want.get(a) ?? 0) - (want.get(b) ?? 0) || byName(ids, a, b));
-        settle(lane, at);
+        settle(cell.sort((a, b) => (want.get(a) ?? 0) - (want.get(b) ?? 0) || byName(ids, a, b)));
       }
     }
   }
-  return placed;
+  return placed(graph, { lanes: laneNames.map((category, lane) => ({ category, columns: columns[lane] ?? 1 })), lane: lanes, row, column, rows, nodeWidth, step });
+}
+
+/** Who stands where, in rows and columns. */
+export interface Places {
+  lanes: readonly { category: string; columns: number }[];
+  /** By index of the service. */
+  lane: Int32Array;
+  row: Int32Array;
+  column: Int32Array;
+  rows: number;
+  nodeWidth: number;
+  step: number;
+}
+
+/** From rows and columns to the world. */
+export function placed({ ids, edges }: Graph, places: Places): Layout {
+  const { row, column, rows, nodeWidth, step } = places;
+  const pad = padOf(places.lanes.length);
+  const height = rows === 0 ? 0 : rows * step - (step - NODE_HEIGHT) + 2 * pad;
+  const lanes = lanesOf(places.lanes, nodeWidth, height);
+  const x = new Float64Array(ids.length);
+  const y = new Float64Array(ids.length);
+  for (let node = 0; node < ids.length; node += 1) {
+    const lane = lanes[places.lane[node] ?? 0];
+    lane?.members.push(node);
+    x[node] = (lane?.x ?? 0) + pad + (column[node] ?? 0) * (nodeWidth + GAP_X);
+    y[node] = -pad - NODE_HEIGHT - (row[node] ?? 0) * step;
+  }
+  const last = lanes.at(-1);
+  return { ids, x, y, row, column, rows, lanes, edges, width: last ? last.x + last.width : 0, height, nodeWidth, step };
+}
+
+function padOf(lanes: number): number {
+  return lanes > 1 ? LANE_PAD : 0;
+}
+
+function lanesOf(lanes: readonly { category: string; columns: number }[], nodeWidth: number, height: number): Lane[] {
+  const pad = padOf(lanes.length);
+  let x = 0;
+  return lanes.map(({ category, columns }) => {
+    const lane: Lane = { category, x, y: -height, width: columns * (nodeWidth + GAP_X) - GAP_X + 2 * pad, height, columns, members: [] };
+    x += lane.width + LANE_GAP;
+    return lane;
+  });
 }
 
 /** Longest way down to something that needs nothing. A cycle, which no checked definition has, is cut. */
@@ -203,41 +251,34 @@ function depths(below: readonly (readonly number[])[]): Int32Array {
   return depth;
 }
 
-/** Lanes next to those they have most edges with. Known lanes keep their order. */
-function orderLanes(nodes: readonly GraphNode[], below: readonly (readonly number[])[], previous?: Layout): string[] {
-  const names = [...new Set(nodes.map((node) => node.category))].sort();
+/** Lanes next to those they have most edges with. */
+function orderLanes({ category, below }: Graph): string[] {
+  const names = [...new Set(category)].sort();
   const weight = names.map(() => new Float64Array(names.length));
   const at = new Map(names.map((name, nth) => [name, nth]));
   below.forEach((needs, from) => {
-    const a = at.get(nodes[from]?.category ?? "") ?? 0;
+    const a = at.get(category[from] ?? "") ?? 0;
     for (const to of needs) {
-      const b = at.get(nodes[to]?.category ?? "") ?? 0;
+      const b = at.get(category[to] ?? "") ?? 0;
       if (a === b) continue;
       const [rowA, rowB] = [weight[a], weight[b]];
       if (rowA) rowA[b] = (rowA[b] ?? 0) + 1;
       if (rowB) rowB[a] = (rowB[a] ?? 0) + 1;
     }
   });
-  const known = (previous?.lanes ?? []).map((lane) => lane.category).filter((name) => at.has(name));
-  const order = known.map((name) => at.get(name) ?? 0);
-  const fixed = order.length > 0;
-  for (let lane = 0; lane < names.length; lane += 1) {
-    if (order.includes(lane)) continue;
-    order.splice(cheapest(order, lane, weight), 0, lane);
-  }
-  if (!fixed) {
-    // Take each lane out and put it back where it costs least, until nothing gets better.
-    for (let round = 0; round < 8; round += 1) {
-      let moved = false;
-      for (const lane of [...order]) {
-        const from = order.indexOf(lane);
-        order.splice(from, 1);
-        const to = cheapest(order, lane, weight);
-        order.splice(to, 0, lane);
-        moved ||= to !== from;
-      }
-      if (!moved) break;
+  const order: number[] = [];
+  for (let lane = 0; lane < names.length; lane += 1) order.splice(cheapest(order, lane, weight), 0, lane);
+  // Take each lane out and put it back where it costs least, until nothing gets better.
+  for (let round = 0; round < 8; round += 1) {
+    let moved = false;
+    for (const lane of [...order]) {
+      const from = order.indexOf(lane);
+      order.splice(from, 1);
+      const to = cheapest(order, lane, weight);
+      order.splice(to, 0, lane);
+      moved ||= to !== from;
     }
+    if (!moved) break;
   }
   return order.map((lane) => names[lane] ?? "");
 }

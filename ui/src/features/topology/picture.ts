@@ -2,10 +2,11 @@
 // frame at a time that shows it. Everything here changes too often for the framework; `wake` asks
 // for a frame, and nothing is drawn while nothing changes.
 
-import { around, between, fit, MARGIN, reveal, tethered, zoom, type Camera, type Size } from "./camera";
-import { drawHeads, drawNode, drawWorld, trace, traceSeen } from "./draw";
-import { NODE_HEIGHT, type Layout } from "./layout";
-import { Plates } from "./plates";
+import { around, between, fit, MARGIN, reveal, tethered, zoom, type Box, type Camera, type Size } from "./camera";
+import { drawNode, drawWorld, forgetMeasures, traceLine } from "./draw";
+import { drawHeads, drawNames } from "./heads";
+import { EMPTY, NODE_HEIGHT, type Layout } from "./layout";
+import { Plates, type LayoutOrder } from "./plates";
 import { BACK, blankStatus, type Palette, type Scene, type Status } from "./scene";
 
 /** A plate reaches this far beyond the view on each side, as a share of it. */
@@ -13,6 +14,11 @@ const BEYOND = 0.25;
 /** The plate of the whole world is this long at most, in pixels, and drawn anew this seldom. */
 const COARSE_PIXELS = 1_100;
 const COARSE_EVERY_MS = 700;
+/** So long after the last move the view is at rest. */
+const REST_MS = 90;
+/** While it moves, a plate is good enough until it is this much larger or smaller than the view, or this old. */
+const NEAR_ENOUGH = 1.3;
+const FRESH_MS = 400;
 const GLIDE_MS = 220;
 /** From this zoom names can be read in full. */
 const READABLE = 0.5;
@@ -21,10 +27,6 @@ const NEAR = 0.75;
 
 /** So many services are drawn again in the page when one of them is marked; more would be felt. */
 const MAX_REDRAWN = 200;
-
-const EMPTY: Layout = {
-  ids: [], x: new Float64Array(), y: new Float64Array(), depth: new Int32Array(), lanes: [], edges: new Int32Array(), width: 0, height: 0, nodeWidth: 0,
-};
 
 /** Which services are marked, by index; -1 for none. */
 export interface Marked {
@@ -50,18 +52,56 @@ export class Picture {
   private asked: { camera: Camera; version: number; view: Size } | null = null;
   private raf = 0;
   private glide: { from: Camera; to: Camera; start: number } | null = null;
+  private movedAt = -Infinity;
+  private askedAt = -Infinity;
+  private restTimer: ReturnType<typeof setTimeout> | undefined;
   private coarseTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the first sharp picture of this graph lay on the screen, by the page's clock. */
+  drawn: number | null = null;
   private readonly plates = new Plates(() => this.wake());
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  private readonly watchers = new Set<() => void>();
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly onscale: (scale: number) => void,
-  ) {}
+  ) {
+    // The first heads may be measured before their letters are there.
+    void document.fonts.ready.then(() => {
+      forgetMeasures();
+      this.wake();
+    });
+  }
+
+  /** Calls `watcher` whenever the view has moved. Returns how to stop. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** The part of the world that is in view. */
+  get seen(): Box {
+    const { camera, view } = this;
+    return { x: camera.x, y: camera.y, width: view.width / camera.scale, height: view.height / camera.scale };
+  }
+
+  /** A person moves the view by a share of itself. */
+  pan(across: number, down: number): void {
+    const { x, y, width, height } = this.seen;
+    this.move({ scale: this.camera.scale, x: x + width * across, y: y + height * down });
+  }
+
+  /** A person looks at another point of the world. */
+  lookAt(x: number, y: number): void {
+    const { width, height } = this.seen;
+    this.move({ scale: this.camera.scale, x: x - width / 2, y: y - height / 2 });
+  }
 
   close(): void {
     cancelAnimationFrame(this.raf);
     clearTimeout(this.coarseTimer);
+    clearTimeout(this.restTimer);
     this.plates.close();
   }
 
@@ -77,17 +117,30 @@ export class Picture {
     this.stale();
   }
 
-  /** Another graph. `kept` is where it was looked at from before, if a person chose that. */
-  setScene(scene: Scene, status: Status, kept: Camera | null): void {
+  /** Lays out a graph, away from the page where that can be. */
+  layOut(order: LayoutOrder, done: (made: Layout) => void): void {
+    this.plates.layOut(order, done);
+  }
+
+  /**
+   * Another graph, or the same one changed (`same`): then what is on the screen stays until it is drawn anew. `kept` is
+   * where it was looked at from before, if a person chose that.
+   */
+  setScene(scene: Scene, status: Status, kept: Camera | null, same: boolean): void {
+    const goesOn = same && this.scene.layout.ids.length > 0;
     this.scene = scene;
     this.status = status;
     this.marked = { ...this.marked, hovered: -1, focused: -1 };
-    this.plates.drop();
+    if (!goesOn) {
+      this.plates.drop();
+      this.drawn = null;
+    }
     this.plates.send({ kind: "scene", scene, status });
     this.moved = kept !== null;
     if (kept) this.look(kept);
-    else this.placed = false;
-    this.place();
+    else if (!goesOn) this.placed = false;
+    if (goesOn && !this.moved && this.marked.chosen < 0) this.glideTo(fit(this.world, this.view));
+    else this.place();
     this.askCoarse();
     this.stale();
   }
@@ -146,8 +199,13 @@ export class Picture {
     return { x: this.camera.x + x / this.camera.scale, y: this.camera.y + y / this.camera.scale };
   }
 
-  private get world(): Size {
+  get layout(): Layout {
     return this.scene.layout;
+  }
+
+  get world(): Box {
+    const { width, height } = this.scene.layout;
+    return { x: 0, y: -height, width, height };
   }
 
   /** Looks at all, unless a person chose otherwise or a panel leaves too little room to read it. */
@@ -167,8 +225,10 @@ export class Picture {
   private look(next: Camera): void {
     const zoomed = Math.abs(this.camera.scale - next.scale) > 1e-6;
     this.camera = next;
+    this.movedAt = performance.now();
     this.placed = this.view.width > 0;
     if (zoomed) this.onscale(next.scale);
+    for (const watcher of this.watchers) watcher();
     this.wake();
   }
 
@@ -187,10 +247,10 @@ export class Picture {
 
   private askCoarse(): void {
     this.coarseTimer = undefined;
-    const { width, height } = this.world;
+    const { x, y, width, height } = this.world;
     if (width === 0) return;
     this.plates.ask({
-      part: { x: -20, y: -20, width: width + 40, height: height + 40 },
+      part: { x: x - 20, y: y - 20, width: width + 40, height: height + 40 },
       scale: Math.min(1, COARSE_PIXELS / Math.max(width, height)),
       dpr: 1,
       version: this.version,
@@ -205,7 +265,16 @@ export class Picture {
       asked?.version === version && asked.view === view && asked.camera.scale === camera.scale &&
       near(asked.camera.x, camera.x, view.width) && near(asked.camera.y, camera.y, view.height)
     ) return;
+    if (this.goodEnough()) {
+      // Drawing it is work for the same processors that move it.
+      this.restTimer ??= setTimeout(() => {
+        this.restTimer = undefined;
+        this.wake();
+      }, REST_MS);
+      return;
+    }
     this.asked = { camera, version, view };
+    this.askedAt = performance.now();
     const [wide, high] = [view.width / camera.scale, view.height / camera.scale];
     this.plates.ask({
       part: { x: camera.x - wide * BEYOND, y: camera.y - high * BEYOND, width: wide * (1 + 2 * BEYOND), height: high * (1 + 2 * BEYOND) },
@@ -214,6 +283,17 @@ export class Picture {
       version,
       coarse: false,
     });
+  }
+
+  /** The view moves, and what is there of it can still be looked at. */
+  private goodEnough(): boolean {
+    const plate = this.plates.sharp;
+    const now = performance.now();
+    // The same, only elsewhere: it is asked for before the edge of the plate is reached.
+    if (this.asked?.version === this.version && this.asked.camera.scale === this.camera.scale) return false;
+    if (!plate || now - this.movedAt > REST_MS || now - this.askedAt > FRESH_MS) return false;
+    const zoomed = plate.order.scale / this.camera.scale;
+    return zoomed < NEAR_ENOUGH && zoomed > 1 / NEAR_ENOUGH && this.covered();
   }
 
   private paint(): void {
@@ -228,10 +308,12 @@ export class Picture {
     if (!ctx || !colours || view.width === 0) return;
     const ratio = dpr();
     if (this.plates.usable) this.layPlates(ctx, ratio, colours);
-    else drawWorld(ctx, this.scene, this.status, { x: camera.x, y: camera.y, width: view.width / camera.scale, height: view.height / camera.scale }, camera.scale, ratio, colours, colours["bg"]);
+    else drawWorld(ctx, this.scene, this.status, this.seen, camera.scale, ratio, colours, colours["bg"]);
     this.drawOver(ctx, ratio, colours);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    drawNames(ctx, this.scene, this.status, camera, colours);
     drawHeads(ctx, this.scene, this.status, camera, view.width, colours);
+    if (this.world.width > 0 && (this.plates.sharp || !this.plates.usable)) this.drawn ??= performance.now();
   }
 
   private layPlates(ctx: CanvasRenderingContext2D, ratio: number, colours: Palette): void {
@@ -240,12 +322,13 @@ export class Picture {
     ctx.fillStyle = colours["bg"];
     ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.askSharp();
+    // Without a graphics card smooth enlargement costs more than a frame has, and it is gone when the hand rests.
+    ctx.imageSmoothingEnabled = false;
     for (const plate of [this.covered() ? null : this.plates.coarse, this.plates.sharp]) {
       if (!plate) continue;
       const { part, scale } = plate.order;
       const exact = Math.abs(scale - camera.scale) < 1e-9;
       const [x, y] = [(part.x - camera.x) * camera.scale * ratio, (part.y - camera.y) * camera.scale * ratio];
-      ctx.imageSmoothingEnabled = !exact;
       if (exact) ctx.drawImage(plate.bitmap, Math.round(x), Math.round(y));
       else ctx.drawImage(plate.bitmap, x, y, part.width * camera.scale * ratio, part.height * camera.scale * ratio);
     }
@@ -272,19 +355,19 @@ export class Picture {
         const [from, to] = [layout.edges[at] ?? 0, layout.edges[at + 1] ?? 0];
         if (from !== shown && to !== shown) continue;
         near.add(from === shown ? to : from);
-        trace(ctx, scene, from, to, false);
+        traceLine(ctx, scene, from, to, camera.scale);
       }
       for (let at = 0; at < scene.seen.length; at += 2) {
         const [from, to] = [scene.seen[at] ?? 0, scene.seen[at + 1] ?? 0];
         if (from !== shown && to !== shown) continue;
         near.add(from === shown ? to : from);
-        traceSeen(ctx, scene, from, to);
+        traceLine(ctx, scene, from, to, camera.scale);
       }
       ctx.strokeStyle = colours["accent"];
       ctx.lineWidth = Math.max(1.6 / camera.scale, 1);
       ctx.stroke();
       // The lines run behind the services, as all lines do.
-      const { x, y, width, height } = { x: camera.x, y: camera.y, width: this.view.width / camera.scale, height: this.view.height / camera.scale };
+      const { x, y, width, height } = this.seen;
       const seen = layout.ids.flatMap((_id, at) => {
         const [left, top] = [layout.x[at] ?? 0, layout.y[at] ?? 0];
         return near.has(at) || left > x + width || left + layout.nodeWidth < x || top > y + height || top + NODE_HEIGHT < y ? [] : [at];

@@ -1,7 +1,8 @@
-// The page's side of plates. Where a worker cannot draw (no OffscreenCanvas, or the worker does not
-// start), `usable` is false and the page draws for itself.
+// The page's side of the worker that lays out and draws. Where a worker cannot draw (no OffscreenCanvas, or
+// the worker does not start), `usable` is false and the page does both for itself.
 
 import type { Box } from "./camera";
+import { layout, type GraphNode, type Layout } from "./layout";
 import type { Palette, Scene, Status } from "./scene";
 
 export interface PlateOrder {
@@ -20,7 +21,17 @@ export interface PlateReply {
   bitmap: ImageBitmap;
 }
 
+/** A graph to be laid out; of several, only what came of the last one is wanted. */
+export interface LayoutOrder {
+  nodes: readonly GraphNode[];
+  aspect: number;
+  previous: Layout | undefined;
+}
+
+export type FromPlates = PlateReply | { nth: number; layout: Layout };
+
 export type ToPlates =
+  | { kind: "layout"; nth: number; order: LayoutOrder }
   | { kind: "scene"; scene: Scene; status: Status }
   | { kind: "status"; status: Status }
   | { kind: "colours"; colours: Palette }
@@ -39,6 +50,9 @@ export class Plates {
   private skip = false;
   private wanted: { sharp: PlateOrder | null; coarse: PlateOrder | null } = { sharp: null, coarse: null };
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private laying: { nth: number; order: LayoutOrder; done: (made: Layout) => void } | null = null;
+  private layouts = 0;
+  private answered = false;
 
   constructor(private readonly onplate: () => void) {
     if (typeof OffscreenCanvas === "undefined" || typeof Worker === "undefined") return;
@@ -48,11 +62,38 @@ export class Plates {
       return;
     }
     this.usable = true;
-    this.worker.onmessage = (event: MessageEvent<PlateReply>) => this.take(event.data);
+    this.worker.onmessage = (event: MessageEvent<FromPlates>) => {
+      if ("layout" in event.data) this.laid(event.data.nth, event.data.layout);
+      else this.take(event.data);
+    };
     this.worker.onerror = () => this.giveUp();
   }
 
-  send(message: Exclude<ToPlates, { kind: "draw" }>): void {
+  /** Lays out a graph. An earlier one that is still being laid out is forgotten. */
+  layOut(order: LayoutOrder, done: (made: Layout) => void): void {
+    this.laying = { nth: (this.layouts += 1), order, done };
+    if (!this.worker) {
+      this.laid(this.layouts, layout(order.nodes, order.aspect, order.previous));
+      return;
+    }
+    if (!this.answered) this.timer ??= setTimeout(() => this.giveUp(), DEAD_MS);
+    this.worker.postMessage({ kind: "layout", nth: this.layouts, order } satisfies ToPlates);
+  }
+
+  private laid(nth: number, made: Layout): void {
+    this.alive();
+    if (this.laying?.nth !== nth) return;
+    const { done } = this.laying;
+    this.laying = null;
+    done(made);
+  }
+
+  private alive(): void {
+    this.answered = true;
+    clearTimeout(this.timer);
+  }
+
+  send(message: Exclude<ToPlates, { kind: "draw" | "layout" }>): void {
     this.worker?.postMessage(message);
   }
 
@@ -77,6 +118,7 @@ export class Plates {
     this.worker?.terminate();
     this.worker = null;
     this.usable = false;
+    this.laying = null;
     this.drop();
   }
 
@@ -86,12 +128,12 @@ export class Plates {
     if (!order) return;
     this.wanted[order.coarse ? "coarse" : "sharp"] = null;
     this.busy = true;
-    if (this.sharp === null && this.coarse === null) this.timer ??= setTimeout(() => this.giveUp(), DEAD_MS);
+    if (!this.answered) this.timer ??= setTimeout(() => this.giveUp(), DEAD_MS);
     this.worker.postMessage({ kind: "draw", order } satisfies ToPlates);
   }
 
   private take(reply: PlateReply): void {
-    clearTimeout(this.timer);
+    this.alive();
     this.busy = false;
     if (this.skip) {
       this.skip = false;
@@ -107,7 +149,9 @@ export class Plates {
   }
 
   private giveUp(): void {
+    const { laying } = this;
     this.close();
+    if (laying) this.layOut(laying.order, laying.done);
     this.onplate();
   }
 }

@@ -1,9 +1,10 @@
-// Draws plates away from the page: a plate is a picture of a part of the world. The page only lays
+// Lays out and draws away from the page. A plate is a picture of a part of the world; the page only lays
 // plates on the screen, so moving about is smooth however much there is to draw.
 
 import { sans } from "../../shared/fonts";
 import { drawWorld } from "./draw";
-import type { PlateOrder, PlateReply, ToPlates } from "./plates";
+import { layout } from "./layout";
+import type { FromPlates, PlateOrder, PlateReply, ToPlates } from "./plates";
 import type { Palette, Scene, Status } from "./scene";
 
 const letters = sans();
@@ -16,7 +17,10 @@ onmessage = (event: MessageEvent<ToPlates>): void => {
   if (message.kind === "scene") [scene, status] = [message.scene, message.status];
   else if (message.kind === "status") status = message.status;
   else if (message.kind === "colours") colours = message.colours;
-  else void letters.then(() => draw(message.order));
+  else if (message.kind === "layout") {
+    const { nodes, aspect, previous } = message.order;
+    postMessage({ nth: message.nth, layout: layout(nodes, aspect, previous) } satisfies FromPlates);
+  } else void letters.then(() => draw(message.order));
 };
 
 function draw(order: PlateOrder): void {

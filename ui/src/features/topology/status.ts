@@ -8,6 +8,8 @@ import { markOf, OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay
 import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from "./scene";
 
 const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
+/** What a person writes to find all that suffer from another. */
+export const IMPACTED_WORD = "impacted";
 const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK, unseen: BACK };
 
 /** Keeps the last latencies of each service, for its curve. */
@@ -49,7 +51,11 @@ export function statusOf(
   if (overlay) status.note = layout.ids.map((id) => markOf(overlay, id).note);
   layout.ids.forEach((id, at) => {
     const row = byName.get(id);
-    if (!row) return;
+    // It is gone, and a picture without it is on its way.
+    if (!row) {
+      status.state[at] = CODE.get("stopped") ?? 0;
+      return;
+    }
     status.state[at] = CODE.get(row.state) ?? 0;
     status.replicas[at] = Math.min(255, row.wanted);
     if (overlay) {
@@ -67,4 +73,13 @@ export function statusOf(
     status.emphasis[at] = matches === null ? role : matches.has(id) ? (role === BACK ? NORMAL : role) : BACK;
   });
   return status;
+}
+
+/** The services a search finds, by name, category, state or "impacted"; `null` while nothing is looked for. */
+export function matching(rows: readonly ServiceRow[], search: string): ReadonlySet<ServiceName> | null {
+  const text = search.trim().toLowerCase();
+  if (text === "") return null;
+  const found = (row: ServiceRow): boolean =>
+    text === IMPACTED_WORD ? row.impactedBy !== null : row.name.toLowerCase().includes(text) || row.category.toLowerCase().includes(text) || row.state === text;
+  return new Set(rows.filter(found).map((row) => row.name));
 }

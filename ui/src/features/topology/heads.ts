@@ -1,0 +1,101 @@
+// What is written over the picture: the names of the lanes with how their services are, kept in view at the
+// top, and the name of what is wrong where services are too small to bear their own.
+
+import { SANS } from "../../shared/fonts";
+import { drawMark, fitted, measured, NAMED, type Canvas } from "./draw";
+import { NODE_HEIGHT } from "./layout";
+import { shortened } from "./names";
+import { LOOKS, ROOT, type Palette, type Scene, type Status } from "./scene";
+
+/** So many services that are wrong are named from far; more would cover each other. */
+const MAX_NAMED = 6;
+
+/** A lane's name and its font: as large as can be so that it is whole, in one line or two. */
+function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; size: number } {
+  const sizes = [11.5, 10.5, 9.5, 8.5];
+  for (const size of sizes) {
+    ctx.font = `600 ${size}px ${SANS}`;
+    const lines = fitted(ctx, name, room, 2);
+    if (lines.join("").replaceAll(" ", "") === name.replaceAll(" ", "")) return { lines, size };
+  }
+  const size = 9.5;
+  ctx.font = `600 ${size}px ${SANS}`;
+  return { lines: [shortened(name, room, (text) => measured(ctx, text))], size };
+}
+
+/** The lanes' names and tallies, drawn over everything and kept in view at the top. */
+export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, width: number, colours: Palette): void {
+  if (scene.layout.lanes.length < 2) return;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  for (const lane of scene.layout.lanes) {
+    const left = (lane.x - camera.x) * camera.scale;
+    const wide = lane.width * camera.scale;
+    if (left > width - Math.min(40, wide) || left + wide < 0 || wide < 16) continue;
+    // A lane wider than the view keeps its name in it.
+    const x = Math.max(left, 8) + 2;
+    const room = Math.min(left + wide, width) - x - 2;
+    const { lines: name, size: font } = headOf(ctx, lane.category, room);
+    const high = 22 + name.length * 14;
+    const bottom = (lane.y + lane.height - camera.y) * camera.scale;
+    if (bottom < high) continue;
+    const top = Math.max(4, (lane.y - camera.y) * camera.scale - high - 4);
+    ctx.fillStyle = colours["bg"];
+    ctx.globalAlpha = 0.88;
+    ctx.fillRect(left - 1, top - 2, wide + 2, high + 2);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = colours["text"];
+    ctx.font = `600 ${font}px ${SANS}`;
+    name.forEach((line, nth) => ctx.fillText(line, x, top + 7 + nth * 14));
+    const under = top + name.length * 14;
+    let at = x;
+    for (const [index, n] of tally(lane.members, status)) {
+      const look = LOOKS[index];
+      if (!look) continue;
+      ctx.font = `500 11px ${SANS}`;
+      const text = String(n);
+      const size = 12 + 4 + measured(ctx, text);
+      if (at + size > x + room) break;
+      drawMark(ctx, look.shape, at, under + 4, 11, colours[`${look.tone}-mark`]);
+      ctx.fillStyle = colours["text-2"];
+      ctx.fillText(text, at + 15, under + 10);
+      at += size + 8;
+    }
+  }
+}
+
+/** Names what is at the root of trouble while it is drawn without its name. */
+export function drawNames(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, colours: Palette): void {
+  const { ids, x, y, nodeWidth } = scene.layout;
+  if (nodeWidth * camera.scale >= NAMED) return;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "center";
+  ctx.font = `650 12px ${SANS}`;
+  let named = 0;
+  for (let at = 0; at < ids.length && named < MAX_NAMED; at += 1) {
+    const look = LOOKS[status.state[at] ?? 0];
+    if (status.emphasis[at] !== ROOT || !look) continue;
+    named += 1;
+    const name = ids[at] ?? "";
+    const wide = measured(ctx, name) + 16;
+    const middle = ((x[at] ?? 0) + nodeWidth / 2 - camera.x) * camera.scale;
+    const under = ((y[at] ?? 0) + NODE_HEIGHT - camera.y) * camera.scale + 9;
+    ctx.beginPath();
+    ctx.roundRect(middle - wide / 2, under, wide, 22, 6);
+    ctx.fillStyle = colours[`${look.tone}-soft`];
+    ctx.fill();
+    ctx.lineWidth = 1;
+    ctx.strokeStyle = colours[`${look.tone}-mark`];
+    ctx.stroke();
+    ctx.fillStyle = colours[`${look.tone}-text`];
+    ctx.fillText(name, middle, under + 11.5);
+  }
+  ctx.textAlign = "left";
+}
+
+/** How many are in which state, worst first. */
+function tally(members: readonly number[], status: Status): [number, number][] {
+  const counts = new Map<number, number>();
+  for (const at of members) counts.set(status.state[at] ?? 0, (counts.get(status.state[at] ?? 0) ?? 0) + 1);
+  return [...counts].sort((a, b) => a[0] - b[0]);
+}
