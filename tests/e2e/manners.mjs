@@ -139,7 +139,7 @@ await Story.tell("the window's manners", 600_000, async (story) => {
       await until("the page to know it", () => ui.run("return document.visibilityState === 'hidden'"));
       if (time === 1) await until("it to be told", () => about() === 1);
       if (time === 2) {
-        await until("its feed to end", async () => (await ui.run("return document.querySelector('[data-feed]').dataset.feed")) === "asleep");
+        await until("its feed to end", async () => (await ui.run("return document.querySelector('[data-feed]').dataset.feed")) === "asleep", 90_000);
         home.azora("-C", folder, "scale", "web=2");
       }
       await tray.press("Open Azora");
@@ -147,8 +147,8 @@ await Story.tell("the window's manners", 600_000, async (story) => {
     }
     if (about() !== 1) throw new Error(`told ${about()} times`);
     // What happened meanwhile is there.
-    await ui.click("place-services");
-    await until("the second instance to be shown", async () => (await ui.run("return document.body.textContent")).includes("web.1"));
+    again(`azora://cluster/${cluster}/service/web`);
+    await ui.text("panel", (text) => /2 instances/.test(text));
   });
 
   await story.step("it comes back where it was, and from a monitor that is gone", async () => {

@@ -62,7 +62,7 @@ try {
   results.cpu_shown = await cpu(20);
   await close(visible("Azora"));
   await until("the window to be hidden", () => visible("Azora") === null);
-  await until("its feed to end", () => ui.run("return document.querySelector('[data-feed]').dataset.feed === 'asleep'"));
+  await until("its feed to end", () => ui.run("return document.querySelector('[data-feed]').dataset.feed === 'asleep'"), 90_000);
   results.cpu_hidden = await cpu(20);
   // A second start brings it back.
   run(program("azora-desktop"), [], { env: home.env });

@@ -36,6 +36,7 @@ class Rig {
   answers: Partial<Record<Call, unknown>> = {};
   live: Live;
   clock: Clock;
+  time = 0;
 
   constructor() {
     const feeds = this.feeds;
@@ -53,7 +54,7 @@ class Rig {
       openExternal: () => undefined,
     };
     this.clock = {
-      now: () => 0,
+      now: () => this.time,
       after: (ms, run) => {
         const timer = { ms, run };
         this.timers.push(timer);
@@ -198,6 +199,18 @@ describe("a page that nobody sees", () => {
     expect(rig.feeds).toHaveLength(2);
     rig.feed.say({ kind: "snapshot", snapshot: { ...empty, seq: 40 } });
     expect([rig.live.connection.state, rig.live.home.clusters.size]).toEqual(["live", 0]);
+  });
+
+  it("does so by what it is sent, too, where timers of hidden pages are late", () => {
+    const { rig, shown } = begin();
+    rig.time = 1_000;
+    shown.turn(true);
+    rig.time += ASLEEP_AFTER_MS - 1;
+    rig.delta(11, { kind: "cluster", cluster, overall: "operational" });
+    expect(rig.feed.stopped).toBe(false);
+    rig.time += 1;
+    rig.delta(12, { kind: "cluster", cluster, overall: "operational" });
+    expect([rig.feed.stopped, rig.live.connection.state]).toEqual([true, "asleep"]);
   });
 
   it("keeps it when it is only out of sight for a moment", () => {

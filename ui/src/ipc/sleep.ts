@@ -12,16 +12,24 @@ export type Page = Pick<Document, "hidden" | "addEventListener" | "removeEventLi
 /** Puts the feed to sleep while the page is hidden. Returns how to stop doing so. */
 export function sleepWhileHidden(live: Live, page: Page, clock: Clock): () => void {
   let callOff: (() => void) | null = null;
+  let since = 0;
   const look = (): void => {
     callOff?.();
     callOff = null;
-    if (page.hidden) callOff = clock.after(ASLEEP_AFTER_MS, () => live.sleep());
-    else live.wake();
+    if (page.hidden) {
+      since = clock.now();
+      callOff = clock.after(ASLEEP_AFTER_MS, () => live.sleep());
+    } else live.wake();
   };
+  // A hidden page's timers may come much later than asked for. What the feed sends comes at once.
+  const unwatch = live.watch(() => {
+    if (page.hidden && clock.now() - since >= ASLEEP_AFTER_MS) live.sleep();
+  });
   look();
   page.addEventListener("visibilitychange", look);
   return () => {
     callOff?.();
+    unwatch();
     page.removeEventListener("visibilitychange", look);
   };
 }
