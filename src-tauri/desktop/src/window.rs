@@ -140,14 +140,15 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
                 window.state::<Led>().page_went();
             }
             PageLoadEvent::Finished => {
+                // The window system has put back by now what is remembered: it is asked to when the
+                // window is made, and says where it is only later.
+                keep_on_a_monitor(&window);
                 if let Some(place) = window.state::<Led>().page_came() {
                     lead(&window, &place);
                 }
             }
         })
         .build()?;
-    // What is remembered was put back by now.
-    keep_on_a_monitor(&window);
     let app = app.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::DragDrop(event) => dragged(&app, event),
