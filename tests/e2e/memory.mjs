@@ -12,7 +12,7 @@
 import { DEMO, Home, program } from "./lib/azora.mjs";
 import { Tray, visible } from "./lib/desktop.mjs";
 import { appProcesses, cpuOf, machine, percentile, pssOf, pssOfAll, slope } from "./lib/measure.mjs";
-import { endAll, run } from "./lib/processes.mjs";
+import { endAll, naming, run } from "./lib/processes.mjs";
 import { until } from "./lib/wait.mjs";
 import { openWindow } from "./lib/window.mjs";
 import { close } from "./lib/x11.mjs";
@@ -105,14 +105,15 @@ try {
   results.median_mib = Math.round(percentile(warm.map((one) => one.kib), 50) / 1024);
   results.max_mib = Math.round(Math.max(...warm.map((one) => one.kib)) / 1024);
   results.slope_kib_an_hour = warm.length > 1 ? Math.round(slope(warm.map((one) => [one.minute / 60, one.kib]))) : null;
-  results.shims = pssOfAll("azora-shim");
+  results.shims = pssOfAll("azora-shim", naming(home.path));
   await ui.close().catch(() => {});
 } catch (error) {
   failed = error;
 } finally {
   results.machine.load_after = machine().load;
-  await home.close().catch((error) => (failed ??= error));
+  // The drivers name the home in their environment.
   await endAll();
+  await home.close().catch((error) => (failed ??= error));
 }
 
 say(`  ${results.services} services, ${MINUTES} minutes: median ${results.median_mib} MiB, max ${results.max_mib} MiB, slope ${results.slope_kib_an_hour} KiB an hour`);

@@ -151,8 +151,9 @@ try {
   failed = error;
 } finally {
   results.machine.load_after = machine().load;
-  await home.close().catch((error) => (failed ??= error));
+  // The drivers name the home in their environment.
   await endAll();
+  await home.close().catch((error) => (failed ??= error));
 }
 
 for (const one of results.starts) {

@@ -85,8 +85,8 @@ export function appProcesses(pid) {
   return found;
 }
 
-/** All processes of this name, in KiB together. */
-export function pssOfAll(name) {
-  const pids = fs.readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid) === name);
+/** Those of these processes that have this name, in KiB together. */
+export function pssOfAll(name, among) {
+  const pids = among.filter((pid) => commandOf(pid) === name);
   return { count: pids.length, kib: pids.reduce((sum, pid) => sum + pssOf(pid), 0) };
 }
