@@ -98,7 +98,7 @@ export class Editor {
         autocompletion({ override: [(context) => this.complete(context)], icons: false }),
         keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (onapply(), true) }, ...completionKeymap, ...lintKeymap, ...searchKeymap, ...historyKeymap, ...defaultKeymap]),
         LOOK,
-        EditorView.contentAttributes.of({ "aria-label": label, "data-testid": "definition-text", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": label, "data-testid": "definition-text", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           const edited = update.transactions.some((each) => each.docChanged && each.annotation(loaded) !== true);
           if (edited) onedit(update.state.doc.toString());
