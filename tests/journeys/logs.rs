@@ -103,6 +103,17 @@ fn logs_are_searched_by_patterns_and_bounded_by_times() {
     assert_eq!(logs(&["--since", "1h", "--tail", "1"]), "took long\n");
     assert_eq!(logs(&["--since", "1h"]).lines().count(), 32);
     assert_eq!(logs(&["--until", "1h"]), "");
+    let count = |words: &[&str]| {
+        azora.json(
+            folder.path(),
+            &[&["logs", "api", "--count"], words].concat(),
+        )["api.0"]
+            .clone()
+    };
+    assert_eq!(count(&["--grep", "^line"]), 30);
+    assert_eq!(count(&["--grep", "^line", "--until", "1h"]), 0);
+    assert_eq!(count(&["--level", "error"]), 0);
+    assert_eq!(count(&[]), 32);
     let refused = azora.run(folder.path(), &["logs", "api", "--grep", "took ("]);
     assert!(
         refused.code != 0 && refused.err.contains("unclosed group"),

@@ -8,11 +8,11 @@ pub(crate) use crate::graph::graph;
 use crate::requests::*;
 pub(crate) use crate::terminals::{leave_terminal, resize_terminal, take_terminal, type_terminal};
 use crate::views::{PsView, StatusView, UpView, WaitView};
-use engine::{Error, Handle, IncidentFilter, LogQuery, Order, Pattern, Up};
+use engine::{Error, Handle, IncidentFilter, Order, Up};
 use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
-    EnvView, FolderView, History, LogPage, LogRun, Snapshot, StopPreview, StopReport,
+    EnvView, FolderView, History, LogPage, LogRun, LogView, Snapshot, StopPreview, StopReport,
 };
 use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
@@ -24,8 +24,6 @@ use std::time::Duration;
 pub(crate) const MOST: u32 = 10_000;
 /// Entries when a request does not say how many.
 const USUAL: u32 = 200;
-/// Lines of a log when a request does not say how many.
-const USUAL_LINES: u32 = 500;
 /// Points of a history: more than a wide screen has columns.
 const MOST_BUCKETS: u32 = 2_000;
 /// Longest single wait; a caller that wants more asks again.
@@ -151,24 +149,21 @@ pub(crate) async fn logs(
     _: &Actor,
     request: LogsRequest,
 ) -> Result<LogPage, Error> {
-    let query = LogQuery {
-        before: request.before,
-        after: request.after,
-        limit: request.limit.unwrap_or(USUAL_LINES).clamp(1, MOST) as usize,
-        since: request.since,
-        until: request.until,
-        grep: pattern(request.grep)?,
-    };
-    engine.logs(request.cluster, request.instance, query).await
+    let (cluster, instance) = (request.cluster.clone(), request.instance.clone());
+    engine.logs(cluster, instance, request.query()?).await
+}
+
+pub(crate) async fn view_logs(
+    engine: &Handle,
+    _: &Actor,
+    request: LogViewRequest,
+) -> Result<LogView, Error> {
+    let (asked, place, limit) = request.asked()?;
+    engine.view_logs(asked, place, limit).await
 }
 
 pub(crate) async fn env(engine: &Handle, _: &Actor, request: EnvRequest) -> Result<EnvView, Error> {
     engine.env(request.cluster, request.instance).await
-}
-
-pub(crate) fn pattern(text: Option<String>) -> Result<Option<Pattern>, Error> {
-    let pattern = text.map(|text| Pattern::new(&text)).transpose();
-    pattern.map_err(|error| Error::BadRequest(format!("failed to read the pattern: {error}")))
 }
 
 pub(crate) async fn log_runs(

@@ -11,6 +11,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "wait",
     "history",
     "logs",
+    "view_logs",
     "env",
     "log_runs",
     "incidents",
@@ -45,6 +46,8 @@ pub const COMMAND_NAMES: &[&str] = &[
     "stream_feed",
     "stream_follow_logs",
     "stream_attach",
+    "stream_search_logs",
+    "stream_copy_logs",
     "stream_rehearse",
     "unstream",
 ];

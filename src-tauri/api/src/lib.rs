@@ -26,6 +26,7 @@ mod chosen;
 mod definitions;
 pub mod dispatch;
 mod graph;
+mod log_requests;
 mod rehearsals;
 mod streams;
 mod terminals;

@@ -1,6 +1,9 @@
 //! What each command takes. Every shape is closed: a field that is not in it is an error that
 //! names the ones that are.
 
+pub use crate::log_requests::{
+    CopyLogsRequest, FollowLogsRequest, LogPlace, LogViewRequest, LogsRequest, SearchLogsRequest,
+};
 use model::view::TerminalSize;
 use model::{ActId, ClusterId, IncidentId, InstanceId, ServiceName, Timestamp, WebhookName};
 use serde::{Deserialize, Serialize};
@@ -73,29 +76,6 @@ pub struct HistoryRequest {
     pub range_ms: u64,
     /// In so many points, at most 2,000.
     pub buckets: u32,
-}
-
-/// Which lines of an instance's log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-#[ts(optional_fields)]
-pub struct LogsRequest {
-    /// Its cluster.
-    pub cluster: ClusterId,
-    /// Which instance.
-    pub instance: InstanceId,
-    /// The last ones that end before this offset.
-    pub before: Option<u64>,
-    /// The first ones that begin at or after this offset.
-    pub after: Option<u64>,
-    /// At most so many, and never over 10,000; 500 unless given.
-    pub limit: Option<u32>,
-    /// Not written before.
-    pub since: Option<Timestamp>,
-    /// Not written after.
-    pub until: Option<Timestamp>,
-    /// Holding this regular expression; upper and lower case are the same unless it says `(?-i)`.
-    pub grep: Option<String>,
 }
 
 /// Whose environment.
@@ -319,25 +299,6 @@ pub struct RehearseRequest {
     pub faults: Option<u32>,
     /// Which of all possible rehearsals; 1 unless given. The same one gives the same report.
     pub seed: Option<u64>,
-}
-
-/// Whose logs to follow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-#[ts(optional_fields)]
-pub struct FollowLogsRequest {
-    /// Of which cluster.
-    pub cluster: ClusterId,
-    /// Which services; none is all of them.
-    pub services: Vec<ServiceName>,
-    /// So many lines of each instance first, at most 10,000; 100 unless given.
-    pub tail: Option<u32>,
-    /// Instead of its last lines, all of an instance's lines from this address on: for a reader that
-    /// was here before.
-    #[ts(optional, type = "Record<InstanceId, number>")]
-    pub from: Option<BTreeMap<InstanceId, u64>>,
-    /// Only lines that hold this regular expression; see `LogsRequest`.
-    pub grep: Option<String>,
 }
 
 /// Whose terminal to attach to.

@@ -3,10 +3,11 @@
 pub(crate) use crate::rehearsals::rehearse;
 pub(crate) use crate::terminals::attach;
 
-use crate::calls::{MOST, pattern};
+use crate::calls::MOST;
 use crate::dispatch::{Lines, json};
-use crate::requests::{FollowLogsRequest, Nothing};
-use engine::{Error, Handle};
+use crate::log_requests::filter;
+use crate::requests::{CopyLogsRequest, FollowLogsRequest, Nothing, SearchLogsRequest};
+use engine::{Error, Followed, Handle};
 use futures_util::{StreamExt, stream};
 use model::view::{Delta, Snapshot};
 use serde::Serialize;
@@ -66,19 +67,32 @@ pub(crate) async fn follow_logs(
     engine: &Handle,
     request: FollowLogsRequest,
 ) -> Result<Lines, Error> {
-    let tail = request.tail.unwrap_or(USUAL_TAIL).min(MOST) as usize;
+    let followed = Followed {
+        tail: request.tail.unwrap_or(USUAL_TAIL).min(MOST) as usize,
+        from: request.from.unwrap_or_default(),
+        filter: filter(request.grep, request.text, request.level)?,
+        newest: request.newest.unwrap_or(0).min(MOST) as usize,
+    };
     let batches = engine
-        .follow_logs(
-            request.cluster,
-            request.services,
-            tail,
-            request.from.unwrap_or_default(),
-            pattern(request.grep)?,
-        )
+        .follow_logs(request.cluster, request.services, followed)
         .await?;
     Ok(ReceiverStream::new(batches)
         .map(|batch| json(&batch))
         .boxed())
+}
+
+pub(crate) async fn search_logs(
+    engine: &Handle,
+    request: SearchLogsRequest,
+) -> Result<Lines, Error> {
+    let told = engine.search_logs(request.asked()?).await?;
+    Ok(ReceiverStream::new(told).map(|told| json(&told)).boxed())
+}
+
+pub(crate) async fn copy_logs(engine: &Handle, request: CopyLogsRequest) -> Result<Lines, Error> {
+    let (asked, raw) = request.asked()?;
+    let told = engine.copy_logs(asked, raw).await?;
+    Ok(ReceiverStream::new(told).map(|told| json(&told)).boxed())
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ macro_rules! commands {
                 read history($crate::requests::HistoryRequest) -> $crate::model::view::History;
                 /// A page of an instance's log.
                 read logs($crate::requests::LogsRequest) -> $crate::model::view::LogPage;
+                /// A part of one log, or of several in the order of time, around a place.
+                read view_logs($crate::requests::LogViewRequest) -> $crate::model::view::LogView;
                 /// What an instance really got for an environment, and what it would get now.
                 read env($crate::requests::EnvRequest) -> $crate::model::view::EnvView;
                 /// The newest starts of an instance, newest first: where in its log each began, and its first error.
@@ -114,6 +116,10 @@ macro_rules! commands {
                 follow_logs($crate::requests::FollowLogsRequest) -> Vec<$crate::model::view::LogLine>;
                 /// What the terminal of a service shows, and all that comes out of it; who lets go is no longer attached.
                 attach($crate::requests::AttachRequest) -> $crate::model::view::TerminalMessage;
+                /// Counts the lines that hold something in whole logs, and in what is written to them then.
+                search_logs($crate::requests::SearchLogsRequest) -> $crate::model::view::LogSearch;
+                /// Copies what is kept of logs into a file of the home's folder `exports`: how far it is. Whoever lets go before the end leaves no file behind.
+                copy_logs($crate::requests::CopyLogsRequest) -> $crate::model::view::LogCopy;
                 /// A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time.
                 rehearse($crate::requests::RehearseRequest) -> $crate::views::RehearsalMessage;
             }

@@ -293,6 +293,8 @@ pub(crate) async fn failures(
             since: None,
             until: None,
             grep: None,
+            text: None,
+            level: None,
         };
         // The table has said what matters; a log that cannot be read adds nothing.
         let asked = client.call::<LogPage>("logs", &request);

@@ -2,13 +2,39 @@
 
 use crate::Error;
 use crate::handle::Handle;
-use model::view::{LogLine, LogPage, LogRun};
-use model::{ClusterId, InstanceId, ServiceName};
-use std::collections::{BTreeMap, BTreeSet};
+use model::view::{LogCopy, LogLine, LogPage, LogRun, LogSearch, LogView};
+use model::{ClusterId, InstanceId, ServiceName, Timestamp};
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use telemetry::{LogQuery, Pattern};
-use tokio::sync::mpsc;
+use std::time::Duration;
+use telemetry::LogQuery;
+use telemetry::logs::{Copied, Copying, Filter, Followed, Place, Searching, ViewQuery};
+use tokio::sync::{Semaphore, mpsc};
+
+/// Searches and copies that read at the same time: they take a core each while they do. Others take turns
+/// with them, step by step.
+static READERS: Semaphore = Semaphore::const_new(1);
+/// How often a search that has come to the end looks whether there is more.
+const LOOK: Duration = Duration::from_millis(250);
+/// Logs that are shown side by side.
+const MAX_LOGS: usize = 1_000;
+
+/// Which part of which logs is wanted.
+#[derive(Debug, Clone)]
+pub struct LogsAsked {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Whose logs.
+    pub instances: Vec<InstanceId>,
+    /// Which lines of them.
+    pub filter: Filter,
+    /// Not older, to the second.
+    pub since: Option<Timestamp>,
+    /// Not newer, to the second.
+    pub until: Option<Timestamp>,
+}
 
 impl Handle {
     /// A page of an instance's log.
@@ -54,15 +80,158 @@ impl Handle {
             .map_err(|source| Error::Home { path, source })
     }
 
-    /// The last lines of these services (empty: all), and every line after them; of instances named
-    /// in `from` instead every line from this address on. Of all only those that hold `grep`.
+    fn folders(&self, asked: &LogsAsked) -> Result<Vec<(InstanceId, PathBuf)>, Error> {
+        self.shared.owner(&asked.cluster)?;
+        if asked.instances.len() > MAX_LOGS {
+            return Err(Error::BadRequest(format!(
+                "at most {MAX_LOGS} logs are read side by side, not {}",
+                asked.instances.len()
+            )));
+        }
+        let once: BTreeSet<_> = asked.instances.iter().cloned().collect();
+        let folder = |id: InstanceId| {
+            let folder = self.shared.layout.logs(&asked.cluster, &id);
+            (id, folder)
+        };
+        Ok(once.into_iter().map(folder).collect())
+    }
+
+    /// A part of one log, or of several in the order of time, around a place.
+    pub async fn view_logs(
+        &self,
+        asked: LogsAsked,
+        place: Place,
+        limit: usize,
+    ) -> Result<LogView, Error> {
+        let logs = self.folders(&asked)?;
+        let query = ViewQuery {
+            logs,
+            place,
+            limit,
+            filter: asked.filter,
+            since: asked.since,
+            until: asked.until,
+        };
+        let home = self.shared.layout.home().to_owned();
+        self.reading(home, move |_| telemetry::logs::view(&query))
+            .await
+    }
+
+    /// Looks for lines in whole logs, and in what is written to them then, until the reader lets go.
+    pub async fn search_logs(&self, asked: LogsAsked) -> Result<mpsc::Receiver<LogSearch>, Error> {
+        let logs = self.folders(&asked)?;
+        let search = Searching::new(logs, asked.filter, asked.since, asked.until);
+        Ok(self.steps(search, Searching::step, Searching::failed, true))
+    }
+
+    /// Copies what is kept of logs into a file of the home's folder `exports`. Who lets go before its end
+    /// leaves no file behind.
+    pub async fn copy_logs(
+        &self,
+        asked: LogsAsked,
+        raw: bool,
+    ) -> Result<mpsc::Receiver<LogCopy>, Error> {
+        let logs = self.folders(&asked)?;
+        let any = asked.filter.grep.is_none() && asked.filter.level.is_none();
+        let all = any && asked.since.is_none() && asked.until.is_none();
+        if raw && (logs.len() != 1 || !all) {
+            return Err(Error::BadRequest(
+                "bytes are copied as they are only of one log, and without a filter".to_owned(),
+            ));
+        }
+        let name = match logs.as_slice() {
+            [] => return Err(Error::BadRequest("name a log to copy".to_owned())),
+            [(instance, _)] => format!("{}-{instance}", asked.cluster),
+            _ => format!("{}-merged", asked.cluster),
+        };
+        let place = Place::After(logs.iter().map(|(id, _)| (id.clone(), 0)).collect());
+        let folder = self.shared.layout.home().join("exports");
+        let query = ViewQuery {
+            logs,
+            place,
+            limit: 0,
+            filter: asked.filter,
+            since: asked.since,
+            until: asked.until,
+        };
+        let copied = Copied {
+            query,
+            raw,
+            folder: folder.clone(),
+            name,
+        };
+        let copy = self
+            .reading(folder, move |_| Copying::begin(copied))
+            .await?;
+        Ok(self.steps(copy, Copying::step, Copying::failed, false))
+    }
+
+    /// Takes one step after another for as long as somebody reads what comes of them. With nothing new it
+    /// ends, or waits for more.
+    fn steps<Work, Told>(
+        &self,
+        mut work: Work,
+        step: fn(&mut Work) -> io::Result<Option<Told>>,
+        failed: fn(&Work, &io::Error) -> Option<Told>,
+        waits: bool,
+    ) -> mpsc::Receiver<Told>
+    where
+        Work: Send + 'static,
+        Told: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(4);
+        let steps = async move {
+            loop {
+                let Ok(turn) = READERS.acquire().await else {
+                    return;
+                };
+                let taken = tokio::task::spawn_blocking(move || {
+                    let told = step(&mut work);
+                    (work, told)
+                });
+                let Ok((back, told)) = taken.await else {
+                    return;
+                };
+                work = back;
+                drop(turn);
+                match told {
+                    Ok(Some(told)) => {
+                        if sender.send(told).await.is_err() {
+                            return;
+                        }
+                    }
+                    Ok(None) if waits => tokio::select! {
+                        () = tokio::time::sleep(LOOK) => {}
+                        () = sender.closed() => return,
+                    },
+                    Ok(None) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "failed to go through a log");
+                        if let Some(told) = failed(&work, &error) {
+                            // Who let go meanwhile wants no reason.
+                            let _ = sender.send(told).await;
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        let cancel = self.shared.cancel.clone();
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = steps => {}
+            }
+        });
+        receiver
+    }
+
+    /// The logs of these services (empty: all) from their last lines on, or from where `followed` says.
     pub async fn follow_logs(
         &self,
         cluster: ClusterId,
         services: Vec<ServiceName>,
-        tail: usize,
-        from: BTreeMap<InstanceId, u64>,
-        grep: Option<Pattern>,
+        followed: Followed,
     ) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> {
         self.shared.owner(&cluster)?;
         let picture = Arc::clone(&self.shared.picture);
@@ -82,7 +251,7 @@ impl Handle {
                 .collect()
         };
         let (sender, receiver) = mpsc::channel(64);
-        let follower = telemetry::logs::Follower::new(instances, tail, from, grep);
+        let follower = telemetry::logs::Follower::new(instances, followed);
         let cancel = self.shared.cancel.clone();
         self.shared.tasks.spawn(async move {
             tokio::select! {

@@ -10,7 +10,7 @@ mod logs;
 mod terminal;
 
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
-pub use logs::{LogLine, LogPage, LogRun};
+pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
 pub use terminal::{TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};

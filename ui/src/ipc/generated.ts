@@ -191,6 +191,25 @@ export type ClusterView = {
 /** Kinds of failure a host may branch on. */
 export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "closing" | "internal";
 
+/** What to copy. */
+export type CopyLogsRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Whose logs, at most 1,000; of several the lines are put in the order of time, each with its instance. */
+  instances: Array<InstanceId>,
+  /** The bytes as they were written, of one log and all of it; else text as it is shown, without colours. */
+  raw?: boolean,
+  /** Not written before. */
+  since?: Timestamp,
+  /** Not written after. */
+  until?: Timestamp,
+  /** Only lines that hold this regular expression; see `LogsRequest`. */
+  grep?: string,
+  /** Only lines that hold this text; see `LogsRequest`. */
+  text?: string,
+  /** Only lines of this level or a higher one. */
+  level?: LogLevel };
+
 /** What a definition says of an observed connection. */
 export type Declared = "need" | "through" | "against" | "no";
 
@@ -471,7 +490,13 @@ export type FollowLogsRequest = {
   /** Instead of its last lines, all of an instance's lines from this address on: for a reader that was here before. */
   from?: Record<InstanceId, number>,
   /** Only lines that hold this regular expression; see `LogsRequest`. */
-  grep?: string };
+  grep?: string,
+  /** Only lines that hold this text; see `LogsRequest`. */
+  text?: string,
+  /** Only lines of this level or a higher one. */
+  level?: LogLevel,
+  /** For who shows only what is newest: of lines that come faster than this many at a look (ten a second), of all logs together, the older ones are passed over, which the next line says. Every line unless given. */
+  newest?: number };
 
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
@@ -794,6 +819,24 @@ export type LimitView = {
   /** What enforces it, and how far; or why nothing does. */
   by: string };
 
+/** How far the copy of a log is. */
+export type LogCopy = {
+  /** The file, in the home's folder `exports`. */
+  path: string,
+  /** Bytes of the logs that were gone through. */
+  read: number,
+  /** Of so many. */
+  of: number,
+  /** Lines that were written. */
+  lines: number,
+  /** All of it is written. Before that the file goes when its reader does. */
+  done: boolean,
+  /** Why it was given up. */
+  problem?: string };
+
+/** How much a line matters, as it says itself. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
+
 /** One line of a service's output. */
 export type LogLine = {
   /** Byte offset of the line in its log: its address, for ever. */
@@ -802,6 +845,10 @@ export type LogLine = {
   end: number,
   /** Only for a reader that was outrun: so many bytes between the line before, or the address that was asked for, and this line went out of the log before they were read. */
   missed?: number,
+  /** Only for a reader that asked for the newest lines alone: so many bytes before this line were passed over. They are in the log. */
+  skipped?: number,
+  /** How much it matters, where that can be told. */
+  level?: LogLevel,
   /** When it was written, to the second; `null` when not known. */
   at: Timestamp | null,
   /** Which instance. */
@@ -823,6 +870,21 @@ export type LogPage = {
   next: number,
   /** Older lines exist before this page. */
   more: boolean };
+
+/** A place in one log or several. */
+export type LogPlace = { "kind": "end" } | { "kind": "before",
+  /** One of each instance. */
+  places: Record<InstanceId, number> } | { "kind": "after",
+  /** One of each instance. */
+  places: Record<InstanceId, number> } | { "kind": "line",
+  /** Of whose log. */
+  instance: InstanceId,
+  /** Its address. */
+  offset: number } | { "kind": "time",
+  /** Which. */
+  at: Timestamp } | { "kind": "share",
+  /** From 0 to 1. */
+  share: number };
 
 /** One start of an instance, as its log tells of it. */
 export type LogRun = {
@@ -850,6 +912,61 @@ export type LogRunsRequest = {
   /** At most so many of the newest; 1 unless given. The last 64 are known. */
   limit?: number };
 
+/** How far a search is. */
+export type LogSearch = {
+  /** In whose log. */
+  instance: InstanceId,
+  /** Addresses of lines that were found since the last message; none after the first 100,000 of all logs. */
+  found: number[],
+  /** How many lines of this log were found until now. */
+  count: number,
+  /** Looked through from here … */
+  from: number,
+  /** … to here … */
+  at: number,
+  /** … of what there is until here. */
+  end: number,
+  /** Every log was looked through. What is written later is looked through as it comes. */
+  done: boolean,
+  /** Why it ends here without having come to the end. */
+  problem?: string };
+
+/** A part of one log, or of several put in the order of time (to the second). */
+export type LogView = {
+  /** The lines; those of one instance in the order of their addresses. */
+  lines: Array<LogLine>,
+  /** How many of them lie before the place that was asked for. */
+  before: number,
+  /** Where what was looked through begins in each log: ask for older lines with it. */
+  from: Record<InstanceId, number>,
+  /** Where it ends: ask for newer lines, or follow, with it. */
+  to: Record<InstanceId, number>,
+  /** Where the kept part of each log begins. */
+  begin: Record<InstanceId, number>,
+  /** Where the last finished line of each log ends now. */
+  end: Record<InstanceId, number> };
+
+/** Which part of which logs. */
+export type LogViewRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Whose logs, at most 1,000. */
+  instances: Array<InstanceId>,
+  /** Around which place. */
+  place: LogPlace,
+  /** At most so many lines, and never over 5,000; 500 unless given. */
+  limit?: number,
+  /** Not written before. */
+  since?: Timestamp,
+  /** Not written after. */
+  until?: Timestamp,
+  /** Only lines that hold this regular expression; see `LogsRequest`. */
+  grep?: string,
+  /** Only lines that hold this text; see `LogsRequest`. */
+  text?: string,
+  /** Only lines of this level or a higher one. */
+  level?: LogLevel };
+
 /** Which lines of an instance's log. */
 export type LogsRequest = {
   /** Its cluster. */
@@ -867,7 +984,11 @@ export type LogsRequest = {
   /** Not written after. */
   until?: Timestamp,
   /** Holding this regular expression; upper and lower case are the same unless it says `(?-i)`. */
-  grep?: string };
+  grep?: string,
+  /** Holding this text as it is, in either case. */
+  text?: string,
+  /** Of this level or a higher one, as far as a line says it. */
+  level?: LogLevel };
 
 /** Which folder. */
 export type LookRequest = {
@@ -1231,6 +1352,23 @@ export type Scaled = {
   added: number,
   /** So many there may be at most. */
   most: number };
+
+/** What to look for, and where. */
+export type SearchLogsRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Whose logs, at most 1,000. */
+  instances: Array<InstanceId>,
+  /** Not written before. */
+  since?: Timestamp,
+  /** Not written after. */
+  until?: Timestamp,
+  /** Lines that hold this regular expression; see `LogsRequest`. */
+  grep?: string,
+  /** Or this text; see `LogsRequest`. */
+  text?: string,
+  /** Of these, lines of this level or a higher one. */
+  level?: LogLevel };
 
 /** The security part of the status. */
 export type SecurityStatus = {
@@ -1667,6 +1805,8 @@ export interface Commands {
   history: { kind: "read"; request: HistoryRequest; response: History };
   /** A page of an instance's log. */
   logs: { kind: "read"; request: LogsRequest; response: LogPage };
+  /** A part of one log, or of several in the order of time, around a place. */
+  view_logs: { kind: "read"; request: LogViewRequest; response: LogView };
   /** What an instance really got for an environment, and what it would get now. */
   env: { kind: "read"; request: EnvRequest; response: EnvView };
   /** The newest starts of an instance, newest first: where in its log each began, and its first error. */
@@ -1739,6 +1879,10 @@ export interface Streams {
   follow_logs: { request: FollowLogsRequest; message: Array<LogLine> };
   /** What the terminal of a service shows, and all that comes out of it; who lets go is no longer attached. */
   attach: { request: AttachRequest; message: TerminalMessage };
+  /** Counts the lines that hold something in whole logs, and in what is written to them then. */
+  search_logs: { request: SearchLogsRequest; message: LogSearch };
+  /** Copies what is kept of logs into a file of the home's folder `exports`: how far it is. Whoever lets go before the end leaves no file behind. */
+  copy_logs: { request: CopyLogsRequest; message: LogCopy };
   /** A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time. */
   rehearse: { request: RehearseRequest; message: RehearsalMessage };
 }

@@ -45,6 +45,28 @@ pub(crate) struct Status {
 }
 
 /// How far the status looks back.
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl From<Level> for model::view::LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::Trace,
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Window {
     /// Five minutes.
@@ -96,12 +118,18 @@ pub(crate) struct Logs {
     /// Only lines that hold this
     #[arg(short, long, value_name = "PATTERN")]
     pub(crate) grep: Option<String>,
+    /// Only lines of this level or a higher one, as far as a line says it
+    #[arg(short, long, value_name = "LEVEL")]
+    pub(crate) level: Option<Level>,
+    /// Only how many lines that are, of each instance
+    #[arg(short, long, conflicts_with_all = ["follow", "from", "first_error", "tail", "timestamps"])]
+    pub(crate) count: bool,
     /// The lines of one instance from this address on
     #[arg(long, value_name = "ADDRESS", conflicts_with = "since")]
     pub(crate) from: Option<u64>,
     /// The first line that looks like an error, of the newest start of each instance (with --tail N
     /// of the last N); it is kept even when the log has given it up
-    #[arg(long, conflicts_with_all = ["follow", "since", "until", "grep", "from"])]
+    #[arg(long, conflicts_with_all = ["follow", "since", "until", "grep", "level", "from"])]
     pub(crate) first_error: bool,
     /// So many lines of each instance [default: 200, or all with --since and --from]
     #[arg(short = 'n', long, value_name = "N")]

@@ -45,7 +45,10 @@ pub(super) async fn follow(
             services: services.clone(),
             tail: Some(ALL),
             from: Some(places.clone()),
-            grep: arguments.grep.clone(),
+            grep: wanted.grep.clone(),
+            text: None,
+            level: wanted.level,
+            newest: None,
         };
         let ended = async {
             let mut batches = client

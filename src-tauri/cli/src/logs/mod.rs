@@ -1,5 +1,6 @@
 //! `azora logs`: what services printed, in the order of time, and what they print now.
 
+mod count;
 mod follow;
 mod pages;
 mod show;
@@ -35,8 +36,12 @@ pub(crate) async fn logs(place: &Place, arguments: &Logs) -> Done {
         since,
         until,
         grep: arguments.grep.clone(),
+        level: arguments.level.map(Into::into),
         from: arguments.from,
     };
+    if arguments.count {
+        return count::count(&scene, &wanted, arguments.json.json).await;
+    }
     if let Some(address) = wanted.from {
         still_there(&scene, &wanted, address).await?;
     }
@@ -205,6 +210,8 @@ mod tests {
             offset: 17,
             end: 40,
             missed: None,
+            skipped: None,
+            level: None,
             at: None,
             instance: instance.clone(),
             text: "\x1b[31mError:\x1b[0m boom".to_owned(),

@@ -4,7 +4,7 @@
 use crate::fail::Done;
 use crate::place::Scene;
 use api::requests::LogsRequest;
-use model::view::{LogLine, LogPage};
+use model::view::{LogLevel, LogLine, LogPage};
 use model::{ClusterId, InstanceId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +20,7 @@ pub(super) struct Wanted {
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     pub(super) grep: Option<String>,
+    pub(super) level: Option<LogLevel>,
     pub(super) from: Option<u64>,
 }
 
@@ -34,6 +35,8 @@ impl Wanted {
             since: self.since,
             until: self.until,
             grep: self.grep.clone(),
+            text: None,
+            level: self.level,
         }
     }
 }
@@ -191,6 +194,8 @@ mod tests {
             offset: 0,
             end: 0,
             missed: None,
+            skipped: None,
+            level: None,
             at: at.map(Timestamp),
             instance: instance.parse().unwrap(),
             text: text.to_owned(),

@@ -152,6 +152,8 @@ mod tests {
             offset: 7,
             end: 13,
             missed: None,
+            skipped: None,
+            level: None,
             at: None,
             instance: "db.0".parse().unwrap(),
             text: text.to_owned(),

@@ -2,7 +2,24 @@
 
 use crate::{Generation, InstanceId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use ts_rs::TS;
+
+/// How much a line matters, as it says itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For who looks for a fault.
+    Debug,
+    /// What goes on.
+    Info,
+    /// What may become a fault.
+    Warn,
+    /// A fault.
+    Error,
+}
 
 /// One line of a service's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -18,6 +35,15 @@ pub struct LogLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub missed: Option<u64>,
+    /// Only for a reader that asked for the newest lines alone: so many bytes before this line were
+    /// passed over. They are in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub skipped: Option<u64>,
+    /// How much it matters, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub level: Option<LogLevel>,
     /// When it was written, to the second; `null` when not known.
     pub at: Option<Timestamp>,
     /// Which instance.
@@ -70,4 +96,78 @@ pub struct LogRun {
     /// not known.
     #[ts(type = "number")]
     pub unseen: u64,
+}
+
+/// Addresses in several logs, one of each instance.
+pub type LogPlaces = BTreeMap<InstanceId, u64>;
+
+/// A part of one log, or of several put in the order of time (to the second).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct LogView {
+    /// The lines; those of one instance in the order of their addresses.
+    pub lines: Vec<LogLine>,
+    /// How many of them lie before the place that was asked for.
+    pub before: u32,
+    /// Where what was looked through begins in each log: ask for older lines with it.
+    #[ts(type = "Record<InstanceId, number>")]
+    pub from: LogPlaces,
+    /// Where it ends: ask for newer lines, or follow, with it.
+    #[ts(type = "Record<InstanceId, number>")]
+    pub to: LogPlaces,
+    /// Where the kept part of each log begins.
+    #[ts(type = "Record<InstanceId, number>")]
+    pub begin: LogPlaces,
+    /// Where the last finished line of each log ends now.
+    #[ts(type = "Record<InstanceId, number>")]
+    pub end: LogPlaces,
+}
+
+/// How far a search is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct LogSearch {
+    /// In whose log.
+    pub instance: InstanceId,
+    /// Addresses of lines that were found since the last message; none after the first 100,000 of all logs.
+    #[ts(type = "number[]")]
+    pub found: Vec<u64>,
+    /// How many lines of this log were found until now.
+    #[ts(type = "number")]
+    pub count: u64,
+    /// Looked through from here …
+    #[ts(type = "number")]
+    pub from: u64,
+    /// … to here …
+    #[ts(type = "number")]
+    pub at: u64,
+    /// … of what there is until here.
+    #[ts(type = "number")]
+    pub end: u64,
+    /// Every log was looked through. What is written later is looked through as it comes.
+    pub done: bool,
+    /// Why it ends here without having come to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<String>,
+}
+
+/// How far the copy of a log is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct LogCopy {
+    /// The file, in the home's folder `exports`.
+    pub path: String,
+    /// Bytes of the logs that were gone through.
+    #[ts(type = "number")]
+    pub read: u64,
+    /// Of so many.
+    #[ts(type = "number")]
+    pub of: u64,
+    /// Lines that were written.
+    #[ts(type = "number")]
+    pub lines: u64,
+    /// All of it is written. Before that the file goes when its reader does.
+    pub done: bool,
+    /// Why it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub problem: Option<String>,
 }

@@ -288,9 +288,9 @@ impl Awaiting {
         }
         let all = *at + chunk.len() as u64 >= end;
         let (raws, next) = split(&chunk, *at, false);
-        let matches = |raw: &&Raw| self.wait.pattern.is_match(&plain(&raw.bytes));
+        let matches = |raw: &&Raw<'_>| self.wait.pattern.is_match(&plain(raw.bytes));
         if let Some(raw) = raws.iter().find(matches) {
-            let line = String::from_utf8_lossy(&plain(&raw.bytes)).into_owned();
+            let line = String::from_utf8_lossy(&plain(raw.bytes)).into_owned();
             return Ok(Turn::Found(Line::Said(short(&line))));
         }
         *at = next;

@@ -101,6 +101,17 @@ impl Index {
         self.entry(number).map(|(_, size)| size)
     }
 
+    /// The time of the first entry that is kept.
+    pub(super) fn first_time(&self) -> Option<i64> {
+        let number = self.first(|(at, _)| at > 0)?;
+        self.entry(number).map(|(at, _)| at)
+    }
+
+    /// By then all was written that is noted.
+    pub(super) fn last_time(&self) -> Option<i64> {
+        self.newest.map(|(at, _)| at + 1)
+    }
+
     /// The number of the first entry for which `is` holds, given that it holds for all after it.
     fn first(&self, is: impl Fn((i64, u64)) -> bool) -> Option<u64> {
         let (mut low, mut high) = (0, self.entries);

@@ -14,17 +14,17 @@ pub(super) const BLOCK: u64 = 32 << 10;
 
 /// A line as it lies in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Raw {
+pub(super) struct Raw<'a> {
     pub(super) offset: u64,
     /// Where the next one begins.
     pub(super) end: u64,
     /// Without its line end.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: &'a [u8],
 }
 
 /// The lines of a chunk that begins at `offset`, where a line begins. The address at which the
 /// first unfinished one begins is given too; with `whole` that one counts as a line.
-pub(super) fn split(chunk: &[u8], offset: u64, whole: bool) -> (Vec<Raw>, u64) {
+pub(super) fn split(chunk: &[u8], offset: u64, whole: bool) -> (Vec<Raw<'_>>, u64) {
     let mut lines = Vec::new();
     let mut at = offset;
     let mut rest = chunk;
@@ -33,7 +33,7 @@ pub(super) fn split(chunk: &[u8], offset: u64, whole: bool) -> (Vec<Raw>, u64) {
         let room = (at.next_multiple_of(BLOCK) - at) + BLOCK;
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
         let cut = room as u64 + at == at.next_multiple_of(BLOCK) + BLOCK;
-        let length = match rest[..room].iter().position(|byte| *byte == b'\n') {
+        let length = match memchr::memchr(b'\n', &rest[..room]) {
             Some(newline) => newline + 1,
             None if cut || whole => room,
             None => break,
@@ -43,14 +43,15 @@ pub(super) fn split(chunk: &[u8], offset: u64, whole: bool) -> (Vec<Raw>, u64) {
         lines.push(Raw {
             offset: at,
             end,
-            bytes: content(line).to_vec(),
+            bytes: content(line),
         });
         (at, rest) = (end, after);
     }
     (lines, at)
 }
 
-fn content(line: &[u8]) -> &[u8] {
+/// A line without its end.
+pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -115,7 +116,17 @@ impl<'a> Log<'a> {
 
     /// The bytes of `from..to`, or what there is of them.
     pub(super) fn read(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)];
+        let mut bytes = Vec::new();
+        self.read_into(from, to, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// [`Log::read`] into memory that was used before.
+    pub(super) fn read_into(&self, from: u64, to: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        bytes.resize(
+            usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX),
+            0,
+        );
         let mut filled = 0;
         while filled < bytes.len() {
             match self
@@ -129,7 +140,7 @@ impl<'a> Log<'a> {
             }
         }
         bytes.truncate(filled);
-        Ok(bytes)
+        Ok(())
     }
 
     /// Where the first line begins that begins at or after `at`; the log's end if none does.

@@ -6,25 +6,34 @@
 
 mod awaited;
 mod clean;
+mod copy;
 mod follow;
 mod index;
 mod kernel;
+mod level;
 mod lines;
 mod output;
 mod page;
 mod pattern;
+mod scan;
 mod screen;
+mod search;
 mod starts;
 mod trace;
+mod view;
 
 pub(crate) use awaited::{Awaited, Line};
 pub use clean::clean;
 use clean::shown;
-pub use follow::Follower;
+pub use copy::{Copied, Copying};
+pub use follow::{Followed, Follower};
+use level::level;
 pub use output::{Output, Piece};
-pub use page::{LogQuery, page};
+pub use page::{Filter, LogQuery, page};
 pub use pattern::{Pattern, PatternError};
+pub use search::Searching;
 pub use starts::{last_words, starts};
+pub use view::{Place, ViewQuery, view};
 
 /// The log's name in its folder.
 const LOG: &str = "log";

@@ -1,6 +1,7 @@
 //! What a search looks for: a regular expression, in bounded time and memory.
 
 use super::clean;
+use super::clean::harmless;
 use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
 
@@ -12,7 +13,13 @@ const MAX_SIZE: usize = 1 << 20;
 /// A regular expression; upper and lower case are the same to it, unless it says `(?-i)`. It takes
 /// time in proportion to the text, whatever the pattern.
 #[derive(Debug, Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    /// For one line.
+    one: Regex,
+    /// For many lines at once: finds something in every line that holds it, and may find more. `None` where
+    /// what it says of a text's ends would mean another thing there.
+    many: Option<Regex>,
+}
 
 /// Why a text is no pattern.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +41,15 @@ impl Pattern {
         if text.len() > MAX_TEXT {
             return Err(PatternError::TooLong(text.len()));
         }
-        let built = RegexBuilder::new(text)
-            .case_insensitive(true)
-            .size_limit(MAX_SIZE)
-            .dfa_size_limit(MAX_SIZE)
-            .build();
-        built.map(Self).map_err(|error| {
+        let build = |many: bool| {
+            RegexBuilder::new(text)
+                .case_insensitive(true)
+                .multi_line(many)
+                .size_limit(MAX_SIZE)
+                .dfa_size_limit(MAX_SIZE)
+                .build()
+        };
+        let one = build(false).map_err(|error| {
             PatternError::Wrong(match error {
                 regex::Error::CompiledTooBig(_) => {
                     "the pattern is too large; repeat less in it".to_owned()
@@ -47,21 +57,87 @@ impl Pattern {
                 // It draws the place in lines of its own.
                 error => error.to_string(),
             })
+        })?;
+        // Flags may turn off that ends of lines count; `\A`, `\z` and half boundaries do so by themselves.
+        let ends = ["\\A", "\\z", "\\b{", "(?"];
+        let many = !ends.iter().any(|end| text.contains(end));
+        let many = many.then(|| build(true).ok()).flatten();
+        Ok(Self { one, many })
+    }
+
+    /// Looks for this text as it is.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn plain(text: &str) -> Result<Self, PatternError> {
+        if text.len() > MAX_TEXT {
+            return Err(PatternError::TooLong(text.len()));
+        }
+        let escaped = regex::escape(text);
+        // What was escaped is longer, and means no more.
+        let build = || {
+            RegexBuilder::new(&escaped)
+                .case_insensitive(true)
+                .build()
+                .map_err(|error| PatternError::Wrong(error.to_string()))
+        };
+        let one = build()?;
+        Ok(Self {
+            many: Some(one.clone()),
+            one,
         })
+    }
+
+    /// What finds something in every line of a text that holds it, and may find more.
+    pub(super) fn many(&self) -> Option<&Regex> {
+        self.many.as_ref()
     }
 
     /// True when the line holds it, whatever colours it is in.
     pub(super) fn is_in(&self, line: &[u8]) -> bool {
-        self.0.is_match(&plain(line))
+        self.one.is_match(&plain(line))
     }
 }
 
 /// A line without its colours and whatever else is meant for a terminal.
 pub(super) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
-    if line.contains(&0x1b) {
-        Cow::Owned(without_colours(&clean(line)).into_bytes())
-    } else {
-        Cow::Borrowed(line)
+    if memchr::memchr(0x1b, line).is_none() {
+        return Cow::Borrowed(line);
+    }
+    let mut plain = Vec::with_capacity(line.len());
+    put_plain(line, &mut plain);
+    Cow::Owned(plain)
+}
+
+/// Appends a line as [`plain`] makes it.
+pub(super) fn put_plain(line: &[u8], text: &mut Vec<u8>) {
+    let begin = text.len();
+    let mut rest = line;
+    let simple = loop {
+        let Some(escape) = memchr::memchr(0x1b, rest) else {
+            // Without any escape it stays as it is, whatever else is in it.
+            text.extend_from_slice(rest);
+            break rest.len() == line.len() || harmless(rest);
+        };
+        let (before, colour) = rest.split_at(escape);
+        let parameters = colour.get(2..).unwrap_or_default();
+        let length = parameters
+            .iter()
+            .take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'))
+            .count();
+        if !harmless(before)
+            || !colour.starts_with(b"\x1b[")
+            || length > 64
+            || parameters.get(length) != Some(&b'm')
+        {
+            break false;
+        }
+        text.extend_from_slice(before);
+        rest = &colour[2 + length + 1..];
+    };
+    if !simple {
+        text.truncate(begin);
+        text.extend_from_slice(without_colours(&clean(line)).as_bytes());
     }
 }
 

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::lines::{Log, split};
 use super::page::{CHUNK, LogQuery, MAX_LOOK, line, page};
 use super::{INDEX, LOG, RUNS, clean, trace};
-use model::view::{LogLine, LogRun};
+use model::view::{LogLevel, LogLine, LogRun};
 use model::{Generation, InstanceId, Timestamp};
 use shim::runs::{self, Run, SLOT, SLOTS};
 use std::fs::File;
@@ -126,6 +126,8 @@ fn looked(
                 end: error.end,
                 at: (error.at > 0).then(|| time(error.at)),
                 missed: None,
+                skipped: None,
+                level: Some(LogLevel::Error),
                 instance: instance.clone(),
                 text: clean(text),
             });
@@ -167,10 +169,10 @@ fn first_error(
         let trouble = raws
             .into_iter()
             .take_while(|raw| raw.offset < end)
-            .find(|raw| shim::trouble::is_error(&raw.bytes));
+            .find(|raw| shim::trouble::is_error(raw.bytes));
         if let Some(raw) = trouble {
             let at = index.time_of_new(raw.end);
-            return Ok(Some(line(raw, at, instance)));
+            return Ok(Some(line(&raw, at, instance)));
         }
         if next == at {
             break;

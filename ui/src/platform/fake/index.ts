@@ -2,12 +2,12 @@
 // `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it,
 // or `&scene=young` for services that have run for some seconds.
 
-import type { History, HistoryPoint, LogLine, Streams, SystemStatus } from "../../ipc/generated";
+import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/generated";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
-import { LINE_BYTES, lineAt } from "./lines";
+import { Logs } from "./logs";
 import { random, seedOf } from "./random";
 import { rehearse } from "./rehearsal";
 import { Terminals } from "./terminal";
@@ -15,8 +15,6 @@ import { World } from "./world";
 
 /** So long a call takes: a button must be seen running. */
 const ANSWER_MS = 40;
-/** Lines every simulated log already has. */
-const PAST_LINES = 60_000;
 
 export function fake(): Platform {
   let startsWithSession = false;
@@ -25,8 +23,7 @@ export function fake(): Platform {
   const terminals = new Terminals(world);
   const definitions = new Definitions(world);
   setInterval(() => world.tick(), 1_000);
-  const ends = (): number => (PAST_LINES + Math.floor((Date.now() - world.began) / 250)) * LINE_BYTES;
-  const when = (offset: number): number => world.began + (offset / LINE_BYTES - PAST_LINES) * 250;
+  const logs = new Logs(world.began);
 
   const answers: { [C in Call]: (request: Request<C>) => Response<C> } = {
     status: () => ({ engine: world.engine, overall: world.snapshot().overall, clusters: [...world.clusters.values()] }),
@@ -64,37 +61,9 @@ export function fake(): Platform {
     },
     wait: () => ({ settled: true, failed: [] }),
     history: ({ instance, range_ms, buckets }) => history(world, instance, range_ms, buckets),
-    logs: ({ instance, before, after, since, limit = 500, grep }) => {
-      const end = ends();
-      const wanted = (line: LogLine): boolean => (grep === undefined || line.text.toLowerCase().includes(grep.toLowerCase())) && (since === undefined || (line.at ?? 0) >= since);
-      if (after !== undefined) {
-        const found: LogLine[] = [];
-        for (let offset = Math.ceil(after / LINE_BYTES) * LINE_BYTES; offset < end && found.length < limit; offset += LINE_BYTES) {
-          const line = lineAt(instance, offset, when(offset));
-          if (wanted(line)) found.push(line);
-        }
-        return { lines: found, begin: 0, end, whole: end, next: (found.at(-1)?.offset ?? end) + LINE_BYTES, more: after > 0 };
-      }
-      const last = Math.min(before ?? end, end);
-      const lines: LogLine[] = [];
-      let offset = last;
-      while (offset > 0 && lines.length < limit) {
-        offset -= LINE_BYTES;
-        const line = lineAt(instance, offset, when(offset));
-        if (wanted(line)) lines.push(line);
-      }
-      return { lines: lines.reverse(), begin: 0, end, whole: end, next: offset, more: offset > 0 };
-    },
-    log_runs: ({ instance }) => {
-      const end = ends();
-      const begin = Math.floor(PAST_LINES / 2) * LINE_BYTES;
-      let error: LogLine | null = null;
-      for (let offset = begin; offset < end && error === null; offset += LINE_BYTES) {
-        const line = lineAt(instance, offset, when(offset));
-        if (line.text.includes("ERROR")) error = line;
-      }
-      return [{ generation: 1, at: when(begin), begin, end, error, kept: error !== null, unseen: 0 }];
-    },
+    logs: (request) => logs.page(request),
+    view_logs: (request) => logs.view(request),
+    log_runs: ({ instance }) => logs.runs(instance),
     env: ({ instance }) => ({
       instance, generation: 1, running: true, differs: 0, problem: null,
       variables: [{ name: "LOG_LEVEL", value: "info", secret: false, from: ".env:1", now: null }],
@@ -165,23 +134,11 @@ export function fake(): Platform {
       if (name === "feed") return world.follow(onMessage as (message: Streams["feed"]["message"]) => void);
       if (name === "attach") return terminals.attach(request as Streams["attach"]["request"], onMessage as (message: Streams["attach"]["message"]) => void, onEnd);
       if (name === "rehearse") return rehearse(world, request as Streams["rehearse"]["request"], onMessage as (message: Streams["rehearse"]["message"]) => void, onEnd);
-      const { cluster, services, tail = 100 } = request as Streams["follow_logs"]["request"];
-      const send = onMessage as (message: LogLine[]) => void;
-      const mine = (): string[] => [...(world.instances.get(cluster)?.values() ?? [])].filter((each) => services.length === 0 || services.includes(each.service)).map((each) => each.instance);
-      let from = ends() - tail * LINE_BYTES;
-      const deliver = (): void => {
-        const to = ends();
-        const lines = mine().flatMap((instance) => {
-          const found: LogLine[] = [];
-          for (let offset = from; offset < to; offset += LINE_BYTES) found.push(lineAt(instance, offset, when(offset)));
-          return found;
-        });
-        from = to;
-        if (lines.length > 0) send(lines.sort((a, b) => a.offset - b.offset));
-      };
-      queueMicrotask(deliver);
-      const id = setInterval(deliver, 250);
-      return () => clearInterval(id);
+      if (name === "search_logs") return logs.search(request as Streams["search_logs"]["request"], onMessage as (message: Streams["search_logs"]["message"]) => void);
+      if (name === "copy_logs") return logs.copy(request as Streams["copy_logs"]["request"], onMessage as (message: Streams["copy_logs"]["message"]) => void);
+      const followed = request as Streams["follow_logs"]["request"];
+      const mine = (): string[] => [...(world.instances.get(followed.cluster)?.values() ?? [])].filter((each) => followed.services.length === 0 || followed.services.includes(each.service)).map((each) => each.instance);
+      return logs.follow(followed, mine, onMessage as (message: Streams["follow_logs"]["message"]) => void);
     },
     autostart: {
       isOn: () => Promise.resolve(startsWithSession),

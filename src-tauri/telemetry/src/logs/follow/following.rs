@@ -1,9 +1,9 @@
 //! One log that is followed: what of it has been shown, and what comes next.
 
+use crate::logs::INDEX;
 use crate::logs::index::Index;
 use crate::logs::lines::{Log, Raw, hole, split};
-use crate::logs::page::{LogQuery, line, page};
-use crate::logs::{INDEX, Pattern};
+use crate::logs::page::{Filter, LogQuery, line, page};
 use model::InstanceId;
 use model::view::LogLine;
 use std::fs::File;
@@ -29,6 +29,8 @@ pub(super) struct Following {
     pub(super) open: bool,
     /// So many bytes went out of the log before they were read; said with the next line.
     pub(super) missed: u64,
+    /// So many bytes were passed over, because only the newest are wanted; said with the next line.
+    pub(super) skipped: u64,
 }
 
 impl Following {
@@ -41,12 +43,12 @@ impl Following {
         &mut self,
         id: &InstanceId,
         count: usize,
-        grep: Option<&Pattern>,
+        filter: &Filter,
         lines: &mut Vec<LogLine>,
     ) -> io::Result<()> {
         let query = LogQuery {
             limit: count.max(1),
-            grep: grep.cloned(),
+            filter: filter.clone(),
             ..LogQuery::default()
         };
         let mut last = page(&self.folder, id, &query)?;
@@ -63,7 +65,7 @@ impl Following {
     pub(super) fn read(
         &mut self,
         id: &InstanceId,
-        grep: Option<&Pattern>,
+        filter: &Filter,
         lines: &mut Vec<LogLine>,
     ) -> io::Result<bool> {
         let end = self.file.metadata()?.len();
@@ -83,11 +85,23 @@ impl Following {
         }
         let all = self.at + read as u64 >= end;
         let (raws, next) = split(&chunk, self.at, all && self.waited(end));
-        self.take(id, raws, next, grep, lines)?;
+        self.take(id, raws, next, filter, lines)?;
         if all && next < end && self.unfinished.is_none() {
             self.unfinished = Some((Instant::now(), end));
         }
         Ok(!all)
+    }
+
+    /// Leaves out what is too old for who wants only the newest lines, when there is more than `room` bytes of it.
+    pub(super) fn hurry(&mut self, room: u64) -> io::Result<()> {
+        let end = self.file.metadata()?.len();
+        if end < self.at || end - self.at <= room {
+            return Ok(());
+        }
+        let to = Log::of(&self.file)?.line_from(end - room)?;
+        self.skipped += to.saturating_sub(self.at);
+        (self.at, self.open, self.unfinished) = (to.max(self.at), false, None);
+        Ok(())
     }
 
     /// The service wrote more than its log keeps before it was read: goes on with the first line
@@ -113,9 +127,9 @@ impl Following {
     fn take(
         &mut self,
         id: &InstanceId,
-        raws: Vec<Raw>,
+        raws: Vec<Raw<'_>>,
         next: u64,
-        grep: Option<&Pattern>,
+        filter: &Filter,
         lines: &mut Vec<LogLine>,
     ) -> io::Result<()> {
         if raws.is_empty() {
@@ -126,12 +140,14 @@ impl Following {
             let ending = std::mem::take(&mut self.open) && raw.bytes.is_empty();
             // Its end is not its own content: it was sent before that came.
             self.open = raw.end - raw.offset == raw.bytes.len() as u64;
-            if !ending && grep.is_none_or(|pattern| pattern.is_in(&raw.bytes)) {
+            if !ending && filter.wants(raw.bytes) {
                 let at = index.time_of_new(raw.end);
                 let missed = std::mem::take(&mut self.missed);
+                let skipped = std::mem::take(&mut self.skipped);
                 lines.push(LogLine {
                     missed: (missed > 0).then_some(missed),
-                    ..line(raw, at, id)
+                    skipped: (skipped > 0).then_some(skipped),
+                    ..line(&raw, at, id)
                 });
             }
         }
@@ -141,14 +157,9 @@ impl Following {
     }
 
     /// Takes all there is, the unfinished last line too.
-    pub(super) fn finish(
-        &mut self,
-        id: &InstanceId,
-        grep: Option<&Pattern>,
-        lines: &mut Vec<LogLine>,
-    ) {
+    pub(super) fn finish(&mut self, id: &InstanceId, filter: &Filter, lines: &mut Vec<LogLine>) {
         let done = loop {
-            match self.read(id, grep, lines) {
+            match self.read(id, filter, lines) {
                 Ok(true) => {}
                 other => break other,
             }
@@ -158,7 +169,7 @@ impl Following {
             let read = self.file.read_at(&mut rest, self.at)?;
             rest.truncate(read);
             let (raws, next) = split(&rest, self.at, true);
-            self.take(id, raws, next, grep, lines)
+            self.take(id, raws, next, filter, lines)
         });
         if let Err(error) = rest {
             tracing::warn!(instance = %id, %error, "failed to read the end of a log");
