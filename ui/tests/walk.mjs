@@ -52,7 +52,7 @@ try {
       assert.equal(await page.locator('[data-testid^="cluster-card-"]').count(), 3);
       await axe(page, "clusters");
     });
-    for (const place of ["services", "incidents", "registry", "activity", "settings"]) {
+    for (const place of ["services", "logs", "incidents", "registry", "activity", "settings"]) {
       await step(`${words}: ${place}`, async () => {
         await page.getByTestId(`place-${place}`).click();
         await page.waitForURL(`**/${place}*`);
@@ -86,19 +86,72 @@ try {
       assert.equal(await page.getByTestId("health-chart").count(), 0, "what is not looked at is not there");
       await axe(page, "log of the panel");
     });
-    await step(`${words}: the log pages back and finds`, async () => {
+    await step(`${words}: the log goes to any place, finds, filters, opens, copies and saves`, async () => {
       const lines = page.getByTestId("log-view");
-      await lines.evaluate((box) => { box.scrollTop = 0; });
-      await page.waitForFunction(() => Number(document.querySelector('[data-testid="log-view"]')?.getAttribute("data-lines")) > 1_400);
-      await page.getByLabel("Find in log").fill("ERROR");
-      await page.keyboard.press("Enter");
-      await page.getByTestId("log-found").getByText(/\d+ of \d+/).waitFor();
+      const bar = page.getByTestId("log-bar");
+      const first = () => page.getByTestId("log-line").first().getAttribute("data-offset").then(Number);
+      const settled = () => page.locator('[data-testid="log-view"][data-loading="false"]').waitFor();
+      // The bar stands for all of the log: its midst is the midst of 60,000 lines.
+      const { x, y, width, height } = await bar.boundingBox();
+      await page.mouse.click(x + width / 2, y + height / 2);
+      await page.waitForFunction(() => Math.abs(Number(document.querySelector('[data-testid="log-view"]')?.getAttribute("data-share")) - 0.5) < 0.02);
+      await settled();
       assert.ok((await page.getByTestId("log-line").count()) < 120, "only the rows on screen are in the page");
-      await page.getByTestId("log-follow").click();
-      await page.getByText("following").waitFor();
+      const middle = await first();
+      await lines.focus();
+      for (let press = 0; press < 3; press += 1) await page.keyboard.press("PageUp");
+      assert.ok((await first()) < middle, "keys scroll");
+      await page.mouse.move(x - 200, y + height / 2);
+      const before = await first();
+      for (let turn = 0; turn < 200 && (await first()) > before - 120_000; turn += 1) await page.mouse.wheel(0, -1_000);
+      assert.ok((await first()) <= before - 120_000, "the wheel goes on beyond what was loaded");
+      await lines.focus();
+      await page.keyboard.press("Home");
+      await page.locator('[data-testid="log-line"][data-offset="0"]').waitFor();
+      await page.getByTestId("log-goto").click();
+      await page.getByTestId("log-goto-text").fill("#240000");
+      await page.keyboard.press("Enter");
+      await page.locator('[data-testid="log-line"][data-offset="240000"].pointed').waitFor();
+
+      await page.getByLabel("Find in log").fill("upstream");
+      await page.locator('[data-testid="log-found"][data-done="true"]').getByText(/[\d,]+ found/).waitFor();
+      await page.getByLabel("Find in log").press("Enter");
+      await page.getByTestId("log-found").getByText(/[\d,]+ of [\d,]+/).waitFor();
+      await page.locator('[data-testid="log-line"].pointed mark').getByText("upstream").waitFor();
+      await page.getByTestId("log-only").click();
+      await settled();
+      await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="log-line"]')].every((line) => line.querySelector("mark")));
+      await axe(page, "log that was searched");
       await page.getByLabel("Find in log").fill("");
+      await page.getByTestId("log-only").waitFor({ state: "detached" });
+
+      await page.getByTestId("log-level").selectOption("error");
+      await page.waitForFunction(() => {
+        const rows = [...document.querySelectorAll('[data-testid="log-line"]')];
+        return rows.length > 20 && rows.every((row) => row.classList.contains("error"));
+      });
+      await page.getByTestId("log-level").selectOption("");
       await page.getByTestId("log-first-error").click();
-      await page.locator('[data-testid="log-line"].hit').getByText("ERROR").waitFor();
+      await page.locator('[data-testid="log-line"].pointed').getByText("ERROR").waitFor();
+
+      await page.getByLabel("Find in log").fill("took_ms");
+      await page.locator('[data-testid="log-found"][data-done="true"]').getByText(/[\d,]+ found/).waitFor();
+      await page.getByLabel("Find in log").press("Enter");
+      await page.locator('[data-testid="log-line"].pointed').getByTestId("log-open").click();
+      await page.getByTestId("log-inner").getByText('"took_ms"').waitFor();
+      await page.getByLabel("Find in log").fill("");
+      await lines.focus();
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.getByTestId("log-chosen").getByText("2 lines selected").waitFor();
+      await page.keyboard.press("Escape");
+      await page.getByTestId("log-save").click();
+      await axe(page, "saving a log");
+      await page.getByTestId("log-save-begin").click();
+      await page.getByTestId("log-saved").waitFor();
+      await page.keyboard.press("Escape");
+      await lines.focus();
+      await page.keyboard.press("Home");
       await page.getByTestId("log-follow").click();
       await page.getByText("following").waitFor();
     });

@@ -7,6 +7,7 @@ import ActivityPage from "./ActivityPage.svelte";
 import ClustersPage from "./ClustersPage.svelte";
 import DefinitionPage from "./DefinitionPage.svelte";
 import IncidentsPage from "./IncidentsPage.svelte";
+import LogsPage from "./LogsPage.svelte";
 import RegistryPage from "./RegistryPage.svelte";
 import ServicePage from "./ServicePage.svelte";
 import ServicesPage from "./ServicesPage.svelte";
@@ -39,11 +40,12 @@ export const PLACES: readonly Place[] = [
   { id: "topology", name: "Topology", icon: "topology", page: TopologyPage, key: "2" },
   { id: "services", name: "Services", icon: "services", page: ServicesPage, key: "3" },
   { id: "service", name: "Service", icon: "services", page: ServicePage, under: "services" },
-  { id: "incidents", name: "Incidents", icon: "incidents", page: IncidentsPage, key: "4" },
-  { id: "definition", name: "Definition", icon: "definition", page: DefinitionPage, key: "5" },
-  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "6" },
-  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "7" },
-  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "8" },
+  { id: "logs", name: "Logs", icon: "logs", page: LogsPage, key: "4" },
+  { id: "incidents", name: "Incidents", icon: "incidents", page: IncidentsPage, key: "5" },
+  { id: "definition", name: "Definition", icon: "definition", page: DefinitionPage, key: "6" },
+  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "7" },
+  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "8" },
+  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "9" },
 ];
 
 /** Those in the rail. */
