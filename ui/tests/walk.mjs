@@ -223,6 +223,34 @@ try {
       await page.keyboard.press("Escape");
       await page.getByTestId("panel").waitFor({ state: "detached" });
     });
+    await step(`${words}: the topology is a table too, and the accessibility tree has every line of it`, async () => {
+      await page.getByText("Table", { exact: true }).click();
+      await page.getByTestId("topology-table").waitFor();
+      await axe(page, "the topology as a table");
+      const cdp = await context.newCDPSession(page);
+      const { nodes } = await cdp.send("Accessibility.getFullAXTree");
+      const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+      const role = (node) => (node.ignored ? "" : node.role?.value);
+      const below = (node, wanted) => (node.childIds ?? []).map((id) => byId.get(id)).filter(Boolean).flatMap((child) => (wanted.includes(role(child)) ? [child] : below(child, wanted)));
+      const text = (node) => (role(node) === "StaticText" ? (node.name?.value ?? "") : (node.childIds ?? []).map((id) => byId.get(id)).filter(Boolean).map(text).join(""));
+      const table = nodes.find((node) => role(node) === "table" && below(node, ["row"]).length > 100);
+      const [head, ...rows] = below(table, ["row"]).map((row) => below(row, ["cell", "gridcell", "columnheader"]).map((cell) => text(cell).trim()));
+      assert.deepEqual(head, ["Service", "State", "Category", "Needs", "Needed by", "Seen, undeclared"]);
+      const wanted = await page.evaluate(() => {
+        const { clusters, connections } = window.__fake.world.snapshot();
+        const { id, services } = clusters.find((each) => each.name === "azora-os");
+        return services.map(({ name, category, needs }) => [
+          name, category, needs.join(", ") || "none", services.filter((other) => other.needs.includes(name)).map((other) => other.name).join(", ") || "none",
+          connections[id].filter((each) => each.from === name && each.declared !== "need").map((each) => each.to).join(", ") || "none",
+        ]);
+      });
+      const byName = (a, b) => (a[0] < b[0] ? -1 : 1);
+      assert.deepEqual(rows.map(([name, , ...rest]) => [name, ...rest]).sort(byName), wanted.sort(byName));
+      assert.ok(rows.every(([, state]) => /^[A-Z][a-z]+/.test(state)), "every service says its state in a word");
+      assert.ok(rows.some(([, state]) => /, suffers from \S+$/.test(state)), "what suffers says from what");
+      await page.getByText("Graph", { exact: true }).click();
+      await page.getByTestId("topology-canvas").waitFor();
+    });
     await step(`${words}: a rehearsal is run, cancelled, run to its end, and its weak spots stand out`, async () => {
       await page.getByTestId("rehearse-open").click();
       await axe(page, "a rehearsal before it is run");
