@@ -1,8 +1,13 @@
 // Logs of simulated services: each has a past, and four more lines a second.
 
 import type { InstanceId, LogCopy, LogLevel, LogLine, LogPage, LogRun, LogSearch, LogView, LogViewRequest, LogsRequest, Streams } from "../../ipc/generated";
-import { plain } from "../../shared/ansi";
 import { LINE_BYTES, lineAt } from "./lines";
+
+/** Without the colours that these lines have, which are their only escapes. */
+function plain(text: string): string {
+  const [first = "", ...coloured] = text.split("\u001b[");
+  return first + coloured.map((part) => part.slice(part.indexOf("m") + 1)).join("");
+}
 
 /** Lines every simulated log already has. */
 const PAST_LINES = 60_000;
