@@ -6,18 +6,13 @@ import { SANS } from "../../shared/fonts";
 import { along, clock, UNITS } from "../../shared/format";
 import { token } from "../../shared/theme.svelte";
 import { through, throughPasses } from "./gaps";
-import { STATES } from "./states";
+import { LEVEL, STATES } from "./states";
 
 const FONT = `11px ${SANS}`;
 const DAY_S = 86_400;
 
 /** Height of the band that shows states, in CSS pixels. */
 const BAND = 10;
-/** The worse, the taller: the band is read without its colours too. */
-const LEVEL: Record<State, number> = {
-  ready: 0.3, completed: 0.3, stopped: 0.15, waiting: 0.45, starting: 0.45, running: 0.45, stopping: 0.45,
-  degraded: 0.65, recovering: 0.8, quarantined: 1, failing: 1,
-};
 
 function axes(units: keyof typeof UNITS, size = 56): uPlot.Axis[] {
   const common = { stroke: token("text-3"), font: FONT, ticks: { show: false } } satisfies uPlot.Axis;

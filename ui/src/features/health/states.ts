@@ -23,6 +23,12 @@ export const STATES: Record<State, Look> = {
   ready: { word: "Ready", shape: "check", tone: "good" },
 };
 
+/** The worse, the taller, from 0 to 1: bands and strips are read without their colours too. */
+export const LEVEL: Record<State, number> = {
+  ready: 0.3, completed: 0.3, stopped: 0.15, waiting: 0.45, starting: 0.45, running: 0.45, stopping: 0.45,
+  degraded: 0.65, recovering: 0.8, quarantined: 1, failing: 1,
+};
+
 /** All states, worst first. */
 export const BY_SEVERITY = Object.keys(STATES) as State[];
 

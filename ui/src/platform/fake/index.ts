@@ -65,10 +65,17 @@ export function fake(): Platform {
     view_logs: (request) => logs.view(request),
     log_runs: ({ instance }) => logs.runs(instance),
     env: ({ instance }) => ({
-      instance, generation: 1, running: true, differs: 0, problem: null,
-      variables: [{ name: "LOG_LEVEL", value: "info", secret: false, from: ".env:1", now: null }],
+      instance, generation: 1, running: true, differs: 1, problem: null,
+      variables: [
+        { name: "API_TOKEN", value: "secret, sha256 4be1…", secret: true, from: ".env.secrets:2", now: null },
+        { name: "DATABASE_URL", value: "postgres://127.0.0.1:5432/azora", secret: false, from: "azora.toml:18", now: null },
+        { name: "HOME", value: "/home/mira", secret: false, from: "terminal", now: null },
+        { name: "LOG_LEVEL", value: "info", secret: false, from: ".env:1", now: { value: "debug", from: ".env:1" } },
+        { name: "PATH", value: "/home/mira/.local/bin:/usr/local/bin:/usr/bin:/bin", secret: false, from: "terminal", now: null },
+        { name: "PORT", value: "20116", secret: false, from: "azora", now: null },
+      ],
     }),
-    incidents: () => world.incidents,
+    incidents: ({ cluster, service, since }) => world.incidents.filter((each) => (cluster === undefined || each.cluster === cluster) && (service === undefined || each.service === service) && (since === undefined || (each.resolved ?? Infinity) >= since)),
     incident: ({ id }) => {
       const incident = world.incidents.find((each) => each.id === id);
       if (!incident) throw new CallError("not_found", `there is no incident ${id}`);
@@ -161,7 +168,8 @@ function build(size: string, scene: string): World {
   const world = new World(Date.now());
   if (size === "empty") return world;
   if (size === "3") {
-    world.add("shop", "/home/mira/code/shop", structuredClone(SHOP), "ready");
+    const shop = world.add("shop", "/home/mira/code/shop", structuredClone(SHOP), "ready");
+    if (scene === "incident") world.break(shop, needed(SHOP), null);
     return world;
   }
   const id = size === "1000"
@@ -173,13 +181,20 @@ function build(size: string, scene: string): World {
   world.remember(id, "warehouse", 93_000_000, 64_000, "quarantined");
   world.remember(stack, "redis", 12_000_000, 1_140, "resolved");
   world.remember(id, "event-bus", 8_100_000, 3_900, "resolved");
-  if (scene === "incident") {
+  if (scene === "incident" && size === "1000") world.break(id, needed(world.clusters.get(id)?.services ?? []), null);
+  else if (scene === "incident") {
     world.break(id, "event-bus", null);
     world.set(id, "staking-service.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
     world.set(id, "media-library.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
   }
   if (scene === "young") world.born = Date.now() - 22_000;
   return world;
+}
+
+/** What most others need. */
+function needed(services: readonly { name: string; needs: readonly string[] }[]): string {
+  const count = (name: string): number => services.filter((each) => each.needs.includes(name)).length;
+  return services.map((each) => each.name).sort((a, b) => count(b) - count(a))[0] ?? "";
 }
 
 const SPANS = [300_000, 3_600_000, 86_400_000, 604_800_000];

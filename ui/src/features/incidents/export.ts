@@ -1,0 +1,67 @@
+// Incidents as a document to hand on: Markdown for people, JSON as the engine told it.
+
+import type { Incident, IncidentEntry } from "../../ipc/generated";
+import { span } from "../../shared/format";
+import { INCIDENTS } from "../health/states";
+import { lasted } from "./lasted";
+import { ENTRIES } from "./timeline";
+
+export type Format = "md" | "json";
+
+/** Words of a service's or a person's must not become markup: no links, no tables, no HTML. */
+function plain(text: string): string {
+  return text.replace(/[\r\n\t]+/g, " ").replace(/[\\`*_{}[\]<>|#~!]/g, "\\$&");
+}
+
+/** What a service wrote, as it is, between marks that it does not hold itself. */
+function quoted(text: string): string {
+  const marks = "`".repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map((run) => run[0].length + 1)));
+  return `${marks}text\n${text}\n${marks}`;
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function facts(incident: Incident): [string, string][] {
+  const ms = lasted(incident);
+  return [
+    ["State", INCIDENTS[incident.state].word],
+    ["Service", `${incident.service} (${incident.instance})`],
+    ["Cluster", incident.cluster],
+    ["Detected", iso(incident.opened)],
+    ["Ended", incident.resolved === null ? "not yet" : iso(incident.resolved)],
+    ["Time to detect", incident.detect_ms === null ? "unknown" : span(incident.detect_ms)],
+    ["Took", ms === null ? "not over" : span(ms)],
+    ["Acts of healing", String(incident.actions.length)],
+    ["Needed a person", incident.person ? "yes" : "no"],
+    ...(incident.waits === null ? [] : [["Waits for", incident.waits] as [string, string]]),
+  ];
+}
+
+/** One incident with its timeline. */
+export function story(format: Format, incident: Incident, timeline: readonly IncidentEntry[]): string {
+  if (format === "json") return `${JSON.stringify({ incident, timeline }, null, 2)}\n`;
+  const lines = [`# Incident ${incident.id}: ${plain(incident.cause)}`, ""];
+  for (const [name, value] of facts(incident)) lines.push(`- ${name}: ${plain(value)}`);
+  lines.push("", "## What happened", "");
+  for (const entry of timeline) {
+    const head = `- ${iso(entry.at)} **${ENTRIES[entry.kind].word}**`;
+    if (entry.kind === "log") lines.push(head, "", ...quoted(entry.text).split("\n").map((line) => `  ${line}`), "");
+    else lines.push(`${head} ${plain(entry.text)}`);
+  }
+  if (timeline.length === 0) lines.push("Nothing more is kept of it.");
+  lines.push("", "## Impacted", "", incident.impacted.length === 0 ? "Nothing else suffered from it." : incident.impacted.map((name) => `- ${plain(name)}`).join("\n"));
+  return `${lines.join("\n")}\n`;
+}
+
+/** Several, without their timelines. */
+export function listing(format: Format, incidents: readonly Incident[]): string {
+  if (format === "json") return `${JSON.stringify({ incidents }, null, 2)}\n`;
+  const rows = incidents.map((each) => {
+    const ms = lasted(each);
+    return [String(each.id), each.service, INCIDENTS[each.state].word, each.cause, iso(each.opened), ms === null ? "not over" : span(ms), String(each.impacted.length)].map(plain);
+  });
+  const head = ["Incident", "Service", "State", "Cause", "Detected", "Took", "Impacted"];
+  return `${["# Incidents", "", ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)].join("\n")}\n`;
+}
