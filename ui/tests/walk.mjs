@@ -319,6 +319,21 @@ try {
       await page.keyboard.press("Escape");
       await page.getByTestId("keys").waitFor({ state: "detached" });
     });
+    await step(`${words}: single keys are turned off and on`, async () => {
+      await page.getByTestId("place-settings").click();
+      const choose = (word) => page.getByRole("group", { name: "Single keys" }).getByText(word, { exact: true }).click();
+      await choose("Off");
+      await page.locator("#place").focus();
+      await page.keyboard.press("3");
+      await page.keyboard.press("?");
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      assert.match(page.url(), /settings/);
+      assert.equal(await page.getByTestId("keys").count(), 0);
+      await choose("On");
+      await page.locator("#place").focus();
+      await page.keyboard.press("3");
+      await page.waitForURL("**/services*");
+    });
     await step(`${words}: a folder is looked at, trusted once and brought up`, async () => {
       await page.getByTestId("place-clusters").click();
       await page.getByTestId("open-folder").click();
