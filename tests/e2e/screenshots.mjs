@@ -68,8 +68,9 @@ await Story.tell(`pictures of the demo cluster in ${OUT}`, 600_000, async (story
   await story.step("a service", async () => {
     await both((page) => room.clickNode(page, SHOWN));
     await both((page) => room.chartMoves(page));
-    await both((page) => room.logMoves(page));
     await take("service");
+    await both((page) => room.logMoves(page));
+    await take("logs");
   });
 
   await story.step("what an emergency stop would do", async () => {

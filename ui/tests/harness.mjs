@@ -39,11 +39,13 @@ export function launch() {
 }
 
 /** A page that collects everything it complains about in `complaints`. */
-export async function open(browser, { width = 1280, height = 800, dark = false, reduced = true } = {}) {
+export async function open(browser, { width = 1280, height = 800, dark = false, reduced = true, locale, timezone } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
     reducedMotion: reduced ? "reduce" : "no-preference",
+    ...(locale === undefined ? {} : { locale }),
+    ...(timezone === undefined ? {} : { timezoneId: timezone }),
   });
   // A machine that does much else needs more patience than one that does not.
   context.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 30_000));

@@ -1,34 +1,40 @@
-// Writes a picture of every place, in light and dark, at two sizes and with 3, 150 and 1,000 services, to
-// `screenshots/`. Names one or more words to take only those: `npm run screenshots -- topology dark`.
+// Writes a picture of every place, in light and dark, at two sizes, with 3, 150 and 1,000 services, with and
+// without an incident, to `screenshots/`. Words take only those: `npm run screenshots -- topology dark`.
 
 import { mkdir } from "node:fs/promises";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 
 const only = process.argv.slice(2);
 const SIZES = [[1280, 800], [1920, 1080]];
+/** Name, place, what else its address says, and what is done there first. */
 const SHOTS = [
-  ["empty", "", "empty=1"],
   ["clusters", "clusters"],
   ["topology", "topology"],
-  ["panel", "topology", "service=api"],
-  ["panel-logs", "topology", "service=api&tab=logs"],
-  ["service", "service", "service=api"],
-  ["service-logs", "service", "service=api&tab=logs"],
-  ["service-environment", "service", "service=api&tab=environment"],
-  ["service-history", "service", "service=api&tab=history&scene=incident"],
+  ["panel", "topology", "service"],
+  ["panel-logs", "topology", "service&tab=logs"],
   ["services", "services"],
-  ["incident", "topology", "scene=incident"],
-  ["incidents", "incidents", "scene=incident"],
+  ["service", "service", "service"],
+  ["service-logs", "service", "service&tab=logs"],
+  ["service-environment", "service", "service&tab=environment"],
+  ["service-history", "service", "service&tab=history"],
+  ["incidents", "incidents"],
   ["registry", "registry"],
-  ["activity", "activity", "scene=incident"],
+  ["activity", "activity"],
+  ["acts", "activity", "show=acts"],
   ["settings", "settings"],
-  ["emergency", "topology", "shot=emergency"],
-  ["palette", "topology", "shot=palette"],
-  ["rehearsal", "topology", "rehearse=1&shot=rehearsal"],
-  ["folder", "clusters", "shot=folder"],
+  ["style", "style"],
+  ["empty", ""],
+  ["emergency", "topology", "", "emergency"],
+  ["palette", "topology", "", "palette"],
+  ["keys", "topology", "", "keys"],
+  ["rehearsal", "topology", "rehearse=1", "rehearsal"],
+  ["folder", "clusters", "", "folder"],
 ];
-/** Small and large clusters are only looked at where their size shows. */
-const SIZED = new Set(["clusters", "topology", "panel", "services"]);
+/** Small and large clusters are only looked at where their size shows, and incidents where they do. */
+const SIZED = new Set(["clusters", "topology", "panel", "services", "service", "incidents", "registry"]);
+const CALM = new Set(["style", "empty", "palette", "keys", "rehearsal", "folder", "settings"]);
+/** Which service is looked at: one that an incident concerns. */
+const SERVICES = { 3: "api", 150: "api-gateway", 1000: "service-0007" };
 
 const out = new URL("../screenshots/", import.meta.url);
 await mkdir(out, { recursive: true });
@@ -38,41 +44,51 @@ let taken = 0;
 for (const dark of [false, true]) {
   for (const [width, height] of SIZES) {
     for (const count of [3, 150, 1000]) {
-      for (const [name, place, query = ""] of SHOTS) {
-        if (count !== 150 && !SIZED.has(name)) continue;
-        const file = `${name}-${count}-${dark ? "dark" : "light"}-${width}.png`;
-        if (only.length > 0 && !only.every((word) => file.includes(word))) continue;
-        const { page, context } = await open(browser, { width, height, dark });
-        const params = new URLSearchParams(query);
-        if (params.has("service")) params.set("service", count === 3 ? "api" : "api-gateway");
-        params.set("fake", name === "empty" ? "empty" : String(count));
-        await page.goto(`${host.origin}/${place}?${params}`);
-        await page.getByTestId("overall").waitFor();
-        if (name === "panel" || name === "service") {
-          await page.getByTestId("health-chart").waitFor();
-          await page.waitForTimeout(1_200);
+      for (const scene of ["calm", "incident"]) {
+        for (const [name, place, query = "", does = ""] of SHOTS) {
+          if (count !== 150 && !SIZED.has(name)) continue;
+          if (scene === "incident" && CALM.has(name)) continue;
+          const file = `${name}-${count}-${scene}-${dark ? "dark" : "light"}-${width}.png`;
+          if (only.length > 0 && !only.every((word) => file.includes(word))) continue;
+          const { page, context } = await open(browser, { width, height, dark });
+          const params = new URLSearchParams(query);
+          params.set("fake", name === "empty" ? "empty" : String(count));
+          params.set("scene", scene);
+          if (params.has("service")) {
+            await page.goto(`${host.origin}/clusters?${new URLSearchParams({ fake: String(count) })}`);
+            await page.waitForFunction(() => window.__fake !== undefined);
+            params.set("service", await page.evaluate((wanted) => {
+              const services = window.__fake.world.snapshot().clusters[0].services.map((each) => each.name);
+              return services.includes(wanted) ? wanted : services[Math.floor(services.length / 2)];
+            }, SERVICES[count]));
+          }
+          await page.goto(`${host.origin}/${place}?${params}`);
+          await page.getByTestId("overall").waitFor();
+          if (name === "panel" || name === "service") await page.getByTestId("health-chart").waitFor();
+          if (name.endsWith("-logs")) await page.getByTestId("log-line").first().waitFor();
+          if (name.startsWith("topology") || place === "topology") await page.waitForFunction(() => window.__azora?.topology.nodes().length > 0);
+          if (does === "emergency") await page.getByTestId("emergency-open").click();
+          if (does === "keys") await page.keyboard.press("?");
+          if (does === "palette") {
+            await page.keyboard.press("Control+k");
+            await page.getByTestId("palette-input").fill("azora");
+          }
+          if (does === "rehearsal") {
+            await page.getByTestId("rehearsal-run").click();
+            await page.getByTestId("rehearsal-result").waitFor();
+          }
+          if (does === "folder") {
+            await page.getByTestId("open-folder").click();
+            await page.getByTestId("folder-path").fill("/home/mira/code/shop-next");
+            await page.getByTestId("folder-look").click();
+            await page.getByTestId("trust-confirm").waitFor();
+          }
+          // A picture is one of rest: what moves has come to an end, what was asked has been answered.
+          await page.waitForTimeout(place === "topology" || params.has("service") ? 1_500 : 500);
+          await page.screenshot({ path: new URL(file, out).pathname });
+          await context.close();
+          taken += 1;
         }
-        if (name.endsWith("-logs")) await page.getByTestId("log-line").first().waitFor();
-        const dialog = params.get("shot");
-        if (dialog === "emergency") await page.getByTestId("emergency-open").click();
-        if (dialog === "palette") {
-          await page.keyboard.press("Control+k");
-          await page.getByTestId("palette-input").fill("azora");
-        }
-        if (dialog === "rehearsal") {
-          await page.getByTestId("rehearsal-run").click();
-          await page.getByTestId("rehearsal-result").waitFor();
-        }
-        if (dialog === "folder") {
-          await page.getByTestId("open-folder").click();
-          await page.getByTestId("folder-path").fill("/home/mira/code/shop-next");
-          await page.getByTestId("folder-look").click();
-          await page.getByTestId("trust-confirm").waitFor();
-        }
-        await page.waitForTimeout(500);
-        await page.screenshot({ path: new URL(file, out).pathname });
-        await context.close();
-        taken += 1;
       }
     }
   }

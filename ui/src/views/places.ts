@@ -12,6 +12,7 @@ import RegistryPage from "./RegistryPage.svelte";
 import ServicePage from "./ServicePage.svelte";
 import ServicesPage from "./ServicesPage.svelte";
 import SettingsPage from "./SettingsPage.svelte";
+import StylePage from "./StylePage.svelte";
 import TopologyPage from "./TopologyPage.svelte";
 
 /** What opens over the place. */
@@ -46,6 +47,8 @@ export const PLACES: readonly Place[] = [
   { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "7" },
   { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "8" },
   { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "9" },
+  // Only where the UI is worked on.
+  ...(import.meta.env.DEV || import.meta.env.MODE === "fake" ? [{ id: "style", name: "Style", icon: "settings" as const, page: StylePage, under: "settings" }] : []),
 ];
 
 /** Those in the rail. */

@@ -1,0 +1,104 @@
+// Holds a few places against pictures of them that are kept in `pictures/`. The clock begins at a fixed moment,
+// the simulated home has a fixed seed, nothing moves, the letters are the product's own. Pictures are compared at half size,
+// so that how an edge is smoothed makes no difference.
+//
+//   npm run visual              compares; what differs is written to screenshots/visual
+//   npm run visual -- --bless   takes them anew: look at them before they are committed
+
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { FAKE, launch, open, serve } from "./harness.mjs";
+
+const bless = process.argv.includes("--bless");
+const KEPT = new URL("pictures/", import.meta.url);
+const OUT = new URL("../screenshots/visual/", import.meta.url);
+const SIZE = { width: 1280, height: 800 };
+/** A channel that differs by less is the same to the eye. */
+const SEEN = 40;
+/** So many of a thousand pixels may differ: a control that moved is more. */
+const PER_MILLE = 1;
+const NOW = new Date("2026-11-28T12:00:00Z");
+const SHOTS = [
+  ["clusters", "/clusters?fake=150"],
+  ["service", "/service?fake=150&service=email-service"],
+  ["environment", "/service?fake=150&service=email-service&tab=environment"],
+  ["incidents", "/incidents?fake=150"],
+  ["registry", "/registry?fake=150"],
+];
+
+const host = await serve(FAKE);
+const browser = await launch();
+await mkdir(KEPT, { recursive: true });
+await mkdir(OUT, { recursive: true });
+const judge = await (await browser.newContext()).newPage();
+
+/** Half as large, as PNG. */
+function halve(png) {
+  return judge.evaluate(async (source) => {
+    const image = await createImageBitmap(new Blob([Uint8Array.from(atob(source), (char) => char.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(image.width / 2, image.height / 2);
+    const ctx = canvas.getContext("2d");
+    ctx.imageSmoothingQuality = "high";
+    ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
+    return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
+  }, png.toString("base64")).then((text) => Buffer.from(text, "base64"));
+}
+
+/** Pixels that differ, of how many. */
+function compare(one, other) {
+  return judge.evaluate(
+    async ([one, other, seen]) => {
+      const pixels = async (source) => {
+        const image = await createImageBitmap(new Blob([Uint8Array.from(atob(source), (char) => char.charCodeAt(0))]));
+        const ctx = new OffscreenCanvas(image.width, image.height).getContext("2d");
+        ctx.drawImage(image, 0, 0);
+        return ctx.getImageData(0, 0, image.width, image.height);
+      };
+      const [a, b] = [await pixels(one), await pixels(other)];
+      if (a.width !== b.width || a.height !== b.height) return { differ: Infinity, all: 1 };
+      let differ = 0;
+      for (let at = 0; at < a.data.length; at += 4) {
+        if ([0, 1, 2].some((channel) => Math.abs(a.data[at + channel] - b.data[at + channel]) > seen)) differ += 1;
+      }
+      return { differ, all: a.data.length / 4 };
+    },
+    [one.toString("base64"), other.toString("base64"), SEEN],
+  );
+}
+
+let failed = 0;
+for (const dark of [false, true]) {
+  for (const [name, path] of SHOTS) {
+    const { page, context } = await open(browser, { ...SIZE, dark, locale: "en-GB", timezone: "UTC" });
+    await page.clock.install({ time: NOW });
+    await page.goto(host.origin + path);
+    await page.getByTestId("overall").waitFor();
+    // Answers of the simulated host take their time; a second passes at once, and then none.
+    for (let step = 0; step < 10; step += 1) await page.clock.runFor(100);
+    await page.evaluate(() => document.fonts.ready.then(() => undefined));
+    const taken = await halve(await page.screenshot({ animations: "disabled", caret: "hide" }));
+    await context.close();
+    const file = `${name}-${dark ? "dark" : "light"}.png`;
+    if (bless) {
+      await writeFile(new URL(file, KEPT), taken);
+      console.log(`taken ${file}`);
+      continue;
+    }
+    if (!existsSync(new URL(file, KEPT))) throw new Error(`there is no picture ${file} yet: npm run visual -- --bless`);
+    const { differ, all } = await compare(await readFile(new URL(file, KEPT)), taken);
+    const share = (differ / all) * 1_000;
+    const well = share <= PER_MILLE;
+    console.log(`${well ? "ok  " : "FAIL"} ${file}: ${share.toFixed(2)} ‰ differ`);
+    if (!well) {
+      failed += 1;
+      await writeFile(new URL(file, OUT), taken);
+    }
+  }
+}
+await browser.close();
+host.close();
+if (failed > 0) {
+  console.log(`${failed} pictures differ; what was seen is in screenshots/visual`);
+  process.exitCode = 1;
+}
