@@ -11,7 +11,7 @@ import { Annotation, EditorState, StateEffect, StateField } from "@codemirror/st
 import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers, type DecorationSet } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { ProblemView } from "../../ipc/generated";
-import { offsets, placeAt, serviceLines } from "./place";
+import { endsOf, offsets, placeAt, serviceLines, withEnds, type Ends } from "./place";
 import { keysAt, valuesAt } from "./schema";
 
 const LOOK = EditorView.theme({
@@ -74,6 +74,8 @@ const marked = StateField.define<DecorationSet>({
 export class Editor {
   private readonly view: EditorView;
   private services: readonly string[] = [];
+  /** Of the text that was loaded; the editor's own are always `\n`. */
+  private ends: Ends = "\n";
 
   constructor(place: HTMLElement, label: string, onedit: (text: string) => void, onapply: () => void) {
     // The page's own keys are not meant while somebody writes; it cannot see from outside that somebody does.
@@ -101,22 +103,25 @@ export class Editor {
         EditorView.contentAttributes.of({ "aria-label": label, "data-testid": "definition-text", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           const edited = update.transactions.some((each) => each.docChanged && each.annotation(loaded) !== true);
-          if (edited) onedit(update.state.doc.toString());
+          if (edited) onedit(withEnds(update.state.doc.toString(), this.ends));
         }),
       ],
     });
     this.view = new EditorView({ state, parent: root, root });
   }
 
-  get text(): string {
+  /** With `\n` at the end of each line, as places count. */
+  private get text(): string {
     return this.view.state.doc.toString();
   }
 
   /** Another text, with the cursor where it was as far as that is there. */
   load(text: string): void {
-    const head = Math.min(this.view.state.selection.main.head, text.length);
+    this.ends = endsOf(text);
+    const insert = withEnds(text, "\n");
+    const head = Math.min(this.view.state.selection.main.head, insert.length);
     this.view.dispatch({
-      changes: { from: 0, to: this.view.state.doc.length, insert: text },
+      changes: { from: 0, to: this.view.state.doc.length, insert },
       selection: { anchor: head },
       annotations: [loaded.of(true)],
     });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { effects } from "./effects";
-import { offsets, parts, placeAt, serviceLines } from "./place";
+import { endsOf, offsets, parts, placeAt, serviceLines, withEnds } from "./place";
 import { keysAt, valuesAt } from "./schema";
 
 const at = (text: string): string => {
@@ -47,4 +47,12 @@ test("a place counts characters, an offset units", () => {
 test("what takes something down is said first", () => {
   const edit = { added: ["new"], removed: ["old"], restarted: [{ service: "api", what: ["run a → b"] }], adjusted: [], notes: [] };
   expect(effects(edit).map((each) => `${each.kind} ${each.services.map((one) => one.name).join()}`)).toEqual(["stop old", "restart api", "start new"]);
+});
+
+test("an edit keeps the line ends of the file", () => {
+  const read = "[service.a]\r\nrun = \"true\"\r\n\r\n";
+  const edited = `${withEnds(read, "\n")}# more\n`;
+  expect(edited).not.toContain("\r");
+  expect(withEnds(edited, endsOf(read))).toBe(`${read}# more\r\n`);
+  for (const plain of ["", "one", "a\n\nb\n", "mixed\r\nof both\n", "\n\r\n"]) expect(endsOf(plain)).toBe("\n");
 });

@@ -84,3 +84,15 @@ export function offsets(text: string, line: number, column: number, length: numb
   const from = start + units(column - 1);
   return { from, to: Math.max(from, start + units(column - 1 + length)) };
 }
+
+export type Ends = "\n" | "\r\n";
+
+/** How the lines of a text end. */
+export function endsOf(text: string): Ends {
+  return /\r\n/.test(text) && !/(^|[^\r])\n/.test(text) ? "\r\n" : "\n";
+}
+
+/** The same text with lines that end so. */
+export function withEnds(text: string, ends: Ends): string {
+  return text.replace(/\r?\n/g, ends);
+}
