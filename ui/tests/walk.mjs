@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 import { definition, terminal } from "./written.mjs";
+import { zoomed } from "./zoomed.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -46,6 +47,7 @@ try {
     const words = dark ? "dark" : "light";
     await terminal({ step, visit, axe, dark, words });
     await definition({ step, visit, axe, dark, words });
+    await zoomed({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 
     await step(`${words}: clusters`, async () => {
