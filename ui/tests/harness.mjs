@@ -28,20 +28,22 @@ export async function serve(folder) {
   return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-export function launch() {
+export function launch({ more = [], env = {} } = {}) {
   return chromium.launch({
+    env: { ...process.env, ...env },
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync",
+      "--disable-component-update", "--disable-sync", ...more,
     ],
   });
 }
 
 /** A page that collects everything it complains about in `complaints`. */
-export async function open(browser, { width = 1280, height = 800, dark = false, reduced = true, locale, timezone } = {}) {
+export async function open(browser, { width = 1280, height = 800, dark = false, reduced = true, locale, timezone, density = 1 } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
+    deviceScaleFactor: density,
     colorScheme: dark ? "dark" : "light",
     reducedMotion: reduced ? "reduce" : "no-preference",
     ...(locale === undefined ? {} : { locale }),

@@ -7,12 +7,13 @@
 
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 
 const bless = process.argv.includes("--bless");
 const KEPT = new URL("pictures/", import.meta.url);
 const OUT = new URL("../screenshots/visual/", import.meta.url);
-const SIZE = { width: 1280, height: 800 };
+const SIZE = { width: 1280, height: 800, density: 2 };
 /** A channel that differs by less is the same to the eye. */
 const SEEN = 40;
 /** So many of a thousand pixels may differ: a control that moved is more. */
@@ -27,22 +28,26 @@ const SHOTS = [
 ];
 
 const host = await serve(FAKE);
-const browser = await launch();
+// Letters are drawn the same on every machine: without hinting, and at twice the density, where their places are not rounded.
+const browser = await launch({
+  more: ["--force-device-scale-factor=2", "--disable-lcd-text", "--force-color-profile=srgb"],
+  env: { FONTCONFIG_FILE: fileURLToPath(new URL("fonts.conf", import.meta.url)) },
+});
 await mkdir(KEPT, { recursive: true });
 await mkdir(OUT, { recursive: true });
 const judge = await (await browser.newContext()).newPage();
 
-/** Half as large, as PNG. */
+/** Half as large as it is seen, as PNG. */
 function halve(png) {
-  return judge.evaluate(async (source) => {
+  return judge.evaluate(async ([source, width, height]) => {
     const image = await createImageBitmap(new Blob([Uint8Array.from(atob(source), (char) => char.charCodeAt(0))]));
-    const canvas = new OffscreenCanvas(image.width / 2, image.height / 2);
+    const canvas = new OffscreenCanvas(width, height);
     const ctx = canvas.getContext("2d");
     ctx.imageSmoothingQuality = "high";
     ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
     const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
     return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
-  }, png.toString("base64")).then((text) => Buffer.from(text, "base64"));
+  }, [png.toString("base64"), SIZE.width / 2, SIZE.height / 2]).then((text) => Buffer.from(text, "base64"));
 }
 
 /** Pixels that differ, of how many. */
