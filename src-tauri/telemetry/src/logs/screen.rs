@@ -179,6 +179,8 @@ fn control(sequence: &str, old: bool) -> bool {
         // The cursor's form, and a reset that leaves the text.
         (body, 'q') => body.strip_suffix(' ').is_some_and(numbers),
         ("!", 'p') => true,
+        // To insert. The others lock the keyboard, show what is typed, or change what Enter sends.
+        (body, 'h' | 'l') => body.split(';').all(|mode| mode == "4"),
         // With more than one number it is a mouse's.
         (body, 'T') => body.bytes().all(|b| b.is_ascii_digit()),
         (
@@ -196,8 +198,6 @@ fn control(sequence: &str, old: bool) -> bool {
             | 'e'
             | 'f'
             | 'g'
-            | 'h'
-            | 'l'
             | 'm'
             | 'r'
             | 's'
@@ -225,7 +225,7 @@ mod tests {
             "\u{1b}[2J\u{1b}[H\u{1b}[10;20Hthere\u{1b}[K\u{1b}[3A",
             "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?1002;1006h\u{1b}[?2004h",
             "\u{1b}(0lqk\u{1b}(B\u{1b}7\u{1b}8\u{1b}=\u{1b}>\u{1b}M",
-            "\u{1b}[2;20r\u{1b}[4L\u{1b}[2 q\u{1b}[!p",
+            "\u{1b}[2;20r\u{1b}[4h\u{1b}[4l\u{1b}[4L\u{1b}[2 q\u{1b}[!p",
             "\u{1b}[6n\u{1b}[c\u{1b}[>c\u{1b}[?2026$p",
         ] {
             assert_eq!(passed(same.as_bytes()), same);
@@ -245,6 +245,7 @@ mod tests {
             (b"a\x05b", "ab"),
             (b"a\x1b[>1ub\x1b[?uc\x1b[>4;2md", "abcd"),
             (b"a\x1b[?3hb\x1b[?25;3hc\x1b[?9001hd", "abcd"),
+            (b"a\x1b[2hb\x1b[12lc\x1b[20hd\x1b[4;2he", "abcde"),
             (b"a\x1b%@b\x1b Gc\x1bZd", "abcd"),
             ("a\u{9b}31mb\u{9d}0;t\u{9c}c".as_bytes(), "a31mb0;tc"),
             (b"a\xffb\x9bc", "a\u{fffd}b\u{fffd}c"),
