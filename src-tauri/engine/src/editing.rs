@@ -230,6 +230,10 @@ fn replace(folder: &Path, text: &str, wanted: &str) -> Result<(), Error> {
     if found.mark != wanted {
         return Err(changed());
     }
+    // It is there already, and only has to be brought up.
+    if found.text == text {
+        return Ok(());
+    }
     let unwritten = |path: &Path, source| Error::Home {
         path: path.to_owned(),
         source,
@@ -237,6 +241,18 @@ fn replace(folder: &Path, text: &str, wanted: &str) -> Result<(), Error> {
     let path = found.path.canonicalize();
     let path = path.map_err(|source| unwritten(&found.path, source))?;
     let failed = |source| unwritten(&path, source);
+    // Another file in its place needs no permission of its own to be written: what somebody has locked
+    // stays as it is.
+    if std::fs::metadata(&path)
+        .map_err(failed)?
+        .permissions()
+        .readonly()
+    {
+        return Err(Error::Conflict(format!(
+            "{} is read-only, and nothing was written; `chmod u+w` lets it be edited",
+            path.display()
+        )));
+    }
     let beside = path.with_file_name(format!(
         ".{}.{}-{}",
         spec::FILE,
@@ -310,6 +326,20 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o640);
         assert_eq!(files(folder.path()), [spec::FILE]);
+    }
+
+    #[test]
+    fn a_file_that_is_read_only_stays_as_it_is() {
+        let folder = folder();
+        let path = folder.path().join(spec::FILE);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+        let read = text_of(folder.path()).unwrap();
+        let refused = replace(folder.path(), NEW, &read.mark).unwrap_err().story();
+        assert!(refused.contains("is read-only"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD);
+        assert_eq!(files(folder.path()), [spec::FILE]);
+        // What it says already can be brought up all the same.
+        replace(folder.path(), OLD, &read.mark).unwrap();
     }
 
     #[test]
