@@ -17,6 +17,23 @@ while read line; do echo "got <$line> of $(stty size)"; done
 ''']
 tty = true
 
+# As a program that was in the midst of a full screen: it asks the terminal, and locks the keyboard.
+[service.full]
+run = ["sh", "-c", '''
+printf '\033[?1049h\033[?25l\033[?1003h\033[2h\033[12l\033[6nfull\n'
+exec sleep 600
+''']
+tty = true
+
+# Reads slowly, and not in lines.
+[service.slow]
+run = ["sh", "-c", '''
+stty raw -echo; echo slow
+head -c 300000 | wc -c; echo read
+exec sleep 600
+''']
+tty = true
+
 [service.plain]
 run = ["sleep", "600"]
 "#;
@@ -224,4 +241,57 @@ fn who_is_attached_stays_so_over_the_death_of_the_engine() {
     });
     one.press(b"\x10\x11");
     assert_eq!(one.ended(), "0");
+}
+
+#[test]
+fn who_only_looked_on_has_the_own_terminal_back_too() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    let mut one = Attached::to(&azora, folder.path(), "full --read-only");
+    one.shows("full");
+    let before = one.text();
+    assert!(
+        !before.contains("\u{1b}[2h") && !before.contains("\u{1b}[12l"),
+        "{before:?}"
+    );
+    // As a terminal answers, and Ctrl-C.
+    one.press(b"\x1b[5;7R");
+    one.press(b"\x03");
+    one.shows("ended ");
+    let after = one.text();
+    for back in ["\u{1b}[?1049l", "\u{1b}[?25h", "\u{1b}[?1003l"] {
+        assert!(after.contains(back), "{back:?} in {after:?}");
+    }
+    assert!(!after.contains("5;7R"), "{after:?}");
+    // Switched off by itself, it would take the cursor to the top.
+    assert!(!after.contains("\u{1b}[?6l"), "{after:?}");
+    one.ended();
+}
+
+#[test]
+fn a_long_paste_arrives_whole() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    let mut one = Attached::to(&azora, folder.path(), "slow");
+    one.shows("slow");
+    one.press(&b"x".repeat(300_000));
+    one.shows("300000");
+    one.press(b"\x10\x11");
+    assert_eq!(one.ended(), "0");
+}
+
+#[test]
+fn the_detach_keys_are_heard_while_the_engine_answers_nobody() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    let mut one = Attached::to(&azora, folder.path(), "console");
+    one.press(b"hello\r");
+    one.shows("got <hello>");
+    let engine = azora.engine();
+    signal(engine, Signal::STOP);
+    one.press(b"lost");
+    one.press(b"\x10\x11");
+    let code = one.ended();
+    signal(engine, Signal::CONT);
+    assert_eq!(code, "0");
 }

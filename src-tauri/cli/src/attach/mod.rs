@@ -16,17 +16,15 @@ use api::client::{self, Client, Messages};
 use api::requests::{
     AttachRequest, Nothing, ResizeTerminalRequest, TakeTerminalRequest, TypeTerminalRequest,
 };
-use keys::{Keys, Typed};
+use keys::{Heard, Typing};
 use model::view::{TerminalMessage, TerminalSize, TerminalState};
 use model::{ClusterId, InstanceId};
 use raw::Raw;
 use std::cell::Cell;
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
+use std::pin::Pin;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-
-/// Pieces of what is typed that wait for an engine that is slow.
-const WAITING: usize = 64;
 
 /// `azora attach`.
 pub(crate) async fn attach(place: &Place, arguments: &Attach) -> Done {
@@ -88,6 +86,7 @@ enum Over {
 
 impl Session<'_> {
     async fn run(&self, mut client: Client) -> Done {
+        let there = io::stdin().is_terminal() && io::stdout().is_terminal();
         let mut interrupts = Interrupts::catch()?;
         let mut quit = signal(SignalKind::quit())?;
         let request = AttachRequest {
@@ -104,14 +103,13 @@ impl Session<'_> {
             self.instance
         ));
         // From here on until it is dropped; nothing that ends this keeps it from that.
-        let raw = self.types.then(Raw::begin).transpose()?;
-        let (typed, mut keys) = mpsc::channel(WAITING);
-        if self.types {
-            keys::read(typed)?;
-        }
-        let mut parser = Keys::default();
+        let raw = there.then(|| Raw::begin(self.types)).transpose()?;
+        let mut typing = match self.types {
+            true => Typing::begin()?,
+            false => Typing::none(),
+        };
         let over = loop {
-            let with = self.with(&client, &mut messages, &mut keys, &mut parser, raw.as_ref());
+            let with = self.with(&client, &mut messages, &mut typing, raw.as_ref());
             let over = tokio::select! {
                 over = with => over?,
                 interrupt = interrupts.next() => Over::Interrupted(interrupt),
@@ -132,8 +130,9 @@ impl Session<'_> {
                 back = back => back?,
                 interrupt = interrupts.next() => break Over::Interrupted(interrupt),
                 // Nobody reads it, but who wants to go may go.
-                () = detached(&mut keys, &mut parser) => break Over::Detached,
+                left = left(&mut typing) => break left,
             }
+            typing.forget();
         };
         drop(raw);
         match over {
@@ -153,8 +152,7 @@ impl Session<'_> {
         &self,
         client: &Client,
         messages: &mut Messages<TerminalMessage>,
-        keys: &mut mpsc::Receiver<Vec<u8>>,
-        parser: &mut Keys,
+        typing: &mut Typing,
         raw: Option<&Raw>,
     ) -> Done<Over> {
         let over = async {
@@ -169,10 +167,13 @@ impl Session<'_> {
                         writer.via
                     ));
                 }
-                self.take(client, session).await?;
+                tokio::select! {
+                    taken = self.take(client, session) => taken?,
+                    left = left(typing) => return Ok(left),
+                }
             }
             let shows = self.shows(messages, session, raw);
-            let types = self.types(client, session, keys, parser);
+            let types = self.types(client, session, typing);
             let resizes = self.resizes(client, session);
             tokio::select! {
                 over = shows => over,
@@ -241,43 +242,66 @@ impl Session<'_> {
         Ok(Over::Gone)
     }
 
-    /// Passes on what is typed.
+    /// Passes on what is typed, one piece after the other. Keys are heard meanwhile: an engine that does
+    /// not answer keeps nobody from letting go.
     async fn types(
         &self,
         client: &Client,
         session: u64,
-        keys: &mut mpsc::Receiver<Vec<u8>>,
-        parser: &mut Keys,
+        typing: &mut Typing,
     ) -> Result<Over, Ended> {
-        while let Some(mut bytes) = keys.recv().await {
-            // What was typed while the last of it was on its way goes together.
-            while let Ok(more) = keys.try_recv() {
-                bytes.extend(more);
-            }
-            match parser.next(&bytes) {
-                Typed::Detach => return Ok(Over::Detached),
-                Typed::Text(text) if text.is_empty() => {}
-                Typed::Text(text) if !self.writes.get() => {
-                    if text.contains('\r') {
-                        self.take(client, session).await?;
-                        self.say("the input is yours again");
-                    }
+        let mut call: Option<Pin<Box<dyn Future<Output = Result<(), Ended>> + '_>>> = None;
+        loop {
+            if call.is_none() {
+                if self.writes.get() {
+                    let piece = typing.piece();
+                    call = piece.map(|text| Box::pin(self.typed(client, session, text)) as _);
+                } else if typing.forget().contains('\r') {
+                    call = Some(Box::pin(self.taken_back(client, session)));
                 }
-                Typed::Text(text) => {
-                    let request = TypeTerminalRequest { session, text };
-                    match client.call::<Nothing>("type_terminal", &request).await {
-                        Ok(Nothing {}) => {}
-                        // It does not run just now, or does not read: said, and it goes on.
-                        Err(client::Error::Failed(failure)) if !closing(&failure) => {
+            }
+            let called = async {
+                match &mut call {
+                    Some(call) => call.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                called = called => {
+                    call = None;
+                    match called {
+                        Ok(()) => {}
+                        // It does not run just now, or does not read: said, and it goes on. What waits
+                        // is not typed later, when nobody expects it.
+                        Err(Ended::Engine(client::Error::Failed(failure))) if !closing(&failure) => {
+                            typing.forget();
                             self.say(&failure.message);
                         }
-                        Err(error) => return Err(error.into()),
+                        Err(error) => return Err(error),
                     }
                 }
+                heard = typing.heard() => match heard {
+                    Heard::Keys => {}
+                    Heard::TooMuch(bytes) => self.say(&format!(
+                        "that is too much at once for who reads it; {bytes} bytes were left out"
+                    )),
+                    Heard::Detach => return Ok(Over::Detached),
+                    Heard::Gone => return Ok(Over::Interrupted(Interrupt::HungUp)),
+                },
             }
         }
-        // The own terminal is gone.
-        Ok(Over::Interrupted(Interrupt::HungUp))
+    }
+
+    async fn typed(&self, client: &Client, session: u64, text: String) -> Result<(), Ended> {
+        let request = TypeTerminalRequest { session, text };
+        let Nothing {} = client.call("type_terminal", &request).await?;
+        Ok(())
+    }
+
+    async fn taken_back(&self, client: &Client, session: u64) -> Result<(), Ended> {
+        self.take(client, session).await?;
+        self.say("the input is yours again");
+        Ok(())
     }
 
     /// Makes the terminal as large as the own one, whenever that changes.
@@ -306,13 +330,15 @@ impl Session<'_> {
     }
 }
 
-async fn detached(keys: &mut mpsc::Receiver<Vec<u8>>, parser: &mut Keys) {
-    while let Some(bytes) = keys.recv().await {
-        if let Typed::Detach = parser.next(&bytes) {
-            return;
+/// Until whoever types goes; what is typed meanwhile waits.
+async fn left(typing: &mut Typing) -> Over {
+    loop {
+        match typing.heard().await {
+            Heard::Keys | Heard::TooMuch(_) => {}
+            Heard::Detach => return Over::Detached,
+            Heard::Gone => return Over::Interrupted(Interrupt::HungUp),
         }
     }
-    std::future::pending().await
 }
 
 fn closing(failure: &model::view::Failure) -> bool {
