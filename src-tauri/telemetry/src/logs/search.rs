@@ -137,7 +137,16 @@ impl Searching {
             let (raws, next) = self
                 .filter
                 .lines(&mut self.scan, &self.chunk, one.at, false);
-            let raws = raws.into_iter().filter(|raw| raw.offset < top);
+            // The index knows times by the second and of pieces: those at the ends have lines of both sides.
+            let within = |end: u64| {
+                let at = opened.index.time_of(end);
+                let late = self.until.zip(at).is_some_and(|(until, at)| at > until);
+                let early = self.since.zip(at).is_some_and(|(since, at)| at < since);
+                !late && !early
+            };
+            let raws = raws
+                .into_iter()
+                .filter(|raw| raw.offset < top && within(raw.end));
             for raw in raws {
                 one.count += 1;
                 if self.left > 0 {
