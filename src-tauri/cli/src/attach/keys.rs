@@ -194,7 +194,8 @@ mod tests {
         let mut typing = Typing::of(Some(keys));
         let paste = "grün".repeat(50_000);
         let read = paste.clone();
-        tokio::spawn(async move {
+        let mut sender = tokio::task::JoinSet::new();
+        sender.spawn(async move {
             for piece in read.as_bytes().chunks(PIECE) {
                 typed.send(piece.to_vec()).await.unwrap();
             }

@@ -8,7 +8,7 @@ mod raw;
 
 use crate::args::{Attach, Place};
 use crate::fail::{Done, Fail};
-use crate::logs::{gone, next_engine};
+use crate::logs::{LOOK, gone, next_engine};
 use crate::place::{Scene, instances};
 use crate::terminal::note;
 use crate::watch::{Interrupt, Interrupts};
@@ -84,6 +84,9 @@ enum Over {
     Gone,
 }
 
+/// What is told the engine, while keys are heard.
+type Call<'a> = Pin<Box<dyn Future<Output = Result<(), Ended>> + 'a>>;
+
 impl Session<'_> {
     async fn run(&self, mut client: Client) -> Done {
         let there = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -122,9 +125,19 @@ impl Session<'_> {
                 "the engine has ended; the service runs on, and this waits for the next engine",
             );
             let back = async {
-                client = next_engine(self.place).await?;
-                messages = client.stream("attach", &request).await?;
-                Ok::<(), Fail>(())
+                loop {
+                    client = next_engine(self.place).await?;
+                    match client.stream("attach", &request).await {
+                        Ok(again) => messages = again,
+                        // What answered was the one that ends.
+                        Err(error) if gone(&error) => {
+                            tokio::time::sleep(LOOK).await;
+                            continue;
+                        }
+                        Err(error) => return Err(Fail::from(error)),
+                    }
+                    return Ok::<(), Fail>(());
+                }
             };
             tokio::select! {
                 back = back => back?,
@@ -250,7 +263,7 @@ impl Session<'_> {
         session: u64,
         typing: &mut Typing,
     ) -> Result<Over, Ended> {
-        let mut call: Option<Pin<Box<dyn Future<Output = Result<(), Ended>> + '_>>> = None;
+        let mut call: Option<Call<'_>> = None;
         loop {
             if call.is_none() {
                 if self.writes.get() {

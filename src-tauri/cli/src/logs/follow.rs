@@ -13,7 +13,7 @@ use model::view::{Code, LogLine};
 use std::time::Duration;
 
 /// Between two looks for the next engine.
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
 /// Instances that came while no engine was there are shown from their first line, up to this.
 const ALL: u32 = 10_000;
 

@@ -12,7 +12,7 @@ use crate::table::{Cell, cell, table};
 use crate::terminal::{Terminal, note, plain, print};
 use crate::text::{clock, now, since, with_times};
 use api::requests::LogRunsRequest;
-pub(crate) use follow::{gone, next_engine};
+pub(crate) use follow::{LOOK, gone, next_engine};
 use model::view::LogRun;
 use model::{InstanceId, Timestamp};
 use pages::{Merged, Wanted, last_lines};
