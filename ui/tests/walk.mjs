@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
+import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { zoomed } from "./zoomed.mjs";
 
@@ -48,6 +49,7 @@ try {
     await terminal({ step, visit, axe, dark, words });
     await definition({ step, visit, axe, dark, words });
     await zoomed({ step, visit, axe, dark, words });
+    await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 
     await step(`${words}: clusters`, async () => {

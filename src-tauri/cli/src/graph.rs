@@ -8,14 +8,14 @@ use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{ago, now, rfc3339, state_paint};
 use api::requests::PsRequest;
 use api::views::{GraphNode, GraphView};
-use model::{Declared, ObservedConnection, ServiceName, Timestamp};
+use model::{Declared, ObservedConnection, ServiceName, State, Timestamp};
 use serde_json::{Value, json};
 
 /// Columns that are left out of a narrow terminal, the first one first.
 const SPARE: [&str; 2] = ["IMPACTED BY", "STATE"];
 
 /// `azora graph`.
-pub(crate) async fn graph(place: &Place, Graph { dot, json }: Graph) -> Done {
+pub(crate) async fn graph(place: &Place, Graph { dot, mermaid, json }: Graph) -> Done {
     let scene = Scene::find(place).await?;
     let request = PsRequest {
         cluster: Some(scene.cluster.id.clone()),
@@ -26,6 +26,8 @@ pub(crate) async fn graph(place: &Place, Graph { dot, json }: Graph) -> Done {
         print(&graph_json(&view).to_string())?;
     } else if dot {
         print(&as_dot(&view))?;
+    } else if mermaid {
+        print(&as_mermaid(&view))?;
     } else {
         people(&view)?;
     }
@@ -150,11 +152,69 @@ fn as_dot(view: &GraphView) -> String {
     dot + "}"
 }
 
+/// The same for Mermaid, grouped by category: needs are solid, what was only seen is dotted, who suffers or is
+/// not well says so.
+fn as_mermaid(view: &GraphView) -> String {
+    let at = |name: &ServiceName| view.services.iter().position(|one| one.name == *name);
+    let mut categories: Vec<&str> = Vec::new();
+    for service in &view.services {
+        if !categories.contains(&service.category.as_str()) {
+            categories.push(&service.category);
+        }
+    }
+    let mut lines = vec!["flowchart TB".to_owned()];
+    for (nth, category) in categories.iter().enumerate() {
+        lines.push(format!("  subgraph c{nth}[\"{}\"]", entities(category)));
+        for (index, service) in view.services.iter().enumerate() {
+            if service.category == *category {
+                let name = entities(service.name.as_str());
+                lines.push(format!("    s{index}[\"{name}{}\"]", trouble(service)));
+            }
+        }
+        lines.push("  end".to_owned());
+    }
+    let mut edge = |from: &ServiceName, arrow: &str, to: &ServiceName| {
+        if let (Some(from), Some(to)) = (at(from), at(to)) {
+            lines.push(format!("  s{from} {arrow} s{to}"));
+        }
+    };
+    for service in &view.services {
+        for need in &service.needs {
+            edge(&service.name, "-->", need);
+        }
+    }
+    for one in &view.connections {
+        if one.declared != Declared::Need {
+            edge(&one.from, "-.->", &one.to);
+        }
+    }
+    lines.join("\n")
+}
+
+/// What is said of a service under its name; nothing of one that is well.
+fn trouble(node: &GraphNode) -> String {
+    match (&node.impacted_by, node.state) {
+        (Some(root), _) => format!("<br/>impacted by {}", entities(root.as_str())),
+        (None, State::Ready | State::Completed) => String::new(),
+        (None, state) => format!("<br/>{state}"),
+    }
+}
+
+/// Between quotes Mermaid reads entities, and nothing else as its own.
+fn entities(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '&' | '"' | '<' | '>' | '#' | ';' | '`' | '\\' => format!("#{};", u32::from(letter)),
+            letter => letter.to_string(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use api::views::ClusterLine;
-    use model::{Endpoint, Overall, State};
+    use model::{Endpoint, Overall};
 
     fn view() -> GraphView {
         let name = |text: &str| text.parse::<ServiceName>().unwrap();
@@ -219,5 +279,28 @@ mod tests {
         );
         assert!(dot.contains("\"api\" [style=filled"), "{dot}");
         assert_eq!(dot.matches("->").count(), 2, "{dot}");
+    }
+
+    #[test]
+    fn in_mermaid_what_is_only_seen_is_dotted_and_no_name_is_syntax() {
+        let mut view = view();
+        view.services[1].category = "a \"b\"".to_owned();
+        view.services[1].state = State::Failing;
+        let told = as_mermaid(&view);
+        assert_eq!(
+            told.lines().collect::<Vec<_>>(),
+            [
+                "flowchart TB",
+                "  subgraph c0[\"services\"]",
+                "    s0[\"api<br/>impacted by redis\"]",
+                "    s2[\"redis\"]",
+                "  end",
+                "  subgraph c1[\"a #34;b#34;\"]",
+                "    s1[\"db<br/>failing\"]",
+                "  end",
+                "  s0 --> s1",
+                "  s0 -.-> s2",
+            ]
+        );
     }
 }

@@ -1,7 +1,8 @@
 // The shapes and tones a thing can be marked with. Each mark is told apart by its shape alone; the tone
 // only helps. Paths are on a 16 by 16 field, filled even-odd, for SVG and canvas alike.
 
-export type Tone = "good" | "warn" | "bad" | "busy" | "held" | "calm";
+export const TONES = ["good", "warn", "bad", "busy", "held", "calm"] as const;
+export type Tone = (typeof TONES)[number];
 
 export const SHAPES = {
   /** A filled disc with a tick. */

@@ -4,8 +4,12 @@
 const TAKEN_MS = 10_000;
 
 /** Offers `text` as a file of this name, into the folder that downloads go to. */
-export function save(name: string, type: "application/json" | "text/markdown", text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+export function save(name: string, type: "application/json" | "text/markdown" | "text/plain" | "image/svg+xml", text: string): void {
+  saveBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
+}
+
+export function saveBlob(name: string, blob: Blob): void {
+  const address = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -24,8 +24,11 @@ connection that is opened and closed between two looks is missed, and so is what
 network namespace. What was not seen for a week is left out.")]
 pub(crate) struct Graph {
     /// As text for Graphviz: needs are solid, what was only seen is dashed
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "mermaid"])]
     pub(crate) dot: bool,
+    /// As text for Mermaid, as Markdown takes it: needs are solid, what was only seen is dotted
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) mermaid: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -22,7 +22,7 @@ const SMALLER = 9;
 /** From this height of a service on screen its name may take two lines. */
 const TWO_LINES = 17;
 /** So many lines between impacted services can still be followed. */
-const MANY = 16;
+export const MANY = 16;
 /** Farther out than this a service is a chip and a line a hair. */
 const FAR = 0.3;
 /** From this zoom it gets its second line. */

@@ -24,7 +24,7 @@ function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; siz
 }
 
 /** The lanes' names and tallies, drawn over everything and kept in view at the top. */
-export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, width: number, colours: Palette): void {
+export function drawHeads(ctx: Canvas, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, width: number, colours: Palette): void {
   if (scene.layout.lanes.length < 2) return;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
@@ -65,7 +65,7 @@ export function drawHeads(ctx: CanvasRenderingContext2D, scene: Scene, status: S
 }
 
 /** Names what is at the root of trouble while it is drawn without its name. */
-export function drawNames(ctx: CanvasRenderingContext2D, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, colours: Palette): void {
+export function drawNames(ctx: Canvas, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, colours: Palette): void {
   const { ids, x, y, nodeWidth } = scene.layout;
   if (nodeWidth * camera.scale >= NAMED) return;
   ctx.textBaseline = "middle";
@@ -94,7 +94,7 @@ export function drawNames(ctx: CanvasRenderingContext2D, scene: Scene, status: S
 }
 
 /** How many are in which state, worst first. */
-function tally(members: readonly number[], status: Status): [number, number][] {
+export function tally(members: readonly number[], status: Status): [number, number][] {
   const counts = new Map<number, number>();
   for (const at of members) counts.set(status.state[at] ?? 0, (counts.get(status.state[at] ?? 0) ?? 0) + 1);
   return [...counts].sort((a, b) => a[0] - b[0]);

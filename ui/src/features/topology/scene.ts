@@ -1,7 +1,7 @@
 // What is drawn: places that seldom change (`Scene`), and looks that change with every state (`Status`).
 // Plain data that can be sent to a worker.
 
-import type { Shape, Tone } from "../../shared/marks";
+import { TONES, type Shape, type Tone } from "../../shared/marks";
 import { BY_SEVERITY, STATES } from "../health/states";
 import type { Layout } from "./layout";
 import { OVERLAY, OVERLAY_LOOKS } from "./overlay";
@@ -43,7 +43,6 @@ export const SAMPLES = 24;
 /** Colours of the theme that shows, by token. */
 export type Palette = Record<(typeof COLOURS)[number], string>;
 
-const TONES: readonly Tone[] = ["good", "warn", "bad", "busy", "held", "calm"];
 export const COLOURS = [
   "bg", "surface", "sunken", "line", "line-strong", "text", "text-2", "text-3", "accent", "focus",
   ...TONES.flatMap((tone) => [`${tone}-mark`, `${tone}-soft`, `${tone}-text`] as const),
