@@ -34,8 +34,8 @@ for (const dark of [false, true]) {
           await page.mouse.move(x, y);
           const turns = { far: 6, mid: 0, near: -40 }[from];
           for (let turn = 0; turn < Math.abs(turns); turn += 1) {
-            const percent = Number(/\d+/.exec(await page.locator('[aria-label="Zoom"] .num').textContent())[0]);
-            if (from === "near" && percent >= 95) break;
+            const scale = await page.evaluate(() => window.__azora.topology.nodes()[0].height / 42);
+            if (from === "near" && scale >= 0.95) break;
             await page.mouse.wheel(0, Math.sign(turns) * 80);
           }
           await page.mouse.move(box.x + 4, box.y + 4);

@@ -39,8 +39,11 @@ function path(shape: Shape): Path2D {
   return found;
 }
 
-/** Draws what lies in `part` of the world, on `ground` or on nothing; the canvas is `part` times `scale` large, in CSS pixels. */
-export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, dpr: number, colours: Palette, ground: string | null = null): void {
+/**
+ * Draws what lies in `part` of the world, on `ground` or on nothing; the canvas is `part` times `scale` large, in CSS
+ * pixels. The lines of the service `shown` and who is at their ends stand out; -1 for none.
+ */
+export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, dpr: number, colours: Palette, ground: string | null = null, shown = -1): void {
   ctx.setTransform(1, 0, 0, 1, 0, 0);
   if (ground === null) ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
   else {
@@ -51,12 +54,42 @@ export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, 
   drawLanes(ctx, scene, scale, colours);
   drawEdges(ctx, scene, status, part, scale, colours);
   drawSeen(ctx, scene, status, part, scale, colours);
-  const { x, y, ids } = scene.layout;
-  for (let at = 0; at < ids.length; at += 1) {
-    const [left, top] = [x[at] ?? 0, y[at] ?? 0];
-    if (left > part.x + part.width || left + scene.layout.nodeWidth < part.x || top > part.y + part.height || top + NODE_HEIGHT < part.y) continue;
-    drawNode(ctx, scene, status, at, scale, colours);
+  const near = drawLinesOf(ctx, scene, shown, scale, colours);
+  const nearer = near.size > 0 ? lifted(status) : status;
+  for (let at = 0; at < scene.layout.ids.length; at += 1) {
+    if (inside(scene.layout, at, part)) drawNode(ctx, scene, near.has(at) ? nearer : status, at, scale, colours);
   }
+}
+
+/** Some of a service lies in this part of the world. */
+export function inside({ x, y, nodeWidth }: Layout, at: number, part: Box): boolean {
+  const [left, top] = [x[at] ?? 0, y[at] ?? 0];
+  return left <= part.x + part.width && left + nodeWidth >= part.x && top <= part.y + part.height && top + NODE_HEIGHT >= part.y;
+}
+
+/** Draws all lines of one service, and says who is at their ends, itself with them. */
+export function drawLinesOf(ctx: Canvas, { layout, seen }: Scene, shown: number, scale: number, colours: Palette): Set<number> {
+  const near = new Set<number>();
+  if (shown < 0 || shown >= layout.ids.length) return near;
+  near.add(shown);
+  ctx.beginPath();
+  for (const pairs of [layout.edges, seen]) {
+    for (let at = 0; at < pairs.length; at += 2) {
+      const [from, to] = [pairs[at] ?? 0, pairs[at + 1] ?? 0];
+      if (from !== shown && to !== shown) continue;
+      near.add(from === shown ? to : from);
+      traceLine(ctx, layout, from, to, scale);
+    }
+  }
+  ctx.strokeStyle = colours["accent"];
+  ctx.lineWidth = Math.max(1.6 / scale, 1);
+  ctx.stroke();
+  return near;
+}
+
+/** As `status`, with nobody stepping back. */
+export function lifted(status: Status): Status {
+  return { ...status, emphasis: status.emphasis.map((each) => (each === BACK ? 0 : each)) };
 }
 
 function drawLanes(ctx: Canvas, scene: Scene, scale: number, colours: Palette): void {
@@ -80,8 +113,8 @@ function radiusAt(scale: number): number {
 }
 
 /** Draws the line between two services. */
-export function traceLine(pen: Pen, scene: Scene, from: number, to: number, scale: number): void {
-  trace(pen, corners(scene.layout, from, to), radiusAt(scale));
+function traceLine(pen: Pen, layout: Layout, from: number, to: number, scale: number): void {
+  trace(pen, corners(layout, from, to), radiusAt(scale));
 }
 
 /** A line between two services has nothing to show in this part of the world. */
@@ -101,7 +134,7 @@ function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: n
   const lines = new Path2D();
   for (let at = 0; at < seen.length; at += 2) {
     const [from, to] = [seen[at] ?? 0, seen[at + 1] ?? 0];
-    if (!outside(layout, from, to, part)) traceLine(lines, scene, from, to, scale);
+    if (!outside(layout, from, to, part)) traceLine(lines, layout, from, to, scale);
   }
   const troubled = status.emphasis.some((each) => each === ROOT);
   ctx.lineWidth = Math.max(1.2 / scale, 0.9);
@@ -131,7 +164,7 @@ function drawEdges(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: 
     const direct = suffers && status.emphasis[to] === ROOT;
     if (suffers && !direct) passed += 1;
     if (outside(layout, from, to, part)) continue;
-    traceLine(direct ? hurt : suffers ? onward : calm, scene, from, to, scale);
+    traceLine(direct ? hurt : suffers ? onward : calm, layout, from, to, scale);
     if (!direct) continue;
     const [tipX, tipY] = [(x[to] ?? 0) + layout.nodeWidth / 2, y[to] ?? 0];
     heads.moveTo(tipX, tipY);

@@ -9,6 +9,8 @@ import { LOOKS, ROOT, type Palette, type Scene, type Status } from "./scene";
 
 /** So many services that are wrong are named from far; more would cover each other. */
 const MAX_NAMED = 6;
+/** Of such a name and its distance, in CSS pixels. */
+const [NAME_HEIGHT, NAME_GAP] = [22, 9];
 
 /** A lane's name and its font: as large as can be so that it is whole, in one line or two. */
 function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; size: number } {
@@ -64,8 +66,8 @@ export function drawHeads(ctx: Canvas, scene: Scene, status: Status, camera: { x
   }
 }
 
-/** Names what is at the root of trouble while it is drawn without its name. */
-export function drawNames(ctx: Canvas, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, colours: Palette): void {
+/** Names what is at the root of trouble while it is drawn without its name; above it where below `bottom` something lies over the picture. */
+export function drawNames(ctx: Canvas, scene: Scene, status: Status, camera: { x: number; y: number; scale: number }, bottom: number, colours: Palette): void {
   const { ids, x, y, nodeWidth } = scene.layout;
   if (nodeWidth * camera.scale >= NAMED) return;
   ctx.textBaseline = "middle";
@@ -79,16 +81,18 @@ export function drawNames(ctx: Canvas, scene: Scene, status: Status, camera: { x
     const name = ids[at] ?? "";
     const wide = measured(ctx, name) + 16;
     const middle = ((x[at] ?? 0) + nodeWidth / 2 - camera.x) * camera.scale;
-    const under = ((y[at] ?? 0) + NODE_HEIGHT - camera.y) * camera.scale + 9;
+    const top = ((y[at] ?? 0) - camera.y) * camera.scale;
+    const under = top + NODE_HEIGHT * camera.scale + NAME_GAP;
+    const on = under + NAME_HEIGHT <= bottom ? under : top - NAME_GAP - NAME_HEIGHT;
     ctx.beginPath();
-    ctx.roundRect(middle - wide / 2, under, wide, 22, 6);
+    ctx.roundRect(middle - wide / 2, on, wide, NAME_HEIGHT, 6);
     ctx.fillStyle = colours[`${look.tone}-soft`];
     ctx.fill();
     ctx.lineWidth = 1;
     ctx.strokeStyle = colours[`${look.tone}-mark`];
     ctx.stroke();
     ctx.fillStyle = colours[`${look.tone}-text`];
-    ctx.fillText(name, middle, under + 11.5);
+    ctx.fillText(name, middle, on + 11.5);
   }
   ctx.textAlign = "left";
 }

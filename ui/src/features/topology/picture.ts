@@ -3,17 +3,17 @@
 // for a frame, and nothing is drawn while nothing changes.
 
 import { around, between, fit, MARGIN, reveal, tethered, zoom, type Box, type Camera, type Size } from "./camera";
-import { drawNode, drawWorld, forgetMeasures, traceLine } from "./draw";
+import { drawLinesOf, drawNode, drawWorld, forgetMeasures, inside, lifted } from "./draw";
 import { drawHeads, drawNames } from "./heads";
 import { EMPTY, NODE_HEIGHT, type Layout } from "./layout";
 import { Plates, type LayoutOrder } from "./plates";
-import { BACK, blankStatus, type Palette, type Scene, type Status } from "./scene";
+import { blankStatus, type Palette, type Scene, type Status } from "./scene";
 
 /** A plate reaches this far beyond the view on each side, as a share of it. */
 const BEYOND = 0.25;
 /** The plate of the whole world is this long at most, in pixels, and drawn anew this seldom. */
 const COARSE_PIXELS = 1_100;
-const COARSE_EVERY_MS = 700;
+const COARSE_EVERY_MS = 2_000;
 /** So long after the last move the view is at rest. */
 const REST_MS = 90;
 /** While it moves, a plate is good enough until it is this much larger or smaller than the view, or this old. */
@@ -49,7 +49,7 @@ export class Picture {
   private placed = false;
   /** Counts what is drawn, so that a plate of something older is known to be stale. */
   private version = 0;
-  private asked: { camera: Camera; version: number; view: Size } | null = null;
+  private asked: { camera: Camera; version: number; view: Size; shown: number } | null = null;
   private raf = 0;
   private glide: { from: Camera; to: Camera; start: number } | null = null;
   private movedAt = -Infinity;
@@ -65,7 +65,7 @@ export class Picture {
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    private readonly onscale: (scale: number) => void,
+    private readonly onscale: () => void,
   ) {
     // The first heads may be measured before their letters are there.
     void document.fonts.ready.then(() => {
@@ -227,7 +227,7 @@ export class Picture {
     this.camera = next;
     this.movedAt = performance.now();
     this.placed = this.view.width > 0;
-    if (zoomed) this.onscale(next.scale);
+    if (zoomed) this.onscale();
     for (const watcher of this.watchers) watcher();
     this.wake();
   }
@@ -254,26 +254,25 @@ export class Picture {
       scale: Math.min(1, COARSE_PIXELS / Math.max(width, height)),
       dpr: 1,
       version: this.version,
+      shown: -1,
       coarse: true,
     });
   }
 
   private askSharp(): void {
     const { camera, view, version, asked } = this;
+    const shown = this.marked.chosen;
     const near = (a: number, b: number, size: number): boolean => Math.abs(a - b) * camera.scale < size * BEYOND * 0.5;
     if (
-      asked?.version === version && asked.view === view && asked.camera.scale === camera.scale &&
+      asked?.version === version && asked.shown === shown && asked.view === view && asked.camera.scale === camera.scale &&
       near(asked.camera.x, camera.x, view.width) && near(asked.camera.y, camera.y, view.height)
     ) return;
     if (this.goodEnough()) {
       // Drawing it is work for the same processors that move it.
-      this.restTimer ??= setTimeout(() => {
-        this.restTimer = undefined;
-        this.wake();
-      }, REST_MS);
+      this.wakeAtRest();
       return;
     }
-    this.asked = { camera, version, view };
+    this.asked = { camera, version, view, shown };
     this.askedAt = performance.now();
     const [wide, high] = [view.width / camera.scale, view.height / camera.scale];
     this.plates.ask({
@@ -281,8 +280,20 @@ export class Picture {
       scale: camera.scale,
       dpr: dpr(),
       version,
+      shown,
       coarse: false,
     });
+  }
+
+  private get moving(): boolean {
+    return performance.now() - this.movedAt <= REST_MS;
+  }
+
+  private wakeAtRest(): void {
+    this.restTimer ??= setTimeout(() => {
+      this.restTimer = undefined;
+      this.wake();
+    }, REST_MS);
   }
 
   /** The view moves, and what is there of it can still be looked at. */
@@ -291,7 +302,7 @@ export class Picture {
     const now = performance.now();
     // The same, only elsewhere: it is asked for before the edge of the plate is reached.
     if (this.asked?.version === this.version && this.asked.camera.scale === this.camera.scale) return false;
-    if (!plate || now - this.movedAt > REST_MS || now - this.askedAt > FRESH_MS) return false;
+    if (plate?.order.shown !== this.marked.chosen || !this.moving || now - this.askedAt > FRESH_MS) return false;
     const zoomed = plate.order.scale / this.camera.scale;
     return zoomed < NEAR_ENOUGH && zoomed > 1 / NEAR_ENOUGH && this.covered();
   }
@@ -308,10 +319,10 @@ export class Picture {
     if (!ctx || !colours || view.width === 0) return;
     const ratio = dpr();
     if (this.plates.usable) this.layPlates(ctx, ratio, colours);
-    else drawWorld(ctx, this.scene, this.status, this.seen, camera.scale, ratio, colours, colours["bg"]);
+    else drawWorld(ctx, this.scene, this.status, this.seen, camera.scale, ratio, colours, colours["bg"], this.marked.chosen);
     this.drawOver(ctx, ratio, colours);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    drawNames(ctx, this.scene, this.status, camera, colours);
+    drawNames(ctx, this.scene, this.status, camera, view.height - MARGIN.bottom, colours);
     drawHeads(ctx, this.scene, this.status, camera, view.width, colours);
     if (this.world.width > 0 && (this.plates.sharp || !this.plates.usable)) this.drawn ??= performance.now();
   }
@@ -342,39 +353,25 @@ export class Picture {
     return part.x <= x && part.y <= y && part.x + part.width >= x + this.view.width / scale && part.y + part.height >= y + this.view.height / scale;
   }
 
-  /** What is marked, with all it needs and all that needs it. */
+  /**
+   * What is marked. Plates bear the lines of the service that is chosen; those of the one that is pointed at are drawn
+   * here, and only while the view is at rest: a hand that moves the view does not point.
+   */
   private drawOver(ctx: CanvasRenderingContext2D, ratio: number, colours: Palette): void {
     const { camera, scene, marked } = this;
     const { layout } = scene;
     ctx.setTransform(camera.scale * ratio, 0, 0, camera.scale * ratio, -camera.x * camera.scale * ratio, -camera.y * camera.scale * ratio);
     const shown = marked.hovered >= 0 ? marked.hovered : marked.chosen;
-    if (shown >= 0) {
-      const near = new Set<number>([shown]);
-      ctx.beginPath();
-      for (let at = 0; at < layout.edges.length; at += 2) {
-        const [from, to] = [layout.edges[at] ?? 0, layout.edges[at + 1] ?? 0];
-        if (from !== shown && to !== shown) continue;
-        near.add(from === shown ? to : from);
-        traceLine(ctx, scene, from, to, camera.scale);
-      }
-      for (let at = 0; at < scene.seen.length; at += 2) {
-        const [from, to] = [scene.seen[at] ?? 0, scene.seen[at + 1] ?? 0];
-        if (from !== shown && to !== shown) continue;
-        near.add(from === shown ? to : from);
-        traceLine(ctx, scene, from, to, camera.scale);
-      }
-      ctx.strokeStyle = colours["accent"];
-      ctx.lineWidth = Math.max(1.6 / camera.scale, 1);
-      ctx.stroke();
+    const borne = shown === marked.chosen && (!this.plates.usable || (this.plates.sharp?.order.shown === shown && this.covered()));
+    if (shown >= 0 && !borne && this.moving) this.wakeAtRest();
+    else if (shown >= 0 && !borne) {
+      const near = drawLinesOf(ctx, scene, shown, camera.scale, colours);
       // The lines run behind the services, as all lines do.
-      const { x, y, width, height } = this.seen;
-      const seen = layout.ids.flatMap((_id, at) => {
-        const [left, top] = [layout.x[at] ?? 0, layout.y[at] ?? 0];
-        return near.has(at) || left > x + width || left + layout.nodeWidth < x || top > y + height || top + NODE_HEIGHT < y ? [] : [at];
-      });
-      if (seen.length <= MAX_REDRAWN) for (const at of seen) drawNode(ctx, scene, this.status, at, camera.scale, colours);
-      const lifted = { ...this.status, emphasis: this.status.emphasis.map((each) => (each === BACK ? 0 : each)) };
-      for (const at of near) drawNode(ctx, scene, lifted, at, camera.scale, colours);
+      const part = this.seen;
+      const redrawn = layout.ids.flatMap((_id, at) => (!near.has(at) && inside(layout, at, part) ? [at] : []));
+      if (redrawn.length <= MAX_REDRAWN) for (const at of redrawn) drawNode(ctx, scene, this.status, at, camera.scale, colours);
+      const nearer = lifted(this.status);
+      for (const at of near) drawNode(ctx, scene, nearer, at, camera.scale, colours);
     }
     for (const [at, wide, colour] of [[marked.chosen, 2.5, colours["accent"]], [marked.focused, 1.5, colours["focus"]]] as const) {
       if (at < 0) continue;

@@ -12,6 +12,8 @@ export interface PlateOrder {
   dpr: number;
   /** Counts what is drawn; a plate of an older one is stale. */
   version: number;
+  /** Whose lines stand out, by index; -1 for none. */
+  shown: number;
   /** The whole world, coarse, to lie under the sharp one. */
   coarse: boolean;
 }

@@ -28,7 +28,7 @@ function draw(order: PlateOrder): void {
   const canvas = new OffscreenCanvas(Math.max(1, Math.round(order.part.width * order.scale * order.dpr)), Math.max(1, Math.round(order.part.height * order.scale * order.dpr)));
   const ctx = canvas.getContext("2d");
   if (!ctx) return;
-  drawWorld(ctx, scene, status, order.part, order.scale, order.dpr, colours);
+  drawWorld(ctx, scene, status, order.part, order.scale, order.dpr, colours, null, order.shown);
   const bitmap = canvas.transferToImageBitmap();
   const reply: PlateReply = { order, bitmap };
   postMessage(reply, { transfer: [bitmap] });

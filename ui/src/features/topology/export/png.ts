@@ -30,6 +30,6 @@ export function drawAll(ctx: Canvas, { scene, status }: Subject, colours: Palett
   const at = { x: -MARGIN, y: -layout.height - HEAD, scale: near };
   drawWorld(ctx, scene, status, { x: at.x, y: at.y, width: width / scale, height: height / scale }, near, dpr, colours, colours.bg);
   ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
-  drawNames(ctx, scene, status, at, colours);
+  drawNames(ctx, scene, status, at, height / dpr, colours);
   drawHeads(ctx, scene, status, at, width / dpr, colours);
 }
