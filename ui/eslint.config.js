@@ -57,6 +57,14 @@ export default ts.config(
     rules: { "no-restricted-imports": ["error", { patterns: [host] }] },
   },
   arrows(["src/shared/**"], ["features", "views", "ipc", "platform"], "shared knows no domain words"),
+  {
+    files: ["src/words/**"],
+    rules: {
+      "no-restricted-imports": ["error", { patterns: [host, { group: ["**/features/*", "**/platform/*", "**/shared/*", "**/views/*"], message: "the catalogue knows only its words, and the engine's types" }] }],
+      // What a sentence is given and does not say is a mistake.
+      "@typescript-eslint/no-unused-vars": ["error", { args: "all" }],
+    },
+  },
   arrows(["src/ipc/**"], ["features", "views", "shared"], "ipc is below shared, features and views"),
   arrows(["src/features/**"], ["views"], "features do not know the pages they are put on"),
   {

@@ -52,7 +52,16 @@ fn resolve(from: &str, name: &str) -> String {
 }
 
 /// Folder of `ui/src`, and what it must not import.
-const WALLS: [(&str, &[&str]); 4] = [
+const WALLS: [(&str, &[&str]); 5] = [
+    (
+        "ui/src/words/",
+        &[
+            "ui/src/features/",
+            "ui/src/views/",
+            "ui/src/shared/",
+            "ui/src/platform/",
+        ],
+    ),
     (
         "ui/src/shared/",
         &["ui/src/features/", "ui/src/views/", "ui/src/ipc/"],

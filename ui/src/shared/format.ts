@@ -1,8 +1,13 @@
-// Numbers and times as people read them, each with its unit.
+// Numbers and times as people read them, each with its unit. Units are the same in every language.
+
+import { words } from "../words";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+/** So young is now. */
+const NOW = 5_000;
+const COARSE = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [1_000, "s"]] as const;
 
 /** A span: "840 ms", "2.4 s", "3 min 20 s", "2 h 5 min", "4 d 3 h". */
 export function span(ms: number): string {
@@ -24,17 +29,18 @@ function two(value: number, large: number, largeUnit: string, small: number, sma
 /** How long ago, coarsely, so that it seldom changes: "now", "12 s ago", "3 min ago", "2 h ago", "5 d ago". */
 export function ago(at: number, now: number): string {
   const age = now - at;
-  if (age < 5_000) return "just now";
-  if (age < MINUTE) return `${Math.floor(age / 1_000)} s ago`;
-  if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
-  if (age < DAY) return `${Math.floor(age / HOUR)} h ago`;
-  return `${Math.floor(age / DAY)} d ago`;
+  return age < NOW ? words.shared.justNow : words.shared.ago(coarse(age));
 }
 
 /** The same without "ago", for columns that say so in their head. */
 export function age(at: number, now: number): string {
-  const text = ago(at, now);
-  return text === "just now" ? "now" : text.slice(0, -4);
+  return now - at < NOW ? words.shared.now : coarse(now - at);
+}
+
+/** A span by its largest unit. */
+function coarse(ms: number): string {
+  const [size, unit] = COARSE.find(([least]) => ms >= least) ?? COARSE[3];
+  return `${Math.floor(ms / size)} ${unit}`;
 }
 
 const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -63,7 +69,7 @@ export function bytes(count: number): string {
 
 /** CPU as a share of one core: "0.4 %", "38 %", "2.3 cores". */
 export function cpu(share: number): string {
-  if (share >= 0.995) return `${share.toFixed(1)} cores`;
+  if (share >= 0.995) return `${share.toFixed(1)} ${words.shared.cores}`;
   const percent = share * 100;
   return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
 }
@@ -98,16 +104,9 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
-/** "a", "a and b", "a, b and 3 more". */
-export function list(names: readonly string[], most = 3): string {
-  if (names.length <= 1) return names[0] ?? "";
-  if (names.length <= most) return `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
-  return `${names.slice(0, most - 1).join(", ")} and ${names.length - most + 1} more`;
-}
-
 const MS_UNITS = [[1_000, "s"], [1, "ms"]] as const;
 const BYTE_UNITS = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]] as const;
-const CPU_UNITS = [[1, "cores"], [0.01, "%"]] as const;
+const CPU_UNITS = [[1, words.shared.cores], [0.01, "%"]] as const;
 export const UNITS = { latency: MS_UNITS, bytes: BYTE_UNITS, cpu: CPU_UNITS };
 
 /** The numbers along an axis, all in the unit of the largest and with as many decimals as tell them apart. */

@@ -14,6 +14,7 @@ import ServicesPage from "./ServicesPage.svelte";
 import SettingsPage from "./SettingsPage.svelte";
 import StylePage from "./StylePage.svelte";
 import TopologyPage from "./TopologyPage.svelte";
+import { words } from "../words";
 
 /** What opens over the place. */
 export type Dialog = "emergency" | "folder" | "palette" | "keys";
@@ -37,18 +38,18 @@ export interface Place {
 }
 
 export const PLACES: readonly Place[] = [
-  { id: "clusters", name: "Clusters", icon: "clusters", page: ClustersPage, key: "1" },
-  { id: "topology", name: "Topology", icon: "topology", page: TopologyPage, key: "2" },
-  { id: "services", name: "Services", icon: "services", page: ServicesPage, key: "3" },
-  { id: "service", name: "Service", icon: "services", page: ServicePage, under: "services" },
-  { id: "logs", name: "Logs", icon: "logs", page: LogsPage, key: "4" },
-  { id: "incidents", name: "Incidents", icon: "incidents", page: IncidentsPage, key: "5" },
-  { id: "definition", name: "Definition", icon: "definition", page: DefinitionPage, key: "6" },
-  { id: "registry", name: "Registry", icon: "registry", page: RegistryPage, key: "7" },
-  { id: "activity", name: "Activity", icon: "activity", page: ActivityPage, key: "8" },
-  { id: "settings", name: "Settings", icon: "settings", page: SettingsPage, key: "9" },
+  { id: "clusters", name: words.views.places.clusters, icon: "clusters", page: ClustersPage, key: "1" },
+  { id: "topology", name: words.views.places.topology, icon: "topology", page: TopologyPage, key: "2" },
+  { id: "services", name: words.views.places.services, icon: "services", page: ServicesPage, key: "3" },
+  { id: "service", name: words.views.places.service, icon: "services", page: ServicePage, under: "services" },
+  { id: "logs", name: words.views.places.logs, icon: "logs", page: LogsPage, key: "4" },
+  { id: "incidents", name: words.views.places.incidents, icon: "incidents", page: IncidentsPage, key: "5" },
+  { id: "definition", name: words.views.places.definition, icon: "definition", page: DefinitionPage, key: "6" },
+  { id: "registry", name: words.views.places.registry, icon: "registry", page: RegistryPage, key: "7" },
+  { id: "activity", name: words.views.places.activity, icon: "activity", page: ActivityPage, key: "8" },
+  { id: "settings", name: words.views.places.settings, icon: "settings", page: SettingsPage, key: "9" },
   // Only where the UI is worked on.
-  ...(import.meta.env.DEV || import.meta.env.MODE === "fake" ? [{ id: "style", name: "Style", icon: "settings" as const, page: StylePage, under: "settings" }] : []),
+  ...(import.meta.env.DEV || import.meta.env.MODE === "fake" ? [{ id: "style", name: words.views.places.style, icon: "settings" as const, page: StylePage, under: "settings" }] : []),
 ];
 
 /** Those in the rail. */

@@ -2,6 +2,7 @@
 
 import type { IncidentState, Overall, State } from "../../ipc/generated";
 import type { Shape, Tone } from "../../shared/marks";
+import { words } from "../../words";
 
 export interface Look {
   word: string;
@@ -10,17 +11,17 @@ export interface Look {
 }
 
 export const STATES: Record<State, Look> = {
-  failing: { word: "Failing", shape: "cross", tone: "bad" },
-  quarantined: { word: "Quarantined", shape: "barred", tone: "held" },
-  recovering: { word: "Recovering", shape: "turn", tone: "busy" },
-  degraded: { word: "Degraded", shape: "triangle", tone: "warn" },
-  starting: { word: "Starting", shape: "half", tone: "busy" },
-  running: { word: "Running", shape: "target", tone: "busy" },
-  waiting: { word: "Waiting", shape: "dots", tone: "calm" },
-  stopping: { word: "Stopping", shape: "down", tone: "calm" },
-  stopped: { word: "Stopped", shape: "square", tone: "calm" },
-  completed: { word: "Completed", shape: "tick", tone: "good" },
-  ready: { word: "Ready", shape: "check", tone: "good" },
+  failing: { word: words.states.service.failing, shape: "cross", tone: "bad" },
+  quarantined: { word: words.states.service.quarantined, shape: "barred", tone: "held" },
+  recovering: { word: words.states.service.recovering, shape: "turn", tone: "busy" },
+  degraded: { word: words.states.service.degraded, shape: "triangle", tone: "warn" },
+  starting: { word: words.states.service.starting, shape: "half", tone: "busy" },
+  running: { word: words.states.service.running, shape: "target", tone: "busy" },
+  waiting: { word: words.states.service.waiting, shape: "dots", tone: "calm" },
+  stopping: { word: words.states.service.stopping, shape: "down", tone: "calm" },
+  stopped: { word: words.states.service.stopped, shape: "square", tone: "calm" },
+  completed: { word: words.states.service.completed, shape: "tick", tone: "good" },
+  ready: { word: words.states.service.ready, shape: "check", tone: "good" },
 };
 
 /** The worse, the taller, from 0 to 1: bands and strips are read without their colours too. */
@@ -47,16 +48,16 @@ export function worst(states: Iterable<State>): State {
 }
 
 export const OVERALL: Record<Overall, Look> = {
-  operational: { word: "Operational", shape: "check", tone: "good" },
-  starting: { word: "Starting", shape: "half", tone: "busy" },
-  degraded: { word: "Degraded", shape: "triangle", tone: "warn" },
-  critical: { word: "Critical", shape: "cross", tone: "bad" },
-  stopped: { word: "Stopped", shape: "square", tone: "calm" },
+  operational: { word: words.states.overall.operational, shape: "check", tone: "good" },
+  starting: { word: words.states.overall.starting, shape: "half", tone: "busy" },
+  degraded: { word: words.states.overall.degraded, shape: "triangle", tone: "warn" },
+  critical: { word: words.states.overall.critical, shape: "cross", tone: "bad" },
+  stopped: { word: words.states.overall.stopped, shape: "square", tone: "calm" },
 };
 
 export const INCIDENTS: Record<IncidentState, Look> = {
-  open: { word: "Open", shape: "cross", tone: "bad" },
-  quarantined: { word: "Quarantined", shape: "barred", tone: "held" },
-  resolved: { word: "Resolved", shape: "check", tone: "good" },
-  closed: { word: "Closed", shape: "square", tone: "calm" },
+  open: { word: words.states.incident.open, shape: "cross", tone: "bad" },
+  quarantined: { word: words.states.incident.quarantined, shape: "barred", tone: "held" },
+  resolved: { word: words.states.incident.resolved, shape: "check", tone: "good" },
+  closed: { word: words.states.incident.closed, shape: "square", tone: "calm" },
 };

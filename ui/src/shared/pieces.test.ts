@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pieces } from "./words";
+import { pieces } from "./pieces";
 
 const plain = (text: string) => ({ text, code: false });
 const code = (text: string) => ({ text, code: true });

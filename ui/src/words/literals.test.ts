@@ -1,0 +1,76 @@
+// Every word that a person reads or hears stands in the catalogue, and every word of the catalogue is used.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { inMarkup, inScript } from "./literals";
+import { words } from ".";
+
+/** Not moved yet. A room leaves this list when it has no words of its own any more, and none joins it. */
+const NOT_YET: readonly string[] = ["features/activity", "features/clusters", "features/definition", "features/emergency", "features/health", "features/host", "features/incidents", "features/logs", "features/palette", "features/registry", "features/rehearsal", "features/services", "features/terminal", "features/topology", "features/webhooks", "ipc", "platform"];
+/** Not in the product, or names of letters. */
+const FREE = /^views\/StylePage\.svelte$|^shared\/fonts\.ts$|^platform\/fake\/|\.test\.ts$|^ipc\/generated\.ts$|^words\//;
+
+const SRC = new URL("../", import.meta.url);
+const files = (readdirSync(SRC, { recursive: true, encoding: "utf8" }) as string[]).map((each) => each.replaceAll("\\", "/")).filter((each) => /\.(svelte|ts)$/.test(each) && !FREE.test(each)).sort();
+const read = (file: string): string => readFileSync(new URL(file, SRC), "utf8");
+const roomOf = (file: string): string | undefined => NOT_YET.find((room) => file.startsWith(`${room}/`));
+function wordsOf(file: string): string[] {
+  const found = file.endsWith(".svelte") ? inMarkup(read(file)) : inScript(read(file));
+  return found.map((each) => `${file}:${each.line} ${each.text}`);
+}
+
+describe("the catalogue", () => {
+  it("has all words of the rooms that have moved", () => {
+    expect(files.filter((file) => roomOf(file) === undefined).flatMap(wordsOf)).toEqual([]);
+  });
+
+  it("is still to be filled from the rooms that are listed", () => {
+    expect(NOT_YET.filter((room) => files.filter((file) => file.startsWith(`${room}/`)).flatMap(wordsOf).length === 0)).toEqual([]);
+  });
+
+  it("has no word that nobody says, and none that another room takes", () => {
+    const idle: string[] = [];
+    for (const [room, group] of Object.entries(words)) {
+      const everywhere = room === "shared" || room === "states";
+      const at = room === "views" || room === "ipc" || room === "platform" ? `${room}/` : `features/${room}/`;
+      const own = files.filter((file) => everywhere || file.startsWith(at) || file.startsWith("views/")).map(read).join("\n");
+      const look = (group: object, path: string): void => {
+        for (const [key, value] of Object.entries(group)) {
+          const looked = new RegExp(`\\.${key}\\[`).test(own);
+          if (typeof value !== "object" || value === null) {
+            if (!new RegExp(`\\.${key}\\b`).test(own)) idle.push(path + key);
+          } else if (!looked) look(value, `${path}${key}.`);
+        }
+      };
+      look(group, `${room}.`);
+      if (!everywhere) {
+        const elsewhere = files.filter((file) => !file.startsWith(at) && !file.startsWith("views/") && read(file).includes(`words.${room}.`));
+        idle.push(...elsewhere.map((file) => `${file} takes words.${room}`));
+      }
+    }
+    expect(idle).toEqual([]);
+  });
+});
+
+describe("words in code", () => {
+  const texts = (source: string): string[] => inMarkup(source).map((each) => each.text);
+
+  it("are found in text and in what is said of an element", () => {
+    expect(texts("<p>Hello <b>you</b> 3 ms</p>")).toEqual(["Hello", "you"]);
+    expect(texts('<a aria-label="Close" href="/there" class="one two" title="{n} more">×</a>')).toEqual(["Close", "more"]);
+    expect(texts('<Empty icon="folder" title="No cluster yet" />')).toEqual(["No cluster yet"]);
+  });
+
+  it("are found in what an expression may be, not in what it asks", () => {
+    expect(texts('{state === "ready" ? "up" : `for ${span(3)}`}')).toEqual(["up", "for"]);
+    expect(texts('{url.href("incidents", { show: "open" })}')).toEqual([]);
+    expect(texts("{[a, `took ${n}`].filter(Boolean).join(\" · \")}")).toEqual(["took"]);
+    expect(texts('<Button label={open ? "Close it" : w.open} kind="quiet" data-testid="x y" />')).toEqual(["Close it"]);
+    expect(texts('{#if a}{#each b as c (c)}{:else}<i>none</i>{/each}{:else}<Tabs tabs={[{ id: "a", name: "All" }]}>{#snippet one()}said{/snippet}</Tabs>{/if}')).toEqual(["none", "All", "said"]);
+  });
+
+  it("are found in scripts when they look like words", () => {
+    expect(inScript('import x from "A b";\nconst SHOW = [["all", "All"]];\nif (key === "Enter It") fail(`no ${n} left`);').map((each) => [each.line, each.text])).toEqual([[2, "All"], [3, "no "], [3, " left"]]);
+    expect(texts('<script lang="ts">\n  let a = $state("Not saved");\n</script>\n<p class="a">{a}</p>')).toEqual(["Not saved"]);
+  });
+});
