@@ -64,6 +64,18 @@ await Story.tell("the UI in Chromium against a headless engine", 600_000, async 
   await story.step("a click on a node opens its panel", () => room.clickNode(ui, CLICKED));
   await story.step("the health chart moves", () => room.chartMoves(ui));
   await story.step("the log goes on", () => room.logMoves(ui));
+  await story.step("seven more tabs of the browser all show the log go on, and answer", async () => {
+    // A browser has six HTTP connections for a host, and each tab hears the feed and follows a log.
+    const address = `${await ui.url()}#${home.address().split("#")[1]}`;
+    const tabs = await Promise.all(Array.from({ length: 7 }, () => ui.tab(address)));
+    await Promise.all(tabs.map((tab) => room.logMoves(tab)));
+    // Asked of the engine, not heard by the feed.
+    await Promise.all(tabs.map((tab) => tab.click("log-first-error")));
+    await Promise.all(tabs.map((tab) => until("an answer", () => tab.run(`return document.querySelector("[data-testid='log-note'], .pointed") !== null`))));
+    const troubles = tabs.flatMap((tab) => tab.troubles);
+    if (troubles.length > 0) throw new Error(troubles.join("\n"));
+    await Promise.all(tabs.map((tab) => tab.page.close()));
+  });
   await story.step("the panel and the topology have no findings of axe-core, light and dark", async () => {
     await ui.accessible();
     await dark.page.goto(await ui.url());

@@ -59,6 +59,13 @@ export class Page {
     return page;
   }
 
+  /** Another tab of the same browser: they share its connections. */
+  async tab(address) {
+    const tab = new Page(await this.page.context().newPage());
+    await tab.page.goto(address);
+    return tab;
+  }
+
   close() {
     return this.page.context().close();
   }

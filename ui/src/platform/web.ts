@@ -2,10 +2,10 @@
 // fragment (which browsers never send), is kept for this tab only, and leaves the address bar at once.
 
 import type { Failure, Streams } from "../ipc/generated";
-import { LineSplitter } from "./ndjson";
 import { CallError, type Platform, type Stream } from "./types";
 
 const KEY = "azora.token";
+const NO_TOKEN = "this page holds no valid token for the engine that runs now. Open the address that `azora serve` or `azora status` prints.";
 
 function takeToken(): string | null {
   const given = /(?:^#|&)token=([0-9a-fA-F]+)/.exec(location.hash)?.[1];
@@ -17,10 +17,7 @@ function takeToken(): string | null {
 
 async function failure(answer: Response): Promise<CallError> {
   if (answer.status === 401 || answer.status === 403) {
-    return new CallError(
-      "unauthorised",
-      "this page holds no valid token for the engine that runs now. Open the address that `azora serve` or `azora status` prints.",
-    );
+    return new CallError("unauthorised", NO_TOKEN);
   }
   try {
     const said = (await answer.json()) as Failure;
@@ -32,7 +29,7 @@ async function failure(answer: Response): Promise<CallError> {
 
 export function web(): Platform {
   const token = takeToken();
-  const ask = (path: string, body: unknown, signal?: AbortSignal): Promise<Response> =>
+  const ask = (path: string, body: unknown): Promise<Response> =>
     fetch(path, {
       method: "POST",
       headers: {
@@ -43,7 +40,6 @@ export function web(): Platform {
       body: JSON.stringify(body),
       cache: "no-store",
       credentials: "omit",
-      ...(signal ? { signal } : {}),
     });
 
   return {
@@ -66,35 +62,40 @@ export function web(): Platform {
       onMessage: (message: Streams[S]["message"]) => void,
       onEnd: (ended: { reason: string }) => void,
     ) {
-      const abort = new AbortController();
-      const read = async (): Promise<string> => {
-        const answer = await ask(`/api/stream/${name}`, request, abort.signal);
-        if (!answer.ok) return (await failure(answer)).message;
-        if (!answer.body) return "the engine sent an empty stream";
-        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-        const lines = new LineSplitter();
-        for (;;) {
-          const { done, value } = await reader.read();
-          if (done) return "the engine ended the stream";
-          lines.push(value, (line) => {
-            if (!stopped) onMessage(JSON.parse(line) as Streams[S]["message"]);
-          });
-        }
-      };
+      // A browser opens six HTTP connections to a host, all its tabs together; of sockets it opens hundreds.
+      const socket = new WebSocket(`ws://${location.host}/api/socket`);
+      let opened = false;
       let stopped = false;
       const end = (reason: string): void => {
         if (stopped) return;
         stopped = true;
         // Whatever went wrong, the socket must not stay open behind a reader that is gone.
-        abort.abort();
+        socket.close();
         onEnd({ reason });
       };
-      read().then(end, (cause: unknown) =>
-        end(cause instanceof TypeError ? "the engine does not answer" : String(cause)),
-      );
+      socket.onopen = () => {
+        if (stopped) socket.close();
+        else socket.send(JSON.stringify({ token: token ?? "", stream: name, request }));
+      };
+      socket.onmessage = ({ data }: MessageEvent<string>) => {
+        if (stopped) return;
+        try {
+          if (opened) {
+            for (const line of data.split("\n")) if (line !== "" && !stopped) onMessage(JSON.parse(line) as Streams[S]["message"]);
+            return;
+          }
+          const head = JSON.parse(data) as "opened" | "unauthorised" | { failed: Failure };
+          if (head === "opened") opened = true;
+          else end(head === "unauthorised" ? NO_TOKEN : head.failed.message);
+        } catch (cause) {
+          end(String(cause));
+        }
+      };
+      socket.onclose = ({ wasClean }) => end(opened && wasClean ? "the engine ended the stream" : "the engine does not answer");
       return () => {
         stopped = true;
-        abort.abort();
+        // One that is not open yet is closed when it is: to break it off is told in the console as an error.
+        if (socket.readyState === WebSocket.OPEN) socket.close();
       };
     },
 

@@ -1,8 +1,9 @@
 //! The loopback HTTP host: the command table for the command line and the browser, and the UI.
 //!
 //! `POST /api/call/NAME` answers a call with JSON, `POST /api/stream/NAME` a stream with a line of
-//! JSON per message, `GET` everything else with the built UI. Before anything else every request
-//! passes [`guard`]; `/api` also wants the [`token`] of this start.
+//! JSON per message, a WebSocket at `/api/socket` is a stream for a page (`sockets`), `GET` everything
+//! else the built UI. Before anything else every request passes [`guard`]; `/api` also wants the
+//! [`token`] of this start.
 //!
 //! It listens on 127.0.0.1 only and changes nothing on `GET`.
 
@@ -10,6 +11,7 @@ mod assets;
 pub mod guard;
 mod routes;
 mod server;
+mod sockets;
 pub mod token;
 
 pub use routes::Desk;

@@ -2,6 +2,7 @@
 
 use super::assets;
 use super::guard::{Guard, Refusal, bearer};
+use super::sockets::socket;
 use super::token::Token;
 use crate::dispatch::{self, Json, Lines};
 use axum::Router;
@@ -19,13 +20,14 @@ use model::view::{Code, Failure};
 use model::{Actor, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Largest request. The longest by far is `up` with a whole environment.
-const LARGEST_BODY: usize = 1 << 20;
+pub(super) const LARGEST_BODY: usize = 1 << 20;
 /// A sender that takes longer has gone away or means harm.
-const SLOWEST_BODY: Duration = Duration::from_secs(20);
+pub(super) const SLOWEST_BODY: Duration = Duration::from_secs(20);
 /// A quiet stream sends an empty line this often, so that both ends notice when the other is gone.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Most messages that go out in one piece when a reader has some to catch up with.
@@ -76,6 +78,8 @@ pub(super) struct Shared {
     pub(super) desk: Arc<dyn Desk>,
     /// Calls under way. A call goes on when its caller hangs up: an act is never cut in half.
     pub(super) calls: TaskTracker,
+    /// Places for pages' streams.
+    pub(super) sockets: Arc<Semaphore>,
     pub(super) closing: CancellationToken,
 }
 
@@ -83,6 +87,7 @@ pub(super) fn router(shared: Shared) -> Router {
     Router::new()
         .route("/api/call/{name}", post(call))
         .route("/api/stream/{name}", post(stream_lines))
+        .route("/api/socket", any(socket))
         .route("/api", any(no_such_route))
         .route("/api/", any(no_such_route))
         .route("/api/{*rest}", any(no_such_route))
@@ -171,10 +176,10 @@ async fn stream_lines(
 
 /// Messages as pieces of a body: those that are there already go together, and a blank line now
 /// and then when there are none. Ends when the host closes.
-fn pieces(
+pub(super) fn pieces(
     lines: Lines,
     closing: CancellationToken,
-) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> {
+) -> impl futures_util::Stream<Item = Result<String, std::convert::Infallible>> {
     let lines = lines.ready_chunks(PIECE);
     stream::unfold((lines, closing), |(mut lines, closing)| async move {
         let next = tokio::select! {
@@ -193,7 +198,7 @@ fn pieces(
                 }
             }
         }
-        Some((Ok(Bytes::from(piece)), (lines, closing)))
+        Some((Ok(piece), (lines, closing)))
     })
 }
 
@@ -246,7 +251,7 @@ async fn no_such_route() -> Response {
     said(
         StatusCode::NOT_FOUND,
         Code::NotFound,
-        "the API is POST /api/call/NAME and POST /api/stream/NAME",
+        "the API is POST /api/call/NAME and POST /api/stream/NAME; streams also go through WebSockets at /api/socket",
     )
 }
 
@@ -273,7 +278,7 @@ fn failed(failure: &Failure) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-fn said(status: StatusCode, code: Code, message: &str) -> Response {
+pub(super) fn said(status: StatusCode, code: Code, message: &str) -> Response {
     let Json(text) = dispatch::json(&Failure {
         code,
         message: message.to_owned(),

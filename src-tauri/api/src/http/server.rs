@@ -2,6 +2,7 @@
 
 use super::guard::Guard;
 use super::routes::{Desk, Shared, router};
+use super::sockets;
 use super::token::Token;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections at once; a browser opens six, a feed holds one.
+/// Connections at once; a browser opens six, `azora` a few. Sockets are counted for themselves.
 const CONNECTIONS: usize = 256;
 /// Headers of a request.
 const HEADERS: usize = 64;
@@ -49,6 +50,7 @@ pub fn serve(listener: TcpListener, desk: Arc<dyn Desk>, token: Token) -> io::Re
         token,
         desk,
         calls: tasks.clone(),
+        sockets: Arc::new(Semaphore::new(sockets::MOST)),
         closing: closing.clone(),
     });
     tasks.spawn(accept(listener, app, tasks.clone(), closing.clone()));
@@ -122,7 +124,8 @@ async fn connection(stream: TcpStream, app: Router, closing: CancellationToken) 
         .header_read_timeout(SLOWEST_HEAD)
         .max_headers(HEADERS)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
