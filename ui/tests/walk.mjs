@@ -154,6 +154,14 @@ try {
       await page.getByTestId("log-save-begin").click();
       await page.getByTestId("log-saved").waitFor();
       await page.keyboard.press("Escape");
+      // Saved and opened in one go, and once more from where its path is shown.
+      await page.getByTestId("log-save").click();
+      await page.getByTestId("log-save-open").click();
+      await page.getByTestId("log-open-copy").click();
+      const saved = await page.getByLabel("the path of the file", { exact: true }).innerText();
+      await page.waitForFunction((path) => JSON.stringify(window.__fake.opened) === JSON.stringify([path, path]), saved);
+      await axe(page, "a saved log");
+      await page.keyboard.press("Escape");
       await lines.focus();
       await page.keyboard.press("Home");
       await page.getByTestId("log-follow").click();

@@ -50,4 +50,5 @@ pub const COMMAND_NAMES: &[&str] = &[
     "stream_copy_logs",
     "stream_rehearse",
     "unstream",
+    "open_copy",
 ];

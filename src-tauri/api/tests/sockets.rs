@@ -214,10 +214,7 @@ async fn nobody_without_the_token_and_no_page_from_elsewhere_gets_a_stream() {
         Message::text("{}"),
         Message::text("["),
         Message::binary("{}"),
-        Message::text(format!(
-            r#"{{"token":"{}","stream":"short"}}"#,
-            scene.token
-        )),
+        Message::text(format!(r#"{{"token":"{}","stream":"short"}}"#, scene.token)),
     ] {
         let mut socket = scene.socket(&[]).await.unwrap();
         socket.send(said).await.unwrap();

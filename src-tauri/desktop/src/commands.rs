@@ -1,16 +1,18 @@
 //! Every row of the command table, as the window calls it: `invoke(name, { request })`, and for
-//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`.
+//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`. One is the window's
+//! alone: `invoke("open_copy", { path })`.
 //!
 //! Expanded from [`api::commands!`]; a row needs nothing here. Tauri has checked the window's
 //! capability before any of this runs. Nothing is decided here: a call goes to `api` as it came.
 
 use crate::embedded::Embedded;
 use crate::streams::{StreamId, Streams};
-use crate::{emergency, environment};
+use crate::{copies, emergency, environment};
 use api::Json;
 use api::model::Actor;
 use api::model::view::{Code, Failure};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::str::FromStr;
 use tauri::ipc::{
     Channel, Invoke, InvokeBody, InvokeError, InvokeResponseBody, JavaScriptChannelId,
@@ -31,6 +33,8 @@ pub(crate) enum Route {
     Stream(&'static str),
     /// Closes one.
     Unstream,
+    /// Opens a copy of a log in the program for it.
+    OpenCopy,
 }
 
 macro_rules! expand {
@@ -44,6 +48,7 @@ macro_rules! expand {
                 $( stringify!($call) => Some(Route::Call(stringify!($call))), )*
                 $( concat!("stream_", stringify!($stream)) => Some(Route::Stream(stringify!($stream))), )*
                 "unstream" => Some(Route::Unstream),
+                "open_copy" => Some(Route::OpenCopy),
                 _ => None,
             }
         }
@@ -108,6 +113,14 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
             }
             invoke.resolver.resolve(());
         }
+        Route::OpenCopy => {
+            let app = webview.app_handle().clone();
+            let path = args.get("path").and_then(Value::as_str).map(PathBuf::from);
+            invoke.resolver.respond_async(async move {
+                let path = path.unwrap_or_default();
+                copies::open(&app, path).await.map_err(refusal)
+            });
+        }
     }
     true
 }
@@ -156,7 +169,11 @@ mod tests {
             );
         }
         let rows = api::dispatch::COMMANDS.len();
-        assert_eq!(rows + 1, COMMAND_NAMES.len(), "all rows, and unstream");
+        assert_eq!(
+            rows + 2,
+            COMMAND_NAMES.len(),
+            "all rows, unstream, open_copy"
+        );
         assert_eq!(route("status"), Some(Route::Call("status")));
         assert_eq!(route("stream_feed"), Some(Route::Stream("feed")));
         assert_eq!(route("feed"), None);

@@ -12,6 +12,7 @@
 #[cfg(target_os = "linux")]
 mod bus;
 mod commands;
+mod copies;
 mod embedded;
 mod emergency;
 mod environment;

@@ -124,6 +124,11 @@ impl Handle {
         Ok(self.steps(search, Searching::step, Searching::failed, true))
     }
 
+    /// The folder in which copies of logs are made.
+    pub fn copies(&self) -> PathBuf {
+        self.shared.layout.home().join("exports")
+    }
+
     /// Copies what is kept of logs into a file of the home's folder `exports`. Who lets go before its end
     /// leaves no file behind.
     pub async fn copy_logs(
@@ -145,7 +150,7 @@ impl Handle {
             _ => format!("{}-merged", asked.cluster),
         };
         let place = Place::After(logs.iter().map(|(id, _)| (id.clone(), 0)).collect());
-        let folder = self.shared.layout.home().join("exports");
+        let folder = self.copies();
         let query = ViewQuery {
             logs,
             place,

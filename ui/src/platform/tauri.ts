@@ -78,6 +78,14 @@ export function tauri(): Platform {
 
     pickFolder: () => open({ directory: true, multiple: false, title: "Open a folder" }),
 
+    async openCopy(path) {
+      try {
+        await invoke("open_copy", { path });
+      } catch (cause) {
+        throw failure(cause);
+      }
+    },
+
     openExternal(url) {
       void openUrl(url);
     },

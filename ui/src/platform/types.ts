@@ -37,6 +37,9 @@ export interface Platform {
   /** Calls `listener` when a drag comes over the window and when it is gone. Returns how to stop. */
   onDrag?: (listener: (over: boolean) => void) => () => void;
 
+  /** Opens a saved log in the program this person opens such files with. Rejects with `CallError`. Absent where the host cannot. */
+  openCopy?: (path: string) => Promise<void>;
+
   /** Opens an address in the person's browser, outside of the app. */
   openExternal(url: string): void;
 }

@@ -128,7 +128,7 @@ export function fake(): Platform {
     shutdown: () => ({}),
   };
 
-  const handle: FakeHandle = { world, terminals, definitions };
+  const handle: FakeHandle = { world, terminals, definitions, opened: [] };
   Object.assign(window, { __fake: handle });
 
   return {
@@ -151,6 +151,7 @@ export function fake(): Platform {
       isOn: () => Promise.resolve(startsWithSession),
       set: (on) => Promise.resolve(void (startsWithSession = on)),
     },
+    openCopy: (path) => Promise.resolve(void handle.opened.push(path)),
     openExternal(url) {
       window.open(url, "_blank", "noopener");
     },
@@ -162,6 +163,8 @@ interface FakeHandle {
   world: World;
   terminals: Terminals;
   definitions: Definitions;
+  /** Saved logs that were opened. */
+  opened: string[];
 }
 
 function build(size: string, scene: string): World {
