@@ -1,9 +1,12 @@
 // What events and acts say, as sentences.
 
 import type { Act, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
-import { count, span } from "../../shared/format";
+import { span } from "../../shared/format";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
+import { words } from "../../words";
+
+const w = words.activity;
 
 export interface Line {
   shape: Shape;
@@ -14,11 +17,11 @@ export interface Line {
 }
 
 export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; tone: Tone }> = {
-  pending: { word: "Running", shape: "half", tone: "busy" },
-  done: { word: "Done", shape: "check", tone: "good" },
-  failed: { word: "Failed", shape: "cross", tone: "bad" },
-  refused: { word: "Refused", shape: "barred", tone: "held" },
-  overtaken: { word: "Overtaken", shape: "square", tone: "calm" },
+  pending: { word: w.outcomes.pending, shape: "half", tone: "busy" },
+  done: { word: w.outcomes.done, shape: "check", tone: "good" },
+  failed: { word: w.outcomes.failed, shape: "cross", tone: "bad" },
+  refused: { word: w.outcomes.refused, shape: "barred", tone: "held" },
+  overtaken: { word: w.outcomes.overtaken, shape: "square", tone: "calm" },
 };
 
 export function describe(event: Event): Line {
@@ -28,37 +31,37 @@ export function describe(event: Event): Line {
 function line(what: EventKind): Line {
   switch (what.kind) {
     case "engine_started":
-      return { shape: "half", tone: "calm", who: "engine", text: `took the home as process ${what.pid}, adopted ${what.adopted} running` };
+      return { shape: "half", tone: "calm", who: w.engine, text: w.engineStarted(what.pid, what.adopted) };
     case "engine_stopped":
-      return { shape: "square", tone: "calm", who: "engine", text: what.left_running ? "let go of the home, services run on" : "let go of the home, nothing runs" };
+      return { shape: "square", tone: "calm", who: w.engine, text: what.left_running ? w.engineStoppedLeaving : w.engineStopped };
     case "state_changed":
-      return { ...pick(STATES[what.to]), who: what.instance, text: `${STATES[what.from].word.toLowerCase()} → ${STATES[what.to].word.toLowerCase()}: ${what.reason.text}` };
+      return { ...pick(STATES[what.to]), who: what.instance, text: w.changed(STATES[what.from].word.toLowerCase(), STATES[what.to].word.toLowerCase(), what.reason.text) };
     case "started":
-      return { shape: "target", tone: "busy", who: what.instance, text: `started as process ${what.pid}, generation ${what.generation}` };
+      return { shape: "target", tone: "busy", who: what.instance, text: w.started(what.pid, what.generation) };
     case "exited":
       return { shape: "diamond", tone: success(what.status) ? "calm" : "bad", who: what.instance, text: ended(what.status) };
     case "adopted":
-      return { shape: "target", tone: "good", who: what.instance, text: `found running as process ${what.pid} and adopted` };
+      return { shape: "target", tone: "good", who: what.instance, text: w.adopted(what.pid) };
     case "port_moved":
-      return { shape: "triangle", tone: "warn", who: what.instance, text: `got port ${what.got}; ${what.wanted} is held by ${what.holder}` };
+      return { shape: "triangle", tone: "warn", who: what.instance, text: w.portMoved(what.got, what.wanted, what.holder) };
     case "undeclared":
-      return { shape: "triangle", tone: "warn", who: what.service, text: `talks to ${what.need} (${place(what.at)}) and does not declare it: add "${what.need}" to its needs` };
+      return { shape: "triangle", tone: "warn", who: what.service, text: w.undeclared(what.need, place(what.at)) };
     case "scaled":
-      return { shape: "target", tone: what.replicas > what.before ? "warn" : "good", who: what.service, text: `healing scaled it ${what.replicas > what.before ? "up" : "down"} from ${what.before} to ${what.replicas}: ${what.why}` };
+      return { shape: "target", tone: what.replicas > what.before ? "warn" : "good", who: what.service, text: (what.replicas > what.before ? w.scaledUp : w.scaledDown)(what.before, what.replicas, what.why) };
     case "system_ready":
-      return { shape: "check", tone: "good", who: "", text: `all ${count(what.services, "service")} ready after ${span(what.took_ms)}` };
+      return { shape: "check", tone: "good", who: "", text: w.allReady(what.services, span(what.took_ms)) };
     case "service_healed":
-      return { shape: "check", tone: "good", who: what.instance, text: `healed in ${span(what.took_ms)}: ${what.cause}` };
+      return { shape: "check", tone: "good", who: what.instance, text: w.healed(span(what.took_ms), what.cause) };
     case "emergency_shutdown":
-      return { shape: "square", tone: "bad", who: "", text: `emergency stop: ${what.reason}${what.ended === null ? "" : ` (${count(what.ended, "process", "processes")} ended, ${what.left ?? 0} left)`}` };
+      return { shape: "square", tone: "bad", who: "", text: what.ended === null ? w.emergencyStop(what.reason) : w.emergencyStopDone(what.reason, what.ended, what.left ?? 0) };
     case "incident":
-      return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: `incident ${what.incident.id} ${INCIDENTS[what.incident.state].word.toLowerCase()}: ${what.incident.cause}` };
+      return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: w.incident(what.incident.id, INCIDENTS[what.incident.state].word.toLowerCase(), what.incident.cause) };
     case "act":
-      return { ...pick(OUTCOMES[what.act.outcome.kind]), who: whom(what.act), text: `${actor(what.act)}: ${what.act.verb} ${OUTCOMES[what.act.outcome.kind].word.toLowerCase()}` };
+      return { ...pick(OUTCOMES[what.act.outcome.kind]), who: whom(what.act), text: w.act(actor(what.act), what.act.verb, OUTCOMES[what.act.outcome.kind].word.toLowerCase()) };
     case "finding":
       return what.finding.closed === null
         ? { shape: "triangle", tone: "warn", who: what.finding.instance, text: what.finding.text }
-        : { shape: "check", tone: "good", who: what.finding.instance, text: `over: ${what.finding.text}` };
+        : { shape: "check", tone: "good", who: what.finding.instance, text: w.over(what.finding.text) };
     case "notice":
       return { shape: "triangle", tone: "warn", who: "", text: what.text };
   }
@@ -66,7 +69,7 @@ function line(what: EventKind): Line {
 
 /** "port 6379", or a path. */
 export function place(at: Endpoint): string {
-  return at.kind === "tcp" ? `port ${at.port}` : at.path;
+  return at.kind === "tcp" ? w.port(at.port) : at.path;
 }
 
 function pick({ shape, tone }: { shape: Shape; tone: Tone }): { shape: Shape; tone: Tone } {
@@ -86,33 +89,33 @@ function success(status: ExitStatus): boolean {
 function amount(bytes: number): string {
   const units: [string, number][] = [["TiB", 2 ** 40], ["TB", 1e12], ["GiB", 2 ** 30], ["GB", 1e9], ["MiB", 2 ** 20], ["MB", 1e6], ["KiB", 2 ** 10], ["kB", 1e3]];
   const exact = units.filter(([, unit]) => bytes >= unit && bytes % unit === 0).sort((one, other) => other[1] - one[1])[0];
-  return exact === undefined ? `${bytes} bytes` : `${bytes / exact[1]} ${exact[0]}`;
+  return exact === undefined ? w.bytes(bytes) : `${bytes / exact[1]} ${exact[0]}`;
 }
 
 function ended(status: ExitStatus): string {
-  if (status.kind === "code") return `exited with code ${status.value}`;
-  if (status.kind === "signal") return `was ended by ${SIGNALS[status.value] ?? `signal ${status.value}`}`;
+  if (status.kind === "code") return w.exited(status.value);
+  if (status.kind === "signal") return w.endedBy(SIGNALS[status.value] ?? w.signal(status.value));
   if (status.kind === "out_of_memory") {
     const { limit, code } = status.value;
-    const whose = limit === null ? "the machine's, not its own limit" : `limit ${amount(limit)}`;
-    const end = code === null ? "was killed by the kernel" : `exited with code ${code} after the kernel killed a process of it`;
-    return `${end}: out of memory (${whose})`;
+    const whose = limit === null ? w.machinesMemory : w.ownLimit(amount(limit));
+    const end = code === null ? w.killed : w.exitedAfterKill(code);
+    return w.outOfMemory(end, whose);
   }
-  return "ended with unknown status";
+  return w.endedUnknown;
 }
 
-/** "You through the window", "healing", "a client of the registry". */
+/** Who asked: "person, window", "healing", "client registry". */
 export function actor(act: Act): string {
-  if (act.actor.kind === "healer") return "healing";
-  if (act.actor.kind === "watch") return "file watch";
-  if (act.actor.kind === "client") return `client ${act.actor.via}`;
-  return `person, ${act.actor.via}`;
+  if (act.actor.kind === "healer") return w.healing;
+  if (act.actor.kind === "watch") return w.fileWatch;
+  if (act.actor.kind === "client") return w.client(act.actor.via);
+  return w.person(act.actor.via);
 }
 
 /** What an act is done to. */
 export function whom(act: Act): string {
   if (act.target.instance !== null) return act.target.instance;
-  if (act.target.services.length > 3) return `${act.target.services.length} services`;
+  if (act.target.services.length > 3) return words.shared.services(act.target.services.length);
   if (act.target.services.length > 0) return act.target.services.join(", ");
-  return act.target.cluster ?? "everything";
+  return act.target.cluster ?? w.everything;
 }

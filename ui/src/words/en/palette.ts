@@ -1,0 +1,46 @@
+// Find or do, and the keys.
+
+export const palette = {
+  title: "Find a service or an act",
+  example: "A service, a place, an act…",
+  working: "working…",
+  found: "Found",
+  none: "Nothing is called that.",
+  goTo: (place: string) => `Go to ${place}`,
+  switchTo: (cluster: string) => `Switch to ${cluster}`,
+  openFolder: "Open a folder",
+  emergencyStop: "Emergency stop",
+  showKeys: "Show keys",
+  lightTheme: "Use the light theme",
+  darkTheme: "Use the dark theme",
+  rehearse: "Rehearse…",
+  hold: "Hold healing",
+  resume: "Resume healing",
+  acts: {
+    restart: (service: string) => `Restart ${service}`,
+    stop: (service: string) => `Stop ${service}`,
+    start: (service: string) => `Start ${service}`,
+    release: (service: string) => `Release ${service}`,
+  },
+  /** What kind of thing an entry is. */
+  kinds: { place: "place", cluster: "cluster", act: "act", help: "help", settings: "settings", asksFirst: "asks first" },
+
+  keys: "Keys",
+  everywhere: { title: "Everywhere", find: "Find a service or an act", place: "Go to a place", close: "Close what is open", help: "This help" },
+  topology: {
+    title: "Topology",
+    down: "To what it needs",
+    up: "To what needs it",
+    beside: "Its neighbours",
+    back: "Back along the line",
+    move: "Move the view",
+    open: "Open the service",
+    zoom: "Zoom",
+    fit: "Fit everything",
+    find: "Find",
+  },
+  service: { title: "Service", before: "Previous tab", next: "Next tab", full: "Whole page or panel" },
+  terminal: { title: "Terminal", take: "Take the input", then: "then", leave: "let go of it", copy: "Copy" },
+  definition: { title: "Definition", offer: "What may stand here", apply: "Apply", find: "Find", problem: "Next problem" },
+  log: { title: "Log", previous: "Previous match", next: "Next match", follow: "Follow" },
+};
