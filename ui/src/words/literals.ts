@@ -22,7 +22,7 @@ function speaks(text: string): boolean {
 
 /** Whether a string of a script is likely to be read by a person: several words, or one that begins large. */
 function reads(text: string): boolean {
-  if (KEYS.test(text) || !speaks(text) || /var\(--|\dpx|[<>{}[\]]|^\(prefers-|Control\+/.test(text)) return false;
+  if (KEYS.test(text) || !speaks(text) || /var\(--|\dpx|[<>{}[\]]|^\(prefers-|^\.[\w.-]+ |Control\+/.test(text)) return false;
   return /\p{L}{2,}[,:]? \p{L}/u.test(text) || /^\p{Lu}\p{Ll}+[.…]?$/u.test(text) || /^ \p{L}{2,}|\p{L}{2,} $/u.test(text);
 }
 
@@ -99,6 +99,7 @@ export function inMarkup(source: string): Found[] {
       if (speaks(value["data"] as string)) say(value, value["data"] as string);
     } else if (value.type === "ExpressionTag") shown(value["expression"] as Node);
     else if (value.type === "Attribute") {
+      if (value["name"] === "class") return;
       const parts = [value["value"]].flat();
       const said = SAID.has(value["name"] as string);
       for (const part of parts) if (isNode(part)) (said ? markup : part.type === "ExpressionTag" ? hidden : () => undefined)(part.type === "ExpressionTag" && !said ? part["expression"] : part);

@@ -2,6 +2,7 @@
 // What a text means is the engine's to say.
 
 import schema from "../../../../docs/azora.schema.json";
+import { words } from "../../words";
 
 export interface Node {
   $ref?: string;
@@ -63,15 +64,17 @@ export function keysAt(path: readonly string[]): Choice[] {
 
 /** The words that may stand behind a key, as they are written. */
 export function valuesAt(path: readonly string[]): string[] {
-  const words = at(path).flatMap((node) => {
+  const found = at(path).flatMap((node) => {
     if (node.type === "boolean") return ["true", "false"];
     const fixed = node.enum ?? (node.const === undefined ? [] : [node.const]);
     return fixed.map((each) => JSON.stringify(each));
   });
-  return [...new Set(words)];
+  return [...new Set(found)];
 }
+
+const isNamed = (type: string): type is keyof typeof words.definition.kinds => type in words.definition.kinds;
 
 function kinds(nodes: readonly Node[]): string {
   const types = nodes.flatMap((node) => node.type ?? []);
-  return [...new Set(types)].map((type) => (type === "object" ? "table" : type === "array" ? "list" : type === "string" ? "text" : type)).join(" or ");
+  return words.definition.or([...new Set(types)].map((type) => (isNamed(type) ? words.definition.kinds[type] : type)));
 }

@@ -8,12 +8,13 @@ import LogsTab from "./logs/LogsTab.svelte";
 import TerminalTab from "./terminal/TerminalTab.svelte";
 import OverviewTab from "./overview/OverviewTab.svelte";
 import type { Tab } from "./tab";
+import { words } from "../../words";
 
 export const TABS: readonly Tab[] = [
-  { id: "overview", name: "Overview", tab: OverviewTab },
-  { id: "logs", name: "Logs", tab: LogsTab },
-  { id: "terminal", name: "Terminal", tab: TerminalTab },
-  { id: "environment", name: "Environment", tab: EnvironmentTab },
-  { id: "definition", name: "Definition", tab: DefinitionTab },
-  { id: "history", name: "History", tab: HistoryTab },
+  { id: "overview", name: words.services.tabs.overview, tab: OverviewTab },
+  { id: "logs", name: words.services.tabs.logs, tab: LogsTab },
+  { id: "terminal", name: words.services.tabs.terminal, tab: TerminalTab },
+  { id: "environment", name: words.services.tabs.environment, tab: EnvironmentTab },
+  { id: "definition", name: words.services.tabs.definition, tab: DefinitionTab },
+  { id: "history", name: words.services.tabs.history, tab: HistoryTab },
 ];

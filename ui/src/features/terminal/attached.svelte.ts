@@ -5,6 +5,7 @@ import type { Client } from "../../ipc/client";
 import type { ClusterId, InstanceId, TerminalSize, TerminalWriter } from "../../ipc/generated";
 import { sentence } from "../../shared/doing.svelte";
 import { cut } from "./cut";
+import { words } from "../../words";
 
 /** What shows it. */
 export interface Shows {
@@ -57,13 +58,13 @@ export class Attached {
           this.take_in(message.state);
         } else if (message.kind === "state") this.take_in(message.state);
         else if (message.kind === "output") this.shows.show(message.text);
-        else this.note = `${message.bytes.toLocaleString("en")} bytes came faster than they could be shown. The log has them.`;
+        else this.note = words.terminal.leftOut(message.bytes);
       },
       (reason) => {
         this.session = null;
         this.writer = null;
         this.waiting = "";
-        this.note = `Not attached at the moment: ${reason}. Trying again.`;
+        this.note = words.terminal.detached(reason);
       },
     );
   }
@@ -100,7 +101,7 @@ export class Attached {
   type(text: string): void {
     if (!this.mine) return;
     if (this.waiting.length + text.length > MOST) {
-      this.error = "That is too much to paste at once: a million characters at most.";
+      this.error = words.terminal.tooMuch;
       return;
     }
     this.waiting += text;

@@ -1,13 +1,16 @@
 // English: one file for each room, under the name of its folder.
 
 import { activity } from "./activity";
+import { definition } from "./definition";
 import { emergency } from "./emergency";
 import { host } from "./host";
 import { palette } from "./palette";
 import { registry } from "./registry";
+import { services } from "./services";
 import { shared } from "./shared";
 import { states } from "./states";
+import { terminal } from "./terminal";
 import { views } from "./views";
 import { webhooks } from "./webhooks";
 
-export const en = { activity, emergency, host, palette, registry, shared, states, views, webhooks };
+export const en = { activity, definition, emergency, host, palette, registry, services, shared, states, terminal, views, webhooks };
