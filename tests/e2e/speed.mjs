@@ -129,10 +129,10 @@ try {
   const key = (name, holds) => answer(ui, () => hands.key(name), holds);
 
   const PLACES = ["Services", "Topology", "Incidents", "Registry", "Activity", "Settings", "Clusters"];
-  const took = { "open a place": [], "open a service": [], "close a service": [], "open the palette": [], "type a letter": [], "close the palette": [] };
+  const took = { ...Object.fromEntries(PLACES.map((name) => [`open ${name}`, []])), "open a service": [], "close a service": [], "open the palette": [], "type a letter": [], "close the palette": [] };
   for (let round = 0; round <= ROUNDS; round += 1) {
     const note = (what, ms) => round > 0 && took[what].push(ms);
-    for (const name of PLACES) note("open a place", await click(`[data-testid="place-${name.toLowerCase()}"]`, title(name)));
+    for (const name of PLACES) note(`open ${name}`, await click(`[data-testid="place-${name.toLowerCase()}"]`, title(name)));
     await click('[data-testid="place-services"]', title("Services"));
     note("open a service", await click("main table tbody tr:nth-child(4) a, main table tbody tr:nth-child(4) button", shows("panel")));
     note("close a service", await key("Escape", `!(${shows("panel")})`));

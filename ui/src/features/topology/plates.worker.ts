@@ -23,13 +23,20 @@ onmessage = (event: MessageEvent<ToPlates>): void => {
   } else void letters.then(() => draw(message.order));
 };
 
+/** One for all plates: of many, each would hold its megabytes until the collector comes by. */
+let canvas: OffscreenCanvas | null = null;
+
 function draw(order: PlateOrder): void {
   if (!scene || !status || !colours) return;
-  const canvas = new OffscreenCanvas(Math.max(1, Math.round(order.part.width * order.scale * order.dpr)), Math.max(1, Math.round(order.part.height * order.scale * order.dpr)));
+  canvas ??= new OffscreenCanvas(1, 1);
+  canvas.width = Math.max(1, Math.round(order.part.width * order.scale * order.dpr));
+  canvas.height = Math.max(1, Math.round(order.part.height * order.scale * order.dpr));
   const ctx = canvas.getContext("2d");
   if (!ctx) return;
   drawWorld(ctx, scene, status, order.part, order.scale, order.dpr, colours, null, order.shown);
   const bitmap = canvas.transferToImageBitmap();
+  // What it is given instead is as large, and empty.
+  canvas.width = canvas.height = 1;
   const reply: PlateReply = { order, bitmap };
   postMessage(reply, { transfer: [bitmap] });
 }
