@@ -4,6 +4,7 @@
 import type { Client } from "../../ipc/client";
 import type { ClusterId, InstanceId, LogLevel, LogLine, LogPlace, LogView, LogViewRequest } from "../../ipc/generated";
 import { sentence } from "../../shared/doing.svelte";
+import { words } from "../../words";
 import { Part } from "./part";
 import { opened, nameOf, Rows, type Top } from "./rows";
 
@@ -187,7 +188,7 @@ export class Reading {
         if (this.frame === 0 && this.waiting.length > 0) this.frame = requestAnimationFrame(take);
       },
       (reason) => {
-        this.note = `The log is not followed at the moment: ${reason}. Trying again.`;
+        this.note = words.logs.notFollowed(reason);
       },
     );
   }

@@ -2,6 +2,7 @@
 // is held by the line at its top, so lines may come and go above without anything moving.
 
 import type { LogLine } from "../../ipc/generated";
+import { words } from "../../words";
 
 export interface Top {
   /** The line at the top of the view. */
@@ -95,7 +96,7 @@ function pieces(text: string): string[] {
 }
 
 function bounded(rows: string[]): string[] {
-  return rows.length <= MAX_ROWS ? rows : [...rows.slice(0, MAX_ROWS - 1), `… ${(rows.length - MAX_ROWS + 1).toLocaleString("en")} more rows`];
+  return rows.length <= MAX_ROWS ? rows : [...rows.slice(0, MAX_ROWS - 1), words.logs.moreRows(rows.length - MAX_ROWS + 1)];
 }
 
 /** A line may be opened. Cheap: asked for every line on screen. */

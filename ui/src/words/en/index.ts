@@ -4,6 +4,7 @@ import { activity } from "./activity";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
 import { host } from "./host";
+import { logs } from "./logs";
 import { palette } from "./palette";
 import { registry } from "./registry";
 import { services } from "./services";
@@ -13,4 +14,4 @@ import { terminal } from "./terminal";
 import { views } from "./views";
 import { webhooks } from "./webhooks";
 
-export const en = { activity, definition, emergency, host, palette, registry, services, shared, states, terminal, views, webhooks };
+export const en = { activity, definition, emergency, host, logs, palette, registry, services, shared, states, terminal, views, webhooks };
