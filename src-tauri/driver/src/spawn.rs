@@ -336,6 +336,11 @@ impl Shim {
         self.linked() && !self.intent.listen.is_empty()
     }
 
+    /// It makes the next terminal as large as the last one.
+    pub(crate) fn knows_a_size(&self) -> bool {
+        self.linked() && self.intent.tty
+    }
+
     /// True while its process lives.
     pub(crate) fn lives(&self) -> bool {
         !self.pidfd.get_ref().wait_ended(Duration::ZERO)

@@ -353,9 +353,11 @@ impl Unit {
         self.leave_log();
         self.last = Some((generation, status));
         // One that did its work is not started again in a moment. One with listening sockets keeps
-        // them until it is known whether it will be: then it is told to rest, or to start.
+        // them until it is known whether it will be: then it is told to rest, or to start. So does
+        // one that knows how large its terminal was made, however it ended.
         let keeps = self.shim.as_ref().is_some_and(Shim::keeps_sockets);
-        if stopped && keeps {
+        let knows = self.shim.as_ref().is_some_and(Shim::knows_a_size);
+        if stopped && keeps || knows {
             self.linger();
         } else if stopped || status.success() {
             self.quit_shim().await;

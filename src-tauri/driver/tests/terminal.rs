@@ -58,7 +58,8 @@ async fn a_flood_out_of_a_terminal_is_kept_within_its_bound_and_ended_when_asked
 
 /// Says each line it reads, and how large its terminal is at first and when that changes.
 const ECHO: &str = "trap 'echo now $(stty size)' WINCH; echo size $(stty size)
-    while :; do read line && echo \"got $line\"; [ \"$line\" = bye ] && exit 0; done";
+    while :; do read line && echo \"got $line\"
+        case $line in bye) exit 0 ;; bad) exit 3 ;; esac; done";
 
 impl Bench {
     fn with_terminal(&self, generation: u64, script: &str) -> Launch {
@@ -69,6 +70,18 @@ impl Bench {
         }
     }
 
+    /// Starts it again; its pid, when it has said that its terminal has this size.
+    async fn starts_as_large(&mut self, generation: u64, size: &str) -> u32 {
+        let said = || self.log("a.0").matches(&format!("size {size}")).count();
+        let before = said();
+        self.driver.start(self.with_terminal(generation, ECHO));
+        let pid = self.started().await;
+        let again = || self.log("a.0").matches(&format!("size {size}")).count() > before;
+        let again = testkit::eventually_async(LONG, again).await;
+        assert!(again, "start {generation}: {}", self.log("a.0"));
+        pid
+    }
+
     async fn terminal(&self) -> Result<Terminal, NoTerminal> {
         let instance = instance("a.0");
         self.driver.terminal(&self.cluster, &instance).await
@@ -76,7 +89,7 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_typed_reaches_the_service_and_its_terminal_takes_another_size() {
+async fn what_is_typed_reaches_the_service_and_its_terminal_keeps_its_size_over_a_restart() {
     let mut bench = Bench::new();
     let none = bench.terminal().await.unwrap_err();
     assert!(matches!(none, NoTerminal::NotRunning), "{none:?}");
@@ -94,24 +107,31 @@ async fn what_is_typed_reaches_the_service_and_its_terminal_takes_another_size()
     drop(terminal);
     assert_eq!(bench.said("a.0", "now ").await, "50 132");
 
+    // However it ends, the next start has a terminal as large: by itself and well, on being
+    // stopped for a restart, and of a fault.
     let terminal = bench.terminal().await.unwrap();
     terminal.write(b"bye\r").await.unwrap();
     assert_eq!(bench.exited().await, ExitStatus::Code(0));
-    bench.driver.start(bench.with_terminal(2, ECHO));
-    bench.started().await;
-    // Of which size this one is, is the affair of who types at it.
-    let again = || bench.log("a.0").matches("size ").count() == 2;
-    assert!(testkit::eventually_async(LONG, again).await);
+    bench.starts_as_large(2, "50 132").await;
+    bench.stop("a.0", 2, LONG);
+    bench.exited().await;
+    let pid = bench.starts_as_large(3, "50 132").await;
 
-    // An engine that comes later types as well.
+    // An engine that comes later has the same process, types as well, and knows of no other size.
     let mut bench = bench.reborn();
-    bench.driver.adopt(&bench.cluster.clone()).await;
+    let found = bench.driver.adopt(&bench.cluster.clone()).await;
+    assert_eq!(found[0].outcome, Ok(pid));
     let terminal = bench.terminal().await.unwrap();
-    assert_eq!(terminal.generation.0, 2);
-    terminal.write(b"bye\r").await.unwrap();
-    assert_eq!(bench.exited().await, ExitStatus::Code(0));
+    assert_eq!(terminal.generation.0, 3);
+    assert_eq!(terminal.size().unwrap(), Size { columns, rows });
+    terminal.write(b"bad\r").await.unwrap();
+    assert_eq!(bench.exited().await, ExitStatus::Code(3));
+    bench.starts_as_large(4, "50 132").await;
+    bench.stop("a.0", 4, LONG);
+    bench.exited().await;
     let none = bench.terminal().await.unwrap_err();
     assert!(matches!(none, NoTerminal::NotRunning), "{none:?}");
+    // Nobody waits for a start that is not to come.
     bench.driver.rest(&bench.cluster, &instance("a.0"));
     bench.nothing_left().await;
 }
