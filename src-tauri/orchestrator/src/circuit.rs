@@ -6,8 +6,9 @@
 //! that has made it ready and it has been well for `settle`, the circuit closes and it serves. A
 //! failure before that leaves it open.
 
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::words;

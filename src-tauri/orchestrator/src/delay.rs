@@ -4,8 +4,9 @@
 //! try, opens no incident, and is tried again until there is room. Who waits for an act that such a
 //! start belongs to is answered after a while; the start goes on being tried.
 
+use crate::effect::Effect;
 use crate::instance::{Delay, Instance, Life};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::words;
 use model::{InstanceId, Mono, Reason, State};

@@ -12,10 +12,11 @@
 //! This comes to an end: only what can be known soon is waited for, and nothing longer than [`cause::WINDOW`].
 
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::excuse::excusable;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Instance, Life, Outdated};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::{cause, words};

@@ -10,8 +10,9 @@
 //!   it needs is down or the machine has no room, is not in hand.
 
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life, Plan};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::words;
 use model::{EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State};

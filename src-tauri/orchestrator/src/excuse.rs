@@ -8,8 +8,9 @@
 //! for one that waits for it.
 
 use crate::cluster::{Cluster, Service};
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::cause;
 use healing::explain::{Cause, Facts, Fault, How, Reliance, Sight, Unwell, explain};

@@ -1,7 +1,8 @@
 //! Faults and what is done about them: whose fault it is, which remedy, and asking the door for it.
 
+use crate::effect::Effect;
 use crate::instance::{Bar, Care, Cycle, Life, Plan};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::{Decision, words};

@@ -2,8 +2,9 @@
 //! for a time. Faults are told as ever. A hold outlives the engine.
 
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::instance::{Bar, Care, Life, Plan};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use model::{ActId, EntryKind, EventKind, Hold, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -8,8 +8,8 @@
 //! After: `after_ready` runs once a start. Nobody waits for it, and it never harms the service: a
 //! failure is told and that is all. What others have to wait for is a oneshot they need.
 
+use crate::effect::Effect;
 use crate::instance::{Goal, Instance, Life};
-use crate::io::Effect;
 use crate::step::Step;
 use model::{EventKind, InstanceId};
 

@@ -6,8 +6,8 @@
 //! [`crate::timeline`].
 
 use crate::cluster::Tale;
+use crate::effect::Effect;
 use crate::instance::{Care, Goal};
-use crate::io::Effect;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::words;

@@ -1,11 +1,12 @@
-//! What can happen to a cluster, and what it can want done. Both closed.
+//! What can happen to a cluster: every [`Input`], and what comes in them. Closed, as is what it can
+//! want done ([`crate::Effect`]).
 
 use healing::Gap;
 use healing::load::{Spare, Used};
 use healing::trend::Reach;
 use model::{
-    ActId, Endpoint, EventKind, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono,
-    ProbeKind, Reason, RemedyKind, ServiceName, Timestamp,
+    ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
+    ServiceName, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,7 +100,7 @@ pub enum Input {
         /// What: "pid 4711 postgres in state D".
         blocker: String,
     },
-    /// A probe came back: the one that was asked last of its kind ([`Effect::Probe`]). What an earlier one found
+    /// A probe came back: the one that was asked last of its kind ([`crate::Effect::Probe`]). What an earlier one found
     /// that this was asked in the place of is not told.
     Probed {
         /// Which.
@@ -126,28 +127,28 @@ pub enum Input {
     Timer(TimerKey),
     /// The door let healing act.
     Admitted {
-        /// The number given in [`Effect::Ask`].
+        /// The number given in [`crate::Effect::Ask`].
         ticket: u64,
         /// The act's number.
         act: ActId,
     },
     /// The door did not let healing act.
     Refused {
-        /// The number given in [`Effect::Ask`].
+        /// The number given in [`crate::Effect::Ask`].
         ticket: u64,
         /// Why.
         why: String,
     },
     /// The door cannot write the act down just now: it is to be asked again.
     Postponed {
-        /// The number given in [`Effect::Ask`].
+        /// The number given in [`crate::Effect::Ask`].
         ticket: u64,
         /// Why.
         why: String,
     },
     /// What a start whose fault is in an incident has left, as far as it could be read.
     LastWords {
-        /// The number given in [`Effect::LastWords`].
+        /// The number given in [`crate::Effect::LastWords`].
         key: u64,
         /// Which.
         instance: InstanceId,
@@ -162,7 +163,7 @@ pub enum Input {
     Looked(Vec<Look>),
     /// What those used that healing may add others to, and what is left of the machine.
     Used(Vec<(InstanceId, Used)>, Option<Spare>),
-    /// What [`Effect::Scale`] wanted could not be done, and why.
+    /// What [`crate::Effect::Scale`] wanted could not be done, and why.
     NotScaled(ServiceName, String),
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
@@ -338,7 +339,7 @@ pub struct Adoption {
     pub greeted: bool,
 }
 
-/// What a timer is for. Setting a key again replaces it. Probes need none: [`Effect::Probe`] carries
+/// What a timer is for. Setting a key again replaces it. Probes need none: [`crate::Effect::Probe`] carries
 /// its own wait, and "healthy for so long" is counted when the next fault comes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerKey {
@@ -368,142 +369,4 @@ pub enum TimerKey {
     Doubt(InstanceId),
     /// What explained a service's faults has done so for long enough.
     Excuse(ServiceName),
-}
-
-/// Something to do.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// Read its secrets, then run its `before_start`. Answered by `Prepared`, and only then is the
-    /// process made.
-    Prepare {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-    },
-    /// That is not needed any more: end it. It is still answered by `Prepared`, when nothing of it
-    /// is left.
-    CallOff {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-    },
-    /// It is ready: run its `after_ready`. Answered by `Greeted`; an end of the process ends it.
-    Greet {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-    },
-    /// Make the process. Answered by `Started`, `StartFailed` or `StartDelayed`.
-    Start {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-        /// The act it belongs to.
-        act: ActId,
-    },
-    /// End it and its whole tree: signal, grace, SIGKILL. Answered by `Exited`.
-    Stop {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-        /// How.
-        stop: spec::Stop,
-    },
-    /// Ask a probe. Answered by `Probed`; one waiting or in flight per instance and kind. A further
-    /// one, for a newer generation or because there is reason to ask sooner, takes its place, and an
-    /// end of the process drops it.
-    Probe {
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-        /// Which probe.
-        kind: ProbeKind,
-        /// Not before this long from now (zero: at once).
-        after: Duration,
-    },
-    /// Send [`Input::Timer`] at this time.
-    SetTimer {
-        /// Which.
-        key: TimerKey,
-        /// When.
-        at: Mono,
-    },
-    /// Forget this timer.
-    CancelTimer(TimerKey),
-    /// This is what the cluster runs on from now on: a service was taken back to an older definition,
-    /// or a person wants the newer one again. Remembered before anything is started from it.
-    Define {
-        /// Which.
-        service: ServiceName,
-        /// How it is defined from now on. How many of it there are is as last scaled.
-        spec: Box<spec::Service>,
-    },
-    /// Give the new instances ports, and have [`Command::Scale`] follow, or [`Input::NotScaled`].
-    Scale {
-        /// Which.
-        service: ServiceName,
-        /// To how many.
-        replicas: u16,
-        /// The act it belongs to.
-        act: ActId,
-        /// Why.
-        why: String,
-    },
-    /// Ask the door whether healing may do this. Answered by `Admitted` or `Refused`.
-    Ask {
-        /// Counts up within the cluster.
-        ticket: u64,
-        /// To which.
-        instance: InstanceId,
-        /// What.
-        remedy: RemedyKind,
-        /// Why.
-        why: String,
-    },
-    /// Something worth remembering happened. Incidents carry id 0 until the engine numbers them;
-    /// see [`Effect::Incident`].
-    Publish(EventKind),
-    /// An incident was opened or changed. `key` counts within the cluster's life and stays the same
-    /// for one incident; the engine maps it to the home's number.
-    Incident {
-        /// The cluster's own number for it.
-        key: u64,
-        /// As it is now; its `id` is filled in by the engine, unless an earlier one has done so.
-        incident: Box<model::Incident>,
-        /// What its timeline has got since it was told last.
-        entries: Vec<model::IncidentEntry>,
-    },
-    /// Read what this start has written last and when it ended. Answered by [`Input::LastWords`],
-    /// which nothing waits for.
-    LastWords {
-        /// The incident it is for.
-        key: u64,
-        /// Which.
-        instance: InstanceId,
-        /// Which start.
-        generation: Generation,
-    },
-    /// This instance's status changed: read it from the cluster and tell the feed.
-    Changed(InstanceId),
-    /// This instance is no more (scaled down, or no longer defined).
-    Removed(InstanceId),
-    /// Everything a command set in motion has come to rest.
-    Settled {
-        /// Which act.
-        act: ActId,
-        /// What did not get where it should, and why.
-        failed: Vec<(InstanceId, Reason)>,
-    },
-    /// The connections that were seen are not what they were: `Cluster::connections`.
-    Connections,
-    /// Remember for the next engine which services a person has stopped.
-    RememberStopped(Vec<ServiceName>),
-    /// Remember for the next engine what it has to go on with: `Cluster::unfinished`.
-    RememberUnfinished,
 }

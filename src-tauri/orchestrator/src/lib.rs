@@ -13,6 +13,7 @@ mod delay;
 mod doubt;
 mod due;
 mod edit;
+mod effect;
 mod excuse;
 mod finding;
 mod gap;
@@ -45,8 +46,9 @@ mod unfinished;
 mod unready;
 
 pub use cluster::Cluster;
+pub use effect::Effect;
 pub use finding::Found;
-pub use io::{Adoption, Command, Effect, Input, LastWords, Look, Said, Sighting, TimerKey};
+pub use io::{Adoption, Command, Input, LastWords, Look, Said, Sighting, TimerKey};
 pub use learned::Learned;
 pub use memory::Memory;
 pub use step::step;

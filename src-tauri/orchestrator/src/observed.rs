@@ -4,7 +4,8 @@
 //! root cause is in [`crate::excuse`].
 
 use crate::cluster::Cluster;
-use crate::io::{Effect, Sighting};
+use crate::effect::Effect;
+use crate::io::Sighting;
 use crate::step::Step;
 use healing::observed::Observed;
 use model::observed::SURE;

@@ -7,9 +7,10 @@
 //! person who typed `up` has waited long enough. One that crashes again and again before it is ready,
 //! or a moment after, gives the same answer after a few restarts.
 
+use crate::effect::Effect;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::probe::stage;
 use crate::step::Step;
 use healing::history::Lasted;

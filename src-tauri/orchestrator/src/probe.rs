@@ -1,9 +1,9 @@
 //! What probes say: first whether it is ready, then for as long as it lives whether it is well.
 
 use crate::doubt::Answers;
+use crate::effect::Effect;
 use crate::heal::Fault;
 use crate::instance::{Care, Goal, Life, Outdated, Seen};
-use crate::io::Effect;
 use crate::step::Step;
 use healing::{Opinion, pace, words};
 use model::{Evidence, InstanceId, ProbeKind, Reason, State, Verdict};

@@ -5,7 +5,8 @@
 //! way, it is told when that has been over for so long that a new fault would be another incident.
 
 use crate::cluster::{Cluster, Tale};
-use crate::io::{Effect, TimerKey};
+use crate::effect::Effect;
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::history::STEADY;
 use model::{EventKind, Mono, Overall};

@@ -18,8 +18,9 @@ mod kept;
 mod proven;
 
 use crate::cluster::{Cluster, span};
+use crate::effect::Effect;
 use crate::instance::{Care, Cycle, Instance, Life, Outdated};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::step::Step;
 use healing::words;
 use kept::fits;

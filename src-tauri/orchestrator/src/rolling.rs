@@ -12,9 +12,10 @@
 //! not become ready it stops: the others run on as they were, and who asked is told so.
 
 use crate::cluster::{Cluster, Pending, Service, span};
+use crate::effect::Effect;
 use crate::graph::Renewal;
 use crate::instance::{Cycle, Goal, Instance, Life, Outdated};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::settle::Rest;
 use crate::step::Step;
 use model::{ActId, EventKind, InstanceId, Mono, Reason, ServiceName};

@@ -11,8 +11,8 @@
 mod done;
 
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::Effect;
 use crate::step::Step;
 use healing::load::{self, Busy, Load, Spare, Used};
 use healing::words;

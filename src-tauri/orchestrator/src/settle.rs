@@ -1,8 +1,9 @@
 //! When a command has come to rest, and what did not get where it should.
 
 use crate::cluster::{Cluster, Pending};
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::{Effect, TimerKey};
+use crate::io::TimerKey;
 use crate::probe::stage;
 use crate::step::Step;
 use model::{ActId, InstanceId, Mono, Reason, ServiceName, State};

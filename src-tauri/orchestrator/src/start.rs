@@ -1,11 +1,11 @@
 //! From wanted to serving: starts when what is needed is there, and what follows from how it goes.
 
 use crate::doubt::Answers;
+use crate::effect::Effect;
 use crate::graph::Renewal;
 use crate::heal::Fault;
 use crate::hooks;
 use crate::instance::{Care, Goal, Life, Seen};
-use crate::io::Effect;
 use crate::step::Step;
 use healing::HOPELESS;
 use healing::{Watch, words};

@@ -5,8 +5,9 @@
 //! until none is left. Nothing here walks all instances except for commands that concern them all.
 
 use crate::cluster::Cluster;
+use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::{Effect, Input, TimerKey};
+use crate::io::{Input, TimerKey};
 use model::{EventKind, InstanceId, Now, Reason, ServiceName, State};
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! From serving to gone: what needs a service stops first, then it, whole tree and all.
 
+use crate::effect::Effect;
 use crate::instance::{Care, Cycle, Goal, Life};
-use crate::io::Effect;
 use crate::step::Step;
 use healing::words;
 use model::{Generation, InstanceId, Reason, ServiceName, State};

@@ -5,8 +5,9 @@
 //! as a clue, with its own time, and moves into the timeline when an incident opens.
 
 use crate::cluster::Tale;
+use crate::effect::Effect;
 use crate::instance::{Bar, Care, Goal, Instance, Life};
-use crate::io::{Effect, LastWords};
+use crate::io::LastWords;
 use crate::step::Step;
 use healing::words;
 use model::incident::{MAX_NAMED, MAX_TEXT};

@@ -23,6 +23,7 @@ mod report;
 mod rough;
 mod rounds;
 pub mod sim;
+mod size;
 mod slips;
 mod strike;
 mod truth;

@@ -12,6 +12,7 @@ mod document;
 mod duration;
 mod env_file;
 mod environment;
+mod heal;
 mod http;
 pub mod limits;
 mod notes;
@@ -28,12 +29,13 @@ mod template;
 
 pub use amount::cores;
 pub use cluster::{
-    AtOnce, Backoff, Budget, Cluster, FileWatch, Heal, Hook, Kind, Limits, Listen, Log, Need,
-    Probe, ProbeTarget, Run, Rung, Secret, Service, Stop, StopSignal, Template, TemplatePart,
+    AtOnce, Cluster, FileWatch, Hook, Kind, Limits, Listen, Log, Need, Probe, ProbeTarget, Run,
+    Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use diff::{Diff, diff};
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
 pub use environment::{Origin, Value, Variable, environment_differs};
+pub use heal::{Backoff, Budget, Heal, Rung};
 pub use http::{BodyTerm, HttpTerms, Method};
 pub use notes::notes;
 pub use pattern::pattern;

@@ -1,7 +1,7 @@
 //! What became of asking to add an instance or to take one away, and of doing it.
 
 use super::{Asked, Grown, Saying};
-use crate::io::Effect;
+use crate::effect::Effect;
 use crate::step::Step;
 use healing::history::Lasted;
 use model::{ActId, EntryKind, EventKind, InstanceId, RemedyKind, ServiceName};

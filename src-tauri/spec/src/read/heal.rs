@@ -3,8 +3,9 @@
 use super::Reader;
 use super::keys::{HEAL, LOG, STOP};
 use super::values::Layers;
-use crate::cluster::{Backoff, Budget, Heal, Log, Rung, Stop, StopSignal};
+use crate::cluster::{Log, Stop, StopSignal};
 use crate::document::{Entry, Table, Value, ValueKind};
+use crate::heal::{Backoff, Budget, Heal, Rung};
 use crate::limits::MAX_STEPS;
 use crate::problem::quoted;
 use model::{RemedyKind, ServiceName};
@@ -57,8 +58,8 @@ impl Default for Heal {
                 per: Duration::from_secs(1_800),
             },
             backoff: Backoff::default(),
-            settle: crate::cluster::settle(),
-            circuit: crate::cluster::circuit(),
+            settle: crate::heal::settle(),
+            circuit: crate::heal::circuit(),
             enabled: true,
         }
     }

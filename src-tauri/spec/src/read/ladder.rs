@@ -3,8 +3,9 @@
 use super::Reader;
 use super::heal::DAY;
 use super::keys::RUNG;
-use crate::cluster::{AtOnce, Heal, Rung};
+use crate::cluster::AtOnce;
 use crate::document::{Table, Value, ValueKind};
+use crate::heal::{Heal, Rung};
 use crate::limits::{MAX_SERVICES, MAX_STEPS, MAX_TRIES};
 use crate::problem::{Problem, quoted};
 use model::RemedyKind;
