@@ -40,14 +40,14 @@ export class Reader {
     );
   }
   instances(cluster: ClusterId): readonly InstanceStatus[] {
-    return this.make("instances", `instances ${cluster}`, () => [...(this.live.home.instances.get(cluster)?.values() ?? [])]);
+    return this.make("instances", `instances/${cluster}`, () => [...(this.live.home.instances.get(cluster)?.values() ?? [])]);
   }
   pulses(cluster: ClusterId): ReadonlyMap<InstanceId, Pulse> {
-    return this.make("pulses", `pulses ${cluster}`, () => new Map(this.live.home.pulses.get(cluster)));
+    return this.make("pulses", `pulses/${cluster}`, () => new Map(this.live.home.pulses.get(cluster)));
   }
   /** Who was seen to talk to whom, by who opens the connections. */
   connections(cluster: ClusterId): readonly ObservedConnection[] {
-    return this.make("connections", `connections ${cluster}`, () => this.live.home.connections.get(cluster) ?? []);
+    return this.make("connections", `connections/${cluster}`, () => this.live.home.connections.get(cluster) ?? []);
   }
   /** Newest first. */
   get incidents(): readonly Incident[] {

@@ -5,6 +5,7 @@ import { open } from "@tauri-apps/plugin-dialog";
 import { openUrl } from "@tauri-apps/plugin-opener";
 import type { Failure, Streams } from "../ipc/generated";
 import { CallError, type Platform, type Response, type Stream } from "./types";
+import { words } from "../words";
 
 /** What `invoke` rejects with: our `Failure`, or a text from Tauri itself. */
 function failure(cause: unknown): CallError {
@@ -45,7 +46,7 @@ export function tauri(): Platform {
         // `null` is the last word: the engine ended the stream.
         if (message === null) {
           stopped = true;
-          onEnd({ reason: "the engine ended the stream" });
+          onEnd({ reason: words.platform.endedStream });
         } else onMessage(message);
       };
       const opened = invoke<number>(`stream_${name}`, { request, channel });
@@ -76,7 +77,7 @@ export function tauri(): Platform {
       return () => removeEventListener("azora-drag", heard);
     },
 
-    pickFolder: () => open({ directory: true, multiple: false, title: "Open a folder" }),
+    pickFolder: () => open({ directory: true, multiple: false, title: words.platform.pickFolder }),
 
     async openCopy(path) {
       try {

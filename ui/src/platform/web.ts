@@ -3,9 +3,9 @@
 
 import type { Failure, Streams } from "../ipc/generated";
 import { CallError, type Platform, type Stream } from "./types";
+import { words } from "../words";
 
 const KEY = "azora.token";
-const NO_TOKEN = "this page holds no valid token for the engine that runs now. Open the address that `azora serve` or `azora status` prints.";
 
 function takeToken(): string | null {
   const given = /(?:^#|&)token=([0-9a-fA-F]+)/.exec(location.hash)?.[1];
@@ -17,13 +17,13 @@ function takeToken(): string | null {
 
 async function failure(answer: Response): Promise<CallError> {
   if (answer.status === 401 || answer.status === 403) {
-    return new CallError("unauthorised", NO_TOKEN);
+    return new CallError("unauthorised", words.platform.noToken);
   }
   try {
     const said = (await answer.json()) as Failure;
     return new CallError(said.code, said.message);
   } catch {
-    return new CallError("internal", `the engine answered ${answer.status} ${answer.statusText}`);
+    return new CallError("internal", words.platform.answered(answer.status, answer.statusText));
   }
 }
 
@@ -50,7 +50,7 @@ export function web(): Platform {
       try {
         answer = await ask(`/api/call/${name}`, request);
       } catch {
-        throw new CallError("unreachable", "the engine does not answer. It may have been stopped.");
+        throw new CallError("unreachable", words.platform.mayBeStopped);
       }
       if (!answer.ok) throw await failure(answer);
       return answer.json();
@@ -86,12 +86,12 @@ export function web(): Platform {
           }
           const head = JSON.parse(data) as "opened" | "unauthorised" | { failed: Failure };
           if (head === "opened") opened = true;
-          else end(head === "unauthorised" ? NO_TOKEN : head.failed.message);
+          else end(head === "unauthorised" ? words.platform.noToken : head.failed.message);
         } catch (cause) {
           end(String(cause));
         }
       };
-      socket.onclose = ({ wasClean }) => end(opened && wasClean ? "the engine ended the stream" : "the engine does not answer");
+      socket.onclose = ({ wasClean }) => end(opened && wasClean ? words.platform.endedStream : words.platform.noAnswer);
       return () => {
         stopped = true;
         // One that is not open yet is closed when it is: to break it off is told in the console as an error.

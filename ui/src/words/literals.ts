@@ -11,7 +11,7 @@ export interface Found {
 /** Attributes, of elements and of our own components, whose value a person reads or hears. */
 const SAID = new Set(["alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "label", "placeholder", "text", "title", "what"]);
 /** What is the same in every language: names of the product, of keys, of units, and what stands for itself in a file. */
-const SAME = new Set(["Azora", "azora.toml", "Ctrl", "Esc", "Enter", "Tab", "Home", "End", "JSON", "Markdown", "PNG", "SVG", "Mermaid", "TLS", "POST", "CPU", "kB", "MB", "GB", "TB", "ms", "min", "px", "pid", "UTC", "Space", "Shift"]);
+const SAME = new Set(["Azora", "azora.toml", "Ctrl", "Esc", "Enter", "Tab", "Home", "End", "JSON", "Markdown", "PNG", "SVG", "Mermaid", "TLS", "POST", "CPU", "kB", "MB", "GB", "TB", "ms", "min", "px", "pid", "UTC", "Space", "Shift", "Bearer"]);
 /** Names of keys and places of events, as the browser says them. */
 const KEYS = /^(Arrow(Up|Down|Left|Right)|Page(Up|Down)|Home|End|Enter|Escape|Tab|Delete|Backspace|Insert|Shift|Control|Alt|Meta|Dead|Process|Unidentified|Mac|Win)$/;
 

@@ -4,6 +4,7 @@
 import type { ClusterId, ClusterView, RehearsalReport, RehearseRequest } from "../../ipc/generated";
 import type { Platform } from "../../platform/types";
 import { sentence } from "../../shared/doing.svelte";
+import { words } from "../../words";
 
 /** As the engine has it, and `azora rehearse`. */
 export const MOST_FAULTS = 100_000;
@@ -21,7 +22,7 @@ export interface Result {
 export function whole(text: string, least: number, most: number): number | string {
   const value = Number(text);
   if (text.trim() === "" || !Number.isSafeInteger(value) || value < least || value > most) {
-    return `A whole number from ${least.toLocaleString("en")} to ${most.toLocaleString("en")}`;
+    return words.rehearsal.wholeNumber(least, most);
   }
   return value;
 }

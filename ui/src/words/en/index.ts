@@ -6,7 +6,9 @@ import { emergency } from "./emergency";
 import { host } from "./host";
 import { logs } from "./logs";
 import { palette } from "./palette";
+import { platform } from "./platform";
 import { registry } from "./registry";
+import { rehearsal } from "./rehearsal";
 import { services } from "./services";
 import { shared } from "./shared";
 import { states } from "./states";
@@ -14,4 +16,20 @@ import { terminal } from "./terminal";
 import { views } from "./views";
 import { webhooks } from "./webhooks";
 
-export const en = { activity, definition, emergency, host, logs, palette, registry, services, shared, states, terminal, views, webhooks };
+export const en = {
+  activity,
+  definition,
+  emergency,
+  host,
+  logs,
+  palette,
+  platform,
+  registry,
+  rehearsal,
+  services,
+  shared,
+  states,
+  terminal,
+  views,
+  webhooks,
+};
