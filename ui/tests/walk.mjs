@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
+import { spoken } from "./spoken.mjs";
 import { zoomed } from "./zoomed.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -48,6 +49,7 @@ try {
     const words = dark ? "dark" : "light";
     await terminal({ step, visit, axe, dark, words });
     await definition({ step, visit, axe, dark, words });
+    await spoken({ step, visit, dark, words });
     await zoomed({ step, visit, axe, dark, words });
     await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");

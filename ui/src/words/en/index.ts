@@ -3,6 +3,7 @@
 import { activity } from "./activity";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
+import { health } from "./health";
 import { host } from "./host";
 import { logs } from "./logs";
 import { palette } from "./palette";
@@ -20,6 +21,7 @@ export const en = {
   activity,
   definition,
   emergency,
+  health,
   host,
   logs,
   palette,

@@ -59,6 +59,8 @@ export const views = {
     none: "No services",
     noneMore: (cluster: string) => `The definition of ${cluster} has none.`,
     choosingRemedy: "a remedy is being chosen",
+    /** Read out when it begins. */
+    said: (service: string, cause: string) => `Incident of ${service}: ${cause}.`,
     /** What is impacted, what is done about it, and since when it goes on. */
     state: (impacted: string, remedy: string, when: Snippet) => say`${impacted === "" ? "" : `${impacted} · `}${remedy} · since ${when}`,
     incident: (id: number) => `Incident ${id}`,
