@@ -99,8 +99,8 @@ async function chromium(work) {
 
 async function webkit(work) {
   const port = await freePort();
-  const driver = spawn("WebKitWebDriver", [`--port=${port}`], { // As a person has it: without a language the engine calls it "C", which is none.
-    env: { ...process.env, LANG: "en_US.UTF-8", LANGUAGE: "en_US", LC_ALL: "en_US.UTF-8", WEBKIT_DISABLE_DMABUF_RENDERER: "1" }, stdio: "ignore" });
+  const driver = spawn("WebKitWebDriver", [`--port=${port}`], {
+    env: { ...process.env, WEBKIT_DISABLE_DMABUF_RENDERER: "1" }, stdio: "ignore" });
   const base = `http://127.0.0.1:${port}`;
   let session = null;
   try {
