@@ -62,3 +62,27 @@ export async function open(browser, { width = 1280, height = 800, dark = false, 
   });
   return { page, context, complaints };
 }
+
+/**
+ * A picture of a page at rest: its letters are there, all that was asked of the simulated host is answered, nothing
+ * moves, and two pictures in a row are the same. A page that never rests is taken as it is, and that is said.
+ */
+export async function rest(page, limit = 15_000) {
+  const deadline = Date.now() + limit;
+  let last = Buffer.alloc(0);
+  for (;;) {
+    const still = await page.evaluate(async () => {
+      await document.fonts.ready;
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const moves = document.getAnimations().some((each) => each.playState === "running" && each.effect?.getComputedTiming().iterations !== Infinity);
+      return window.__fake.answering() === 0 && !moves;
+    });
+    const taken = await page.screenshot();
+    if (still && taken.equals(last)) return taken;
+    last = taken;
+    if (Date.now() > deadline) {
+      console.log(`${page.url()} does not come to rest; its picture is of the moment`);
+      return taken;
+    }
+  }
+}

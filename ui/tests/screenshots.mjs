@@ -1,8 +1,8 @@
 // Writes a picture of every place, in light and dark, at two sizes, with 3, 150 and 1,000 services, with and
 // without an incident, to `screenshots/`. Words take only those: `npm run screenshots -- topology dark`.
 
-import { mkdir } from "node:fs/promises";
-import { FAKE, launch, open, serve } from "./harness.mjs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { FAKE, launch, open, rest, serve } from "./harness.mjs";
 
 const only = process.argv.slice(2);
 const SIZES = [[1280, 800], [1920, 1080]];
@@ -83,9 +83,7 @@ for (const dark of [false, true]) {
             await page.getByTestId("folder-look").click();
             await page.getByTestId("trust-confirm").waitFor();
           }
-          // A picture is one of rest: what moves has come to an end, what was asked has been answered.
-          await page.waitForTimeout(place === "topology" || params.has("service") ? 1_500 : 500);
-          await page.screenshot({ path: new URL(file, out).pathname });
+          await writeFile(new URL(file, out), await rest(page));
           await context.close();
           taken += 1;
         }

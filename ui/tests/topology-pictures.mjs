@@ -1,8 +1,8 @@
 // Pictures of the topology from far, middle and near, of 3, 150 and 1,000 services, calm and in an
 // incident, in light and dark, into `screenshots/topology/`. Names words to take only some: `-- near dark`.
 
-import { mkdir } from "node:fs/promises";
-import { FAKE, launch, open, serve } from "./harness.mjs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { FAKE, launch, open, rest, serve } from "./harness.mjs";
 
 const only = process.argv.slice(2);
 const out = new URL("../screenshots/topology/", import.meta.url);
@@ -39,8 +39,7 @@ for (const dark of [false, true]) {
             await page.mouse.wheel(0, Math.sign(turns) * 80);
           }
           await page.mouse.move(box.x + 4, box.y + 4);
-          await page.waitForTimeout(900);
-          await page.screenshot({ path: new URL(`${count}-${scene}-${from}-${dark ? "dark" : "light"}-${width}.png`, out).pathname });
+          await writeFile(new URL(`${count}-${scene}-${from}-${dark ? "dark" : "light"}-${width}.png`, out), await rest(page));
           taken += 1;
         }
         await context.close();

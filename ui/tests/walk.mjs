@@ -381,6 +381,7 @@ try {
         const box = await page.getByTestId("emergency-confirm").boundingBox();
         await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
         await page.mouse.down();
+        // The press is what is tried: a short one.
         await page.waitForTimeout(300);
         await page.mouse.up();
         assert.equal(await page.getByTestId("emergency-result").count(), 0, "a short press must not stop anything");
@@ -429,7 +430,7 @@ try {
   await step("1,000 services: zooming stays smooth while 200 changes a second arrive", async () => {
     const { page, context } = await visit({ reduced: false }, "/topology?fake=1000");
     await page.locator('[data-testid="topology-canvas"][data-nodes="1000"]').waitFor();
-    await page.waitForTimeout(1_500);
+    await page.waitForFunction(() => window.__azora.topology.drawn() !== null);
     const box = await page.getByTestId("topology-canvas").boundingBox();
     const measured = page.evaluate(async () => {
       const world = window.__fake.world;
@@ -461,6 +462,7 @@ try {
     await page.mouse.move(box.x + 500, box.y + 300);
     for (let turn = 0; turn < 60; turn += 1) {
       await page.mouse.wheel(0, turn % 20 < 10 ? -60 : 60);
+      // The pace of a hand, while it is measured.
       await page.waitForTimeout(30);
     }
     const { median, p95, long } = await measured;

@@ -128,13 +128,16 @@ export function fake(): Platform {
     shutdown: () => ({}),
   };
 
-  const handle: FakeHandle = { world, terminals, definitions, opened: [] };
+  let unanswered = 0;
+  const handle: FakeHandle = { world, terminals, definitions, opened: [], answering: () => unanswered };
   Object.assign(window, { __fake: handle });
 
   return {
     kind: "fake",
     async call(name, request) {
+      unanswered += 1;
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+      unanswered -= 1;
       return structuredClone(answers[name](request));
     },
     stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void, onEnd: (ended: Ended) => void) {
@@ -165,6 +168,8 @@ interface FakeHandle {
   definitions: Definitions;
   /** Saved logs that were opened. */
   opened: string[];
+  /** So many calls wait for their answer. */
+  answering: () => number;
 }
 
 function build(size: string, scene: string): World {
