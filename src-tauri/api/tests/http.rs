@@ -390,17 +390,22 @@ async fn nothing_changes_on_any_other_method() {
 #[tokio::test]
 async fn what_is_too_large_is_refused_before_it_is_read_to_its_end() {
     let scene = scene().await;
-    let body = format!("\"{}\"", "x".repeat((1 << 20) + 1));
-    assert_eq!(
-        status(&scene.ask("POST /api/call/echo", &[], &body).await),
-        413
-    );
+    let body = format!("\"{}\"", "x".repeat((4 << 20) + 1));
+    let answer = scene.ask("POST /api/call/echo", &[], &body).await;
+    assert_eq!(status(&answer), 413);
+    assert!(answer.contains("over 4 MiB"), "{answer}");
     assert_eq!(scene.reached(), 0);
-    let fits = format!("\"{}\"", "x".repeat((1 << 20) - 2));
+    let fits = format!("\"{}\"", "x".repeat((4 << 20) - 2));
     assert_eq!(
         status(&scene.ask("POST /api/call/echo", &[], &fits).await),
         200
     );
+    // As large as a definition may be, and of nothing but what JSON writes with two characters.
+    let largest = "\n".repeat(spec::limits::MAX_BYTES);
+    let largest =
+        serde_json::json!({ "cluster": "demo-0123456789ab", "text": largest }).to_string();
+    let answer = scene.ask("POST /api/call/echo", &[], &largest).await;
+    assert_eq!(status(&answer), 200);
 
     let long = "x".repeat(64 * 1024);
     let answer = scene.ask("GET /", &[("x-long", &long)], "").await;

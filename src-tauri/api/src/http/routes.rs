@@ -24,8 +24,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Largest request. The longest by far is `up` with a whole environment.
-pub(super) const LARGEST_BODY: usize = 1 << 20;
+/// Largest request. The longest by far is a definition as text: in JSON each line end, tab, quote and
+/// backslash of it takes two bytes, and no other character that may stand in TOML more than its own. What
+/// is larger than a definition may be still comes as far as who says so, with its place and size.
+pub(super) const LARGEST_BODY: usize = 4 * spec::limits::MAX_BYTES;
 /// A sender that takes longer has gone away or means harm.
 pub(super) const SLOWEST_BODY: Duration = Duration::from_secs(20);
 /// A quiet stream sends an empty line this often, so that both ends notice when the other is gone.
@@ -211,10 +213,19 @@ async fn asked(shared: &Shared, request: Request) -> Result<(Parts, Bytes), Resp
     Guard::is_json(&head).map_err(refused)?;
     match tokio::time::timeout(SLOWEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await {
         Ok(Ok(bytes)) => Ok((head, bytes)),
-        Ok(Err(_)) => Err(said(
+        Ok(Err(error)) if is_too_large(&error) => Err(said(
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::BadRequest,
-            "the request broke off or is over 1 MB",
+            &format!(
+                "the request is over {} MiB, which is more than any may be; a definition may have {} MiB",
+                LARGEST_BODY >> 20,
+                spec::limits::MAX_BYTES >> 20,
+            ),
+        )),
+        Ok(Err(_)) => Err(said(
+            StatusCode::BAD_REQUEST,
+            Code::BadRequest,
+            "the request broke off",
         )),
         Err(_) => Err(said(
             StatusCode::REQUEST_TIMEOUT,
@@ -222,6 +233,11 @@ async fn asked(shared: &Shared, request: Request) -> Result<(Parts, Bytes), Resp
             "the request did not come to its end",
         )),
     }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
 fn actor(head: &Parts) -> Actor {
