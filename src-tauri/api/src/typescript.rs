@@ -3,7 +3,7 @@
 //! The file is committed; the test below holds it equal to the code and writes it anew under
 //! `AZORA_BLESS=1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -13,11 +13,11 @@ const HEADER: &str = "\
 ";
 
 /// The whole file.
-pub fn generated() -> String {
-    let mut types = Types {
-        config: Config::new().with_large_int("number"),
-        found: BTreeMap::new(),
-    };
+///
+/// # Errors
+/// The names that several types have: in one file only one of them would be left.
+pub fn generated() -> Result<String, String> {
+    let mut types = Types::new();
     let mut calls = String::new();
     let mut streams = String::new();
 
@@ -36,11 +36,12 @@ pub fn generated() -> String {
     }
     crate::commands!(rows);
     types.visit::<model::view::Failure>();
+    types.differ()?;
 
     let mut file = String::from(HEADER);
-    for declaration in types.found.values() {
+    for found in types.found.values() {
         file.push('\n');
-        file.push_str(declaration);
+        file.push_str(&found.text);
     }
     let _ = write!(
         file,
@@ -49,16 +50,47 @@ pub fn generated() -> String {
          \n/** Every stream: what it takes, what it sends. */\n\
          export interface Streams {{\n{streams}}}\n"
     );
-    file
+    Ok(file)
 }
 
 /// Every named type that was reached, by name.
 struct Types {
     config: Config,
-    found: BTreeMap<String, String>,
+    found: BTreeMap<String, Declared>,
+    /// Names under which another type was found than the first.
+    taken: BTreeSet<String>,
+}
+
+struct Declared {
+    /// Without comments. Of a generic type it is the same for whatever it is made of, as it is for a
+    /// type in a box.
+    declaration: String,
+    /// As it stands in the file.
+    text: String,
 }
 
 impl Types {
+    fn new() -> Self {
+        Self {
+            config: Config::new().with_large_int("number"),
+            found: BTreeMap::new(),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    /// # Errors
+    /// The names that several types have.
+    fn differ(&self) -> Result<(), String> {
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.taken.iter().map(String::as_str).collect();
+        Err(format!(
+            "several types are called {}: rename all but one, in Rust or by #[ts(rename)]",
+            names.join(", ")
+        ))
+    }
+
     fn row<Request: TS + 'static, Answer: TS + 'static>(
         &mut self,
         into: &mut String,
@@ -87,12 +119,16 @@ impl TypeVisitor for Types {
         // Only types of ours have a place of their own; numbers, lists and options do not.
         if T::output_path().is_some() {
             let name = T::ident(&self.config);
-            if self.found.contains_key(&name) {
+            let declaration = T::decl(&self.config);
+            if let Some(found) = self.found.get(&name) {
+                if found.declaration != declaration {
+                    self.taken.insert(name);
+                }
                 return;
             }
             let docs = T::docs().unwrap_or_default();
-            let declaration = format!("{docs}export {}\n", T::decl(&self.config));
-            self.found.insert(name, tidy(&declaration));
+            let text = tidy(&format!("{docs}export {declaration}\n"));
+            self.found.insert(name, Declared { declaration, text });
         }
         T::visit_dependencies(self);
         T::visit_generics(self);
@@ -127,12 +163,48 @@ fn tidy(declaration: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Types;
     use std::path::Path;
+    use ts_rs::{TS, TypeVisitor};
+
+    mod there {
+        #[derive(ts_rs::TS)]
+        #[ts(export_to = "there.ts")]
+        #[expect(dead_code, reason = "only its form is looked at")]
+        pub(super) struct Both {
+            name: String,
+        }
+    }
+
+    #[derive(TS)]
+    #[expect(dead_code, reason = "as above")]
+    struct Both {
+        number: u32,
+    }
+
+    #[derive(TS)]
+    #[expect(dead_code, reason = "as above")]
+    struct Pair<T> {
+        one: T,
+        boxed: Box<there::Both>,
+    }
+
+    #[test]
+    fn two_types_of_one_name_are_an_error_and_one_type_twice_is_none() {
+        let mut types = Types::new();
+        types.visit::<Pair<u32>>();
+        types.visit::<Pair<String>>();
+        types.visit::<there::Both>();
+        assert_eq!(types.differ(), Ok(()));
+        types.visit::<Both>();
+        let error = types.differ().unwrap_err();
+        assert!(error.contains("called Both:"), "{error}");
+    }
 
     #[test]
     fn the_committed_file_is_what_the_code_says() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/src/ipc/generated.ts");
-        let generated = super::generated();
+        let generated = super::generated().unwrap();
         if std::env::var_os("AZORA_BLESS").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &generated).unwrap();
