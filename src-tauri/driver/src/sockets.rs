@@ -159,8 +159,21 @@ const SPACE: usize = rustix::cmsg_space!(ScmRights(shim::intent::MAX_LISTEN));
 /// that does not greet. Fewer than were sent when there are too few descriptors: the kernel drops
 /// the others (`MSG_CTRUNC`).
 pub(crate) async fn receive(from: &UnixStream) -> (Vec<u8>, Vec<OwnedFd>) {
-    let first = from.async_io(Interest::READABLE, || {
-        let mut text = [0; 256];
+    match tokio::time::timeout(GREETING, hear(from)).await {
+        Ok(Ok(first)) => first,
+        // What is wrong with it shows in its next line.
+        Ok(Err(_)) | Err(_) => (Vec::new(), Vec::new()),
+    }
+}
+
+/// The next piece of what a shim says, and the descriptors that came with it: a piece ends where some
+/// did. Empty at the end of the connection.
+///
+/// # Errors
+/// What the system says.
+pub(crate) async fn hear(from: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    from.async_io(Interest::READABLE, || {
+        let mut text = [0; 1024];
         let mut space = [MaybeUninit::uninit(); SPACE];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let heard = rustix::net::recvmsg(
@@ -169,17 +182,13 @@ pub(crate) async fn receive(from: &UnixStream) -> (Vec<u8>, Vec<OwnedFd>) {
             &mut control,
             RecvFlags::CMSG_CLOEXEC,
         )?;
-        let sockets = control.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
+        let lent = control.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(lent) => Some(lent),
             _ => None,
         });
-        Ok((text[..heard.bytes].to_vec(), sockets.flatten().collect()))
-    });
-    match tokio::time::timeout(GREETING, first).await {
-        Ok(Ok(first)) => first,
-        // What is wrong with it shows in its next line.
-        Ok(Err(_)) | Err(_) => (Vec::new(), Vec::new()),
-    }
+        Ok((text[..heard.bytes].to_vec(), lent.flatten().collect()))
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@
 use crate::driver::ProcessDriver;
 use crate::handback::is;
 use crate::slow::connect;
+use crate::sockets;
 use model::{ClusterId, Generation, InstanceId};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use shim::{Command, Line};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -23,8 +22,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const UNREAD: Duration = Duration::from_secs(2);
 /// Longest talk before the answer: a greeting, the newest lines and what was told meanwhile.
 const MAX_TALK: usize = 16 << 10;
-/// Room for what goes with the greeting, or with the answer.
-const SPACE: usize = rustix::cmsg_space!(ScmRights(shim::intent::MAX_LISTEN));
 
 /// Why there is no terminal to type at.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +98,7 @@ async fn ask(mut stream: UnixStream) -> Result<Terminal, NoTerminal> {
     let mut talk = Vec::new();
     loop {
         // What came with the greeting are sockets that are kept elsewhere: closed here.
-        let (said, lent) = hear(&stream).await?;
+        let (said, lent) = sockets::hear(&stream).await?;
         if said.is_empty() || talk.len() > MAX_TALK {
             return Err(NoTerminal::NoAnswer);
         }
@@ -124,26 +121,6 @@ async fn ask(mut stream: UnixStream) -> Result<Terminal, NoTerminal> {
 fn lines(talk: &[u8]) -> impl Iterator<Item = Line> {
     let whole = talk.split_inclusive(|byte| *byte == b'\n');
     whole.filter_map(|line| Line::parse(std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?))
-}
-
-async fn hear(from: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-    from.async_io(Interest::READABLE, || {
-        let mut text = [0; 1024];
-        let mut space = [MaybeUninit::uninit(); SPACE];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let heard = rustix::net::recvmsg(
-            from,
-            &mut [IoSliceMut::new(&mut text)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        )?;
-        let lent = control.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(lent) => Some(lent),
-            _ => None,
-        });
-        Ok((text[..heard.bytes].to_vec(), lent.flatten().collect()))
-    })
-    .await
 }
 
 impl Terminal {
