@@ -12,12 +12,17 @@ const SHOTS = [
   ["topology", "topology"],
   ["panel", "topology", "service"],
   ["panel-logs", "topology", "service&tab=logs"],
+  ["topology-table", "topology", "view=table"],
   ["services", "services"],
   ["service", "service", "service"],
   ["service-logs", "service", "service&tab=logs"],
+  ["service-terminal", "service", "service&tab=terminal"],
+  ["service-definition", "service", "service&tab=definition"],
   ["service-environment", "service", "service&tab=environment"],
   ["service-history", "service", "service&tab=history"],
   ["incidents", "incidents"],
+  ["logs", "logs", "of=api-gateway,event-bus"],
+  ["definition", "definition"],
   ["registry", "registry"],
   ["activity", "activity"],
   ["acts", "activity", "show=acts"],
@@ -65,8 +70,8 @@ for (const dark of [false, true]) {
           await page.goto(`${host.origin}/${place}?${params}`);
           await page.getByTestId("overall").waitFor();
           if (name === "panel" || name === "service") await page.getByTestId("health-chart").waitFor();
-          if (name.endsWith("-logs")) await page.getByTestId("log-line").first().waitFor();
-          if (name.startsWith("topology") || place === "topology") await page.waitForFunction(() => window.__azora?.topology.nodes().length > 0);
+          if (name.endsWith("logs")) await page.getByTestId("log-line").first().waitFor();
+          if (place === "topology" && !query.includes("view=table")) await page.waitForFunction(() => window.__azora?.topology.nodes().length > 0);
           if (does === "emergency") await page.getByTestId("emergency-open").click();
           if (does === "keys") await page.keyboard.press("?");
           if (does === "palette") {

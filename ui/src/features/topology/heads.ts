@@ -74,16 +74,22 @@ export function drawNames(ctx: Canvas, scene: Scene, status: Status, camera: { x
   ctx.textAlign = "center";
   ctx.font = `650 12px ${SANS}`;
   let named = 0;
+  const taken: [number, number, number][] = [];
   for (let at = 0; at < ids.length && named < MAX_NAMED; at += 1) {
     const look = LOOKS[status.state[at] ?? 0];
     if (status.emphasis[at] !== ROOT || !look) continue;
-    named += 1;
     const name = ids[at] ?? "";
     const wide = measured(ctx, name) + 16;
     const middle = ((x[at] ?? 0) + nodeWidth / 2 - camera.x) * camera.scale;
     const top = ((y[at] ?? 0) - camera.y) * camera.scale;
     const under = top + NODE_HEIGHT * camera.scale + NAME_GAP;
-    const on = under + NAME_HEIGHT <= bottom ? under : top - NAME_GAP - NAME_HEIGHT;
+    const above = top - NAME_GAP - NAME_HEIGHT;
+    // Names that lie over each other are none.
+    const free = (on: number): boolean => taken.every(([left, right, other]) => middle + wide / 2 <= left || middle - wide / 2 >= right || Math.abs(other - on) >= NAME_HEIGHT);
+    const on = (under + NAME_HEIGHT <= bottom ? [under, above] : [above, under]).find(free);
+    if (on === undefined) continue;
+    named += 1;
+    taken.push([middle - wide / 2, middle + wide / 2, on]);
     ctx.beginPath();
     ctx.roundRect(middle - wide / 2, on, wide, NAME_HEIGHT, 6);
     ctx.fillStyle = colours[`${look.tone}-soft`];
