@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
+import { absent } from "./absent.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { spoken } from "./spoken.mjs";
@@ -207,6 +208,7 @@ try {
       await page.keyboard.press("Enter");
       await page.locator('[data-testid="panel"][data-service="azora-mint"]').waitFor();
     });
+    await absent({ step, visit, axe, dark, words });
     await step(`${words}: restart runs until the engine says it is done`, async () => {
       await page.getByTestId("act-restart").click();
       await page.locator('[data-testid="act-restart"][aria-busy="true"], [data-testid="act-start"]').first().waitFor();

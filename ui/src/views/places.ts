@@ -35,10 +35,12 @@ export interface Place {
   key?: string;
   /** Not in the rail: it belongs to the place of this id. */
   under?: string;
+  /** It shows the whole home, whatever cluster the address names. */
+  home?: true;
 }
 
 export const PLACES: readonly Place[] = [
-  { id: "clusters", name: words.views.places.clusters, icon: "clusters", page: ClustersPage, key: "1" },
+  { id: "clusters", name: words.views.places.clusters, icon: "clusters", page: ClustersPage, key: "1", home: true },
   { id: "topology", name: words.views.places.topology, icon: "topology", page: TopologyPage, key: "2" },
   { id: "services", name: words.views.places.services, icon: "services", page: ServicesPage, key: "3" },
   { id: "service", name: words.views.places.service, icon: "services", page: ServicePage, under: "services" },
@@ -47,9 +49,9 @@ export const PLACES: readonly Place[] = [
   { id: "definition", name: words.views.places.definition, icon: "definition", page: DefinitionPage, key: "6" },
   { id: "registry", name: words.views.places.registry, icon: "registry", page: RegistryPage, key: "7" },
   { id: "activity", name: words.views.places.activity, icon: "activity", page: ActivityPage, key: "8" },
-  { id: "settings", name: words.views.places.settings, icon: "settings", page: SettingsPage, key: "9" },
+  { id: "settings", name: words.views.places.settings, icon: "settings", page: SettingsPage, key: "9", home: true },
   // Only where the UI is worked on.
-  ...(import.meta.env.DEV || import.meta.env.MODE === "fake" ? [{ id: "style", name: words.views.places.style, icon: "settings" as const, page: StylePage, under: "settings" }] : []),
+  ...(import.meta.env.DEV || import.meta.env.MODE === "fake" ? [{ id: "style", name: words.views.places.style, icon: "settings" as const, page: StylePage, under: "settings", home: true as const }] : []),
 ];
 
 /** Those in the rail. */

@@ -41,6 +41,11 @@ export const views = {
     more: "Open a folder to see its services here.",
     open: "Open a folder",
   },
+  noSuchCluster: {
+    title: "This cluster is not here",
+    more: (asked: string) => `The address asks for \`${asked}\`. It was forgotten, or it belongs to another home or machine.`,
+    all: "Show all clusters",
+  },
   clusters: {
     emptyMore: "Open a folder that holds an `azora.toml`. You will see what it runs before anything runs.",
     emptyCommand: "On the command line: `azora up examples/azora-os`",
@@ -86,6 +91,10 @@ export const views = {
     theList: "the list",
     took: (span: string) => `took ${span}`,
     noFit: "No incident fits the filter.",
+    noneHere: "No incident in this cluster.",
+    notShown: (asked: string) => `Incident ${asked} cannot be shown`,
+    showNewest: "Show the newest",
+    showAll: "Show all incidents",
     detail: "Incident",
   },
   registry: {
