@@ -222,9 +222,9 @@ async fn nobody_without_the_token_and_no_page_from_elsewhere_gets_a_stream() {
         assert!(answer.contains("bad_request"), "{answer}");
         assert_eq!(next(&mut socket).await, None);
     }
-    // Over a megabyte nothing is read.
+    // Over 4 MiB nothing is read.
     let mut socket = scene.socket(&[]).await.unwrap();
-    let large = Message::text("x".repeat((1 << 20) + 1));
+    let large = Message::text("x".repeat((4 << 20) + 1));
     let sent = within(socket.send(large)).await;
     assert!(sent.is_err() || next(&mut socket).await.is_none());
     assert_eq!(scene.desk.reached.load(Ordering::SeqCst), 0);
