@@ -5,7 +5,7 @@ use crate::fail::{Done, Fail};
 use crate::past::is_cluster;
 use crate::place::{layout, scope, services};
 use crate::table::{Cell, INDENT, cell, lines, table};
-use crate::terminal::{Paint, Terminal, plain, print};
+use crate::terminal::{Paint, Terminal, plain, print, wrapped};
 use crate::text::{clock, length, now, since, with_times};
 use api::client::Client;
 use api::requests::{HealedRequest, IncidentRequest, IncidentsRequest};
@@ -315,35 +315,6 @@ fn beside(head: &str, text: &str, columns: usize) -> Vec<String> {
         _ => format!("{:indent$}{line}", ""),
     });
     lines.collect()
-}
-
-/// The text in lines of at most so many columns, broken between words where that can be.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(1);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        let taken = lines.last().map_or(0, |line| line.chars().count());
-        if taken > 0 && taken + 1 + word.len() > columns {
-            lines.push(String::new());
-        } else if taken > 0
-            && let Some(line) = lines.last_mut()
-        {
-            line.push(' ');
-        }
-        while word.len() > columns {
-            let rest = word.split_off(columns);
-            if let Some(line) = lines.last_mut() {
-                line.extend(word.iter());
-            }
-            lines.push(String::new());
-            word = rest;
-        }
-        if let Some(line) = lines.last_mut() {
-            line.extend(word.iter());
-        }
-    }
-    lines
 }
 
 // === healed ===

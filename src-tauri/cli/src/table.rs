@@ -1,6 +1,6 @@
 //! Tables for people, as wide as their terminal and no wider. Pure.
 
-use crate::terminal::{Paint, Terminal, cut};
+use crate::terminal::{Paint, Terminal, cut, wrapped};
 
 /// With fewer columns than this a sentence cannot be read any more.
 const READABLE: usize = 30;
@@ -17,9 +17,10 @@ pub(crate) fn cell(text: impl Into<String>) -> Cell {
     (text.into(), Paint::None)
 }
 
-/// Lines up rows under their headings. The last column takes what is left of the width. Where that is
-/// too little to read, the columns named `spare` are left out, one after the other; where it still is,
-/// the last column goes below its row, on a line of its own.
+/// Lines up rows under their headings. The last column takes what is left of the width, and as many
+/// lines as it needs: it says why, and is cut by no terminal. Where the width is too little to read, the
+/// columns named `spare` are left out, one after the other; where it still is, the last column goes
+/// below its row.
 pub(crate) fn table(
     headings: &[&str],
     rows: &[Vec<Cell>],
@@ -75,27 +76,34 @@ pub(crate) fn lines(
         widths[last] = widths[last].min(room.saturating_sub(taken(&shown, &widths)));
         shown.push(last);
     }
-    let painted = |(text, paint): &Cell, width: usize| {
-        let text = cut(text, width);
-        let length = text.chars().count();
-        (terminal.paint(*paint, &text), width.saturating_sub(length))
-    };
     let lines = |cells: &[Cell]| -> Vec<String> {
         let mut line = String::new();
         let mut owed = 0;
-        for column in &shown {
-            let Some(cell) = cells.get(*column) else {
+        for column in shown.iter().filter(|column| **column != last) {
+            let Some((text, paint)) = cells.get(*column) else {
                 continue;
             };
             line.push_str(&" ".repeat(owed));
-            let (text, missing) = painted(cell, widths[*column]);
-            line.push_str(&text);
-            owed = missing + GAP;
+            let width = widths[*column];
+            let text = cut(text, width);
+            owed = width.saturating_sub(text.chars().count()) + GAP;
+            line.push_str(&terminal.paint(*paint, &text));
+        }
+        let why = cells.get(last).filter(|(text, _)| !text.is_empty());
+        let mut pieces = why.map_or(Vec::new(), |(text, paint)| {
+            let pieces = wrapped(text, widths[last]).into_iter();
+            pieces.map(|piece| terminal.paint(*paint, &piece)).collect()
+        });
+        let mut indent = INDENT;
+        if !below {
+            indent = taken(&shown, &widths) - widths[last] - GAP;
+            if !pieces.is_empty() {
+                line.push_str(&" ".repeat(owed));
+                line.push_str(&pieces.remove(0));
+            }
         }
         let mut lines = vec![line.trim_end().to_owned()];
-        if below && let Some(cell) = cells.get(last).filter(|(text, _)| !text.is_empty()) {
-            lines.push(" ".repeat(INDENT) + &painted(cell, widths[last]).0);
-        }
+        lines.extend(pieces.into_iter().map(|piece| " ".repeat(indent) + &piece));
         lines
     };
     let headings: Vec<Cell> = headings
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_lines_up_and_cuts_only_its_last_column() {
+    fn a_table_lines_up_and_its_last_column_takes_the_lines_it_needs() {
         let rows = [
             vec![cell("a"), cell("why not")],
             vec![
@@ -156,7 +164,8 @@ mod tests {
             [
                 "NAME    REASON",
                 "a       why not",
-                "longer  because of something long, and …"
+                "longer  because of something long, and",
+                "        of more",
             ]
         );
         assert!(table(&["NAME", "REASON"], &rows, &[], PIPE)[2].ends_with("and of more"));
@@ -168,16 +177,22 @@ mod tests {
         let medium = shown(wide(72));
         assert_eq!(medium[0], "INSTANCE           STATE    PORTS      REASON");
         assert!(
-            medium[1].ends_with("5432,5433  waiting for db: tcp 5432 refused…"),
+            medium[1].ends_with("5432,5433  waiting for db: tcp 5432 refused;"),
             "{medium:#?}"
         );
+        let below = medium[0].find("REASON");
+        assert_eq!(medium[2].find("next try in 2 s, after that every"), below);
+        assert_eq!(medium[3].find("5 s"), below);
+        assert_eq!(medium.len(), 4);
         assert_eq!(
             shown(wide(40)),
             [
                 "INSTANCE           STATE",
                 "    REASON",
                 "payments-worker.0  waiting",
-                "    waiting for db: tcp 5432 refused; n…",
+                "    waiting for db: tcp 5432 refused;",
+                "    next try in 2 s, after that every 5",
+                "    s",
             ]
         );
     }

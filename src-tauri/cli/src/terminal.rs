@@ -199,6 +199,35 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     short
 }
 
+/// The text in lines of at most so many columns, broken between words where that can be.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        let taken = lines.last().map_or(0, |line| line.chars().count());
+        if taken > 0 && taken + 1 + word.len() > columns {
+            lines.push(String::new());
+        } else if taken > 0
+            && let Some(line) = lines.last_mut()
+        {
+            line.push(' ');
+        }
+        while word.len() > columns {
+            let rest = word.split_off(columns);
+            if let Some(line) = lines.last_mut() {
+                line.extend(word.iter());
+            }
+            lines.push(String::new());
+            word = rest;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.extend(word.iter());
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
