@@ -8,10 +8,12 @@ use crate::text::{clock, length, with_times};
 use api::client::Client;
 use api::requests::{EventsRequest, Nothing};
 use model::view::{Change, FeedMessage};
-use model::{Event, EventKind, IncidentState, Outcome, Timestamp};
+use model::{Event, EventKind, IncidentState, Outcome, ServiceName, Timestamp};
 use serde_json::json;
 use std::time::Duration;
 
+/// The most that an engine gives: what is not meant among them is left out here.
+const ALL: u32 = 10_000;
 /// What is told of an incident so soon after its last remedy is about that, in milliseconds.
 const AT_ONCE: u64 = 50;
 
@@ -20,7 +22,7 @@ pub(crate) fn is_cluster(id: &str, wanted: &str) -> bool {
     id == wanted || id.rsplit_once('-').is_some_and(|(name, _)| name == wanted)
 }
 
-/// `azora events`: of the whole home, oldest first.
+/// `azora events`: of the whole home, or of a cluster or service of it, oldest first.
 pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
     let mut show = Shown {
@@ -28,12 +30,11 @@ pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
         follow: arguments.follow,
         last: 0,
     };
-    let wanted = place.cluster.as_deref();
-    let meant = |event: &Event| match (wanted, &event.cluster) {
-        (None, _) => true,
-        (Some(wanted), Some(cluster)) => is_cluster(cluster.as_str(), wanted),
-        (Some(_), None) => false,
+    let meant = Meant {
+        cluster: place.cluster.as_deref(),
+        service: arguments.service.as_ref(),
     };
+    let limit = arguments.recent.limit;
     // The feed is opened first, so that nothing falls between what was and what comes.
     let mut feed = match arguments.follow {
         true => Some(client.stream::<FeedMessage>("feed", &Nothing {}).await?),
@@ -41,15 +42,13 @@ pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
     };
     let request = EventsRequest {
         after: None,
-        limit: Some(arguments.recent.limit),
+        // Which of them are meant is known here, and so many of those are wanted.
+        limit: Some(if meant.all() { limit } else { ALL }),
     };
-    let mut recent: Vec<Event> = client.call("events", &request).await?;
-    if arguments.recent.limit == 0 {
-        show.skip(&recent);
-        recent.clear();
-    }
-    let recent: Vec<Event> = recent.into_iter().filter(meant).collect();
-    show.all(recent)?;
+    let recent: Vec<Event> = client.call("events", &request).await?;
+    let newest = recent.iter().map(|event| event.seq).max();
+    show.all(meant.newest(recent, limit))?;
+    show.skip(newest);
     while let Some(feed) = &mut feed {
         let news = match feed.next().await? {
             Some(FeedMessage::Snapshot { snapshot }) => snapshot.events,
@@ -61,11 +60,72 @@ pub(crate) async fn events(place: &Place, arguments: &Events) -> Done {
                 return Err(Fail::absent("the engine has ended"));
             }
         };
-        for event in news.into_iter().filter(meant) {
+        for event in news.into_iter().filter(|event| meant.is(event)) {
             show.one(&event)?;
         }
     }
     Ok(())
+}
+
+/// Which events are wanted.
+struct Meant<'a> {
+    /// A cluster's id or name.
+    cluster: Option<&'a str>,
+    service: Option<&'a ServiceName>,
+}
+
+impl Meant<'_> {
+    fn all(&self) -> bool {
+        self.cluster.is_none() && self.service.is_none()
+    }
+
+    fn is(&self, event: &Event) -> bool {
+        let of = event.cluster.as_ref();
+        self.cluster
+            .is_none_or(|wanted| of.is_some_and(|of| is_cluster(of.as_str(), wanted)))
+            && self.service.is_none_or(|one| concerns(&event.what, one))
+    }
+
+    /// Of events that are in order the newest that are wanted, at most so many.
+    fn newest(&self, mut events: Vec<Event>, limit: u32) -> Vec<Event> {
+        events.retain(|event| self.is(event));
+        let more = events.len().saturating_sub(limit as usize);
+        events.drain(..more);
+        events
+    }
+}
+
+/// True when it is about this service of its cluster, or about what was done to it or suffered by it.
+/// What is about a whole cluster or the whole home is about none of its services.
+fn concerns(what: &EventKind, service: &ServiceName) -> bool {
+    match what {
+        EventKind::StateChanged { instance, .. }
+        | EventKind::Started { instance, .. }
+        | EventKind::Exited { instance, .. }
+        | EventKind::Adopted { instance, .. }
+        | EventKind::PortMoved { instance, .. } => instance.service == *service,
+        EventKind::Undeclared {
+            service: one, need, ..
+        } => one == service || need == service,
+        EventKind::Scaled { service: one, .. } | EventKind::ServiceHealed { service: one, .. } => {
+            one == service
+        }
+        EventKind::Incident { incident } => {
+            incident.service == *service || incident.impacted.contains(service)
+        }
+        EventKind::Act { act } => act.target.services.contains(service),
+        EventKind::Finding { finding } => finding.instance.service == *service,
+        EventKind::EngineStarted { .. }
+        | EventKind::EngineStopped { .. }
+        | EventKind::SystemReady { .. }
+        | EventKind::EmergencyShutdown { .. }
+        | EventKind::Notice { .. } => false,
+    }
+}
+
+/// The name of a service, for [`Events`].
+pub(crate) fn service(word: &str) -> Result<ServiceName, model::NameError> {
+    word.parse()
 }
 
 /// What was printed so far, so that a second picture repeats nothing.
@@ -85,9 +145,8 @@ impl Shown {
         events.iter().try_for_each(|event| self.one(event))
     }
 
-    /// Takes these as told, so that only newer ones are.
-    fn skip(&mut self, events: &[Event]) {
-        let newest = events.iter().map(|event| event.seq).max();
+    /// Takes all up to this one as told, so that only newer ones are.
+    fn skip(&mut self, newest: Option<u64>) {
         self.last = self.last.max(newest.unwrap_or(0));
     }
 
@@ -264,8 +323,58 @@ mod tests {
             shown.one(&event(seq)).unwrap();
         }
         assert_eq!(shown.last, 3);
-        shown.skip(&[event(7), event(2)]);
+        shown.skip(Some(7));
+        shown.skip(None);
         assert_eq!(shown.last, 7);
+    }
+
+    #[test]
+    fn of_a_cluster_and_a_service_the_newest_are_told_and_no_others() {
+        let started = |seq, cluster: &str, instance: &str| Event {
+            seq,
+            at: Timestamp(0),
+            cluster: Some(cluster.parse().unwrap()),
+            what: EventKind::Started {
+                instance: instance.parse().unwrap(),
+                generation: model::Generation(1),
+                pid: 7,
+            },
+        };
+        let undeclared = Event {
+            what: EventKind::Undeclared {
+                service: "web".parse().unwrap(),
+                need: "db".parse().unwrap(),
+                at: model::Endpoint::Tcp { port: 5432 },
+            },
+            ..started(5, "shop-00000001", "web.0")
+        };
+        let home = Event {
+            cluster: None,
+            what: EventKind::Notice {
+                text: "db".to_owned(),
+            },
+            ..started(6, "shop-00000001", "web.0")
+        };
+        let events = vec![
+            started(1, "shop-00000001", "db.0"),
+            started(2, "shop-00000001", "web.0"),
+            started(3, "shop-00000001", "db.1"),
+            started(4, "other-00000002", "db.0"),
+            undeclared,
+            home,
+        ];
+        let db = "db".parse().unwrap();
+        let told = |cluster, service, limit| -> Vec<u64> {
+            let meant = Meant { cluster, service };
+            let told = meant.newest(events.clone(), limit);
+            told.iter().map(|event| event.seq).collect()
+        };
+        assert_eq!(told(None, None, 9), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(told(None, Some(&db), 9), [1, 3, 4, 5]);
+        assert_eq!(told(Some("shop"), Some(&db), 9), [1, 3, 5]);
+        assert_eq!(told(Some("shop-00000001"), Some(&db), 2), [3, 5]);
+        assert_eq!(told(Some("shop"), None, 2), [3, 5]);
+        assert_eq!(told(Some("shop"), None, 0), [0; 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Json;
 use clap::{Args, Subcommand};
+use model::ServiceName;
 use rehearsal::Plan;
 use std::path::PathBuf;
 
@@ -229,6 +230,9 @@ pub(crate) struct Events {
     /// Go on with new ones as they come
     #[arg(short, long)]
     pub(crate) follow: bool,
+    /// Only those about this service, among the newest 10,000
+    #[arg(long, value_name = "SERVICE", value_parser = crate::past::service)]
+    pub(crate) service: Option<ServiceName>,
     #[command(flatten)]
     pub(crate) recent: Recent,
 }
