@@ -136,11 +136,13 @@ pub(crate) async fn history(
         cluster,
         instance,
         range_ms,
+        until,
         buckets,
     } = request;
     let buckets = buckets.clamp(1, MOST_BUCKETS);
+    let range = Duration::from_millis(range_ms);
     engine
-        .history(cluster, instance, Duration::from_millis(range_ms), buckets)
+        .history(cluster, instance, range, until, buckets)
         .await
 }
 

@@ -67,13 +67,16 @@ pub struct WaitRequest {
 /// Which part of an instance's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
 pub struct HistoryRequest {
     /// Its cluster.
     pub cluster: ClusterId,
     /// Which instance.
     pub instance: InstanceId,
-    /// From so long ago until now, in milliseconds.
+    /// So long, in milliseconds.
     pub range_ms: u64,
+    /// Up to then; up to now unless given.
+    pub until: Option<Timestamp>,
     /// In so many points, at most 2,000.
     pub buckets: u32,
 }

@@ -150,6 +150,7 @@ impl Handle {
             known: false,
             commands: vec![],
             problem: None,
+            git: crate::git::of(&folder),
         };
         let Some(definition) = definition::of_folder(&folder)? else {
             return Ok(view);
@@ -168,19 +169,21 @@ impl Handle {
         Ok(view)
     }
 
-    /// History of an instance over the last `range`.
+    /// History of an instance over the `range` that ends at `until`; now, unless that is earlier.
     pub async fn history(
         &self,
         cluster: ClusterId,
         instance: InstanceId,
         range: Duration,
+        until: Option<Timestamp>,
         buckets: u32,
     ) -> Result<History, Error> {
         self.shared.owner(&cluster)?;
         let millis = u64::try_from(range.as_millis()).unwrap_or(u64::MAX);
         self.shared.recorder.flush().await;
         let (store, now) = (&self.shared.store, crate::clock::Clock::wall());
-        Ok(telemetry::history(store, &cluster, &instance, now, millis, buckets).await?)
+        let until = until.map_or(now, |until| until.clamp(Timestamp(0), now));
+        Ok(telemetry::history(store, &cluster, &instance, until, millis, buckets).await?)
     }
 
     /// What an instance really got for an environment, and what it would get now.

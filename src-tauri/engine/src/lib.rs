@@ -24,6 +24,7 @@ mod emergency;
 mod environment;
 mod error;
 mod files;
+mod git;
 mod gone;
 mod handle;
 mod incidents;

@@ -190,6 +190,8 @@ pub struct History {
     pub points: Vec<HistoryPoint>,
     /// When healing acted, for markers: time and what.
     pub marks: Vec<(Timestamp, String)>,
+    /// What others than healing did to it, oldest first: the definition was applied, it was restarted.
+    pub acts: Vec<Act>,
 }
 
 /// What an instance really got, and what it would get now.
@@ -251,6 +253,17 @@ pub struct FolderView {
     pub commands: Vec<String>,
     /// What is wrong with it, with line and caret; empty when it can run.
     pub problem: Option<String>,
+    /// Where git stands, when the folder is in a working tree of it.
+    pub git: Option<GitView>,
+}
+
+/// Where a working tree of git stands: what tells several of one project apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct GitView {
+    /// The branch that is checked out; where none is, the beginning of the commit.
+    pub branch: String,
+    /// The folder of the repository this is a linked working tree of; `None` in the main one.
+    pub worktree_of: Option<String>,
 }
 
 /// What an emergency stop would do.

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
 use crate::spare::{Share, Spare};
-use model::{Act, ActId, ActorKind, Outcome, Timestamp};
+use model::{Act, ActId, ActorKind, ClusterId, Outcome, Timestamp};
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -218,6 +218,42 @@ impl Acts<'_> {
         .fetch_all(self.state.readers())
         .await;
         spared.retain(|act| act.actor.kind == ActorKind::Healer && act.at >= since);
+        Ok(with(self.acts(rows)?, spared))
+    }
+
+    /// What others than healing did to a cluster, to something of it or to the whole home between the two
+    /// times, oldest first: the newest `limit` acts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn asked(
+        &self,
+        cluster: &ClusterId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Act>, Error> {
+        let mut spared = self.spare.acts();
+        // The time comes first: only what lies in it is taken apart.
+        let rows = sqlx::query_as(
+            "SELECT id, body FROM acts
+                 WHERE at >= ? AND at <= ?
+                   AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
+                   AND json_extract(body, '$.actor.kind') <> 'healer'
+                 ORDER BY id DESC LIMIT ?",
+        )
+        .bind(from.0)
+        .bind(to.0)
+        .bind(cluster.as_str())
+        .bind(cluster.as_str())
+        .bind(limit)
+        .fetch_all(self.state.readers())
+        .await;
+        spared.retain(|act| {
+            (from..=to).contains(&act.at)
+                && act.actor.kind != ActorKind::Healer
+                && act.target.cluster.as_ref().is_none_or(|one| one == cluster)
+        });
         Ok(with(self.acts(rows)?, spared))
     }
 

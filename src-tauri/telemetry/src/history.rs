@@ -1,7 +1,7 @@
 //! The history of an instance, put together for a chart.
 
 use model::view::{History, HistoryPoint};
-use model::{ClusterId, InstanceId, State, Timestamp};
+use model::{Act, ClusterId, InstanceId, State, Target, Timestamp, Verb};
 use store::Store;
 
 /// Most buckets a chart is given.
@@ -12,8 +12,10 @@ const MAX_RANGE: u64 = 7 * 24 * 3_600 * 1_000;
 const MAX_STATES: u32 = 10_000;
 /// Most incidents whose remedies are marked.
 const MAX_INCIDENTS: u32 = 200;
+/// Most acts that are looked through for those that concern the instance.
+const MAX_ACTS: u32 = 500;
 
-/// What was measured of an instance in the `range_ms` milliseconds before `now`.
+/// What was measured of an instance in the `range_ms` milliseconds up to `now`, which may have passed.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -67,11 +69,55 @@ pub async fn history(
         })
         .collect();
     marks.sort();
+    let mut acts = store.acts().asked(cluster, from, now, MAX_ACTS).await?;
+    acts.retain(|act| concerns(act, instance));
     Ok(History {
         bucket_ms: u64::try_from(length).unwrap_or(0),
         points,
         marks,
+        acts,
     })
+}
+
+/// The act was done to this instance, to its service, to all of its cluster or of the home, and may have
+/// changed how it is.
+fn concerns(act: &Act, instance: &InstanceId) -> bool {
+    if !changes(act.verb) {
+        return false;
+    }
+    let Target {
+        services,
+        instance: one,
+        ..
+    } = &act.target;
+    (services.is_empty() || services.contains(&instance.service))
+        && one.as_ref().is_none_or(|one| one == instance)
+}
+
+/// It starts, stops or holds something, or applies a definition. Who takes a terminal, or forgets a cluster
+/// that is down, changes nothing that a chart shows.
+fn changes(verb: Verb) -> bool {
+    match verb {
+        Verb::Up
+        | Verb::Down
+        | Verb::Start
+        | Verb::Stop
+        | Verb::Restart
+        | Verb::Scale
+        | Verb::Hold
+        | Verb::Unhold
+        | Verb::Release
+        | Verb::Rollback
+        | Verb::Quarantine
+        | Verb::EmergencyStop
+        | Verb::Resume => true,
+        Verb::Register
+        | Verb::Deregister
+        | Verb::Forget
+        | Verb::Attach
+        | Verb::TestWebhook
+        | Verb::Shutdown => false,
+    }
 }
 
 fn millis(micros: u64) -> f32 {

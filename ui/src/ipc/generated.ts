@@ -477,7 +477,9 @@ export type FolderView = {
   /** What would be executed, one line a service, for a person to read before the first run. */
   commands: Array<string>,
   /** What is wrong with it, with line and caret; empty when it can run. */
-  problem: string | null };
+  problem: string | null,
+  /** Where git stands, when the folder is in a working tree of it. */
+  git: GitView | null };
 
 /** Whose logs to follow. */
 export type FollowLogsRequest = {
@@ -500,6 +502,13 @@ export type FollowLogsRequest = {
 
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
+
+/** Where a working tree of git stands: what tells several of one project apart. */
+export type GitView = {
+  /** The branch that is checked out; where none is, the beginning of the commit. */
+  branch: string,
+  /** The folder of the repository this is a linked working tree of; `None` in the main one. */
+  worktree_of: string | null };
 
 /** One service in the graph. */
 export type GraphNode = {
@@ -586,7 +595,9 @@ export type History = {
   /** Oldest first. */
   points: Array<HistoryPoint>,
   /** When healing acted, for markers: time and what. */
-  marks: Array<[Timestamp, string]> };
+  marks: Array<[Timestamp, string]>,
+  /** What others than healing did to it, oldest first: the definition was applied, it was restarted. */
+  acts: Array<Act> };
 
 /** One point of an instance's history. */
 export type HistoryPoint = {
@@ -613,8 +624,10 @@ export type HistoryRequest = {
   cluster: ClusterId,
   /** Which instance. */
   instance: InstanceId,
-  /** From so long ago until now, in milliseconds. */
+  /** So long, in milliseconds. */
   range_ms: number,
+  /** Up to then; up to now unless given. */
+  until?: Timestamp,
   /** In so many points, at most 2,000. */
   buckets: number };
 

@@ -1,8 +1,12 @@
 //! Measurements that are kept, averaged, and dropped when nobody writes them.
 
 use super::*;
-use model::{Event, EventKind, Generation, Reason, State, Verdict};
+use model::{
+    Act, ActId, Actor, ActorKind, Event, EventKind, Generation, Outcome, Reason, State, Target,
+    Verb, Verdict,
+};
 use std::sync::atomic::{AtomicI64, Ordering};
+use store::Durability;
 
 /// A clock that each test sets; tests that use it hold this while they do.
 static CLOCK: AtomicI64 = AtomicI64::new(0);
@@ -94,6 +98,69 @@ async fn what_is_measured_is_read_back_as_history() {
     let states: Vec<State> = history.points.iter().map(|point| point.state).collect();
     assert_eq!(states[1..4], [State::Ready; 3]);
     assert_eq!(states[4..], [State::Failing; 2]);
+    // A part of it that has passed is told in finer steps, and nothing of what came after.
+    let part = crate::history(&store, &cluster, &instance, Timestamp(10_000), 10_000, 2)
+        .await
+        .unwrap();
+    assert_eq!((part.bucket_ms, part.points.len()), (5_000, 2));
+    assert_eq!(part.points[1].at, Timestamp(10_000));
+    assert_eq!(part.points.iter().map(|point| point.probes).sum::<u32>(), 2);
+}
+
+#[tokio::test]
+async fn what_others_than_healing_did_to_it_is_marked() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let (cluster, instance) = names();
+    let act = |id, at, kind, services: &[&str]| Act {
+        id: ActId(id),
+        at: Timestamp(at),
+        actor: Actor {
+            kind,
+            via: "test".into(),
+        },
+        verb: Verb::Restart,
+        target: Target {
+            cluster: Some(cluster.clone()),
+            services: services.iter().map(|name| name.parse().unwrap()).collect(),
+            instance: None,
+        },
+        reason: String::new(),
+        outcome: Outcome::Pending,
+    };
+    let own = instance.service.as_str().to_owned();
+    let all = [
+        act(1, 500, ActorKind::Person, &[]),
+        act(2, 11_000, ActorKind::Person, &[]),
+        act(3, 12_000, ActorKind::Healer, &[&own]),
+        act(4, 13_000, ActorKind::Person, &["other"]),
+        act(5, 14_000, ActorKind::Client, &["other", &own]),
+        act(6, 99_000, ActorKind::Person, &[&own]),
+        Act {
+            verb: Verb::Attach,
+            ..act(7, 15_000, ActorKind::Person, &[&own])
+        },
+        Act {
+            verb: Verb::EmergencyStop,
+            target: Target::default(),
+            ..act(8, 16_000, ActorKind::Person, &[])
+        },
+        Act {
+            target: Target {
+                cluster: Some("mail".parse().unwrap()),
+                ..Target::default()
+            },
+            ..act(9, 17_000, ActorKind::Person, &[])
+        },
+    ];
+    for act in &all {
+        store.acts().append(act, Durability::Normal).await.unwrap();
+    }
+    let history = crate::history(&store, &cluster, &instance, Timestamp(60_000), 50_000, 5)
+        .await
+        .unwrap();
+    let marked: Vec<u64> = history.acts.iter().map(|act| act.id.0).collect();
+    assert_eq!(marked, [2, 5, 8]);
 }
 
 #[tokio::test]

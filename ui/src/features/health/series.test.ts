@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { HistoryPoint, Pulse } from "../../ipc/generated";
+import type { Act, HistoryPoint, Pulse } from "../../ipc/generated";
+import { concerns, marked } from "./marked";
 import { Series, tighter } from "./series";
 
 const point = (at: number): HistoryPoint => ({
@@ -13,7 +14,7 @@ const pulse = (latencyUs: number, verdict: "pass" | "fail" | "trouble" = "pass")
 
 describe("a series", () => {
   it("adds new measurements to the newest bucket, then opens the next on the same grid", () => {
-    const series = new Series({ bucket_ms: 5_000, points: [point(100_000), point(105_000)], marks: [] }, 60_000);
+    const series = new Series({ bucket_ms: 5_000, points: [point(100_000), point(105_000)], marks: [], acts: [] }, 60_000);
     series.pulse(104_000, pulse(8_000), "ready");
     expect(series.columns().latency).toEqual([4, 6]);
     series.pulse(106_000, pulse(20_000), "ready");
@@ -22,7 +23,7 @@ describe("a series", () => {
   });
 
   it("counts a repeated probe once, and one that could not ask not at all", () => {
-    const series = new Series({ bucket_ms: 5_000, points: [], marks: [] }, 60_000);
+    const series = new Series({ bucket_ms: 5_000, points: [], marks: [], acts: [] }, 60_000);
     series.pulse(1_000, pulse(8_000), "ready");
     series.pulse(2_000, pulse(8_000), "ready");
     series.pulse(3_000, pulse(9_000, "trouble"), "ready");
@@ -32,7 +33,7 @@ describe("a series", () => {
   });
 
   it("leaves a gap where nothing was measured and lets the oldest go", () => {
-    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [[900, "restart"]] }, 10_000);
+    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [[900, "restart"]], acts: [] }, 10_000);
     series.pulse(20_500, pulse(1_000), "ready");
     const { times, latency } = series.columns();
     expect(times[0]).toBeGreaterThanOrEqual(10.5);
@@ -42,20 +43,20 @@ describe("a series", () => {
   });
 
   it("does not grow with a clock that jumps years ahead", () => {
-    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [] }, 10_000);
+    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [], acts: [] }, 10_000);
     series.state(1e13, "ready");
     expect(series.columns().times.length).toBeLessThanOrEqual(12);
   });
 
   it("begins with the first measurement", () => {
     const blank = (at: number): HistoryPoint => ({ ...point(at), latency_ms: null, latency_max_ms: null, probes: 0, cpu: null, memory: null });
-    const history = { bucket_ms: 5_000, points: [blank(5_000), blank(10_000), point(15_000), blank(20_000), point(25_000)], marks: [] };
+    const history = { bucket_ms: 5_000, points: [blank(5_000), blank(10_000), point(15_000), blank(20_000), point(25_000)], marks: [], acts: [] };
     expect(new Series(history, 60_000).columns().times).toEqual([15, 20, 25]);
     expect(new Series({ ...history, points: [blank(5_000)] }, 60_000).columns().times).toEqual([5]);
   });
 
   it("is asked for in finer steps while the service is young", () => {
-    const history = { bucket_ms: 480_000, points: [point(10_000_000)], marks: [] };
+    const history = { bucket_ms: 480_000, points: [point(10_000_000)], marks: [], acts: [] };
     expect(tighter(history, 10_100_000, 86_400_000, [900_000, 3_600_000, 86_400_000])).toBe(900_000);
     expect(tighter(history, 12_500_000, 86_400_000, [900_000, 3_600_000, 86_400_000])).toBe(3_600_000);
     expect(tighter(history, 10_100_000, 900_000, [900_000, 3_600_000])).toBeNull();
@@ -63,9 +64,43 @@ describe("a series", () => {
   });
 
   it("shows the worst state of a bucket", () => {
-    const series = new Series({ bucket_ms: 5_000, points: [point(5_000)], marks: [] }, 60_000);
+    const series = new Series({ bucket_ms: 5_000, points: [point(5_000)], marks: [], acts: [] }, 60_000);
     series.state(4_000, "failing");
     series.state(4_500, "ready");
     expect(series.columns().states).toEqual(["failing"]);
+  });
+});
+
+describe("acts beside a series", () => {
+  const act = (id: number, at: number, services: string[], kind: "person" | "healer" = "person"): Act => ({
+    id, at, actor: { kind, via: "test" }, verb: "restart", reason: "", outcome: { kind: "pending" },
+    target: { cluster: "shop", services, instance: null },
+  });
+
+  it("are those of others than healing that concern the instance", () => {
+    expect(concerns(act(1, 0, []), "shop", "api.0")).toBe(true);
+    expect(concerns(act(1, 0, ["db", "api"]), "shop", "api.0")).toBe(true);
+    expect(concerns(act(1, 0, ["db"]), "shop", "api.0")).toBe(false);
+    expect(concerns(act(1, 0, ["api"], "healer"), "shop", "api.0")).toBe(false);
+    expect(concerns(act(1, 0, ["api"]), "mail", "api.0")).toBe(false);
+    expect(concerns({ ...act(1, 0, ["api"]), verb: "attach" }, "shop", "api.0")).toBe(false);
+    const whole = { cluster: null, services: [], instance: null };
+    expect(concerns({ ...act(1, 0, []), verb: "emergency-stop", target: whole }, "shop", "api.0")).toBe(true);
+  });
+
+  it("are kept once each, and go with the time they were in", () => {
+    const series = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [], acts: [act(1, 900, [])] }, 10_000);
+    series.act(act(2, 1_500, []));
+    series.act({ ...act(2, 1_500, []), outcome: { kind: "done", detail: "" } });
+    expect(series.acts.map((each) => [each.id, each.outcome.kind])).toEqual([[1, "pending"], [2, "done"]]);
+    series.pulse(11_200, pulse(1_000), "ready");
+    expect(series.acts.map((each) => each.id)).toEqual([2]);
+  });
+
+  it("are told in words with what healing did, in the order of time", () => {
+    const all = marked([[2_000, "restart: restart 1 of 5"]], [{ ...act(1, 900, []), verb: "up", outcome: { kind: "done", detail: "" } }, act(2, 3_000, ["api"])]);
+    expect(all.map((each) => [each.at, each.by])).toEqual([[900, "other"], [2_000, "healing"], [3_000, "other"]]);
+    expect(all[0]?.text).toMatch(/^definition applied by /);
+    expect(all[2]?.text).toMatch(/^restarted by .*, under way$/);
   });
 });

@@ -1,7 +1,7 @@
 // One instance's history for charts: asked for once, then carried on by the feed. Buckets keep the
 // engine's grid, so that what the page adds lies where the engine will have put it.
 
-import type { Evidence, History, HistoryPoint, Pulse, State } from "../../ipc/generated";
+import type { Act, Evidence, History, HistoryPoint, Pulse, State } from "../../ipc/generated";
 import { compareStates } from "./states";
 
 /** What charts draw: one array a line, all of one length. Times in seconds, as uPlot wants them. */
@@ -20,6 +20,8 @@ export class Series {
   readonly bucketMs: number;
   private readonly points: HistoryPoint[];
   readonly marks: [number, string][];
+  /** What others than healing did to it, oldest first. */
+  acts: Act[];
   /** Of the newest bucket, for its median and mean. */
   private latencies: number[] = [];
   private cpus: number[] = [];
@@ -32,6 +34,7 @@ export class Series {
     this.bucketMs = Math.max(1, history.bucket_ms);
     this.points = [...history.points];
     this.marks = [...history.marks];
+    this.acts = [...history.acts];
     this.seed();
   }
 
@@ -65,6 +68,12 @@ export class Series {
   /** Healing acted. */
   mark(at: number, text: string): void {
     if (!this.marks.some(([when, what]) => when === at && what === text)) this.marks.push([at, text]);
+  }
+
+  /** Somebody did something; told again when it has come to something. */
+  act(act: Act): void {
+    const at = this.acts.findIndex((each) => each.id === act.id);
+    this.acts = at < 0 ? [...this.acts, act] : this.acts.with(at, act);
   }
 
   /** From the first measurement on: a young service's chart begins with the service. */
@@ -103,6 +112,7 @@ export class Series {
     const oldest = at - this.rangeMs;
     while ((this.points[0]?.at ?? Infinity) < oldest) this.points.shift();
     while ((this.marks[0]?.[0] ?? Infinity) < oldest) this.marks.shift();
+    this.acts = this.acts.filter((act) => act.at >= oldest);
     this.latencies = [];
     this.cpus = [];
     return this.points.at(-1) ?? newest;

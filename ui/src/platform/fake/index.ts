@@ -50,17 +50,18 @@ export function fake(): Platform {
       if (folder.includes("missing")) throw new CallError("not_found", `there is no folder ${folder}. Check the path and try again.`);
       if (folder.includes("broken")) {
         return {
-          folder, file: "azora.toml", name: null, services: 0, known: false, commands: [],
+          folder, file: "azora.toml", name: null, services: 0, known: false, commands: [], git: null,
           problem: "azora.toml:7:9: unknown key `helth`\n  |\n7 | helth = { http = \"/health\" }\n  | ^^^^^ did you mean `health`?",
         };
       }
       return {
         folder, file: "azora.toml", name: known?.name ?? folder.split("/").at(-1) ?? "shop", services: SHOP.length,
         known: known !== undefined, commands: SHOP.map((each) => `${each.name}: ${each.run}`), problem: null,
+        git: folder.includes("worktrees") ? { branch: "feature/checkout-redesign", worktree_of: "/home/mira/code/shop" } : { branch: "main", worktree_of: null },
       };
     },
     wait: () => ({ settled: true, failed: [] }),
-    history: ({ instance, range_ms, buckets }) => history(world, instance, range_ms, buckets),
+    history: ({ cluster, instance, range_ms, until, buckets }) => history(world, cluster, instance, range_ms, until, buckets),
     logs: (request) => logs.page(request),
     view_logs: (request) => logs.view(request),
     log_runs: ({ instance }) => logs.runs(instance),
@@ -241,26 +242,33 @@ function systemStatus(world: World, only?: string, service?: string): SystemStat
   };
 }
 
-function history(world: World, instance: string, range: number, buckets: number): History {
+/** When each instance was down, as it was first told, so that a part looked at closely tells the same. */
+const faults = new Map<string, Map<number, readonly [number, number]>>();
+
+function history(world: World, cluster: string, instance: string, range: number, until: number | undefined, buckets: number): History {
   const bucket = Math.ceil(range / buckets);
-  const now = Date.now();
+  const now = Math.min(until ?? Infinity, Date.now());
   const chance = random(seedOf(instance) + buckets);
   const base = 1 + chance() * 14;
+  const known = [...(faults.get(instance)?.values() ?? [])];
   const points: HistoryPoint[] = [];
   const fault = Math.floor(buckets * 0.62);
   for (let at = 0; at < buckets; at += 1) {
-    const bad = at >= fault && at < fault + Math.max(2, buckets / 60);
+    const end = Math.floor(now / bucket) * bucket - (buckets - 1 - at) * bucket;
+    const bad = until === undefined ? at >= fault && at < fault + Math.max(2, buckets / 60) : known.some(([from, to]) => end > from && end <= to);
     const wave = base * (1 + 0.25 * Math.sin(at / 9) + (chance() - 0.5) * 0.3);
     points.push({
-      at: Math.floor(now / bucket) * bucket - (buckets - 1 - at) * bucket,
+      at: end,
       latency_ms: bad ? null : wave, latency_max_ms: bad ? null : wave * (1.2 + chance() ** 4 * 4),
       failed: bad ? 3 : 0, probes: Math.max(1, Math.round(bucket / 5_000)),
       state: bad ? "failing" : at < fault + buckets / 40 && at >= fault ? "recovering" : "ready",
       cpu: bad ? 0 : 0.02 + 0.01 * Math.sin(at / 5) + chance() * 0.01, memory: bad ? 0 : 3e7 + at * 2e4 + chance() * 2e6,
     });
   }
-  const mark = points[fault + 1]?.at ?? now;
+  const down = points.filter((point) => point.state === "failing");
+  if (until === undefined) faults.set(instance, new Map(faults.get(instance)).set(range, [(down[0]?.at ?? now) - bucket, down.at(-1)?.at ?? now]));
+  const mark = (until === undefined ? points[fault + 1]?.at : down[1]?.at) ?? 0;
   const born = world.born;
   const lived = points.map((point) => (point.at >= born ? point : { ...point, latency_ms: null, latency_max_ms: null, failed: 0, probes: 0, cpu: null, memory: null }));
-  return { bucket_ms: bucket, points: lived, marks: mark < born ? [] : [[mark, "restart: restart 1 of 5, after 1 s"]] };
+  return { bucket_ms: bucket, points: lived, marks: mark < born || mark === 0 ? [] : [[mark, "restart: restart 1 of 5, after 1 s"]], acts: world.acts.filter((act) => act.at > now - range && act.at <= now && act.actor.kind !== "healer" && act.target.cluster === cluster && (act.target.services.length === 0 || act.target.services.some((name) => instance.startsWith(`${name}.`)))).reverse() };
 }
