@@ -86,6 +86,15 @@ try {
   await press(page, "act-start");
   await done(page, "start");
 
+  // Into a chart and out again; Escape is meant for the chart, and not for the panel.
+  await press(page, "health-chart", "+");
+  await page.getByTestId("zoomed").waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Escape");
+  await page.getByTestId("zoomed").waitFor({ state: "detached" });
+  await page.getByTestId("panel").waitFor();
+  console.log("ok  zoom");
+
   // Its tabs by arrows, the whole page and back.
   await reach(page, "tab-overview");
   await page.keyboard.press("ArrowRight");

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 import { absent } from "./absent.mjs";
+import { charts } from "./charts.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { spoken } from "./spoken.mjs";
@@ -81,6 +82,7 @@ try {
       await page.locator('[data-testid="panel"][data-service="azora-mint"]').waitFor();
       assert.match(page.url(), /service=azora-mint/);
     });
+    await charts({ step, page, axe, words });
     await step(`${words}: the panel's chart is drawn, its log moves by itself, each tab is sound`, async () => {
       const lines = page.getByTestId("log-view");
       await page.getByTestId("health-chart").waitFor();

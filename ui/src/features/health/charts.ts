@@ -6,7 +6,9 @@ import { SANS } from "../../shared/fonts";
 import { along, clock, UNITS } from "../../shared/format";
 import { token } from "../../shared/theme.svelte";
 import { through, throughPasses } from "./gaps";
+import type { Marked } from "./marked";
 import { LEVEL, STATES } from "./states";
+
 
 const FONT = `11px ${SANS}`;
 const DAY_S = 86_400;
@@ -59,7 +61,7 @@ const fromZero: uPlot.Range.Function = (_self, _min, max) => [0, Number.isFinite
 
 export function healthChart(
   states: () => readonly State[],
-  marks: () => readonly (readonly [number, string])[],
+  marks: () => readonly Marked[],
   bucketS: () => number,
 ): Omit<uPlot.Options, "width" | "height"> {
   const [accent, bad] = [token("accent"), token("bad-mark")];
@@ -121,25 +123,33 @@ function drawBand(self: uPlot, states: readonly State[], bucketS: number): void 
   ctx.restore();
 }
 
-function drawMarks(self: uPlot, marks: readonly (readonly [number, string])[]): void {
+/** Healing is a triangle over a dashed line, what others did a diamond over a whole one. */
+function drawMarks(self: uPlot, marks: readonly Marked[]): void {
   const { ctx, bbox } = self;
   const scale = devicePixelRatio;
+  const [healing, other] = [token("busy-mark"), token("text-2")];
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = token("busy-mark");
   ctx.lineWidth = scale;
-  for (const [at] of marks) {
+  for (const { at, by } of marks) {
     const x = Math.round(self.valToPos(at / 1_000, "x", true)) + 0.5;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.setLineDash([3 * scale, 3 * scale]);
+    ctx.strokeStyle = ctx.fillStyle = by === "healing" ? healing : other;
+    ctx.setLineDash(by === "healing" ? [3 * scale, 3 * scale] : []);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.setLineDash([]);
     ctx.beginPath();
-    ctx.moveTo(x - 4 * scale, bbox.top - 9 * scale);
-    ctx.lineTo(x + 4 * scale, bbox.top - 9 * scale);
-    ctx.lineTo(x, bbox.top - 1 * scale);
+    if (by === "healing") {
+      ctx.moveTo(x - 4 * scale, bbox.top - 9 * scale);
+      ctx.lineTo(x + 4 * scale, bbox.top - 9 * scale);
+      ctx.lineTo(x, bbox.top - 1 * scale);
+    } else {
+      ctx.moveTo(x, bbox.top - 10 * scale);
+      ctx.lineTo(x + 4.5 * scale, bbox.top - 5.5 * scale);
+      ctx.lineTo(x, bbox.top - 1 * scale);
+      ctx.lineTo(x - 4.5 * scale, bbox.top - 5.5 * scale);
+    }
     ctx.fill();
   }
   ctx.restore();
