@@ -81,13 +81,15 @@ function compare(one, other) {
 async function settled(page) {
   const shoot = () => page.screenshot({ animations: "disabled", caret: "hide" });
   const drawn = () => page.evaluate(() => document.querySelector('[data-testid="topology-canvas"]') === null || (window.__azora?.topology.drawn() ?? null) !== null);
-  let before = await shoot();
+  let before = null;
   for (let turn = 0; turn < SETTLED_WITHIN; turn += 1) {
     // Frames come by the page's clock; only so much of it that the simulated home does not go on.
     await page.clock.runFor(17);
+    // Asked before: it may be drawn while the picture is taken.
+    const there = await drawn();
     const now = await shoot();
-    if (now.equals(before) && (await drawn())) return now;
-    before = now;
+    if (there && before !== null && now.equals(before)) return now;
+    before = there ? now : null;
   }
   throw new Error(`what is shown at ${page.url()} does not come to rest`);
 }
