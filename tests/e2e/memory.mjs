@@ -10,26 +10,24 @@
 // and are told apart. Prints a table to standard error and JSON to standard output.
 
 import { DEMO, Home, program } from "./lib/azora.mjs";
+import { bench, option, say } from "./lib/bench.mjs";
 import { Tray, visible } from "./lib/desktop.mjs";
-import { appProcesses, cpuOf, machine, percentile, pssOf, pssOfAll, slope } from "./lib/measure.mjs";
-import { endAll, naming, run } from "./lib/processes.mjs";
+import { appProcesses, cpuOf, percentile, pssOf, pssOfAll, slope } from "./lib/measure.mjs";
+import { naming, run } from "./lib/processes.mjs";
 import { until } from "./lib/wait.mjs";
 import { openWindow } from "./lib/window.mjs";
 import { close } from "./lib/x11.mjs";
 
-const option = (name, usual) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? usual : Number(process.argv[at + 1]);
-};
 const MINUTES = option("minutes", 60);
 const EVERY = option("every", 10);
-const say = (text) => console.error(text);
+/** No wait for anything: the time over which CPU is counted, and the pace of the work whose memory is measured. */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const home = new Home();
-const results = { machine: machine(), minutes: MINUTES, samples: [] };
-let failed = null;
-try {
+const results = { minutes: MINUTES, samples: [] };
+await bench(home, results, measure, tell);
+
+async function measure() {
   // A panel, so that closing hides the window.
   await Tray.open();
   const folder = home.copy(DEMO);
@@ -107,20 +105,9 @@ try {
   results.slope_kib_an_hour = warm.length > 1 ? Math.round(slope(warm.map((one) => [one.minute / 60, one.kib]))) : null;
   results.shims = pssOfAll("azora-shim", naming(home.path));
   await ui.close().catch(() => {});
-} catch (error) {
-  failed = error;
-} finally {
-  results.machine.load_after = machine().load;
-  // The drivers name the home in their environment.
-  await endAll();
-  await home.close().catch((error) => (failed ??= error));
 }
 
-say(`  ${results.services} services, ${MINUTES} minutes: median ${results.median_mib} MiB, max ${results.max_mib} MiB, slope ${results.slope_kib_an_hour} KiB an hour`);
-say(`  CPU shown ${JSON.stringify(results.cpu_shown)} %, hidden ${JSON.stringify(results.cpu_hidden)} %; shims ${JSON.stringify(results.shims)}`);
-console.log(JSON.stringify(results, null, 2));
-if (failed) {
-  say(failed.stack);
-  process.exit(1);
+function tell() {
+  say(`  ${results.services} services, ${MINUTES} minutes: median ${results.median_mib} MiB, max ${results.max_mib} MiB, slope ${results.slope_kib_an_hour} KiB an hour`);
+  say(`  CPU shown ${JSON.stringify(results.cpu_shown)} %, hidden ${JSON.stringify(results.cpu_hidden)} %; shims ${JSON.stringify(results.shims)}`);
 }
-process.exit(0);

@@ -10,20 +10,16 @@
 // the screen itself takes is not in it. Prints a table to standard error and JSON to standard output.
 
 import { DEMO, Home } from "./lib/azora.mjs";
+import { bench, option, say } from "./lib/bench.mjs";
 import { visible } from "./lib/desktop.mjs";
-import { machine, startOf, summary } from "./lib/measure.mjs";
-import { endAll, lives, start } from "./lib/processes.mjs";
+import { startOf, summary } from "./lib/measure.mjs";
+import { lives, start } from "./lib/processes.mjs";
 import { until } from "./lib/wait.mjs";
 import { openWindow } from "./lib/window.mjs";
 
-const option = (name, usual) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? usual : Number(process.argv[at + 1]);
-};
 const STARTS = option("starts", 10);
 const ROUNDS = option("rounds", 10);
 
-const say = (text) => console.error(text);
 const now = () => performance.timeOrigin + performance.now();
 
 /** Milliseconds from the process's start to the page's marks. */
@@ -92,9 +88,10 @@ async function answer(ui, hand, holds) {
 }
 
 const home = new Home();
-const results = { machine: machine(), starts: [], answers: {} };
-let failed = null;
-try {
+const results = { starts: [], answers: {} };
+await bench(home, results, measure, tell);
+
+async function measure() {
   say("starts, nothing runs");
   results.starts.push(await starts(home, 0));
   const folder = home.copy(DEMO);
@@ -147,22 +144,11 @@ try {
   results.answers.all = summary(Object.values(took).flat());
   results.services = services;
   await ui.close().catch(() => {});
-} catch (error) {
-  failed = error;
-} finally {
-  results.machine.load_after = machine().load;
-  // The drivers name the home in their environment.
-  await endAll();
-  await home.close().catch((error) => (failed ??= error));
 }
 
-for (const one of results.starts) {
-  for (const what of ["page", "paint", "usable"]) if (one[what]) say(`  start, ${one.services} services, ${what}: median ${one[what].median} ms, p95 ${one[what].p95} ms, max ${one[what].max} ms (${one[what].n})`);
+function tell() {
+  for (const one of results.starts) {
+    for (const what of ["page", "paint", "usable"]) if (one[what]) say(`  start, ${one.services} services, ${what}: median ${one[what].median} ms, p95 ${one[what].p95} ms, max ${one[what].max} ms (${one[what].n})`);
+  }
+  for (const [what, one] of Object.entries(results.answers)) say(`  ${what}: median ${one.median} ms, p95 ${one.p95} ms, max ${one.max} ms (${one.n})`);
 }
-for (const [what, one] of Object.entries(results.answers)) say(`  ${what}: median ${one.median} ms, p95 ${one.p95} ms, max ${one.max} ms (${one.n})`);
-console.log(JSON.stringify(results, null, 2));
-if (failed) {
-  say(failed.stack);
-  process.exit(1);
-}
-process.exit(0);
