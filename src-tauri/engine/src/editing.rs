@@ -198,7 +198,10 @@ fn text_of(folder: &Path) -> Result<Text, Error> {
         .read_to_end(&mut bytes)
         .map_err(unread)?;
     if bytes.len() as u64 > most {
-        let large = "it is over 1 MiB, which is more than a definition may have";
+        let large = format!(
+            "it is over {} MiB, which is more than a definition may have",
+            most >> 20
+        );
         return Err(unread(io::Error::other(large)));
     }
     let mark = mark(&bytes);
