@@ -49,7 +49,7 @@ describe("the catalogue", () => {
       };
       look(group, `${room}.`);
       if (!everywhere) {
-        const elsewhere = files.filter((file) => !file.startsWith(at) && !file.startsWith("views/") && read(file).includes(`words.${room}.`));
+        const elsewhere = files.filter((file) => !file.startsWith(at) && !file.startsWith("views/") && new RegExp(`\\bwords\\.${room}\\b`).test(read(file)));
         idle.push(...elsewhere.map((file) => `${file} takes words.${room}`));
       }
     }
