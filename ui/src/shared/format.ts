@@ -99,11 +99,6 @@ export function available(part: number): string {
   return percent < 99 ? `${percent.toFixed(1)} %` : `${Math.min(99.99, percent).toFixed(2)} %`;
 }
 
-/** "1 service", "150 services". */
-export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-}
-
 const MS_UNITS = [[1_000, "s"], [1, "ms"]] as const;
 const BYTE_UNITS = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]] as const;
 const CPU_UNITS = [[1, words.shared.cores], [0.01, "%"]] as const;

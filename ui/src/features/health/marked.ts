@@ -1,7 +1,10 @@
 // What was done to an instance, as marks on its charts: by healing, or by somebody.
 
 import type { Act, ClusterId, InstanceId, Verb } from "../../ipc/generated";
+import { words } from "../../words";
 import { actor } from "../activity/describe";
+
+const w = words.health.marks;
 
 /** Something that was done at a time, in milliseconds. */
 export interface Marked {
@@ -10,26 +13,22 @@ export interface Marked {
   by: "healing" | "other";
 }
 
-/** What an act came to, in words; none where nothing changes that a chart shows. The engine chooses the same ones. */
-const DID: Record<Verb, string | null> = {
-  up: "definition applied", down: "cluster taken down", start: "started", stop: "stopped", restart: "restarted", scale: "scaled",
-  hold: "healing held", unhold: "hold on healing ended", release: "released from quarantine", rollback: "definition taken back",
-  quarantine: "put in quarantine", "emergency-stop": "emergency stop", resume: "brought back",
-  register: null, deregister: null, forget: null, attach: null, "test-webhook": null, shutdown: null,
-};
+/** Acts by which nothing changes that a chart shows; all others have their words. The engine chooses the same ones. */
+const UNMARKED: Record<Exclude<Verb, keyof typeof w.did>, true> = { register: true, deregister: true, forget: true, attach: true, "test-webhook": true, shutdown: true };
+const isMarked = (verb: Verb): verb is keyof typeof w.did => !(verb in UNMARKED);
 
 /** An act was done by others than healing, to this instance, to its service, to its cluster or to the whole home. */
 export function concerns({ target, actor: { kind }, verb }: Act, cluster: ClusterId, instance: InstanceId): boolean {
   const service = instance.slice(0, instance.lastIndexOf("."));
-  if (kind === "healer" || DID[verb] === null || (target.cluster ?? cluster) !== cluster) return false;
+  if (kind === "healer" || !isMarked(verb) || (target.cluster ?? cluster) !== cluster) return false;
   return (target.services.length === 0 || target.services.includes(service)) && (target.instance ?? instance) === instance;
 }
 
 /** All that was done, oldest first. */
 export function marked(marks: readonly (readonly [number, string])[], acts: readonly Act[]): Marked[] {
   const of = (act: Act): Marked => {
-    const end = { done: "", pending: ", under way", failed: ", failed", refused: ", refused", overtaken: ", overtaken" }[act.outcome.kind];
-    return { at: act.at, text: `${DID[act.verb] ?? act.verb} by ${actor(act)}${end}`, by: "other" };
+    const what = isMarked(act.verb) ? w.did[act.verb] : act.verb;
+    return { at: act.at, text: w.outcomes[act.outcome.kind](what, actor(act)), by: "other" };
   };
   return [...marks.map(([at, text]): Marked => ({ at, text, by: "healing" })), ...acts.map(of)].sort((a, b) => a.at - b.at);
 }

@@ -1,6 +1,7 @@
 // What a service is asked, and what each of its probes said last.
 
 import type { Evidence, ProbeKind, Pulse, ServiceView, Verdict } from "../../ipc/generated";
+import { words } from "../../words";
 import type { Look } from "./states";
 
 export interface ProbeRow {
@@ -15,13 +16,13 @@ export interface ProbeRow {
   at: number | null;
 }
 
-const NAMES: Record<ProbeKind, string> = { startup: "Startup", ready: "Ready", health: "Health" };
+const w = words.health.probes;
 
 export const VERDICTS: Record<Verdict, Look> = {
-  pass: { shape: "check", tone: "good", word: "passed" },
-  warn: { shape: "triangle", tone: "warn", word: "passed, degraded" },
-  fail: { shape: "cross", tone: "bad", word: "failed" },
-  trouble: { shape: "ring", tone: "calm", word: "could not be asked" },
+  pass: { shape: "check", tone: "good", word: w.verdicts.pass },
+  warn: { shape: "triangle", tone: "warn", word: w.verdicts.warn },
+  fail: { shape: "cross", tone: "bad", word: w.verdicts.fail },
+  trouble: { shape: "ring", tone: "calm", word: w.verdicts.trouble },
 };
 
 /** One row a probe, in the order in which they are asked. A service with one probe keeps what that saw in `pulse.health`. */
@@ -31,6 +32,6 @@ export function probeRows(defined: ServiceView, pulse: Pulse | undefined): Probe
   return rows.map(([kind, asks]) => {
     const seen = pulse?.probes?.find((each) => each.kind === kind);
     const only = rows.length === 1 ? (pulse?.health ?? null) : null;
-    return { kind, name: NAMES[kind], asks, said: seen?.evidence ?? only, at: seen?.at ?? null };
+    return { kind, name: w.kinds[kind], asks, said: seen?.evidence ?? only, at: seen?.at ?? null };
   });
 }

@@ -2,7 +2,10 @@
 
 import type { HistoryPoint, Incident } from "../../ipc/generated";
 import type { Cell } from "../../shared/Strip.svelte";
+import { words } from "../../words";
 import { LEVEL, STATES } from "./states";
+
+const w = words.health.strips;
 
 export const WEEK_MS = 7 * 24 * 3_600_000;
 /** Two hours each: a day is twelve, and a panel is as wide as eighty-four of them. */
@@ -18,7 +21,7 @@ export function ofStates(points: readonly HistoryPoint[], bucketMs: number): Cel
   const first = points.findIndex((point) => point.probes > 0 || point.cpu !== null || point.state !== "stopped");
   return points.map((point, nth) => {
     const when = stretch(point.at - bucketMs, point.at);
-    if (first < 0 || nth < first) return { tone: "none", level: 0, words: `${when}: nothing was measured` };
+    if (first < 0 || nth < first) return { tone: "none", level: 0, words: w.notMeasured(when) };
     return { tone: STATES[point.state].tone, level: LEVEL[point.state], words: `${when}: ${STATES[point.state].word.toLowerCase()}` };
   });
 }
@@ -32,9 +35,8 @@ export function ofIncidents(incidents: readonly Incident[], now: number, cells =
     const own = incidents.filter((each) => each.opened < to && (each.resolved ?? now) >= from);
     const person = own.filter((each) => each.person).length;
     const when = stretch(from, to);
-    if (own.length === 0) return { tone: "good", level: 0.3, words: `${when}: no incident` };
-    const words = `${when}: ${own.length === 1 ? "1 incident" : `${own.length} incidents`}${person > 0 ? `, ${person} needed a person` : ", healed alone"}`;
-    return { tone: person > 0 ? "bad" : "warn", level: person > 0 ? 1 : 0.65, words };
+    if (own.length === 0) return { tone: "good", level: 0.3, words: w.noIncident(when) };
+    return { tone: person > 0 ? "bad" : "warn", level: person > 0 ? 1 : 0.65, words: w.incidents(when, own.length, person) };
   });
 }
 
@@ -42,7 +44,7 @@ export function ofIncidents(incidents: readonly Incident[], now: number, cells =
 export function said(cells: readonly Cell[], what: string): string {
   const known = cells.filter((cell) => cell.tone !== "none");
   const bad = known.filter((cell) => cell.level > 0.5);
-  if (known.length === 0) return `${what}: nothing is known`;
+  if (known.length === 0) return w.unknown(what);
   const last = bad.at(-1);
-  return last === undefined ? `${what}: well in each of ${known.length} stretches of two hours` : `${what}: trouble in ${bad.length} of ${known.length} stretches of two hours, last ${last.words}`;
+  return last === undefined ? w.well(what, known.length) : w.trouble(what, bad.length, known.length, last.words);
 }

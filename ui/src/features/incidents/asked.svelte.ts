@@ -3,6 +3,7 @@
 import type { Client } from "../../ipc/client";
 import type { Incident } from "../../ipc/generated";
 import { sentence } from "../../shared/doing.svelte";
+import { words } from "../../words";
 
 /** Numbers of incidents have no more digits than a page can count. */
 const NUMBER = /^[0-9]{1,15}$/;
@@ -35,7 +36,7 @@ export function asked(client: Client, of: () => string | null): Asked {
         (told) => say(told.incident, null),
         (cause: unknown) => say(null, sentence(cause)),
       );
-    } else say(null, "That is no number of an incident.");
+    } else say(null, words.incidents.noNumber);
     return () => {
       mine = false;
     };

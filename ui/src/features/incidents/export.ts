@@ -3,8 +3,11 @@
 import type { Incident, IncidentEntry } from "../../ipc/generated";
 import { span } from "../../shared/format";
 import { INCIDENTS } from "../health/states";
+import { words } from "../../words";
 import { lasted } from "./lasted";
 import { ENTRIES } from "./timeline";
+
+const w = words.incidents.document;
 
 export type Format = "md" | "json";
 
@@ -26,32 +29,32 @@ function iso(at: number): string {
 function facts(incident: Incident): [string, string][] {
   const ms = lasted(incident);
   return [
-    ["State", INCIDENTS[incident.state].word],
-    ["Service", `${incident.service} (${incident.instance})`],
-    ["Cluster", incident.cluster],
-    ["Detected", iso(incident.opened)],
-    ["Ended", incident.resolved === null ? "not yet" : iso(incident.resolved)],
-    ["Time to detect", incident.detect_ms === null ? "unknown" : span(incident.detect_ms)],
-    ["Took", ms === null ? "not over" : span(ms)],
-    ["Acts of healing", String(incident.actions.length)],
-    ["Needed a person", incident.person ? "yes" : "no"],
-    ...(incident.waits === null ? [] : [["Waits for", incident.waits] as [string, string]]),
+    [w.facts.state, INCIDENTS[incident.state].word],
+    [w.facts.service, w.instance(incident.service, incident.instance)],
+    [w.facts.cluster, incident.cluster],
+    [w.facts.detected, iso(incident.opened)],
+    [w.facts.ended, incident.resolved === null ? w.notYet : iso(incident.resolved)],
+    [w.facts.detect, incident.detect_ms === null ? w.unknown : span(incident.detect_ms)],
+    [w.facts.took, ms === null ? w.notOver : span(ms)],
+    [w.facts.acts, String(incident.actions.length)],
+    [w.facts.person, incident.person ? w.yes : w.no],
+    ...(incident.waits === null ? [] : [[w.facts.waits, incident.waits] as [string, string]]),
   ];
 }
 
 /** One incident with its timeline. */
 export function story(format: Format, incident: Incident, timeline: readonly IncidentEntry[]): string {
   if (format === "json") return `${JSON.stringify({ incident, timeline }, null, 2)}\n`;
-  const lines = [`# Incident ${incident.id}: ${plain(incident.cause)}`, ""];
+  const lines = [`# ${w.of(incident.id, plain(incident.cause))}`, ""];
   for (const [name, value] of facts(incident)) lines.push(`- ${name}: ${plain(value)}`);
-  lines.push("", "## What happened", "");
+  lines.push("", `## ${words.incidents.detail.timeline}`, "");
   for (const entry of timeline) {
     const head = `- ${iso(entry.at)} **${ENTRIES[entry.kind].word}**`;
     if (entry.kind === "log") lines.push(head, "", ...quoted(entry.text).split("\n").map((line) => `  ${line}`), "");
     else lines.push(`${head} ${plain(entry.text)}`);
   }
-  if (timeline.length === 0) lines.push("Nothing more is kept of it.");
-  lines.push("", "## Impacted", "", incident.impacted.length === 0 ? "Nothing else suffered from it." : incident.impacted.map((name) => `- ${plain(name)}`).join("\n"));
+  if (timeline.length === 0) lines.push(words.incidents.detail.nothingKept);
+  lines.push("", `## ${words.incidents.detail.impacted}`, "", incident.impacted.length === 0 ? words.incidents.detail.noneImpacted : incident.impacted.map((name) => `- ${plain(name)}`).join("\n"));
   return `${lines.join("\n")}\n`;
 }
 
@@ -60,8 +63,8 @@ export function listing(format: Format, incidents: readonly Incident[]): string 
   if (format === "json") return `${JSON.stringify({ incidents }, null, 2)}\n`;
   const rows = incidents.map((each) => {
     const ms = lasted(each);
-    return [String(each.id), each.service, INCIDENTS[each.state].word, each.cause, iso(each.opened), ms === null ? "not over" : span(ms), String(each.impacted.length)].map(plain);
+    return [String(each.id), each.service, INCIDENTS[each.state].word, each.cause, iso(each.opened), ms === null ? w.notOver : span(ms), String(each.impacted.length)].map(plain);
   });
-  const head = ["Incident", "Service", "State", "Cause", "Detected", "Took", "Impacted"];
-  return `${["# Incidents", "", ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)].join("\n")}\n`;
+  const head = [w.columns.incident, w.columns.service, w.columns.state, w.columns.cause, w.columns.detected, w.columns.took, w.columns.impacted];
+  return `${[`# ${w.title}`, "", ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)].join("\n")}\n`;
 }

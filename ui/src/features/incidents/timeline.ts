@@ -2,24 +2,27 @@
 
 import type { EntryKind, IncidentEntry } from "../../ipc/generated";
 import type { Shape, Tone } from "../../shared/marks";
+import { words } from "../../words";
+
+const w = words.incidents.entries;
 
 /** In which words, and with which mark: colour is never the only sign. */
 export const ENTRIES: Record<EntryKind, { word: string; shape: Shape; tone: Tone }> = {
-  probe: { word: "Probe", shape: "triangle", tone: "warn" },
-  exit: { word: "Ended", shape: "diamond", tone: "bad" },
-  log: { word: "It wrote", shape: "dots", tone: "calm" },
-  opened: { word: "Detected", shape: "cross", tone: "bad" },
-  remedy: { word: "Remedy", shape: "turn", tone: "busy" },
-  outcome: { word: "Outcome", shape: "target", tone: "busy" },
-  hold: { word: "Hold", shape: "barred", tone: "held" },
-  circuit: { word: "Circuit", shape: "barred", tone: "held" },
-  quarantine: { word: "Quarantine", shape: "barred", tone: "held" },
-  release: { word: "Released", shape: "target", tone: "good" },
-  impact: { word: "Impact", shape: "triangle", tone: "warn" },
-  relief: { word: "Relief", shape: "check", tone: "good" },
-  root: { word: "Cause", shape: "diamond", tone: "calm" },
-  engine: { word: "Engine", shape: "half", tone: "calm" },
-  ended: { word: "Closed", shape: "square", tone: "calm" },
+  probe: { word: w.probe, shape: "triangle", tone: "warn" },
+  exit: { word: w.exit, shape: "diamond", tone: "bad" },
+  log: { word: w.log, shape: "dots", tone: "calm" },
+  opened: { word: w.opened, shape: "cross", tone: "bad" },
+  remedy: { word: w.remedy, shape: "turn", tone: "busy" },
+  outcome: { word: w.outcome, shape: "target", tone: "busy" },
+  hold: { word: w.hold, shape: "barred", tone: "held" },
+  circuit: { word: w.circuit, shape: "barred", tone: "held" },
+  quarantine: { word: w.quarantine, shape: "barred", tone: "held" },
+  release: { word: w.release, shape: "target", tone: "good" },
+  impact: { word: w.impact, shape: "triangle", tone: "warn" },
+  relief: { word: w.relief, shape: "check", tone: "good" },
+  root: { word: w.root, shape: "diamond", tone: "calm" },
+  engine: { word: w.engine, shape: "half", tone: "calm" },
+  ended: { word: w.ended, shape: "square", tone: "calm" },
 };
 
 /** A line of a timeline, or a gap: so many are not kept. */

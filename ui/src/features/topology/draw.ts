@@ -2,8 +2,9 @@
 // service: a chip in its tone, then its name, then state, port, latency and its curve.
 
 import { SANS } from "../../shared/fonts";
-import { latency as words } from "../../shared/format";
+import { latency } from "../../shared/format";
 import { SHAPES, type Shape } from "../../shared/marks";
+import { words } from "../../words";
 import type { Box } from "./camera";
 import { GAP_X, NODE_HEIGHT, type Layout } from "./layout";
 import { fitName } from "./names";
@@ -288,7 +289,7 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     ctx.font = `400 ${Math.min(11.5, Math.max(11 * scale, SMALLEST)) / scale}px ${SANS}`;
     const ms = status.latency[at] ?? -1;
     const port = status.port[at] ?? 0;
-    const text = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? "Impacted" : look.word) : ms >= 0 ? words(ms) : look.word);
+    const text = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? words.states.impacted : look.word) : ms >= 0 ? latency(ms) : look.word);
     ctx.fillStyle = well && emphasis !== IMPACTED ? colours["text-3"] : colours[`${tone}-text`];
     ctx.fillText(text, left, second);
     ctx.fillStyle = colours["text-3"];

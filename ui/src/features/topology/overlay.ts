@@ -1,15 +1,18 @@
 // Another picture over the same graph: instead of how each service is, what was found out about it.
 
 import type { ServiceName } from "../../ipc/generated";
+import { words } from "../../words";
 import type { Look } from "../health/states";
+
+const w = words.topology.rehearsed;
 
 /** What a service can be marked as; the order is that of a lane's tally. */
 export const OVERLAY = {
-  weak: { word: "Weak spot", many: "weak spots", shape: "triangle", tone: "bad" },
-  lower: { word: "Below average", many: "below average", shape: "down", tone: "warn" },
-  steady: { word: "Steady", many: "steady", shape: "check", tone: "good" },
-  unseen: { word: "Not rehearsed", many: "not rehearsed", shape: "dots", tone: "calm" },
-} satisfies Record<string, Look & { many: string }>;
+  weak: { word: w.weak, counted: w.counts.weak, shape: "triangle", tone: "bad" },
+  lower: { word: w.lower, counted: w.counts.lower, shape: "down", tone: "warn" },
+  steady: { word: w.steady, counted: w.counts.steady, shape: "check", tone: "good" },
+  unseen: { word: w.unseen, counted: w.counts.unseen, shape: "dots", tone: "calm" },
+} satisfies Record<string, Look & { counted: (n: number) => string }>;
 
 export type OverlayLook = keyof typeof OVERLAY;
 export const OVERLAY_LOOKS = Object.keys(OVERLAY) as OverlayLook[];
@@ -25,7 +28,7 @@ export interface OverlayMark {
 /** A service that is not in it was not looked at. */
 export type Overlay = ReadonlyMap<ServiceName, OverlayMark>;
 
-const UNSEEN: OverlayMark = { look: "unseen", note: OVERLAY.unseen.many, told: "not in the definition that was rehearsed" };
+const UNSEEN: OverlayMark = { look: "unseen", note: w.unseenNote, told: w.unseenTold };
 
 /** What is to be shown of a service: nothing is claimed of one that was not looked at. */
 export function markOf(overlay: Overlay, service: ServiceName): OverlayMark {

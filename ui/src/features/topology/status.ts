@@ -1,7 +1,8 @@
 // From live rows to what the drawing needs: one look per service, and who stands out or steps back.
 
 import type { Incident, ServiceName } from "../../ipc/generated";
-import { BY_SEVERITY } from "../health/states";
+import { words } from "../../words";
+import { BY_SEVERITY, STATES } from "../health/states";
 import type { ServiceRow } from "../services/rows";
 import type { Layout } from "./layout";
 import { markOf, OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay";
@@ -9,7 +10,7 @@ import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from 
 
 const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
 /** What a person writes to find all that suffer from another. */
-export const IMPACTED_WORD = "impacted";
+export const IMPACTED_WORD = words.states.impacted.toLowerCase();
 const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK, unseen: BACK };
 
 /** Keeps the last latencies of each service, for its curve. */
@@ -80,6 +81,6 @@ export function matching(rows: readonly ServiceRow[], search: string): ReadonlyS
   const text = search.trim().toLowerCase();
   if (text === "") return null;
   const found = (row: ServiceRow): boolean =>
-    text === IMPACTED_WORD ? row.impactedBy !== null : row.name.toLowerCase().includes(text) || row.category.toLowerCase().includes(text) || row.state === text;
+    text === IMPACTED_WORD ? row.impactedBy !== null : row.name.toLowerCase().includes(text) || row.category.toLowerCase().includes(text) || STATES[row.state].word.toLowerCase() === text;
   return new Set(rows.filter(found).map((row) => row.name));
 }

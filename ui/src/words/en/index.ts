@@ -1,10 +1,12 @@
 // English: one file for each room, under the name of its folder.
 
 import { activity } from "./activity";
+import { clusters } from "./clusters";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
 import { health } from "./health";
 import { host } from "./host";
+import { incidents } from "./incidents";
 import { logs } from "./logs";
 import { palette } from "./palette";
 import { platform } from "./platform";
@@ -14,15 +16,18 @@ import { services } from "./services";
 import { shared } from "./shared";
 import { states } from "./states";
 import { terminal } from "./terminal";
+import { topology } from "./topology";
 import { views } from "./views";
 import { webhooks } from "./webhooks";
 
 export const en = {
   activity,
+  clusters,
   definition,
   emergency,
   health,
   host,
+  incidents,
   logs,
   palette,
   platform,
@@ -32,6 +37,7 @@ export const en = {
   shared,
   states,
   terminal,
+  topology,
   views,
   webhooks,
 };

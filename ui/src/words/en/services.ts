@@ -61,7 +61,6 @@ export const services = {
       since: "Since",
     },
     protected: "Protected",
-    suffersFrom: (service: string) => `suffers from ${service}`,
   },
 
   why: {

@@ -22,5 +22,6 @@ export const shared = {
   changeFilter: "Change the filter to see more.",
   services: (n: number) => count(n, { one: "# service", other: "# services" }),
   servicesOf: (shown: number, all: number) => `${number(shown)} of ${count(all, { one: "# service", other: "# services" })}`,
+  suffersFrom: (service: string) => `suffers from ${service}`,
   servicesImpacted: (n: number) => count(n, { one: "# service impacted", other: "# services impacted" }),
 };

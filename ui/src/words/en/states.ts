@@ -17,6 +17,8 @@ export const states = {
     completed: "Completed",
     ready: "Ready",
   } satisfies Record<State, string>,
+  /** Of a service that is well itself, and fails because of another. */
+  impacted: "Impacted",
   /** Of a cluster, or of all. */
   overall: {
     operational: "Operational",

@@ -2,8 +2,12 @@
 // only seen is dashed; who is not well has the colour of its state and its word.
 
 import { TONES, type Tone } from "../../../shared/marks";
+import { words } from "../../../words";
 import { IMPACTED, LOOKS } from "../scene";
 import type { Subject } from "./subject";
+
+/** Mermaid's own. */
+const [FLOWCHART, SUBGRAPH, CLASS_DEF, CLASS] = ["flowchart", "subgraph", "classDef", "class"] as const;
 
 /** Fill and edge of a state, in colours that can be read on a light and on a dark page. */
 const PAINT: Record<Exclude<Tone, "good">, string> = {
@@ -25,18 +29,18 @@ export function mermaid({ name, scene, status, at }: Subject): string {
     "---",
     `title: ${JSON.stringify(name)}`,
     "---",
-    `%% ${String(ids.length)} services and ${String(edges.length / 2)} needs, as they were at ${new Date(at).toISOString()}`,
-    "flowchart TB",
+    `%% ${words.topology.export.taken(ids.length, edges.length / 2, new Date(at).toISOString())}`,
+    [FLOWCHART, "TB"].join(" "),
   ];
   const tones = new Map<Tone, number[]>();
   lanes.forEach((lane, nth) => {
-    lines.push(`  subgraph c${String(nth)}[${quoted(lane.category)}]`);
+    lines.push(`  ${SUBGRAPH} c${String(nth)}[${quoted(lane.category)}]`);
     for (const member of lane.members) {
       const look = LOOKS[status.state[member] ?? 0];
       const impacted = status.emphasis[member] === IMPACTED;
       const tone = look?.tone === "good" && impacted ? "warn" : (look?.tone ?? "calm");
       if (tone !== "good") tones.set(tone, [...(tones.get(tone) ?? []), member]);
-      const said = tone === "good" ? "" : `<br/>${impacted && look?.tone === "good" ? "Impacted" : (look?.word ?? "")}`;
+      const said = tone === "good" ? "" : `<br/>${impacted && look?.tone === "good" ? words.states.impacted : (look?.word ?? "")}`;
       lines.push(`    s${String(member)}[${said === "" ? quoted(ids[member] ?? "") : `${quoted(ids[member] ?? "").slice(0, -1)}${said}"`}]`);
     }
     lines.push("  end");
@@ -47,7 +51,7 @@ export function mermaid({ name, scene, status, at }: Subject): string {
   for (const tone of TONES) {
     const members = tones.get(tone);
     if (tone === "good" || !members) continue;
-    lines.push(`  classDef ${tone} ${PAINT[tone]}`, `  class ${members.map((member) => `s${String(member)}`).join(",")} ${tone}`);
+    lines.push(`  ${CLASS_DEF} ${tone} ${PAINT[tone]}`, `  ${CLASS} ${members.map((member) => `s${String(member)}`).join(",")} ${tone}`);
   }
   return `${lines.join("\n")}\n`;
 }

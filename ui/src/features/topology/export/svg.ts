@@ -2,8 +2,9 @@
 // its state when it is pointed at, and nothing in it is loaded from elsewhere.
 
 import { SANS } from "../../../shared/fonts";
-import { latency as words } from "../../../shared/format";
+import { latency } from "../../../shared/format";
 import { SHAPES, type Shape } from "../../../shared/marks";
+import { words } from "../../../words";
 import { MANY } from "../draw";
 import { tally } from "../heads";
 import { NODE_HEIGHT } from "../layout";
@@ -11,6 +12,8 @@ import { fitName, shortened } from "../names";
 import { corners, trace, type Pen } from "../route";
 import { BACK, IMPACTED, LOOKS, NORMAL, ROOT, type Palette } from "../scene";
 import type { Subject } from "./subject";
+
+const w = words.topology.export;
 
 // In world units, as the layout's.
 const MARGIN = 16;
@@ -26,10 +29,10 @@ export function svg(subject: Subject, colours: Palette, measure: Measure): strin
   const { layout } = subject.scene;
   const [left, top] = [-MARGIN, -layout.height - MARGIN - HEAD];
   const [width, height] = [layout.width + 2 * MARGIN, layout.height + HEAD + MARGIN + FOOT];
-  const taken = `${String(layout.ids.length)} services and ${String(layout.edges.length / 2)} needs at ${new Date(subject.at).toISOString()}`;
+  const taken = w.taken(layout.ids.length, layout.edges.length / 2, new Date(subject.at).toISOString());
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${n(width)}" height="${n(height)}" viewBox="${n(left)} ${n(top)} ${n(width)} ${n(height)}" font-family="${escaped(SANS)}" role="img">`,
-    `<title>${escaped(`Topology of ${subject.name}`)}</title>`,
+    `<title>${escaped(w.title(subject.name))}</title>`,
     `<desc>${escaped(taken)}</desc>`,
     box(left, top, width, height, 0, { fill: colours.bg }),
     ...lanes(subject, colours, measure),
@@ -70,15 +73,15 @@ function lines({ scene, status }: Subject, colours: Palette): string[] {
   }
   for (let at = 0; at < scene.seen.length; at += 2) trace(seen, corners(scene.layout, scene.seen[at] ?? 0, scene.seen[at + 1] ?? 0), RADIUS);
   return [
-    drawn("Needs", calm, { stroke: colours["line-strong"], opacity: troubled ? 0.6 : 1 }),
-    drawn("Seen and not declared", seen, { stroke: colours["text-3"], "stroke-width": 1.2, "stroke-dasharray": "5 4", opacity: 0.9 }),
-    drawn("Suffer through others", onward, { stroke: colours["warn-mark"], opacity: passed > MANY ? 0.35 : 0.8 }),
-    drawn("Suffer from what they need", hurt, { stroke: colours["warn-mark"], "stroke-width": 1.5 }),
+    drawn(w.lines.needs, calm, { stroke: colours["line-strong"], opacity: troubled ? 0.6 : 1 }),
+    drawn(w.lines.seen, seen, { stroke: colours["text-3"], "stroke-width": 1.2, "stroke-dasharray": "5 4", opacity: 0.9 }),
+    drawn(w.lines.onward, onward, { stroke: colours["warn-mark"], opacity: passed > MANY ? 0.35 : 0.8 }),
+    drawn(w.lines.direct, hurt, { stroke: colours["warn-mark"], "stroke-width": 1.5 }),
   ].filter((each) => each !== "");
 }
 
 function drawn(what: string, path: PathText, looks: Attributes): string {
-  return path.text === "" ? "" : `<path d="${path.text}"${attributes({ fill: "none", "stroke-linejoin": "round", ...looks })}><title>${what}</title></path>`;
+  return path.text === "" ? "" : `<path d="${path.text}"${attributes({ fill: "none", "stroke-linejoin": "round", ...looks })}><title>${escaped(what)}</title></path>`;
 }
 
 function service({ scene, status }: Subject, at: number, colours: Palette, measure: Measure): string {
@@ -91,16 +94,16 @@ function service({ scene, status }: Subject, at: number, colours: Palette, measu
   const impacted = emphasis === IMPACTED;
   const tone = impacted && well ? "warn" : look.tone;
   const calm = well && !impacted && emphasis !== ROOT;
-  const state = impacted && well ? "Impacted" : look.word;
+  const state = impacted && well ? words.states.impacted : look.word;
   const ms = status.latency[at] ?? -1;
   const port = status.port[at] ?? 0;
-  const second = status.note[at] ?? (!well || impacted ? state : ms >= 0 ? words(ms) : state);
+  const second = status.note[at] ?? (!well || impacted ? state : ms >= 0 ? latency(ms) : state);
   const many = (status.replicas[at] ?? 1) > 1 ? ` ×${String(status.replicas[at])}` : "";
   const weight = emphasis === ROOT ? 700 : 500;
   const room = nodeWidth - 41 - measure(many, `500 11.200px ${SANS}`);
   const written = fitName(name, room, 1, (part) => measure(part, `${String(weight)} 13px ${SANS}`))[0] ?? "";
   const parts = [
-    `<title>${escaped(`${name}${many}: ${state}${port > 0 ? `, port ${String(port)}` : ""}${status.held[at] === 1 ? ", held" : ""}`)}</title>`,
+    `<title>${escaped([w.node(`${name}${many}`, state), ...(port > 0 ? [w.port(port)] : []), ...(status.held[at] === 1 ? [w.held] : [])].join(", "))}</title>`,
     emphasis === ROOT ? box(x - 7, y - 7, nodeWidth + 14, NODE_HEIGHT + 14, 14, { fill: colours[`${tone}-mark`], "fill-opacity": 0.28 }) : "",
     box(x, y, nodeWidth, NODE_HEIGHT, 8, {
       fill: calm ? colours.surface : colours[`${tone}-soft`],
@@ -114,7 +117,7 @@ function service({ scene, status }: Subject, at: number, colours: Palette, measu
     text(x + 29, y + 33.5, second, { "font-size": 11, fill: calm ? colours["text-3"] : colours[`${tone}-text`] }),
     port > 0 ? text(x + nodeWidth - 9, y + 33.5, `:${String(port)}`, { "font-size": 11, fill: colours["text-3"], "text-anchor": "end" }) : "",
   ];
-  return `<g${emphasis === BACK ? ` opacity="${String(BACK_OPACITY)}"` : ""}>${parts.join("")}</g>`;
+  return `<g${attributes(emphasis === BACK ? { opacity: BACK_OPACITY } : {})}>${parts.join("")}</g>`;
 }
 
 // === the language ===

@@ -1,11 +1,15 @@
 // Makes the file of each kind.
 
+import { span } from "../../../shared/format";
+import { words } from "../../../words";
 import type { Palette } from "../scene";
 import { mermaid } from "./mermaid";
 import { drawAll, sizeOf } from "./png";
 import type { PngOrder } from "./png.worker";
 import type { Subject } from "./subject";
 import { svg } from "./svg";
+
+const w = words.topology.export;
 
 /** An image that is not there by now will not come. */
 const LATE_MS = 30_000;
@@ -15,13 +19,13 @@ export async function png(subject: Subject, colours: Palette): Promise<Blob> {
   const worker = new Worker(new URL("./png.worker.ts", import.meta.url), { type: "module" });
   try {
     return await new Promise<Blob>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`the image was not drawn within ${String(LATE_MS / 1_000)} s`)), LATE_MS);
+      const late = setTimeout(() => reject(new Error(w.lateImage(span(LATE_MS)))), LATE_MS);
       worker.onmessage = ({ data }: MessageEvent<Blob | string>) => {
         clearTimeout(late);
         if (typeof data === "string") reject(new Error(data));
         else resolve(data);
       };
-      worker.onerror = () => reject(new Error("the image could not be drawn"));
+      worker.onerror = () => reject(new Error(w.noImage));
       worker.postMessage({ subject, colours } satisfies PngOrder);
     });
   } finally {
@@ -34,9 +38,9 @@ async function here(subject: Subject, colours: Palette): Promise<Blob> {
   const { width, height } = sizeOf(subject.scene.layout.width, subject.scene.layout.height);
   [canvas.width, canvas.height] = [width, height];
   const ctx = canvas.getContext("2d");
-  if (!ctx) throw new Error("this browser cannot draw");
+  if (!ctx) throw new Error(w.noImage);
   drawAll(ctx, subject, colours);
-  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("this browser cannot make an image of it")))));
+  return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(w.noImage)))));
 }
 
 export function drawing(subject: Subject, colours: Palette): string {

@@ -1,0 +1,102 @@
+// Incidents: one with its story, a week of them, and what is taken along of them.
+
+import type { Began, EntryKind } from "../../ipc/generated";
+import { count } from "./count";
+
+export const incidents = {
+  /** In the middle of a sentence. */
+  one: (id: number) => `incident ${id}`,
+  export: (what: string) => `Export ${what}`,
+  saveAs: (what: string, format: string) => `Save ${what} as ${format}`,
+  /** Where an address names one by something else. */
+  noNumber: "That is not the number of an incident.",
+
+  detail: {
+    title: (id: number) => `Incident ${id}`,
+    /** `what` is what must happen next, in the engine's words. */
+    waits: (what: string) => `Waits for ${what}`,
+    rootCause: "Root cause",
+    detected: "Detected",
+    timeToDetect: (since: string) => `Time to detect, ${since}`,
+    since: {
+      exit: "since its process ended",
+      last_good: "since its last good probe",
+      start: "since it was started",
+      seen: "as soon as it was seen",
+    } satisfies Record<Began, string>,
+    openFor: "Open for",
+    timeToRecover: "Time to recover",
+    notRecovered: "not recovered",
+    acts: "Acts of healing",
+    needed: "Needed",
+    aPerson: "a person",
+    timeline: "What happened",
+    unread: (why: string) => `The timeline cannot be read: ${why}`,
+    nothingKept: "Nothing more is kept of it.",
+    notKept: (n: number) => count(n, { one: "# line in between is not kept", other: "# lines in between are not kept" }),
+    impacted: "Impacted",
+    noneImpacted: "Nothing else suffered from it.",
+  },
+
+  /** What a line of the timeline tells. */
+  entries: {
+    probe: "Probe",
+    exit: "Ended",
+    log: "It wrote",
+    opened: "Detected",
+    remedy: "Remedy",
+    outcome: "Outcome",
+    hold: "Hold",
+    circuit: "Circuit",
+    quarantine: "Quarantine",
+    release: "Released",
+    impact: "Impact",
+    relief: "Relief",
+    root: "Cause",
+    engine: "Engine",
+    ended: "Closed",
+  } satisfies Record<EntryKind, string>,
+
+  strip: {
+    of: (name: string) => `Incidents of ${name} over seven days`,
+    what: "incidents",
+  },
+
+  week: {
+    label: "The last seven days",
+    unread: (why: string) => `The week cannot be summed up: ${why}`,
+    incidents: "Incidents",
+    healed: "Healed alone",
+    person: "For a person",
+    half: "Half within",
+    halfMore: "Half of the incidents were over within this time",
+    byService: "By service, last 7 days",
+    columns: { service: "Service", incidents: "Incidents", restarts: "Restarts", longest: "Longest" },
+    more: (n: number) => `and ${count(n, { one: "# more service", other: "# more services" })}`,
+  },
+
+  /** In a document, which stands on its own. */
+  document: {
+    title: "Incidents",
+    of: (id: number, cause: string) => `Incident ${id}: ${cause}`,
+    facts: {
+      state: "State",
+      service: "Service",
+      cluster: "Cluster",
+      detected: "Detected",
+      ended: "Ended",
+      detect: "Time to detect",
+      took: "Took",
+      acts: "Acts of healing",
+      person: "Needed a person",
+      waits: "Waits for",
+    },
+    instance: (service: string, instance: string) => `${service} (${instance})`,
+    notYet: "not yet",
+    unknown: "unknown",
+    notOver: "not over",
+    yes: "yes",
+    no: "no",
+    columns: { incident: "Incident", service: "Service", state: "State", cause: "Cause", detected: "Detected", took: "Took", impacted: "Impacted" },
+  },
+};
