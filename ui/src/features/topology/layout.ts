@@ -332,7 +332,7 @@ function heightOf(rows: number, pad: number): number {
  * How many columns each lane gets, so that the whole is as large as can be in a view of `aspect`. Starts
  * from even row counts and improves by small steps.
  */
-function shape(members: readonly (readonly number[])[], aspect: number, pad: number, pairs: boolean, rowsOf: (columns: readonly number[]) => number): number[] {
+export function shape(members: readonly (readonly number[])[], aspect: number, pad: number, pairs: boolean, rowsOf: (columns: readonly number[]) => number): number[] {
   const most = members.map((lane) => Math.max(1, lane.length));
   const score = (columns: readonly number[]): number => {
     const [width, height] = [widthOf(columns, pad, NODE_WIDTH), heightOf(rowsOf(columns), pad)];
