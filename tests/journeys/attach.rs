@@ -25,6 +25,14 @@ exec sleep 600
 ''']
 tty = true
 
+# Asks the terminal where the cursor is, and what it is, before it answers.
+[service.asks]
+run = ["sh", "-c", '''
+echo prompt
+while read line; do printf '\033[6n\033[c'; echo "asked <$line>"; done
+''']
+tty = true
+
 # Reads slowly, and not in lines.
 [service.slow]
 run = ["sh", "-c", '''
@@ -215,6 +223,40 @@ fn nothing_of_a_service_reaches_beyond_the_screen_and_who_looks_on_types_nothing
     let refused = azora.run(folder.path(), &["attach", "console"]);
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("azora logs --follow"), "{refused:?}");
+}
+
+#[test]
+fn of_several_who_are_attached_only_who_types_is_asked() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    let mut reads = Attached::to(&azora, folder.path(), "asks --read-only");
+    reads.shows("prompt");
+    let mut first = Attached::to(&azora, folder.path(), "asks");
+    first.shows("prompt");
+    first.press(b"one\r");
+    for attached in [&reads, &first] {
+        attached.shows("asked <one>");
+    }
+    // Who comes next takes the input, and so is who is asked from then on.
+    let mut next = Attached::to(&azora, folder.path(), "asks");
+    first.shows("Enter takes it back");
+    next.shows("asked <one>");
+    next.press(b"two\r");
+    for attached in [&reads, &first, &next] {
+        attached.shows("asked <two>");
+    }
+    for question in ["\u{1b}[6n", "\u{1b}[c"] {
+        let asked =
+            [&reads, &first, &next].map(|attached| attached.text().matches(question).count());
+        assert_eq!(asked, [0, 1, 1], "{question:?}");
+    }
+    for attached in [&mut first, &mut next] {
+        attached.press(b"\x10\x11");
+    }
+    reads.press(b"\x03");
+    for attached in [reads, first, next] {
+        assert_eq!(attached.ended(), "0");
+    }
 }
 
 #[test]

@@ -127,6 +127,12 @@ pub(crate) fn started(shared: &Arc<Shared>, cluster: &ClusterId, instance: &Inst
     });
 }
 
+/// This session has the input.
+fn types(state: &TerminalState, session: u64) -> bool {
+    let writer = state.writer.as_ref();
+    writer.is_some_and(|writer| writer.session == session)
+}
+
 /// Nobody types any more, if it was this session.
 fn leave(states: &watch::Sender<TerminalState>, session: u64) {
     states.send_if_modified(|state| {
@@ -287,7 +293,7 @@ impl Handle {
     fn writer(&self, session: u64) -> Result<(Key, TerminalState), Error> {
         let (key, state) = self.shared.terminals.of(session)?;
         match &state.writer {
-            Some(writer) if writer.session == session => Ok((key, state)),
+            _ if types(&state, session) => Ok((key, state)),
             Some(writer) => Err(Error::Conflict(format!(
                 "somebody else types at {} now ({}); take the input back to type",
                 key.1, writer.via
@@ -321,13 +327,14 @@ async fn show(
     };
     let mut send = sender.send(attached).await.is_ok();
     while send {
+        let types = types(&states.borrow(), session.id);
         let messages = tokio::select! {
             biased;
             changed = states.changed() => match changed {
                 Ok(()) => vec![TerminalMessage::State { state: states.borrow_and_update().clone() }],
                 Err(_) => return,
             },
-            piece = output.next() => match piece {
+            piece = output.next(types) => match piece {
                 Ok(piece) => {
                     let skipped = (piece.skipped > 0).then_some(TerminalMessage::Skipped { bytes: piece.skipped });
                     let text = (!piece.text.is_empty()).then_some(TerminalMessage::Output { text: piece.text });

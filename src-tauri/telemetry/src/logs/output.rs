@@ -78,9 +78,12 @@ impl Output {
 
     /// The next piece, as soon as there is one. May be dropped and called again without losing any.
     ///
+    /// `types`: whoever this is for types at the service now, and so is who answers for its terminal.
+    /// Everybody else is shown no questions: nobody would take their terminal's answers.
+    ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn next(&mut self) -> io::Result<Piece> {
+    pub async fn next(&mut self, types: bool) -> io::Result<Piece> {
         loop {
             if let Some(read) = self.read {
                 tokio::time::sleep_until(read + PAUSE).await;
@@ -101,8 +104,8 @@ impl Output {
                     self.old = found.end;
                     self.kernel = None;
                 }
-                let old = found.next <= self.old;
-                let text = self.screen.pass(&found.bytes, old);
+                let asked = types && found.next > self.old;
+                let text = self.screen.pass(&found.bytes, asked);
                 self.log = Some((found.file, found.next));
                 self.read = Some(Instant::now());
                 if !text.is_empty() || found.skipped > 0 {
@@ -270,19 +273,22 @@ mod tests {
         log.say("$ \u{1b}[6n");
         let mut output = log.read();
         // Nobody was here to be asked.
-        assert_eq!(output.next().await.unwrap(), shown("$ "));
+        assert_eq!(output.next(true).await.unwrap(), shown("$ "));
         log.say("l");
-        assert_eq!(output.next().await.unwrap(), shown("l"));
+        assert_eq!(output.next(true).await.unwrap(), shown("l"));
         log.say("s\r\n\u{1b}[3");
-        assert_eq!(output.next().await.unwrap(), shown("s\r\n"));
+        assert_eq!(output.next(true).await.unwrap(), shown("s\r\n"));
         log.say("1mred\u{1b}[6n\u{1b}]0;title\u{7}");
         let live = "\u{1b}[31mred\u{1b}[6n";
-        assert_eq!(output.next().await.unwrap(), shown(live));
+        assert_eq!(output.next(true).await.unwrap(), shown(live));
+        // Who looks on is not asked.
+        log.say("\u{1b}[c\u{1b}[6nwho");
+        assert_eq!(output.next(false).await.unwrap(), shown("who"));
         // One that waits while it is cancelled has lost nothing.
-        let waiting = tokio::time::timeout(Duration::from_millis(20), output.next());
+        let waiting = tokio::time::timeout(Duration::from_millis(20), output.next(true));
         assert!(waiting.await.is_err());
         log.say("on");
-        assert_eq!(output.next().await.unwrap(), shown("on"));
+        assert_eq!(output.next(true).await.unwrap(), shown("on"));
     }
 
     #[tokio::test(flavor = "local")]
@@ -291,10 +297,10 @@ mod tests {
         log.start(1);
         log.say("first\n");
         let mut output = log.read();
-        assert_eq!(output.next().await.unwrap(), shown("first\n"));
+        assert_eq!(output.next(true).await.unwrap(), shown("first\n"));
         let line = "x".repeat(99) + "\n";
         log.say(&line.repeat(30_000));
-        let piece = output.next().await.unwrap();
+        let piece = output.next(true).await.unwrap();
         let left = 3_000_000 - piece.skipped;
         assert!((TAIL - LINE as u64..=TAIL).contains(&left), "{left}");
         assert!(piece.text.starts_with(&line) && piece.text.len() as u64 == left);
@@ -306,14 +312,14 @@ mod tests {
         let path = log.folder.path().join(LOG);
         std::fs::remove_file(&path).unwrap();
         let mut output = log.read();
-        let waiting = tokio::time::timeout(Duration::from_millis(20), output.next());
+        let waiting = tokio::time::timeout(Duration::from_millis(20), output.next(true));
         assert!(waiting.await.is_err());
         log.log = File::create(&path).unwrap();
         log.say("one");
-        assert_eq!(output.next().await.unwrap(), shown("one"));
+        assert_eq!(output.next(true).await.unwrap(), shown("one"));
         std::fs::remove_file(&path).unwrap();
         log.log = File::create(&path).unwrap();
         log.say("two");
-        assert_eq!(output.next().await.unwrap(), shown("two"));
+        assert_eq!(output.next(true).await.unwrap(), shown("two"));
     }
 }

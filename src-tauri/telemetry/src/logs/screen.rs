@@ -39,28 +39,29 @@ enum State {
 }
 
 impl Screen {
-    /// What may be shown of these bytes. What is `old` was written before anybody was here: questions in
-    /// it are left out, or the answers would be typed at a program that did not ask.
-    pub(super) fn pass(&mut self, bytes: &[u8], old: bool) -> String {
+    /// What may be shown of these bytes. Who is not `asked` (because it was written before anybody was
+    /// here, or somebody else types) is shown no questions: the answers would be typed at a program that
+    /// did not ask, or that nobody passes them on to.
+    pub(super) fn pass(&mut self, bytes: &[u8], asked: bool) -> String {
         self.partial.extend_from_slice(bytes);
         let bytes = std::mem::take(&mut self.partial);
         let mut shown = String::with_capacity(bytes.len());
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             for c in chunk.valid().chars() {
-                self.next(c, old, &mut shown);
+                self.next(c, asked, &mut shown);
             }
             let invalid = chunk.invalid();
             if chunks.peek().is_none() && unfinished(invalid) {
                 self.partial = invalid.to_vec();
             } else if !invalid.is_empty() {
-                self.next(char::REPLACEMENT_CHARACTER, old, &mut shown);
+                self.next(char::REPLACEMENT_CHARACTER, asked, &mut shown);
             }
         }
         shown
     }
 
-    fn next(&mut self, c: char, old: bool, shown: &mut String) {
+    fn next(&mut self, c: char, asked: bool, shown: &mut String) {
         match (&mut self.state, c) {
             (State::Swallowed(length, escaped), _) => {
                 *length += 1;
@@ -70,7 +71,7 @@ impl Screen {
                 } else if *escaped {
                     // An ESC ends it, whatever comes behind.
                     self.state = State::Escape(String::new());
-                    self.next(c, old, shown);
+                    self.next(c, asked, shown);
                 } else {
                     *escaped = c == '\u{1b}';
                 }
@@ -107,7 +108,7 @@ impl Screen {
                 if matches!(c, ' '..='?') && sequence.len() < MAX_SEQUENCE {
                     return;
                 }
-                if control(sequence, old) {
+                if control(sequence, asked) {
                     shown.push_str("\u{1b}[");
                     shown.push_str(sequence);
                 }
@@ -155,7 +156,7 @@ fn escape(sequence: &str) -> bool {
 }
 
 /// Whether a control sequence is passed on; without its `ESC [`.
-fn control(sequence: &str, old: bool) -> bool {
+fn control(sequence: &str, asked: bool) -> bool {
     let Some(last) = sequence.chars().last().filter(char::is_ascii) else {
         return false;
     };
@@ -168,7 +169,7 @@ fn control(sequence: &str, old: bool) -> bool {
         _ => false,
     };
     if question {
-        return !old;
+        return asked;
     }
     match (body, last) {
         (body, 'h' | 'l') if body.starts_with('?') => {
@@ -213,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn passed(bytes: &[u8]) -> String {
-        Screen::default().pass(bytes, false)
+        Screen::default().pass(bytes, true)
     }
 
     #[test]
@@ -260,8 +261,8 @@ mod tests {
 
     #[test]
     fn what_asked_the_terminal_before_anybody_was_there_is_not_asked_again() {
-        let old = Screen::default().pass(b"a\x1b[6nb\x1b[cc\x1b[?2026$pd\x1b[1me", true);
-        assert_eq!(old, "abcd\x1b[1me");
+        let unasked = Screen::default().pass(b"a\x1b[6nb\x1b[cc\x1b[?2026$pd\x1b[1me", false);
+        assert_eq!(unasked, "abcd\x1b[1me");
     }
 
     #[test]
@@ -285,8 +286,8 @@ mod tests {
         ) {
             let at = at.min(raw.len());
             let mut cut = Screen::default();
-            let mut shown = cut.pass(&raw[..at], false);
-            shown.push_str(&cut.pass(&raw[at..], false));
+            let mut shown = cut.pass(&raw[..at], true);
+            shown.push_str(&cut.pass(&raw[at..], true));
             prop_assert_eq!(&shown, &passed(&raw));
             // And nothing comes out that would not be let through again.
             prop_assert_eq!(&passed(shown.as_bytes()), &shown);
