@@ -59,7 +59,7 @@ impl Attached {
         // Ctrl-C is heard by the shell as well, which has to say how it ended.
         let inside = format!(
             "trap '' INT; stty rows 33 cols 77; echo \"before $(stty -g)\"; sh -c 'echo \"pid $$;\"; exec {} attach {words}'; \
-             echo \"ended $?;\"; echo \"after $(stty -g)\"",
+             echo \"status $?;\"; echo \"after $(stty -g)\"",
             program.display()
         );
         let mut child = std::process::Command::new("script")
@@ -125,7 +125,7 @@ impl Attached {
 
     /// How it ended. The terminal is then what it was.
     fn ended(mut self) -> String {
-        let code = until("it to end", || self.word("ended "));
+        let code = until("it to end", || self.word("status "));
         let after = until("the terminal to be told of", || self.word("after "));
         assert_eq!(Some(after), self.word("before "), "{}", self.text());
         drop(self.keys);
@@ -303,7 +303,7 @@ fn who_only_looked_on_has_the_own_terminal_back_too() {
     // As a terminal answers, and Ctrl-C.
     one.press(b"\x1b[5;7R");
     one.press(b"\x03");
-    one.shows("ended ");
+    one.shows("status ");
     let after = one.text();
     for back in ["\u{1b}[?1049l", "\u{1b}[?25h", "\u{1b}[?1003l"] {
         assert!(after.contains(back), "{back:?} in {after:?}");
@@ -340,4 +340,28 @@ fn the_detach_keys_are_heard_while_the_engine_answers_nobody() {
     let code = one.ended();
     signal(engine, Signal::CONT);
     assert_eq!(code, "0");
+}
+
+#[test]
+fn who_is_attached_hears_that_the_service_has_ended_and_that_it_was_started_again() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    let mut one = Attached::to(&azora, folder.path(), "--read-only full");
+    one.shows("full");
+    azora.ok(folder.path(), &["stop", "full"]);
+    one.shows("full.0 was ended by SIGTERM; what it prints");
+    // Who comes now is told as well.
+    let other = Attached::to(&azora, folder.path(), "--read-only full");
+    other.shows("full.0 was ended by SIGTERM; what it prints");
+    azora.ok(folder.path(), &["start", "full"]);
+    one.shows("full.0 was started");
+    other.shows("full.0 was started");
+    azora.ok(folder.path(), &["restart", "full"]);
+    until("the restart to be told", || {
+        (one.text().matches("was ended by SIGTERM").count() == 2).then_some(())
+    });
+    one.press(b"\x03");
+    assert_eq!(one.ended(), "0");
+    signal(other.pid(), Signal::TERM);
+    other.ended();
 }

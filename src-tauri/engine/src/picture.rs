@@ -177,6 +177,14 @@ impl Picture {
             .map(|all| all.values().cloned().collect())
             .unwrap_or_default()
     }
+
+    /// A process of this instance is there.
+    pub(crate) fn runs(&self, cluster: &ClusterId, instance: &InstanceId) -> bool {
+        let inner = self.lock();
+        let all = inner.instances.get(cluster);
+        let status = all.and_then(|all| all.get(instance));
+        status.is_some_and(|status| status.pid.is_some())
+    }
 }
 
 impl Inner {

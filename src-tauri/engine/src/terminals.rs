@@ -10,10 +10,10 @@ use crate::clock::Clock;
 use crate::handle::Handle;
 use crate::shared::Shared;
 use driver::{NoTerminal, Size};
-use model::view::{TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
-use model::{Actor, ClusterId, InstanceId, Outcome, Target, Verb};
-use std::collections::BTreeMap;
+use model::view::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
+use model::{Actor, ClusterId, ExitStatus, InstanceId, Outcome, Target, Verb};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use telemetry::logs::Output;
 use tokio::sync::{mpsc, watch};
@@ -49,11 +49,13 @@ impl Terminals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody is attached from now on. `size` counts for the first only.
+    /// Somebody is attached from now on. `size` and `runs` count for the first only; the latter is asked
+    /// when it can be told of every change that comes after.
     fn join(
         &self,
         key: &Key,
         size: TerminalSize,
+        runs: impl FnOnce() -> bool,
     ) -> Result<(u64, watch::Receiver<TerminalState>), Error> {
         let mut inner = self.lock();
         if inner.sessions.len() >= MAX_SESSIONS {
@@ -64,9 +66,15 @@ impl Terminals {
         inner.last += 1;
         let session = inner.last;
         inner.sessions.insert(session, key.clone());
-        let state = TerminalState { size, writer: None };
         let states = inner.states.entry(key.clone());
-        let states = states.or_insert_with(|| watch::Sender::new(state));
+        let states = states.or_insert_with(|| {
+            watch::Sender::new(TerminalState {
+                size,
+                writer: None,
+                runs: runs(),
+                ended: None,
+            })
+        });
         Ok((session, states.subscribe()))
     }
 
@@ -101,11 +109,27 @@ impl Terminals {
             states.send_modify(change);
         }
     }
+
+    /// Who came in the moment in which a process ended or began has not heard it otherwise.
+    fn pictured(
+        &self,
+        cluster: &ClusterId,
+        changed: &BTreeSet<InstanceId>,
+        runs: impl Fn(&InstanceId) -> bool,
+    ) {
+        for ((of, instance), states) in &self.lock().states {
+            if of == cluster && changed.contains(instance) {
+                let runs = runs(instance);
+                states.send_if_modified(|state| std::mem::replace(&mut state.runs, runs) != runs);
+            }
+        }
+    }
 }
 
 /// An instance was started: a new keeper has made its terminal anew, and who types has it in their size.
 pub(crate) fn started(shared: &Arc<Shared>, cluster: &ClusterId, instance: &InstanceId) {
     let key = (cluster.clone(), instance.clone());
+    shared.terminals.change(&key, |state| state.runs = true);
     let wanted = {
         let inner = shared.terminals.lock();
         let state = inner.states.get(&key).map(|states| states.borrow().clone());
@@ -125,6 +149,27 @@ pub(crate) fn started(shared: &Arc<Shared>, cluster: &ClusterId, instance: &Inst
             tracing::debug!(instance = %key.1, %error, "its new terminal was not resized");
         }
     });
+}
+
+/// An instance's process has ended: who is attached is told how, and stays to see the next.
+pub(crate) fn ended(
+    shared: &Shared,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+    status: ExitStatus,
+) {
+    let key = (cluster.clone(), instance.clone());
+    let at = Clock::wall();
+    shared.terminals.change(&key, |state| {
+        state.runs = false;
+        state.ended = Some(TerminalEnd { at, status });
+    });
+}
+
+/// The picture was told of these instances: who is attached to them hears the same.
+pub(crate) fn pictured(shared: &Shared, cluster: &ClusterId, changed: &BTreeSet<InstanceId>) {
+    let runs = |instance: &InstanceId| shared.picture.runs(cluster, instance);
+    shared.terminals.pictured(cluster, changed, runs);
 }
 
 /// This session has the input.
@@ -186,7 +231,8 @@ impl Handle {
         };
         let folder = self.shared.layout.logs(&cluster, &instance);
         let key = (cluster, instance.clone());
-        let (id, states) = self.shared.terminals.join(&key, size)?;
+        let runs = || self.shared.picture.runs(&key.0, &key.1);
+        let (id, states) = self.shared.terminals.join(&key, size, runs)?;
         let shared = Arc::clone(&self.shared);
         let session = Session { shared, id };
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -377,5 +423,28 @@ fn wanted_size(size: TerminalSize) -> Size {
     Size {
         columns: size.columns,
         rows: size.rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_while_the_picture_was_behind_hears_what_it_shows_next() {
+        let terminals = Terminals::default();
+        let shop: ClusterId = "shop-1".parse().unwrap();
+        let other: ClusterId = "other-1".parse().unwrap();
+        let api: InstanceId = "api.0".parse().unwrap();
+        let key = (shop.clone(), api.clone());
+        let (_, mut states) = terminals.join(&key, USUAL, || true).unwrap();
+        let changed = BTreeSet::from([api]);
+        terminals.pictured(&other, &changed, |_| false);
+        terminals.pictured(&shop, &BTreeSet::new(), |_| false);
+        terminals.pictured(&shop, &changed, |_| true);
+        assert!(!states.has_changed().unwrap(), "nothing new was told");
+        terminals.pictured(&shop, &changed, |_| false);
+        assert!(states.has_changed().unwrap());
+        assert!(!states.borrow_and_update().runs);
     }
 }

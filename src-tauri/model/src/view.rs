@@ -11,7 +11,7 @@ mod terminal;
 
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
 pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
-pub use terminal::{TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
+pub use terminal::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

@@ -1587,6 +1587,13 @@ export type Target = {
   /** Which single instance. */
   instance: InstanceId | null };
 
+/** How a process ended that had a terminal. */
+export type TerminalEnd = {
+  /** When. */
+  at: Timestamp,
+  /** How. */
+  status: ExitStatus };
+
 /** What an attached reader is sent. */
 export type TerminalMessage = { "kind": "attached",
   /** What this reader is known by: it goes with everything that is typed. */
@@ -1614,7 +1621,11 @@ export type TerminalState = {
   /** How large it is: as large as who typed last has made it. */
   size: TerminalSize,
   /** Who types. One at a time: who takes the input takes it from whoever has it. */
-  writer: TerminalWriter | null };
+  writer: TerminalWriter | null,
+  /** A process of the service is there. */
+  runs: boolean,
+  /** How its process ended last, since somebody is attached. */
+  ended?: TerminalEnd };
 
 /** Who types at a terminal. */
 export type TerminalWriter = {

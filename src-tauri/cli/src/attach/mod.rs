@@ -3,6 +3,7 @@
 //! What comes out of it was made harmless by the engine. The own terminal is put back as it was however
 //! this ends.
 
+mod ends;
 mod keys;
 mod raw;
 
@@ -16,6 +17,7 @@ use api::client::{self, Client, Messages};
 use api::requests::{
     AttachRequest, Nothing, ResizeTerminalRequest, TakeTerminalRequest, TypeTerminalRequest,
 };
+use ends::Process;
 use keys::{Heard, Typing};
 use model::view::{TerminalMessage, TerminalSize, TerminalState};
 use model::{ClusterId, InstanceId};
@@ -60,6 +62,7 @@ pub(crate) async fn attach(place: &Place, arguments: &Attach) -> Done {
         instance,
         types: !arguments.read_only,
         writes: Cell::new(false),
+        process: Cell::new(None),
     }
     .run(scene.client)
     .await
@@ -73,6 +76,8 @@ struct Session<'a> {
     types: bool,
     /// The input is this one's.
     writes: Cell<bool>,
+    /// What was last heard of the service's process.
+    process: Cell<Option<Process>>,
 }
 
 /// Why a session with one engine is over.
@@ -173,6 +178,7 @@ impl Session<'_> {
             else {
                 return Ok(Over::Gone);
             };
+            self.hears(&state);
             if self.types {
                 if let Some(writer) = &state.writer {
                     self.say(&format!(
@@ -199,6 +205,14 @@ impl Session<'_> {
             Err(Ended::Engine(error)) => Err(error.into()),
             Err(Ended::Fail(fail)) => Err(fail),
             Ok(over) => Ok(over),
+        }
+    }
+
+    /// Says when the service's process has ended, and when there is another.
+    fn hears(&self, state: &TerminalState) {
+        let now = Process::of(state);
+        if let Some(text) = now.since(self.process.replace(Some(now)), &self.instance) {
+            self.say(&text);
         }
     }
 
@@ -238,6 +252,7 @@ impl Session<'_> {
                     ));
                 }
                 TerminalMessage::State { state } => {
+                    self.hears(&state);
                     let writes = |writer: &model::view::TerminalWriter| writer.session == session;
                     let its = state.writer.as_ref().is_some_and(writes);
                     if self.writes.replace(its) && !its {

@@ -3,7 +3,8 @@
 use super::{Message, Owner, SHOW_STATES};
 use crate::{Error, launch};
 use model::{
-    ActId, Actor, Generation, InstanceId, Outcome, RemedyKind, State, Target as ActTarget, Verb,
+    ActId, Actor, EventKind, Generation, InstanceId, Outcome, RemedyKind, State,
+    Target as ActTarget, Verb,
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
@@ -60,7 +61,15 @@ impl Owner {
             } => {
                 self.ask_door(ticket, instance, remedy, why);
             }
-            Effect::Publish(what) => self.shared.journal.event(Some(&self.id), what),
+            Effect::Publish(what) => {
+                if let EventKind::Exited {
+                    instance, status, ..
+                } = &what
+                {
+                    crate::terminals::ended(&self.shared, &self.id, instance, *status);
+                }
+                self.shared.journal.event(Some(&self.id), what);
+            }
             Effect::Incident {
                 key,
                 incident,

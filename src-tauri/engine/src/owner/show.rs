@@ -2,7 +2,7 @@
 
 use super::{Owner, SHOW_PULSES};
 use crate::clock::Clock;
-use crate::{drift, launch};
+use crate::{drift, launch, terminals};
 use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
 use model::{
     Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName,
@@ -38,6 +38,7 @@ impl Owner {
                 instances,
             };
             self.shared.picture.publish(change);
+            terminals::pictured(&self.shared, &self.id, &changed);
         }
         let pulsed = std::mem::take(&mut self.pulsed);
         let pulses: std::collections::BTreeMap<_, _> = pulsed

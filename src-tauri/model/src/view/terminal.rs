@@ -1,6 +1,6 @@
 //! What somebody sees who is attached to the terminal of a service.
 
-use crate::{InstanceId, Timestamp};
+use crate::{ExitStatus, InstanceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -33,6 +33,21 @@ pub struct TerminalState {
     pub size: TerminalSize,
     /// Who types. One at a time: who takes the input takes it from whoever has it.
     pub writer: Option<TerminalWriter>,
+    /// A process of the service is there.
+    pub runs: bool,
+    /// How its process ended last, since somebody is attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub ended: Option<TerminalEnd>,
+}
+
+/// How a process ended that had a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TerminalEnd {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub status: ExitStatus,
 }
 
 /// What an attached reader is sent.

@@ -34,7 +34,7 @@ export class Terminals {
       return () => clearTimeout(timer);
     }
     const key = `${cluster}/${instance}`;
-    const shown = this.shown.get(key) ?? { state: { size: { columns: 80, rows: 24 }, writer: null }, text: GREETING + PROMPT, line: "", readers: new Map() };
+    const shown = this.shown.get(key) ?? { state: { size: { columns: 80, rows: 24 }, writer: null, runs: true }, text: GREETING + PROMPT, line: "", readers: new Map() };
     this.shown.set(key, shown);
     this.last += 1;
     const session = this.last;
@@ -53,7 +53,7 @@ export class Terminals {
 
   take({ session, size }: TakeTerminalRequest, via = "browser"): TerminalState {
     const shown = this.of(session);
-    return this.set(shown, { size, writer: { session, via, since: Date.now() } });
+    return this.set(shown, { ...shown.state, size, writer: { session, via, since: Date.now() } });
   }
 
   leave({ session }: LeaveTerminalRequest): TerminalState {
