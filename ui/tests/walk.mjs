@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { FAKE, launch, open, serve } from "./harness.mjs";
 import { absent } from "./absent.mjs";
 import { charts } from "./charts.mjs";
+import { curves } from "./curves.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { spoken } from "./spoken.mjs";
@@ -406,6 +407,8 @@ try {
     assert.deepEqual(complaints, [], "the page complained");
     await context.close();
   }
+
+  await curves({ step, visit });
 
   for (const dark of [false, true]) {
     await step(`${dark ? "dark" : "light"}: an empty home says what to do`, async () => {

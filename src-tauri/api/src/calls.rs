@@ -12,7 +12,8 @@ use engine::{Error, Handle, IncidentFilter, Order, Up};
 use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
-    EnvView, FolderView, History, LogPage, LogRun, LogView, Snapshot, StopPreview, StopReport,
+    EnvView, FolderView, History, Latencies, LogPage, LogRun, LogView, Snapshot, StopPreview,
+    StopReport,
 };
 use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
@@ -26,6 +27,8 @@ pub(crate) const MOST: u32 = 10_000;
 const USUAL: u32 = 200;
 /// Points of a history: more than a wide screen has columns.
 const MOST_BUCKETS: u32 = 2_000;
+/// Probes of each service in one answer: more than a curve beside its name is wide.
+const MOST_LATENCIES: u32 = 200;
 /// Longest single wait; a caller that wants more asks again.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Longest reason that is kept, in characters.
@@ -143,6 +146,17 @@ pub(crate) async fn history(
     let range = Duration::from_millis(range_ms);
     engine
         .history(cluster, instance, range, until, buckets)
+        .await
+}
+
+pub(crate) async fn latencies(
+    engine: &Handle,
+    _: &Actor,
+    request: LatenciesRequest,
+) -> Result<Latencies, Error> {
+    let LatenciesRequest { cluster, most } = request;
+    engine
+        .latencies(cluster, most.clamp(1, MOST_LATENCIES))
         .await
 }
 

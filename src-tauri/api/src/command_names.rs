@@ -10,6 +10,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "look",
     "wait",
     "history",
+    "latencies",
     "logs",
     "view_logs",
     "env",

@@ -81,6 +81,16 @@ pub struct HistoryRequest {
     pub buckets: u32,
 }
 
+/// Latencies of which services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct LatenciesRequest {
+    /// All of this cluster.
+    pub cluster: ClusterId,
+    /// So many of each, at most 200.
+    pub most: u32,
+}
+
 /// Whose environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

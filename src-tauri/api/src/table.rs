@@ -42,6 +42,8 @@ macro_rules! commands {
                 read wait($crate::requests::WaitRequest) -> $crate::views::WaitView;
                 /// Health and usage of an instance over time.
                 read history($crate::requests::HistoryRequest) -> $crate::model::view::History;
+                /// How long the last health probes of each service of a cluster took, in the last hour.
+                read latencies($crate::requests::LatenciesRequest) -> $crate::model::view::Latencies;
                 /// A page of an instance's log.
                 read logs($crate::requests::LogsRequest) -> $crate::model::view::LogPage;
                 /// A part of one log, or of several in the order of time, around a place.

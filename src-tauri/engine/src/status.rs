@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use model::status::{
     ClusterStatus, InstanceWindows, LastCheck, SecurityStatus, ServiceStatus, SystemStatus,
 };
-use model::view::{ClusterView, Pulse, ServiceView, Snapshot, Usage};
+use model::view::{ClusterView, Latencies, Pulse, ServiceView, Snapshot, Usage};
 use model::{ClusterId, InstanceId, InstanceStatus, Reason, ServiceName, State};
 use std::collections::BTreeMap;
 use telemetry::ServiceWindows;
@@ -50,6 +50,18 @@ impl Handle {
             clusters,
             security: SecurityStatus::unknown(),
         })
+    }
+}
+
+impl Handle {
+    /// How long the last health probes of each service of a cluster took: at most `most` of each.
+    pub async fn latencies(&self, cluster: ClusterId, most: u32) -> Result<Latencies, Error> {
+        self.shared.owner(&cluster)?;
+        self.shared.recorder.flush().await;
+        let instances = self.shared.picture.instances(&cluster);
+        let known = instances.into_iter().map(|one| one.instance).collect();
+        let (store, now) = (&self.shared.store, Clock::wall());
+        Ok(telemetry::latencies(store, &cluster, &known, now, most).await?)
     }
 }
 

@@ -14,6 +14,7 @@ pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch
 pub use terminal::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// The engine of this home.
@@ -192,6 +193,14 @@ pub struct History {
     pub marks: Vec<(Timestamp, String)>,
     /// What others than healing did to it, oldest first: the definition was applied, it was restarted.
     pub acts: Vec<Act>,
+}
+
+/// How long the last health probes of each service of a cluster took.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct Latencies {
+    /// In milliseconds, oldest first, of the slowest of its instances; `null` where none of them passed. Services
+    /// without any are not there.
+    pub services: BTreeMap<ServiceName, Vec<Option<f32>>>,
 }
 
 /// What an instance really got, and what it would get now.

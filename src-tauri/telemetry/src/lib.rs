@@ -13,6 +13,7 @@
 pub mod connections;
 mod health_format;
 mod history;
+mod latencies;
 pub mod logs;
 pub mod machine;
 mod prober;
@@ -22,6 +23,7 @@ mod windows;
 
 pub use connections::Connections;
 pub use history::{badness, history};
+pub use latencies::latencies;
 pub use logs::{LogQuery, Pattern};
 pub use machine::Machine;
 pub use prober::{Prober, Target, Terms};

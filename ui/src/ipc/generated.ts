@@ -816,6 +816,18 @@ export type LastCheck = {
   /** What was seen. */
   evidence: Evidence };
 
+/** How long the last health probes of each service of a cluster took. */
+export type Latencies = {
+  /** In milliseconds, oldest first, of the slowest of its instances; `null` where none of them passed. Services without any are not there. */
+  services: { [key in ServiceName]: Array<number | null> } };
+
+/** Latencies of which services. */
+export type LatenciesRequest = {
+  /** All of this cluster. */
+  cluster: ClusterId,
+  /** So many of each, at most 200. */
+  most: number };
+
 /** Who lets go of a terminal's input. */
 export type LeaveTerminalRequest = {
   /** In which session. */
@@ -1827,6 +1839,8 @@ export interface Commands {
   wait: { kind: "read"; request: WaitRequest; response: WaitView };
   /** Health and usage of an instance over time. */
   history: { kind: "read"; request: HistoryRequest; response: History };
+  /** How long the last health probes of each service of a cluster took, in the last hour. */
+  latencies: { kind: "read"; request: LatenciesRequest; response: Latencies };
   /** A page of an instance's log. */
   logs: { kind: "read"; request: LogsRequest; response: LogPage };
   /** A part of one log, or of several in the order of time, around a place. */

@@ -74,6 +74,13 @@ async fn what_was_measured_is_told_by_this_engine_and_the_next() {
     );
     assert!(quiet.windows[0].uptime.unwrap() > 0.0);
     assert!(!now.security.known);
+    let latencies = handle.latencies(cluster.clone(), 3).await.unwrap().services;
+    assert_eq!(latencies.len(), 1, "{latencies:?}");
+    let api_took = &latencies["api"];
+    assert_eq!(api_took.len(), 3);
+    assert!(api_took.iter().all(|took| took.is_some_and(|ms| ms > 0.0)));
+    let elsewhere = handle.latencies("elsewhere-1".parse().unwrap(), 3).await;
+    assert_eq!(elsewhere.unwrap_err().code(), model::view::Code::NotFound);
     let nobody = "nobody".parse().unwrap();
     let unknown = handle.system_status(Some(&cluster), Some(&nobody)).await;
     assert_eq!(unknown.unwrap_err().code(), model::view::Code::NotFound);
@@ -86,6 +93,13 @@ async fn what_was_measured_is_told_by_this_engine_and_the_next() {
     let handle = engine.handle();
     let now = measured(&handle, &cluster, before + 1).await;
     assert!(service(&now, "api").windows[3].probes > before);
+    let latencies = handle
+        .latencies(cluster.clone(), 200)
+        .await
+        .unwrap()
+        .services;
+    let kept = latencies["api"].len();
+    assert!(kept > usize::try_from(before).unwrap().min(199), "{kept}");
     // What a person has stopped is not down.
     let order = Order::Stop {
         cluster: cluster.clone(),

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod hours;
+mod latest;
 mod range;
 mod retention;
 mod sketch;

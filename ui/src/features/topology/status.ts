@@ -6,37 +6,12 @@ import { BY_SEVERITY, STATES } from "../health/states";
 import type { ServiceRow } from "../services/rows";
 import type { Layout } from "./layout";
 import { markOf, OVERLAY_LOOKS, type Overlay, type OverlayLook } from "./overlay";
-import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, SAMPLES, type Status } from "./scene";
+import { BACK, blankStatus, IMPACTED, NORMAL, ROOT, type Status } from "./scene";
 
 const CODE = new Map(BY_SEVERITY.map((state, code) => [state, code]));
 /** What a person writes to find all that suffer from another. */
 export const IMPACTED_WORD = words.states.impacted.toLowerCase();
 const ROLES: Record<OverlayLook, number> = { weak: ROOT, lower: IMPACTED, steady: BACK, unseen: BACK };
-
-/** Keeps the last latencies of each service, for its curve. */
-export class Samples {
-  private readonly rings = new Map<ServiceName, number[]>();
-
-  push(name: ServiceName, ms: number | null): void {
-    const ring = this.rings.get(name) ?? [];
-    if (ring.length === 0) this.rings.set(name, ring);
-    // The live rows come again for every change in the cluster; only a new probe is a new point.
-    if (ring.at(-1) === (ms ?? -1)) return;
-    ring.push(ms ?? -1);
-    if (ring.length > SAMPLES) ring.shift();
-  }
-
-  fill(layout: Layout): Float32Array {
-    const all = new Float32Array(layout.ids.length * SAMPLES).fill(-1);
-    layout.ids.forEach((id, at) => {
-      const ring = this.rings.get(id) ?? [];
-      ring.forEach((ms, nth) => {
-        all[at * SAMPLES + SAMPLES - ring.length + nth] = ms;
-      });
-    });
-    return all;
-  }
-}
 
 export function statusOf(
   layout: Layout,

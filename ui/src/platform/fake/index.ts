@@ -62,6 +62,7 @@ export function fake(): Platform {
     },
     wait: () => ({ settled: true, failed: [] }),
     history: ({ cluster, instance, range_ms, until, buckets }) => history(world, cluster, instance, range_ms, until, buckets),
+    latencies: ({ cluster, most }) => ({ services: latencies(world, cluster, most) }),
     logs: (request) => logs.page(request),
     view_logs: (request) => logs.view(request),
     log_runs: ({ instance }) => logs.runs(instance),
@@ -130,13 +131,15 @@ export function fake(): Platform {
   };
 
   let unanswered = 0;
-  const handle: FakeHandle = { world, terminals, definitions, opened: [], answering: () => unanswered };
+  const counts = new Map<Call, number>();
+  const handle: FakeHandle = { world, terminals, definitions, opened: [], asked: (name) => counts.get(name) ?? 0, answering: () => unanswered };
   Object.assign(window, { __fake: handle });
 
   return {
     kind: "fake",
     async call(name, request) {
       unanswered += 1;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
       unanswered -= 1;
       return structuredClone(answers[name](request));
@@ -169,6 +172,8 @@ interface FakeHandle {
   definitions: Definitions;
   /** Saved logs that were opened. */
   opened: string[];
+  /** How often this was asked. */
+  asked: (name: Call) => number;
   /** So many calls wait for their answer. */
   answering: () => number;
 }
@@ -240,6 +245,19 @@ function systemStatus(world: World, only?: string, service?: string): SystemStat
     })),
     security: { known: false, text: "not assessed: this version of Azora has no security monitoring yet" },
   };
+}
+
+/** Up to what each pulse says now. */
+function latencies(world: World, cluster: string, most: number): Record<string, number[]> {
+  const found: Record<string, number[]> = {};
+  if (world.born > 0) return found;
+  for (const [instance, { health }] of world.pulses.get(cluster) ?? []) {
+    if (health === null || health.verdict === "fail") continue;
+    const chance = random(seedOf(instance) + 1);
+    const ms = health.latency_us / 1_000;
+    found[instance.slice(0, instance.lastIndexOf("."))] = Array.from({ length: most }, (_none, nth) => (nth === most - 1 ? ms : ms * (0.7 + chance() * 0.6)));
+  }
+  return found;
 }
 
 /** When each instance was down, as it was first told, so that a part looked at closely tells the same. */
