@@ -1,6 +1,6 @@
 // What was done to an instance, as marks on its charts: by healing, or by somebody.
 
-import type { Act, ClusterId, InstanceId, Verb } from "../../ipc/generated";
+import type { Act, Change, ClusterId, InstanceId, Verb } from "../../ipc/generated";
 import { words } from "../../words";
 import { actor } from "../activity/describe";
 
@@ -22,6 +22,18 @@ export function concerns({ target, actor: { kind }, verb }: Act, cluster: Cluste
   const service = instance.slice(0, instance.lastIndexOf("."));
   if (kind === "healer" || !isMarked(verb) || (target.cluster ?? cluster) !== cluster) return false;
   return (target.services.length === 0 || target.services.includes(service)) && (target.instance ?? instance) === instance;
+}
+
+/** What a change of the feed says was done to the instance: by healing, and by others. Neither in most. */
+export function told(change: Change, cluster: ClusterId, instance: InstanceId): { marks: readonly (readonly [number, string])[]; acts: readonly Act[] } {
+  const none = { marks: [], acts: [] };
+  if (change.kind === "incident") {
+    const { incident } = change;
+    return incident.cluster === cluster && incident.instance === instance ? { ...none, marks: incident.actions.map(({ at, kind, detail }) => [at, `${kind}: ${detail}`] as const) } : none;
+  }
+  if (change.kind !== "event" || change.event.what.kind !== "act") return none;
+  const { act } = change.event.what;
+  return concerns(act, cluster, instance) ? { ...none, acts: [act] } : none;
 }
 
 /** All that was done, oldest first. */

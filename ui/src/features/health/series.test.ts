@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Act, HistoryPoint, Pulse } from "../../ipc/generated";
-import { concerns, marked } from "./marked";
+import type { Act, Change, HistoryPoint, Incident, Pulse } from "../../ipc/generated";
+import { concerns, marked, told } from "./marked";
 import { Series, tighter } from "./series";
 
 const point = (at: number): HistoryPoint => ({
@@ -95,6 +95,27 @@ describe("acts beside a series", () => {
     expect(series.acts.map((each) => [each.id, each.outcome.kind])).toEqual([[1, "pending"], [2, "done"]]);
     series.pulse(11_200, pulse(1_000), "ready");
     expect(series.acts.map((each) => each.id)).toEqual([2]);
+  });
+
+  it("of a part that is looked at closely are those in it, which may still come to their end", () => {
+    const part = new Series({ bucket_ms: 1_000, points: [point(1_000)], marks: [], acts: [act(1, 900, [])] }, 1_000, 1_000);
+    part.act({ ...act(1, 900, []), outcome: { kind: "done", detail: "" } });
+    part.act(act(2, 1_001, []));
+    part.mark(1_000, "restart: restart 1 of 5");
+    part.mark(1_001, "restart: restart 2 of 5");
+    expect(part.acts.map((each) => [each.id, each.outcome.kind])).toEqual([[1, "done"]]);
+    expect(part.marks).toEqual([[1_000, "restart: restart 1 of 5"]]);
+  });
+
+  it("are heard in the feed, with what healing did", () => {
+    const said = (change: unknown): unknown => told(change as Change, "shop", "api.0");
+    const actions = [{ at: 900, kind: "restart", detail: "restart 1 of 5" }];
+    const incident = { cluster: "shop", instance: "api.0", actions } as unknown as Incident;
+    expect(said({ kind: "incident", incident })).toEqual({ marks: [[900, "restart: restart 1 of 5"]], acts: [] });
+    expect(said({ kind: "incident", incident: { ...incident, instance: "api.1" } })).toEqual({ marks: [], acts: [] });
+    expect(said({ kind: "event", event: { what: { kind: "act", act: act(1, 900, ["api"]) } } })).toEqual({ marks: [], acts: [act(1, 900, ["api"])] });
+    expect(said({ kind: "event", event: { what: { kind: "act", act: act(1, 900, ["db"]) } } })).toEqual({ marks: [], acts: [] });
+    expect(said({ kind: "event", event: { what: { kind: "notice", text: "x" } } })).toEqual({ marks: [], acts: [] });
   });
 
   it("are told in words with what healing did, in the order of time", () => {

@@ -30,6 +30,8 @@ export class Series {
   constructor(
     history: History,
     readonly rangeMs: number,
+    /** What is looked at ends there, and stands still; it goes on with the time unless given. */
+    private readonly until = Infinity,
   ) {
     this.bucketMs = Math.max(1, history.bucket_ms);
     this.points = [...history.points];
@@ -67,11 +69,12 @@ export class Series {
 
   /** Healing acted. */
   mark(at: number, text: string): void {
-    if (!this.marks.some(([when, what]) => when === at && what === text)) this.marks.push([at, text]);
+    if (at <= this.until && !this.marks.some(([when, what]) => when === at && what === text)) this.marks.push([at, text]);
   }
 
   /** Somebody did something; told again when it has come to something. */
   act(act: Act): void {
+    if (act.at > this.until) return;
     const at = this.acts.findIndex((each) => each.id === act.id);
     this.acts = at < 0 ? [...this.acts, act] : this.acts.with(at, act);
   }
