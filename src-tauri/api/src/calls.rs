@@ -5,6 +5,7 @@
 use crate::chosen::{chosen, line};
 pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
 pub(crate) use crate::graph::graph;
+pub(crate) use crate::notifications::{mute, notifications, unmute};
 use crate::requests::*;
 pub(crate) use crate::terminals::{leave_terminal, resize_terminal, take_terminal, type_terminal};
 use crate::views::{PsView, StatusView, UpView, WaitView};

@@ -27,6 +27,7 @@ mod definitions;
 pub mod dispatch;
 mod graph;
 mod log_requests;
+mod notifications;
 mod rehearsals;
 mod streams;
 mod terminals;

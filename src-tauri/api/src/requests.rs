@@ -234,6 +234,35 @@ pub struct HoldRequest {
     pub reason: Option<String>,
 }
 
+/// What no notification is to be shown of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct MuteRequest {
+    /// Of which cluster; of everything unless given.
+    pub cluster: Option<ClusterId>,
+    /// Which of its services; none is all of them.
+    pub services: Vec<ServiceName>,
+    /// For so long, in milliseconds, at most 30 days; without an end unless given.
+    #[ts(as = "Option<f64>")]
+    pub span_ms: Option<u64>,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
+/// What notifications are to be shown of again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct UnmuteRequest {
+    /// Of which cluster; of everything unless given.
+    pub cluster: Option<ClusterId>,
+    /// Which of its services; none is what was muted as a whole.
+    pub services: Vec<ServiceName>,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
 /// Services to restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

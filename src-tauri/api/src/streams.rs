@@ -123,6 +123,7 @@ mod tests {
             incidents: Vec::new(),
             events: Vec::new(),
             registry: Vec::new(),
+            mutes: Vec::new(),
         }
     }
 

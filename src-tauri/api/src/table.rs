@@ -66,6 +66,8 @@ macro_rules! commands {
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// Where events are sent, and how it stands with each.
                 read webhooks($crate::requests::Nothing) -> Vec<$crate::model::webhook::WebhookView>;
+                /// What the desktop app shows notifications of, and what a person turned off.
+                read notifications($crate::requests::Nothing) -> $crate::model::view::NotificationsView;
                 /// What the definition of a cluster says now, as it lies in its folder.
                 read definition($crate::requests::DefinitionRequest) -> $crate::views::DefinitionView;
                 /// What is wrong with an edited definition, or what applying it would do.
@@ -90,6 +92,10 @@ macro_rules! commands {
                 act hold($crate::requests::HoldRequest) -> $crate::model::Act;
                 /// Healing may act on services again.
                 act unhold($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Turns notifications off: of services, of a cluster, or of everything. Incidents are written down all the same.
+                act mute($crate::requests::MuteRequest) -> $crate::model::Act;
+                /// Turns notifications on again of exactly these.
+                act unmute($crate::requests::UnmuteRequest) -> $crate::model::Act;
                 /// Takes services out of quarantine and starts them.
                 act release($crate::requests::ServicesRequest) -> $crate::model::Act;
                 /// Brings back what the last stop took down.

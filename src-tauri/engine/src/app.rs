@@ -7,6 +7,7 @@ use crate::emergency::Brake;
 use crate::files::{self, Files};
 use crate::handle::Handle;
 use crate::journal::Journal;
+use crate::mutes::Mutes;
 use crate::owner::Message;
 use crate::picture::Picture;
 use crate::record::{ClusterRecord, sharer};
@@ -93,6 +94,7 @@ impl Engine {
             limits,
         };
         let picture = Arc::new(Picture::new(view, incidents, events));
+        let mutes = Mutes::open(&store, &picture).await?;
         // Of settings that could not be read nothing is known, also not who is no receiver any more.
         let known = unused_settings.is_none().then_some(settings.webhooks);
         let webhooks = crate::webhooks::open(known, &config, &layout, &store).await?;
@@ -139,6 +141,7 @@ impl Engine {
             registry,
             webhooks,
             notifications: settings.notifications,
+            mutes,
             account: driver::account(),
             files,
             life: Life {

@@ -290,6 +290,8 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Restart
         | Verb::Scale
         | Verb::Unhold
+        | Verb::Mute
+        | Verb::Unmute
         | Verb::Release
         | Verb::Rollback
         | Verb::Quarantine

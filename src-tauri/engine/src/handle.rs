@@ -385,6 +385,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.tell(&owned, Message::Forget { reply }, answer).await?;
         self.shared.remove_owner(cluster);
+        crate::mutes::forget(&self.shared, cluster).await;
         let change = model::view::Change::ClusterRemoved {
             cluster: cluster.clone(),
         };

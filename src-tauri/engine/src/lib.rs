@@ -33,6 +33,7 @@ mod keep;
 mod launch;
 mod logs;
 mod memory;
+mod mutes;
 mod notes;
 mod owner;
 mod picture;

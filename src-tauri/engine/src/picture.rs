@@ -5,8 +5,8 @@
 
 use model::view::{Change, ClusterView, Delta, EngineView, Pulse, RegistryView, Snapshot};
 use model::{
-    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus,
-    ObservedConnection, Overall, Timestamp,
+    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus, Mute,
+    ObservedConnection, Overall, ServiceName, Timestamp,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +35,7 @@ struct Inner {
     incidents: BTreeMap<IncidentId, Incident>,
     events: VecDeque<Event>,
     registry: BTreeMap<(String, String), RegistryView>,
+    mutes: Vec<Mute>,
 }
 
 impl Picture {
@@ -51,6 +52,7 @@ impl Picture {
             incidents: incidents.into_iter().map(|one| (one.id, one)).collect(),
             events: events.into(),
             registry: BTreeMap::new(),
+            mutes: Vec::new(),
         };
         Self {
             inner: Mutex::new(inner),
@@ -161,6 +163,19 @@ impl Picture {
         unended.cloned().collect()
     }
 
+    /// What no notification is shown of.
+    pub(crate) fn mutes(&self) -> Vec<Mute> {
+        self.lock().mutes.clone()
+    }
+
+    /// The services that a cluster defines.
+    pub(crate) fn services(&self, cluster: &ClusterId) -> Vec<ServiceName> {
+        let inner = self.lock();
+        let defined = inner.clusters.get(cluster).map(|one| &one.services);
+        let names = defined.into_iter().flatten().map(|one| one.name.clone());
+        names.collect()
+    }
+
     /// There is a service that healing may add instances to.
     pub(crate) fn grows(&self) -> bool {
         let inner = self.lock();
@@ -214,6 +229,7 @@ impl Inner {
             incidents,
             events: self.events.iter().cloned().collect(),
             registry: self.registry.values().cloned().collect(),
+            mutes: self.mutes.clone(),
         }
     }
 
@@ -267,6 +283,7 @@ impl Inner {
                     self.events.pop_front();
                 }
             }
+            Change::Mutes { mutes } => self.mutes.clone_from(mutes),
             Change::Registry { upserts, removed } => {
                 for key in removed {
                     self.registry.remove(key);

@@ -6,6 +6,7 @@ use crate::door::Door;
 use crate::emergency::Brake;
 use crate::files::Files;
 use crate::journal::Journal;
+use crate::mutes::Mutes;
 use crate::owner::Message;
 use crate::picture::Picture;
 use crate::terminals::Terminals;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) webhooks: Arc<Webhooks>,
     /// What the desktop says.
     pub(crate) notifications: spec::Notifications,
+    /// What it does not say for a while.
+    pub(crate) mutes: Mutes,
     /// The owners by cluster.
     pub(crate) owners: RwLock<BTreeMap<ClusterId, mpsc::Sender<Message>>>,
     /// When each cluster was last stopped as a whole, while it can be resumed.

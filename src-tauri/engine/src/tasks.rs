@@ -33,6 +33,7 @@ pub(crate) async fn spawn_all(
     shared.tasks.spawn(crate::trends::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
+    shared.tasks.spawn(crate::mutes::watch(Arc::clone(shared)));
     crate::webhooks::spawn(shared);
     shared.tasks.spawn(follow_registry(Arc::clone(shared)));
     serve_registry(shared).await

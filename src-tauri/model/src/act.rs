@@ -91,6 +91,10 @@ pub enum Verb {
     Hold,
     /// Let healing go on.
     Unhold,
+    /// Turn notifications off.
+    Mute,
+    /// Turn them on again.
+    Unmute,
     /// Release from quarantine.
     Release,
     /// Take a service back to its last definition that was well.

@@ -14,6 +14,7 @@ pub mod event;
 pub mod finding;
 pub mod healed;
 pub mod incident;
+pub mod mute;
 pub mod name;
 pub mod observed;
 pub mod probe;
@@ -33,6 +34,7 @@ pub use incident::{
     Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory, Remedy,
     RemedyKind,
 };
+pub use mute::Mute;
 pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName, WebhookName};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};

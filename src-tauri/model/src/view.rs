@@ -2,8 +2,8 @@
 //! model in them, and `api` generates their TypeScript into `ui/src/ipc/generated.ts`.
 
 use crate::{
-    Act, ClusterId, ClusterName, Evidence, Generation, InstanceId, Overall, ProbeKind, ServiceName,
-    State, Timestamp,
+    Act, ClusterId, ClusterName, Evidence, Generation, InstanceId, Mute, Overall, ProbeKind,
+    ServiceName, State, Timestamp,
 };
 mod feed;
 mod logs;
@@ -302,6 +302,19 @@ pub struct StopReport {
     pub looked_by: Vec<String>,
     /// Where the plain report was written.
     pub report: Option<String>,
+}
+
+/// What the desktop app shows notifications of, and what not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NotificationsView {
+    /// False: `settings.toml` turns all of them off.
+    pub enabled: bool,
+    /// Clusters that `settings.toml` excepts.
+    pub except: Vec<ClusterName>,
+    /// Hours of the day in which `settings.toml` wants none: "22:00-07:00".
+    pub quiet: Vec<String>,
+    /// What a person turned off, the widest first.
+    pub mutes: Vec<Mute>,
 }
 
 /// The answer to an act.

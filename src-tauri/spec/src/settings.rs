@@ -6,6 +6,7 @@ use crate::{Diagnostics, Form, document, read, text};
 use ipnet::IpNet;
 use model::{ClusterName, WebhookName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 /// The name of the file, in the home.
@@ -50,6 +51,21 @@ pub struct Hours {
     pub from: u16,
     /// The first minute after it.
     pub to: u16,
+}
+
+impl fmt::Display for Hours {
+    /// As it is written: "22:00-07:00".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (self.from, self.to);
+        write!(
+            f,
+            "{:02}:{:02}-{:02}:{:02}",
+            from / 60,
+            from % 60,
+            to / 60,
+            to % 60
+        )
+    }
 }
 
 impl Default for Notifications {

@@ -94,8 +94,8 @@ fn concerns(act: &Act, instance: &InstanceId) -> bool {
         && one.as_ref().is_none_or(|one| one == instance)
 }
 
-/// It starts, stops or holds something, or applies a definition. Who takes a terminal, or forgets a cluster
-/// that is down, changes nothing that a chart shows.
+/// It starts, stops or holds something, or applies a definition. Who takes a terminal, wants no notifications, or
+/// forgets a cluster that is down, changes nothing that a chart shows.
 fn changes(verb: Verb) -> bool {
     match verb {
         Verb::Up
@@ -111,7 +111,9 @@ fn changes(verb: Verb) -> bool {
         | Verb::Quarantine
         | Verb::EmergencyStop
         | Verb::Resume => true,
-        Verb::Register
+        Verb::Mute
+        | Verb::Unmute
+        | Verb::Register
         | Verb::Deregister
         | Verb::Forget
         | Verb::Attach

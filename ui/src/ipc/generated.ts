@@ -102,7 +102,9 @@ export type Change = { "kind": "cluster",
   /** New or changed entries. */
   upserts: Array<RegistryView>,
   /** Gone ones, as name and id. */
-  removed: Array<[string, string]> };
+  removed: Array<[string, string]> } | { "kind": "mutes",
+  /** All that are off now, the widest first. */
+  mutes: Array<Mute> };
 
 /** A service that is defined otherwise. */
 export type ChangedService = {
@@ -1041,8 +1043,41 @@ export type Marks = {
   /** It runs on an older definition than the present one, or in another environment than that and its env files would give it now: "2 variables differ; restart to apply". */
   drift?: string };
 
+/** No notification is shown of these incidents. */
+export type Mute = {
+  /** Of which cluster; `null`: of all. */
+  cluster: ClusterId | null,
+  /** With which service of it at the root; `null`: whichever. */
+  service: ServiceName | null,
+  /** Since when. */
+  since: Timestamp,
+  /** When it ends by itself; `null`: when a person ends it. */
+  until: Timestamp | null };
+
+/** What no notification is to be shown of. */
+export type MuteRequest = {
+  /** Of which cluster; of everything unless given. */
+  cluster?: ClusterId,
+  /** Which of its services; none is all of them. */
+  services: Array<ServiceName>,
+  /** For so long, in milliseconds, at most 30 days; without an end unless given. */
+  span_ms?: number,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** Takes, or answers, nothing: `{}`. */
 export type Nothing = Record<string, never>;
+
+/** What the desktop app shows notifications of, and what not. */
+export type NotificationsView = {
+  /** False: `settings.toml` turns all of them off. */
+  enabled: boolean,
+  /** Clusters that `settings.toml` excepts. */
+  except: Array<ClusterName>,
+  /** Hours of the day in which `settings.toml` wants none: "22:00-07:00". */
+  quiet: Array<string>,
+  /** What a person turned off, the widest first. */
+  mutes: Array<Mute> };
 
 /** What a variable would be now. */
 export type NowView = {
@@ -1504,7 +1539,9 @@ export type Snapshot = {
   /** The last 200 events, oldest first. */
   events: Array<Event>,
   /** The registry. */
-  registry: Array<RegistryView> };
+  registry: Array<RegistryView>,
+  /** What no notification is shown of, the widest first. */
+  mutes: Array<Mute> };
 
 /** What of Azora's a process is part of. */
 export type StackView = {
@@ -1665,6 +1702,15 @@ export type TypeTerminalRequest = {
   /** As a terminal sends it: Enter is a carriage return. At most 64 KB. */
   text: string };
 
+/** What notifications are to be shown of again. */
+export type UnmuteRequest = {
+  /** Of which cluster; of everything unless given. */
+  cluster?: ClusterId,
+  /** Which of its services; none is what was muted as a whole. */
+  services: Array<ServiceName>,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** What to bring up. */
 export type UpRequest = {
   /** The folder that holds `azora.toml`, absolute. */
@@ -1710,7 +1756,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "attach" | "test-webhook" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "attach" | "test-webhook" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -1863,6 +1909,8 @@ export interface Commands {
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** Where events are sent, and how it stands with each. */
   webhooks: { kind: "read"; request: Nothing; response: Array<WebhookView> };
+  /** What the desktop app shows notifications of, and what a person turned off. */
+  notifications: { kind: "read"; request: Nothing; response: NotificationsView };
   /** What the definition of a cluster says now, as it lies in its folder. */
   definition: { kind: "read"; request: DefinitionRequest; response: DefinitionView };
   /** What is wrong with an edited definition, or what applying it would do. */
@@ -1887,6 +1935,10 @@ export interface Commands {
   hold: { kind: "act"; request: HoldRequest; response: Act };
   /** Healing may act on services again. */
   unhold: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Turns notifications off: of services, of a cluster, or of everything. Incidents are written down all the same. */
+  mute: { kind: "act"; request: MuteRequest; response: Act };
+  /** Turns notifications on again of exactly these. */
+  unmute: { kind: "act"; request: UnmuteRequest; response: Act };
   /** Takes services out of quarantine and starts them. */
   release: { kind: "act"; request: ServicesRequest; response: Act };
   /** Brings back what the last stop took down. */

@@ -13,6 +13,7 @@ import type {
   IncidentId,
   InstanceId,
   InstanceStatus,
+  Mute,
   ObservedConnection,
   Overall,
   Pulse,
@@ -21,7 +22,7 @@ import type {
 } from "./generated";
 
 /** The parts of the picture a reader can depend on. */
-export const TOPICS = ["engine", "clusters", "instances", "pulses", "connections", "incidents", "events", "registry", "acts"] as const;
+export const TOPICS = ["engine", "clusters", "instances", "pulses", "connections", "incidents", "events", "registry", "acts", "mutes"] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** Events kept in the page; older ones are asked for with `events`. */
@@ -42,6 +43,8 @@ export class Home {
   events: Event[] = [];
   readonly registry = new Map<string, RegistryView>();
   readonly acts = new Map<ActId, Act>();
+  /** What no notification is shown of, the widest first. */
+  mutes: readonly Mute[] = [];
 
   /** Forgets everything and takes this picture instead. */
   load(snapshot: Snapshot): void {
@@ -60,6 +63,7 @@ export class Home {
     for (const [cluster, list] of entries(snapshot.connections)) this.connections.set(cluster, list);
     fill(this.incidents, snapshot.incidents, (incident) => incident.id);
     fill(this.registry, snapshot.registry, (entry) => registryKey(entry.name, entry.id));
+    this.mutes = snapshot.mutes;
     this.events = snapshot.events.slice(-MAX_EVENTS);
     for (const event of this.events) {
       if (event.what.kind === "act") this.acts.set(event.what.act.id, event.what.act);
@@ -120,6 +124,9 @@ export class Home {
         }
         return ["events"];
       }
+      case "mutes":
+        this.mutes = change.mutes;
+        return ["mutes"];
       case "registry":
         for (const entry of change.upserts) this.registry.set(registryKey(entry.name, entry.id), entry);
         for (const [name, id] of change.removed) this.registry.delete(registryKey(name, id));

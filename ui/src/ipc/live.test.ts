@@ -15,6 +15,7 @@ const empty: Snapshot = {
   incidents: [],
   events: [],
   registry: [],
+  mutes: [],
 };
 const cluster: ClusterView = {
   id: "shop-1", name: "shop", folder: "/shop", overall: "operational", reason: "", held: false, services: [],
@@ -94,7 +95,10 @@ describe("the feed", () => {
     const shop = rig.live.home.clusters.get("shop-1");
     expect([rig.live.home.overall, shop?.overall, shop?.reason, shop?.held]).toEqual(["critical", "critical", "1 failing", true]);
     expect(shop?.services).toEqual(cluster.services);
-    rig.delta(15, { kind: "cluster_removed", cluster: "shop-1" });
+    const mute = { cluster: "shop-1", service: null, since: 0, until: null };
+    rig.delta(15, { kind: "mutes", mutes: [mute] });
+    expect(rig.live.home.mutes).toEqual([mute]);
+    rig.delta(16, { kind: "cluster_removed", cluster: "shop-1" });
     expect(rig.live.home.clusters.size).toBe(0);
   });
 

@@ -3,7 +3,7 @@
 
 import { createSubscriber } from "svelte/reactivity";
 import type {
-  Act, ClusterId, ClusterView, EngineView, Event, Incident, InstanceId, InstanceStatus, ObservedConnection, Overall,
+  Act, ClusterId, ClusterView, EngineView, Event, Incident, InstanceId, InstanceStatus, Mute, ObservedConnection, Overall,
   Pulse, RegistryView,
 } from "./generated";
 import type { Topic } from "./home";
@@ -60,6 +60,11 @@ export class Reader {
   /** Newest first. */
   get acts(): readonly Act[] {
     return this.make("acts", "acts", () => [...this.live.home.acts.values()].sort((a, b) => b.id - a.id));
+  }
+  /** What no notification is shown of, the widest first. */
+  get mutes(): readonly Mute[] {
+    this.depend("mutes");
+    return this.live.home.mutes;
   }
   /** By name. */
   get registry(): readonly RegistryView[] {

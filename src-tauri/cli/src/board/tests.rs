@@ -56,6 +56,7 @@ fn picture(clusters: &[(&str, Vec<InstanceStatus>)]) -> FeedMessage {
             incidents: Vec::new(),
             events: Vec::new(),
             registry: Vec::new(),
+            mutes: Vec::new(),
         }),
     }
 }

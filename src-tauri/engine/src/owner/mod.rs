@@ -32,6 +32,7 @@ use model::view::Pulse;
 use model::{ActId, ClusterId, InstanceId, Mono, Origin, RemedyKind};
 use model::{Generation, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
+pub(crate) use orders::{nearest, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

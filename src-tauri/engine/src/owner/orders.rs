@@ -253,7 +253,7 @@ impl Owner {
             },
             Wish::Hold(services, span) => Command::Hold {
                 services: self.known(services)?,
-                until: span.map(until).transpose()?,
+                until: span.map(|span| until("a hold", span)).transpose()?,
             },
             Wish::Unhold(services) => Command::Unhold(self.known(services)?),
             Wish::Release(services) => Command::Release(self.known(services)?),
@@ -421,16 +421,15 @@ impl Owner {
     }
 }
 
-/// When a hold that begins now ends.
-fn until(span: Duration) -> Result<Timestamp, Error> {
+/// When what a person wants for so long ends: a hold, a mute. It begins now.
+pub(crate) fn until(what: &str, span: Duration) -> Result<Timestamp, Error> {
     /// Longer is for ever, and is said so by leaving the time out.
     const LONGEST: Duration = Duration::from_secs(30 * 86_400);
     let millis = span.as_millis();
     if millis == 0 || span > LONGEST {
-        return Err(Error::BadRequest(
-            "a hold lasts at least a millisecond and at most 30 days; without a time it has no end"
-                .to_owned(),
-        ));
+        return Err(Error::BadRequest(format!(
+            "{what} lasts at least a millisecond and at most 30 days; without a time it has no end"
+        )));
     }
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     Ok(Timestamp(Clock::wall().0.saturating_add(millis)))
@@ -448,7 +447,7 @@ fn port_taken(instance: &InstanceId, wanted: u16, got: u16, holder: &str) -> Str
 }
 
 /// The defined name a person most likely meant.
-fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     unknown: &ServiceName,
     defined: impl Iterator<Item = &'a ServiceName>,
 ) -> Option<ServiceName> {

@@ -2,7 +2,8 @@
 
 use super::{ClusterView, EngineView, Pulse, RegistryView};
 use crate::{
-    ClusterId, Event, Incident, InstanceId, InstanceStatus, ObservedConnection, Overall, Timestamp,
+    ClusterId, Event, Incident, InstanceId, InstanceStatus, Mute, ObservedConnection, Overall,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ pub struct Snapshot {
     pub events: Vec<Event>,
     /// The registry.
     pub registry: Vec<RegistryView>,
+    /// What no notification is shown of, the widest first.
+    #[serde(default)]
+    pub mutes: Vec<Mute>,
 }
 
 /// What changed, numbered without gaps. A host that misses one asks for a new snapshot.
@@ -123,6 +127,11 @@ pub enum Change {
         upserts: Vec<RegistryView>,
         /// Gone ones, as name and id.
         removed: Vec<(String, String)>,
+    },
+    /// Notifications were turned off or on, by a person or by the end of a time.
+    Mutes {
+        /// All that are off now, the widest first.
+        mutes: Vec<Mute>,
     },
 }
 

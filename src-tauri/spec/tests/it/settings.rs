@@ -195,6 +195,8 @@ fn notifications_are_on_unless_they_are_turned_off_somewhere_or_for_a_time() {
     assert!(set.except.contains("scratch"));
     let quiet: Vec<u16> = (0..24).filter(|hour| set.quiet_at(hour * 60)).collect();
     assert_eq!(quiet, [0, 1, 2, 3, 4, 5, 6, 7, 12, 22, 23]);
+    let written: Vec<String> = set.quiet.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["22:00-07:30", "12:00-13:00"]);
     assert!(set.quiet_at(7 * 60 + 29) && !set.quiet_at(7 * 60 + 30) && !set.quiet_at(13 * 60));
     assert!(!read("enabled = false").enabled);
     for (text, words) in [

@@ -116,6 +116,9 @@ export function fake(): Platform {
     scale: ({ cluster, service, replicas, reason }) => world.act("scale", cluster, [service], reason ?? "", () => world.scale(cluster, service, replicas)),
     hold: ({ cluster, services, span_ms, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true, span_ms)),
     unhold: ({ cluster, services, reason }) => world.act("unhold", cluster, services, reason ?? "", () => world.hold(cluster, services, false)),
+    notifications: () => ({ enabled: true, except: [], quiet: ["22:00-07:00"], mutes: world.mutes }),
+    mute: ({ cluster = null, services, span_ms, reason }) => world.act("mute", cluster, services, reason ?? "", () => world.mute(cluster, services, span_ms)),
+    unmute: ({ cluster = null, services, reason }) => world.act("unmute", cluster, services, reason ?? "", () => world.unmute(cluster, services)),
     release: ({ cluster, services, reason }) => world.act("release", cluster, services, reason ?? "", () => world.start(cluster, services)),
     definition: ({ cluster }) => definitions.read(cluster),
     check_definition: (request) => definitions.check(request),
@@ -132,7 +135,11 @@ export function fake(): Platform {
 
   let unanswered = 0;
   const counts = new Map<Call, number>();
-  const handle: FakeHandle = { world, terminals, definitions, opened: [], asked: (name) => counts.get(name) ?? 0, answering: () => unanswered };
+  const refused = new Map<Call, string | null>();
+  const handle: FakeHandle = {
+    world, terminals, definitions, opened: [], asked: (name) => counts.get(name) ?? 0, answering: () => unanswered,
+    refuse: (name, why) => void refused.set(name, why),
+  };
   Object.assign(window, { __fake: handle });
 
   return {
@@ -142,6 +149,8 @@ export function fake(): Platform {
       counts.set(name, (counts.get(name) ?? 0) + 1);
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
       unanswered -= 1;
+      const why = refused.get(name) ?? null;
+      if (why !== null) throw new CallError("conflict", why);
       return structuredClone(answers[name](request));
     },
     stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void, onEnd: (ended: Ended) => void) {
@@ -176,6 +185,8 @@ interface FakeHandle {
   asked: (name: Call) => number;
   /** So many calls wait for their answer. */
   answering: () => number;
+  /** From now on a call is refused, and why; `null`: no more. */
+  refuse: (name: Call, why: string | null) => void;
 }
 
 function build(size: string, scene: string): World {

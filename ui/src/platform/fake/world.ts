@@ -3,7 +3,7 @@
 
 import type {
   Act, Change, ClusterId, ClusterView, EngineView, Event, EventKind, FeedMessage, Incident, InstanceId,
-  InstanceStatus, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
+  InstanceStatus, Mute, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
   Verb,
 } from "../../ipc/generated";
 import { timeline } from "./incidents";
@@ -30,6 +30,7 @@ export class World {
   incidents: Incident[] = [];
   events: Event[] = [];
   acts: Act[] = [];
+  mutes: Mute[] = [];
   readonly connections = new Map<ClusterId, ObservedConnection[]>();
   readonly registry = new Map<InstanceId, RegistryView>();
   private readonly bodies = new Map<string, Body>();
@@ -107,6 +108,7 @@ export class World {
       incidents: this.incidents,
       events: this.events.slice(-200),
       registry: [...this.registry.values()],
+      mutes: this.mutes,
     });
   }
 
@@ -376,6 +378,24 @@ export class World {
       this.say({ kind: "instances", cluster, instances: [status] });
     }
     this.judge(cluster);
+    return 60;
+  }
+
+  /** Mutes these for so long, or without an end; of no service the whole cluster, of no cluster everything. */
+  mute(cluster: ClusterId | null, services: readonly ServiceName[], span?: number): number {
+    this.unmute(cluster, services);
+    const since = Date.now();
+    const names = services.length === 0 ? [null] : services;
+    for (const service of names) this.mutes.push({ cluster, service, since, until: span === undefined ? null : since + span });
+    const key = (mute: Mute): string => `${mute.cluster ?? ""}/${mute.service ?? ""}`;
+    this.mutes.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    this.say({ kind: "mutes", mutes: this.mutes });
+    return 60;
+  }
+
+  unmute(cluster: ClusterId | null, services: readonly ServiceName[]): number {
+    this.mutes = this.mutes.filter((each) => each.cluster !== cluster || (services.length === 0 ? each.service !== null : !services.includes(each.service ?? "")));
+    this.say({ kind: "mutes", mutes: this.mutes });
     return 60;
   }
 
