@@ -14,6 +14,7 @@ mod heal;
 mod limits;
 mod load;
 mod logs;
+mod mutes;
 mod probes;
 mod real_stack;
 mod rehearse;

@@ -103,6 +103,10 @@ pub(crate) enum Command {
     Hold(Hold),
     /// Let healing act on services again
     Unhold(Held),
+    /// Show no notifications of services, of a cluster or of everything for a while; or list what is muted
+    Mute(Mute),
+    /// Show notifications again
+    Unmute(Unmute),
     /// Take services out of quarantine and start them, and try what they were rolled back from
     Release(Services),
     /// End every process of every cluster of this home at once; never asks

@@ -175,14 +175,19 @@ pub(crate) async fn incident(place: &Place, arguments: &One) -> Done {
         print(&with_times(json!(story)).to_string())?;
         return Ok(());
     }
-    for line in told(&story, Terminal::stdout()) {
+    let head = &story.incident;
+    let muted = match head.state.unended() {
+        true => crate::mutes::note_of(&client, &head.cluster, &head.service).await,
+        false => None,
+    };
+    for line in told(&story, muted, Terminal::stdout()) {
         print(&line)?;
     }
     Ok(())
 }
 
-/// The story in lines that fit the terminal.
-fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
+/// The story in lines that fit the terminal; and by what it is muted.
+fn told(story: &IncidentStory, muted: Option<String>, terminal: Terminal) -> Vec<String> {
     let incident = &story.incident;
     let columns = terminal.columns.unwrap_or(usize::MAX);
     let state = terminal.paint(paint(incident.state), incident.state.as_str());
@@ -227,6 +232,7 @@ fn told(story: &IncidentStory, terminal: Terminal) -> Vec<String> {
     if let Some(waits) = &incident.waits {
         facts.push(("waits for", plain(waits)));
     }
+    facts.extend(muted.map(|by| ("muted", by)));
     for (name, fact) in facts {
         lines.extend(beside(&format!("{name:<10}"), &fact, columns));
     }

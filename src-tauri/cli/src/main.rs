@@ -14,6 +14,7 @@ mod args;
 mod fail;
 mod graph;
 mod holds;
+mod mutes;
 mod table;
 mod terminal;
 mod text;
@@ -143,6 +144,9 @@ fn run(arguments: &Arguments) -> Done {
         Command::Resume(why) => orders(place, acts::resume(place, why)),
         Command::Hold(hold) => orders(place, holds::hold(place, hold)),
         Command::Unhold(held) => orders(place, holds::unhold(place, held)),
+        Command::Mute(mute) if mute.list => asks(place, mutes::mute(place, mute)),
+        Command::Mute(mute) => orders(place, mutes::mute(place, mute)),
+        Command::Unmute(unmute) => orders(place, mutes::unmute(place, unmute)),
     }
 }
 

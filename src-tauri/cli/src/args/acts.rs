@@ -74,6 +74,42 @@ pub(crate) struct Hold {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Incidents are recorded, told to webhooks and shown in the window all the same. What happens while it is muted is not \
+told afterwards.")]
+pub(crate) struct Mute {
+    /// Whose incidents: with which services at the root
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Everything in this home, and not only this cluster
+    #[arg(long, conflicts_with_all = ["services", "cluster"])]
+    pub(crate) everything: bool,
+    /// Turn notifications on again by itself after so long: 90s, 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) span: Option<String>,
+    /// List what is muted in this home, and until when
+    #[arg(long, conflicts_with_all = ["services", "everything", "span", "reason"])]
+    pub(crate) list: bool,
+    /// With --list: print JSON
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unmute {
+    /// Which; none is what was muted as a whole
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// What was muted for everything in this home
+    #[arg(long, conflicts_with_all = ["services", "cluster"])]
+    pub(crate) everything: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Scale {
     /// Which, and to how many
     #[arg(required = true, value_name = "SERVICE=N")]
