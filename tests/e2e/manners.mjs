@@ -113,7 +113,7 @@ await Story.tell("the window's manners", 600_000, async (story) => {
     await ready();
     const well = await icon();
     const menu = (await tray.menu()).map((entry) => entry.text);
-    const wanted = ["Open Azora", "Hold healing", "Emergency stop…", "Quit…"];
+    const wanted = ["Open Azora", "Hold healing", "Mute notifications for 1 h", "Emergency stop…", "Quit…"];
     if (!/^shop: /.test(menu[0]) || menu.slice(1).join() !== wanted.join()) throw new Error(`the menu is ${menu}`);
     await tray.press("Hold healing");
     await until("the menu to say so", async () => (await tray.menu()).find((entry) => entry.text === "Hold healing").on);
@@ -122,6 +122,37 @@ await Story.tell("the window's manners", 600_000, async (story) => {
     await tray.press("Hold healing");
     await ready();
     await until("the icon to be as before", async () => (await icon()) === well);
+  });
+
+  await story.step("what is muted from the tray is healed without a word, and what happens after that is told", async () => {
+    const mute = () => tray.menu().then((menu) => menu.find((entry) => /notifications/i.test(entry.text)));
+    const heal = async (service) => {
+      const { pid } = home.instance(folder, service);
+      signal(pid, "SIGKILL");
+      await until(`${service} to be healed`, () => {
+        const now = home.instance(folder, service);
+        return now.state === "ready" && now.pid !== pid;
+      });
+    };
+    const count = () => home.json("incidents").length;
+    await tray.press("Mute notifications for 1 h");
+    await until("the menu to say so", async () => {
+      const entry = await mute();
+      return entry.on && /^Notifications are muted until \d\d:\d\d$|^Notifications are muted until \w+ /.test(entry.text);
+    });
+    await ui.text("bell", (text) => /Muted/.test(text));
+    const [told, before] = [bus.all().length, count()];
+    await heal("api");
+    await until("its incident", () => count() === before + 1);
+    await tray.press((await mute()).text);
+    await until("the menu to say so", async () => !(await mute()).on);
+    // What comes now comes after whatever would have been made up for.
+    await heal("db");
+    const since = () => bus.all().slice(told).map((one) => one.title);
+    await until("the second one to be told", () => since().includes("db was healed"));
+    const meanwhile = since();
+    if (meanwhile.some((title) => /api/.test(title))) throw new Error(`told of ${meanwhile}`);
+    run("dunstctl", ["close-all"]);
   });
 
   await story.step("the tray's emergency stop asks in the window", async () => {

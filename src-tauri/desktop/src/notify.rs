@@ -3,11 +3,12 @@
 //! One notification per incident, which changes as the incident goes on: it is opened when a fault
 //! has lasted a moment, and says in the end that healing brought the service back or gave up on it.
 //! Who only suffers has no incident, and so no notification. What a person ended themselves is not
-//! news, and what was shown of it is taken away. A burst becomes one summary: at most [`BURST`]
+//! news, and what was shown of it is taken away. What a person has muted is as good as told: it is
+//! not shown, and not afterwards either; the list of incidents has it. A burst becomes one summary: at most [`BURST`]
 //! new ones within [`WINDOW`], the rest is gathered and told together when the window has passed. So
 //! is what happens in quiet hours, when they are over, as far as it is still so.
 
-use api::model::{ClusterId, Incident, IncidentId, IncidentState, Mono, ServiceName};
+use api::model::{ClusterId, Incident, IncidentId, IncidentState, Mono, Mute, ServiceName};
 use engine::Notifications;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -95,10 +96,10 @@ enum Stage {
     },
     /// This is on the screen.
     Shown(News),
-    /// This was in a summary.
+    /// This was in a summary, or muted.
     Told(News),
     /// This waits for the summary.
-    Gathered(News, ServiceName),
+    Gathered(News, ClusterId, ServiceName),
     /// There is nothing more to tell.
     Over,
 }
@@ -107,6 +108,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(crate) struct Notifier {
     settings: Notifications,
+    /// What a person does not want to be told of for a while. The engine ends them.
+    mutes: Vec<Mute>,
     known: BTreeMap<IncidentId, Stage>,
     shown: VecDeque<Mono>,
     /// Since when something is gathered, and the earliest that it is told.
@@ -121,6 +124,11 @@ impl Notifier {
         }
     }
 
+    /// These are muted now, and nothing else is.
+    pub(crate) fn mutes(&mut self, mutes: &[Mute]) {
+        self.mutes = mutes.to_vec();
+    }
+
     /// Incidents that ended before anybody watched are history, not news.
     pub(crate) fn already_over<'a>(&mut self, incidents: impl IntoIterator<Item = &'a Incident>) {
         for incident in incidents {
@@ -132,7 +140,7 @@ impl Notifier {
 
     /// An incident is new or changed; the whole of it as it is now.
     pub(crate) fn incident(&mut self, incident: &Incident, now: Moment) -> Option<Tell> {
-        if self.mute(&incident.cluster) {
+        if self.unwanted(&incident.cluster) {
             return None;
         }
         let id = incident.id;
@@ -206,8 +214,13 @@ impl Notifier {
         told
     }
 
-    /// Shows it, or gathers it.
+    /// Shows it, or gathers it; or neither, where it is muted.
     fn tell(&mut self, news: News, incident: &Incident, shown: bool, now: Moment) -> Option<Tell> {
+        if muted(&self.mutes, &incident.cluster, &incident.service) {
+            self.set(incident.id, Stage::Told(news));
+            // What is on the screen of it would not be true any more.
+            return shown.then_some(Tell::Close(incident.id));
+        }
         self.forget_shown(now.mono);
         let quiet = self.settings.quiet_at(now.minute);
         // What changes in its place disturbs nobody, and is worth most while it is looked at.
@@ -221,7 +234,8 @@ impl Notifier {
                 false => first.map_or(now.mono + WINDOW, |first| *first + WINDOW),
             };
             self.gathered.get_or_insert(due);
-            self.set(incident.id, Stage::Gathered(news, incident.service.clone()));
+            let (cluster, service) = (incident.cluster.clone(), incident.service.clone());
+            self.set(incident.id, Stage::Gathered(news, cluster, service));
             // In quiet hours nothing stays that is not true any more.
             return shown.then_some(Tell::Close(incident.id));
         }
@@ -242,8 +256,11 @@ impl Notifier {
         self.forget_shown(now.mono);
         let mut waiting = Vec::new();
         for stage in self.known.values_mut() {
-            if let Stage::Gathered(news, service) = stage {
-                waiting.push((*news, service.clone()));
+            if let Stage::Gathered(news, cluster, service) = stage {
+                // It may have been muted since.
+                if !muted(&self.mutes, cluster, service) {
+                    waiting.push((*news, service.clone()));
+                }
                 *stage = Stage::Told(*news);
             }
         }
@@ -254,7 +271,8 @@ impl Notifier {
         Some(Tell::Show(summary(waiting)))
     }
 
-    fn mute(&self, cluster: &ClusterId) -> bool {
+    /// The settings want nothing of it, ever.
+    fn unwanted(&self, cluster: &ClusterId) -> bool {
         // An id is a name, a hyphen and a hash.
         let id = cluster.as_str();
         let name = id.rsplit_once('-').map_or(id, |(name, _)| name);
@@ -290,6 +308,10 @@ impl Notifier {
             self.shown.pop_front();
         }
     }
+}
+
+fn muted(mutes: &[Mute], cluster: &ClusterId, service: &ServiceName) -> bool {
+    mutes.iter().any(|one| one.covers(cluster, service))
 }
 
 fn single(news: News, incident: &Incident) -> Notice {

@@ -4,9 +4,11 @@
 use crate::embedded::Embedded;
 use crate::watch::Picture;
 use crate::{commands, quit, window};
-use api::model::{ClusterId, Overall};
+use api::model::{ClusterId, Mute, Overall, Target, Timestamp};
 use engine::Order;
+use jiff::Zoned;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tauri::image::Image;
 use tauri::menu::{CheckMenuItem, Menu, MenuItem, PredefinedMenuItem};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIconBuilder, TrayIconEvent};
@@ -15,10 +17,13 @@ use tauri::{AppHandle, Manager, Runtime};
 const ID: &str = "azora";
 const OPEN: &str = "open";
 const HOLD: &str = "hold";
+const MUTE: &str = "mute";
 const EMERGENCY: &str = "emergency";
 const QUIT: &str = "quit";
 /// Before a cluster's id, in the id of its menu item.
 const CLUSTER: &str = "cluster/";
+/// So long notifications are off from here: a meeting. Settings have other times.
+const MUTED: Duration = Duration::from_secs(3_600);
 /// Clusters listed before "N more…": a menu longer than a screen is no menu.
 const LISTED: usize = 12;
 
@@ -73,7 +78,7 @@ pub(crate) fn update<R: Runtime>(app: &AppHandle<R>, picture: &Picture) {
         if shown.overall != picture.overall {
             tray.set_icon(Some(icon(picture.overall)?))?;
         }
-        tray.set_tooltip(Some(format!("Azora: {}", picture.overall)))?;
+        tray.set_tooltip(Some(tooltip(picture, &Zoned::now())))?;
         tray.set_menu(Some(menu(app, picture)?))
     })();
     match redrawn {
@@ -85,7 +90,12 @@ pub(crate) fn update<R: Runtime>(app: &AppHandle<R>, picture: &Picture) {
 fn menu<R: Runtime>(app: &AppHandle<R>, picture: &Picture) -> tauri::Result<Menu<R>> {
     let menu = Menu::new(app)?;
     for cluster in picture.clusters.iter().take(LISTED) {
-        let text = format!("{}: {}", cluster.name, cluster.reason);
+        let whole = |one: &Mute| one.is_of(Some(&cluster.id), None);
+        let muted = match picture.mutes.iter().any(whole) {
+            true => " (muted)",
+            false => "",
+        };
+        let text = format!("{}: {}{muted}", cluster.name, cluster.reason);
         menu.append(&MenuItem::with_id(
             app,
             format!("{CLUSTER}{}", cluster.id),
@@ -112,6 +122,17 @@ fn menu<R: Runtime>(app: &AppHandle<R>, picture: &Picture) -> tauri::Result<Menu
         &PredefinedMenuItem::separator(app)?,
         &MenuItem::with_id(app, OPEN, "Open Azora", true, None::<&str>)?,
         &CheckMenuItem::with_id(app, HOLD, "Hold healing", any, picture.held(), None::<&str>)?,
+        &CheckMenuItem::with_id(
+            app,
+            MUTE,
+            match picture.muted() {
+                Some(mute) => format!("Notifications are muted{}", until(mute, &Zoned::now())),
+                None => "Mute notifications for 1 h".to_owned(),
+            },
+            true,
+            picture.muted().is_some(),
+            None::<&str>,
+        )?,
         &PredefinedMenuItem::separator(app)?,
         &MenuItem::with_id(app, EMERGENCY, "Emergency stop…", any, None::<&str>)?,
         &PredefinedMenuItem::separator(app)?,
@@ -120,10 +141,37 @@ fn menu<R: Runtime>(app: &AppHandle<R>, picture: &Picture) -> tauri::Result<Menu
     Ok(menu)
 }
 
+/// The state, and that something is not told of.
+fn tooltip(picture: &Picture, now: &Zoned) -> String {
+    let state = format!("Azora: {}", picture.overall);
+    match (picture.muted(), picture.mutes.is_empty()) {
+        (Some(mute), _) => format!("{state}; notifications are muted{}", until(mute, now)),
+        (None, false) => format!("{state}; some notifications are muted"),
+        (None, true) => state,
+    }
+}
+
+/// " until 14:02", with the day where it is another one; nothing for a mute without an end.
+fn until(mute: &Mute, now: &Zoned) -> String {
+    let zoned = |Timestamp(at): Timestamp| {
+        let at = jiff::Timestamp::from_millisecond(at).ok()?;
+        Some(at.to_zoned(now.time_zone().clone()))
+    };
+    let Some(at) = mute.until.and_then(zoned) else {
+        return String::new();
+    };
+    let form = match at.date() == now.date() {
+        true => " until %H:%M",
+        false => " until %a %d %b %H:%M",
+    };
+    at.strftime(form).to_string()
+}
+
 fn chosen<R: Runtime>(app: &AppHandle<R>, item: &str) {
     match item {
         OPEN => window::show(app, &window::Place::Home),
         HOLD => toggle_hold(app),
+        MUTE => toggle_mute(app),
         // Never at once from a menu that a hand can slip on: the dialog says what would be stopped.
         EMERGENCY => window::show(app, &window::Place::Emergency),
         QUIT => quit::ask(app),
@@ -173,9 +221,70 @@ fn toggle_hold<R: Runtime>(app: &AppHandle<R>) {
     });
 }
 
+/// Mutes everything for a while, or ends that. Here, too, the menu follows the engine's answer.
+fn toggle_mute<R: Runtime>(app: &AppHandle<R>) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let muted = {
+            let shown = app.state::<Shown>();
+            let shown = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.muted().is_some()
+        };
+        let Ok(engine) = app.state::<Embedded>().handle().await else {
+            return;
+        };
+        let (actor, why) = (commands::actor(), "from the tray".to_owned());
+        let everything = Target::default();
+        let done = match muted {
+            true => engine.unmute(actor, everything, why).await,
+            false => engine.mute(actor, everything, Some(MUTED), why).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "failed to change what is muted");
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tooltip_says_that_notifications_are_muted_and_until_when() {
+        let now: Zoned = "2026-11-29T13:00:00+01:00[+01:00]".parse().unwrap();
+        let after = |hours: i64| Timestamp(now.timestamp().as_millisecond() + hours * 3_600_000);
+        let said = |cluster: Option<&str>, until: Option<Timestamp>| {
+            let mute = Mute {
+                cluster: cluster.map(|id| id.parse().unwrap()),
+                service: None,
+                since: Timestamp(0),
+                until,
+            };
+            let picture = Picture {
+                overall: Overall::Operational,
+                mutes: vec![mute],
+                ..Picture::default()
+            };
+            tooltip(&picture, &now)
+        };
+        assert_eq!(tooltip(&Picture::default(), &now), "Azora: stopped");
+        assert_eq!(
+            said(None, Some(after(1))),
+            "Azora: operational; notifications are muted until 14:00"
+        );
+        assert_eq!(
+            said(None, Some(after(12))),
+            "Azora: operational; notifications are muted until Mon 30 Nov 01:00"
+        );
+        assert_eq!(
+            said(None, None),
+            "Azora: operational; notifications are muted"
+        );
+        assert_eq!(
+            said(Some("shop-1"), None),
+            "Azora: operational; some notifications are muted"
+        );
+    }
 
     #[test]
     fn every_state_has_a_picture_of_its_own() {

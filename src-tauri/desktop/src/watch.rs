@@ -4,7 +4,7 @@ use crate::notify::{Moment, Notifier};
 use crate::screen::Screen;
 use crate::tray;
 use api::model::view::{Change, ClusterView, Delta, Snapshot};
-use api::model::{ClusterId, ClusterName, Mono, Overall};
+use api::model::{ClusterId, ClusterName, Mono, Mute, Overall};
 use engine::Handle;
 use std::time::Duration;
 use tauri::{AppHandle, Manager, Runtime};
@@ -29,6 +29,8 @@ pub(crate) struct ClusterLine {
 pub(crate) struct Picture {
     pub(crate) overall: Overall,
     pub(crate) clusters: Vec<ClusterLine>,
+    /// What no notification is shown of.
+    pub(crate) mutes: Vec<Mute>,
 }
 
 impl Default for Picture {
@@ -36,6 +38,7 @@ impl Default for Picture {
         Self {
             overall: Overall::Stopped,
             clusters: Vec::new(),
+            mutes: Vec::new(),
         }
     }
 }
@@ -44,6 +47,11 @@ impl Picture {
     /// Healing is held everywhere.
     pub(crate) fn held(&self) -> bool {
         !self.clusters.is_empty() && self.clusters.iter().all(|cluster| cluster.held)
+    }
+
+    /// The mute of everything, if there is one.
+    pub(crate) fn muted(&self) -> Option<&Mute> {
+        self.mutes.iter().find(|one| one.is_of(None, None))
     }
 
     /// Something would be left running, or be stopped, by quitting.
@@ -57,6 +65,7 @@ impl Picture {
         Self {
             overall: snapshot.overall,
             clusters: snapshot.clusters.iter().map(line).collect(),
+            mutes: snapshot.mutes.clone(),
         }
     }
 
@@ -88,6 +97,7 @@ impl Picture {
             Change::ClusterRemoved { cluster } => {
                 self.clusters.retain(|known| known.id != *cluster)
             }
+            Change::Mutes { mutes } => self.mutes.clone_from(mutes),
             _ => {}
         }
     }
@@ -113,6 +123,7 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
     let mut notifier = Notifier::new(engine.notifications());
     let (snapshot, mut changes) = engine.feed();
     notifier.already_over(&snapshot.incidents);
+    notifier.mutes(&snapshot.mutes);
     let mut picture = Picture::of(&snapshot);
     drop(snapshot);
     tray::update(&app, &picture);
@@ -130,6 +141,7 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
                         Change::Cluster { .. }
                             | Change::ClusterState { .. }
                             | Change::ClusterRemoved { .. }
+                            | Change::Mutes { .. }
                     ) {
                         redraw.get_or_insert_with(|| Instant::now() + REDRAW);
                     }
@@ -138,6 +150,7 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, engine: Handle) {
                     let (snapshot, again) = engine.feed();
                     changes = again;
                     picture = Picture::of(&snapshot);
+                    notifier.mutes(&snapshot.mutes);
                     for incident in snapshot.incidents.iter().rev() {
                         let told = notifier.incident(incident, moment(mono()));
                         told.into_iter().for_each(|tell| screen.tell(tell));
@@ -166,9 +179,13 @@ fn seen(
     now: Moment,
 ) {
     picture.apply(&delta.change);
-    if let Change::Incident { incident } = &delta.change {
-        let told = notifier.incident(incident, now);
-        told.into_iter().for_each(|tell| screen.tell(tell));
+    match &delta.change {
+        Change::Incident { incident } => {
+            let told = notifier.incident(incident, now);
+            told.into_iter().for_each(|tell| screen.tell(tell));
+        }
+        Change::Mutes { mutes } => notifier.mutes(mutes),
+        _ => {}
     }
 }
 
@@ -227,6 +244,25 @@ mod tests {
             cluster: "shop-1".parse().unwrap(),
         });
         assert!(picture.clusters.is_empty());
+    }
+
+    #[test]
+    fn the_picture_follows_what_is_muted() {
+        let mute = |cluster: Option<&str>| Mute {
+            cluster: cluster.map(|id| id.parse().unwrap()),
+            service: None,
+            since: api::model::Timestamp(0),
+            until: None,
+        };
+        let mut picture = Picture::default();
+        let mutes = vec![mute(Some("shop-1"))];
+        picture.apply(&Change::Mutes { mutes });
+        assert!(picture.muted().is_none(), "only a cluster of it is");
+        let mutes = vec![mute(None), mute(Some("shop-1"))];
+        picture.apply(&Change::Mutes { mutes });
+        assert!(picture.muted().is_some());
+        picture.apply(&Change::Mutes { mutes: vec![] });
+        assert!(picture.muted().is_none() && picture.mutes.is_empty());
     }
 
     #[test]

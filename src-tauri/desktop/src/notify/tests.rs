@@ -252,6 +252,87 @@ fn who_wants_to_hear_nothing_hears_nothing() {
     assert!(notifier.incident(&elsewhere, at(0)).is_some());
 }
 
+/// Of everything, of a cluster, or of a service of the cluster whose incidents these are.
+fn mute(cluster: Option<&str>, service: Option<&str>) -> Mute {
+    Mute {
+        cluster: cluster.map(|id| id.parse().unwrap()),
+        service: service.map(|name| name.parse().unwrap()),
+        since: Timestamp(0),
+        until: None,
+    }
+}
+
+#[test]
+fn what_is_muted_is_not_shown_and_not_when_the_mute_is_over_either() {
+    let mut notifier = Notifier::default();
+    notifier.mutes(&[mute(Some("shop-00000000"), Some("db"))]);
+    // A fault that lasts, one that is healed, one that healing gives up on.
+    notifier.incident(&incident(1, "db", OPEN), at(0));
+    assert_eq!(notifier.due(at(3_000)), []);
+    assert_eq!(
+        notifier.incident(&incident(2, "db", HEALED), at(4_000)),
+        None
+    );
+    assert_eq!(
+        notifier.incident(&incident(3, "db", QUARANTINED), at(5_000)),
+        None
+    );
+    // Of another service everything is told.
+    let other = notifier.incident(&incident(4, "web", HEALED), at(6_000));
+    assert_eq!(shown(other).title, "web was healed");
+
+    // The mute ends: nothing of what was is made up for.
+    notifier.mutes(&[]);
+    assert_eq!((notifier.next(), notifier.due(at(60_000))), (None, vec![]));
+    for (id, state) in [(1, OPEN), (2, HEALED), (3, QUARANTINED)] {
+        assert_eq!(
+            notifier.incident(&incident(id, "db", state), at(61_000)),
+            None
+        );
+    }
+    // What becomes of it from now on is news.
+    let healed = notifier.incident(&incident(1, "db", HEALED), at(62_000));
+    assert_eq!(shown(healed).title, "db was healed");
+    let given_up = notifier.incident(&incident(2, "db", QUARANTINED), at(63_000));
+    assert_eq!(shown(given_up).title, "db is in quarantine");
+}
+
+#[test]
+fn a_mute_that_begins_or_ends_in_between_counts_at_the_moment_something_would_be_shown() {
+    let mut notifier = Notifier::default();
+    let everything = [mute(None, None)];
+    // Muted while it has not lasted long enough to be told.
+    notifier.incident(&incident(1, "db", OPEN), at(0));
+    notifier.mutes(&everything);
+    assert_eq!(notifier.due(at(3_000)), []);
+    // The other way about.
+    notifier.incident(&incident(2, "db", OPEN), at(4_000));
+    notifier.mutes(&[]);
+    assert_eq!(titles(notifier.due(at(7_000))), ["db fails"]);
+    // What is on the screen is taken away with the first thing that changes, for it would be untrue.
+    notifier.mutes(&everything);
+    assert_eq!(notifier.incident(&incident(2, "db", OPEN), at(8_000)), None);
+    let closed = notifier.incident(&incident(2, "db", HEALED), at(9_000));
+    assert_eq!(closed, Some(Tell::Close(IncidentId(2))));
+}
+
+#[test]
+fn what_was_gathered_is_told_without_what_has_been_muted_since() {
+    let mut notifier = Notifier::default();
+    for id in 0..7 {
+        notifier.incident(&incident(id, &format!("s-{id}"), HEALED), at(id));
+    }
+    notifier.mutes(&[mute(Some("shop-00000000"), Some("s-6"))]);
+    let notice = shown(notifier.due(at(10_000)).pop());
+    assert_eq!(notice.body, "Healed: s-5.");
+    // And nothing at all when all of it has been.
+    for id in 10..17 {
+        notifier.incident(&incident(id, &format!("s-{id}"), HEALED), at(30_000));
+    }
+    notifier.mutes(&[mute(Some("shop-00000000"), None)]);
+    assert_eq!(notifier.due(at(60_000)), []);
+}
+
 #[test]
 fn what_is_remembered_does_not_grow_without_bound() {
     let mut notifier = Notifier::default();
