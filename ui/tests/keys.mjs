@@ -81,6 +81,12 @@ try {
   await done(page, "hold");
   await press(page, "act-unhold");
   await done(page, "unhold");
+  await press(page, "act-mute");
+  await page.keyboard.press("Enter");
+  await done(page, "mute");
+  await press(page, "act-mute");
+  await page.keyboard.press("Enter");
+  await done(page, "unmute");
   await press(page, "act-stop");
   await done(page, "stop");
   await press(page, "act-start");
@@ -124,6 +130,10 @@ try {
   console.log("ok  rehearse");
 
   await go(page, "settings");
+  await press(page, "mute");
+  await done(page, "mute", 2);
+  await press(page, "unmute-/");
+  await done(page, "unmute", 2);
   await press(page, "webhook-test-pager");
   await page.getByTestId("webhook-tested").waitFor();
   console.log("ok  test-webhook");

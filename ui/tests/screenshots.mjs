@@ -27,6 +27,9 @@ const SHOTS = [
   ["activity", "activity"],
   ["acts", "activity", "show=acts"],
   ["settings", "settings"],
+  ["muted", "settings", "", "muted"],
+  ["panel-muted", "topology", "service", "muted"],
+  ["bell", "topology", "service", "bell"],
   ["style", "style"],
   ["empty", ""],
   ["emergency", "topology", "", "emergency"],
@@ -37,7 +40,7 @@ const SHOTS = [
 ];
 /** Small and large clusters are only looked at where their size shows, and incidents where they do. */
 const SIZED = new Set(["clusters", "topology", "panel", "services", "service", "incidents", "registry"]);
-const CALM = new Set(["style", "empty", "palette", "keys", "rehearsal", "folder", "settings"]);
+const CALM = new Set(["style", "empty", "palette", "keys", "rehearsal", "folder", "settings", "muted", "panel-muted", "bell"]);
 /** Which service is looked at: one that an incident concerns. */
 const SERVICES = { 3: "api", 150: "api-gateway", 1000: "service-0007" };
 
@@ -73,6 +76,14 @@ for (const dark of [false, true]) {
           if (name.endsWith("logs")) await page.getByTestId("log-line").first().waitFor();
           if (place === "topology" && !query.includes("view=table")) await page.waitForFunction(() => window.__azora?.topology.nodes().length > 0);
           if (does === "emergency") await page.getByTestId("emergency-open").click();
+          if (does === "muted") await page.evaluate(() => {
+            const { world } = window.__fake;
+            const [cluster] = world.clusters.keys();
+            world.mute(cluster, ["api-gateway"]);
+            world.mute(cluster, ["event-bus"], 7_200_000);
+            world.mute(null, [], 1_800_000);
+          });
+          if (does === "bell") await page.getByTestId("act-mute").click();
           if (does === "keys") await page.keyboard.press("?");
           if (does === "palette") {
             await page.keyboard.press("Control+k");

@@ -9,6 +9,7 @@ import { charts } from "./charts.mjs";
 import { curves } from "./curves.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
+import { muted } from "./muted.mjs";
 import { spoken } from "./spoken.mjs";
 import { zoomed } from "./zoomed.mjs";
 
@@ -54,6 +55,7 @@ try {
     await definition({ step, visit, axe, dark, words });
     await spoken({ step, visit, dark, words });
     await zoomed({ step, visit, axe, dark, words });
+    await muted({ step, visit, axe, dark, words });
     await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 

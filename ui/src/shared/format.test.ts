@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { along, available, share, UNITS } from "./format";
+import { UNITS, along, available, moment, share } from "./format";
 
 describe("numbers along an axis", () => {
   it("share the unit of the largest", () => {
@@ -21,6 +21,15 @@ describe("numbers along an axis", () => {
 describe("a share", () => {
   it("is all or nothing only when it is", () => {
     expect([0, 0.0001, 0.004, 0.5, 0.999, 0.999999, 1].map(share)).toEqual(["0 %", "<0.1 %", "0.4 %", "50 %", "99.90 %", "99.99 %", "100 %"]);
+  });
+});
+
+describe("a time to come", () => {
+  it("is said to the minute, with the day where that is another one", () => {
+    const now = new Date(2026, 10, 29, 13, 5, 30).getTime();
+    expect(moment(now + 3_600_000, now)).toBe("14:05");
+    expect(moment(new Date(2026, 10, 30, 9, 0).getTime(), now)).toMatch(/Mon.*30.*09:00$/);
+    expect(moment(new Date(2026, 10, 29, 0, 0).getTime(), now)).toBe("00:00");
   });
 });
 

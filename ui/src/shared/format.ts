@@ -56,6 +56,15 @@ export function clock(at: number): string {
   return clockFormat.format(at);
 }
 
+const dayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const minuteFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A time to come, to the minute: "14:30", or "Mon, Nov 30, 14:30" where that is another day. */
+export function moment(at: number, now: number): string {
+  const same = new Date(at).toDateString() === new Date(now).toDateString();
+  return same ? minuteFormat.format(at) : `${dayFormat.format(at)}, ${minuteFormat.format(at)}`;
+}
+
 /** "640 kB", "42 MB", "1.4 GB": powers of 1,000, as disks and RAM meters of today say them. */
 export function bytes(count: number): string {
   if (count < 1_000) return `${count} B`;

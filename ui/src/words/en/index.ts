@@ -8,6 +8,7 @@ import { health } from "./health";
 import { host } from "./host";
 import { incidents } from "./incidents";
 import { logs } from "./logs";
+import { notifications } from "./notifications";
 import { palette } from "./palette";
 import { platform } from "./platform";
 import { registry } from "./registry";
@@ -29,6 +30,7 @@ export const en = {
   host,
   incidents,
   logs,
+  notifications,
   palette,
   platform,
   registry,

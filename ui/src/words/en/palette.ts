@@ -16,6 +16,9 @@ export const palette = {
   rehearse: "Rehearse…",
   hold: "Hold healing",
   resume: "Resume healing",
+  mute: (whom: string) => `Mute ${whom} for 1 h`,
+  unmute: (whom: string) => `Unmute ${whom}`,
+  everything: "everything",
   acts: {
     restart: (service: string) => `Restart ${service}`,
     stop: (service: string) => `Stop ${service}`,

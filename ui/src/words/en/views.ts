@@ -125,6 +125,7 @@ export const views = {
     on: "On",
     off: "Off",
     desktop: "This desktop",
+    notifications: "Notifications",
     engine: "Engine",
     version: "Version",
     process: "Process",
