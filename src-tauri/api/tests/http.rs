@@ -3,15 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use api::http::token::Token;
-use api::http::{Desk, Server, bind, serve};
+mod host;
+
+use api::http::Desk;
 use api::{Json, Lines};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use model::view::{Code, Failure};
 use model::{Actor, Timestamp};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,29 +57,10 @@ impl Desk for Counting {
     }
 }
 
-struct Scene {
-    server: Server,
-    desk: Arc<Counting>,
-    port: u16,
-    token: String,
-    _home: tempfile::TempDir,
-}
+type Scene = host::Scene<Counting>;
 
 async fn scene() -> Scene {
-    let home = tempfile::tempdir().unwrap();
-    let token = Token::generate().unwrap();
-    token.write(home.path()).unwrap();
-    let text = std::fs::read_to_string(home.path().join("token")).unwrap();
-    let desk = Arc::new(Counting::default());
-    let server = serve(bind(0).await.unwrap(), desk.clone(), token).unwrap();
-    let port = server.address().port();
-    Scene {
-        server,
-        desk,
-        port,
-        token: text,
-        _home: home,
-    }
+    Scene::with(Counting::default()).await
 }
 
 impl Scene {

@@ -311,58 +311,20 @@ fn begin(folder: &Path, generation: Generation) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shim::runs::Run;
-    use std::io::Write;
+    use crate::logs::written::Written;
 
-    struct Written {
-        folder: tempfile::TempDir,
-        log: File,
-    }
-
-    impl Written {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let log = File::create(folder.path().join(LOG)).unwrap();
-            Self { folder, log }
-        }
-
-        fn say(&mut self, text: &str) {
-            self.log.write_all(text.as_bytes()).unwrap();
-        }
-
-        /// As the shim notes it before it makes the process.
-        fn start(&self, generation: u64) {
-            let run = Run {
-                generation,
-                begin: self.log.metadata().unwrap().len(),
-                ..Run::default()
-            };
-            let ring = File::options();
-            let ring = ring
-                .clone()
-                .create(true)
-                .write(true)
-                .truncate(false)
-                .open(self.folder.path().join(RUNS));
-            let slot = runs::encode(&run, b"");
-            ring.unwrap()
-                .write_all_at(&slot, runs::place(generation))
-                .unwrap();
-        }
-
-        fn wait(
-            &self,
-            awaited: &std::sync::Arc<Awaited>,
-            generation: u64,
-            pattern: &str,
-        ) -> tokio::task::JoinHandle<Found> {
-            let awaited = awaited.clone();
-            let folder = self.folder.path().to_owned();
-            let pattern = spec::pattern(pattern).unwrap();
-            tokio::task::spawn_local(async move {
-                awaited.line(folder, Generation(generation), pattern).await
-            })
-        }
+    fn wait(
+        log: &Written,
+        awaited: &std::sync::Arc<Awaited>,
+        generation: u64,
+        pattern: &str,
+    ) -> tokio::task::JoinHandle<Found> {
+        let awaited = awaited.clone();
+        let folder = log.folder.path().to_owned();
+        let pattern = spec::pattern(pattern).unwrap();
+        tokio::task::spawn_local(async move {
+            awaited.line(folder, Generation(generation), pattern).await
+        })
     }
 
     fn said(text: &str) -> Found {
@@ -375,16 +337,16 @@ mod tests {
         let mut one = Written::new();
         one.say("listening, said by the start before\n");
         one.start(2);
-        let wait = one.wait(&awaited, 2, "^listening");
+        let waits = wait(&one, &awaited, 2, "^listening");
         one.say("starting\nnot listening yet\n\u{1b}[32mlist");
         // Another one that comes later is heard before.
         let mut other = Written::new();
         other.start(1);
         other.say("up\n");
-        assert_eq!(other.wait(&awaited, 1, "up").await.unwrap(), said("up"));
-        assert!(!wait.is_finished());
+        assert_eq!(wait(&other, &awaited, 1, "up").await.unwrap(), said("up"));
+        assert!(!waits.is_finished());
         one.say("ening on 8080\u{1b}[0m\n");
-        assert_eq!(wait.await.unwrap(), said("listening on 8080"));
+        assert_eq!(waits.await.unwrap(), said("listening on 8080"));
     }
 
     #[tokio::test(flavor = "local")]
@@ -395,7 +357,7 @@ mod tests {
         let long = "x".repeat(3 << 20);
         one.say(&format!("{long}\nready\nmore\n"));
         assert_eq!(
-            one.wait(&awaited, 1, "^ready$").await.unwrap(),
+            wait(&one, &awaited, 1, "^ready$").await.unwrap(),
             said("ready")
         );
     }
@@ -411,10 +373,10 @@ mod tests {
         if rustix::fs::fallocate(&one.log, punch, 0, 64 << 10).is_err() {
             return;
         }
-        let found = one.wait(&awaited, 1, "^no such line").await.unwrap();
+        let found = wait(&one, &awaited, 1, "^no such line").await.unwrap();
         assert!(matches!(found, Ok(Line::Gone(64..))), "{found:?}");
         // What is there still counts, and so does what comes.
-        let found = one.wait(&awaited, 1, "^and on").await.unwrap();
+        let found = wait(&one, &awaited, 1, "^and on").await.unwrap();
         assert_eq!(found, said("and on"));
     }
 
@@ -423,10 +385,10 @@ mod tests {
         let awaited = std::sync::Arc::new(Awaited::new());
         let one = Written::new();
         one.start(1);
-        let found = one.wait(&awaited, 65, "x").await.unwrap();
+        let found = wait(&one, &awaited, 65, "x").await.unwrap();
         assert!(found.unwrap_err().contains("not on record"));
         let gone = Written::new();
-        let found = gone.wait(&awaited, 1, "x").await.unwrap();
+        let found = wait(&gone, &awaited, 1, "x").await.unwrap();
         assert!(found.is_err());
     }
 

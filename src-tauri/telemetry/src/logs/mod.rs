@@ -21,6 +21,8 @@ mod search;
 mod starts;
 mod trace;
 mod view;
+#[cfg(test)]
+mod written;
 
 pub(crate) use awaited::{Awaited, Line};
 pub use clean::clean;

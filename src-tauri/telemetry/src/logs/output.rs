@@ -223,40 +223,10 @@ fn line_from(file: &File, at: u64) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-    use std::os::unix::fs::FileExt;
+    use crate::logs::written::Written;
 
-    struct Written {
-        folder: tempfile::TempDir,
-        log: File,
-    }
-
-    impl Written {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let log = File::create(folder.path().join(LOG)).unwrap();
-            Self { folder, log }
-        }
-
-        fn say(&mut self, text: &str) {
-            self.log.write_all(text.as_bytes()).unwrap();
-        }
-
-        fn start(&self, generation: u64) {
-            let run = runs::Run {
-                generation,
-                begin: self.log.metadata().unwrap().len(),
-                ..runs::Run::default()
-            };
-            let options = File::options().create(true).write(true).clone();
-            let ring = options.open(self.folder.path().join(RUNS)).unwrap();
-            let slot = runs::encode(&run, b"");
-            ring.write_all_at(&slot, runs::place(generation)).unwrap();
-        }
-
-        fn read(&self) -> Output {
-            Output::of(self.folder.path().to_owned())
-        }
+    fn read(log: &Written) -> Output {
+        Output::of(log.folder.path().to_owned())
     }
 
     fn shown(text: &str) -> Piece {
@@ -271,7 +241,7 @@ mod tests {
         log.say("of the start before\r\n");
         log.start(2);
         log.say("$ \u{1b}[6n");
-        let mut output = log.read();
+        let mut output = read(&log);
         // Nobody was here to be asked.
         assert_eq!(output.next(true).await.unwrap(), shown("$ "));
         log.say("l");
@@ -296,7 +266,7 @@ mod tests {
         let mut log = Written::new();
         log.start(1);
         log.say("first\n");
-        let mut output = log.read();
+        let mut output = read(&log);
         assert_eq!(output.next(true).await.unwrap(), shown("first\n"));
         let line = "x".repeat(99) + "\n";
         log.say(&line.repeat(30_000));
@@ -311,7 +281,7 @@ mod tests {
         let mut log = Written::new();
         let path = log.folder.path().join(LOG);
         std::fs::remove_file(&path).unwrap();
-        let mut output = log.read();
+        let mut output = read(&log);
         let waiting = tokio::time::timeout(Duration::from_millis(20), output.next(true));
         assert!(waiting.await.is_err());
         log.log = File::create(&path).unwrap();
