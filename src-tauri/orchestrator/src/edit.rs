@@ -185,6 +185,7 @@ impl Step<'_> {
                     || old.startup != new.startup;
                 for (_, instance) in self.cluster.instances.range_mut(span(name)) {
                     let before = matches!(instance.outdated, Some(Outdated::Edit { probes: true }));
+                    instance.answered_anew &= !probes;
                     instance.outdated = (instance.life != Life::Gone).then_some(Outdated::Edit {
                         probes: probes || before,
                     });

@@ -58,7 +58,7 @@ pub(crate) enum Outdated {
     /// The definition has changed, and with it perhaps what its probes ask: what they say of this
     /// process means nothing then.
     Edit {
-        /// Its probes ask something else now.
+        /// Its probes ask something else now, and it has not been seen to answer that well.
         probes: bool,
     },
 }
@@ -198,6 +198,8 @@ pub(crate) struct Instance {
     pub(crate) replaces: Option<(Generation, String)>,
     /// It runs, and is to be replaced when its turn comes.
     pub(crate) outdated: Option<Outdated>,
+    /// Its health has answered since an edit of its probes: the next answer is to what is asked now.
+    pub(crate) answered_anew: bool,
     // Its readiness and health.
     /// When this generation was asked for; what a process reads, it reads after that. `None` of one
     /// that was found running.
@@ -308,6 +310,7 @@ impl Instance {
             done: false,
             replaces: None,
             outdated: None,
+            answered_anew: false,
             begun: None,
             alive_since: Mono::default(),
             asked: false,

@@ -340,9 +340,17 @@ impl Step<'_> {
             }
             opinion => opinion,
         };
-        let old = instance.outdated == Some(Outdated::Edit { probes: true });
-        // What an edit made of the question need not be what a process of before can answer. If it does, it
-        // is well: it may stay for long where a rolling restart has stopped.
+        // What an edit made of the question need not be what a process of before can answer. Once it has, it
+        // can, and what it says counts: it may stay for long where a rolling restart has stopped. The first
+        // answer after the edit may still be to the question of before.
+        let mut old = instance.outdated == Some(Outdated::Edit { probes: true });
+        if old
+            && std::mem::replace(&mut instance.answered_anew, true)
+            && evidence.verdict == Verdict::Pass
+        {
+            instance.outdated = Some(Outdated::Edit { probes: false });
+            old = false;
+        }
         let old = old && opinion != Opinion::Well;
         let leaving = goal != Goal::Run || instance.cycle.is_some() || old;
         let unready = instance.unready.is_some();

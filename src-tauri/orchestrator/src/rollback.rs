@@ -328,6 +328,7 @@ impl Step<'_> {
         self.watch_version(name);
         for (_, instance) in self.cluster.instances.range_mut(span(name)) {
             instance.history.begin_ladder();
+            instance.answered_anew = false;
             instance.outdated =
                 (instance.life != Life::Gone).then_some(Outdated::Edit { probes: true });
         }
@@ -408,6 +409,7 @@ impl Step<'_> {
         }
         self.reprobe(id, newer);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
+            instance.answered_anew = false;
             instance.outdated = Some(Outdated::Edit { probes: true });
         }
     }
