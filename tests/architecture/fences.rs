@@ -5,9 +5,10 @@ use crate::{finds, none, root};
 use std::collections::BTreeSet;
 
 /// What a crate with a list of its own may leave out, by the kind of call.
-const EXEMPT: [(&str, &[Kind]); 12] = [
+const EXEMPT: [(&str, &[Kind]); 13] = [
     ("src-tauri/model", &[]),
     ("src-tauri/spec", &[]),
+    ("src-tauri/formats", &[]),
     ("src-tauri/healing", &[]),
     ("src-tauri/orchestrator", &[]),
     (
@@ -36,9 +37,10 @@ const EXEMPT: [(&str, &[Kind]); 12] = [
 ];
 
 /// Crates that decide: they ban what would make the same input give another answer, too.
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
     "src-tauri/model",
     "src-tauri/spec",
+    "src-tauri/formats",
     "src-tauri/healing",
     "src-tauri/orchestrator",
 ];

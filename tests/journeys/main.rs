@@ -10,6 +10,7 @@ mod edit;
 mod engine_death;
 mod exhaustion;
 mod faults;
+mod formats;
 mod heal;
 mod limits;
 mod load;

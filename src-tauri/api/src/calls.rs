@@ -115,7 +115,7 @@ pub(crate) async fn look(
     _: &Actor,
     request: LookRequest,
 ) -> Result<FolderView, Error> {
-    engine.look(absolute(request.folder)?).await
+    engine.look(absolute(request.folder)?, request.file).await
 }
 
 pub(crate) async fn wait(
@@ -287,6 +287,7 @@ pub(crate) async fn up(
 ) -> Result<UpView, Error> {
     let up = Up {
         folder: absolute(request.folder)?,
+        file: request.file,
         trust: request.trust,
         env: request.env,
     };

@@ -53,7 +53,7 @@ pub(crate) async fn apply_definition(
         reason,
     } = request;
     let reason = Some(why(reason)).filter(|reason| !reason.is_empty());
-    let reason = reason.unwrap_or_else(|| format!("{} was edited here", spec::FILE));
+    let reason = reason.unwrap_or_else(|| "its definition was edited here".to_owned());
     let actor = actor.clone();
     let begun = engine
         .apply_definition(actor, &cluster, text, mark, reason)

@@ -41,9 +41,13 @@ pub struct SystemStatusRequest {
 /// Which folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
 pub struct LookRequest {
     /// Absolute.
     pub folder: String,
+    /// The name of the file in it, when not the one that would be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// Which port.
@@ -178,8 +182,12 @@ pub struct EventsRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct UpRequest {
-    /// The folder that holds `azora.toml`, absolute.
+    /// The folder that holds the definition, absolute.
     pub folder: String,
+    /// The name of the file in it, when not the one that would be found: "Procfile".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub file: Option<String>,
     /// A person has read what it runs and allows it. Needed once per folder.
     #[serde(default)]
     #[ts(optional, as = "Option<bool>")]

@@ -3,7 +3,7 @@
 use crate::args::Check;
 use crate::fail::{Done, Fail};
 use crate::terminal::{Terminal, note, plain, print};
-use engine::definition::no_file;
+use engine::definition::{Definition, File, files, no_file};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,10 @@ const MOST: u64 = 64 * spec::limits::MAX_BYTES as u64;
 pub(crate) struct Found {
     /// Absolute, links followed.
     pub(crate) folder: PathBuf,
-    file: PathBuf,
+    /// Which file of it.
+    pub(crate) file: File,
+    /// It was named, and not found.
+    pub(crate) named: bool,
 }
 
 /// The folder that `path` means: itself, the folder of the file it names, or without a path the
@@ -32,61 +35,112 @@ pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
         Fail::absent(format!("failed to read {}: {why}", path.display()))
     };
     // A folder may have that name, and be the one that is meant.
-    let itself = start.file_name().is_some_and(|name| name == spec::FILE);
-    if let Some(what) = no_file(&start).filter(|_| itself && !start.join(spec::FILE).exists()) {
+    let name = |path: &Path| {
+        path.file_name()
+            .and_then(|name| File::named(name.to_str()?))
+    };
+    let itself = name(&start);
+    if let Some(what) = no_file(&start).filter(|_| itself.is_some() && files(&start).is_empty()) {
         return Err(unread(&start, &what));
     }
     let real = std::fs::canonicalize(&start).map_err(|error| unread(&start, &error))?;
     if real.is_file() {
-        let folder = real.parent().unwrap_or(Path::new("/")).to_owned();
-        if real.file_name().is_some_and(|name| name != spec::FILE) {
+        // A link may have another name than what it leads to.
+        let (Some(file), Some(real)) = (itself.or_else(|| name(&real)), beside(&start, &real))
+        else {
             return Err(Fail::absent(format!(
-                "{} is not an {}",
+                "{} is not a file that says what to run; those are called {}",
                 real.display(),
-                spec::FILE
+                formats::FILES.join(", ")
             )));
-        }
-        return Ok(Found { folder, file: real });
+        };
+        return Ok(Found {
+            folder: real,
+            file,
+            named: true,
+        });
     }
-    let mut folders = real.ancestors().take(if up { usize::MAX } else { 1 });
-    // What else there is of that name is not passed over: somebody has meant it to be one.
-    let folder = folders.find(|folder| folder.join(spec::FILE).symlink_metadata().is_ok());
-    match folder {
-        Some(folder) => {
-            let file = folder.join(spec::FILE);
-            match no_file(&file) {
-                Some(what) => Err(unread(&file, &what)),
-                None => Ok(Found {
-                    folder: folder.to_owned(),
-                    file,
-                }),
-            }
+    let folder = match up {
+        true => nearest(&real),
+        false => Some(real.as_path()).filter(|folder| !files(folder).is_empty()),
+    };
+    let found = folder.and_then(|folder| Some((folder, files(folder).into_iter().next()?)));
+    match found {
+        Some((folder, file)) => match no_file(&folder.join(&file.name)) {
+            Some(what) => Err(unread(&folder.join(&file.name), &what)),
+            None => Ok(Found {
+                folder: folder.to_owned(),
+                file,
+                named: false,
+            }),
+        },
+        None => {
+            let above = if up { " or above it" } else { "" };
+            Err(Fail::absent(format!(
+                "there is no {} in {}{above}; `azora up --help` says what is read",
+                formats::FILES.join(" or "),
+                real.display()
+            )))
         }
-        None if up => Err(Fail::absent(format!(
-            "there is no {} in {} or above it",
-            spec::FILE,
-            real.display()
-        ))),
-        None => Err(Fail::absent(format!(
-            "there is no {} in {}",
-            spec::FILE,
-            real.display()
-        ))),
     }
+}
+
+/// The folder of a file that was named: where it lies, which for a link is where the link lies when its
+/// name says how it is read.
+fn beside(start: &Path, real: &Path) -> Option<PathBuf> {
+    let file = match start
+        .file_name()
+        .and_then(|name| File::named(name.to_str()?))
+    {
+        Some(own) if own.format != formats::Format::Azora => start,
+        _ => real,
+    };
+    let folder = std::fs::canonicalize(file.parent()?).ok()?;
+    let name = file.file_name()?.to_str()?;
+    File::named(name).map(|_| folder)
+}
+
+/// The nearest folder from `start` upward that has a definition. One of Azora's own counts before any
+/// other: what lies below it is a part of it, whatever else it can be run with.
+pub(crate) fn nearest(start: &Path) -> Option<&Path> {
+    let with = |own: bool| {
+        let of = move |file: File| own == (file.format == formats::Format::Azora);
+        start
+            .ancestors()
+            .find(|folder| files(folder).into_iter().any(of))
+    };
+    with(true).or_else(|| with(false))
 }
 
 impl Found {
     /// Reads and checks it.
-    pub(crate) fn read(&self) -> Done<Result<spec::Cluster, spec::Diagnostics>> {
-        let failed =
-            |error| Fail::absent(format!("failed to read {}: {error}", self.file.display()));
-        engine::definition::read(&self.folder, &self.label(), MOST)
+    pub(crate) fn read(&self) -> Done<Result<Definition, spec::Diagnostics>> {
+        let failed = |error| {
+            let path = self.path();
+            Fail::absent(format!("failed to read {}: {error}", path.display()))
+        };
+        engine::definition::read(&self.folder, &self.file, &self.label(), MOST)
             .map_err(|error| failed(error.to_string()))?
             .ok_or_else(|| failed("it is gone".to_owned()))
     }
 
+    /// Where the file lies.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join(&self.file.name)
+    }
+
+    /// The definition that says the same.
+    pub(crate) fn imported(&self) -> Done<formats::Imported> {
+        let (path, label) = (self.path(), self.label());
+        let failed = |error| Fail::absent(format!("failed to read {}: {error}", path.display()));
+        let bytes = std::fs::read(&path).map_err(failed)?;
+        engine::definition::imported(&self.folder, self.file.format, &label, &bytes)
+            .map_err(failed)?
+            .map_err(|problems| self.shown(&problems))
+    }
+
     /// Reads it, or shows what is wrong with it.
-    pub(crate) fn checked(&self) -> Done<spec::Cluster> {
+    pub(crate) fn checked(&self) -> Done<Definition> {
         self.read()?.map_err(|problems| self.shown(&problems))
     }
 
@@ -102,22 +156,25 @@ impl Found {
     }
 
     /// How messages name the file: as short as it can be typed from here.
-    fn label(&self) -> String {
-        let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
+    pub(crate) fn label(&self) -> String {
+        let (file, here) = (self.path(), std::env::current_dir());
+        let here = here.and_then(std::fs::canonicalize).ok();
         let short = here
             .as_deref()
-            .and_then(|here| self.file.strip_prefix(here).ok());
-        short.unwrap_or(&self.file).display().to_string()
+            .and_then(|here| file.strip_prefix(here).ok());
+        short.unwrap_or(&file).display().to_string()
     }
 }
 
 /// Why the definition of a cluster that was brought up cannot be used as it is now, in one line.
 pub(crate) fn unusable(folder: &Path) -> Option<String> {
-    match engine::definition::read(folder, spec::FILE, MOST) {
+    let file = files(folder).into_iter().next().unwrap_or_else(File::own);
+    let name = &file.name;
+    match engine::definition::read(folder, &file, name, MOST) {
         Ok(Some(Ok(_))) => None,
         Ok(Some(Err(problems))) => Some(problems.to_string()),
-        Ok(None) => Some(format!("{} is gone", spec::FILE)),
-        Err(error) => Some(format!("failed to read {}: {error}", spec::FILE)),
+        Ok(None) => Some(format!("{name} is gone")),
+        Err(error) => Some(format!("failed to read {name}: {error}")),
     }
 }
 
@@ -127,8 +184,10 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     let read = found.read()?;
     if arguments.json.json {
         let value = match &read {
-            Ok(cluster) => {
-                json!({"ok": true, "name": cluster.name, "services": cluster.services.len(), "problems": [], "notes": spec::notes(cluster)})
+            Ok(Definition { cluster, notes }) => {
+                let notes: Vec<String> =
+                    notes.iter().cloned().chain(spec::notes(cluster)).collect();
+                json!({"ok": true, "file": found.file.name, "name": cluster.name, "services": cluster.services.len(), "problems": [], "notes": notes})
             }
             Err(problems) => {
                 json!({"ok": false, "problems": problems_json(problems), "unshown": problems.unshown()})
@@ -137,9 +196,9 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
         print(&value.to_string())?;
     }
     match read {
-        Ok(cluster) if !arguments.json.json => {
+        Ok(Definition { cluster, notes }) if !arguments.json.json => {
             print(&format!("ok: {} services", cluster.services.len()))?;
-            for text in spec::notes(&cluster) {
+            for text in notes.into_iter().chain(spec::notes(&cluster)) {
                 note(&format!("note: {}", plain(&text)));
             }
             Ok(())
@@ -198,6 +257,67 @@ mod tests {
     }
 
     #[test]
+    fn what_other_programs_run_is_found_too_unless_there_is_one_of_our_own() {
+        let root = tree();
+        let real = root.path().canonicalize().unwrap();
+        let write = |path: &str| std::fs::write(real.join(path), "web: sleep 1\n").unwrap();
+        std::fs::create_dir_all(real.join("rails/app")).unwrap();
+        for path in [
+            "rails/Procfile",
+            "rails/Procfile.dev",
+            "rails/Procfile.old",
+            "shop/Procfile",
+            "shop/src/Procfile",
+        ] {
+            write(path);
+        }
+        std::os::unix::fs::symlink("../rails/Procfile", real.join("folder/Procfile")).unwrap();
+        std::fs::create_dir(real.join("links")).unwrap();
+        std::os::unix::fs::symlink("../shop/azora.toml", real.join("links/toml")).unwrap();
+        let found = |path: Option<&str>, here: &str| {
+            let found = find(path.map(Path::new), &real.join(here)).unwrap();
+            let folder = found
+                .folder
+                .strip_prefix(&real)
+                .unwrap()
+                .display()
+                .to_string();
+            (folder, found.file.name, found.named)
+        };
+        let is = |folder: &str, file: &str, named| (folder.to_owned(), file.to_owned(), named);
+        assert_eq!(found(None, "rails/app"), is("rails", "Procfile.dev", false));
+        assert_eq!(found(Some("rails"), ""), is("rails", "Procfile.dev", false));
+        assert_eq!(
+            found(Some("rails/Procfile"), ""),
+            is("rails", "Procfile", true)
+        );
+        assert_eq!(
+            found(Some("Procfile.old"), "rails"),
+            is("rails", "Procfile.old", true)
+        );
+        assert_eq!(found(None, "shop"), is("shop", "azora.toml", false));
+        assert_eq!(
+            found(Some("Procfile"), "shop"),
+            is("shop", "Procfile", true)
+        );
+        // A part of what is defined above it.
+        assert_eq!(found(None, "shop/src"), is("shop", "azora.toml", false));
+        assert_eq!(
+            found(Some("."), "shop/src"),
+            is("shop/src", "Procfile", false)
+        );
+        // By the name of the link, where that says how it is read.
+        assert_eq!(
+            found(Some("folder/Procfile"), ""),
+            is("folder", "Procfile", true)
+        );
+        assert_eq!(
+            found(Some("links/toml"), ""),
+            is("shop", "azora.toml", true)
+        );
+    }
+
+    #[test]
     fn a_definition_that_cannot_be_used_now_says_why_in_one_line() {
         let root = tree();
         let shop = root.path().join("shop");
@@ -221,10 +341,10 @@ mod tests {
                 .message
         };
         assert!(
-            message("shop/src").contains("there is no azora.toml in"),
+            message("shop/src").contains("there is no azora.toml or "),
             "not the folder above"
         );
-        assert!(message("shop/other.toml").contains("is not an azora.toml"));
+        assert!(message("shop/other.toml").contains("is not a file that says what to run"));
         assert!(message("none").contains("failed to read"));
         for (name, what) in [
             ("folder", "azora.toml: it is a folder, not a file"),

@@ -26,6 +26,7 @@ mod place;
 // What is, what was, what was printed.
 mod attach;
 mod env;
+mod import;
 mod incidents;
 mod logs;
 mod past;
@@ -87,6 +88,10 @@ fn run(arguments: &Arguments) -> Done {
                 "a definition is checked; name its file or its folder",
             )?;
             definition::check(&place::folder(place)?, check)
+        }
+        Command::Import(arguments) => {
+            place::no_cluster(place, "a file is imported; name it or its folder")?;
+            import::import(&place::folder(place)?, arguments)
         }
         Command::Rehearse(arguments) => {
             place::no_cluster(

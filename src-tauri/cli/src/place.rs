@@ -42,9 +42,7 @@ pub(crate) fn no_cluster(place: &Place, instead: &str) -> Done {
 
 /// The nearest folder with a definition, from `start` upward.
 pub(crate) fn defined(start: &Path) -> Option<&Path> {
-    start
-        .ancestors()
-        .find(|folder| folder.join(spec::FILE).is_file())
+    crate::definition::nearest(start)
 }
 
 /// A live engine and the cluster that is meant.
@@ -128,8 +126,9 @@ fn runs(cluster: &ClusterLine) -> bool {
 /// The name that a folder's definition gives its cluster; `None` when it cannot be read.
 fn name_in(folder: &Path) -> Option<ClusterName> {
     let most = spec::limits::MAX_BYTES as u64 + 1;
-    let read = engine::definition::read(folder, spec::FILE, most);
-    Some(read.ok()??.ok()?.name)
+    let file = engine::definition::files(folder).into_iter().next()?;
+    let read = engine::definition::read(folder, &file, &file.name, most);
+    Some(read.ok()??.ok()?.cluster.name)
 }
 
 /// Picks from the clusters of a home. `here` is the folder of the command, `defined` the nearest

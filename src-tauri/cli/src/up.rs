@@ -3,7 +3,7 @@
 use crate::acts::failures;
 use crate::args::{Place, Up};
 use crate::board::Aim;
-use crate::definition;
+use crate::definition::{self, Found};
 use crate::emergency;
 use crate::engine_here::{behind, ended, inside, running};
 use crate::fail::{Done, Fail};
@@ -36,20 +36,41 @@ enum Engine {
     Here(Box<Host>),
 }
 
+/// What is to be brought up.
+struct Chosen<'c> {
+    folder: &'c str,
+    /// The file in it, when it was named.
+    file: Option<String>,
+}
+
 /// `azora up`.
 pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     let layout = layout(place)?;
     let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
-    found.checked()?;
+    let definition = found.checked()?;
+    tell(&found, &definition.notes);
     let text = found.folder.to_str().ok_or_else(|| {
         // The engine cannot be asked about it: its words are text.
         Fail::failed(engine::Error::NotText(found.folder.clone()).to_string())
     })?;
+    let chosen = Chosen {
+        folder: text,
+        file: found.named.then(|| found.file.name.clone()),
+    };
     // From here on Ctrl-C is ours: nothing is left half-done by it.
     let mut interrupts = Interrupts::catch()?;
     let (engine, client, view) = loop {
         let (engine, client) = engine(&layout, arguments.detach, &mut interrupts).await?;
-        match ordered(&layout, &engine, &client, text, arguments, &mut interrupts).await {
+        match ordered(
+            &layout,
+            &engine,
+            &client,
+            &chosen,
+            arguments,
+            &mut interrupts,
+        )
+        .await
+        {
             Ok(view) => break (engine, client, view),
             Err(Refusal::Gone(pid)) if matches!(engine, Engine::Other { ours: false }) => {
                 note(&format!(
@@ -143,14 +164,14 @@ async fn ordered(
     layout: &Layout,
     engine: &Engine,
     client: &Client,
-    folder: &str,
+    chosen: &Chosen<'_>,
     arguments: &Up,
     interrupts: &mut Interrupts,
 ) -> Result<UpView, Refusal> {
     match engine {
-        Engine::Here(_) => order(client, folder, arguments, false, interrupts).await,
+        Engine::Here(_) => order(client, chosen, arguments, false, interrupts).await,
         Engine::Other { .. } => {
-            let order = order(client, folder, arguments, true, interrupts);
+            let order = order(client, chosen, arguments, true, interrupts);
             patient(layout, Waits::On, order).await
         }
     }
@@ -161,7 +182,7 @@ async fn ordered(
 /// what it has begun.
 async fn order(
     client: &Client,
-    folder: &str,
+    chosen: &Chosen<'_>,
     arguments: &Up,
     other: bool,
     interrupts: &mut Interrupts,
@@ -172,9 +193,11 @@ async fn order(
         error if error.nobody() => Refusal::Gone(client.pid()),
         error => Refusal::Said(error.into()),
     };
+    let (folder, file) = (chosen.folder, chosen.file.clone());
     if askable(arguments) {
         let request = LookRequest {
             folder: folder.to_owned(),
+            file: file.clone(),
         };
         let view: FolderView = tokio::select! {
             biased;
@@ -189,6 +212,7 @@ async fn order(
     }
     let request = UpRequest {
         folder: folder.to_owned(),
+        file,
         trust: true,
         env: Some(environment()),
         reason: arguments.why.reason.clone(),
@@ -204,6 +228,29 @@ async fn order(
         note(&format!("  {}", plain(change)));
     }
     Ok(view)
+}
+
+/// Which of the files that say what to run is used, where that is not plain, and what was made of it.
+fn tell(found: &Found, notes: &[String]) {
+    let others = engine::definition::files(&found.folder);
+    let others: Vec<String> = others
+        .into_iter()
+        .filter(|other| *other != found.file)
+        .map(|other| other.name)
+        .collect();
+    if found.file.format != formats::Format::Azora || (!found.named && !others.is_empty()) {
+        let also = match &others[..] {
+            [] => String::new(),
+            [first, ..] => format!(
+                "; also here: {}, used by `azora up {first}`",
+                others.join(", ")
+            ),
+        };
+        note(&format!("azora: runs {}{also}", plain(&found.label())));
+    }
+    for text in notes {
+        note(&format!("note: {}", plain(text)));
+    }
 }
 
 /// The environment services get. What is not text cannot be sent, and hardly ever is there.

@@ -13,7 +13,7 @@ const SHELL: Duration = Duration::from_secs(3);
 /// cluster, or, in an app started from a terminal, its own.
 pub(crate) async fn for_up(engine: &Handle, folder: &Path) -> Option<BTreeMap<String, String>> {
     let known = engine
-        .look(folder.to_owned())
+        .look(folder.to_owned(), None)
         .await
         .is_ok_and(|folder| folder.known);
     if known || from_a_terminal() {

@@ -39,6 +39,7 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
     let env = environment::for_up(&engine, &folder).await;
     let up = Up {
         folder: folder.clone(),
+        file: None,
         trust,
         env,
     };

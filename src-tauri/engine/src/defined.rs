@@ -22,11 +22,12 @@ impl Handle {
     /// The definition that a folder has now, run or not.
     pub async fn folder_definition(&self, folder: &Path) -> Result<Arc<Cluster>, Error> {
         let folder = canonical(folder)?;
-        let found = tokio::task::spawn_blocking(move || match definition::of_folder(&folder)? {
-            Some(Ok(definition)) => Ok(Arc::new(definition)),
-            Some(Err(problems)) => Err(Error::Definition(definition::shown(&problems))),
-            None => Err(Error::NoDefinition(folder)),
-        });
+        let found =
+            tokio::task::spawn_blocking(move || match definition::of_folder(&folder, None)? {
+                Some(Ok(definition)) => Ok(Arc::new(definition.cluster)),
+                Some(Err(problems)) => Err(Error::Definition(definition::shown(&problems))),
+                None => Err(Error::NoDefinition(folder)),
+            });
         found.await.map_err(|_| Error::Closing)?
     }
 }

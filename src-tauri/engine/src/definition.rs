@@ -1,7 +1,9 @@
 //! A folder's definition with all its env files, read from the disk: by the engine at `up`, by
-//! `azora check` without one. What the bytes mean is `spec`'s business.
+//! `azora check` without one. What the bytes mean is the business of `spec`, and of `formats` where the
+//! file is not an `azora.toml`.
 
 use crate::Error;
+use formats::{Format, Imported};
 use spec::{Cluster, Diagnostics, Found, Reading, Sources};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
@@ -10,19 +12,73 @@ use std::path::Path;
 /// Rounds of "which further files are needed". The env files of a definition are named in it.
 const ROUNDS: usize = 3;
 
-/// Reads the definition of a folder; `None` when there is none. `label` is how messages name its
-/// file, `most` the bytes of it that are read at most.
+/// The file of a folder that says what to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name in the folder.
+    pub name: String,
+    /// How it is read.
+    pub format: Format,
+}
+
+impl File {
+    /// A file of this name, if it is one that is read.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let format = Format::of(name)?;
+        let name = name.to_owned();
+        Some(Self { name, format })
+    }
+
+    /// An `azora.toml`.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            name: spec::FILE.to_owned(),
+            format: Format::Azora,
+        }
+    }
+}
+
+/// What a folder defines.
+#[derive(Debug)]
+pub struct Definition {
+    /// Whole and checked.
+    pub cluster: Cluster,
+    /// What its file says that a definition cannot, and what was made of it.
+    pub notes: Vec<String>,
+}
+
+/// The files of a folder that say what to run. The first is the one that counts unless another one is
+/// asked for. What else has such a name counts too: somebody has meant it to be one.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<File> {
+    let there = |name: &&str| folder.join(name).symlink_metadata().is_ok();
+    let names = formats::FILES.iter().copied().filter(there);
+    names.filter_map(File::named).collect()
+}
+
+/// The file of a folder that counts: the one that was asked for, or the first there is.
+pub(crate) fn chosen(folder: &Path, asked: Option<&str>) -> Option<File> {
+    match asked {
+        Some(name) => File::named(name),
+        None => files(folder).into_iter().next(),
+    }
+}
+
+/// Reads the definition in a file of a folder; `None` when it is not there. `label` is how messages name
+/// the file, `most` the bytes of it that are read at most.
 ///
 /// # Errors
-/// When the definition's file is there and cannot be read.
+/// When the file is there and cannot be read.
 pub fn read(
     folder: &Path,
+    file: &File,
     label: &str,
     most: u64,
-) -> io::Result<Option<Result<Cluster, Diagnostics>>> {
-    let path = folder.join(spec::FILE);
-    match file(&path, most)? {
-        Some(bytes) => of_bytes(folder, label, bytes).map(Some),
+) -> io::Result<Option<Result<Definition, Diagnostics>>> {
+    match bytes_of(&folder.join(&file.name), most)? {
+        Some(bytes) => of_bytes(folder, file.format, label, bytes).map(Some),
         None => Ok(None),
     }
 }
@@ -30,9 +86,58 @@ pub fn read(
 /// The same of bytes that may not be in the folder yet: an edit.
 pub(crate) fn of_bytes(
     folder: &Path,
+    format: Format,
     label: &str,
     bytes: Vec<u8>,
-) -> io::Result<Result<Cluster, Diagnostics>> {
+) -> io::Result<Result<Definition, Diagnostics>> {
+    if format == Format::Azora {
+        let read = of_own(folder, label, bytes)?;
+        return Ok(read.map(|cluster| Definition {
+            cluster,
+            notes: Vec::new(),
+        }));
+    }
+    let imported = match imported(folder, format, label, &bytes)? {
+        Ok(imported) => imported,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let read = of_own(folder, spec::FILE, imported.text.clone().into_bytes())?;
+    Ok(match read {
+        Ok(cluster) => Ok(Definition {
+            cluster,
+            notes: imported.notes.iter().map(ToString::to_string).collect(),
+        }),
+        Err(problems) => Err(imported.told_of(problems, label, &String::from_utf8_lossy(&bytes))),
+    })
+}
+
+/// The `azora.toml` that says what these bytes say.
+///
+/// # Errors
+/// When a file beside it is there and cannot be read.
+pub fn imported(
+    folder: &Path,
+    format: Format,
+    label: &str,
+    bytes: &[u8],
+) -> io::Result<Result<Imported, Diagnostics>> {
+    let mut sources = formats::Sources::new(format, label, bytes.to_vec());
+    for _ in 0..ROUNDS {
+        match sources.read() {
+            Ok(formats::Reading::Complete(imported)) => return Ok(Ok(imported)),
+            Ok(formats::Reading::Needs(files)) => {
+                for name in files {
+                    let found = found(&folder.join(&name));
+                    sources.add(name, found);
+                }
+            }
+            Err(problems) => return Ok(Err(problems)),
+        }
+    }
+    Err(io::Error::other("it needs ever more files"))
+}
+
+fn of_own(folder: &Path, label: &str, bytes: Vec<u8>) -> io::Result<Result<Cluster, Diagnostics>> {
     let name = folder
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -43,12 +148,7 @@ pub(crate) fn of_bytes(
             Ok(Reading::Complete(cluster)) => return Ok(Ok(*cluster)),
             Ok(Reading::Needs(files)) => {
                 for name in files {
-                    let most = spec::limits::MAX_ENV_FILE as u64 + 1;
-                    let found = match file(&folder.join(&name), most) {
-                        Ok(Some(bytes)) => Found::Bytes(bytes),
-                        Ok(None) => Found::Absent,
-                        Err(error) => Found::Unreadable(without_number(&error)),
-                    };
+                    let found = found(&folder.join(&name));
                     sources.add(name, found);
                 }
             }
@@ -58,15 +158,32 @@ pub(crate) fn of_bytes(
     Err(io::Error::other("it needs ever more files"))
 }
 
-/// The same for the engine: of what is too large no more is read than shows it.
-pub(crate) fn of_folder(folder: &Path) -> Result<Option<Result<Cluster, Diagnostics>>, Error> {
+/// What there is of a small file beside the definition.
+fn found(path: &Path) -> Found {
+    let most = spec::limits::MAX_ENV_FILE as u64 + 1;
+    match bytes_of(path, most) {
+        Ok(Some(bytes)) => Found::Bytes(bytes),
+        Ok(None) => Found::Absent,
+        Err(error) => Found::Unreadable(without_number(&error)),
+    }
+}
+
+/// The same for the engine: of what is too large no more is read than shows it. `asked` is the file that
+/// somebody has named.
+pub(crate) fn of_folder(
+    folder: &Path,
+    asked: Option<&str>,
+) -> Result<Option<Result<Definition, Diagnostics>>, Error> {
+    let Some(chosen) = chosen(folder, asked) else {
+        return Ok(None);
+    };
     let most = spec::limits::MAX_BYTES as u64 + 1;
-    let path = folder.join(spec::FILE);
+    let path = folder.join(&chosen.name);
     if let Some(what) = no_file(&path) {
         let source = io::Error::other(what);
         return Err(Error::Folder { path, source });
     }
-    read(folder, spec::FILE, most).map_err(|source| Error::Folder { path, source })
+    read(folder, &chosen, &chosen.name, most).map_err(|source| Error::Folder { path, source })
 }
 
 /// What there is at `path` when it is not a file, as a sentence: "it is a folder, not a file". `None`
@@ -108,7 +225,7 @@ pub(crate) fn shown(problems: &Diagnostics) -> String {
 }
 
 /// A file's first bytes; `None` when it is not there.
-fn file(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+fn bytes_of(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     // Opening a pipe would wait for somebody to write into it.
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => return Err(io::Error::other("it is not a file")),
@@ -165,7 +282,7 @@ mod tests {
         let device = no_file(Path::new("/dev/null"));
         assert_eq!(device.as_deref(), Some("it is a device, not a file"));
         std::fs::create_dir(at("folder").join(spec::FILE)).unwrap();
-        let refused = of_folder(&at("folder")).unwrap_err().story();
+        let refused = of_folder(&at("folder"), None).unwrap_err().story();
         assert!(refused.contains("azora.toml: it is a folder"), "{refused}");
     }
 }

@@ -57,13 +57,16 @@ impl Now {
             definition: Arc::clone(&record.definition),
             problem: Some(problem),
         };
-        match definition::of_folder(&record.folder) {
+        match definition::of_folder(&record.folder, record.file.as_deref()) {
             Ok(Some(Ok(now))) => Now {
-                definition: Arc::new(now),
+                definition: Arc::new(now.cluster),
                 problem: None,
             },
             Ok(Some(Err(problems))) => recorded(problems.to_string()),
-            Ok(None) => recorded(format!("{} is gone", spec::FILE)),
+            Ok(None) => recorded(match &record.file {
+                Some(name) => format!("{name} is gone"),
+                None => "its folder has no definition any more".to_owned(),
+            }),
             Err(error) => recorded(error.story()),
         }
     }
@@ -271,10 +274,12 @@ fn compare(
     record: &ClusterRecord,
     starts: Vec<(InstanceId, Generation)>,
 ) -> Compared {
+    let chosen = definition::chosen(&record.folder, record.file.as_deref());
+    let file = chosen.map_or_else(|| spec::FILE.to_owned(), |file| file.name);
     // Marked before they are read: what changes in between is seen the next time.
     let marked = |definition: &spec::Cluster| {
         let own = definition.services.values().flat_map(|one| &one.env_files);
-        let names: BTreeSet<&str> = std::iter::once(spec::FILE)
+        let names: BTreeSet<&str> = std::iter::once(file.as_str())
             .chain(definition.env_files.iter().chain(own).map(String::as_str))
             .collect();
         let paths = names.into_iter().map(|name| record.folder.join(name));

@@ -5,9 +5,10 @@
 //! all, and not when it changed since it was read.
 
 use crate::clock::Clock;
+use crate::definition::{self, Definition, File as DefinitionFile};
 use crate::handle::{Handle, Up, UpStarted};
 use crate::record::{ClusterRecord, cluster_id};
-use crate::{Error, defined, definition};
+use crate::{Error, defined};
 use model::{Actor, ClusterId, ServiceName};
 use spec::{Cluster, Diagnostics};
 use std::fs::{File, Permissions};
@@ -58,8 +59,8 @@ impl Handle {
     /// # Errors
     /// When it is gone, cannot be read, or is not text.
     pub async fn definition_text(&self, cluster: &ClusterId) -> Result<Text, Error> {
-        let folder = defined::record(&self.shared, cluster).await?.folder;
-        blocking(move || text_of(&folder)).await
+        let record = defined::record(&self.shared, cluster).await?;
+        blocking(move || text_of(&record.folder.join(file_of(&record).name))).await
     }
 
     /// Checks an edited definition by the rules of `up`, and says what applying it would do.
@@ -73,8 +74,8 @@ impl Handle {
     ) -> Result<Checked, Error> {
         let record = defined::record(&self.shared, cluster).await?;
         blocking(move || {
-            Ok(match parsed(&record.folder, text)? {
-                Ok(edited) => Checked::Right(compared(&record, &edited)),
+            Ok(match parsed(&record, text)? {
+                Ok(edited) => Checked::Right(compared(&record, edited)),
                 Err(problems) => Checked::Wrong(problems),
             })
         })
@@ -90,8 +91,8 @@ impl Handle {
         cluster: &ClusterId,
         text: String,
     ) -> Result<Arc<Cluster>, Error> {
-        let folder = defined::record(&self.shared, cluster).await?.folder;
-        blocking(move || right(parsed(&folder, text)?).map(Arc::new)).await
+        let record = defined::record(&self.shared, cluster).await?;
+        blocking(move || right(parsed(&record, text)?).map(Arc::new)).await
     }
 
     /// Writes an edited definition, unless the file is not the one any more that was read (`mark`), and
@@ -112,10 +113,10 @@ impl Handle {
             return Err(Error::Closing);
         }
         let record = defined::record(&self.shared, cluster).await?;
-        let folder = record.folder.clone();
+        let (folder, file) = (record.folder.clone(), record.file.clone());
         let id = cluster.clone();
         blocking(move || {
-            let edited = right(parsed(&record.folder, text.clone())?)?;
+            let edited = right(parsed(&record, text.clone())?)?;
             if cluster_id(&record.folder, &edited.name) != id {
                 return Err(Error::Conflict(format!(
                     "this names the cluster {}, which would be another one beside {}; take this one down, \
@@ -123,11 +124,12 @@ impl Handle {
                     edited.name, record.definition.name
                 )));
             }
-            replace(&record.folder, &text, &mark)
+            replace(&record.folder.join(file_of(&record).name), &text, &mark)
         })
         .await?;
         let up = Up {
             folder,
+            file,
             trust: false,
             env: None,
         };
@@ -142,21 +144,35 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|_| Error::Closing)?
 }
 
-fn right(checked: Result<Cluster, Diagnostics>) -> Result<Cluster, Error> {
-    checked.map_err(|problems| Error::Definition(definition::shown(&problems)))
+fn right(checked: Result<Definition, Diagnostics>) -> Result<Cluster, Error> {
+    checked
+        .map(|right| right.cluster)
+        .map_err(|problems| Error::Definition(definition::shown(&problems)))
 }
 
-fn parsed(folder: &Path, text: String) -> Result<Result<Cluster, Diagnostics>, Error> {
-    let parsed = definition::of_bytes(folder, spec::FILE, text.into_bytes());
+fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Diagnostics>, Error> {
+    let folder = &record.folder;
+    let DefinitionFile { name, format } = file_of(record);
+    let parsed = definition::of_bytes(folder, format, &name, text.into_bytes());
     parsed.map_err(|source| Error::Folder {
         path: folder.to_owned(),
         source,
     })
 }
 
-fn compared(record: &ClusterRecord, edited: &Cluster) -> Edit {
+/// The file that a cluster is defined by. Where it is gone, the one that would be written.
+fn file_of(record: &ClusterRecord) -> DefinitionFile {
+    definition::chosen(&record.folder, record.file.as_deref()).unwrap_or_else(DefinitionFile::own)
+}
+
+fn compared(record: &ClusterRecord, edited: Definition) -> Edit {
+    let Definition {
+        cluster: edited,
+        mut notes,
+    } = edited;
+    notes.extend(spec::notes(&edited));
     let mut edit = Edit {
-        notes: spec::notes(edited),
+        notes,
         ..Edit::default()
     };
     if edited.name != record.definition.name {
@@ -165,7 +181,7 @@ fn compared(record: &ClusterRecord, edited: &Cluster) -> Edit {
             edited.name, record.definition.name
         ));
     }
-    let diff = spec::diff(&record.definition, edited);
+    let diff = spec::diff(&record.definition, &edited);
     let (restarted, adjusted) = diff
         .changed
         .into_iter()
@@ -179,8 +195,8 @@ fn compared(record: &ClusterRecord, edited: &Cluster) -> Edit {
     }
 }
 
-fn text_of(folder: &Path) -> Result<Text, Error> {
-    let path = folder.join(spec::FILE);
+fn text_of(path: &Path) -> Result<Text, Error> {
+    let path = path.to_owned();
     let unread = |source| Error::Folder {
         path: path.clone(),
         source,
@@ -191,7 +207,7 @@ fn text_of(folder: &Path) -> Result<Text, Error> {
     let most = spec::limits::MAX_BYTES as u64;
     let mut bytes = Vec::new();
     let file = File::open(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::NoDefinition(folder.to_owned()),
+        io::ErrorKind::NotFound => Error::NoDefinition(folder_of(&path)),
         _ => unread(error),
     })?;
     file.take(most + 1)
@@ -213,6 +229,10 @@ fn text_of(folder: &Path) -> Result<Text, Error> {
     Ok(Text { path, text, mark })
 }
 
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(file).to_owned()
+}
+
 fn mark(bytes: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
@@ -222,12 +242,13 @@ fn mark(bytes: &[u8]) -> String {
 /// Puts `text` in the place of the definition that has this mark: whole or not at all, with the same
 /// owner and permissions, and where a link leads to. Between the last look and the change of names lies a
 /// moment in which an editor's own save is lost; there is no call that does both.
-fn replace(folder: &Path, text: &str, wanted: &str) -> Result<(), Error> {
-    let found = text_of(folder)?;
+fn replace(file: &Path, text: &str, wanted: &str) -> Result<(), Error> {
+    let found = text_of(file)?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
     let changed = || {
         Error::Conflict(format!(
             "{} changed since it was read, and nothing was written; load it again, or copy your edit first",
-            spec::FILE
+            name
         ))
     };
     if found.mark != wanted {
@@ -258,12 +279,12 @@ fn replace(folder: &Path, text: &str, wanted: &str) -> Result<(), Error> {
     }
     let beside = path.with_file_name(format!(
         ".{}.{}-{}",
-        spec::FILE,
+        name,
         std::process::id(),
         Clock::wall().0
     ));
     let written = write(&path, &beside, text).and_then(|()| {
-        if text_of(folder).is_ok_and(|now| now.mark == wanted) {
+        if text_of(file).is_ok_and(|now| now.mark == wanted) {
             std::fs::rename(&beside, &path).map(|()| true)
         } else {
             Ok(false)
@@ -322,9 +343,9 @@ mod tests {
         let folder = folder();
         let path = folder.path().join(spec::FILE);
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        let read = text_of(folder.path()).unwrap();
+        let read = text_of(&path).unwrap();
         assert_eq!(read.text, OLD);
-        replace(folder.path(), NEW, &read.mark).unwrap();
+        replace(&path, NEW, &read.mark).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), NEW);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o640);
@@ -336,22 +357,22 @@ mod tests {
         let folder = folder();
         let path = folder.path().join(spec::FILE);
         std::fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
-        let read = text_of(folder.path()).unwrap();
-        let refused = replace(folder.path(), NEW, &read.mark).unwrap_err().story();
+        let read = text_of(&path).unwrap();
+        let refused = replace(&path, NEW, &read.mark).unwrap_err().story();
         assert!(refused.contains("is read-only"), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD);
         assert_eq!(files(folder.path()), [spec::FILE]);
         // What it says already can be brought up all the same.
-        replace(folder.path(), OLD, &read.mark).unwrap();
+        replace(&path, OLD, &read.mark).unwrap();
     }
 
     #[test]
     fn what_somebody_else_wrote_meanwhile_is_left_as_it_is() {
         let folder = folder();
         let path = folder.path().join(spec::FILE);
-        let read = text_of(folder.path()).unwrap();
+        let read = text_of(&path).unwrap();
         std::fs::write(&path, "# theirs\n").unwrap();
-        let refused = replace(folder.path(), NEW, &read.mark).unwrap_err();
+        let refused = replace(&path, NEW, &read.mark).unwrap_err();
         assert!(refused.story().contains("changed since it was read"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "# theirs\n");
         assert_eq!(files(folder.path()), [spec::FILE]);
@@ -364,8 +385,8 @@ mod tests {
         let real = folder.path().join("real.toml");
         std::fs::rename(&path, &real).unwrap();
         std::os::unix::fs::symlink("real.toml", &path).unwrap();
-        let read = text_of(folder.path()).unwrap();
-        replace(folder.path(), NEW, &read.mark).unwrap();
+        let read = text_of(&path).unwrap();
+        replace(&path, NEW, &read.mark).unwrap();
         assert!(path.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), NEW);
     }
@@ -375,18 +396,15 @@ mod tests {
         let folder = folder();
         let path = folder.path().join(spec::FILE);
         std::fs::write(&path, b"\xff").unwrap();
-        let refused = text_of(folder.path()).unwrap_err().story();
+        let refused = text_of(&path).unwrap_err().story();
         assert!(refused.contains("not UTF-8"), "{refused}");
         std::fs::write(&path, vec![b'#'; spec::limits::MAX_BYTES + 1]).unwrap();
-        let refused = text_of(folder.path()).unwrap_err().story();
+        let refused = text_of(&path).unwrap_err().story();
         assert!(
             refused.contains("more than a definition may have"),
             "{refused}"
         );
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(
-            text_of(folder.path()),
-            Err(Error::NoDefinition(_))
-        ));
+        assert!(matches!(text_of(&path), Err(Error::NoDefinition(_))));
     }
 }

@@ -3,11 +3,13 @@
 //! Reads come from the picture or the store; every act passes the door and then goes to the owner
 //! of its cluster.
 
+use crate::Error;
+use crate::definition;
+use crate::look::asked;
 use crate::owner::{Message, Owner, Wish};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::shared::Shared;
-use crate::{Error, definition, launch};
-use model::view::{Delta, EngineView, EnvView, FolderView, History, Snapshot};
+use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
 use model::{
     Act, ActId, Actor, ClusterId, Event, EventKind, InstanceId, Reason, ServiceName, Target,
@@ -30,8 +32,10 @@ pub struct Handle {
 /// Bring a folder's cluster up.
 #[derive(Debug, Clone)]
 pub struct Up {
-    /// The folder that holds `azora.toml`.
+    /// The folder that holds the definition.
     pub folder: PathBuf,
+    /// Which file of it, when not the one that would be found.
+    pub file: Option<String>,
     /// A person has read what it runs and allows it.
     pub trust: bool,
     /// The environment its services get; `None` is the one recorded, or else the engine's own.
@@ -139,36 +143,6 @@ impl Handle {
         self.shared.picture.feed()
     }
 
-    /// What is in a folder, before it is run.
-    pub async fn look(&self, folder: PathBuf) -> Result<FolderView, Error> {
-        let folder = canonical(&folder)?;
-        let mut view = FolderView {
-            folder: folder.display().to_string(),
-            file: None,
-            name: None,
-            services: 0,
-            known: false,
-            commands: vec![],
-            problem: None,
-            git: crate::git::of(&folder),
-        };
-        let Some(definition) = definition::of_folder(&folder)? else {
-            return Ok(view);
-        };
-        view.file = Some(spec::FILE.into());
-        match definition {
-            Ok(definition) => {
-                view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
-                view.commands = launch::commands(&definition);
-                let id = cluster_id(&folder, &definition.name);
-                view.known = self.shared.record_file(&id).exists();
-                view.name = Some(definition.name);
-            }
-            Err(problems) => view.problem = Some(definition::shown(&problems)),
-        }
-        Ok(view)
-    }
-
     /// History of an instance over the `range` that ends at `until`; now, unless that is earlier.
     pub async fn history(
         &self,
@@ -239,10 +213,11 @@ impl Handle {
     /// Brings a folder's cluster up, or applies its edited definition.
     pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
         let folder = canonical(&up.folder)?;
-        let definition = definition::of_folder(&folder)?
+        let file = asked(up.file)?;
+        let definition = definition::of_folder(&folder, file.as_deref())?
             .ok_or_else(|| Error::NoDefinition(folder.clone()))?
             .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
-        let definition = Arc::new(definition);
+        let definition = Arc::new(definition.cluster);
         let id = cluster_id(&folder, &definition.name);
         let known = self.shared.record_file(&id).exists();
         if !known && !up.trust {
@@ -262,6 +237,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let message = Message::Up {
             definition,
+            file,
             env,
             act: act.clone(),
             reply,
@@ -293,6 +269,7 @@ impl Handle {
         let record = ClusterRecord {
             id: id.clone(),
             folder: folder.to_owned(),
+            file: None,
             definition: Arc::clone(definition),
             env: BTreeMap::new(),
             ports: BTreeMap::new(),

@@ -101,6 +101,7 @@ mod tests {
         std::fs::write(folder.join(spec::FILE), DB).unwrap();
         let up = Up {
             folder,
+            file: None,
             trust: true,
             env: None,
         };

@@ -32,6 +32,7 @@ mod journal;
 mod keep;
 mod launch;
 mod logs;
+mod look;
 mod memory;
 mod mutes;
 mod notes;

@@ -30,6 +30,9 @@ pub(crate) struct ClusterRecord {
     pub(crate) id: ClusterId,
     /// Its folder.
     pub(crate) folder: PathBuf,
+    /// The file of the folder that defines it, where somebody has named it.
+    #[serde(default)]
+    pub(crate) file: Option<String>,
     /// The definition it runs on, replicas as last scaled.
     pub(crate) definition: Arc<spec::Cluster>,
     /// The environment its services get.

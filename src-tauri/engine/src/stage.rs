@@ -28,6 +28,7 @@ pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
     let handle = engine.handle();
     let up = Up {
         folder,
+        file: None,
         trust: true,
         env: None,
     };

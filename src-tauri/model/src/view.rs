@@ -252,6 +252,10 @@ pub struct FolderView {
     pub folder: String,
     /// The definition file that would be used.
     pub file: Option<String>,
+    /// Other files of the folder that say what to run, and are not used unless they are asked for.
+    pub others: Vec<String>,
+    /// What the file says that a definition cannot, and what was made of it.
+    pub notes: Vec<String>,
     /// The cluster's name.
     pub name: Option<ClusterName>,
     /// How many services it defines.

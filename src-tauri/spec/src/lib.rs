@@ -39,13 +39,11 @@ pub use heal::{Backoff, Budget, Heal, Rung};
 pub use http::{BodyTerm, HttpTerms, Method};
 pub use notes::notes;
 pub use pattern::pattern;
-pub use problem::{Diagnostics, Place, Problem};
+pub use problem::{Diagnostics, Place, Problem, Problems, Span, quoted};
 pub use schema::schema;
 pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
 pub use sources::{Found, Reading, Sources};
-pub use template::Lookup;
-
-use problem::{Problems, quoted};
+pub use template::{Lookup, literal};
 
 /// The name of a definition's file.
 pub const FILE: &str = "azora.toml";
@@ -102,6 +100,28 @@ fn read_definition<'b>(
         Some((cluster, wanted)) if problems.is_empty() => Ok((cluster, wanted, text)),
         _ => Err(problems.into_diagnostics(file, text)),
     }
+}
+
+/// The bytes of a file that says what to run as text, by the rules of a definition: at most 1 MiB of
+/// UTF-8. `Err` is what of them can be shown beside the problem.
+///
+/// # Errors
+/// That they are too many, or no UTF-8; the problem is among `problems`.
+pub fn foreign_text<'b>(bytes: &'b [u8], problems: &mut Problems) -> Result<&'b str, String> {
+    const FOREIGN: Form = Form {
+        name: "the file",
+        large: "a file that says what to run is at most 1 MiB",
+        ..DEFINITION
+    };
+    text(bytes, &FOREIGN, problems)
+}
+
+/// The bytes of an env file as what they set.
+///
+/// # Errors
+/// What of them can be shown beside what is wrong, which is among `problems`.
+pub fn env_file(bytes: &[u8], problems: &mut Problems) -> Result<EnvFile, String> {
+    env_file::read(bytes, problems)
 }
 
 /// The bytes as text, or what of them can be shown beside the problem.

@@ -4,6 +4,8 @@
 //! [`Diagnostics::render`]. Texts from the file are quoted with control characters made visible, so
 //! that a hostile file cannot drive the terminal it is reported on.
 
+mod told;
+
 use crate::limits::MAX_PROBLEMS;
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
@@ -13,8 +15,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A place in the file, in bytes.
-pub(crate) type Span = Range<usize>;
+/// A place in a file, in bytes.
+pub type Span = Range<usize>;
 
 /// Longest stretch of one source line that is shown, in bytes. Longer lines are shown in part.
 const LINE_SHOWN: usize = 160;
@@ -169,7 +171,7 @@ pub struct Problem {
 
 impl Problem {
     /// What is wrong, at its main place. `label` says what is at the caret.
-    pub(crate) fn new(span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+    pub fn new(span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             labels: vec![(span, label.into())],
@@ -180,14 +182,14 @@ impl Problem {
 
     /// Another place that has to do with it.
     #[must_use]
-    pub(crate) fn and(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub fn and(mut self, span: Span, label: impl Into<String>) -> Self {
         self.labels.push((span, label.into()));
         self
     }
 
     /// What would be right.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -289,7 +291,7 @@ impl Diagnostics {
     }
 
     /// Adds what is wrong with another file.
-    pub(crate) fn append(&mut self, other: Diagnostics) {
+    pub fn append(&mut self, other: Diagnostics) {
         self.problems.extend(other.problems);
         let over = self.problems.len().saturating_sub(MAX_PROBLEMS);
         self.problems.truncate(MAX_PROBLEMS);
@@ -366,7 +368,7 @@ impl Diagnostic for Diagnostics {
 
 /// Collects problems up to the limit and counts the rest.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
+pub struct Problems {
     list: Vec<Problem>,
     total: usize,
 }
@@ -374,7 +376,7 @@ pub(crate) struct Problems {
 impl Problems {
     /// Adds one, unless the same was said of the same place (defaults are read for each service).
     /// Making it may be costly (suggestions), so it is only made when it will be shown.
-    pub(crate) fn add(&mut self, problem: impl FnOnce() -> Problem) {
+    pub fn add(&mut self, problem: impl FnOnce() -> Problem) {
         if self.list.len() >= MAX_PROBLEMS {
             self.total += 1;
             return;
@@ -389,12 +391,13 @@ impl Problems {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
         self.total == 0
     }
 
     /// Ties them to the text they are about.
-    pub(crate) fn into_diagnostics(self, file: &str, text: &str) -> Diagnostics {
+    pub fn into_diagnostics(self, file: &str, text: &str) -> Diagnostics {
         let source = Arc::new(Source::new(file, text));
         let unshown = self.total - self.list.len();
         let mut problems = self.list;
@@ -416,7 +419,7 @@ impl Problems {
 }
 
 /// A text from the file as messages quote it: control characters visible, long ones shortened.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     format!("`{}`", shown(text, LONGEST))
 }

@@ -133,6 +133,17 @@ impl fmt::Display for Probe {
     }
 }
 
+/// A text written so that all of it is taken as it stands.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    let whole = pieces(text);
+    if matches!(&whole[..], [Piece::Text(one)] if one == text) || whole.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace("${", "$${")
+    }
+}
+
 /// A piece of a text as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {

@@ -470,6 +470,10 @@ export type FolderView = {
   folder: string,
   /** The definition file that would be used. */
   file: string | null,
+  /** Other files of the folder that say what to run, and are not used unless they are asked for. */
+  others: Array<string>,
+  /** What the file says that a definition cannot, and what was made of it. */
+  notes: Array<string>,
   /** The cluster's name. */
   name: ClusterName | null,
   /** How many services it defines. */
@@ -1020,7 +1024,9 @@ export type LogsRequest = {
 /** Which folder. */
 export type LookRequest = {
   /** Absolute. */
-  folder: string };
+  folder: string,
+  /** The name of the file in it, when not the one that would be found. */
+  file?: string };
 
 /** Marks on a state. They say more about it and never replace it. */
 export type Marks = {
@@ -1713,8 +1719,10 @@ export type UnmuteRequest = {
 
 /** What to bring up. */
 export type UpRequest = {
-  /** The folder that holds `azora.toml`, absolute. */
+  /** The folder that holds the definition, absolute. */
   folder: string,
+  /** The name of the file in it, when not the one that would be found: "Procfile". */
+  file?: string,
   /** A person has read what it runs and allows it. Needed once per folder. */
   trust?: boolean,
   /** The environment of its services; without it the one recorded before, or else the engine's. */

@@ -17,7 +17,8 @@ asked, typing the command is the consent.
 
 Services get the environment of this command.")]
 pub(crate) struct Up {
-    /// The folder with the azora.toml [default: the current one, or the nearest above it]
+    /// A folder with an azora.toml or a Procfile, or the file [default: the current folder, or the nearest above
+    /// it with an azora.toml; without one, the nearest with a Procfile]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
     /// Leave the cluster running in the background and return when it has settled

@@ -259,8 +259,26 @@ pub(crate) enum WebhooksCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A Procfile is read with the .env, .foreman and .overmind.env beside it. What it says that a \
+definition cannot, and what was decided for it, is told on stderr with its line.
+
+Examples:
+  azora import                        the azora.toml that says what is in this folder
+  azora import shop/Procfile.dev      the same of one file
+  azora import --write                write it as azora.toml, which counts from then on")]
+pub(crate) struct Import {
+    /// A Procfile, or a folder with one [default: the current folder]
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Write it as azora.toml beside the file; one that is there is never replaced
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// A folder with an azora.toml, or the file
+    /// A folder with an azora.toml or a Procfile, or the file
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
     #[command(flatten)]

@@ -50,6 +50,8 @@ pub(crate) enum Message {
     Up {
         /// The definition.
         definition: Arc<spec::Cluster>,
+        /// Its file, where somebody has named it.
+        file: Option<String>,
         /// The environment, when it is to be replaced.
         env: Option<BTreeMap<String, String>>,
         /// The act it belongs to.

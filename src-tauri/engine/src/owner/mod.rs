@@ -313,6 +313,7 @@ impl Owner {
             Message::Answer { ticket, answer } => self.answered(ticket, answer),
             Message::Up {
                 definition,
+                file,
                 env,
                 act,
                 reply,
@@ -321,7 +322,7 @@ impl Owner {
                     true => Err(overtaken()),
                     false => {
                         self.wanted_by(&act);
-                        self.up(definition, env, act.id)
+                        self.up(definition, file, env, act.id)
                     }
                 };
                 self.keep();

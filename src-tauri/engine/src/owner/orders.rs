@@ -18,10 +18,12 @@ impl Owner {
     pub(super) fn up(
         &mut self,
         definition: Arc<spec::Cluster>,
+        file: Option<String>,
         env: Option<BTreeMap<String, String>>,
         act: ActId,
     ) -> Result<Vec<String>, Error> {
         let before = self.record.clone();
+        self.record.file = file;
         let mut next = self.cluster.clone();
         let kept = self.cluster.kept(&definition);
         let decided = self.prepare(&kept, env).and_then(|changes| {

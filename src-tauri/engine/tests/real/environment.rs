@@ -52,6 +52,7 @@ impl Stack {
         });
         let up = Up {
             folder: self.folder.clone(),
+            file: None,
             trust: true,
             env: Some(env.into()),
         };
@@ -188,6 +189,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
     let stack = Stack::new(definition, &[]).await;
     let up = || Up {
         folder: stack.folder.clone(),
+        file: None,
         trust: true,
         env: None,
     };

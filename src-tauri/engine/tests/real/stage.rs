@@ -39,6 +39,7 @@ pub(crate) fn folder(home: &Home, name: &str, definition: &str) -> PathBuf {
 pub(crate) async fn begin(handle: &Handle, folder: &Path) -> UpStarted {
     let up = Up {
         folder: folder.to_owned(),
+        file: None,
         trust: true,
         env: None,
     };

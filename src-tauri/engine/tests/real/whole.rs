@@ -40,6 +40,7 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
     let handle = engine.handle();
     let ask = Up {
         folder: folder.clone(),
+        file: None,
         trust: false,
         env: None,
     };
@@ -48,9 +49,9 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
         .await
         .unwrap_err();
     assert!(matches!(refused, Error::Untrusted(_)) && refused.code() == Code::Untrusted);
-    assert!(!handle.look(folder.clone()).await.unwrap().known);
+    assert!(!handle.look(folder.clone(), None).await.unwrap().known);
     up(&handle, &folder).await;
-    assert!(handle.look(folder).await.unwrap().known);
+    assert!(handle.look(folder, None).await.unwrap().known);
     assert!(handle.up(me(), ask, String::new()).await.is_ok());
     handle.shutdown(me(), false, String::new()).await;
 }
@@ -277,6 +278,7 @@ async fn healings_acts_are_over_when_everything_was_stopped() {
     }
     let ask = Up {
         folder: folder(&home, "loops", &definition),
+        file: None,
         trust: true,
         env: None,
     };
@@ -352,6 +354,7 @@ async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
     let handle = engine.handle();
     let ask = Up {
         folder,
+        file: None,
         trust: true,
         env: None,
     };

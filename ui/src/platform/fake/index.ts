@@ -45,17 +45,21 @@ export function fake(): Platform {
       });
       return { cluster: found, services, connections: world.connections.get(found.id) ?? [], advice: [] };
     },
-    look: ({ folder }) => {
+    look: ({ folder, file }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
       if (folder.includes("missing")) throw new CallError("not_found", `there is no folder ${folder}. Check the path and try again.`);
       if (folder.includes("broken")) {
         return {
-          folder, file: "azora.toml", name: null, services: 0, known: false, commands: [], git: null,
+          folder, file: "azora.toml", others: [], notes: [], name: null, services: 0, known: false, commands: [], git: null,
           problem: "azora.toml:7:9: unknown key `helth`\n  |\n7 | helth = { http = \"/health\" }\n  | ^^^^^ did you mean `health`?",
         };
       }
+      const files = folder.includes("rails") ? ["Procfile.dev", "Procfile"] : ["azora.toml"];
+      const used = file ?? (folder.includes("rails") ? "Procfile.dev" : "azora.toml");
       return {
-        folder, file: "azora.toml", name: known?.name ?? folder.split("/").at(-1) ?? "shop", services: SHOP.length,
+        folder, file: used, others: files.filter((one) => one !== used),
+        notes: used === "Procfile" ? ["Procfile:1: release runs once before all others, as it does where a Procfile is deployed"] : [],
+        name: known?.name ?? folder.split("/").at(-1) ?? "shop", services: SHOP.length,
         known: known !== undefined, commands: SHOP.map((each) => `${each.name}: ${each.run}`), problem: null,
         git: folder.includes("worktrees") ? { branch: "feature/checkout-redesign", worktree_of: "/home/mira/code/shop" } : { branch: "main", worktree_of: null },
       };

@@ -4,7 +4,7 @@ import { count } from "./count";
 
 export const definition = {
   label: "Definition",
-  file: (file: string, cluster: string) => `${file} of ${cluster}`,
+  of: (cluster: string) => `Definition of ${cluster}`,
   edited: "edited",
   revert: "Revert",
   readAgain: "Read the file again",

@@ -47,7 +47,7 @@ export const views = {
     all: "Show all clusters",
   },
   clusters: {
-    emptyMore: "Open a folder that holds an `azora.toml`. You will see what it runs before anything runs.",
+    emptyMore: "Open a folder that holds an `azora.toml` or a `Procfile`. You will see what it runs before anything runs.",
     emptyCommand: "On the command line: `azora up examples/azora-os`",
     onThisMachine: (n: number) => count(n, { one: "# cluster on this machine", other: "# clusters on this machine" }),
     stopped: "Everything was stopped.",

@@ -1,0 +1,62 @@
+//! What is in a folder, before it is run.
+
+use crate::definition::{self, Definition};
+use crate::handle::{Handle, canonical};
+use crate::record::cluster_id;
+use crate::{Error, launch};
+use model::view::FolderView;
+use std::path::PathBuf;
+
+impl Handle {
+    /// What is in a folder, before it is run.
+    pub async fn look(&self, folder: PathBuf, file: Option<String>) -> Result<FolderView, Error> {
+        let folder = canonical(&folder)?;
+        let file = asked(file)?;
+        let mut view = FolderView {
+            folder: folder.display().to_string(),
+            file: None,
+            others: vec![],
+            notes: vec![],
+            name: None,
+            services: 0,
+            known: false,
+            commands: vec![],
+            problem: None,
+            git: crate::git::of(&folder),
+        };
+        let Some(definition) = definition::of_folder(&folder, file.as_deref())? else {
+            return Ok(view);
+        };
+        let there = definition::files(&folder).into_iter().map(|one| one.name);
+        let mut there: Vec<String> = there.collect();
+        let used = file.or_else(|| there.first().cloned());
+        there.retain(|one| Some(one) != used.as_ref());
+        (view.file, view.others) = (used, there);
+        match definition {
+            Ok(Definition {
+                cluster: definition,
+                notes,
+            }) => {
+                view.notes = notes;
+                view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
+                view.commands = launch::commands(&definition);
+                let id = cluster_id(&folder, &definition.name);
+                view.known = self.shared.record_file(&id).exists();
+                view.name = Some(definition.name);
+            }
+            Err(problems) => view.problem = Some(definition::shown(&problems)),
+        }
+        Ok(view)
+    }
+}
+
+/// The name of a file that somebody wants read.
+pub(crate) fn asked(file: Option<String>) -> Result<Option<String>, Error> {
+    match file {
+        Some(name) if definition::File::named(&name).is_none() => Err(Error::BadRequest(format!(
+            "{name} is not the name of a file that says what to run; those are {}",
+            formats::FILES.join(", ")
+        ))),
+        file => Ok(file),
+    }
+}

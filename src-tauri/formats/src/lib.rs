@@ -1,0 +1,175 @@
+//! What people already have: from the bytes of a `Procfile` to the text of the `azora.toml` that says the
+//! same, with notes on what has no equivalent.
+//!
+//! Called by `engine`, which reads the text as any other definition, and by `cli`, which prints it. Like
+//! `spec` it opens no file, reads no environment and knows no clock: the caller brings the bytes and is told
+//! which further files are needed.
+
+mod draft;
+mod foreman;
+mod names;
+mod procfile;
+
+use spec::{Diagnostics, EnvFile, EnvPart, Found, Problems, Span};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The names that are looked for in a folder; the first that is there is the one that counts. Who has
+/// written an `azora.toml` beside another file means it; `Procfile.dev` is, where there are both, the one for
+/// the developer's machine.
+pub const FILES: [&str; 3] = [spec::FILE, "Procfile.dev", "Procfile"];
+
+/// How a file says what to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `azora.toml`.
+    Azora,
+    /// `Procfile`, as foreman, overmind and honcho read it.
+    Procfile,
+}
+
+impl Format {
+    /// What a file of this name is read as.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            spec::FILE => Some(Self::Azora),
+            _ if name == "Procfile" || name.starts_with("Procfile.") => Some(Self::Procfile),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Azora => "azora.toml",
+            Self::Procfile => "Procfile",
+        })
+    }
+}
+
+/// Something about the file that is no mistake, and that its owner should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// The file.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What there is to know.
+    pub says: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.says)
+    }
+}
+
+/// The equivalent of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// An `azora.toml`.
+    pub text: String,
+    /// What has no equivalent, and what was decided.
+    pub notes: Vec<Note>,
+    /// For each line of `text`, from 0, the place in the file it came from.
+    origins: Vec<Span>,
+}
+
+impl Imported {
+    /// What `spec` finds wrong with the equivalent, which it was given as [`spec::FILE`], told of the
+    /// file it was made from.
+    #[must_use]
+    pub fn told_of(&self, problems: Diagnostics, file: &str, source: &str) -> Diagnostics {
+        problems.told_of(spec::FILE, file, source, |line| {
+            let known = self.origins.get(line.saturating_sub(1));
+            known.cloned().unwrap_or_default()
+        })
+    }
+}
+
+/// How far reading came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// All was there.
+    Complete(Imported),
+    /// These files are looked at as well, relative to the folder. None of them has to be there.
+    Needs(Vec<String>),
+}
+
+/// A file and what lies beside it, as far as it was read.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    format: Format,
+    label: String,
+    bytes: Vec<u8>,
+    beside: BTreeMap<String, Found>,
+}
+
+impl Sources {
+    /// A file alone. `label` is how messages name it.
+    pub fn new(format: Format, label: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self {
+            format,
+            label: label.into(),
+            bytes,
+            beside: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what was found where [`Reading::Needs`] said.
+    pub fn add(&mut self, path: impl Into<String>, found: Found) {
+        self.beside.insert(path.into(), found);
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn read(&self) -> Result<Reading, Diagnostics> {
+        let mut problems = Problems::default();
+        let text = match spec::foreign_text(&self.bytes, &mut problems) {
+            Ok(text) => text,
+            Err(shown) => return Err(problems.into_diagnostics(&self.label, &shown)),
+        };
+        let wanted: &[&str] = match self.format {
+            // Nothing to translate; `spec` reads it.
+            Format::Azora => {
+                return Ok(Reading::Complete(Imported {
+                    text: text.to_owned(),
+                    ..Imported::default()
+                }));
+            }
+            Format::Procfile => &procfile::BESIDE,
+        };
+        let missing = wanted
+            .iter()
+            .filter(|path| !self.beside.contains_key(**path));
+        let missing: Vec<String> = missing.map(|path| (*path).to_owned()).collect();
+        if !missing.is_empty() {
+            return Ok(Reading::Needs(missing));
+        }
+        let imported = procfile::read(&self.label, text, &self.beside, &mut problems);
+        if problems.is_empty() {
+            Ok(Reading::Complete(imported))
+        } else {
+            Err(problems.into_diagnostics(&self.label, text))
+        }
+    }
+}
+
+/// What an env file beside the file sets a variable to; the last counts. What is wrong with an env file is
+/// told when the services' environment is read.
+fn variable(beside: &BTreeMap<String, Found>, path: &str, name: &str) -> Option<String> {
+    let Some(Found::Bytes(bytes)) = beside.get(path) else {
+        return None;
+    };
+    let EnvFile(settings) = spec::env_file(bytes, &mut Problems::default()).ok()?;
+    let setting = settings.into_iter().rev().find(|one| one.name == name)?;
+    match &setting.value.0[..] {
+        [] => Some(String::new()),
+        [EnvPart::Text(text)] => Some(text.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,21 @@
+//! Names of another format as names of services.
+
+use model::name::MAX_NAME;
+
+/// The nearest name to one that may have other characters: `Web_API` is `web-api`.
+pub(crate) fn service(name: &str) -> String {
+    let mut made = String::new();
+    for c in name.chars().flat_map(char::to_lowercase).take(MAX_NAME) {
+        match c {
+            'a'..='z' | '0'..='9' => made.push(c),
+            _ if made.is_empty() => {}
+            _ => made.push('-'),
+        }
+    }
+    match made.as_str() {
+        "" => "service".to_owned(),
+        // `${self.port}` means a service's own port.
+        "self" => "self-service".to_owned(),
+        _ => made,
+    }
+}

@@ -1,0 +1,78 @@
+//! A folder that has what other programs run, and no `azora.toml`: it runs as it is.
+
+use std::fs;
+use tests::{Azora, Folder, http, until};
+
+const PROCFILE: &str = "\
+release: puppet print migrated
+web: organ --name web --port $PORT
+# Another one, which is told where the first is.
+worker: sh -c 'echo $COLOUR $OVERMIND_PROCESS_web_PORT; exec puppet hang'
+";
+
+#[test]
+fn a_procfile_runs_as_it_is_and_becomes_a_definition_when_its_owner_wants() {
+    let (azora, folder) = (Azora::new(), Folder::empty());
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| fs::write(path(name), text).expect("the folder is ours");
+    write("Procfile", PROCFILE);
+    write(".env", "PORT=0\nCOLOUR=red\n");
+    write(".overmind.env", "OVERMIND_PORT=21500\n");
+    write(".foreman", "formation: web=2\n");
+    let up = azora.run(folder.path(), &["up", "--detach", "--yes"]);
+    assert_eq!(up.code, 0, "{}", up.err);
+    assert!(up.err.contains("azora: runs Procfile\n"), "{}", up.err);
+    assert!(
+        up.err.contains("note: Procfile:1: release runs once"),
+        "{}",
+        up.err
+    );
+
+    let instances = azora.instances(folder.path());
+    let names: Vec<&str> = instances.keys().map(String::as_str).collect();
+    assert_eq!(names, ["release.0", "web.0", "web.1", "worker.0"]);
+    let web = &instances["web.0"];
+    assert_eq!(http::health_pid(web.port), Some(web.pid), "{web:?}");
+    until("the worker to say what it was told", || {
+        let log = azora.ok(folder.path(), &["logs", "worker"]);
+        log.contains(&format!("red {}", web.port)).then_some(())
+    });
+
+    // An edit of the file is an edit of the cluster.
+    let mark = |name: &str| azora.instances(folder.path())[name].clone();
+    let before = mark("web.0");
+    write(
+        "Procfile",
+        &PROCFILE.replace("puppet hang", "puppet count life 100"),
+    );
+    azora.up(folder.path());
+    assert_ne!(mark("worker.0").pid, instances["worker.0"].pid);
+    assert_eq!(mark("web.0").pid, before.pid, "what is the same runs on");
+
+    // A mistake is shown where it stands, and nothing of what runs is touched.
+    write("Procfile", "web: echo 'open\n");
+    let wrong = azora.run(folder.path(), &["up", "--detach", "--yes"]);
+    assert_eq!(wrong.code, 4, "{}", wrong.err);
+    assert!(wrong.err.contains("Procfile:1:6"), "{}", wrong.err);
+    assert_eq!(mark("web.0").pid, before.pid);
+
+    // The same as a definition of its own: nothing restarts.
+    write(
+        "Procfile",
+        &PROCFILE.replace("puppet hang", "puppet count life 100"),
+    );
+    let printed = azora.ok(folder.path(), &["import"]);
+    azora.ok(folder.path(), &["import", "--write"]);
+    let written = fs::read_to_string(path("azora.toml")).expect("it is written");
+    assert_eq!(written.trim_end(), printed.trim_end());
+    let again = azora.run(folder.path(), &["import", "--write"]);
+    assert!(again.err.contains("is there already"), "{}", again.err);
+    let up = azora.run(folder.path(), &["up", "--detach", "--yes"]);
+    assert!(up.err.contains("also here: Procfile"), "{}", up.err);
+    assert_eq!(mark("web.0").pid, before.pid);
+
+    azora.ok(folder.path(), &["down"]);
+    until("nothing to be left", || {
+        azora.left().is_empty().then_some(())
+    });
+}
