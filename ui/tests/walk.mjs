@@ -10,6 +10,7 @@ import { curves } from "./curves.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { muted } from "./muted.mjs";
+import { settings } from "./settings.mjs";
 import { spoken } from "./spoken.mjs";
 import { zoomed } from "./zoomed.mjs";
 
@@ -56,6 +57,7 @@ try {
     await spoken({ step, visit, dark, words });
     await zoomed({ step, visit, axe, dark, words });
     await muted({ step, visit, axe, dark, words });
+    await settings({ step, visit, axe, dark, words });
     await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 

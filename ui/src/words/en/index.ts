@@ -2,6 +2,7 @@
 
 import { activity } from "./activity";
 import { clusters } from "./clusters";
+import { data } from "./data";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
 import { health } from "./health";
@@ -24,6 +25,7 @@ import { webhooks } from "./webhooks";
 export const en = {
   activity,
   clusters,
+  data,
   definition,
   emergency,
   health,
