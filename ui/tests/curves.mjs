@@ -21,4 +21,27 @@ export async function curves({ step, visit }) {
     assert.ok((await curve()).length > 1);
     await context.close();
   });
+  await step("a change of state is seen in the strip of seven days without asking for the week again", async () => {
+    const { page, context } = await visit({}, "/service?fake=3&service=web");
+    const strip = page.getByTestId("state-strip");
+    await strip.waitFor();
+    const last = strip.locator(".cell").last();
+    assert.match(await last.getAttribute("title"), /: ready$/);
+    const before = await page.evaluate(() => window.__fake.asked("history"));
+    const set = (state) => page.evaluate((state) => {
+      const { world } = window.__fake;
+      world.set(world.snapshot().clusters[0].id, "web.0", state, "as the walk says");
+    }, state);
+    const shows = (word) => page.waitForFunction((word) => [...document.querySelectorAll('[data-testid="state-strip"] .cell')].at(-1)?.getAttribute("title")?.endsWith(`: ${word}`), word);
+    for (const state of ["degraded", "failing"]) {
+      await set(state);
+      await shows(state);
+    }
+    // It keeps the worst.
+    await set("ready");
+    await page.getByText("as the walk says").waitFor();
+    await shows("failing");
+    assert.equal(await page.evaluate(() => window.__fake.asked("history")), before);
+    await context.close();
+  });
 }

@@ -63,6 +63,15 @@ describe("a series", () => {
     expect(tighter({ ...history, points: [] }, 0, 86_400_000, [900_000])).toBeNull();
   });
 
+  it("goes on in the state it is in, and not in the worst it was in", () => {
+    const series = new Series({ bucket_ms: 5_000, points: [{ ...point(5_000), state: "failing" }], marks: [], acts: [] }, 60_000);
+    series.state(4_500, "ready");
+    series.state(17_000, "failing");
+    series.state(17_500, "ready");
+    expect(series.columns().states).toEqual(["failing", "ready", "ready", "failing"]);
+    expect(series.columns().times).toEqual([5, 10, 15, 20]);
+  });
+
   it("shows the worst state of a bucket", () => {
     const series = new Series({ bucket_ms: 5_000, points: [point(5_000)], marks: [], acts: [] }, 60_000);
     series.state(4_000, "failing");

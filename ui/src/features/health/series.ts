@@ -26,6 +26,8 @@ export class Series {
   private latencies: number[] = [];
   private cpus: number[] = [];
   private last: Evidence | null = null;
+  /** As it is, where a bucket keeps the worst of what it was. */
+  private present: State;
 
   constructor(
     history: History,
@@ -37,12 +39,14 @@ export class Series {
     this.points = [...history.points];
     this.marks = [...history.marks];
     this.acts = [...history.acts];
+    this.present = this.points.at(-1)?.state ?? "stopped";
     this.seed();
   }
 
   /** New measurements, at `at`. A pulse repeats the last probe until there is a newer one; that counts once. */
   pulse(at: number, pulse: Pulse, state: State): void {
     const point = this.bucket(at, state);
+    this.present = state;
     this.cpus.push(pulse.usage.cpu);
     point.cpu = this.cpus.reduce((sum, value) => sum + value, 0) / this.cpus.length;
     point.memory = pulse.usage.memory;
@@ -63,8 +67,9 @@ export class Series {
 
   /** The instance went into a state; a bucket shows the worst one. */
   state(at: number, state: State): void {
-    const point = this.bucket(at, state);
+    const point = this.bucket(at, this.present);
     if (compareStates(state, point.state) < 0) point.state = state;
+    this.present = state;
   }
 
   /** Healing acted. */
@@ -110,7 +115,7 @@ export class Series {
     if (steps <= 0) return newest;
     const most = Math.ceil(this.rangeMs / this.bucketMs);
     for (let step = Math.max(1, steps - most); step <= steps; step += 1) {
-      this.points.push(empty(newest.at + step * this.bucketMs, step === steps ? state : newest.state));
+      this.points.push(empty(newest.at + step * this.bucketMs, step === steps ? state : this.present));
     }
     const oldest = at - this.rangeMs;
     while ((this.points[0]?.at ?? Infinity) < oldest) this.points.shift();
