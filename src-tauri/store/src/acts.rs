@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
 use crate::spare::{Share, Spare};
-use model::{Act, ActId, ActorKind, ClusterId, Outcome, Timestamp};
+use model::{Act, ActId, ActorKind, Outcome, Timestamp};
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -221,42 +221,6 @@ impl Acts<'_> {
         Ok(with(self.acts(rows)?, spared))
     }
 
-    /// What others than healing did to a cluster, to something of it or to the whole home between the two
-    /// times, oldest first: the newest `limit` acts.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn asked(
-        &self,
-        cluster: &ClusterId,
-        from: Timestamp,
-        to: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Act>, Error> {
-        let mut spared = self.spare.acts();
-        // The time comes first: only what lies in it is taken apart.
-        let rows = sqlx::query_as(
-            "SELECT id, body FROM acts
-                 WHERE at >= ? AND at <= ?
-                   AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
-                   AND json_extract(body, '$.actor.kind') <> 'healer'
-                 ORDER BY id DESC LIMIT ?",
-        )
-        .bind(from.0)
-        .bind(to.0)
-        .bind(cluster.as_str())
-        .bind(cluster.as_str())
-        .bind(limit)
-        .fetch_all(self.state.readers())
-        .await;
-        spared.retain(|act| {
-            (from..=to).contains(&act.at)
-                && act.actor.kind != ActorKind::Healer
-                && act.target.cluster.as_ref().is_none_or(|one| one == cluster)
-        });
-        Ok(with(self.acts(rows)?, spared))
-    }
-
     /// Acts without an outcome, oldest first: what an engine that died left behind.
     ///
     /// # Errors
@@ -284,7 +248,10 @@ impl Acts<'_> {
         Ok(ActId(uint(last)).max(spared.unwrap_or_default()))
     }
 
-    fn acts(&self, rows: Result<Vec<(i64, String)>, sqlx::Error>) -> Result<Vec<Act>, Error> {
+    pub(crate) fn acts(
+        &self,
+        rows: Result<Vec<(i64, String)>, sqlx::Error>,
+    ) -> Result<Vec<Act>, Error> {
         rows.map_err(|error| self.state.error("read acts", error))?
             .into_iter()
             .map(|(id, body)| serde_json::from_str(&body).map_err(|e| Error::row("acts", id, e)))
@@ -294,7 +261,7 @@ impl Acts<'_> {
 
 /// The acts of the book with those that are set aside, oldest first. An outcome is never taken back
 /// by an entry from before it.
-fn with(book: Vec<Act>, spared: Vec<Act>) -> Vec<Act> {
+pub(crate) fn with(book: Vec<Act>, spared: Vec<Act>) -> Vec<Act> {
     let mut all: BTreeMap<ActId, Act> = book.into_iter().map(|act| (act.id, act)).collect();
     for act in spared {
         let known = all.get(&act.id);

@@ -19,6 +19,7 @@
 )]
 
 mod acts;
+mod asked;
 mod ballast;
 mod batch;
 mod database;

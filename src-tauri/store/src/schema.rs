@@ -15,6 +15,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-1.sql"),
         include_str!("schema/state-2.sql"),
         include_str!("schema/state-3.sql"),
+        include_str!("schema/state-4.sql"),
     ],
     check: true,
 };

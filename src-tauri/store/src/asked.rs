@@ -1,0 +1,108 @@
+//! What others than healing asked for, out of the book of acts.
+
+use crate::Error;
+use crate::acts::{Acts, with};
+use model::{Act, ActorKind, ClusterId, Timestamp};
+
+/// By the index of what others than healing asked for: neither the rest of the book is read nor what healing did.
+/// It must be named: the order by number would have the book read from its end.
+const ASKED: &str = "SELECT id, body FROM acts INDEXED BY acts_asked
+     WHERE at >= ? AND at <= ? AND json_extract(body, '$.actor.kind') <> 'healer'
+       AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
+     ORDER BY id DESC LIMIT ?";
+
+impl Acts<'_> {
+    /// What others than healing did to a cluster, to something of it or to the whole home between the two
+    /// times, oldest first: the newest `limit` acts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn asked(
+        &self,
+        cluster: &ClusterId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Act>, Error> {
+        let mut spared = self.spare.acts();
+        let rows = sqlx::query_as(ASKED)
+            .bind(from.0)
+            .bind(to.0)
+            .bind(cluster.as_str())
+            .bind(cluster.as_str())
+            .bind(limit)
+            .fetch_all(self.state.readers())
+            .await;
+        spared.retain(|act| {
+            (from..=to).contains(&act.at)
+                && act.actor.kind != ActorKind::Healer
+                && act.target.cluster.as_ref().is_none_or(|one| one == cluster)
+        });
+        Ok(with(self.acts(rows)?, spared))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Durability, Store};
+    use model::{ActId, Actor, Outcome, Target, Verb};
+
+    #[tokio::test]
+    async fn what_others_asked_for_is_found_by_its_time_without_reading_the_book() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        for id in 1..=9 {
+            // The clock was behind for the last one.
+            let at = Timestamp(if id == 9 {
+                2_500
+            } else {
+                i64::try_from(id).unwrap() * 1_000
+            });
+            let mut one = Act {
+                id: ActId(id),
+                at,
+                actor: Actor::person("test"),
+                verb: Verb::Down,
+                target: Target::default(),
+                reason: String::new(),
+                outcome: Outcome::Pending,
+            };
+            one.target.cluster = match id % 3 {
+                0 => Some("other-2".parse().unwrap()),
+                1 => Some("shop-1".parse().unwrap()),
+                _ => None,
+            };
+            if id == 4 {
+                one.actor = Actor::healer();
+            }
+            store.acts().append(&one, Durability::Full).await.unwrap();
+            one.outcome = Outcome::Done("done".into());
+            store.acts().finish(&one).await.unwrap();
+        }
+        let ids = async |cluster: &str, from, to, limit| {
+            let (cluster, from, to) = (cluster.parse().unwrap(), Timestamp(from), Timestamp(to));
+            let all = store.acts().asked(&cluster, from, to, limit).await.unwrap();
+            all.iter().map(|act| act.id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("shop-1", 0, 9_000, 9).await, [1, 2, 5, 7, 8]);
+        assert_eq!(ids("shop-1", 2_000, 7_000, 9).await, [2, 5, 7]);
+        assert_eq!(ids("shop-1", 0, 9_000, 2).await, [7, 8]);
+        assert_eq!(ids("other-2", 2_000, 3_000, 9).await, [2, 3, 9]);
+
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ASKED}")))
+                .bind(0)
+                .bind(9_000)
+                .bind("shop-1")
+                .bind("shop-1")
+                .bind(9)
+                .fetch_all(store.inner.state.readers())
+                .await
+                .unwrap();
+        assert!(
+            plan[0].3.contains("acts_asked (at>? AND at<?)"),
+            "{plan:#?}"
+        );
+    }
+}
