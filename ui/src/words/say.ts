@@ -7,7 +7,14 @@ export type Sentence = readonly (string | Snippet)[];
 
 /** Makes a sentence that holds pieces of the page: say`since ${when}`. */
 export function say(texts: TemplateStringsArray, ...pieces: (string | Snippet)[]): Sentence {
-  return texts.flatMap((text, nth) => [text, ...pieces.slice(nth, nth + 1)]).filter((each) => each !== "");
+  const made: (string | Snippet)[] = [];
+  for (const each of texts.flatMap((text, nth) => [text, ...pieces.slice(nth, nth + 1)])) {
+    const last = made.at(-1);
+    // Text that belongs together stays so: a quotation begins and ends in one.
+    if (typeof each === "string" && typeof last === "string") made[made.length - 1] = last + each;
+    else if (each !== "") made.push(each);
+  }
+  return made;
 }
 
 /** The forms that a language has for numbers; `#` stands for the number. */
