@@ -44,7 +44,7 @@ export const palette = {
   },
   service: { title: "Service", before: "Previous tab", next: "Next tab", full: "Whole page or panel" },
   chart: { title: "Chart", along: "Along the time", zoom: "Closer, and back", whole: "All of it" },
-  terminal: { title: "Terminal", take: "Take the input", then: "then", leave: "let go of it", copy: "Copy" },
+  terminal: { title: "Terminal", take: "Take the input", leave: "Let go of it", copy: "Copy" },
   definition: { title: "Definition", offer: "What may stand here", apply: "Apply", find: "Find", problem: "Next problem" },
   log: { title: "Log", previous: "Previous match", next: "Next match", follow: "Follow" },
 };
