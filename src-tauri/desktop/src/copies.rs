@@ -5,25 +5,30 @@ use crate::embedded::Embedded;
 use api::model::view::{Code, Failure};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tauri::{AppHandle, Manager, Runtime};
-use tauri_plugin_opener::OpenerExt;
+
+/// What opens files on a desktop says within this that it knows no program; one that waits for the program it
+/// has started says nothing. `xdg-open` takes half a second to find that there is none.
+const SAYS_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn open<R: Runtime>(app: &AppHandle<R>, path: PathBuf) -> Result<(), Failure> {
     let engine = app.state::<Embedded>().handle().await?;
     let folder = engine.copies();
-    let copy = tokio::task::spawn_blocking(move || copy_in(&folder, &path)).await;
-    let copy = match copy.map_err(io::Error::other).flatten() {
-        Ok(copy) => copy,
-        Err(error) => return Err(failure(Code::NotFound, &error.to_string())),
+    let open = move || {
+        let copy = copy_in(&folder, &path).map_err(|error| (Code::NotFound, error.to_string()))?;
+        open::that_detached_with_timeout(&copy, SAYS_WITHIN).map_err(|error| {
+            tracing::warn!(copy = %copy.display(), %error, "a saved log was not opened");
+            let why = "this desktop knows no program for it; it lies where it was saved";
+            (Code::NotFound, why.to_owned())
+        })
     };
-    app.opener()
-        .open_path(copy.to_string_lossy(), None::<&str>)
-        .map_err(|error| failure(Code::Internal, &error.to_string()))
-}
-
-fn failure(code: Code, why: &str) -> Failure {
-    let message = format!("failed to open the file: {why}");
-    Failure { code, message }
+    let opened = tokio::task::spawn_blocking(open).await;
+    let opened = opened.unwrap_or_else(|error| Err((Code::Internal, error.to_string())));
+    opened.map_err(|(code, why)| Failure {
+        code,
+        message: format!("failed to open the file: {why}"),
+    })
 }
 
 /// The file, if it is one of the folder's own and no way out of it.
