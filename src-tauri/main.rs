@@ -94,6 +94,13 @@ mod tests {
             let answer = call(&main, "tauri://localhost", command);
             match *command {
                 "unstream" => assert!(answer.is_ok(), "{command}: {answer:?}"),
+                // It writes what it is given, and was given nothing.
+                "save_file" => assert!(
+                    answer
+                        .clone()
+                        .is_err_and(|e| e.contains("without its bytes")),
+                    "{command}: {answer:?}"
+                ),
                 _ => assert!(
                     answer.clone().is_err_and(|e| e.contains(NO_ENGINE)),
                     "{command}: {answer:?}"

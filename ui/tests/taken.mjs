@@ -1,4 +1,4 @@
-// The graph taken along: what is chosen from the menu by keys is a file that others can read.
+// The graph taken along: what is chosen from the menu by keys is a file that others can read, and where it lies is said.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,12 @@ export async function taken({ step, visit, axe, dark, words }) {
       assert.match(download.suggestedFilename(), new RegExp(`^[\\w.-]+-topology-[\\dT-]+\\.${format}$`));
       files[format] = readFileSync(await download.path());
       assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-testid")), "topology-export", "the focus comes back");
+      assert.equal(await page.getByTestId("saved-path").innerText(), `/home/ada/Downloads/${download.suggestedFilename()}`, "where it lies is said");
     }
+    await axe(page, "the notice of a saved file");
+    await page.getByTestId("saved-dismiss").focus();
+    await page.keyboard.press("Enter");
+    await page.getByTestId("saved").waitFor({ state: "detached" });
     const svg = await page.evaluate((text) => {
       const read = new DOMParser().parseFromString(text, "image/svg+xml");
       const titles = [...read.querySelectorAll("g > title")].map((title) => title.textContent);

@@ -55,4 +55,5 @@ pub const COMMAND_NAMES: &[&str] = &[
     "stream_rehearse",
     "unstream",
     "open_copy",
+    "save_file",
 ];

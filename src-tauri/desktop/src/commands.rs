@@ -1,13 +1,13 @@
 //! Every row of the command table, as the window calls it: `invoke(name, { request })`, and for
-//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`. One is the window's
-//! alone: `invoke("open_copy", { path })`.
+//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`. Two are the window's
+//! alone: `invoke("open_copy", { path })`, and `invoke("save_file", bytes)` with the file's name in a header.
 //!
 //! Expanded from [`api::commands!`]; a row needs nothing here. Tauri has checked the window's
 //! capability before any of this runs. Nothing is decided here: a call goes to `api` as it came.
 
 use crate::embedded::Embedded;
 use crate::streams::{StreamId, Streams};
-use crate::{copies, emergency, environment};
+use crate::{copies, emergency, environment, saves};
 use api::Json;
 use api::model::Actor;
 use api::model::view::{Code, Failure};
@@ -35,6 +35,8 @@ pub(crate) enum Route {
     Unstream,
     /// Opens a copy of a log in the program for it.
     OpenCopy,
+    /// Writes a file that the page has made.
+    SaveFile,
 }
 
 macro_rules! expand {
@@ -49,6 +51,7 @@ macro_rules! expand {
                 $( concat!("stream_", stringify!($stream)) => Some(Route::Stream(stringify!($stream))), )*
                 "unstream" => Some(Route::Unstream),
                 "open_copy" => Some(Route::OpenCopy),
+                "save_file" => Some(Route::SaveFile),
                 _ => None,
             }
         }
@@ -121,6 +124,15 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
                 copies::open(&app, path).await.map_err(refusal)
             });
         }
+        Route::SaveFile => {
+            let app = webview.app_handle().clone();
+            let name = invoke.message.headers().get(saves::NAME);
+            let name = name.and_then(|name| name.to_str().ok()).unwrap_or_default();
+            let (name, body) = (name.to_owned(), invoke.message.payload().clone());
+            invoke
+                .resolver
+                .respond_async(async move { saves::save(&app, name, body).await.map_err(refusal) });
+        }
     }
     true
 }
@@ -170,9 +182,9 @@ mod tests {
         }
         let rows = api::dispatch::COMMANDS.len();
         assert_eq!(
-            rows + 2,
+            rows + 3,
             COMMAND_NAMES.len(),
-            "all rows, unstream, open_copy"
+            "all rows, unstream, open_copy, save_file"
         );
         assert_eq!(route("status"), Some(Route::Call("status")));
         assert_eq!(route("stream_feed"), Some(Route::Stream("feed")));

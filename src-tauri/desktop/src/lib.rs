@@ -23,6 +23,7 @@ mod open;
 mod options;
 mod platform;
 mod quit;
+mod saves;
 mod screen;
 mod streams;
 mod tray;

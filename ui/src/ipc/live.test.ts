@@ -52,6 +52,7 @@ class Rig {
           feed.stopped = true;
         };
       },
+      save: () => Promise.resolve(null),
       openExternal: () => undefined,
     };
     this.clock = {

@@ -87,6 +87,15 @@ export function tauri(): Platform {
       }
     },
 
+    // A web view has no list of downloads: the app writes the file, and says where.
+    async save(name, content) {
+      try {
+        return await invoke<string>("save_file", new Uint8Array(await content.arrayBuffer()), { headers: { "azora-name": name } });
+      } catch (cause) {
+        throw failure(cause);
+      }
+    },
+
     openExternal(url) {
       void openUrl(url);
     },

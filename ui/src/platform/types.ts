@@ -40,6 +40,12 @@ export interface Platform {
   /** Opens a saved log in the program this person opens such files with. Rejects with `CallError`. Absent where the host cannot. */
   openCopy?: (path: string) => Promise<void>;
 
+  /**
+   * Hands a person a file that the page has made, in the folder that downloads go to. Says where it lies; `null`
+   * where the host itself shows that. Rejects with `CallError`.
+   */
+  save(name: string, content: Blob): Promise<string | null>;
+
   /** Opens an address in the person's browser, outside of the app. */
   openExternal(url: string): void;
 }

@@ -2,6 +2,7 @@
 // fragment (which browsers never send), is kept for this tab only, and leaves the address bar at once.
 
 import type { Failure, Streams } from "../ipc/generated";
+import { download } from "./download";
 import { CallError, type Platform, type Stream } from "./types";
 import { words } from "../words";
 
@@ -97,6 +98,11 @@ export function web(): Platform {
         // One that is not open yet is closed when it is: to break it off is told in the console as an error.
         if (socket.readyState === WebSocket.OPEN) socket.close();
       };
+    },
+
+    save(name, content) {
+      download(name, content);
+      return Promise.resolve(null);
     },
 
     openExternal(url) {

@@ -3,6 +3,7 @@
 // or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/generated";
+import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
 import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
@@ -172,6 +173,10 @@ export function fake(): Platform {
       set: (on) => Promise.resolve(void (startsWithSession = on)),
     },
     openCopy: (path) => Promise.resolve(void handle.opened.push(path)),
+    save(name, content) {
+      download(name, content);
+      return Promise.resolve(`/home/ada/Downloads/${name}`);
+    },
     openExternal(url) {
       window.open(url, "_blank", "noopener");
     },

@@ -7,6 +7,8 @@ export const host = {
   off: "Off",
   notChanged: (why: string) => `It was not changed: ${why}.`,
   notSeen: (why: string) => `It could not be looked at: ${why}.`,
+  saved: "Saved",
+  copyPath: "Copy the path",
   drop: "Drop a folder to open it",
   dropMore: "You will see what it runs before anything runs.",
 };

@@ -73,7 +73,6 @@ export const topology = {
     pngMore: "For chats and slides",
     mermaid: "Mermaid text",
     mermaidMore: "For Markdown: documents, issues, pull requests",
-    notSaved: (why: string) => `Not saved: ${why}.`,
     noImage: "this browser cannot make an image of it; the SVG drawing shows the same",
     lateImage: (span: string) => `the image was not drawn within ${span}; the SVG drawing shows the same`,
     title: (cluster: string) => `Topology of ${cluster}`,
