@@ -1,6 +1,6 @@
 // Every command the window may call. Plain text for the desktop's build script, which includes it
 // for `AppManifest::commands`; a test in `dispatch` holds it equal to the table.
-/// The names of all calls, then `stream_` and the name of each stream, then `unstream`.
+/// The names of all calls, then `stream_` and the name of each stream, then `pull` and `unstream`.
 pub const COMMAND_NAMES: &[&str] = &[
     "status",
     "system_status",
@@ -53,6 +53,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "stream_search_logs",
     "stream_copy_logs",
     "stream_rehearse",
+    "pull",
     "unstream",
     "open_copy",
     "save_file",

@@ -1,6 +1,7 @@
 //! Every row of the command table, as the window calls it: `invoke(name, { request })`, and for
-//! streams `invoke("stream_" + name, { request, channel })` and `invoke("unstream", { id })`. Two are the window's
-//! alone: `invoke("open_copy", { path })`, and `invoke("save_file", bytes)` with the file's name in a header.
+//! streams `invoke("stream_" + name, { request })`, then again and again `invoke("pull", { id })`, and
+//! `invoke("unstream", { id })`. Two are the window's alone: `invoke("open_copy", { path })`, and
+//! `invoke("save_file", bytes)` with the file's name in a header.
 //!
 //! Expanded from [`api::commands!`]; a row needs nothing here. Tauri has checked the window's
 //! capability before any of this runs. Nothing is decided here: a call goes to `api` as it came.
@@ -10,13 +11,10 @@ use crate::streams::{StreamId, Streams};
 use crate::{copies, emergency, environment, saves};
 use api::Json;
 use api::model::Actor;
-use api::model::view::{Code, Failure};
+use api::model::view::Failure;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::str::FromStr;
-use tauri::ipc::{
-    Channel, Invoke, InvokeBody, InvokeError, InvokeResponseBody, JavaScriptChannelId,
-};
+use tauri::ipc::{Invoke, InvokeBody, InvokeError, InvokeResponseBody};
 use tauri::{AppHandle, Manager, Runtime};
 
 /// Who acts through this host.
@@ -31,6 +29,8 @@ pub(crate) enum Route {
     Call(&'static str),
     /// Opens the stream of this name.
     Stream(&'static str),
+    /// Asks for what one has.
+    Pull,
     /// Closes one.
     Unstream,
     /// Opens a copy of a log in the program for it.
@@ -49,6 +49,7 @@ macro_rules! expand {
             match command {
                 $( stringify!($call) => Some(Route::Call(stringify!($call))), )*
                 $( concat!("stream_", stringify!($stream)) => Some(Route::Stream(stringify!($stream))), )*
+                "pull" => Some(Route::Pull),
                 "unstream" => Some(Route::Unstream),
                 "open_copy" => Some(Route::OpenCopy),
                 "save_file" => Some(Route::SaveFile),
@@ -79,19 +80,6 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
         }
         Route::Stream(name) => {
             let request = request(&mut args);
-            let channel = args
-                .get("channel")
-                .and_then(Value::as_str)
-                .map(JavaScriptChannelId::from_str);
-            let Some(Ok(channel)) = channel else {
-                let message = format!("`stream_{name}` takes a channel");
-                invoke.resolver.invoke_error(refusal(Failure {
-                    code: Code::BadRequest,
-                    message,
-                }));
-                return true;
-            };
-            let channel: Channel = channel.channel_on(webview.clone());
             invoke.resolver.respond_async(async move {
                 let engine = webview
                     .state::<Embedded>()
@@ -101,17 +89,20 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
                 let lines = api::stream(&engine, name, &request)
                     .await
                     .map_err(refusal)?;
-                let id = webview
-                    .state::<Streams>()
-                    .open(webview.label(), lines, move |line| {
-                        channel.send(InvokeResponseBody::Json(line)).is_ok()
-                    });
-                Ok(id)
+                Ok(webview.state::<Streams>().open(webview.label(), lines))
+            });
+        }
+        Route::Pull => {
+            let streams = webview.state::<Streams>().inner().clone();
+            // No stream has the number 0.
+            let id = stream_id(&args).unwrap_or(StreamId(0));
+            invoke.resolver.respond_async_serialized(async move {
+                let pulled = streams.pull(webview.label(), id).await;
+                Ok(InvokeResponseBody::Json(pulled))
             });
         }
         Route::Unstream => {
-            let id = args.get("id").and_then(Value::as_u64).map(StreamId);
-            if let Some(id) = id {
+            if let Some(id) = stream_id(&args) {
                 webview.state::<Streams>().close(webview.label(), id);
             }
             invoke.resolver.resolve(());
@@ -153,6 +144,10 @@ async fn call<R: Runtime>(app: &AppHandle<R>, name: &str, mut args: Args) -> Res
     api::call(&engine, &actor(), name, &request(&mut args)).await
 }
 
+fn stream_id(args: &Args) -> Option<StreamId> {
+    args.get("id").and_then(Value::as_u64).map(StreamId)
+}
+
 type Args = serde_json::Map<String, Value>;
 
 /// The bytes of `request`, as the other hosts hand them over; none is `{}`.
@@ -182,9 +177,9 @@ mod tests {
         }
         let rows = api::dispatch::COMMANDS.len();
         assert_eq!(
-            rows + 3,
+            rows + 4,
             COMMAND_NAMES.len(),
-            "all rows, unstream, open_copy, save_file"
+            "all rows, pull, unstream, open_copy, save_file"
         );
         assert_eq!(route("status"), Some(Route::Call("status")));
         assert_eq!(route("stream_feed"), Some(Route::Stream("feed")));

@@ -1,6 +1,6 @@
 // The host is the desktop window. The only file that imports `@tauri-apps`.
 
-import { Channel, invoke } from "@tauri-apps/api/core";
+import { invoke } from "@tauri-apps/api/core";
 import { open } from "@tauri-apps/plugin-dialog";
 import { openUrl } from "@tauri-apps/plugin-opener";
 import type { Failure, Streams } from "../ipc/generated";
@@ -40,21 +40,24 @@ export function tauri(): Platform {
       onEnd: (ended: { reason: string }) => void,
     ) {
       let stopped = false;
-      const channel = new Channel<Streams[S]["message"] | null>();
-      channel.onmessage = (message) => {
-        if (stopped) return;
-        // `null` is the last word: the engine ended the stream.
-        if (message === null) {
-          stopped = true;
-          onEnd({ reason: words.platform.endedStream });
-        } else onMessage(message);
-      };
-      const opened = invoke<number>(`stream_${name}`, { request, channel });
-      opened.catch((cause: unknown) => {
+      const opened = invoke<number>(`stream_${name}`, { request });
+      const end = (reason: string): void => {
         if (stopped) return;
         stopped = true;
-        onEnd({ reason: failure(cause).message });
-      });
+        onEnd({ reason });
+      };
+      const pull = async (): Promise<void> => {
+        const id = await opened;
+        while (!stopped) {
+          for (const message of await invoke<(Streams[S]["message"] | null)[]>("pull", { id })) {
+            if (stopped) return;
+            // `null` is the last word: the engine ended the stream.
+            if (message === null) end(words.platform.endedStream);
+            else onMessage(message);
+          }
+        }
+      };
+      pull().catch((cause: unknown) => end(failure(cause).message));
       return () => {
         stopped = true;
         opened.then(
