@@ -71,6 +71,14 @@ fn a_procfile_runs_as_it_is_and_becomes_a_definition_when_its_owner_wants() {
     assert!(up.err.contains("also here: Procfile"), "{}", up.err);
     assert_eq!(mark("web.0").pid, before.pid);
 
+    // Of several the one that is named, and the cluster knows which.
+    write("Procfile.dev", "web: puppet hang\n");
+    azora.ok(folder.path(), &["up", "Procfile.dev", "--detach", "--yes"]);
+    let names: Vec<String> = azora.instances(folder.path()).into_keys().collect();
+    assert_eq!(names, ["web.0", "web.1"]);
+    let strange = azora.run(folder.path(), &["up", "Procfile.d/web", "--detach"]);
+    assert_ne!(strange.code, 0);
+
     azora.ok(folder.path(), &["down"]);
     until("nothing to be left", || {
         azora.left().is_empty().then_some(())

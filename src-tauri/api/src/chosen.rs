@@ -76,6 +76,7 @@ mod tests {
             id: id.parse().unwrap(),
             name: "shop".parse().unwrap(),
             folder: folder.to_owned(),
+            file: None,
             overall: Overall::Operational,
             reason: String::new(),
             held: false,

@@ -134,7 +134,7 @@ mod tests {
                 Kind::Stream => format!("stream_{name}"),
                 Kind::Read | Kind::Act => (*name).to_owned(),
             })
-            .chain(["unstream", "open_copy", "save_file"].map(str::to_owned))
+            .chain(["pull", "unstream", "open_copy", "save_file"].map(str::to_owned))
             .collect();
         assert_eq!(table, COMMAND_NAMES);
     }

@@ -5,6 +5,7 @@ use crate::fail::{Done, Fail};
 use crate::terminal::{Terminal, note, plain, print};
 use engine::definition::{Definition, File, files, no_file};
 use serde_json::json;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Width of diagnostics where there is no terminal.
@@ -131,10 +132,15 @@ impl Found {
 
     /// The definition that says the same.
     pub(crate) fn imported(&self) -> Done<formats::Imported> {
-        let (path, label) = (self.path(), self.label());
+        let path = self.path();
         let failed = |error| Fail::absent(format!("failed to read {}: {error}", path.display()));
-        let bytes = std::fs::read(&path).map_err(failed)?;
-        engine::definition::imported(&self.folder, self.file.format, &label, &bytes)
+        let mut bytes = Vec::new();
+        std::fs::File::open(&path)
+            .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+            .map_err(failed)?;
+        // What is written does not depend on where it was asked for.
+        let name = &self.file.name;
+        engine::definition::imported(&self.folder, self.file.format, name, &bytes)
             .map_err(failed)?
             .map_err(|problems| self.shown(&problems))
     }
@@ -150,7 +156,7 @@ impl Found {
         let text = problems.render(terminal.columns.unwrap_or(USUAL_WIDTH), terminal.colour);
         Fail::definition(format!(
             "{} cannot be run\n{}",
-            self.label(),
+            plain(&self.label()),
             text.trim_end()
         ))
     }
@@ -197,7 +203,11 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     }
     match read {
         Ok(Definition { cluster, notes }) if !arguments.json.json => {
-            print(&format!("ok: {} services", cluster.services.len()))?;
+            let services = match cluster.services.len() {
+                1 => "1 service".to_owned(),
+                many => format!("{many} services"),
+            };
+            print(&format!("ok: {services}"))?;
             for text in notes.into_iter().chain(spec::notes(&cluster)) {
                 note(&format!("note: {}", plain(&text)));
             }

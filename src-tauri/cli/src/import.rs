@@ -48,12 +48,15 @@ pub(crate) fn import(here: &Path, arguments: &Import) -> Done {
         .create_new(true)
         .open(&path)
         .map_err(unwritten)?;
-    file.write_all(imported.text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(unwritten)?;
+    let written = file.write_all(imported.text.as_bytes());
+    if let Err(error) = written.and_then(|()| file.sync_all()) {
+        // Half of it would count before the file it was made from.
+        let _ = std::fs::remove_file(&path);
+        return Err(unwritten(error));
+    }
     print(&format!(
         "{} is written, and counts from now on; {} is left as it is",
-        path.display(),
+        plain(&path.display().to_string()),
         found.file.name
     ))?;
     Ok(())

@@ -48,7 +48,9 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     let layout = layout(place)?;
     let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
     let definition = found.checked()?;
-    tell(&found, &definition.notes);
+    let here = folder(place)?.canonicalize();
+    let above = arguments.path.is_none() && here.is_ok_and(|here| here != found.folder);
+    tell(&found, &definition.notes, above);
     let text = found.folder.to_str().ok_or_else(|| {
         // The engine cannot be asked about it: its words are text.
         Fail::failed(engine::Error::NotText(found.folder.clone()).to_string())
@@ -231,14 +233,15 @@ async fn order(
 }
 
 /// Which of the files that say what to run is used, where that is not plain, and what was made of it.
-fn tell(found: &Found, notes: &[String]) {
+fn tell(found: &Found, notes: &[String], above: bool) {
     let others = engine::definition::files(&found.folder);
     let others: Vec<String> = others
         .into_iter()
         .filter(|other| *other != found.file)
         .map(|other| other.name)
         .collect();
-    if found.file.format != formats::Format::Azora || (!found.named && !others.is_empty()) {
+    if found.file.format != formats::Format::Azora || above || (!found.named && !others.is_empty())
+    {
         let also = match &others[..] {
             [] => String::new(),
             [first, ..] => format!(
@@ -271,7 +274,7 @@ fn askable(arguments: &Up) -> bool {
 /// Shows what a folder that was never run here executes, and asks whether it may.
 async fn consent(folder: &str, view: &FolderView, interrupts: &mut Interrupts) -> Done<bool> {
     let terminal = Terminal::stderr();
-    let heading = format!("{folder} was never run here. As you, it executes:");
+    let heading = format!("{} was never run here. As you, it executes:", plain(folder));
     note(&terminal.paint(Paint::Strong, &heading));
     for line in view.commands.iter().take(SHOWN_COMMANDS) {
         note(&format!("  {}", plain(line)));

@@ -137,7 +137,8 @@ async fn call<R: Runtime>(app: &AppHandle<R>, name: &str, mut args: Args) -> Res
         && let Some(Value::Object(up)) = args.get_mut("request")
         && up.get("env").is_none_or(Value::is_null)
         && let Some(folder) = up.get("folder").and_then(Value::as_str)
-        && let Some(env) = environment::for_up(&engine, folder.as_ref()).await
+        && let file = up.get("file").and_then(Value::as_str).map(str::to_owned)
+        && let Some(env) = environment::for_up(&engine, folder.as_ref(), file).await
     {
         up.insert("env".to_owned(), env.into_iter().collect());
     }

@@ -11,9 +11,13 @@ const SHELL: Duration = Duration::from_secs(3);
 
 /// What to hand over with `up`; `None` where something better is known: what was recorded with the
 /// cluster, or, in an app started from a terminal, its own.
-pub(crate) async fn for_up(engine: &Handle, folder: &Path) -> Option<BTreeMap<String, String>> {
+pub(crate) async fn for_up(
+    engine: &Handle,
+    folder: &Path,
+    file: Option<String>,
+) -> Option<BTreeMap<String, String>> {
     let known = engine
-        .look(folder.to_owned(), None)
+        .look(folder.to_owned(), file)
         .await
         .is_ok_and(|folder| folder.known);
     if known || from_a_terminal() {

@@ -35,11 +35,11 @@ pub(crate) async fn opening<R: Runtime>(app: AppHandle<R>, opening: Opening, tru
 
 /// Brings the folder's cluster up and leads the window there.
 async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, trust: bool) {
-    let folder = folder_of(&path).await;
-    let env = environment::for_up(&engine, &folder).await;
+    let (folder, file) = folder_of(&path).await;
+    let env = environment::for_up(&engine, &folder, file.clone()).await;
     let up = Up {
         folder: folder.clone(),
-        file: None,
+        file,
         trust,
         env,
     };
@@ -59,11 +59,15 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
 }
 
 /// A file stands for the folder that it lies in: its definition, or what else was found there.
-async fn folder_of(path: &Path) -> PathBuf {
+async fn folder_of(path: &Path) -> (PathBuf, Option<String>) {
     let is_file = tokio::fs::metadata(path).await.is_ok_and(|it| it.is_file());
     match path.parent() {
-        Some(parent) if is_file => parent.to_owned(),
-        _ => path.to_owned(),
+        Some(parent) if is_file => {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let named = name.and_then(engine::definition::File::named);
+            (parent.to_owned(), named.map(|file| file.name))
+        }
+        _ => (path.to_owned(), None),
     }
 }
 
@@ -141,11 +145,15 @@ mod tests {
     #[tokio::test]
     async fn a_file_stands_for_its_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert_eq!(folder_of(&folder.join("Cargo.toml")).await, folder);
-        assert_eq!(folder_of(folder).await, folder);
+        let of = |folder: &Path, file: Option<&str>| (folder.to_owned(), file.map(str::to_owned));
+        assert_eq!(
+            folder_of(&folder.join("Cargo.toml")).await,
+            of(folder, None)
+        );
+        assert_eq!(folder_of(folder).await, of(folder, None));
         // What is not there is told of by its own name.
         let absent = folder.join("absent");
-        assert_eq!(folder_of(&absent).await, absent);
+        assert_eq!(folder_of(&absent).await, of(&absent, None));
     }
 
     #[test]

@@ -206,6 +206,7 @@ mod tests {
             id: id.parse().unwrap(),
             name: "shop".parse().unwrap(),
             folder: "/shop".into(),
+            file: None,
             overall,
             reason: "all 3 ready".into(),
             held,

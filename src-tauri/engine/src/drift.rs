@@ -274,12 +274,18 @@ fn compare(
     record: &ClusterRecord,
     starts: Vec<(InstanceId, Generation)>,
 ) -> Compared {
-    let chosen = definition::chosen(&record.folder, record.file.as_deref());
-    let file = chosen.map_or_else(|| spec::FILE.to_owned(), |file| file.name);
+    // One that comes to be may count before the one that counts now.
+    let defining: Vec<&str> = match &record.file {
+        Some(name) => vec![name],
+        None => formats::FILES.to_vec(),
+    };
     // Marked before they are read: what changes in between is seen the next time.
     let marked = |definition: &spec::Cluster| {
         let own = definition.services.values().flat_map(|one| &one.env_files);
-        let names: BTreeSet<&str> = std::iter::once(file.as_str())
+        let names: BTreeSet<&str> = defining
+            .iter()
+            .copied()
+            .chain(formats::BESIDE)
             .chain(definition.env_files.iter().chain(own).map(String::as_str))
             .collect();
         let paths = names.into_iter().map(|name| record.folder.join(name));

@@ -160,7 +160,8 @@ fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Dia
     })
 }
 
-/// The file that a cluster is defined by. Where it is gone, the one that would be written.
+/// The file that a cluster is defined by, there or gone; where none was named and none is there, the one
+/// that would be written.
 fn file_of(record: &ClusterRecord) -> DefinitionFile {
     definition::chosen(&record.folder, record.file.as_deref()).unwrap_or_else(DefinitionFile::own)
 }

@@ -215,7 +215,13 @@ impl Handle {
         let folder = canonical(&up.folder)?;
         let file = asked(up.file)?;
         let definition = definition::of_folder(&folder, file.as_deref())?
-            .ok_or_else(|| Error::NoDefinition(folder.clone()))?
+            .ok_or_else(|| match &file {
+                Some(name) => Error::Conflict(format!(
+                    "{name} is not in {} any more; `azora up` there runs what is",
+                    folder.display()
+                )),
+                None => Error::NoDefinition(folder.clone()),
+            })?
             .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
         let definition = Arc::new(definition.cluster);
         let id = cluster_id(&folder, &definition.name);

@@ -3,6 +3,9 @@
 use crate::{Imported, Note};
 use spec::Span;
 
+/// Notes that are told; what is beyond is counted.
+const MAX_NOTES: usize = 50;
+
 /// What is written so far.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
@@ -14,6 +17,8 @@ impl Draft {
     /// A comment for each line of `says`.
     pub(crate) fn comment(&mut self, says: &str, from: &Span) {
         for line in says.lines() {
+            // A comment has no control characters, and a name may.
+            let line: String = line.chars().filter(|c| !c.is_control()).collect();
             self.line(format!("# {line}"), from);
         }
     }
@@ -43,6 +48,13 @@ impl Draft {
     pub(crate) fn done(mut self) -> Imported {
         self.notes.sort();
         self.notes.dedup();
+        let unshown = self.notes.len().saturating_sub(MAX_NOTES);
+        self.notes.truncate(MAX_NOTES);
+        if unshown > 0
+            && let Some(last) = self.notes.last_mut()
+        {
+            last.says = format!("{}; and {unshown} more like it", last.says);
+        }
         let (lines, origins): (Vec<String>, Vec<Span>) = self.lines.into_iter().unzip();
         Imported {
             text: lines.join("\n") + "\n",

@@ -34,8 +34,10 @@ pub(crate) struct Told {
     pub(crate) grace: Option<Duration>,
     /// Env files besides `.env`.
     pub(crate) env_files: Vec<String>,
-    /// What was said and is not understood: the file, and what.
-    pub(crate) strange: Vec<(&'static str, String)>,
+    /// What was said and is not understood: the file, its line, and what.
+    pub(crate) strange: Vec<(&'static str, usize, String)>,
+    /// The line that is read.
+    line: usize,
     /// Overmind is used here.
     pub(crate) overmind: bool,
 }
@@ -52,6 +54,7 @@ impl Told {
             grace: None,
             env_files: Vec::new(),
             strange: Vec::new(),
+            line: 1,
             overmind: matches!(beside.get(OVERMIND), Some(Found::Bytes(_))),
         };
         // What counts least comes first.
@@ -111,7 +114,8 @@ impl Told {
 
     /// `.foreman` is YAML, flat, of options and their values.
     fn foreman_of(&mut self, text: &str) {
-        for line in text.lines().map(str::trim) {
+        for (index, line) in text.lines().map(str::trim).enumerate() {
+            self.line = index + 1;
             if line.is_empty() || line.starts_with('#') || line == "---" {
                 continue;
             }
@@ -125,8 +129,12 @@ impl Told {
                 "formation" | "concurrency" => self.formation_of(FOREMAN, value),
                 "timeout" => self.grace_of(FOREMAN, value),
                 "env" => self.env_files.extend(words(value).map(str::to_owned)),
-                // The file that is read was chosen already; and how it looks in foreman.
-                "procfile" | "color" => {}
+                // How it looks in foreman.
+                "color" => {}
+                "procfile" => self.stranger(
+                    FOREMAN,
+                    format!("the file {value}, which is run by naming it to `azora up`,"),
+                ),
                 _ => self.stranger(FOREMAN, line.to_owned()),
             }
         }
@@ -162,7 +170,7 @@ impl Told {
     }
 
     fn stranger(&mut self, file: &'static str, what: String) {
-        self.strange.push((file, what));
+        self.strange.push((file, self.line, what));
     }
 }
 

@@ -19,6 +19,9 @@ use std::fmt;
 /// the developer's machine.
 pub const FILES: [&str; 3] = [spec::FILE, "Procfile.dev", "Procfile"];
 
+/// What is looked at beside such a file.
+pub const BESIDE: [&str; 3] = procfile::BESIDE;
+
 /// How a file says what to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
@@ -34,10 +37,18 @@ impl Format {
     pub fn of(name: &str) -> Option<Self> {
         match name {
             spec::FILE => Some(Self::Azora),
-            _ if name == "Procfile" || name.starts_with("Procfile.") => Some(Self::Procfile),
+            _ if name == "Procfile" || name.strip_prefix("Procfile.").is_some_and(suffix) => {
+                Some(Self::Procfile)
+            }
             _ => None,
         }
     }
+}
+
+/// What may stand behind the dot of `Procfile.dev`: a word, and no way to another folder.
+fn suffix(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !text.is_empty() && text.chars().all(part)
 }
 
 impl fmt::Display for Format {

@@ -34,12 +34,48 @@ pub(crate) fn read(
     let mut draft = Draft::default();
     let told = Told::read(beside);
     let entries = entries(label, source, &mut draft, problems);
-    for (file, what) in &told.strange {
+    for (file, line, what) in &told.strange {
         let says = format!("{what} is not understood, and is passed over");
-        draft.note(note(file, 1, says));
+        draft.note(note(file, *line, says));
+    }
+    unknown(label, &told, &entries, &mut draft);
+    if !entries.is_empty() && !entries.iter().any(|entry| runs(entry, &told)) {
+        problems.add(|| {
+            let first = entries[0].name_span.clone();
+            Problem::new(first, "no process is wanted", "the first that is left out").help(
+                "the formation wants none of any process, or all are ignored: see .foreman, .overmind.env and .env",
+            )
+        });
+    }
+    for entry in &entries {
+        let count = told.count(entry.name);
+        if count > limits::MAX_REPLICAS {
+            problems.add(|| {
+                let message = format!("{count} of {} are wanted", quoted(entry.name));
+                Problem::new(entry.name_span.clone(), message, "by the formation").help(format!(
+                    "at most {} of a process; see .foreman, .overmind.env and .env",
+                    limits::MAX_REPLICAS
+                ))
+            });
+        }
     }
     write(label, &entries, &told, beside, &mut draft);
     draft.done()
+}
+
+/// Names that are told something and stand in no line.
+fn unknown(label: &str, told: &Told, entries: &[Entry<'_>], draft: &mut Draft) {
+    let named = told.formation.keys().filter(|name| *name != "all");
+    let named = named.chain(&told.can_die).chain(&told.ignored);
+    for name in named.chain(told.signals.keys()) {
+        if !entries.iter().any(|entry| entry.name == name) {
+            let says = format!(
+                "{} is named beside this file and is no process of it",
+                quoted(name)
+            );
+            draft.note(note(label, 1, says));
+        }
+    }
 }
 
 fn note(file: &str, line: usize, says: impl Into<String>) -> Note {
@@ -134,7 +170,10 @@ fn write(
 ) {
     let nowhere = 0..0;
     draft.comment(
-        &format!("What {label} says, as a definition of Azora: a service for each of its lines."),
+        &format!(
+            "What {} says, as a definition of Azora: a service for each of its lines.",
+            base(label)
+        ),
         &nowhere,
     );
     draft.blank();
@@ -172,7 +211,7 @@ fn write(
                 false => "none of it is wanted by the formation",
             };
             let says = format!("{}: {} is left out: {why}", entry.line, entry.name);
-            draft.comment(&format!("{label}:{says}"), &entry.name_span);
+            draft.comment(&format!("{}:{says}", base(label)), &entry.name_span);
             draft.note(note(
                 label,
                 entry.line,
@@ -180,7 +219,7 @@ fn write(
             ));
             continue;
         }
-        draft.comment(&format!("{label}:{}", entry.line), &entry.name_span);
+        draft.comment(&format!("{}:{}", base(label), entry.line), &entry.name_span);
         draft.table(&format!("service.{}", entry.service), &entry.name_span);
         draft.key(
             "run",
@@ -203,7 +242,10 @@ fn service(
     let first = release.filter(|release| release.service != entry.service);
     if release.is_some() && first.is_none() {
         draft.key("kind", text("oneshot"), from);
-        let says = "release runs once before all others, as it does where a Procfile is deployed";
+        // What has done half of a migration is not begun again by itself.
+        draft.key("heal", "{ enabled = false }", from);
+        let says = "release runs once before all others, as it does where a Procfile is deployed; when it fails, \
+                    nothing is started and it is not tried again by itself";
         draft.note(note(label, entry.line, says));
     } else if told.can_die.contains(entry.name) {
         draft.key("kind", text("oneshot"), from);
@@ -228,7 +270,11 @@ fn service(
         }
     }
     let count = told.count(entry.name);
-    if count > 1 {
+    let once = (release.is_some() && first.is_none()) || told.can_die.contains(entry.name);
+    if count > 1 && once {
+        let says = format!("{} runs once, and not {count} times at a time", entry.name);
+        draft.note(note(label, entry.line, says));
+    } else if count > 1 {
         draft.key("replicas", count, from);
     }
     if let Some(signal) = told.signals.get(entry.name) {
@@ -243,6 +289,11 @@ fn service(
             draft.note(note(label, entry.line, says));
         }
     }
+}
+
+/// The file's own name: what is written does not depend on where it was asked for.
+fn base(label: &str) -> &str {
+    label.rsplit('/').next().unwrap_or(label)
 }
 
 fn runs(entry: &Entry<'_>, told: &Told) -> bool {

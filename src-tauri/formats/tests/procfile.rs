@@ -191,11 +191,11 @@ fn what_is_wrong_is_shown_where_it_stands() {
 #[test]
 fn what_the_definition_finds_wrong_is_told_of_the_line_it_came_from() {
     let source = "# two\nweb: echo 'open\nworker: sleep 1\n";
-    let made = imported(source, &[(".foreman", "formation: worker=500\n")]);
+    let made = imported(source, &[]);
     let problems = spec::parse("azora.toml", "shop", made.text.as_bytes()).unwrap_err();
     let told = made.told_of(problems, "Procfile", source);
     let places: Vec<_> = told.problems().iter().map(|one| one.position()).collect();
-    assert_eq!(places, [(2, 6), (3, 1)], "{}", told.render(100, false));
+    assert_eq!(places, [(2, 6)], "{}", told.render(100, false));
     assert!(
         told.problems()
             .iter()
@@ -204,12 +204,99 @@ fn what_the_definition_finds_wrong_is_told_of_the_line_it_came_from() {
 }
 
 #[test]
+fn what_is_said_beside_it_and_cannot_be_is_told_there_too() {
+    let wrong = |beside: &str| read("web: a\nworker: b\n", &[(".foreman", beside)]).unwrap_err();
+    let many = wrong("formation: worker=500\n");
+    assert!(
+        many.contains("500 of `worker`") && many.contains("Procfile:2:1"),
+        "{many}"
+    );
+    let none = wrong("formation: all=0\n");
+    assert!(
+        none.contains("no process is wanted") && none.contains(".foreman"),
+        "{none}"
+    );
+    let made = imported(
+        "web: a\n",
+        &[(".foreman", "formation: wbe=2\nprocfile: Procfile.dev\n")],
+    );
+    let notes: Vec<String> = made.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes[0].starts_with(".foreman:2: the file Procfile.dev"),
+        "{notes:?}"
+    );
+    assert!(
+        notes[1].contains("`wbe` is named beside this file"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn what_runs_once_has_no_replicas_whatever_the_formation_says() {
+    let made = imported(
+        "release: a\nweb: b\n",
+        &[(".foreman", "formation: all=2\n")],
+    );
+    let cluster = cluster(&made);
+    let counts = ["release", "web"].map(|name| service(&cluster, name).replicas);
+    assert_eq!(counts, [1, 2]);
+    assert!(
+        made.notes
+            .iter()
+            .any(|one| one.says.contains("not 2 times"))
+    );
+    let beside = [(
+        ".overmind.env",
+        "OVERMIND_CAN_DIE=x\nOVERMIND_FORMATION=x=2\n",
+    )];
+    assert_eq!(service(&of("x: a\n", &beside), "x").replicas, 1);
+}
+
+#[test]
+fn only_so_much_is_noted_and_the_rest_is_counted() {
+    let made = imported(&format!("web: a\n{}", "x\n".repeat(1_000)), &[]);
+    assert_eq!(made.notes.len(), 50);
+    assert!(
+        made.notes[49].says.ends_with("and 950 more like it"),
+        "{}",
+        made.notes[49]
+    );
+}
+
+#[test]
+fn a_name_is_that_of_a_file_in_the_folder() {
+    for name in ["Procfile", "Procfile.dev", "Procfile.v1-2_x"] {
+        assert_eq!(Format::of(name), Some(Format::Procfile), "{name}");
+    }
+    for name in [
+        "procfile",
+        "Procfile.",
+        "Procfile.d/web",
+        "Procfile./../x",
+        "Procfile.\r",
+        "Procfile.é",
+    ] {
+        assert_eq!(Format::of(name), None, "{name:?}");
+    }
+}
+
+#[test]
 fn what_is_strange_beside_it_is_noted_and_stops_nothing() {
     let made = imported(
         "web: a\n",
         &[(".foreman", "port: many\nwhat\n"), (".env", "\u{0}=\u{0}")],
     );
-    assert_eq!(made.notes.len(), 2, "{:?}", made.notes);
+    let places: Vec<_> = made
+        .notes
+        .iter()
+        .map(|one| (one.file.as_str(), one.line))
+        .collect();
+    assert_eq!(
+        places,
+        [(".foreman", 1), (".foreman", 2)],
+        "{:?}",
+        made.notes
+    );
     assert_eq!(service(&cluster(&made), "web").port, Some(5000));
 }
 

@@ -45,6 +45,11 @@ pub struct ClusterView {
     pub name: ClusterName,
     /// Its folder.
     pub folder: String,
+    /// The file of the folder that defines it, where somebody has named it: to be named again when it is
+    /// brought up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub file: Option<String>,
     /// How it is, in one word.
     pub overall: Overall,
     /// Why, in words: "2 of 150 recovering".
@@ -253,8 +258,10 @@ pub struct FolderView {
     /// The definition file that would be used.
     pub file: Option<String>,
     /// Other files of the folder that say what to run, and are not used unless they are asked for.
+    #[serde(default)]
     pub others: Vec<String>,
     /// What the file says that a definition cannot, and what was made of it.
+    #[serde(default)]
     pub notes: Vec<String>,
     /// The cluster's name.
     pub name: Option<ClusterName>,

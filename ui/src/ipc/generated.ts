@@ -179,6 +179,8 @@ export type ClusterView = {
   name: ClusterName,
   /** Its folder. */
   folder: string,
+  /** The file of the folder that defines it, where somebody has named it: to be named again when it is brought up again. */
+  file?: string,
   /** How it is, in one word. */
   overall: Overall,
   /** Why, in words: "2 of 150 recovering". */
@@ -1677,7 +1679,7 @@ export type TerminalState = {
   size: TerminalSize,
   /** Who types. One at a time: who takes the input takes it from whoever has it. */
   writer: TerminalWriter | null,
-  /** A process of the service is there. */
+  /** A process of the service is there. Engines of before did not say. */
   runs: boolean,
   /** How its process ended last, since somebody is attached. */
   ended?: TerminalEnd };

@@ -57,7 +57,14 @@ export function tauri(): Platform {
           }
         }
       };
-      pull().catch((cause: unknown) => end(failure(cause).message));
+      pull().catch((cause: unknown) => {
+        end(failure(cause).message);
+        // Also when it was the page that failed: the host holds it until it is told.
+        opened.then(
+          (id) => invoke("unstream", { id }),
+          () => undefined,
+        );
+      });
       return () => {
         stopped = true;
         opened.then(

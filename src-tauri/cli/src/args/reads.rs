@@ -268,7 +268,7 @@ Examples:
   azora import shop/Procfile.dev      the same of one file
   azora import --write                write it as azora.toml, which counts from then on")]
 pub(crate) struct Import {
-    /// A Procfile, or a folder with one [default: the current folder]
+    /// A Procfile, or a folder with one
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
     /// Write it as azora.toml beside the file; one that is there is never replaced

@@ -67,6 +67,7 @@ impl Owner {
                 id: self.id.clone(),
                 name: definition.name.clone(),
                 folder: self.record.folder.display().to_string(),
+                file: self.record.file.clone(),
                 overall,
                 reason: reason.clone(),
                 held,

@@ -33,7 +33,8 @@ pub struct TerminalState {
     pub size: TerminalSize,
     /// Who types. One at a time: who takes the input takes it from whoever has it.
     pub writer: Option<TerminalWriter>,
-    /// A process of the service is there.
+    /// A process of the service is there. Engines of before did not say.
+    #[serde(default = "yes")]
     pub runs: bool,
     /// How its process ended last, since somebody is attached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,4 +82,8 @@ pub enum TerminalMessage {
         #[ts(type = "number")]
         bytes: u64,
     },
+}
+
+fn yes() -> bool {
+    true
 }
