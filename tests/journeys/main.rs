@@ -21,6 +21,7 @@ mod real_stack;
 mod rehearse;
 mod remedies;
 mod rolling;
+mod script;
 mod stacks;
 mod stop;
 mod terminal;

@@ -27,6 +27,21 @@ fn missing() -> Option<&'static str> {
     .map(|(_, name)| name)
 }
 
+/// Says that the stack cannot be run here; on the build machine it has to be.
+fn skipped() -> bool {
+    let missing = missing();
+    if let Some(name) = missing {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the build machine lacks {name}"
+        );
+        eprintln!(
+            "\n*** SKIPPED: the real stack was not run, this machine lacks {name}; scripts/setup --tests installs it ***\n"
+        );
+    }
+    missing.is_some()
+}
+
 /// The number of visits as the application says, through nginx.
 fn visits(proxy: u16) -> u64 {
     until("a count", || {
@@ -39,14 +54,7 @@ fn visits(proxy: u16) -> u64 {
 
 #[test]
 fn real_stack_survives_the_death_of_each_part_with_its_data_and_goes_down_whole() {
-    if let Some(name) = missing() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "the build machine lacks {name}"
-        );
-        eprintln!(
-            "\n*** SKIPPED: the real stack was not run, this machine lacks {name}; scripts/setup --tests installs it ***\n"
-        );
+    if skipped() {
         return;
     }
     let folder = Folder::copy_of("examples/real-stack");
@@ -134,4 +142,23 @@ fn real_stack_survives_the_death_of_each_part_with_its_data_and_goes_down_whole(
     assert_eq!(visits(azora.instance(folder.path(), "proxy.0").port), 7);
     azora.ok(folder.path(), &["down"]);
     assert_eq!(azora.left(), [] as [String; 0]);
+}
+
+#[test]
+fn a_command_runs_beside_real_stack_as_in_a_build() {
+    if skipped() {
+        return;
+    }
+    let (azora, folder) = (Azora::new(), Folder::copy_of("examples/real-stack"));
+    let asks = "import os, urllib.request as web; \
+                print(web.urlopen(os.environ['PROXY_URL'] + '/visits').read().decode())";
+    let done = azora.run(
+        folder.path(),
+        &["run", "--yes", "--", "python3", "-c", asks],
+    );
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("visits"), "{}", done.out);
+    until("nothing to be left", || {
+        azora.left().is_empty().then_some(())
+    });
 }

@@ -75,6 +75,10 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Bring a cluster up, or apply its edited definition
     Up(Up),
+    /// Bring a cluster up, run a command beside it, and take it down again: for scripts and CI
+    Run(Run),
+    /// Wait until services are ready, healthy or stopped
+    Wait(Wait),
     /// List the instances of a cluster, or of all clusters of all your homes
     Ps(Ps),
     /// Show what needs what, who was seen to talk to whom, and who suffers from whom

@@ -44,6 +44,18 @@ impl Board {
         }
     }
 
+    /// Of which.
+    pub(crate) fn cluster(&self) -> Option<&ClusterId> {
+        self.cluster.as_ref()
+    }
+
+    /// The instances of these services; of all when none is named.
+    pub(crate) fn of(&self, services: &[ServiceName]) -> Vec<&InstanceStatus> {
+        let of =
+            |status: &&InstanceStatus| services.is_empty() || services.contains(&status.service);
+        self.rows.values().filter(of).collect()
+    }
+
     fn shows(&self, cluster: &ClusterId) -> bool {
         self.cluster.as_ref().is_none_or(|ours| ours == cluster)
     }

@@ -59,6 +59,13 @@ impl Fail {
             message: String::new(),
         }
     }
+    /// A command that was run for somebody ended with this code, and said itself what there was to say.
+    pub(crate) fn of_command(code: u8) -> Self {
+        Self {
+            code,
+            message: String::new(),
+        }
+    }
     /// Something failed, and a table already said what.
     pub(crate) fn said() -> Self {
         Self::failed("")

@@ -39,6 +39,7 @@ mod who;
 // What is done, and how it is followed.
 mod acts;
 mod board;
+mod wait;
 mod watch;
 mod webhooks;
 
@@ -47,6 +48,7 @@ mod emergency;
 mod engine_here;
 mod manual;
 mod patience;
+mod run;
 mod serve;
 mod up;
 
@@ -106,6 +108,11 @@ fn run(arguments: &Arguments) -> Done {
             listen_to_the_engine("error");
             many_threads(up::up(place, arguments))
         }
+        Command::Run(arguments) => {
+            listen_to_the_engine("error");
+            many_threads(run::run(place, arguments))
+        }
+        Command::Wait(arguments) => orders(place, wait::wait(place, arguments)),
         Command::Serve(arguments) => {
             listen_to_the_engine("info");
             many_threads(serve::serve(place, arguments))

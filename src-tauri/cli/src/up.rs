@@ -17,16 +17,17 @@ use api::host::Host;
 use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
 use api::views::{UpView, WaitView};
 use driver::Layout;
-use model::view::FolderView;
+use model::view::{ClusterView, FolderView, Snapshot};
 use model::{Act, ClusterId};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::Path;
 
 /// Commands shown before the first run; more are counted.
 const SHOWN_COMMANDS: usize = 60;
 
 /// Whose engine the cluster runs in.
-enum Engine {
+pub(crate) enum Engine {
     /// One that ran before, or runs in the background now.
     Other {
         /// This command started it.
@@ -43,14 +44,50 @@ struct Chosen<'c> {
     file: Option<String>,
 }
 
+/// A cluster that is on its way up.
+pub(crate) struct Begun {
+    pub(crate) engine: Engine,
+    pub(crate) client: Client,
+    pub(crate) view: UpView,
+    /// Something of it ran already.
+    pub(crate) ran: bool,
+}
+
 /// `azora up`.
 pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     let layout = layout(place)?;
     let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
     let definition = found.checked()?;
-    let here = folder(place)?.canonicalize();
-    let above = arguments.path.is_none() && here.is_ok_and(|here| here != found.folder);
-    tell(&found, &definition.notes, above);
+    tell(place, &found, arguments.path.as_deref(), &definition.notes)?;
+    // From here on Ctrl-C is ours: nothing is left half-done by it.
+    let mut interrupts = Interrupts::catch()?;
+    let begun = begin(&layout, &found, arguments, &mut interrupts).await?;
+    let Begun {
+        engine,
+        client,
+        view,
+        ..
+    } = begun;
+    match engine {
+        Engine::Other { .. } => {
+            let followed = in_other(&client, view, &mut interrupts);
+            patient(&layout, Waits::On, followed).await
+        }
+        Engine::Here(host) => {
+            let ended = in_this(&layout, &client, &host, view, &mut interrupts).await;
+            host.shutdown("cli", true, "`azora up` has ended").await;
+            ended
+        }
+    }
+}
+
+/// Gives the order to bring a folder up, in an engine that is there or one that is started for it.
+pub(crate) async fn begin(
+    layout: &Layout,
+    found: &Found,
+    arguments: &Up,
+    interrupts: &mut Interrupts,
+) -> Done<Begun> {
     let text = found.folder.to_str().ok_or_else(|| {
         // The engine cannot be asked about it: its words are text.
         Fail::failed(engine::Error::NotText(found.folder.clone()).to_string())
@@ -59,28 +96,24 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
         folder: text,
         file: found.named.then(|| found.file.name.clone()),
     };
-    // From here on Ctrl-C is ours: nothing is left half-done by it.
-    let mut interrupts = Interrupts::catch()?;
-    let (engine, client, view) = loop {
-        let (engine, client) = engine(&layout, arguments.detach, &mut interrupts).await?;
-        match ordered(
-            &layout,
-            &engine,
-            &client,
-            &chosen,
-            arguments,
-            &mut interrupts,
-        )
-        .await
-        {
-            Ok(view) => break (engine, client, view),
+    loop {
+        let (engine, client) = engine(layout, arguments.detach, interrupts).await?;
+        match ordered(layout, &engine, &client, &chosen, arguments, interrupts).await {
+            Ok((view, ran)) => {
+                return Ok(Begun {
+                    engine,
+                    client,
+                    view,
+                    ran,
+                });
+            }
             Err(Refusal::Gone(pid)) if matches!(engine, Engine::Other { ours: false }) => {
                 note(&format!(
                     "the engine of this home (pid {pid}) is going down; waiting for its end"
                 ));
                 tokio::select! {
                     by = interrupts.next() => return Err(by.fail("nothing was run")),
-                    ended = ended(&layout, pid) => ended?,
+                    ended = ended(layout, pid) => ended?,
                 }
             }
             Err(Refusal::Left(fail)) => return Err(fail),
@@ -91,17 +124,6 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
                     Refusal::Said(fail) | Refusal::Left(fail) => fail,
                 });
             }
-        }
-    };
-    match engine {
-        Engine::Other { .. } => {
-            let followed = in_other(&client, view, &mut interrupts);
-            patient(&layout, Waits::On, followed).await
-        }
-        Engine::Here(host) => {
-            let ended = in_this(&layout, &client, &host, view, &mut interrupts).await;
-            host.shutdown("cli", true, "`azora up` has ended").await;
-            ended
         }
     }
 }
@@ -169,7 +191,7 @@ async fn ordered(
     chosen: &Chosen<'_>,
     arguments: &Up,
     interrupts: &mut Interrupts,
-) -> Result<UpView, Refusal> {
+) -> Result<(UpView, bool), Refusal> {
     match engine {
         Engine::Here(_) => order(client, chosen, arguments, false, interrupts).await,
         Engine::Other { .. } => {
@@ -188,7 +210,7 @@ async fn order(
     arguments: &Up,
     other: bool,
     interrupts: &mut Interrupts,
-) -> Result<UpView, Refusal> {
+) -> Result<(UpView, bool), Refusal> {
     let refusal = |error: client::Error| match error {
         // It hung up: the end of a process shows in no other way.
         client::Error::Broken(_) => Refusal::Gone(client.pid()),
@@ -212,6 +234,26 @@ async fn order(
             return Err(Fail::failed("nothing was run").into());
         }
     }
+    let ran = async {
+        let snapshot: Snapshot = client.call("snapshot", &Nothing {}).await?;
+        let of = |one: &&ClusterView| one.folder == folder;
+        let here: Vec<&ClusterId> = snapshot
+            .clusters
+            .iter()
+            .filter(of)
+            .map(|one| &one.id)
+            .collect();
+        let instances = here.into_iter().filter_map(|id| snapshot.instances.get(id));
+        Ok(instances.flatten().any(|status| status.pid.is_some()))
+    };
+    let ran: Result<bool, client::Error> = tokio::select! {
+        biased;
+        by = interrupts.next(), if other => {
+            return Err(Refusal::Left(by.fail("nothing was run")));
+        }
+        ran = ran => ran,
+    };
+    let ran = ran.map_err(refusal)?;
     let request = UpRequest {
         folder: folder.to_owned(),
         file,
@@ -229,11 +271,13 @@ async fn order(
     for change in &view.changes {
         note(&format!("  {}", plain(change)));
     }
-    Ok(view)
+    Ok((view, ran))
 }
 
 /// Which of the files that say what to run is used, where that is not plain, and what was made of it.
-fn tell(found: &Found, notes: &[String], above: bool) {
+pub(crate) fn tell(place: &Place, found: &Found, path: Option<&Path>, notes: &[String]) -> Done {
+    let here = folder(place)?.canonicalize();
+    let above = path.is_none() && here.is_ok_and(|here| here != found.folder);
     let others = engine::definition::files(&found.folder);
     let others: Vec<String> = others
         .into_iter()
@@ -254,6 +298,7 @@ fn tell(found: &Found, notes: &[String], above: bool) {
     for text in notes {
         note(&format!("note: {}", plain(text)));
     }
+    Ok(())
 }
 
 /// The environment services get. What is not text cannot be sent, and hardly ever is there.
@@ -380,28 +425,34 @@ async fn in_this(
         }
     };
     match by {
-        Interrupt::Asked => take_down(layout, client, &cluster, &mut watch, interrupts).await,
+        Interrupt::Asked => {
+            note(&format!(
+                "taking {cluster} down; Ctrl-C again ends everything at once"
+            ));
+            take_down(layout, client, &mut watch, interrupts, "Ctrl-C").await?;
+            Err(Fail::interrupted(""))
+        }
         // Closing a terminal is no wish to stop what runs: only the engine goes, in order.
         Interrupt::HungUp => Err(Fail::hung_up()),
     }
 }
 
-/// Ctrl-C was pressed: down in order, or at once when it is pressed again.
-async fn take_down(
+/// Down in order, or at once when Ctrl-C is pressed meanwhile.
+pub(crate) async fn take_down(
     layout: &Layout,
     client: &Client,
-    cluster: &ClusterId,
     watch: &mut Watch,
     interrupts: &mut Interrupts,
+    reason: &str,
 ) -> Done {
-    note(&format!(
-        "taking {cluster} down; Ctrl-C again ends everything at once"
-    ));
+    let Some(cluster) = watch.board.cluster().cloned() else {
+        return Ok(());
+    };
     watch.restart_clock();
     let down = async {
         let request = ClusterRequest {
             cluster: cluster.clone(),
-            reason: Some("Ctrl-C".to_owned()),
+            reason: Some(reason.to_owned()),
         };
         let act: Act = client.call("down", &request).await?;
         crate::acts::allowed(&act)?;
@@ -425,13 +476,18 @@ async fn take_down(
                 length(watch.elapsed())
             ));
             if !settled.failed.is_empty() {
-                failures(client, Some(cluster), watch, &settled).await;
+                failures(client, Some(&cluster), watch, &settled).await;
                 return Err(Fail::said());
             }
-            Err(Fail::interrupted(""))
+            Ok(())
         }
         None => {
-            let ended = emergency::stop(layout, Some(client), "Ctrl-C was pressed twice").await;
+            let ended = emergency::stop(
+                layout,
+                Some(client),
+                "Ctrl-C was pressed while it went down",
+            )
+            .await;
             emergency::tell(&ended, false)?;
             Err(Fail::interrupted(""))
         }

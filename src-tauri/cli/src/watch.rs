@@ -100,6 +100,26 @@ impl Interrupts {
         }
     }
 
+    /// The next one, and whether it came to this process alone and not from the terminal, which sends it
+    /// to all that run there.
+    pub(crate) async fn alone(&mut self) -> (Interrupt, bool) {
+        tokio::select! {
+            _ = self.term.recv() => (Interrupt::Asked, true),
+            by = async {
+                match &mut self.hang_up {
+                    Some(signal) => tokio::select! {
+                        _ = self.int.recv() => Interrupt::Asked,
+                        _ = signal.recv() => Interrupt::HungUp,
+                    },
+                    None => {
+                        self.int.recv().await;
+                        Interrupt::Asked
+                    }
+                }
+            } => (by, false),
+        }
+    }
+
     /// The next one that somebody asked for.
     pub(crate) async fn asked(&mut self) {
         while self.next().await != Interrupt::Asked {}
@@ -236,6 +256,17 @@ impl Watch {
         };
         self.wipe();
         done
+    }
+
+    /// Waits for the next message of the feed and takes it in.
+    pub(crate) async fn moved(&mut self) -> Done {
+        match self.feed.next().await? {
+            Some(message) => {
+                self.board.take(message);
+                Ok(())
+            }
+            None => Err(Fail::absent("the engine has ended")),
+        }
     }
 
     /// Takes in what has moved until now: that what is waited for is there may be known before the

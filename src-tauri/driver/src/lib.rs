@@ -23,6 +23,7 @@ pub mod emergency;
 mod ended;
 pub mod env;
 pub mod exec;
+mod foreground;
 mod handback;
 mod hidden;
 pub mod holder;
@@ -63,6 +64,7 @@ mod watch;
 
 pub use driver::ProcessDriver;
 pub use exec::{Captured, ExecLaunch, ExecOutcome};
+pub use foreground::Foreground;
 pub use hook::HookLaunch;
 pub use layout::Layout;
 pub use listen::{Heard, listen};

@@ -354,10 +354,11 @@ mod tests {
         std::fs::remove_file(home.join("spare")).unwrap();
         let file = home.join("state.db");
         let mut bytes = std::fs::read(&file).unwrap();
-        // A column under another name, in the text that SQLite keeps of the table: every page is whole.
+        // A condition that nothing fulfils, in the text that SQLite keeps of the table: every page is whole.
         let column = b"body TEXT NOT NULL          -- model::Act as JSON";
         let at = bytes.windows(column.len()).position(|text| text == column);
-        bytes[at.unwrap()..][..4].copy_from_slice(b"past");
+        let blanks = at.unwrap() + b"body TEXT NOT NULL".len();
+        bytes[blanks..][..10].copy_from_slice(b" CHECK (0)");
         std::fs::write(&file, bytes).unwrap();
     }
 

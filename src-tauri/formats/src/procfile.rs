@@ -243,7 +243,7 @@ fn service(
     if release.is_some() && first.is_none() {
         draft.key("kind", text("oneshot"), from);
         // What has done half of a migration is not begun again by itself.
-        draft.key("heal", "{ enabled = false }", from);
+        draft.key("heal", "{ ladder = [\"quarantine\"] }", from);
         let says = "release runs once before all others, as it does where a Procfile is deployed; when it fails, \
                     nothing is started and it is not tried again by itself";
         draft.note(note(label, entry.line, says));

@@ -150,7 +150,16 @@ fn overminds_variables_are_honoured() {
 fn a_release_runs_before_all_others() {
     let made = imported("release: rake db:migrate\nweb: puma\n", &[]);
     let cluster = cluster(&made);
-    assert_eq!(service(&cluster, "release").kind, spec::Kind::Oneshot);
+    let release = service(&cluster, "release");
+    assert_eq!(release.kind, spec::Kind::Oneshot);
+    let tried: Vec<String> = release
+        .heal
+        .ladder
+        .iter()
+        .map(|rung| format!("{rung:?}"))
+        .collect();
+    assert_eq!(tried.len(), 1, "{tried:?}");
+    assert!(tried[0].contains("Quarantine"), "{tried:?}");
     let needs: Vec<&str> = service(&cluster, "web")
         .needs
         .iter()

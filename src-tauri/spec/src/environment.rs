@@ -51,6 +51,25 @@ impl std::fmt::Display for Origin<'_> {
 }
 
 impl Cluster {
+    /// What the cluster's own env files set, for what is run beside its services.
+    pub fn file_variables(
+        &self,
+        terminal: &dyn Fn(&str) -> Option<String>,
+    ) -> BTreeMap<String, String> {
+        let mut settled = BTreeMap::new();
+        for file in self
+            .env_files
+            .iter()
+            .filter_map(|name| self.files.get(name))
+        {
+            env_file::settle(file, &mut settled, &|_| false, terminal);
+        }
+        let named = settled.into_iter();
+        named
+            .map(|(name, (value, _))| (name.to_owned(), value))
+            .collect()
+    }
+
     /// Every variable that the definition or an env file sets for a service of it. `terminal` knows
     /// the environment that lies below, for `${NAME}` in env files. A service that has a port gets
     /// its `PORT` from Azora, so what an env file says of it does not count.

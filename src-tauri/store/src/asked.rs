@@ -7,7 +7,8 @@ use model::{Act, ActorKind, ClusterId, Timestamp};
 /// By the index of what others than healing asked for: neither the rest of the book is read nor what healing did.
 /// It must be named: the order by number would have the book read from its end.
 const ASKED: &str = "SELECT id, body FROM acts INDEXED BY acts_asked
-     WHERE at >= ? AND at <= ? AND json_extract(body, '$.actor.kind') <> 'healer'
+     WHERE at >= ? AND at <= ?
+       AND CASE WHEN json_valid(body) THEN json_extract(body, '$.actor.kind') END <> 'healer'
        AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
      ORDER BY id DESC LIMIT ?";
 
@@ -80,6 +81,10 @@ mod tests {
             one.outcome = Outcome::Done("done".into());
             store.acts().finish(&one).await.unwrap();
         }
+        sqlx::query("INSERT INTO acts (id, at, pending, body) VALUES (99, 5000, 0, '{')")
+            .execute(&mut *store.inner.state.writer().await.unwrap())
+            .await
+            .unwrap();
         let ids = async |cluster: &str, from, to, limit| {
             let (cluster, from, to) = (cluster.parse().unwrap(), Timestamp(from), Timestamp(to));
             let all = store.acts().asked(&cluster, from, to, limit).await.unwrap();

@@ -31,6 +31,87 @@ pub(crate) struct Up {
     pub(crate) why: Why,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The command finds WEB_PORT, WEB_HOST and WEB_URL for a service called web, and what the cluster's env files \
+set. It runs in this terminal, once all services are ready; when one is not, it is not run. A cluster that ran \
+before runs on afterwards; any other is taken down. The exit code is the command's own.
+
+Examples:
+  azora run -- npm test
+  azora run shop -- sh -c 'curl --fail \"$API_URL/health\"'")]
+pub(crate) struct Run {
+    /// A folder with an azora.toml or a Procfile, or the file [default: as for up]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Do not ask before the first run of this folder
+    #[arg(short, long, visible_alias = "trust")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+    /// What to run beside the cluster
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitFor {
+    /// Ready and well.
+    Healthy,
+    /// Ready, if perhaps slow.
+    Ready,
+    /// Nothing runs.
+    Stopped,
+}
+
+impl std::fmt::Display for WaitFor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Healthy => "healthy",
+            Self::Ready => "ready",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every instance has to be there. A oneshot is there once it has exited with 0. What is in quarantine does not come \
+by itself: then it ends at once, with 1, as when the time is over.
+
+Examples:
+  azora wait api --healthy
+  azora wait --timeout 5m             all services of the cluster
+  azora wait web --stopped")]
+pub(crate) struct Wait {
+    /// Which; of none named, all
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Until they are ready and not degraded
+    #[arg(long)]
+    pub(crate) healthy: bool,
+    /// Until they are ready; the default
+    #[arg(long, conflicts_with = "healthy")]
+    pub(crate) ready: bool,
+    /// Until they are stopped
+    #[arg(long, conflicts_with_all = ["healthy", "ready"])]
+    pub(crate) stopped: bool,
+    /// How long at most: 90s, 5m [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+}
+
+impl Wait {
+    pub(crate) fn goal(&self) -> WaitFor {
+        match (self.healthy, self.stopped) {
+            (true, _) => WaitFor::Healthy,
+            (false, true) => WaitFor::Stopped,
+            (false, false) => WaitFor::Ready,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Why {
     /// Why, for the book of acts
