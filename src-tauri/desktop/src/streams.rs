@@ -1,6 +1,6 @@
 //! The streams that the window has open. The page pulls: it asks for what there is, gets all of it at once,
 //! and asks again. So no more is underway than it can take, and nothing is handed to it as a script to
-//! evaluate: WebKit keeps what is left of those, megabytes in a day at work.
+//! evaluate.
 //!
 //! Each ends with its reader: when the page says so, when it loads anew, or when its source does.
 
