@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HistoryPoint, Incident, State } from "../../ipc/generated";
-import { CELLS, ofIncidents, ofStates, said, WEEK_MS } from "./strip";
+import { begun, CELLS, ofIncidents, ofStates, said, WEEK_MS } from "./strip";
 
 const HOUR = 3_600_000;
 const point = (at: number, state: State, probes = 1): HistoryPoint => ({
@@ -16,6 +16,16 @@ describe("a strip of states", () => {
     expect(cells[2]?.level).toBeGreaterThan(cells[1]?.level ?? 1);
     expect(cells[2]?.words).toMatch(/failing$/);
     expect(said(cells, "api.0")).toMatch(/^api\.0: trouble in 1 of 3 .*failing$/);
+  });
+});
+
+describe("the stretch that has begun", () => {
+  it("takes in what happens now, and the one before it stays as it was measured", () => {
+    const measured = [point(2 * HOUR, "ready"), point(4 * HOUR, "ready")];
+    const now = begun(measured, 2 * HOUR, "failing");
+    expect(now.map((one) => [one.at / HOUR, one.state])).toEqual([[4, "ready"], [6, "failing"]]);
+    expect(measured[1]?.state).toBe("ready");
+    expect(begun([], 2 * HOUR, "ready")).toEqual([]);
   });
 });
 

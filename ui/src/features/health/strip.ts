@@ -26,6 +26,13 @@ export function ofStates(points: readonly HistoryPoint[], bucketMs: number): Cel
   });
 }
 
+/** The stretch that begins where what was measured ends, in the place of the oldest: what happens from now on is
+ * of it, and not of one that is over. */
+export function begun(points: readonly HistoryPoint[], bucketMs: number, state: HistoryPoint["state"]): HistoryPoint[] {
+  const last = points.at(-1);
+  return last === undefined ? [] : [...points.slice(1), { ...last, at: last.at + bucketMs, state }];
+}
+
 /** How many incidents each stretch had, and whether one of them needed a person. */
 export function ofIncidents(incidents: readonly Incident[], now: number, cells = CELLS): Cell[] {
   const length = WEEK_MS / cells;
