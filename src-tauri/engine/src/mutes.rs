@@ -229,9 +229,9 @@ fn whom(target: &Target) -> impl Iterator<Item = (Option<&ClusterId>, Option<&Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::{LIMIT, me, sleeper};
-    use crate::{Config, Engine, Order};
-    use testkit::{Home, eventually_async, program};
+    use crate::stage::{LIMIT, config, me, sleeper};
+    use crate::{Engine, Order};
+    use testkit::{Home, eventually_async};
 
     fn of(cluster: Option<&ClusterId>, services: &[&str]) -> Target {
         Target {
@@ -326,21 +326,20 @@ mod tests {
         mute(&handle, of(Some(&cluster), &[]), None).await.unwrap();
         let ended = || named(&handle) == ["cluster"];
         assert!(eventually_async(LIMIT, ended).await, "{:?}", named(&handle));
-        // One that ends while no engine is there.
-        let soon = Some(Duration::from_millis(20));
-        mute(&handle, of(None, &[]), soon).await.unwrap();
+        // One that ends while no engine is there: long enough for this one to be gone, however slowly.
+        let soon = Duration::from_secs(2);
+        let over = Clock::wall().0 + 2_000;
+        mute(&handle, of(None, &[]), Some(soon)).await.unwrap();
+        assert!(
+            named(&handle).contains(&"everything".to_owned()),
+            "{:?}",
+            named(&handle)
+        );
         handle.shutdown(me(), true, String::new()).await;
         drop(engine);
 
-        let over = Clock::wall().0 + 20;
         assert!(eventually_async(LIMIT, || Clock::wall().0 > over).await);
-        let config = Config {
-            home: home.path().to_owned(),
-            programs: program("azora-shim").parent().unwrap().to_owned(),
-            registry_port: None,
-            version: "test".into(),
-        };
-        let engine = Engine::start(config).await.unwrap();
+        let engine = Engine::start(config(&home)).await.unwrap();
         let handle = engine.handle();
         assert_eq!(named(&handle), ["cluster"]);
         // And what is forgotten is muted no more.

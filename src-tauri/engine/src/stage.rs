@@ -12,19 +12,23 @@ pub(crate) fn me() -> Actor {
     Actor::person("test")
 }
 
+/// An engine of this home, without a registry of its own.
+pub(crate) fn config(home: &Home) -> Config {
+    Config {
+        home: home.path().to_owned(),
+        programs: program("azora-shim").parent().unwrap().to_owned(),
+        registry_port: None,
+        version: "test".into(),
+    }
+}
+
 /// Dropped, the engine would end.
 pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
     let folder = home.path().join("one");
     std::fs::create_dir(&folder).unwrap();
     let definition = "[service.db]\nrun = \"sleep 600\"\n";
     std::fs::write(folder.join(spec::FILE), definition).unwrap();
-    let config = Config {
-        home: home.path().to_owned(),
-        programs: program("azora-shim").parent().unwrap().to_owned(),
-        registry_port: None,
-        version: "test".into(),
-    };
-    let engine = Engine::start(config).await.unwrap();
+    let engine = Engine::start(config(home)).await.unwrap();
     let handle = engine.handle();
     let up = Up {
         folder,
