@@ -8,11 +8,13 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod daemon;
 mod database;
 mod home;
 mod program;
 mod wait;
 
+pub use daemon::{Daemon, Engine, IMAGE};
 pub use database::databases;
 pub use home::Home;
 pub use program::{program, program_for_others};
