@@ -43,6 +43,7 @@ pub use problem::{Diagnostics, Place, Problem, Problems, Span, quoted};
 pub use schema::schema;
 pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
 pub use sources::{Found, Reading, Sources};
+pub use suggest::nearest;
 pub use template::{Lookup, literal};
 
 /// The name of a definition's file.
