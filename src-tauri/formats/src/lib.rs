@@ -9,6 +9,7 @@ mod draft;
 mod foreman;
 mod names;
 mod procfile;
+mod yaml;
 
 use spec::{Diagnostics, EnvFile, EnvPart, Found, Problems, Span};
 use std::collections::BTreeMap;
