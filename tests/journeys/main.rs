@@ -5,6 +5,7 @@
 
 mod attach;
 mod check;
+mod corpus;
 mod crash;
 mod edit;
 mod engine_death;

@@ -191,6 +191,15 @@ impl Azora {
     /// When it does not end in time.
     #[track_caller]
     pub fn run(&self, folder: &Path, words: &[&str]) -> Done {
+        self.run_with(folder, words, &[])
+    }
+
+    /// The same, with these variables besides.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    #[track_caller]
+    pub fn run_with(&self, folder: &Path, words: &[&str], variables: &[(&str, String)]) -> Done {
         // Files, not pipes: an engine that goes on in the background may keep them open.
         let (mut out, mut err) = (
             tempfile::tempfile().expect("scratch"),
@@ -198,6 +207,7 @@ impl Azora {
         );
         let mut child = self
             .command(folder, words)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(out.try_clone().expect("a file can be shared"))
             .stderr(err.try_clone().expect("a file can be shared"))
             .spawn()

@@ -42,8 +42,12 @@ impl Folder {
 
     /// Writes the definition anew.
     pub fn define(&self, definition: &str) {
-        fs::write(self.path().join("azora.toml"), definition)
-            .expect("the folder can be written to");
+        self.write("azora.toml", definition);
+    }
+
+    /// Writes a file of it.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("the folder can be written to");
     }
 
     /// Where it is.

@@ -5,6 +5,7 @@
 
 pub mod azora;
 pub mod bad;
+pub mod corpus;
 pub mod counting;
 pub mod crash;
 pub mod dependents;

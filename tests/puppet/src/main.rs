@@ -54,12 +54,14 @@ mod needs;
 mod numbers;
 mod queue;
 mod serve;
+mod stand_in;
 mod zoo;
 
 use std::io::Write;
 use std::net::TcpListener;
 
 fn main() {
+    stand_in::unless_puppet();
     let mut words = std::env::args().skip(1);
     while let Some(verb) = words.next() {
         let mut word = || {
