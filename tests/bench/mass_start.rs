@@ -33,10 +33,13 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     options.end()?;
 
     let mut keepers = Keeper::all(&peers)?;
+    keepers.push(Keeper::OfProcfile);
     if layers.len() > 1 {
         keepers.retain(|keeper| match keeper {
             Keeper::Peer(peer) => peer.waits,
             Keeper::Floor | Keeper::Azora => true,
+            // A Procfile has no order.
+            Keeper::OfProcfile => false,
         });
     }
     let mut all: BTreeMap<&'static str, (Vec<Duration>, Vec<String>)> = BTreeMap::new();

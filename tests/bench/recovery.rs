@@ -53,6 +53,9 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
 
     let mut stages = Vec::new();
     for keeper in Keeper::all(&peers)? {
+        if matches!(keeper, Keeper::Peer(peer) if !peer.restarts) {
+            continue;
+        }
         eprintln!("bench: {} keeps {services}", keeper.name());
         let stage = Stage::begin(keeper, &azora, &organ, jobs(&[services]));
         match stage.answered(PATIENCE) {

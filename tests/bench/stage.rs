@@ -50,8 +50,10 @@ pub(crate) fn jobs(layers: &[usize]) -> Vec<Job> {
 pub(crate) enum Keeper {
     /// A loop that starts, waits and starts again, and does nothing else.
     Floor,
-    /// The one this is about.
+    /// The one this is about, with a definition of its own.
     Azora,
+    /// The same with a `Procfile`.
+    OfProcfile,
     /// Another.
     Peer(&'static Peer),
 }
@@ -69,6 +71,7 @@ impl Keeper {
         match self {
             Keeper::Floor => "floor",
             Keeper::Azora => "azora",
+            Keeper::OfProcfile => "azora, Procfile",
             Keeper::Peer(peer) => peer.name,
         }
     }
@@ -97,8 +100,12 @@ impl Stage {
     pub(crate) fn begin(keeper: Keeper, azora: &Path, organ: &Path, jobs: Vec<Job>) -> Stage {
         let (begun, at_work) = match keeper {
             Keeper::Floor => (Instant::now(), AtWork::Floor(Loop::begin(organ, &jobs))),
-            Keeper::Azora => {
-                let folder = Folder::with(&definition(organ, &jobs, None));
+            Keeper::Azora | Keeper::OfProcfile => {
+                let folder = Folder::empty();
+                match keeper {
+                    Keeper::OfProcfile => folder.write("Procfile", &procfile(organ, &jobs)),
+                    _ => folder.define(&definition(organ, &jobs, None)),
+                }
                 let azora = Azora::with(azora.to_owned()).env("AZORA_TRUST", "1");
                 let begun = Instant::now();
                 let up = quietly(&mut azora.command(folder.path(), &["up", "."]));
@@ -227,6 +234,15 @@ pub(crate) fn definition(organ: &Path, jobs: &[Job], health: Option<&str>) -> St
         }
     }
     text
+}
+
+/// The jobs as lines of a `Procfile`, as everybody who reads one is given them. It knows no needs.
+pub(crate) fn procfile(organ: &Path, jobs: &[Job]) -> String {
+    let lines = jobs.iter().map(|job| {
+        let words = command(organ, &job.name, job.port);
+        format!("{}: {}\n", job.name, words.join(" "))
+    });
+    lines.collect()
 }
 
 /// How an organ is started.

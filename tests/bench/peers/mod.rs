@@ -3,6 +3,7 @@
 //! Each is one file: what its configuration looks like and how it is started. What is not
 //! installed is said and left out; nothing is installed from here.
 
+mod honcho;
 mod pitchfork;
 mod pm2;
 mod runit;
@@ -21,18 +22,21 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// It can wait until one service is ready before it starts another.
     pub(crate) waits: bool,
+    /// It starts again what has ended.
+    pub(crate) restarts: bool,
     /// Programs it consists of; it is installed when all of them are on the PATH.
     programs: &'static [&'static str],
     /// Writes its configuration into a folder; answers the commands that start it, in their order.
     prepare: fn(&Path, &Path, &[Job]) -> Vec<Command>,
 }
 
-const PEERS: [&Peer; 5] = [
+const PEERS: [&Peer; 6] = [
     &runit::PEER,
     &s6::PEER,
     &supervisord::PEER,
     &pm2::PEER,
     &pitchfork::PEER,
+    &honcho::PEER,
 ];
 
 impl Peer {

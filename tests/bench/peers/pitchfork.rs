@@ -8,6 +8,7 @@ use std::process::Command;
 pub(super) const PEER: Peer = Peer {
     name: "pitchfork",
     waits: true,
+    restarts: true,
     programs: &["pitchfork"],
     prepare,
 };

@@ -9,6 +9,7 @@ use std::process::Command;
 pub(super) const PEER: Peer = Peer {
     name: "pm2",
     waits: false,
+    restarts: true,
     programs: &["pm2", "node"],
     prepare,
 };

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 pub(super) const PEER: Peer = Peer {
     name: "runit",
     waits: false,
+    restarts: true,
     programs: &["runsvdir", "runsv"],
     prepare,
 };

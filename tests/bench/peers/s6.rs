@@ -8,6 +8,7 @@ use std::process::Command;
 pub(super) const PEER: Peer = Peer {
     name: "s6",
     waits: false,
+    restarts: true,
     programs: &["s6-svscan", "s6-supervise"],
     prepare,
 };

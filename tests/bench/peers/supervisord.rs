@@ -9,6 +9,7 @@ use std::process::Command;
 pub(super) const PEER: Peer = Peer {
     name: "supervisord",
     waits: false,
+    restarts: true,
     programs: &["supervisord"],
     prepare,
 };
