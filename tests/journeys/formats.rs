@@ -84,3 +84,50 @@ fn a_procfile_runs_as_it_is_and_becomes_a_definition_when_its_owner_wants() {
         azora.left().is_empty().then_some(())
     });
 }
+
+#[test]
+fn a_folder_that_says_nothing_gets_a_first_definition_which_is_never_written_over_another() {
+    let (azora, folder) = (Azora::new(), Folder::empty());
+    let nothing = azora.run(folder.path(), &["init"]);
+    assert_ne!(nothing.code, 0);
+    assert!(
+        nothing.err.contains("An azora.toml of three lines"),
+        "{}",
+        nothing.err
+    );
+    folder.write(
+        "package.json",
+        r#"{"name": "web", "scripts": {"dev": "vite"}}"#,
+    );
+    let printed = azora.ok(folder.path(), &["init"]);
+    assert!(printed.contains("[service.web]"), "{printed}");
+    assert!(!folder.path().join("azora.toml").exists());
+    azora.ok(folder.path(), &["init", "--write"]);
+    let written = fs::read_to_string(folder.path().join("azora.toml")).expect("it is written");
+    assert_eq!(written.trim_end(), printed.trim_end());
+    azora.ok(folder.path(), &["check"]);
+    let again = azora.run(folder.path(), &["init", "--write"]);
+    assert_ne!(again.code, 0);
+    assert!(
+        again.err.contains("has an azora.toml already"),
+        "{}",
+        again.err
+    );
+
+    // What runs as it is says more than manifests do.
+    let other = Folder::empty();
+    other.write("package.json", r#"{"scripts": {"dev": "vite"}}"#);
+    other.write("Procfile", "web: node server.js\n");
+    let told = azora.run(other.path(), &["init"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(
+        told.err.contains("Procfile says what runs here"),
+        "{}",
+        told.err
+    );
+    assert!(
+        told.out.contains("run = \"node server.js\""),
+        "{}",
+        told.out
+    );
+}

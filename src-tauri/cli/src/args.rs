@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Webhooks(Webhooks),
     /// Check a definition without running anything
     Check(Check),
+    /// Propose a first azora.toml from what is in a folder
+    Init(Init),
     /// Print the azora.toml that says what a Procfile says
     Import(Import),
     /// Run a cluster against faults in a simulated world: what would suffer, and what would mend it

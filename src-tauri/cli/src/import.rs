@@ -7,7 +7,7 @@ use crate::terminal::{note, plain, print};
 use engine::definition::{File, files};
 use formats::Format;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Prints it, or writes it beside the file.
 pub(crate) fn import(here: &Path, arguments: &Import) -> Done {
@@ -35,10 +35,21 @@ pub(crate) fn import(here: &Path, arguments: &Import) -> Done {
     if !arguments.write {
         return Ok(print(imported.text.trim_end())?);
     }
-    let path = found.folder.join(spec::FILE);
+    let path = write(&found.folder, &imported.text, "import")?;
+    print(&format!(
+        "{} is written, and counts from now on; {} is left as it is",
+        plain(&path.display().to_string()),
+        found.file.name
+    ))?;
+    Ok(())
+}
+
+/// Writes a folder's `azora.toml`, whole or not at all, where there is none. `command` prints it.
+pub(crate) fn write(folder: &Path, text: &str, command: &str) -> Done<PathBuf> {
+    let path = folder.join(spec::FILE);
     let unwritten = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Fail::failed(format!(
-            "{} is there already, and nothing was written; `azora import` prints what would be",
+            "{} is there already, and nothing was written; `azora {command}` prints what would be",
             path.display()
         )),
         _ => Fail::failed(format!("failed to write {}: {error}", path.display())),
@@ -48,16 +59,11 @@ pub(crate) fn import(here: &Path, arguments: &Import) -> Done {
         .create_new(true)
         .open(&path)
         .map_err(unwritten)?;
-    let written = file.write_all(imported.text.as_bytes());
+    let written = file.write_all(text.as_bytes());
     if let Err(error) = written.and_then(|()| file.sync_all()) {
         // Half of it would count before the file it was made from.
         let _ = std::fs::remove_file(&path);
         return Err(unwritten(error));
     }
-    print(&format!(
-        "{} is written, and counts from now on; {} is left as it is",
-        plain(&path.display().to_string()),
-        found.file.name
-    ))?;
-    Ok(())
+    Ok(path)
 }

@@ -28,6 +28,7 @@ mod attach;
 mod env;
 mod import;
 mod incidents;
+mod init;
 mod logs;
 mod past;
 mod reads;
@@ -90,6 +91,10 @@ fn run(arguments: &Arguments) -> Done {
                 "a definition is checked; name its file or its folder",
             )?;
             definition::check(&place::folder(place)?, check)
+        }
+        Command::Init(arguments) => {
+            place::no_cluster(place, "a definition is proposed for a folder; name it")?;
+            init::init(&place::folder(place)?, arguments)
         }
         Command::Import(arguments) => {
             place::no_cluster(place, "a file is imported; name it or its folder")?;

@@ -159,7 +159,7 @@ fn of_own(folder: &Path, label: &str, bytes: Vec<u8>) -> io::Result<Result<Clust
 }
 
 /// What there is of a small file beside the definition.
-fn found(path: &Path) -> Found {
+pub(crate) fn found(path: &Path) -> Found {
     let most = spec::limits::MAX_ENV_FILE as u64 + 1;
     match bytes_of(path, most) {
         Ok(Some(bytes)) => Found::Bytes(bytes),

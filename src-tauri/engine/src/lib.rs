@@ -38,6 +38,7 @@ mod mutes;
 mod notes;
 mod owner;
 mod picture;
+pub mod proposal;
 mod record;
 mod renamed;
 mod replace;

@@ -9,7 +9,10 @@ mod draft;
 mod foreman;
 mod names;
 mod procfile;
+mod propose;
 mod yaml;
+
+pub use propose::{Names, Proposal, Proposing, Survey, Wanted};
 
 use spec::{Diagnostics, EnvFile, EnvPart, Found, Problems, Span};
 use std::collections::BTreeMap;

@@ -277,6 +277,24 @@ pub(crate) struct Import {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+What is in package.json, Cargo.toml, pyproject.toml and requirements.txt is read, in the folder and \
+in the parts that its workspaces name, or else in the folders directly in it. A file that says what \
+runs, like a Procfile, counts before all of them. Nothing is run.
+
+Examples:
+  azora init             what a first azora.toml of this folder may be
+  azora init --write     write it, to be read, changed, and brought up")]
+pub(crate) struct Init {
+    /// A folder
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Write it as azora.toml; one that is there is never replaced
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Check {
     /// A folder with an azora.toml or a Procfile, or the file
     #[arg(value_name = "PATH", default_value = ".")]

@@ -1,0 +1,66 @@
+//! `azora init`: a first definition for a folder.
+
+use crate::args::Init;
+use crate::fail::{Done, Fail};
+use crate::import::write;
+use crate::terminal::{note, plain, print};
+use engine::definition::{File, files};
+use formats::Format;
+use std::path::Path;
+
+/// Prints it, or writes it.
+pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
+    let start = here.join(&arguments.path);
+    let unread = |error: std::io::Error| {
+        Fail::absent(format!("failed to read {}: {error}", start.display()))
+    };
+    let folder = std::fs::canonicalize(&start).map_err(unread)?;
+    let shown = plain(&folder.display().to_string());
+    if !folder.is_dir() {
+        return Err(Fail::usage(format!(
+            "{shown} is a file, and init looks at a folder; `azora import` reads a file"
+        )));
+    }
+    let there = files(&folder);
+    if there.iter().any(|file| file.format == Format::Azora) {
+        return Err(Fail::failed(format!(
+            "{shown} has an {} already; `azora check` reads it",
+            spec::FILE
+        )));
+    }
+    // What runs as it is says more than manifests do.
+    if let Some(File { name, .. }) = there.first() {
+        note(&format!(
+            "azora: {name} says what runs here; this is what it says"
+        ));
+        return crate::import::import(
+            &folder,
+            &crate::args::Import {
+                path: folder.clone(),
+                write: arguments.write,
+            },
+        );
+    }
+    let proposal = engine::proposal::of_folder(&folder).map_err(unread)?;
+    let Some(proposal) = proposal else {
+        return Err(Fail::absent(format!(
+            "nothing in {shown} says what runs here: no {}, and no package.json, Cargo.toml or pyproject.toml with \
+             something to run. An {} of three lines is a beginning:\n\n  \
+             [service.web]\n  run = \"node server.js\"\n  port = 3000\n\nIn it, docs/definition.md is all there is.",
+            formats::FILES[1..].join(", "),
+            spec::FILE
+        )));
+    };
+    for text in &proposal.notes {
+        note(&format!("note: {}", plain(&text.to_string())));
+    }
+    if !arguments.write {
+        return Ok(print(proposal.text.trim_end())?);
+    }
+    let path = write(&folder, &proposal.text, "init")?;
+    print(&format!(
+        "{} is written. Read it and change it; then `azora up`",
+        plain(&path.display().to_string())
+    ))?;
+    Ok(())
+}
