@@ -12,6 +12,10 @@ use tokio::time::timeout;
 
 /// A daemon that is well answers a ping in milliseconds; on a busy machine it may take its turn.
 const PING: Duration = Duration::from_secs(5);
+/// For what the daemon knows without doing anything.
+pub(crate) const QUICK: Duration = Duration::from_secs(15);
+/// For what makes or ends something: a layer on a slow disk, a device mapper, a network.
+pub(crate) const WORK: Duration = Duration::from_secs(60);
 /// For the beginning of an answer; how long the rest may take is each caller's.
 const HEADERS: Duration = Duration::from_secs(120);
 /// Most characters of a daemon's words that are passed on.
@@ -116,6 +120,27 @@ pub enum Fault {
     Strange(String),
 }
 
+impl Fault {
+    /// There is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Fault::Refused { status: 404, .. })
+    }
+
+    /// Its name is taken, or it is being worked on.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Fault::Refused { status: 409, .. })
+    }
+
+    /// Trying the same again may help.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Fault::Silent(_) => true,
+            Fault::Refused { status, .. } => !matches!(status, 400 | 403 | 404),
+            Fault::Strange(_) => false,
+        }
+    }
+}
+
 impl From<ApiError> for Fault {
     fn from(error: ApiError) -> Self {
         match error {
@@ -204,6 +229,17 @@ impl Daemon {
             kind: if podman { Kind::Podman } else { Kind::Docker },
             version: shortened(&version.version.unwrap_or_default()),
         })
+    }
+
+    /// A stream of a container's output has all of it. Podman's leaves lines out when there are many
+    /// (seen with 4.3); what it has on disk is whole.
+    pub(crate) fn follows_logs(&self) -> bool {
+        self.kind == Kind::Docker
+    }
+
+    /// Its API.
+    pub(crate) fn api(&self) -> &bollard::Docker {
+        &self.api
     }
 
     /// Asks whether it answers.

@@ -9,8 +9,85 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod attach;
+mod copy;
 mod daemon;
+mod door;
+mod exec;
 mod find;
+mod labels;
+mod look;
+mod network;
+mod record;
+mod shared;
+mod spec;
+mod start;
+mod stop;
+mod unit;
+mod watch;
 
 pub use daemon::{ConnectError, Daemon, Fault, Kind};
+pub use door::ContainerDriver;
+pub use exec::Exec;
 pub use find::{Address, Endpoint, FindError, Surroundings, find};
+pub use labels::container_name;
+pub use look::HealthWord;
+pub use network::{Network, network_name};
+pub use spec::{Attachment, ContainerSpec, Health, Limits, Mount, Protocol, Published, Secret};
+
+use driver::Happened;
+use model::{ClusterId, Generation, InstanceId};
+use std::time::Duration;
+
+/// What is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which start; counts up.
+    pub generation: Generation,
+    /// What its container is made of.
+    pub spec: ContainerSpec,
+    /// At least so many of the newest bytes of its log stay; `None` keeps all.
+    pub log_keep: Option<u64>,
+}
+
+/// How an instance is to be ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerStop {
+    /// Run in it first, for as long as the grace.
+    pub command: Option<Vec<String>>,
+    /// Sent when there is no command, or when it fails; `None` is what its image says.
+    pub signal: Option<String>,
+    /// For the command, and for the signal after it. Then SIGKILL follows.
+    pub grace: Duration,
+}
+
+/// What the driver tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Something became of an instance, in the words in which `driver` says it of processes.
+    Happened(Happened),
+    /// Its daemon says otherwise than before how it is.
+    Health {
+        /// Where.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// How.
+        word: HealthWord,
+        /// What its check wrote, for people.
+        said: String,
+    },
+    /// The daemon does not answer. What runs is not gone because of that, and is not known to run.
+    DaemonLost {
+        /// What came of asking.
+        why: String,
+    },
+    /// It answers again; what has become of its containers follows.
+    DaemonBack,
+}

@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The image that every daemon of a test has: the puppet at `/puppet`, and nothing to run by itself.
-pub const IMAGE: &str = "azora-puppet:1";
+pub const IMAGE: &str = "localhost/azora-puppet";
 
 /// A daemon is ready in about a second; on a busy machine it may take its turn.
 const READY: Duration = Duration::from_secs(60);
@@ -186,8 +186,7 @@ impl Daemon {
             .output()
             .expect("tar runs")
             .stdout;
-        let (name, tag) = IMAGE.split_once(':').expect("it has a tag");
-        let path = format!("/images/create?fromSrc=-&repo={name}&tag={tag}");
+        let path = format!("/images/create?fromSrc=-&repo={IMAGE}");
         let answer = self.ask("POST", &path, &tar).expect("the daemon answers");
         assert!(
             answer.starts_with("HTTP/1.1 200") && !answer.contains("\"error\""),

@@ -1,0 +1,176 @@
+//! What a home writes down of a container: what is wanted, before anything is made of it, and what
+//! came of it. Two small files in the instance's run folder.
+//!
+//! Both are also told by the daemon, by the container's labels; the files say it while the daemon is
+//! silent, and which start of a container that has been started more than once this is.
+
+use crate::labels;
+use model::{ClusterId, ExitStatus, Generation, InstanceId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What is wanted.
+const INTENT: &str = "container";
+/// What came of it.
+const RUN: &str = "container.run";
+/// How far its output is copied.
+const POSITION: &str = "container.log";
+/// Most bytes of such a file that are read; they have a few hundred.
+const MOST: u64 = 64 << 10;
+
+/// A process of a container: the container, and when that was started. The same container may be
+/// started again, and that is another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Anchor {
+    /// The container's id.
+    pub(crate) id: String,
+    /// When it was started, in the daemon's words, which are compared and not read.
+    pub(crate) started: String,
+}
+
+/// What is wanted, written before the daemon is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// Which start.
+    pub(crate) generation: Generation,
+    /// By which this start is known to be ours.
+    pub(crate) nonce: String,
+    /// The hash of the container's spec.
+    pub(crate) definition: String,
+    /// The daemon it is asked from.
+    pub(crate) endpoint: String,
+    /// What the container's last start was before this one: a start that is not this has begun.
+    pub(crate) before: Option<Anchor>,
+    /// At least so many of the newest bytes of its log stay.
+    pub(crate) log_keep: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// Which start.
+    pub(crate) generation: Generation,
+    /// What runs or ran.
+    pub(crate) anchor: Anchor,
+    /// Its first process, as the machine numbers it; 0 when that is not told.
+    pub(crate) pid: u32,
+    /// How it ended.
+    pub(crate) ended: Option<ExitStatus>,
+}
+
+/// How far a container's output is in the home's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Whose output.
+    pub(crate) id: String,
+    /// The time of the last entry that was taken, in Unix nanoseconds.
+    pub(crate) at: i128,
+    /// So many entries of that very time were taken.
+    pub(crate) taken: u64,
+    /// Length of the log then. What it has more was written after this note.
+    pub(crate) size: u64,
+}
+
+impl Intent {
+    /// What the labels of a container say that has lost its home's files.
+    pub(crate) fn of_labels(labels: &HashMap<String, String>, endpoint: String) -> Option<Self> {
+        Some(Self {
+            generation: Generation(labels.get(labels::GENERATION)?.parse().ok()?),
+            nonce: labels.get(labels::NONCE)?.clone(),
+            definition: labels.get(labels::DEFINITION)?.clone(),
+            endpoint,
+            before: None,
+            log_keep: labels
+                .get(labels::LOG_KEEP)
+                .and_then(|keep| keep.parse().ok()),
+        })
+    }
+
+    pub(crate) fn read(folder: &Path) -> Option<Self> {
+        read(&folder.join(INTENT))
+    }
+
+    /// # Errors
+    /// When it cannot be written; then nothing may be made of it.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        write(folder, INTENT, self)
+    }
+}
+
+impl Run {
+    pub(crate) fn read(folder: &Path) -> Option<Self> {
+        read(&folder.join(RUN))
+    }
+
+    /// What it says is told by the daemon as well: not being able to write it is said and no more.
+    pub(crate) fn write(&self, folder: &Path) {
+        if let Err(error) = write(folder, RUN, self) {
+            tracing::warn!(folder = %folder.display(), %error, "failed to note a container's run");
+        }
+    }
+}
+
+impl Position {
+    pub(crate) fn read(folder: &Path) -> Option<Self> {
+        read(&folder.join(POSITION))
+    }
+
+    /// # Errors
+    /// When it cannot be written: the one before it holds, which is as good.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        write(folder, POSITION, self)
+    }
+}
+
+/// Drops all that is written of an instance, in the order in which it may be missing.
+pub(crate) fn forget(folder: &Path) {
+    for name in [INTENT, RUN, POSITION] {
+        // Not there: nothing to drop.
+        let _ = fs::remove_file(folder.join(name));
+    }
+    // Somebody else's files may lie in it.
+    let _ = fs::remove_dir(folder);
+}
+
+/// The instances of a cluster that something is written of.
+pub(crate) fn instances(layout: &driver::Layout, cluster: &ClusterId) -> Vec<InstanceId> {
+    let entries = fs::read_dir(layout.run_cluster(cluster));
+    let entries = entries.into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().join(INTENT).is_file())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// Makes a folder and those above it, open to nobody else.
+pub(crate) fn folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut text = String::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(MOST).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// It is there whole or not at all, whatever becomes of this process.
+fn write<T: Serialize>(place: &Path, name: &str, value: &T) -> io::Result<()> {
+    folder(place)?;
+    let draft = place.join(format!("{name}.new"));
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(&serde_json::to_vec(value)?)?;
+    fs::rename(&draft, place.join(name))
+}

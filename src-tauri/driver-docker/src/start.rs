@@ -1,0 +1,267 @@
+//! Starting: the intent first, then the container, which is made anew only when it would be another
+//! one. What a service keeps in its container's own files, or in volumes without a name, outlives a
+//! restart.
+
+use crate::daemon::{Fault, QUICK, WORK, ask};
+use crate::find::hex;
+use crate::look::{Seen, Stage, look};
+use crate::record::Intent;
+use crate::spec::Mount;
+use crate::unit::{LATE, Unit};
+use crate::{Launch, labels};
+use bollard::models::NetworkConnectRequest;
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+/// Why it was not started.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    error: String,
+    /// Trying again may help.
+    retry: bool,
+}
+
+impl Refusal {
+    fn again(error: impl Into<String>) -> Self {
+        Self {
+            error: error.into(),
+            retry: true,
+        }
+    }
+
+    fn of(what: &str, fault: &Fault) -> Self {
+        Self {
+            error: format!("failed to {what}: {fault}"),
+            retry: fault.passes(),
+        }
+    }
+}
+
+impl Unit {
+    pub(crate) async fn on_start(&mut self, launch: Launch) {
+        let generation = launch.generation;
+        if let Some(living) = &self.life {
+            if living.generation < generation {
+                let running = living.generation;
+                let error = format!("it already runs as {} (generation {running})", self.name);
+                let failed = self.whose.start_failed(generation, error, true);
+                self.shared.say(failed).await;
+            }
+            return;
+        }
+        (self.stopping, self.timer) = (None, None);
+        if let Err(Refusal { error, retry }) = self.start(launch).await {
+            let failed = self.whose.start_failed(generation, error, retry);
+            self.shared.say(failed).await;
+        }
+    }
+
+    async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
+        self.not_in_an_emergency()?;
+        let definition = self.definition(&launch).await?;
+        let (kept, unnamed) = self.make_way(&definition).await?;
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).map_err(|error| Refusal::again(error.to_string()))?;
+        let intent = Intent {
+            generation: launch.generation,
+            nonce: hex(&nonce),
+            definition,
+            endpoint: self.shared.daemon.endpoint.address.to_string(),
+            before: kept.clone().map(|seen| seen.anchor),
+            log_keep: launch.log_keep,
+        };
+        let written = intent.write(&self.folder);
+        written.map_err(|error| Refusal::again(format!("failed to write the intent: {error}")))?;
+        self.intent = Some(intent.clone());
+        let is_new = kept.is_none();
+        let id = match kept {
+            Some(seen) => seen.anchor.id,
+            None => self.make(&launch, &intent, unnamed).await?,
+        };
+        let begun = self.begin(&id).await;
+        if begun.is_err() && is_new {
+            // It has never run: nothing is lost with it.
+            if self.remove(&id).await.is_err() {
+                self.late = Some(Instant::now() + LATE);
+            }
+        }
+        begun?;
+        let seen = self.seen().await;
+        let seen = seen.map_err(|fault| self.given_up("look at it", &fault))?;
+        let seen = seen.ok_or_else(|| Refusal::again("somebody has removed it"))?;
+        self.late = None;
+        self.take_up(launch.generation, &seen, true);
+        let started = self.whose.started(launch.generation, seen.pid);
+        self.shared.say(started).await;
+        if self.not_in_an_emergency().is_err() {
+            // The stop came between our look and the start, and may have missed it.
+            self.end_now(&id).await;
+        }
+        // It may have ended meanwhile, before anybody watched.
+        self.on_look().await;
+        Ok(())
+    }
+
+    fn not_in_an_emergency(&self) -> Result<(), Refusal> {
+        if driver::emergency::in_force(&self.shared.layout) {
+            return Err(Refusal::again("an emergency stop is in force"));
+        }
+        Ok(())
+    }
+
+    /// What the container is made of: what is asked for, and what the image's name means just now.
+    async fn definition(&self, launch: &Launch) -> Result<String, Refusal> {
+        let image = &launch.spec.image;
+        let api = self.shared.daemon.api();
+        let found = ask(QUICK, api.inspect_image(image)).await;
+        let found = found.map_err(|fault| match fault {
+            fault if fault.is_not_found() => Refusal {
+                error: format!("there is no image {image} here: it is to be pulled or built first"),
+                retry: false,
+            },
+            fault => Refusal::of("look for its image", &fault),
+        })?;
+        let spec = launch.spec.hash();
+        let whole = format!("{spec} {}", found.id.unwrap_or_default());
+        Ok(hex(&Sha256::digest(whole)))
+    }
+
+    /// The container to start again, when it would be made the same; else nothing is left of it but
+    /// volumes without a name, which the next one gets.
+    async fn make_way(
+        &mut self,
+        definition: &str,
+    ) -> Result<(Option<Seen>, Vec<(String, String)>), Refusal> {
+        let seen = look(&self.shared.daemon, &self.name).await;
+        let Some(seen) = seen.map_err(|fault| Refusal::of("look for its container", &fault))?
+        else {
+            return Ok((None, Vec::new()));
+        };
+        if !self.owns(&seen) {
+            return Err(Refusal {
+                error: format!("the container {} belongs to {}", self.name, seen.owner()),
+                retry: false,
+            });
+        }
+        if seen.lives() {
+            // Nobody's: a start that came late, or somebody started it by hand.
+            self.end_now(&seen.anchor.id).await;
+        }
+        let same = seen.labels.get(labels::DEFINITION).map(String::as_str) == Some(definition);
+        if same && seen.stage != Stage::Made {
+            // Its end, if it has just been ended, changes nothing of when it was started.
+            return Ok((Some(seen), Vec::new()));
+        }
+        // Its last words are told before it is gone.
+        if seen.stage == Stage::Ended {
+            let generation = self.last.map_or(Default::default(), |(last, _)| last);
+            self.copy(generation, &seen, false).finish().await;
+        }
+        let removed = self.remove(&seen.anchor.id).await;
+        removed.map_err(|fault| Refusal::of("remove the container before it", &fault))?;
+        Ok((None, seen.unnamed))
+    }
+
+    async fn make(
+        &self,
+        launch: &Launch,
+        intent: &Intent,
+        unnamed: Vec<(String, String)>,
+    ) -> Result<String, Refusal> {
+        let mut spec = launch.spec.clone();
+        for (name, target) in unnamed {
+            if spec.mounts.iter().all(|mount| mount.target() != target) {
+                let read_only = false;
+                spec.mounts.push(Mount::Volume {
+                    name,
+                    target,
+                    read_only,
+                });
+            }
+        }
+        let mut labels = spec
+            .labels
+            .clone()
+            .into_iter()
+            .collect::<std::collections::HashMap<_, _>>();
+        labels.extend(labels::of_container(
+            &self.shared.home,
+            &self.whose.cluster,
+            &self.whose.instance,
+            launch.generation,
+            &intent.nonce,
+            &intent.definition,
+        ));
+        if let Some(keep) = launch.log_keep {
+            labels.insert(labels::LOG_KEEP.into(), keep.to_string());
+        }
+        let api = self.shared.daemon.api();
+        let options = CreateContainerOptionsBuilder::new()
+            .name(&self.name)
+            .build();
+        let made = ask(WORK, api.create_container(Some(options), spec.body(labels))).await;
+        let made = made.map_err(|fault| Refusal::of("make its container", &fault))?;
+        for more in spec.networks.iter().skip(1) {
+            let request = NetworkConnectRequest {
+                container: made.id.clone(),
+                endpoint_config: Some(more.settings()),
+            };
+            let joined = ask(WORK, api.connect_network(&more.network, request)).await;
+            if let Err(fault) = joined {
+                // It has never run.
+                let _ = self.remove(&made.id).await;
+                let what = format!("put it on the network {}", more.network);
+                return Err(Refusal::of(&what, &fault));
+            }
+        }
+        Ok(made.id)
+    }
+
+    async fn begin(&mut self, id: &str) -> Result<(), Refusal> {
+        self.not_in_an_emergency()?;
+        let begun = ask(WORK, self.shared.daemon.api().start_container(id, None)).await;
+        begun.map_err(|fault| self.given_up("start its container", &fault))
+    }
+
+    /// A start that nobody waits for any more may still be done by a slow daemon.
+    fn given_up(&mut self, what: &str, fault: &Fault) -> Refusal {
+        if matches!(fault, Fault::Silent(_)) {
+            self.late = Some(Instant::now() + LATE);
+        }
+        Refusal::of(what, fault)
+    }
+
+    /// Ends it at once, and waits until the daemon says that it has ended.
+    pub(crate) async fn end_now(&self, id: &str) {
+        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        let api = self.shared.daemon.api();
+        // It may have ended meanwhile; that it runs on is seen by the next look.
+        let _ = ask(QUICK, api.kill_container(id, Some(options))).await;
+        let until = Instant::now() + QUICK;
+        while let Ok(Some(seen)) = look(&self.shared.daemon, id).await {
+            if !seen.lives() || Instant::now() >= until {
+                return;
+            }
+            // The daemon calls when it has ended, or nobody does.
+            let _ = tokio::time::timeout(QUICK / 50, self.looks.notified()).await;
+        }
+    }
+
+    /// Removes a container and nothing that outlives it: volumes stay.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Fault> {
+        let options = RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(false)
+            .build();
+        let api = self.shared.daemon.api();
+        match ask(WORK, api.remove_container(id, Some(options))).await {
+            Err(fault) if fault.is_not_found() => Ok(()),
+            // Somebody removes it already.
+            Err(fault) if fault.is_conflict() => Ok(()),
+            removed => removed,
+        }
+    }
+}
