@@ -16,6 +16,7 @@ pub mod healed;
 pub mod incident;
 pub mod mute;
 pub mod name;
+pub mod need;
 pub mod observed;
 pub mod probe;
 pub mod process;
@@ -36,6 +37,7 @@ pub use incident::{
 };
 pub use mute::Mute;
 pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName, WebhookName};
+pub use need::{Terms, Until};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};

@@ -168,6 +168,7 @@ impl Step<'_> {
         };
         let generation = instance.generation;
         instance.told_end = Some(generation);
+        instance.by_itself = !told;
         let known = instance.remembered.take();
         let known = known.filter(|ended| ended.generation == generation);
         if known.is_none() {

@@ -6,6 +6,7 @@ use crate::hold::Held;
 use crate::instance::{Goal, Instance};
 use crate::learned::Learned;
 use crate::memory::Memory;
+use crate::progress::{Counts, Progress, Waits};
 use crate::rise::Rise;
 use crate::rollback::Versions;
 use crate::rolling::Rolling;
@@ -15,7 +16,7 @@ use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
 use model::{
     ActId, ClusterId, Declared, Generation, Incident, IncidentEntry, IncidentState, InstanceId,
-    Mono, Reason, ServiceName,
+    Mono, Reason, ServiceName, Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -94,17 +95,19 @@ pub(crate) struct Service {
     pub(crate) usual: healing::Usual,
     // The graph.
     pub(crate) needs: BTreeSet<ServiceName>,
+    /// What is waited for of those of them that are not plain needs.
+    pub(crate) terms: BTreeMap<ServiceName, Terms>,
     pub(crate) dependents: BTreeSet<ServiceName>,
+    /// Those of them whose faults its own explain.
+    pub(crate) relied_by: BTreeSet<ServiceName>,
     /// How deep it stands on others: more than each that it needs.
     pub(crate) rank: u32,
-    /// Instances that serve or have completed.
-    pub(crate) good: u32,
-    /// All wanted instances are good.
-    pub(crate) satisfied: bool,
-    /// Needs that are not satisfied.
-    pub(crate) unmet: u32,
-    /// Instances that live and are to stop.
-    pub(crate) draining: u32,
+    /// Its instances, by how they are.
+    pub(crate) counts: Counts,
+    /// How far it is.
+    pub(crate) progress: Progress,
+    /// What it waits for.
+    pub(crate) waits: Waits,
     /// Dependents that are draining, or have dependents that are.
     pub(crate) above_draining: u32,
     /// Last answer to "what it needs must not stop yet".
@@ -138,12 +141,13 @@ impl Service {
             scaling: Scaling::default(),
             usual: healing::Usual::default(),
             needs: BTreeSet::new(),
+            terms: BTreeMap::new(),
             dependents: BTreeSet::new(),
+            relied_by: BTreeSet::new(),
             rank: 0,
-            good: 0,
-            satisfied: false,
-            unmet: 0,
-            draining: 0,
+            counts: Counts::default(),
+            progress: Progress::default(),
+            waits: Waits::default(),
             above_draining: 0,
             drains: false,
             down: false,

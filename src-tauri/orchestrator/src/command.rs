@@ -100,6 +100,7 @@ impl Step<'_> {
             }
         }
         for name in services {
+            self.resatisfy(name);
             self.comes_back(name);
         }
         self.remember();
@@ -122,6 +123,7 @@ impl Step<'_> {
             self.out.unfinished |= instance.replaces.take().is_some();
             instance.automatic = false;
             instance.done = false;
+            instance.by_itself = false;
         }
         self.recount(id);
         self.look.insert(id.clone());
@@ -140,7 +142,8 @@ impl Step<'_> {
                 continue;
             }
             service.wanted = true;
-            if service.replicas == 0 {
+            self.resatisfy(name);
+            if self.cluster.replicas(name) == 0 {
                 self.goes_down(name);
             }
             for id in self.cluster.ids_of(name) {
@@ -167,6 +170,7 @@ impl Step<'_> {
             };
             instance.act = act;
             instance.automatic = false;
+            instance.by_itself = false;
             instance.restarts = 0;
             if named {
                 instance.history = History::default();
@@ -197,6 +201,7 @@ impl Step<'_> {
                 continue;
             };
             instance.done = false;
+            instance.by_itself = false;
             if instance.life == Life::Alive {
                 lives.push(id);
             }

@@ -154,7 +154,7 @@ impl Cluster {
             ids.filter(|id| self.doubtful(id, doubt, now)).collect()
         };
         let needs = |name: &ServiceName| match self.services.get(name) {
-            Some(service) => service.needs.iter().cloned().collect(),
+            Some(service) => service.relies_on().cloned().collect(),
             None => Vec::new(),
         };
         let needed = reach(vec![id.service.clone()], needs);
@@ -293,9 +293,7 @@ impl Step<'_> {
     pub(crate) fn ask_needs(&mut self, id: &InstanceId) {
         let now = self.now.mono;
         let service = self.cluster.services.get(&id.service);
-        let needs = service
-            .into_iter()
-            .flat_map(|one| one.needs.iter().cloned());
+        let needs = service.into_iter().flat_map(|one| one.relies_on().cloned());
         let seen = self.cluster.talks_to(&id.service, now);
         let below: Vec<ServiceName> = needs.chain(seen.into_iter().take(MOST)).collect();
         for below in self.cluster.ids_of_all(&below) {

@@ -15,7 +15,7 @@ use crate::instance::{Care, Goal, Instance, Life, Plan};
 use crate::io::TimerKey;
 use crate::step::Step;
 use healing::words;
-use model::{EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State};
+use model::{EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State, Until};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -52,12 +52,16 @@ impl Cluster {
             return Vec::new();
         };
         let well = |need: &ServiceName| {
+            // Of one that need only have been started nobody knows whether it will ever be well.
+            if service.terms(need).until == Until::Started {
+                return self.met(service, need);
+            }
             self.satisfied(need)
                 && self.instances_of(need).all(|(id, instance)| {
                     self.goal(id) != Goal::Run || (instance.good() && instance.watch.well())
                 })
         };
-        let unwell = service.needs.iter().filter(|need| !well(need));
+        let unwell = service.relies_on().filter(|need| !well(need));
         unwell.map(ToString::to_string).collect()
     }
 
@@ -66,10 +70,10 @@ impl Cluster {
         if !self.unwell_needs(service).is_empty() {
             return None;
         }
-        let needs = self.services.get(service).map(|service| &service.needs);
-        let since = needs
+        let service = self.services.get(service);
+        let since = service
             .into_iter()
-            .flatten()
+            .flat_map(|service| service.relies_on())
             .flat_map(|need| self.instances_of(need))
             .map(|(_, instance)| instance.well_since)
             .max();
@@ -87,7 +91,7 @@ impl Cluster {
             return Some(OPEN);
         }
         // It cannot be started before what it needs is there, however long that takes.
-        let waits = instance.life == Life::Gone && service.unmet > 0;
+        let waits = instance.life == Life::Gone && service.waits.unmet > 0;
         let stuck = waits || instance.delay.is_some() || instance.blocked.is_some();
         if !instance.in_hand || stuck || service.suffers() {
             return None;
@@ -294,7 +298,7 @@ impl Step<'_> {
         if at <= self.now.mono {
             return false;
         }
-        let needs = service.needs.iter().map(ToString::to_string);
+        let needs = service.relies_on().map(ToString::to_string);
         let names = words::list(&needs.collect::<Vec<_>>());
         let text = format!("{}; what it needs settles", instance.fault);
         let next = format!(

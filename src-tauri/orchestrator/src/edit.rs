@@ -41,7 +41,7 @@ impl Step<'_> {
                 .cluster
                 .services
                 .get(name)
-                .is_some_and(|s| s.down && s.satisfied);
+                .is_some_and(|s| s.down && s.satisfied());
             if returned {
                 self.comes_back(name);
             }
@@ -91,6 +91,7 @@ impl Step<'_> {
             for id in self.cluster.ids_of(name) {
                 if let Some(instance) = self.cluster.instances.get_mut(&id) {
                     instance.done = false;
+                    instance.by_itself = false;
                     if instance.life == Life::Gone {
                         instance.act = act;
                     }

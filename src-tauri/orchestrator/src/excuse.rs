@@ -87,12 +87,13 @@ impl Facts for Evidence<'_> {
         let Some(service) = self.cluster.services.get(name) else {
             return Vec::new();
         };
-        let declared = service.needs.iter().map(|on| Reliance {
+        let declared = service.relies_on().map(|on| Reliance {
             on: on.clone(),
             seen: None,
         });
         let seen = self.cluster.observed.of(name).filter_map(|(to, edge)| {
-            let counts = !service.needs.contains(to) && !self.against(name, to);
+            let declared = service.needs.contains(to) && service.terms(to).relies();
+            let counts = !declared && !self.against(name, to);
             let last = edge.fresh.filter(|_| counts)?;
             Some(Reliance {
                 on: to.clone(),
@@ -107,7 +108,7 @@ impl Facts for Evidence<'_> {
 
     fn unwell(&self, name: &ServiceName) -> Option<Unwell> {
         let service = self.cluster.services.get(name)?;
-        let back = |since| service.satisfied && service.back.is_some_and(|at| at >= since);
+        let back = |since| service.satisfied() && service.back.is_some_and(|at| at >= since);
         if service.down || self.back_since.is_some_and(back) {
             return Some(Unwell {
                 since: service.down_since,
@@ -152,7 +153,7 @@ impl Cluster {
         let mut open = vec![root.clone()];
         while let Some(name) = open.pop() {
             let service = self.services.get(&name);
-            let declared = service.into_iter().flat_map(|service| &service.dependents);
+            let declared = service.into_iter().flat_map(|service| &service.relied_by);
             for above in declared.chain(self.observed.to(&name)) {
                 if above != root && found.insert(above.clone()) {
                     open.push(above.clone());

@@ -1,14 +1,14 @@
 //! What needs what, kept as counters so that a step costs what it concerns and not what there is.
 //!
-//! Each service knows how many of its needs are unsatisfied and how many of its dependents still
-//! have to stop. A change of one instance updates its own service's counters; only when an answer
-//! turns do the neighbours hear of it. Bringing up or taking down a whole cluster so costs as much
+//! Each service knows how many of its needs are not met (see [`crate::progress`]) and how many of its
+//! dependents still have to stop. A change of one instance updates its own service's counters; only when an
+//! answer turns do the neighbours hear of it. Bringing up or taking down a whole cluster so costs as much
 //! as it has needs, however wide or deep.
 
 use crate::cluster::{Cluster, Service};
-use crate::instance::{Care, Cycle, Goal, Instance, Life, Outdated};
+use crate::instance::{Care, Cycle, Outdated};
 use crate::step::Step;
-use model::{ActId, InstanceId, Reason, ServiceName, State};
+use model::{ActId, Reason, ServiceName, State, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a service came to run on new processes.
@@ -26,7 +26,7 @@ impl healing::cause::Graph for Cluster {
     fn dependents(&self, service: &ServiceName) -> Vec<ServiceName> {
         let service = self.services.get(service);
         service
-            .map(|service| service.dependents.iter().cloned().collect())
+            .map(|service| service.relied_by.iter().cloned().collect())
             .unwrap_or_default()
     }
 }
@@ -34,12 +34,19 @@ impl healing::cause::Graph for Cluster {
 impl Cluster {
     /// Everything the given services need, directly or through others, and themselves.
     pub(crate) fn with_needs(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
-        self.closure(services, |service| &service.needs)
+        self.closure(services, |_, service| service.needs.iter().collect())
     }
 
-    /// Everything that needs the given services, directly or through others, and themselves.
+    /// Everything that needs the given services and cannot do without them, directly or through others,
+    /// and themselves.
     pub(crate) fn with_dependents(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
-        self.closure(services, |service| &service.dependents)
+        self.closure(services, |name, service| {
+            let requires = |above: &&ServiceName| {
+                let above = self.services.get(*above);
+                above.is_some_and(|above| above.terms(name).required)
+            };
+            service.dependents.iter().filter(requires).collect()
+        })
     }
 
     /// Everything that follows a restart of the given services, and themselves.
@@ -73,10 +80,10 @@ impl Cluster {
         })
     }
 
-    fn closure(
-        &self,
+    fn closure<'a>(
+        &'a self,
         services: &[ServiceName],
-        next: impl Fn(&Service) -> &BTreeSet<ServiceName>,
+        next: impl Fn(&ServiceName, &'a Service) -> Vec<&'a ServiceName>,
     ) -> BTreeSet<ServiceName> {
         let mut found = BTreeSet::new();
         let mut open = services.to_vec();
@@ -84,13 +91,10 @@ impl Cluster {
             let Some(service) = self.services.get(&name) else {
                 continue;
             };
-            if found.insert(name) {
-                open.extend(
-                    next(service)
-                        .iter()
-                        .filter(|name| !found.contains(*name))
-                        .cloned(),
-                );
+            if !found.contains(&name) {
+                let next = next(&name, service).into_iter();
+                open.extend(next.filter(|name| !found.contains(*name)).cloned());
+                found.insert(name);
             }
         }
         found
@@ -103,53 +107,37 @@ impl Cluster {
         for (name, service) in &self.services {
             for need in &service.spec.needs {
                 if self.services.contains_key(&need.service) {
-                    edges.push((name.clone(), need.service.clone()));
+                    edges.push((name.clone(), need.service.clone(), need.terms()));
                 }
             }
         }
         for service in self.services.values_mut() {
             service.needs.clear();
+            service.terms.clear();
             service.dependents.clear();
+            service.relied_by.clear();
             service.roots.clear();
-            service.good = 0;
-            service.draining = 0;
             service.above_draining = 0;
             service.drains = false;
         }
-        for (dependent, need) in edges {
+        for (dependent, need, terms) in edges {
             if let Some(service) = self.services.get_mut(&need) {
+                if terms.relies() {
+                    service.relied_by.insert(dependent.clone());
+                }
                 service.dependents.insert(dependent.clone());
             }
             if let Some(service) = self.services.get_mut(&dependent) {
+                if terms != Terms::default() {
+                    service.terms.insert(need.clone(), terms);
+                }
                 service.needs.insert(need);
             }
         }
-        for (id, instance) in &mut self.instances {
-            let Some(service) = self.services.get_mut(&id.service) else {
-                continue;
-            };
-            let goal = service.goal(id.index);
-            instance.counted_good = goal != Goal::Leave && instance.good();
-            instance.counted_draining = drains(instance, goal);
-            service.good += u32::from(instance.counted_good);
-            service.draining += u32::from(instance.counted_draining);
-        }
-        for service in self.services.values_mut() {
-            service.satisfied = service.satisfied_now(one_is_out(service, &self.instances));
-        }
-        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
-        for name in &names {
-            let needs = self.services.get(name).map(|service| service.needs.clone());
-            let unmet = needs
-                .unwrap_or_default()
-                .iter()
-                .filter(|need| !self.satisfied(need))
-                .count();
-            if let Some(service) = self.services.get_mut(name) {
-                service.unmet = u32::try_from(unmet).unwrap_or(u32::MAX);
-            }
-        }
         self.rank();
+        let mut names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        names.sort_by_key(|name| self.services.get(name).map(|service| service.rank));
+        self.recount_all(&names);
         for name in &names {
             self.redrain(name);
             if self.services.get(name).is_some_and(|service| service.down) {
@@ -194,12 +182,6 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn satisfied(&self, service: &ServiceName) -> bool {
-        self.services
-            .get(service)
-            .is_some_and(|service| service.satisfied)
-    }
-
     /// Tells what a service needs when it begins or ceases to stand in the way of their stop.
     /// Answers the services nothing stands in the way of any more.
     fn redrain(&mut self, service: &ServiceName) -> Vec<ServiceName> {
@@ -209,7 +191,7 @@ impl Cluster {
             let Some(service) = self.services.get_mut(&name) else {
                 continue;
             };
-            let drains = service.draining > 0 || service.above_draining > 0;
+            let drains = service.counts.draining > 0 || service.above_draining > 0;
             if drains == service.drains {
                 continue;
             }
@@ -233,102 +215,11 @@ impl Cluster {
     }
 }
 
-impl Service {
-    /// All wanted instances are good, but for the one that a rolling restart has taken out, as long
-    /// as that is not back (`out`): the others serve meanwhile. One scaled to none satisfies nobody.
-    fn satisfied_now(&self, out: bool) -> bool {
-        let out = !self.down && out;
-        self.replicas > 0 && self.good + u32::from(out) >= u32::from(self.replicas)
-    }
-}
-
-/// A rolling restart has taken one out, which is not back.
-fn one_is_out(service: &Service, instances: &BTreeMap<InstanceId, Instance>) -> bool {
-    let turn = service.turn().and_then(|turn| instances.get(turn));
-    service.turn().is_some() && turn.is_none_or(|instance| !instance.counted_good)
-}
-
-/// It lives and is to stop, and what it needs has to wait for that. What does not end although it
-/// was killed holds up nobody.
-fn drains(instance: &Instance, goal: Goal) -> bool {
-    instance.life != Life::Gone
-        && instance.blocked.is_none()
-        && (goal != Goal::Run || instance.cycle.is_some())
-}
-
 impl Step<'_> {
-    /// Brings the counters up to date after anything about an instance has changed.
-    pub(crate) fn recount(&mut self, id: &InstanceId) {
-        self.count(id);
-        self.resatisfy(&id.service);
-        self.free(&id.service);
-    }
-
-    /// Counts an instance as it is now, and tells nobody yet: for when several change as one.
-    pub(crate) fn count(&mut self, id: &InstanceId) {
-        let Some(service) = self.cluster.services.get_mut(&id.service) else {
-            return;
-        };
-        let Some(instance) = self.cluster.instances.get_mut(id) else {
-            return;
-        };
-        let goal = service.goal(id.index);
-        let good = goal != Goal::Leave && instance.good();
-        if good != instance.counted_good {
-            instance.counted_good = good;
-            service.good = if good {
-                service.good + 1
-            } else {
-                service.good.saturating_sub(1)
-            };
-        }
-        let draining = drains(instance, goal);
-        if draining != instance.counted_draining {
-            instance.counted_draining = draining;
-            service.draining = if draining {
-                service.draining + 1
-            } else {
-                service.draining.saturating_sub(1)
-            };
-        }
-    }
-
     /// Lets those stop that nothing stands in the way of any more.
     pub(crate) fn free(&mut self, service: &ServiceName) {
         for free in self.cluster.redrain(service) {
             self.look.extend(self.cluster.ids_of(&free));
-        }
-    }
-
-    /// Tells dependents when a service begins or ceases to be what they need.
-    pub(crate) fn resatisfy(&mut self, name: &ServiceName) {
-        let Some(service) = self.cluster.services.get_mut(name) else {
-            return;
-        };
-        let satisfied = service.satisfied_now(one_is_out(service, &self.cluster.instances));
-        if satisfied == service.satisfied {
-            return;
-        }
-        service.satisfied = satisfied;
-        self.out.relief |= satisfied;
-        self.out.turned.insert(name.clone());
-        for dependent in service.dependents.clone() {
-            let Some(above) = self.cluster.services.get_mut(&dependent) else {
-                continue;
-            };
-            above.unmet = if satisfied {
-                above.unmet.saturating_sub(1)
-            } else {
-                above.unmet + 1
-            };
-            if above.unmet == 0 {
-                self.look.extend(self.cluster.ids_of(&dependent));
-            } else {
-                self.show_waiting(&dependent);
-            }
-        }
-        if satisfied {
-            self.comes_back(name);
         }
     }
 
@@ -338,7 +229,7 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(service) else {
             return;
         };
-        if service.satisfied {
+        if service.satisfied() {
             return;
         }
         for dependent in service.dependents.clone() {
@@ -346,14 +237,14 @@ impl Step<'_> {
                 .cluster
                 .services
                 .get(&dependent)
-                .map_or(0, |above| above.unmet);
+                .map_or(0, |above| above.waits.unmet);
             if state || unmet == 1 {
                 self.show_waiting(&dependent);
             }
         }
     }
 
-    fn show_waiting(&mut self, service: &ServiceName) {
+    pub(crate) fn show_waiting(&mut self, service: &ServiceName) {
         let waiting = self.cluster.instances_of(service);
         let waiting = waiting.filter(|(_, instance)| instance.state == State::Waiting);
         self.out.changed.extend(waiting.map(|(id, _)| id.clone()));
@@ -433,7 +324,7 @@ impl Step<'_> {
             return;
         };
         if service.rolling.is_some()
-            || !service.satisfied
+            || !service.satisfied()
             || !std::mem::replace(&mut service.renewed, false)
         {
             return;

@@ -99,7 +99,7 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.get(&id.service) else {
             return;
         };
-        if service.unmet > 0 || service.suffers() {
+        if service.waits.unmet > 0 || service.suffers() {
             let reason = self.cluster.waiting(id);
             self.set(id, State::Waiting, reason);
         } else if self.bar(id).is_some() {
@@ -339,7 +339,7 @@ impl Step<'_> {
             return;
         };
         let blamed = service.spent.clone();
-        for need in service.needs.clone() {
+        for need in service.relies_on().cloned().collect::<Vec<_>>() {
             let Some(below) = self.cluster.services.get(&need) else {
                 continue;
             };

@@ -63,7 +63,7 @@ impl Step<'_> {
             .cluster
             .services
             .get(&id.service)
-            .is_none_or(|service| service.unmet > 0);
+            .is_none_or(|service| service.waits.unmet > 0);
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };

@@ -4,6 +4,7 @@
 use crate::doubt::{Answers, Doubt};
 use crate::finding::Findings;
 use crate::memory::Ended;
+use crate::progress::Counted;
 use healing::load::Load;
 use healing::{History, Watch};
 use model::{
@@ -194,6 +195,8 @@ pub(crate) struct Instance {
     pub(crate) rest: String,
     /// A oneshot that has completed.
     pub(crate) done: bool,
+    /// Its last process ended by itself, and no other has been asked for since.
+    pub(crate) by_itself: bool,
     /// Which generation a person has replaced and why, until a newer one runs.
     pub(crate) replaces: Option<(Generation, String)>,
     /// It runs, and is to be replaced when its turn comes.
@@ -279,9 +282,8 @@ pub(crate) struct Instance {
     pub(crate) clues: VecDeque<IncidentEntry>,
     /// When a probe of this generation passed last.
     pub(crate) last_good: Option<Mono>,
-    // What the service's counters hold of it; see `graph`.
-    pub(crate) counted_good: bool,
-    pub(crate) counted_draining: bool,
+    // What the service's counters hold of it; see `progress`.
+    pub(crate) counted: Counted,
 }
 
 impl Instance {
@@ -308,6 +310,7 @@ impl Instance {
             blocked: None,
             rest: "not started yet".to_owned(),
             done: false,
+            by_itself: false,
             replaces: None,
             outdated: None,
             answered_anew: false,
@@ -350,8 +353,7 @@ impl Instance {
             incident: None,
             clues: VecDeque::new(),
             last_good: None,
-            counted_good: false,
-            counted_draining: false,
+            counted: Counted::default(),
         }
     }
 
@@ -367,6 +369,8 @@ impl Instance {
     /// What needs it may rely on it. What has completed and is to do its work once more is not there
     /// from the moment that is known, whatever is shown of it until it is looked at.
     pub(crate) fn good(&self) -> bool {
-        self.state.serves() || (self.state == State::Completed && self.done)
+        // What has just ended is not there either, though it is not shown yet.
+        let serves = self.state.serves() && self.life == Life::Alive;
+        serves || (self.state == State::Completed && self.done)
     }
 }

@@ -29,6 +29,7 @@ mod memory;
 mod observed;
 mod patience;
 mod probe;
+mod progress;
 mod refresh;
 mod reprobe;
 mod rise;

@@ -61,6 +61,7 @@ impl Step<'_> {
             return;
         };
         instance.done = false;
+        instance.by_itself = false;
         match instance.life {
             Life::Asked | Life::Alive => {
                 if instance.cycle.is_some() || instance.begun > Some(changed) {

@@ -143,6 +143,7 @@ impl Step<'_> {
             return;
         };
         self.touched.extend(left.iter().cloned());
+        let ids = left.clone();
         service.rolling = Some(Rolling {
             act,
             why,
@@ -155,6 +156,9 @@ impl Step<'_> {
         });
         self.out.unfinished = true;
         self.cluster.rolling.insert(name.clone());
+        for id in &ids {
+            self.recount(id);
+        }
     }
 
     /// A rolling restart is off. Whoever is left runs on.

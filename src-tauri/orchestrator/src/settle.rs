@@ -114,12 +114,15 @@ impl Cluster {
         (ours && !asked && at > now && self.goal(id) == Goal::Run).then_some(at)
     }
 
-    /// Something it needs is down, and only a person can change that, or it was not ready in time,
-    /// or not known to be.
+    /// Something it needs is down or does not end, and only a person can change that, or it was not ready
+    /// in time, or not known to be.
     fn waits_in_vain(&self, name: &ServiceName, act: &Pending) -> bool {
         let Some(service) = self.services.get(name) else {
             return false;
         };
+        if service.waits.in_vain > 0 {
+            return true;
+        }
         let unknown = |id: &InstanceId| {
             let instance = self.instances.get(id);
             instance.is_some_and(|one| !one.ready && act.counts_late(one))

@@ -36,7 +36,7 @@ impl Step<'_> {
             Care::Idle if instance.done => {}
             // Its turn has passed: it gets another one when what it needs is back.
             Care::Idle
-                if service.unmet > 0
+                if service.waits.unmet > 0
                     && !service.roots.is_empty()
                     && instance.in_hand
                     && instance.settling.is_none() =>
@@ -44,7 +44,7 @@ impl Step<'_> {
                 self.out_of_hand(id);
                 self.suffer(id);
             }
-            Care::Idle if service.unmet > 0 => {
+            Care::Idle if service.waits.unmet > 0 => {
                 if instance.settling.is_some() {
                     // What it needs has yet to come back; it settles from then on.
                     self.begin_settling(id);
@@ -89,6 +89,7 @@ impl Step<'_> {
         instance.last_good = None;
         instance.passed = None;
         instance.ended = None;
+        instance.by_itself = false;
         instance.ready_watch = Watch::default();
         instance.unasked = 0;
         instance.shim_lost = false;
@@ -244,6 +245,7 @@ impl Step<'_> {
             (instance.act, instance.automatic) = (cycle.act, cycle.automatic);
         }
         let expected = told || cycled || goal != Goal::Run;
+        instance.by_itself = !expected;
         let generation = instance.generation;
         let idle = matches!(instance.care, Care::Idle | Care::Doubted(_));
         self.end_patience(id);

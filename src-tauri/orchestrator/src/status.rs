@@ -1,8 +1,8 @@
 //! What a cluster looks like from outside: each instance's status, and the whole in one word.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Service};
 use crate::instance::{Care, Goal, Instance, Life, Outdated};
-use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State};
+use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State, Until};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Cluster {
 
     /// It runs on an older definition, and will until a person restarts it.
     fn older(&self, id: &InstanceId) -> bool {
-        let rolls = |service: &crate::cluster::Service| service.rolling.is_some();
+        let rolls = |service: &Service| service.rolling.is_some();
         self.instances.get(id).is_some_and(|instance| {
             matches!(instance.outdated, Some(Outdated::Edit { .. }))
                 && instance.life == Life::Alive
@@ -123,7 +123,7 @@ impl Cluster {
 
     pub(crate) fn needs_met(&self, service: &ServiceName) -> bool {
         let service = self.services.get(service);
-        service.is_some_and(|service| service.unmet == 0)
+        service.is_some_and(|service| service.waits.unmet == 0)
     }
 
     /// What an instance without a process waits for: "waiting for db: tcp 5432 refused 14 times",
@@ -135,7 +135,7 @@ impl Cluster {
         let mut for_whom: Vec<&ServiceName> = service
             .needs
             .iter()
-            .filter(|need| !self.satisfied(need))
+            .filter(|need| !self.met(service, need))
             .collect();
         if for_whom.is_empty() {
             for_whom.extend(&service.roots);
@@ -143,11 +143,11 @@ impl Cluster {
         }
         let (what, next) = match for_whom.as_slice() {
             [] => ("about to start".to_owned(), None),
-            [need] => self.wait_for_one(need),
+            [need] => self.wait_for_one(service, need),
             several => {
                 let each = several.iter().map(|need| {
                     let (state, _) = self.standing(need);
-                    format!("{need} ({state})")
+                    format!("{} ({state})", awaited(service, need))
                 });
                 (
                     format!("waiting for {}", shortened(&each.collect::<Vec<_>>())),
@@ -166,11 +166,12 @@ impl Cluster {
         }
     }
 
-    fn wait_for_one(&self, need: &ServiceName) -> (String, Option<String>) {
+    fn wait_for_one(&self, service: &Service, need: &ServiceName) -> (String, Option<String>) {
         let (state, instance) = self.standing(need);
+        let who = awaited(service, need);
         match instance {
             Some(instance) if instance.state == State::Quarantined => (
-                format!("waiting for {need} (quarantined)"),
+                format!("waiting for {who} (quarantined)"),
                 Some(format!("release {need} first")),
             ),
             // Its own words say more than its state does: what was asked, and when again.
@@ -179,7 +180,7 @@ impl Cluster {
                     && instance.state != State::Stopping
                     && instance.reason.next.is_some() =>
             {
-                let text = format!("waiting for {need}: {}", instance.reason.text);
+                let text = format!("waiting for {who}: {}", instance.reason.text);
                 (text, instance.reason.next.clone())
             }
             Some(Instance {
@@ -189,12 +190,12 @@ impl Cluster {
                 // What is at the bottom of it says more than that the one in between waits too.
                 let root = self.root_of(need).map(|root| (root, self.standing(root).0));
                 let what = match root {
-                    Some((root, how)) => format!("{need}, which waits for {root} ({how})"),
-                    None => format!("{need} ({state})"),
+                    Some((root, how)) => format!("{who}, which waits for {root} ({how})"),
+                    None => format!("{who} ({state})"),
                 };
                 (format!("waiting for {what}"), None)
             }
-            _ => (format!("waiting for {need} ({state})"), None),
+            _ => (format!("waiting for {who} ({state})"), None),
         }
     }
 
@@ -271,7 +272,7 @@ impl Cluster {
         let mut tally = Tally::default();
         for (name, service) in &self.services {
             let relied_on = service
-                .dependents
+                .relied_by
                 .iter()
                 .any(|above| self.services.get(above).is_some_and(|above| above.wanted));
             for (id, instance) in self.instances_of(name) {
@@ -386,6 +387,16 @@ impl Tally {
             Overall::Operational
         };
         (overall, words)
+    }
+}
+
+/// "db", "seed to end": whom a service waits for, and to do what.
+fn awaited(service: &Service, need: &ServiceName) -> String {
+    match service.terms(need).until {
+        Until::Started => format!("{need} to start"),
+        Until::Ready => need.to_string(),
+        Until::Ended => format!("{need} to end"),
+        Until::Succeeded => format!("{need} to succeed"),
     }
 }
 

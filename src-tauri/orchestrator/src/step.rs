@@ -241,7 +241,8 @@ impl Step<'_> {
             while let Some(id) = self.look.pop_first() {
                 self.consider(&id);
             }
-            if !self.roll_on() && !self.let_due() {
+            // What is shown of one whose turn has not come may concern another.
+            if !self.roll_on() && !self.let_due() && self.look.is_empty() {
                 return;
             }
         }
@@ -394,6 +395,8 @@ impl Step<'_> {
                 self.touched.extend(self.cluster.ids_of(&dependent));
             }
         }
+        // Who can do without it waits no longer than until something goes wrong with it.
+        self.recount(id);
     }
 
     fn finish(mut self) -> Vec<Effect> {

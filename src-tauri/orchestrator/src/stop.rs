@@ -213,11 +213,19 @@ impl Step<'_> {
         let Some(service) = self.cluster.services.remove(name) else {
             return;
         };
+        for dependent in &service.dependents {
+            // It can do without.
+            if let Some(above) = self.cluster.services.get_mut(dependent) {
+                above.needs.remove(name);
+                above.terms.remove(name);
+            }
+        }
         for need in &service.needs {
             let Some(below) = self.cluster.services.get_mut(need) else {
                 continue;
             };
             below.dependents.remove(name);
+            below.relied_by.remove(name);
             if service.drains {
                 below.above_draining = below.above_draining.saturating_sub(1);
             }

@@ -279,7 +279,7 @@ impl Step<'_> {
                 continue;
             };
             let service = self.cluster.services.get(&name);
-            let serves = service.is_none_or(|service| service.satisfied || !self.suffers(&name));
+            let serves = service.is_none_or(|service| service.satisfied() || !self.suffers(&name));
             keys.retain(|key| {
                 let Some(tale) = self.cluster.incidents.get(key) else {
                     return false;

@@ -60,6 +60,8 @@ pub(crate) struct Audit {
     pub(crate) generations: BTreeMap<InstanceId, Generation>,
     /// What precedes its start is done, and the start has to follow in the same step.
     pub(crate) prepared: BTreeSet<(InstanceId, Generation)>,
+    /// These have ended by themselves and were not started since.
+    pub(crate) ended: BTreeSet<InstanceId>,
     pub(crate) told_to_end: BTreeSet<(InstanceId, Generation)>,
     pub(crate) blocked: BTreeSet<InstanceId>,
     /// When the probe under way comes back at the latest, one of a kind.
@@ -224,7 +226,14 @@ impl World {
             Input::StopBlocked { instance, .. } => {
                 audit.blocked.insert(instance.clone());
             }
-            Input::Exited { instance, .. } => {
+            Input::Exited {
+                instance,
+                generation,
+                ..
+            } => {
+                if !audit.told_to_end.contains(&(instance.clone(), *generation)) {
+                    audit.ended.insert(instance.clone());
+                }
                 audit.blocked.remove(instance);
                 audit.probes.retain(|(of, _), _| of != instance);
             }
@@ -281,7 +290,9 @@ impl World {
             .iter()
             .filter(|one| one.state == IncidentState::Quarantined)
             .map(|one| one.instance.clone());
+        let ended = found.iter().filter(|one| one.outcome.is_err());
         **audit = Audit {
+            ended: ended.map(|one| one.instance.clone()).collect(),
             actions: numbered()
                 .map(|(key, one)| (key, one.actions.len()))
                 .collect(),

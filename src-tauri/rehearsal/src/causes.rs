@@ -137,7 +137,7 @@ impl World {
             .defined
             .needs
             .iter()
-            .any(|need| need.service == it.name)
+            .any(|need| need.service == it.name && need.terms().relies())
             || seen.is_some_and(|at| at + FRESH > now);
         let Some(probe) = &it.defined.health else {
             return false;

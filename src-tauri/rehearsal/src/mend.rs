@@ -2,7 +2,7 @@
 
 use crate::weak::{Proposal, Weakness, WeaknessKind};
 use crate::world::{Service, World};
-use model::{RemedyKind, ServiceName};
+use model::{RemedyKind, ServiceName, Until};
 use spec::{Probe, ProbeTarget, Template};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,10 +113,7 @@ pub(crate) fn proposal(
                 if closes_a_cycle(world, it, other) {
                     return (own, String::new());
                 }
-                needs.push(spec::Need {
-                    service: other.clone(),
-                    restart: false,
-                });
+                needs.push(other.clone().into());
             }
             needs_line(&needs)
         }
@@ -125,9 +122,23 @@ pub(crate) fn proposal(
 }
 
 fn needs_line(needs: &[spec::Need]) -> String {
-    let written = needs.iter().map(|need| match need.restart {
-        true => format!("{{ service = \"{}\", restart = true }}", need.service),
-        false => format!("\"{}\"", need.service),
+    let written = needs.iter().map(|need| {
+        let mut keys = String::new();
+        if need.until != Until::default() {
+            keys += &format!(", until = \"{}\"", need.until);
+        }
+        for (key, value, usual) in [
+            ("required", need.required, true),
+            ("restart", need.restart, false),
+        ] {
+            if value != usual {
+                keys += &format!(", {key} = {value}");
+            }
+        }
+        match keys.is_empty() {
+            true => format!("\"{}\"", need.service),
+            false => format!("{{ service = \"{}\"{keys} }}", need.service),
+        }
     });
     format!("needs = [{}]", written.collect::<Vec<_>>().join(", "))
 }
@@ -321,10 +332,7 @@ pub(crate) fn mend(definition: &mut spec::Cluster, weakness: &Weakness) {
         }
         WeaknessKind::UndeclaredNeed => {
             if let Some(other) = other {
-                service.needs.push(spec::Need {
-                    service: other,
-                    restart: false,
-                });
+                service.needs.push(other.into());
             }
         }
         WeaknessKind::NeedWithoutRestart => {

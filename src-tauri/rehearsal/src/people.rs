@@ -5,8 +5,9 @@ use crate::chance::Dice;
 use crate::faults::{Fault, KINDS};
 use crate::load::{grows, most};
 use crate::slips::Slips;
+use crate::terms::{Loose, until};
 use crate::world::{Coming, Engine, Millis, Phase, World};
-use model::{ExitStatus, ServiceName, State};
+use model::{ExitStatus, ServiceName, State, Terms};
 use orchestrator::Command;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,8 +20,7 @@ pub(crate) const SLOTS: u16 = 4;
 #[derive(Debug, Clone)]
 struct Drawn {
     oneshot: bool,
-    /// What it needs, and whether it restarts with that.
-    needs: Vec<(u64, bool)>,
+    needs: Vec<DrawnNeed>,
     /// What it uses besides, and does not say.
     uses: Option<u64>,
     /// An edit has broken it.
@@ -29,17 +29,29 @@ struct Drawn {
     lines: String,
 }
 
+/// A need as it was drawn.
+#[derive(Debug, Clone)]
+struct DrawnNeed {
+    /// The number of what it needs.
+    of: u64,
+    /// It restarts with that.
+    restart: bool,
+    terms: Terms,
+}
+
 /// All that may be defined, and is.
 #[derive(Debug, Default)]
 pub(crate) struct Drawing {
     services: BTreeMap<u64, Drawn>,
     slips: Slips,
+    loose: Loose,
 }
 
 impl Drawing {
-    pub(crate) fn new(dice: &mut Dice, services: u64, slips: Slips) -> Self {
+    pub(crate) fn new(dice: &mut Dice, services: u64, slips: Slips, loose: Loose) -> Self {
         let mut drawing = Self {
             slips,
+            loose,
             ..Self::default()
         };
         for number in 0..services {
@@ -57,7 +69,11 @@ impl Drawing {
             .filter_map(|need| {
                 let restart = dice.percent(30);
                 (dice.percent(chance) || (number > 10 && need + 1 == number && dice.percent(70)))
-                    .then_some((need, restart))
+                    .then(|| DrawnNeed {
+                        of: need,
+                        restart,
+                        terms: self.loose.draw(),
+                    })
             })
             .collect();
         let every = [5, 10, 20, 20][dice.below(4) as usize];
@@ -170,12 +186,26 @@ impl Drawing {
             let needs: Vec<String> = drawn
                 .needs
                 .iter()
-                .filter(|(need, _)| self.services.contains_key(need))
-                .map(|(need, restart)| format!("{{ service = \"s{need}\", restart = {restart} }}"))
+                .filter_map(|need| self.written(need))
                 .collect();
             let _ = writeln!(text, "needs = [{}]\n", needs.join(", "));
         }
         text
+    }
+
+    /// A need as a person would write it; none of what is not defined, unless it need not be there.
+    fn written(&self, need: &DrawnNeed) -> Option<String> {
+        let DrawnNeed { of, restart, terms } = need;
+        let mut keys = format!("service = \"s{of}\", restart = {restart}");
+        let other = self.services.get(of);
+        if other.is_none() && terms.required {
+            return None;
+        }
+        if *terms != Terms::default() {
+            let until = until(terms.until, other.is_some_and(|other| other.oneshot));
+            let _ = write!(keys, ", until = \"{until}\", required = {}", terms.required);
+        }
+        Some(format!("{{ {keys} }}"))
     }
 
     /// The same as it is read.
@@ -192,10 +222,11 @@ impl Drawing {
         let number = dice.below(of);
         self.draw(dice, number);
         let number = dice.below(of);
-        let needed = self
-            .services
-            .values()
-            .any(|one| one.needs.iter().any(|(need, _)| *need == number));
+        let needed = self.services.values().any(|one| {
+            one.needs
+                .iter()
+                .any(|need| need.of == number && need.terms.required)
+        });
         if !needed && self.services.len() > 1 {
             self.services.remove(&number);
         }

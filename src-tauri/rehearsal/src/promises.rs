@@ -28,6 +28,7 @@ impl World {
         }
         let now = self.now;
         let audit = self.audit.as_mut()?;
+        audit.ended.remove(id);
         let last = audit.generations.insert(id.clone(), generation);
         let prepared = act.is_some() && audit.prepared.remove(&(id.clone(), generation));
         if last >= Some(generation) && !(prepared && last == Some(generation)) {
@@ -51,20 +52,8 @@ impl World {
         if hook && !prepared {
             return Some((Promise::StartOrder, format!("{id} starts unprepared")));
         }
-        for need in &service.needs {
-            for index in 0..self.cluster.replicas(&need.service).max(1) {
-                let below = InstanceId::new(need.service.clone(), index);
-                let state = self.cluster.status(&below).map(|status| status.state);
-                let good = state.is_some_and(|s| s.serves() || s == State::Completed);
-                // The others of a service that is being rolled serve.
-                let turn = self.cluster.turn(&need.service) == Some(&below);
-                if !good && !turn {
-                    let text = format!("{id} starts while {below} is {state:?}");
-                    return Some((Promise::StartOrder, text));
-                }
-            }
-        }
-        None
+        let held_up = service.needs.iter().find_map(|need| self.held_up(need));
+        held_up.map(|why| (Promise::StartOrder, format!("{id} starts while {why}")))
     }
 
     pub(crate) fn audit_stop(&mut self, id: &InstanceId, generation: Generation) -> Breach {
@@ -80,10 +69,14 @@ impl World {
         let state = self.cluster.status(id).map(|status| status.state);
         let definition = self.cluster.definition()?;
         let rests = self.cluster.stopped().contains(&id.service);
-        let above = definition
-            .services
-            .iter()
-            .filter(|(_, above)| above.needs.iter().any(|need| need.service == id.service));
+        // Who can do without it runs on, unless it is to stop as well.
+        let stays = |above: &ServiceName, need: &spec::Need| {
+            !need.required && !self.cluster.stopped().contains(above)
+        };
+        let above = definition.services.iter().filter(|(name, above)| {
+            let need = above.need(&id.service);
+            need.is_some_and(|need| !stays(name, need))
+        });
         let audit = self.audit.as_ref()?;
         for (name, _) in above {
             for index in 0..crate::people::SLOTS {

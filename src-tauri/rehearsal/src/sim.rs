@@ -13,6 +13,7 @@ use crate::rough::Rough;
 use crate::rounds::Rounds;
 pub use crate::size::Size;
 use crate::slips::Slips;
+use crate::terms::Loose;
 use crate::world::{Coming, Engine, World};
 use model::{Overall, State};
 use orchestrator::Command;
@@ -183,6 +184,10 @@ pub fn shrunk(broken: Broken) -> Broken {
                 slips: 0,
                 ..least.size
             },
+            Size {
+                terms: 0,
+                ..least.size
+            },
         ];
         // Another seed changes everything: of each size a few are tried.
         let tried = smaller
@@ -266,7 +271,8 @@ fn run_nights(size: Size, nights: u64, tell: bool) -> (Result<Lived, Broken>, Ve
 fn world(size: Size, tell: bool) -> World {
     let mut dice = Dice(size.seed);
     let slips = Slips::new(size.seed, size.slips);
-    let drawing = Drawing::new(&mut dice, size.services, slips);
+    let loose = Loose::new(size.seed, size.terms);
+    let drawing = Drawing::new(&mut dice, size.services, slips, loose);
     let mut slots = (*drawing.definition()).clone();
     for service in slots.services.values_mut() {
         service.replicas = SLOTS;

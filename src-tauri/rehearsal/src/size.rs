@@ -20,6 +20,8 @@ pub struct Size {
     /// Chances of a hundred that a person makes a slip: a need that is not declared, an edit that breaks
     /// the service. Without any, what is seen of connections is random, too.
     pub slips: u64,
+    /// Chances of a hundred that a need is no plain one.
+    pub terms: u64,
 }
 
 impl Size {
@@ -39,6 +41,10 @@ impl Size {
                 true => 10 + dice.below(40),
                 false => 0,
             },
+            terms: match dice.percent(50) {
+                true => 20 + dice.below(60),
+                false => 0,
+            },
         }
     }
 }
@@ -52,11 +58,13 @@ impl fmt::Display for Size {
             faults,
             roughness,
             slips,
+            terms,
         } = self;
         write!(f, "{seed},{services},{commands},{faults},{roughness}")?;
-        match slips {
-            0 => Ok(()),
-            slips => write!(f, ",{slips}"),
+        match (slips, terms) {
+            (0, 0) => Ok(()),
+            (slips, 0) => write!(f, ",{slips}"),
+            (slips, terms) => write!(f, ",{slips},{terms}"),
         }
     }
 }
@@ -78,16 +86,17 @@ impl std::str::FromStr for Size {
                     roughness,
                     more @ ..,
                 ],
-            ) if more.len() <= 1 => Ok(Self {
+            ) if more.len() <= 2 => Ok(Self {
                 seed: *seed,
                 services: *services,
                 commands: *commands,
                 faults: *faults,
                 roughness: *roughness,
                 slips: more.first().copied().unwrap_or(0),
+                terms: more.get(1).copied().unwrap_or(0),
             }),
             _ => Err(format!(
-                "{text} is not seed,services,commands,faults,roughness or that and ,slips"
+                "{text} is not seed,services,commands,faults,roughness or that and ,slips or ,slips,terms"
             )),
         }
     }

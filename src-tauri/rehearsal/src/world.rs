@@ -465,7 +465,10 @@ fn used(service: &spec::Service) -> impl Iterator<Item = &ServiceName> {
         spec::Run::Direct(words) => words.iter().collect(),
         spec::Run::Shell(line) => vec![line],
     };
-    let needs = service.needs.iter().map(|need| &need.service);
+    let needs = service.needs.iter();
+    // Who can do without another, or waits for its end alone, does not fail for want of it.
+    let needs = needs.filter(|need| need.terms().relies());
+    let needs = needs.map(|need| &need.service);
     let templates = run.into_iter().chain(service.env.values());
     needs.chain(templates.flat_map(spec::Template::references))
 }

@@ -3,7 +3,7 @@
 use crate::env_file::{EnvFile, Line};
 use crate::heal::Heal;
 use crate::http::HttpTerms;
-use model::{ClusterName, ServiceName};
+use model::{ClusterName, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl AtOnce {
 pub enum Kind {
     /// Runs until it is stopped; an exit is a fault.
     Daemon,
-    /// Runs once; exit 0 completes it, and only then are its dependents started.
+    /// Runs once; exit 0 completes it.
     Oneshot,
 }
 
@@ -107,7 +107,8 @@ pub struct Service {
     /// It gets a terminal of its own instead of a file to write to.
     #[serde(default)]
     pub tty: bool,
-    /// What has to be ready first, in definition order.
+    /// What has to be there first, in definition order. One that is not required may be none of the
+    /// cluster.
     pub needs: Vec<Need>,
     /// How many instances; 1 unless given.
     pub replicas: u16,
@@ -243,6 +244,46 @@ pub struct Need {
     pub service: ServiceName,
     /// Restart with it when it is restarted.
     pub restart: bool,
+    /// How far that one has to be.
+    #[serde(default)]
+    pub until: Until,
+    /// Without it this one is not started.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Need {
+    /// What is waited for.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            until: self.until,
+            required: self.required,
+        }
+    }
+}
+
+impl From<ServiceName> for Need {
+    /// As a plain name in a definition means it.
+    fn from(service: ServiceName) -> Self {
+        let Terms { until, required } = Terms::default();
+        Self {
+            service,
+            restart: false,
+            until,
+            required,
+        }
+    }
+}
+
+impl Service {
+    /// What it needs by name; `None` when it does not need that.
+    pub fn need(&self, name: &ServiceName) -> Option<&Need> {
+        self.needs.iter().find(|need| need.service == *name)
+    }
 }
 
 /// How a service is asked whether it is well.

@@ -5,7 +5,7 @@ use crate::amount;
 use crate::cluster::{Cluster, Hook, Need, Probe, Service};
 use crate::duration::words;
 use crate::environment::changed_in_files;
-use model::ServiceName;
+use model::{ServiceName, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The difference between two definitions of a cluster.
@@ -297,26 +297,27 @@ impl Changes {
 }
 
 fn needs(old: &[Need], new: &[Need], changes: &mut Changes) {
-    let by_name = |needs: &[Need]| -> BTreeMap<ServiceName, bool> {
-        needs
-            .iter()
-            .map(|need| (need.service.clone(), need.restart))
-            .collect()
-    };
+    fn by_name(needs: &[Need]) -> BTreeMap<&ServiceName, &Need> {
+        needs.iter().map(|need| (&need.service, need)).collect()
+    }
     let (old, new) = (by_name(old), by_name(new));
     for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         match (old.get(name), new.get(name)) {
+            (None, Some(need)) if need.terms() != Terms::default() => {
+                changes.0.push(format!("needs {name} {}", need.terms()));
+            }
             (None, _) => changes.0.push(format!("needs {name}")),
             (_, None) => changes.0.push(format!("no longer needs {name}")),
-            (Some(before), Some(after)) if before != after => {
-                let now = if *after {
-                    "now restarts"
-                } else {
-                    "no longer restarts"
-                };
-                changes.0.push(format!("{now} with {name}"));
+            (Some(before), Some(after)) => {
+                changes.note(&format!("needs {name}"), &before.terms(), &after.terms());
+                if before.restart != after.restart {
+                    let now = match after.restart {
+                        true => "now restarts",
+                        false => "no longer restarts",
+                    };
+                    changes.0.push(format!("{now} with {name}"));
+                }
             }
-            _ => {}
         }
     }
 }

@@ -19,9 +19,20 @@ pub fn notes(cluster: &Cluster) -> Vec<String> {
                  with `exec` and the server"
             )
         });
-        [terminal, lost]
+        let absent = service
+            .needs
+            .iter()
+            .filter(|need| !need.required && !cluster.services.contains_key(&need.service));
+        let absent = absent.map(|need| {
+            format!(
+                "{name} can do without {}, which is none of this cluster: it does not wait for it",
+                need.service
+            )
+        });
+        let told = [terminal, lost].into_iter().flatten();
+        told.chain(absent).collect::<Vec<_>>()
     };
-    cluster.services.iter().flat_map(of).flatten().collect()
+    cluster.services.iter().flat_map(of).collect()
 }
 
 /// A shell line that runs its program as a child: the child has another pid than the process that

@@ -14,6 +14,7 @@ use crate::read::keys::{
     CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY, ROOT,
     RUNG, SECRET, SERVICE, STARTUP, STOP, WATCH,
 };
+use model::Until;
 use probe::probe;
 use serde_json::{Map, Value, json};
 
@@ -166,13 +167,18 @@ fn service() -> Value {
             "enum": ["own", "shared"]
         }),
         "needs" => json!({
-            "description": "What has to be ready before it is started.",
+            "description": "What has to be there before it is started.",
             "type": "array",
             "maxItems": MAX_NEEDS,
             "items": { "anyOf": [
                 name("A service."),
                 table(&NEED, "A service, and what else to do with it.", &["service"], |key| match key {
                     "service" => name("A service."),
+                    "until" => json!({
+                        "description": "How far it has to be. started: its process is there; ready: it is ready, or a oneshot has exited with 0; ended: a oneshot has ended, with whatever code; succeeded: a oneshot has exited with 0.",
+                        "enum": Until::ALL, "default": Until::default()
+                    }),
+                    "required" => flag("Without it this one is not started. If not, it is waited for only as long as it is on its way and nothing has gone wrong with it; it need not be defined.", true),
                     _ => flag("Restart with it when it is restarted.", false),
                 })
             ] }

@@ -190,14 +190,21 @@ fn hook(run: &str) -> spec::Hook {
 }
 
 fn need(text: &str) -> spec::Need {
-    let (service, restart) = match text.strip_suffix("+restart") {
-        Some(service) => (service, true),
-        None => (text, false),
-    };
-    spec::Need {
-        service: service.parse().unwrap(),
-        restart,
+    let mut words = text.split('+');
+    let mut need = spec::Need::from(words.next().unwrap().parse::<model::ServiceName>().unwrap());
+    for word in words {
+        match word {
+            "restart" => need.restart = true,
+            "optional" => need.required = false,
+            word => {
+                let until = model::Until::ALL
+                    .into_iter()
+                    .find(|one| one.as_str() == word);
+                need.until = until.unwrap();
+            }
+        }
     }
+    need
 }
 
 /// `restart`, `restart*3`.

@@ -11,15 +11,7 @@ const EDGES_SHOWN: usize = 12;
 
 /// Checks what a service cannot be checked for alone.
 pub(super) fn check(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draft>) {
-    for draft in drafts.values() {
-        for (need, span) in draft.service.needs.iter().zip(&draft.needs) {
-            if !drafts.contains_key(&need.service) {
-                let otherwise =
-                    format!("add [service.{}], or remove it from `needs`", need.service);
-                reader.unknown_service(need.service.as_str(), span, drafts, &otherwise);
-            }
-        }
-    }
+    reader.check_needs(drafts);
     reader.check_references(drafts);
     super::port::exact_once(reader, drafts);
     cycles(reader, drafts);
@@ -126,7 +118,7 @@ fn edge(draft: &Draft, to: &ServiceName) -> Option<Span> {
         .needs
         .iter()
         .position(|need| need.service == *to)?;
-    draft.needs.get(at).cloned()
+    draft.needs.get(at).map(|place| place.name.clone())
 }
 
 fn instances(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draft>) {

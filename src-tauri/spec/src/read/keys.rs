@@ -68,7 +68,7 @@ pub(crate) const WATCH: Keys = Keys {
 };
 pub(crate) const NEED: Keys = Keys {
     table: "an entry of `needs`",
-    keys: &["service", "restart"],
+    keys: &["service", "until", "required", "restart"],
 };
 pub(crate) const ENV_FILE: Keys = Keys {
     table: "an entry of `env_files`",

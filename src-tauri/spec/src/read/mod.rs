@@ -8,6 +8,7 @@ mod http;
 pub(crate) mod keys;
 mod ladder;
 mod listen;
+mod needs;
 mod notifications;
 mod other_words;
 mod port;
@@ -100,7 +101,7 @@ pub(crate) struct Draft {
     /// Where its name is.
     pub(crate) name: Span,
     /// Where each of its needs is, in order.
-    pub(crate) needs: Vec<Span>,
+    pub(crate) needs: Vec<needs::Place>,
     /// Its `port` could not be read: whether it has one is not known.
     pub(crate) port_unclear: bool,
 }

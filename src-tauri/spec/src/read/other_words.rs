@@ -191,6 +191,17 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("max_restarts", "write budget = \"9 per 30m\""),
             ("remedies", "here it is called `ladder`"),
         ],
+        "an entry of `needs`" => &[
+            (
+                "condition",
+                "here it is called `until`: until = \"started\"",
+            ),
+            (
+                "optional",
+                "one that need not be there is written required = false",
+            ),
+            ("name", "here it is called `service`"),
+        ],
         "an entry of `ladder`" => &[
             ("restart", "write remedy = \"restart\""),
             ("count", "here it is called `times`"),

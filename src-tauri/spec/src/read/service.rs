@@ -1,16 +1,15 @@
 //! One `[service.name]` table, and `[cluster.defaults]`.
 
-use super::keys::{DEFAULTS, NEED, SERVICE};
+use super::keys::{DEFAULTS, SERVICE};
 use super::other_words::means_run;
 use super::{Draft, Reader};
-use crate::cluster::{Kind, Need, Run, Service, Template};
+use crate::cluster::{Kind, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_NEEDS};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template::{self, Piece};
 use model::ServiceName;
-use std::collections::BTreeMap;
 
 /// The category of services that name none.
 const CATEGORY: &str = "services";
@@ -62,7 +61,7 @@ impl Reader<'_> {
         self.known_keys(table, &SERVICE);
         let kind = self.kind(table);
         let run = self.service_run(own, name, table);
-        let (needs, need_spans) = self.needs(own, table);
+        let (needs, need_places) = self.needs(own, table);
         let replicas = self.replicas(table, kind);
         let max_replicas = self.max_replicas(table, kind, replicas);
         let most = max_replicas.unwrap_or(replicas);
@@ -147,7 +146,7 @@ impl Reader<'_> {
         Draft {
             service,
             name: name.clone(),
-            needs: need_spans,
+            needs: need_places,
             port_unclear,
         }
     }
@@ -258,83 +257,6 @@ impl Reader<'_> {
         };
         let words: Vec<Option<Template>> = items.iter().enumerate().map(each).collect();
         words.into_iter().collect::<Option<_>>().map(Run::Direct)
-    }
-
-    fn needs(&mut self, own: &ServiceName, table: &Table) -> (Vec<Need>, Vec<Span>) {
-        let (mut needs, mut spans): (Vec<Need>, Vec<Span>) = (Vec::new(), Vec::new());
-        let Some(entry) = table.get("needs") else {
-            return (needs, spans);
-        };
-        let Some(items) = self.list(&entry.value, "`needs`", MAX_NEEDS, "needs = [\"db\"]") else {
-            return (needs, spans);
-        };
-        let mut seen: BTreeMap<ServiceName, Span> = BTreeMap::new();
-        for item in items {
-            let Some((need, span)) = self.need(item) else {
-                continue;
-            };
-            if need.service == *own {
-                self.refuse(
-                    &span,
-                    format!("`{own}` needs itself"),
-                    "its own name",
-                    "remove it: a service is never waited for by itself",
-                );
-            } else if let Some(first) = seen.get(&need.service) {
-                self.problems.add(|| {
-                    Problem::new(
-                        span.clone(),
-                        format!("`{own}` needs `{}` twice", need.service),
-                        "again here",
-                    )
-                    .and(first.clone(), "first here")
-                    .help("keep one of the two")
-                });
-            } else {
-                seen.insert(need.service.clone(), span.clone());
-                needs.push(need);
-                spans.push(span);
-            }
-        }
-        (needs, spans)
-    }
-
-    fn need(&mut self, item: &Value) -> Option<(Need, Span)> {
-        const FORM: &str = "write \"db\" or { service = \"db\", restart = true }";
-        let (name, restart) = match &item.kind {
-            ValueKind::Text(_) => (item, false),
-            ValueKind::Table(table) => {
-                self.known_keys(table, &NEED);
-                let Some(service) = table.get("service") else {
-                    self.refuse(
-                        &item.span,
-                        "an entry of `needs` names no service".into(),
-                        "no `service` in here",
-                        FORM,
-                    );
-                    return None;
-                };
-                let restart = table
-                    .get("restart")
-                    .and_then(|entry| self.flag(&entry.value, "`restart`"));
-                (&service.value, restart.unwrap_or(false))
-            }
-            _ => {
-                self.wrong(
-                    "an entry of `needs`",
-                    item,
-                    "a service's name or a table",
-                    FORM,
-                );
-                return None;
-            }
-        };
-        let text = self.text(name, "`service`", "\"db\"")?;
-        if self.misnamed.contains(text) {
-            return None;
-        }
-        let service = self.name::<ServiceName>(text, &name.span, "service")?;
-        Some((Need { service, restart }, name.span.clone()))
     }
 
     fn no_probe<T>(&mut self, entry: &Entry) -> Option<T> {

@@ -1,7 +1,7 @@
 //! What a valid definition means: defaults, references, needs, durations.
 
 use super::{name, parse, seconds, service, shell, valid, words};
-use model::{RemedyKind, ServiceName};
+use model::{RemedyKind, ServiceName, Until};
 use spec::{
     Backoff, Budget, Heal, Kind, Limits, Listen, Lookup, Need, Probe, ProbeTarget, Rung, Stop,
     StopSignal, Template, TemplatePart,
@@ -169,22 +169,65 @@ fn what_uses_its_own_port_has_one() {
 
 #[test]
 fn needs_are_names_or_tables() {
-    let needs = service("run = \"s\"\nneeds = [{ service = \"db\", restart = true }]").needs;
+    let plain = || Need::from(name("db"));
+    let needs = |written: &str| {
+        let text = format!("run = \"s\"\nneeds = [{written}]");
+        service(&text).needs
+    };
+    let of = [
+        ("\"db\"", plain()),
+        ("{ service = \"db\" }", plain()),
+        (
+            "{ service = \"db\", restart = true }",
+            Need {
+                restart: true,
+                ..plain()
+            },
+        ),
+        (
+            "{ service = \"db\", until = \"started\", required = false }",
+            Need {
+                until: Until::Started,
+                required: false,
+                ..plain()
+            },
+        ),
+    ];
+    for (written, need) in of {
+        assert_eq!(needs(written), [need], "{written}");
+    }
     assert_eq!(
-        needs,
-        [Need {
-            service: name("db"),
-            restart: true
-        }]
+        (plain().until, plain().required, plain().restart),
+        (Until::Ready, true, false)
     );
-    let needs = service("run = \"s\"\nneeds = [\"db\"]").needs;
+}
+
+#[test]
+fn a_oneshot_may_be_needed_until_it_has_ended() {
+    for until in Until::ALL {
+        let cluster = valid(&format!(
+            "[service.seed]\nrun = \"seed\"\nkind = \"oneshot\"\n\
+             [service.web]\nrun = \"web\"\nneeds = [{{ service = \"seed\", until = \"{until}\" }}]"
+        ));
+        assert_eq!(cluster.services[&name("web")].needs[0].until, until);
+    }
+}
+
+#[test]
+fn what_need_not_be_there_may_be_none_of_the_cluster() {
+    let cluster =
+        valid("[service.web]\nrun = \"web\"\nneeds = [{ service = \"cache\", required = false }]");
     assert_eq!(
-        needs,
-        [Need {
-            service: name("db"),
-            restart: false
-        }]
+        spec::notes(&cluster),
+        ["web can do without cache, which is none of this cluster: it does not wait for it"]
     );
+}
+
+/// What an earlier version has written down of a cluster that runs.
+#[test]
+fn needs_without_terms_are_plain_ones() {
+    let need: Need = serde_json::from_str(r#"{"service": "db", "restart": false}"#).unwrap();
+    assert_eq!(need, Need::from(name("db")));
 }
 
 #[test]

@@ -108,6 +108,8 @@ fn the_schema_refuses_what_the_parser_refuses() {
         "ladder-never-tried",
         "need-itself",
         "need-missing",
+        "need-of-no-end",
+        "need-optional-circle",
         "need-twice",
         "nul",
         "oneshot",
