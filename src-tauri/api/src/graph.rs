@@ -44,6 +44,7 @@ pub(crate) async fn graph(
             name: service.name,
             category: service.category,
             needs: service.needs,
+            terms: service.terms,
         }
     });
     Ok(GraphView {

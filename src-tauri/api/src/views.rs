@@ -3,7 +3,7 @@
 use model::view::{EngineView, LimitView};
 use model::{
     ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, ObservedConnection, Overall, Reason,
-    ServiceName, State,
+    ServiceName, State, Terms,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,6 +73,10 @@ pub struct GraphNode {
     pub state: State,
     /// What it declares to need.
     pub needs: Vec<ServiceName>,
+    /// What is waited for of those of them that need not be ready, or not be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[ts(as = "Option<BTreeMap<ServiceName, Terms>>", optional)]
+    pub terms: BTreeMap<ServiceName, Terms>,
     /// The service it suffers from.
     pub impacted_by: Option<ServiceName>,
 }

@@ -66,7 +66,11 @@ fn row(node: &GraphNode, connections: &[ObservedConnection], now: Timestamp) -> 
         true => "-".to_owned(),
         false => text,
     };
-    let needs: Vec<String> = node.needs.iter().map(ToString::to_string).collect();
+    let needs = node.needs.iter().map(|need| match label(node, need) {
+        Some(label) => format!("{need} ({label})"),
+        None => need.to_string(),
+    });
+    let needs: Vec<String> = needs.collect();
     let seen: Vec<String> = connections
         .iter()
         .filter(|one| one.from == node.name)
@@ -80,6 +84,11 @@ fn row(node: &GraphNode, connections: &[ObservedConnection], now: Timestamp) -> 
         cell(or_dash(needs.join(", "))),
         (or_dash(seen.join("; ")), Paint::Faint),
     ]
+}
+
+/// "started", "ended, optional": what is said at the edge of a need that is no plain one.
+fn label(node: &GraphNode, need: &ServiceName) -> Option<String> {
+    node.terms.get(need).map(|terms| terms.label())
 }
 
 /// "db (port 5432, seen 40 times, last 3 s ago, not declared)".
@@ -141,7 +150,9 @@ fn as_dot(view: &GraphView) -> String {
     for service in &view.services {
         dot += &node(service);
         for need in &service.needs {
-            dot += &edge(&service.name, need, "");
+            let label = label(service, need);
+            let label = label.map(|label| format!(" [label=\"{label}\"]"));
+            dot += &edge(&service.name, need, &label.unwrap_or_default());
         }
     }
     for one in &view.connections {
@@ -180,7 +191,9 @@ fn as_mermaid(view: &GraphView) -> String {
     };
     for service in &view.services {
         for need in &service.needs {
-            edge(&service.name, "-->", need);
+            let label = label(service, need);
+            let arrow = label.map(|label| format!("-->|{label}|"));
+            edge(&service.name, arrow.as_deref().unwrap_or("-->"), need);
         }
     }
     for one in &view.connections {
@@ -214,7 +227,8 @@ fn entities(text: &str) -> String {
 mod tests {
     use super::*;
     use api::views::ClusterLine;
-    use model::{Endpoint, Overall};
+    use model::{Endpoint, Overall, Terms, Until};
+    use std::collections::BTreeMap;
 
     fn view() -> GraphView {
         let name = |text: &str| text.parse::<ServiceName>().unwrap();
@@ -223,6 +237,7 @@ mod tests {
             category: "services".to_owned(),
             state: State::Ready,
             needs: needs.iter().map(|need| name(need)).collect(),
+            terms: BTreeMap::new(),
             impacted_by: impacted.map(name),
         };
         let connection = |to: &str, port, declared| ObservedConnection {
@@ -279,6 +294,27 @@ mod tests {
         );
         assert!(dot.contains("\"api\" [style=filled"), "{dot}");
         assert_eq!(dot.matches("->").count(), 2, "{dot}");
+    }
+
+    #[test]
+    fn a_need_that_is_no_plain_one_says_what_is_waited_for() {
+        let mut view = view();
+        let db: ServiceName = "db".parse().unwrap();
+        let terms = |until, required| Terms { until, required };
+        let of = [
+            (terms(Until::Started, true), "started"),
+            (terms(Until::Ready, false), "optional"),
+            (terms(Until::Ended, false), "ended, optional"),
+        ];
+        for (terms, label) in of {
+            view.services[0].terms.insert(db.clone(), terms);
+            let row = row(&view.services[0], &[], Timestamp(0));
+            assert_eq!(row[3].0, format!("db ({label})"));
+            let edge = format!("\"api\" -> \"db\" [label=\"{label}\"]\n");
+            assert!(as_dot(&view).contains(&edge), "{}", as_dot(&view));
+            let edge = format!("s0 -->|{label}| s1");
+            assert!(as_mermaid(&view).contains(&edge), "{}", as_mermaid(&view));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     Act, ClusterId, ClusterName, Evidence, Generation, InstanceId, Mute, Overall, ProbeKind,
-    ServiceName, State, Timestamp,
+    ServiceName, State, Terms, Timestamp,
 };
 mod feed;
 mod logs;
@@ -73,6 +73,10 @@ pub struct ServiceView {
     pub category: String,
     /// What it needs.
     pub needs: Vec<ServiceName>,
+    /// What is waited for of those of them that need not be ready, or not be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[ts(as = "Option<BTreeMap<ServiceName, Terms>>", optional)]
+    pub terms: BTreeMap<ServiceName, Terms>,
     /// How many instances are wanted.
     pub replicas: u16,
     /// Up to how many healing may add under load.

@@ -528,6 +528,8 @@ export type GraphNode = {
   state: State,
   /** What it declares to need. */
   needs: Array<ServiceName>,
+  /** What is waited for of those of them that need not be ready, or not be there. */
+  terms?: { [key in ServiceName]: Terms },
   /** The service it suffers from. */
   impacted_by: ServiceName | null };
 
@@ -1489,6 +1491,8 @@ export type ServiceView = {
   category: string,
   /** What it needs. */
   needs: Array<ServiceName>,
+  /** What is waited for of those of them that need not be ready, or not be there. */
+  terms?: { [key in ServiceName]: Terms },
   /** How many instances are wanted. */
   replicas: number,
   /** Up to how many healing may add under load. */
@@ -1693,6 +1697,13 @@ export type TerminalWriter = {
   /** Since when. */
   since: Timestamp };
 
+/** What a need comes to. */
+export type Terms = {
+  /** How far the other has to be. */
+  until: Until,
+  /** Without the other it is not started. One that is not required is waited for only as long as it is on its way and nothing has gone wrong with it. */
+  required: boolean };
+
 /** Which webhook. */
 export type TestWebhooksRequest = {
   /** Its name; each of them unless given. */
@@ -1718,6 +1729,9 @@ export type UnmuteRequest = {
   services: Array<ServiceName>,
   /** Why, for the book of acts. */
   reason?: string };
+
+/** How far a needed service has to be. */
+export type Until = "started" | "ready" | "ended" | "succeeded";
 
 /** What to bring up. */
 export type UpRequest = {

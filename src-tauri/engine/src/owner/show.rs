@@ -75,7 +75,7 @@ impl Owner {
                 services: definition
                     .services
                     .iter()
-                    .map(|(name, service)| self.service(name, service))
+                    .map(|(name, service)| self.service(&definition, name, service))
                     .collect(),
             });
         } else if shown.is_some_and(|shown| {
@@ -205,14 +205,22 @@ impl Owner {
         self.show_within(SHOW_PULSES);
     }
 
-    fn service(&self, name: &ServiceName, service: &spec::Service) -> ServiceView {
+    fn service(
+        &self,
+        definition: &spec::Cluster,
+        name: &ServiceName,
+        service: &spec::Service,
+    ) -> ServiceView {
+        // What need not be there may be none of the cluster.
+        let defined = |need: &&spec::Need| definition.services.contains_key(&need.service);
+        let needs = || service.needs.iter().filter(defined);
         ServiceView {
             name: name.clone(),
             category: service.category.clone(),
-            needs: service
-                .needs
-                .iter()
-                .map(|need| need.service.clone())
+            needs: needs().map(|need| need.service.clone()).collect(),
+            terms: needs()
+                .filter(|need| need.terms() != model::Terms::default())
+                .map(|need| (need.service.clone(), need.terms()))
                 .collect(),
             replicas: service.replicas,
             max_replicas: service.max_replicas,

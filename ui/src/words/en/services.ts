@@ -1,6 +1,7 @@
 // Services: the table, and one service with its tabs.
 
 import type { Snippet } from "svelte";
+import type { Terms } from "../../ipc/generated";
 import { say } from "../say";
 import { count, number } from "./count";
 
@@ -97,6 +98,11 @@ export const services = {
     heldBy: (limit: string, by: string) => `${limit}, held by ${by}`,
     needs: "Needs",
     neededBy: "Needed by",
+    /** A need that waits for something else than that the other is ready, or can be done without. */
+    need: (service: string, terms: Terms) => {
+      const until = { started: "until started", ready: "", ended: "until ended", succeeded: "until succeeded" }[terms.until];
+      return [service, until, terms.required ? "" : "not required"].filter((word) => word !== "").join(" · ");
+    },
     nothing: "nothing",
     talksTo: "Seen talking to",
     talksToMore: "Connections that were there when the sockets were looked at; short ones are missed",
