@@ -5,6 +5,7 @@
 //! `spec` it opens no file, reads no environment and knows no clock: the caller brings the bytes and is told
 //! which further files are needed.
 
+pub mod compose;
 mod draft;
 mod foreman;
 mod names;

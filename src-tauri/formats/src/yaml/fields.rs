@@ -33,16 +33,17 @@ impl<'n> Fields<'n> {
         })
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for formats whose unknown keys are notes")
+    )]
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// How messages name a key of it.
     pub(crate) fn path_of(&self, key: &str) -> String {
-        match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        }
+        path_to(&self.path, key)
     }
 
     /// What a key is set to; what is set to nothing is not there.
@@ -98,6 +99,10 @@ impl<'n> Fields<'n> {
     }
 
     /// What nobody has asked for, without extensions (`x-…`).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for formats whose unknown keys are notes")
+    )]
     pub(crate) fn unread(&self) -> impl Iterator<Item = &'n Entry> {
         let read = self.read.iter();
         let unread = self.entries.iter().zip(read).filter(|(_, read)| !**read);
@@ -109,6 +114,20 @@ impl<'n> Fields<'n> {
     /// All keys.
     pub(crate) fn entries(&self) -> &'n [Entry] {
         self.entries
+    }
+}
+
+/// How messages name a key below a path. Of a long key its beginning is enough: paths are made for every
+/// value.
+pub(crate) fn path_to(path: &str, key: &str) -> String {
+    const LONGEST: usize = 64;
+    let end = key
+        .char_indices()
+        .nth(LONGEST)
+        .map_or(key.len(), |(at, _)| at);
+    match path {
+        "" => key[..end].to_owned(),
+        path => format!("{path}.{}", &key[..end]),
     }
 }
 

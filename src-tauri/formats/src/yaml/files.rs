@@ -1,6 +1,6 @@
 //! The files a project is read from, and what is wrong with or to be said of each.
 
-use super::{Node, tree};
+use super::{Kind, MAX_EXPANDED, MAX_NODES, Node, tree};
 use crate::Note;
 use spec::{Diagnostics, Found, Problem, Problems, Span};
 
@@ -50,10 +50,32 @@ struct File {
 }
 
 /// Files that were read, in the order they were asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Files {
     list: Vec<File>,
     notes: Vec<Note>,
+    spare: Spare,
+}
+
+/// What may still be made of all files together: a project can have many, name one many times, and copy parts
+/// of it.
+#[derive(Debug, Clone, Copy)]
+struct Spare {
+    values: usize,
+    text: usize,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            notes: Vec::new(),
+            spare: Spare {
+                values: 4 * MAX_NODES,
+                text: 4 * MAX_EXPANDED,
+            },
+        }
+    }
 }
 
 impl Files {
@@ -69,7 +91,49 @@ impl Files {
         if !read {
             return None;
         }
-        tree::read(id, &file.text, &mut file.problems)
+        let node = tree::read(id, &file.text, &mut file.problems)?;
+        self.afford(&node).then_some(node)
+    }
+
+    /// Takes what a tree comes to from what may still be made; `false` and said when that is too much.
+    pub(crate) fn afford(&mut self, node: &Node) -> bool {
+        let (mut open, mut values, mut text) = (vec![node], 0, 0);
+        while let Some(node) = open.pop() {
+            values += 1;
+            match &node.kind {
+                Kind::Scalar(scalar) => text += scalar.text.len(),
+                Kind::List(items) => open.extend(items),
+                Kind::Map(entries) => open.extend(entries.iter().map(|entry| &entry.value)),
+            }
+            if values > self.spare.values || text > self.spare.text {
+                break;
+            }
+        }
+        self.spend(values, text, node.place)
+    }
+
+    /// The same of so many values and bytes of text.
+    pub(crate) fn spend(&mut self, values: usize, text: usize, at: Place) -> bool {
+        let left = |spare: usize, spent: usize| spare.checked_sub(spent);
+        if let (Some(values), Some(text)) =
+            (left(self.spare.values, values), left(self.spare.text, text))
+        {
+            self.spare = Spare { values, text };
+            return true;
+        }
+        self.wrong(at, |span| {
+            Problem::new(span, "the project is too large", "at the latest here").help(format!(
+                "at most {} values and {} MiB of text, where what is copied counts each time",
+                4 * MAX_NODES,
+                (4 * MAX_EXPANDED) >> 20
+            ))
+        });
+        false
+    }
+
+    /// Bytes of text that may still be made.
+    pub(crate) fn spare_text(&self) -> usize {
+        self.spare.text
     }
 
     /// Adds a file that is read elsewhere.

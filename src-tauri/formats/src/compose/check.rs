@@ -1,0 +1,300 @@
+//! What can only be seen of a whole project: names that nothing has, circles, and what follows from the rest.
+
+use super::project::{Condition, Dependency, Mounted, Network, Project, Service};
+use crate::yaml::{Files, Place};
+use spec::{Problem, limits, quoted};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Adds what follows, and says what does not fit together. `places` are those of the services.
+pub(super) fn check(project: &mut Project, places: &BTreeMap<String, Place>, files: &mut Files) {
+    let networks = &mut project.networks;
+    let all = project
+        .services
+        .values_mut()
+        .chain(project.disabled.values_mut());
+    for service in all {
+        follow(service, networks, &project.name);
+    }
+    let known: BTreeSet<String> = project.services.keys().cloned().collect();
+    let disabled: BTreeSet<String> = project.disabled.keys().cloned().collect();
+    let mut check = Check {
+        files,
+        place: Place::default(),
+        name: String::new(),
+    };
+    if places.len() > limits::MAX_SERVICES {
+        let message = format!("more than {} services", limits::MAX_SERVICES);
+        check.wrong(
+            message,
+            "run the others from a folder of their own".to_owned(),
+        );
+    }
+    for (name, service) in &mut project.services {
+        check.place = places.get(name).copied().unwrap_or_default();
+        check.name.clone_from(name);
+        check.needs(service, &known, &disabled);
+        check.service(service);
+        let defined: [(&str, Vec<&String>, BTreeSet<&String>); 4] = [
+            (
+                "network",
+                service.networks.keys().collect(),
+                project.networks.keys().collect(),
+            ),
+            (
+                "volume",
+                named_volumes(service),
+                project.volumes.keys().collect(),
+            ),
+            (
+                "secret",
+                service.secrets.iter().map(|grant| &grant.source).collect(),
+                project.secrets.keys().collect(),
+            ),
+            (
+                "config",
+                service.configs.iter().map(|grant| &grant.source).collect(),
+                project.configs.keys().collect(),
+            ),
+        ];
+        for (kind, used, known) in defined {
+            for one in used.into_iter().filter(|one| !known.contains(one)) {
+                check.undefined(kind, one, &known);
+            }
+        }
+    }
+    if let Some(circle) = circle(&project.services) {
+        check.place = places.get(&circle[0]).copied().unwrap_or_default();
+        check.wrong(
+            format!(
+                "services wait for each other in a circle: {}",
+                circle.join(" → ")
+            ),
+            "take one depends_on, link or shared namespace out".to_owned(),
+        );
+    }
+}
+
+/// The default network, and the needs that links and shared namespaces are.
+fn follow(service: &mut Service, networks: &mut BTreeMap<String, Network>, project: &str) {
+    if service.network_mode.is_none() && service.networks.is_empty() {
+        service
+            .networks
+            .insert("default".to_owned(), Default::default());
+    }
+    if service.networks.contains_key("default") {
+        networks
+            .entry("default".to_owned())
+            .or_insert_with(|| Network {
+                name: format!("{project}_default"),
+                ..Network::default()
+            });
+    }
+    let container = &service.container;
+    let shared = [
+        &service.network_mode,
+        &container.ipc,
+        &container.pid,
+        &container.uts,
+        &container.cgroup,
+    ];
+    let shared = shared
+        .into_iter()
+        .flatten()
+        .filter_map(|said| said.strip_prefix("service:"));
+    let links = service
+        .links
+        .iter()
+        .map(|link| link.split(':').next().unwrap_or(link));
+    for other in shared.chain(links) {
+        let dependency = Dependency {
+            condition: Condition::Started,
+            restart: true,
+            required: true,
+        };
+        service
+            .depends_on
+            .entry(other.to_owned())
+            .or_insert(dependency);
+    }
+}
+
+fn named_volumes(service: &Service) -> Vec<&String> {
+    let mounts = service.volumes.iter();
+    mounts
+        .filter_map(|mount| match &mount.what {
+            Mounted::Volume { name, .. } => name.as_ref(),
+            _ => None,
+        })
+        .collect()
+}
+
+struct Check<'f> {
+    files: &'f mut Files,
+    place: Place,
+    name: String,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, message: String, help: String) {
+        self.say(|| (message, help));
+    }
+
+    /// Made only when it is shown: a suggestion costs.
+    fn say(&mut self, words: impl FnOnce() -> (String, String)) {
+        self.files.wrong(self.place, |span| {
+            let (message, help) = words();
+            Problem::new(span, message, "here").help(help)
+        });
+    }
+
+    /// Needs of what is not wanted are dropped where they are not required.
+    fn needs(
+        &mut self,
+        service: &mut Service,
+        known: &BTreeSet<String>,
+        disabled: &BTreeSet<String>,
+    ) {
+        let unmet: Vec<(String, bool)> = service
+            .depends_on
+            .iter()
+            .filter(|(other, _)| !known.contains(*other))
+            .map(|(other, dependency)| (other.clone(), dependency.required))
+            .collect();
+        for (other, required) in unmet {
+            service.depends_on.remove(&other);
+            if !required {
+                continue;
+            }
+            let name = self.name.clone();
+            self.say(|| {
+                if disabled.contains(&other) {
+                    return (
+                        format!(
+                            "{name} depends on {}, which none of the wanted profiles has",
+                            quoted(&other)
+                        ),
+                        "ask for its profile, or say required: false".to_owned(),
+                    );
+                }
+                let meant = spec::nearest(&other, known.iter().map(String::as_str));
+                let help = match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "define it, or take it out".to_owned(),
+                };
+                (
+                    format!(
+                        "{name} depends on {}, and there is no such service",
+                        quoted(&other)
+                    ),
+                    help,
+                )
+            });
+        }
+    }
+
+    fn service(&mut self, service: &Service) {
+        let name = self.name.clone();
+        if service.image.is_none() && service.build.is_none() {
+            self.wrong(
+                format!("{name} has neither an image nor a build"),
+                "write image: nginx, or build: .".to_owned(),
+            );
+        }
+        if service.network_mode.is_some() && !service.networks.is_empty() {
+            self.wrong(
+                format!("{name} has networks and a network_mode"),
+                "write one of them".to_owned(),
+            );
+        }
+        if service.container_name.is_some() && service.scale > 1 {
+            self.wrong(
+                format!(
+                    "{name} has one container_name for {} instances",
+                    service.scale
+                ),
+                "take container_name out".to_owned(),
+            );
+        }
+        let mut targets = BTreeSet::new();
+        let tmpfs = service
+            .tmpfs
+            .iter()
+            .map(|it| it.split(':').next().unwrap_or(it));
+        for target in service
+            .volumes
+            .iter()
+            .map(|it| it.target.as_str())
+            .chain(tmpfs)
+        {
+            if !targets.insert(target) {
+                self.wrong(
+                    format!("{name} has two mounts at {}", quoted(target)),
+                    "take one of them out".to_owned(),
+                );
+            }
+        }
+    }
+
+    fn undefined(&mut self, kind: &str, one: &str, known: &BTreeSet<&String>) {
+        let name = self.name.clone();
+        self.say(|| {
+            let help = match spec::nearest(one, known.iter().map(|name| name.as_str())) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("define it under {kind}s at the top of the file"),
+            };
+            (
+                format!(
+                    "{name} uses the {kind} {}, which is not defined",
+                    quoted(one)
+                ),
+                help,
+            )
+        });
+    }
+}
+
+/// Services that wait for each other, the first one twice.
+fn circle(services: &BTreeMap<String, Service>) -> Option<Vec<String>> {
+    // What has all its needs met is taken away until nothing is left, or only circles and what waits for them.
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = services
+        .iter()
+        .map(|(name, service)| {
+            (
+                name.as_str(),
+                service.depends_on.keys().map(String::as_str).collect(),
+            )
+        })
+        .collect();
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, needs) in &left {
+        for need in needs {
+            waiting.entry(need).or_default().push(name);
+        }
+    }
+    let mut free: Vec<&str> = left
+        .iter()
+        .filter(|(_, needs)| needs.is_empty())
+        .map(|(name, _)| *name)
+        .collect();
+    while let Some(name) = free.pop() {
+        left.remove(name);
+        for other in waiting.remove(name).unwrap_or_default() {
+            if let Some(needs) = left.get_mut(other) {
+                needs.remove(name);
+                if needs.is_empty() {
+                    free.push(other);
+                }
+            }
+        }
+    }
+    let mut path: Vec<&str> = vec![left.keys().next()?];
+    loop {
+        let last = *path.last()?;
+        let next = *left.get(last)?.iter().next()?;
+        if let Some(begin) = path.iter().position(|name| *name == next) {
+            let circle = path[begin..].iter().chain([&next]);
+            return Some(circle.map(|name| (*name).to_owned()).collect());
+        }
+        path.push(next);
+    }
+}

@@ -1,0 +1,150 @@
+//! From the merged tree to the project's types. Unknown keys were said before; here a value of the wrong kind is.
+
+mod container;
+mod resources;
+mod service;
+mod values;
+
+use super::interpolate::Environment;
+use super::load::Loader;
+use super::project::{At, Project};
+use super::risk::{Reach, Risk};
+use crate::yaml::{Entry, Fields, Files, Node, Place};
+use spec::{Problem, quoted};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What reading goes by.
+pub(super) struct Reader<'r, 's> {
+    pub(super) loader: &'r mut Loader<'s>,
+    pub(super) environment: &'r Environment,
+    risks: Vec<Risk>,
+}
+
+impl Reader<'_, '_> {
+    fn files(&mut self) -> &mut Files {
+        &mut self.loader.files
+    }
+
+    fn at(&self, place: Place) -> At {
+        let (file, line) = self.loader.files.position(place);
+        At {
+            file: file.to_owned(),
+            line,
+        }
+    }
+
+    fn risk(&mut self, of: &str, place: Place, what: Reach) {
+        let at = self.at(place);
+        self.risks.push(Risk {
+            of: of.to_owned(),
+            what,
+            at,
+        });
+    }
+
+    fn wrong(&mut self, place: Place, message: String, label: &str, help: &str) {
+        self.files()
+            .wrong(place, |span| Problem::new(span, message, label).help(help));
+    }
+}
+
+/// Reads the whole project. `profiles` are the ones that are wanted.
+pub(super) fn project(
+    loader: &mut Loader<'_>,
+    root: &Node,
+    name: String,
+    environment: &Environment,
+    profiles: &BTreeSet<String>,
+) -> Project {
+    let mut reader = Reader {
+        loader,
+        environment,
+        risks: Vec::new(),
+    };
+    let mut project = Project {
+        name,
+        ..Project::default()
+    };
+    let Some(mut fields) = Fields::of(root, "", reader.files()) else {
+        return project;
+    };
+    let mut places = BTreeMap::new();
+    for entry in entries(&mut fields, "services", &mut reader) {
+        if !is_name(&entry.key) {
+            reader.wrong(
+                entry.at,
+                format!("{} is no name of a service", quoted(&entry.key)),
+                "here",
+                "a name is letters, digits, `.`, `_` and `-`",
+            );
+            continue;
+        }
+        places.insert(entry.key.clone(), entry.at);
+        if let Some(service) = reader.service(entry) {
+            let wanted = service.profiles.is_empty()
+                || profiles.contains("*")
+                || service
+                    .profiles
+                    .iter()
+                    .any(|profile| profiles.contains(profile));
+            let into = match wanted {
+                true => &mut project.services,
+                false => &mut project.disabled,
+            };
+            into.insert(entry.key.clone(), service);
+        }
+    }
+    for entry in entries(&mut fields, "networks", &mut reader) {
+        let network = reader.network(entry, &project.name);
+        project
+            .networks
+            .extend(network.map(|it| (entry.key.clone(), it)));
+    }
+    for entry in entries(&mut fields, "volumes", &mut reader) {
+        let volume = reader.volume(entry, &project.name);
+        project
+            .volumes
+            .extend(volume.map(|it| (entry.key.clone(), it)));
+    }
+    for entry in entries(&mut fields, "secrets", &mut reader) {
+        let given = reader.given(entry, "secrets");
+        project
+            .secrets
+            .extend(given.map(|it| (entry.key.clone(), it)));
+    }
+    for entry in entries(&mut fields, "configs", &mut reader) {
+        let given = reader.given(entry, "configs");
+        project
+            .configs
+            .extend(given.map(|it| (entry.key.clone(), it)));
+    }
+    reader.risks.sort();
+    project.risks = std::mem::take(&mut reader.risks);
+    super::check::check(&mut project, &places, &mut reader.loader.files);
+    if project.services.is_empty() && project.disabled.is_empty() {
+        reader.wrong(
+            root.place,
+            "no service is defined".to_owned(),
+            "in all of it",
+            "a service is written services: { web: { image: nginx } }",
+        );
+    }
+    project
+}
+
+fn entries<'n>(fields: &mut Fields<'n>, key: &str, reader: &mut Reader<'_, '_>) -> &'n [Entry] {
+    let Some(node) = fields.get(key) else {
+        return &[];
+    };
+    match Fields::of(node, key, reader.files()) {
+        Some(fields) => fields.entries(),
+        None => &[],
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    /// What daemons take for the name of a container.
+    const LONGEST: usize = 255;
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=LONGEST).contains(&name.len()) && name.chars().all(part)
+}

@@ -1,0 +1,499 @@
+//! A service's container: what it gets of this machine, and what of that reaches out of it.
+
+use super::Reader;
+use super::values::{bytes, bytes_or_all, hosts, items, labels, within};
+use crate::compose::container::{Container, Device, Limits, Ulimit};
+use crate::compose::paths::{Leads, leads};
+use crate::compose::project::{Attachment, Grant, Mount, Mounted, Port, Service};
+use crate::compose::risk::{Reach, is_daemon_socket, is_usual};
+use crate::yaml::{Fields, Node, Place, expected};
+use spec::quoted;
+use std::collections::BTreeMap;
+
+impl Reader<'_, '_> {
+    /// Reads what is below `fields` into the service, and notes what reaches out.
+    pub(super) fn reach(&mut self, fields: &mut Fields<'_>, name: &str, service: &mut Service) {
+        service.ports = self.ports(fields, name);
+        service.volumes = self.mounts(fields, name);
+        service.tmpfs = fields.texts("tmpfs", self.files()).unwrap_or_default();
+        service.network_mode = self.namespace(fields, "network_mode", "network", name);
+        service.networks = self.networks(fields);
+        service.secrets = self.grants(fields, "secrets", "/run/secrets/");
+        service.configs = self.grants(fields, "configs", "/");
+        service.container = self.container(fields, name);
+        service.limits = self.limits(fields);
+        if service.limits.oom_kill_disable {
+            let place = place(fields, "oom_kill_disable");
+            self.risk(name, place, Reach::NoOomKill);
+        }
+    }
+
+    fn ports(&mut self, fields: &mut Fields<'_>, name: &str) -> Vec<Port> {
+        let path = fields.path_of("ports");
+        let mut ports = Vec::new();
+        for item in items(fields, "ports", self.files()) {
+            let Some(mut of) = Fields::of(item, path.clone(), self.files()) else {
+                continue;
+            };
+            let files = self.files();
+            let target = within(&mut of, "target", 1..=65_535, files);
+            let port = Port {
+                target: target
+                    .and_then(|port| u16::try_from(port).ok())
+                    .unwrap_or_default(),
+                published: of.text("published", files).filter(|port| !port.is_empty()),
+                host_ip: of.text("host_ip", files),
+                protocol: of
+                    .text("protocol", files)
+                    .unwrap_or_else(|| "tcp".to_owned()),
+                name: of.text("name", files),
+                app_protocol: of.text("app_protocol", files),
+            };
+            if of.get("target").is_none() {
+                self.wrong(
+                    item.place,
+                    format!("{path} has a port without target"),
+                    "here",
+                    "write target: 80",
+                );
+                continue;
+            }
+            if !matches!(port.protocol.as_str(), "tcp" | "udp" | "sctp") {
+                expected(
+                    item,
+                    &format!("{path}.protocol"),
+                    "tcp, udp or sctp",
+                    self.files(),
+                );
+            }
+            if let Some(published) = &port.published {
+                let fine = published
+                    .split('-')
+                    .all(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+                if !fine {
+                    let message = format!("{} is no port", quoted(published));
+                    self.wrong(
+                        item.place,
+                        message,
+                        "here",
+                        "a port is 1 to 65535, a range 8000-8010",
+                    );
+                }
+            }
+            if let Some(address) = &port.host_ip {
+                match address.parse::<std::net::IpAddr>() {
+                    Ok(ip) if ip.is_loopback() => {}
+                    Ok(_) => {
+                        let what = Reach::OpenPort {
+                            address: address.clone(),
+                            port: port.published.clone().unwrap_or_else(|| "any".to_owned()),
+                        };
+                        self.risk(name, item.place, what);
+                    }
+                    Err(_) => {
+                        let message = format!("{} is no address", quoted(address));
+                        self.wrong(
+                            item.place,
+                            message,
+                            "here",
+                            "an address is 127.0.0.1 or ::1",
+                        );
+                    }
+                }
+            }
+            ports.push(port);
+        }
+        ports
+    }
+
+    fn mounts(&mut self, fields: &mut Fields<'_>, name: &str) -> Vec<Mount> {
+        let path = fields.path_of("volumes");
+        let mut mounts = Vec::new();
+        for item in items(fields, "volumes", self.files()) {
+            let Some(mut of) = Fields::of(item, path.clone(), self.files()) else {
+                continue;
+            };
+            let kind = of
+                .text("type", self.files())
+                .unwrap_or_else(|| "volume".to_owned());
+            let source = of.text("source", self.files());
+            let target = of.text("target", self.files());
+            let read_only = of.boolean("read_only", self.files()).unwrap_or_default();
+            let Some(target) = target.filter(|target| target.starts_with('/')) else {
+                let message = format!("{path} has a mount without a target in the container");
+                self.wrong(
+                    item.place,
+                    message,
+                    "here",
+                    "a target is an absolute path, as in target: /data",
+                );
+                continue;
+            };
+            let what = match (kind.as_str(), source) {
+                ("volume", name) => self.volume_mount(&mut of, name),
+                ("tmpfs", _) => self.tmpfs_mount(&mut of),
+                ("bind", Some(source)) => {
+                    self.host_path(name, item.place, &source, !read_only);
+                    self.bind_mount(&mut of, source)
+                }
+                ("image", Some(image)) => {
+                    let of = nested(&mut of, "image", self);
+                    let subpath = of.and_then(|mut of| of.text("subpath", self.files()));
+                    Mounted::Image { image, subpath }
+                }
+                ("npipe" | "cluster", source) => Mounted::Other(kind, source.unwrap_or_default()),
+                ("bind" | "image", None) => {
+                    let message = format!("a mount of type {kind} needs a source");
+                    self.wrong(item.place, message, "here", "write source: …");
+                    continue;
+                }
+                _ => {
+                    let known = "volume, bind, tmpfs or image";
+                    expected(item, &format!("{path}.type"), known, self.files());
+                    continue;
+                }
+            };
+            mounts.push(Mount {
+                what,
+                target,
+                read_only,
+            });
+        }
+        mounts
+    }
+
+    fn volume_mount(&mut self, of: &mut Fields<'_>, name: Option<String>) -> Mounted {
+        let mut options = nested(of, "volume", self);
+        let files = self.files();
+        Mounted::Volume {
+            name,
+            nocopy: options
+                .as_mut()
+                .and_then(|of| of.boolean("nocopy", files))
+                .unwrap_or_default(),
+            subpath: options.and_then(|mut of| of.text("subpath", files)),
+        }
+    }
+
+    fn tmpfs_mount(&mut self, of: &mut Fields<'_>) -> Mounted {
+        let mut options = nested(of, "tmpfs", self);
+        let files = self.files();
+        let mode = options
+            .as_mut()
+            .and_then(|of| within(of, "mode", 0..=0o7777, files));
+        Mounted::Tmpfs {
+            size: options.and_then(|mut of| bytes(&mut of, "size", files)),
+            mode: mode.and_then(|mode| u32::try_from(mode).ok()),
+        }
+    }
+
+    fn bind_mount(&mut self, of: &mut Fields<'_>, source: String) -> Mounted {
+        let mut options = nested(of, "bind", self);
+        let files = self.files();
+        let mut text = |key: &str| options.as_mut().and_then(|of| of.text(key, files));
+        let (propagation, selinux) = (text("propagation"), text("selinux"));
+        Mounted::Bind {
+            source,
+            create: options
+                .and_then(|mut of| of.boolean("create_host_path", files))
+                .unwrap_or(true),
+            propagation,
+            selinux,
+        }
+    }
+
+    /// A path of this machine that a container or a build gets.
+    pub(super) fn host_path(&mut self, of: &str, place: Place, path: &str, write: bool) {
+        if is_daemon_socket(path) {
+            self.risk(of, place, Reach::DaemonSocket(path.to_owned()));
+        } else if leads(path) == Leads::Out {
+            let path = path.to_owned();
+            self.risk(of, place, Reach::HostPath { path, write });
+        }
+    }
+
+    /// `host`, `service:NAME`, `container:NAME` and the like.
+    fn namespace(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &str,
+        which: &'static str,
+        name: &str,
+    ) -> Option<String> {
+        let said = fields.text(key, self.files())?;
+        let place = place(fields, key);
+        if said == "host" {
+            self.risk(name, place, Reach::HostNamespace(which));
+        } else if let Some(other) = said.strip_prefix("container:") {
+            self.risk(name, place, Reach::ForeignContainer(other.to_owned()));
+        }
+        Some(said)
+    }
+
+    fn networks(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, Attachment> {
+        let mut all = BTreeMap::new();
+        let Some(of) = nested(fields, "networks", self) else {
+            return all;
+        };
+        for entry in of.entries() {
+            let files = self.files();
+            let Some(mut one) = Fields::of(&entry.value, of.path_of(&entry.key), files) else {
+                continue;
+            };
+            let attachment = Attachment {
+                aliases: one.texts("aliases", files).unwrap_or_default(),
+                ipv4_address: one.text("ipv4_address", files),
+                ipv6_address: one.text("ipv6_address", files),
+                link_local_ips: one.texts("link_local_ips", files).unwrap_or_default(),
+                mac_address: one.text("mac_address", files),
+                interface_name: one.text("interface_name", files),
+                driver_opts: labels(&mut one, "driver_opts", files),
+                priority: one.integer("priority", files),
+                gw_priority: one.integer("gw_priority", files),
+            };
+            all.insert(entry.key.clone(), attachment);
+        }
+        all
+    }
+
+    fn grants(&mut self, fields: &mut Fields<'_>, key: &str, folder: &str) -> Vec<Grant> {
+        let path = fields.path_of(key);
+        let mut grants = Vec::new();
+        for item in items(fields, key, self.files()) {
+            let Some(mut of) = Fields::of(item, path.clone(), self.files()) else {
+                continue;
+            };
+            let Some(source) = of.text("source", self.files()) else {
+                self.wrong(
+                    item.place,
+                    format!("{path} names nothing"),
+                    "here",
+                    "write source: …",
+                );
+                continue;
+            };
+            let target = match of.text("target", self.files()) {
+                Some(target) if target.starts_with('/') => target,
+                Some(target) => format!("{folder}{target}"),
+                None => format!("{folder}{source}"),
+            };
+            grants.push(Grant { source, target });
+        }
+        grants
+    }
+
+    fn container(&mut self, fields: &mut Fields<'_>, name: &str) -> Container {
+        let mut made = Container {
+            pid: self.namespace(fields, "pid", "pid", name),
+            ipc: self.namespace(fields, "ipc", "ipc", name),
+            uts: self.namespace(fields, "uts", "uts", name),
+            userns_mode: self.namespace(fields, "userns_mode", "user", name),
+            cgroup: self.namespace(fields, "cgroup", "cgroup", name),
+            devices: self.devices(fields, name),
+            gpus: self.gpus(fields, name),
+            ..Container::default()
+        };
+        let files = self.files();
+        let mut list = |key: &str| fields.texts(key, files).unwrap_or_default();
+        made.cap_add = list("cap_add");
+        made.cap_drop = list("cap_drop");
+        made.security_opt = list("security_opt");
+        made.device_cgroup_rules = list("device_cgroup_rules");
+        made.dns = list("dns");
+        made.dns_opt = list("dns_opt");
+        made.dns_search = list("dns_search");
+        let mut text = |key: &str| fields.text(key, files);
+        made.cgroup_parent = text("cgroup_parent");
+        made.platform = text("platform");
+        made.pull_policy = text("pull_policy");
+        made.runtime = text("runtime");
+        made.mac_address = text("mac_address");
+        let mut yes = |key: &str| fields.boolean(key, files);
+        made.init = yes("init");
+        made.tty = yes("tty").unwrap_or_default();
+        made.stdin_open = yes("stdin_open").unwrap_or_default();
+        made.read_only = yes("read_only").unwrap_or_default();
+        made.privileged = yes("privileged").unwrap_or_default();
+        made.sysctls = labels(fields, "sysctls", files);
+        made.storage_opt = labels(fields, "storage_opt", files);
+        made.extra_hosts = hosts(fields, "extra_hosts", files);
+        self.risks_of(fields, name, &made);
+        made
+    }
+
+    fn risks_of(&mut self, fields: &mut Fields<'_>, name: &str, made: &Container) {
+        let mut risk = |key: &str, what: Reach| {
+            let place = place(fields, key);
+            self.risk(name, place, what);
+        };
+        if made.privileged {
+            risk("privileged", Reach::Privileged);
+        }
+        for capability in made
+            .cap_add
+            .iter()
+            .filter(|capability| !is_usual(capability))
+        {
+            risk("cap_add", Reach::Capability(capability.clone()));
+        }
+        for option in &made.security_opt {
+            let off = [
+                "unconfined",
+                "label:disable",
+                "label=disable",
+                "no-new-privileges:false",
+            ];
+            if off.iter().any(|off| option.contains(off)) {
+                risk("security_opt", Reach::Unconfined(option.clone()));
+            }
+        }
+        for rule in &made.device_cgroup_rules {
+            risk("device_cgroup_rules", Reach::DeviceRule(rule.clone()));
+        }
+        for parameter in made.sysctls.keys() {
+            risk("sysctls", Reach::Sysctl(parameter.clone()));
+        }
+        if let Some(group) = &made.cgroup_parent {
+            risk("cgroup_parent", Reach::ControlGroup(group.clone()));
+        }
+    }
+
+    fn devices(&mut self, fields: &mut Fields<'_>, name: &str) -> Vec<Device> {
+        let path = fields.path_of("devices");
+        let mut devices = Vec::new();
+        for item in items(fields, "devices", self.files()) {
+            let files = self.files();
+            let Some(mut of) = Fields::of(item, path.clone(), files) else {
+                continue;
+            };
+            let source = of.text("source", files).unwrap_or_default();
+            let device = Device {
+                target: of.text("target", files).unwrap_or_else(|| source.clone()),
+                permissions: of
+                    .text("permissions", files)
+                    .unwrap_or_else(|| "rwm".to_owned()),
+                source,
+            };
+            self.risk(name, item.place, Reach::Device(device.source.clone()));
+            devices.push(device);
+        }
+        devices
+    }
+
+    /// `all`, or the sum of what is asked for.
+    fn gpus(&mut self, fields: &mut Fields<'_>, name: &str) -> Option<String> {
+        let node = fields.get("gpus")?;
+        let gpus = match node.as_list() {
+            None => node.as_scalar()?.words(),
+            Some(items) => {
+                let counts = items
+                    .iter()
+                    .map(|item| item.get("count").and_then(Node::as_scalar));
+                let counts: Vec<String> = counts
+                    .map(|count| count.map_or_else(|| "all".to_owned(), |count| count.words()))
+                    .collect();
+                match counts
+                    .iter()
+                    .map(|count| count.parse::<u64>())
+                    .sum::<Result<u64, _>>()
+                {
+                    Ok(sum) => sum.to_string(),
+                    Err(_) => "all".to_owned(),
+                }
+            }
+        };
+        self.risk(name, node.place, Reach::Device(format!("gpu: {gpus}")));
+        Some(gpus)
+    }
+
+    fn limits(&mut self, fields: &mut Fields<'_>) -> Limits {
+        let resources = fields
+            .get("deploy")
+            .and_then(|deploy| deploy.get("resources"));
+        let path = fields.path_of("deploy.resources");
+        let mut part = |key: &str| {
+            let node = resources?.get(key).filter(|node| !node.is_null())?;
+            Fields::of(node, format!("{path}.{key}"), self.files())
+        };
+        let (mut upper, mut lower) = (part("limits"), part("reservations"));
+        let ulimits = self.ulimits(fields);
+        let files = self.files();
+        let mut limits = Limits {
+            cpus: fields.number("cpus", files),
+            cpu_shares: fields.integer("cpu_shares", files),
+            cpuset: fields.text("cpuset", files),
+            cpu_quota: fields.integer("cpu_quota", files),
+            cpu_period: fields.integer("cpu_period", files),
+            memory: bytes(fields, "mem_limit", files),
+            memory_reservation: bytes(fields, "mem_reservation", files),
+            memory_swap: bytes_or_all(fields, "memswap_limit", files),
+            memory_swappiness: within(fields, "mem_swappiness", 0..=100, files),
+            pids: fields.integer("pids_limit", files),
+            shm_size: bytes(fields, "shm_size", files),
+            oom_score_adj: within(fields, "oom_score_adj", -1000..=1000, files),
+            oom_kill_disable: fields
+                .boolean("oom_kill_disable", files)
+                .unwrap_or_default(),
+            ulimits,
+        };
+        if let Some(of) = &mut upper {
+            limits.cpus = limits.cpus.or(of.number("cpus", files));
+            limits.memory = limits.memory.or(bytes(of, "memory", files));
+            limits.pids = limits.pids.or(of.integer("pids", files));
+        }
+        if let Some(of) = &mut lower {
+            limits.memory_reservation = limits.memory_reservation.or(bytes(of, "memory", files));
+        }
+        if limits.cpus.is_some_and(|cpus| cpus < 0.0) {
+            let place = place(fields, "cpus");
+            self.wrong(
+                place,
+                "cpus is less than nothing".to_owned(),
+                "here",
+                "as in cpus: 1.5",
+            );
+        }
+        limits
+    }
+
+    pub(super) fn ulimits(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, Ulimit> {
+        let mut all = BTreeMap::new();
+        let Some(of) = nested(fields, "ulimits", self) else {
+            return all;
+        };
+        for entry in of.entries() {
+            let files = self.files();
+            let Some(mut one) = Fields::of(&entry.value, of.path_of(&entry.key), files) else {
+                continue;
+            };
+            if let (Some(soft), Some(hard)) =
+                (one.integer("soft", files), one.integer("hard", files))
+            {
+                all.insert(entry.key.clone(), Ulimit { soft, hard });
+            } else if files.is_fine() {
+                let message = format!("{} needs soft and hard", of.path_of(&entry.key));
+                self.wrong(
+                    entry.at,
+                    message,
+                    "here",
+                    "write nofile: 1024, or { soft: …, hard: … }",
+                );
+            }
+        }
+        all
+    }
+}
+
+/// The mapping that a key is set to.
+fn nested<'n>(
+    fields: &mut Fields<'n>,
+    key: &str,
+    reader: &mut Reader<'_, '_>,
+) -> Option<Fields<'n>> {
+    let path = fields.path_of(key);
+    Fields::of(fields.get(key)?, path, reader.files())
+}
+
+fn place(fields: &mut Fields<'_>, key: &str) -> Place {
+    fields.entry(key).map(|entry| entry.at).unwrap_or_default()
+}

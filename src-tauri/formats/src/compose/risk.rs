@@ -1,0 +1,142 @@
+//! What of a project reaches out of its containers and its folder: values that a policy can decide on.
+
+use super::project::At;
+use serde::Serialize;
+use std::fmt;
+
+/// Something that gives a container more than a container has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Risk {
+    /// The service, or the secret, config or volume.
+    pub of: String,
+    /// What it is.
+    pub what: Reach,
+    /// Where it is said.
+    #[serde(skip)]
+    pub at: At,
+}
+
+/// What is reached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// `privileged`: as good as root on this machine.
+    Privileged,
+    /// A namespace of this machine: `network`, `pid`, `ipc`, `uts`, `user` or `cgroup`.
+    HostNamespace(&'static str),
+    /// The socket of a container daemon: as good as root on this machine.
+    DaemonSocket(String),
+    /// A folder or file of this machine outside of the project's folder.
+    HostPath {
+        /// Which.
+        path: String,
+        /// It can be written.
+        write: bool,
+    },
+    /// A device of this machine.
+    Device(String),
+    /// A capability that few services need.
+    Capability(String),
+    /// A protection that is switched off.
+    Unconfined(String),
+    /// A port that other machines reach; one without an address is published on loopback and is none.
+    OpenPort {
+        /// The address.
+        address: String,
+        /// The port or range.
+        port: String,
+    },
+    /// A kernel parameter.
+    Sysctl(String),
+    /// A namespace of a container that is not the project's.
+    ForeignContainer(String),
+    /// An image that is built from what is fetched.
+    RemoteContext(String),
+    /// It cannot be ended when memory is short.
+    NoOomKill,
+    /// All rights of the device control group.
+    DeviceRule(String),
+    /// A control group outside of the daemon's.
+    ControlGroup(String),
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Privileged => f.write_str("has all privileges on this machine"),
+            Self::HostNamespace(which) => write!(f, "shares the {which} namespace of this machine"),
+            Self::DaemonSocket(path) => {
+                write!(
+                    f,
+                    "gets the container daemon's socket {path}, and can do all it can"
+                )
+            }
+            Self::HostPath { path, write: true } => {
+                write!(f, "can write {path}, outside of the project's folder")
+            }
+            Self::HostPath { path, write: false } => {
+                write!(f, "can read {path}, outside of the project's folder")
+            }
+            Self::Device(path) => write!(f, "gets the device {path}"),
+            Self::Capability(name) => write!(f, "gets the capability {name}"),
+            Self::Unconfined(what) => write!(f, "runs without a protection: {what}"),
+            Self::OpenPort { address, port } => {
+                write!(f, "opens the port {port} to other machines, at {address}")
+            }
+            Self::Sysctl(name) => write!(f, "sets the kernel parameter {name}"),
+            Self::ForeignContainer(name) => {
+                write!(f, "joins the container {name}, which is not ours")
+            }
+            Self::RemoteContext(from) => write!(f, "is built from what is fetched: {from}"),
+            Self::NoOomKill => f.write_str("is not ended when memory is short"),
+            Self::DeviceRule(rule) => write!(f, "gets devices by the rule {rule}"),
+            Self::ControlGroup(name) => write!(f, "is put into the control group {name}"),
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}: {} {}",
+            self.at.file, self.at.line, self.of, self.what
+        )
+    }
+}
+
+/// Capabilities that the daemons give every container, and that reach nowhere.
+const USUAL: [&str; 14] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+/// Whether a container has a capability anyway.
+pub(super) fn is_usual(capability: &str) -> bool {
+    let name = capability.to_uppercase();
+    USUAL.contains(&name.strip_prefix("CAP_").unwrap_or(&name))
+}
+
+/// Whether a path is the socket of a container daemon, or a folder with it in it.
+pub(super) fn is_daemon_socket(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    matches!(
+        file,
+        "docker.sock" | "podman.sock" | "containerd.sock" | "crio.sock"
+    ) || matches!(
+        path,
+        "/run/docker" | "/var/run/docker" | "/run/containerd" | "/run/podman"
+    )
+}

@@ -1,0 +1,221 @@
+//! What of a project reaches out of its containers and its folder: no mistake, but a value with a line.
+
+use crate::project;
+
+pub(crate) fn file(services: &str) -> String {
+    format!("services:\n  web: {services}\n")
+}
+
+/// What a service says, and what of it reaches out.
+pub(crate) const RISKS: &[(&str, &[&str])] = &[
+    (
+        "{privileged: true}",
+        &["has all privileges on this machine"],
+    ),
+    (
+        "{privileged: 'yes'}",
+        &["has all privileges on this machine"],
+    ),
+    (
+        "{network_mode: host}",
+        &["shares the network namespace of this machine"],
+    ),
+    (
+        "{pid: host, ipc: host}",
+        &[
+            "shares the ipc namespace of this machine",
+            "shares the pid namespace of this machine",
+        ],
+    ),
+    ("{uts: host}", &["shares the uts namespace of this machine"]),
+    (
+        "{userns_mode: host}",
+        &["shares the user namespace of this machine"],
+    ),
+    (
+        "{cgroup: host}",
+        &["shares the cgroup namespace of this machine"],
+    ),
+    (
+        "{volumes: ['/var/run/docker.sock:/var/run/docker.sock']}",
+        &["gets the container daemon's socket /var/run/docker.sock, and can do all it can"],
+    ),
+    (
+        "{volumes: ['/var/run/../run/docker.sock:/s:ro']}",
+        &["gets the container daemon's socket /var/run/docker.sock, and can do all it can"],
+    ),
+    (
+        "{volumes: [{type: bind, source: /run/podman/podman.sock, target: /s}]}",
+        &["gets the container daemon's socket /run/podman/podman.sock, and can do all it can"],
+    ),
+    (
+        "{volumes: ['/:/host']}",
+        &["can write /, outside of the project's folder"],
+    ),
+    (
+        "{volumes: ['/etc:/host:ro']}",
+        &["can read /etc, outside of the project's folder"],
+    ),
+    (
+        "{volumes: ['../../..:/up']}",
+        &["can write ../../.., outside of the project's folder"],
+    ),
+    (
+        "{volumes: ['./a/../../b:/up']}",
+        &["can write ../b, outside of the project's folder"],
+    ),
+    (
+        "{volumes: ['~/.ssh:/keys:ro']}",
+        &["can read ~/.ssh, outside of the project's folder"],
+    ),
+    (
+        "{volumes: ['${HOME}/.aws:/keys']}",
+        &["can write /home/ada/.aws, outside of the project's folder"],
+    ),
+    ("{volumes: ['./src:/app', 'v:/data', '/cache']}", &[]),
+    (
+        "{devices: ['/dev/sda:/dev/sda:rwm']}",
+        &["gets the device /dev/sda"],
+    ),
+    (
+        "{devices: [{source: /dev/mem}]}",
+        &["gets the device /dev/mem"],
+    ),
+    ("{gpus: all}", &["gets the device gpu: all"]),
+    (
+        "{device_cgroup_rules: ['a *:* rwm']}",
+        &["gets devices by the rule a *:* rwm"],
+    ),
+    ("{cap_add: [ALL]}", &["gets the capability ALL"]),
+    (
+        "{cap_add: [SYS_ADMIN, CHOWN, cap_net_admin]}",
+        &[
+            "gets the capability SYS_ADMIN",
+            "gets the capability cap_net_admin",
+        ],
+    ),
+    ("{cap_drop: [ALL], cap_add: [CAP_NET_BIND_SERVICE]}", &[]),
+    (
+        "{security_opt: ['seccomp:unconfined']}",
+        &["runs without a protection: seccomp:unconfined"],
+    ),
+    (
+        "{security_opt: ['apparmor=unconfined', 'label:disable']}",
+        &[
+            "runs without a protection: apparmor=unconfined",
+            "runs without a protection: label:disable",
+        ],
+    ),
+    ("{security_opt: ['no-new-privileges:true']}", &[]),
+    (
+        "{sysctls: {kernel.msgmax: 1}}",
+        &["sets the kernel parameter kernel.msgmax"],
+    ),
+    (
+        "{ports: ['0.0.0.0:80:80']}",
+        &["opens the port 80 to other machines, at 0.0.0.0"],
+    ),
+    (
+        "{ports: ['[::]:80:80']}",
+        &["opens the port 80 to other machines, at ::"],
+    ),
+    ("{ports: ['80:80', '127.0.0.1:81:81', '[::1]:82:82']}", &[]),
+    (
+        "{pid: 'container:other'}",
+        &["joins the container other, which is not ours"],
+    ),
+    (
+        "{network_mode: 'container:other'}",
+        &["joins the container other, which is not ours"],
+    ),
+    (
+        "{oom_kill_disable: true}",
+        &["is not ended when memory is short"],
+    ),
+    ("{cgroup_parent: /}", &["is put into the control group /"]),
+    (
+        "{build: /etc}",
+        &["can read /etc, outside of the project's folder"],
+    ),
+    (
+        "{build: 'https://x.org/y.git#main'}",
+        &["is built from what is fetched: https://x.org/y.git#main"],
+    ),
+    (
+        "{build: {context: ., network: host}}",
+        &["shares the network namespace of this machine"],
+    ),
+    (
+        "{post_start: [{command: id, privileged: true}]}",
+        &["has all privileges on this machine"],
+    ),
+];
+
+#[test]
+fn what_reaches_out_is_a_risk_with_its_line() {
+    for (body, wanted) in RISKS {
+        let body = body.replacen('{', "{image: x, ", 1);
+        let text = format!("volumes: {{v: }}\n{}", file(&body));
+        let project = project(&[("compose.yaml", &text)]);
+        let risks: Vec<String> = project.risks.iter().map(ToString::to_string).collect();
+        let wanted: Vec<String> = wanted
+            .iter()
+            .map(|risk| format!("compose.yaml:3: web {risk}"))
+            .collect();
+        let (mut risks, mut wanted) = (risks, wanted);
+        risks.sort();
+        wanted.sort();
+        assert_eq!(risks, wanted, "{body}");
+    }
+}
+
+#[test]
+fn resources_reach_out_too() {
+    let text = "services: {web: {image: x, secrets: [s], configs: [c]}}
+volumes:
+  v: {driver: local, driver_opts: {type: none, o: bind, device: /etc}}
+secrets: {s: {file: /etc/shadow}}
+configs: {c: {file: ../c}}
+";
+    let project = project(&[("compose.yaml", text)]);
+    let risks: Vec<String> = project.risks.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        risks,
+        [
+            "compose.yaml:5: configs.c can read ../c, outside of the project's folder",
+            "compose.yaml:4: secrets.s can read /etc/shadow, outside of the project's folder",
+            "compose.yaml:3: volumes.v can write /etc, outside of the project's folder",
+        ]
+    );
+}
+
+#[test]
+fn a_risk_cannot_be_hidden_in_another_file() {
+    let project = project(&[
+        (
+            "compose.yaml",
+            "include: [a.yaml]\nservices: {web: {extends: {file: b.yaml, service: web}}}",
+        ),
+        (
+            "a.yaml",
+            "services: {other: {image: x, <<: &r {privileged: true}}}",
+        ),
+        (
+            "b.yaml",
+            "services: {web: {image: x, volumes: ['${S:-/var/run/docker.sock}:/s']}}",
+        ),
+        (
+            "compose.override.yaml",
+            "services: {web: {cap_add: !override [ALL]}}",
+        ),
+    ]);
+    let risks: Vec<String> = project.risks.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        risks,
+        [
+            "a.yaml:1: other has all privileges on this machine",
+            "b.yaml:1: web gets the container daemon's socket /var/run/docker.sock, and can do all it can",
+            "compose.override.yaml:1: web gets the capability ALL",
+        ]
+    );
+}
