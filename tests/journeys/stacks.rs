@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::net::TcpListener;
 use std::process::Stdio;
 use tests::process::{lives, started};
-use tests::{Azora, Folder, ports, until};
+use tests::{Azora, Folder, http, ports, until};
 
 /// A cluster whose `db` wants this port.
 fn wants(port: u16) -> String {
@@ -122,7 +122,8 @@ fn wished(azora: &Azora, folder: &Folder, port: u16) -> Value {
 #[test]
 fn who_tells_a_service_of_any_home_and_who_wanted_it() {
     let port = free();
-    let folder = Folder::with(&wants(port));
+    let aside = "[service.aside]\nrun = \"puppet hang\"\n";
+    let folder = Folder::with(&(wants(port) + aside));
     let (here, there) = (Azora::new(), Azora::new());
     here.up(folder.path());
     let db = here.instance(folder.path(), "db.0");
@@ -172,8 +173,8 @@ fn who_tells_a_service_of_any_home_and_who_wanted_it() {
     );
     assert!(lives(db.pid), "it is left alone");
 
-    // Down it keeps the port for itself and listens no more.
-    here.ok(folder.path(), &["down"]);
+    // Stopped beside others that refer to it, it keeps the port for itself and listens no more.
+    here.ok(folder.path(), &["stop", "db"]);
     let found = who(&there, &folder, port);
     let holder = &found["holders"][0];
     assert_eq!(
@@ -181,6 +182,10 @@ fn who_tells_a_service_of_any_home_and_who_wanted_it() {
         (&Value::Null, &"db.0".into())
     );
     assert_eq!(holder["safe"], "yes", "{found}");
+    // With all of its cluster down, the port is anybody's.
+    here.ok(folder.path(), &["down"]);
+    let nobody = there.run(folder.path(), &["who", &port.to_string()]);
+    assert_eq!(nobody.code, 3, "{}", nobody.out);
 }
 
 #[test]
@@ -253,4 +258,38 @@ fn every_stranger_with_a_port_is_named_and_left_alone() {
     let report = ports::run(&Azora::new(), wish);
     assert!(report.flawless(), "{report:#?}");
     assert_eq!(report.cases, 12);
+}
+
+#[test]
+fn what_is_down_has_no_ports_and_asks_for_them_when_it_is_wanted_again() {
+    let port = free();
+    let azora = Azora::new();
+    let (first, second) = (Folder::with(&wants(port)), Folder::with(&wants(port)));
+    azora.up(first.path());
+    assert_eq!(azora.instance(first.path(), "db.0").port, port);
+    azora.ok(first.path(), &["down"]);
+    azora.up(second.path());
+    assert_eq!(azora.instance(second.path(), "db.0").port, port);
+
+    // Without an `up`, too, it gets another one now, and those that refer to it know.
+    azora.ok(first.path(), &["start", "db", "api"]);
+    let moved = azora.instance(first.path(), "db.0");
+    assert_ne!(moved.port, port);
+    assert_eq!(http::health_pid(moved.port), Some(moved.pid));
+    let told = azora.ok(first.path(), &["env", "db"]);
+    assert!(told.contains(&format!("PORT={}", moved.port)), "{told}");
+
+    // An emergency stop gives them back as well, also to another home.
+    azora.ok(second.path(), &["emergency-stop", "--reason", "a test"]);
+    let other = Azora::new();
+    let third = Folder::with(&wants(port));
+    other.up(third.path());
+    assert_eq!(other.instance(third.path(), "db.0").port, port);
+    azora.ok(second.path(), &["resume"]);
+    let resumed = azora.instance(second.path(), "db.0");
+    assert_ne!(resumed.port, port);
+    assert_eq!(http::health_pid(resumed.port), Some(resumed.pid));
+    for (azora, folder) in [(&azora, &first), (&azora, &second), (&other, &third)] {
+        azora.ok(folder.path(), &["down"]);
+    }
 }

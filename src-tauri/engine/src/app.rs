@@ -1,6 +1,5 @@
 //! Building an engine from its configuration, and taking it down again.
 
-use crate::beside::beside_others;
 use crate::clock::{Beat, Clock};
 use crate::door::Door;
 use crate::emergency::Brake;
@@ -10,13 +9,14 @@ use crate::journal::Journal;
 use crate::mutes::Mutes;
 use crate::owner::Message;
 use crate::picture::Picture;
-use crate::record::{ClusterRecord, sharer};
+use crate::record::ClusterRecord;
+use crate::reserve::reserve;
 use crate::shared::Shared;
 use crate::{Config, Error, StartError, incidents, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
 use driver::{Layout, ProcessDriver};
 use model::view::EngineView;
-use model::{EventKind, InstanceId, Outcome, PortTaken};
+use model::{EventKind, Outcome};
 use registry::Registry;
 use std::collections::HashMap;
 use std::path::Path;
@@ -235,7 +235,10 @@ impl Engine {
                 }
             };
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
-            reserve(shared, owner.record());
+            // Those of a cluster that is down are anybody's, until it is wanted again.
+            if !owner.record().is_down() || !found.is_empty() {
+                reserve(shared, owner.record());
+            }
             if ended_meanwhile {
                 owner.adopt_ended(now);
             } else {
@@ -321,61 +324,6 @@ async fn take(layout: &Layout) -> Result<HomeLock, StartError> {
         },
         None => StartError::Held { pid: 0, api: None },
     })
-}
-
-/// Reserves the ports a cluster had. One that somebody else took while its service was down is
-/// replaced, which shows when the service starts.
-fn reserve(shared: &Shared, record: &mut ClusterRecord) {
-    let exact = |instance: &InstanceId, common: bool| {
-        let service = record.definition.services.get(&instance.service);
-        let common = common == record.shared_port(&instance.service).is_some();
-        common && service.is_some_and(|service| service.port_exact)
-    };
-    let wish = |instance: InstanceId, preferred, common| driver::PortWish {
-        cluster: record.id.clone(),
-        exact: exact(&instance, common),
-        instance,
-        preferred,
-    };
-    let services = record.definition.services.keys();
-    let shared_ones = services.filter_map(|service| {
-        let port = record.shared_port(service)?;
-        Some(wish(sharer(service), port, true))
-    });
-    // First those that are shared: another port of an instance never takes their place.
-    let mut wishes: Vec<driver::PortWish> = shared_ones.collect();
-    let common = wishes.len();
-    let own = record
-        .ports
-        .iter()
-        .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
-    wishes.extend(own);
-    match beside_others(|| shared.driver.grant_ports(&wishes)) {
-        // One for each wish, in their order.
-        Ok(mut grants) => {
-            let own = grants.split_off(common);
-            for grant in own {
-                if let Some((wanted, holder)) = grant.moved {
-                    let what = EventKind::PortMoved {
-                        instance: grant.instance.clone(),
-                        wanted,
-                        got: grant.port,
-                        holder: holder.clone(),
-                    };
-                    shared.journal.event(Some(&record.id), what);
-                    let taken = PortTaken { wanted, holder };
-                    record.ports_taken.insert(grant.instance.clone(), taken);
-                }
-                record.ports.insert(grant.instance, vec![grant.port]);
-            }
-            for grant in grants {
-                record.share_port(&grant.instance.service, grant.port);
-            }
-        }
-        Err(error) => {
-            tracing::error!(cluster = %record.id, %error, "the cluster's ports are not reserved");
-        }
-    }
 }
 
 impl Drop for Engine {

@@ -42,6 +42,7 @@ pub mod proposal;
 mod record;
 mod renamed;
 mod replace;
+mod reserve;
 mod secrets;
 mod settings;
 mod shared;

@@ -68,6 +68,12 @@ impl ClusterRecord {
             .collect()
     }
 
+    /// Nothing of it is wanted.
+    pub(crate) fn is_down(&self) -> bool {
+        let mut services = self.definition.services.keys();
+        services.all(|service| self.stopped.contains(service))
+    }
+
     /// The port all instances of a service listen on, where its definition says so.
     pub(crate) fn shared_port(&self, service: &ServiceName) -> Option<u16> {
         let shared = self.definition.services.get(service)?.listen == Some(spec::Listen::Shared);

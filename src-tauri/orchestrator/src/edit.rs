@@ -117,7 +117,10 @@ impl Step<'_> {
 
     /// Takes the ports in, and answers the services whose first port has another number now: it is
     /// in their own environment and in that of those that refer to it.
-    fn take_ports(&mut self, ports: &BTreeMap<InstanceId, Vec<u16>>) -> BTreeSet<InstanceId> {
+    pub(crate) fn take_ports(
+        &mut self,
+        ports: &BTreeMap<InstanceId, Vec<u16>>,
+    ) -> BTreeSet<InstanceId> {
         let mut moved = BTreeSet::new();
         for (id, instance) in &mut self.cluster.instances {
             let new = ports.get(id).cloned().unwrap_or_default();

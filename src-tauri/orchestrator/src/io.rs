@@ -165,6 +165,8 @@ pub enum Input {
     Used(Vec<(InstanceId, Used)>, Option<Spare>),
     /// What [`crate::Effect::Scale`] wanted could not be done, and why.
     NotScaled(ServiceName, String),
+    /// The ports of all instances, where they were given back and asked for again.
+    Ports(BTreeMap<InstanceId, Vec<u16>>),
     /// The shim of a running instance is gone; the service lives on.
     ShimLost {
         /// Which.

@@ -203,6 +203,7 @@ impl Step<'_> {
             Input::Looked(looks) => self.looked(looks),
             Input::Used(used, spare) => self.used(used, spare),
             Input::NotScaled(service, why) => self.not_scaled(&service, &why),
+            Input::Ports(ports) => drop(self.take_ports(&ports)),
             Input::ShimLost {
                 instance,
                 generation,

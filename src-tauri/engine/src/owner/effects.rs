@@ -294,6 +294,9 @@ impl Owner {
         if status.as_ref().is_some_and(|status| at_rest(status.state)) {
             self.let_go(&instance);
             self.shared.driver.rest(&self.id, &instance);
+            if self.record.is_down() {
+                self.give_back_ports(&instance);
+            }
         }
         let port = self.record.ports.get(&instance).and_then(|all| all.first());
         match (status, port) {

@@ -241,10 +241,19 @@ impl Owner {
     }
 
     pub(super) fn order(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
+        let starts = matches!(
+            wish,
+            Wish::Start(_) | Wish::Restart(..) | Wish::Release(_) | Wish::Scale(..) | Wish::Resume
+        );
+        if starts && self.record.is_down() {
+            self.take_ports_again();
+        }
         let command = match wish {
             Wish::Down => {
                 self.stop_all(Clock::wall());
                 self.save();
+                // What ends from here on gives back its own.
+                self.give_back_all_ports();
                 Command::Down
             }
             Wish::Start(services) => Command::Start(self.known(services)?),
@@ -365,6 +374,7 @@ impl Owner {
     /// The emergency path has ended everything: nothing is wanted any more.
     pub(super) fn ended(&mut self, reason: String, at: Timestamp) {
         self.stop_all(at);
+        self.give_back_all_ports();
         self.questions.drop_all();
         self.call_off_all();
         self.step(Input::Command {

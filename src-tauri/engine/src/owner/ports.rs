@@ -2,11 +2,14 @@
 //! own wish goes to that one, and each instance has another of its own besides.
 
 use super::Owner;
+use super::effects::at_rest;
 use crate::Error;
 use crate::beside::beside_others;
 use crate::record::sharer;
+use crate::reserve::reserve;
 use driver::{PortError, PortGrant, PortWish};
 use model::{EventKind, InstanceId, ServiceName};
+use orchestrator::Input;
 use std::collections::BTreeMap;
 
 /// All instances of it listen on one port.
@@ -70,6 +73,28 @@ impl Owner {
             }
         }
         Ok((ports, words))
+    }
+
+    /// An instance of a cluster that is down has no need of its ports. They stay in the record: the next `up` asks
+    /// for the same ones.
+    pub(super) fn give_back_ports(&self, instance: &InstanceId) {
+        if let Some(ports) = self.record.ports.get(instance) {
+            self.shared.driver.release_ports(&self.id, instance, ports);
+        }
+    }
+
+    /// The same of all that is at rest.
+    pub(super) fn give_back_all_ports(&self) {
+        let resting = self.cluster.statuses().filter(|one| at_rest(one.state));
+        for one in resting {
+            self.give_back_ports(&one.instance);
+        }
+    }
+
+    /// What is down is wanted again, without an `up` that would ask for ports.
+    pub(super) fn take_ports_again(&mut self) {
+        reserve(&self.shared, &mut self.record);
+        self.step(Input::Ports(self.record.ports.clone()));
     }
 
     /// One port for each wish. To say who holds one that is taken, every process is looked at.
