@@ -46,6 +46,7 @@ impl Unit {
             anchor: run.map(|run| run.anchor),
             health: None,
         });
+        self.show();
     }
 
     /// How the newest start ended whose container is gone. One that was never made has not.

@@ -13,6 +13,7 @@ mod attach;
 mod copy;
 mod daemon;
 mod door;
+pub mod emergency;
 mod exec;
 mod find;
 mod labels;
@@ -24,6 +25,8 @@ mod spec;
 mod start;
 mod stop;
 mod unit;
+mod usage;
+mod volume;
 mod watch;
 
 pub use daemon::{ConnectError, Daemon, Fault, Kind};
@@ -34,6 +37,8 @@ pub use labels::container_name;
 pub use look::HealthWord;
 pub use network::{Network, network_name};
 pub use spec::{Attachment, ContainerSpec, Health, Limits, Mount, Protocol, Published, Secret};
+pub use usage::Usage;
+pub use volume::Volume;
 
 use driver::Happened;
 use model::{ClusterId, Generation, InstanceId};

@@ -7,7 +7,7 @@
 use crate::labels;
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -143,6 +143,18 @@ pub(crate) fn instances(layout: &driver::Layout, cluster: &ClusterId) -> Vec<Ins
     entries
         .filter(|entry| entry.path().join(INTENT).is_file())
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The daemons that instances of a home were asked from.
+pub(crate) fn endpoints(layout: &driver::Layout) -> BTreeSet<String> {
+    let folders = |path: std::path::PathBuf| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
+    folders(layout.run_root())
+        .flat_map(folders)
+        .filter_map(|folder| Some(Intent::read(&folder)?.endpoint))
         .collect()
 }
 

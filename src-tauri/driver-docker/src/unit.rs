@@ -93,8 +93,6 @@ impl Unit {
                     self.on_stop_command(outcome.unwrap_or_else(broke)).await;
                 }
             }
-            let container = self.life.as_ref().map(|_| self.name.clone());
-            crate::shared::lock(&self.facts).container = container;
         }
     }
 
@@ -209,6 +207,13 @@ impl Unit {
             health: None,
         });
         self.copier = Some(self.copy(generation, seen, new));
+        self.show();
+    }
+
+    /// Before anybody is told of it.
+    pub(crate) fn show(&self) {
+        let container = self.life.as_ref().map(|_| self.name.clone());
+        crate::shared::lock(&self.facts).container = container;
     }
 
     pub(crate) fn copy(&self, generation: Generation, seen: &Seen, new: bool) -> Copier {
@@ -258,6 +263,7 @@ impl Unit {
             run.write(&self.folder);
         }
         self.life = None;
+        self.show();
         self.last = Some((generation, status));
         (self.stopping, self.timer) = (None, None);
         self.stop_command.abort_all();

@@ -137,17 +137,35 @@ impl Daemon {
         );
     }
 
-    /// Sends one request without a client, and gives the whole answer as text.
+    /// Sends one request without a client, its body a tar if there is one, and gives the whole answer
+    /// as text.
     ///
     /// # Errors
     /// When the daemon is not there.
-    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<String> {
+    pub fn ask(&self, method: &str, path: &str, tar: &[u8]) -> io::Result<String> {
+        self.send(method, path, "application/x-tar", tar)
+    }
+
+    /// Posts JSON, the same way.
+    ///
+    /// # Errors
+    /// When the daemon is not there.
+    pub fn post(&self, path: &str, body: &serde_json::Value) -> io::Result<String> {
+        self.send(
+            "POST",
+            path,
+            "application/json",
+            body.to_string().as_bytes(),
+        )
+    }
+
+    fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<String> {
         let mut socket = UnixStream::connect(self.socket())?;
         socket.set_read_timeout(Some(READY))?;
         write!(
             socket,
             "{method} {path} HTTP/1.1\r\nHost: daemon\r\nConnection: close\r\n\
-             Content-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n",
+             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )?;
         socket.write_all(body)?;

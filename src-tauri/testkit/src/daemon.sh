@@ -33,6 +33,14 @@ start() {
 kill_daemon() {
   [[ -n $pid ]] && kill -KILL "$pid" && wait "$pid"
   pid=
+  # Its containerd dies with it. Where whoever inherits that is slow to take note, the next daemon
+  # would wait for a dead one.
+  local file=$folder/exec/containerd/containerd.pid tries
+  for tries in {1..100}; do
+    [[ -s $file ]] && grep -qs '^State:.[^ZX]' "/proc/$(<"$file")/status" || break
+    sleep 0.05
+  done
+  rm -f "$file"
 }
 
 # The processes that name FOLDER on their command line, without this one.

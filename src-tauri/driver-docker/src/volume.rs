@@ -1,0 +1,94 @@
+//! Volumes of a cluster. Nothing removes one but [`ContainerDriver::remove_volume`], which is there
+//! for a person who has named it.
+
+use crate::daemon::{Fault, QUICK, WORK, ask};
+use crate::{ContainerDriver, labels};
+use bollard::models::VolumeCreateRequest;
+use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
+use model::ClusterId;
+use std::collections::HashMap;
+
+/// What a volume is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// The daemon's plugin that keeps it; its own when none is named.
+    pub driver: Option<String>,
+    /// Options of that.
+    pub options: HashMap<String, String>,
+    /// Labels, besides those by which it is known.
+    pub labels: HashMap<String, String>,
+}
+
+impl ContainerDriver {
+    /// Makes a volume of a cluster unless it is there. One that is, is used as it is.
+    ///
+    /// # Errors
+    /// When the daemon does not make it, or the name is somebody else's.
+    pub async fn volume(&self, cluster: &ClusterId, volume: Volume) -> Result<(), Fault> {
+        if self.owned(cluster, &volume.name).await? {
+            return Ok(());
+        }
+        let mut labels = volume.labels;
+        labels.extend(labels::of_cluster(&self.shared().home, cluster));
+        let request = VolumeCreateRequest {
+            name: Some(volume.name),
+            driver: volume.driver,
+            driver_opts: Some(volume.options),
+            labels: Some(labels),
+            ..VolumeCreateRequest::default()
+        };
+        let api = self.daemon().api();
+        ask(WORK, api.create_volume(request)).await.map(drop)
+    }
+
+    /// The volumes of a cluster, by name.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn volumes(&self, cluster: &ClusterId) -> Result<Vec<String>, Fault> {
+        let labels = labels::of_cluster(&self.shared().home, cluster);
+        let filter = labels::filter(&labels);
+        let options = ListVolumesOptionsBuilder::new().filters(&filter).build();
+        let listed = ask(QUICK, self.daemon().api().list_volumes(Some(options))).await?;
+        let volumes = listed.volumes.unwrap_or_default();
+        let mut names: Vec<String> = volumes.into_iter().map(|volume| volume.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a volume of a cluster with all that is in it. One that is not there is removed.
+    ///
+    /// # Errors
+    /// When the daemon does not, because it is in use, or it is not this cluster's.
+    pub async fn remove_volume(&self, cluster: &ClusterId, name: &str) -> Result<(), Fault> {
+        if !self.owned(cluster, name).await? {
+            return Ok(());
+        }
+        let options = RemoveVolumeOptionsBuilder::new().force(false).build();
+        match ask(WORK, self.daemon().api().remove_volume(name, Some(options))).await {
+            Err(fault) if fault.is_not_found() => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// True when it is there and this cluster's; false when it is not there.
+    async fn owned(&self, cluster: &ClusterId, name: &str) -> Result<bool, Fault> {
+        let found = match ask(QUICK, self.daemon().api().inspect_volume(name)).await {
+            Err(fault) if fault.is_not_found() => return Ok(false),
+            found => found?,
+        };
+        let ours = labels::of_cluster(&self.shared().home, cluster);
+        if ours
+            .iter()
+            .all(|(name, value)| found.labels.get(name) == Some(value))
+        {
+            return Ok(true);
+        }
+        Err(Fault::Refused {
+            status: 409,
+            message: format!("there is a volume {name} already, and it is not this cluster's"),
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! What containers have that processes have not: a daemon that may die, what lies in it, and crashes
+//! between what a home writes down and what the daemon does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod adoption;
+mod bench;
+mod emergency;
+mod lost;
+mod resources;
