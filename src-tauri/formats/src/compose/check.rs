@@ -5,8 +5,18 @@ use crate::yaml::{Files, Place};
 use spec::{Problem, limits, quoted};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Adds what follows, and says what does not fit together. `places` are those of the services.
-pub(super) fn check(project: &mut Project, places: &BTreeMap<String, Place>, files: &mut Files) {
+/// Where things stand.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The service that is being read.
+    pub(super) of: String,
+    pub(super) services: BTreeMap<String, Place>,
+    /// A service, the kind of what it names, and what.
+    pub(super) uses: BTreeMap<(String, &'static str, String), Place>,
+}
+
+/// Adds what follows, and says what does not fit together.
+pub(super) fn check(project: &mut Project, places: &Places, files: &mut Files) {
     let networks = &mut project.networks;
     let all = project
         .services
@@ -19,10 +29,11 @@ pub(super) fn check(project: &mut Project, places: &BTreeMap<String, Place>, fil
     let disabled: BTreeSet<String> = project.disabled.keys().cloned().collect();
     let mut check = Check {
         files,
+        places,
         place: Place::default(),
         name: String::new(),
     };
-    if places.len() > limits::MAX_SERVICES {
+    if places.services.len() > limits::MAX_SERVICES {
         let message = format!("more than {} services", limits::MAX_SERVICES);
         check.wrong(
             message,
@@ -30,11 +41,11 @@ pub(super) fn check(project: &mut Project, places: &BTreeMap<String, Place>, fil
         );
     }
     for (name, service) in &mut project.services {
-        check.place = places.get(name).copied().unwrap_or_default();
+        check.place = places.services.get(name).copied().unwrap_or_default();
         check.name.clone_from(name);
         check.needs(service, &known, &disabled);
         check.service(service);
-        let defined: [(&str, Vec<&String>, BTreeSet<&String>); 4] = [
+        let defined: [(&'static str, Vec<&String>, BTreeSet<&String>); 4] = [
             (
                 "network",
                 service.networks.keys().collect(),
@@ -63,7 +74,7 @@ pub(super) fn check(project: &mut Project, places: &BTreeMap<String, Place>, fil
         }
     }
     if let Some(circle) = circle(&project.services) {
-        check.place = places.get(&circle[0]).copied().unwrap_or_default();
+        check.place = places.services.get(&circle[0]).copied().unwrap_or_default();
         check.wrong(
             format!(
                 "services wait for each other in a circle: {}",
@@ -130,6 +141,7 @@ fn named_volumes(service: &Service) -> Vec<&String> {
 
 struct Check<'f> {
     files: &'f mut Files,
+    places: &'f Places,
     place: Place,
     name: String,
 }
@@ -139,9 +151,13 @@ impl Check<'_> {
         self.say(|| (message, help));
     }
 
-    /// Made only when it is shown: a suggestion costs.
     fn say(&mut self, words: impl FnOnce() -> (String, String)) {
-        self.files.wrong(self.place, |span| {
+        self.say_at(self.place, words);
+    }
+
+    /// Made only when it is shown: a suggestion costs.
+    fn say_at(&mut self, place: Place, words: impl FnOnce() -> (String, String)) {
+        self.files.wrong(place, |span| {
             let (message, help) = words();
             Problem::new(span, message, "here").help(help)
         });
@@ -166,7 +182,8 @@ impl Check<'_> {
                 continue;
             }
             let name = self.name.clone();
-            self.say(|| {
+            let place = self.place_of("service", &other);
+            self.say_at(place, || {
                 if disabled.contains(&other) {
                     return (
                         format!(
@@ -194,7 +211,8 @@ impl Check<'_> {
 
     fn service(&mut self, service: &Service) {
         let name = self.name.clone();
-        if service.image.is_none() && service.build.is_none() {
+        let runs = service.image.is_some() || service.build.is_some() || service.provider.is_some();
+        if !runs {
             self.wrong(
                 format!("{name} has neither an image nor a build"),
                 "write image: nginx, or build: .".to_owned(),
@@ -235,9 +253,16 @@ impl Check<'_> {
         }
     }
 
-    fn undefined(&mut self, kind: &str, one: &str, known: &BTreeSet<&String>) {
+    /// Where the service names something.
+    fn place_of(&self, kind: &'static str, what: &str) -> Place {
+        let use_of = (self.name.clone(), kind, what.to_owned());
+        self.places.uses.get(&use_of).copied().unwrap_or(self.place)
+    }
+
+    fn undefined(&mut self, kind: &'static str, one: &str, known: &BTreeSet<&String>) {
         let name = self.name.clone();
-        self.say(|| {
+        let place = self.place_of(kind, one);
+        self.say_at(place, || {
             let help = match spec::nearest(one, known.iter().map(|name| name.as_str())) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("define it under {kind}s at the top of the file"),

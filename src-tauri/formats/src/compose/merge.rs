@@ -12,6 +12,8 @@ enum Rule {
     Replace,
     /// A list in which something makes entries the same; of those the upper one counts.
     Unique(Identity),
+    /// A list of mappings, of which those with the same subnet merge.
+    Subnets,
     /// Merged where both have the same driver, or one has none.
     Logging,
 }
@@ -33,7 +35,7 @@ fn rule(path: &[&str]) -> Rule {
     use Identity::{Grant, Key, Path, Port, Whole};
     let ["services", _, rest @ ..] = path else {
         return match path {
-            ["networks", _, "ipam", "config"] => Rule::Unique(Key("subnet")),
+            ["networks", _, "ipam", "config"] => Rule::Subnets,
             _ => Rule::Usual,
         };
     };
@@ -103,10 +105,15 @@ pub(super) fn merge(base: Node, over: Node, path: &[&str]) -> Node {
             }
         }
         (Kind::List(mut lower), Kind::List(upper)) => {
-            lower.extend(upper);
             let kind = match rule {
-                Rule::Unique(identity) => Kind::List(unique(lower, identity)),
-                _ => Kind::List(lower),
+                Rule::Subnets => Kind::List(subnets(lower, upper, path)),
+                _ => {
+                    lower.extend(upper);
+                    match rule {
+                        Rule::Unique(identity) => Kind::List(unique(lower, identity)),
+                        _ => Kind::List(lower),
+                    }
+                }
             };
             Node {
                 kind,
@@ -142,6 +149,26 @@ fn maps(mut lower: Vec<Entry>, upper: Vec<Entry>, path: &[&str]) -> Vec<Entry> {
         }
     }
     lower.retain(|entry| entry.value.tag != Some(Tag::Reset));
+    lower
+}
+
+fn subnets(mut lower: Vec<Node>, upper: Vec<Node>, path: &[&str]) -> Vec<Node> {
+    let subnet = |node: &Node| identify(node, Identity::Key("subnet"));
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, node) in lower.iter().enumerate() {
+        known.extend(subnet(node).map(|subnet| (subnet, index)));
+    }
+    for node in upper {
+        let index = subnet(&node).and_then(|subnet| known.get(&subnet).copied());
+        match index {
+            Some(index) => {
+                let nothing = Node::text("", node.place);
+                let base = std::mem::replace(&mut lower[index], nothing);
+                lower[index] = merge(base, node, path);
+            }
+            None => lower.push(node),
+        }
+    }
     lower
 }
 

@@ -51,6 +51,8 @@ pub struct Service {
     pub image: Option<String>,
     /// How its image is built.
     pub build: Option<Build>,
+    /// The program that the file wants to run it instead of a container, which nobody asks.
+    pub provider: Option<String>,
     /// Instead of the image's command; an empty one is none.
     pub command: Option<Vec<String>>,
     /// Instead of the image's entrypoint; an empty one is none.

@@ -1,23 +1,26 @@
 //! From the merged tree to the project's types. Unknown keys were said before; here a value of the wrong kind is.
 
 mod container;
+mod limits;
 mod resources;
 mod service;
 mod values;
 
+use super::check::{Places, check};
 use super::interpolate::Environment;
 use super::load::Loader;
 use super::project::{At, Project};
 use super::risk::{Reach, Risk};
 use crate::yaml::{Entry, Fields, Files, Node, Place};
 use spec::{Problem, quoted};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What reading goes by.
 pub(super) struct Reader<'r, 's> {
     pub(super) loader: &'r mut Loader<'s>,
     pub(super) environment: &'r Environment,
     risks: Vec<Risk>,
+    places: Places,
 }
 
 impl Reader<'_, '_> {
@@ -31,6 +34,12 @@ impl Reader<'_, '_> {
             file: file.to_owned(),
             line,
         }
+    }
+
+    /// Notes where the service that is read names something else.
+    fn uses(&mut self, kind: &'static str, what: &str, place: Place) {
+        let use_of = (self.places.of.clone(), kind, what.to_owned());
+        self.places.uses.entry(use_of).or_insert(place);
     }
 
     fn risk(&mut self, of: &str, place: Place, what: Reach) {
@@ -60,6 +69,7 @@ pub(super) fn project(
         loader,
         environment,
         risks: Vec::new(),
+        places: Places::default(),
     };
     let mut project = Project {
         name,
@@ -68,7 +78,6 @@ pub(super) fn project(
     let Some(mut fields) = Fields::of(root, "", reader.files()) else {
         return project;
     };
-    let mut places = BTreeMap::new();
     for entry in entries(&mut fields, "services", &mut reader) {
         if !is_name(&entry.key) {
             reader.wrong(
@@ -79,7 +88,7 @@ pub(super) fn project(
             );
             continue;
         }
-        places.insert(entry.key.clone(), entry.at);
+        reader.places.services.insert(entry.key.clone(), entry.at);
         if let Some(service) = reader.service(entry) {
             let wanted = service.profiles.is_empty()
                 || profiles.contains("*")
@@ -120,7 +129,7 @@ pub(super) fn project(
     }
     reader.risks.sort();
     project.risks = std::mem::take(&mut reader.risks);
-    super::check::check(&mut project, &places, &mut reader.loader.files);
+    check(&mut project, &reader.places, &mut reader.loader.files);
     if project.services.is_empty() && project.disabled.is_empty() {
         reader.wrong(
             root.place,

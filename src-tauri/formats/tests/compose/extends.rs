@@ -64,6 +64,22 @@ fn paths_begin_at_the_file_that_says_them() {
 }
 
 #[test]
+fn what_is_replaced_in_the_middle_of_a_chain_stays_replaced() {
+    let text = "services:
+  one: {image: x}
+  two: {image: x}
+  three: {image: x}
+  low: {image: x, depends_on: [one], cap_add: [A]}
+  mid: {extends: low, depends_on: !override [two], cap_add: !reset []}
+  top: {extends: mid, depends_on: [three], cap_add: [B]}
+";
+    let project = project(&[("compose.yaml", text)]);
+    let needs: Vec<&String> = project.services["top"].depends_on.keys().collect();
+    assert_eq!(needs, ["three", "two"]);
+    assert_eq!(project.services["top"].container.cap_add, ["B"]);
+}
+
+#[test]
 fn what_is_wrong_with_it_is_said() {
     let other = ("other.yaml", "services: {web: {image: x}}");
     let table: &[(&str, &str)] = &[

@@ -246,6 +246,52 @@ fn bombs_end_at_a_limit_with_a_message() {
 }
 
 #[test]
+fn variables_of_env_files_that_double_end_at_a_limit() {
+    let doubling: String = std::iter::once("A0=0123456789\n".to_owned())
+        .chain((1..60).map(|n| format!("A{n}=${{A{0}}}${{A{0}}}\n", n - 1)))
+        .collect();
+    let said = refused(&[
+        ("compose.yaml", "services: {a: {image: x}}"),
+        (".env", &doubling),
+    ]);
+    assert!(
+        said.contains("in .env becomes too long by its variables"),
+        "{said}"
+    );
+    let text = "services: {a: {image: x, env_file: big.env}}";
+    let said = refused(&[("compose.yaml", text), ("big.env", &doubling)]);
+    assert!(
+        said.contains("in big.env becomes too long by its variables"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_env_file_that_all_services_name_counts_each_time() {
+    let big: String = (0..1_000)
+        .map(|n| format!("V{n}={}\n", "x".repeat(200)))
+        .collect();
+    let services: String = (0..1_000)
+        .map(|n| format!("  s{n}: {{image: x, env_file: big.env}}\n"))
+        .collect();
+    let text = format!("services:\n{services}");
+    let said = refused(&[("compose.yaml", &text), ("big.env", &big)]);
+    assert!(
+        said.contains("the files of the project are too large"),
+        "{said}"
+    );
+}
+
+#[test]
+fn long_names_cost_no_more_than_they_are_long() {
+    // Each key below a name of 300 KB is said with its path.
+    let keys: String = (0..30_000).map(|n| format!("k{n}: ,")).collect();
+    let text = format!("services: {{{}: {{{keys}}}}}", "a".repeat(300_000));
+    let said = refused(&[("compose.yaml", &text)]);
+    assert!(said.contains("the key `k0` is not known"), "{said}");
+}
+
+#[test]
 fn files_that_include_each_other_twice_end_at_a_limit() {
     // Each is read twice as often as the one before: 2^20 times the last.
     let files: Vec<(String, String)> = (0..20)

@@ -4,14 +4,14 @@ use crate::{at, project, wanted};
 
 #[test]
 fn files_at_the_top_merge_too() {
-    let base = "services: {web: {image: x}}\nnetworks:\n  n:\n    ipam: {config: [{subnet: 10.1.0.0/16}]}\n    labels: {a: x}\n";
-    let over = "services: {db: {image: y}}\nnetworks:\n  n:\n    ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1}, {subnet: 10.2.0.0/16}]}\n    labels: [b=y]\nvolumes: {v: {driver: local}}\n";
+    let base = "services: {web: {image: x}}\nnetworks:\n  n:\n    ipam: {config: [{subnet: 10.1.0.0/16, aux_addresses: {a: 10.1.0.2}}]}\n    labels: {a: x}\n";
+    let over = "services: {db: {image: y}}\nnetworks:\n  n:\n    ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1, aux_addresses: {b: 10.1.0.3}}, {subnet: 10.2.0.0/16}]}\n    labels: [b=y]\nvolumes: {v: {driver: local}}\n";
     let project = project(&[("compose.yaml", base), ("compose.override.yml", over)]);
     assert_eq!(project.services.len(), 2);
     assert_eq!(
         at(&project, "networks.n"),
         wanted(
-            r#"{"name": "shop_n", "labels": {"a": "x", "b": "y"}, "subnets": [{"subnet": "10.1.0.0/16", "gateway": "10.1.0.1"}, {"subnet": "10.2.0.0/16"}]}"#
+            r#"{"name": "shop_n", "labels": {"a": "x", "b": "y"}, "subnets": [{"subnet": "10.1.0.0/16", "gateway": "10.1.0.1", "aux_addresses": {"a": "10.1.0.2", "b": "10.1.0.3"}}, {"subnet": "10.2.0.0/16"}]}"#
         )
     );
     assert_eq!(

@@ -4,7 +4,7 @@ use formats::compose::{Support, support, support_page};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The properties of the specification, of its schema of June 2026, with `pre_start`, which its text has.
+/// The properties of the specification, of its schema of July 2026, with `pre_start`, which its text has.
 const PROPERTIES: &str = include_str!("properties.txt");
 
 #[test]

@@ -136,6 +136,48 @@ services:
 }
 
 #[test]
+fn what_is_not_defined_is_shown_where_it_is_named() {
+    let said = refused(&[(
+        "compose.yaml",
+        "services:
+  web:
+    image: x
+    depends_on:
+      - gone
+    networks:
+      - nowhere
+    volumes:
+      - nothing:/a
+    secrets:
+      - nobody
+",
+    )]);
+    for (line, what) in [
+        (5, "`gone`"),
+        (7, "`nowhere`"),
+        (9, "`nothing`"),
+        (11, "`nobody`"),
+    ] {
+        assert!(
+            said.contains(&format!("compose.yaml:{line}:9")),
+            "{line}: {said}"
+        );
+        assert!(said.contains(what), "{what}: {said}");
+    }
+}
+
+#[test]
+fn a_service_for_another_program_is_said_and_not_refused() {
+    let text = "services: {db: {provider: {type: awesomecloud, options: {a: b}}}}";
+    let project = project(&[("compose.yaml", text)]);
+    assert_eq!(
+        project.services["db"].provider.as_deref(),
+        Some("awesomecloud")
+    );
+    assert!(notes(&project)[0].contains("`services.db.provider` is not supported"));
+}
+
+#[test]
 fn a_project_that_is_none_is_refused() {
     for (text, wanted) in [
         ("", "no service is defined"),

@@ -1,8 +1,8 @@
 //! A service's container: what it gets of this machine, and what of that reaches out of it.
 
 use super::Reader;
-use super::values::{bytes, bytes_or_all, hosts, items, labels, within};
-use crate::compose::container::{Container, Device, Limits, Ulimit};
+use super::values::{bytes, hosts, items, labels, within};
+use crate::compose::container::{Container, Device};
 use crate::compose::paths::{Leads, leads};
 use crate::compose::project::{Attachment, Grant, Mount, Mounted, Port, Service};
 use crate::compose::risk::{Reach, is_daemon_socket, is_usual};
@@ -18,8 +18,8 @@ impl Reader<'_, '_> {
         service.tmpfs = fields.texts("tmpfs", self.files()).unwrap_or_default();
         service.network_mode = self.namespace(fields, "network_mode", "network", name);
         service.networks = self.networks(fields);
-        service.secrets = self.grants(fields, "secrets", "/run/secrets/");
-        service.configs = self.grants(fields, "configs", "/");
+        service.secrets = self.grants(fields, "secrets", "secret", "/run/secrets/");
+        service.configs = self.grants(fields, "configs", "config", "/");
         service.container = self.container(fields, name);
         service.limits = self.limits(fields);
         if service.limits.oom_kill_disable {
@@ -130,7 +130,12 @@ impl Reader<'_, '_> {
                 continue;
             };
             let what = match (kind.as_str(), source) {
-                ("volume", name) => self.volume_mount(&mut of, name),
+                ("volume", name) => {
+                    if let Some(name) = &name {
+                        self.uses("volume", name, item.place);
+                    }
+                    self.volume_mount(&mut of, name)
+                }
                 ("tmpfs", _) => self.tmpfs_mount(&mut of),
                 ("bind", Some(source)) => {
                     self.host_path(name, item.place, &source, !read_only);
@@ -251,12 +256,19 @@ impl Reader<'_, '_> {
                 priority: one.integer("priority", files),
                 gw_priority: one.integer("gw_priority", files),
             };
+            self.uses("network", &entry.key, entry.at);
             all.insert(entry.key.clone(), attachment);
         }
         all
     }
 
-    fn grants(&mut self, fields: &mut Fields<'_>, key: &str, folder: &str) -> Vec<Grant> {
+    fn grants(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &str,
+        kind: &'static str,
+        folder: &str,
+    ) -> Vec<Grant> {
         let path = fields.path_of(key);
         let mut grants = Vec::new();
         for item in items(fields, key, self.files()) {
@@ -277,6 +289,7 @@ impl Reader<'_, '_> {
                 Some(target) => format!("{folder}{target}"),
                 None => format!("{folder}{source}"),
             };
+            self.uses(kind, &source, item.place);
             grants.push(Grant { source, target });
         }
         grants
@@ -405,87 +418,10 @@ impl Reader<'_, '_> {
         self.risk(name, node.place, Reach::Device(format!("gpu: {gpus}")));
         Some(gpus)
     }
-
-    fn limits(&mut self, fields: &mut Fields<'_>) -> Limits {
-        let resources = fields
-            .get("deploy")
-            .and_then(|deploy| deploy.get("resources"));
-        let path = fields.path_of("deploy.resources");
-        let mut part = |key: &str| {
-            let node = resources?.get(key).filter(|node| !node.is_null())?;
-            Fields::of(node, format!("{path}.{key}"), self.files())
-        };
-        let (mut upper, mut lower) = (part("limits"), part("reservations"));
-        let ulimits = self.ulimits(fields);
-        let files = self.files();
-        let mut limits = Limits {
-            cpus: fields.number("cpus", files),
-            cpu_shares: fields.integer("cpu_shares", files),
-            cpuset: fields.text("cpuset", files),
-            cpu_quota: fields.integer("cpu_quota", files),
-            cpu_period: fields.integer("cpu_period", files),
-            memory: bytes(fields, "mem_limit", files),
-            memory_reservation: bytes(fields, "mem_reservation", files),
-            memory_swap: bytes_or_all(fields, "memswap_limit", files),
-            memory_swappiness: within(fields, "mem_swappiness", 0..=100, files),
-            pids: fields.integer("pids_limit", files),
-            shm_size: bytes(fields, "shm_size", files),
-            oom_score_adj: within(fields, "oom_score_adj", -1000..=1000, files),
-            oom_kill_disable: fields
-                .boolean("oom_kill_disable", files)
-                .unwrap_or_default(),
-            ulimits,
-        };
-        if let Some(of) = &mut upper {
-            limits.cpus = limits.cpus.or(of.number("cpus", files));
-            limits.memory = limits.memory.or(bytes(of, "memory", files));
-            limits.pids = limits.pids.or(of.integer("pids", files));
-        }
-        if let Some(of) = &mut lower {
-            limits.memory_reservation = limits.memory_reservation.or(bytes(of, "memory", files));
-        }
-        if limits.cpus.is_some_and(|cpus| cpus < 0.0) {
-            let place = place(fields, "cpus");
-            self.wrong(
-                place,
-                "cpus is less than nothing".to_owned(),
-                "here",
-                "as in cpus: 1.5",
-            );
-        }
-        limits
-    }
-
-    pub(super) fn ulimits(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, Ulimit> {
-        let mut all = BTreeMap::new();
-        let Some(of) = nested(fields, "ulimits", self) else {
-            return all;
-        };
-        for entry in of.entries() {
-            let files = self.files();
-            let Some(mut one) = Fields::of(&entry.value, of.path_of(&entry.key), files) else {
-                continue;
-            };
-            if let (Some(soft), Some(hard)) =
-                (one.integer("soft", files), one.integer("hard", files))
-            {
-                all.insert(entry.key.clone(), Ulimit { soft, hard });
-            } else if files.is_fine() {
-                let message = format!("{} needs soft and hard", of.path_of(&entry.key));
-                self.wrong(
-                    entry.at,
-                    message,
-                    "here",
-                    "write nofile: 1024, or { soft: …, hard: … }",
-                );
-            }
-        }
-        all
-    }
 }
 
 /// The mapping that a key is set to.
-fn nested<'n>(
+pub(super) fn nested<'n>(
     fields: &mut Fields<'n>,
     key: &str,
     reader: &mut Reader<'_, '_>,
@@ -494,6 +430,6 @@ fn nested<'n>(
     Fields::of(fields.get(key)?, path, reader.files())
 }
 
-fn place(fields: &mut Fields<'_>, key: &str) -> Place {
+pub(super) fn place(fields: &mut Fields<'_>, key: &str) -> Place {
     fields.entry(key).map(|entry| entry.at).unwrap_or_default()
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 impl Reader<'_, '_> {
     pub(super) fn service(&mut self, entry: &Entry) -> Option<Service> {
         let name = &entry.key;
+        self.places.of.clone_from(name);
         let mut fields = Fields::of(&entry.value, format!("services.{name}"), self.files())?;
         let at = self.at(entry.at);
         let mut service = Service {
@@ -35,6 +36,10 @@ impl Reader<'_, '_> {
         self.fill(&service.env_files, entry.at, &mut service.environment);
         let files = self.files();
         service.image = fields.text("image", files);
+        let provider = fields
+            .get("provider")
+            .and_then(|provider| provider.get("type"));
+        service.provider = provider.and_then(Node::as_scalar).map(|it| it.words());
         service.command = fields.texts("command", files);
         service.entrypoint = fields.texts("entrypoint", files);
         let profiles = fields.texts("profiles", files).unwrap_or_default();
@@ -206,6 +211,7 @@ impl Reader<'_, '_> {
                 restart: one.boolean("restart", self.files()).unwrap_or_default(),
                 required: one.boolean("required", self.files()).unwrap_or(true),
             };
+            self.uses("service", &entry.key, entry.at);
             all.insert(entry.key.clone(), dependency);
         }
         all

@@ -77,6 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     ("services.*.build.cache_from", Passed("given to the build")),
     ("services.*.build.cache_to", Named("needs BuildKit, which the build is not given")),
     ("services.*.build.no_cache", Passed("given to the build")),
+    ("services.*.build.no_cache_filter", Named("needs BuildKit, which the build is not given")),
     ("services.*.build.additional_contexts", Named("needs BuildKit, which the build is not given")),
     ("services.*.build.network", Passed("given to the build")),
     ("services.*.build.provenance", Named("needs BuildKit, which the build is not given")),
