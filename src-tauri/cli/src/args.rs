@@ -145,6 +145,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, for `man -l -`, or write all of them
     Man(Man),
+    /// Print what a coding agent has to know to use this command
+    Skill(Skill),
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -152,6 +154,16 @@ pub(crate) enum Command {
 pub(crate) struct Completions {
     /// Which shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  azora skill --into .claude/skills     write it where an agent of this project looks for skills")]
+pub(crate) struct Skill {
+    /// Write it as azora/SKILL.md into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

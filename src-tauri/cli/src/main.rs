@@ -51,6 +51,7 @@ mod manual;
 mod patience;
 mod run;
 mod serve;
+mod skill;
 mod up;
 
 use args::{Arguments, Command, Place};
@@ -140,6 +141,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Webhooks(webhooks) => asks(place, webhooks::webhooks(place, webhooks)),
         Command::Completions(asked) => manual::completions(asked),
         Command::Man(asked) => manual::man(asked),
+        Command::Skill(skill) => skill::skill(skill),
         Command::Open => asks(place, reads::open(place)),
         Command::Env(env) => asks(place, env::env(place, env)),
         Command::Attach(attach) => orders(place, attach::attach(place, attach)),
