@@ -31,6 +31,7 @@ pub(super) fn interpolate(node: Node, environment: &Environment, files: &mut Fil
     let mut work = Work {
         environment,
         unset: BTreeSet::new(),
+        told: BTreeSet::new(),
         left: MAX_EXPANDED.min(files.spare_text()),
     };
     let before = work.left;
@@ -45,6 +46,7 @@ pub(super) fn text(template: &str, environment: &Environment) -> String {
     let mut work = Work {
         environment,
         unset: BTreeSet::new(),
+        told: BTreeSet::new(),
         left: MAX_EXPANDED,
     };
     work.text(template, 0).unwrap_or_default()
@@ -68,7 +70,6 @@ fn walk(mut node: Node, work: &mut Work<'_>, files: &mut Files) -> Node {
                 .collect(),
         ),
         Kind::Scalar(scalar) if scalar.value == Value::Text && scalar.text.contains('$') => {
-            let known = work.unset.len();
             let text = match work.text(&scalar.text, 0) {
                 Ok(text) => text,
                 Err(wrong) => {
@@ -76,16 +77,13 @@ fn walk(mut node: Node, work: &mut Work<'_>, files: &mut Files) -> Node {
                     String::new()
                 }
             };
-            if work.unset.len() > known {
-                let names: Vec<String> = work.fresh(&scalar.text);
-                for name in names {
-                    files.note(
-                        node.place,
-                        format!(
-                            "the variable {} is not set: nothing stands for it",
-                            quoted(&name)
-                        ),
+            for name in std::mem::take(&mut work.unset) {
+                if work.told.len() < MAX_UNSET && work.told.insert(name.clone()) {
+                    let says = format!(
+                        "the variable {} is not set: nothing stands for it",
+                        quoted(&name)
                     );
+                    files.note(node.place, says);
                 }
             }
             Kind::Scalar(Scalar::text(text))
@@ -124,23 +122,15 @@ fn said(wrong: &Wrong, text: &str, span: spec::Span) -> Problem {
 
 struct Work<'e> {
     environment: &'e Environment,
-    /// Variables that were not set, so far.
+    /// Variables of this text that are not set.
     unset: BTreeSet<String>,
+    /// Those that were told; of each the first place is.
+    told: BTreeSet<String>,
     /// Bytes that may still be written.
     left: usize,
 }
 
 impl Work<'_> {
-    /// Those of the unset ones that a text names; only the first few of a file are told.
-    fn fresh(&self, text: &str) -> Vec<String> {
-        let told = self.unset.len().saturating_sub(1) < MAX_UNSET;
-        let named = self
-            .unset
-            .iter()
-            .filter(|name| told && text.contains(name.as_str()));
-        named.cloned().collect()
-    }
-
     fn text(&mut self, template: &str, depth: usize) -> Result<String, Wrong> {
         if depth > MAX_NESTED {
             return Err(Wrong::Deep);
@@ -263,6 +253,7 @@ mod tests {
         let mut work = Work {
             environment: &environment,
             unset: BTreeSet::new(),
+            told: BTreeSet::new(),
             left: MAX_EXPANDED,
         };
         let text = work.text(template, 0);
@@ -404,6 +395,7 @@ mod tests {
         let mut work = Work {
             environment: &environment,
             unset: BTreeSet::new(),
+            told: BTreeSet::new(),
             left: MAX_EXPANDED,
         };
         assert_eq!(work.text(&"$L".repeat(10_000), 0), Err(Wrong::Long));

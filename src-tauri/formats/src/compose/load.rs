@@ -175,6 +175,8 @@ impl<'s> Loader<'s> {
 
     /// Variables resolved, short forms made long, paths made the project's.
     fn prepared(&mut self, document: Node, dir: &str, environment: &Environment) -> Node {
+        let mut document = document;
+        self.few_services(&mut document);
         support::check(&document, &mut self.files);
         let mut node = interpolate(document, environment, &mut self.files);
         canonical(&mut node, &mut self.files);
@@ -217,6 +219,24 @@ impl<'s> Loader<'s> {
                 return;
             };
             into.insert(setting.name, value);
+        }
+    }
+
+    /// Says that a file has too many services, before anything is done with each of them.
+    fn few_services(&mut self, document: &mut Node) {
+        let Kind::Map(entries) = &mut document.kind else {
+            return;
+        };
+        let services = entries.iter_mut().find(|entry| entry.key == "services");
+        if let Some(Kind::Map(services)) = services.map(|services| &mut services.value.kind)
+            && let Some(beyond) = services.get(limits::MAX_SERVICES)
+        {
+            self.files.wrong(beyond.at, |span| {
+                let message = format!("more than {} services", limits::MAX_SERVICES);
+                Problem::new(span, message, "one more")
+                    .help("run the others from a folder of their own")
+            });
+            services.truncate(limits::MAX_SERVICES);
         }
     }
 

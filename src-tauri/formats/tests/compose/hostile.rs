@@ -3,6 +3,7 @@
 use crate::risks::{RISKS, file};
 use crate::{read, refused, settings};
 use formats::compose::{Reading, Sources};
+use proptest::prelude::*;
 
 /// The bomb and what is said of it. What it would cost is counted before it is paid.
 fn bombs() -> Vec<(&'static str, String, &'static str)> {
@@ -292,6 +293,94 @@ fn long_names_cost_no_more_than_they_are_long() {
 }
 
 #[test]
+fn of_many_variables_that_are_not_set_the_first_are_told() {
+    let labels: String = (0..10_000).map(|n| format!("$A{n}$A0, ")).collect();
+    let text = format!("services: {{web: {{image: x, labels: [{labels}]}}}}");
+    let project = crate::project(&[("compose.yaml", &text)]);
+    let notes = crate::notes(&project);
+    assert_eq!(notes.len(), 20, "{notes:?}");
+    assert!(
+        notes[0].contains("the variable `A0` is not set"),
+        "{notes:?}"
+    );
+}
+
+/// A file with something of everything.
+const ALL: &str = "name: all
+x-common: &common {restart: always, environment: {A: '1', B: \"${SET:-x}\"}}
+include: [{path: other.yaml}]
+services:
+  web:
+    <<: *common
+    image: 'nginx:${TAG:-1}'
+    build: {context: ., args: [A=1]}
+    command: sh -c \"echo 'a b'\"
+    ports: ['127.0.0.1:8080:80', {target: 81}]
+    volumes: ['./a:/a:ro', 'v:/v', {type: tmpfs, target: /t}]
+    depends_on: {db: {condition: service_healthy}}
+    healthcheck: {test: [CMD, x], interval: 1m30s}
+    networks: {n: {aliases: [é]}}
+    deploy: {replicas: 2, resources: {limits: {memory: 1g}}}
+  db:
+    extends: {service: web}
+    ports: !reset []
+    depends_on: !reset []
+    secrets: [s]
+volumes: {v: }
+networks: {n: {ipam: {config: [{subnet: 10.0.0.0/8}]}}}
+secrets: {s: {file: ./s}}
+";
+
+const PIECES: [&str; 24] = [
+    "",
+    " ",
+    "\n",
+    "\n  ",
+    ":",
+    ": ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "*common",
+    "&a ",
+    "<<: ",
+    "!reset ",
+    "!override ",
+    "$",
+    "${",
+    "null",
+    "99999999999",
+    "é",
+    "\t",
+];
+
+proptest! {
+    /// Whatever is cut out of a file and put into it, it is read or refused.
+    #[test]
+    fn no_file_makes_it_panic(
+        at in 0..ALL.len(),
+        cut in 0usize..30,
+        put in prop::collection::vec(0..PIECES.len(), 0..4),
+    ) {
+        let boundary = |mut at: usize| {
+            while !ALL.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let (from, to) = (boundary(at), boundary((at + cut).min(ALL.len())));
+        let put: String = put.into_iter().map(|piece| PIECES[piece]).collect();
+        let text = format!("{}{put}{}", &ALL[..from], &ALL[to..]);
+        let other = ("other.yaml", "services: {other: {image: x}}");
+        let _ = read(&[("compose.yaml", &text), other]);
+    }
+}
+
+#[test]
 fn files_that_include_each_other_twice_end_at_a_limit() {
     // Each is read twice as often as the one before: 2^20 times the last.
     let files: Vec<(String, String)> = (0..20)
@@ -340,5 +429,9 @@ fn a_long_row_of_includes_ends_at_a_limit() {
 #[test]
 fn there_are_enough_cases() {
     assert!(bombs().len() + RISKS.len() >= 60);
-    assert!(read(&[("compose.yaml", "services: {web: {image: x}}")]).is_ok());
+    // And what is taken apart above is whole.
+    crate::project(&[
+        ("compose.yaml", ALL),
+        ("other.yaml", "services: {other: {image: x}}"),
+    ]);
 }

@@ -5,7 +5,7 @@ use crate::compose::canonical::edit;
 use crate::compose::merge::merge;
 use crate::compose::paths::{folder, is_remote, join};
 use crate::yaml::{Kind, Node, Place};
-use spec::{Problem, limits, quoted};
+use spec::{Problem, quoted};
 use std::collections::BTreeMap;
 
 /// Where a service is defined.
@@ -17,15 +17,6 @@ impl Loader<'_> {
         let Some(services) = node.get("services").cloned() else {
             return;
         };
-        let all = services.as_map().unwrap_or_default();
-        if let Some(beyond) = all.get(limits::MAX_SERVICES) {
-            self.files.wrong(beyond.at, |span| {
-                let message = format!("more than {} services", limits::MAX_SERVICES);
-                Problem::new(span, message, "one more")
-                    .help("run the others from a folder of their own")
-            });
-            return;
-        }
         let mut done = BTreeMap::new();
         let mut files = std::mem::take(&mut self.files);
         edit(
