@@ -5,5 +5,6 @@
 mod adoption;
 mod bench;
 mod emergency;
+mod images;
 mod lost;
 mod resources;
