@@ -20,7 +20,7 @@ mod risk;
 mod support;
 mod volumes;
 
-pub use container::{Build, Container, Device, Limits, Ulimit};
+pub use container::{Build, Container, Device, DeviceRequest, DiskLimit, DiskUse, Limits, Ulimit};
 pub use project::{
     At, Attachment, Condition, Dependency, EnvFile, Given, Grant, Healthcheck, Hook, Mount,
     Mounted, Network, Port, Project, Restart, Service, Subnet, Test, Volume, Watch,

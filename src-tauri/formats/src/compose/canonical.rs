@@ -56,6 +56,27 @@ fn service(service: &mut Node, files: &mut Files) {
             files,
         );
     }
+    edit(
+        service,
+        "volumes",
+        |node, files| {
+            each(node, |mut mount| {
+                within(&mut mount, "volume", files, |volume, files| {
+                    edit(volume, "labels", pairs, files)
+                });
+                mount
+            })
+        },
+        files,
+    );
+    edit(service, "gpus", device_options, files);
+    within(service, "deploy", files, |deploy, files| {
+        within(deploy, "resources", files, |resources, files| {
+            within(resources, "reservations", files, |kept, files| {
+                edit(kept, "devices", device_options, files);
+            });
+        });
+    });
     within(service, "build", files, |build, files| {
         for key in ["args", "labels", "additional_contexts"] {
             edit(build, key, pairs, files);
@@ -349,6 +370,14 @@ fn ulimits(mut node: Node) -> Node {
         }
     }
     node
+}
+
+/// Options of devices that a driver finds, from pairs.
+fn device_options(node: Node, files: &mut Files) -> Node {
+    each(node, |mut request| {
+        edit(&mut request, "options", pairs, files);
+        request
+    })
 }
 
 /// `/dev/a:/dev/b:rwm`.

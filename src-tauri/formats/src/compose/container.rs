@@ -26,8 +26,8 @@ pub struct Container {
     pub devices: Vec<Device>,
     /// Rules of the device control group.
     pub device_cgroup_rules: Vec<String>,
-    /// GPUs: how many, or `all`.
-    pub gpus: Option<String>,
+    /// GPUs and other devices that a driver of the daemon finds.
+    pub device_requests: Vec<DeviceRequest>,
     /// Kernel parameters.
     pub sysctls: BTreeMap<String, String>,
     /// Names that stand in its `/etc/hosts`.
@@ -75,6 +75,14 @@ pub struct Limits {
     pub cpu_quota: Option<i64>,
     /// Microseconds.
     pub cpu_period: Option<i64>,
+    /// The same of the real-time scheduler.
+    pub cpu_rt_period: Option<i64>,
+    /// Microseconds of the real-time scheduler in each period.
+    pub cpu_rt_runtime: Option<i64>,
+    /// The weight among others at disks, 10 to 1000.
+    pub blkio_weight: Option<i64>,
+    /// Limits at single disks.
+    pub blkio: Vec<DiskLimit>,
     /// Bytes.
     pub memory: Option<u64>,
     /// Bytes that are kept for it.
@@ -148,4 +156,46 @@ pub struct Device {
     pub target: String,
     /// `r`, `w` and `m`.
     pub permissions: String,
+}
+
+/// Devices that a driver of the daemon finds, GPUs mostly.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct DeviceRequest {
+    /// Which driver.
+    pub driver: Option<String>,
+    /// How many, or `all`.
+    pub count: Option<String>,
+    /// Which ones.
+    pub device_ids: Vec<String>,
+    /// What they can: `gpu`.
+    pub capabilities: Vec<String>,
+    /// Options of the driver.
+    pub options: BTreeMap<String, String>,
+}
+
+/// What a container may do at one disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiskLimit {
+    /// The disk's device.
+    pub path: String,
+    /// What is limited.
+    pub what: DiskUse,
+    /// A weight, bytes each second, or operations each second.
+    pub limit: u64,
+}
+
+/// What is limited at a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskUse {
+    /// The weight among others.
+    Weight,
+    /// Bytes read.
+    ReadBytes,
+    /// Bytes written.
+    WriteBytes,
+    /// Reads.
+    Reads,
+    /// Writes.
+    Writes,
 }

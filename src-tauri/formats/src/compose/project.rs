@@ -246,6 +246,8 @@ pub enum Mounted {
         propagation: Option<String>,
         /// `z` or `Z`.
         selinux: Option<String>,
+        /// Whether what is mounted below it is read-only, too: `enabled`, `disabled`, `writable`, `readonly`.
+        recursive: Option<String>,
     },
     /// A named volume, or one without a name that lives as long as the container.
     Volume {
@@ -253,6 +255,8 @@ pub enum Mounted {
         name: Option<String>,
         /// What the image has there is not copied into it.
         nocopy: bool,
+        /// Labels, of one that is made for this mount.
+        labels: BTreeMap<String, String>,
         /// A folder in it.
         subpath: Option<String>,
     },

@@ -322,6 +322,26 @@ const FORMS: &[(&str, &str, &str)] = &[
         "limits.ulimits",
         r#"{"nofile": {"soft": 1024, "hard": 1024}}"#,
     ),
+    (
+        "{gpus: [{driver: nvidia, count: 1, options: [a=b]}]}",
+        "container.device_requests",
+        r#"[{"driver": "nvidia", "count": "1", "capabilities": ["gpu"], "options": {"a": "b"}}]"#,
+    ),
+    (
+        "{deploy: {resources: {reservations: {devices: [{capabilities: [tpu], device_ids: ['0']}]}}}}",
+        "container.device_requests",
+        r#"[{"capabilities": ["tpu"], "device_ids": ["0"]}]"#,
+    ),
+    (
+        "{volumes: [{type: volume, source: v, target: /a, volume: {labels: [a=b]}}]}",
+        "volumes",
+        r#"[{"what": {"volume": {"name": "v", "labels": {"a": "b"}}}, "target": "/a"}]"#,
+    ),
+    (
+        "{blkio_config: {weight: 300, device_read_bps: [{path: /dev/sda, rate: 12mb}]}, cpu_rt_runtime: 400ms}",
+        "limits",
+        r#"{"blkio_weight": 300, "blkio": [{"path": "/dev/sda", "what": "read_bytes", "limit": 12582912}], "cpu_rt_runtime": 400000}"#,
+    ),
     // What is handed on.
     (
         "{extra_hosts: ['a:10.0.0.1', 'b=::1', 'c:[::1]']}",
@@ -333,8 +353,16 @@ const FORMS: &[(&str, &str, &str)] = &[
         "container.devices",
         r#"[{"source": "/dev/fuse", "target": "/dev/fuse", "permissions": "rwm"}]"#,
     ),
-    ("{gpus: all}", "container.gpus", r#""all""#),
-    ("{gpus: [{count: 2}]}", "container.gpus", r#""2""#),
+    (
+        "{gpus: all}",
+        "container.device_requests",
+        r#"[{"count": "all", "capabilities": ["gpu"]}]"#,
+    ),
+    (
+        "{gpus: [{count: 2}]}",
+        "container.device_requests",
+        r#"[{"count": "2", "capabilities": ["gpu"]}]"#,
+    ),
     (
         "{init: 'true', tty: on, read_only: True}",
         "container",

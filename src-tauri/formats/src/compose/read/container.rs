@@ -2,7 +2,7 @@
 
 use super::Reader;
 use super::values::{bytes, hosts, items, labels, within};
-use crate::compose::container::{Container, Device};
+use crate::compose::container::{Container, Device, DeviceRequest};
 use crate::compose::paths::{Leads, leads};
 use crate::compose::project::{Attachment, Grant, Mount, Mounted, Port, Service};
 use crate::compose::risk::{Reach, is_daemon_socket, is_usual};
@@ -176,6 +176,10 @@ impl Reader<'_, '_> {
                 .as_mut()
                 .and_then(|of| of.boolean("nocopy", files))
                 .unwrap_or_default(),
+            labels: options
+                .as_mut()
+                .map(|of| labels(of, "labels", files))
+                .unwrap_or_default(),
             subpath: options.and_then(|mut of| of.text("subpath", files)),
         }
     }
@@ -197,6 +201,7 @@ impl Reader<'_, '_> {
         let files = self.files();
         let mut text = |key: &str| options.as_mut().and_then(|of| of.text(key, files));
         let (propagation, selinux) = (text("propagation"), text("selinux"));
+        let recursive = text("recursive");
         Mounted::Bind {
             source,
             create: options
@@ -204,6 +209,7 @@ impl Reader<'_, '_> {
                 .unwrap_or(true),
             propagation,
             selinux,
+            recursive,
         }
     }
 
@@ -303,7 +309,7 @@ impl Reader<'_, '_> {
             userns_mode: self.namespace(fields, "userns_mode", "user", name),
             cgroup: self.namespace(fields, "cgroup", "cgroup", name),
             devices: self.devices(fields, name),
-            gpus: self.gpus(fields, name),
+            device_requests: self.device_requests(fields, name),
             ..Container::default()
         };
         let files = self.files();
@@ -393,30 +399,49 @@ impl Reader<'_, '_> {
         devices
     }
 
-    /// `all`, or the sum of what is asked for.
-    fn gpus(&mut self, fields: &mut Fields<'_>, name: &str) -> Option<String> {
-        let node = fields.get("gpus")?;
-        let gpus = match node.as_list() {
-            None => node.as_scalar()?.words(),
-            Some(items) => {
-                let counts = items
-                    .iter()
-                    .map(|item| item.get("count").and_then(Node::as_scalar));
-                let counts: Vec<String> = counts
-                    .map(|count| count.map_or_else(|| "all".to_owned(), |count| count.words()))
-                    .collect();
-                match counts
-                    .iter()
-                    .map(|count| count.parse::<u64>())
-                    .sum::<Result<u64, _>>()
-                {
-                    Ok(sum) => sum.to_string(),
-                    Err(_) => "all".to_owned(),
+    /// `gpus`, and the devices that `deploy` reserves.
+    fn device_requests(&mut self, fields: &mut Fields<'_>, name: &str) -> Vec<DeviceRequest> {
+        let gpu = || vec!["gpu".to_owned()];
+        let mut requests = Vec::new();
+        let gpus = fields.get("gpus");
+        if let Some(all) = gpus.and_then(Node::as_scalar) {
+            requests.push(DeviceRequest {
+                count: Some(all.words()),
+                capabilities: gpu(),
+                ..DeviceRequest::default()
+            });
+        }
+        let reserved = fields.get("deploy").and_then(|deploy| {
+            let resources = deploy.get("resources")?;
+            resources.get("reservations")?.get("devices")
+        });
+        let path = fields.path_of("gpus");
+        for (node, own) in [(gpus, true), (reserved, false)] {
+            for item in node.and_then(Node::as_list).unwrap_or_default() {
+                let files = self.files();
+                let Some(mut of) = Fields::of(item, path.clone(), files) else {
+                    continue;
+                };
+                let mut request = DeviceRequest {
+                    driver: of.text("driver", files),
+                    count: of.text("count", files),
+                    device_ids: of.texts("device_ids", files).unwrap_or_default(),
+                    capabilities: of.texts("capabilities", files).unwrap_or_default(),
+                    options: labels(&mut of, "options", files),
+                };
+                if own && !request.capabilities.contains(&"gpu".to_owned()) {
+                    request.capabilities.extend(gpu());
                 }
+                requests.push(request);
             }
-        };
-        self.risk(name, node.place, Reach::Device(format!("gpu: {gpus}")));
-        Some(gpus)
+        }
+        for request in &requests {
+            let place = gpus.or(reserved).map(|node| node.place).unwrap_or_default();
+            let what = request.capabilities.join(" ");
+            let count = request.count.as_deref().unwrap_or("all");
+            self.risk(name, place, Reach::Device(format!("{what}: {count}")));
+        }
+        requests
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Reader;
 use super::container::{nested, place};
-use super::values::{bytes, bytes_or_all, within};
-use crate::compose::container::{Limits, Ulimit};
-use crate::yaml::Fields;
+use super::values::{bytes, bytes_or_all, items, within};
+use crate::compose::container::{DiskLimit, DiskUse, Limits, Ulimit};
+use crate::yaml::{Fields, duration, expected};
 use std::collections::BTreeMap;
 
 impl Reader<'_, '_> {
@@ -19,6 +19,9 @@ impl Reader<'_, '_> {
         };
         let (mut upper, mut lower) = (part("limits"), part("reservations"));
         let ulimits = self.ulimits(fields);
+        let (blkio_weight, blkio) = self.blkio(fields);
+        let cpu_rt_period = self.microseconds(fields, "cpu_rt_period");
+        let cpu_rt_runtime = self.microseconds(fields, "cpu_rt_runtime");
         let files = self.files();
         let mut limits = Limits {
             cpus: fields.number("cpus", files),
@@ -26,6 +29,10 @@ impl Reader<'_, '_> {
             cpuset: fields.text("cpuset", files),
             cpu_quota: fields.integer("cpu_quota", files),
             cpu_period: fields.integer("cpu_period", files),
+            cpu_rt_period,
+            cpu_rt_runtime,
+            blkio_weight,
+            blkio,
             memory: bytes(fields, "mem_limit", files),
             memory_reservation: bytes(fields, "mem_reservation", files),
             memory_swap: bytes_or_all(fields, "memswap_limit", files),
@@ -56,6 +63,60 @@ impl Reader<'_, '_> {
             );
         }
         limits
+    }
+
+    /// A number of microseconds, or a duration.
+    fn microseconds(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<i64> {
+        let path = fields.path_of(key);
+        let node = fields.get(key)?;
+        let words = node
+            .as_scalar()
+            .map(|scalar| scalar.words())
+            .unwrap_or_default();
+        let read = match words.parse::<i64>() {
+            Ok(number) => Some(number),
+            Err(_) => duration(&words).and_then(|it| i64::try_from(it.as_micros()).ok()),
+        };
+        if read.is_none() {
+            expected(
+                node,
+                &path,
+                "microseconds, or a duration as in 10ms",
+                self.files(),
+            );
+        }
+        read
+    }
+
+    fn blkio(&mut self, fields: &mut Fields<'_>) -> (Option<i64>, Vec<DiskLimit>) {
+        let Some(mut of) = nested(fields, "blkio_config", self) else {
+            return (None, Vec::new());
+        };
+        let weight = within(&mut of, "weight", 0..=1000, self.files());
+        let mut limits = Vec::new();
+        for (key, value, what) in [
+            ("weight_device", "weight", DiskUse::Weight),
+            ("device_read_bps", "rate", DiskUse::ReadBytes),
+            ("device_write_bps", "rate", DiskUse::WriteBytes),
+            ("device_read_iops", "rate", DiskUse::Reads),
+            ("device_write_iops", "rate", DiskUse::Writes),
+        ] {
+            let path = of.path_of(key);
+            for item in items(&mut of, key, self.files()) {
+                let Some(mut one) = Fields::of(item, path.clone(), self.files()) else {
+                    continue;
+                };
+                let limit = bytes(&mut one, value, self.files());
+                match (one.text("path", self.files()), limit) {
+                    (Some(path), Some(limit)) => limits.push(DiskLimit { path, what, limit }),
+                    _ => {
+                        let message = format!("{path} needs a path and a {value}");
+                        self.wrong(item.place, message, "here", "as in { path: /dev/sda, … }");
+                    }
+                }
+            }
+        }
+        (weight, limits)
     }
 
     pub(super) fn ulimits(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, Ulimit> {

@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     ("services.*.deploy.resources.limits.memory", Passed("given to the container daemon")),
     ("services.*.deploy.resources.limits.pids", Passed("given to the container daemon")),
     ("services.*.deploy.resources.reservations", Passed("given to the container daemon")),
-    ("services.*.deploy.resources.reservations.cpus", Passed("given to the container daemon")),
+    ("services.*.deploy.resources.reservations.cpus", Named("no cores are kept for a container")),
     ("services.*.deploy.resources.reservations.memory", Passed("given to the container daemon")),
     ("services.*.deploy.resources.reservations.generic_resources", Named("for a swarm")),
     ("services.*.deploy.resources.reservations.generic_resources.discrete_resource_spec", Named("for a swarm")),
