@@ -71,6 +71,8 @@ pub enum Reading {
     Complete(Box<Project>),
     /// These files are looked at as well, relative to the project's folder unless absolute. Not all of them
     /// have to be there. Of each, up to [`MAX_BYTES`](spec::limits::MAX_BYTES) and one byte more are wanted.
+    /// A path says nothing of symbolic links: who opens it sees to it that it does not lead out of the folder
+    /// by one. No file is asked for twice, and there are at most 500.
     Needs(Vec<String>),
 }
 

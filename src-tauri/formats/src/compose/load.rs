@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Files of one project, each as often as it is included.
 const MAX_FILES: usize = 64;
+/// Different files that are looked for, env files among them.
+const MAX_ASKED: usize = 500;
 /// Bytes of all files that others ask for, each as often as it is read: four times what one may have. They are
 /// read again whenever another file is asked for.
 const MAX_READ: usize = 4 * limits::MAX_BYTES;
@@ -70,7 +72,12 @@ impl<'s> Loader<'s> {
             return None;
         }
         let found = self.sources.beside.get(path);
-        if found.is_none() {
+        if found.is_none() && self.sources.beside.len() + self.missing.len() >= MAX_ASKED {
+            let message = format!("the project names more than {MAX_ASKED} files");
+            self.files.wrong(asked, |span| {
+                Problem::new(span, message, "one more").help("let services share their env files")
+            });
+        } else if found.is_none() {
             self.missing.insert(path.to_owned());
         }
         found

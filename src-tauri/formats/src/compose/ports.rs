@@ -91,7 +91,8 @@ fn short(text: &str) -> Result<Vec<Port>, &'static str> {
         return Err("what stands before it is no address");
     }
     let targets = range(target)?;
-    let published = published.filter(|published| !published.is_empty());
+    // 0 is any, as with sockets.
+    let published = published.filter(|published| !matches!(*published, "" | "0"));
     let Some(published) = published else {
         let port = |target| Port {
             host: host.map(str::to_owned),

@@ -74,7 +74,7 @@ fn below(node: &Node, pattern: &str, path: &str, files: &mut Files) {
                 let own = join(pattern, &entry.key);
                 let here = path_to(path, &entry.key);
                 match TABLE.get(own.as_str()) {
-                    _ if entry.key.starts_with("x-") => {}
+                    _ if entry.key.starts_with("x-") && !any => {}
                     Some(Support::Named(why)) => {
                         let says = format!("{} is not supported: {why}", quoted(&here));
                         files.note(entry.at, says);

@@ -65,6 +65,11 @@ impl<'n> Fields<'n> {
         text(self.get(key)?, &path, files)
     }
 
+    /// A text with something in it: `${VAR:-}` may leave nothing, which is not set.
+    pub(crate) fn word(&mut self, key: &str, files: &mut Files) -> Option<String> {
+        self.text(key, files).filter(|text| !text.is_empty())
+    }
+
     /// A text, or several.
     pub(crate) fn texts(&mut self, key: &str, files: &mut Files) -> Option<Vec<String>> {
         let path = self.path_of(key);

@@ -75,6 +75,14 @@ const FORMS: &[(&str, &str, &str)] = &[
         "ports",
         r#"[{"target": 80, "protocol": "tcp"}]"#,
     ),
+    (
+        "{ports: ['0:80', {target: 81, published: 0, protocol: UDP}]}",
+        "ports",
+        r#"[{"target": 80, "protocol": "tcp"}, {"target": 81, "protocol": "udp"}]"#,
+    ),
+    // Nothing is left of a variable.
+    ("{restart: '${NOTHING:-}'}", "restart", r#""no""#),
+    ("{user: '${NOTHING:-}', hostname: ''}", "user", ""),
     // Mounts.
     (
         "{volumes: ['v:/data']}",

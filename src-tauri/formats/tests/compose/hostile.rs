@@ -293,6 +293,15 @@ fn long_names_cost_no_more_than_they_are_long() {
 }
 
 #[test]
+fn a_project_does_not_look_for_any_number_of_files() {
+    let services: String = (0..1_000)
+        .map(|n| format!("  s{n}: {{image: x, env_file: [{{path: e{n}, required: false}}]}}\n"))
+        .collect();
+    let said = refused(&[("compose.yaml", &format!("services:\n{services}"))]);
+    assert!(said.contains("names more than 500 files"), "{said}");
+}
+
+#[test]
 fn of_many_variables_that_are_not_set_the_first_are_told() {
     let labels: String = (0..10_000).map(|n| format!("$A{n}$A0, ")).collect();
     let text = format!("services: {{web: {{image: x, labels: [{labels}]}}}}");

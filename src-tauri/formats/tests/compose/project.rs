@@ -188,6 +188,7 @@ fn a_project_that_is_none_is_refused() {
         ("services: [a]", "services is a list"),
         ("services: {a: }", "has neither an image nor a build"),
         ("services: {a: x}", "services.a is `x`"),
+        ("services: {x-a: {imag: x}}", "did you mean `image`?"),
         ("services: {a/b: {image: x}}", "is no name of a service"),
         ("service: {a: {image: x}}", "did you mean `services`?"),
         (

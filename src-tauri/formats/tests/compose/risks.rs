@@ -142,6 +142,11 @@ pub(crate) const RISKS: &[(&str, &[&str])] = &[
         &["is built from what is fetched: https://x.org/y.git#main"],
     ),
     (
+        "{build: {context: ., dockerfile: ../../Dockerfile}}",
+        &["can read ../../Dockerfile, outside of the project's folder"],
+    ),
+    ("{build: {context: web, dockerfile: ../Dockerfile}}", &[]),
+    (
         "{build: {context: ., network: host}}",
         &["shares the network namespace of this machine"],
     ),

@@ -41,13 +41,14 @@ impl Reader<'_, '_> {
                 target: target
                     .and_then(|port| u16::try_from(port).ok())
                     .unwrap_or_default(),
-                published: of.text("published", files).filter(|port| !port.is_empty()),
-                host_ip: of.text("host_ip", files),
+                // 0 is any, as with sockets.
+                published: of.word("published", files).filter(|port| port != "0"),
+                host_ip: of.word("host_ip", files),
                 protocol: of
-                    .text("protocol", files)
-                    .unwrap_or_else(|| "tcp".to_owned()),
-                name: of.text("name", files),
-                app_protocol: of.text("app_protocol", files),
+                    .word("protocol", files)
+                    .map_or_else(|| "tcp".to_owned(), |it| it.to_lowercase()),
+                name: of.word("name", files),
+                app_protocol: of.word("app_protocol", files),
             };
             if of.get("target").is_none() {
                 self.wrong(
@@ -114,10 +115,10 @@ impl Reader<'_, '_> {
                 continue;
             };
             let kind = of
-                .text("type", self.files())
+                .word("type", self.files())
                 .unwrap_or_else(|| "volume".to_owned());
-            let source = of.text("source", self.files());
-            let target = of.text("target", self.files());
+            let source = of.word("source", self.files());
+            let target = of.word("target", self.files());
             let read_only = of.boolean("read_only", self.files()).unwrap_or_default();
             let Some(target) = target.filter(|target| target.starts_with('/')) else {
                 let message = format!("{path} has a mount without a target in the container");
@@ -143,7 +144,7 @@ impl Reader<'_, '_> {
                 }
                 ("image", Some(image)) => {
                     let of = nested(&mut of, "image", self);
-                    let subpath = of.and_then(|mut of| of.text("subpath", self.files()));
+                    let subpath = of.and_then(|mut of| of.word("subpath", self.files()));
                     Mounted::Image { image, subpath }
                 }
                 ("npipe" | "cluster", source) => Mounted::Other(kind, source.unwrap_or_default()),
@@ -180,7 +181,7 @@ impl Reader<'_, '_> {
                 .as_mut()
                 .map(|of| labels(of, "labels", files))
                 .unwrap_or_default(),
-            subpath: options.and_then(|mut of| of.text("subpath", files)),
+            subpath: options.and_then(|mut of| of.word("subpath", files)),
         }
     }
 
@@ -199,7 +200,7 @@ impl Reader<'_, '_> {
     fn bind_mount(&mut self, of: &mut Fields<'_>, source: String) -> Mounted {
         let mut options = nested(of, "bind", self);
         let files = self.files();
-        let mut text = |key: &str| options.as_mut().and_then(|of| of.text(key, files));
+        let mut text = |key: &str| options.as_mut().and_then(|of| of.word(key, files));
         let (propagation, selinux) = (text("propagation"), text("selinux"));
         let recursive = text("recursive");
         Mounted::Bind {
@@ -231,7 +232,7 @@ impl Reader<'_, '_> {
         which: &'static str,
         name: &str,
     ) -> Option<String> {
-        let said = fields.text(key, self.files())?;
+        let said = fields.word(key, self.files())?;
         let place = place(fields, key);
         if said == "host" {
             self.risk(name, place, Reach::HostNamespace(which));
@@ -253,11 +254,11 @@ impl Reader<'_, '_> {
             };
             let attachment = Attachment {
                 aliases: one.texts("aliases", files).unwrap_or_default(),
-                ipv4_address: one.text("ipv4_address", files),
-                ipv6_address: one.text("ipv6_address", files),
+                ipv4_address: one.word("ipv4_address", files),
+                ipv6_address: one.word("ipv6_address", files),
                 link_local_ips: one.texts("link_local_ips", files).unwrap_or_default(),
-                mac_address: one.text("mac_address", files),
-                interface_name: one.text("interface_name", files),
+                mac_address: one.word("mac_address", files),
+                interface_name: one.word("interface_name", files),
                 driver_opts: labels(&mut one, "driver_opts", files),
                 priority: one.integer("priority", files),
                 gw_priority: one.integer("gw_priority", files),
@@ -281,7 +282,7 @@ impl Reader<'_, '_> {
             let Some(mut of) = Fields::of(item, path.clone(), self.files()) else {
                 continue;
             };
-            let Some(source) = of.text("source", self.files()) else {
+            let Some(source) = of.word("source", self.files()) else {
                 self.wrong(
                     item.place,
                     format!("{path} names nothing"),
@@ -290,7 +291,7 @@ impl Reader<'_, '_> {
                 );
                 continue;
             };
-            let target = match of.text("target", self.files()) {
+            let target = match of.word("target", self.files()) {
                 Some(target) if target.starts_with('/') => target,
                 Some(target) => format!("{folder}{target}"),
                 None => format!("{folder}{source}"),
@@ -321,7 +322,7 @@ impl Reader<'_, '_> {
         made.dns = list("dns");
         made.dns_opt = list("dns_opt");
         made.dns_search = list("dns_search");
-        let mut text = |key: &str| fields.text(key, files);
+        let mut text = |key: &str| fields.word(key, files);
         made.cgroup_parent = text("cgroup_parent");
         made.platform = text("platform");
         made.pull_policy = text("pull_policy");
@@ -385,11 +386,11 @@ impl Reader<'_, '_> {
             let Some(mut of) = Fields::of(item, path.clone(), files) else {
                 continue;
             };
-            let source = of.text("source", files).unwrap_or_default();
+            let source = of.word("source", files).unwrap_or_default();
             let device = Device {
-                target: of.text("target", files).unwrap_or_else(|| source.clone()),
+                target: of.word("target", files).unwrap_or_else(|| source.clone()),
                 permissions: of
-                    .text("permissions", files)
+                    .word("permissions", files)
                     .unwrap_or_else(|| "rwm".to_owned()),
                 source,
             };
@@ -423,8 +424,8 @@ impl Reader<'_, '_> {
                     continue;
                 };
                 let mut request = DeviceRequest {
-                    driver: of.text("driver", files),
-                    count: of.text("count", files),
+                    driver: of.word("driver", files),
+                    count: of.word("count", files),
                     device_ids: of.texts("device_ids", files).unwrap_or_default(),
                     capabilities: of.texts("capabilities", files).unwrap_or_default(),
                     options: labels(&mut of, "options", files),

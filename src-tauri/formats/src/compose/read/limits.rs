@@ -26,7 +26,7 @@ impl Reader<'_, '_> {
         let mut limits = Limits {
             cpus: fields.number("cpus", files),
             cpu_shares: fields.integer("cpu_shares", files),
-            cpuset: fields.text("cpuset", files),
+            cpuset: fields.word("cpuset", files),
             cpu_quota: fields.integer("cpu_quota", files),
             cpu_period: fields.integer("cpu_period", files),
             cpu_rt_period,
@@ -107,7 +107,7 @@ impl Reader<'_, '_> {
                     continue;
                 };
                 let limit = bytes(&mut one, value, self.files());
-                match (one.text("path", self.files()), limit) {
+                match (one.word("path", self.files()), limit) {
                     (Some(path), Some(limit)) => limits.push(DiskLimit { path, what, limit }),
                     _ => {
                         let message = format!("{path} needs a path and a {value}");

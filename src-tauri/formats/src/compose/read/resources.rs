@@ -16,7 +16,7 @@ impl Reader<'_, '_> {
         let mut network = Network {
             name,
             external,
-            driver: fields.text("driver", files),
+            driver: fields.word("driver", files),
             driver_opts: labels(&mut fields, "driver_opts", files),
             internal: fields.boolean("internal", files).unwrap_or_default(),
             attachable: fields.boolean("attachable", files).unwrap_or_default(),
@@ -29,16 +29,16 @@ impl Reader<'_, '_> {
         if let Some(node) = fields.get("ipam")
             && let Some(mut ipam) = Fields::of(node, ipam, files)
         {
-            network.ipam_driver = ipam.text("driver", files);
+            network.ipam_driver = ipam.word("driver", files);
             network.ipam_options = labels(&mut ipam, "options", files);
             for item in items(&mut ipam, "config", files) {
                 let Some(mut of) = Fields::of(item, ipam.path_of("config"), files) else {
                     continue;
                 };
                 network.subnets.push(Subnet {
-                    subnet: of.text("subnet", files),
-                    ip_range: of.text("ip_range", files),
-                    gateway: of.text("gateway", files),
+                    subnet: of.word("subnet", files),
+                    ip_range: of.word("ip_range", files),
+                    gateway: of.word("gateway", files),
                     aux_addresses: labels(&mut of, "aux_addresses", files),
                 });
             }
@@ -54,7 +54,7 @@ impl Reader<'_, '_> {
         let volume = Volume {
             name,
             external,
-            driver: fields.text("driver", files),
+            driver: fields.word("driver", files),
             driver_opts: labels(&mut fields, "driver_opts", files),
             labels: labels(&mut fields, "labels", files),
         };
@@ -82,7 +82,7 @@ impl Reader<'_, '_> {
             Some(_) => fields.boolean("external", self.files()).unwrap_or_default(),
             None => false,
         };
-        let name = fields.text("name", self.files());
+        let name = fields.word("name", self.files());
         let own = || match external {
             true => entry.key.clone(),
             false => format!("{project}_{}", entry.key),
@@ -98,8 +98,8 @@ impl Reader<'_, '_> {
             return Some(Given::External(name));
         }
         let files = self.files();
-        let file = fields.text("file", files).map(Given::File);
-        let variable = fields.text("environment", files).map(Given::Environment);
+        let file = fields.word("file", files).map(Given::File);
+        let variable = fields.word("environment", files).map(Given::Environment);
         let content = match kind {
             "configs" => fields.text("content", files).map(Given::Content),
             _ => None,

@@ -3,7 +3,7 @@
 use super::Reader;
 use super::values::{bytes, hosts, items, labels, pairs, within};
 use crate::compose::container::Build;
-use crate::compose::paths::is_remote;
+use crate::compose::paths::{is_remote, join};
 use crate::compose::project::{
     Condition, Dependency, EnvFile, Healthcheck, Hook, Restart, Service, Test, Watch,
 };
@@ -35,7 +35,7 @@ impl Reader<'_, '_> {
         service.env_files = self.env_files(&mut fields);
         self.fill(&service.env_files, entry.at, &mut service.environment);
         let files = self.files();
-        service.image = fields.text("image", files);
+        service.image = fields.word("image", files);
         let provider = fields
             .get("provider")
             .and_then(|provider| provider.get("type"));
@@ -48,13 +48,13 @@ impl Reader<'_, '_> {
         service.links = fields.texts("links", files).unwrap_or_default();
         service.labels = labels(&mut fields, "labels", files);
         service.annotations = labels(&mut fields, "annotations", files);
-        service.working_dir = fields.text("working_dir", files);
-        service.user = fields.text("user", files);
+        service.working_dir = fields.word("working_dir", files);
+        service.user = fields.word("user", files);
         service.group_add = fields.texts("group_add", files).unwrap_or_default();
-        service.hostname = fields.text("hostname", files);
-        service.domainname = fields.text("domainname", files);
-        service.container_name = fields.text("container_name", files);
-        service.stop_signal = fields.text("stop_signal", files);
+        service.hostname = fields.word("hostname", files);
+        service.domainname = fields.word("domainname", files);
+        service.container_name = fields.word("container_name", files);
+        service.stop_signal = fields.word("stop_signal", files);
         service.stop_grace_period = fields.duration("stop_grace_period", files);
         self.reach(&mut fields, name, &mut service);
         Some(service)
@@ -76,7 +76,7 @@ impl Reader<'_, '_> {
                 continue;
             };
             let required = of.boolean("required", self.files()).unwrap_or(true);
-            let Some(path) = of.text("path", self.files()) else {
+            let Some(path) = of.word("path", self.files()) else {
                 self.wrong(
                     item.place,
                     "this env file has no path".to_owned(),
@@ -138,17 +138,17 @@ impl Reader<'_, '_> {
         let known = self.environment;
         let files = self.files();
         let build = Build {
-            context: of.text("context", files).unwrap_or_default(),
-            dockerfile: of.text("dockerfile", files),
+            context: of.word("context", files).unwrap_or_default(),
+            dockerfile: of.word("dockerfile", files),
             dockerfile_inline: of.text("dockerfile_inline", files),
             args: pairs(&mut of, "args", files, |name| known.get(name).cloned()),
             labels: labels(&mut of, "labels", files),
-            target: of.text("target", files),
+            target: of.word("target", files),
             tags: of.texts("tags", files).unwrap_or_default(),
             cache_from: of.texts("cache_from", files).unwrap_or_default(),
             no_cache: of.boolean("no_cache", files).unwrap_or_default(),
             pull: of.boolean("pull", files).unwrap_or_default(),
-            network: of.text("network", files),
+            network: of.word("network", files),
             platforms: of.texts("platforms", files).unwrap_or_default(),
             extra_hosts: hosts(&mut of, "extra_hosts", files),
             shm_size: bytes(&mut of, "shm_size", files),
@@ -172,6 +172,11 @@ impl Reader<'_, '_> {
         } else {
             self.host_path(name, node.place, &build.context, false);
         }
+        if let Some(dockerfile) = &build.dockerfile
+            && !is_remote(&build.context)
+        {
+            self.host_path(name, node.place, &join(&build.context, dockerfile), false);
+        }
         if build.network.as_deref() == Some("host") {
             self.risk(name, node.place, Reach::HostNamespace("network"));
         }
@@ -192,7 +197,7 @@ impl Reader<'_, '_> {
             else {
                 continue;
             };
-            let condition = match one.text("condition", self.files()).as_deref() {
+            let condition = match one.word("condition", self.files()).as_deref() {
                 None | Some("service_started") => Condition::Started,
                 Some("service_healthy") => Condition::Healthy,
                 Some("service_completed_successfully") => Condition::Succeeded,
@@ -263,7 +268,7 @@ impl Reader<'_, '_> {
                 .map(|scalar| scalar.words())
                 .unwrap_or_default();
             return match said.as_str() {
-                "no" | "false" => Restart::No,
+                "" | "no" | "false" => Restart::No,
                 "always" => Restart::Always,
                 "unless-stopped" => Restart::UnlessStopped,
                 "on-failure" => Restart::OnFailure(None),
@@ -287,7 +292,7 @@ impl Reader<'_, '_> {
         let Some(mut of) = Fields::of(node, path, self.files()) else {
             return Restart::No;
         };
-        let condition = of.text("condition", self.files());
+        let condition = of.word("condition", self.files());
         let most = within(
             &mut of,
             "max_attempts",
@@ -339,10 +344,10 @@ impl Reader<'_, '_> {
             let files = self.files();
             let hook = Hook {
                 command: of.texts("command", files).unwrap_or_default(),
-                image: of.text("image", files),
-                user: of.text("user", files),
+                image: of.word("image", files),
+                user: of.word("user", files),
                 privileged: of.boolean("privileged", files).unwrap_or_default(),
-                working_dir: of.text("working_dir", files),
+                working_dir: of.word("working_dir", files),
                 environment: pairs(&mut of, "environment", files, |name| {
                     known.get(name).cloned()
                 }),
@@ -386,10 +391,10 @@ impl Reader<'_, '_> {
                     .unwrap_or_default()
             };
             let (ignore, include) = (patterns("ignore", self), patterns("include", self));
-            let action = of.text("action", self.files()).unwrap_or_default();
+            let action = of.word("action", self.files()).unwrap_or_default();
             let known = ["rebuild", "restart", "sync", "sync+restart", "sync+exec"];
             let (Some(watched), true) = (
-                of.text("path", self.files()),
+                of.word("path", self.files()),
                 known.contains(&action.as_str()),
             ) else {
                 let help = format!("an action is one of {}", known.join(", "));
