@@ -178,7 +178,7 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, options: Options) {
 
 /// Starts a headless engine that adopts what this one leaves running.
 fn serve_on(settings: &Settings) -> std::io::Result<u32> {
-    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let mut env: BTreeMap<OsString, OsString> = driver::env::inherited().collect();
     env.insert("AZORA_HOME".into(), settings.home.home().into());
     let log = settings.home.home().join("engine.log");
     driver::detach::spawn(

@@ -38,7 +38,8 @@ use tauri::{AppHandle, Builder, Manager, RunEvent, Runtime, Wry};
 
 /// Runs the app until it is quit. `context` is what the root package's build made of
 /// `tauri.conf.json`.
-pub fn run(context: tauri::Context<Wry>) -> ExitCode {
+pub fn run(context: tauri::Context<Wry>, set: Vec<&'static str>) -> ExitCode {
+    driver::env::keep_back(set);
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let options = match Options::parse(std::env::args_os().skip(1), &cwd) {
         Ok(Asked::Window(options)) => options,

@@ -1,17 +1,39 @@
-//! The environment a person would have in a terminal, for programs started from a menu.
+//! The environment a person would have in a terminal, for programs started from a menu; and this program's own,
+//! without what it has set for itself.
 
 use crate::pidfd::Pidfd;
 use crate::{detach, user};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Printed before and after the environment, because login files may print too.
 const MARK: &str = "__azora_environment__";
 /// Largest answer.
 const MAX: usize = 4 * 1024 * 1024;
+
+/// Variables that this program has set for itself.
+static ITS_OWN: OnceLock<Vec<&'static str>> = OnceLock::new();
+
+/// Says which variables this program has set for itself, once, before anything is started: nothing that it starts
+/// for others gets them.
+pub fn keep_back(variables: Vec<&'static str>) {
+    // Who says it again has set the same ones.
+    let _ = ITS_OWN.set(variables);
+}
+
+fn its_own() -> &'static [&'static str] {
+    ITS_OWN.get().map_or(&[], Vec::as_slice)
+}
+
+/// The environment this program was started with.
+pub fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| !its_own().iter().any(|own| name == own))
+}
 
 /// The environment of this user's login shell, as an interactive terminal would have it (nvm,
 /// cargo and the like are set up in files that only such a shell reads). Blocks at most `limit`.
@@ -34,6 +56,9 @@ pub fn login_shell_env(limit: Duration) -> Option<BTreeMap<String, String>> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
+    for variable in its_own() {
+        command.env_remove(variable);
+    }
     // Without a terminal of its own a shell cannot take ours.
     detach::own_session(&mut command);
     let mut child = command.spawn().ok()?;
@@ -109,5 +134,18 @@ mod tests {
         if let Some(env) = login_shell_env(Duration::from_secs(10)) {
             assert!(env.contains_key("PATH"));
         }
+    }
+
+    #[test]
+    fn what_this_program_has_set_for_itself_is_nobody_elses() {
+        // Cargo has set it.
+        let own = "CARGO_PKG_NAME";
+        assert!(std::env::var_os(own).is_some());
+        assert!(inherited().any(|(name, _)| name == own));
+        keep_back(vec![own]);
+        assert!(!inherited().any(|(name, _)| name == own));
+        assert!(inherited().any(|(name, _)| name == "PATH"));
+        let shell = login_shell_env(Duration::from_secs(30));
+        assert!(shell.is_some_and(|all| !all.contains_key(own)));
     }
 }

@@ -23,6 +23,14 @@ pub(crate) const OWN: &str = "azora";
 /// The origin of what the terminal has given, where an origin has to be named.
 pub(crate) const TERMINAL: &str = "terminal";
 
+/// The environment this program was started with, as far as it is text: what else there is no service can be told
+/// by a definition, and no record can hold.
+pub(crate) fn inherited() -> BTreeMap<String, String> {
+    let all = driver::env::inherited();
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 /// An environment without its secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Environment {

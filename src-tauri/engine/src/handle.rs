@@ -236,7 +236,7 @@ impl Handle {
         };
         let act = self.admit(actor, Verb::Up, target, &reason).await?;
         let env = match (up.env, known) {
-            (None, false) => Some(std::env::vars().collect()),
+            (None, false) => Some(crate::environment::inherited()),
             (env, _) => env,
         };
         let owned = self.owner_or_new(&id, &folder, &definition);
