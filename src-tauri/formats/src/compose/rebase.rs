@@ -50,7 +50,11 @@ pub(super) fn rebase(root: &mut Node, dir: &str, files: &mut Files) {
     for_each(root, "volumes", files, |volume, files| {
         within(volume, "driver_opts", files, |options, files| {
             let bind = options.get("o").and_then(Node::as_scalar);
-            if bind.is_some_and(|how| how.text.split(',').any(|word| word == "bind")) {
+            if bind.is_some_and(|how| {
+                how.text
+                    .split(',')
+                    .any(|word| matches!(word, "bind" | "rbind"))
+            }) {
                 path(options, "device", dir, files);
             }
         });

@@ -48,8 +48,17 @@ pub enum Reach {
     },
     /// A kernel parameter.
     Sysctl(String),
-    /// A namespace of a container that is not the project's.
-    ForeignContainer(String),
+    /// A container, volume or network that is not the project's.
+    Foreign {
+        /// `container`, `volume` or `network`.
+        what: &'static str,
+        /// Which.
+        name: String,
+    },
+    /// What the volume driver mounts: a device, a share, layers of folders.
+    DriverMount(String),
+    /// The network of this machine itself, by a driver.
+    NetworkDriver(String),
     /// An image that is built from what is fetched.
     RemoteContext(String),
     /// It cannot be ended when memory is short.
@@ -84,8 +93,15 @@ impl fmt::Display for Reach {
                 write!(f, "opens the port {port} to other machines, at {address}")
             }
             Self::Sysctl(name) => write!(f, "sets the kernel parameter {name}"),
-            Self::ForeignContainer(name) => {
-                write!(f, "joins the container {name}, which is not ours")
+            Self::Foreign { what, name } => {
+                write!(f, "uses the {what} {name}, which is not the project's")
+            }
+            Self::DriverMount(what) => write!(f, "lets the volume driver mount {what}"),
+            Self::NetworkDriver(driver) => {
+                write!(
+                    f,
+                    "is on the network of this machine, by the driver {driver}"
+                )
             }
             Self::RemoteContext(from) => write!(f, "is built from what is fetched: {from}"),
             Self::NoOomKill => f.write_str("is not ended when memory is short"),

@@ -122,11 +122,11 @@ pub(crate) const RISKS: &[(&str, &[&str])] = &[
     ("{ports: ['80:80', '127.0.0.1:81:81', '[::1]:82:82']}", &[]),
     (
         "{pid: 'container:other'}",
-        &["joins the container other, which is not ours"],
+        &["uses the container other, which is not the project's"],
     ),
     (
         "{network_mode: 'container:other'}",
-        &["joins the container other, which is not ours"],
+        &["uses the container other, which is not the project's"],
     ),
     (
         "{oom_kill_disable: true}",
@@ -177,19 +177,45 @@ fn what_reaches_out_is_a_risk_with_its_line() {
 #[test]
 fn resources_reach_out_too() {
     let text = "services: {web: {image: x, secrets: [s], configs: [c]}}
-volumes:
-  v: {driver: local, driver_opts: {type: none, o: bind, device: /etc}}
 secrets: {s: {file: /etc/shadow}}
 configs: {c: {file: ../c}}
+networks:
+  host: {external: true}
+  lan: {driver: macvlan, driver_opts: {parent: eth0}}
+  theirs: {external: true, name: other_default}
+  own: {internal: true}
+volumes:
+  bind: {driver: local, driver_opts: {type: none, o: bind, device: /etc}}
+  read: {driver_opts: {type: none, o: 'rbind,ro', device: ../up}}
+  disk: {driver_opts: {type: ext4, device: /dev/sda1}}
+  layers: {driver_opts: {type: overlay, o: 'lowerdir=/etc,upperdir=/tmp/u,workdir=/tmp/w'}}
+  share: {driver_opts: {type: nfs, o: 'addr=10.0.0.1,rw', device: ':/x'}}
+  inside: {driver_opts: {type: none, o: bind, device: ./data}}
+  memory: {driver_opts: {type: tmpfs, device: tmpfs, o: size=1m}}
+  plain: {driver: local}
+  theirs: {external: true}
 ";
     let project = project(&[("compose.yaml", text)]);
-    let risks: Vec<String> = project.risks.iter().map(ToString::to_string).collect();
+    let mut risks: Vec<String> = project.risks.iter().map(ToString::to_string).collect();
+    risks.sort_by_key(|risk| {
+        risk.split(':')
+            .nth(1)
+            .and_then(|line| line.parse::<u32>().ok())
+    });
     assert_eq!(
         risks,
         [
-            "compose.yaml:5: configs.c can read ../c, outside of the project's folder",
-            "compose.yaml:4: secrets.s can read /etc/shadow, outside of the project's folder",
-            "compose.yaml:3: volumes.v can write /etc, outside of the project's folder",
+            "compose.yaml:2: secrets.s can read /etc/shadow, outside of the project's folder",
+            "compose.yaml:3: configs.c can read ../c, outside of the project's folder",
+            "compose.yaml:5: networks.host shares the network namespace of this machine",
+            "compose.yaml:6: networks.lan is on the network of this machine, by the driver macvlan",
+            "compose.yaml:7: networks.theirs uses the network other_default, which is not the project's",
+            "compose.yaml:10: volumes.bind can write /etc, outside of the project's folder",
+            "compose.yaml:11: volumes.read can read ../up, outside of the project's folder",
+            "compose.yaml:12: volumes.disk lets the volume driver mount /dev/sda1",
+            "compose.yaml:13: volumes.layers lets the volume driver mount lowerdir=/etc,upperdir=/tmp/u,workdir=/tmp/w",
+            "compose.yaml:14: volumes.share lets the volume driver mount :/x",
+            "compose.yaml:18: volumes.theirs uses the volume theirs, which is not the project's",
         ]
     );
 }

@@ -237,7 +237,11 @@ impl Reader<'_, '_> {
         if said == "host" {
             self.risk(name, place, Reach::HostNamespace(which));
         } else if let Some(other) = said.strip_prefix("container:") {
-            self.risk(name, place, Reach::ForeignContainer(other.to_owned()));
+            let foreign = Reach::Foreign {
+                what: "container",
+                name: other.to_owned(),
+            };
+            self.risk(name, place, foreign);
         }
         Some(said)
     }

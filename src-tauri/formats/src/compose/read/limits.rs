@@ -62,6 +62,8 @@ impl Reader<'_, '_> {
                 "as in cpus: 1.5",
             );
         }
+        // The kernel's words for "never this one".
+        limits.oom_kill_disable |= limits.oom_score_adj == Some(-1000);
         limits
     }
 

@@ -43,7 +43,21 @@ impl Reader<'_, '_> {
                 });
             }
         }
+        let of = format!("networks.{}", entry.key);
+        let driver = network.driver.as_deref().unwrap_or_default();
+        if (external && network.name == "host") || driver == "host" {
+            self.risk(&of, entry.at, Reach::HostNamespace("network"));
+        } else if external {
+            self.foreign(&of, entry, "network", &network.name);
+        } else if matches!(driver, "macvlan" | "ipvlan") {
+            self.risk(&of, entry.at, Reach::NetworkDriver(driver.to_owned()));
+        }
         Some(network)
+    }
+
+    fn foreign(&mut self, of: &str, entry: &Entry, what: &'static str, name: &str) {
+        let name = name.to_owned();
+        self.risk(of, entry.at, Reach::Foreign { what, name });
     }
 
     pub(super) fn volume(&mut self, entry: &Entry, project: &str) -> Option<Volume> {
@@ -58,19 +72,12 @@ impl Reader<'_, '_> {
             driver_opts: labels(&mut fields, "driver_opts", files),
             labels: labels(&mut fields, "labels", files),
         };
-        let binds = |options: &str| options.split(',').any(|word| word == "bind");
-        if volume
-            .driver_opts
-            .get("o")
-            .is_some_and(|options| binds(options))
-            && let Some(device) = volume.driver_opts.get("device")
-            && leads(device) == Leads::Out
-        {
-            let what = Reach::HostPath {
-                path: device.clone(),
-                write: true,
-            };
-            self.risk(&format!("volumes.{}", entry.key), entry.at, what);
+        let of = format!("volumes.{}", entry.key);
+        if let Some(what) = mounted(&volume) {
+            self.risk(&of, entry.at, what);
+        }
+        if external {
+            self.foreign(&of, entry, "volume", &volume.name);
         }
         Some(volume)
     }
@@ -129,4 +136,26 @@ impl Reader<'_, '_> {
         }
         given
     }
+}
+
+/// What a volume of the daemon's own driver shows of this machine or another one.
+fn mounted(volume: &Volume) -> Option<Reach> {
+    let option = |key: &str| volume.driver_opts.get(key).map(String::as_str);
+    let own = volume
+        .driver
+        .as_deref()
+        .is_none_or(|driver| driver == "local");
+    if !own || option("type") == Some("tmpfs") {
+        return None;
+    }
+    let how = option("o").unwrap_or_default();
+    let device = option("device").unwrap_or_default();
+    if how.split(',').any(|word| matches!(word, "bind" | "rbind")) {
+        return (leads(device) == Leads::Out).then(|| Reach::HostPath {
+            path: device.to_owned(),
+            write: !how.split(',').any(|word| word == "ro"),
+        });
+    }
+    let what = [device, how].into_iter().find(|said| !said.is_empty())?;
+    Some(Reach::DriverMount(what.to_owned()))
 }
