@@ -122,6 +122,7 @@ async fn a_home_that_has_lost_its_files_knows_its_containers_by_label() {
     let spec = bench.spec(&["hang"]);
     let pid = bench.run("a", 7, spec.clone()).await;
     let mut other = Bench::beside(bench.made.daemon.clone()).await;
+    other.cluster = bench.cluster.clone();
     let (home, made) = bench.dies();
     std::fs::remove_dir_all(home.path().join("run")).unwrap();
     let mut bench = Bench::comes((home, made)).await;

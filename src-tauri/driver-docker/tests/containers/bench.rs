@@ -24,19 +24,44 @@ pub(crate) struct Bench {
 
 /// What a test made in a daemon goes with it.
 pub(crate) struct Made {
-    pub(crate) daemon: Arc<testkit::Daemon>,
+    pub(crate) daemon: Whose,
     home: String,
 }
 
+/// Whose daemon it is.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// All tests' of this program.
+    Shared(&'static testkit::Daemon),
+    /// This test's own.
+    Own(Arc<testkit::Daemon>),
+}
+
+impl std::ops::Deref for Whose {
+    type Target = testkit::Daemon;
+    fn deref(&self) -> &testkit::Daemon {
+        match self {
+            Whose::Shared(daemon) => daemon,
+            Whose::Own(daemon) => daemon,
+        }
+    }
+}
+
 impl Bench {
-    /// On a daemon of its own: these tests kill it, and count what is in it.
+    /// On the daemon of all tests.
     pub(crate) async fn new(engine: Engine) -> Option<Bench> {
+        let daemon = testkit::Daemon::shared(engine)?;
+        Some(Bench::beside(Whose::Shared(daemon)).await)
+    }
+
+    /// On a daemon of its own, to kill it.
+    pub(crate) async fn alone(engine: Engine) -> Option<Bench> {
         let daemon = Arc::new(testkit::Daemon::own(engine)?);
-        Some(Bench::beside(daemon).await)
+        Some(Bench::beside(Whose::Own(daemon)).await)
     }
 
     /// On another home, in the same daemon.
-    pub(crate) async fn beside(daemon: Arc<testkit::Daemon>) -> Bench {
+    pub(crate) async fn beside(daemon: Whose) -> Bench {
         let home = testkit::Home::new();
         let made = Made {
             daemon,
@@ -49,11 +74,13 @@ impl Bench {
         let layout = Layout::new(home.path());
         let (events, heard) = mpsc::channel(64);
         let daemon = Daemon::at(made.endpoint()).await.unwrap();
+        // Names are a daemon's: each home has a cluster of its own.
+        let cluster = format!("zoo-{}", &home.id()[..8]).parse().unwrap();
         Bench {
             driver: ContainerDriver::open(layout.clone(), daemon, events),
             events: heard,
             layout,
-            cluster: "zoo-0a1b2c3d".parse().unwrap(),
+            cluster,
             made,
             home,
         }
@@ -185,17 +212,33 @@ impl Made {
 
     /// Containers, networks and volumes that carry this home's label.
     pub(crate) fn left(&self) -> [usize; 3] {
+        ["containers", "networks", "volumes"].map(|what| self.ours(what, "Id").len())
+    }
+
+    fn ours(&self, what: &str, key: &str) -> Vec<String> {
         let filter = format!("%7B%22label%22:%5B%22dev.azora.home={}%22%5D%7D", self.home);
-        let count = |path: &str, key: &str| {
-            let list = self.json("GET", path).unwrap();
-            let list = if key.is_empty() { &list } else { &list[key] };
-            list.as_array().map_or(0, Vec::len)
+        let path = match what {
+            "containers" => format!("/containers/json?all=true&filters={filter}"),
+            what => format!("/{what}?filters={filter}"),
         };
-        [
-            count(&format!("/containers/json?all=true&filters={filter}"), ""),
-            count(&format!("/networks?filters={filter}"), ""),
-            count(&format!("/volumes?filters={filter}"), "Volumes"),
-        ]
+        let list = self.json("GET", &path).unwrap_or_default();
+        let list = list.get("Volumes").unwrap_or(&list).as_array().cloned();
+        let name = |one: serde_json::Value| one[key].as_str().unwrap_or_default().to_owned();
+        list.unwrap_or_default().into_iter().map(name).collect()
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if matches!(self.daemon, Whose::Own(_)) {
+            // It goes with all it has.
+            return;
+        }
+        for id in self.ours("containers", "Id") {
+            let _ = self
+                .daemon
+                .ask("DELETE", &format!("/containers/{id}?force=true"), &[]);
+        }
     }
 }
 

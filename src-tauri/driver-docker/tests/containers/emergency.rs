@@ -10,7 +10,6 @@ async fn it_ends_all_containers_of_the_home_and_no_others() {
         return;
     };
     let mut other = Bench::beside(bench.made.daemon.clone()).await;
-    other.cluster = "other-0a1b2c3d".parse().unwrap();
     let spec = bench.spec(&["ignore-term", "hang"]);
     other.run("a", 1, spec.clone()).await;
     for name in ["a", "b", "c"] {
@@ -20,10 +19,11 @@ async fn it_ends_all_containers_of_the_home_and_no_others() {
     let pause = format!("/containers/{container}/pause");
     bench.made.daemon.ask("POST", &pause, &[]).unwrap();
     let layout = bench.layout.clone();
+    let cluster = bench.cluster.clone();
     let (home, made) = bench.dies();
     // Nothing around says where the daemon is: the home knows.
     let report = emergency::stop(&layout, &Surroundings::default()).await;
-    let names = ["a", "b", "c"].map(|name| format!("azora-zoo-0a1b2c3d-{name}-0"));
+    let names = ["a", "b", "c"].map(|name| format!("azora-{cluster}-{name}-0"));
     assert_eq!(report.ended, names);
     assert_eq!((report.left, report.silent), (Vec::new(), Vec::new()));
     assert_eq!(other.inspect("a").unwrap()["State"]["Running"], true);
@@ -32,7 +32,7 @@ async fn it_ends_all_containers_of_the_home_and_no_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_does_not_answer_is_named() {
-    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+    let Some(mut bench) = Bench::alone(Engine::Docker).await else {
         return;
     };
     let spec = bench.spec(&["hang"]);

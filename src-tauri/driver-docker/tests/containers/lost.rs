@@ -7,7 +7,7 @@ use testkit::Engine;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_dies_is_said_and_what_its_containers_did_is_told_when_it_is_back() {
-    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+    let Some(mut bench) = Bench::alone(Engine::Docker).await else {
         return;
     };
     let spec = bench.spec(&["tick", "5"]);
@@ -50,7 +50,7 @@ async fn a_daemon_that_dies_is_said_and_what_its_containers_did_is_told_when_it_
 /// Podman's containers are not its service's: they live on without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_lives_on_without_its_daemon_is_not_gone() {
-    let Some(mut bench) = Bench::new(Engine::Podman).await else {
+    let Some(mut bench) = Bench::alone(Engine::Podman).await else {
         return;
     };
     let spec = bench.spec(&["on-term", "3", "print", "up", "hang"]);
@@ -69,7 +69,7 @@ async fn what_lives_on_without_its_daemon_is_not_gone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_adoption_while_the_daemon_is_silent_believes_what_is_written() {
-    let Some(mut bench) = Bench::new(Engine::Podman).await else {
+    let Some(mut bench) = Bench::alone(Engine::Podman).await else {
         return;
     };
     let spec = bench.spec(&["on-term", "3", "print", "up", "hang"]);
