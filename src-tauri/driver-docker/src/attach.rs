@@ -11,6 +11,19 @@ impl Unit {
     pub(crate) async fn attach(&mut self) {
         self.intent = Intent::read(&self.folder);
         let run = Run::read(&self.folder);
+        if let Some(intent) = &self.intent
+            && !self
+                .shared
+                .daemon
+                .endpoint
+                .address
+                .is_same(&intent.endpoint)
+        {
+            let daemon = intent.endpoint.clone();
+            self.believe(run);
+            self.elsewhere = self.life.is_some().then_some(daemon);
+            return;
+        }
         match self.seen().await {
             // What runs is not gone because nobody answers.
             Err(fault) => {

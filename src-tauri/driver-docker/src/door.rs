@@ -261,6 +261,7 @@ impl ContainerDriver {
             name,
             facts: Arc::clone(&facts),
             intent: None,
+            elsewhere: None,
             life: None,
             last: None,
             late: None,

@@ -70,6 +70,17 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// True when this is the place that an address names, whichever links lead there.
+    pub(crate) fn is_same(&self, other: &str) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        match (self, other.strip_prefix("unix://")) {
+            (Address::Unix(path), Some(other)) => real(path) == real(Path::new(other)),
+            _ => self.to_string() == other,
+        }
+    }
+}
+
 /// A place where a daemon may listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -325,6 +336,18 @@ mod tests {
         // Which is Docker's word for no context.
         around.docker_context = Some("default".into());
         assert_eq!(addresses(&around).len(), 5);
+    }
+
+    #[test]
+    fn one_socket_is_the_same_by_every_link() {
+        let home = testkit::Home::new();
+        let (socket, link) = (home.path().join("socket"), home.path().join("link"));
+        std::fs::write(&socket, "").unwrap();
+        std::os::unix::fs::symlink(&socket, &link).unwrap();
+        let address = Address::Unix(link);
+        assert!(address.is_same(&Address::Unix(socket).to_string()));
+        assert!(!address.is_same("unix:///elsewhere"));
+        assert!(!address.is_same("tcp://127.0.0.1:1"));
     }
 
     #[test]

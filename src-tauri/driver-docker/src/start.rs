@@ -43,6 +43,10 @@ impl Refusal {
 impl Unit {
     pub(crate) async fn on_start(&mut self, launch: Launch) {
         let generation = launch.generation;
+        if let Some(why) = self.out_of_reach() {
+            let failed = self.whose.start_failed(generation, why, true);
+            return self.shared.say(failed).await;
+        }
         if let Some(living) = &self.life {
             if living.generation < generation {
                 let running = living.generation;

@@ -59,6 +59,10 @@ impl Unit {
         if generation < living.generation {
             return;
         }
+        if let Some(why) = self.out_of_reach() {
+            let event = self.whose.stop_blocked(living.generation, why);
+            return self.shared.say(event).await;
+        }
         let now = Instant::now();
         if let Some(stopping) = &mut self.stopping {
             // Asked again: the shorter grace holds, nothing is said twice.

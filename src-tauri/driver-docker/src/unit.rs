@@ -63,6 +63,8 @@ pub(crate) struct Unit {
     pub(crate) looks: Arc<Notify>,
     pub(crate) facts: Arc<Mutex<Facts>>,
     pub(crate) intent: Option<Intent>,
+    /// The daemon its container is in, when that is another one than ours.
+    pub(crate) elsewhere: Option<String>,
     /// `None`: it does not run.
     pub(crate) life: Option<Living>,
     /// How the newest start ended.
@@ -142,6 +144,10 @@ impl Unit {
 
     /// Something may have become of it.
     pub(crate) async fn on_look(&mut self) {
+        if self.elsewhere.is_some() {
+            // That ours has none says nothing.
+            return;
+        }
         let Ok(seen) = self.seen().await else {
             // Who keeps watch of the daemon sees that, and calls again.
             return;
@@ -270,7 +276,18 @@ impl Unit {
         self.shared.say(self.whose.exited(generation, status)).await;
     }
 
+    /// Why nothing can be done with it.
+    pub(crate) fn out_of_reach(&self) -> Option<String> {
+        let daemon = self.elsewhere.as_ref()?;
+        Some(format!(
+            "its container is in another daemon, {daemon}: name that in DOCKER_HOST, or end it there"
+        ))
+    }
+
     async fn on_remove(&mut self) -> Result<(), Fault> {
+        if let Some(why) = self.out_of_reach() {
+            return Err(Fault::Silent(why));
+        }
         let seen = self.seen().await?;
         if let Some(seen) = seen {
             self.remove(&seen.anchor.id).await?;

@@ -24,7 +24,8 @@ pub(crate) async fn watch(shared: &Shared) {
     loop {
         listen(shared).await;
         let Err(fault) = shared.daemon.ping().await else {
-            // Only the stream has ended.
+            // Only the stream has ended. One that ends at once is not to keep us busy.
+            sleep(KNOCK).await;
             continue;
         };
         let why = fault.to_string();

@@ -1,7 +1,7 @@
 //! Every place at which an engine can die between what it writes and what the daemon does comes to
 //! one live container or none.
 
-use crate::bench::{Bench, LONG, instance};
+use crate::bench::{Bench, LONG, Whose, instance};
 use driver::Happened;
 use model::{ExitStatus, Generation};
 use testkit::Engine;
@@ -177,4 +177,38 @@ async fn nothing_is_started_while_an_emergency_stop_is_in_force() {
         other => panic!("expected a refusal, got {other:?}"),
     }
     assert_eq!(bench.made.left(), [0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_another_daemon_is_not_gone_and_not_made_twice() {
+    let Some(podman) = testkit::Daemon::shared(Engine::Podman) else {
+        return;
+    };
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let spec = bench.spec(&["on-term", "3", "print", "up", "hang"]);
+    let pid = bench.run("a", 1, spec.clone()).await;
+    bench.said("a", "up").await;
+    // Somebody has said in DOCKER_HOST that it is another one.
+    let (home, mut made) = bench.dies();
+    let docker = std::mem::replace(&mut made.daemon, Whose::Shared(podman));
+    let mut bench = Bench::comes((home, made)).await;
+    let found = bench.driver.adopt(&bench.cluster).await;
+    assert_eq!(found[0].outcome, Ok(pid));
+    assert!(found[0].unanswered);
+    bench.start("a", 2, spec);
+    let (error, _) = bench.refused().await;
+    assert!(error.contains("is in another daemon, unix:///"), "{error}");
+    bench.stop("a", 1);
+    match bench.happened().await {
+        Happened::StopBlocked { blocker, .. } => assert!(blocker.contains("DOCKER_HOST")),
+        other => panic!("expected that it cannot be reached, got {other:?}"),
+    }
+    let (home, mut made) = bench.dies();
+    made.daemon = docker;
+    let mut bench = Bench::comes((home, made)).await;
+    assert_eq!(bench.driver.adopt(&bench.cluster).await[0].outcome, Ok(pid));
+    bench.stop("a", 1);
+    assert_eq!(bench.exited().await, (Generation(1), ExitStatus::Code(3)));
 }
