@@ -59,11 +59,14 @@ pub enum EnvPart {
 }
 
 impl EnvText {
-    /// Puts the variables in.
+    /// Puts the variables in. What becomes longer than Linux passes to a program is cut just beyond that:
+    /// its start fails and says so, and lines that double each other cost nothing.
     pub(crate) fn resolve(&self, lookup: &dyn Fn(&str) -> Option<String>) -> String {
-        self.0
-            .iter()
-            .map(|part| match part {
+        /// Bytes of one variable (`MAX_ARG_STRLEN`).
+        const LONGEST: usize = 128 << 10;
+        let mut made = String::new();
+        for part in &self.0 {
+            let text = match part {
                 EnvPart::Text(text) => text.clone(),
                 EnvPart::Variable {
                     name,
@@ -72,8 +75,12 @@ impl EnvText {
                 } => lookup(name)
                     .filter(|value| !(*filled && value.is_empty()))
                     .unwrap_or_else(|| default.clone()),
-            })
-            .collect()
+            };
+            let room = (LONGEST + 1).saturating_sub(made.len());
+            let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= room);
+            made.push_str(&text[..end.unwrap_or(text.len())]);
+        }
+        made
     }
 }
 
@@ -398,12 +405,19 @@ pub(crate) fn settle<'f>(
     given: &dyn Fn(&str) -> bool,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) {
+    /// Bytes of all variables. Linux passes 6 MiB at most, so a start that has them fails anyhow.
+    const MOST: usize = 8 << 20;
+    let mut total: usize = into.values().map(|(value, _)| value.len()).sum();
     for setting in file.0.iter().filter(|setting| !given(&setting.name)) {
+        if total > MOST {
+            return;
+        }
         let known = |name: &str| match into.get(name) {
             Some((value, _)) => Some(value.clone()),
             None => lookup(name),
         };
         let value = setting.value.resolve(&known);
+        total += value.len();
         into.insert(&setting.name, (value, setting.line));
     }
 }

@@ -308,3 +308,25 @@ proptest! {
         prop_assert_eq!(one(&format!("A='{text}'")), text);
     }
 }
+
+#[test]
+fn lines_that_double_each_other_end_where_linux_does() {
+    // Sixty such lines would be more than there is memory.
+    let doubling: String = std::iter::once("A0=0123456789\n".to_owned())
+        .chain((1..24).map(|n| format!("A{n}=${{A{0}}}${{A{0}}}\n", n - 1)))
+        .collect();
+    let longest = values(&doubling)
+        .into_iter()
+        .map(|(_, value)| value.len())
+        .max();
+    // One byte more than Linux passes, so that the start fails instead of getting less than was said.
+    assert_eq!(longest, Some((128 << 10) + 1));
+    let many: String = std::iter::once(format!("A={}\n", "é".repeat(10_000)))
+        .chain((0..1_000).map(|n| format!("B{n}=${{A}}${{A}}${{A}}${{A}}${{A}}\n")))
+        .collect();
+    let total: usize = values(&many)
+        .into_iter()
+        .map(|(_, value)| value.len())
+        .sum();
+    assert!((6 << 20..10 << 20).contains(&total), "{total}");
+}
