@@ -14,6 +14,13 @@ fn procfiles_run_as_they_are_and_as_their_equivalents() {
     play(all);
 }
 
+#[test]
+fn process_compose_files_run_as_they_are_and_as_their_equivalents() {
+    let all = cases("process-compose");
+    assert!(all.len() >= 30, "{} are not enough", all.len());
+    play(all);
+}
+
 fn play(all: Vec<Case>) {
     let (azora, stand_ins) = (Azora::new(), StandIns::new());
     drop(azora.serve_until_it_listens(azora.home().path()));

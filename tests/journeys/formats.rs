@@ -131,3 +131,55 @@ fn a_folder_that_says_nothing_gets_a_first_definition_which_is_never_written_ove
         told.out
     );
 }
+
+const PROCESSES: &str = "\
+processes:
+  web:
+    command: organ --name web --port $PORT
+    environment: [PORT=0]
+    readiness_probe: {http_get: {port: $PORT, path: /health}, period_seconds: 1}
+    availability: {restart: always, backoff_seconds: 1}
+  job:
+    command: exit 3
+  left:
+    command: puppet hang
+  after:
+    command: puppet hang
+    depends_on:
+      web: {condition: process_healthy}
+      job: {condition: process_completed}
+";
+
+/// What may restart does, what may not stays as it ended, and what waits for an end of any kind begins after a failed
+/// one.
+#[test]
+fn a_process_compose_file_is_healed_as_far_as_it_says() {
+    let (azora, folder) = (Azora::new(), Folder::empty());
+    let path = folder.path().join("process-compose.yaml");
+    fs::write(&path, PROCESSES).expect("the folder is ours");
+    let up = azora.run(folder.path(), &["up", "--detach", "--yes"]);
+    assert_ne!(up.code, 0, "the job has failed: {}", up.err);
+    assert!(
+        up.err.contains("azora: runs process-compose.yaml\n"),
+        "{}",
+        up.err
+    );
+    let instances = azora.instances(folder.path());
+    let names: Vec<&str> = instances.keys().map(String::as_str).collect();
+    assert_eq!(names, ["after.0", "job.0", "left.0", "web.0"]);
+    let web = &instances["web.0"];
+    assert_eq!(http::health_pid(web.port), Some(web.pid), "{web:?}");
+    assert_eq!(instances["after.0"].state, "ready", "{instances:?}");
+    assert_eq!(instances["job.0"].restarts, 0, "{instances:?}");
+
+    let left = &instances["left.0"];
+    tests::process::kill(left.pid);
+    tests::process::kill(web.pid);
+    until("web to be there again, and left to be told", || {
+        let now = azora.instances(folder.path());
+        let back = now["web.0"].state == "ready" && now["web.0"].pid != web.pid;
+        let told = now["left.0"].state == "failing" && now["left.0"].restarts == 0;
+        (back && told).then_some(())
+    });
+    azora.ok(folder.path(), &["down"]);
+}

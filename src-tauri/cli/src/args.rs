@@ -11,7 +11,7 @@ use std::path::PathBuf;
 const LONG: &str = "\
 Runs the services you work with, keeps them alive, and shows what is going on.
 
-A cluster is a folder with an azora.toml, or with a Procfile, which runs as it is. Commands mean the cluster of the current folder, or of \
+A cluster is a folder with an azora.toml, or with a Procfile or process-compose.yaml, which runs as it is. Commands mean the cluster of the current folder, or of \
 the nearest folder above it that has one; -C and --cluster mean another. `status` and `events` show \
 every cluster of the home, and `emergency-stop` always means all of them.";
 
@@ -133,7 +133,7 @@ pub(crate) enum Command {
     Check(Check),
     /// Propose a first azora.toml from what is in a folder
     Init(Init),
-    /// Print the azora.toml that says what a Procfile says
+    /// Print the azora.toml that says what a Procfile or process-compose.yaml says
     Import(Import),
     /// Run a cluster against faults in a simulated world: what would suffer, and what would mend it
     Rehearse(Rehearse),

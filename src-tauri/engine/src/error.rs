@@ -38,7 +38,7 @@ pub enum Error {
     #[error("there is no incident {}; `azora incidents` lists them", .0.0)]
     NoIncident(model::IncidentId),
     /// There is nothing to run in a folder.
-    #[error("no azora.toml or Procfile in {}; write one, or name a folder that has one", .0.display())]
+    #[error("no azora.toml, process-compose.yaml or Procfile in {}; write one, or name a folder that has one", .0.display())]
     NoDefinition(PathBuf),
     /// The folder is not there or not readable.
     #[error("failed to read {}", .path.display())]

@@ -86,6 +86,15 @@ pub(crate) fn text(text: &str) -> String {
     written
 }
 
+/// The name of a key as TOML writes it.
+pub(crate) fn name(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match !name.is_empty() && name.chars().all(bare) {
+        true => name.to_owned(),
+        false => text(name),
+    }
+}
+
 /// A list as TOML writes it; its elements are written already.
 pub(crate) fn list(elements: impl IntoIterator<Item = String>) -> String {
     let elements: Vec<String> = elements.into_iter().collect();

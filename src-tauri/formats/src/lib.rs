@@ -1,5 +1,5 @@
-//! What people already have: from the bytes of a `Procfile` to the text of the `azora.toml` that says the
-//! same, with notes on what has no equivalent.
+//! What people already have: from the bytes of a `Procfile` or `process-compose.yaml` to the text of the
+//! `azora.toml` that says the same, with notes on what has no equivalent.
 //!
 //! Called by `engine`, which reads the text as any other definition, and by `cli`, which prints it. Like
 //! `spec` it opens no file, reads no environment and knows no clock: the caller brings the bytes and is told
@@ -9,6 +9,7 @@ pub mod compose;
 mod draft;
 mod foreman;
 mod names;
+mod process_compose;
 mod procfile;
 mod propose;
 mod yaml;
@@ -20,12 +21,25 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names that are looked for in a folder; the first that is there is the one that counts. Who has
-/// written an `azora.toml` beside another file means it; `Procfile.dev` is, where there are both, the one for
-/// the developer's machine.
-pub const FILES: [&str; 3] = [spec::FILE, "Procfile.dev", "Procfile"];
+/// written an `azora.toml` beside another file means it; a `process-compose.yaml` says more than a
+/// `Procfile`, and its two names count in process-compose's own order; `Procfile.dev` is, where there are
+/// both, the one for the developer's machine.
+pub const FILES: [&str; 5] = [
+    spec::FILE,
+    process_compose::FILES[0],
+    process_compose::FILES[1],
+    "Procfile.dev",
+    "Procfile",
+];
 
 /// What is looked at beside such a file.
-pub const BESIDE: [&str; 3] = procfile::BESIDE;
+pub const BESIDE: [&str; 5] = [
+    procfile::BESIDE[0],
+    procfile::BESIDE[1],
+    procfile::BESIDE[2],
+    process_compose::BESIDE[0],
+    process_compose::BESIDE[1],
+];
 
 /// How a file says what to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +48,8 @@ pub enum Format {
     Azora,
     /// `Procfile`, as foreman, overmind and honcho read it.
     Procfile,
+    /// `process-compose.yaml`, as process-compose reads it.
+    ProcessCompose,
 }
 
 impl Format {
@@ -42,6 +58,7 @@ impl Format {
     pub fn of(name: &str) -> Option<Self> {
         match name {
             spec::FILE => Some(Self::Azora),
+            _ if process_compose::FILES.contains(&name) => Some(Self::ProcessCompose),
             _ if name == "Procfile" || name.strip_prefix("Procfile.").is_some_and(suffix) => {
                 Some(Self::Procfile)
             }
@@ -61,6 +78,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Azora => "azora.toml",
             Self::Procfile => "Procfile",
+            Self::ProcessCompose => "process-compose.yaml",
         })
     }
 }
@@ -144,25 +162,27 @@ impl Sources {
     /// # Errors
     /// Everything that is wrong with the file.
     pub fn read(&self) -> Result<Reading, Diagnostics> {
+        if self.format == Format::ProcessCompose {
+            let missing = self.missing(&process_compose::BESIDE);
+            return match missing.is_empty() {
+                true => process_compose::read(&self.label, &self.bytes, &self.beside)
+                    .map(Reading::Complete),
+                false => Ok(Reading::Needs(missing)),
+            };
+        }
         let mut problems = Problems::default();
         let text = match spec::foreign_text(&self.bytes, &mut problems) {
             Ok(text) => text,
             Err(shown) => return Err(problems.into_diagnostics(&self.label, &shown)),
         };
-        let wanted: &[&str] = match self.format {
+        if self.format == Format::Azora {
             // Nothing to translate; `spec` reads it.
-            Format::Azora => {
-                return Ok(Reading::Complete(Imported {
-                    text: text.to_owned(),
-                    ..Imported::default()
-                }));
-            }
-            Format::Procfile => &procfile::BESIDE,
-        };
-        let missing = wanted
-            .iter()
-            .filter(|path| !self.beside.contains_key(**path));
-        let missing: Vec<String> = missing.map(|path| (*path).to_owned()).collect();
+            return Ok(Reading::Complete(Imported {
+                text: text.to_owned(),
+                ..Imported::default()
+            }));
+        }
+        let missing = self.missing(&procfile::BESIDE);
         if !missing.is_empty() {
             return Ok(Reading::Needs(missing));
         }
@@ -172,6 +192,14 @@ impl Sources {
         } else {
             Err(problems.into_diagnostics(&self.label, text))
         }
+    }
+
+    /// Which of these were not looked for yet.
+    fn missing(&self, wanted: &[&str]) -> Vec<String> {
+        let missing = wanted
+            .iter()
+            .filter(|path| !self.beside.contains_key(**path));
+        missing.map(|path| (*path).to_owned()).collect()
     }
 }
 

@@ -14,7 +14,7 @@ mod wrong;
 mod tests;
 
 pub(crate) use fields::{Fields, expected, integer, list, path_to, refuse_unknown, text, texts};
-pub(crate) use files::{Files, Place};
+pub(crate) use files::{FileId, Files, Place};
 pub(crate) use goes::duration;
 pub(crate) use scalar::{Scalar, Value};
 

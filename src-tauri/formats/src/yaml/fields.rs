@@ -33,10 +33,6 @@ impl<'n> Fields<'n> {
         })
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for formats whose unknown keys are notes")
-    )]
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
@@ -104,10 +100,6 @@ impl<'n> Fields<'n> {
     }
 
     /// What nobody has asked for, without extensions (`x-…`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for formats whose unknown keys are notes")
-    )]
     pub(crate) fn unread(&self) -> impl Iterator<Item = &'n Entry> {
         let read = self.read.iter();
         let unread = self.entries.iter().zip(read).filter(|(_, read)| !**read);
