@@ -129,8 +129,9 @@ fn stack(here: &Layout, ours: &Ours) -> StackView {
         .into_iter()
         .flat_map(|all| &all.services)
         .filter(|(_, other)| {
-            let mut needs = other.needs.iter();
-            needs.any(|need| need.service == ours.instance.service)
+            // Who can do without it runs on.
+            let need = other.need(&ours.instance.service);
+            need.is_some_and(|need| need.required)
         })
         .map(|(name, _)| name.clone())
         .collect();

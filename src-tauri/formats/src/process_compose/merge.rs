@@ -17,11 +17,7 @@ pub(super) fn merge(base: &mut Node, over: Node, key: &str) {
         (Kind::List(under), Kind::List(upper)) if matches!(key, "namespace" | "paths") => {
             *under = upper;
         }
-        (Kind::List(under), Kind::List(upper)) if key == "environment" => {
-            let names: Vec<String> = upper.iter().filter_map(variable).collect();
-            under.retain(|one| variable(one).is_none_or(|name| !names.contains(&name)));
-            under.extend(upper);
-        }
+        // Of variables the last of a name counts.
         (Kind::List(under), Kind::List(upper)) => under.extend(upper),
         (under, upper) => {
             *under = upper;
@@ -37,12 +33,6 @@ fn merge_entries(under: &mut Vec<Entry>, upper: Vec<Entry>) {
             None => under.push(entry),
         }
     }
-}
-
-/// The name in `NAME=value`.
-fn variable(node: &Node) -> Option<String> {
-    let words = node.as_scalar()?.words();
-    Some(words.split_once('=')?.0.to_owned())
 }
 
 fn is_empty(node: &Node) -> bool {
