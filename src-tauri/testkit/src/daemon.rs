@@ -35,6 +35,8 @@ network_backend = "netavark"
 pub enum Engine {
     /// Docker's.
     Docker,
+    /// Docker's, set up so that containers live on without it.
+    DockerLive,
     /// Podman's.
     Podman,
 }
@@ -54,9 +56,11 @@ impl Daemon {
     /// When one should run here and does not start.
     pub fn shared(engine: Engine) -> Option<&'static Daemon> {
         static DOCKER: OnceLock<Option<Daemon>> = OnceLock::new();
+        static LIVE: OnceLock<Option<Daemon>> = OnceLock::new();
         static PODMAN: OnceLock<Option<Daemon>> = OnceLock::new();
         let place = match engine {
             Engine::Docker => &DOCKER,
+            Engine::DockerLive => &LIVE,
             Engine::Podman => &PODMAN,
         };
         let made = place.get_or_init(|| Daemon::own(engine));
@@ -85,6 +89,7 @@ impl Daemon {
         fs::write(folder.join("containers.conf"), CONTAINERS_CONF).expect("its settings");
         let name = match engine {
             Engine::Docker => "docker",
+            Engine::DockerLive => "docker-live",
             Engine::Podman => "podman",
         };
         let keeper = Command::new("bash")
@@ -235,7 +240,7 @@ fn missing(engine: Engine) -> Option<&'static str> {
         return Some(ROOT);
     }
     let wanted: &[&str] = match engine {
-        Engine::Docker => &["dockerd", "docker", "containerd", "runc"],
+        Engine::Docker | Engine::DockerLive => &["dockerd", "docker", "containerd", "runc"],
         Engine::Podman => &["podman", "runc", "unshare"],
     };
     wanted.iter().find(|name| !there(name)).copied()

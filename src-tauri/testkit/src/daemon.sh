@@ -1,10 +1,13 @@
-# The keeper of a container daemon of a test's own: daemon.sh docker|podman FOLDER.
+# The keeper of a container daemon of a test's own: daemon.sh docker|docker-live|podman FOLDER.
 #
 # Reads commands on its standard input: "start" starts the daemon, "kill" ends it by SIGKILL, and the
 # end of the input, which comes with the death of the test however that dies, ends the daemon with
 # all it made: containers, networks, mounts, control groups, files. Whom it ends is its own child,
 # or names FOLDER on its command line.
-engine=$1 folder=$2
+engine=${1%-live} folder=$2
+# Containers of such a daemon live on without it.
+live=false
+[[ $1 == *-live ]] && live=true
 socket=unix://$folder/daemon.sock
 export CONTAINERS_CONF=$folder/containers.conf
 # Its temporary files lie with everything else of it.
@@ -20,7 +23,7 @@ start() {
       # Nothing outside of FOLDER is changed but bridges, which go with their networks.
       dockerd --host "$socket" --data-root "$folder/data" --exec-root "$folder/exec" \
         --pidfile "$folder/pid" --storage-driver overlay2 --iptables=false --ip6tables=false \
-        --bridge=none --ip-forward=false --group root >>"$folder/log" </dev/null &
+        --bridge=none --ip-forward=false --group root --live-restore=$live >>"$folder/log" </dev/null &
       ;;
     podman)
       # In a network of its own: its bridges and rules are not the machine's.

@@ -47,6 +47,32 @@ async fn a_daemon_that_dies_is_said_and_what_its_containers_did_is_told_when_it_
     bench.run("a", 2, spec).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_its_daemon_keeps_alive_goes_on_as_the_same_start_with_its_log() {
+    let Some(mut bench) = Bench::alone(Engine::DockerLive).await else {
+        return;
+    };
+    let spec = bench.spec(&["tick", "20"]);
+    let pid = bench.run("a", 1, spec).await;
+    bench.said("a", "line 10").await;
+    bench.made.daemon.kill();
+    assert!(matches!(bench.event().await, Event::DaemonLost { .. }));
+    assert!(std::path::Path::new(&format!("/proc/{pid}/exe")).exists());
+    // The engine dies as well, and the next one comes when the daemon is back.
+    let before = bench.log("a").lines().count();
+    let parts = bench.dies();
+    parts.1.daemon.start();
+    let bench = Bench::comes(parts).await;
+    let found = bench.driver.adopt(&bench.cluster).await;
+    assert_eq!(found[0].outcome, Ok(pid));
+    let more = || bench.log("a").lines().count() > before + 50;
+    assert!(testkit::eventually_async(LONG, more).await);
+    // What the daemon had taken and not kept when it was killed is lost; nothing is there twice.
+    let number = |line: &str| line.strip_prefix("line ")?.parse::<u64>().ok();
+    let numbers: Vec<_> = bench.log("a").lines().filter_map(number).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+}
+
 /// Podman's containers are not its service's: they live on without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_lives_on_without_its_daemon_is_not_gone() {
