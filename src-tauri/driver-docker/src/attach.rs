@@ -81,7 +81,7 @@ impl Unit {
         };
         match seen.stage {
             Stage::Runs | Stage::Paused => {
-                self.take_up(generation, &seen, false);
+                self.take_up(generation, &seen, false).await;
                 self.tell_health(&seen).await;
             }
             // A start may be on its way; without its container it comes to nothing.
@@ -98,7 +98,7 @@ impl Unit {
                     self.late = Some(Instant::now() + LATE);
                 }
                 // What it wrote while nobody copied.
-                self.copy(generation, &seen, false).finish().await;
+                self.copy(generation, &seen, false).await.finish().await;
                 self.last = Some((generation, seen.status));
             }
         }

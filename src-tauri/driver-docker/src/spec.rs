@@ -16,10 +16,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the daemon keeps of a container's output: two files of so many bytes. The home has its own
-/// copy, within its own bound; this is what may be missing from that while nobody copies.
-const LOG_FILE: &str = "16m";
-const LOG_FILES: &str = "2";
+/// What the daemon keeps of a container's output: three files of so many bytes, in which a short line
+/// takes some eighty. The home has its own copy, within its own bound; this is how far that may be
+/// behind before lines are lost. With two files of 16 MB a burst of 400,000 lines was halved.
+const LOG_FILE: &str = "32m";
+const LOG_FILES: &str = "3";
 
 /// What a container is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

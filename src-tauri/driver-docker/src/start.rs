@@ -97,7 +97,7 @@ impl Unit {
         let seen = seen.map_err(|fault| self.given_up("look at it", &fault))?;
         let seen = seen.ok_or_else(|| Refusal::again("somebody has removed it"))?;
         self.late = None;
-        self.take_up(launch.generation, &seen, true);
+        self.take_up(launch.generation, &seen, true).await;
         let started = self.whose.started(launch.generation, seen.pid);
         self.shared.say(started).await;
         if self.not_in_an_emergency().is_err() {
@@ -162,7 +162,7 @@ impl Unit {
         // Its last words are told before it is gone.
         if seen.stage == Stage::Ended {
             let generation = self.last.map_or(Default::default(), |(last, _)| last);
-            self.copy(generation, &seen, false).finish().await;
+            self.copy(generation, &seen, false).await.finish().await;
         }
         let removed = self.remove(&seen.anchor.id).await;
         removed.map_err(|fault| Refusal::of("remove the container before it", &fault))?;

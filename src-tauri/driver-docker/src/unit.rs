@@ -180,10 +180,10 @@ impl Unit {
         match (same, seen.lives()) {
             (true, true) => {
                 if living.anchor.is_none() {
-                    self.take_up(generation, &seen, false);
+                    self.take_up(generation, &seen, false).await;
                 } else if self.copier.as_mut().is_none_or(Copier::is_over) {
                     // The daemon was away, or is only slow to say how it ended.
-                    self.copier = Some(self.copy(generation, &seen, false));
+                    self.copier = Some(self.copy(generation, &seen, false).await);
                 }
                 self.tell_health(&seen).await;
             }
@@ -198,7 +198,7 @@ impl Unit {
     }
 
     /// From now on it is watched, and its output copied.
-    pub(crate) fn take_up(&mut self, generation: Generation, seen: &Seen, new: bool) {
+    pub(crate) async fn take_up(&mut self, generation: Generation, seen: &Seen, new: bool) {
         let run = Run {
             generation,
             anchor: seen.anchor.clone(),
@@ -212,7 +212,7 @@ impl Unit {
             pid: seen.pid,
             health: None,
         });
-        self.copier = Some(self.copy(generation, seen, new));
+        self.copier = Some(self.copy(generation, seen, new).await);
         self.show();
     }
 
@@ -222,7 +222,7 @@ impl Unit {
         crate::shared::lock(&self.facts).container = container;
     }
 
-    pub(crate) fn copy(&self, generation: Generation, seen: &Seen, new: bool) -> Copier {
+    pub(crate) async fn copy(&self, generation: Generation, seen: &Seen, new: bool) -> Copier {
         let keep = self.intent.as_ref().and_then(|intent| intent.log_keep);
         let Whose { cluster, instance } = &self.whose;
         Copier::begin(
@@ -236,6 +236,7 @@ impl Unit {
             },
             new.then_some(generation),
         )
+        .await
     }
 
     pub(crate) async fn tell_health(&mut self, seen: &Seen) {

@@ -27,7 +27,13 @@ impl Keeper {
             keep: source.keep,
             ..shim::Intent::default()
         };
-        let opened = tokio::task::spawn_blocking(move || Log::open(&intent, Wake::Looking)).await;
+        let folder = source.logs.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            // The first start's has none yet.
+            crate::record::folder(&folder)?;
+            Log::open(&intent, Wake::Looking)
+        });
+        let opened = opened.await;
         let log = match opened {
             Ok(Ok(log)) => Some(log),
             Ok(Err(error)) => {

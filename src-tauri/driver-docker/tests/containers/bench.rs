@@ -112,12 +112,22 @@ impl Bench {
     }
 
     pub(crate) fn start(&self, name: &str, generation: u64, spec: ContainerSpec) {
+        self.start_keeping(name, generation, spec, None);
+    }
+
+    pub(crate) fn start_keeping(
+        &self,
+        name: &str,
+        generation: u64,
+        spec: ContainerSpec,
+        log_keep: Option<u64>,
+    ) {
         self.driver.start(Launch {
             cluster: self.cluster.clone(),
             instance: instance(name),
             generation: Generation(generation),
             spec,
-            log_keep: None,
+            log_keep,
         });
     }
 

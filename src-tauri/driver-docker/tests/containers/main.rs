@@ -6,5 +6,6 @@ mod adoption;
 mod bench;
 mod emergency;
 mod images;
+mod logs;
 mod lost;
 mod resources;
