@@ -68,6 +68,8 @@ pub struct Cluster {
     pub(crate) declared: BTreeMap<ServiceName, BTreeMap<ServiceName, Declared>>,
     /// Who waits for a service beyond what is declared; see [`crate::excuse`].
     pub(crate) excused: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+    /// Some service waits until another has ended.
+    pub(crate) waits_for_ends: bool,
     /// What an earlier engine had learned; see [`crate::learned`].
     pub(crate) learned: Learned,
 }
@@ -281,6 +283,7 @@ impl Cluster {
             observed: Observed::default(),
             declared: BTreeMap::new(),
             excused: BTreeMap::new(),
+            waits_for_ends: false,
             learned: Learned::default(),
         }
     }

@@ -8,7 +8,7 @@
 use crate::cluster::{Cluster, Service};
 use crate::instance::{Care, Cycle, Outdated};
 use crate::step::Step;
-use model::{ActId, Reason, ServiceName, State, Terms};
+use model::{ActId, Reason, ServiceName, State, Terms, Until};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a service came to run on new processes.
@@ -47,6 +47,11 @@ impl Cluster {
             };
             service.dependents.iter().filter(requires).collect()
         })
+    }
+
+    /// Everything that needs the given services in any way, directly or through others, and themselves.
+    pub(crate) fn with_all_dependents(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+        self.closure(services, |_, service| service.dependents.iter().collect())
     }
 
     /// Everything that follows a restart of the given services, and themselves.
@@ -120,6 +125,7 @@ impl Cluster {
             service.above_draining = 0;
             service.drains = false;
         }
+        self.waits_for_ends = edges.iter().any(|(.., terms)| terms.until == Until::Ended);
         for (dependent, need, terms) in edges {
             if let Some(service) = self.services.get_mut(&need) {
                 if terms.relies() {

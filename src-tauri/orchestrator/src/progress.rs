@@ -24,8 +24,6 @@ pub(crate) struct Counted {
     pub(crate) ended: bool,
     /// Something has gone wrong with it.
     pub(crate) faulty: bool,
-    /// Only a person can change anything.
-    pub(crate) stuck: bool,
 }
 
 /// So many of a service's instances are so.
@@ -36,7 +34,6 @@ pub(crate) struct Counts {
     started: u32,
     ended: u32,
     faulty: u32,
-    stuck: u32,
 }
 
 impl Counts {
@@ -48,7 +45,6 @@ impl Counts {
             (&mut self.started, was.started, now.started),
             (&mut self.ended, was.ended, now.ended),
             (&mut self.faulty, was.faulty, now.faulty),
-            (&mut self.stuck, was.stuck, now.stuck),
         ];
         for (count, was, now) in each {
             *count = count.saturating_sub(u32::from(was)) + u32::from(now);
@@ -65,10 +61,6 @@ pub(crate) struct Progress {
     ended: bool,
     /// It is not ready, and whoever can do without it should not wait for it.
     unavailable: bool,
-    /// It is not ready, and only a person can change that, …
-    stuck: bool,
-    /// … or it waits for the end of one that is so.
-    vain: bool,
 }
 
 impl Progress {
@@ -86,13 +78,6 @@ impl Progress {
     fn holds_up(self, terms: Terms) -> bool {
         self.unavailable && !self.meets(terms)
     }
-
-    /// Who needs it on these terms waits in vain. That a service is down, which says the same of all other
-    /// terms, does not concern who waits for an end.
-    fn in_vain(self, terms: Terms) -> bool {
-        let stuck = self.stuck && terms.until == Until::Ended;
-        (stuck || self.vain) && !self.meets(terms)
-    }
 }
 
 /// What a service waits for.
@@ -102,22 +87,18 @@ pub(crate) struct Waits {
     pub(crate) unmet: u32,
     /// Those of them that who needs this service should not wait for either.
     held_up: u32,
-    /// Those of them that are waited for in vain.
-    pub(crate) in_vain: u32,
 }
 
 impl Waits {
     fn add(&mut self, progress: Progress, terms: Terms) {
         self.unmet += u32::from(!progress.meets(terms));
         self.held_up += u32::from(progress.holds_up(terms));
-        self.in_vain += u32::from(progress.in_vain(terms));
     }
 
     fn remove(&mut self, progress: Progress, terms: Terms) {
         let less = |count: &mut u32, by: bool| *count = count.saturating_sub(u32::from(by));
         less(&mut self.unmet, !progress.meets(terms));
         less(&mut self.held_up, progress.holds_up(terms));
-        less(&mut self.in_vain, progress.in_vain(terms));
     }
 }
 
@@ -154,8 +135,6 @@ impl Service {
             started,
             ended: all(self.counts.ended),
             unavailable: !ready && (!wanted || self.counts.faulty > 0 || held_up),
-            stuck: !ready && self.counts.stuck > 0,
-            vain: !ready && self.waits.in_vain > 0,
         }
     }
 }
@@ -179,7 +158,6 @@ fn counted(instance: &Instance, goal: Goal, oneshot: bool) -> Counted {
         started: good || lives || over,
         ended: oneshot && (good || over),
         faulty: run && (fails || instance.care != Care::Idle || instance.unready.is_some()),
-        stuck: run && instance.care.stuck(),
     }
 }
 
@@ -293,11 +271,8 @@ impl Step<'_> {
             above.waits.remove(was, terms);
             above.waits.add(now, terms);
             let after = above.waits;
-            if after.held_up != before.held_up || after.in_vain != before.in_vain {
+            if after.held_up != before.held_up {
                 open.push(dependent.clone());
-            }
-            if after.in_vain != before.in_vain {
-                self.touched.extend(self.cluster.ids_of(&dependent));
             }
             if was.meets(terms) == now.meets(terms) {
                 continue;

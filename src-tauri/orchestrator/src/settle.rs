@@ -6,7 +6,8 @@ use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::TimerKey;
 use crate::probe::stage;
 use crate::step::Step;
-use model::{ActId, InstanceId, Mono, Reason, ServiceName, State};
+use model::{ActId, InstanceId, Mono, Reason, ServiceName, State, Until};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What has no probe is ready as soon as its process is there, which shows nothing: an act that
@@ -114,15 +115,18 @@ impl Cluster {
         (ours && !asked && at > now && self.goal(id) == Goal::Run).then_some(at)
     }
 
-    /// Something it needs is down or does not end, and only a person can change that, or it was not ready
-    /// in time, or not known to be.
+    /// It waits for something that only a person can bring about, or that was not ready in time.
     fn waits_in_vain(&self, name: &ServiceName, act: &Pending) -> bool {
+        self.waits_for_what_is_down(name, act)
+            || self.waits_for_no_end(name, act, &mut BTreeSet::new())
+    }
+
+    /// Something it needs is down, and only a person can change that, or it was not ready in time, or not
+    /// known to be.
+    fn waits_for_what_is_down(&self, name: &ServiceName, act: &Pending) -> bool {
         let Some(service) = self.services.get(name) else {
             return false;
         };
-        if service.waits.in_vain > 0 {
-            return true;
-        }
         let unknown = |id: &InstanceId| {
             let instance = self.instances.get(id);
             instance.is_some_and(|one| !one.ready && act.counts_late(one))
@@ -140,6 +144,32 @@ impl Cluster {
                 })
         })
     }
+
+    /// What has not ended and never will by itself is down for nobody, nor is what waits for it: who waits for
+    /// these is found by what each waits for.
+    fn waits_for_no_end(
+        &self,
+        name: &ServiceName,
+        act: &Pending,
+        seen: &mut BTreeSet<ServiceName>,
+    ) -> bool {
+        if !self.waits_for_ends || !seen.insert(name.clone()) {
+            return false;
+        }
+        let Some(service) = self.services.get(name) else {
+            return false;
+        };
+        let mut unmet = service.needs.iter().filter(|need| !self.met(service, need));
+        unmet.any(|need| {
+            let stuck = |(id, one): (&InstanceId, &Instance)| {
+                one.care.stuck() && self.goal(id) == Goal::Run
+            };
+            let ends = service.terms(need).until == Until::Ended;
+            let never =
+                || self.instances_of(need).any(stuck) || self.waits_for_what_is_down(need, act);
+            (ends && never()) || self.waits_for_no_end(need, act, seen)
+        })
+    }
 }
 
 impl Step<'_> {
@@ -154,6 +184,13 @@ impl Step<'_> {
     pub(crate) fn settle(&mut self) {
         if self.cluster.acts.is_empty() {
             return;
+        }
+        if self.cluster.waits_for_ends {
+            // Along these needs nobody is told that another is down.
+            let touched: Vec<ServiceName> =
+                self.touched.iter().map(|id| id.service.clone()).collect();
+            let all = self.cluster.with_all_dependents(&touched);
+            self.touched.extend(self.cluster.ids_of_all(&all));
         }
         let mut acts = std::mem::take(&mut self.cluster.acts);
         acts.retain(|act, pending| {

@@ -110,7 +110,7 @@ impl Audit {
     }
 
     /// A person knows better than healing: what was tried before counts no more.
-    fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.paid.clear();
     }
 
@@ -129,11 +129,11 @@ impl Audit {
                 self.held.clear();
             }
             Command::Unhold(services) => self.held.retain(|one| !services.contains(one)),
-            Command::Down | Command::Stop(_) => {}
+            Command::Down | Command::Stop(_) | Command::Adopt { .. } => {}
             Command::Scale {
                 healing: Some(_), ..
             } => {}
-            Command::Adopt { .. } => {}
+            Command::Restart { services, .. } => self.restarted(services),
             Command::Ended { .. } => {
                 self.probes.clear();
                 self.told_to_end.clear();

@@ -1,8 +1,18 @@
 //! Whether what a service needs is as far as it has to be, by what the heart shows of it and by what it was
 //! told: counted anew each time, and not by the counters that the heart decides by.
 
+use crate::audit::Audit;
 use crate::world::World;
 use model::{IncidentState, InstanceId, InstanceStatus, ServiceName, State, Until};
+
+impl Audit {
+    /// A person wants these started anew, or all: what has ended is to do so once more.
+    pub(crate) fn restarted(&mut self, services: &[ServiceName]) {
+        self.ended
+            .retain(|id| !services.is_empty() && !services.contains(&id.service));
+        self.begin_anew();
+    }
+}
 
 impl World {
     /// Why a need holds up who has it: which instance is not as far; `None` when none does.
