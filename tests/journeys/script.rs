@@ -106,3 +106,55 @@ fn waiting_ends_when_it_is_so_when_it_cannot_be_and_when_it_takes_too_long() {
     assert!(never.err.contains("`azora release web`"), "{}", never.err);
     azora.ok(folder.path(), &["down"]);
 }
+
+#[test]
+fn orders_and_waiting_tell_programs_what_came_of_them() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    let up = azora.json(folder.path(), &["up", "--detach", "--yes"]);
+    assert_eq!(
+        (&up["order"], &up["ok"]),
+        (&"up".into(), &true.into()),
+        "{up}"
+    );
+    assert_eq!(up["instances"].as_array().map(Vec::len), Some(4), "{up}");
+    let before = azora.instance(folder.path(), "db.0").pid;
+    let restart = azora.json(folder.path(), &["restart", "db"]);
+    let db = &restart["instances"][0];
+    assert_eq!(
+        (&db["instance"], &db["state"]),
+        (&"db.0".into(), &"ready".into())
+    );
+    assert_ne!(db["pid"], before, "{restart}");
+    let wait = azora.json(folder.path(), &["wait", "api", "--healthy"]);
+    assert_eq!(
+        wait["instances"].as_array().map(Vec::len),
+        Some(2),
+        "{wait}"
+    );
+
+    // What did not go well is told in the same shape, and by the exit code.
+    folder.define(&SMALL.replace("organ --name web", "no-such-program --name web"));
+    let failed = azora.run(folder.path(), &["up", "--detach", "--json"]);
+    assert_eq!(failed.code, 1, "{}", failed.err);
+    let told: serde_json::Value = serde_json::from_str(&failed.out).expect("it is JSON");
+    assert_eq!(told["ok"], false, "{told}");
+    let web = &told["failed"][0];
+    assert_eq!(web["instance"], "web.0", "{told}");
+    let reason = web["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("exited with code 127"), "{told}");
+
+    let down = azora.json(folder.path(), &["down"]);
+    let rows = down["instances"].as_array().cloned().unwrap_or_default();
+    assert!(rows.iter().all(|one| one["state"] == "stopped"), "{down}");
+    // A foreground `up` has nothing to print at one certain time.
+    let refused = azora.run(folder.path(), &["up", "--json"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+
+    let other = Folder::empty();
+    other.write("Procfile", "release: true\nweb: node server.js\n");
+    let imported = azora.json(other.path(), &["import"]);
+    assert_eq!(imported["written"], serde_json::Value::Null, "{imported}");
+    assert_eq!(imported["notes"][0]["line"], 1, "{imported}");
+    let text = imported["definition"].as_str().unwrap_or_default();
+    assert!(text.contains("[service.web]"), "{text}");
+}

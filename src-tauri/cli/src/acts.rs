@@ -1,10 +1,11 @@
 //! `start`, `stop`, `restart`, `scale`, `down`, `resume`, `forget`: one order, followed until it has come to
 //! rest.
 
-use crate::args::{Place, Restart, Scale, Services, Why};
+use crate::args::{Json, Place, Restart, Scale, Services, Whole, Why};
 use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
+use crate::outcome::Settled;
 use crate::place::{Scene, layout, services};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
@@ -46,7 +47,16 @@ pub(crate) async fn services_order(
     };
     let folder = scene.cluster.folder;
     let cluster = Some(scene.cluster.id);
-    let outcome = carry_out(&scene.client, cluster, name, &request, aim, &of).await;
+    let outcome = carry_out(
+        &scene.client,
+        cluster,
+        name,
+        &request,
+        aim,
+        &of,
+        arguments.json,
+    )
+    .await;
     if name == "start" {
         on_what_it_runs(&outcome, &folder, "started");
     }
@@ -82,7 +92,16 @@ pub(crate) async fn restart(place: &Place, arguments: &Restart) -> Done {
         reason: named.why.reason.clone(),
     };
     let cluster = Some(scene.cluster.id);
-    let outcome = carry_out(&scene.client, cluster, "restart", &request, Aim::Up, &of).await;
+    let outcome = carry_out(
+        &scene.client,
+        cluster,
+        "restart",
+        &request,
+        Aim::Up,
+        &of,
+        named.json,
+    )
+    .await;
     on_what_it_runs(&outcome, &scene.cluster.folder, "restarted");
     outcome
 }
@@ -111,6 +130,7 @@ pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
             &request,
             Aim::Rest,
             &of,
+            arguments.json,
         )
         .await?;
     }
@@ -147,14 +167,23 @@ fn once_each(wanted: &[(ServiceName, u16)]) -> Done {
 }
 
 /// `down`.
-pub(crate) async fn down(place: &Place, why: &Why) -> Done {
+pub(crate) async fn down(place: &Place, arguments: &Whole) -> Done {
     let scene = Scene::find(place).await?;
     let request = ClusterRequest {
         cluster: scene.cluster.id.clone(),
-        reason: why.reason.clone(),
+        reason: arguments.why.reason.clone(),
     };
     let cluster = Some(scene.cluster.id.clone());
-    let done = carry_out(&scene.client, cluster, "down", &request, Aim::Down, &[]).await;
+    let done = carry_out(
+        &scene.client,
+        cluster,
+        "down",
+        &request,
+        Aim::Down,
+        &[],
+        arguments.json,
+    )
+    .await;
     scene.note_others();
     done
 }
@@ -178,12 +207,21 @@ pub(crate) async fn forget(place: &Place, why: &Why) -> Done {
 }
 
 /// `resume`.
-pub(crate) async fn resume(place: &Place, why: &Why) -> Done {
+pub(crate) async fn resume(place: &Place, arguments: &Whole) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
     let request = HomeRequest {
-        reason: why.reason.clone(),
+        reason: arguments.why.reason.clone(),
     };
-    carry_out(&client, None, "resume", &request, Aim::Up, &[]).await
+    carry_out(
+        &client,
+        None,
+        "resume",
+        &request,
+        Aim::Up,
+        &[],
+        arguments.json,
+    )
+    .await
 }
 
 /// Gives the order and follows it. What came of it is told `of` these services, or of all when it named
@@ -195,6 +233,7 @@ pub(crate) async fn carry_out(
     request: &impl Serialize,
     aim: Aim,
     of: &[ServiceName],
+    json: Json,
 ) -> Done {
     let mut interrupts = Interrupts::catch()?;
     let ordered = async {
@@ -236,21 +275,24 @@ pub(crate) async fn carry_out(
             watch.board.counts()
         )));
     }
-    if view.failed.is_empty() {
-        let whom: Vec<&str> = of.iter().map(|service| service.as_str()).collect();
-        let whom = match whom.is_empty() {
-            true => String::new(),
-            false => format!(" {}", whom.join(" ")),
-        };
-        print(&format!(
-            "{name}{whom}: {} ({})",
-            watch.board.counts_of(of),
-            watch.took()
-        ))?;
-        return Ok(());
-    }
-    failures(client, cluster.as_ref(), &watch, &view).await;
-    Err(Fail::said())
+    let whom: Vec<&str> = of.iter().map(|service| service.as_str()).collect();
+    let whom = match whom.is_empty() {
+        true => String::new(),
+        false => format!(" {}", whom.join(" ")),
+    };
+    let words = format!(
+        "{name}{whom}: {} ({})",
+        watch.board.counts_of(of),
+        watch.took()
+    );
+    let settled = Settled {
+        name,
+        cluster: cluster.as_ref(),
+        of,
+        watch: &watch,
+        view: &view,
+    };
+    settled.say(client, json, &words).await
 }
 
 /// An act that was refused, or failed at once.

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Change how many instances services have
     Scale(Scale),
     /// Take a cluster down in reverse order
-    Down(Why),
+    Down(Whole),
     /// Keep healing's hands off services; of none named, the whole cluster
     Hold(Hold),
     /// Let healing act on services again
@@ -116,7 +116,7 @@ pub(crate) enum Command {
     /// End every process of every cluster of this home at once; never asks
     EmergencyStop(Emergency),
     /// Bring back what the last stop took down
-    Resume(Why),
+    Resume(Whole),
     /// Forget a cluster that is down: it is no longer listed, adopted or resumed; its logs stay
     Forget(Why),
     /// List incidents: what failed, what was done about it, how long it took
@@ -173,7 +173,7 @@ pub(crate) struct Man {
     pub(crate) into: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Json {
     /// Print JSON
     #[arg(long)]

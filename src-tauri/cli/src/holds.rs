@@ -99,7 +99,16 @@ pub(crate) async fn release(place: &Place, arguments: &Services) -> Done {
             reason: arguments.why.reason.clone(),
         };
         let cluster = Some(scene.cluster.id.clone());
-        carry_out(&scene.client, cluster, "release", &request, Aim::Up, &of).await?;
+        carry_out(
+            &scene.client,
+            cluster,
+            "release",
+            &request,
+            Aim::Up,
+            &of,
+            arguments.json,
+        )
+        .await?;
     }
     match fails.is_empty() {
         true => Ok(()),

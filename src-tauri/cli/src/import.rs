@@ -5,7 +5,7 @@ use crate::definition::find;
 use crate::fail::{Done, Fail};
 use crate::terminal::{note, plain, print};
 use engine::definition::{File, files};
-use formats::Format;
+use formats::{Format, Note};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -29,27 +29,58 @@ pub(crate) fn import(here: &Path, arguments: &Import) -> Done {
     // What is wrong with it is shown, with its lines; what it becomes is a definition that can be run.
     found.checked()?;
     let imported = found.imported()?;
-    for text in &imported.notes {
+    hand_over(
+        &found.folder,
+        &imported.text,
+        &imported.notes,
+        arguments,
+        &format!(
+            "is written, and counts from now on; {} is left as it is",
+            found.file.name
+        ),
+    )
+}
+
+/// Says what there is to know, and prints the definition or writes it.
+pub(crate) fn hand_over(
+    folder: &Path,
+    text: &str,
+    notes: &[Note],
+    asked: &Import,
+    written: &str,
+) -> Done {
+    let json = asked.json.json;
+    for text in notes.iter().filter(|_| !json) {
         note(&format!("note: {}", plain(&text.to_string())));
     }
-    if !arguments.write {
-        return Ok(print(imported.text.trim_end())?);
+    let path = match asked.write {
+        true => Some(write(folder, text)?),
+        false => None,
+    };
+    let path = path.map(|path| path.display().to_string());
+    if json {
+        let notes = notes.iter();
+        let notes: Vec<serde_json::Value> = notes
+            .map(
+                |note| serde_json::json!({"file": note.file, "line": note.line, "says": note.says}),
+            )
+            .collect();
+        let said = serde_json::json!({"definition": text, "notes": notes, "written": path});
+        return Ok(print(&said.to_string())?);
     }
-    let path = write(&found.folder, &imported.text, "import")?;
-    print(&format!(
-        "{} is written, and counts from now on; {} is left as it is",
-        plain(&path.display().to_string()),
-        found.file.name
-    ))?;
+    match path {
+        Some(path) => print(&format!("{} {written}", plain(&path)))?,
+        None => print(text.trim_end())?,
+    }
     Ok(())
 }
 
-/// Writes a folder's `azora.toml`, whole or not at all, where there is none. `command` prints it.
-pub(crate) fn write(folder: &Path, text: &str, command: &str) -> Done<PathBuf> {
+/// Writes a folder's `azora.toml`, whole or not at all, where there is none.
+fn write(folder: &Path, text: &str) -> Done<PathBuf> {
     let path = folder.join(spec::FILE);
     let unwritten = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Fail::failed(format!(
-            "{} is there already, and nothing was written; `azora {command}` prints what would be",
+            "{} is there already, and nothing was written; without --write it is printed",
             path.display()
         )),
         _ => Fail::failed(format!("failed to write {}: {error}", path.display())),

@@ -1,9 +1,9 @@
 //! `azora init`: a first definition for a folder.
 
-use crate::args::Init;
+use crate::args::{Import, Init};
 use crate::fail::{Done, Fail};
-use crate::import::write;
-use crate::terminal::{note, plain, print};
+use crate::import::{hand_over, import};
+use crate::terminal::{note, plain};
 use engine::definition::{File, files};
 use formats::Format;
 use std::path::Path;
@@ -28,18 +28,17 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
             spec::FILE
         )));
     }
+    let as_import = Import {
+        path: folder.clone(),
+        write: arguments.write,
+        json: arguments.json,
+    };
     // What runs as it is says more than manifests do.
     if let Some(File { name, .. }) = there.first() {
         note(&format!(
             "azora: {name} says what runs here; this is what it says"
         ));
-        return crate::import::import(
-            &folder,
-            &crate::args::Import {
-                path: folder.clone(),
-                write: arguments.write,
-            },
-        );
+        return import(&folder, &as_import);
     }
     let proposal = engine::proposal::of_folder(&folder).map_err(unread)?;
     let Some(proposal) = proposal else {
@@ -51,16 +50,12 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
             spec::FILE
         )));
     };
-    for text in &proposal.notes {
-        note(&format!("note: {}", plain(&text.to_string())));
-    }
-    if !arguments.write {
-        return Ok(print(proposal.text.trim_end())?);
-    }
-    let path = write(&folder, &proposal.text, "init")?;
-    print(&format!(
-        "{} is written. Read it and change it; then `azora up`",
-        plain(&path.display().to_string())
-    ))?;
-    Ok(())
+    let written = "is written. Read it and change it; then `azora up`";
+    hand_over(
+        &folder,
+        &proposal.text,
+        &proposal.notes,
+        &as_import,
+        written,
+    )
 }

@@ -30,6 +30,7 @@ mod import;
 mod incidents;
 mod init;
 mod logs;
+mod outcome;
 mod past;
 mod reads;
 mod rehearse;

@@ -30,6 +30,7 @@ pub(crate) async fn run(place: &Place, arguments: &Run) -> Done {
         detach: false,
         yes: arguments.yes,
         why: arguments.why.clone(),
+        json: false,
     };
     let Begun {
         engine,

@@ -1,21 +1,22 @@
 //! `azora up`.
 
 use crate::acts::failures;
-use crate::args::{Place, Up};
+use crate::args::{Json, Place, Up};
 use crate::board::Aim;
 use crate::definition::{self, Found};
 use crate::emergency;
 use crate::engine_here::{behind, ended, inside, running};
 use crate::fail::{Done, Fail};
+use crate::outcome::conclude;
 use crate::patience::{Waits, patient};
 use crate::place::{folder, layout};
-use crate::terminal::{self, Paint, Terminal, note, plain, print};
+use crate::terminal::{self, Paint, Terminal, note, plain};
 use crate::text::length;
 use crate::watch::{Interrupt, Interrupts, Style, Watch, settled};
 use api::client::{self, Client};
 use api::host::Host;
 use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
-use api::views::{UpView, WaitView};
+use api::views::UpView;
 use driver::Layout;
 use model::view::{ClusterView, FolderView, Snapshot};
 use model::{Act, ClusterId};
@@ -70,7 +71,7 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     } = begun;
     match engine {
         Engine::Other { .. } => {
-            let followed = in_other(&client, view, &mut interrupts);
+            let followed = in_other(&client, view, &mut interrupts, arguments.json());
             patient(&layout, Waits::On, followed).await
         }
         Engine::Here(host) => {
@@ -345,7 +346,7 @@ async fn consent(folder: &str, view: &FolderView, interrupts: &mut Interrupts) -
 }
 
 /// Brings it up in an engine that stays when this command ends.
-async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) -> Done {
+async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts, json: Json) -> Done {
     let left = |by: Interrupt| {
         by.fail("no longer watching; the cluster goes on coming up: `azora ps` shows it, `azora down` takes it down")
     };
@@ -363,19 +364,7 @@ async fn in_other(client: &Client, view: UpView, interrupts: &mut Interrupts) ->
     };
     let settled = watch.during(Aim::Up, Style::Picture, wait).await??;
     watch.catch_up().await;
-    conclude(client, &view.cluster, &watch, &settled).await
-}
-
-/// Says how it went.
-async fn conclude(client: &Client, cluster: &ClusterId, watch: &Watch, settled: &WaitView) -> Done {
-    let words = format!("{cluster}: {} in {}", watch.board.counts(), watch.took());
-    if settled.failed.is_empty() {
-        print(&words)?;
-        return Ok(());
-    }
-    note(&words);
-    failures(client, Some(cluster), watch, settled).await;
-    Err(Fail::said())
+    conclude(client, &view.cluster, &watch, &settled, json).await
 }
 
 /// Brings it up in this process and stays until it is told to end.
@@ -403,7 +392,8 @@ async fn in_this(
         Ok(settled) => {
             watch.catch_up().await;
             // What failed is on the screen now; the rest stays up, and healing goes on trying.
-            let failed = match conclude(client, &cluster, &watch, &settled?).await {
+            let failed = match conclude(client, &cluster, &watch, &settled?, Json::default()).await
+            {
                 Err(fail) if !fail.message.is_empty() => return Err(fail),
                 outcome => outcome.is_err(),
             };

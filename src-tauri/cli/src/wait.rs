@@ -3,6 +3,7 @@
 use crate::args::{Place, Wait, WaitFor};
 use crate::fail::{Done, Fail};
 use crate::place::{Scene, services};
+use crate::reads::instance_json;
 use crate::terminal::{plain, print};
 use crate::text::{length, span};
 use crate::watch::{Interrupts, Watch};
@@ -57,6 +58,16 @@ pub(crate) async fn wait(place: &Place, arguments: &Wait) -> Done {
             () = &mut end => return Err(late(limit, goal, &missing)),
             moved = moved => moved?,
         }
+    }
+    if arguments.json.json {
+        let instances = watch.board.of(&named);
+        let instances: Vec<serde_json::Value> = instances.into_iter().map(instance_json).collect();
+        let said = serde_json::json!({
+            "cluster": scene.cluster.id,
+            "seconds": watch.elapsed().as_secs_f64(),
+            "instances": instances,
+        });
+        return Ok(print(&said.to_string())?);
     }
     print(&format!(
         "{} after {}",

@@ -29,6 +29,15 @@ pub(crate) struct Up {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) why: Why,
+    /// With --detach: print JSON
+    #[arg(long, requires = "detach")]
+    pub(crate) json: bool,
+}
+
+impl Up {
+    pub(crate) fn json(&self) -> Json {
+        Json { json: self.json }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +109,8 @@ pub(crate) struct Wait {
     /// How long at most: 90s, 5m [default: 60s]
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 impl Wait {
@@ -119,6 +130,15 @@ pub(crate) struct Why {
     pub(crate) reason: Option<String>,
 }
 
+/// An order about all of a cluster, or of a home.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Whole {
+    #[command(flatten)]
+    pub(crate) why: Why,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Services {
     /// Which
@@ -126,6 +146,8 @@ pub(crate) struct Services {
     pub(crate) services: Vec<String>,
     #[command(flatten)]
     pub(crate) why: Why,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +220,8 @@ pub(crate) struct Scale {
     pub(crate) wanted: Vec<String>,
     #[command(flatten)]
     pub(crate) why: Why,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

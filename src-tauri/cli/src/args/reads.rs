@@ -275,6 +275,8 @@ pub(crate) struct Import {
     /// Write it as azora.toml beside the file; one that is there is never replaced
     #[arg(long)]
     pub(crate) write: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -293,6 +295,8 @@ pub(crate) struct Init {
     /// Write it as azora.toml; one that is there is never replaced
     #[arg(long)]
     pub(crate) write: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

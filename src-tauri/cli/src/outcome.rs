@@ -1,0 +1,82 @@
+//! What came of an order, said at its end: a line for people, or an object for programs.
+
+use crate::acts::failures;
+use crate::args::Json;
+use crate::fail::{Done, Fail};
+use crate::reads::instance_json;
+use crate::terminal::{note, print};
+use crate::watch::Watch;
+use api::client::Client;
+use api::views::WaitView;
+use model::{ClusterId, ServiceName};
+use serde_json::{Value, json};
+
+/// An order that has come to rest.
+pub(crate) struct Settled<'a> {
+    /// Which.
+    pub(crate) name: &'a str,
+    /// In which cluster; none for all of the home.
+    pub(crate) cluster: Option<&'a ClusterId>,
+    /// About these; none for all.
+    pub(crate) of: &'a [ServiceName],
+    /// As it was seen.
+    pub(crate) watch: &'a Watch,
+    /// As the engine says.
+    pub(crate) view: &'a WaitView,
+}
+
+impl Settled<'_> {
+    /// Says it. `words` are for people, on standard output when all went well.
+    pub(crate) async fn say(&self, client: &Client, json: Json, words: &str) -> Done {
+        if json.json {
+            print(&self.json().to_string())?;
+        } else if self.view.failed.is_empty() {
+            print(words)?;
+        }
+        if self.view.failed.is_empty() {
+            return Ok(());
+        }
+        if !json.json {
+            note(words);
+            failures(client, self.cluster, self.watch, self.view).await;
+        }
+        Err(Fail::said())
+    }
+
+    /// The shape other programs rely on.
+    fn json(&self) -> Value {
+        let failed = self.view.failed.iter();
+        let failed: Vec<Value> = failed
+            .map(|(instance, reason)| json!({ "instance": instance, "reason": reason.to_string() }))
+            .collect();
+        let instances = self.watch.board.of(self.of);
+        let instances: Vec<Value> = instances.into_iter().map(instance_json).collect();
+        json!({
+            "order": self.name,
+            "cluster": self.cluster,
+            "ok": failed.is_empty(),
+            "seconds": self.watch.elapsed().as_secs_f64(),
+            "failed": failed,
+            "instances": instances,
+        })
+    }
+}
+
+/// Says how an `up` went.
+pub(crate) async fn conclude(
+    client: &Client,
+    cluster: &ClusterId,
+    watch: &Watch,
+    settled: &WaitView,
+    json: Json,
+) -> Done {
+    let words = format!("{cluster}: {} in {}", watch.board.counts(), watch.took());
+    let settled = Settled {
+        name: "up",
+        cluster: Some(cluster),
+        of: &[],
+        watch,
+        view: settled,
+    };
+    settled.say(client, json, &words).await
+}
