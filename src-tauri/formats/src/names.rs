@@ -19,3 +19,11 @@ pub(crate) fn service(name: &str) -> String {
         _ => made,
     }
 }
+
+/// Another name for one that is taken: `web` is `web-2`. A long one loses its end, not its number.
+pub(crate) fn numbered(name: &str, number: usize) -> String {
+    let number = format!("-{number}");
+    let room = MAX_NAME.saturating_sub(number.len());
+    let begins: String = name.chars().take(room).collect();
+    begins + &number
+}

@@ -255,6 +255,59 @@ fn what_may_be_a_program_for_the_terminal_is_a_comment() {
 }
 
 #[test]
+fn a_crate_without_a_workspace_above_it_runs_in_its_own_folder() {
+    let files = |above: &'static str| {
+        [
+            ("Cargo.toml", above),
+            (
+                "backend/Cargo.toml",
+                "[package]\nname = \"backend\"\n[dependencies]\naxum = \"0.8\"\n",
+            ),
+            ("backend/src/main.rs", ""),
+        ]
+    };
+    let own = "[service.backend]\nrun = \"cargo run\"\ncwd = \"backend\"\n";
+    let (text, _) = cluster(&files("")[1..]);
+    assert!(text.contains(own), "{text}");
+    let (text, _) = cluster(&files("[package]\nname = \"tools\"\n"));
+    assert!(text.contains(own), "{text}");
+    let (text, _) = cluster(&files("[workspace]\nmembers = [\"backend\"]\n"));
+    assert!(
+        text.contains("run = \"cargo run -p backend\"\nport"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_longest_names_are_told_apart_as_well() {
+    for letters in [61, 62, 63, 80] {
+        let name = "a".repeat(letters);
+        let package = format!("{{\"name\":\"{name}\",\"scripts\":{{\"dev\":\"vite\"}}}}");
+        let folders: Vec<String> = (0..11).map(|n| format!("p{n}/package.json")).collect();
+        let files: Vec<(&str, &str)> = folders
+            .iter()
+            .map(|path| (path.as_str(), package.as_str()))
+            .collect();
+        let (text, cluster) = cluster(&files);
+        assert_eq!(cluster.services.len(), 11, "{text}");
+    }
+}
+
+#[test]
+fn programs_beyond_the_limit_of_services_are_counted() {
+    let mut manifest = String::from("[project]\nname = \"many\"\n[project.scripts]\n");
+    for number in 0..2_010 {
+        manifest.push_str(&format!("\"!{number:b}\" = \"a:b\"\n"));
+    }
+    let proposal = proposed(&[("pyproject.toml", manifest.as_str())]).unwrap();
+    assert_eq!(proposal.text.matches("# [service.").count(), 2_000);
+    assert_eq!(
+        proposal.notes[0].says,
+        "10 further programs are passed over"
+    );
+}
+
+#[test]
 fn nothing_is_proposed_where_nothing_is_known() {
     assert_eq!(proposed(&[("README.md", "x"), ("src/main.c", "")]), None);
     assert_eq!(proposed(&[]), None);

@@ -196,12 +196,11 @@ impl Work<'_> {
             };
         };
         let word = &operator[kind.len_utf8()..];
-        let value = self.environment.get(name).cloned();
-        let there = value
-            .as_deref()
-            .is_some_and(|value| !filled || !value.is_empty());
+        // Not copied where only its being there counts: a long one may be asked for often.
+        let value = self.environment.get(name);
+        let there = value.is_some_and(|value| !filled || !value.is_empty());
         match (kind, there) {
-            ('-' | '?', true) => Ok(value.unwrap_or_default()),
+            ('-' | '?', true) => Ok(value.cloned().unwrap_or_default()),
             ('-', false) | ('+', true) => self.text(word, depth + 1),
             ('+', false) => Ok(String::new()),
             ('?', false) => Err(Wrong::Required {

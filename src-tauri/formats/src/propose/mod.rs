@@ -11,7 +11,7 @@ mod rust;
 
 use crate::{Note, draft, names};
 use folders::Folder;
-use spec::Found;
+use spec::{Found, limits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts that are looked into.
@@ -152,6 +152,14 @@ impl Part {
         }
         // What is doubted comes last, where it can be passed over.
         self.guesses.sort_by_key(|guess| guess.doubt.is_some());
+        let unwritten = self.guesses.len().saturating_sub(limits::MAX_SERVICES);
+        if unwritten > 0 {
+            self.guesses.truncate(limits::MAX_SERVICES);
+            self.note(
+                ".".into(),
+                format!("{unwritten} further programs are passed over"),
+            );
+        }
         let mut text = String::from(
             "# Proposed from what is in this folder. Read it and change it; `azora check` says what is wrong \
              with it,\n# `azora up` brings it up. What needs what cannot be seen from here: add `needs` where \
@@ -176,7 +184,7 @@ impl Guess {
         let mut name = wanted.clone();
         let mut number = 2;
         while !taken.insert(name.clone()) {
-            name = names::service(&format!("{wanted}-{number}"));
+            name = names::numbered(&wanted, number);
             number += 1;
         }
         let mut lines = vec![

@@ -71,9 +71,11 @@ pub(super) fn read(survey: &Survey, folder: &Folder, _: bool) -> Part {
         1 => String::new(),
         _ => format!(" --bin {program}"),
     };
-    let package = match folder.path.is_empty() {
-        true => String::new(),
-        false => format!(" -p {name}"),
+    // From the folder above all cargo finds it only by a workspace there.
+    let (package, cwd) = match folder.path.is_empty() {
+        true => (String::new(), String::new()),
+        false if has_workspace(survey) => (format!(" -p {name}"), String::new()),
+        false => (String::new(), folder.path.clone()),
     };
     part.guesses.push(Guess {
         seen: match server {
@@ -86,8 +88,13 @@ pub(super) fn read(survey: &Survey, folder: &Folder, _: bool) -> Part {
         doubt: server
             .is_none()
             .then_some("It may be a program for the terminal, and no service."),
-        // The workspace's folder is where cargo finds it.
+        folder: cwd,
         ..Guess::default()
     });
     part
+}
+
+fn has_workspace(survey: &Survey) -> bool {
+    let above = survey.text("Cargo.toml").map(str::parse::<Table>);
+    above.is_some_and(|above| above.is_ok_and(|above| above.contains_key("workspace")))
 }
