@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The keeper of a container daemon of a test's own: daemon.sh docker|docker-live|podman FOLDER.
 #
 # Reads commands on its standard input: "start" starts the daemon, "kill" ends it by SIGKILL, and the
@@ -38,9 +39,10 @@ kill_daemon() {
   pid=
   # Its containerd dies with it. Where whoever inherits that is slow to take note, the next daemon
   # would wait for a dead one.
-  local file=$folder/exec/containerd/containerd.pid tries
-  for tries in {1..100}; do
-    [[ -s $file ]] && grep -qs '^State:.[^ZX]' "/proc/$(<"$file")/status" || break
+  local file=$folder/exec/containerd/containerd.pid
+  for _ in {1..100}; do
+    [[ -s $file ]] || break
+    grep -qs '^State:.[^ZX]' "/proc/$(<"$file")/status" || break
     sleep 0.05
   done
   rm -f "$file"
@@ -60,8 +62,10 @@ clear_all() {
     docker)
       # With a daemon there is somebody who takes down networks and mounts in order.
       start
-      local tries
-      for tries in {1..100}; do docker -H "$socket" version >/dev/null && break || sleep 0.1; done
+      for _ in {1..100}; do
+        docker -H "$socket" version >/dev/null && break
+        sleep 0.1
+      done
       docker -H "$socket" ps -aq | xargs -r timeout 30 docker -H "$socket" rm -f
       timeout 10 docker -H "$socket" network prune -f
       ;;
@@ -71,11 +75,15 @@ clear_all() {
       ;;
   esac >>"$folder/log"
   kill -TERM "$pid"
-  for tries in {1..50}; do kill -0 "$pid" && sleep 0.1 || break; done
+  for _ in {1..50}; do
+    kill -0 "$pid" || break
+    sleep 0.1
+  done
   kill_daemon
   local rest
   while rest=$(named) && [[ -n $rest ]]; do
     # What a shim or monitor holds goes first.
+    # shellcheck disable=SC2046 # each child is a word
     for one in $rest; do kill -KILL $(cat "/proc/$one/task/$one/children") "$one"; done
     sleep 0.05
   done
