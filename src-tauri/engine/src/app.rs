@@ -236,8 +236,10 @@ impl Engine {
             };
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
             // Those of a cluster that is down are anybody's, until it is wanted again.
-            if !owner.record().is_down() || !found.is_empty() {
-                reserve(shared, owner.record());
+            if (!owner.record().is_down() || !found.is_empty())
+                && let Err(error) = reserve(shared, owner.record())
+            {
+                tracing::error!(cluster = %owner.id(), %error, "the cluster's ports are not reserved");
             }
             if ended_meanwhile {
                 owner.adopt_ended(now);

@@ -5,9 +5,12 @@
 use crate::beside::beside_others;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
+use driver::PortError;
 use model::{EventKind, InstanceId, PortTaken};
 
-pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) {
+/// # Errors
+/// When there is none for one of them: then none is reserved.
+pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) -> Result<(), PortError> {
     let exact = |instance: &InstanceId, common: bool| {
         let service = record.definition.services.get(&instance.service);
         let common = common == record.shared_port(&instance.service).is_some();
@@ -32,30 +35,121 @@ pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) {
         .iter()
         .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
     wishes.extend(own);
-    match beside_others(|| shared.driver.grant_ports(&wishes)) {
-        // One for each wish, in their order.
-        Ok(mut grants) => {
-            let own = grants.split_off(common);
-            for grant in own {
-                if let Some((wanted, holder)) = grant.moved {
-                    let what = EventKind::PortMoved {
-                        instance: grant.instance.clone(),
-                        wanted,
-                        got: grant.port,
-                        holder: holder.clone(),
-                    };
-                    shared.journal.event(Some(&record.id), what);
-                    let taken = PortTaken { wanted, holder };
-                    record.ports_taken.insert(grant.instance.clone(), taken);
-                }
-                record.ports.insert(grant.instance, vec![grant.port]);
-            }
-            for grant in grants {
-                record.share_port(&grant.instance.service, grant.port);
-            }
+    // One for each wish, in their order.
+    let mut grants = beside_others(|| shared.driver.grant_ports(&wishes))?;
+    let own = grants.split_off(common);
+    for grant in own {
+        if let Some((wanted, holder)) = grant.moved {
+            let what = EventKind::PortMoved {
+                instance: grant.instance.clone(),
+                wanted,
+                got: grant.port,
+                holder: holder.clone(),
+            };
+            shared.journal.event(Some(&record.id), what);
+            let taken = PortTaken { wanted, holder };
+            record.ports_taken.insert(grant.instance.clone(), taken);
         }
-        Err(error) => {
-            tracing::error!(cluster = %record.id, %error, "the cluster's ports are not reserved");
+        record.ports.insert(grant.instance, vec![grant.port]);
+    }
+    for grant in grants {
+        record.share_port(&grant.instance.service, grant.port);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Engine, Handle, Order, Up};
+    use model::{Act, Actor, ClusterId};
+    use std::time::Duration;
+    use testkit::{Home, eventually_async, program};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+    const TWO: &str = "[service.db]\nrun = \"organ --name db --port $PORT\"\nport = 0\n\n\
+                       [service.api]\nrun = \"organ --name api --port $PORT\"\nport = 0\n";
+
+    async fn up(handle: &Handle, home: &Home) -> ClusterId {
+        let folder = home.path().join("one");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(spec::FILE), TWO).unwrap();
+        let up = Up {
+            folder,
+            file: None,
+            trust: true,
+            env: None,
+        };
+        let started = handle
+            .up(Actor::person("test"), up, String::new())
+            .await
+            .unwrap();
+        assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
+        started.cluster
+    }
+
+    async fn ask(handle: &Handle, order: Order) -> Result<Act, crate::Error> {
+        let act = handle
+            .order(Actor::person("test"), order, String::new())
+            .await?;
+        assert!(handle.wait(act.id, LIMIT).await.unwrap().settled);
+        Ok(act)
+    }
+
+    /// How many of the ports that its instances have on record are reserved.
+    fn reserved(handle: &Handle, cluster: &ClusterId) -> usize {
+        let instances = handle.shared.picture.instances(cluster);
+        let ports = instances.iter().flat_map(|one| one.ports.clone());
+        let taken = |port: &u16| {
+            let whose = driver::ports::reserved(&handle.shared.layout, *port).unwrap();
+            whose.is_some_and(|whose| whose.cluster == *cluster)
+        };
+        ports.filter(taken).count()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_down_has_no_ports_however_it_went_down_and_whatever_is_asked_of_it() {
+        let home = Home::new();
+        let engine = Engine::start(Config {
+            home: home.path().to_owned(),
+            programs: program("azora-shim").parent().unwrap().to_owned(),
+            registry_port: None,
+            version: "test".into(),
+        });
+        let engine = engine.await.unwrap();
+        let handle = engine.handle();
+        let cluster = up(&handle, &home).await;
+        assert_eq!(reserved(&handle, &cluster), 2);
+        let free = || reserved(&handle, &cluster) == 0;
+
+        // One after the other.
+        for name in ["db", "api"] {
+            let order = Order::Stop {
+                cluster: cluster.clone(),
+                services: vec![name.parse().unwrap()],
+            };
+            ask(&handle, order).await.unwrap();
         }
+        assert!(eventually_async(LIMIT, free).await);
+
+        // What starts nothing takes none again.
+        let start = |name: &str| Order::Start {
+            cluster: cluster.clone(),
+            services: vec![name.parse().unwrap()],
+        };
+        assert!(ask(&handle, start("absent")).await.is_err());
+        assert!(free());
+        let order = Order::Scale {
+            cluster: cluster.clone(),
+            service: "db".parse().unwrap(),
+            replicas: 2,
+        };
+        ask(&handle, order).await.unwrap();
+        assert!(eventually_async(LIMIT, free).await);
+
+        ask(&handle, start("api")).await.unwrap();
+        assert_eq!(reserved(&handle, &cluster), 3);
+        handle
+            .shutdown(Actor::person("test"), true, String::new())
+            .await;
     }
 }

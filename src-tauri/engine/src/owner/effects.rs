@@ -90,6 +90,10 @@ impl Owner {
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
                 self.keeping.unsaved = true;
+                if self.record.is_down() {
+                    // What was stopped before the last of the others kept its own so far.
+                    self.give_back_all_ports();
+                }
             }
             Effect::Scale {
                 service,

@@ -245,9 +245,20 @@ impl Owner {
             wish,
             Wish::Start(_) | Wish::Restart(..) | Wish::Release(_) | Wish::Scale(..) | Wish::Resume
         );
-        if starts && self.record.is_down() {
-            self.take_ports_again();
+        let took = starts && self.record.is_down();
+        if took {
+            self.take_ports_again()?;
         }
+        let done = self.command(wish, act);
+        if took && self.record.is_down() {
+            // Nothing was begun: what was asked for is unknown, or does not start what is down.
+            self.give_back_all_ports();
+        }
+        done
+    }
+
+    /// Turns a wish into a command, and has it done.
+    fn command(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
         let command = match wish {
             Wish::Down => {
                 self.stop_all(Clock::wall());

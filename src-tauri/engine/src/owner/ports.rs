@@ -92,9 +92,10 @@ impl Owner {
     }
 
     /// What is down is wanted again, without an `up` that would ask for ports.
-    pub(super) fn take_ports_again(&mut self) {
-        reserve(&self.shared, &mut self.record);
+    pub(super) fn take_ports_again(&mut self) -> Result<(), PortError> {
+        reserve(&self.shared, &mut self.record)?;
         self.step(Input::Ports(self.record.ports.clone()));
+        Ok(())
     }
 
     /// One port for each wish. To say who holds one that is taken, every process is looked at.
