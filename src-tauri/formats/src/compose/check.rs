@@ -40,36 +40,33 @@ pub(super) fn check(project: &mut Project, places: &Places, files: &mut Files) {
             "run the others from a folder of their own".to_owned(),
         );
     }
+    // Once, and not for each service: there may be many of both.
+    let defined: [BTreeSet<&String>; 4] = [
+        project.networks.keys().collect(),
+        project.volumes.keys().collect(),
+        project.secrets.keys().collect(),
+        project.configs.keys().collect(),
+    ];
     for (name, service) in &mut project.services {
         check.place = places.services.get(name).copied().unwrap_or_default();
         check.name.clone_from(name);
         check.needs(service, &known, &disabled);
         check.service(service);
-        let defined: [(&'static str, Vec<&String>, BTreeSet<&String>); 4] = [
-            (
-                "network",
-                service.networks.keys().collect(),
-                project.networks.keys().collect(),
-            ),
-            (
-                "volume",
-                named_volumes(service),
-                project.volumes.keys().collect(),
-            ),
+        let used: [(&'static str, Vec<&String>); 4] = [
+            ("network", service.networks.keys().collect()),
+            ("volume", named_volumes(service)),
             (
                 "secret",
                 service.secrets.iter().map(|grant| &grant.source).collect(),
-                project.secrets.keys().collect(),
             ),
             (
                 "config",
                 service.configs.iter().map(|grant| &grant.source).collect(),
-                project.configs.keys().collect(),
             ),
         ];
-        for (kind, used, known) in defined {
+        for ((kind, used), known) in used.into_iter().zip(&defined) {
             for one in used.into_iter().filter(|one| !known.contains(one)) {
-                check.undefined(kind, one, &known);
+                check.undefined(kind, one, known);
             }
         }
     }

@@ -292,6 +292,30 @@ fn long_names_cost_no_more_than_they_are_long() {
     assert!(said.contains("the key `k0` is not known"), "{said}");
 }
 
+/// Each service looks up what it uses. When all that is defined was gathered for each, this took 43 s.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test gives up on what takes too long"
+)]
+fn many_services_beside_many_volumes_cost_no_more_than_there_are() {
+    let mut text = String::from("services:\n");
+    for number in 0..2_000 {
+        text.push_str(&format!("  s{number}: {{image: a}}\n"));
+    }
+    text.push_str("volumes:\n");
+    for number in 0..40_000 {
+        text.push_str(&format!("  v{number}:\n"));
+    }
+    let (sender, read) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let project = crate::project(&[("compose.yaml", text.as_str())]);
+        sender.send((project.services.len(), project.volumes.len()))
+    });
+    let limit = std::time::Duration::from_secs(20);
+    assert_eq!(read.recv_timeout(limit), Ok((2_000, 40_000)));
+}
+
 #[test]
 fn a_project_does_not_look_for_any_number_of_files() {
     let services: String = (0..1_000)
