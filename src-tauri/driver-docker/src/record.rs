@@ -97,7 +97,7 @@ impl Intent {
     /// # Errors
     /// When it cannot be written; then nothing may be made of it.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
-        write(folder, INTENT, self)
+        write(folder, INTENT, self, true)
     }
 }
 
@@ -108,7 +108,7 @@ impl Run {
 
     /// What it says is told by the daemon as well: not being able to write it is said and no more.
     pub(crate) fn write(&self, folder: &Path) {
-        if let Err(error) = write(folder, RUN, self) {
+        if let Err(error) = write(folder, RUN, self, false) {
             tracing::warn!(folder = %folder.display(), %error, "failed to note a container's run");
         }
     }
@@ -122,7 +122,7 @@ impl Position {
     /// # Errors
     /// When it cannot be written: the one before it holds, which is as good.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
-        write(folder, POSITION, self)
+        write(folder, POSITION, self, false)
     }
 }
 
@@ -173,8 +173,8 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_str(&text).ok()
 }
 
-/// It is there whole or not at all, whatever becomes of this process.
-fn write<T: Serialize>(place: &Path, name: &str, value: &T) -> io::Result<()> {
+/// It is there whole or not at all, whatever becomes of this process; of the machine, where it is `synced`.
+fn write<T: Serialize>(place: &Path, name: &str, value: &T, synced: bool) -> io::Result<()> {
     folder(place)?;
     let draft = place.join(format!("{name}.new"));
     let mut file = fs::OpenOptions::new()
@@ -184,5 +184,8 @@ fn write<T: Serialize>(place: &Path, name: &str, value: &T) -> io::Result<()> {
         .mode(0o600)
         .open(&draft)?;
     file.write_all(&serde_json::to_vec(value)?)?;
+    if synced {
+        file.sync_data()?;
+    }
     fs::rename(&draft, place.join(name))
 }

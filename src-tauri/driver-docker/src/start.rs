@@ -150,10 +150,13 @@ impl Unit {
                 retry: false,
             });
         }
-        if seen.lives() {
-            // Nobody's: a start that came late, or somebody started it by hand.
-            self.end_now(&seen.anchor.id).await;
-        }
+        let seen = match seen.lives() {
+            true => match self.ended_first(seen).await? {
+                Some(seen) => seen,
+                None => return Ok((None, Vec::new())),
+            },
+            false => seen,
+        };
         let same = seen.labels.get(labels::DEFINITION).map(String::as_str) == Some(definition);
         if same && seen.stage != Stage::Made {
             // Its end, if it has just been ended, changes nothing of when it was started.
@@ -167,6 +170,21 @@ impl Unit {
         let removed = self.remove(&seen.anchor.id).await;
         removed.map_err(|fault| Refusal::of("remove the container before it", &fault))?;
         Ok((None, seen.unnamed))
+    }
+
+    /// Nobody's: a start that came late, or somebody started it by hand. While it lives, a start would be told of
+    /// the process that runs already.
+    async fn ended_first(&self, seen: Seen) -> Result<Option<Seen>, Refusal> {
+        self.end_now(&seen.anchor.id).await;
+        let again = look(&self.shared.daemon, &self.name).await;
+        let again = again.map_err(|fault| Refusal::of("look for its container", &fault))?;
+        match again {
+            Some(again) if again.lives() => Err(Refusal::again(format!(
+                "the container {} runs, is none of ours and does not end",
+                self.name
+            ))),
+            again => Ok(again),
+        }
     }
 
     async fn make(

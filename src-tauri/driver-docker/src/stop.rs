@@ -30,6 +30,8 @@ pub(crate) struct Stopping {
     step: Step,
     /// When it is said what is waited for.
     name: Option<Instant>,
+    /// That it is stuck was said.
+    stuck: bool,
     /// The signal that is, or was, sent.
     signal: String,
 }
@@ -84,6 +86,7 @@ impl Unit {
                 None => Step::Due,
             },
             name: Some(now + NAMED_AFTER),
+            stuck: false,
             signal,
             stop,
         });
@@ -135,9 +138,12 @@ impl Unit {
         let mut next = stopping.end;
         match stopping.step {
             Step::Killed if now >= stopping.end => {
-                let blocker = format!("the container {}", self.name);
-                let event = self.whose.stop_blocked(living.generation, blocker);
-                self.shared.say(event).await;
+                if !stopping.stuck {
+                    stopping.stuck = true;
+                    let blocker = format!("the container {}", self.name);
+                    let event = self.whose.stop_blocked(living.generation, blocker);
+                    self.shared.say(event).await;
+                }
                 // Its daemon may have lost it.
                 let _ = self.signal("SIGKILL").await;
                 stopping.end = now + KILL_PATIENCE;

@@ -19,8 +19,8 @@ const MAX: usize = 4 * 1024 * 1024;
 /// Variables that this program has set for itself.
 static ITS_OWN: OnceLock<Vec<&'static str>> = OnceLock::new();
 
-/// Says which variables this program has set for itself, once, before anything is started: nothing that it starts
-/// for others gets them.
+/// Says which variables this program has set for itself, once, before anything is started: no service gets them, nor
+/// the login shell that is asked, nor an engine that is left behind.
 pub fn keep_back(variables: Vec<&'static str>) {
     // Who says it again has set the same ones.
     let _ = ITS_OWN.set(variables);

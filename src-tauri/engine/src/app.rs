@@ -235,8 +235,9 @@ impl Engine {
                 }
             };
             adopted += found.iter().filter(|one| one.outcome.is_ok()).count();
-            // Those of a cluster that is down are anybody's, until it is wanted again.
-            if (!owner.record().is_down() || !found.is_empty())
+            // Those of a cluster that is down, or is about to be, are anybody's until it is wanted again.
+            if !ended_meanwhile
+                && (!owner.record().is_down() || !found.is_empty())
                 && let Err(error) = reserve(shared, owner.record())
             {
                 tracing::error!(cluster = %owner.id(), %error, "the cluster's ports are not reserved");

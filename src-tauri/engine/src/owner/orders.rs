@@ -33,7 +33,8 @@ impl Owner {
             ))
         });
         if decided.is_err() {
-            self.record = before;
+            let asked = std::mem::replace(&mut self.record, before);
+            self.give_back_beyond(&asked.ports);
         }
         let (changes, effects) = decided?;
         self.shared.note_stop(&self.id, None);

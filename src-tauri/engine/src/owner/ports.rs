@@ -78,8 +78,32 @@ impl Owner {
     /// An instance of a cluster that is down has no need of its ports. They stay in the record: the next `up` asks
     /// for the same ones.
     pub(super) fn give_back_ports(&self, instance: &InstanceId) {
-        if let Some(ports) = self.record.ports.get(instance) {
-            self.shared.driver.release_ports(&self.id, instance, ports);
+        let Some(ports) = self.record.ports.get(instance) else {
+            return;
+        };
+        // One that all instances share is in use until the last of them has ended.
+        let mut others = self.cluster.statuses_of(&instance.service);
+        let free = match others.all(|one| at_rest(one.state)) {
+            true => &ports[..],
+            false => &ports[..ports.len().min(1)],
+        };
+        self.shared.driver.release_ports(&self.id, instance, free);
+    }
+
+    /// Gives back what was asked for beyond the record's, by an order that was not carried out.
+    pub(super) fn give_back_beyond(&self, asked: &BTreeMap<InstanceId, Vec<u16>>) {
+        for (instance, ports) in asked {
+            let kept = self.record.ports.get(instance);
+            let beyond = ports.iter().copied();
+            let beyond: Vec<u16> = beyond
+                .filter(|port| !kept.is_some_and(|kept| kept.contains(port)))
+                .collect();
+            self.shared
+                .driver
+                .release_ports(&self.id, instance, &beyond);
+        }
+        if self.record.is_down() {
+            self.give_back_all_ports();
         }
     }
 

@@ -75,9 +75,10 @@ impl fmt::Display for Reach {
             Self::Privileged => f.write_str("has all privileges on this machine"),
             Self::HostNamespace(which) => write!(f, "shares the {which} namespace of this machine"),
             Self::DaemonSocket(path) => {
+                let place = if path.ends_with(".sock") { "" } else { "in " };
                 write!(
                     f,
-                    "gets the container daemon's socket {path}, and can do all it can"
+                    "gets the container daemon's socket {place}{path}, and can do all it can"
                 )
             }
             Self::HostPath { path, write: true } => {
@@ -145,14 +146,41 @@ pub(super) fn is_usual(capability: &str) -> bool {
     USUAL.contains(&name.strip_prefix("CAP_").unwrap_or(&name))
 }
 
+/// Where the sockets of container daemons lie, besides in a user's own runtime folder.
+const SOCKETS: [&str; 8] = [
+    "/run/docker.sock",
+    "/var/run/docker.sock",
+    "/run/podman/podman.sock",
+    "/var/run/podman/podman.sock",
+    "/run/containerd/containerd.sock",
+    "/var/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/var/run/crio/crio.sock",
+];
+/// Where the runtime folders of users lie.
+const USERS: &str = "/run/user";
+
 /// Whether a path is the socket of a container daemon, or a folder with it in it.
 pub(super) fn is_daemon_socket(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
+    let folder = format!("{}/", path.trim_end_matches('/'));
     matches!(
         file,
         "docker.sock" | "podman.sock" | "containerd.sock" | "crio.sock"
-    ) || matches!(
-        path,
-        "/run/docker" | "/var/run/docker" | "/run/containerd" | "/run/podman"
-    )
+    ) || SOCKETS.iter().any(|socket| socket.starts_with(&folder))
+        || in_a_users(path)
+}
+
+/// A user's runtime folder, or that of a daemon in it.
+fn in_a_users(path: &str) -> bool {
+    let below = path
+        .strip_prefix("/var")
+        .unwrap_or(path)
+        .strip_prefix(USERS);
+    let Some(below) = below.filter(|below| below.is_empty() || below.starts_with('/')) else {
+        return false;
+    };
+    let mut parts = below.split('/').filter(|part| !part.is_empty());
+    let daemon = parts.nth(1);
+    parts.next().is_none() && daemon.is_none_or(|name| matches!(name, "docker" | "podman"))
 }

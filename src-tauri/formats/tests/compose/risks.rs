@@ -50,7 +50,31 @@ pub(crate) const RISKS: &[(&str, &[&str])] = &[
     ),
     (
         "{volumes: ['/:/host']}",
-        &["can write /, outside of the project's folder"],
+        &[
+            "gets the container daemon's socket in /, and can do all it can",
+            "can write /, outside of the project's folder",
+        ],
+    ),
+    (
+        "{volumes: ['/run/:/x:ro']}",
+        &[
+            "gets the container daemon's socket in /run, and can do all it can",
+            "can read /run, outside of the project's folder",
+        ],
+    ),
+    (
+        "{volumes: ['/run/user/1000/podman:/x:ro']}",
+        &[
+            "gets the container daemon's socket in /run/user/1000/podman, and can do all it can",
+            "can read /run/user/1000/podman, outside of the project's folder",
+        ],
+    ),
+    (
+        "{volumes: ['/run/user/1000/wayland-0:/x:ro', '/run/my.sock:/y:ro']}",
+        &[
+            "can read /run/user/1000/wayland-0, outside of the project's folder",
+            "can read /run/my.sock, outside of the project's folder",
+        ],
     ),
     (
         "{volumes: ['/etc:/host:ro']}",

@@ -216,9 +216,12 @@ impl Reader<'_, '_> {
 
     /// A path of this machine that a container or a build gets.
     pub(super) fn host_path(&mut self, of: &str, place: Place, path: &str, write: bool) {
-        if is_daemon_socket(path) {
-            self.risk(of, place, Reach::DaemonSocket(path.to_owned()));
-        } else if leads(path) == Leads::Out {
+        let daemon = is_daemon_socket(path);
+        if daemon {
+            self.risk(of, place.clone(), Reach::DaemonSocket(path.to_owned()));
+        }
+        // Of a folder it gets all the rest as well.
+        if leads(path) == Leads::Out && !(daemon && path.ends_with(".sock")) {
             let path = path.to_owned();
             self.risk(of, place, Reach::HostPath { path, write });
         }
