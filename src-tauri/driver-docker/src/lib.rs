@@ -95,6 +95,6 @@ pub enum Event {
         /// What came of asking.
         why: String,
     },
-    /// It answers again; what has become of its containers follows.
+    /// It answers again. What has become of its containers follows, as far as nobody has seen it a moment before.
     DaemonBack,
 }
