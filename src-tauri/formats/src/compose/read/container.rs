@@ -218,7 +218,7 @@ impl Reader<'_, '_> {
     pub(super) fn host_path(&mut self, of: &str, place: Place, path: &str, write: bool) {
         let daemon = is_daemon_socket(path);
         if daemon {
-            self.risk(of, place.clone(), Reach::DaemonSocket(path.to_owned()));
+            self.risk(of, place, Reach::DaemonSocket(path.to_owned()));
         }
         // Of a folder it gets all the rest as well.
         if leads(path) == Leads::Out && !(daemon && path.ends_with(".sock")) {
