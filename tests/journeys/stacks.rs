@@ -293,3 +293,24 @@ fn what_is_down_has_no_ports_and_asks_for_them_when_it_is_wanted_again() {
         azora.ok(folder.path(), &["down"]);
     }
 }
+
+#[test]
+fn a_port_that_only_one_number_will_do_for_is_never_said_to_have_moved() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let exact = format!("port = {{ number = {port}, exact = true }}");
+    let definition = wants(port).replace(&format!("port = {port}"), &exact);
+    let (azora, folder) = (Azora::new(), Folder::with(&definition));
+    // It cannot start, once by `up` and once by `start`.
+    for words in [&["up", "--detach", "--yes"][..], &["start", "db"]] {
+        let done = azora.run(folder.path(), words);
+        assert_eq!(done.code, 1, "{}{}", done.out, done.err);
+        azora.ok(folder.path(), &["down"]);
+    }
+    let events = azora.json(folder.path(), &["events"]);
+    let kinds = events.as_array().expect("a list").iter();
+    let moved = kinds.filter(|event| event["what"]["kind"] == "port_moved");
+    assert_eq!(moved.count(), 0, "{events}");
+    let told = events.to_string().matches("no other will do").count();
+    assert!(told >= 2, "{events}");
+}

@@ -6,7 +6,7 @@ use crate::beside::beside_others;
 use crate::record::{ClusterRecord, sharer};
 use crate::shared::Shared;
 use driver::PortError;
-use model::{EventKind, InstanceId, PortTaken};
+use model::{ClusterId, EventKind, InstanceId, PortTaken};
 
 /// # Errors
 /// When there is none for one of them: then none is reserved.
@@ -40,13 +40,14 @@ pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) -> Result<(),
     let own = grants.split_off(common);
     for grant in own {
         if let Some((wanted, holder)) = grant.moved {
-            let what = EventKind::PortMoved {
-                instance: grant.instance.clone(),
-                wanted,
-                got: grant.port,
-                holder: holder.clone(),
-            };
-            shared.journal.event(Some(&record.id), what);
+            // Nobody asked for this one alone: the event tells it.
+            let _ = tell_taken(
+                shared,
+                &record.id,
+                &grant.instance,
+                (wanted, grant.port),
+                &holder,
+            );
             let taken = PortTaken { wanted, holder };
             record.ports_taken.insert(grant.instance.clone(), taken);
         }
@@ -56,6 +57,32 @@ pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) -> Result<(),
         record.share_port(&grant.instance.service, grant.port);
     }
     Ok(())
+}
+
+/// Writes down that the port an instance wanted is somebody else's, and which it gets; answers it in words.
+pub(crate) fn tell_taken(
+    shared: &Shared,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+    (wanted, got): (u16, u16),
+    holder: &str,
+) -> String {
+    let service = &instance.service;
+    let held = format!("{service}: port {wanted} is held by {holder}");
+    let (said, what) = if got == wanted {
+        let text = format!("{held}; no other will do, so it cannot start before that lets go");
+        (text.clone(), EventKind::Notice { text })
+    } else {
+        let what = EventKind::PortMoved {
+            instance: instance.clone(),
+            wanted,
+            got,
+            holder: holder.to_owned(),
+        };
+        (format!("{held}; it gets {got}"), what)
+    };
+    shared.journal.event(Some(cluster), what);
+    said
 }
 
 #[cfg(test)]

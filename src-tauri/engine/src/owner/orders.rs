@@ -5,8 +5,9 @@ use super::ports::shares;
 use super::{Owner, Wish};
 use crate::Error;
 use crate::clock::Clock;
+use crate::reserve::tell_taken;
 use driver::PortWish;
-use model::{ActId, EventKind, InstanceId, PortTaken, ServiceName, Timestamp};
+use model::{ActId, InstanceId, PortTaken, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
 use spec::limits::MAX_REPLICAS;
 use std::collections::BTreeMap;
@@ -218,19 +219,14 @@ impl Owner {
             let index = grant.instance.index;
             self.record.ports_taken.remove(&grant.instance);
             if let (Some((wanted, holder)), 0) = (grant.moved, index) {
-                let said = port_taken(&grant.instance, wanted, grant.port, &holder);
-                let what = if grant.port == wanted {
-                    EventKind::Notice { text: said.clone() }
-                } else {
-                    EventKind::PortMoved {
-                        instance: grant.instance.clone(),
-                        wanted,
-                        got: grant.port,
-                        holder: holder.clone(),
-                    }
-                };
-                words.push(said);
-                self.shared.journal.event(Some(&self.id), what);
+                let ports = (wanted, grant.port);
+                words.push(tell_taken(
+                    &self.shared,
+                    &self.id,
+                    &grant.instance,
+                    ports,
+                    &holder,
+                ));
                 let taken = PortTaken { wanted, holder };
                 self.record
                     .ports_taken
@@ -457,17 +453,6 @@ pub(crate) fn until(what: &str, span: Duration) -> Result<Timestamp, Error> {
     }
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     Ok(Timestamp(Clock::wall().0.saturating_add(millis)))
-}
-
-/// A conflict in words, for whoever brings the cluster up.
-fn port_taken(instance: &InstanceId, wanted: u16, got: u16, holder: &str) -> String {
-    let service = &instance.service;
-    match got == wanted {
-        true => format!(
-            "{service}: port {wanted} is held by {holder}; no other will do, so it cannot start before that lets go"
-        ),
-        false => format!("{service}: port {wanted} is held by {holder}; it gets {got}"),
-    }
 }
 
 /// The defined name a person most likely meant.

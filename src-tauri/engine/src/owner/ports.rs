@@ -6,9 +6,9 @@ use super::effects::at_rest;
 use crate::Error;
 use crate::beside::beside_others;
 use crate::record::sharer;
-use crate::reserve::reserve;
+use crate::reserve::{reserve, tell_taken};
 use driver::{PortError, PortGrant, PortWish};
-use model::{EventKind, InstanceId, ServiceName};
+use model::{InstanceId, ServiceName};
 use orchestrator::Input;
 use std::collections::BTreeMap;
 
@@ -59,17 +59,9 @@ impl Owner {
                 let Some((wanted, holder)) = grant.moved else {
                     continue;
                 };
-                words.push(format!(
-                    "{name}: port {wanted} is held by {holder}; it gets {}",
-                    grant.port
-                ));
-                let what = EventKind::PortMoved {
-                    instance: InstanceId::new(name.clone(), 0),
-                    wanted,
-                    got: grant.port,
-                    holder,
-                };
-                self.shared.journal.event(Some(&self.id), what);
+                let first = InstanceId::new(name.clone(), 0);
+                let ports = (wanted, grant.port);
+                words.push(tell_taken(&self.shared, &self.id, &first, ports, &holder));
             }
         }
         Ok((ports, words))
