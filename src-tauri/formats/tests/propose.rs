@@ -166,6 +166,8 @@ fn the_parts_of_workspaces_are_services_and_what_runs_them_all_is_not() {
     assert_eq!(
         notes,
         [
+            "package.json:1: `../outside` leads out of the folder and is passed over",
+            "package.json:1: `/etc` leads out of the folder and is passed over",
             "package.json:1: its script \"dev\" runs those of the parts, which are services themselves",
             "packages/ui/package.json:1: it has none of the scripts dev, develop, start:dev, start, serve, and is passed over",
         ]
@@ -362,5 +364,33 @@ fn there_is_a_bound_on_the_parts() {
             .any(|note| note.says.contains("800 further folders")),
         "{:?}",
         proposal.notes
+    );
+}
+
+#[test]
+fn patterns_of_workspaces_are_followed_or_named() {
+    let dev = r#"{"scripts": {"dev": "next dev"}}"#;
+    let files = [
+        (
+            "package.json",
+            r#"{"workspaces": ["*", "apps/**", "a/*/*", "app-*", "!apps/old", "."]}"#,
+        ),
+        ("web/package.json", dev),
+        ("apps/one/package.json", dev),
+        ("apps/two/deep/package.json", dev),
+    ];
+    let (text, cluster) = cluster(&files);
+    let names: Vec<String> = cluster.services.keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["one", "web"], "{text}");
+    let notes = proposed(&files).unwrap().notes;
+    let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "package.json:1: `apps/**` is looked at one level deep",
+            "package.json:1: the pattern `!apps/old` is not followed",
+            "package.json:1: the pattern `a/*/*` is not followed",
+            "package.json:1: the pattern `app-*` is not followed",
+        ]
     );
 }

@@ -1,6 +1,7 @@
 //! The parts of a folder: those its workspaces name, else those that lie directly in it.
 
 use super::{Names, Survey, Wanted};
+use crate::Note;
 use std::collections::BTreeSet;
 
 /// What makes a folder a part.
@@ -80,23 +81,17 @@ pub(super) fn all(survey: &Survey) -> Result<(Vec<Folder>, usize), Vec<Wanted>> 
     if !workspace.is_empty() {
         return Err(workspace);
     }
-    let patterns = patterns(survey);
-    let mut paths = BTreeSet::new();
+    let workspaces = Workspaces::of(survey);
+    let mut paths = workspaces.named.clone();
     let mut wanted = Vec::new();
-    if patterns.is_empty() {
+    if workspaces.is_empty() {
         // Where nothing says what belongs together, what lies side by side does.
         paths.extend(parts_in(&root));
     }
-    for pattern in &patterns {
-        match pattern
-            .strip_suffix("/*")
-            .or_else(|| pattern.strip_suffix("/**"))
-        {
-            Some(above) => match of(survey, above) {
-                Ok(above) => paths.extend(parts_in(&above)),
-                Err(more) => wanted.extend(more),
-            },
-            None => drop(paths.insert(pattern.clone())),
+    for above in &workspaces.above {
+        match of(survey, above) {
+            Ok(above) => paths.extend(parts_in(&above)),
+            Err(more) => wanted.extend(more),
         }
     }
     let mut folders = vec![root];
@@ -140,8 +135,80 @@ fn parts_in(folder: &Folder) -> impl Iterator<Item = String> {
     own.map(|name| join(&folder.path, name))
 }
 
-/// What the workspaces of the folder name, as far as they stay in it.
-fn patterns(survey: &Survey) -> Vec<String> {
+/// What the workspaces of the folder name.
+#[derive(Debug, Default)]
+struct Workspaces {
+    /// Folders.
+    named: BTreeSet<String>,
+    /// Folders whose folders are meant.
+    above: BTreeSet<String>,
+    /// What is not followed, or not to its end: in which file, and why.
+    notes: Vec<Note>,
+}
+
+impl Workspaces {
+    fn of(survey: &Survey) -> Self {
+        let mut all = Self::default();
+        let listed = patterns(survey);
+        let unseen = listed.len().saturating_sub(super::MAX_FOLDERS);
+        for (file, pattern) in listed.into_iter().take(super::MAX_FOLDERS) {
+            all.take(file, &pattern);
+        }
+        if unseen > 0 {
+            all.note(
+                ".",
+                format!("{unseen} further patterns of workspaces are not followed"),
+            );
+        }
+        all
+    }
+
+    fn take(&mut self, file: &str, pattern: &str) {
+        let said = spec::quoted(pattern);
+        let clean = pattern.trim_start_matches("./").trim_end_matches('/');
+        let out = clean.starts_with('/') || clean.split('/').any(|part| part == "..");
+        let (above, deep) = match clean.strip_suffix("**") {
+            Some(above) => (Some(above), true),
+            None => (clean.strip_suffix('*'), false),
+        };
+        // `apps/*` and `*`, and not `app-*`.
+        let above = above.filter(|above| above.is_empty() || above.ends_with('/'));
+        let above = above.map(|above| above.trim_end_matches('/'));
+        let wild = |path: &str| path.contains(['*', '?', '[', '{', '!']);
+        match above {
+            _ if clean.is_empty() || clean == "." => {}
+            _ if out => self.note(
+                file,
+                format!("{said} leads out of the folder and is passed over"),
+            ),
+            Some(above) if !wild(above) => {
+                if deep {
+                    self.note(file, format!("{said} is looked at one level deep"));
+                }
+                self.above.insert(above.to_owned());
+            }
+            None if !wild(clean) => drop(self.named.insert(clean.to_owned())),
+            Some(_) | None => self.note(file, format!("the pattern {said} is not followed")),
+        }
+    }
+
+    fn note(&mut self, file: &str, says: String) {
+        let (file, line) = (file.to_owned(), 1);
+        self.notes.push(Note { file, line, says });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.above.is_empty()
+    }
+}
+
+/// What there is to know of the patterns of workspaces.
+pub(super) fn notes(survey: &Survey) -> Vec<Note> {
+    Workspaces::of(survey).notes
+}
+
+/// The patterns, and which file has them.
+fn patterns(survey: &Survey) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     if let Some(package) = survey.text("package.json")
         && let Ok(package) = serde_json::from_str::<serde_json::Value>(package)
@@ -151,14 +218,12 @@ fn patterns(survey: &Survey) -> Vec<String> {
             other => other.clone(),
         };
         let listed = listed.as_array().cloned().unwrap_or_default();
-        all.extend(
-            listed
-                .iter()
-                .filter_map(|one| Some(one.as_str()?.to_owned())),
-        );
+        let listed = listed.iter().filter_map(|one| one.as_str());
+        all.extend(listed.map(|one| ("package.json", one.to_owned())));
     }
     if let Some(text) = survey.text("pnpm-workspace.yaml") {
-        all.extend(packages(text));
+        let listed = packages(text).into_iter();
+        all.extend(listed.map(|one| ("pnpm-workspace.yaml", one)));
     }
     if let Some(text) = survey.text("Cargo.toml")
         && let Ok(cargo) = text.parse::<toml::Table>()
@@ -166,25 +231,14 @@ fn patterns(survey: &Survey) -> Vec<String> {
         let members = cargo
             .get("workspace")
             .and_then(|table| table.get("members"));
+        let members = members.and_then(toml::Value::as_array);
         let members = members
-            .and_then(toml::Value::as_array)
             .into_iter()
-            .flatten();
-        all.extend(members.filter_map(|one| Some(one.as_str()?.to_owned())));
+            .flatten()
+            .filter_map(toml::Value::as_str);
+        all.extend(members.map(|one| ("Cargo.toml", one.to_owned())));
     }
-    let clean = all.into_iter().map(|one| {
-        let one = one.trim_start_matches("./").trim_end_matches('/');
-        one.to_owned()
-    });
-    clean
-        .filter(|one| !one.is_empty() && !one.starts_with(['!', '/']))
-        .filter(|one| one.split('/').all(|part| part != ".."))
-        .filter(|one| {
-            !one.trim_end_matches("/**")
-                .trim_end_matches("/*")
-                .contains(['*', '?', '[', '{'])
-        })
-        .collect()
+    all
 }
 
 /// The list under `packages:` of a `pnpm-workspace.yaml`, which is flat.

@@ -119,7 +119,10 @@ impl Survey {
         if !wanted.is_empty() {
             return Proposing::Needs(wanted);
         }
-        let mut whole = Part::default();
+        let mut whole = Part {
+            notes: folders::notes(self),
+            ..Part::default()
+        };
         for folder in &folders {
             for part in [node::read, rust::read, python::read] {
                 let part = part(self, folder, folders.len() > 1);
