@@ -95,6 +95,17 @@ fn a_folder_that_says_nothing_gets_a_first_definition_which_is_never_written_ove
         "{}",
         nothing.err
     );
+    // What it cannot run yet is not passed over in silence.
+    folder.write("compose.yaml", "services: {}\n");
+    for words in [&["init"][..], &["up", "--yes"]] {
+        let nothing = azora.run(folder.path(), words);
+        assert_eq!(nothing.code, 3, "{}", nothing.err);
+        assert!(
+            nothing.err.contains("there is a compose.yaml"),
+            "{}",
+            nothing.err
+        );
+    }
     folder.write(
         "package.json",
         r#"{"name": "web", "scripts": {"dev": "vite"}}"#,

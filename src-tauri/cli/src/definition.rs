@@ -78,11 +78,21 @@ pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
         None => {
             let above = if up { " or above it" } else { "" };
             Err(Fail::absent(format!(
-                "there is no {} in {}{above}; `azora up --help` says what is read",
+                "there is no {} in {}{above}{}; `azora up --help` says what is read",
                 formats::FILES.join(" or "),
-                real.display()
+                real.display(),
+                not_yet(&real)
             )))
         }
+    }
+}
+
+/// What is in a folder that somebody may have meant.
+pub(crate) fn not_yet(folder: &Path) -> String {
+    let there = |name: &&&str| folder.join(name).exists();
+    match formats::compose::FILES.iter().find(there) {
+        Some(name) => format!("; there is a {name}, and compose files cannot be run yet"),
+        None => String::new(),
     }
 }
 

@@ -394,3 +394,15 @@ fn patterns_of_workspaces_are_followed_or_named() {
         ]
     );
 }
+
+#[test]
+fn a_program_that_is_listed_under_another_name_is_one_program() {
+    let cargo = "[package]\nname = \"cli\"\n[[bin]]\nname = \"shop\"\npath = \"src/main.rs\"\n";
+    let proposal = proposed(&[("Cargo.toml", cargo), ("src/main.rs", "")]).unwrap();
+    let text = &proposal.text;
+    assert!(
+        text.contains("# [service.shop]\n# run = \"cargo run\"\n"),
+        "{text}"
+    );
+    assert_eq!(proposal.notes, []);
+}

@@ -41,11 +41,15 @@ pub(super) fn read(survey: &Survey, folder: &Folder, _: bool) -> Part {
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
-    let mut programs: Vec<String> = listed
-        .filter_map(|bin| text(bin.as_table()?, "name"))
-        .collect();
+    let listed = listed.filter_map(Value::as_table);
+    // One of those that are listed may be made of it, under another name.
+    let main = listed
+        .clone()
+        .any(|bin| text(bin, "path").as_deref() == Some("src/main.rs"));
+    let mut programs: Vec<String> = listed.filter_map(|bin| text(bin, "name")).collect();
     let sources = survey.names.get(&folder.at("src"));
-    if sources.is_some_and(|names| names.files.contains("main.rs")) && !programs.contains(&name) {
+    let there = sources.is_some_and(|names| names.files.contains("main.rs"));
+    if there && !main && !programs.contains(&name) {
         programs.insert(0, name.clone());
     }
     if let Some(usual) = text(package, "default-run") {
