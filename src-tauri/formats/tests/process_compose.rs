@@ -2,36 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use formats::{Format, Imported, Reading, Sources};
-use spec::{Cluster, Found, Kind};
+mod common;
+
+use common::cluster;
+use formats::{Format, Imported};
+use spec::Kind;
 use std::fmt::Write;
 
 fn read(file: &[u8], beside: &[(&str, &str)]) -> Result<Imported, String> {
-    let mut sources = Sources::new(Format::ProcessCompose, "process-compose.yaml", file.into());
-    loop {
-        match sources.read() {
-            Ok(Reading::Complete(imported)) => return Ok(imported),
-            Ok(Reading::Needs(files)) => {
-                for file in files {
-                    let there = beside.iter().find(|(name, _)| *name == file);
-                    let found = there.map_or(Found::Absent, |(_, text)| {
-                        Found::Bytes(text.as_bytes().to_vec())
-                    });
-                    sources.add(file, found);
-                }
-            }
-            Err(problems) => return Err(problems.render(100, false)),
-        }
-    }
+    common::read(Format::ProcessCompose, "process-compose.yaml", file, beside)
 }
 
 fn imported(file: &str) -> Imported {
     read(file.as_bytes(), &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
-}
-
-fn cluster(imported: &Imported) -> Cluster {
-    spec::parse("azora.toml", "shop", imported.text.as_bytes())
-        .unwrap_or_else(|wrong| panic!("{}\n{}", imported.text, wrong.render(100, false)))
 }
 
 /// The lines of a service's table.

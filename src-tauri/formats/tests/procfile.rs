@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use formats::{Format, Imported, Reading, Sources};
+mod common;
+
+use common::cluster;
+use formats::{Format, Imported, Sources};
 use spec::{Cluster, Found, Run};
 
 fn imported(procfile: &str, beside: &[(&str, &str)]) -> Imported {
@@ -13,27 +16,7 @@ fn imported(procfile: &str, beside: &[(&str, &str)]) -> Imported {
 }
 
 fn read(procfile: &str, beside: &[(&str, &str)]) -> Result<Imported, String> {
-    let mut sources = Sources::new(Format::Procfile, "Procfile", procfile.into());
-    loop {
-        match sources.read() {
-            Ok(Reading::Complete(imported)) => return Ok(imported),
-            Ok(Reading::Needs(files)) => {
-                for file in files {
-                    let there = beside.iter().find(|(name, _)| *name == file);
-                    let found = there.map_or(Found::Absent, |(_, text)| {
-                        Found::Bytes(text.as_bytes().to_vec())
-                    });
-                    sources.add(file, found);
-                }
-            }
-            Err(problems) => return Err(problems.render(100, false)),
-        }
-    }
-}
-
-fn cluster(imported: &Imported) -> Cluster {
-    spec::parse("azora.toml", "shop", imported.text.as_bytes())
-        .unwrap_or_else(|wrong| panic!("{}\n{}", imported.text, wrong.render(100, false)))
+    common::read(Format::Procfile, "Procfile", procfile.as_bytes(), beside)
 }
 
 fn of(procfile: &str, beside: &[(&str, &str)]) -> Cluster {
