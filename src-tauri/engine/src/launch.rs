@@ -54,7 +54,7 @@ impl spec::Lookup for Ports<'_> {
 }
 
 /// Everything the driver needs to start this instance; `None` when the definition has no such
-/// service.
+/// service, or it is a container.
 pub(crate) fn launch(
     record: &ClusterRecord,
     places: Places<'_>,
@@ -63,13 +63,14 @@ pub(crate) fn launch(
     secrets: &Secrets,
 ) -> Option<Launch> {
     let service = record.definition.services.get(&instance.service)?;
+    let run = service.runs.process()?;
     let ports = record.ports.get(instance).cloned().unwrap_or_default();
     let env = environment::of(record, &record.definition, places, instance, service);
     Some(Launch {
         cluster: record.id.clone(),
         instance: instance.clone(),
         generation,
-        argv: argv(record, instance, &service.run),
+        argv: argv(record, instance, run),
         cwd: folder(record, service),
         env: env.vars,
         secrets: secrets.0.clone(),
@@ -116,7 +117,7 @@ pub(crate) fn stop(
             env: environment_with(record, places, instance, service, secrets),
             user: service.user.clone(),
         }),
-        signal: stop.signal,
+        signal: stop.asked_with(),
         grace: stop.grace,
     }
 }
@@ -194,6 +195,8 @@ pub(crate) fn probe(
                 every: probe.every,
             },
         },
+        // Only containers have one.
+        spec::ProbeTarget::Check => return None,
         spec::ProbeTarget::Exec { run } => Target::Exec {
             launch: ExecLaunch {
                 argv: argv(record, instance, run),
@@ -284,17 +287,18 @@ pub(crate) fn commands(definition: &spec::Cluster) -> Vec<String> {
     definition
         .services
         .iter()
-        .map(|(name, service)| format!("{name}: {}", written(&service.run)))
+        .map(|(name, service)| format!("{name}: {}", written(&service.runs)))
         .collect()
 }
 
 /// A command as a person would write it, references unresolved.
-pub(crate) fn written(run: &spec::Run) -> String {
-    match run {
-        spec::Run::Direct(words) => {
+pub(crate) fn written(runs: &spec::Runs) -> String {
+    match runs {
+        spec::Runs::Container(container) => container.to_string(),
+        spec::Runs::Process(spec::Run::Direct(words)) => {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();
             words.join(" ")
         }
-        spec::Run::Shell(text) => text.to_string(),
+        spec::Runs::Process(spec::Run::Shell(text)) => text.to_string(),
     }
 }

@@ -41,7 +41,7 @@ fn each_line_is_a_service_with_the_port_that_foreman_gives_it() {
     let ports = ["web", "worker", "css-watch"].map(|name| service(&cluster, name).port);
     assert_eq!(ports, [Some(5000), Some(5100), Some(5200)]);
     assert_eq!(
-        service(&cluster, "worker").run.to_string(),
+        service(&cluster, "worker").runs.to_string(),
         "bundle exec sidekiq"
     );
     assert_eq!(cluster.env_files, [".env"]);
@@ -51,12 +51,12 @@ fn each_line_is_a_service_with_the_port_that_foreman_gives_it() {
 fn a_command_is_the_shells_whatever_is_in_it() {
     let line = "FOO=${x.port} B=\"$HOME\" run 'it''s' && echo \\\\ \"é\"";
     let cluster = of(&format!("a: {line}\nb: echo ${{self.port}} $HOME\n"), &[]);
-    let Run::Shell(template) = &service(&cluster, "a").run else {
+    let Some(Run::Shell(template)) = service(&cluster, "a").runs.process() else {
         panic!("it is not for the shell");
     };
     assert_eq!(template.to_string(), line);
     for (name, service) in &cluster.services {
-        let template = match &service.run {
+        let template = match service.runs.process().unwrap() {
             Run::Shell(template) => template.clone(),
             Run::Direct(words) => {
                 spec::Template(words.iter().flat_map(|word| word.0.clone()).collect())
@@ -118,10 +118,13 @@ fn overminds_variables_are_honoured() {
     let cluster = cluster(&made);
     assert_eq!(cluster_names(&made), ["assets", "web"]);
     assert_eq!(service(&cluster, "assets").kind, spec::Kind::Oneshot);
-    assert_eq!(service(&cluster, "web").stop.signal, spec::StopSignal::Quit);
+    assert_eq!(
+        service(&cluster, "web").stop.signal,
+        Some(spec::StopSignal::Quit)
+    );
     assert_eq!(
         service(&cluster, "assets").stop.signal,
-        spec::StopSignal::Int
+        Some(spec::StopSignal::Int)
     );
     assert_eq!(service(&cluster, "web").stop.grace.as_secs(), 7);
     assert_eq!(cluster.env_files, [".overmind.env", ".env"]);

@@ -65,7 +65,7 @@ fn runs(cluster: &Cluster) -> Vec<(String, String, Option<u16>)> {
         .map(|(name, service)| {
             (
                 name.to_string(),
-                command(&service.run.to_string()),
+                command(&service.runs.to_string()),
                 service.port,
             )
         })

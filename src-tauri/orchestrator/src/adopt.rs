@@ -283,7 +283,7 @@ impl Step<'_> {
 fn stranger() -> spec::Service {
     spec::Service {
         kind: spec::Kind::Daemon,
-        run: spec::Run::Direct(Vec::new()),
+        runs: spec::Run::Direct(Vec::new()).into(),
         cwd: String::new(),
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
@@ -320,7 +320,7 @@ fn stranger() -> spec::Service {
         },
         stop: spec::Stop {
             command: None,
-            signal: spec::StopSignal::Term,
+            signal: Some(spec::StopSignal::Term),
             grace: Duration::from_secs(10),
         },
         limits: spec::Limits::default(),

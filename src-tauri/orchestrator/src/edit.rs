@@ -179,7 +179,7 @@ impl Step<'_> {
             service.replicas = new.replicas;
             let old = std::mem::replace(&mut service.spec, new.clone());
             let asks = |spec: &spec::Service| spec.health.as_ref().map(|one| one.target.clone());
-            if old.run != new.run || asks(&old) != asks(new) {
+            if old.runs != new.runs || asks(&old) != asks(new) {
                 // Something else is usual for another program, or another question.
                 service.usual = healing::Usual::default();
             }
@@ -210,7 +210,7 @@ impl Step<'_> {
 fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
     let spec::Service {
         kind,
-        run,
+        runs,
         cwd,
         // What they come to with the env files is compared before.
         env: _,
@@ -243,7 +243,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         watch: _,
     } = old;
     *kind != new.kind
-        || *run != new.run
+        || *runs != new.runs
         || *cwd != new.cwd
         || *user != new.user
         || *port != new.port
@@ -257,11 +257,8 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
 
 /// All that a service's process is made from and that may refer to others.
 pub(crate) fn parts(spec: &spec::Service) -> impl Iterator<Item = &TemplatePart> {
-    let run: &[spec::Template] = match &spec.run {
-        spec::Run::Direct(words) => words,
-        spec::Run::Shell(line) => std::slice::from_ref(line),
-    };
-    run.iter()
+    spec.runs
+        .templates()
         .chain(spec.env.values())
         .flat_map(|template| &template.0)
 }

@@ -73,7 +73,7 @@ struct Refused {
 impl std::fmt::Debug for Versions {
     /// Variables may be secret, and are not shown.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let run = |spec: &spec::Service| spec.run.to_string();
+        let run = |spec: &spec::Service| spec.runs.to_string();
         f.debug_struct("Versions")
             .field("before", &self.before.as_ref().map(|one| run(&one.spec)))
             .field("refused", &self.refused.as_ref().map(|one| run(&one.spec)))

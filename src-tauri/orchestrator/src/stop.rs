@@ -240,7 +240,7 @@ fn said(stop: &spec::Stop) -> String {
     let signal = signal(stop.signal);
     let grace = words::duration(stop.grace);
     match (&stop.command, stop.signal) {
-        (Some(command), spec::StopSignal::Kill) => {
+        (Some(command), Some(spec::StopSignal::Kill)) => {
             format!("{command} was run, SIGKILL follows after {grace}")
         }
         (Some(command), _) => {
@@ -248,12 +248,15 @@ fn said(stop: &spec::Stop) -> String {
                 "{command} was run, {signal} follows after {grace} and SIGKILL after as long again"
             )
         }
-        (None, spec::StopSignal::Kill) => "SIGKILL was sent".to_owned(),
+        (None, Some(spec::StopSignal::Kill)) => "SIGKILL was sent".to_owned(),
         (None, _) => format!("{signal} was sent, SIGKILL follows after {grace}"),
     }
 }
 
-fn signal(signal: spec::StopSignal) -> &'static str {
+fn signal(signal: Option<spec::StopSignal>) -> &'static str {
+    let Some(signal) = signal else {
+        return "the stop signal of its image";
+    };
     match signal {
         spec::StopSignal::Term => "SIGTERM",
         spec::StopSignal::Int => "SIGINT",

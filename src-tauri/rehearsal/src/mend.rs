@@ -226,6 +226,7 @@ fn probe_line(key: &str, probe: &Probe, within: Duration, counts: bool) -> Strin
         }
         ProbeTarget::Exec { run } => (format!("exec = \"{run}\""), None),
         ProbeTarget::Log { pattern } => (format!("log = {pattern:?}"), None),
+        ProbeTarget::Check => ("check = true".to_owned(), None),
         ProbeTarget::Notify => ("notify = true".to_owned(), None),
         ProbeTarget::Watchdog | ProbeTarget::Lease => {
             let beat = match probe.target {

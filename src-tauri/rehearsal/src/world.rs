@@ -461,14 +461,10 @@ pub(crate) fn new_cluster() -> Cluster {
 
 /// The services one uses: what it needs, and what its command and environment refer to.
 fn used(service: &spec::Service) -> impl Iterator<Item = &ServiceName> {
-    let run: Vec<&spec::Template> = match &service.run {
-        spec::Run::Direct(words) => words.iter().collect(),
-        spec::Run::Shell(line) => vec![line],
-    };
     let needs = service.needs.iter();
     // Who can do without another, or waits for its end alone, does not fail for want of it.
     let needs = needs.filter(|need| need.terms().relies());
     let needs = needs.map(|need| &need.service);
-    let templates = run.into_iter().chain(service.env.values());
+    let templates = service.runs.templates().chain(service.env.values());
     needs.chain(templates.flat_map(spec::Template::references))
 }

@@ -1,5 +1,6 @@
 //! The checked definition. Every default is filled in, every name resolves, there is no cycle.
 
+use crate::container::{Network, Runs, Volume};
 use crate::env_file::{EnvFile, Line};
 use crate::heal::Heal;
 use crate::http::HttpTerms;
@@ -25,6 +26,12 @@ pub struct Cluster {
     /// How many services healing may have in hand at a time. A tenth unless given.
     #[serde(default)]
     pub heal_at_once: AtOnce,
+    /// Networks of its containers, by what the definition calls them. `default` is there without being in here.
+    #[serde(default)]
+    pub networks: BTreeMap<String, Network>,
+    /// Volumes of its containers, by what the definition calls them.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, Volume>,
 }
 
 /// So many services at a time.
@@ -70,8 +77,9 @@ pub enum Kind {
 pub struct Service {
     /// Daemon or oneshot.
     pub kind: Kind,
-    /// What is executed.
-    pub run: Run,
+    /// What is executed: a process, or a container.
+    #[serde(rename = "run")]
+    pub runs: Runs,
     /// Working folder, relative to the cluster's folder unless absolute. Empty is the folder itself.
     pub cwd: String,
     /// Added to the environment recorded at `up`. Values may hold `${service.key}`.
@@ -91,7 +99,7 @@ pub struct Service {
     /// Runs once after each start, when the service is ready.
     #[serde(default)]
     pub after_ready: Option<Hook>,
-    /// Run as this user (name or uid). Needs root.
+    /// Run as this user (name or uid), which needs root; of a container a user in it, and a group after a colon.
     pub user: Option<String>,
     /// Free text; "services" when none is given.
     pub category: String,
@@ -350,6 +358,9 @@ pub enum ProbeTarget {
     Watchdog,
     /// It renews an entry of the registry that points to its own port within the probe's `timeout`.
     Lease,
+    /// The daemon's own check of the container says that it is well. It passes at once where neither the image nor
+    /// the definition has one.
+    Check,
 }
 
 impl Service {
@@ -379,6 +390,7 @@ impl ProbeTarget {
         match self {
             ProbeTarget::Log { pattern } => format!("no line of its output matches {pattern}"),
             ProbeTarget::Notify => "it has not said READY=1 to NOTIFY_SOCKET".to_owned(),
+            ProbeTarget::Check => "the container's own check has not passed".to_owned(),
             _ => "its probe has not answered".to_owned(),
         }
     }
@@ -399,10 +411,17 @@ pub struct Stop {
     /// it fails, or when the service has not ended `grace` after the stop began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Run>,
-    /// Sent first, or after `command`. SIGTERM unless given.
-    pub signal: StopSignal,
+    /// Sent first, or after `command`. SIGTERM unless given; `None` of a container is what its image says.
+    pub signal: Option<StopSignal>,
     /// So long after the signal what is left gets SIGKILL. 10 s unless given.
     pub grace: Duration,
+}
+
+impl Stop {
+    /// The signal a process is asked with.
+    pub fn asked_with(&self) -> StopSignal {
+        self.signal.unwrap_or(StopSignal::Term)
+    }
 }
 
 /// What an instance and everything it starts may use. `None` is no limit.

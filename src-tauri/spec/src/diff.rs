@@ -84,7 +84,7 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
 /// What a running process cannot take on.
 fn process_changes(old: &Service, new: &Service) -> Vec<String> {
     let mut changes = Changes::default();
-    changes.note("run", &old.run, &new.run);
+    changes.note("run", &old.runs, &new.runs);
     changes.note(
         "kind",
         &format!("{:?}", old.kind).to_lowercase(),
@@ -237,9 +237,12 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     let stop = |service: &Service| {
         let command = service.stop.command.as_ref();
         format!(
-            "{}SIG{} and {}",
+            "{}{} and {}",
             command.map_or_else(String::new, |run| format!("{run}, then ")),
-            format!("{:?}", service.stop.signal).to_uppercase(),
+            match service.stop.signal {
+                Some(signal) => format!("SIG{signal:?}").to_uppercase(),
+                None => "its image's signal".to_owned(),
+            },
             words(service.stop.grace)
         )
     };

@@ -7,6 +7,7 @@
 
 mod amount;
 pub mod cluster;
+pub mod container;
 mod diff;
 mod document;
 mod duration;
@@ -32,6 +33,7 @@ pub use cluster::{
     AtOnce, Cluster, FileWatch, Hook, Kind, Limits, Listen, Log, Need, Probe, ProbeTarget, Run,
     Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
+pub use container::{Container, Runs};
 pub use diff::{Diff, diff};
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
 pub use environment::{Origin, Value, Variable, environment_differs};

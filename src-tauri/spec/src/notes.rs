@@ -12,7 +12,8 @@ pub fn notes(cluster: &Cluster) -> Vec<String> {
                  lives on without one"
             )
         });
-        let lost = service.listen.is_some() && hands_on_to_a_child(&service.run);
+        let lost =
+            service.listen.is_some() && service.runs.process().is_some_and(hands_on_to_a_child);
         let lost = lost.then(|| {
             format!(
                 "{name} is run by a shell, which the listening sockets are meant for: end the line \

@@ -124,6 +124,7 @@ impl fmt::Display for Probe {
                 let within = crate::duration::words(self.timeout);
                 return write!(f, "WATCHDOG=1 of sd_notify within {within}");
             }
+            ProbeTarget::Check => return f.write_str("the container's own check"),
             ProbeTarget::Lease => {
                 let within = crate::duration::words(self.timeout);
                 return write!(f, "its registration renewed within {within}");

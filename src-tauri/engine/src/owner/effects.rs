@@ -146,7 +146,11 @@ impl Owner {
         ) {
             Some(launch) => self.shared.driver.start(launch),
             None => {
-                let error = "its service is no longer defined".to_owned();
+                let services = &self.record.definition.services;
+                let error = match services.contains_key(&instance.service) {
+                    true => "containers cannot be run yet".to_owned(),
+                    false => "its service is no longer defined".to_owned(),
+                };
                 let failed = Input::StartFailed {
                     instance,
                     generation,

@@ -227,7 +227,7 @@ impl Owner {
             oneshot: service.kind == spec::Kind::Oneshot,
             protected: service.protected,
             tty: service.tty,
-            run: launch::written(&service.run),
+            run: launch::written(&service.runs),
             startup: service.startup.as_ref().map(ToString::to_string),
             ready: own_ready(service).map(ToString::to_string),
             health: service.health.as_ref().map(ToString::to_string),

@@ -24,7 +24,7 @@ pub(crate) fn service() -> spec::Service {
     let steps = [0, 0, 1, 5, 15, 30, 60].map(Duration::from_secs).to_vec();
     spec::Service {
         kind: spec::Kind::Daemon,
-        run: spec::Run::Shell(text("exec run")),
+        runs: spec::Run::Shell(text("exec run")).into(),
         cwd: String::new(),
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
@@ -65,7 +65,7 @@ pub(crate) fn service() -> spec::Service {
         },
         stop: spec::Stop {
             command: None,
-            signal: spec::StopSignal::Term,
+            signal: Some(spec::StopSignal::Term),
             grace: Duration::from_secs(10),
         },
         limits: spec::Limits::default(),
@@ -146,7 +146,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "env" => {
                 service.env.insert("WORD".to_owned(), text(value));
             }
-            "run" => service.run = spec::Run::Shell(text(value)),
+            "run" => service.runs = spec::Run::Shell(text(value)).into(),
             "refers" => {
                 let port = spec::TemplatePart::Port(value.parse().unwrap());
                 service
@@ -175,7 +175,7 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "unhealed" => service.heal.enabled = false,
             "protected" => service.protected = true,
             "stopwith" => service.stop.command = Some(spec::Run::Direct(vec![text(value)])),
-            "signal" => service.stop.signal = spec::StopSignal::Int,
+            "signal" => service.stop.signal = Some(spec::StopSignal::Int),
             other => panic!("unknown key {other}"),
         }
     }
@@ -243,6 +243,8 @@ pub(crate) fn cluster(
         env_files: Vec::new(),
         files: BTreeMap::new(),
         heal_at_once: spec::AtOnce::default(),
+        networks: BTreeMap::new(),
+        volumes: BTreeMap::new(),
     }
 }
 

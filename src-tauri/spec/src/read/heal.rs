@@ -81,7 +81,7 @@ impl Default for Stop {
     fn default() -> Self {
         Self {
             command: None,
-            signal: StopSignal::Term,
+            signal: Some(StopSignal::Term),
             grace: Duration::from_secs(10),
         }
     }
@@ -264,7 +264,7 @@ impl Reader<'_> {
             };
             stop.signal = signal
                 .or_else(|| self.word(&entry.value, "`signal`", &SIGNALS))
-                .unwrap_or(stop.signal);
+                .or(stop.signal);
         }
         if let Some(entry) = layers.get("grace") {
             let range = Duration::ZERO..=Duration::from_secs(3_600);

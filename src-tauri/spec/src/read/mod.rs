@@ -75,6 +75,8 @@ pub(crate) fn cluster(
         env_files,
         files: BTreeMap::new(),
         heal_at_once,
+        networks: BTreeMap::new(),
+        volumes: BTreeMap::new(),
     };
     (cluster, reader.wanted)
 }

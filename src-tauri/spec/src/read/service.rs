@@ -98,7 +98,7 @@ impl Reader<'_> {
         }
         let service = Service {
             kind,
-            run,
+            runs: run.into(),
             cwd: self
                 .optional_text(table, "cwd", "cwd = \"backend\"")
                 .unwrap_or_default(),

@@ -24,11 +24,19 @@ fn words_are_executed_directly() {
         words(&["git", "log", "HEAD~1", "a#b"])
     );
     assert_eq!(
-        service(r"run = 'sed s/$HOME/x/'").run,
+        service(r"run = 'sed s/$HOME/x/'")
+            .runs
+            .process()
+            .unwrap()
+            .clone(),
         shell("exec sed s/$HOME/x/")
     );
     assert_eq!(
-        service(r#"run = "echo '$HOME * | ;'""#).run,
+        service(r#"run = "echo '$HOME * | ;'""#)
+            .runs
+            .process()
+            .unwrap()
+            .clone(),
         words(&["echo", "$HOME * | ;"]),
         "nothing inside single quotes is the shell's"
     );
@@ -70,14 +78,18 @@ fn what_only_a_shell_can_do_is_left_to_it() {
     ] {
         assert_eq!(run(line), shell(line), "{line}");
     }
-    let script = service("run = \"\"\"\nmake\n./server\n\"\"\"").run;
+    let script = service("run = \"\"\"\nmake\n./server\n\"\"\"")
+        .runs
+        .process()
+        .unwrap()
+        .clone();
     assert_eq!(script, shell("make\n./server"));
 }
 
 #[test]
 fn a_list_is_taken_verbatim() {
     let service = service(r#"run = ["sh", "-c", "a && b $X", "", "${db.port}"]"#);
-    let Run::Direct(args) = service.run else {
+    let Some(Run::Direct(args)) = service.runs.process() else {
         panic!("not direct")
     };
     assert_eq!(args[2], Template::text("a && b $X"));

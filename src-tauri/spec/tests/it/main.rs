@@ -9,6 +9,7 @@
 
 mod broken;
 mod commands;
+mod containers;
 mod diffs;
 mod env_files;
 mod generated;
@@ -40,7 +41,11 @@ fn service(body: &str) -> Service {
 
 /// How `run = '''…'''` is executed.
 fn run(line: &str) -> Run {
-    service(&format!("run = '''{line}'''")).run
+    service(&format!("run = '''{line}'''"))
+        .runs
+        .process()
+        .unwrap()
+        .clone()
 }
 
 /// What is said about bytes that are no definition.

@@ -25,7 +25,7 @@ fn defaults_are_filled_in() {
         service.stop,
         Stop {
             command: None,
-            signal: StopSignal::Term,
+            signal: Some(StopSignal::Term),
             grace: seconds(10)
         }
     );
@@ -313,7 +313,7 @@ fn defaults_lie_under_every_service() {
         own.stop,
         Stop {
             command: None,
-            signal: StopSignal::Int,
+            signal: Some(StopSignal::Int),
             grace: seconds(3)
         }
     );

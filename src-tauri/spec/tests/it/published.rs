@@ -261,7 +261,7 @@ fn the_demo_cluster_is_what_it_is_said_to_be() {
     assert!((250..=350).contains(&edges), "{edges} edges");
 
     for (name, service) in &cluster.services {
-        let spec::Run::Direct(words) = &service.run else {
+        let Some(spec::Run::Direct(words)) = service.runs.process() else {
             panic!("{name} is run by a shell")
         };
         assert_eq!(words[0].to_string(), "organ");

@@ -36,7 +36,8 @@ impl Run {
             } => {
                 format!(
                     "STOP {instance} #{generation} {:?} {:?}",
-                    stop.signal, stop.grace
+                    stop.asked_with(),
+                    stop.grace
                 )
             }
             Effect::Probe {
@@ -178,7 +179,7 @@ impl Run {
             Effect::RememberUnfinished => {
                 format!("REMEMBER {:?}", self.cluster.unfinished())
             }
-            Effect::Define { service, spec } => format!("DEFINE {service}: {}", spec.run),
+            Effect::Define { service, spec } => format!("DEFINE {service}: {}", spec.runs),
             Effect::RememberStopped(services) => format!("REMEMBER stopped {services:?}"),
         };
         writeln!(self.out, "    {said}").unwrap();
