@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod logs;
 mod mutes;
+mod outputs;
 mod probes;
 mod real_stack;
 mod rehearse;

@@ -185,10 +185,10 @@ impl Azora {
         command
     }
 
-    /// Runs `azora WORDS` in a folder.
+    /// Runs `azora WORDS` in a folder. JSON that it prints is held against the schema that is published.
     ///
     /// # Panics
-    /// When it does not end in time.
+    /// When it does not end in time, or prints JSON of another shape.
     #[track_caller]
     pub fn run(&self, folder: &Path, words: &[&str]) -> Done {
         self.run_with(folder, words, &[])
@@ -231,6 +231,7 @@ impl Azora {
                 self.story()
             );
         }
+        crate::outputs::hold(words, &out);
         Done {
             code: status.and_then(|status| status.code()).unwrap_or(-1),
             out,

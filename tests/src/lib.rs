@@ -24,6 +24,7 @@ pub mod kills;
 mod lines;
 pub mod load;
 mod mortal;
+pub mod outputs;
 pub mod ports;
 pub mod process;
 pub mod races;

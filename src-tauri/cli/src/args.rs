@@ -145,6 +145,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, for `man -l -`, or write all of them
     Man(Man),
+    /// Print the JSON Schema of what commands print with --json
+    Schema(Schema),
     /// Print what a coding agent has to know to use this command
     Skill(Skill),
 }
@@ -154,6 +156,18 @@ pub(crate) enum Command {
 pub(crate) struct Completions {
     /// Which shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  azora schema > outputs.schema.json
+  azora schema ps --all
+  azora schema logs --follow")]
+pub(crate) struct Schema {
+    /// Of this command alone, with the option that changes what it prints
+    #[arg(value_name = "COMMAND", num_args = 0.., allow_hyphen_values = true, trailing_var_arg = true)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]

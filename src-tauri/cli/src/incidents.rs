@@ -343,9 +343,7 @@ pub(crate) async fn healed(place: &Place, arguments: &Healed) -> Done {
         };
     }
     if arguments.json.json {
-        let mut value = with_times(json!(sums));
-        value["from"] = json!(crate::text::rfc3339(sums.from));
-        print(&value.to_string())?;
+        print(&with_times(json!(sums)).to_string())?;
         return Ok(());
     }
     let mut of = match &arguments.service {

@@ -51,6 +51,7 @@ mod engine_here;
 mod manual;
 mod patience;
 mod run;
+mod schema;
 mod serve;
 mod skill;
 mod up;
@@ -142,6 +143,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Webhooks(webhooks) => asks(place, webhooks::webhooks(place, webhooks)),
         Command::Completions(asked) => manual::completions(asked),
         Command::Man(asked) => manual::man(asked),
+        Command::Schema(asked) => schema::schema(asked),
         Command::Skill(skill) => skill::skill(skill),
         Command::Open => asks(place, reads::open(place)),
         Command::Env(env) => asks(place, env::env(place, env)),

@@ -5,7 +5,7 @@ use crate::fail::{Done, Fail};
 use crate::place::layout;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, plain, print};
-use crate::text::{ago, length, now, rfc3339, with_times};
+use crate::text::{ago, length, now, with_times};
 use api::client::Client;
 use api::requests::{Nothing, TestWebhooksRequest};
 use model::webhook::{WebhookState, WebhookTested, WebhookView};
@@ -28,15 +28,7 @@ async fn list(place: &Place, as_json: bool) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
     let all: Vec<WebhookView> = client.call("webhooks", &Nothing {}).await?;
     if as_json {
-        let mut value = with_times(json!(all));
-        for one in value.as_array_mut().into_iter().flatten() {
-            for time in ["oldest", "next"] {
-                if let Some(at) = one[time].as_i64() {
-                    one[time] = json!(rfc3339(Timestamp(at)));
-                }
-            }
-        }
-        print(&value.to_string())?;
+        print(&with_times(json!(all)).to_string())?;
         return Ok(());
     }
     if all.is_empty() {
