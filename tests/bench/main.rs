@@ -11,6 +11,7 @@
 
 mod adoption;
 mod cluster;
+mod compose;
 mod crash_loop;
 mod dependents;
 mod detect;
@@ -64,6 +65,12 @@ const BENCHES: &[Bench] = &[
         what: "a whole cluster: up, idle, deaths, emergency stop",
         takes: cluster::TAKES,
         run: cluster::run,
+    },
+    Bench {
+        name: "compose",
+        what: "a compose file from the order to all healthy, beside docker-compose",
+        takes: compose::TAKES,
+        run: compose::run,
     },
     Bench {
         name: "detect",

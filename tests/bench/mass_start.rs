@@ -93,7 +93,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
 }
 
 /// `10x15`.
-fn layered(text: &str) -> Result<Vec<usize>, String> {
+pub(crate) fn layered(text: &str) -> Result<Vec<usize>, String> {
     let wrong = || format!("--layers wants something like 10x15, not {text:?}");
     let (layers, each) = text.split_once('x').ok_or_else(wrong)?;
     let layers: usize = layers.parse().map_err(|_| wrong())?;

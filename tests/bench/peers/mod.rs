@@ -65,7 +65,7 @@ pub(crate) fn chosen(names: &str) -> Result<Vec<&'static Peer>, String> {
     Ok(chosen)
 }
 
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
