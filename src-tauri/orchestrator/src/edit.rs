@@ -163,17 +163,35 @@ impl Step<'_> {
             let other_environment = old_definition.as_deref().is_some_and(|old| {
                 spec::environment_differs((old, &service.spec), (&*definition, new))
             });
+            // A container on a network that is another now is made anew for it.
+            let other_around = old_definition.as_deref().is_some_and(|old| {
+                let (before, after) = ((old, &service.spec), (&*definition, new));
+                !spec::surroundings_changed(before, after).is_empty()
+            });
             if self.note_edit(name, new, other_environment) {
                 edited.insert(name.clone());
             }
             let Some(service) = self.cluster.services.get_mut(name) else {
                 continue;
             };
+            // Containers reach each other inside, whatever is published.
+            let inside = |to: &ServiceName| {
+                let to = definition.services.get(to);
+                let both = [to, Some(new)];
+                both.into_iter()
+                    .all(|one| one.is_some_and(|one| one.runs.container().is_some()))
+            };
             let refers = |part: &TemplatePart| match part {
-                TemplatePart::Port(to) | TemplatePart::Url(to) => announced.contains(to),
+                TemplatePart::Port(to) | TemplatePart::Url(to) => {
+                    announced.contains(to) && !inside(to)
+                }
                 TemplatePart::Text(_) | TemplatePart::Host(_) => false,
             };
-            if other_environment || restarts(&service.spec, new) || parts(new).any(refers) {
+            if other_environment
+                || other_around
+                || restarts(&service.spec, new)
+                || parts(new).any(refers)
+            {
                 outdated.insert(name.clone());
             }
             service.replicas = new.replicas;

@@ -20,6 +20,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, NotAnAmount> {
         return refuse("no number", FORM.into());
     }
     let unit_bytes: u64 = match unit {
+        "B" => 1,
         "kB" | "KB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
@@ -74,7 +75,7 @@ pub(crate) fn size(bytes: u64) -> String {
         .iter()
         .find(|(_, length)| bytes > 0 && bytes.is_multiple_of(*length));
     exact.map_or_else(
-        || format!("{bytes} bytes"),
+        || format!("{bytes}B"),
         |(unit, length)| format!("{}{unit}", bytes / length),
     )
 }
@@ -112,7 +113,8 @@ mod tests {
         for text in ["64KB", "64KiB", "64MB", "3GiB", "1TB"] {
             assert_eq!(bytes(text).map(size).as_deref(), Ok(text));
         }
-        assert_eq!(size(1_001), "1001 bytes");
+        assert_eq!(size(1_001), "1001B");
+        assert_eq!(bytes("1001B"), Ok(1_001));
     }
 
     #[test]

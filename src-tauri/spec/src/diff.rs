@@ -1,10 +1,14 @@
 //! What an edit changed: shown before `up` applies it, and the reason why only some services are
 //! restarted.
 
+mod container;
+
 use crate::amount;
-use crate::cluster::{Cluster, Hook, Need, Probe, Service};
+use crate::cluster::{Cluster, Hook, Need, Probe, ProbeTarget, Service};
 use crate::duration::words;
 use crate::environment::changed_in_files;
+use container::container_changes;
+pub use container::surroundings_changed;
 use model::{ServiceName, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,10 +52,12 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
             continue;
         };
         let in_files = changed_in_files((old, before), (new, service));
-        if before == service && in_files.is_empty() {
+        let around = surroundings_changed((old, before), (new, service));
+        if before == service && in_files.is_empty() && around.is_empty() {
             continue;
         }
         let mut process = process_changes(before, service);
+        process.extend(around);
         process.extend(in_files.iter().map(|name| {
             let file = new
                 .env_files
@@ -84,7 +90,10 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
 /// What a running process cannot take on.
 fn process_changes(old: &Service, new: &Service) -> Vec<String> {
     let mut changes = Changes::default();
-    changes.note("run", &old.runs, &new.runs);
+    match (old.runs.container(), new.runs.container()) {
+        (Some(before), Some(after)) => changes.0.extend(container_changes(before, after)),
+        _ => changes.note("run", &old.runs, &new.runs),
+    }
     changes.note(
         "kind",
         &format!("{:?}", old.kind).to_lowercase(),
@@ -329,7 +338,8 @@ fn probe(probe: Option<&Probe>) -> String {
     let Some(probe) = probe else {
         return "none".into();
     };
-    if probe.target.told() {
+    // The daemon's word has no times of ours.
+    if probe.target.told() || probe.target == ProbeTarget::Check {
         return probe.to_string();
     }
     let slow = probe

@@ -34,7 +34,7 @@ pub use cluster::{
     Secret, Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use container::{Container, Runs};
-pub use diff::{Diff, diff};
+pub use diff::{Diff, diff, surroundings_changed};
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
 pub use environment::{Origin, Value, Variable, environment_differs};
 pub use heal::{Backoff, Budget, Heal, Rung};
@@ -72,7 +72,7 @@ const DEFINITION: Form = Form {
     example: "a service is written [service.web] and below it run = \"node server.js\"",
     page: "docs/definition.md",
     large: "a definition is at most 1 MiB; is this really an azora.toml?",
-    deep: "no key of azora.toml is more than four levels deep; see docs/definition.md",
+    deep: "no key of azora.toml lies that deep; see docs/definition.md",
     name: "the definition",
 };
 

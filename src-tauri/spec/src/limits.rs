@@ -3,8 +3,8 @@
 
 /// Bytes of the file: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
-/// Tables and arrays inside each other, headers and dotted keys included. The deepest key of the
-/// format, `cluster.defaults.heal.backoff`, is four deep.
+/// Tables and arrays inside each other, headers and dotted keys included. The deepest keys of the
+/// format, labels of a mount (`service.NAME.container.volumes`), are six deep.
 pub const MAX_DEPTH: usize = 8;
 /// Services of one cluster.
 pub const MAX_SERVICES: usize = 2_000;
@@ -35,6 +35,8 @@ pub const MAX_TRIES: u32 = 100;
 pub const MAX_CATEGORY: usize = 60;
 /// Patterns of a `watch`.
 pub const MAX_PATTERNS: usize = 100;
+/// Entries of one list or table of a container, and networks and volumes of a cluster.
+pub const MAX_CONTAINER_LIST: usize = 500;
 /// Networks of `registry.allow`.
 pub const MAX_NETWORKS: usize = 64;
 /// Webhooks of a home: each has a task of its own.

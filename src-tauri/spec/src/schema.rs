@@ -4,15 +4,17 @@
 //! one of three kinds of probe) no derive could say. Tests hold its keys to the parser's and every
 //! example to it.
 
+mod care;
+mod container;
 mod probe;
 
 use crate::limits::{
-    MAX_ARGS, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS, MAX_SERVICES, MAX_STEPS,
-    MAX_TRIES,
+    MAX_ARGS, MAX_CONTAINER_LIST, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS,
+    MAX_SERVICES,
 };
 use crate::read::keys::{
-    CLUSTER, DEFAULTS, ENV_FILE, HEAL, HEALTH, HOOK, Keys, LIMITS, LOG, NEED, PORT, READY, ROOT,
-    RUNG, SECRET, SERVICE, STARTUP, STOP, WATCH,
+    CLUSTER, DEFAULTS, ENV_FILE, HEALTH, HOOK, Keys, NEED, PORT, READY, ROOT, SECRET, SERVICE,
+    STARTUP, WATCH,
 };
 use model::Until;
 use probe::probe;
@@ -38,6 +40,8 @@ pub fn schema() -> Value {
                     ],
                     "default": "10%"
                 }),
+                "networks" => container::networks(),
+                "volumes" => container::volumes(),
                 _ => described("#/$defs/defaults", "Laid under every service, key by key."),
             }),
             _ => json!({
@@ -58,15 +62,19 @@ pub fn schema() -> Value {
             "startup": probe(&STARTUP, "Asked first after each start until it passes; `ready` and `health` are not asked before."),
             "ready": probe(&READY, "Asked after each start until it passes. The health probe unless given."),
             "health": probe(&HEALTH, "Asked for as long as the service runs."),
-            "heal": heal(),
-            "stop": stop(),
-            "limits": limits(),
-            "log": log(),
+            "heal": care::heal(),
+            "stop": care::stop(),
+            "limits": care::limits(),
+            "log": care::log(),
             "env": env(),
             "secrets": secrets(),
             "hook": hook(),
             "run": run(),
             "port": port(),
+            "container": container::container(),
+            "build": container::build(),
+            "texts": { "type": "object", "maxProperties": MAX_CONTAINER_LIST, "additionalProperties": { "type": ["string", "integer", "boolean"] } },
+            "size": { "description": "A whole number and a unit: \"512KB\", \"64MB\", \"2GiB\".", "type": "string", "pattern": SIZE },
             "status": {
                 "anyOf": [
                     { "type": "integer", "minimum": 200, "maximum": 599 },
@@ -87,6 +95,7 @@ pub fn schema() -> Value {
 }
 
 const NAME: &str = "^[a-z0-9][a-z0-9-]{0,62}$";
+const SIZE: &str = "^[0-9]+([kK]?B|MB|GB|TB|KiB|MiB|GiB|TiB)$";
 
 /// A table with exactly the keys the parser accepts.
 fn table(
@@ -141,101 +150,127 @@ fn count(description: &str, default: u32) -> Value {
 }
 
 fn service() -> Value {
-    table(&SERVICE, "One service.", &["run"], |key| match key {
-        "run" => described(
-            "#/$defs/run",
-            "What is executed. Words are executed directly, anything that needs a shell by `sh -c`; a list verbatim.",
-        ),
-        "kind" => json!({
-            "description": "A daemon runs until it is stopped. A oneshot runs once; its dependents start when it has exited with 0.",
-            "enum": ["daemon", "oneshot"],
-            "default": "daemon"
-        }),
-        "category" => text("Where it is shown. Free text, \"services\" unless given."),
-        "port" => json!({
-            "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
-            "anyOf": [
-                number(),
-                table(&PORT, "A port, and whether another one will do.", &["number"], |key| match key {
-                    "number" => number(),
-                    _ => flag("No other port will do: while somebody else has it, the service cannot start.", false),
-                })
-            ]
-        }),
-        "listen" => json!({
-            "description": "The port's socket listens before the service starts, and is handed to it as descriptor 3 (LISTEN_FDS), so that a restart refuses no connection. own: each instance its own; shared: all instances one, and each one of its own besides.",
-            "enum": ["own", "shared"]
-        }),
-        "needs" => json!({
-            "description": "What has to be there before it is started.",
-            "type": "array",
-            "maxItems": MAX_NEEDS,
-            "items": { "anyOf": [
-                name("A service."),
-                table(&NEED, "A service, and what else to do with it.", &["service"], |key| match key {
-                    "service" => name("A service."),
-                    "until" => json!({
-                        "description": "How far it has to be. started: its process is there; ready: it is ready, or a oneshot has exited with 0; ended: a oneshot has ended, with whatever code; succeeded: a oneshot has exited with 0.",
-                        "enum": Until::ALL, "default": Until::default()
-                    }),
-                    "required" => flag("Without it this one is not started. If not, it is waited for only as long as it is on its way and nothing has gone wrong with it; it need not be defined.", true),
-                    _ => flag("Restart with it when it is restarted.", false),
-                })
-            ] }
-        }),
-        "replicas" => json!({
-            "description": "How many instances.",
-            "type": "integer", "minimum": 1, "maximum": MAX_REPLICAS, "default": 1
-        }),
-        "max_replicas" => json!({
-            "description": "Up to how many instances healing may add while load is why it is slow. More than `replicas`.",
-            "type": "integer", "minimum": 2, "maximum": MAX_REPLICAS
-        }),
-        "cwd" => text("Working folder, relative to the cluster's folder."),
-        "env" => described(
-            "#/$defs/env",
-            "Added to the environment `up` was called in.",
-        ),
-        "env_files" => env_files("Env files of its own, over the cluster's, lowest first."),
-        "secrets" => json!({ "$ref": "#/$defs/secrets" }),
-        "before_start" => described(
-            "#/$defs/hook",
-            "Runs before each start; the process is made when it has exited with 0.",
-        ),
-        "after_ready" => described(
-            "#/$defs/hook",
-            "Runs once after each start, when the service is ready.",
-        ),
-        "user" => text("Run as this user, a name or a uid. Needs root."),
-        "startup" => json!({ "$ref": "#/$defs/startup" }),
-        "ready" => json!({ "$ref": "#/$defs/ready" }),
-        "health" => json!({
-            "anyOf": [
-                { "$ref": "#/$defs/health" },
-                { "description": "Not asked, whatever the cluster's default says.", "const": false }
-            ]
-        }),
-        "heal" => json!({ "$ref": "#/$defs/heal" }),
-        "stop" => json!({ "$ref": "#/$defs/stop" }),
-        "tty" => flag(
-            "It gets a terminal of its own. It cannot outlive its shim then.",
-            false,
-        ),
-        "limits" => json!({ "$ref": "#/$defs/limits" }),
-        "watch" => json!({
-            "description": "Files whose changes restart the service.",
-            "anyOf": [
-                patterns(),
-                table(&WATCH, "Which files, and how long to wait.", &["paths"], |key| match key {
-                    "paths" => patterns(),
-                    "debounce" => duration("The restart comes when nothing has changed for so long.", Some("200ms")),
-                    _ => flag("What .gitignore files leave out is left out.", true),
-                })
-            ]
-        }),
-        "log" => json!({ "$ref": "#/$defs/log" }),
-        _ => flag("Only a person may stop it.", false),
-    })
+    let mut service = table(
+        &SERVICE,
+        "One service: a process by `run`, or a container by `image` or `build`.",
+        &[],
+        |key| match key {
+            "image" => text(
+                "The image its container runs, as `docker run` takes it; with `build`, what the built one is called.",
+            ),
+            "build" => json!({ "$ref": "#/$defs/build" }),
+            "container" => json!({ "$ref": "#/$defs/container" }),
+            "run" => described(
+                "#/$defs/run",
+                "What is executed. Words are executed directly, anything that needs a shell by `sh -c`; a list verbatim.",
+            ),
+            "kind" => json!({
+                "description": "A daemon runs until it is stopped. A oneshot runs once; its dependents start when it has exited with 0.",
+                "enum": ["daemon", "oneshot"],
+                "default": "daemon"
+            }),
+            "category" => text("Where it is shown. Free text, \"services\" unless given."),
+            "port" => json!({
+                "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
+                "anyOf": [
+                    number(),
+                    table(&PORT, "A port, and whether another one will do.", &["number"], |key| match key {
+                        "number" => number(),
+                        _ => flag("No other port will do: while somebody else has it, the service cannot start.", false),
+                    })
+                ]
+            }),
+            "listen" => json!({
+                "description": "The port's socket listens before the service starts, and is handed to it as descriptor 3 (LISTEN_FDS), so that a restart refuses no connection. own: each instance its own; shared: all instances one, and each one of its own besides.",
+                "enum": ["own", "shared"]
+            }),
+            "needs" => json!({
+                "description": "What has to be there before it is started.",
+                "type": "array",
+                "maxItems": MAX_NEEDS,
+                "items": { "anyOf": [
+                    name("A service."),
+                    table(&NEED, "A service, and what else to do with it.", &["service"], |key| match key {
+                        "service" => name("A service."),
+                        "until" => json!({
+                            "description": "How far it has to be. started: its process is there; ready: it is ready, or a oneshot has exited with 0; ended: a oneshot has ended, with whatever code; succeeded: a oneshot has exited with 0.",
+                            "enum": Until::ALL, "default": Until::default()
+                        }),
+                        "required" => flag("Without it this one is not started. If not, it is waited for only as long as it is on its way and nothing has gone wrong with it; it need not be defined.", true),
+                        _ => flag("Restart with it when it is restarted.", false),
+                    })
+                ] }
+            }),
+            "replicas" => json!({
+                "description": "How many instances.",
+                "type": "integer", "minimum": 1, "maximum": MAX_REPLICAS, "default": 1
+            }),
+            "max_replicas" => json!({
+                "description": "Up to how many instances healing may add while load is why it is slow. More than `replicas`.",
+                "type": "integer", "minimum": 2, "maximum": MAX_REPLICAS
+            }),
+            "cwd" => text("Working folder, relative to the cluster's folder."),
+            "env" => described(
+                "#/$defs/env",
+                "Added to the environment `up` was called in.",
+            ),
+            "env_files" => env_files("Env files of its own, over the cluster's, lowest first."),
+            "secrets" => json!({ "$ref": "#/$defs/secrets" }),
+            "before_start" => described(
+                "#/$defs/hook",
+                "Runs before each start; the process is made when it has exited with 0.",
+            ),
+            "after_ready" => described(
+                "#/$defs/hook",
+                "Runs once after each start, when the service is ready.",
+            ),
+            "user" => text("Run as this user, a name or a uid. Needs root."),
+            "startup" => json!({ "$ref": "#/$defs/startup" }),
+            "ready" => json!({ "$ref": "#/$defs/ready" }),
+            "health" => json!({
+                "anyOf": [
+                    { "$ref": "#/$defs/health" },
+                    { "description": "Not asked, whatever the cluster's default says.", "const": false }
+                ]
+            }),
+            "heal" => json!({ "$ref": "#/$defs/heal" }),
+            "stop" => json!({ "$ref": "#/$defs/stop" }),
+            "tty" => flag(
+                "It gets a terminal of its own. It cannot outlive its shim then.",
+                false,
+            ),
+            "limits" => json!({ "$ref": "#/$defs/limits" }),
+            "watch" => json!({
+                "description": "Files whose changes restart the service.",
+                "anyOf": [
+                    patterns(),
+                    table(&WATCH, "Which files, and how long to wait.", &["paths"], |key| match key {
+                        "paths" => patterns(),
+                        "debounce" => duration("The restart comes when nothing has changed for so long.", Some("200ms")),
+                        _ => flag("What .gitignore files leave out is left out.", true),
+                    })
+                ]
+            }),
+            "log" => json!({ "$ref": "#/$defs/log" }),
+            _ => flag("Only a person may stop it.", false),
+        },
+    );
+    let of_processes = json!({ "listen": false, "cwd": false, "tty": false });
+    service["oneOf"] = json!([
+        {
+            "required": ["run"],
+            "not": { "required": ["container"] },
+            "properties": { "env": variables(), "secrets": variables() }
+        },
+        { "required": ["image"], "properties": of_processes },
+        { "required": ["build"], "not": { "required": ["image"] }, "properties": of_processes }
+    ]);
+    service
+}
+
+/// Names of variables as shells have them, which those of a container need not be.
+fn variables() -> Value {
+    json!({ "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" } })
 }
 
 fn number() -> Value {
@@ -272,144 +307,11 @@ fn defaults() -> Value {
     )
 }
 
-fn heal() -> Value {
-    table(&HEAL, "What healing may do.", &[], |key| match key {
-        "ladder" => json!({
-            "description": "Remedies, tried in this order.",
-            "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
-            "items": { "anyOf": [
-                remedy(),
-                table(&RUNG, "A remedy, how often it is tried and after which waits.", &["remedy"], |key| match key {
-                    "remedy" => remedy(),
-                    "times" => json!({
-                        "description": "How often. Its share of what the budget has left unless given.",
-                        "type": "integer", "minimum": 1, "maximum": MAX_TRIES
-                    }),
-                    _ => json!({
-                        "description": "The wait before it, or before its first, second, … try; the last one repeats. Those of `backoff` unless given.",
-                        "anyOf": [
-                            { "$ref": "#/$defs/duration" },
-                            {
-                                "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
-                                "items": { "$ref": "#/$defs/duration" }
-                            }
-                        ]
-                    }),
-                })
-            ] },
-            "default": [
-                { "remedy": "restart", "times": 2 },
-                "rollback",
-                { "remedy": "restart", "times": 3 },
-                { "remedy": "graceful-restart", "times": 2 },
-                "restart-needs",
-                "quarantine"
-            ]
-        }),
-        "budget" => json!({
-            "description": "At most so many automatic restarts in a time; over it the service is quarantined.",
-            "type": "string",
-            "pattern": "^\\s*[1-9][0-9]{0,3}\\s+per\\s+[0-9]+(ms|s|m|h|d)\\s*$",
-            "default": "9 per 30m"
-        }),
-        "backoff" => json!({
-            "description": "Waits before the first, second, … restart in a row; the last one repeats.",
-            "type": "array", "minItems": 1, "maxItems": MAX_STEPS,
-            "items": { "$ref": "#/$defs/duration" },
-            "default": ["0s", "0s", "1s", "5s", "15s", "30s", "60s"]
-        }),
-        "reset_after" => duration("So long healthy, and the ladder begins anew.", Some("10m")),
-        "settle" => duration(
-            "So long a recovery has to last: of what it needs before restart-needs starts it, and its own before its circuit closes.",
-            Some("5s"),
-        ),
-        "circuit" => json!({
-            "description": "After so many failures in a row it gets no traffic until it has been well for `settle`; false: it always does.",
-            "anyOf": [
-                { "type": "integer", "minimum": 1, "maximum": 1000 },
-                { "const": false }
-            ],
-            "default": 3
-        }),
-        _ => flag("False: a fault is only reported.", true),
-    })
-}
-
-fn remedy() -> Value {
-    json!({ "enum": ["restart", "graceful-restart", "restart-needs", "rollback", "quarantine"] })
-}
-
-fn stop() -> Value {
-    table(&STOP, "How a service is stopped.", &[], |key| match key {
-        "command" => described(
-            "#/$defs/run",
-            "Run first, like the service itself: same user, folder and environment.",
-        ),
-        "signal" => json!({
-            "description": "Sent first, or after `command`.",
-            "type": "string",
-            "pattern": "^(SIG)?(TERM|INT|QUIT|HUP|USR1|USR2|KILL)$",
-            "default": "TERM"
-        }),
-        _ => duration(
-            "So long after the signal what is left gets SIGKILL.",
-            Some("10s"),
-        ),
-    })
-}
-
-fn limits() -> Value {
-    let or_none = |limit: Value| {
-        json!({ "anyOf": [
-            limit,
-            { "description": "None, whatever the cluster's default says.", "const": false }
-        ] })
-    };
-    table(
-        &LIMITS,
-        "How much of the machine an instance may use.",
-        &[],
-        |key| match key {
-            "memory" => or_none(json!({
-                "description": "Memory of the whole instance, swap included; over it the kernel ends it. \"512MB\", \"2GiB\".",
-                "type": "string",
-                "pattern": "^[0-9]+([kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)$"
-            })),
-            "cpu" => or_none(json!({
-                "description": "Processor time of the whole instance: a percentage of one core, or a number of cores.",
-                "anyOf": [
-                    { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *%$" },
-                    { "type": "number", "minimum": 0.01, "maximum": 1024 }
-                ]
-            })),
-            "files" => or_none(json!({
-                "description": "Files each of its processes may have open.",
-                "type": "integer", "minimum": 16, "maximum": 1_048_576
-            })),
-            _ => or_none(json!({
-                "description": "Processes and threads of the whole instance at once.",
-                "type": "integer", "minimum": 1, "maximum": 4_194_304
-            })),
-        },
-    )
-}
-
-fn log() -> Value {
-    table(&LOG, "How much of its output is kept.", &[], |_| {
-        json!({
-            "description": "At least so many of the newest bytes of each instance's log: \"512KB\", \"64MB\", \"2GB\"; \"all\" gives nothing up.",
-            "type": "string",
-            "pattern": "^([0-9]+([kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)|all)$",
-            "default": "64MB"
-        })
-    })
-}
-
 fn env() -> Value {
     json!({
         "description": "Variables. Values may hold ${service.port}, ${service.host} and ${service.url}.",
         "type": "object",
-        "propertyNames": { "pattern": "^(?!AZORA_)[A-Za-z_][A-Za-z0-9_]*$" },
+        "propertyNames": { "pattern": "^(?!AZORA_)[^=]+$" },
         "additionalProperties": { "type": "string" }
     })
 }
@@ -447,7 +349,7 @@ fn secrets() -> Value {
     json!({
         "description": "Variables whose values are read when the service starts, and are kept and shown nowhere.",
         "type": "object",
-        "propertyNames": { "pattern": "^(?!AZORA_)[A-Za-z_][A-Za-z0-9_]*$" },
+        "propertyNames": { "pattern": "^(?!AZORA_)[^=]+$" },
         "additionalProperties": secret
     })
 }

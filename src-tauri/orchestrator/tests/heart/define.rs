@@ -146,6 +146,20 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "env" => {
                 service.env.insert("WORD".to_owned(), text(value));
             }
+            "image" => {
+                let image = Some(value.to_owned());
+                service.runs = spec::Runs::Container(Box::new(spec::Container {
+                    image,
+                    ..spec::Container::default()
+                }));
+            }
+            "on" => {
+                let spec::Runs::Container(container) = &mut service.runs else {
+                    panic!("only a container is on a network")
+                };
+                let network = spec::container::Attachment::to(value);
+                container.networks.push(network);
+            }
             "run" => service.runs = spec::Run::Shell(text(value)).into(),
             "refers" => {
                 let port = spec::TemplatePart::Port(value.parse().unwrap());

@@ -57,12 +57,13 @@ impl Reader<'_> {
         own: &ServiceName,
         layers: [[Option<&Entry>; 2]; 2],
         has_port: bool,
+        contained: bool,
     ) -> Environment {
         let mut all = Environment::default();
         for [env, secrets] in layers {
             let mut places = BTreeMap::new();
             for entry in self.variables(env, "`env`", "env = { LOG_LEVEL = \"info\" }") {
-                self.env_name(&entry.key.name, &entry.key.span, has_port);
+                self.env_name(&entry.key.name, &entry.key.span, has_port, contained);
                 let Some(text) = self.env_value(&entry.key.name, &entry.value) else {
                     continue;
                 };
@@ -75,7 +76,7 @@ impl Reader<'_> {
             }
             let example = "secrets = { TOKEN = { file = \"secrets/token\" } }";
             for entry in self.variables(secrets, "`secrets`", example) {
-                self.env_name(&entry.key.name, &entry.key.span, has_port);
+                self.env_name(&entry.key.name, &entry.key.span, has_port, contained);
                 if let Some(first) = places.get(&entry.key.name) {
                     self.problems.add(|| {
                         Problem::new(
@@ -134,11 +135,20 @@ impl Reader<'_> {
         }
     }
 
-    fn env_name(&mut self, name: &str, span: &Span, has_port: bool) {
-        let allowed = !name.is_empty()
+    fn env_name(&mut self, name: &str, span: &Span, has_port: bool, contained: bool) {
+        // A shell takes fewer than a daemon does.
+        let of_container = !name.is_empty() && !name.contains(['=', '\0']);
+        let of_process = !name.is_empty()
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !allowed {
+        if contained && !of_container {
+            self.refuse(
+                span,
+                format!("{} is not a name for a variable", quoted(name)),
+                "not allowed",
+                "a name is not empty and has no = in it",
+            );
+        } else if !contained && !of_process {
             self.refuse(
                 span,
                 format!("{} is not a name for a variable", quoted(name)),
@@ -152,7 +162,7 @@ impl Reader<'_> {
                 "begins with AZORA_",
                 "choose a name that does not begin with AZORA_",
             );
-        } else if name == "PORT" && has_port {
+        } else if name == "PORT" && has_port && !contained {
             self.refuse(
                 span,
                 "PORT is set to the port the service is given".into(),

@@ -13,6 +13,7 @@ const EDGES_SHOWN: usize = 12;
 pub(super) fn check(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draft>) {
     reader.check_needs(drafts);
     reader.check_references(drafts);
+    reader.check_joined(drafts);
     super::port::exact_once(reader, drafts);
     cycles(reader, drafts);
     instances(reader, drafts);

@@ -4,10 +4,12 @@ use super::Reader;
 use super::keys::{HEAL, LOG, STOP};
 use super::values::Layers;
 use crate::cluster::{Log, Stop, StopSignal};
+use crate::container::Runs;
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::heal::{Backoff, Budget, Heal, Rung};
 use crate::limits::MAX_STEPS;
 use crate::problem::quoted;
+use crate::suggest;
 use model::{RemedyKind, ServiceName};
 use std::time::Duration;
 
@@ -19,6 +21,12 @@ const SIGNALS: [(&str, StopSignal); 7] = [
     ("USR1", StopSignal::Usr1),
     ("USR2", StopSignal::Usr2),
     ("KILL", StopSignal::Kill),
+];
+
+/// What a container can be asked with besides.
+const MORE_SIGNALS: [&str; 24] = [
+    "ILL", "TRAP", "ABRT", "BUS", "FPE", "SEGV", "PIPE", "ALRM", "STKFLT", "CHLD", "CONT", "STOP",
+    "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -243,6 +251,7 @@ impl Reader<'_> {
         service: &ServiceName,
         own: Option<&Entry>,
         default: Option<&Entry>,
+        runs: &mut Runs,
     ) -> Stop {
         let layers = self.layers(
             own,
@@ -251,6 +260,10 @@ impl Reader<'_> {
             "write it like this: stop = { signal = \"INT\", grace = \"10s\" }",
         );
         let mut stop = Stop::default();
+        if runs.container().is_some() {
+            // What its image says.
+            stop.signal = None;
+        }
         if let Some(entry) = layers.get("command") {
             stop.command = self.run(service, &entry.value, "`command`");
         }
@@ -262,9 +275,15 @@ impl Reader<'_> {
                     .map(|(_, signal)| *signal),
                 _ => None,
             };
-            stop.signal = signal
-                .or_else(|| self.word(&entry.value, "`signal`", &SIGNALS))
-                .or(stop.signal);
+            if let (None, Runs::Container(container), ValueKind::Text(text)) =
+                (signal, &mut *runs, &entry.value.kind)
+            {
+                container.stop_signal = self.other_signal(text, &entry.value);
+            } else {
+                stop.signal = signal
+                    .or_else(|| self.word(&entry.value, "`signal`", &SIGNALS))
+                    .or(stop.signal);
+            }
         }
         if let Some(entry) = layers.get("grace") {
             let range = Duration::ZERO..=Duration::from_secs(3_600);
@@ -273,6 +292,40 @@ impl Reader<'_> {
                 .unwrap_or(stop.grace);
         }
         stop
+    }
+
+    /// A signal of a container that processes are not stopped with: by name, with `SIG`, or by number.
+    fn other_signal(&mut self, text: &str, value: &Value) -> Option<String> {
+        if text
+            .parse::<u8>()
+            .is_ok_and(|number| (1..=64).contains(&number))
+        {
+            return Some(text.to_owned());
+        }
+        let upper = text.to_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let real_time = ["RTMIN", "RTMAX"].iter().any(|word| {
+            let rest = name.strip_prefix(word);
+            let count = |rest: &str| rest[1..].parse::<u8>().is_ok_and(|count| count <= 30);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '-']) && count(rest))
+        });
+        if real_time || MORE_SIGNALS.contains(&name) {
+            return Some(format!("SIG{name}"));
+        }
+        let known = SIGNALS.iter().map(|(word, _)| *word).chain(MORE_SIGNALS);
+        let help = match suggest::nearest(name, known) {
+            Some(nearest) => format!("did you mean \"{nearest}\"?"),
+            None => {
+                "write it by name, signal = \"WINCH\", or by number, signal = \"28\"".to_owned()
+            }
+        };
+        self.refuse(
+            &value.span,
+            format!("{} is no signal", quoted(text)),
+            "neither a name nor a number",
+            &help,
+        );
+        None
     }
 
     /// Reads `log`, laid over the cluster's default.

@@ -2,6 +2,7 @@
 //! the JSON Schema to the same lists.
 
 use super::Reader;
+use super::container::keys::CONTAINER;
 use super::other_words::other_word;
 use crate::document::Table;
 use crate::problem::{Problem, quoted};
@@ -20,7 +21,14 @@ pub(crate) const ROOT: Keys = Keys {
 };
 pub(crate) const CLUSTER: Keys = Keys {
     table: "`cluster`",
-    keys: &["name", "defaults", "env_files", "heal_at_once"],
+    keys: &[
+        "name",
+        "defaults",
+        "env_files",
+        "heal_at_once",
+        "networks",
+        "volumes",
+    ],
 };
 pub(crate) const DEFAULTS: Keys = Keys {
     table: "`cluster.defaults`",
@@ -32,6 +40,9 @@ pub(crate) const SERVICE: Keys = Keys {
     table: "a service",
     keys: &[
         "run",
+        "image",
+        "build",
+        "container",
         "kind",
         "category",
         "port",
@@ -91,6 +102,7 @@ pub(crate) const STARTUP: Keys = Keys {
         "exec",
         "log",
         "notify",
+        "check",
         "port",
         "method",
         "headers",
@@ -113,6 +125,7 @@ pub(crate) const READY: Keys = Keys {
         "exec",
         "log",
         "notify",
+        "check",
         "port",
         "method",
         "headers",
@@ -137,6 +150,7 @@ pub(crate) const HEALTH: Keys = Keys {
         "exec",
         "watchdog",
         "lease",
+        "check",
         "port",
         "method",
         "headers",
@@ -228,7 +242,9 @@ impl Reader<'_> {
             }
             self.problems.add(|| {
                 let nearest = suggest::nearest(&key.name, keys.keys.iter().copied());
+                let elsewhere = in_another_table(keys, &key.name);
                 let (label, help) = match (other_word(keys.table, &key.name), nearest) {
+                    (None, _) if let Some(help) = elsewhere => ("unknown key", help),
                     (Some(help), _) => ("unknown key", help.to_owned()),
                     (None, Some(nearest)) => ("unknown key", format!("did you mean `{nearest}`?")),
                     (None, None) => (
@@ -247,5 +263,21 @@ impl Reader<'_> {
                 .help(help)
             });
         }
+    }
+}
+
+/// A key of a service that stands in its container, or the other way round.
+fn in_another_table(keys: &Keys, key: &str) -> Option<String> {
+    let among = |other: &Keys| other.keys.contains(&key);
+    if keys.table == SERVICE.table && among(&CONTAINER) {
+        Some(format!(
+            "`{key}` goes into the service's container: [service.NAME.container]"
+        ))
+    } else if keys.table == CONTAINER.table && among(&SERVICE) {
+        Some(format!(
+            "`{key}` goes into the service itself, above [service.NAME.container]"
+        ))
+    } else {
+        None
     }
 }

@@ -1,6 +1,7 @@
 //! From the tree of a file to a checked [`Cluster`]. Everything wrong is noted with its place, and
 //! reading goes on with a stand-in, so that one run shows all that has to be mended.
 
+pub(crate) mod container;
 mod environment;
 mod graph;
 mod heal;
@@ -58,6 +59,7 @@ pub(crate) fn cluster(
         if let Some(entry) = table.get("heal_at_once") {
             heal_at_once = reader.at_once(&entry.value).unwrap_or_default();
         }
+        reader.surroundings(table);
         if let Some(entry) = table.get("defaults") {
             defaults = reader.defaults(&entry.value);
         }
@@ -75,8 +77,8 @@ pub(crate) fn cluster(
         env_files,
         files: BTreeMap::new(),
         heal_at_once,
-        networks: BTreeMap::new(),
-        volumes: BTreeMap::new(),
+        networks: std::mem::take(&mut reader.surroundings.networks),
+        volumes: std::mem::take(&mut reader.surroundings.volumes),
     };
     (cluster, reader.wanted)
 }
@@ -89,6 +91,10 @@ pub(crate) struct Reader<'a> {
     references: Vec<Reference>,
     /// Probes of a service's own port, checked when its port is known.
     probed_ports: Vec<(ServiceName, Span)>,
+    /// Networks and volumes that containers may name.
+    surroundings: container::Surroundings,
+    /// Whose network, processes or memory containers share, checked when all services are known.
+    joined: Vec<container::Joined>,
     /// Services whose names were refused. That they are missing is not said as well.
     misnamed: BTreeSet<String>,
     /// Every env file named, in order.
@@ -115,6 +121,8 @@ impl<'a> Reader<'a> {
             problems,
             references: Vec::new(),
             probed_ports: Vec::new(),
+            surroundings: container::Surroundings::default(),
+            joined: Vec::new(),
             misnamed: BTreeSet::new(),
             wanted: Vec::new(),
             line_starts: environment::line_starts(text),

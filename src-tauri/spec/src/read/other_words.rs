@@ -17,6 +17,22 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "an environment for all services goes into [cluster.defaults.env]",
             ),
             ("version", "a definition has no version; remove it"),
+            (
+                "networks",
+                "networks go into the cluster: [cluster.networks.back]",
+            ),
+            (
+                "volumes",
+                "volumes go into the cluster: [cluster.volumes.data]",
+            ),
+            (
+                "secrets",
+                "secrets of all services go into [cluster.defaults.secrets], files into `files` of a container",
+            ),
+            (
+                "configs",
+                "files go into a container: [service.NAME.container] files = [{ target = \"/etc/app.conf\", text = \"…\" }]",
+            ),
         ],
         "a service" => &[
             ("command", "here it is called `run`"),
@@ -49,7 +65,7 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("directory", "here it is called `cwd`"),
             (
                 "ports",
-                "a service has one preferred `port`, and more through ${other.port}",
+                "a service has one preferred `port`; a container publishes more by `publish` in [service.NAME.container]",
             ),
             (
                 "healthcheck",
@@ -109,8 +125,32 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("deploy", "write limits = { memory = \"512MB\", cpu = 1.5 }"),
             ("stop_grace_period", "write stop = { grace = \"10s\" }"),
             (
-                "image",
-                "services are programs of this machine, not containers; write run = \"…\"",
+                "dockerfile",
+                "write build = { context = \"web\", dockerfile = \"web.Dockerfile\" }",
+            ),
+            (
+                "expose",
+                "remove it: containers of a cluster reach each other at every port",
+            ),
+            (
+                "links",
+                "remove it: containers of a cluster find each other by the names of services",
+            ),
+            (
+                "container_name",
+                "a container is named after its cluster and service; other names are `aliases` of its networks",
+            ),
+            (
+                "configs",
+                "files go into its container: [service.NAME.container] files = [{ target = \"/etc/app.conf\", text = \"…\" }]",
+            ),
+            (
+                "tmpfs",
+                "memory goes into its container: volumes = [{ type = \"tmpfs\", target = \"/run\" }]",
+            ),
+            (
+                "pull_policy",
+                "here it is called `pull`, in its container: [service.NAME.container]",
             ),
         ],
         "`health`" | "`ready`" | "`startup`" => &[
@@ -156,6 +196,7 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "lease",
                 "whether it lives is `health`: health = { lease = \"15s\" }",
             ),
+            ("healthcheck", "here it is called `check`: check = true"),
             ("sd_notify", "here it is called `notify`: notify = true"),
             ("ttl", "here it is called `lease`: lease = \"15s\""),
             ("always", "`always` belongs to `ready`"),
@@ -350,6 +391,7 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
     };
     known
         .iter()
+        .chain(super::container::other_words(table))
         .find(|(word, _)| *word == key)
         .map(|(_, help)| *help)
 }

@@ -1,5 +1,6 @@
 //! `startup`, `ready` and `health`: what is asked, and when an answer counts.
 
+use super::container::{CHECK_EVERY, CHECK_TIMEOUT};
 use super::http::TERMS;
 use super::keys::{HEALTH, Keys, READY, STARTUP};
 use super::values::Layers;
@@ -15,11 +16,11 @@ use std::time::Duration;
 /// Longest name of a gRPC service that is asked about.
 const MAX_GRPC_NAME: usize = 200;
 
-const KINDS: [&str; 8] = [
-    "http", "tcp", "grpc", "exec", "log", "notify", "watchdog", "lease",
+const KINDS: [&str; 9] = [
+    "http", "tcp", "grpc", "exec", "log", "notify", "watchdog", "lease", "check",
 ];
 /// Those that nobody asks.
-const TOLD: [&str; 4] = ["log", "notify", "watchdog", "lease"];
+const TOLD: [&str; 5] = ["log", "notify", "watchdog", "lease", "check"];
 /// Those that say within what time it has to be heard of: their value takes the place of `timeout`.
 const HEARTBEATS: [&str; 2] = ["watchdog", "lease"];
 /// What a heartbeat may be given: systemd's own services say 3 minutes, none says less than a second.
@@ -75,7 +76,7 @@ impl Reader<'_> {
         entry: Option<&Entry>,
         defaults: &Defaults,
         kind: Kind,
-        has_port: bool,
+        (has_port, contained): (bool, bool),
     ) -> Option<Probe> {
         let default = match defaults.health {
             Some(entry) => {
@@ -89,7 +90,10 @@ impl Reader<'_> {
         };
         let Some(entry) = entry else {
             let default = default.filter(|_| kind == Kind::Daemon)?;
-            let applies = has_port && names_target(default) || default.get("exec").is_some();
+            let applies = match default.get("check") {
+                Some(_) => contained,
+                None => has_port && names_target(default) || default.get("exec").is_some(),
+            };
             let span = &defaults.health?.value.span;
             return applies
                 .then(|| self.probe(own, span, &Layers::own(default), &HEALTH))
@@ -122,8 +126,13 @@ impl Reader<'_> {
     }
 
     /// Reads how long a service may take to be ready: what `startup` says, else `ready`, else
-    /// `health`, else the cluster's default `health`.
-    pub(super) fn ready_within(&mut self, service: &Table, defaults: &Defaults) -> Duration {
+    /// `health`, else the cluster's default `health`; no less than a container's check takes unless given.
+    pub(super) fn ready_within(
+        &mut self,
+        service: &Table,
+        defaults: &Defaults,
+        check_takes: Duration,
+    ) -> Duration {
         let own = ["startup", "ready", "health"].map(|key| service.get(key));
         let probes = own.into_iter().chain([defaults.health]);
         let given: Vec<&Entry> = probes
@@ -141,7 +150,7 @@ impl Reader<'_> {
             .map(|entry| self.duration(&entry.value, "`within`", range.clone()));
         let first = read.next().flatten();
         read.for_each(drop);
-        first.unwrap_or_else(crate::cluster::ready_within)
+        first.unwrap_or_else(|| crate::cluster::ready_within().max(check_takes))
     }
 
     fn probe(
@@ -163,7 +172,14 @@ impl Reader<'_> {
         let service = more("service");
         let target = self.target(own, (span, keys.table), from, port, terms, service);
         if let Some(told) = TOLD.iter().find(|kind| from.get(kind).is_some()) {
-            for key in ["every", "timeout", "pass", "degraded_above"] {
+            let more: &[&str] = match *told {
+                "check" => &["fail", "degraded_errors"],
+                _ => &[],
+            };
+            for key in ["every", "timeout", "pass", "degraded_above"]
+                .iter()
+                .chain(more)
+            {
                 if let Some(entry) = layers.own.get(key) {
                     self.refuse(
                         &entry.key.span,
@@ -171,6 +187,9 @@ impl Reader<'_> {
                         "nobody asks: it is told when it comes",
                         match HEARTBEATS.contains(told) {
                             true => "remove it: its own value is the time",
+                            false if *told == "check" => {
+                                "remove it: the times are those of `check` in the service's `container`"
+                            }
                             false => "remove it; how long it is waited for is `within`",
                         },
                     );
@@ -208,11 +227,16 @@ impl Reader<'_> {
                 })
                 .unwrap_or(otherwise)
         };
-        // So long a silence is no slip.
+        let check = from.get("check").is_some();
+        // So long a silence is no slip, and what the daemon says has failed often enough.
         let (fail, pass) = match beat {
             Some(_) => (count("fail", 1), 1),
+            None if check => (1, 1),
             None => (count("fail", 3), count("pass", 1)),
         };
+        if check {
+            (every, timeout) = (CHECK_EVERY, CHECK_TIMEOUT);
+        }
         let degraded_above = layers.get("degraded_above").and_then(|entry| {
             let found = self.duration(&entry.value, "`degraded_above`", ms(1)..=day)?;
             if found >= timeout {
@@ -338,18 +362,21 @@ impl Reader<'_> {
                         let pattern = self.regex(&only.value, "`log`")?;
                         Some(ProbeTarget::Log { pattern })
                     }
-                    "notify" => match self.flag(&only.value, "`notify`")? {
-                        true => Some(ProbeTarget::Notify),
-                        false => {
-                            self.refuse(
-                                &only.value.span,
-                                "`notify` is `true` or left out".into(),
-                                "asks for nothing",
-                                "write notify = true, or remove the probe",
-                            );
-                            None
+                    key @ ("notify" | "check") => {
+                        match self.flag(&only.value, &format!("`{key}`"))? {
+                            true if key == "check" => Some(ProbeTarget::Check),
+                            true => Some(ProbeTarget::Notify),
+                            false => {
+                                self.refuse(
+                                    &only.value.span,
+                                    format!("`{key}` is `true` or left out"),
+                                    "asks for nothing",
+                                    &format!("write {key} = true, or remove the probe"),
+                                );
+                                None
+                            }
                         }
-                    },
+                    }
                     "watchdog" => Some(ProbeTarget::Watchdog),
                     "lease" => {
                         let span = only.value.span.clone();

@@ -75,7 +75,8 @@ impl Reader<'_> {
                 "add health = { http = \"/health\", degraded_above = \"500ms\" }",
             ),
             Some(probe)
-                if probe.target.told() || matches!(probe.target, ProbeTarget::Tcp { .. }) =>
+                if probe.target.told()
+                    || matches!(probe.target, ProbeTarget::Tcp { .. } | ProbeTarget::Check) =>
             {
                 (
                     "its `health` never tells that it is slow, so no instance is ever added",

@@ -1,9 +1,10 @@
 //! One `[service.name]` table, and `[cluster.defaults]`.
 
+use super::container::{check_probe, check_takes};
 use super::keys::{DEFAULTS, SERVICE};
 use super::other_words::means_run;
 use super::{Draft, Reader};
-use crate::cluster::{Kind, Run, Service, Template};
+use crate::cluster::{Kind, Probe, ProbeTarget, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
 use crate::limits::{MAX_ARGS, MAX_CATEGORY};
 use crate::problem::{Problem, Span, quoted};
@@ -60,15 +61,26 @@ impl Reader<'_> {
     ) -> Draft {
         self.known_keys(table, &SERVICE);
         let kind = self.kind(table);
-        let run = self.service_run(own, name, table);
+        let mut runs = self.runs(own, name, table);
+        let contained = runs.container().is_some();
+        match contained {
+            true => self.only_of_processes(table),
+            false => self.only_of_containers(table),
+        }
         let (needs, need_places) = self.needs(own, table);
         let replicas = self.replicas(table, kind);
         let max_replicas = self.max_replicas(table, kind, replicas);
         let most = max_replicas.unwrap_or(replicas);
         let port_entry = table.get("port");
         let declared = port_entry.and_then(|entry| self.port(entry, most, shares(table)));
-        let listen = self.listen(table, kind);
-        let has_port = listen.is_some() || uses_own_port(table);
+        let listen = match contained {
+            true => None,
+            false => self.listen(table, kind),
+        };
+        let has_port = match runs.container() {
+            Some(container) => container.port.is_some(),
+            None => listen.is_some() || uses_own_port(table),
+        };
         let port = declared
             .map(|port| port.number)
             .or_else(|| has_port.then_some(0));
@@ -76,7 +88,7 @@ impl Reader<'_> {
             [defaults.env, defaults.secrets],
             [table.get("env"), table.get("secrets")],
         ];
-        let environment = self.environment(own, layers, port.is_some());
+        let environment = self.environment(own, layers, port.is_some(), contained);
         let port_unclear = port_entry.is_some() && declared.is_none();
         let startup = match table.get("startup") {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
@@ -90,18 +102,36 @@ impl Reader<'_> {
         };
         let health = match table.get("health") {
             Some(entry) if kind == Kind::Oneshot => self.no_probe(entry),
-            entry => self.health(own, entry, defaults, kind, port.is_some() || port_unclear),
+            entry => {
+                let has_port = port.is_some() || port_unclear;
+                self.health(own, entry, defaults, kind, (has_port, contained))
+            }
         };
         if listen.is_some() {
             let probes = [&startup, &ready, &health].map(Option::as_ref);
             self.listening_probes(table, defaults, probes);
         }
-        let service = Service {
+        let asks_nothing = table.get("ready").is_none() && table.get("health").is_none();
+        let (ready, health) = match runs.container() {
+            Some(container) if asks_nothing && health.is_none() => {
+                let check = check_probe(kind, container);
+                (check.clone(), check)
+            }
+            _ => (ready, health),
+        };
+        let takes = runs.container().map(check_takes);
+        let asked = [&startup, &ready, &health].map(Option::as_ref);
+        let checks = |probe: &Probe| probe.target == ProbeTarget::Check;
+        let takes = takes.filter(|_| asked.into_iter().flatten().any(checks));
+        let stop = self.stop(own, table.get("stop"), defaults.stop, &mut runs);
+        let mut service = Service {
             kind,
-            runs: run.into(),
-            cwd: self
-                .optional_text(table, "cwd", "cwd = \"backend\"")
-                .unwrap_or_default(),
+            runs,
+            cwd: match contained {
+                true => None,
+                false => self.optional_text(table, "cwd", "cwd = \"backend\""),
+            }
+            .unwrap_or_default(),
             env: environment.env,
             secrets: environment.secrets,
             lines: environment.lines,
@@ -113,13 +143,17 @@ impl Reader<'_> {
                 Some(entry) if kind == Kind::Oneshot => self.never_ready(entry),
                 entry => entry.and_then(|entry| self.hook(own, entry)),
             },
-            user: table.get("user").and_then(|entry| self.user(&entry.value)),
+            user: match contained {
+                true => self.said(table, "user", "postgres"),
+                false => table.get("user").and_then(|entry| self.user(&entry.value)),
+            },
             category: self.category(table.get("category").or(defaults.category)),
             port,
             port_exact: declared.is_some_and(|port| port.exact),
             listen,
             tty: table
                 .get("tty")
+                .filter(|_| !contained)
                 .and_then(|entry| self.flag(&entry.value, "`tty`"))
                 .unwrap_or(false),
             needs,
@@ -128,10 +162,10 @@ impl Reader<'_> {
             startup,
             ready: ready.or_else(|| health.clone()),
             ready_always,
-            ready_within: self.ready_within(table, defaults),
+            ready_within: self.ready_within(table, defaults, takes.unwrap_or_default()),
             health,
             heal: self.heal(table.get("heal"), defaults.heal),
-            stop: self.stop(own, table.get("stop"), defaults.stop),
+            stop,
             limits: self.limits(table.get("limits"), defaults.limits),
             log: self.log(table.get("log"), defaults.log),
             protected: table
@@ -140,6 +174,8 @@ impl Reader<'_> {
                 .unwrap_or(false),
             watch: table.get("watch").and_then(|entry| self.watch(entry)),
         };
+        self.port_inside(table, &mut service);
+        self.alone(most, table, &service);
         if let Some(entry) = table.get("max_replicas") {
             self.load_is_seen(entry, &service);
         }
@@ -159,8 +195,12 @@ impl Reader<'_> {
             .unwrap_or(Kind::Daemon)
     }
 
-    fn service_run(&mut self, own: &ServiceName, name: &Span, table: &Table) -> Run {
-        let nothing = Run::Direct(Vec::new());
+    pub(super) fn service_run(
+        &mut self,
+        own: &ServiceName,
+        name: &Span,
+        table: &Table,
+    ) -> Option<Run> {
         let Some(entry) = table.get("run") else {
             // `command = …` was already said to be called `run` here.
             if !table.entries.iter().any(|entry| means_run(&entry.key.name)) {
@@ -170,12 +210,14 @@ impl Reader<'_> {
                         format!("service `{own}` has no `run`"),
                         "what is to be executed?",
                     )
-                    .help(format!("add {RUN_EXAMPLE}"))
+                    .help(format!(
+                        "add {RUN_EXAMPLE}, or for a container image = \"postgres:16\""
+                    ))
                 });
             }
-            return nothing;
+            return None;
         };
-        self.run(own, &entry.value, "`run`").unwrap_or(nothing)
+        self.run(own, &entry.value, "`run`")
     }
 
     /// Reads a command: a line, or a list taken verbatim.

@@ -27,6 +27,10 @@ pub(super) fn probe(keys: &Keys, description: &str) -> Value {
             "description": "It says READY=1 to the socket in NOTIFY_SOCKET, as sd_notify does.",
             "const": true
         }),
+        "check" => json!({
+            "description": "The daemon's own check of the container says that it is well; it passes where there is none.",
+            "const": true
+        }),
         "watchdog" => duration(
             "It says WATCHDOG=1 there within this time of the last.",
             None,

@@ -25,6 +25,7 @@ enum Door {
 
 struct Run {
     services: BTreeMap<ServiceName, spec::Service>,
+    networks: BTreeMap<String, spec::container::Network>,
     cluster: Cluster,
     time: Duration,
     /// So many milliseconds the time of day is ahead of that.
@@ -49,6 +50,7 @@ pub(crate) fn run(text: &str) -> String {
     let id: ClusterId = "shop-00000000".parse().unwrap();
     let mut run = Run {
         services: BTreeMap::new(),
+        networks: BTreeMap::new(),
         cluster: Cluster::new(id),
         time: Duration::ZERO,
         ahead: 0,
@@ -80,6 +82,14 @@ impl Run {
             "daemon" | "oneshot" => {
                 let (name, service) = define::line(line);
                 self.services.insert(name, service);
+            }
+            // `network back internal`: how it is, which is all that matters of one.
+            "network" => {
+                let network = spec::container::Network {
+                    internal: words.get(2) == Some(&"internal"),
+                    ..Default::default()
+                };
+                self.networks.insert(words[1].to_owned(), network);
             }
             "undefine" => {
                 self.services.remove(words[1]);

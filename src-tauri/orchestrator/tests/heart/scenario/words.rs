@@ -42,7 +42,11 @@ impl Run {
     }
 
     fn definition(&self) -> Arc<spec::Cluster> {
-        Arc::new(define::cluster(self.services.clone()))
+        let networks = self.networks.clone();
+        Arc::new(spec::Cluster {
+            networks,
+            ..define::cluster(self.services.clone())
+        })
     }
 
     pub(super) fn input(&mut self, words: &[&str]) -> Input {
