@@ -61,6 +61,57 @@ fn a_cluster_comes_up_answers_by_the_pid_that_ps_names_and_goes_down_whole() {
 }
 
 #[test]
+fn a_part_of_a_cluster_comes_up_with_what_it_needs_and_profiles_are_asked_for() {
+    let folder = Folder::with(
+        r#"
+[service.db]
+run = "organ --name db --port $PORT"
+category = "data"
+
+[service.api]
+run = "organ --name api --port $PORT"
+needs = ["db"]
+
+[service.debugger]
+run = "organ --name debugger --port $PORT"
+profiles = ["debug"]
+"#,
+    );
+    let azora = Azora::new();
+    let up = |more: &[&str]| {
+        azora.ok(
+            folder.path(),
+            &[&["up", "--detach", "--yes"], more].concat(),
+        );
+        let all = azora.instances(folder.path()).into_values();
+        let running = all.filter(|one| one.pid != 0);
+        let running: Vec<String> = running.map(|one| one.name).collect();
+        running.join(" ")
+    };
+    assert_eq!(up(&["--category", "data"]), "db.0");
+    assert_eq!(
+        azora.instance(folder.path(), "api.0").reason,
+        "not asked for"
+    );
+    assert_eq!(up(&["--service", "api"]), "api.0 db.0");
+    assert_eq!(
+        azora.instance(folder.path(), "debugger.0").reason,
+        "not wanted: profile debug"
+    );
+    assert_eq!(up(&["--profile", "debug"]), "api.0 db.0 debugger.0");
+    assert_eq!(up(&[]), "api.0 db.0 debugger.0");
+    azora.ok(folder.path(), &["stop", "debugger"]);
+    assert_eq!(up(&[]), "api.0 db.0");
+    let refused = azora.run(folder.path(), &["up", "--detach", "--profile", "debgu"]);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.err.contains("did you mean \"debug\"?"),
+        "{refused:?}"
+    );
+    azora.ok(folder.path(), &["down"]);
+}
+
+#[test]
 fn a_need_is_ready_before_what_needs_it_is_started() {
     let folder = Folder::with(
         r#"

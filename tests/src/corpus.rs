@@ -12,6 +12,7 @@
 //! | `INSTANCE in FOLDER` | in this folder |
 //! | `first SERVICE then SERVICE` | whatever the one started came before anything of the other |
 //! | `none SERVICE` | there is no such service |
+//! | `rests SERVICE` | there is, and it is not started |
 //! | `note TEXT` | `up` says this |
 //!
 //! `{port}` is the port the instance was given, `{NAME.port}` that of the first instance of another.
@@ -46,6 +47,7 @@ enum Expected {
     In(String, String),
     Order(String, String),
     None(String),
+    Rests(String),
     Note(String),
 }
 
@@ -134,6 +136,7 @@ impl Expected {
             "program" => Self::Program(own(rest)),
             "ends" => Self::Ends(own(rest)),
             "none" => Self::None(own(rest)),
+            "rests" => Self::Rests(own(rest)),
             "note" => Self::Note(own(rest)),
             "first" => {
                 let (before, after) = rest.split_once(" then ")?;
@@ -325,6 +328,11 @@ impl Case {
                     let held = !services.contains(service.as_str());
                     expect(held, format!("there is a service {service}"));
                 }
+                Expected::Rests(service) => {
+                    let own = instances.get(&format!("{service}.0"));
+                    let held = own.is_some_and(|one| one.pid == 0 && one.generation == 0);
+                    expect(held, format!("{service} is not at rest: {own:?}"));
+                }
                 Expected::Note(text) => {
                     expect(
                         said.contains(text),
@@ -339,6 +347,7 @@ impl Case {
             .iter()
             .filter_map(|expected| match expected {
                 Expected::Ran(instance, _) => Some(instance.rsplit_once('.')?.0),
+                Expected::Rests(service) => Some(service.as_str()),
                 _ => None,
             })
             .collect();

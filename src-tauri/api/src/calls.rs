@@ -290,6 +290,11 @@ pub(crate) async fn up(
         file: request.file,
         trust: request.trust,
         env: request.env,
+        choice: spec::Choice {
+            services: request.services,
+            categories: request.categories,
+            profiles: request.profiles,
+        },
     };
     let started = engine.up(actor.clone(), up, why(request.reason)).await?;
     Ok(UpView {

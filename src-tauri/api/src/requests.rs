@@ -196,6 +196,18 @@ pub struct UpRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub env: Option<BTreeMap<String, String>>,
+    /// Only these services and what they need, whatever their profiles; all others are left as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub services: Vec<String>,
+    /// Only the services of these categories and what they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub categories: Vec<String>,
+    /// Services of these profiles, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub profiles: Vec<String>,
     /// Why, for the book of acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -27,6 +27,9 @@ pub(crate) async fn run(place: &Place, arguments: &Run) -> Done {
     let mut interrupts = Interrupts::catch()?;
     let up = Up {
         path: arguments.path.clone(),
+        services: Vec::new(),
+        categories: Vec::new(),
+        profiles: arguments.profiles.clone(),
         detach: false,
         yes: arguments.yes,
         why: arguments.why.clone(),

@@ -260,6 +260,9 @@ async fn order(
         file,
         trust: true,
         env: Some(environment()),
+        services: arguments.services.clone(),
+        categories: arguments.categories.clone(),
+        profiles: arguments.profiles.clone(),
         reason: arguments.why.reason.clone(),
     };
     let view: UpView = tokio::select! {

@@ -42,6 +42,7 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
         file,
         trust,
         env,
+        choice: Default::default(),
     };
     let place = match engine
         .up(commands::actor(), up, "opened with the app".to_owned())

@@ -132,6 +132,7 @@ impl Handle {
             file,
             trust: false,
             env: None,
+            choice: Default::default(),
         };
         self.up(actor, up, reason).await
     }

@@ -40,6 +40,8 @@ pub struct Up {
     pub trust: bool,
     /// The environment its services get; `None` is the one recorded, or else the engine's own.
     pub env: Option<BTreeMap<String, String>>,
+    /// Which of its services.
+    pub choice: spec::Choice,
 }
 
 /// What `up` set in motion.
@@ -224,6 +226,8 @@ impl Handle {
             })?
             .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
         let definition = Arc::new(definition.cluster);
+        let left_out = up.choice.left_out(&definition);
+        let left_out = left_out.map_err(|error| Error::BadRequest(error.to_string()))?;
         let id = cluster_id(&folder, &definition.name);
         let known = self.shared.record_file(&id).exists();
         if !known && !up.trust {
@@ -245,6 +249,7 @@ impl Handle {
             definition,
             file,
             env,
+            left_out,
             act: act.clone(),
             reply,
         };

@@ -103,6 +103,7 @@ mod tests {
             folder,
             file: None,
             trust: true,
+            choice: Default::default(),
             env: None,
         };
         let started = handle.up(me(), up, String::new()).await.unwrap();

@@ -104,6 +104,7 @@ mod tests {
             folder,
             file: None,
             trust: true,
+            choice: Default::default(),
             env: None,
         };
         let started = handle

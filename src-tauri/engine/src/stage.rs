@@ -34,6 +34,7 @@ pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
         folder,
         file: None,
         trust: true,
+        choice: Default::default(),
         env: None,
     };
     let started = handle.up(me(), up, String::new()).await.unwrap();

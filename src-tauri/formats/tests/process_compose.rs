@@ -156,7 +156,6 @@ fn what_has_no_equivalent_is_told_with_its_line() {
             "process-compose.yaml:5: processes.web.success_exit_codes has no equivalent: an exit with another code than 0 is a fault",
             "process-compose.yaml:6: processes.web.colour is not known, and is passed over",
             "process-compose.yaml:8: processes.web.readiness_probe.http_get is left out: example.org is another machine, and only this one is asked",
-            "process-compose.yaml:9: off is left out: it is disabled, and is only started by hand",
         ]
     );
 }

@@ -30,7 +30,8 @@ impl Step<'_> {
             if stopped.contains(name) {
                 for id in self.cluster.ids_of(name) {
                     if let Some(instance) = self.cluster.instances.get_mut(&id) {
-                        instance.rest = "stopped by a person".to_owned();
+                        let why = spec.unwanted();
+                        instance.rest = why.unwrap_or_else(|| "stopped by a person".to_owned());
                     }
                 }
             }
@@ -293,6 +294,7 @@ fn stranger() -> spec::Service {
         after_ready: None,
         user: None,
         category: "services".to_owned(),
+        profiles: Vec::new(),
         port: None,
         listen: None,
         tty: false,

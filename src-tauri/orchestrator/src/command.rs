@@ -12,7 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Step<'_> {
     pub(crate) fn command(&mut self, command: Command, act: ActId) {
         match command {
-            Command::Up { definition, ports } => self.up(definition, &ports, act),
+            Command::Up {
+                definition,
+                ports,
+                left_out,
+            } => self.up(definition, &ports, &left_out, act),
             Command::Adopt {
                 definition,
                 ports,
@@ -35,7 +39,7 @@ impl Step<'_> {
                 self.rest(&all.into_iter().collect::<Vec<_>>(), why, act);
             }
             Command::Start(services) => {
-                let named = self.named(services);
+                let named = self.meant(services);
                 self.run(&named, &named, act);
             }
             Command::Release(services) => {
@@ -86,6 +90,18 @@ impl Step<'_> {
         }
     }
 
+    /// The services that a command to run means: those it names, or all but those of profiles that nobody has asked
+    /// for.
+    fn meant(&self, services: Vec<ServiceName>) -> Vec<ServiceName> {
+        let all = services.is_empty();
+        let mut named = self.named(services);
+        named.retain(|name| {
+            let service = self.cluster.services.get(name);
+            !all || service.is_some_and(|one| one.wanted || one.spec.profiles.is_empty())
+        });
+        named
+    }
+
     /// Nothing of these is wanted any more.
     fn rest(&mut self, services: &[ServiceName], why: impl Fn(&ServiceName) -> String, act: ActId) {
         let mut concerned = BTreeSet::new();
@@ -132,7 +148,7 @@ impl Step<'_> {
     /// These are wanted, and so is what they need. Those that are `named` begin anew: a person
     /// knows better than healing.
     fn run(&mut self, services: &[ServiceName], named: &[ServiceName], act: ActId) {
-        let all = self.cluster.with_needs(services);
+        let all = self.cluster.with_wanted_needs(services);
         let mut concerned = BTreeSet::new();
         for name in &all {
             let Some(service) = self.cluster.services.get_mut(name) else {
@@ -186,7 +202,7 @@ impl Step<'_> {
     }
 
     fn restart(&mut self, services: Vec<ServiceName>, all: bool, act: ActId) {
-        let named = self.named(services);
+        let named = self.meant(services);
         let why = "restarted by a person".to_owned();
         let (roll, at_once) = match all {
             true => (Vec::new(), named.clone()),
@@ -369,11 +385,7 @@ impl Step<'_> {
 
     /// Tells the next engine which services a person has stopped, if that has changed.
     pub(crate) fn remember(&mut self) {
-        let services = self.cluster.services.iter();
-        let stopped: Vec<ServiceName> = services
-            .filter(|(_, service)| !service.wanted && !service.leaving)
-            .map(|(name, _)| name.clone())
-            .collect();
+        let stopped: Vec<ServiceName> = self.cluster.resting().into_iter().collect();
         if stopped != self.cluster.remembered {
             self.cluster.remembered.clone_from(&stopped);
             self.out.stopped = Some(stopped);

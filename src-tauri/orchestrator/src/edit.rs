@@ -5,7 +5,7 @@ use crate::cluster::{Service, span};
 use crate::instance::{Cycle, Goal, Life, Outdated};
 use crate::rollback::Versions;
 use crate::step::Step;
-use model::{ActId, InstanceId, ServiceName};
+use model::{ActId, InstanceId, Reason, ServiceName, State};
 use spec::TemplatePart;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ impl Step<'_> {
         &mut self,
         definition: Arc<spec::Cluster>,
         ports: &BTreeMap<InstanceId, Vec<u16>>,
+        left_out: &BTreeMap<ServiceName, String>,
         act: ActId,
     ) {
         let asked = definition;
@@ -24,7 +25,7 @@ impl Step<'_> {
         let rested = rested.filter(|(_, service)| !service.wanted);
         // Out of quarantine comes what is not what it was: else any script that says `up` would undo it.
         let mut anew: BTreeSet<ServiceName> = rested.map(|(name, _)| name.clone()).collect();
-        let outdated = self.take_definition(definition, &moved, &mut anew);
+        let outdated = self.take_definition(definition, &moved, left_out, &mut anew);
         self.regrow(&asked);
         anew.extend(outdated.iter().cloned());
         // Nor is what an earlier edit has not come to.
@@ -36,6 +37,7 @@ impl Step<'_> {
             self.create(name, ports, act);
         }
         self.cluster.rebuild();
+        let mut resting = BTreeSet::new();
         for name in &names {
             let returned = self
                 .cluster
@@ -52,10 +54,13 @@ impl Step<'_> {
                 self.end_rolling(name);
             }
             for id in self.cluster.ids_of(name) {
-                if self.cluster.goal(&id) == Goal::Leave {
-                    self.calm(&id, "no longer defined".to_owned());
-                } else {
-                    self.revive(&id, act, anew.contains(name));
+                match self.cluster.goal(&id) {
+                    Goal::Leave => self.calm(&id, "no longer defined".to_owned()),
+                    Goal::Run => self.revive(&id, act, anew.contains(name)),
+                    Goal::Rest => {
+                        self.left_out(&id, left_out.get(name));
+                        resting.insert(id);
+                    }
                 }
             }
         }
@@ -67,10 +72,25 @@ impl Step<'_> {
         self.wait_for(
             act,
             Some(true),
-            self.cluster.instances.keys().cloned().collect(),
+            self.cluster
+                .instances
+                .keys()
+                .filter(|id| !resting.contains(*id))
+                .cloned()
+                .collect(),
         );
         for name in &names {
             self.told_rolled_back(name, &asked);
+        }
+    }
+
+    /// An instance that does not run and is not asked for says why.
+    fn left_out(&mut self, id: &InstanceId, why: Option<&String>) {
+        if let (Some(instance), Some(why)) = (self.cluster.instances.get_mut(id), why) {
+            instance.rest.clone_from(why);
+            if instance.state == State::Stopped {
+                self.set(id, State::Stopped, Reason::new(why.clone()));
+            }
         }
     }
 
@@ -139,6 +159,7 @@ impl Step<'_> {
         &mut self,
         definition: Arc<spec::Cluster>,
         moved: &BTreeSet<InstanceId>,
+        left_out: &BTreeMap<ServiceName, String>,
         edited: &mut BTreeSet<ServiceName>,
     ) -> BTreeSet<ServiceName> {
         let mut outdated: BTreeSet<ServiceName> =
@@ -150,13 +171,16 @@ impl Step<'_> {
             .collect();
         for (name, service) in &mut self.cluster.services {
             service.leaving = !definition.services.contains_key(name);
-            service.wanted = !service.leaving;
+            // What runs by name runs on, whoever asks for a part.
+            service.wanted |= !left_out.contains_key(name);
+            service.wanted &= !service.leaving;
         }
         let old_definition = self.cluster.definition.clone();
         for (name, new) in &definition.services {
             let Some(service) = self.cluster.services.get(name) else {
                 let mut service = Service::new(new.clone());
                 service.versions = Versions::new(self.now);
+                service.wanted = !left_out.contains_key(name);
                 self.cluster.services.insert(name.clone(), service);
                 continue;
             };
@@ -245,6 +269,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         needs,
         limits,
         category: _,
+        profiles: _,
         replicas: _,
         max_replicas: _,
         startup: _,

@@ -37,6 +37,18 @@ impl Cluster {
         self.closure(services, |_, service| service.needs.iter().collect())
     }
 
+    /// As `with_needs`, without what is of a profile that nobody has asked for where one can do without it.
+    pub(crate) fn with_wanted_needs(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+        self.closure(services, |_, service| {
+            let comes = |need: &&ServiceName| {
+                let other = self.services.get(*need);
+                let of_profile = |one: &Service| !one.wanted && !one.spec.profiles.is_empty();
+                service.terms(need).required || !other.is_some_and(of_profile)
+            };
+            service.needs.iter().filter(comes).collect()
+        })
+    }
+
     /// Everything that needs the given services and cannot do without them, directly or through others,
     /// and themselves.
     pub(crate) fn with_dependents(&self, services: &[ServiceName]) -> BTreeSet<ServiceName> {

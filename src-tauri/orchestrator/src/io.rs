@@ -238,16 +238,18 @@ pub enum Command {
         definition: Arc<spec::Cluster>,
         /// Ports of every instance of every service that has one.
         ports: BTreeMap<InstanceId, Vec<u16>>,
+        /// Services that are not asked for, and why: they are not started, and run on where they run.
+        left_out: BTreeMap<ServiceName, String>,
     },
     /// Take everything down in reverse order.
     Down,
-    /// Start these and what they need. Empty is all.
+    /// Start these and what they need. Empty is all but what is of a profile.
     Start(Vec<ServiceName>),
     /// Stop these and what needs them. Empty is all.
     Stop(Vec<ServiceName>),
     /// Stop and start these; what needs them with `restart = true` follows.
     Restart {
-        /// Which. Empty is all.
+        /// Which. Empty is all but what is of a profile and does not run.
         services: Vec<ServiceName>,
         /// All instances of a service at the same time, even where they could take turns.
         at_once: bool,

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Service};
 use crate::instance::{Care, Goal, Instance, Life, Outdated};
 use model::{InstanceId, InstanceStatus, Marks, Overall, Reason, ServiceName, State, Until};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is said of one that was left behind when its definition was edited.
@@ -18,6 +18,13 @@ impl Cluster {
     /// The definition it runs on; `None` before the first one came.
     pub fn definition(&self) -> Option<&Arc<spec::Cluster>> {
         self.definition.as_ref()
+    }
+
+    /// Services that are not wanted to run: stopped by a person, or not asked for.
+    pub fn resting(&self) -> BTreeSet<ServiceName> {
+        let services = self.services.iter();
+        let resting = services.filter(|(_, service)| !service.wanted && !service.leaving);
+        resting.map(|(name, _)| name.clone()).collect()
     }
 
     /// How many instances of a service are wanted; 0 for one that is not known.

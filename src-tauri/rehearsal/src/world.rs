@@ -437,7 +437,13 @@ impl World {
     pub(crate) fn up(&mut self) {
         let definition = Arc::clone(&self.definition);
         let ports = self.ports();
-        self.command(Command::Up { definition, ports });
+        // Nothing is named, so there is nothing that could be unknown.
+        let left_out = spec::Choice::default().left_out(&definition);
+        self.command(Command::Up {
+            definition,
+            ports,
+            left_out: left_out.unwrap_or_default(),
+        });
     }
 
     pub(crate) fn ports(&self) -> BTreeMap<InstanceId, Vec<u16>> {

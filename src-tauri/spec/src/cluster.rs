@@ -103,6 +103,10 @@ pub struct Service {
     pub user: Option<String>,
     /// Free text; "services" when none is given.
     pub category: String,
+    /// It runs when one of these is asked for, when it is named, or when another that runs cannot do without it.
+    /// None: always.
+    #[serde(default)]
+    pub profiles: Vec<String>,
     /// The preferred port: `Some(0)` is "any free one", `None` is "has no port".
     pub port: Option<u16>,
     /// No other port than the preferred one will do.

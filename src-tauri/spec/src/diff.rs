@@ -164,6 +164,8 @@ fn process_changes(old: &Service, new: &Service) -> Vec<String> {
 fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     let mut changes = Changes::default();
     changes.note("category", &old.category, &new.category);
+    let profiles = |service: &Service| or_none(&service.profiles.join(", "));
+    changes.note("profiles", &profiles(old), &profiles(new));
     changes.note("replicas", &old.replicas, &new.replicas);
     let most = |service: &Service| match service.max_replicas {
         Some(most) => most.to_string(),

@@ -6,6 +6,7 @@
 //! cycle, every default is filled in.
 
 mod amount;
+mod choice;
 pub mod cluster;
 pub mod container;
 mod diff;
@@ -29,6 +30,7 @@ mod syntax;
 mod template;
 
 pub use amount::cores;
+pub use choice::{Choice, NoSuch};
 pub use cluster::{
     AtOnce, Cluster, FileWatch, Hook, Kind, Limits, Listen, Log, Need, Probe, ProbeTarget, Run,
     Secret, Service, Stop, StopSignal, Template, TemplatePart,

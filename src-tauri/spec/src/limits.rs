@@ -33,6 +33,8 @@ pub const MAX_STEPS: usize = 20;
 pub const MAX_TRIES: u32 = 100;
 /// Bytes of a category.
 pub const MAX_CATEGORY: usize = 60;
+/// Profiles of a service.
+pub const MAX_PROFILES: usize = 20;
 /// Patterns of a `watch`.
 pub const MAX_PATTERNS: usize = 100;
 /// Entries of one list or table of a container, and networks and volumes of a cluster.

@@ -9,8 +9,8 @@ mod container;
 mod probe;
 
 use crate::limits::{
-    MAX_ARGS, MAX_CONTAINER_LIST, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_REPLICAS,
-    MAX_SERVICES,
+    MAX_ARGS, MAX_CONTAINER_LIST, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_PROFILES,
+    MAX_REPLICAS, MAX_SERVICES,
 };
 use crate::read::keys::{
     CLUSTER, DEFAULTS, ENV_FILE, HEALTH, HOOK, Keys, NEED, PORT, READY, ROOT, SECRET, SERVICE,
@@ -170,6 +170,11 @@ fn service() -> Value {
                 "default": "daemon"
             }),
             "category" => text("Where it is shown. Free text, \"services\" unless given."),
+            "profiles" => json!({
+                "description": "It runs when one of these is asked for, when it is named, or when another that runs cannot do without it.",
+                "type": "array", "maxItems": MAX_PROFILES,
+                "items": { "type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,59}$" }
+            }),
             "port" => json!({
                 "description": "The preferred port, 0 for any free one. The program finds the one it was given in $PORT.",
                 "anyOf": [

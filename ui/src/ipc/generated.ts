@@ -1743,6 +1743,12 @@ export type UpRequest = {
   trust?: boolean,
   /** The environment of its services; without it the one recorded before, or else the engine's. */
   env?: { [key in string]: string },
+  /** Only these services and what they need, whatever their profiles; all others are left as they are. */
+  services?: Array<string>,
+  /** Only the services of these categories and what they need. */
+  categories?: Array<string>,
+  /** Services of these profiles, too. */
+  profiles?: Array<string>,
   /** Why, for the book of acts. */
   reason?: string };
 

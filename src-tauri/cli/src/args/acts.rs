@@ -15,12 +15,29 @@ already, or with --detach, the command returns when everything has settled. Clos
 The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
 asked, typing the command is the consent.
 
-Services get the environment of this command.")]
+Services get the environment of this command.
+
+A service with `profiles` in its definition is started when one of them is asked for, when it is named, or when a \
+service that is started cannot do without it. One that runs is not stopped for not being asked for.
+
+Examples:
+  azora up --profile debug
+  azora up --category data
+  azora up shop --service api")]
 pub(crate) struct Up {
     /// A folder with an azora.toml or a Procfile, or the file [default: the current folder, or the nearest above
     /// it with an azora.toml; without one, the nearest with a Procfile]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
+    /// Only this service and what it needs; others are left as they are. May be repeated
+    #[arg(short, long = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Only the services of this category and what they need. May be repeated
+    #[arg(long = "category", value_name = "CATEGORY")]
+    pub(crate) categories: Vec<String>,
+    /// Services of this profile, too. May be repeated
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
     /// Leave the cluster running in the background and return when it has settled
     #[arg(short, long)]
     pub(crate) detach: bool,
@@ -53,6 +70,9 @@ pub(crate) struct Run {
     /// A folder with an azora.toml or a Procfile, or the file [default: as for up]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
+    /// Services of this profile, too. May be repeated
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
     /// Do not ask before the first run of this folder
     #[arg(short, long, visible_alias = "trust")]
     pub(crate) yes: bool,

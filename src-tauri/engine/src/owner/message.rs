@@ -54,6 +54,8 @@ pub(crate) enum Message {
         file: Option<String>,
         /// The environment, when it is to be replaced.
         env: Option<BTreeMap<String, String>>,
+        /// Services that are not asked for, and why.
+        left_out: BTreeMap<ServiceName, String>,
         /// The act it belongs to.
         act: Act,
         /// What differs from before, in words.

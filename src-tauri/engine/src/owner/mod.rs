@@ -315,6 +315,7 @@ impl Owner {
                 definition,
                 file,
                 env,
+                left_out,
                 act,
                 reply,
             } => {
@@ -322,7 +323,7 @@ impl Owner {
                     true => Err(overtaken()),
                     false => {
                         self.wanted_by(&act);
-                        self.up(definition, file, env, act.id)
+                        self.up(definition, (file, env), left_out, act.id)
                     }
                 };
                 self.keep();

@@ -19,8 +19,8 @@ impl Owner {
     pub(super) fn up(
         &mut self,
         definition: Arc<spec::Cluster>,
-        file: Option<String>,
-        env: Option<BTreeMap<String, String>>,
+        (file, env): (Option<String>, Option<BTreeMap<String, String>>),
+        left_out: BTreeMap<ServiceName, String>,
         act: ActId,
     ) -> Result<Vec<String>, Error> {
         let before = self.record.clone();
@@ -30,7 +30,7 @@ impl Owner {
         let decided = self.prepare(&kept, env).and_then(|changes| {
             Ok((
                 changes,
-                self.decide_up(&mut next, Arc::clone(&definition), act)?,
+                self.decide_up(&mut next, Arc::clone(&definition), left_out, act)?,
             ))
         });
         if decided.is_err() {
@@ -56,14 +56,20 @@ impl Owner {
         &mut self,
         next: &mut Cluster,
         definition: Arc<spec::Cluster>,
+        left_out: BTreeMap<ServiceName, String>,
         act: ActId,
     ) -> Result<Vec<Effect>, Error> {
         let ports = self.record.ports.clone();
         let input = Input::Command {
-            command: Command::Up { definition, ports },
+            command: Command::Up {
+                definition,
+                ports,
+                left_out,
+            },
             act,
         };
         let effects = orchestrator::step(next, input, self.shared.clock.now());
+        self.record.stopped = next.resting();
         self.record.unfinished = next.unfinished();
         self.try_save()?;
         Ok(effects)
@@ -105,7 +111,6 @@ impl Owner {
         if let Some(env) = env {
             self.record.env = env;
         }
-        self.record.stopped.clear();
         self.record.last_stop = None;
         Ok(changes)
     }

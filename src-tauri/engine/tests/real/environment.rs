@@ -54,6 +54,7 @@ impl Stack {
             folder: self.folder.clone(),
             file: None,
             trust: true,
+            choice: Default::default(),
             env: Some(env.into()),
         };
         self.handle.up(me(), up, String::new()).await.unwrap()
@@ -191,6 +192,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
         folder: stack.folder.clone(),
         file: None,
         trust: true,
+        choice: Default::default(),
         env: None,
     };
     let person = || me();

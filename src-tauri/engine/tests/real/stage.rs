@@ -41,6 +41,7 @@ pub(crate) async fn begin(handle: &Handle, folder: &Path) -> UpStarted {
         folder: folder.to_owned(),
         file: None,
         trust: true,
+        choice: Default::default(),
         env: None,
     };
     handle.up(me(), up, "test".into()).await.unwrap()

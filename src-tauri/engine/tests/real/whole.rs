@@ -42,6 +42,7 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
         folder: folder.clone(),
         file: None,
         trust: false,
+        choice: Default::default(),
         env: None,
     };
     let refused = handle
@@ -280,6 +281,7 @@ async fn healings_acts_are_over_when_everything_was_stopped() {
         folder: folder(&home, "loops", &definition),
         file: None,
         trust: true,
+        choice: Default::default(),
         env: None,
     };
     let engine = Engine::start(config(&home)).await.unwrap();
@@ -356,6 +358,7 @@ async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
         folder,
         file: None,
         trust: true,
+        choice: Default::default(),
         env: None,
     };
     let started = handle.up(me(), ask, String::new()).await.unwrap();
@@ -374,5 +377,88 @@ async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
     );
     let got = handle.snapshot().instances[&started.cluster][0].ports[0];
     assert_ne!(got, port);
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+const PROFILES: &str = r#"
+[cluster]
+name = "profiles"
+[service.api]
+run = "organ --name api --port $PORT"
+[service.debugger]
+run = "organ --name debugger --port $PORT"
+profiles = ["debug"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_of_a_profile_rests_until_it_is_asked_for_and_the_next_engine_knows() {
+    let home = Home::new();
+    let folder = folder(&home, "profiles", PROFILES);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let cluster = up(&handle, &folder).await;
+    let debugger = |handle: &Handle| {
+        let now = handle.snapshot().instances[&cluster].clone();
+        let now = now
+            .iter()
+            .find(|one| one.instance.service.as_str() == "debugger");
+        let now = now.unwrap();
+        (now.state, now.reason.text.clone(), now.pid)
+    };
+    let rests = |handle: &Handle| {
+        let (state, why, pid) = debugger(handle);
+        assert_eq!(
+            (state, why.as_str(), pid),
+            (State::Stopped, "not wanted: profile debug", None)
+        );
+    };
+    rests(&handle);
+    // It is asked for a second time, and nothing about it is new: that is known on disk all the same.
+    up(&handle, &folder).await;
+    handle.shutdown(me(), true, String::new()).await;
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    rests(&handle);
+
+    let start = Order::Start {
+        cluster: cluster.clone(),
+        services: vec!["debugger".parse().unwrap()],
+    };
+    let act = handle.order(me(), start, String::new()).await.unwrap();
+    assert!(handle.wait(act.id, PATIENCE).await.unwrap().settled);
+    let (state, _, pid) = debugger(&handle);
+    assert_eq!(state, State::Ready);
+    up(&handle, &folder).await;
+    assert_eq!(debugger(&handle).2, pid, "what runs by name runs on");
+
+    let ask = |choice: spec::Choice| Up {
+        folder: folder.clone(),
+        file: None,
+        trust: false,
+        choice,
+        env: None,
+    };
+    let none = ask(spec::Choice {
+        profiles: vec!["debgu".to_owned()],
+        ..spec::Choice::default()
+    });
+    let refused = handle.up(me(), none, String::new()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("did you mean \"debug\"?"),
+        "{refused}"
+    );
+    let down = Order::Down {
+        cluster: cluster.clone(),
+    };
+    let act = handle.order(me(), down, String::new()).await.unwrap();
+    assert!(handle.wait(act.id, PATIENCE).await.unwrap().settled);
+    let part = ask(spec::Choice {
+        services: vec!["debugger".to_owned()],
+        ..spec::Choice::default()
+    });
+    let started = handle.up(me(), part, String::new()).await.unwrap();
+    assert!(handle.wait(started.act, PATIENCE).await.unwrap().settled);
+    let now: Vec<State> = states(&handle, &cluster).iter().map(|one| one.0).collect();
+    assert_eq!(now, [State::Stopped, State::Ready]);
     handle.shutdown(me(), false, String::new()).await;
 }

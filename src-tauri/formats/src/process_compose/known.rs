@@ -11,8 +11,10 @@ pub(super) struct Known {
     /// As a service.
     pub(super) service: String,
     pub(super) at: Place,
-    /// Why it is not started by itself, if so.
+    /// Why it is none of the cluster, if so.
     pub(super) out: Option<&'static str>,
+    /// It is started by name alone.
+    pub(super) disabled: bool,
     /// It ends by itself: somebody waits for that, or all others end with it.
     pub(super) ends: bool,
     /// It is started again whenever it has ended.
@@ -25,7 +27,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn runs(&self) -> bool {
-        self.out.is_none()
+        self.out.is_none() && !self.disabled
     }
 }
 
@@ -99,7 +101,6 @@ fn of(entry: &Entry) -> Known {
         .iter()
         .any(|key| word("schedule", key).is_some());
     let out = match () {
-        () if disabled => Some("it is disabled, and is only started by hand"),
         () if is("is_foreground") => Some("it is started by hand, in the foreground of a terminal"),
         () if scheduled => Some("it runs by a schedule, which a definition does not have"),
         () => None,
@@ -114,6 +115,7 @@ fn of(entry: &Entry) -> Known {
         service: super::service(&entry.key),
         at: entry.at,
         out,
+        disabled,
         ends: ends || is("is_daemon"),
         always: word("availability", "restart").as_deref() == Some("always"),
         replicas: replicas.filter(|number| *number > 0).unwrap_or(1),

@@ -117,12 +117,19 @@ impl Writer<'_, '_> {
         };
         let service = other.service.clone();
         let need = match until {
-            "ready" => text(&service),
-            until => format!(
-                "{{ service = {}, until = {} }}",
-                text(&service),
-                text(until)
-            ),
+            "ready" if !other.disabled => text(&service),
+            until => {
+                // Nobody waits for what is only started by name.
+                let required = match other.disabled {
+                    true => ", required = false",
+                    false => "",
+                };
+                format!(
+                    "{{ service = {}, until = {}{required} }}",
+                    text(&service),
+                    text(until)
+                )
+            }
         };
         Some((service, need))
     }

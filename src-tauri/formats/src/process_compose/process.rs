@@ -91,6 +91,9 @@ impl Writer<'_, '_> {
         if let Some(names) = self.fields.texts("namespace", files) {
             draft.key("category", text(&names.join(", ")), &self.from);
         }
+        if self.own.disabled {
+            draft.key("profiles", "[\"disabled\"]", &self.from);
+        }
         if self.own.replicas > 1 && self.own.ends {
             files.note(
                 self.at,

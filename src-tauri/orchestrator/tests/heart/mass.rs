@@ -50,6 +50,7 @@ impl Mass {
             command: Command::Up {
                 definition,
                 ports: BTreeMap::new(),
+                left_out: BTreeMap::new(),
             },
             act: ActId(1),
         });

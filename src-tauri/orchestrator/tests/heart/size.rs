@@ -107,7 +107,11 @@ fn a_thousand_services_cost_what_they_concern() {
         .sum();
     let mut cluster = Cluster::new("big-00000000".parse().unwrap());
     let ports = define::ports(&definition);
-    let up = Command::Up { definition, ports };
+    let up = Command::Up {
+        definition,
+        ports,
+        left_out: Default::default(),
+    };
     let (effects, settled) = settle(
         &mut cluster,
         Input::Command {

@@ -45,6 +45,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "container",
         "kind",
         "category",
+        "profiles",
         "port",
         "listen",
         "needs",

@@ -105,6 +105,14 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("pty", "here it is called `tty`"),
             ("terminal", "here it is called `tty`"),
             ("instances", "here it is called `replicas`"),
+            (
+                "profile",
+                "here it is called `profiles`: profiles = [\"debug\"]",
+            ),
+            (
+                "disabled",
+                "write profiles = [\"disabled\"]: it is started when it is named",
+            ),
             ("oneshot", "write kind = \"oneshot\""),
             ("type", "here it is called `kind`"),
             ("group", "here it is called `category`"),

@@ -6,7 +6,7 @@ use super::other_words::means_run;
 use super::{Draft, Reader};
 use crate::cluster::{Kind, Probe, ProbeTarget, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::limits::{MAX_ARGS, MAX_CATEGORY};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_PROFILES};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template::{self, Piece};
@@ -148,6 +148,7 @@ impl Reader<'_> {
                 false => table.get("user").and_then(|entry| self.user(&entry.value)),
             },
             category: self.category(table.get("category").or(defaults.category)),
+            profiles: self.profiles(table.get("profiles")),
             port,
             port_exact: declared.is_some_and(|port| port.exact),
             listen,
@@ -325,6 +326,34 @@ impl Reader<'_> {
             Some(shown.to_owned())
         });
         found.unwrap_or_else(|| CATEGORY.to_owned())
+    }
+
+    /// Names of profiles, as short as those of services.
+    fn profiles(&mut self, entry: Option<&Entry>) -> Vec<String> {
+        const EXAMPLE: &str = "profiles = [\"debug\"]";
+        let Some(entry) = entry else {
+            return Vec::new();
+        };
+        let items = self.list(&entry.value, "`profiles`", MAX_PROFILES, EXAMPLE);
+        let mut profiles: Vec<String> = Vec::new();
+        for item in items.unwrap_or_default() {
+            let Some(text) = self.text(item, "an entry of `profiles`", "\"debug\"") else {
+                continue;
+            };
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+            let first = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+            if !first || text.len() > MAX_CATEGORY || !text.chars().all(plain) {
+                self.refuse(
+                    &item.span,
+                    format!("{} is not a name for a profile", quoted(text)),
+                    "not allowed",
+                    "letters, digits, hyphens, dots and _, beginning with a letter or digit: \"debug\"",
+                );
+            } else if !profiles.iter().any(|one| one == text) {
+                profiles.push(text.to_owned());
+            }
+        }
+        profiles
     }
 
     fn optional_text(&mut self, table: &Table, key: &str, example: &str) -> Option<String> {

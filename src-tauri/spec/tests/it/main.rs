@@ -8,6 +8,7 @@
 )]
 
 mod broken;
+mod choice;
 mod commands;
 mod containers;
 mod diffs;

@@ -99,11 +99,12 @@ export function fake(): Platform {
     }],
     test_webhooks: () => [{ name: "pager", place: "https://hooks.example.com/…", taken: true, said: "answered 204", took_ms: 38 }],
     emergency_preview: () => world.preview(),
-    up: ({ folder, trust }) => {
+    up: ({ folder, trust, categories }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
       if (!known && !trust) throw new CallError("untrusted", "this folder was never run here");
       const id = known?.id ?? world.add(folder.split("/").at(-1) ?? "shop", folder, structuredClone(SHOP), "stopped");
-      const act = world.act("up", id, [], "", () => world.start(id, []));
+      const part = known?.services.filter((one) => categories?.includes(one.category)).map((one) => one.name);
+      const act = world.act("up", id, [], "", () => world.start(id, part ?? []));
       return { cluster: id, act: act.id, changes: [] };
     },
     down: ({ cluster, reason }) => world.act("down", cluster, [], reason ?? "", () => world.stop(cluster, [])),

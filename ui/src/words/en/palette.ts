@@ -7,6 +7,7 @@ export const palette = {
   found: "Found",
   none: "Nothing is called that.",
   goTo: (place: string) => `Go to ${place}`,
+  bringUp: (category: string) => `Bring up ${category} and what it needs`,
   switchTo: (cluster: string) => `Switch to ${cluster}`,
   openFolder: "Open a folder",
   emergencyStop: "Emergency stop",

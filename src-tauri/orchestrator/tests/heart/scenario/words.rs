@@ -54,7 +54,20 @@ impl Run {
             "up" => {
                 let definition = self.definition();
                 let ports = define::ports(&definition);
-                Command::Up { definition, ports }
+                // `up db --profile debug` is written `up db profile=debug`.
+                let mut choice = spec::Choice::default();
+                for word in &words[1..] {
+                    match word.strip_prefix("profile=") {
+                        Some(profile) => choice.profiles.push(profile.to_owned()),
+                        None => choice.services.push((*word).to_owned()),
+                    }
+                }
+                let left_out = choice.left_out(&definition).unwrap();
+                Command::Up {
+                    definition,
+                    ports,
+                    left_out,
+                }
             }
             "adopt" => self.adoption(words),
             "down" => Command::Down,
