@@ -153,7 +153,7 @@ fn what_has_no_equivalent_is_told_with_its_line() {
             "process-compose.yaml:1: log_location has no equivalent: every service has a log of its own: `azora logs`",
             "process-compose.yaml:3: the template {{.Nobody}} is left as it stands: only names of `vars` are put in",
             "process-compose.yaml:3: without availability.restart a process that ends is not started again, and its end is told as a fault; remove `heal` from its service and it is started again",
-            "process-compose.yaml:5: processes.web.success_exit_codes has no equivalent: an exit with another code than 0 is a fault",
+            "process-compose.yaml:5: processes.web.success_exit_codes has no equivalent: it runs until it is stopped, and every end of it is a fault",
             "process-compose.yaml:6: processes.web.colour is not known, and is passed over",
             "process-compose.yaml:8: processes.web.readiness_probe.http_get is left out: example.org is another machine, and only this one is asked",
         ]
@@ -226,4 +226,15 @@ fn what_people_have_becomes_the_same_definition_every_time() {
         count += 1;
     }
     assert!(count >= 30, "{count} are not enough");
+}
+
+#[test]
+fn codes_of_success_are_those_of_what_ends_by_itself() {
+    let made = imported(
+        "processes:\n  job:\n    command: job\n    success_exit_codes: [0, 3, 300]\n  web:\n    command: web\n    \
+         depends_on: {job: {condition: process_completed_successfully}}\n",
+    );
+    let cluster = cluster(&made);
+    assert_eq!(cluster.services["job"].success, [3].into());
+    assert!(cluster.services["web"].success.is_empty());
 }

@@ -182,16 +182,16 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
-        let oneshot = self
+        let completes = self
             .cluster
             .services
             .get(&id.service)
-            .is_some_and(|s| s.oneshot());
+            .is_some_and(|s| s.oneshot() && s.spec.succeeded(status));
         if matches!(instance.care, Care::Quarantined(_)) {
             // Only a person takes it out of there, not an engine's end.
         } else if told {
             // Its replacement is what is missing, and is no remedy.
-        } else if oneshot && status.success() {
+        } else if completes {
             let when = match known {
                 Some(_) => "before this engine came",
                 None => "while no engine ran",
@@ -294,6 +294,7 @@ fn stranger() -> spec::Service {
         after_ready: None,
         user: None,
         category: "services".to_owned(),
+        success: BTreeSet::new(),
         profiles: Vec::new(),
         port: None,
         listen: None,

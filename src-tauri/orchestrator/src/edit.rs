@@ -270,6 +270,8 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         limits,
         category: _,
         profiles: _,
+        // Of its next end.
+        success: _,
         replicas: _,
         max_replicas: _,
         startup: _,

@@ -214,11 +214,11 @@ impl Step<'_> {
     /// Its process has ended, and all of its tree, of which so many outlived it and had to be ended.
     pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus, left: u32) {
         let goal = self.cluster.goal(id);
-        let oneshot = self
+        let succeeded = self
             .cluster
             .services
             .get(&id.service)
-            .is_some_and(|s| s.oneshot());
+            .is_some_and(|s| s.oneshot() && s.spec.succeeded(status));
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -260,8 +260,12 @@ impl Step<'_> {
         if expected {
             self.touched.insert(id.clone());
             self.look.insert(id.clone());
-        } else if oneshot && status.success() {
-            self.completed(id, format!("completed {took}"));
+        } else if succeeded {
+            let how = match status.success() {
+                true => format!("completed {took}"),
+                false => format!("completed {took}: {status}, which is a success of it"),
+            };
+            self.completed(id, how);
         } else if idle {
             let text = ended(status, left);
             let cause = cause(id, &text, &lived);

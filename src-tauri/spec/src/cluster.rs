@@ -4,9 +4,9 @@ use crate::container::{Network, Runs, Volume};
 use crate::env_file::{EnvFile, Line};
 use crate::heal::Heal;
 use crate::http::HttpTerms;
-use model::{ClusterName, ServiceName, Terms, Until};
+use model::{ClusterName, ExitStatus, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,9 @@ pub enum Kind {
 pub struct Service {
     /// Daemon or oneshot.
     pub kind: Kind,
+    /// Exit codes, besides 0, with which a oneshot is complete.
+    #[serde(default)]
+    pub success: BTreeSet<u8>,
     /// What is executed: a process, or a container.
     #[serde(rename = "run")]
     pub runs: Runs,
@@ -292,6 +295,17 @@ impl From<ServiceName> for Need {
 }
 
 impl Service {
+    /// It has done its work when it ends so. That a signal ended it counts as a shell says it: 128 and its number.
+    pub fn succeeded(&self, status: ExitStatus) -> bool {
+        let code = match status {
+            ExitStatus::Code(code) => Some(code),
+            ExitStatus::Signal(signal) => signal.checked_add(128),
+            ExitStatus::Unknown | ExitStatus::OutOfMemory { .. } => None,
+        };
+        let listed = code.and_then(|code| u8::try_from(code).ok());
+        status.success() || listed.is_some_and(|code| self.success.contains(&code))
+    }
+
     /// What it needs by name; `None` when it does not need that.
     pub fn need(&self, name: &ServiceName) -> Option<&Need> {
         self.needs.iter().find(|need| need.service == *name)

@@ -164,6 +164,14 @@ fn process_changes(old: &Service, new: &Service) -> Vec<String> {
 fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     let mut changes = Changes::default();
     changes.note("category", &old.category, &new.category);
+    let success = |service: &Service| {
+        let codes: Vec<String> = service.success.iter().map(u8::to_string).collect();
+        match codes.is_empty() {
+            true => "0".to_owned(),
+            false => format!("0, {}", codes.join(", ")),
+        }
+    };
+    changes.note("success", &success(old), &success(new));
     let profiles = |service: &Service| or_none(&service.profiles.join(", "));
     changes.note("profiles", &profiles(old), &profiles(new));
     changes.note("replicas", &old.replicas, &new.replicas);

@@ -33,6 +33,8 @@ pub const MAX_STEPS: usize = 20;
 pub const MAX_TRIES: u32 = 100;
 /// Bytes of a category.
 pub const MAX_CATEGORY: usize = 60;
+/// Codes of a `success`: as many as there are.
+pub const MAX_CODES: usize = 256;
 /// Profiles of a service.
 pub const MAX_PROFILES: usize = 20;
 /// Patterns of a `watch`.

@@ -9,7 +9,7 @@ mod container;
 mod probe;
 
 use crate::limits::{
-    MAX_ARGS, MAX_CONTAINER_LIST, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_PROFILES,
+    MAX_ARGS, MAX_CODES, MAX_CONTAINER_LIST, MAX_ENV_FILES, MAX_NEEDS, MAX_PATTERNS, MAX_PROFILES,
     MAX_REPLICAS, MAX_SERVICES,
 };
 use crate::read::keys::{
@@ -170,6 +170,11 @@ fn service() -> Value {
                 "default": "daemon"
             }),
             "category" => text("Where it is shown. Free text, \"services\" unless given."),
+            "success" => json!({
+                "description": "Exit codes, besides 0, with which a oneshot is complete.",
+                "type": "array", "maxItems": MAX_CODES,
+                "items": { "type": "integer", "minimum": 0, "maximum": 255 }
+            }),
             "profiles" => json!({
                 "description": "It runs when one of these is asked for, when it is named, or when another that runs cannot do without it.",
                 "type": "array", "maxItems": MAX_PROFILES,

@@ -30,7 +30,7 @@ pub(super) const PROCESS: &[(&str, &str)] = &[
     ),
     (
         "success_exit_codes",
-        "an exit with another code than 0 is a fault",
+        "it runs until it is stopped, and every end of it is a fault",
     ),
     (
         "is_elevated",

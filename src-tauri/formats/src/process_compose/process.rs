@@ -240,6 +240,17 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// Codes that count as 0, of what ends by itself; an end of all else is a fault, and that is told.
+    fn success(&mut self, files: &mut Files, draft: &mut Draft) {
+        let Some(codes) = self.fields.texts("success_exit_codes", files) else {
+            return;
+        };
+        // No process of Linux exits with another code.
+        let codes = codes.iter().filter_map(|code| code.parse::<u8>().ok());
+        let codes: Vec<String> = codes.map(|code| code.to_string()).collect();
+        draft.key("success", format!("[{}]", codes.join(", ")), &self.from);
+    }
+
     fn kind(&mut self, files: &mut Files, draft: &mut Draft) {
         let background = self.fields.boolean("is_daemon", files) == Some(true);
         if background {
@@ -253,6 +264,7 @@ impl Writer<'_, '_> {
         if !self.own.ends {
             return;
         }
+        self.success(files, draft);
         if self.own.always {
             files.wrong(self.at, |span| {
                 let message = format!("{} is waited for until it has ended, and is always started again", self.fields.path());

@@ -34,6 +34,7 @@ pub(crate) fn service() -> spec::Service {
         after_ready: None,
         user: None,
         category: "services".to_owned(),
+        success: Default::default(),
         profiles: Vec::new(),
         port: None,
         listen: None,
@@ -187,6 +188,9 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             }
             "reset" => service.heal.backoff.reset_after = duration(value),
             "profiles" => service.profiles = value.split(',').map(str::to_owned).collect(),
+            "success" => {
+                service.success = value.split(',').map(|code| code.parse().unwrap()).collect();
+            }
             "tty" => service.tty = true,
             "unhealed" => service.heal.enabled = false,
             "protected" => service.protected = true,

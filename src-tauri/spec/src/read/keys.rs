@@ -46,6 +46,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "kind",
         "category",
         "profiles",
+        "success",
         "port",
         "listen",
         "needs",

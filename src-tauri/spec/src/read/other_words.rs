@@ -113,6 +113,14 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "disabled",
                 "write profiles = [\"disabled\"]: it is started when it is named",
             ),
+            (
+                "success_exit_codes",
+                "here it is called `success`: success = [0, 3]",
+            ),
+            (
+                "success_exit_status",
+                "here it is called `success`: success = [0, 3]",
+            ),
             ("oneshot", "write kind = \"oneshot\""),
             ("type", "here it is called `kind`"),
             ("group", "here it is called `category`"),

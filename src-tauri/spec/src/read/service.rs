@@ -6,11 +6,12 @@ use super::other_words::means_run;
 use super::{Draft, Reader};
 use crate::cluster::{Kind, Probe, ProbeTarget, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_PROFILES};
+use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_CODES, MAX_PROFILES};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template::{self, Piece};
 use model::ServiceName;
+use std::collections::BTreeSet;
 
 /// The category of services that name none.
 const CATEGORY: &str = "services";
@@ -148,6 +149,7 @@ impl Reader<'_> {
                 false => table.get("user").and_then(|entry| self.user(&entry.value)),
             },
             category: self.category(table.get("category").or(defaults.category)),
+            success: self.success(table.get("success"), kind),
             profiles: self.profiles(table.get("profiles")),
             port,
             port_exact: declared.is_some_and(|port| port.exact),
@@ -326,6 +328,29 @@ impl Reader<'_> {
             Some(shown.to_owned())
         });
         found.unwrap_or_else(|| CATEGORY.to_owned())
+    }
+
+    /// Exit codes with which a oneshot is complete.
+    fn success(&mut self, entry: Option<&Entry>, kind: Kind) -> BTreeSet<u8> {
+        const EXAMPLE: &str = "success = [0, 3]";
+        let Some(entry) = entry else {
+            return BTreeSet::new();
+        };
+        if kind == Kind::Daemon {
+            self.refuse(
+                &entry.key.span,
+                "a daemon runs until it is stopped, so no exit of it is a success".into(),
+                "of a daemon",
+                "remove it, or write kind = \"oneshot\"",
+            );
+        }
+        let items = self.list(&entry.value, "`success`", MAX_CODES, EXAMPLE);
+        let help = format!("exit codes are 0 to 255: {EXAMPLE}");
+        let codes = items.unwrap_or_default().iter();
+        codes
+            .filter_map(|item| self.number(item, "an exit code", 0..=u8::MAX, &help))
+            .filter(|code| *code != 0)
+            .collect()
     }
 
     /// Names of profiles, as short as those of services.

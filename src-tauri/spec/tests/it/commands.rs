@@ -147,3 +147,29 @@ fn commands_and_probes_read_as_they_would_be_typed() {
         "pg_isready every 1m"
     );
 }
+
+#[test]
+fn codes_of_success_are_those_that_are_named_and_0() {
+    use model::ExitStatus::{Code, OutOfMemory, Signal, Unknown};
+    let plain = service("run = \"a\"\nkind = \"oneshot\"");
+    let listed = service("run = \"a\"\nkind = \"oneshot\"\nsuccess = [3, 143, 0]");
+    let killed = OutOfMemory {
+        limit: None,
+        code: Some(0),
+    };
+    for (status, of_plain, of_listed) in [
+        (Code(0), true, true),
+        (Code(3), false, true),
+        (Code(4), false, false),
+        (Code(143), false, true),
+        (Signal(15), false, true),
+        (Signal(9), false, false),
+        (Code(-1), false, false),
+        (Signal(i32::MAX), false, false),
+        (killed, false, false),
+        (Unknown, false, false),
+    ] {
+        assert_eq!(plain.succeeded(status), of_plain, "{status}");
+        assert_eq!(listed.succeeded(status), of_listed, "{status}");
+    }
+}
