@@ -3,6 +3,7 @@
 use crate::daemon::{Daemon, Fault, QUICK, WORK, ask};
 use crate::exec::{self, Exec};
 use crate::labels;
+use crate::look::{HealthWord, look};
 use crate::shared::{Shared, Whose, lock};
 use crate::unit::{Ask, Facts, Unit};
 use crate::{ContainerStop, Event, Launch, record, watch};
@@ -180,6 +181,23 @@ impl ContainerDriver {
             lock(&self.unfinished).insert(container, id);
         }
         outcome
+    }
+
+    /// How its daemon says that an instance is that runs, and what its check wrote last. `None` when
+    /// neither its image nor its definition has a check, or it does not run.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn health(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+    ) -> Result<Option<(HealthWord, String)>, Fault> {
+        let Some(container) = self.container(cluster, instance) else {
+            return Ok(None);
+        };
+        let seen = look(&self.shared.daemon, &container).await?;
+        Ok(seen.and_then(|seen| seen.health))
     }
 
     /// The name of the container of an instance that runs.

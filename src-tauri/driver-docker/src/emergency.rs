@@ -21,6 +21,9 @@ const AT_ONCE: usize = 16;
 /// Between two looks whether one has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a daemon may take that no container of the home is known to be in.
+const STRANGER: Duration = Duration::from_secs(1);
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
@@ -31,6 +34,37 @@ pub struct Report {
     /// Daemons that have been asked for containers before and do not answer: nobody knows whether any
     /// of theirs runs.
     pub silent: Vec<(String, String)>,
+}
+
+impl Report {
+    /// What is left, or may be, in words.
+    pub fn not_ended(&self) -> Vec<String> {
+        let left = self.left.iter();
+        let left = left.map(|(name, why)| format!("the container {name}: {why}"));
+        let silent = self.silent.iter().map(|(address, why)| {
+            format!("nobody knows what runs in the container daemon at {address}: {why}")
+        });
+        left.chain(silent).collect()
+    }
+}
+
+/// The same within this time, beyond which it is not waited for: it is said that nobody knows.
+pub async fn stop_within(layout: &Layout, around: &Surroundings, limit: Duration) -> Report {
+    let used = record::endpoints(layout);
+    let limit = match used.is_empty() {
+        // Somebody may listen who was never asked for anything: only files that were lost would say
+        // more, and nobody is to wait for a daemon that is not theirs.
+        true => limit.min(STRANGER),
+        false => limit,
+    };
+    let silent = |address: String| (address, format!("no answer for {} s", limit.as_secs()));
+    match tokio::time::timeout(limit, stop(layout, around)).await {
+        Ok(report) => report,
+        Err(_) => Report {
+            silent: used.into_iter().map(silent).collect(),
+            ..Report::default()
+        },
+    }
 }
 
 /// Kills every container of a home, in every daemon that it has used or that is here.

@@ -9,7 +9,9 @@ pub use context::ContextError;
 use crate::ContainerDriver;
 use crate::daemon::{Fault, QUICK, ask, shortened};
 use bollard::models::{BuildInfo, CreateImageInfo};
-use bollard::query_parameters::{BuildImageOptionsBuilder, CreateImageOptionsBuilder};
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, CreateImageOptionsBuilder, TagImageOptionsBuilder,
+};
 use futures_util::{Stream, StreamExt};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,10 +38,22 @@ pub struct Progress {
 pub struct Build {
     /// What the image is called.
     pub tag: String,
+    /// Further names of it.
+    pub tags: Vec<String>,
     /// The folder whose files the build may use.
     pub context: PathBuf,
     /// The file that says how, within it; `Dockerfile` when none is named.
     pub dockerfile: Option<String>,
+    /// Its text, in place of a file.
+    pub dockerfile_inline: Option<String>,
+    /// The network of its commands.
+    pub network: Option<String>,
+    /// Names that stand in `/etc/hosts` meanwhile, `HOST:ADDRESS`.
+    pub extra_hosts: Vec<String>,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: Option<u64>,
+    /// Images whose layers can be used.
+    pub cache_from: Vec<String>,
     /// Which of its stages; the last when none is named.
     pub target: Option<String>,
     /// Values of its arguments.
@@ -83,6 +97,21 @@ fn hint(fault: &Fault) -> &'static str {
 }
 
 impl ContainerDriver {
+    /// What an image has for this label; `None` when there is no such image, or it has none.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn image_label(&self, image: &str, label: &str) -> Result<Option<String>, Fault> {
+        match ask(QUICK, self.daemon().api().inspect_image(image)).await {
+            Ok(found) => {
+                let labels = found.config.and_then(|config| config.labels);
+                Ok(labels.and_then(|labels| labels.get(label).cloned()))
+            }
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// True when the daemon has this image.
     ///
     /// # Errors
@@ -99,8 +128,16 @@ impl ContainerDriver {
     ///
     /// # Errors
     /// What the registry or the daemon says.
-    pub async fn pull(&self, image: &str, told: impl FnMut(Progress)) -> Result<(), Fault> {
+    pub async fn pull(
+        &self,
+        image: &str,
+        platform: Option<&str>,
+        told: impl FnMut(Progress),
+    ) -> Result<(), Fault> {
         let mut options = CreateImageOptionsBuilder::new().from_image(image);
+        if let Some(platform) = platform {
+            options = options.platform(platform);
+        }
         if !has_tag(image) {
             // Without one, all there are would be sent.
             options = options.tag("latest");
@@ -116,8 +153,12 @@ impl ContainerDriver {
     /// # Errors
     /// When the folder cannot be read, or what the daemon says.
     pub async fn build(&self, build: Build, told: impl FnMut(Progress)) -> Result<(), BuildError> {
-        let dockerfile = build.dockerfile.as_deref().unwrap_or("Dockerfile");
-        let (pieces, sending) = context::send(&build.context, dockerfile)?;
+        let dockerfile = match &build.dockerfile_inline {
+            // No folder has one of that name.
+            Some(_) => context::INLINE,
+            None => build.dockerfile.as_deref().unwrap_or("Dockerfile"),
+        };
+        let (pieces, sending) = context::send(&build.context, dockerfile, build.dockerfile_inline)?;
         let body = bollard::body_try_stream(context::stream(pieces));
         let mut options = BuildImageOptionsBuilder::new()
             .t(&build.tag)
@@ -136,6 +177,18 @@ impl ContainerDriver {
         if let Some(platform) = &build.platform {
             options = options.platform(platform);
         }
+        if let Some(network) = &build.network {
+            options = options.networkmode(network);
+        }
+        if !build.extra_hosts.is_empty() {
+            options = options.extrahosts(&build.extra_hosts.join(","));
+        }
+        if let Some(bytes) = build.shm_size {
+            options = options.shmsize(i32::try_from(bytes).unwrap_or(i32::MAX));
+        }
+        if !build.cache_from.is_empty() {
+            options = options.cachefrom(&build.cache_from);
+        }
         let api = self.daemon().api();
         let built = hear(
             api.build_image(options.build(), None, Some(body)),
@@ -145,9 +198,15 @@ impl ContainerDriver {
         .await;
         match sending.await {
             // What has been cut short is said better by who did that.
-            Ok(Err(ContextError::NotTaken)) | Ok(Ok(())) | Err(_) => Ok(built?),
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Err(ContextError::NotTaken)) | Ok(Ok(())) | Err(_) => built?,
+            Ok(Err(error)) => return Err(error.into()),
         }
+        for name in &build.tags {
+            let (repo, tag) = split(name);
+            let options = TagImageOptionsBuilder::new().repo(repo).tag(tag).build();
+            ask(QUICK, api.tag_image(&build.tag, Some(options))).await?;
+        }
+        Ok(())
     }
 }
 
@@ -155,6 +214,14 @@ impl ContainerDriver {
 fn has_tag(image: &str) -> bool {
     let name = image.rsplit_once('/').map_or(image, |(_, name)| name);
     name.contains([':', '@'])
+}
+
+/// An image's name and its tag.
+fn split(image: &str) -> (&str, &str) {
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
 }
 
 /// Hears steps until the last; an error among them is the end.

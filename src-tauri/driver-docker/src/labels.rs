@@ -1,6 +1,7 @@
 //! The names and labels by which a home knows what it made in a daemon.
 
 use model::{ClusterId, Generation, InstanceId};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// Which home.
@@ -23,6 +24,11 @@ pub(crate) const LOG_KEEP: &str = "dev.azora.log-keep";
 /// The name of an instance's container.
 pub fn container_name(cluster: &ClusterId, instance: &InstanceId) -> String {
     format!("azora-{cluster}-{}-{}", instance.service, instance.index)
+}
+
+/// A short text that is the same for the same text, for a label.
+pub fn likeness(text: &str) -> String {
+    crate::find::hex(&Sha256::digest(text))
 }
 
 /// What everything of a cluster carries.

@@ -10,11 +10,13 @@
 )]
 
 mod attach;
+mod body;
 mod copy;
 mod daemon;
 mod door;
 pub mod emergency;
 mod exec;
+mod files;
 mod find;
 mod image;
 mod labels;
@@ -30,15 +32,18 @@ mod usage;
 mod volume;
 mod watch;
 
+pub use crate::spec::{
+    Attachment, ContainerSpec, FileIn, Health, Limits, Mount, Published, Secret,
+};
 pub use daemon::{ConnectError, Daemon, Fault, Kind};
 pub use door::ContainerDriver;
 pub use exec::Exec;
 pub use find::{Address, Endpoint, FindError, Surroundings, find};
 pub use image::{Build, BuildError, ContextError, Progress};
-pub use labels::container_name;
+pub use labels::{container_name, likeness};
 pub use look::HealthWord;
 pub use network::{Network, network_name};
-pub use spec::{Attachment, ContainerSpec, Health, Limits, Mount, Protocol, Published, Secret};
+pub use record::{instances, publishes, say, written};
 pub use usage::Usage;
 pub use volume::Volume;
 

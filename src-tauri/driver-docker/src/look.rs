@@ -60,6 +60,8 @@ pub(crate) struct Seen {
     pub(crate) stop_signal: Option<String>,
     /// Volumes without a name of their own: where each appears.
     pub(crate) unnamed: Vec<(String, String)>,
+    /// The ports of this machine at which it is reached by TCP.
+    pub(crate) ports: Vec<u16>,
 }
 
 impl Seen {
@@ -111,7 +113,15 @@ fn seen(answer: ContainerInspectResponse) -> Result<Seen, Fault> {
     let id = answer.id.ok_or_else(|| lacks("id"))?;
     let state = answer.state.ok_or_else(|| lacks("state"))?;
     let config = answer.config.unwrap_or_default();
-    let memory = answer.host_config.and_then(|host| host.memory);
+    let host = answer.host_config.unwrap_or_default();
+    let memory = host.memory;
+    let networks = answer.network_settings.and_then(|all| all.ports);
+    let bound = networks.into_iter().flatten();
+    let ports = bound
+        .filter(|(port, _)| port.ends_with("/tcp"))
+        .flat_map(|(_, bindings)| bindings.into_iter().flatten())
+        .filter_map(|binding| binding.host_port?.parse().ok())
+        .collect();
     let started = state.started_at.clone().unwrap_or_default();
     let never = started.is_empty() || started.starts_with(NEVER);
     let stage = match (state.running, state.paused) {
@@ -127,6 +137,7 @@ fn seen(answer: ContainerInspectResponse) -> Result<Seen, Fault> {
     });
     Ok(Seen {
         unnamed: unnamed.collect(),
+        ports,
         anchor: Anchor { id, started },
         stage,
         labels: config.labels.unwrap_or_default(),

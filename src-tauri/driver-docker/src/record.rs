@@ -5,6 +5,7 @@
 //! silent, and which start of a container that has been started more than once this is.
 
 use crate::labels;
+use driver::Found;
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeSet, HashMap};
@@ -60,6 +61,9 @@ pub(crate) struct Run {
     pub(crate) pid: u32,
     /// How it ended.
     pub(crate) ended: Option<ExitStatus>,
+    /// The ports of this machine at which it is reached, TCP's.
+    #[serde(default)]
+    pub(crate) ports: Vec<u16>,
 }
 
 /// How far a container's output is in the home's log.
@@ -136,14 +140,78 @@ pub(crate) fn forget(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
-/// The instances of a cluster that something is written of.
-pub(crate) fn instances(layout: &driver::Layout, cluster: &ClusterId) -> Vec<InstanceId> {
+/// The instances of a cluster that something is written of: those that are containers.
+pub fn instances(layout: &driver::Layout, cluster: &ClusterId) -> Vec<InstanceId> {
     let entries = fs::read_dir(layout.run_cluster(cluster));
     let entries = entries.into_iter().flatten().flatten();
     entries
         .filter(|entry| entry.path().join(INTENT).is_file())
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
+}
+
+/// What is written of the containers of a cluster, for who cannot ask their daemon. One that is not
+/// known to have ended is taken to run, and said to be unanswered.
+pub fn written(layout: &driver::Layout, cluster: &ClusterId) -> Vec<Found> {
+    let instances = instances(layout, cluster).into_iter();
+    let mut found: Vec<Found> = instances
+        .filter_map(|instance| {
+            let folder = layout.run(cluster, &instance);
+            let intent = Intent::read(&folder)?;
+            let run = Run::read(&folder).filter(|run| run.generation == intent.generation);
+            let ended = run.as_ref().and_then(|run| run.ended);
+            Some(Found {
+                instance,
+                generation: intent.generation,
+                outcome: match ended {
+                    Some(status) => Err(status),
+                    None => Ok(run.map_or(0, |run| run.pid)),
+                },
+                shim_lost: false,
+                unanswered: ended.is_none(),
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.instance.cmp(&b.instance));
+    found
+}
+
+/// An instance is reached at this port through its container's daemon, by what is written of it.
+pub fn publishes(
+    layout: &driver::Layout,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+    port: u16,
+) -> bool {
+    let run = Run::read(&layout.run(cluster, instance));
+    run.is_some_and(|run| run.ended.is_none() && run.ports.contains(&port))
+}
+
+/// Says something in the log of an instance whose container does not run, as its own line.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn say(
+    layout: &driver::Layout,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+    text: &str,
+) -> io::Result<()> {
+    let run = layout.run(cluster, instance);
+    let logs = layout.logs(cluster, instance);
+    folder(&logs)?;
+    let line = format!("{text}\n");
+    if let Some(mut position) = Position::read(&run) {
+        // Before the line: what the log has more than this says would be taken for the container's.
+        position.size = position.size.saturating_add(line.len() as u64);
+        position.write(&run)?;
+    }
+    let mut log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(logs.join("log"))?;
+    log.write_all(line.as_bytes())
 }
 
 /// The daemons that instances of a home were asked from.

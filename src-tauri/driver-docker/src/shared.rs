@@ -83,6 +83,15 @@ impl Whose {
         })
     }
 
+    pub(crate) fn start_delayed(&self, generation: Generation, shortage: String) -> Event {
+        Event::Happened(Happened::StartDelayed {
+            cluster: self.cluster.clone(),
+            instance: self.instance.clone(),
+            generation,
+            shortage,
+        })
+    }
+
     pub(crate) fn exited(&self, generation: Generation, status: ExitStatus) -> Event {
         Event::Happened(Happened::Exited {
             cluster: self.cluster.clone(),

@@ -6,36 +6,58 @@ use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::find::hex;
 use crate::look::{Seen, Stage, look};
 use crate::record::Intent;
-use crate::spec::Mount;
+use crate::spec::{ContainerSpec, Mount};
 use crate::unit::{LATE, Unit};
-use crate::{Launch, labels};
+use crate::{Launch, files, labels};
 use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// Why it was not started.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     error: String,
-    /// Trying again may help.
-    retry: bool,
+    next: Next,
+}
+
+/// What trying again may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The same.
+    Nothing,
+    /// Perhaps a container.
+    Again,
+    /// A container, as soon as its daemon answers.
+    Daemon,
 }
 
 impl Refusal {
     fn again(error: impl Into<String>) -> Self {
         Self {
             error: error.into(),
-            retry: true,
+            next: Next::Again,
+        }
+    }
+
+    fn for_good(error: String) -> Self {
+        Self {
+            error,
+            next: Next::Nothing,
         }
     }
 
     fn of(what: &str, fault: &Fault) -> Self {
         Self {
             error: format!("failed to {what}: {fault}"),
-            retry: fault.passes(),
+            next: match fault {
+                Fault::Silent(_) => Next::Daemon,
+                fault if fault.passes() => Next::Again,
+                _ => Next::Nothing,
+            },
         }
     }
 }
@@ -57,8 +79,13 @@ impl Unit {
             return;
         }
         (self.stopping, self.timer) = (None, None);
-        if let Err(Refusal { error, retry }) = self.start(launch).await {
-            let failed = self.whose.start_failed(generation, error, retry);
+        if let Err(Refusal { error, next }) = self.start(launch).await {
+            let failed = match next {
+                // That nobody answers is no fault of the service.
+                Next::Daemon => self.whose.start_delayed(generation, error),
+                Next::Again => self.whose.start_failed(generation, error, true),
+                Next::Nothing => self.whose.start_failed(generation, error, false),
+            };
             self.shared.say(failed).await;
         }
     }
@@ -122,10 +149,9 @@ impl Unit {
         let api = self.shared.daemon.api();
         let found = ask(QUICK, api.inspect_image(image)).await;
         let found = found.map_err(|fault| match fault {
-            fault if fault.is_not_found() => Refusal {
-                error: format!("there is no image {image} here: it is to be pulled or built first"),
-                retry: false,
-            },
+            fault if fault.is_not_found() => Refusal::for_good(format!(
+                "there is no image {image} here: it is to be pulled or built first"
+            )),
             fault => Refusal::of("look for its image", &fault),
         })?;
         let spec = launch.spec.hash();
@@ -145,10 +171,11 @@ impl Unit {
             return Ok((None, Vec::new()));
         };
         if !self.owns(&seen) {
-            return Err(Refusal {
-                error: format!("the container {} belongs to {}", self.name, seen.owner()),
-                retry: false,
-            });
+            let owner = seen.owner();
+            return Err(Refusal::for_good(format!(
+                "the container {} belongs to {owner}",
+                self.name
+            )));
         }
         let seen = match seen.lives() {
             true => match self.ended_first(seen).await? {
@@ -196,11 +223,13 @@ impl Unit {
         let mut spec = launch.spec.clone();
         for (name, target) in unnamed {
             if spec.mounts.iter().all(|mount| mount.target() != target) {
-                let read_only = false;
                 spec.mounts.push(Mount::Volume {
-                    name,
+                    name: Some(name),
                     target,
-                    read_only,
+                    read_only: false,
+                    nocopy: false,
+                    subpath: None,
+                    labels: BTreeMap::new(),
                 });
             }
         }
@@ -221,31 +250,50 @@ impl Unit {
             labels.insert(labels::LOG_KEEP.into(), keep.to_string());
         }
         let api = self.shared.daemon.api();
-        let options = CreateContainerOptionsBuilder::new()
-            .name(&self.name)
-            .build();
+        let mut options = CreateContainerOptionsBuilder::new().name(&self.name);
+        if let Some(platform) = &spec.platform {
+            options = options.platform(platform);
+        }
+        let options = options.build();
         let made = ask(WORK, api.create_container(Some(options), spec.body(labels))).await;
         let made = made.map_err(|fault| Refusal::of("make its container", &fault))?;
+        if let Err(refusal) = self.furnish(&made.id, &spec).await {
+            // It has never run.
+            let _ = self.remove(&made.id).await;
+            return Err(refusal);
+        }
+        Ok(made.id)
+    }
+
+    /// What a container gets that cannot be said when it is made.
+    async fn furnish(&self, id: &str, spec: &ContainerSpec) -> Result<(), Refusal> {
+        let api = self.shared.daemon.api();
         for more in spec.networks.iter().skip(1) {
             let request = NetworkConnectRequest {
-                container: made.id.clone(),
+                container: id.to_owned(),
                 endpoint_config: Some(more.settings()),
             };
             let joined = ask(WORK, api.connect_network(&more.network, request)).await;
-            if let Err(fault) = joined {
-                // It has never run.
-                let _ = self.remove(&made.id).await;
-                let what = format!("put it on the network {}", more.network);
-                return Err(Refusal::of(&what, &fault));
-            }
+            joined.map_err(|fault| {
+                Refusal::of(&format!("put it on the network {}", more.network), &fault)
+            })?;
         }
-        Ok(made.id)
+        let put = files::put(&self.shared.daemon, id, &spec.files).await;
+        put.map_err(|fault| Refusal::of("put files into its container", &fault))
     }
 
     async fn begin(&mut self, id: &str) -> Result<(), Refusal> {
         self.not_in_an_emergency()?;
         let begun = ask(WORK, self.shared.daemon.api().start_container(id, None)).await;
-        begun.map_err(|fault| self.given_up("start its container", &fault))
+        match begun {
+            // A network it was made for is gone, or the container: made anew it has another.
+            Err(fault) if fault.is_not_found() => {
+                let _ = self.remove(id).await;
+                let why = format!("failed to start its container: {fault}");
+                Err(Refusal::again(why))
+            }
+            begun => begun.map_err(|fault| self.given_up("start its container", &fault)),
+        }
     }
 
     /// A start that nobody waits for any more may still be done by a slow daemon.

@@ -204,6 +204,7 @@ impl Unit {
             anchor: seen.anchor.clone(),
             pid: seen.pid,
             ended: None,
+            ports: seen.ports.clone(),
         };
         run.write(&self.folder);
         self.life = Some(Living {
@@ -266,6 +267,7 @@ impl Unit {
                 anchor: seen.anchor.clone(),
                 pid: 0,
                 ended: Some(status),
+                ports: Vec::new(),
             };
             run.write(&self.folder);
         }

@@ -43,6 +43,17 @@ impl ContainerDriver {
         ask(WORK, api.create_volume(request)).await.map(drop)
     }
 
+    /// True when the daemon has a volume of this name, whoever's.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, Fault> {
+        match ask(QUICK, self.daemon().api().inspect_volume(name)).await {
+            Err(fault) if fault.is_not_found() => Ok(false),
+            found => found.map(|_| true),
+        }
+    }
+
     /// The volumes of a cluster, by name.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ const PIECES: usize = 16;
 /// Bytes of a piece.
 const PIECE: usize = 64 << 10;
 
+/// What a Dockerfile is called that is no file.
+pub(super) const INLINE: &str = ".azora-inline-dockerfile";
+
 /// Why a folder cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
@@ -69,6 +72,7 @@ pub(super) type Pieces = mpsc::Receiver<io::Result<Bytes>>;
 pub(super) fn send(
     folder: &Path,
     dockerfile: &str,
+    inline: Option<String>,
 ) -> Result<(Pieces, JoinHandle<Result<(), ContextError>>), ContextError> {
     let (name, place) = (dockerfile.to_owned(), folder.to_owned());
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
@@ -78,7 +82,7 @@ pub(super) fn send(
             folder: place,
         });
     }
-    if !folder.join(dockerfile).is_file() {
+    if inline.is_none() && !folder.join(dockerfile).is_file() {
         return Err(ContextError::NoDockerfile {
             name,
             folder: place,
@@ -88,7 +92,7 @@ pub(super) fn send(
     let (sender, pieces) = mpsc::channel(PIECES);
     let sending = tokio::task::spawn_blocking(move || {
         let failing = sender.clone();
-        let sent = pack(&place, &name, &ignored, Pipe(sender));
+        let sent = pack(&place, &name, inline.as_deref(), &ignored, Pipe(sender));
         if let Err(error) = &sent {
             // The daemon gets no end, and so builds nothing of a half.
             let _ = failing.blocking_send(Err(io::Error::other(error.to_string())));
@@ -127,6 +131,7 @@ fn ignored(folder: &Path, dockerfile: &str) -> Result<Ignored, ContextError> {
 fn pack(
     folder: &Path,
     dockerfile: &str,
+    inline: Option<&str>,
     ignored: &Ignored,
     pipe: Pipe,
 ) -> Result<(), ContextError> {
@@ -134,6 +139,13 @@ fn pack(
     tar.follow_symlinks(false);
     // Who built it and when changes nothing of what is built, and would change what is kept of it.
     tar.mode(tar::HeaderMode::Deterministic);
+    if let Some(text) = inline {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        let added = tar.append_data(&mut header, dockerfile, text.as_bytes());
+        added.map_err(|_| ContextError::NotTaken)?;
+    }
     let mut open = vec![PathBuf::new()];
     let mut count = 0;
     while let Some(place) = open.pop() {
@@ -197,7 +209,7 @@ mod tests {
     use super::*;
 
     async fn names(folder: &Path, dockerfile: &str) -> Result<Vec<String>, ContextError> {
-        let (mut pieces, sending) = send(folder, dockerfile)?;
+        let (mut pieces, sending) = send(folder, dockerfile, None)?;
         let mut bytes = Vec::new();
         while let Some(piece) = pieces.recv().await {
             match piece {

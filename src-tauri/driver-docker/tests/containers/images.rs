@@ -74,7 +74,7 @@ async fn an_image_that_is_not_to_be_had_says_why() {
     let image = "127.0.0.1:9/nobody/has-this";
     let error = bench
         .driver
-        .pull(image, |_| {})
+        .pull(image, None, |_| {})
         .await
         .unwrap_err()
         .to_string();

@@ -18,9 +18,11 @@ async fn a_daemon_that_dies_is_said_and_what_its_containers_did_is_told_when_it_
     // What is asked meanwhile is answered, and says why not.
     let spec = bench.spec(&["hang"]);
     bench.start("b", 1, spec);
-    let (error, retry) = bench.refused().await;
-    assert!(error.contains("does not answer"), "{error}");
-    assert!(retry);
+    let why = match bench.event().await {
+        Event::Happened(driver::Happened::StartDelayed { shortage, .. }) => shortage,
+        other => panic!("expected that it waits for its daemon, got {other:?}"),
+    };
+    assert!(why.contains("does not answer"), "{why}");
     bench.made.daemon.start();
     // An instance may have looked before it was knocked at: in either order.
     let (mut back, mut ended) = (false, None);

@@ -35,17 +35,23 @@ async fn a_published_port_is_on_loopback_and_down_takes_network_and_container_bu
     spec.networks = vec![Attachment {
         network: network.clone(),
         aliases: vec!["web".into()],
+        ..Attachment::default()
     }];
     spec.ports = vec![Published::tcp(free, 80)];
     spec.mounts = vec![
         Mount::Volume {
-            name: "azora-data".into(),
+            name: Some("azora-data".into()),
             target: "/data".into(),
             read_only: false,
+            nocopy: false,
+            subpath: None,
+            labels: Default::default(),
         },
         Mount::Tmpfs {
             target: "/scratch".into(),
             size: Some(1 << 20),
+            mode: None,
+            read_only: false,
         },
     ];
     bench.run("a", 1, spec).await;
@@ -148,11 +154,12 @@ async fn the_daemons_health_check_is_heard_when_it_changes() {
     };
     let mut spec = bench.spec(&["hang"]);
     spec.health = Health::Check {
-        test: words(&["CMD", "/puppet", "until", "/tmp/ok"]),
+        test: Some(words(&["CMD", "/puppet", "until", "/tmp/ok"])),
         interval: Some(Duration::from_millis(100)),
         timeout: Some(Duration::from_millis(200)),
         retries: Some(1),
         start_period: None,
+        start_interval: None,
     };
     bench.run("a", 1, spec).await;
     let run = async |bench: &Bench, argv: &[&str], limit| {
@@ -278,6 +285,10 @@ async fn what_is_missing_is_named() {
         source: "/nothing-is-here".into(),
         target: "/x".into(),
         read_only: true,
+        create: false,
+        propagation: None,
+        selinux: None,
+        recursive: None,
     }];
     bench.start("a", 2, spec);
     let (error, _) = bench.refused().await;
