@@ -70,10 +70,7 @@ impl ProcessDriver {
     pub fn start(&self, launch: Launch) {
         let (cluster, instance) = (launch.cluster.clone(), launch.instance.clone());
         let generation = launch.generation;
-        let claim = |port: &u16| {
-            let taken = self.ports.claim(*port, &cluster, &instance);
-            taken.map_err(|holder| format!("port {port} is reserved for {holder}"))
-        };
+        let claim = |port: &u16| self.claim_port(*port, &cluster, &instance);
         let asked = launch.ports.iter().try_for_each(claim).and_then(|()| {
             self.ask(&cluster, &instance, Ask::Start(Box::new(launch)))
                 .map_err(|_| "too much is asked of it at once".to_owned())
@@ -185,15 +182,41 @@ impl ProcessDriver {
     /// # Errors
     /// When no port is free; then none of the wishes is granted.
     pub fn grant_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
+        self.grant_ports_or(wishes, |_, _| false)
+    }
+
+    /// The same, where an instance may have a port by another way: somebody else listens on it for it,
+    /// which `own` knows.
+    ///
+    /// # Errors
+    /// When no port is free; then none of the wishes is granted.
+    pub fn grant_ports_or(
+        &self,
+        wishes: &[PortWish],
+        own: impl Fn(&PortWish, u16) -> bool,
+    ) -> Result<Vec<PortGrant>, PortError> {
         self.ports.grant(
             wishes,
             |cluster, instance| self.tree(cluster, instance),
             |wish, port| {
-                self.shared
-                    .sockets
-                    .kept_for(&wish.cluster, &wish.instance.service, port)
+                let sockets = &self.shared.sockets;
+                sockets.kept_for(&wish.cluster, &wish.instance.service, port) || own(wish, port)
             },
         )
+    }
+
+    /// Reserves a port that something of an instance is about to listen on, if it is not yet.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub fn claim_port(
+        &self,
+        port: u16,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+    ) -> Result<(), String> {
+        let taken = self.ports.claim(port, cluster, instance);
+        taken.map_err(|holder| format!("port {port} is reserved for {holder}"))
     }
 
     /// Gives back what an instance has of these ports.

@@ -2,6 +2,7 @@
 
 use crate::clock::{Beat, Clock};
 use crate::door::Door;
+use crate::drivers::{Containers, Drivers};
 use crate::emergency::Brake;
 use crate::files::{self, Files};
 use crate::handle::Handle;
@@ -117,6 +118,8 @@ impl Engine {
             .await
             .map_err(Error::from)?;
         let (files, unwatched) = Files::new();
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        let (containers, said) = Containers::new(layout.clone(), tasks.clone(), cancel.clone());
         let shared = Arc::new(Shared {
             door,
             prober: Prober::new(Arc::clone(&driver)),
@@ -129,13 +132,14 @@ impl Engine {
             leaving: tokio::sync::Mutex::default(),
             terminals: Default::default(),
             look_now: tokio::sync::Notify::new(),
-            tasks: TaskTracker::new(),
-            cancel: CancellationToken::new(),
+            tasks,
+            cancel,
             config,
             layout,
             picture,
             journal,
             store,
+            drivers: Drivers::new(Arc::clone(&driver), containers),
             driver,
             recorder,
             registry,
@@ -157,7 +161,7 @@ impl Engine {
         life.writers
             .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
         let engine = Engine { shared };
-        tasks::spawn_all(&engine.shared, words).await?;
+        tasks::spawn_all(&engine.shared, words, said).await?;
         let watching = files::run(Arc::clone(&engine.shared), unwatched);
         engine.shared.tasks.spawn(watching);
         let notices = engine.shared.store.notices().iter().cloned();
@@ -216,9 +220,9 @@ impl Engine {
             };
             let (shared, id) = (Arc::clone(shared), record.id.clone());
             let task = looking.spawn(async move {
-                let driver = Arc::clone(&shared.driver);
-                let id = record.id.clone();
-                let look = driver.adopt(&id);
+                let (id, contained) = (record.id.clone(), record.has_containers());
+                let of = Arc::clone(&shared);
+                let look = of.drivers.adopt(&id, contained);
                 keep::look_over(&shared, record, look).await
             });
             looked_at.insert(task.id(), id);

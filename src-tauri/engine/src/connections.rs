@@ -76,6 +76,10 @@ fn running(shared: &Shared) -> Vec<Party<Key>> {
         .flat_map(|(cluster, _)| {
             let instances = shared.picture.instances(&cluster);
             instances.into_iter().filter_map(move |one| {
+                // What a container is connected to is in its own network's sockets.
+                if shared.drivers.is_container(&cluster, &one.instance) {
+                    return None;
+                }
                 Some(Party {
                     key: (cluster.clone(), one.instance),
                     pid: one.pid?,

@@ -5,6 +5,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::handle::Handle;
 use crate::owner::Message;
+use driver_docker::Surroundings;
 use model::view::{StopPreview, StopReport};
 use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp};
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ use tokio::sync::oneshot;
 
 /// How long all owners together may take to note it. A hung one is passed by.
 const NOTED: Duration = Duration::from_millis(200);
+
+/// How long containers may take beyond the processes. A daemon that hangs is said to.
+const CONTAINERS: Duration = Duration::from_secs(4);
 
 /// Keeps owners from starting anything while a stop is under way, and each of them for as long as
 /// it has not noted the last word about one: what it has not heard of yet, it cannot undo.
@@ -112,9 +116,12 @@ impl Handle {
         let why = reason.clone();
         let report =
             tokio::task::spawn_blocking(move || driver::emergency::stop(&layout, &why, &who));
-        let report = match report.await {
+        let report = report.await;
+        let (layout, around) = (&self.shared.layout, Surroundings::of_this_process());
+        let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+        let report = match report {
             Ok(report) => match &report.unseen {
-                None => Ok(view(report)),
+                None => Ok(view(report, contained)),
                 Some(why) => Err(format!("it could not be looked for who is left: {why}")),
             },
             Err(error) => Err(format!("the emergency path broke: {error}")),
@@ -213,16 +220,23 @@ pub(crate) fn overtaken() -> Error {
     Error::Conflict(why.to_owned())
 }
 
-fn view(report: driver::emergency::Report) -> StopReport {
+fn view(
+    report: driver::emergency::Report,
+    contained: driver_docker::emergency::Report,
+) -> StopReport {
+    let left = report.left.into_iter().map(|one| (one.pid, one.command));
+    // What is in a daemon has no pid that would mean something here.
+    let not_ended = contained.not_ended().into_iter().map(|text| (0, text));
+    let containers = u32::try_from(contained.ended.len()).unwrap_or(u32::MAX);
+    let mut looked_by: Vec<String> = report.looked_by.into_iter().map(str::to_owned).collect();
+    if contained != driver_docker::emergency::Report::default() {
+        looked_by.push("the container daemon".to_owned());
+    }
     StopReport {
-        ended: report.ended,
-        left: report
-            .left
-            .into_iter()
-            .map(|one| (one.pid, one.command))
-            .collect(),
+        ended: report.ended.saturating_add(containers),
+        left: left.chain(not_ended).collect(),
         took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
-        looked_by: report.looked_by.into_iter().map(str::to_owned).collect(),
+        looked_by,
         report: report.path.map(|path| path.display().to_string()),
     }
 }

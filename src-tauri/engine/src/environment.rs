@@ -81,10 +81,7 @@ pub(crate) fn of(
         env.vars.remove(name);
     }
     let below = env.vars.clone();
-    let ports = Ports {
-        record,
-        own: instance,
-    };
+    let ports = Ports::new(record, instance);
     for (name, variable) in definition.variables(service, &|name| below.get(name).cloned()) {
         let origin = variable.origin.to_string();
         match variable.value {
@@ -109,6 +106,27 @@ pub(crate) fn of(
     env
 }
 
+/// The environment of a container: what the definition and its env files say, and nothing of this
+/// machine's.
+pub(crate) fn of_container(
+    record: &ClusterRecord,
+    instance: &InstanceId,
+    service: &spec::Service,
+) -> Environment {
+    let ports = Ports::new(record, instance);
+    let mut env = Environment::default();
+    let recorded = |name: &str| record.env.get(name).cloned();
+    for (name, variable) in record.definition.variables(service, &recorded) {
+        let origin = variable.origin.to_string();
+        match variable.value {
+            spec::Value::Text(value) => env.set(name, value, &origin),
+            spec::Value::Template(value) => env.set(name, value.resolve(&ports), &origin),
+            spec::Value::Secret(_) => {}
+        }
+    }
+    env
+}
+
 /// The secrets of an instance, and where each is to be read. A command has the service's
 /// environment without them, and runs as whoever runs the engine.
 pub(crate) fn secrets(
@@ -128,7 +146,7 @@ pub(crate) fn secrets(
             path: record.folder.join(path),
         },
         spec::Secret::Command(run) => Source::Command(driver::ExecLaunch {
-            argv: crate::launch::argv(record, instance, run),
+            argv: crate::launch::argv_outside(record, instance, run),
             cwd: record.folder.clone(),
             env: env.clone(),
             user: None,

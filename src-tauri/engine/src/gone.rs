@@ -14,6 +14,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// So many looks in a row find it gone before it is: who moves a home away and back is quicker.
 const LOOKS: u32 = 2;
 
+/// How long containers may take to be ended that nobody could take down.
+const CONTAINERS: Duration = Duration::from_secs(30);
+
 /// Looks for as long as the engine runs, and ends it when its home is gone.
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut gone = 0;
@@ -78,6 +81,14 @@ async fn end(engine: Handle) {
     if let Ok(Some(report)) = rest.await {
         for one in &report.left {
             tracing::error!(pid = one.pid, command = one.command, "left: {}", one.why);
+        }
+    }
+    let layout = &engine.shared.layout;
+    if driver::lock::holder(layout).is_none() {
+        let around = driver_docker::Surroundings::of_this_process();
+        let rest = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+        for text in rest.not_ended() {
+            tracing::error!("left: {text}");
         }
     }
     engine.shutdown(actor, true, reason).await;

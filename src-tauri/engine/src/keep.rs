@@ -45,7 +45,8 @@ pub(crate) fn keep(shared: &Arc<Shared>, owner: Owner) {
             kept.journal.event(Some(&id), EventKind::Notice { text });
             owner = match ClusterRecord::load(&kept.record_file(&id)) {
                 Ok(record) => {
-                    let look = kept.driver.adopt(&id);
+                    let contained = record.has_containers();
+                    let look = kept.drivers.adopt(&id, contained);
                     let (mut next, found) = look_over(&kept, record, look).await;
                     next.adopt(found);
                     next
@@ -168,7 +169,7 @@ mod tests {
         let handle = second.handle();
         let shared = handle.shared.clone();
         let look = async {
-            let found = shared.driver.adopt(&cluster).await;
+            let found = shared.drivers.adopt(&cluster, false).await;
             let one = found.first().unwrap();
             let pid = one.outcome.unwrap();
             // Its end is told while the look goes on, as at another that takes long.

@@ -5,6 +5,7 @@ use crate::environment;
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
 use driver::{ExecLaunch, HookLaunch, Launch, Layout, Listen};
+use driver_docker::Exec;
 use model::{Generation, InstanceId, ProbeKind, ServiceName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,20 +37,58 @@ pub(crate) enum Heard {
 }
 
 /// What ports an instance sees: its own for its own service; for others the one their instances
-/// share, or the first instance's.
+/// share, or the first instance's. A container finds others by their names.
 pub(crate) struct Ports<'a> {
-    pub(crate) record: &'a ClusterRecord,
-    pub(crate) own: &'a InstanceId,
+    record: &'a ClusterRecord,
+    own: &'a InstanceId,
+    /// As it is seen in its container, if it is one.
+    within: bool,
 }
 
-impl spec::Lookup for Ports<'_> {
-    fn port(&self, service: &ServiceName) -> Option<u16> {
+impl<'a> Ports<'a> {
+    /// As the instance itself sees them.
+    pub(crate) fn new(record: &'a ClusterRecord, own: &'a InstanceId) -> Self {
+        Self {
+            record,
+            own,
+            within: true,
+        }
+    }
+
+    /// As what runs for it on this machine sees them.
+    fn outside(record: &'a ClusterRecord, own: &'a InstanceId) -> Self {
+        Self {
+            within: false,
+            ..Self::new(record, own)
+        }
+    }
+
+    fn reached(&self, service: &ServiceName) -> Option<(String, u16)> {
+        let port = self.published(service);
+        match self.within {
+            true => crate::container::reached(self.record, &self.own.service, service, port),
+            false => port.map(|port| (spec::HOST.to_owned(), port)),
+        }
+    }
+
+    fn published(&self, service: &ServiceName) -> Option<u16> {
         let first = |id: &InstanceId| self.record.ports.get(id)?.first().copied();
         if *service == self.own.service {
             return first(self.own);
         }
         let shared = self.record.shared_port(service);
         shared.or_else(|| first(&InstanceId::new(service.clone(), 0)))
+    }
+}
+
+impl spec::Lookup for Ports<'_> {
+    fn port(&self, service: &ServiceName) -> Option<u16> {
+        Some(self.reached(service)?.1)
+    }
+
+    fn host(&self, service: &ServiceName) -> String {
+        let reached = self.reached(service);
+        reached.map_or_else(|| spec::HOST.to_owned(), |(host, _)| host)
     }
 }
 
@@ -122,6 +161,16 @@ pub(crate) fn stop(
     }
 }
 
+/// Who is asked, and what.
+pub(crate) enum Asked {
+    /// The service, or what it said.
+    Service(Target),
+    /// A command in its container, which this key names.
+    Within(Exec, &'static str),
+    /// The daemon of its container.
+    Daemon,
+}
+
 /// What a probe of this instance asks, and how long it may take. `None` when it has no such probe.
 pub(crate) fn probe(
     record: &ClusterRecord,
@@ -131,17 +180,15 @@ pub(crate) fn probe(
     kind: ProbeKind,
     secrets: &Secrets,
     hear: impl FnOnce(&spec::ProbeTarget, Option<u16>) -> Option<Heard>,
-) -> Option<(Target, std::time::Duration)> {
+) -> Option<(Asked, std::time::Duration)> {
     let service = record.definition.services.get(&instance.service)?;
     let probe = match kind {
         ProbeKind::Startup => service.startup.as_ref()?,
         ProbeKind::Ready => service.ready.as_ref().or(service.health.as_ref())?,
         ProbeKind::Health => service.health.as_ref()?,
     };
-    let ports = Ports {
-        record,
-        own: instance,
-    };
+    let ports = Ports::outside(record, instance);
+    let contained = service.runs.container().is_some();
     let own = record
         .ports
         .get(instance)
@@ -195,34 +242,64 @@ pub(crate) fn probe(
                 every: probe.every,
             },
         },
-        // Only containers have one.
-        spec::ProbeTarget::Check => return None,
-        spec::ProbeTarget::Exec { run } => Target::Exec {
-            launch: ExecLaunch {
-                argv: argv(record, instance, run),
-                cwd: folder(record, service),
-                env: environment_with(record, places, instance, service, secrets),
-                user: service.user.clone(),
-            },
-            key: match kind {
+        spec::ProbeTarget::Check => return Some((Asked::Daemon, probe.timeout)),
+        spec::ProbeTarget::Exec { run } => {
+            let key = match kind {
                 ProbeKind::Startup => "startup.exec",
                 ProbeKind::Ready if service.ready.is_some() => "ready.exec",
                 ProbeKind::Ready | ProbeKind::Health => "health.exec",
-            },
-        },
+            };
+            let argv = argv(record, instance, run);
+            if contained {
+                let exec = within(argv);
+                return Some((Asked::Within(exec, key), probe.timeout));
+            }
+            Target::Exec {
+                launch: ExecLaunch {
+                    argv,
+                    cwd: folder(record, service),
+                    env: environment_with(record, places, instance, service, secrets),
+                    user: service.user.clone(),
+                },
+                key,
+            }
+        }
     };
-    Some((target, probe.timeout))
+    Some((Asked::Service(target), probe.timeout))
 }
 
-pub(crate) fn argv(record: &ClusterRecord, instance: &InstanceId, run: &spec::Run) -> Vec<String> {
-    let ports = Ports {
-        record,
-        own: instance,
-    };
-    match run {
-        spec::Run::Direct(words) => words.iter().map(|word| word.resolve(&ports)).collect(),
-        spec::Run::Shell(text) => vec!["sh".into(), "-c".into(), text.resolve(&ports)],
+/// A command that is run in a container, which has its environment.
+fn within(argv: Vec<String>) -> Exec {
+    Exec {
+        argv,
+        ..Exec::default()
     }
+}
+
+/// A command of the service's own, in its container if it is one.
+pub(crate) fn argv(record: &ClusterRecord, instance: &InstanceId, run: &spec::Run) -> Vec<String> {
+    resolved(run, &Ports::new(record, instance))
+}
+
+/// A command that runs on this machine, whatever the service is.
+pub(crate) fn argv_outside(
+    record: &ClusterRecord,
+    instance: &InstanceId,
+    run: &spec::Run,
+) -> Vec<String> {
+    resolved(run, &Ports::outside(record, instance))
+}
+
+fn resolved(run: &spec::Run, ports: &Ports<'_>) -> Vec<String> {
+    match run {
+        spec::Run::Direct(all) => words(all, ports),
+        spec::Run::Shell(text) => vec!["sh".into(), "-c".into(), text.resolve(ports)],
+    }
+}
+
+/// Words of a command with all references resolved.
+pub(crate) fn words(words: &[spec::Template], ports: &Ports<'_>) -> Vec<String> {
+    words.iter().map(|word| word.resolve(ports)).collect()
 }
 
 fn folder(record: &ClusterRecord, service: &spec::Service) -> PathBuf {
@@ -266,20 +343,38 @@ pub(crate) fn hook(
         BEFORE_START => service.before_start.as_ref()?,
         _ => service.after_ready.as_ref()?,
     };
+    // There is no container yet, and its user is nobody here.
+    let contained = service.runs.container().is_some();
+    let argv = match contained {
+        true => argv_outside(record, instance, &hook.run),
+        false => argv(record, instance, &hook.run),
+    };
     Some(HookLaunch {
         cluster: record.id.clone(),
         instance: instance.clone(),
         generation,
         name,
         exec: ExecLaunch {
-            argv: argv(record, instance, &hook.run),
+            argv,
             cwd: folder(record, service),
             env: environment_with(record, places, instance, service, secrets),
-            user: service.user.clone(),
+            user: service.user.clone().filter(|_| !contained),
         },
         limits: service.limits,
         timeout: hook.timeout,
     })
+}
+
+/// What follows the readiness of a container runs in it: the command, and how long it may take.
+pub(crate) fn greeting(
+    record: &ClusterRecord,
+    instance: &InstanceId,
+) -> Option<(Exec, std::time::Duration)> {
+    let service = record.definition.services.get(&instance.service)?;
+    let hook = service.after_ready.as_ref()?;
+    service.runs.container()?;
+    let exec = within(argv(record, instance, &hook.run));
+    Some((exec, hook.timeout))
 }
 
 /// The commands a definition would execute, one line a service, for a person to read.

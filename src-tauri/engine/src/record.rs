@@ -74,6 +74,17 @@ impl ClusterRecord {
         services.all(|service| self.stopped.contains(service))
     }
 
+    /// It has containers by its definition.
+    pub(crate) fn defines_containers(&self) -> bool {
+        let mut services = self.definition.services.values();
+        services.any(|service| service.runs.container().is_some())
+    }
+
+    /// The same, and something of it is wanted.
+    pub(crate) fn has_containers(&self) -> bool {
+        !self.is_down() && self.defines_containers()
+    }
+
     /// The port all instances of a service listen on, where its definition says so.
     pub(crate) fn shared_port(&self, service: &ServiceName) -> Option<u16> {
         let shared = self.definition.services.get(service)?.listen == Some(spec::Listen::Shared);

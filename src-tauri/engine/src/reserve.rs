@@ -36,7 +36,7 @@ pub(crate) fn reserve(shared: &Shared, record: &mut ClusterRecord) -> Result<(),
         .filter_map(|(instance, ports)| Some(wish(instance.clone(), *ports.first()?, false)));
     wishes.extend(own);
     // One for each wish, in their order.
-    let mut grants = beside_others(|| shared.driver.grant_ports(&wishes))?;
+    let mut grants = beside_others(|| shared.drivers.grant_ports(&wishes))?;
     let own = grants.split_off(common);
     for grant in own {
         if let Some((wanted, holder)) = grant.moved {

@@ -3,6 +3,7 @@
 use crate::app::Life;
 use crate::clock::{Beat, Clock};
 use crate::door::Door;
+use crate::drivers::Drivers;
 use crate::emergency::Brake;
 use crate::files::Files;
 use crate::journal::Journal;
@@ -48,8 +49,10 @@ pub(crate) struct Shared {
     pub(crate) door: Arc<Door>,
     /// The databases.
     pub(crate) store: Store,
-    /// Processes.
+    /// Processes; ports, secrets, and what runs beside an instance on this machine.
     pub(crate) driver: Arc<ProcessDriver>,
+    /// Processes and containers.
+    pub(crate) drivers: Drivers,
     /// Probes.
     pub(crate) prober: Prober,
     /// History.

@@ -32,6 +32,7 @@ impl Handle {
             shared.tasks.close();
             shared.tasks.wait().await;
             shared.driver.close().await;
+            shared.drivers.containers.close().await;
             shared.journal.flush().await;
             shared.life.stop_writers.cancel();
             shared.life.writers.close();

@@ -4,11 +4,14 @@ use crate::Error;
 use crate::app::to_message;
 use crate::clock::Beat;
 use crate::door::Door;
+use crate::drivers::Readings;
 use crate::owner::Message;
 use crate::shared::Shared;
 use driver::Happened;
+use driver_docker::Event;
 use model::view::Change;
 use model::{ActId, Actor, ActorKind, InstanceId, Outcome, Target, Verb};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::{Machine, Sampler};
@@ -23,8 +26,9 @@ const SAMPLED: u32 = 40;
 pub(crate) async fn spawn_all(
     shared: &Arc<Shared>,
     words: mpsc::Receiver<Happened>,
+    said: mpsc::Receiver<Event>,
 ) -> Result<(), Error> {
-    shared.tasks.spawn(route(Arc::clone(shared), words));
+    shared.tasks.spawn(route(Arc::clone(shared), words, said));
     shared.tasks.spawn(sample(Arc::clone(shared)));
     shared.tasks.spawn(beat(Arc::clone(shared)));
     shared
@@ -39,8 +43,12 @@ pub(crate) async fn spawn_all(
     serve_registry(shared).await
 }
 
-/// Brings the driver's words to the owners.
-async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
+/// Brings the drivers' words to the owners.
+async fn route(
+    shared: Arc<Shared>,
+    mut words: mpsc::Receiver<Happened>,
+    mut said: mpsc::Receiver<Event>,
+) {
     loop {
         let happened = tokio::select! {
             () = shared.cancel.cancelled() => return,
@@ -48,6 +56,20 @@ async fn route(shared: Arc<Shared>, mut words: mpsc::Receiver<Happened>) {
                 Some(happened) => happened,
                 None => return,
             },
+            Some(event) = said.recv() => {
+                shared.drivers.containers.note(&event);
+                match event {
+                    Event::Happened(happened) => happened,
+                    // Who asks about health is told where it waits for it.
+                    Event::Health { .. } => continue,
+                    Event::DaemonLost { .. } | Event::DaemonBack => {
+                        for (_, owner) in shared.all_owners() {
+                            let _ = owner.send(Message::Daemon).await;
+                        }
+                        continue;
+                    }
+                }
+            }
         };
         let (cluster, message) = to_message(happened);
         if let Ok(owner) = shared.owner(&cluster) {
@@ -80,6 +102,7 @@ async fn beat(shared: Arc<Shared>) {
 /// Reads CPU and memory of every running instance's tree, and where it matters what else there is.
 async fn sample(shared: Arc<Shared>) {
     let mut sampler = Some((Sampler::new(), Machine::default()));
+    let mut readings = Readings::default();
     let mut every = SAMPLE;
     loop {
         tokio::select! {
@@ -104,10 +127,11 @@ async fn sample(shared: Arc<Shared>) {
         };
         let driver = Arc::clone(&shared.driver);
         let grows = shared.picture.grows();
-        let ids: Vec<_> = running
+        let ids = running
             .iter()
-            .map(|(cluster, _, id)| (cluster.clone(), id.clone()))
-            .collect();
+            .map(|(cluster, _, id)| (cluster.clone(), id.clone()));
+        let (contained, ids): (Vec<_>, Vec<_>) =
+            ids.partition(|(cluster, id)| shared.drivers.is_container(cluster, id));
         // /proc is quick but not instant; the owners' threads have better things to do.
         let sampled = tokio::task::spawn_blocking(move || {
             let keyed: Vec<_> = ids
@@ -125,8 +149,16 @@ async fn sample(shared: Arc<Shared>) {
             return;
         };
         sampler = Some(own);
+        let containers = &shared.drivers.containers;
+        let mut usage: BTreeMap<_, _> = usage.into_iter().collect();
+        usage.extend(readings.read(containers, contained).await);
         let mut by_inbox: Vec<(mpsc::Sender<Message>, Vec<(InstanceId, _)>)> = Vec::new();
-        for ((_, inbox, _), ((_, instance), usage)) in running.into_iter().zip(usage) {
+        for (cluster, inbox, instance) in running {
+            let key = (cluster, instance);
+            let Some(usage) = usage.remove(&key) else {
+                continue;
+            };
+            let instance = key.1;
             match by_inbox.last_mut() {
                 Some((last, all)) if last.same_channel(&inbox) => all.push((instance, usage)),
                 _ => by_inbox.push((inbox, vec![(instance, usage)])),

@@ -122,7 +122,7 @@ impl Step<'_> {
                 if self.cluster.goal(&id) == Goal::Run {
                     let adopted = match unanswered {
                         false => format!("adopted, pid {pid}"),
-                        true => format!("adopted, pid {pid}; its shim has not answered yet"),
+                        true => format!("adopted, pid {pid}; it has not answered yet"),
                     };
                     self.set_alive(&id, Reason::new(adopted));
                     if !self.told_before(&id) {

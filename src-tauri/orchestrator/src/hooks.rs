@@ -13,12 +13,14 @@ use crate::instance::{Goal, Instance, Life};
 use crate::step::Step;
 use model::{EventKind, InstanceId};
 
-/// What precedes the making of a service's process, in words; `None` when nothing does.
+/// What precedes the making of a service's process or container, in words; `None` when nothing does.
 pub(crate) fn preparation(spec: &spec::Service) -> Option<&'static str> {
     if spec.before_start.is_some() {
         Some("before_start runs")
     } else if !spec.secrets.is_empty() {
         Some("its secrets are being read")
+    } else if spec.runs.container().is_some() {
+        Some("its image and networks are being got ready")
     } else {
         None
     }

@@ -254,16 +254,5 @@ fn said(stop: &spec::Stop) -> String {
 }
 
 fn signal(signal: Option<spec::StopSignal>) -> &'static str {
-    let Some(signal) = signal else {
-        return "the stop signal of its image";
-    };
-    match signal {
-        spec::StopSignal::Term => "SIGTERM",
-        spec::StopSignal::Int => "SIGINT",
-        spec::StopSignal::Quit => "SIGQUIT",
-        spec::StopSignal::Hup => "SIGHUP",
-        spec::StopSignal::Usr1 => "SIGUSR1",
-        spec::StopSignal::Usr2 => "SIGUSR2",
-        spec::StopSignal::Kill => "SIGKILL",
-    }
+    signal.map_or("the stop signal of its image", spec::StopSignal::name)
 }

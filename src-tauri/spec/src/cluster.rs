@@ -246,7 +246,7 @@ pub enum TemplatePart {
     /// `${service.port}`: the first port of the service's first instance. `self` was resolved to
     /// the service's own name, and means the instance's own port.
     Port(ServiceName),
-    /// `${service.host}`: where it listens, `127.0.0.1`.
+    /// `${service.host}`: where it is reached, `127.0.0.1`; of a container by another its name.
     Host(ServiceName),
     /// `${service.url}`: `http://127.0.0.1:PORT`.
     Url(ServiceName),
@@ -433,6 +433,21 @@ pub struct Stop {
     pub signal: Option<StopSignal>,
     /// So long after the signal what is left gets SIGKILL. 10 s unless given.
     pub grace: Duration,
+}
+
+impl StopSignal {
+    /// As the system calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            StopSignal::Term => "SIGTERM",
+            StopSignal::Int => "SIGINT",
+            StopSignal::Quit => "SIGQUIT",
+            StopSignal::Hup => "SIGHUP",
+            StopSignal::Usr1 => "SIGUSR1",
+            StopSignal::Usr2 => "SIGUSR2",
+            StopSignal::Kill => "SIGKILL",
+        }
+    }
 }
 
 impl Stop {

@@ -48,7 +48,7 @@ pub use schema::schema;
 pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
 pub use sources::{Found, Reading, Sources};
 pub use suggest::nearest;
-pub use template::{Lookup, literal};
+pub use template::{HOST, Lookup, literal};
 
 /// The name of a definition's file.
 pub const FILE: &str = "azora.toml";

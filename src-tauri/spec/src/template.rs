@@ -9,13 +9,18 @@ use std::ops::Range;
 pub(crate) const REFERENCE_KEYS: [&str; 3] = ["port", "host", "url"];
 
 /// Where every service listens.
-const HOST: &str = "127.0.0.1";
+pub const HOST: &str = "127.0.0.1";
 
 /// Knows which port a service was given.
 pub trait Lookup {
     /// The port `${service.port}` stands for: the first port of the service's first instance, and
     /// for the asking service itself its own instance's.
     fn port(&self, service: &ServiceName) -> Option<u16>;
+
+    /// The host at which that is reached by the asking service: not the same for containers.
+    fn host(&self, _service: &ServiceName) -> String {
+        HOST.to_owned()
+    }
 }
 
 impl Template {
@@ -39,8 +44,10 @@ impl Template {
             .map(|part| match part {
                 TemplatePart::Text(text) => text.clone(),
                 TemplatePart::Port(service) => port(service).to_string(),
-                TemplatePart::Host(_) => HOST.to_owned(),
-                TemplatePart::Url(service) => format!("http://{HOST}:{}", port(service)),
+                TemplatePart::Host(service) => lookup.host(service),
+                TemplatePart::Url(service) => {
+                    format!("http://{}:{}", lookup.host(service), port(service))
+                }
             })
             .collect()
     }

@@ -26,7 +26,7 @@ pub use history::{badness, history};
 pub use latencies::latencies;
 pub use logs::{LogQuery, Pattern};
 pub use machine::Machine;
-pub use prober::{Prober, Target, Terms};
+pub use prober::{Prober, Target, Terms, of_command};
 pub use recorder::{Recorder, Recording};
 pub use sampler::{Sampler, began};
 pub use windows::{ServiceWindows, windows};

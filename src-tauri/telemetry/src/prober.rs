@@ -229,40 +229,62 @@ impl Prober {
     }
 
     async fn exec(&self, launch: ExecLaunch, key: &str, timeout: Duration) -> Seen {
-        let shell = launch.argv.starts_with(&["sh".to_owned(), "-c".to_owned()]);
-        let program = match &launch.argv[..] {
-            // A person has written the one program that the shell is to run.
-            [_, _, line] if shell && !line.contains([';', '|', '&', '<', '>', '(', '`', '\n']) => {
-                let line = line.strip_prefix("exec ").unwrap_or(line);
-                line.split_whitespace().next().unwrap_or("sh").to_owned()
-            }
-            [program, ..] => program.clone(),
-            [] => String::new(),
-        };
-        let trouble = |detail| Seen {
-            verdict: Verdict::Trouble,
-            detail,
-        };
-        match self.driver.exec(launch, timeout).await {
-            ExecOutcome::Exit { status, said: _ } if status.success() => {
-                pass(format!("{program} passed"))
-            }
-            // The shell's word for a program that is not there, or none: nobody was asked.
-            ExecOutcome::Exit {
-                status: ExitStatus::Code(code @ (126 | 127)),
-                said,
-            } if shell => trouble(match not_found(&said) {
-                Some(program) if code == 127 => correct(program, key),
-                _ => format!("the probe's program did not run: {said}"),
-            }),
-            ExecOutcome::Exit { status, said } if said.is_empty() => {
-                fail(format!("{program} {status}"))
-            }
-            ExecOutcome::Exit { status, said } => fail(format!("{program} {status}: {said}")),
-            ExecOutcome::TimedOut => fail(format!("{program} was not done within {timeout:?}")),
-            ExecOutcome::NotFound(_) => trouble(correct(&program, key)),
-            ExecOutcome::Short(why) | ExecOutcome::Failed(why) => trouble(why),
+        let argv = launch.argv.clone();
+        let outcome = self.driver.exec(launch, timeout).await;
+        ran(&argv, outcome, key, timeout)
+    }
+}
+
+/// What a command says of its service that was run elsewhere, in its container, and took so long.
+pub fn of_command(
+    argv: &[String],
+    outcome: ExecOutcome,
+    key: &str,
+    timeout: Duration,
+    took: Duration,
+) -> Evidence {
+    let seen = ran(argv, outcome, key, timeout);
+    Evidence {
+        verdict: seen.verdict,
+        detail: seen.detail,
+        latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+fn ran(argv: &[String], outcome: ExecOutcome, key: &str, timeout: Duration) -> Seen {
+    let shell = argv.starts_with(&["sh".to_owned(), "-c".to_owned()]);
+    let program = match argv {
+        // A person has written the one program that the shell is to run.
+        [_, _, line] if shell && !line.contains([';', '|', '&', '<', '>', '(', '`', '\n']) => {
+            let line = line.strip_prefix("exec ").unwrap_or(line);
+            line.split_whitespace().next().unwrap_or("sh").to_owned()
         }
+        [program, ..] => program.clone(),
+        [] => String::new(),
+    };
+    let trouble = |detail| Seen {
+        verdict: Verdict::Trouble,
+        detail,
+    };
+    match outcome {
+        ExecOutcome::Exit { status, said: _ } if status.success() => {
+            pass(format!("{program} passed"))
+        }
+        // The shell's word for a program that is not there, or none: nobody was asked.
+        ExecOutcome::Exit {
+            status: ExitStatus::Code(code @ (126 | 127)),
+            said,
+        } if shell => trouble(match not_found(&said) {
+            Some(program) if code == 127 => correct(program, key),
+            _ => format!("the probe's program did not run: {said}"),
+        }),
+        ExecOutcome::Exit { status, said } if said.is_empty() => {
+            fail(format!("{program} {status}"))
+        }
+        ExecOutcome::Exit { status, said } => fail(format!("{program} {status}: {said}")),
+        ExecOutcome::TimedOut => fail(format!("{program} was not done within {timeout:?}")),
+        ExecOutcome::NotFound(_) => trouble(correct(&program, key)),
+        ExecOutcome::Short(why) | ExecOutcome::Failed(why) => trouble(why),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Carrying out what a step wants done.
 
 use super::{Message, Owner, SHOW_STATES};
-use crate::{Error, launch};
+use crate::Error;
 use model::{
     ActId, Actor, EventKind, Generation, InstanceId, Outcome, RemedyKind, State,
     Target as ActTarget, Verb,
@@ -36,12 +36,9 @@ impl Owner {
             } => {
                 self.drop_probes(&instance);
                 self.call_off(&instance);
-                let places = self.shared.places();
-                let (secrets, _) = self.secrets_of(&instance);
-                let stop = launch::stop(&self.record, places, &instance, stop, &secrets);
-                self.shared
-                    .driver
-                    .stop(&self.id, &instance, generation, stop);
+                let stop = self.way_to_end(&instance, stop);
+                let drivers = &self.shared.drivers;
+                drivers.stop(&self.id, &instance, generation, stop);
             }
             Effect::Probe {
                 instance,
@@ -85,7 +82,7 @@ impl Owner {
             Effect::Settled { act, failed } => {
                 // Who waited for it looks at the picture next.
                 self.show();
-                self.shared.door.settle(act, failed);
+                self.settled(act, failed);
             }
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
@@ -136,21 +133,10 @@ impl Owner {
         if self.stopped_by_emergency() {
             return;
         }
-        let secrets = self.secrets.get(&instance).cloned().unwrap_or_default();
-        match launch::launch(
-            &self.record,
-            self.shared.places(),
-            &instance,
-            generation,
-            &secrets,
-        ) {
-            Some(launch) => self.shared.driver.start(launch),
+        match self.way_to_start(&instance, generation) {
+            Some(start) => self.shared.drivers.start(start),
             None => {
-                let services = &self.record.definition.services;
-                let error = match services.contains_key(&instance.service) {
-                    true => "containers cannot be run yet".to_owned(),
-                    false => "its service is no longer defined".to_owned(),
-                };
+                let error = "its service is no longer defined".to_owned();
                 let failed = Input::StartFailed {
                     instance,
                     generation,
@@ -186,6 +172,14 @@ impl Owner {
         self.shared.tasks.spawn(async move {
             if rebuilding {
                 let why = "the files it is made from are changing".to_owned();
+                let _ = inbox.send(Message::Wait { ticket, why }).await;
+                return;
+            }
+            if let Some(cluster) = &target.cluster
+                && let Some(why) = shared.drivers.unreachable(cluster, &about).await
+            {
+                // Nothing is known of it, and nothing can be done.
+                let why = format!("its container daemon is away: {why}");
                 let _ = inbox.send(Message::Wait { ticket, why }).await;
                 return;
             }
@@ -284,7 +278,16 @@ impl Owner {
                     self.shared.door.finish(act, Outcome::Failed(error.clone()));
                 }
             }
-            Input::Exited { instance, .. } => {
+            Input::Exited {
+                instance,
+                generation,
+                ..
+            } => {
+                // Told again, when what precedes the next start is under way already.
+                let now = self.cluster.status(instance);
+                if now.is_some_and(|now| now.generation > *generation) {
+                    return;
+                }
                 self.drop_probes(instance);
                 self.call_off(instance);
                 // It may have said them, and is asked for its last words in this very step.
@@ -301,7 +304,7 @@ impl Owner {
         let status = self.cluster.status(&instance);
         if status.as_ref().is_some_and(|status| at_rest(status.state)) {
             self.let_go(&instance);
-            self.shared.driver.rest(&self.id, &instance);
+            self.shared.drivers.rest(&self.id, &instance);
             if self.record.is_down() {
                 self.give_back_ports(&instance);
             }
@@ -333,6 +336,7 @@ impl Owner {
         self.drop_probes(instance);
         self.call_off(instance);
         self.secrets.remove(instance);
+        self.contents.remove(instance);
         self.told.remove(instance);
         self.gates.remove(instance);
         self.let_go(instance);
@@ -341,7 +345,7 @@ impl Owner {
         self.shared.driver.release_ports(&self.id, instance, &free);
         self.record.origins.remove(instance);
         self.record.ports_taken.remove(instance);
-        self.shared.driver.forget(&self.id, instance);
+        self.shared.drivers.forget(&self.id, instance);
         self.changed.remove(instance);
         self.pulses.remove(instance);
         self.shared

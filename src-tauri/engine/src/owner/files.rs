@@ -140,7 +140,7 @@ impl Owner {
         self.show_within(SHOW_STATES);
     }
 
-    fn say(&self, text: String) {
+    pub(super) fn say(&self, text: String) {
         self.shared
             .journal
             .event(Some(&self.id), EventKind::Notice { text });

@@ -3,10 +3,11 @@
 //! Each runs as a task that answers with a message when nothing of it is left. The driver sees to it
 //! that no two hooks of an instance run at once.
 
-use super::{Message, Owner};
-use crate::environment;
+use super::{Message, Owner, Readied};
+use crate::drivers::Files;
 use crate::launch::{self, AFTER_READY, BEFORE_START};
 use crate::secrets::{Secrets, Wanted};
+use crate::{container, environment};
 use driver::{HookLaunch, NotRun};
 use model::{Generation, InstanceId};
 use orchestrator::{Adoption, Input};
@@ -27,7 +28,11 @@ impl UnderWay {
 }
 
 impl Owner {
-    fn under_way(&mut self, instance: &InstanceId, generation: Generation) -> CancellationToken {
+    pub(super) fn under_way(
+        &mut self,
+        instance: &InstanceId,
+        generation: Generation,
+    ) -> CancellationToken {
         // The engine's end is its end as well.
         let off = self.shared.cancel.child_token();
         let hook = UnderWay {
@@ -89,6 +94,7 @@ impl Owner {
             BEFORE_START,
             &none,
         );
+        let preparation = container::preparation(&self.record, &instance);
         let off = self.under_way(&instance, generation);
         let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
         let cluster = self.id.clone();
@@ -100,13 +106,20 @@ impl Owner {
                     let ran = shared.driver.hook(hook).await;
                     ran.map_err(|why| why.map(|why| secrets.hide(why)))?;
                 }
-                Ok(Arc::new(secrets))
+                let files = match preparation {
+                    Some(preparation) => shared.drivers.containers.prepare(preparation).await?,
+                    None => Files::new(),
+                };
+                let secrets = Arc::new(secrets);
+                Ok(Readied { secrets, files })
             };
             let outcome = match off.run_until_cancelled(work).await {
                 Some(outcome) => outcome,
                 None => {
                     shared.driver.end_hook(&cluster, &instance).await;
-                    Err(NotRun::Failed(format!("{BEFORE_START} was called off")))
+                    Err(NotRun::Failed(
+                        "what precedes its start was called off".into(),
+                    ))
                 }
             };
             // A closed inbox means the engine is going down.
@@ -120,14 +133,15 @@ impl Owner {
         &mut self,
         instance: InstanceId,
         generation: Generation,
-        outcome: Result<Arc<Secrets>, NotRun>,
+        outcome: Result<Readied, NotRun>,
     ) {
         self.over(&instance, generation);
         let outcome = match outcome {
-            Ok(secrets) => {
+            Ok(Readied { secrets, files }) => {
                 if !secrets.0.is_empty() {
                     self.secrets.insert(instance.clone(), secrets);
                 }
+                self.contents.insert(instance.clone(), files);
                 Ok(())
             }
             Err(NotRun::Failed(why)) => Err(why),
@@ -149,6 +163,9 @@ impl Owner {
 
     /// Runs what follows readiness.
     pub(super) fn greet(&mut self, instance: InstanceId, generation: Generation) {
+        if let Some((exec, limit)) = launch::greeting(&self.record, &instance) {
+            return self.greet_within(instance, generation, exec, limit);
+        }
         let none = Secrets::default();
         let places = self.shared.places();
         let hook = launch::hook(
@@ -213,12 +230,13 @@ impl Owner {
         let services = &self.record.definition.services;
         let service = services.get(&found.instance.service);
         found.greeted = service.is_some_and(|service| service.after_ready.is_some())
-            && self.shared.driver.hook_ran(
-                &self.id,
-                &found.instance,
-                found.generation,
-                AFTER_READY,
-            );
+            && (self.greeted_within(&found.instance, found.generation)
+                || self.shared.driver.hook_ran(
+                    &self.id,
+                    &found.instance,
+                    found.generation,
+                    AFTER_READY,
+                ));
         found
     }
 

@@ -2,6 +2,7 @@
 
 use super::probes::Question;
 use crate::Error;
+use crate::drivers::Files;
 use crate::files::Told;
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
@@ -24,8 +25,10 @@ pub(crate) enum Message {
     Probed(InstanceId, Generation, ProbeKind, Evidence, Question),
     /// It said something about itself.
     Told(InstanceId, Generation, driver::Told),
-    /// What precedes a start is done, or could not be; with the secrets that were read for it.
-    Prepared(InstanceId, Generation, Result<Arc<Secrets>, NotRun>),
+    /// What precedes a start is done, or could not be; with what was read for it.
+    Prepared(InstanceId, Generation, Result<Readied, NotRun>),
+    /// The container daemon does not answer any more, or does again.
+    Daemon,
     /// What follows readiness has ended.
     Greeted(InstanceId, Generation, Result<(), String>),
     /// The secrets of an instance that runs, read again after the engine was away.
@@ -127,6 +130,15 @@ pub(crate) enum Message {
         /// Done or not.
         reply: oneshot::Sender<Result<(), Error>>,
     },
+}
+
+/// What was read for a start.
+#[derive(Default)]
+pub(crate) struct Readied {
+    /// Its secrets.
+    pub(crate) secrets: Arc<Secrets>,
+    /// The files that are put into its container.
+    pub(crate) files: Files,
 }
 
 /// A person's order to one cluster.

@@ -5,6 +5,7 @@
 //! comes back as a message, but for what a person's order has to have before it is answered: its
 //! record on disk and its ports. That is done in place, beside the other owners ([`crate::beside`]).
 
+mod containers;
 mod effects;
 mod files;
 mod gap;
@@ -21,13 +22,14 @@ mod probes;
 mod show;
 
 use crate::Error;
+use crate::drivers::Files;
 use crate::emergency::overtaken;
 use crate::files::Wanted;
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
 use crate::shared::Shared;
 use driver::Found;
-pub(crate) use message::{Message, Wish};
+pub(crate) use message::{Message, Readied, Wish};
 use model::view::Pulse;
 use model::{ActId, ClusterId, InstanceId, Mono, Origin, RemedyKind};
 use model::{Generation, ServiceName, Timestamp};
@@ -65,6 +67,8 @@ pub(crate) struct Owner {
     hooks: BTreeMap<InstanceId, hooks::UnderWay>,
     /// The secrets of instances that run or are about to.
     secrets: BTreeMap<InstanceId, Arc<Secrets>>,
+    /// What was read for containers that are about to be made.
+    contents: BTreeMap<InstanceId, Files>,
     /// How many variables of which start would be different now; only those with some.
     drift: BTreeMap<InstanceId, (Generation, u32)>,
     /// Who has a debugger on which start of an instance.
@@ -121,6 +125,7 @@ impl Owner {
             gates: BTreeMap::new(),
             hooks: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            contents: BTreeMap::new(),
             drift: BTreeMap::new(),
             attached: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -173,8 +178,12 @@ impl Owner {
             }
             if one.unanswered {
                 let text = format!(
-                    "{} runs on, but its shim has not answered yet; it is asked until it does",
-                    one.instance
+                    "{} runs on, but its {} has not answered yet; it is asked until it does",
+                    one.instance,
+                    match self.shared.drivers.is_container(&self.id, &one.instance) {
+                        true => "container daemon",
+                        false => "shim",
+                    }
                 );
                 let what = model::EventKind::Notice { text };
                 self.shared.journal.event(Some(&self.id), what);
@@ -300,6 +309,7 @@ impl Owner {
             Message::Greeted(instance, generation, outcome) => {
                 self.greeting_over(instance, generation, outcome);
             }
+            Message::Daemon => self.daemon_stirred(),
             Message::Secrets(instance, secrets) => {
                 self.secrets.insert(instance, secrets);
             }

@@ -418,6 +418,7 @@ impl Owner {
             self.removed(&instance);
         }
         self.unwatch_files();
+        self.clear_forgotten();
         // There is nothing left to resume.
         self.shared.note_stop(&self.id, None);
         // What is on its way to the disk does not bring it back.

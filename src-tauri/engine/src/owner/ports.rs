@@ -116,6 +116,6 @@ impl Owner {
 
     /// One port for each wish. To say who holds one that is taken, every process is looked at.
     pub(super) fn ask_for_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
-        beside_others(|| self.shared.driver.grant_ports(wishes))
+        beside_others(|| self.shared.drivers.grant_ports(wishes))
     }
 }

@@ -1,7 +1,7 @@
 //! Asking probes, and hearing what services say of themselves.
 
 use super::{Message, Owner};
-use crate::launch::{self, Heard};
+use crate::launch::{self, Asked, Heard};
 use crate::secrets::{self, Secrets};
 use driver::Told;
 use model::{Evidence, Generation, InstanceId, Mono, ProbeKind, Verdict};
@@ -94,7 +94,7 @@ impl Owner {
         let (secrets, missing) = self.secrets_of(&instance);
         let asked = self.asked(&instance, generation, kind, &secrets);
         let gate = match &asked {
-            Some((target, _)) if told(target) => None,
+            Some((Asked::Service(target), _)) if told(target) => None,
             _ => self.gate(&instance),
         };
         let shared = Arc::clone(&self.shared);
@@ -120,7 +120,21 @@ impl Owner {
             let mut evidence = match asked {
                 // Boxed, because most of a thousand probes sleep most of the time, and asking
                 // takes ten times the room of sleeping.
-                Some((Target::Exec { mut launch, key }, timeout)) => {
+                Some((Asked::Daemon, timeout)) => {
+                    let containers = &shared.drivers.containers;
+                    Box::pin(containers.check(&cluster, &id, timeout)).await
+                }
+                Some((Asked::Within(exec, key), timeout)) => {
+                    let containers = &shared.drivers.containers;
+                    let asked = containers.ask_within(&cluster, &id, exec, key, timeout);
+                    let mut evidence = Box::pin(asked).await;
+                    evidence.detail = match missing {
+                        None => known.hide(evidence.detail),
+                        Some(_) => secrets::unquoted(evidence.detail),
+                    };
+                    evidence
+                }
+                Some((Asked::Service(Target::Exec { mut launch, key }), timeout)) => {
                     let asked = async {
                         // The engine was away since the start; without them it cannot be asked,
                         // and what is missing is said when it starts the next time.
@@ -144,7 +158,7 @@ impl Owner {
                     };
                     Box::pin(asked).await
                 }
-                Some((target, timeout)) => {
+                Some((Asked::Service(target), timeout)) => {
                     let mut evidence = Box::pin(shared.prober.ask(target, timeout)).await;
                     // What a service answers is repeated in it.
                     evidence.detail = match missing {
@@ -159,6 +173,13 @@ impl Owner {
                     latency_us: 0,
                 },
             };
+            if evidence.verdict == Verdict::Fail
+                && let Some(why) = Box::pin(shared.drivers.unreachable(&cluster, &id)).await
+            {
+                // With its daemon went the way to it, and that says nothing about it.
+                evidence.verdict = Verdict::Trouble;
+                evidence.detail = why;
+            }
             if was_attached || evidence.verdict == Verdict::Fail {
                 let looking = crate::attached::to(&shared.driver, &cluster, &id);
                 let who = Box::pin(looking).await;
@@ -192,7 +213,7 @@ impl Owner {
         generation: Generation,
         kind: ProbeKind,
         secrets: &Secrets,
-    ) -> Option<(Target, Duration)> {
+    ) -> Option<(Asked, Duration)> {
         let told = self.told.entry(instance.clone()).or_default();
         let registry = &self.shared.registry;
         let lost = self.cluster.status(instance);

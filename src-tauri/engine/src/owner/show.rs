@@ -113,6 +113,17 @@ impl Owner {
                 until: None,
             });
         }
+        if let Some(why) = self.shared.drivers.lost(&self.id, instance)
+            && status.pid.is_some()
+            && !status.marks.held
+        {
+            status.marks.held = true;
+            status.marks.hold = Some(Hold {
+                why: format!("its container daemon is away: {why}"),
+                person: false,
+                until: None,
+            });
+        }
         status.port_taken = self.record.ports_taken.get(instance).cloned();
         let drift = self.drift.get(instance);
         let environment = drift
@@ -231,10 +242,10 @@ impl Owner {
             startup: service.startup.as_ref().map(ToString::to_string),
             ready: own_ready(service).map(ToString::to_string),
             health: service.health.as_ref().map(ToString::to_string),
-            limits: self
-                .shared
-                .driver
-                .held(&service.limits, service.user.as_deref()),
+            limits: match service.runs.container() {
+                Some(_) => crate::container::held(&service.limits),
+                None => (self.shared.driver).held(&service.limits, service.user.as_deref()),
+            },
         }
     }
 }

@@ -1,0 +1,368 @@
+//! The driver of containers, opened at the first cluster that needs it: who has no containers never
+//! looks for a daemon.
+//!
+//! While it is not open because the daemon is away, what is written down of containers is believed,
+//! what is to be ended waits, and it is tried again.
+
+use super::{Key, lock};
+use driver::{ExecOutcome, Found, Happened, Layout, NotRun, ProcessDriver};
+use driver_docker::{
+    ConnectError, ContainerDriver, ContainerStop, Daemon, Event, Exec, Fault, Launch, Surroundings,
+};
+use model::{ClusterId, Generation, InstanceId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Words that may wait for the owners.
+const HEARD: usize = 1_024;
+/// How long an engine that comes waits for a daemon that takes its time: often both are started at once.
+const COMING: Duration = Duration::from_secs(5);
+/// Between two tries to reach a daemon that has containers of ours.
+const KNOCK: Duration = Duration::from_millis(500);
+
+/// See the module.
+pub(crate) struct Containers {
+    pub(super) layout: Layout,
+    around: Surroundings,
+    events: mpsc::Sender<Event>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    state: Mutex<State>,
+    /// One at a time opens it.
+    opening: tokio::sync::Mutex<()>,
+    /// Counts words about health and about the daemon: who waits for one looks again.
+    pub(super) stirred: watch::Sender<u64>,
+    /// Clusters whose containers and networks are being removed.
+    clearing: watch::Sender<BTreeSet<ClusterId>>,
+    /// One at a time makes networks and volumes.
+    pub(super) making: tokio::sync::Mutex<()>,
+    /// An image is got or built once, however many wait for it.
+    pub(super) images: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Default)]
+struct State {
+    driver: Option<Arc<ContainerDriver>>,
+    /// Why the daemon is not reached.
+    lost: Option<String>,
+    /// Clusters of which only what is written down was told.
+    believed: BTreeSet<ClusterId>,
+    /// What is to be ended when it is reached.
+    stops: BTreeMap<Key, (Generation, ContainerStop)>,
+    /// A task tries to reach it.
+    knocking: bool,
+}
+
+impl Containers {
+    /// Not open yet; what happens is said to the receiver.
+    pub(crate) fn new(
+        layout: Layout,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+    ) -> (Arc<Self>, mpsc::Receiver<Event>) {
+        let (events, heard) = mpsc::channel(HEARD);
+        let containers = Self {
+            layout,
+            around: Surroundings::of_this_process(),
+            events,
+            tasks,
+            cancel,
+            state: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            stirred: watch::Sender::default(),
+            clearing: watch::Sender::default(),
+            making: tokio::sync::Mutex::default(),
+            images: Mutex::default(),
+        };
+        (Arc::new(containers), heard)
+    }
+
+    /// Notes what was said, before owners hear of it.
+    pub(crate) fn note(&self, event: &Event) {
+        match event {
+            Event::DaemonLost { why } => lock(&self.state).lost = Some(why.clone()),
+            Event::DaemonBack => lock(&self.state).lost = None,
+            Event::Health { .. } => {}
+            Event::Happened(_) => return,
+        }
+        self.stirred.send_modify(|count| *count += 1);
+    }
+
+    /// Why the daemon is not reached; `None` also while nobody has tried.
+    pub(crate) fn lost(&self) -> Option<String> {
+        lock(&self.state).lost.clone()
+    }
+
+    /// Asks the daemon whether it answers, and says why it does not.
+    pub(super) async fn unreachable(&self) -> Option<String> {
+        if let Some(why) = self.lost() {
+            return Some(why);
+        }
+        let driver = self.open()?;
+        let silent = driver.daemon().ping().await.err();
+        silent.map(|fault| fault.to_string())
+    }
+
+    pub(super) fn open(&self) -> Option<Arc<ContainerDriver>> {
+        lock(&self.state).driver.clone()
+    }
+
+    /// The driver, opened now if it is not.
+    ///
+    /// # Errors
+    /// Why there is none: a daemon that does not run may run soon, one that is not there will not.
+    pub(super) async fn driver(&self) -> Result<Arc<ContainerDriver>, NotRun> {
+        let unreached = |error: ConnectError| match error {
+            error @ (ConnectError::NotRunning { .. } | ConnectError::Strange { .. }) => {
+                NotRun::Short(error.to_string())
+            }
+            error => NotRun::Failed(error.to_string()),
+        };
+        self.connect().await.map_err(unreached)
+    }
+
+    async fn connect(&self) -> Result<Arc<ContainerDriver>, ConnectError> {
+        let _alone = self.opening.lock().await;
+        if let Some(driver) = self.open() {
+            return Ok(driver);
+        }
+        let daemon = Daemon::connect(&self.around).await?;
+        let driver = ContainerDriver::open(self.layout.clone(), daemon, self.events.clone());
+        let believed = std::mem::take(&mut lock(&self.state).believed);
+        for cluster in believed {
+            for found in driver.adopt(&cluster).await {
+                // What was believed to run and does not has ended; what runs has been told.
+                if let Err(status) = found.outcome {
+                    let ended = Happened::Exited {
+                        cluster: cluster.clone(),
+                        instance: found.instance,
+                        generation: found.generation,
+                        status,
+                        left: 0,
+                    };
+                    self.say(Event::Happened(ended)).await;
+                }
+            }
+        }
+        let (lost, stops) = {
+            let mut state = lock(&self.state);
+            state.driver = Some(Arc::clone(&driver));
+            (state.lost.take(), std::mem::take(&mut state.stops))
+        };
+        for ((cluster, instance), (generation, stop)) in stops {
+            driver.stop(&cluster, &instance, generation, stop);
+        }
+        if lost.is_some() {
+            self.say(Event::DaemonBack).await;
+        }
+        Ok(driver)
+    }
+
+    async fn say(&self, event: Event) {
+        // An engine that ends listens no more.
+        let _ = self.events.send(event).await;
+    }
+
+    /// Tries to reach the daemon until it is reached.
+    fn knock(self: &Arc<Self>) {
+        if std::mem::replace(&mut lock(&self.state).knocking, true) {
+            return;
+        }
+        let own = Arc::clone(self);
+        self.spawn(async move {
+            while own.connect().await.is_err() {
+                tokio::time::sleep(KNOCK).await;
+            }
+            lock(&own.state).knocking = false;
+        });
+    }
+
+    /// Does something off the owner's loop, for as long as the engine runs.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            cancel.run_until_cancelled(work).await;
+        });
+    }
+
+    /// Starts a container. What precedes it has opened the driver.
+    pub(super) fn start(self: &Arc<Self>, launch: Launch) {
+        if let Some(driver) = self.open() {
+            return driver.start(launch);
+        }
+        let own = Arc::clone(self);
+        self.spawn(async move {
+            let shortage = match own.driver().await {
+                Ok(driver) => return driver.start(launch),
+                Err(why) => why.to_string(),
+            };
+            let delayed = Happened::StartDelayed {
+                cluster: launch.cluster,
+                instance: launch.instance,
+                generation: launch.generation,
+                shortage,
+            };
+            own.say(Event::Happened(delayed)).await;
+        });
+    }
+
+    /// Says that a start came to nothing.
+    pub(super) fn refuse(
+        self: &Arc<Self>,
+        (cluster, instance): Key,
+        generation: Generation,
+        error: String,
+    ) {
+        let failed = Happened::StartFailed {
+            cluster,
+            instance,
+            generation,
+            error,
+            retry: true,
+        };
+        let own = Arc::clone(self);
+        self.spawn(async move { own.say(Event::Happened(failed)).await });
+    }
+
+    /// Ends a container; one whose daemon has not been reached yet when it is.
+    pub(super) fn stop(
+        self: &Arc<Self>,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        generation: Generation,
+        stop: ContainerStop,
+    ) {
+        let why = {
+            let mut state = lock(&self.state);
+            if let Some(driver) = &state.driver {
+                return driver.stop(cluster, instance, generation, stop);
+            }
+            let key = (cluster.clone(), instance.clone());
+            state.stops.insert(key, (generation, stop));
+            state.lost.clone().unwrap_or_default()
+        };
+        self.knock();
+        let waits = Happened::StopGoesOn {
+            cluster: cluster.clone(),
+            instance: instance.clone(),
+            generation,
+            how: format!("waits for its container daemon: {why}"),
+        };
+        let own = Arc::clone(self);
+        self.spawn(async move { own.say(Event::Happened(waits)).await });
+    }
+
+    /// Removes the container of an instance that has ended, and what is written of it; with `rest`
+    /// whatever else lies in its run folder.
+    pub(super) fn remove(
+        self: &Arc<Self>,
+        (cluster, instance): Key,
+        rest: Option<Arc<ProcessDriver>>,
+    ) {
+        let own = Arc::clone(self);
+        self.spawn(async move {
+            let removed = match own.driver().await {
+                Ok(driver) => driver.remove(&cluster, &instance).await,
+                Err(why) => Err(Fault::Silent(why.to_string())),
+            };
+            match removed {
+                Ok(()) => {
+                    if let Some(rest) = rest {
+                        rest.forget(&cluster, &instance);
+                    }
+                }
+                // With the cluster's other containers it goes when that is taken down.
+                Err(fault) => {
+                    tracing::warn!(%cluster, %instance, %fault, "failed to remove a container");
+                }
+            }
+        });
+    }
+
+    /// Removes all containers and networks of a cluster that is down, and tells what is left. Volumes
+    /// stay. What is to be started meanwhile waits from the moment this is called.
+    pub(crate) fn clear(
+        self: &Arc<Self>,
+        cluster: ClusterId,
+        then: impl FnOnce(Result<(), String>) + Send + 'static,
+    ) {
+        self.clearing
+            .send_modify(|clearing| _ = clearing.insert(cluster.clone()));
+        let own = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let work = async {
+                let driver = own.driver().await.map_err(|why| why.to_string())?;
+                let cleared = driver.clear(&cluster).await;
+                cleared.map_err(|fault| fault.to_string())
+            };
+            let cleared = own.cancel.run_until_cancelled(work).await;
+            own.clearing
+                .send_modify(|clearing| _ = clearing.remove(&cluster));
+            then(cleared.unwrap_or_else(|| Err("the engine ended before".to_owned())));
+        });
+    }
+
+    /// Waits until nothing of a cluster is being removed.
+    pub(super) async fn cleared(&self, cluster: &ClusterId) {
+        let mut clearing = self.clearing.subscribe();
+        // The sender is ours.
+        let _ = clearing.wait_for(|all| !all.contains(cluster)).await;
+    }
+
+    /// Something may have been made of this cluster, of which `wanted` says whether it has containers
+    /// by its definition.
+    pub(crate) fn has_some(&self, cluster: &ClusterId, wanted: bool) -> bool {
+        (wanted && self.open().is_some())
+            || !driver_docker::instances(&self.layout, cluster).is_empty()
+    }
+
+    /// What ran, or has ended, while nobody was here. While its daemon is away, what is written.
+    pub(super) async fn adopt(self: &Arc<Self>, cluster: &ClusterId, wanted: bool) -> Vec<Found> {
+        let written = driver_docker::written(&self.layout, cluster);
+        if written.is_empty() && !wanted {
+            return written;
+        }
+        let why = match tokio::time::timeout(COMING, self.connect()).await {
+            Ok(Ok(driver)) => return driver.adopt(cluster).await,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it has not answered within {} s", COMING.as_secs()),
+        };
+        if written.is_empty() {
+            // Nothing of it is known to run, and its starts say why they wait.
+            return written;
+        }
+        {
+            let mut state = lock(&self.state);
+            state.believed.insert(cluster.clone());
+            state.lost = Some(why.clone());
+        }
+        self.say(Event::DaemonLost { why }).await;
+        self.knock();
+        written
+    }
+
+    /// Runs a program for a moment in the container of an instance.
+    pub(crate) async fn exec(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        program: Exec,
+        limit: Duration,
+    ) -> ExecOutcome {
+        match self.driver().await {
+            Ok(driver) => driver.exec(cluster, instance, program, limit).await,
+            Err(why) => ExecOutcome::Short(why.to_string()),
+        }
+    }
+
+    /// Ends the driver's tasks. Containers run on.
+    pub(crate) async fn close(&self) {
+        if let Some(driver) = self.open() {
+            driver.close().await;
+        }
+    }
+}

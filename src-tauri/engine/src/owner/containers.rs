@@ -1,0 +1,166 @@
+//! What an owner does about instances that are containers.
+
+use super::{Message, Owner, SHOW_STATES};
+use crate::drivers::{Start, Stop};
+use crate::launch::AFTER_READY;
+use crate::{container, launch};
+use driver::ExecOutcome;
+use driver_docker::Exec;
+use model::{ActId, EventKind, Generation, InstanceId, Reason};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Beside what is written of a container: the start whose `after_ready` has run to its end.
+const GREETED: &str = "container.greeted";
+
+impl Owner {
+    /// Everything a driver needs to start an instance; `None` when it is not defined.
+    pub(super) fn way_to_start(
+        &mut self,
+        instance: &InstanceId,
+        generation: Generation,
+    ) -> Option<Start> {
+        let secrets = self.secrets.get(instance).cloned().unwrap_or_default();
+        let files = self.contents.remove(instance).unwrap_or_default();
+        let record = &self.record;
+        let driver = &self.shared.driver;
+        if let Some(launch) =
+            container::launch(record, driver, instance, generation, &secrets, &files)
+        {
+            let port = record.ports.get(instance).and_then(|all| all.first());
+            return Some(Start::Container(Box::new(launch), port.copied()));
+        }
+        let places = self.shared.places();
+        let launch = launch::launch(record, places, instance, generation, &secrets)?;
+        Some(Start::Process(Box::new(launch)))
+    }
+
+    /// How an instance is ended that runs: as what it was started, whatever its definition says now.
+    pub(super) fn way_to_end(&self, instance: &InstanceId, stop: spec::Stop) -> Stop {
+        if self.shared.drivers.is_container(&self.id, instance) {
+            return Stop::Container(container::stop(&self.record, instance, &stop));
+        }
+        let places = self.shared.places();
+        let (secrets, _) = self.secrets_of(instance);
+        Stop::Process(launch::stop(&self.record, places, instance, stop, &secrets))
+    }
+
+    /// Runs what follows readiness in the container itself.
+    pub(super) fn greet_within(
+        &mut self,
+        instance: InstanceId,
+        generation: Generation,
+        exec: Exec,
+        limit: Duration,
+    ) {
+        let off = self.under_way(&instance, generation);
+        let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
+        let (cluster, greeted) = (self.id.clone(), self.greeted_file(&instance));
+        let (secrets, _) = self.secrets_of(&instance);
+        self.shared.tasks.spawn(async move {
+            let containers = &shared.drivers.containers;
+            let work = containers.exec(&cluster, &instance, exec, limit);
+            let outcome = match off.run_until_cancelled(work).await {
+                // Its service has ended, or the engine does: nobody wonders.
+                None => Ok(()),
+                Some(outcome) => ran(outcome, limit).map_err(|why| secrets.hide(why)),
+            };
+            if outcome.is_ok()
+                && let Err(error) = std::fs::write(&greeted, generation.to_string())
+            {
+                tracing::warn!(%instance, %error, "its {AFTER_READY} may run again");
+            }
+            // A closed inbox means the engine is going down.
+            let _ = inbox
+                .send(Message::Greeted(instance, generation, outcome))
+                .await;
+        });
+    }
+
+    fn greeted_file(&self, instance: &InstanceId) -> PathBuf {
+        self.shared.layout.run(&self.id, instance).join(GREETED)
+    }
+
+    /// What follows the readiness of this start has run to its end in its container.
+    pub(super) fn greeted_within(&self, instance: &InstanceId, generation: Generation) -> bool {
+        let greeted = std::fs::read_to_string(self.greeted_file(instance));
+        greeted.is_ok_and(|greeted| greeted.trim() == generation.to_string())
+    }
+
+    /// The container daemon does not answer any more, or does again.
+    pub(super) fn daemon_stirred(&mut self) {
+        let drivers = &self.shared.drivers;
+        let all = self.cluster.statuses().map(|one| one.instance);
+        let contained: Vec<InstanceId> = all
+            .filter(|instance| drivers.is_container(&self.id, instance))
+            .collect();
+        let running = contained.iter().filter_map(|id| self.cluster.status(id));
+        if running.clone().any(|one| one.pid.is_some()) {
+            let text = match drivers.containers.lost() {
+                Some(why) => format!(
+                    "the container daemon does not answer ({why}): nothing is known of its containers, and nothing is done about them until it does"
+                ),
+                None => "the container daemon answers again".to_owned(),
+            };
+            self.say(text);
+        }
+        self.changed.extend(contained);
+        self.show_within(SHOW_STATES);
+    }
+
+    /// What is left of containers of a cluster that is forgotten goes with it.
+    pub(super) fn clear_forgotten(&self) {
+        if !(self.shared.drivers.containers).has_some(&self.id, self.record.defines_containers()) {
+            return;
+        }
+        let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
+        let containers = &self.shared.drivers.containers;
+        containers.clear(self.id.clone(), move |cleared| {
+            if let Err(why) = cleared {
+                let text = format!(
+                    "{cluster} is forgotten, and its containers or networks are left: {why}"
+                );
+                let what = EventKind::Notice { text };
+                shared.journal.event(None, what);
+            }
+        });
+    }
+
+    /// An act has come to its end. Of a cluster that is down nothing is left: its containers and
+    /// networks go before that is said.
+    pub(super) fn settled(&mut self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
+        let containers = &self.shared.drivers.containers;
+        let rests = |one: model::InstanceStatus| super::effects::at_rest(one.state);
+        let down = self.record.is_down() && self.cluster.statuses().all(rests);
+        // An adoption changes nothing of what is there.
+        if act == ActId(0)
+            || !down
+            || !containers.has_some(&self.id, self.record.defines_containers())
+        {
+            return self.shared.door.settle(act, failed);
+        }
+        let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
+        containers.clear(self.id.clone(), move |cleared| {
+            if let Err(why) = cleared {
+                let text = format!(
+                    "failed to remove the cluster's containers and networks: {why}; `azora down` tries again"
+                );
+                let what = EventKind::Notice { text };
+                shared.journal.event(Some(&cluster), what);
+            }
+            shared.door.settle(act, failed);
+        });
+    }
+}
+
+fn ran(outcome: ExecOutcome, limit: Duration) -> Result<(), String> {
+    let why = match outcome {
+        ExecOutcome::Exit { status, .. } if status.success() => return Ok(()),
+        ExecOutcome::Exit { status, said } if said.is_empty() => status.to_string(),
+        ExecOutcome::Exit { status, said } => format!("{status}: {said}"),
+        ExecOutcome::TimedOut => format!("was not done within {limit:?}"),
+        ExecOutcome::Failed(why) | ExecOutcome::NotFound(why) | ExecOutcome::Short(why) => why,
+    };
+    Err(format!("{AFTER_READY} {why}"))
+}
