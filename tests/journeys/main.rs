@@ -16,6 +16,7 @@ mod heal;
 mod limits;
 mod load;
 mod logs;
+mod mixed;
 mod mutes;
 mod outputs;
 mod probes;

@@ -382,6 +382,8 @@ export interface EmergencyStop {
   ended: number;
   /** Those that are left. */
   left: Survivor[];
+  /** What is left in container daemons, or may be, in words. */
+  containers_left: string[];
   /** Why nobody could look for who is left. */
   unseen: string | null;
   /** Milliseconds it took. */

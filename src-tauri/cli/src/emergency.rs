@@ -20,7 +20,9 @@ use tokio::time::Instant;
 /// An engine that does not answer a plain question in this time is passed by.
 const ANSWER: Duration = Duration::from_millis(300);
 /// An engine that began to stop everything and does not come to its end is passed by after this.
-const FINISH: Duration = Duration::from_secs(5);
+const FINISH: Duration = Duration::from_secs(10);
+/// How long container daemons may take. One that hangs is said to.
+const CONTAINERS: Duration = Duration::from_secs(10);
 
 /// What an emergency stop did.
 pub(crate) struct Ended {
@@ -30,6 +32,8 @@ pub(crate) struct Ended {
     unseen: Option<String>,
     took: Duration,
     looked_by: Vec<String>,
+    /// What is left in container daemons, or may be, in words.
+    contained: Vec<String>,
     report: Option<PathBuf>,
     /// The engine did it; otherwise this process did.
     by_engine: bool,
@@ -57,6 +61,7 @@ pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
                 .and_then(Result::ok);
             stop(&layout, client.as_ref(), &arguments.reason).await
         }),
+        // No daemon can be asked then.
         Err(_) => verified(&layout, direct(&layout, &arguments.reason)),
     };
     tell(&ended, arguments.json.json)?;
@@ -68,7 +73,7 @@ pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
 
 impl Ended {
     fn nothing_left(&self) -> bool {
-        self.left.is_empty() && self.unseen.is_none()
+        self.left.is_empty() && self.contained.is_empty() && self.unseen.is_none()
     }
 }
 
@@ -86,6 +91,7 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
             unseen: None,
             took: Duration::ZERO,
             looked_by: report.looked_by,
+            contained: Vec::new(),
             report: report.report.map(PathBuf::from),
             by_engine: true,
         },
@@ -99,6 +105,11 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
             ..rest
         };
     }
+    // Again, and whoever has ended them: what counts is what the daemons say now.
+    let around = driver_docker::Surroundings::of_this_process();
+    let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+    ended.ended += u32::try_from(contained.ended.len()).unwrap_or(u32::MAX);
+    ended.contained = contained.not_ended();
     ended.took = begun.elapsed();
     verified(layout, ended)
 }
@@ -127,6 +138,7 @@ fn direct(layout: &Layout, reason: &str) -> Ended {
         unseen: report.unseen,
         took: report.took,
         looked_by: report.looked_by.iter().map(|by| (*by).to_owned()).collect(),
+        contained: Vec::new(),
         report: report.path,
         by_engine: false,
     }
@@ -152,7 +164,7 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
         return Ok(());
     }
     let terminal = Terminal::stdout();
-    let left = match ended.left.len() {
+    let left = match ended.left.len() + ended.contained.len() {
         0 if ended.unseen.is_some() => terminal.paint(Paint::Bad, "unknown how many left"),
         0 => terminal.paint(Paint::Good, "0 left"),
         some => terminal.paint(Paint::Bad, &format!("{some} left")),
@@ -175,6 +187,9 @@ pub(crate) fn tell(ended: &Ended, as_json: bool) -> Done {
             survivor.why
         ));
     }
+    for text in &ended.contained {
+        note(&format!("left: {}", plain(text)));
+    }
     if let Some(why) = &ended.unseen {
         note(&format!("failed to look for who is left: {}", plain(why)));
     }
@@ -193,6 +208,7 @@ fn value(ended: &Ended) -> serde_json::Value {
     json!({
         "ended": ended.ended,
         "left": left,
+        "containers_left": ended.contained,
         "unseen": ended.unseen,
         "took_ms": u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         "looked_by": ended.looked_by,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{Error, ErrorKind, Read, Result, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// Longest wait for an answer.
@@ -14,6 +14,7 @@ const MOST: usize = 64 << 10;
 /// Somebody to ask.
 pub(crate) struct Need {
     kind: Kind,
+    host: String,
     port: u16,
     connection: Option<TcpStream>,
 }
@@ -37,7 +38,7 @@ impl fmt::Display for Need {
 }
 
 impl Need {
-    /// Reads `redis:6379`.
+    /// Reads `redis:6379`, or `redis:HOST:6379`.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (kind, port) = text.split_once(':')?;
         let kind = match kind {
@@ -46,8 +47,10 @@ impl Need {
             "postgres" => Kind::Postgres,
             _ => return None,
         };
+        let (host, port) = port.rsplit_once(':').unwrap_or(("127.0.0.1", port));
         Some(Self {
             kind,
+            host: host.to_owned(),
             port: port.parse().ok()?,
             connection: None,
         })
@@ -94,7 +97,8 @@ impl Need {
     }
 
     fn connect(&self) -> Result<TcpStream> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let mut addresses = (self.host.as_str(), self.port).to_socket_addrs()?;
+        let address = addresses.next().ok_or(ErrorKind::NotFound)?;
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -15,11 +15,12 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `needs` | `http:PORT`, `redis:PORT` or `postgres:PORT` |
+//! | `needs` | `http:PORT`, `redis:PORT` or `postgres:PORT`; a host may stand before the port |
 //! | `shallow` | `yes`: its answers are about itself alone |
 //! | `leaves` | `yes`: ends with code 4 when a need that was there is lost |
 //! | `data` | a folder it writes to before each answer, and cannot be started without |
 //! | `config` | `good`, or it ends at once with code 78 |
+//! | `address` | where it listens, in place of 127.0.0.1 |
 //! | `memory` | kilobytes it may have |
 //! | `crashes` | a file with the number of starts that end at once with code 3 |
 //! | `ends` | a file that gets a byte whenever it ends by itself |
@@ -83,6 +84,7 @@ pub(crate) fn serve(mut words: impl Iterator<Item = String>) -> ! {
     };
     let port = number(&word()) as u16;
     let (mut needs, mut crashes, mut config) = (Vec::new(), None, "good".to_owned());
+    let mut address = "127.0.0.1".to_owned();
     while let Some(key) = words.next() {
         let Some(value) = words.next() else {
             fail(&format!("{key} needs a value"));
@@ -95,6 +97,7 @@ pub(crate) fn serve(mut words: impl Iterator<Item = String>) -> ! {
             "leaves" => service.leaves = value == "yes",
             "data" => service.data = Some(value),
             "config" => config = value,
+            "address" => address = value,
             "memory" => bound(number(&value) << 10),
             "crashes" => crashes = Some(value),
             "ends" => service.ends = Some(value),
@@ -114,7 +117,7 @@ pub(crate) fn serve(mut words: impl Iterator<Item = String>) -> ! {
         eprintln!("{}: failed to open its data: {error}", service.name);
         service.end(5);
     }
-    let listener = match TcpListener::bind(("127.0.0.1", port)) {
+    let listener = match TcpListener::bind((address.as_str(), port)) {
         Ok(listener) => listener,
         Err(error) => fail(&format!("cannot bind {port}: {error}")),
     };

@@ -1,0 +1,358 @@
+//! Processes and containers in one graph, over a daemon of the story's own.
+
+use serde_json::Value;
+use std::path::Path;
+use testkit::{Daemon, Engine};
+use tests::process::{kill, lives};
+use tests::{Azora, Folder, http, until};
+
+/// Two containers, one of an image that is here and one that is built; three processes; and between
+/// them a migration that has to be over.
+const MIXED: &str = r#"
+[cluster]
+name = "mixed"
+
+[cluster.volumes.data]
+
+[service.db]
+image = "localhost/azora-puppet"
+port = 0
+ready = { http = "/health", every = "250ms" }
+health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
+stop = { grace = "2s" }
+
+[service.db.container]
+port = 7000
+entrypoint = ["/puppet", "serve", "db", "7000", "address", "0.0.0.0", "data", "/data"]
+volumes = ["data:/data"]
+
+[service.cache]
+build = "cache"
+port = 0
+health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
+needs = ["db"]
+stop = { grace = "2s" }
+
+[service.cache.container]
+port = 7001
+command = ["serve", "cache", "7001", "address", "0.0.0.0", "needs", "http:${db.host}:${db.port}"]
+
+[service.migrate]
+kind = "oneshot"
+run = "sh -c 'echo migrating ${db.url}; echo $(date +%s%N) > migrated'"
+needs = ["db"]
+
+[service.api]
+run = "puppet serve api $PORT needs http:${db.port} needs http:${cache.port} shallow yes"
+port = 0
+needs = ["migrate", "cache"]
+health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
+
+[service.web]
+run = "puppet serve web $PORT needs http:${api.port}"
+port = 0
+needs = ["api"]
+health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
+
+[service.clock]
+run = "puppet tick 20"
+needs = ["web"]
+"#;
+
+const DOCKERFILE: &str = "FROM localhost/azora-puppet\nENTRYPOINT [\"/puppet\"]\n";
+/// Every instance of it that is to run.
+const ALL: [&str; 5] = ["db.0", "cache.0", "api.0", "web.0", "clock.0"];
+
+/// The same where nothing of the daemon's is reached from here: its test has a network of its own.
+fn apart() -> String {
+    let mut text = MIXED.to_owned();
+    for (from, to) in [
+        (
+            "port = 0\nready = { http = \"/health\", every = \"250ms\" }\nhealth = { http = \"/health\", every = \"250ms\", timeout = \"2s\", fail = 2 }\nstop",
+            "ready = { exec = [\"/puppet\", \"until\", \"/data\"], every = \"250ms\" }\nstop",
+        ),
+        ("port = 7000\n", ""),
+        ("port = 7001\n", ""),
+        (
+            "build = \"cache\"\nport = 0\nhealth = { http = \"/health\", every = \"250ms\", timeout = \"2s\", fail = 2 }\n",
+            "build = \"cache\"\n",
+        ),
+        (", \"needs\", \"http:${db.host}:${db.port}\"", ""),
+        ("needs http:${db.port} needs http:${cache.port} ", ""),
+        ("migrating ${db.url}", "migrating"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+struct Story {
+    azora: Azora,
+    folder: Folder,
+    daemon: Daemon,
+}
+
+impl Story {
+    fn new(engine: Engine) -> Option<Story> {
+        let daemon = Daemon::own(engine)?;
+        let folder = match engine {
+            Engine::Podman => Folder::with(&apart()),
+            Engine::Docker | Engine::DockerLive => Folder::with(MIXED),
+        };
+        std::fs::create_dir(folder.path().join("cache")).expect("a folder for the build");
+        folder.write("cache/Dockerfile", DOCKERFILE);
+        let socket = format!("unix://{}", daemon.socket().display());
+        let azora = Azora::new().env("DOCKER_HOST", socket);
+        Some(Story {
+            azora,
+            folder,
+            daemon,
+        })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn list(&self, path: &str) -> Vec<Value> {
+        let answer = self.daemon.ask("GET", path, &[]).expect("it answers");
+        let text = json_of(&answer);
+        match serde_json::from_str(&text) {
+            Ok(Value::Array(all)) => all,
+            Ok(Value::Object(mut all)) => match all.remove("Volumes") {
+                Some(Value::Array(all)) => all,
+                _ => Vec::new(),
+            },
+            other => panic!("{path}: {other:?} of {answer}"),
+        }
+    }
+
+    /// How many containers, networks and volumes of ours the daemon has.
+    fn left(&self) -> [usize; 3] {
+        let ours = |path: &str| {
+            let all = self.list(path);
+            let ours = all
+                .iter()
+                .filter(|one| one.to_string().contains("azora-mixed"));
+            ours.count()
+        };
+        [
+            ours("/containers/json?all=true"),
+            ours("/networks"),
+            ours("/volumes"),
+        ]
+    }
+
+    fn all_serve(&self) {
+        until("all of it to serve", || {
+            let now = self.azora.instances(self.path());
+            let ready = ALL.iter().all(|name| now[*name].serves());
+            (ready && now["migrate.0"].state == "completed").then_some(())
+        });
+    }
+
+    fn down(&self) {
+        self.azora.ok(self.path(), &["down"]);
+        assert_eq!(self.left(), [0, 0, 1], "the volume stays, and nothing else");
+        assert_eq!(self.azora.left(), Vec::<String>::new());
+    }
+}
+
+/// The body, of chunks or whole.
+fn json_of(answer: &str) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    if !head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        return body.to_owned();
+    }
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 || after.len() < size {
+            break;
+        }
+        text.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    text
+}
+
+/// The whole of it, over one daemon.
+fn story(engine: Engine) {
+    let Some(story) = Story::new(engine) else {
+        return;
+    };
+    let (azora, folder) = (&story.azora, story.path());
+    azora.up(folder);
+    story.all_serve();
+    assert_eq!(story.left(), [2, 1, 1]);
+    // In order: the migration after the database, the web after everything it needs.
+    let migrated = std::fs::read_to_string(folder.join("migrated")).expect("it was migrated");
+    assert!(!migrated.trim().is_empty());
+    if engine != Engine::Podman {
+        let said = azora.ok(folder, &["logs", "migrate"]);
+        let db = azora.instance(folder, "db.0");
+        assert!(
+            said.contains(&format!("http://127.0.0.1:{}", db.port)),
+            "{said}"
+        );
+        // A process answers for what it needs, and the container for the one it reaches by name.
+        for name in ["db.0", "cache.0", "web.0"] {
+            let port = azora.instance(folder, name).port;
+            assert_eq!(http::get(port, "/health").expect("it answers").code, 200);
+        }
+    }
+    let build = azora.ok(folder, &["logs", "cache"]);
+    assert!(build.contains("azora: building the image"), "{build}");
+
+    a_container_that_is_killed_is_healed(&story);
+    the_engine_is_killed(&story);
+    the_daemon_is_killed(&story, engine);
+    an_emergency_stop_ends_all(&story);
+    story.down();
+}
+
+/// Its main process is killed: one incident, and the same container again.
+fn a_container_that_is_killed_is_healed(story: &Story) {
+    let (azora, folder) = (&story.azora, story.path());
+    let before = azora.instances(folder);
+    let cache = before["cache.0"].clone();
+    let incidents = azora.incidents().len();
+    kill(cache.pid);
+    let after = azora.until(folder, "cache.0", "healed", |now| {
+        now.serves() && now.generation > cache.generation
+    });
+    let events = || azora.ok(folder, &["events"]);
+    assert_eq!(after.generation, cache.generation + 1, "{}", events());
+    assert_ne!(after.pid, cache.pid);
+    assert_eq!(after.port, cache.port);
+    let of_cache = azora.incidents();
+    assert_eq!(of_cache.len(), incidents + 1, "{of_cache:#?}");
+    story.all_serve();
+    for name in ["db.0", "api.0", "web.0", "clock.0"] {
+        let now = azora.instance(folder, name);
+        assert_eq!(now.generation, before[name].generation, "{name}");
+    }
+}
+
+/// The engine is killed: containers and processes run on, are adopted, and no line is lost.
+fn the_engine_is_killed(story: &Story) {
+    let (azora, folder) = (&story.azora, story.path());
+    let before = azora.instances(folder);
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    azora.up(folder);
+    story.all_serve();
+    let after = azora.instances(folder);
+    for name in ALL {
+        let (old, new) = (&before[name], &after[name]);
+        assert_eq!(
+            (new.pid, new.generation, new.port),
+            (old.pid, old.generation, old.port),
+            "{name} was adopted"
+        );
+    }
+    assert_eq!(story.left(), [2, 1, 1]);
+    let numbers: Vec<u64> = azora
+        .ok(folder, &["logs", "clock", "--tail", "10000"])
+        .lines()
+        .filter_map(|line| line.rsplit_once("line ")?.1.trim().parse().ok())
+        .collect();
+    for pair in numbers.windows(2) {
+        assert_eq!(pair[0] + 1, pair[1], "a line is missing or there twice");
+    }
+}
+
+/// The daemon is killed: nothing is done about its containers while it is away; what it ended comes
+/// back when it does, and what it kept is the same.
+fn the_daemon_is_killed(story: &Story, engine: Engine) {
+    let (azora, folder) = (&story.azora, story.path());
+    let before = azora.instances(folder);
+    story.daemon.kill();
+    until("its absence to be told", || {
+        let ps = azora.json(folder, &["ps"]).to_string();
+        ps.contains("its container daemon is away").then_some(())
+    });
+    for name in ["db.0", "cache.0"] {
+        assert_eq!(
+            azora.instance(folder, name).generation,
+            before[name].generation,
+            "{name} is left alone"
+        );
+    }
+    story.daemon.start();
+    story.all_serve();
+    let after = azora.instances(folder);
+    for name in ["db.0", "cache.0"] {
+        let (old, new) = (&before[name], &after[name]);
+        match engine {
+            // It ends what its predecessor left, which is told and healed.
+            Engine::Docker => assert!(new.generation > old.generation, "{name}: {new:?}"),
+            Engine::DockerLive | Engine::Podman => {
+                assert_eq!(
+                    (new.pid, new.generation),
+                    (old.pid, old.generation),
+                    "{name}"
+                );
+            }
+        }
+        assert_eq!(new.port, old.port, "{name}");
+    }
+    until("its return to be told", || {
+        let events = azora.ok(folder, &["events"]);
+        events
+            .contains("the container daemon answers again")
+            .then_some(())
+    });
+}
+
+fn an_emergency_stop_ends_all(story: &Story) {
+    let (azora, folder) = (&story.azora, story.path());
+    let running = || {
+        let all = story.list("/containers/json");
+        all.iter()
+            .filter(|one| one.to_string().contains("azora-mixed"))
+            .count()
+    };
+    assert_eq!(running(), 2);
+    let stopped = azora.json(folder, &["emergency-stop", "--reason", "a test"]);
+    assert_eq!(stopped["left"], serde_json::json!([]), "{stopped}");
+    assert_eq!(
+        stopped["containers_left"],
+        serde_json::json!([]),
+        "{stopped}"
+    );
+    assert_eq!(running(), 0);
+    assert_eq!(azora.left(), Vec::<String>::new());
+    azora.ok(folder, &["resume"]);
+    story.all_serve();
+    // Without an engine as well.
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    azora.ok(folder, &["emergency-stop", "--reason", "a test"]);
+    assert_eq!(running(), 0);
+    assert_eq!(azora.left(), Vec::<String>::new());
+    azora.up(folder);
+    story.all_serve();
+}
+
+#[test]
+fn a_mixed_stack_lives_through_everything_over_docker() {
+    story(Engine::Docker);
+}
+
+#[test]
+fn a_mixed_stack_lives_through_everything_over_docker_that_keeps_containers() {
+    story(Engine::DockerLive);
+}
+
+#[test]
+fn a_mixed_stack_lives_through_everything_over_podman() {
+    story(Engine::Podman);
+}
