@@ -17,7 +17,9 @@ mod project;
 mod read;
 mod rebase;
 mod risk;
+mod risks;
 mod support;
+mod text;
 mod volumes;
 
 pub use container::{Build, Container, Device, DeviceRequest, DiskLimit, DiskUse, Limits, Ulimit};
@@ -26,6 +28,7 @@ pub use project::{
     Mounted, Network, Port, Project, Restart, Service, Subnet, Test, Volume, Watch,
 };
 pub use risk::{Reach, Risk};
+pub use risks::reaches;
 pub use support::{Row, Support, support, support_page};
 
 use crate::yaml::{Node, Place, Scalar};
@@ -42,7 +45,7 @@ pub const FILES: [&str; 4] = [
 ];
 
 /// What is laid over a file of these names where it is there; the first that is.
-const OVER: [&str; 4] = [
+pub(crate) const OVER: [&str; 4] = [
     "compose.override.yaml",
     "compose.override.yml",
     "docker-compose.override.yaml",
@@ -76,6 +79,46 @@ pub enum Reading {
     Needs(Vec<String>),
 }
 
+/// Whether a file of this name is read as a compose file: `compose.yaml`, `docker-compose.dev.yml`.
+pub(crate) fn is_named(name: &str) -> bool {
+    let begin = ["compose.", "docker-compose."];
+    let rest = begin.iter().find_map(|begin| name.strip_prefix(begin));
+    let between = rest.and_then(|rest| {
+        let ends = ["yaml", "yml"];
+        ends.iter().find_map(|end| rest.strip_suffix(end))
+    });
+    between.is_some_and(|between| match between.strip_suffix('.') {
+        Some(word) => crate::suffix(word),
+        None => between.is_empty(),
+    })
+}
+
+/// A compose file as the definition that says the same.
+pub(crate) fn equivalent(
+    label: &str,
+    bytes: &[u8],
+    settings: &Settings,
+    beside: &BTreeMap<String, Found>,
+) -> Result<crate::Reading, Diagnostics> {
+    let files = Files {
+        label,
+        bytes,
+        settings,
+        beside,
+    };
+    let project = match files.read()? {
+        Reading::Complete(project) => project,
+        Reading::Needs(files) => return Ok(crate::Reading::Needs(files)),
+    };
+    let around = text::Around {
+        label,
+        source: &String::from_utf8_lossy(bytes),
+        folder_name: &settings.folder_name,
+        home: settings.environment.get("HOME").map(String::as_str),
+    };
+    Ok(crate::Reading::Complete(text::write(&project, &around)))
+}
+
 /// A compose file and what it names, as far as it was read.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -106,6 +149,27 @@ impl Sources {
     /// # Errors
     /// Everything that is wrong with the files.
     pub fn read(&self) -> Result<Reading, Diagnostics> {
+        let files = Files {
+            label: &self.label,
+            bytes: &self.bytes,
+            settings: &self.settings,
+            beside: &self.beside,
+        };
+        files.read()
+    }
+}
+
+/// The same, lent.
+#[derive(Debug, Clone, Copy)]
+struct Files<'f> {
+    label: &'f str,
+    bytes: &'f [u8],
+    settings: &'f Settings,
+    beside: &'f BTreeMap<String, Found>,
+}
+
+impl<'f> Files<'f> {
+    fn read(&self) -> Result<Reading, Diagnostics> {
         let over: &[&str] = match FILES.contains(&self.base()) {
             true => &OVER,
             false => &[],
@@ -122,8 +186,8 @@ impl Sources {
             .iter()
             .copied()
             .find(|path| !matches!(self.beside(path), None | Some(Found::Absent)));
-        let mut loader = Loader::new(self);
-        let main = loader.files.read(&self.label, &self.bytes);
+        let mut loader = Loader::new(*self);
+        let main = loader.files.read(self.label, self.bytes);
         let mut environment = BTreeMap::new();
         if let Some(Found::Bytes(bytes)) = self.beside(".env") {
             loader.env_file(
@@ -162,13 +226,13 @@ impl Sources {
         Ok(Reading::Complete(Box::new(project)))
     }
 
-    fn beside(&self, path: &str) -> Option<&Found> {
+    fn beside(&self, path: &str) -> Option<&'f Found> {
         self.beside.get(path)
     }
 
     /// The file's own name.
-    fn base(&self) -> &str {
-        self.label.rsplit('/').next().unwrap_or(&self.label)
+    fn base(&self) -> &'f str {
+        self.label.rsplit('/').next().unwrap_or(self.label)
     }
 
     /// What a person says, `COMPOSE_PROJECT_NAME`, what the file says, the folder's name: the first counts.

@@ -59,6 +59,7 @@ impl Draft {
         Imported {
             text: lines.join("\n") + "\n",
             notes: self.notes,
+            beside: Vec::new(),
             origins,
         }
     }

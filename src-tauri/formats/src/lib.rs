@@ -1,5 +1,5 @@
-//! What people already have: from the bytes of a `Procfile` or `process-compose.yaml` to the text of the
-//! `azora.toml` that says the same, with notes on what has no equivalent.
+//! What people already have: from the bytes of a `Procfile`, a `process-compose.yaml` or a compose file to the text
+//! of the `azora.toml` that says the same, with notes on what has no equivalent.
 //!
 //! Called by `engine`, which reads the text as any other definition, and by `cli`, which prints it. Like
 //! `spec` it opens no file, reads no environment and knows no clock: the caller brings the bytes and is told
@@ -21,24 +21,33 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names that are looked for in a folder; the first that is there is the one that counts. Who has
-/// written an `azora.toml` beside another file means it; a `process-compose.yaml` says more than a
-/// `Procfile`, and its two names count in process-compose's own order; `Procfile.dev` is, where there are
-/// both, the one for the developer's machine.
-pub const FILES: [&str; 5] = [
+/// written an `azora.toml` beside another file means it; a `process-compose.yaml` is for the developer's machine
+/// and nothing else, and its two names count in process-compose's own order; a compose file brings what it needs
+/// along, databases among it, which a `Procfile` does not; `Procfile.dev` is, where there are both, the one for the
+/// developer's machine.
+pub const FILES: [&str; 9] = [
     spec::FILE,
     process_compose::FILES[0],
     process_compose::FILES[1],
+    compose::FILES[0],
+    compose::FILES[1],
+    compose::FILES[2],
+    compose::FILES[3],
     "Procfile.dev",
     "Procfile",
 ];
 
 /// What is looked at beside such a file.
-pub const BESIDE: [&str; 5] = [
+pub const BESIDE: [&str; 9] = [
     procfile::BESIDE[0],
     procfile::BESIDE[1],
     procfile::BESIDE[2],
     process_compose::BESIDE[0],
     process_compose::BESIDE[1],
+    compose::OVER[0],
+    compose::OVER[1],
+    compose::OVER[2],
+    compose::OVER[3],
 ];
 
 /// How a file says what to run.
@@ -50,6 +59,8 @@ pub enum Format {
     Procfile,
     /// `process-compose.yaml`, as process-compose reads it.
     ProcessCompose,
+    /// `compose.yaml`, as docker compose reads it.
+    Compose,
 }
 
 impl Format {
@@ -59,6 +70,7 @@ impl Format {
         match name {
             spec::FILE => Some(Self::Azora),
             _ if process_compose::FILES.contains(&name) => Some(Self::ProcessCompose),
+            _ if compose::is_named(name) => Some(Self::Compose),
             _ if name == "Procfile" || name.strip_prefix("Procfile.").is_some_and(suffix) => {
                 Some(Self::Procfile)
             }
@@ -79,6 +91,7 @@ impl fmt::Display for Format {
             Self::Azora => "azora.toml",
             Self::Procfile => "Procfile",
             Self::ProcessCompose => "process-compose.yaml",
+            Self::Compose => "compose.yaml",
         })
     }
 }
@@ -107,6 +120,8 @@ pub struct Imported {
     pub text: String,
     /// What has no equivalent, and what was decided.
     pub notes: Vec<Note>,
+    /// What was looked at beside the file, be it there or not: a change of one may change the equivalent.
+    pub beside: Vec<String>,
     /// For each line of `text`, from 0, the place in the file it came from.
     origins: Vec<Span>,
 }
@@ -139,6 +154,7 @@ pub struct Sources {
     label: String,
     bytes: Vec<u8>,
     beside: BTreeMap<String, Found>,
+    settings: compose::Settings,
 }
 
 impl Sources {
@@ -149,7 +165,15 @@ impl Sources {
             label: label.into(),
             bytes,
             beside: BTreeMap::new(),
+            settings: compose::Settings::default(),
         }
+    }
+
+    /// Says what is known of the folder and the caller's environment, which a compose file can ask for.
+    #[must_use]
+    pub fn with(mut self, settings: compose::Settings) -> Self {
+        self.settings = settings;
+        self
     }
 
     /// Adds what was found where [`Reading::Needs`] said.
@@ -162,6 +186,17 @@ impl Sources {
     /// # Errors
     /// Everything that is wrong with the file.
     pub fn read(&self) -> Result<Reading, Diagnostics> {
+        let mut read = self.equivalent()?;
+        if let Reading::Complete(imported) = &mut read {
+            imported.beside = self.beside.keys().cloned().collect();
+        }
+        Ok(read)
+    }
+
+    fn equivalent(&self) -> Result<Reading, Diagnostics> {
+        if self.format == Format::Compose {
+            return compose::equivalent(&self.label, &self.bytes, &self.settings, &self.beside);
+        }
         if self.format == Format::ProcessCompose {
             let missing = self.missing(&process_compose::BESIDE);
             return match missing.is_empty() {

@@ -47,7 +47,8 @@ pub(super) fn check(project: &mut Project, places: &Places, files: &mut Files) {
         project.secrets.keys().collect(),
         project.configs.keys().collect(),
     ];
-    for (name, service) in &mut project.services {
+    let all = project.services.iter_mut().chain(&mut project.disabled);
+    for (name, service) in all {
         check.place = places.services.get(name).copied().unwrap_or_default();
         check.name.clone_from(name);
         check.needs(service, &known, &disabled);
@@ -70,7 +71,8 @@ pub(super) fn check(project: &mut Project, places: &Places, files: &mut Files) {
             }
         }
     }
-    if let Some(circle) = circle(&project.services) {
+    let all = project.services.iter().chain(&project.disabled);
+    if let Some(circle) = circle(all) {
         check.place = places.services.get(&circle[0]).copied().unwrap_or_default();
         check.wrong(
             format!(
@@ -126,7 +128,7 @@ fn follow(service: &mut Service, networks: &mut BTreeMap<String, Network>, proje
     }
 }
 
-fn named_volumes(service: &Service) -> Vec<&String> {
+pub(super) fn named_volumes(service: &Service) -> Vec<&String> {
     let mounts = service.volumes.iter();
     mounts
         .filter_map(|mount| match &mount.what {
@@ -160,20 +162,34 @@ impl Check<'_> {
         });
     }
 
-    /// Needs of what is not wanted are dropped where they are not required.
+    /// Needs of what is not there are dropped where they are not required.
     fn needs(
         &mut self,
         service: &mut Service,
         known: &BTreeSet<String>,
         disabled: &BTreeSet<String>,
     ) {
-        let unmet: Vec<(String, bool)> = service
+        let wanted = known.contains(&self.name);
+        let needs: Vec<(String, bool)> = service
             .depends_on
             .iter()
-            .filter(|(other, _)| !known.contains(*other))
             .map(|(other, dependency)| (other.clone(), dependency.required))
             .collect();
-        for (other, required) in unmet {
+        for (other, required) in needs {
+            if known.contains(&other) {
+                continue;
+            }
+            if disabled.contains(&other) {
+                if wanted && required {
+                    let says = format!(
+                        "{} is started with {}, whatever its profiles, because it is needed",
+                        other, self.name
+                    );
+                    let place = self.place_of("service", &other);
+                    self.files.note(place, says);
+                }
+                continue;
+            }
             service.depends_on.remove(&other);
             if !required {
                 continue;
@@ -181,17 +197,8 @@ impl Check<'_> {
             let name = self.name.clone();
             let place = self.place_of("service", &other);
             self.say_at(place, || {
-                if disabled.contains(&other) {
-                    return (
-                        format!(
-                            "{name} depends on {}, which none of the wanted profiles has",
-                            quoted(&other)
-                        ),
-                        "ask for its profile, or say required: false".to_owned(),
-                    );
-                }
-                let meant = spec::nearest(&other, known.iter().map(String::as_str));
-                let help = match meant {
+                let all = known.iter().chain(disabled).map(String::as_str);
+                let help = match spec::nearest(&other, all) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "define it, or take it out".to_owned(),
                 };
@@ -276,10 +283,9 @@ impl Check<'_> {
 }
 
 /// Services that wait for each other, the first one twice.
-fn circle(services: &BTreeMap<String, Service>) -> Option<Vec<String>> {
+fn circle<'s>(services: impl Iterator<Item = (&'s String, &'s Service)>) -> Option<Vec<String>> {
     // What has all its needs met is taken away until nothing is left, or only circles and what waits for them.
     let mut left: BTreeMap<&str, BTreeSet<&str>> = services
-        .iter()
         .map(|(name, service)| {
             (
                 name.as_str(),

@@ -8,7 +8,7 @@ use super::interpolate::{Environment, interpolate};
 use super::merge::{merge, settle};
 use super::paths::{Leads, leads};
 use super::rebase::{default_contexts, rebase};
-use super::{Sources, support};
+use super::{Files as Sources, support};
 use crate::yaml::{Files, Kind, Node, Place, Scalar};
 use spec::{EnvPart, Found, Problem, Problems, limits, quoted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ const MAX_CHAIN: usize = 32;
 
 /// What a project is read with.
 pub(super) struct Loader<'s> {
-    pub(super) sources: &'s Sources,
+    pub(super) sources: Sources<'s>,
     pub(super) files: Files,
     /// What has to be looked at as well.
     pub(super) missing: BTreeSet<String>,
@@ -49,7 +49,7 @@ struct Model<'m> {
 }
 
 impl<'s> Loader<'s> {
-    pub(super) fn new(sources: &'s Sources) -> Self {
+    pub(super) fn new(sources: Sources<'s>) -> Self {
         Self {
             sources,
             files: Files::default(),
@@ -191,7 +191,8 @@ impl<'s> Loader<'s> {
         node
     }
 
-    /// Adds what an env file sets. What is known already counts more where the file uses it.
+    /// Adds what an env file sets. What is known already counts more where the file uses it. Whether it uses
+    /// something.
     pub(super) fn env_file(
         &mut self,
         path: &str,
@@ -199,9 +200,9 @@ impl<'s> Loader<'s> {
         asked: Place,
         known: &Environment,
         into: &mut Environment,
-    ) {
+    ) -> bool {
         if !self.affords(bytes, asked) {
-            return;
+            return false;
         }
         let mut problems = Problems::default();
         let (text, read) = match spec::env_file(bytes, &mut problems) {
@@ -210,8 +211,9 @@ impl<'s> Loader<'s> {
         };
         if !problems.is_empty() {
             self.files.add(path, text, problems);
-            return;
+            return false;
         }
+        let mut uses = false;
         for setting in read.map(|read| read.0).unwrap_or_default() {
             let lookup = |name: &str| known.get(name).or_else(|| into.get(name));
             let Some(value) = filled(&setting.value.0, lookup) else {
@@ -223,10 +225,13 @@ impl<'s> Loader<'s> {
                     Problem::new(span, message, "read for this")
                         .help(format!("at most {} KiB", limits::MAX_TEXT >> 10))
                 });
-                return;
+                return uses;
             };
+            let variable = |part: &EnvPart| matches!(part, EnvPart::Variable { .. });
+            uses |= setting.value.0.iter().any(variable);
             into.insert(setting.name, value);
         }
+        uses
     }
 
     /// Says that a file has too many services, before anything is done with each of them.

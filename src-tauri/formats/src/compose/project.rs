@@ -15,7 +15,7 @@ pub struct Project {
     pub name: String,
     /// The services that are wanted.
     pub services: BTreeMap<String, Service>,
-    /// Those that none of the wanted profiles has.
+    /// Those that none of the wanted profiles has. What they name is there, too.
     pub disabled: BTreeMap<String, Service>,
     /// Networks that a service uses.
     pub networks: BTreeMap<String, Network>,
@@ -30,6 +30,13 @@ pub struct Project {
     /// What is not supported, and what was decided.
     #[serde(skip)]
     pub notes: Vec<Note>,
+}
+
+impl Project {
+    /// All services, wanted or not.
+    pub fn all(&self) -> impl Iterator<Item = (&String, &Service)> {
+        self.services.iter().chain(&self.disabled)
+    }
 }
 
 /// A place in a file.
@@ -47,6 +54,9 @@ pub struct Service {
     /// Where it is defined.
     #[serde(skip)]
     pub at: At,
+    /// Where each of its keys stands.
+    #[serde(skip)]
+    pub lines: BTreeMap<String, At>,
     /// The image it runs, or the name of the one that is built.
     pub image: Option<String>,
     /// How its image is built.
@@ -59,8 +69,14 @@ pub struct Service {
     pub entrypoint: Option<Vec<String>>,
     /// Its own variables and those of its env files.
     pub environment: BTreeMap<String, String>,
+    /// Its own variables alone.
+    #[serde(skip)]
+    pub own_environment: BTreeMap<String, String>,
     /// The env files, in their order. What they set is in `environment` already.
     pub env_files: Vec<EnvFile>,
+    /// What an env file sets depends on variables of the environment.
+    #[serde(skip)]
+    pub env_files_filled: bool,
     /// What is started before it.
     pub depends_on: BTreeMap<String, Dependency>,
     /// Its health check; `None` is the image's.
@@ -308,11 +324,23 @@ pub struct Grant {
     pub source: String,
     /// The file in the container, an absolute path.
     pub target: String,
+    /// Its permissions.
+    pub mode: Option<u32>,
+    /// Its owner.
+    pub uid: Option<u32>,
+    /// Its group.
+    pub gid: Option<u32>,
 }
 
 /// A network of the project.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Network {
+    /// Where it is defined.
+    #[serde(skip)]
+    pub at: At,
+    /// The file gives it its name.
+    #[serde(skip)]
+    pub named: bool,
     /// What the daemon knows it by.
     pub name: String,
     /// It is there already, and not made or removed.
@@ -355,6 +383,12 @@ pub struct Subnet {
 /// A named volume.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Volume {
+    /// Where it is defined.
+    #[serde(skip)]
+    pub at: At,
+    /// The file gives it its name.
+    #[serde(skip)]
+    pub named: bool,
     /// What the daemon knows it by.
     pub name: String,
     /// It is there already, and not made or removed.

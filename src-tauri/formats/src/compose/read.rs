@@ -6,6 +6,8 @@ mod resources;
 mod service;
 mod values;
 
+pub(super) use values::size;
+
 use super::check::{Places, check};
 use super::interpolate::Environment;
 use super::load::Loader;

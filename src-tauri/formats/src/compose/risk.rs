@@ -1,5 +1,6 @@
 //! What of a project reaches out of its containers and its folder: values that a policy can decide on.
 
+use super::paths::{Leads, leads};
 use super::project::At;
 use serde::Serialize;
 use std::fmt;
@@ -67,6 +68,35 @@ pub enum Reach {
     DeviceRule(String),
     /// A control group outside of the daemon's.
     ControlGroup(String),
+}
+
+impl Reach {
+    /// Whether it makes a container as good as root on this machine, or comes near: a person has to allow it.
+    #[must_use]
+    pub fn is_grave(&self) -> bool {
+        match self {
+            Self::Privileged
+            | Self::DaemonSocket(_)
+            | Self::DriverMount(_)
+            | Self::DeviceRule(_) => true,
+            Self::HostNamespace(which) => !matches!(*which, "uts" | "cgroup"),
+            Self::HostPath { path, write } => is_system(path, *write),
+            // A driver of the daemon finds the others, and gives no more than they are.
+            Self::Device(path) => path.starts_with('/'),
+            Self::Capability(name) => {
+                let name = name.to_uppercase();
+                ROOT.contains(&name.strip_prefix("CAP_").unwrap_or(&name))
+            }
+            Self::Unconfined(what) => what.starts_with("systempaths"),
+            Self::Foreign { what, .. } => *what == "container",
+            Self::OpenPort { .. }
+            | Self::Sysctl(_)
+            | Self::NetworkDriver(_)
+            | Self::RemoteContext(_)
+            | Self::NoOomKill
+            | Self::ControlGroup(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Reach {
@@ -139,6 +169,89 @@ const USUAL: [&str; 14] = [
     "SETUID",
     "SYS_CHROOT",
 ];
+
+/// Capabilities by which a container gets out of itself.
+const ROOT: [&str; 12] = [
+    "ALL",
+    "BPF",
+    "DAC_READ_SEARCH",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "PERFMON",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_MODULE",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+];
+
+/// Folders that are the machine's own, with all in them.
+const SYSTEM: [&str; 14] = [
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys",
+    "usr", "var",
+];
+
+/// What of them tells nothing and is given to many containers, to read.
+const HARMLESS: [&str; 3] = ["/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"];
+
+/// Folders of a person that hold keys, and programs that start by themselves.
+const PRIVATE: [&str; 8] = [
+    ".ssh", ".gnupg", ".aws", ".azure", ".config", ".docker", ".kube", ".local",
+];
+
+/// Whether a path is one of the machine's own, or holds what a person keeps for themselves.
+fn is_system(path: &str, write: bool) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let absolute = path.starts_with('/');
+    let below = |folder: &&str| {
+        let rest = path.strip_prefix(*folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if !write && HARMLESS.iter().any(below) {
+        return false;
+    }
+    match parts[..] {
+        // The machine, all homes, or a whole home.
+        [] | ["home"] | ["home", _] if absolute => true,
+        ["~"] => true,
+        [first, ..] if absolute && SYSTEM.contains(&first) => true,
+        _ => parts.iter().any(|part| PRIVATE.contains(part)),
+    }
+}
+
+/// What a volume of the daemon's own driver shows of this machine or another one.
+pub(super) fn mounted(
+    driver: Option<&str>,
+    options: &std::collections::BTreeMap<String, String>,
+) -> Option<Reach> {
+    let option = |key: &str| options.get(key).map(String::as_str);
+    let own = driver.is_none_or(|driver| driver == "local");
+    if !own || option("type") == Some("tmpfs") {
+        return None;
+    }
+    let how = option("o").unwrap_or_default();
+    let device = option("device").unwrap_or_default();
+    if how.split(',').any(|word| matches!(word, "bind" | "rbind")) {
+        return (leads(device) == Leads::Out).then(|| Reach::HostPath {
+            path: device.to_owned(),
+            write: !how.split(',').any(|word| word == "ro"),
+        });
+    }
+    let what = [device, how].into_iter().find(|said| !said.is_empty())?;
+    Some(Reach::DriverMount(what.to_owned()))
+}
+
+/// Whether an option of the security modules switches a protection off.
+pub(super) fn is_unconfined(option: &str) -> bool {
+    let off = [
+        "unconfined",
+        "label:disable",
+        "label=disable",
+        "no-new-privileges:false",
+    ];
+    off.iter().any(|off| option.contains(off))
+}
 
 /// Whether a container has a capability anyway.
 pub(super) fn is_usual(capability: &str) -> bool {

@@ -3,16 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod carried;
+mod corpus;
 mod extends;
 mod forms;
 mod hostile;
 mod include;
+mod meaning;
 mod merge;
 mod mistakes;
 mod over;
 mod page;
 mod project;
 mod risks;
+mod text;
 
 use formats::compose::{Project, Reading, Settings, Sources};
 use serde_json::Value;

@@ -98,14 +98,21 @@ fn profiles_choose_services() {
         with(&[], "COMPOSE_PROFILES=debug, test\n"),
         "debug test web"
     );
-    let said = refused(&[(
+    let needed = project(&[(
         "compose.yaml",
         "services: {a: {image: x, depends_on: [b]}, b: {image: x, profiles: [p]}}",
     )]);
-    assert!(
-        said.contains("which none of the wanted profiles has"),
-        "{said}"
+    assert_eq!(
+        notes(&needed),
+        ["compose.yaml:1: b is started with a, whatever its profiles, because it is needed"]
     );
+    assert!(needed.services["a"].depends_on.contains_key("b"));
+    // What is wrong with one that is not wanted is wrong all the same.
+    let said = refused(&[(
+        "compose.yaml",
+        "services: {a: {image: x}, b: {image: x, profiles: [p], volumes: ['v:/v'], depends_on: [c]}}",
+    )]);
+    assert!(said.contains("`v`") && said.contains("`c`"), "{said}");
 }
 
 #[test]
@@ -115,7 +122,7 @@ x-own: {anything: [1]}
 services:
   web:
     image: x
-    container_name: my-web
+    attach: false
     logging: {driver: syslog, options: {a: b}}
     deploy:
       placement: {constraints: [a]}
@@ -127,7 +134,7 @@ services:
         notes(&project),
         [
             "compose.yaml:1: `version` is not supported: it has no meaning any more",
-            "compose.yaml:6: `services.web.container_name` is not supported: containers are named so that they can be adopted",
+            "compose.yaml:6: `services.web.attach` is not supported: output is kept in logs and shown from there",
             "compose.yaml:7: `services.web.logging` is not supported: output is kept in logs and shown from there",
             "compose.yaml:9: `services.web.deploy.placement` is not supported: for a swarm",
             "compose.yaml:11: the variable `NOBODY` is not set: nothing stands for it",

@@ -1,6 +1,10 @@
 //! What of a project reaches out of its containers and its folder: no mistake, but a value with a line.
 
+use crate::corpus::defined;
 use crate::project;
+use crate::text::imported;
+use formats::compose::{Reach, reaches};
+use std::collections::BTreeSet;
 
 pub(crate) fn file(services: &str) -> String {
     format!("services:\n  web: {services}\n")
@@ -174,10 +178,7 @@ pub(crate) const RISKS: &[(&str, &[&str])] = &[
         "{build: {context: ., network: host}}",
         &["shares the network namespace of this machine"],
     ),
-    (
-        "{post_start: [{command: id, privileged: true}]}",
-        &["has all privileges on this machine"],
-    ),
+    ("{post_start: [{command: id, privileged: true}]}", &[]),
 ];
 
 #[test]
@@ -273,4 +274,82 @@ fn a_risk_cannot_be_hidden_in_another_file() {
             "compose.override.yaml:1: web gets the capability ALL",
         ]
     );
+}
+
+/// The definition that a file becomes reaches what the file reaches, whoever reads it.
+#[test]
+fn a_definition_has_the_risks_of_its_file() {
+    // What would be fetched is refused by `spec`: an image is built from a folder.
+    let runs = |(_, risks): &&(&str, &[&str])| !risks.iter().any(|risk| risk.contains("fetched"));
+    for (body, wanted) in RISKS.iter().filter(runs) {
+        let body = body.replacen('{', "{image: x, ", 1);
+        let text = format!("volumes: {{v: }}\n{}", file(&body));
+        let tree = [("compose.yaml", text.as_str())];
+        let made = imported(&tree).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let cluster = defined(&made.text, &tree);
+        let found = reaches(&cluster, &|path| path.to_owned());
+        let found: BTreeSet<String> = found
+            .into_iter()
+            .map(|(of, what)| format!("{of} {what}"))
+            .collect();
+        // A home is where it is.
+        let wanted = wanted
+            .iter()
+            .map(|risk| format!("web {}", risk.replace('~', "/home/ada")));
+        assert_eq!(found, wanted.collect(), "{body}\n{}", made.text);
+    }
+}
+
+#[test]
+fn what_is_as_good_as_root_is_told_from_what_is_only_said() {
+    let path = |path: &str, write| Reach::HostPath {
+        path: path.to_owned(),
+        write,
+    };
+    let foreign = |what| Reach::Foreign {
+        what,
+        name: "x".to_owned(),
+    };
+    let words = |of: fn(String) -> Reach, words: &str| of(words.to_owned());
+    for grave in [
+        Reach::Privileged,
+        Reach::HostNamespace("pid"),
+        Reach::HostNamespace("network"),
+        words(Reach::DaemonSocket, "/run/docker.sock"),
+        words(Reach::Device, "/dev/sda"),
+        words(Reach::Capability, "cap_sys_admin"),
+        words(Reach::Capability, "ALL"),
+        words(Reach::DriverMount, "/dev/sda1"),
+        words(Reach::DeviceRule, "a *:* rwm"),
+        foreign("container"),
+        path("/", false),
+        path("/etc", true),
+        path("/etc/localtime", true),
+        path("/proc", false),
+        path("/var/run", true),
+        path("/home", false),
+        path("/home/ada", false),
+        path("/home/ada/.ssh/id", false),
+        path("../.aws", false),
+        path("~", false),
+    ] {
+        assert!(grave.is_grave(), "{grave}");
+    }
+    for said in [
+        Reach::HostNamespace("uts"),
+        words(Reach::Device, "gpu: all"),
+        words(Reach::Capability, "NET_ADMIN"),
+        words(Reach::Unconfined, "seccomp:unconfined"),
+        words(Reach::Sysctl, "net.core.somaxconn"),
+        words(Reach::RemoteContext, "https://x/y.git"),
+        foreign("volume"),
+        Reach::NoOomKill,
+        path("/etc/localtime", false),
+        path("/mnt/data", true),
+        path("/home/ada/data", true),
+        path("../shared", true),
+        path("/etcetera", true),
+    ] {
+        assert!(!said.is_grave(), "{said}");
+    }
 }

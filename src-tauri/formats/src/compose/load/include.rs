@@ -123,7 +123,7 @@ impl Loader<'_> {
             if leads(&path) == Leads::In || self.sources.settings.outside {
                 match self.found(&path, item.place)? {
                     Found::Bytes(bytes) => {
-                        self.env_file(&path, bytes, asked, model.environment, &mut environment)
+                        self.env_file(&path, bytes, asked, model.environment, &mut environment);
                     }
                     Found::Absent | Found::Unreadable(_) => {}
                 }
@@ -133,7 +133,7 @@ impl Loader<'_> {
             let path = join(model.dir, &path);
             match self.found(&path, at)? {
                 Found::Bytes(bytes) => {
-                    self.env_file(&path, bytes, asked, model.environment, &mut environment)
+                    self.env_file(&path, bytes, asked, model.environment, &mut environment);
                 }
                 found => {
                     let why = Files::absent(found).unwrap_or_default().to_owned();

@@ -5,7 +5,7 @@ use super::values::{bytes, hosts, items, labels, within};
 use crate::compose::container::{Container, Device, DeviceRequest};
 use crate::compose::paths::{Leads, leads};
 use crate::compose::project::{Attachment, Grant, Mount, Mounted, Port, Service};
-use crate::compose::risk::{Reach, is_daemon_socket, is_usual};
+use crate::compose::risk::{Reach, is_daemon_socket, is_unconfined, is_usual};
 use crate::yaml::{Fields, Node, Place, expected};
 use spec::quoted;
 use std::collections::BTreeMap;
@@ -304,7 +304,18 @@ impl Reader<'_, '_> {
                 None => format!("{folder}{source}"),
             };
             self.uses(kind, &source, item.place);
-            grants.push(Grant { source, target });
+            let files = self.files();
+            let mode = within(&mut of, "mode", 0..=0o7777, files);
+            let uid = within(&mut of, "uid", 0..=i64::from(u32::MAX), files);
+            let gid = within(&mut of, "gid", 0..=i64::from(u32::MAX), files);
+            let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
+            grants.push(Grant {
+                source,
+                target,
+                mode: small(mode),
+                uid: small(uid),
+                gid: small(gid),
+            });
         }
         grants
     }
@@ -364,13 +375,7 @@ impl Reader<'_, '_> {
             risk("cap_add", Reach::Capability(capability.clone()));
         }
         for option in &made.security_opt {
-            let off = [
-                "unconfined",
-                "label:disable",
-                "label=disable",
-                "no-new-privileges:false",
-            ];
-            if off.iter().any(|off| option.contains(off)) {
+            if is_unconfined(option) {
                 risk("security_opt", Reach::Unconfined(option.clone()));
             }
         }

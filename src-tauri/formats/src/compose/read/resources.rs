@@ -4,7 +4,7 @@ use super::Reader;
 use super::values::{items, labels};
 use crate::compose::paths::{Leads, leads};
 use crate::compose::project::{Given, Network, Subnet, Volume};
-use crate::compose::risk::Reach;
+use crate::compose::risk::{Reach, mounted};
 use crate::yaml::{Entry, Fields};
 
 impl Reader<'_, '_> {
@@ -12,8 +12,11 @@ impl Reader<'_, '_> {
         let path = format!("networks.{}", entry.key);
         let mut fields = Fields::of(&entry.value, path, self.files())?;
         let (name, external) = self.name(&mut fields, entry, project);
+        let (at, named) = (self.at(entry.at), fields.get("name").is_some());
         let files = self.files();
         let mut network = Network {
+            at,
+            named,
             name,
             external,
             driver: fields.word("driver", files),
@@ -64,8 +67,11 @@ impl Reader<'_, '_> {
         let path = format!("volumes.{}", entry.key);
         let mut fields = Fields::of(&entry.value, path, self.files())?;
         let (name, external) = self.name(&mut fields, entry, project);
+        let (at, named) = (self.at(entry.at), fields.get("name").is_some());
         let files = self.files();
         let volume = Volume {
+            at,
+            named,
             name,
             external,
             driver: fields.word("driver", files),
@@ -73,7 +79,7 @@ impl Reader<'_, '_> {
             labels: labels(&mut fields, "labels", files),
         };
         let of = format!("volumes.{}", entry.key);
-        if let Some(what) = mounted(&volume) {
+        if let Some(what) = mounted(volume.driver.as_deref(), &volume.driver_opts) {
             self.risk(&of, entry.at, what);
         }
         if external {
@@ -136,26 +142,4 @@ impl Reader<'_, '_> {
         }
         given
     }
-}
-
-/// What a volume of the daemon's own driver shows of this machine or another one.
-fn mounted(volume: &Volume) -> Option<Reach> {
-    let option = |key: &str| volume.driver_opts.get(key).map(String::as_str);
-    let own = volume
-        .driver
-        .as_deref()
-        .is_none_or(|driver| driver == "local");
-    if !own || option("type") == Some("tmpfs") {
-        return None;
-    }
-    let how = option("o").unwrap_or_default();
-    let device = option("device").unwrap_or_default();
-    if how.split(',').any(|word| matches!(word, "bind" | "rbind")) {
-        return (leads(device) == Leads::Out).then(|| Reach::HostPath {
-            path: device.to_owned(),
-            write: !how.split(',').any(|word| word == "ro"),
-        });
-    }
-    let what = [device, how].into_iter().find(|said| !said.is_empty())?;
-    Some(Reach::DriverMount(what.to_owned()))
 }

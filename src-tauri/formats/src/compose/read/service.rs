@@ -26,14 +26,16 @@ impl Reader<'_, '_> {
             healthcheck: self.healthcheck(&mut fields),
             restart: self.restart(&mut fields),
             scale: self.scale(&mut fields),
-            pre_start: self.hooks(&mut fields, "pre_start", name),
-            post_start: self.hooks(&mut fields, "post_start", name),
-            pre_stop: self.hooks(&mut fields, "pre_stop", name),
+            pre_start: self.hooks(&mut fields, "pre_start"),
+            post_start: self.hooks(&mut fields, "post_start"),
+            pre_stop: self.hooks(&mut fields, "pre_stop"),
             watch: self.watch(&mut fields),
             ..Service::default()
         };
+        service.own_environment.clone_from(&service.environment);
         service.env_files = self.env_files(&mut fields);
-        self.fill(&service.env_files, entry.at, &mut service.environment);
+        service.env_files_filled =
+            self.fill(&service.env_files, entry.at, &mut service.environment);
         let files = self.files();
         service.image = fields.word("image", files);
         let provider = fields
@@ -57,6 +59,10 @@ impl Reader<'_, '_> {
         service.stop_signal = fields.word("stop_signal", files);
         service.stop_grace_period = fields.duration("stop_grace_period", files);
         self.reach(&mut fields, name, &mut service);
+        let lines = fields.entries().iter();
+        service.lines = lines
+            .map(|entry| (entry.key.clone(), self.at(entry.at)))
+            .collect();
         Some(service)
     }
 
@@ -113,22 +119,25 @@ impl Reader<'_, '_> {
         list
     }
 
-    /// Puts the variables of env files under those of the service.
+    /// Puts the variables of env files under those of the service. Whether some of them are made of others that
+    /// are known outside of these files.
     fn fill(
         &mut self,
         env_files: &[EnvFile],
         asked: Place,
         environment: &mut BTreeMap<String, String>,
-    ) {
-        let mut all = BTreeMap::new();
+    ) -> bool {
+        let (mut all, mut filled) = (BTreeMap::new(), false);
         for file in env_files {
             if let Some(Found::Bytes(bytes)) = self.loader.sources.beside(&file.path) {
-                self.loader
-                    .env_file(&file.path, bytes, asked, self.environment, &mut all);
+                filled |=
+                    self.loader
+                        .env_file(&file.path, bytes, asked, self.environment, &mut all);
             }
         }
         all.append(environment);
         *environment = all;
+        filled
     }
 
     fn build(&mut self, fields: &mut Fields<'_>, name: &str) -> Option<Build> {
@@ -300,6 +309,13 @@ impl Reader<'_, '_> {
             self.files(),
         );
         let most = most.and_then(|most| u32::try_from(most).ok());
+        if most.is_some_and(|most| most > 0) && condition.as_deref() != Some("on-failure") {
+            let says = format!(
+                "{} counts with condition: on-failure only; healing has a bound of its own",
+                of.path_of("max_attempts")
+            );
+            self.files().note(node.place, says);
+        }
         match condition.as_deref() {
             Some("none" | "no") => Restart::No,
             Some("on-failure") => Restart::OnFailure(most),
@@ -333,7 +349,7 @@ impl Reader<'_, '_> {
             .unwrap_or(1)
     }
 
-    fn hooks(&mut self, fields: &mut Fields<'_>, key: &str, name: &str) -> Vec<Hook> {
+    fn hooks(&mut self, fields: &mut Fields<'_>, key: &str) -> Vec<Hook> {
         let path = fields.path_of(key);
         let mut hooks = Vec::new();
         for item in items(fields, key, self.files()) {
@@ -360,9 +376,6 @@ impl Reader<'_, '_> {
                     "here",
                     "write command: …",
                 );
-            }
-            if hook.privileged {
-                self.risk(name, item.place, Reach::Privileged);
             }
             hooks.push(hook);
         }

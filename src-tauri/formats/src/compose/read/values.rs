@@ -80,7 +80,7 @@ pub(super) fn bytes_or_all(fields: &mut Fields<'_>, key: &str, files: &mut Files
     bytes(fields, key, files).and_then(|bytes| i64::try_from(bytes).ok())
 }
 
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(in crate::compose) fn size(text: &str) -> Option<u64> {
     let lower = text.trim().to_lowercase();
     let digits = lower
         .find(|c: char| !c.is_ascii_digit() && c != '.')
