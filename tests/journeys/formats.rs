@@ -95,17 +95,6 @@ fn a_folder_that_says_nothing_gets_a_first_definition_which_is_never_written_ove
         "{}",
         nothing.err
     );
-    // What it cannot run yet is not passed over in silence.
-    folder.write("compose.yaml", "services: {}\n");
-    for words in [&["init"][..], &["up", "--yes"]] {
-        let nothing = azora.run(folder.path(), words);
-        assert_eq!(nothing.code, 3, "{}", nothing.err);
-        assert!(
-            nothing.err.contains("there is a compose.yaml"),
-            "{}",
-            nothing.err
-        );
-    }
     folder.write(
         "package.json",
         r#"{"name": "web", "scripts": {"dev": "vite"}}"#,
@@ -193,4 +182,82 @@ fn a_process_compose_file_is_healed_as_far_as_it_says() {
         (back && told).then_some(())
     });
     azora.ok(folder.path(), &["down"]);
+}
+
+/// What makes a container as good as root is refused by name until a person allows it, before anything is started.
+#[test]
+fn what_reaches_the_machine_as_root_is_said_and_refused_until_it_is_allowed() {
+    let (azora, folder) = (Azora::new(), Folder::empty());
+    folder.write(
+        "compose.yaml",
+        "services:\n  web:\n    image: web\n    privileged: true\n    volumes: [\"/var/run/docker.sock:/s\", \"../x:/x\"]\n",
+    );
+    let checked = azora.run(folder.path(), &["check"]);
+    assert_eq!(checked.code, 0, "{}", checked.err);
+    let refused = azora.run(folder.path(), &["up", "--detach", "--yes", "--json"]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    for said in [
+        "note: compose.yaml:4: web has all privileges on this machine",
+        "note: compose.yaml:5: web can write ../x, outside of the project's folder",
+        "was not allowed yet: web has all privileges on this machine; web gets the container daemon's socket",
+        "`azora up --allow-risks` allows it",
+    ] {
+        assert!(refused.err.contains(said), "{said}: {}", refused.err);
+    }
+    assert!(azora.left().is_empty(), "{:?}", azora.left());
+    // The same in a definition of one's own, which a link leads to.
+    fs::remove_file(folder.path().join("compose.yaml")).expect("the folder is ours");
+    std::os::unix::fs::symlink("/etc", folder.path().join("config")).expect("the folder is ours");
+    folder.write(
+        "azora.toml",
+        "[service.web]\nimage = \"web\"\n[service.web.container]\nvolumes = [\"./config:/x\"]\n",
+    );
+    let refused = azora.run(folder.path(), &["up", "--detach", "--yes"]);
+    assert!(
+        refused.err.contains("not allowed yet: web can write /etc"),
+        "{}",
+        refused.err
+    );
+}
+
+/// Of several files the first counts, and all are said.
+#[test]
+fn a_compose_file_counts_before_a_procfile_and_after_a_definition() {
+    let (azora, folder) = (Azora::new(), Folder::empty());
+    folder.write(
+        "compose.yaml",
+        "services: {db: {image: \"postgres:${PG:-16}\"}}\n",
+    );
+    folder.write("Procfile", "web: puppet hang\n");
+    folder.write(".env", "PG=17\n");
+    let printed = azora.run(folder.path(), &["import"]);
+    assert_eq!(printed.code, 0, "{}", printed.err);
+    assert!(
+        printed.out.contains("image = \"postgres:17\""),
+        "{}",
+        printed.out
+    );
+    let told = azora.run(folder.path(), &["init"]);
+    assert!(
+        told.err.contains("compose.yaml says what runs here"),
+        "{}",
+        told.err
+    );
+    let up = azora.run(folder.path(), &["up", "Procfile", "--detach", "--yes"]);
+    assert!(
+        up.err.contains("runs Procfile") && up.err.contains("compose.yaml"),
+        "{}",
+        up.err
+    );
+    azora.ok(folder.path(), &["down"]);
+    let wrong = azora.run(folder.path(), &["check", "compose.yaml"]);
+    assert_eq!(wrong.code, 0, "{}", wrong.err);
+    folder.write("compose.yaml", "services: {db: {image: x, prots: [1]}}\n");
+    let wrong = azora.run(folder.path(), &["check"]);
+    assert_eq!(wrong.code, 4, "{}", wrong.err);
+    assert!(
+        wrong.err.contains("compose.yaml:1:") && wrong.err.contains("`ports`"),
+        "{}",
+        wrong.err
+    );
 }

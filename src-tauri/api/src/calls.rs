@@ -289,6 +289,7 @@ pub(crate) async fn up(
         folder: absolute(request.folder)?,
         file: request.file,
         trust: request.trust,
+        risks: request.risks,
         env: request.env,
         choice: spec::Choice {
             services: request.services,

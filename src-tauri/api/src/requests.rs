@@ -192,6 +192,10 @@ pub struct UpRequest {
     #[serde(default)]
     #[ts(optional, as = "Option<bool>")]
     pub trust: bool,
+    /// A person allows what makes containers of it as good as root on this machine. Needed once for each such thing.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub risks: bool,
     /// The environment of its services; without it the one recorded before, or else the engine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 const LONG: &str = "\
 Runs the services you work with, keeps them alive, and shows what is going on.
 
-A cluster is a folder with an azora.toml, or with a Procfile or process-compose.yaml, which runs as it is. Commands mean the cluster of the current folder, or of \
-the nearest folder above it that has one; -C and --cluster mean another. `status` and `events` show \
+A cluster is a folder with an azora.toml, or with a compose.yaml, Procfile or process-compose.yaml, which runs as it \
+is. Commands mean the cluster of the current folder, or of the nearest folder above it that has one; -C and --cluster mean another. `status` and `events` show \
 every cluster of the home, and `emergency-stop` always means all of them.";
 
 const AFTER: &str = "\

@@ -3,6 +3,7 @@
 use crate::args::Check;
 use crate::fail::{Done, Fail};
 use crate::terminal::{Terminal, note, plain, print};
+use crate::up::environment;
 use engine::definition::{Definition, File, files, no_file};
 use serde_json::json;
 use std::io::Read as _;
@@ -78,21 +79,11 @@ pub(crate) fn find(path: Option<&Path>, here: &Path) -> Done<Found> {
         None => {
             let above = if up { " or above it" } else { "" };
             Err(Fail::absent(format!(
-                "there is no {} in {}{above}{}; `azora up --help` says what is read",
+                "there is no {} in {}{above}; `azora up --help` says what is read",
                 formats::FILES.join(" or "),
-                real.display(),
-                not_yet(&real)
+                real.display()
             )))
         }
-    }
-}
-
-/// What is in a folder that somebody may have meant.
-pub(crate) fn not_yet(folder: &Path) -> String {
-    let there = |name: &&&str| folder.join(name).exists();
-    match formats::compose::FILES.iter().find(there) {
-        Some(name) => format!("; there is a {name}, and compose files cannot be run yet"),
-        None => String::new(),
     }
 }
 
@@ -130,7 +121,8 @@ impl Found {
             let path = self.path();
             Fail::absent(format!("failed to read {}: {error}", path.display()))
         };
-        engine::definition::read(&self.folder, &self.file, &self.label(), MOST)
+        let env = environment();
+        engine::definition::read(&self.folder, &self.file, &self.label(), MOST, &env)
             .map_err(|error| failed(error.to_string()))?
             .ok_or_else(|| failed("it is gone".to_owned()))
     }
@@ -150,7 +142,8 @@ impl Found {
             .map_err(failed)?;
         // What is written does not depend on where it was asked for.
         let name = &self.file.name;
-        engine::definition::imported(&self.folder, self.file.format, name, &bytes)
+        let env = environment();
+        engine::definition::imported(&self.folder, self.file.format, name, &bytes, &env)
             .map_err(failed)?
             .map_err(|problems| self.shown(&problems))
     }
@@ -186,7 +179,7 @@ impl Found {
 pub(crate) fn unusable(folder: &Path) -> Option<String> {
     let file = files(folder).into_iter().next().unwrap_or_else(File::own);
     let name = &file.name;
-    match engine::definition::read(folder, &file, name, MOST) {
+    match engine::definition::read(folder, &file, name, MOST, &environment()) {
         Ok(Some(Ok(_))) => None,
         Ok(Some(Err(problems))) => Some(problems.to_string()),
         Ok(None) => Some(format!("{name} is gone")),
@@ -200,7 +193,7 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     let read = found.read()?;
     if arguments.json.json {
         let value = match &read {
-            Ok(Definition { cluster, notes }) => {
+            Ok(Definition { cluster, notes, .. }) => {
                 let notes: Vec<String> =
                     notes.iter().cloned().chain(spec::notes(cluster)).collect();
                 json!({"ok": true, "file": found.file.name, "name": cluster.name, "services": cluster.services.len(), "problems": [], "notes": notes})
@@ -212,7 +205,7 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
         print(&value.to_string())?;
     }
     match read {
-        Ok(Definition { cluster, notes }) if !arguments.json.json => {
+        Ok(Definition { cluster, notes, .. }) if !arguments.json.json => {
             let services = match cluster.services.len() {
                 1 => "1 service".to_owned(),
                 many => format!("{many} services"),

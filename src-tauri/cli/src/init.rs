@@ -1,7 +1,6 @@
 //! `azora init`: a first definition for a folder.
 
 use crate::args::{Import, Init};
-use crate::definition::not_yet;
 use crate::fail::{Done, Fail};
 use crate::import::{hand_over, import};
 use crate::terminal::{note, plain};
@@ -45,10 +44,9 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
     let Some(proposal) = proposal else {
         return Err(Fail::absent(format!(
             "nothing in {shown} says what runs here: no {}, and no package.json, Cargo.toml or pyproject.toml with \
-             something to run{}. An {} of three lines is a beginning:\n\n  \
+             something to run. An {} of three lines is a beginning:\n\n  \
              [service.web]\n  run = \"node server.js\"\n  port = 3000\n\nIn it, docs/definition.md is all there is.",
             formats::FILES[1..].join(", "),
-            not_yet(&folder),
             spec::FILE
         )));
     };

@@ -20,6 +20,7 @@ mod terminal;
 mod text;
 
 // What is meant: which home, which cluster, which definition.
+mod consent;
 mod definition;
 mod place;
 

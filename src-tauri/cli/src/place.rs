@@ -127,7 +127,7 @@ fn runs(cluster: &ClusterLine) -> bool {
 fn name_in(folder: &Path) -> Option<ClusterName> {
     let most = spec::limits::MAX_BYTES as u64 + 1;
     let file = engine::definition::files(folder).into_iter().next()?;
-    let read = engine::definition::read(folder, &file, &file.name, most);
+    let read = engine::definition::read(folder, &file, &file.name, most, &crate::up::environment());
     Some(read.ok()??.ok()?.cluster.name)
 }
 

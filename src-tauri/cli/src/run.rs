@@ -32,6 +32,7 @@ pub(crate) async fn run(place: &Place, arguments: &Run) -> Done {
         profiles: arguments.profiles.clone(),
         detach: false,
         yes: arguments.yes,
+        allow_risks: arguments.allow_risks,
         why: arguments.why.clone(),
         json: false,
     };

@@ -3,6 +3,7 @@
 use crate::acts::failures;
 use crate::args::{Json, Place, Up};
 use crate::board::Aim;
+use crate::consent::{asks, consent, terminal as asked};
 use crate::definition::{self, Found};
 use crate::emergency;
 use crate::engine_here::{behind, ended, inside, running};
@@ -10,7 +11,7 @@ use crate::fail::{Done, Fail};
 use crate::outcome::conclude;
 use crate::patience::{Waits, patient};
 use crate::place::{folder, layout};
-use crate::terminal::{self, Paint, Terminal, note, plain};
+use crate::terminal::{Terminal, note, plain};
 use crate::text::length;
 use crate::watch::{Interrupt, Interrupts, Style, Watch, settled};
 use api::client::{self, Client};
@@ -21,11 +22,7 @@ use driver::Layout;
 use model::view::{ClusterView, FolderView, Snapshot};
 use model::{Act, ClusterId};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::Path;
-
-/// Commands shown before the first run; more are counted.
-const SHOWN_COMMANDS: usize = 60;
 
 /// Whose engine the cluster runs in.
 pub(crate) enum Engine {
@@ -219,7 +216,8 @@ async fn order(
         error => Refusal::Said(error.into()),
     };
     let (folder, file) = (chosen.folder, chosen.file.clone());
-    if askable(arguments) {
+    let mut risks = arguments.allow_risks;
+    if asked() && (asks(arguments) || !risks) {
         let request = LookRequest {
             folder: folder.to_owned(),
             file: file.clone(),
@@ -231,9 +229,12 @@ async fn order(
             }
             view = client.call("look", &request) => view.map_err(refusal)?,
         };
-        if !view.known && !consent(folder, &view, interrupts).await? {
+        let unknown = !view.known && asks(arguments);
+        let risky = !view.risks.is_empty() && !risks;
+        if (unknown || risky) && !consent(folder, &view, unknown, interrupts).await? {
             return Err(Fail::failed("nothing was run").into());
         }
+        risks |= risky;
     }
     let ran = async {
         let snapshot: Snapshot = client.call("snapshot", &Nothing {}).await?;
@@ -259,6 +260,7 @@ async fn order(
         folder: folder.to_owned(),
         file,
         trust: true,
+        risks,
         env: Some(environment()),
         services: arguments.services.clone(),
         categories: arguments.categories.clone(),
@@ -306,46 +308,10 @@ pub(crate) fn tell(place: &Place, found: &Found, path: Option<&Path>, notes: &[S
 }
 
 /// The environment services get. What is not text cannot be sent, and hardly ever is there.
-fn environment() -> BTreeMap<String, String> {
+pub(crate) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
-}
-
-/// Whether somebody is there who can be asked, and wants to be. Elsewhere, typing the command is
-/// the answer.
-fn askable(arguments: &Up) -> bool {
-    let trusted = std::env::var_os("AZORA_TRUST").is_some_and(|value| value == "1");
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    terminal && !arguments.yes && !trusted
-}
-
-/// Shows what a folder that was never run here executes, and asks whether it may.
-async fn consent(folder: &str, view: &FolderView, interrupts: &mut Interrupts) -> Done<bool> {
-    let terminal = Terminal::stderr();
-    let heading = format!("{} was never run here. As you, it executes:", plain(folder));
-    note(&terminal.paint(Paint::Strong, &heading));
-    for line in view.commands.iter().take(SHOWN_COMMANDS) {
-        note(&format!("  {}", plain(line)));
-    }
-    if let Some(more) = view
-        .commands
-        .len()
-        .checked_sub(SHOWN_COMMANDS)
-        .filter(|more| *more > 0)
-    {
-        note(&format!(
-            "  … and {more} more; `azora check` and the file itself show all"
-        ));
-    }
-    tokio::select! {
-        by = interrupts.next() => {
-            // The question stands at the end of its line.
-            note("");
-            Err(by.fail("nothing was run"))
-        }
-        answer = terminal::ask("Run it?") => Ok(answer == Some(true)),
-    }
 }
 
 /// Brings it up in an engine that stays when this command ends.

@@ -41,6 +41,7 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
         folder: folder.clone(),
         file,
         trust,
+        risks: false,
         env,
         choice: Default::default(),
     };
@@ -50,6 +51,7 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
     {
         Ok(started) => Place::Cluster(started.cluster),
         Err(Error::Untrusted(folder)) => Place::Folder(folder),
+        Err(Error::Risks(_)) => Place::Folder(folder),
         Err(error) => {
             // The page asks again and shows the whole story, with line and caret.
             tracing::warn!(%error, folder = %folder.display(), "failed to open the folder");

@@ -22,13 +22,30 @@ impl Handle {
     /// The definition that a folder has now, run or not.
     pub async fn folder_definition(&self, folder: &Path) -> Result<Arc<Cluster>, Error> {
         let folder = canonical(folder)?;
-        let found =
-            tokio::task::spawn_blocking(move || match definition::of_folder(&folder, None)? {
+        let env = env_of(&self.shared, &folder).await;
+        let found = tokio::task::spawn_blocking(move || {
+            match definition::of_folder(&folder, None, &env)? {
                 Some(Ok(definition)) => Ok(Arc::new(definition.cluster)),
                 Some(Err(problems)) => Err(Error::Definition(definition::shown(&problems))),
                 None => Err(Error::NoDefinition(folder)),
-            });
+            }
+        });
         found.await.map_err(|_| Error::Closing)?
+    }
+}
+
+/// The environment that a folder's definition is read in when nobody says one: that it was brought up in last, or
+/// the engine's own.
+pub(crate) async fn env_of(shared: &Shared, folder: &Path) -> definition::Env {
+    let folder = folder.display().to_string();
+    let clusters = shared.picture.snapshot().clusters;
+    let known = clusters.into_iter().find(|one| one.folder == folder);
+    match known {
+        Some(known) => match record(shared, &known.id).await {
+            Ok(record) => record.env,
+            Err(_) => crate::environment::inherited(),
+        },
+        None => crate::environment::inherited(),
     }
 }
 

@@ -5,12 +5,17 @@
 use crate::Error;
 use formats::{Format, Imported};
 use spec::{Cluster, Diagnostics, Found, Reading, Sources};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// Rounds of "which further files are needed". The env files of a definition are named in it.
-const ROUNDS: usize = 3;
+/// Rounds of "which further files are needed". The env files of a definition are named in it. Files of compose name
+/// each other: each round brings one of them at least, and of how many there may be `formats` has a bound of 500.
+const ROUNDS: usize = 510;
+
+/// The caller's variables, which a compose file may ask for.
+pub type Env = BTreeMap<String, String>;
 
 /// The file of a folder that says what to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub struct Definition {
     pub cluster: Cluster,
     /// What its file says that a definition cannot, and what was made of it.
     pub notes: Vec<String>,
+    /// What its file was read with, there or not, besides the env files that the definition names.
+    pub beside: Vec<String>,
 }
 
 /// The files of a folder that say what to run. The first is the one that counts unless another one is
@@ -76,9 +83,10 @@ pub fn read(
     file: &File,
     label: &str,
     most: u64,
+    env: &Env,
 ) -> io::Result<Option<Result<Definition, Diagnostics>>> {
     match bytes_of(&folder.join(&file.name), most)? {
-        Some(bytes) => of_bytes(folder, file.format, label, bytes).map(Some),
+        Some(bytes) => of_bytes(folder, file.format, label, bytes, env).map(Some),
         None => Ok(None),
     }
 }
@@ -89,15 +97,17 @@ pub(crate) fn of_bytes(
     format: Format,
     label: &str,
     bytes: Vec<u8>,
+    env: &Env,
 ) -> io::Result<Result<Definition, Diagnostics>> {
     if format == Format::Azora {
         let read = of_own(folder, label, bytes)?;
         return Ok(read.map(|cluster| Definition {
             cluster,
             notes: Vec::new(),
+            beside: Vec::new(),
         }));
     }
-    let imported = match imported(folder, format, label, &bytes)? {
+    let imported = match imported(folder, format, label, &bytes, env)? {
         Ok(imported) => imported,
         Err(problems) => return Ok(Err(problems)),
     };
@@ -106,6 +116,7 @@ pub(crate) fn of_bytes(
         Ok(cluster) => Ok(Definition {
             cluster,
             notes: imported.notes.iter().map(ToString::to_string).collect(),
+            beside: imported.beside,
         }),
         Err(problems) => Err(imported.told_of(problems, label, &String::from_utf8_lossy(&bytes))),
     })
@@ -120,14 +131,25 @@ pub fn imported(
     format: Format,
     label: &str,
     bytes: &[u8],
+    env: &Env,
 ) -> io::Result<Result<Imported, Diagnostics>> {
-    let mut sources = formats::Sources::new(format, label, bytes.to_vec());
+    let settings = formats::compose::Settings {
+        folder_name: name_of(folder),
+        environment: env.clone(),
+        ..formats::compose::Settings::default()
+    };
+    let mut sources = formats::Sources::new(format, label, bytes.to_vec()).with(settings);
+    let named = format == Format::Compose;
     for _ in 0..ROUNDS {
         match sources.read() {
             Ok(formats::Reading::Complete(imported)) => return Ok(Ok(imported)),
             Ok(formats::Reading::Needs(files)) => {
                 for name in files {
-                    let found = found(&folder.join(&name));
+                    let path = folder.join(&name);
+                    let found = match named && !formats::BESIDE.contains(&name.as_str()) {
+                        true => found_within(folder, &path),
+                        false => found(&path),
+                    };
                     sources.add(name, found);
                 }
             }
@@ -137,12 +159,14 @@ pub fn imported(
     Err(io::Error::other("it needs ever more files"))
 }
 
+fn name_of(folder: &Path) -> String {
+    let name = folder.file_name();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
 fn of_own(folder: &Path, label: &str, bytes: Vec<u8>) -> io::Result<Result<Cluster, Diagnostics>> {
-    let name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let mut sources = Sources::new(name, bytes).named(label);
+    let mut sources = Sources::new(name_of(folder), bytes).named(label);
     for _ in 0..ROUNDS {
         match sources.read() {
             Ok(Reading::Complete(cluster)) => return Ok(Ok(*cluster)),
@@ -160,7 +184,23 @@ fn of_own(folder: &Path, label: &str, bytes: Vec<u8>) -> io::Result<Result<Clust
 
 /// What there is of a small file beside the definition.
 pub(crate) fn found(path: &Path) -> Found {
-    let most = spec::limits::MAX_ENV_FILE as u64 + 1;
+    found_of(path, spec::limits::MAX_ENV_FILE as u64 + 1)
+}
+
+/// What there is of a file that a file of the folder names. Whoever wrote that may have put a link there to what is
+/// none of theirs.
+fn found_within(folder: &Path, path: &Path) -> Found {
+    let real = std::fs::canonicalize(path);
+    let folder = std::fs::canonicalize(folder);
+    match (real, folder) {
+        (Ok(real), Ok(folder)) if !real.starts_with(&folder) => {
+            Found::Unreadable("it is a link that leads out of the folder".to_owned())
+        }
+        _ => found_of(path, spec::limits::MAX_BYTES as u64 + 1),
+    }
+}
+
+fn found_of(path: &Path, most: u64) -> Found {
     match bytes_of(path, most) {
         Ok(Some(bytes)) => Found::Bytes(bytes),
         Ok(None) => Found::Absent,
@@ -173,6 +213,7 @@ pub(crate) fn found(path: &Path) -> Found {
 pub(crate) fn of_folder(
     folder: &Path,
     asked: Option<&str>,
+    env: &Env,
 ) -> Result<Option<Result<Definition, Diagnostics>>, Error> {
     let Some(chosen) = chosen(folder, asked) else {
         return Ok(None);
@@ -183,7 +224,7 @@ pub(crate) fn of_folder(
         let source = io::Error::other(what);
         return Err(Error::Folder { path, source });
     }
-    read(folder, &chosen, &chosen.name, most).map_err(|source| Error::Folder { path, source })
+    read(folder, &chosen, &chosen.name, most, env).map_err(|source| Error::Folder { path, source })
 }
 
 /// What there is at `path` when it is not a file, as a sentence: "it is a folder, not a file". `None`
@@ -282,7 +323,9 @@ mod tests {
         let device = no_file(Path::new("/dev/null"));
         assert_eq!(device.as_deref(), Some("it is a device, not a file"));
         std::fs::create_dir(at("folder").join(spec::FILE)).unwrap();
-        let refused = of_folder(&at("folder"), None).unwrap_err().story();
+        let refused = of_folder(&at("folder"), None, &Env::new())
+            .unwrap_err()
+            .story();
         assert!(refused.contains("azora.toml: it is a folder"), "{refused}");
     }
 }

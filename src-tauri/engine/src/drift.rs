@@ -40,6 +40,8 @@ pub(crate) fn words(differs: u32) -> String {
 pub(crate) struct Now {
     definition: Arc<spec::Cluster>,
     problem: Option<String>,
+    /// What it was read with besides its env files.
+    beside: Vec<String>,
 }
 
 /// A variable on one side of the comparison.
@@ -56,11 +58,13 @@ impl Now {
         let recorded = |problem: String| Now {
             definition: Arc::clone(&record.definition),
             problem: Some(problem),
+            beside: Vec::new(),
         };
-        match definition::of_folder(&record.folder, record.file.as_deref()) {
+        match definition::of_folder(&record.folder, record.file.as_deref(), &record.env) {
             Ok(Some(Ok(now))) => Now {
                 definition: Arc::new(now.cluster),
                 problem: None,
+                beside: now.beside,
             },
             Ok(Some(Err(problems))) => recorded(problems.to_string()),
             Ok(None) => recorded(match &record.file {
@@ -254,7 +258,9 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
                 continue;
             };
             let comparing = Arc::clone(&shared);
-            let compared = tokio::task::spawn_blocking(move || compare(&comparing, &record, fresh));
+            let known: Vec<PathBuf> = last.files.iter().map(|(path, _)| path.clone()).collect();
+            let compared =
+                tokio::task::spawn_blocking(move || compare(&comparing, &record, fresh, known));
             let Ok((files, found)) = compared.await else {
                 continue;
             };
@@ -273,6 +279,7 @@ fn compare(
     shared: &Shared,
     record: &ClusterRecord,
     starts: Vec<(InstanceId, Generation)>,
+    known: Vec<PathBuf>,
 ) -> Compared {
     // One that comes to be may count before the one that counts now.
     let defining: Vec<&str> = match &record.file {
@@ -280,13 +287,14 @@ fn compare(
         None => formats::FILES.to_vec(),
     };
     // Marked before they are read: what changes in between is seen the next time.
-    let marked = |definition: &spec::Cluster| {
+    let marked = |definition: &spec::Cluster, more: &[String]| {
         let own = definition.services.values().flat_map(|one| &one.env_files);
+        let named = definition.env_files.iter().chain(own).chain(more);
         let names: BTreeSet<&str> = defining
             .iter()
             .copied()
             .chain(formats::BESIDE)
-            .chain(definition.env_files.iter().chain(own).map(String::as_str))
+            .chain(named.map(String::as_str))
             .collect();
         let paths = names.into_iter().map(|name| record.folder.join(name));
         paths
@@ -296,10 +304,14 @@ fn compare(
             })
             .collect::<Vec<_>>()
     };
-    let before = marked(&record.definition);
+    let mut before = marked(&record.definition, &[]);
+    before.extend(known.into_iter().map(|path| {
+        let mark = mark(&path);
+        (path, mark)
+    }));
     let now = Now::read(record);
     // It may name others than the recorded one does.
-    let mut files = marked(&now.definition);
+    let mut files = marked(&now.definition, &now.beside);
     for (path, mark) in &mut files {
         if let Some((_, earlier)) = before.iter().find(|(one, _)| one == path) {
             *mark = *earlier;

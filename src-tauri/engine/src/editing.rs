@@ -99,8 +99,8 @@ impl Handle {
     /// brings the cluster up on it.
     ///
     /// # Errors
-    /// That it has mistakes, changed meanwhile, names another cluster or cannot be written; then nothing
-    /// is done. Or those of [`Handle::up`]; then it is written.
+    /// That it has mistakes, changed meanwhile, names another cluster, asks for what a person has to allow
+    /// ([`Error::Risks`]) or cannot be written; then nothing is done. Or those of [`Handle::up`]; then it is written.
     pub async fn apply_definition(
         &self,
         actor: Actor,
@@ -124,6 +124,8 @@ impl Handle {
                     edited.name, record.definition.name
                 )));
             }
+            let before = Some(&*record.definition);
+            crate::risks::refuse(&record.folder, &edited, before, false)?;
             replace(&record.folder.join(file_of(&record).name), &text, &mark)
         })
         .await?;
@@ -131,6 +133,7 @@ impl Handle {
             folder,
             file,
             trust: false,
+            risks: false,
             env: None,
             choice: Default::default(),
         };
@@ -154,7 +157,7 @@ fn right(checked: Result<Definition, Diagnostics>) -> Result<Cluster, Error> {
 fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Diagnostics>, Error> {
     let folder = &record.folder;
     let DefinitionFile { name, format } = file_of(record);
-    let parsed = definition::of_bytes(folder, format, &name, text.into_bytes());
+    let parsed = definition::of_bytes(folder, format, &name, text.into_bytes(), &record.env);
     parsed.map_err(|source| Error::Folder {
         path: folder.to_owned(),
         source,
@@ -171,6 +174,7 @@ fn compared(record: &ClusterRecord, edited: Definition) -> Edit {
     let Definition {
         cluster: edited,
         mut notes,
+        ..
     } = edited;
     notes.extend(spec::notes(&edited));
     let mut edit = Edit {

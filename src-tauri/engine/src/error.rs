@@ -38,7 +38,7 @@ pub enum Error {
     #[error("there is no incident {}; `azora incidents` lists them", .0.0)]
     NoIncident(model::IncidentId),
     /// There is nothing to run in a folder.
-    #[error("no azora.toml, process-compose.yaml or Procfile in {}; write one, or name a folder that has one", .0.display())]
+    #[error("no azora.toml, process-compose.yaml, compose.yaml or Procfile in {}; write one, or name a folder that has one", .0.display())]
     NoDefinition(PathBuf),
     /// The folder is not there or not readable.
     #[error("failed to read {}", .path.display())]
@@ -61,6 +61,13 @@ pub enum Error {
         .0.display()
     )]
     Untrusted(PathBuf),
+    /// Containers of it would be as good as root on this machine, and nobody has allowed that.
+    #[error(
+        "this gives containers what makes them as good as root on this machine, and was not allowed yet: {}; \
+         `azora up --allow-risks` allows it",
+        .0.join("; ")
+    )]
+    Risks(Vec<String>),
     /// The door said no.
     #[error("refused: {0}")]
     Refused(String),
@@ -151,6 +158,7 @@ impl Error {
             | Error::NoAct(_) => Code::NotFound,
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
+            Error::Risks(_) => Code::Risks,
             Error::Refused(_) => Code::Refused,
             Error::Conflict(_) | Error::DiskFull(_) | Error::NoRoom(_) => Code::Conflict,
             Error::Closing => Code::Closing,

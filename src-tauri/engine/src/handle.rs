@@ -38,6 +38,8 @@ pub struct Up {
     pub file: Option<String>,
     /// A person has read what it runs and allows it.
     pub trust: bool,
+    /// A person allows what makes a container of it as good as root on this machine.
+    pub risks: bool,
     /// The environment its services get; `None` is the one recorded, or else the engine's own.
     pub env: Option<BTreeMap<String, String>>,
     /// Which of its services.
@@ -216,7 +218,11 @@ impl Handle {
     pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
         let folder = canonical(&up.folder)?;
         let file = asked(up.file)?;
-        let definition = definition::of_folder(&folder, file.as_deref())?
+        let reading = match &up.env {
+            Some(env) => env.clone(),
+            None => crate::defined::env_of(&self.shared, &folder).await,
+        };
+        let definition = definition::of_folder(&folder, file.as_deref(), &reading)?
             .ok_or_else(|| match &file {
                 Some(name) => Error::Conflict(format!(
                     "{name} is not in {} any more; `azora up` there runs what is",
@@ -233,6 +239,9 @@ impl Handle {
         if !known && !up.trust {
             return Err(Error::Untrusted(folder));
         }
+        let before = crate::defined::record(&self.shared, &id).await.ok();
+        let before = before.map(|record| record.definition);
+        crate::risks::refuse(&folder, &definition, before.as_deref(), up.risks)?;
         self.leave_emergency().await?;
         let target = Target {
             cluster: Some(id.clone()),

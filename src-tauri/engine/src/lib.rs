@@ -45,6 +45,7 @@ mod record;
 mod renamed;
 mod replace;
 mod reserve;
+mod risks;
 mod secrets;
 mod settings;
 mod shared;

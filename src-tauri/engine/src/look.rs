@@ -21,10 +21,12 @@ impl Handle {
             services: 0,
             known: false,
             commands: vec![],
+            risks: vec![],
             problem: None,
             git: crate::git::of(&folder),
         };
-        let Some(definition) = definition::of_folder(&folder, file.as_deref())? else {
+        let env = crate::defined::env_of(&self.shared, &folder).await;
+        let Some(definition) = definition::of_folder(&folder, file.as_deref(), &env)? else {
             return Ok(view);
         };
         let there = definition::files(&folder).into_iter().map(|one| one.name);
@@ -36,12 +38,16 @@ impl Handle {
             Ok(Definition {
                 cluster: definition,
                 notes,
+                ..
             }) => {
                 view.notes = notes;
                 view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
                 view.commands = launch::commands(&definition);
                 let id = cluster_id(&folder, &definition.name);
                 view.known = self.shared.record_file(&id).exists();
+                let before = crate::defined::record(&self.shared, &id).await.ok();
+                let before = before.map(|record| record.definition);
+                view.risks = crate::risks::grave(&folder, &definition, before.as_deref());
                 view.name = Some(definition.name);
             }
             Err(problems) => view.problem = Some(definition::shown(&problems)),

@@ -275,6 +275,9 @@ pub struct FolderView {
     pub known: bool,
     /// What would be executed, one line a service, for a person to read before the first run.
     pub commands: Vec<String>,
+    /// What makes containers of it as good as root on this machine and was not allowed yet: ask, then send `risks`.
+    #[serde(default)]
+    pub risks: Vec<String>,
     /// What is wrong with it, with line and caret; empty when it can run.
     pub problem: Option<String>,
     /// Where git stands, when the folder is in a working tree of it.
@@ -362,6 +365,8 @@ pub enum Code {
     Refused,
     /// This folder was never run here: ask first, then send `trust`.
     Untrusted,
+    /// Containers of it would be as good as root on this machine: ask first, then send `risks`.
+    Risks,
     /// The state does not allow it now.
     Conflict,
     /// The engine is going down: the next one can be asked.

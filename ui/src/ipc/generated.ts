@@ -193,7 +193,7 @@ export type ClusterView = {
   services: Array<ServiceView> };
 
 /** Kinds of failure a host may branch on. */
-export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "conflict" | "closing" | "internal";
+export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "risks" | "conflict" | "closing" | "internal";
 
 /** What to copy. */
 export type CopyLogsRequest = {
@@ -484,6 +484,8 @@ export type FolderView = {
   known: boolean,
   /** What would be executed, one line a service, for a person to read before the first run. */
   commands: Array<string>,
+  /** What makes containers of it as good as root on this machine and was not allowed yet: ask, then send `risks`. */
+  risks: Array<string>,
   /** What is wrong with it, with line and caret; empty when it can run. */
   problem: string | null,
   /** Where git stands, when the folder is in a working tree of it. */
@@ -1741,6 +1743,8 @@ export type UpRequest = {
   file?: string,
   /** A person has read what it runs and allows it. Needed once per folder. */
   trust?: boolean,
+  /** A person allows what makes containers of it as good as root on this machine. Needed once for each such thing. */
+  risks?: boolean,
   /** The environment of its services; without it the one recorded before, or else the engine's. */
   env?: { [key in string]: string },
   /** Only these services and what they need, whatever their profiles; all others are left as they are. */

@@ -286,7 +286,7 @@ fn failed(failure: &Failure) -> Response {
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Definition => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Refused => StatusCode::FORBIDDEN,
-        Code::Untrusted | Code::Conflict => StatusCode::CONFLICT,
+        Code::Untrusted | Code::Risks | Code::Conflict => StatusCode::CONFLICT,
         Code::Closing => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -13,7 +13,8 @@ already, or with --detach, the command returns when everything has settled. Clos
 `azora up` adopts them.
 
 The first run of a folder on a terminal shows what will be executed and asks. Where nobody can be \
-asked, typing the command is the consent.
+asked, typing the command is the consent. What makes a container as good as root on this machine is \
+asked for each time it is new, and refused where nobody can be asked, unless --allow-risks is given.
 
 Services get the environment of this command.
 
@@ -25,8 +26,8 @@ Examples:
   azora up --category data
   azora up shop --service api")]
 pub(crate) struct Up {
-    /// A folder with an azora.toml or a Procfile, or the file [default: the current folder, or the nearest above
-    /// it with an azora.toml; without one, the nearest with a Procfile]
+    /// A folder with an azora.toml, a compose.yaml or a Procfile, or the file [default: the current folder, or the
+    /// nearest above it with an azora.toml; without one, the nearest with another of them]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
     /// Only this service and what it needs; others are left as they are. May be repeated
@@ -44,6 +45,9 @@ pub(crate) struct Up {
     /// Do not ask before the first run of this folder
     #[arg(short, long, visible_alias = "trust")]
     pub(crate) yes: bool,
+    /// Allow what makes containers as good as root on this machine: privileged ones, the daemon's socket, devices
+    #[arg(long)]
+    pub(crate) allow_risks: bool,
     #[command(flatten)]
     pub(crate) why: Why,
     /// With --detach: print JSON
@@ -67,7 +71,7 @@ Examples:
   azora run -- npm test
   azora run shop -- sh -c 'curl --fail \"$API_URL/health\"'")]
 pub(crate) struct Run {
-    /// A folder with an azora.toml or a Procfile, or the file [default: as for up]
+    /// A folder with an azora.toml, a compose.yaml or a Procfile, or the file [default: as for up]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
     /// Services of this profile, too. May be repeated
@@ -76,6 +80,9 @@ pub(crate) struct Run {
     /// Do not ask before the first run of this folder
     #[arg(short, long, visible_alias = "trust")]
     pub(crate) yes: bool,
+    /// Allow what makes containers as good as root on this machine: privileged ones, the daemon's socket, devices
+    #[arg(long)]
+    pub(crate) allow_risks: bool,
     #[command(flatten)]
     pub(crate) why: Why,
     /// What to run beside the cluster

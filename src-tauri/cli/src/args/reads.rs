@@ -261,7 +261,7 @@ pub(crate) enum WebhooksCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A Procfile is read with the .env, .foreman and .overmind.env beside it, a process-compose.yaml with \
-its override and .env. What it says that a \
+its override and .env, a compose.yaml with its override, .env, and all files it names. What it says that a \
 definition cannot, and what was decided for it, is told on stderr with its line.
 
 Examples:
@@ -269,7 +269,7 @@ Examples:
   azora import shop/Procfile.dev      the same of one file
   azora import --write                write it as azora.toml, which counts from then on")]
 pub(crate) struct Import {
-    /// A Procfile or process-compose.yaml, or a folder with one
+    /// A Procfile, process-compose.yaml or compose.yaml, or a folder with one
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
     /// Write it as azora.toml beside the file; one that is there is never replaced
@@ -301,7 +301,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// A folder with an azora.toml or a Procfile, or the file
+    /// A folder with an azora.toml, a compose.yaml or a Procfile, or the file
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
     #[command(flatten)]

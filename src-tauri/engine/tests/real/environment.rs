@@ -55,6 +55,7 @@ impl Stack {
             file: None,
             trust: true,
             choice: Default::default(),
+            risks: false,
             env: Some(env.into()),
         };
         self.handle.up(me(), up, String::new()).await.unwrap()
@@ -193,6 +194,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
         file: None,
         trust: true,
         choice: Default::default(),
+        risks: false,
         env: None,
     };
     let person = || me();

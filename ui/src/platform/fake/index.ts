@@ -51,17 +51,18 @@ export function fake(): Platform {
       if (folder.includes("missing")) throw new CallError("not_found", `there is no folder ${folder}. Check the path and try again.`);
       if (folder.includes("broken")) {
         return {
-          folder, file: "azora.toml", others: [], notes: [], name: null, services: 0, known: false, commands: [], git: null,
+          folder, file: "azora.toml", others: [], notes: [], name: null, services: 0, known: false, commands: [], risks: [], git: null,
           problem: "azora.toml:7:9: unknown key `helth`\n  |\n7 | helth = { http = \"/health\" }\n  | ^^^^^ did you mean `health`?",
         };
       }
       const files = folder.includes("rails") ? ["Procfile.dev", "Procfile"] : ["azora.toml"];
-      const used = file ?? (folder.includes("rails") ? "Procfile.dev" : "azora.toml");
+      const used = file ?? (folder.includes("rails") ? "Procfile.dev" : folder.includes("agent") ? "compose.yaml" : "azora.toml");
       return {
         folder, file: used, others: files.filter((one) => one !== used),
         notes: used === "Procfile" ? ["Procfile:1: release runs once before all others, as it does where a Procfile is deployed"] : [],
         name: known?.name ?? folder.split("/").at(-1) ?? "shop", services: SHOP.length,
         known: known !== undefined, commands: SHOP.map((each) => `${each.name}: ${each.run}`), problem: null,
+        risks: used === "compose.yaml" && known === undefined ? ["watcher gets the container daemon's socket /var/run/docker.sock, and can do all it can"] : [],
         git: folder.includes("worktrees") ? { branch: "feature/checkout-redesign", worktree_of: "/home/mira/code/shop" } : { branch: "main", worktree_of: null },
       };
     },
@@ -99,9 +100,10 @@ export function fake(): Platform {
     }],
     test_webhooks: () => [{ name: "pager", place: "https://hooks.example.com/…", taken: true, said: "answered 204", took_ms: 38 }],
     emergency_preview: () => world.preview(),
-    up: ({ folder, trust, categories }) => {
+    up: ({ folder, trust, risks, categories }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
       if (!known && !trust) throw new CallError("untrusted", "this folder was never run here");
+      if (folder.includes("agent") && !known && !risks) throw new CallError("risks", "this gives containers what makes them as good as root on this machine, and was not allowed yet");
       const id = known?.id ?? world.add(folder.split("/").at(-1) ?? "shop", folder, structuredClone(SHOP), "stopped");
       const part = known?.services.filter((one) => categories?.includes(one.category)).map((one) => one.name);
       const act = world.act("up", id, [], "", () => world.start(id, part ?? []));
