@@ -4,47 +4,15 @@
 
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let set = for_the_web_view();
-    desktop::run(tauri::generate_context!(), set)
-}
-
-/// What WebKitGTK's processes are to know, and read from the environment only. What a person has set stays. Answers
-/// what was set here: it is nobody else's.
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "WebKitGTK reads these from the environment only"
-)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place before there are threads"
-)]
-fn for_the_web_view() -> Vec<&'static str> {
-    let mut wanted = vec![
-        // It collects garbage by how much memory the machine has, and lets a page of 15 MB grow to 80. As if there
-        // were 256 MiB, it collects sooner: 50 to 70 MB less after some minutes of work.
-        ("JSC_forceRAMSize", "268435456"),
-        // The C library keeps free memory apart for each thread.
-        ("MALLOC_ARENA_MAX", "2"),
-    ];
-    if !std::path::Path::new("/dev/dri").exists() {
-        // It shares what it draws through the GPU's buffers. On a machine without one (a virtual machine, a remote
-        // display) it shows an empty window, unless it is told to share memory instead.
-        wanted.push(("WEBKIT_DISABLE_DMABUF_RENDERER", "1"));
-    }
-    wanted.retain(|(name, _)| std::env::var_os(name).is_none());
-    for (name, value) in &wanted {
-        // SAFETY: this is the first thing `main` does. No thread has been started that could read
-        // the environment at the same time.
-        unsafe { std::env::set_var(name, value) };
-    }
-    wanted.into_iter().map(|(name, _)| name).collect()
-}
+mod web_view;
 
-#[cfg(not(target_os = "linux"))]
-fn for_the_web_view() -> Vec<&'static str> {
-    Vec::new()
+fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    let set = web_view::keep_small();
+    #[cfg(not(target_os = "linux"))]
+    let set = Vec::new();
+    desktop::run(tauri::generate_context!(), set)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ export const clusters = {
   },
   open: {
     title: "Open a folder",
-    more: "A folder with an `azora.toml`, a `compose.yaml` or a `Procfile`. Nothing runs before you have read what would.",
+    more: "A folder with an `azora.toml`, `compose.yaml`, `process-compose.yaml` or `Procfile`. Nothing runs before you have read what would.",
     folder: "Folder",
     folderExample: "/home/you/project",
     choose: "Choose…",
@@ -42,7 +42,7 @@ export const clusters = {
     cannotRun: (file: string) => `${file} cannot be run`,
     theFolder: "The folder",
     whatIsWrong: "What is wrong",
-    noDefinition: (folder: string) => `There is no \`azora.toml\`, \`process-compose.yaml\`, \`compose.yaml\` or \`Procfile\` in ${folder}.`,
+    noDefinition: (folder: string) => `There is no \`azora.toml\`, \`process-compose.yaml\` or \`Procfile\` in ${folder}.`,
     found: (name: Snippet, services: number, file: string) => say`${name} · ${count(services, { one: "# service", other: "# services" })} in \`${file}\``,
     file: "File",
     notes: "Worth knowing",
@@ -52,8 +52,6 @@ export const clusters = {
     cancel: "Cancel",
     up: "Bring up",
     trustAndUp: "Trust this folder and bring up",
-    risks: "These make a container as good as root on this machine",
-    allowAndUp: "Allow this and bring up",
   },
   switcher: {
     label: "Cluster",

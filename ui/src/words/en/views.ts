@@ -47,7 +47,7 @@ export const views = {
     all: "Show all clusters",
   },
   clusters: {
-    emptyMore: "A cluster is a folder with an `azora.toml`, which says what services there are, how each is started and what it needs; or with a `Procfile`. You see what runs before anything runs.",
+    emptyMore: "A cluster is a folder with an `azora.toml`, which says what services there are, how each is started and what it needs; or with a `compose.yaml`, `process-compose.yaml` or `Procfile`. You see what runs before anything runs.",
     emptyCommand: "On the command line: `azora up examples/azora-os`",
     onThisMachine: (n: number) => count(n, { one: "# cluster on this machine", other: "# clusters on this machine" }),
     stopped: "Everything was stopped.",
