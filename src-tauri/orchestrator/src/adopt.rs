@@ -31,7 +31,8 @@ impl Step<'_> {
                 for id in self.cluster.ids_of(name) {
                     if let Some(instance) = self.cluster.instances.get_mut(&id) {
                         let why = spec.unwanted();
-                        instance.rest = why.unwrap_or_else(|| "stopped by a person".to_owned());
+                        instance.rest = why
+                            .unwrap_or_else(|| "stopped by a person, or not asked for".to_owned());
                     }
                 }
             }

@@ -319,3 +319,27 @@ fn a_diff_names_what_is_different_about_a_container_and_shows_no_secret() {
     let named = super::valid("[cluster.networks.default]\n[service.b]\nimage = \"b\"\n");
     assert!(spec::diff(&plain, &named).is_empty());
 }
+
+#[test]
+fn what_a_container_opens_and_shares_is_noted() {
+    let noted = |text: &str| spec::notes(&super::valid(text));
+    assert_eq!(
+        noted(
+            "[cluster.volumes.data]\n[cluster.volumes.date]\n[cluster.networks.back]\n[cluster.networks.default]\n\
+             [service.a]\nimage = \"a\"\nreplicas = 2\n\
+             container = { volumes = [\"data:/a\", \"date:/b:ro\", \"/c\"], publish = [\"0.0.0.0::80\", \"81\", \"[::1]::82\"] }\n"
+        ),
+        [
+            "a publishes its port 80/tcp at 0.0.0.0, where other machines may reach it; without an address it is \
+             127.0.0.1",
+            "all instances of a write into one volume, data",
+            "network back is used by no service",
+        ]
+    );
+    assert_eq!(
+        noted("[cluster.volumes.data]\n[service.a]\nrun = \"a\"\n"),
+        ["volume data is used by no service"]
+    );
+    let quiet = "[cluster.volumes.data]\n[service.a]\nimage = \"a\"\ncontainer = { volumes = [\"data:/a\"] }\n";
+    assert!(noted(quiet).is_empty());
+}

@@ -39,6 +39,14 @@ fn fragment() -> impl Strategy<Value = String> {
         Just("heal = { budget = \"5 per 10m\", ladder = [\"restart\"] }\n".to_owned()),
         Just("env.A = \"${a.b\"\n".to_owned()),
         Just("port = 0\n".to_owned()),
+        Just("image = \"a:1\"\n".to_owned()),
+        Just("build = { context = \".\", args = { A = 1 } }\n".to_owned()),
+        Just("[service.a.container]\nvolumes = [\"d:/d\", \"./x:/x:ro\", \"/y\"]\n".to_owned()),
+        Just("publish = [80, \"1-2:3/udp\", \"[::1]::4\"]\n".to_owned()),
+        Just("networks = [\"n\", { network = \"n\" }]\npid = \"service:b\"\n".to_owned()),
+        Just("check = { test = [\"CMD\", \"a\"], retries = 3 }\nulimits = { a = -1 }\n".to_owned()),
+        Just("[cluster.networks.n]\n[cluster.volumes.d]\nexternal = true\n".to_owned()),
+        Just("devices = [\"/a:/b:r\"]\nfiles = [{ target = \"/a\", text = \"\" }]\n".to_owned()),
         Just("\"\"\"".to_owned()),
         Just("\\u0000".to_owned()),
         "[\\[\\]{}=.,\"'#$ \n\r\t\\\\a-c0-9é日\u{202e}]{0,12}",
@@ -125,12 +133,30 @@ fn the_worst_files_are_answered_soon() {
             .map(|n| format!("[service.service-number-{n}]\nrun = \"s\"\n{body}\n"))
             .collect()
     };
+    let unknown_networks: Vec<String> = (0..400)
+        .map(|n| format!("\"nettwork-number-{n}\""))
+        .collect();
+    let named: String = (0..500)
+        .map(|n| {
+            format!("[cluster.networks.network-number-{n}]\n[cluster.volumes.network-number-{n}]\n")
+        })
+        .collect();
+    let containers = |list: &str| -> String {
+        let one = |n: usize| {
+            format!("[service.s{n}]\nimage = \"s\"\ncontainer = {{ networks = [{list}] }}\n")
+        };
+        (0..90).map(one).collect()
+    };
     let unknown_needs: Vec<String> = (0..30).map(|n| format!("\"servise-numbr-{n}\"")).collect();
     for (what, text) in [
         ("one header again and again", fill("[a]\n")),
         ("dotted keys", fill("a.b.c.d=1\n")),
         ("lists in lists", fill("[[")),
         ("open tables", fill("a={")),
+        (
+            "unknown networks among many",
+            format!("{named}{}", containers(&unknown_networks.join(", "))),
+        ),
         (
             "unknown keys",
             format!(

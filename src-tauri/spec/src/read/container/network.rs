@@ -193,21 +193,23 @@ impl Reader<'_> {
         if name == Attachment::DEFAULT || networks.contains_key(name) {
             return;
         }
-        let known = networks.keys().map(String::as_str);
-        let nearest = suggest::nearest(name, known.chain([Attachment::DEFAULT]));
-        let help = match nearest {
-            Some(nearest) => format!("did you mean \"{nearest}\"?"),
-            None => format!(
-                "add [cluster.networks.{}], with nothing below it where nothing is special",
-                slug(name)
-            ),
-        };
-        self.refuse(
-            &value.span,
-            format!("there is no network {}", quoted(name)),
-            "not defined in this file",
-            &help,
-        );
+        // Looked for only where it is shown: a file may have a great many that are unknown.
+        self.problems.add(|| {
+            let known = networks.keys().map(String::as_str);
+            let nearest = suggest::nearest(name, known.chain([Attachment::DEFAULT]));
+            Problem::new(
+                value.span.clone(),
+                format!("there is no network {}", quoted(name)),
+                "not defined in this file",
+            )
+            .help(match nearest {
+                Some(nearest) => format!("did you mean \"{nearest}\"?"),
+                None => format!(
+                    "add [cluster.networks.{}], with nothing below it where nothing is special",
+                    slug(name)
+                ),
+            })
+        });
     }
 
     pub(super) fn volume_is_there(&mut self, name: &str, value: &Value) {
@@ -215,20 +217,21 @@ impl Reader<'_> {
         if volumes.contains_key(name) {
             return;
         }
-        let nearest = suggest::nearest(name, volumes.keys().map(String::as_str));
-        let help = match nearest {
-            Some(nearest) => format!("did you mean \"{nearest}\"?"),
-            None => format!(
-                "add [cluster.volumes.{}], with nothing below it where nothing is special; a folder of this machine \
-                 begins with ./ or /",
-                slug(name)
-            ),
-        };
-        self.refuse(
-            &value.span,
-            format!("there is no volume {}", quoted(name)),
-            "not defined in this file",
-            &help,
-        );
+        self.problems.add(|| {
+            let nearest = suggest::nearest(name, volumes.keys().map(String::as_str));
+            Problem::new(
+                value.span.clone(),
+                format!("there is no volume {}", quoted(name)),
+                "not defined in this file",
+            )
+            .help(match nearest {
+                Some(nearest) => format!("did you mean \"{nearest}\"?"),
+                None => format!(
+                    "add [cluster.volumes.{}], with nothing below it where nothing is special; a folder of this \
+                     machine begins with ./ or /",
+                    slug(name)
+                ),
+            })
+        });
     }
 }
