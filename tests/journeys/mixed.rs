@@ -212,6 +212,7 @@ fn story(engine: Engine) {
     a_container_that_is_killed_is_healed(&story);
     the_engine_is_killed(&story);
     the_daemon_is_killed(&story, engine);
+    an_engine_comes_before_the_daemon(&story, engine);
     an_emergency_stop_ends_all(&story);
     story.down();
 }
@@ -309,6 +310,47 @@ fn the_daemon_is_killed(story: &Story, engine: Engine) {
             .contains("the container daemon answers again")
             .then_some(())
     });
+}
+
+/// Both are killed, and the engine is back first: it believes what is written down, does nothing about
+/// it, and hears from the daemon what has become of it.
+fn an_engine_comes_before_the_daemon(story: &Story, engine: Engine) {
+    let (azora, folder) = (&story.azora, story.path());
+    let before = azora.instances(folder);
+    story.daemon.kill();
+    let old = azora.engine();
+    kill(old);
+    until("the engine to be gone", || (!lives(old)).then_some(()));
+    let mut next = azora.serve_until_it_listens(folder);
+    for name in ["db.0", "cache.0"] {
+        let now = azora.instance(folder, name);
+        assert_eq!(
+            (now.pid, now.generation, now.port),
+            (before[name].pid, before[name].generation, before[name].port),
+            "{name} is believed to run"
+        );
+    }
+    let ps = azora.json(folder, &["ps"]).to_string();
+    assert!(ps.contains("its container daemon is away"), "{ps}");
+    story.daemon.start();
+    story.all_serve();
+    for name in ["db.0", "cache.0"] {
+        let (old, new) = (&before[name], azora.instance(folder, name));
+        match engine {
+            Engine::Docker => assert!(new.generation > old.generation, "{name}: {new:?}"),
+            Engine::DockerLive | Engine::Podman => {
+                assert_eq!(
+                    (new.pid, new.generation),
+                    (old.pid, old.generation),
+                    "{name}"
+                );
+            }
+        }
+    }
+    kill(next.id());
+    next.wait().expect("it is our child");
+    azora.up(folder);
+    story.all_serve();
 }
 
 fn an_emergency_stop_ends_all(story: &Story) {
