@@ -5,6 +5,7 @@
 
 mod attach;
 mod check;
+mod compose;
 mod corpus;
 mod crash;
 mod edit;
@@ -13,6 +14,7 @@ mod exhaustion;
 mod faults;
 mod formats;
 mod heal;
+mod hostile;
 mod limits;
 mod load;
 mod logs;
