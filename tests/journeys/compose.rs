@@ -11,6 +11,7 @@ services:
     image: ${IMAGE}
     entrypoint: [/puppet, serve, db, "7000", address, 0.0.0.0, data, /data]
     volumes: ["data:/data"]
+    environment: {WORD: sesame}
     ports: ["127.0.0.1::7000"]
     restart: always
     healthcheck: {test: [CMD, /puppet, until, /data], interval: 500ms, timeout: 5s, retries: 20}
@@ -64,6 +65,22 @@ fn a_compose_file_runs_as_it_is_and_as_its_equivalent() {
     }
     let said = azora.ok(folder.path(), &["logs", "migrate"]);
     assert!(said.contains("migrated-$HOME"), "{said}");
+
+    // What a container got is known, and where it stands.
+    let env = azora.json(folder.path(), &["env", "main-db"]);
+    let word = env["variables"].as_array().and_then(|all| {
+        let mut all = all.iter();
+        all.find(|one| one["name"] == "WORD").cloned()
+    });
+    let word = word.unwrap_or_else(|| panic!("{env}"));
+    assert_eq!(word["value"], "sesame", "{env}");
+    assert_eq!(env["differs"], 0, "{env}");
+    let debug = azora.run(folder.path(), &["env", "debug"]);
+    assert!(
+        debug.err.contains("debug.0 was never started"),
+        "{}",
+        debug.err
+    );
 
     // As a definition of one's own it is the same, and nothing of it restarts.
     azora.ok(folder.path(), &["import", "--write"]);

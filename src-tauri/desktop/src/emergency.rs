@@ -1,10 +1,10 @@
 //! The emergency stop when this app has no engine to ask: it did not start, or hangs in its start.
-//! Then the driver does it by itself, from the records beside the processes.
+//! Then it is done from the records beside the processes, and from what container daemons say.
 
 use crate::embedded::{Embedded, Settings};
 use api::Json;
 use api::model::ClusterName;
-use api::model::view::{Code, Failure, StopPreview, StopReport};
+use api::model::view::{Code, Failure, StopPreview};
 use serde::Serialize;
 use serde_json::Value;
 use tauri::{AppHandle, Manager, Runtime};
@@ -28,10 +28,9 @@ pub(crate) async fn without_engine<R: Runtime>(
                 .await
         }
         "emergency_stop" => {
-            tauri::async_runtime::spawn_blocking(move || {
-                stop(&home, &reason).map(|view| text(&view))
-            })
-            .await
+            let who = "window, without an engine".to_owned();
+            let stopped = engine::stop_everything(&home, reason, who).await;
+            Ok(stopped.map(|view| text(&view)))
         }
         _ => return None,
     };
@@ -71,24 +70,6 @@ fn preview(home: &driver::Layout) -> Result<StopPreview, String> {
         processes: preview.processes,
         clusters: preview.clusters.into_iter().filter_map(named).collect(),
         protected: Vec::new(),
-    })
-}
-
-fn stop(home: &driver::Layout, reason: &str) -> Result<StopReport, String> {
-    let report = driver::emergency::stop(home, reason, "window, without an engine");
-    if let Some(why) = report.unseen {
-        return Err(format!("it could not be looked for who is left: {why}"));
-    }
-    Ok(StopReport {
-        ended: report.ended,
-        left: report
-            .left
-            .into_iter()
-            .map(|left| (left.pid, left.command))
-            .collect(),
-        took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
-        looked_by: report.looked_by.into_iter().map(str::to_owned).collect(),
-        report: report.path.map(|path| path.display().to_string()),
     })
 }
 

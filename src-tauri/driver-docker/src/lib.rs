@@ -43,12 +43,13 @@ pub use image::{Build, BuildError, ContextError, Progress};
 pub use labels::{container_name, likeness};
 pub use look::HealthWord;
 pub use network::{Network, network_name};
-pub use record::{instances, publishes, say, written};
+pub use record::{given, instances, publishes, say, written};
 pub use usage::Usage;
 pub use volume::Volume;
 
 use driver::Happened;
 use model::{ClusterId, Generation, InstanceId};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is to be started.
@@ -62,6 +63,8 @@ pub struct Launch {
     pub generation: Generation,
     /// What its container is made of.
     pub spec: ContainerSpec,
+    /// Where each of its variables stands, for people who ask.
+    pub origins: BTreeMap<String, String>,
     /// At least so many of the newest bytes of its log stay; `None` keeps all.
     pub log_keep: Option<u64>,
 }

@@ -4,11 +4,11 @@
 //! Both are also told by the daemon, by the container's labels; the files say it while the daemon is
 //! silent, and which start of a container that has been started more than once this is.
 
-use crate::labels;
+use crate::{Launch, labels};
 use driver::Found;
 use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -18,6 +18,10 @@ use std::path::Path;
 const INTENT: &str = "container";
 /// What came of it.
 const RUN: &str = "container.run";
+/// What it was given.
+const GIVEN: &str = "container.env";
+/// Most bytes of that which are read: more than an environment may have.
+const MOST_GIVEN: u64 = 4 << 20;
 /// How far its output is copied.
 const POSITION: &str = "container.log";
 /// Most bytes of such a file that are read; they have a few hundred.
@@ -66,6 +70,19 @@ pub(crate) struct Run {
     pub(crate) ports: Vec<u16>,
 }
 
+/// The variables a start got. Nothing is decided by it: it is for people who ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Environment {
+    /// Which start.
+    generation: Generation,
+    /// Those that are no secrets.
+    env: BTreeMap<String, String>,
+    /// What may be written down of the others.
+    secrets: BTreeMap<String, String>,
+    /// Where each stands.
+    origins: BTreeMap<String, String>,
+}
+
 /// How far a container's output is in the home's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
@@ -105,6 +122,27 @@ impl Intent {
     }
 }
 
+impl Environment {
+    pub(crate) fn of(launch: &Launch) -> Self {
+        let secrets = launch.spec.secrets.iter();
+        Self {
+            generation: launch.generation,
+            env: launch.spec.env.clone(),
+            secrets: secrets
+                .map(|(name, secret)| (name.clone(), secret.fingerprint.clone()))
+                .collect(),
+            origins: launch.origins.clone(),
+        }
+    }
+
+    /// A start that cannot note it is started all the same.
+    pub(crate) fn write(&self, folder: &Path) {
+        if let Err(error) = write(folder, GIVEN, self, false) {
+            tracing::warn!(folder = %folder.display(), %error, "failed to note a container's variables");
+        }
+    }
+}
+
 impl Run {
     pub(crate) fn read(folder: &Path) -> Option<Self> {
         read(&folder.join(RUN))
@@ -132,7 +170,7 @@ impl Position {
 
 /// Drops all that is written of an instance, in the order in which it may be missing.
 pub(crate) fn forget(folder: &Path) {
-    for name in [INTENT, RUN, POSITION] {
+    for name in [INTENT, RUN, POSITION, GIVEN] {
         // Not there: nothing to drop.
         let _ = fs::remove_file(folder.join(name));
     }
@@ -174,6 +212,23 @@ pub fn written(layout: &driver::Layout, cluster: &ClusterId) -> Vec<Found> {
         .collect();
     found.sort_by(|a, b| a.instance.cmp(&b.instance));
     found
+}
+
+/// What the newest start of an instance got. `None` when that was no container's, or is not known.
+pub fn given(
+    layout: &driver::Layout,
+    cluster: &ClusterId,
+    instance: &InstanceId,
+) -> Option<driver::Given> {
+    let folder = layout.run(cluster, instance);
+    let found: Environment = read_up_to(&folder.join(GIVEN), MOST_GIVEN)?;
+    let intent = Intent::read(&folder)?;
+    (found.generation == intent.generation).then_some(driver::Given {
+        generation: found.generation,
+        env: found.env,
+        secrets: found.secrets,
+        origins: found.origins,
+    })
 }
 
 /// An instance is reached at this port through its container's daemon, by what is written of it.
@@ -235,9 +290,13 @@ pub(crate) fn folder(path: &Path) -> io::Result<()> {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    read_up_to(path, MOST)
+}
+
+fn read_up_to<T: DeserializeOwned>(path: &Path, most: u64) -> Option<T> {
     let mut text = String::new();
     let file = fs::File::open(path).ok()?;
-    file.take(MOST).read_to_string(&mut text).ok()?;
+    file.take(most).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 

@@ -5,7 +5,7 @@
 use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::find::hex;
 use crate::look::{Seen, Stage, look};
-use crate::record::Intent;
+use crate::record::{Environment, Intent};
 use crate::spec::{ContainerSpec, Mount};
 use crate::unit::{LATE, Unit};
 use crate::{Launch, files, labels};
@@ -106,6 +106,7 @@ impl Unit {
         };
         let written = intent.write(&self.folder);
         written.map_err(|error| Refusal::again(format!("failed to write the intent: {error}")))?;
+        Environment::of(&launch).write(&self.folder);
         self.intent = Some(intent.clone());
         let is_new = kept.is_none();
         let id = match kept {

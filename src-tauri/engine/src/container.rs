@@ -48,6 +48,7 @@ pub(crate) fn launch(
         text: text.clone(),
     };
     let secrets = secrets.0.iter();
+    let environment = environment::of_container(record, &record.definition, instance, service);
     let stop_signal = match service.stop.signal {
         Some(signal) => Some(signal.name().to_owned()),
         None => container.stop_signal.clone(),
@@ -57,7 +58,7 @@ pub(crate) fn launch(
         platform: container.platform.clone(),
         entrypoint: container.entrypoint.as_ref().map(|all| words(all, &ports)),
         command: container.command.as_ref().map(|all| words(all, &ports)),
-        env: environment::of_container(record, instance, service).vars,
+        env: environment.vars,
         secrets: secrets
             .map(|(name, text)| (name.clone(), secret(text)))
             .collect(),
@@ -136,6 +137,7 @@ pub(crate) fn launch(
         instance: instance.clone(),
         generation,
         spec,
+        origins: environment.origins,
         log_keep: service.log.keep,
     })
 }

@@ -83,7 +83,7 @@ impl Now {
         instance: &InstanceId,
         running: bool,
     ) -> Option<EnvView> {
-        let given = shared.driver.given(&record.id, instance)?;
+        let given = given(shared, record, instance)?;
         let generation = given.generation;
         let now = self.would_get(shared, record, instance, &given);
         let got = got(given);
@@ -115,7 +115,10 @@ impl Now {
             return got(given.clone());
         };
         let places = shared.places();
-        let env = environment::of(record, &self.definition, places, instance, service);
+        let env = match service.runs.container() {
+            Some(_) => environment::of_container(record, &self.definition, instance, service),
+            None => environment::of(record, &self.definition, places, instance, service),
+        };
         let mut all = sides(env.vars, &env.origins, false);
         let wanted = environment::secrets(record, &self.definition, places, instance, service);
         for (name, source) in wanted.0 {
@@ -136,6 +139,14 @@ impl Now {
             all.insert(name, side);
         }
         all
+    }
+}
+
+/// What its newest start got, as a process or as a container.
+fn given(shared: &Shared, record: &ClusterRecord, instance: &InstanceId) -> Option<Given> {
+    match shared.drivers.is_container(&record.id, instance) {
+        true => driver_docker::given(&shared.layout, &record.id, instance),
+        false => shared.driver.given(&record.id, instance),
     }
 }
 

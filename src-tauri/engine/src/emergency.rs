@@ -112,20 +112,7 @@ impl Handle {
         let pulled = self.shared.brake.pull();
         let act = self.shared.door.admit_emergency(actor, &reason).await;
         self.all_owners_end(&reason, at).await;
-        let layout = self.shared.layout.clone();
-        let why = reason.clone();
-        let report =
-            tokio::task::spawn_blocking(move || driver::emergency::stop(&layout, &why, &who));
-        let report = report.await;
-        let (layout, around) = (&self.shared.layout, Surroundings::of_this_process());
-        let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
-        let report = match report {
-            Ok(report) => match &report.unseen {
-                None => Ok(view(report, contained)),
-                Some(why) => Err(format!("it could not be looked for who is left: {why}")),
-            },
-            Err(error) => Err(format!("the emergency path broke: {error}")),
-        };
+        let report = stop_everything(&self.shared.layout, reason.clone(), who).await;
         self.shared.clear_emergency_marker();
         drop(pulled);
         // Again: what came back between the first word and the last kill is not wanted either.
@@ -218,6 +205,30 @@ pub(crate) fn overtaken() -> Error {
     let why = "an emergency stop came after this was asked for, so it is not done; if it is still \
                wanted, use `azora resume`, or ask again";
     Error::Conflict(why.to_owned())
+}
+
+/// Ends every process and every container of a home, and needs no engine for it: nothing but the records
+/// beside the processes, and what container daemons say.
+///
+/// # Errors
+/// Why it is not known who is left.
+pub async fn stop_everything(
+    layout: &driver::Layout,
+    reason: String,
+    who: String,
+) -> Result<StopReport, String> {
+    let of = layout.clone();
+    let report = tokio::task::spawn_blocking(move || driver::emergency::stop(&of, &reason, &who));
+    let report = report.await;
+    let around = Surroundings::of_this_process();
+    let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+    match report {
+        Ok(report) => match &report.unseen {
+            None => Ok(view(report, contained)),
+            Some(why) => Err(format!("it could not be looked for who is left: {why}")),
+        },
+        Err(error) => Err(format!("the emergency path broke: {error}")),
+    }
 }
 
 fn view(

@@ -110,18 +110,21 @@ pub(crate) fn of(
 /// machine's.
 pub(crate) fn of_container(
     record: &ClusterRecord,
+    definition: &spec::Cluster,
     instance: &InstanceId,
     service: &spec::Service,
 ) -> Environment {
     let ports = Ports::new(record, instance);
     let mut env = Environment::default();
     let recorded = |name: &str| record.env.get(name).cloned();
-    for (name, variable) in record.definition.variables(service, &recorded) {
+    for (name, variable) in definition.variables(service, &recorded) {
         let origin = variable.origin.to_string();
         match variable.value {
             spec::Value::Text(value) => env.set(name, value, &origin),
             spec::Value::Template(value) => env.set(name, value.resolve(&ports), &origin),
-            spec::Value::Secret(_) => {}
+            spec::Value::Secret(_) => {
+                env.origins.insert(name.to_owned(), origin);
+            }
         }
     }
     env

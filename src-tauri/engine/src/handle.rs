@@ -167,17 +167,22 @@ impl Handle {
     /// What an instance really got for an environment, and what it would get now.
     pub async fn env(&self, cluster: ClusterId, instance: InstanceId) -> Result<EnvView, Error> {
         let record = crate::defined::record(&self.shared, &cluster).await?;
-        let running = self.shared.picture.instances(&cluster);
-        let running = running
-            .iter()
-            .any(|one| one.instance == instance && one.pid.is_some());
+        let there = self.shared.picture.instances(&cluster);
+        let known = there.iter().find(|one| one.instance == instance);
+        let running = known.is_some_and(|one| one.pid.is_some());
+        let never = known.is_some_and(|one| one.generation == model::Generation(0));
         let shared = Arc::clone(&self.shared);
         let id = instance.clone();
         let view = tokio::task::spawn_blocking(move || {
             crate::drift::Now::read(&record).view(&shared, &record, &id, running)
         });
         let view = view.await.map_err(|_| Error::Closing)?;
-        view.ok_or(Error::NoInstance { cluster, instance })
+        view.ok_or_else(|| match never {
+            true => Error::Conflict(format!(
+                "{instance} was never started, so it got nothing yet"
+            )),
+            false => Error::NoInstance { cluster, instance },
+        })
     }
 
     /// Events with a number over `after`, oldest first.

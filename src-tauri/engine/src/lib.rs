@@ -66,6 +66,7 @@ pub use app::{Engine, end_holder};
 pub use clock::wall;
 pub use config::Config;
 pub use editing::{Checked, Edit, Text};
+pub use emergency::stop_everything;
 pub use error::{Error, StartError};
 pub use handle::{Handle, Order, Settled, Up, UpStarted};
 pub use logs::LogsAsked;

@@ -213,6 +213,12 @@ impl Handle {
         let Some(service) = definition.services.get(&instance.service) else {
             return Err(Error::NoInstance { cluster, instance });
         };
+        if service.runs.container().is_some() {
+            return Err(Error::Conflict(format!(
+                "{instance} is a container, and only its daemon has its terminal: `docker exec -it {} sh`, or `podman`",
+                driver_docker::container_name(&cluster, &instance),
+            )));
+        }
         if !service.tty {
             return Err(Error::Conflict(format!(
                 "{0} has no terminal; write `tty = true` below [service.{0}] in {1} and bring it up again",

@@ -126,6 +126,7 @@ impl Bench {
             cluster: self.cluster.clone(),
             instance: instance(name),
             generation: Generation(generation),
+            origins: [("WHERE".to_owned(), "azora.toml:7".to_owned())].into(),
             spec,
             log_keep,
         });

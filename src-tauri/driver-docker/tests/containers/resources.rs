@@ -1,12 +1,12 @@
 //! Networks, ports, volumes, limits, health and what runs in a container for a moment.
 
 use crate::bench::{Bench, LONG, instance};
-use driver::ExecOutcome;
+use driver::{ExecOutcome, SecretText};
 use driver_docker::{
-    Attachment, Event, Exec, Health, HealthWord, Limits, Mount, Network, Published, Volume,
+    Attachment, Event, Exec, Health, HealthWord, Limits, Mount, Network, Published, Secret, Volume,
     network_name,
 };
-use model::ExitStatus;
+use model::{ExitStatus, Generation};
 use std::net::TcpStream;
 use std::time::Duration;
 use testkit::Engine;
@@ -307,4 +307,36 @@ fn free_port() -> u16 {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_start_was_given_is_known_and_no_secret_is_written_down() {
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let mut spec = bench.spec(&["hang"]);
+    spec.env.insert("WHERE".into(), "here".into());
+    let secret = Secret {
+        text: SecretText::new("open sesame".into()),
+        fingerprint: "0123".into(),
+    };
+    spec.secrets.insert("WORD".into(), secret);
+    bench.run("a", 3, spec).await;
+    let known = || driver_docker::given(&bench.layout, &bench.cluster, &instance("a"));
+    let given = known().unwrap();
+    assert_eq!(given.generation, Generation(3));
+    assert_eq!(given.env["WHERE"], "here");
+    assert_eq!(given.secrets["WORD"], "0123");
+    assert_eq!(given.origins["WHERE"], "azora.toml:7");
+    let folder = bench.layout.run(&bench.cluster, &instance("a"));
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        assert!(!text.contains("sesame"), "{}", file.path().display());
+    }
+    bench
+        .driver
+        .remove(&bench.cluster, &instance("a"))
+        .await
+        .unwrap();
+    assert_eq!(known(), None);
 }

@@ -86,6 +86,7 @@ impl<W: Whose> Containers<W> {
                 network_mode: Some("none".into()),
                 ..ContainerSpec::default()
             },
+            origins: std::collections::BTreeMap::new(),
             log_keep: None,
         });
     }
