@@ -120,4 +120,29 @@ mod tests {
             ["web can write /etc, outside of the project's folder"]
         );
     }
+    #[test]
+    fn a_volume_can_be_a_path_whatever_it_says_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        symlink("/etc", folder.path().join("config")).unwrap();
+        let of = |device: &str, kind: &str| {
+            let mut cluster = cluster(|_| {});
+            let options = [("type", kind), ("o", "bind"), ("device", device)];
+            let volume = spec::container::Volume {
+                driver_opts: options
+                    .map(|(key, value)| (key.into(), value.into()))
+                    .into(),
+                ..Default::default()
+            };
+            cluster.volumes.insert("data".into(), volume);
+            grave(folder.path(), &cluster, None)
+        };
+        let written = "can write /etc, outside of the project's folder";
+        assert_eq!(of("./config", "none"), [format!("volumes.data {written}")]);
+        assert_eq!(
+            of("/opt/../etc", "tmpfs"),
+            [format!("volumes.data {written}")]
+        );
+        assert_eq!(of("/", "tmpfs").len(), 2, "the socket in it, and it");
+        assert!(of("./data", "none").is_empty());
+    }
 }

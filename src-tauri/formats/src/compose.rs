@@ -27,7 +27,7 @@ pub use project::{
     At, Attachment, Condition, Dependency, EnvFile, Given, Grant, Healthcheck, Hook, Mount,
     Mounted, Network, Port, Project, Restart, Service, Subnet, Test, Volume, Watch,
 };
-pub use risk::{Reach, Risk};
+pub use risk::{Reach, Risk, bound};
 pub use risks::reaches;
 pub use support::{Row, Support, support, support_page};
 

@@ -1,6 +1,6 @@
 //! What has to be there before a container can be made, and what the daemon knows it by.
 
-use super::hosts;
+use super::{hosts, plain};
 use crate::drivers::Preparation;
 use crate::record::ClusterRecord;
 use driver_docker::{Build, Network, Volume, network_name};
@@ -93,10 +93,16 @@ fn volume(record: &ClusterRecord, key: &str) -> (Volume, bool) {
     let volume = record.definition.volumes.get(key).cloned();
     let volume = volume.unwrap_or_default();
     let external = volume.external;
+    let mut options = volume.driver_opts;
+    // The daemon would begin at a folder of its own.
+    if let Some((device, _)) = formats::compose::bound(volume.driver.as_deref(), &options) {
+        let device = plain(record.folder.join(device)).display().to_string();
+        options.insert("device".to_owned(), device);
+    }
     let own = Volume {
         name: volume_named(record, key),
         driver: volume.driver,
-        options: volume.driver_opts.into_iter().collect(),
+        options: options.into_iter().collect(),
         labels: volume.labels.into_iter().collect(),
     };
     (own, external)

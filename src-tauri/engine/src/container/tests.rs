@@ -145,3 +145,35 @@ fn what_is_relative_lies_in_the_clusters_folder() {
         assert_eq!(bind(source), PathBuf::from(expected), "{source}");
     }
 }
+
+#[test]
+fn a_volume_that_is_a_folder_is_told_where_that_lies() {
+    let mut record = record();
+    let mut definition = spec::Cluster::clone(&record.definition);
+    let options = [("type", "none"), ("o", "bind"), ("device", "../etc")];
+    let volume = container::Volume {
+        driver_opts: options
+            .map(|(key, value)| (key.into(), value.into()))
+            .into(),
+        ..container::Volume::default()
+    };
+    definition.volumes.insert("data".into(), volume);
+    let service = definition
+        .services
+        .get_mut(&"db".parse::<ServiceName>().unwrap())
+        .unwrap();
+    service.runs = spec::Runs::Container(Box::new(spec::Container {
+        mounts: vec![container::Mount::Volume {
+            name: Some("data".into()),
+            target: "/x".into(),
+            read_only: false,
+            nocopy: false,
+            subpath: None,
+            labels: BTreeMap::new(),
+        }],
+        ..spec::Container::default()
+    }));
+    record.definition = Arc::new(definition);
+    let needed = preparation(&record, &id("db.0")).unwrap();
+    assert_eq!(needed.volumes[0].0.options["device"], "/w/etc");
+}

@@ -1,8 +1,8 @@
 //! What of a project reaches out of its containers and its folder: values that a policy can decide on.
 
-use super::paths::{Leads, leads};
 use super::project::At;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something that gives a container more than a container has.
@@ -220,26 +220,33 @@ fn is_system(path: &str, write: bool) -> bool {
     }
 }
 
-/// What a volume of the daemon's own driver shows of this machine or another one.
-pub(super) fn mounted(
+/// The path of this machine that a volume of the daemon's own driver is, and whether it can be written. That it is one
+/// is in the options of the mount; what `type` says then counts for nothing.
+#[must_use]
+pub fn bound<'o>(
     driver: Option<&str>,
-    options: &std::collections::BTreeMap<String, String>,
-) -> Option<Reach> {
-    let option = |key: &str| options.get(key).map(String::as_str);
-    let own = driver.is_none_or(|driver| driver == "local");
-    if !own || option("type") == Some("tmpfs") {
+    options: &'o BTreeMap<String, String>,
+) -> Option<(&'o str, bool)> {
+    let how = options.get("o").filter(|_| is_own(driver))?;
+    let said = |wanted: &[&str]| how.split(',').any(|word| wanted.contains(&word));
+    let device = options.get("device").map_or("", String::as_str);
+    said(&["bind", "rbind"]).then(|| (device, !said(&["ro"])))
+}
+
+/// What else a volume of the daemon's own driver shows of this machine or another one.
+pub(super) fn mounted(driver: Option<&str>, options: &BTreeMap<String, String>) -> Option<Reach> {
+    let option = |key: &str| options.get(key).map_or("", String::as_str);
+    if !is_own(driver) || bound(driver, options).is_some() || option("type") == "tmpfs" {
         return None;
     }
-    let how = option("o").unwrap_or_default();
-    let device = option("device").unwrap_or_default();
-    if how.split(',').any(|word| matches!(word, "bind" | "rbind")) {
-        return (leads(device) == Leads::Out).then(|| Reach::HostPath {
-            path: device.to_owned(),
-            write: !how.split(',').any(|word| word == "ro"),
-        });
-    }
-    let what = [device, how].into_iter().find(|said| !said.is_empty())?;
+    let mut said = ["device", "o"].into_iter().map(option);
+    let what = said.find(|said| !said.is_empty())?;
     Some(Reach::DriverMount(what.to_owned()))
+}
+
+/// The daemon's own driver of volumes, and no plugin.
+fn is_own(driver: Option<&str>) -> bool {
+    driver.is_none_or(|driver| matches!(driver, "" | "local"))
 }
 
 /// Whether an option of the security modules switches a protection off.

@@ -1,7 +1,7 @@
 //! The same risks of a checked definition, whatever file it was made from: what `up` asks a person about.
 
 use super::paths::{Leads, is_remote, join, leads};
-use super::risk::{Reach, is_daemon_socket, is_unconfined, is_usual, mounted};
+use super::risk::{Reach, bound, is_daemon_socket, is_unconfined, is_usual, mounted};
 use spec::container::{Attachment, Container, FileFrom, Mount};
 use std::collections::BTreeSet;
 
@@ -16,10 +16,7 @@ pub fn reaches(
     let mut all = BTreeSet::new();
     for (name, service) in &cluster.services {
         if let Some(container) = service.runs.container() {
-            let mut found = Found {
-                real,
-                all: Vec::new(),
-            };
+            let mut found = Found::new(real);
             found.container(container);
             all.extend(found.all.into_iter().map(|what| (name.to_string(), what)));
         }
@@ -54,9 +51,12 @@ pub fn reaches(
     for (name, volume) in &cluster.volumes {
         let of = format!("volumes.{name}");
         let driver = volume.driver.as_deref();
-        if let Some(what) = mounted(driver, &volume.driver_opts) {
-            all.insert((of.clone(), what));
+        let mut found = Found::new(real);
+        if let Some((device, write)) = bound(driver, &volume.driver_opts) {
+            found.path(device, write);
         }
+        found.all.extend(mounted(driver, &volume.driver_opts));
+        all.extend(found.all.into_iter().map(|what| (of.clone(), what)));
         if volume.external {
             let name = volume.name.as_deref().unwrap_or(name).to_owned();
             all.insert((
@@ -83,7 +83,12 @@ struct Found<'r> {
     all: Vec<Reach>,
 }
 
-impl Found<'_> {
+impl<'r> Found<'r> {
+    fn new(real: &'r dyn Fn(&str) -> String) -> Self {
+        let all = Vec::new();
+        Self { real, all }
+    }
+
     fn container(&mut self, container: &Container) {
         if container.privileged {
             self.all.push(Reach::Privileged);

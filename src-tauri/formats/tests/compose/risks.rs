@@ -217,6 +217,8 @@ volumes:
   share: {driver_opts: {type: nfs, o: 'addr=10.0.0.1,rw', device: ':/x'}}
   inside: {driver_opts: {type: none, o: bind, device: ./data}}
   memory: {driver_opts: {type: tmpfs, device: tmpfs, o: size=1m}}
+  hidden: {driver_opts: {type: tmpfs, o: bind, device: /opt/..}}
+  socket: {driver_opts: {o: bind, device: /run/docker.sock}}
   plain: {driver: local}
   theirs: {external: true}
 ";
@@ -240,7 +242,10 @@ volumes:
             "compose.yaml:12: volumes.disk lets the volume driver mount /dev/sda1",
             "compose.yaml:13: volumes.layers lets the volume driver mount lowerdir=/etc,upperdir=/tmp/u,workdir=/tmp/w",
             "compose.yaml:14: volumes.share lets the volume driver mount :/x",
-            "compose.yaml:18: volumes.theirs uses the volume theirs, which is not the project's",
+            "compose.yaml:17: volumes.hidden gets the container daemon's socket in /, and can do all it can",
+            "compose.yaml:17: volumes.hidden can write /, outside of the project's folder",
+            "compose.yaml:18: volumes.socket gets the container daemon's socket /run/docker.sock, and can do all it can",
+            "compose.yaml:20: volumes.theirs uses the volume theirs, which is not the project's",
         ]
     );
 }

@@ -2,9 +2,9 @@
 
 use super::Reader;
 use super::values::{items, labels};
-use crate::compose::paths::{Leads, leads};
+use crate::compose::paths::{Leads, join, leads};
 use crate::compose::project::{Given, Network, Subnet, Volume};
-use crate::compose::risk::{Reach, mounted};
+use crate::compose::risk::{Reach, bound, mounted};
 use crate::yaml::{Entry, Fields};
 
 impl Reader<'_, '_> {
@@ -79,6 +79,10 @@ impl Reader<'_, '_> {
             labels: labels(&mut fields, "labels", files),
         };
         let of = format!("volumes.{}", entry.key);
+        if let Some((device, write)) = bound(volume.driver.as_deref(), &volume.driver_opts) {
+            // Which of the files says that it is a path may come after the one that says the path.
+            self.host_path(&of, entry.at, &join("", device), write);
+        }
         if let Some(what) = mounted(volume.driver.as_deref(), &volume.driver_opts) {
             self.risk(&of, entry.at, what);
         }

@@ -4,6 +4,7 @@ use super::Writer;
 use super::values::{map_of, table, text_of};
 use crate::compose::project::{Network, Subnet, Volume};
 use crate::compose::project_name;
+use crate::compose::risk::bound;
 use crate::draft::{Draft, list, text};
 use std::collections::BTreeSet;
 
@@ -112,9 +113,14 @@ impl Writer<'_> {
         if volume.external {
             return draft.key("external", "true", &from);
         }
+        let mut options = volume.driver_opts.clone();
+        if let Some((device, _)) = bound(volume.driver.as_deref(), &options) {
+            let device = self.path(device);
+            options.insert("device".to_owned(), device);
+        }
         let keys = text_of("driver", &volume.driver).into_iter();
         let keys = keys
-            .chain(map_of("driver_opts", &volume.driver_opts))
+            .chain(map_of("driver_opts", &options))
             .chain(map_of("labels", &volume.labels));
         for (key, value) in keys {
             draft.key(key, value, &from);
