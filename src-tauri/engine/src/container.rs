@@ -292,7 +292,7 @@ fn mount(record: &ClusterRecord, mount: &container::Mount) -> Mount {
 }
 
 /// Without steps that lead nowhere: the daemon takes no `./` and no `..`.
-fn plain(path: PathBuf) -> PathBuf {
+pub(crate) fn plain(path: PathBuf) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -2,8 +2,15 @@
 //! definition that was brought up last had as well is allowed.
 
 use crate::Error;
+use crate::container::plain;
+use formats::compose::Followed;
 use spec::Cluster;
-use std::path::Path;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+/// Links that are followed one after the other: as many as the kernel follows.
+const MAX_LINKS: usize = 40;
 
 /// Each such thing that `before` did not have, in words.
 pub(crate) fn grave(folder: &Path, now: &Cluster, before: Option<&Cluster>) -> Vec<String> {
@@ -31,18 +38,71 @@ pub(crate) fn refuse(
 fn of(folder: &Path, cluster: &Cluster) -> Vec<String> {
     let root = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let real = |path: &str| {
-        // What is not there leads nowhere else.
-        let Ok(real) = std::fs::canonicalize(root.join(path)) else {
-            return path.to_owned();
-        };
-        match real.strip_prefix(&root) {
-            Ok(within) => within.display().to_string(),
-            Err(_) => real.display().to_string(),
-        }
+        let said = root.join(path);
+        // What is mounted is said without its `..`; what is opened is opened with them.
+        let ways = [plain(said.clone()), said];
+        ways.map(|way| told(&root, follow(&way))).into()
     };
     let reached = formats::compose::reaches(cluster, &real);
     let grave = reached.into_iter().filter(|(_, what)| what.is_grave());
     grave.map(|(of, what)| format!("{of} {what}")).collect()
+}
+
+fn told(root: &Path, found: Result<PathBuf, PathBuf>) -> Followed {
+    match found {
+        Ok(real) => {
+            let real = real.strip_prefix(root).unwrap_or(&real);
+            Followed::To(real.display().to_string())
+        }
+        Err(hidden) => Followed::Hidden(hidden.display().to_string()),
+    }
+}
+
+/// Where an absolute path leads, with all its links followed, also when nothing is there: the container daemon would
+/// make it there. `Err` is how far one could look, with the rest.
+fn follow(path: &Path) -> Result<PathBuf, PathBuf> {
+    let mut ahead: Vec<OsString> = parts(path).collect();
+    let mut at = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(&part);
+        // A link there leads each process that follows it elsewhere.
+        if at.starts_with("/proc") {
+            continue;
+        }
+        let found = std::fs::symlink_metadata(&at);
+        let link = match found {
+            Ok(found) if found.is_symlink() => std::fs::read_link(&at),
+            Ok(_) => continue,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound) => continue,
+            Err(error) => Err(error),
+        };
+        links += 1;
+        let Some(to) = link.ok().filter(|_| links <= MAX_LINKS) else {
+            at.extend(ahead.into_iter().rev());
+            return Err(at);
+        };
+        // One that is absolute takes the place of all.
+        at.pop();
+        if to.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        ahead.extend(parts(&to));
+    }
+    Ok(at)
+}
+
+/// The names in a path, the last first.
+fn parts(path: &Path) -> impl Iterator<Item = OsString> {
+    let parts = path.components().rev();
+    parts.filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
+    })
 }
 
 #[cfg(test)]
@@ -144,5 +204,42 @@ mod tests {
         );
         assert_eq!(of("/", "tmpfs").len(), 2, "the socket in it, and it");
         assert!(of("./data", "none").is_empty());
+    }
+    #[test]
+    fn a_link_to_what_is_not_there_is_where_it_will_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        symlink("/etc/systemd/system", at("units")).unwrap();
+        symlink("/etc/none/../none", at("dangling")).unwrap();
+        symlink("units", at("twice")).unwrap();
+        symlink("/proc/self/cwd", at("cwd")).unwrap();
+        symlink("itself", at("itself")).unwrap();
+        symlink("a".repeat(300), at("long")).unwrap();
+        let of = |source: &str| {
+            grave(
+                folder.path(),
+                &cluster(|one| one.mounts = vec![bind(source)]),
+                None,
+            )
+        };
+        let root = std::fs::canonicalize(folder.path()).unwrap();
+        let root = root.display();
+        for (source, reached) in [
+            ("./units/x.service.d", "/etc/systemd/system/x.service.d"),
+            ("./twice/x.service.d", "/etc/systemd/system/x.service.d"),
+            ("./dangling", "/etc/none"),
+            ("./none/../units", "/etc/systemd/system"),
+            ("./cwd/etc", "/proc/self/cwd/etc"),
+        ] {
+            let said = format!("web can write {reached}, outside of the project's folder");
+            assert_eq!(of(source), [said], "{source}");
+        }
+        for (source, reached) in [
+            ("./itself/x", format!("{root}/itself/x")),
+            ("./long", format!("{root}/{}", "a".repeat(300))),
+        ] {
+            let said = format!("web gets {reached}, which leads where you may not look");
+            assert_eq!(of(source), [said], "{source}");
+        }
     }
 }

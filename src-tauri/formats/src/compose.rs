@@ -28,7 +28,7 @@ pub use project::{
     Mounted, Network, Port, Project, Restart, Service, Subnet, Test, Volume, Watch,
 };
 pub use risk::{Reach, Risk, bound};
-pub use risks::reaches;
+pub use risks::{Followed, reaches};
 pub use support::{Row, Support, support, support_page};
 
 use crate::yaml::{Node, Place, Scalar};

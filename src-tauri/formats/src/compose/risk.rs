@@ -34,6 +34,8 @@ pub enum Reach {
         /// It can be written.
         write: bool,
     },
+    /// A path that leads where whoever asks may not look, but the container daemon may.
+    HiddenPath(String),
     /// A device of this machine.
     Device(String),
     /// A capability that few services need.
@@ -77,6 +79,7 @@ impl Reach {
         match self {
             Self::Privileged
             | Self::DaemonSocket(_)
+            | Self::HiddenPath(_)
             | Self::DriverMount(_)
             | Self::DeviceRule(_) => true,
             Self::HostNamespace(which) => !matches!(*which, "uts" | "cgroup"),
@@ -116,6 +119,9 @@ impl fmt::Display for Reach {
             }
             Self::HostPath { path, write: false } => {
                 write!(f, "can read {path}, outside of the project's folder")
+            }
+            Self::HiddenPath(path) => {
+                write!(f, "gets {path}, which leads where you may not look")
             }
             Self::Device(path) => write!(f, "gets the device {path}"),
             Self::Capability(name) => write!(f, "gets the capability {name}"),

@@ -5,13 +5,22 @@ use super::risk::{Reach, bound, is_daemon_socket, is_unconfined, is_usual, mount
 use spec::container::{Attachment, Container, FileFrom, Mount};
 use std::collections::BTreeSet;
 
+/// Where a path of this machine leads when its links are followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// There; relative ones begin at the folder.
+    To(String),
+    /// There, or on from there: whoever asks may not look, but the container daemon may.
+    Hidden(String),
+}
+
 /// What of a definition reaches out of its containers and the folder: each service, or network or volume, with what it
-/// reaches. `real` says where a path of this machine leads when links are followed; relative ones begin at the
-/// folder.
+/// reaches. `real` says where a path of this machine leads, by each way in which it may be opened; relative ones begin
+/// at the folder.
 #[must_use]
 pub fn reaches(
     cluster: &spec::Cluster,
-    real: &dyn Fn(&str) -> String,
+    real: &dyn Fn(&str) -> Vec<Followed>,
 ) -> BTreeSet<(String, Reach)> {
     let mut all = BTreeSet::new();
     for (name, service) in &cluster.services {
@@ -79,12 +88,12 @@ fn containers(cluster: &spec::Cluster) -> impl Iterator<Item = &Container> {
 }
 
 struct Found<'r> {
-    real: &'r dyn Fn(&str) -> String,
+    real: &'r dyn Fn(&str) -> Vec<Followed>,
     all: Vec<Reach>,
 }
 
 impl<'r> Found<'r> {
-    fn new(real: &'r dyn Fn(&str) -> String) -> Self {
+    fn new(real: &'r dyn Fn(&str) -> Vec<Followed>) -> Self {
         let all = Vec::new();
         Self { real, all }
     }
@@ -179,10 +188,17 @@ impl<'r> Found<'r> {
 
     fn path(&mut self, said: &str, write: bool) {
         // Both count: a link may be put elsewhere before the container is made.
-        let mut paths = vec![join("", said), (self.real)(said)];
-        paths.dedup();
-        // Nothing is the folder itself.
-        for path in paths.into_iter().filter(|path| !path.is_empty()) {
+        let paths = std::iter::once(Followed::To(join("", said))).chain((self.real)(said));
+        for path in paths {
+            let path = match path {
+                // Nothing is the folder itself.
+                Followed::To(path) if path.is_empty() => continue,
+                Followed::To(path) => path,
+                Followed::Hidden(path) => {
+                    self.all.push(Reach::HiddenPath(path));
+                    continue;
+                }
+            };
             let daemon = is_daemon_socket(&path);
             if daemon {
                 self.all.push(Reach::DaemonSocket(path.clone()));

@@ -3,7 +3,7 @@
 use crate::corpus::defined;
 use crate::project;
 use crate::text::imported;
-use formats::compose::{Reach, reaches};
+use formats::compose::{Followed, Reach, reaches};
 use std::collections::BTreeSet;
 
 pub(crate) fn file(services: &str) -> String {
@@ -292,7 +292,7 @@ fn a_definition_has_the_risks_of_its_file() {
         let tree = [("compose.yaml", text.as_str())];
         let made = imported(&tree).unwrap_or_else(|wrong| panic!("{wrong}"));
         let cluster = defined(&made.text, &tree);
-        let found = reaches(&cluster, &|path| path.to_owned());
+        let found = reaches(&cluster, &|path| vec![Followed::To(path.to_owned())]);
         let found: BTreeSet<String> = found
             .into_iter()
             .map(|(of, what)| format!("{of} {what}"))
@@ -321,6 +321,7 @@ fn what_is_as_good_as_root_is_told_from_what_is_only_said() {
         Reach::HostNamespace("pid"),
         Reach::HostNamespace("network"),
         words(Reach::DaemonSocket, "/run/docker.sock"),
+        words(Reach::HiddenPath, "/srv/x"),
         words(Reach::Device, "/dev/sda"),
         words(Reach::Capability, "cap_sys_admin"),
         words(Reach::Capability, "ALL"),
