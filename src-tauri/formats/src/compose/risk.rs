@@ -201,11 +201,6 @@ const SYSTEM: [&str; 14] = [
 /// What of them tells nothing and is given to many containers, to read.
 const HARMLESS: [&str; 3] = ["/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"];
 
-/// Folders of a person that hold keys, and programs that start by themselves.
-const PRIVATE: [&str; 8] = [
-    ".ssh", ".gnupg", ".aws", ".azure", ".config", ".docker", ".kube", ".local",
-];
-
 /// Whether a path is one of the machine's own, or holds what a person keeps for themselves.
 fn is_system(path: &str, write: bool) -> bool {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -222,7 +217,10 @@ fn is_system(path: &str, write: bool) -> bool {
         [] | ["home"] | ["home", _] if absolute => true,
         ["~"] => true,
         [first, ..] if absolute && SYSTEM.contains(&first) => true,
-        _ => parts.iter().any(|part| PRIVATE.contains(part)),
+        // Keys and what a shell or a program starts by itself, wherever a home is.
+        _ => parts
+            .iter()
+            .any(|part| part.starts_with('.') && !matches!(*part, "." | "..")),
     }
 }
 

@@ -337,6 +337,9 @@ fn what_is_as_good_as_root_is_told_from_what_is_only_said() {
         path("/home/ada", false),
         path("/home/ada/.ssh/id", false),
         path("../.aws", false),
+        path("/home/ada/.bashrc", true),
+        path("/srv/people/ada/.cargo/config.toml", true),
+        path("~/.git-credentials", false),
         path("~", false),
     ] {
         assert!(grave.is_grave(), "{grave}");
@@ -354,6 +357,7 @@ fn what_is_as_good_as_root_is_told_from_what_is_only_said() {
         path("/mnt/data", true),
         path("/home/ada/data", true),
         path("../shared", true),
+        path("../../shared.d", true),
         path("/etcetera", true),
     ] {
         assert!(!said.is_grave(), "{said}");
