@@ -100,7 +100,7 @@ pub(crate) fn of_bytes(
     env: &Env,
 ) -> io::Result<Result<Definition, Diagnostics>> {
     if format == Format::Azora {
-        let read = of_own(folder, label, bytes)?;
+        let read = of_own(folder, label, bytes, &found)?;
         return Ok(read.map(|cluster| Definition {
             cluster,
             notes: Vec::new(),
@@ -111,7 +111,12 @@ pub(crate) fn of_bytes(
         Ok(imported) => imported,
         Err(problems) => return Ok(Err(problems)),
     };
-    let read = of_own(folder, spec::FILE, imported.text.clone().into_bytes())?;
+    // The env files are those that the file names.
+    let text = imported.text.clone().into_bytes();
+    let read = match format {
+        Format::Compose => of_own(folder, spec::FILE, text, &|path| found_within(folder, path)),
+        _ => of_own(folder, spec::FILE, text, &found),
+    }?;
     Ok(match read {
         Ok(cluster) => Ok(Definition {
             cluster,
@@ -146,7 +151,9 @@ pub fn imported(
             Ok(formats::Reading::Needs(files)) => {
                 for name in files {
                     let path = folder.join(&name);
-                    let found = match named && !formats::BESIDE.contains(&name.as_str()) {
+                    let found = match named && !formats::compose::is_override(&name) {
+                        // That of an environment of Python is none.
+                        true if path.ends_with(".env") && path.is_dir() => Found::Absent,
                         true => found_within(folder, &path),
                         false => found(&path),
                     };
@@ -165,7 +172,13 @@ fn name_of(folder: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn of_own(folder: &Path, label: &str, bytes: Vec<u8>) -> io::Result<Result<Cluster, Diagnostics>> {
+/// `found` looks at an env file.
+fn of_own(
+    folder: &Path,
+    label: &str,
+    bytes: Vec<u8>,
+    found: &dyn Fn(&Path) -> Found,
+) -> io::Result<Result<Cluster, Diagnostics>> {
     let mut sources = Sources::new(name_of(folder), bytes).named(label);
     for _ in 0..ROUNDS {
         match sources.read() {
@@ -327,5 +340,41 @@ mod tests {
             .unwrap_err()
             .story();
         assert!(refused.contains("azora.toml: it is a folder"), "{refused}");
+    }
+    #[test]
+    fn a_compose_file_reads_no_env_file_of_others() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("shop");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
+        let file = |text: &str| std::fs::write(folder.join("compose.yaml"), text).unwrap();
+        let said = || match of_folder(&folder, None, &Env::new()).unwrap().unwrap() {
+            Ok(read) => format!("read: {:?}", read.cluster.files),
+            Err(problems) => shown(&problems),
+        };
+        file("services: {web: {image: x, env_file: [{path: x.env, required: false}]}}\n");
+        assert!(said().starts_with("read"), "{}", said());
+        symlink("../theirs.env", folder.join("x.env")).unwrap();
+        assert!(said().contains("a link that leads out"), "{}", said());
+        file("services: {web: {image: x, environment: {A: $TOKEN}}}\n");
+        symlink("../theirs.env", folder.join(".env")).unwrap();
+        assert!(said().contains("a link that leads out"), "{}", said());
+        std::fs::remove_file(folder.join(".env")).unwrap();
+        std::fs::create_dir(folder.join(".env")).unwrap();
+        assert!(said().starts_with("read"), "{}", said());
+    }
+
+    #[test]
+    fn what_is_made_of_a_compose_file_reads_what_that_may() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
+        let folder = root.path().join("shop");
+        std::fs::create_dir(&folder).unwrap();
+        symlink("../theirs.env", folder.join("x.env")).unwrap();
+        let text = b"[cluster]\nenv_files = [\"x.env\"]\n[service.web]\nrun = \"web\"\n";
+        let of = |look: &dyn Fn(&Path) -> Found| of_own(&folder, "x", text.to_vec(), look).unwrap();
+        assert!(of(&found).is_ok());
+        let refused = of(&|path| found_within(&folder, path)).unwrap_err();
+        assert!(shown(&refused).contains("leads out"), "{}", shown(&refused));
     }
 }

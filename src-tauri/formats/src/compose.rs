@@ -93,6 +93,12 @@ pub(crate) fn is_named(name: &str) -> bool {
     })
 }
 
+/// Whether it is laid over the file it lies beside, and as much a file of the folder as that is.
+#[must_use]
+pub fn is_override(name: &str) -> bool {
+    OVER.contains(&name)
+}
+
 /// A compose file as the definition that says the same.
 pub(crate) fn equivalent(
     label: &str,
@@ -189,14 +195,9 @@ impl<'f> Files<'f> {
         let mut loader = Loader::new(*self);
         let main = loader.files.read(self.label, self.bytes);
         let mut environment = BTreeMap::new();
-        if let Some(Found::Bytes(bytes)) = self.beside(".env") {
-            loader.env_file(
-                ".env",
-                bytes,
-                Place::default(),
-                &self.settings.environment,
-                &mut environment,
-            );
+        if let Some(found) = self.beside(".env") {
+            let (at, known) = (Place::default(), &self.settings.environment);
+            loader.default_env_file(".env", found, at, known, &mut environment);
         }
         environment.extend(self.settings.environment.clone());
         let name = self.name(main.as_ref(), &environment);

@@ -191,6 +191,27 @@ impl<'s> Loader<'s> {
         node
     }
 
+    /// The same of an env file that nobody has named, and that need not be there.
+    pub(super) fn default_env_file(
+        &mut self,
+        path: &str,
+        found: &Found,
+        asked: Place,
+        known: &Environment,
+        into: &mut Environment,
+    ) {
+        match found {
+            Found::Bytes(bytes) => {
+                self.env_file(path, bytes, asked, known, into);
+            }
+            Found::Absent => {}
+            Found::Unreadable(why) => self.files.wrong(asked, |span| {
+                let message = format!("the env file {} cannot be read", quoted(path));
+                Problem::new(span, message, why.clone()).help("write it, or take it away")
+            }),
+        }
+    }
+
     /// Adds what an env file sets. What is known already counts more where the file uses it. Whether it uses
     /// something.
     pub(super) fn env_file(

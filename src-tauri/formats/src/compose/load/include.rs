@@ -121,12 +121,9 @@ impl Loader<'_> {
         if named.is_empty() {
             let path = join(dir, ".env");
             if leads(&path) == Leads::In || self.sources.settings.outside {
-                match self.found(&path, item.place)? {
-                    Found::Bytes(bytes) => {
-                        self.env_file(&path, bytes, asked, model.environment, &mut environment);
-                    }
-                    Found::Absent | Found::Unreadable(_) => {}
-                }
+                let found = self.found(&path, item.place)?;
+                let known = model.environment;
+                self.default_env_file(&path, found, asked, known, &mut environment);
             }
         }
         for (path, at) in named {

@@ -103,7 +103,9 @@ impl Reader<'_, '_> {
             }
             // Asked for here, so that what is wrong with it is told of this place.
             match self.loader.found(&path, item.place) {
-                Some(found @ (Found::Absent | Found::Unreadable(_))) if required => {
+                Some(found @ (Found::Absent | Found::Unreadable(_)))
+                    if required || *found != Found::Absent =>
+                {
                     let why = crate::yaml::Files::absent(found)
                         .unwrap_or_default()
                         .to_owned();
