@@ -42,7 +42,7 @@ export const clusters = {
     cannotRun: (file: string) => `${file} cannot be run`,
     theFolder: "The folder",
     whatIsWrong: "What is wrong",
-    noDefinition: (folder: string) => `There is no \`azora.toml\`, \`process-compose.yaml\` or \`Procfile\` in ${folder}.`,
+    noDefinition: (folder: string) => `There is no \`azora.toml\`, \`process-compose.yaml\`, \`compose.yaml\` or \`Procfile\` in ${folder}.`,
     found: (name: Snippet, services: number, file: string) => say`${name} · ${count(services, { one: "# service", other: "# services" })} in \`${file}\``,
     file: "File",
     notes: "Worth knowing",
@@ -52,6 +52,8 @@ export const clusters = {
     cancel: "Cancel",
     up: "Bring up",
     trustAndUp: "Trust this folder and bring up",
+    risks: "These make a container as good as root on this machine",
+    allowAndUp: "Allow this and bring up",
   },
   switcher: {
     label: "Cluster",
