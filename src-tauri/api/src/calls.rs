@@ -115,7 +115,8 @@ pub(crate) async fn look(
     _: &Actor,
     request: LookRequest,
 ) -> Result<FolderView, Error> {
-    engine.look(absolute(request.folder)?, request.file).await
+    let folder = absolute(request.folder)?;
+    engine.look(folder, request.file, request.env).await
 }
 
 pub(crate) async fn wait(

@@ -48,6 +48,9 @@ pub struct LookRequest {
     /// The name of the file in it, when not the one that would be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The environment that `up` will be sent, which a file may take variables from; as there without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, String>>,
 }
 
 /// Which port.

@@ -221,6 +221,7 @@ async fn order(
         let request = LookRequest {
             folder: folder.to_owned(),
             file: file.clone(),
+            env: Some(environment()),
         };
         let view: FolderView = tokio::select! {
             biased;
@@ -229,6 +230,10 @@ async fn order(
             }
             view = client.call("look", &request) => view.map_err(refusal)?,
         };
+        // What could not be shown is not allowed, whatever the file becomes until it is run.
+        if let Some(problem) = view.problem {
+            return Err(Fail::definition(problem).into());
+        }
         let unknown = !view.known && asks(arguments);
         let risky = !view.risks.is_empty() && !risks;
         if (unknown || risky) && !consent(folder, &view, unknown, interrupts).await? {

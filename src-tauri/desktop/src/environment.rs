@@ -17,7 +17,7 @@ pub(crate) async fn for_up(
     file: Option<String>,
 ) -> Option<BTreeMap<String, String>> {
     let known = engine
-        .look(folder.to_owned(), file)
+        .look(folder.to_owned(), file, None)
         .await
         .is_ok_and(|folder| folder.known);
     if known || from_a_terminal() {

@@ -9,7 +9,14 @@ use std::path::PathBuf;
 
 impl Handle {
     /// What is in a folder, before it is run.
-    pub async fn look(&self, folder: PathBuf, file: Option<String>) -> Result<FolderView, Error> {
+    ///
+    /// `env` is what it would be brought up in; without it, as without it there.
+    pub async fn look(
+        &self,
+        folder: PathBuf,
+        file: Option<String>,
+        env: Option<definition::Env>,
+    ) -> Result<FolderView, Error> {
         let folder = canonical(&folder)?;
         let file = asked(file)?;
         let mut view = FolderView {
@@ -25,7 +32,10 @@ impl Handle {
             problem: None,
             git: crate::git::of(&folder),
         };
-        let env = crate::defined::env_of(&self.shared, &folder).await;
+        let env = match env {
+            Some(env) => env,
+            None => crate::defined::env_of(&self.shared, &folder).await,
+        };
         let Some(definition) = definition::of_folder(&folder, file.as_deref(), &env)? else {
             return Ok(view);
         };

@@ -1032,7 +1032,9 @@ export type LookRequest = {
   /** Absolute. */
   folder: string,
   /** The name of the file in it, when not the one that would be found. */
-  file?: string };
+  file?: string,
+  /** The environment that `up` will be sent, which a file may take variables from; as there without it. */
+  env?: { [key in string]: string } };
 
 /** Marks on a state. They say more about it and never replace it. */
 export type Marks = {

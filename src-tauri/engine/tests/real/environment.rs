@@ -429,3 +429,22 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
     stack.handle.shutdown(me(), false, String::new()).await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_looked_at_is_what_would_be_run() {
+    let home = Home::new();
+    let folder = home.path().join("shop");
+    fs::create_dir_all(&folder).unwrap();
+    let text = "services: {web: {image: x, privileged: '${ROOT:-false}'}}\n";
+    fs::write(folder.join("compose.yaml"), text).unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let env = [("ROOT", "true")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let shown = async |env| handle.look(folder.clone(), None, env).await.unwrap().risks;
+    assert_eq!(shown(None).await, Vec::<String>::new());
+    assert_eq!(
+        shown(Some(env.into())).await,
+        ["web has all privileges on this machine"]
+    );
+    handle.shutdown(me(), false, String::new()).await;
+}

@@ -51,9 +51,9 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
         .await
         .unwrap_err();
     assert!(matches!(refused, Error::Untrusted(_)) && refused.code() == Code::Untrusted);
-    assert!(!handle.look(folder.clone(), None).await.unwrap().known);
+    assert!(!handle.look(folder.clone(), None, None).await.unwrap().known);
     up(&handle, &folder).await;
-    assert!(handle.look(folder, None).await.unwrap().known);
+    assert!(handle.look(folder, None, None).await.unwrap().known);
     assert!(handle.up(me(), ask, String::new()).await.is_ok());
     handle.shutdown(me(), false, String::new()).await;
 }
