@@ -107,7 +107,7 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
     }
     // Again, and whoever has ended them: what counts is what the daemons say now.
     let around = driver_docker::Surroundings::of_this_process();
-    let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+    let contained = driver_docker::emergency::stop(layout, &around, CONTAINERS).await;
     ended.ended += u32::try_from(contained.ended.len()).unwrap_or(u32::MAX);
     ended.contained = contained.not_ended();
     ended.took = begun.elapsed();

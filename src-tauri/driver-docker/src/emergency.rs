@@ -48,28 +48,9 @@ impl Report {
     }
 }
 
-/// The same within this time, beyond which it is not waited for: it is said that nobody knows.
-pub async fn stop_within(layout: &Layout, around: &Surroundings, limit: Duration) -> Report {
-    let used = record::endpoints(layout);
-    let limit = match used.is_empty() {
-        // Somebody may listen who was never asked for anything: only files that were lost would say
-        // more, and nobody is to wait for a daemon that is not theirs.
-        true => limit.min(STRANGER),
-        false => limit,
-    };
-    let silent = |address: String| (address, format!("no answer for {} s", limit.as_secs()));
-    match tokio::time::timeout(limit, stop(layout, around)).await {
-        Ok(report) => report,
-        Err(_) => Report {
-            silent: used.into_iter().map(silent).collect(),
-            ..Report::default()
-        },
-    }
-}
-
-/// Kills every container of a home, in every daemon that it has used or that is here.
-pub async fn stop(layout: &Layout, around: &Surroundings) -> Report {
-    let mut report = Report::default();
+/// Kills every container of a home, in every daemon that it has used or that is here, all at once. Which of
+/// them does not answer within this time is not waited for: it is said that nobody knows.
+pub async fn stop(layout: &Layout, around: &Surroundings, limit: Duration) -> Report {
     let used = record::endpoints(layout);
     let mut places: BTreeMap<String, Endpoint> = find(around)
         .unwrap_or_default()
@@ -81,17 +62,58 @@ pub async fn stop(layout: &Layout, around: &Surroundings) -> Report {
             places.entry(address.clone()).or_insert(endpoint);
         }
     }
+    let mut work = JoinSet::new();
     for (address, endpoint) in places {
-        match Daemon::at(endpoint).await {
-            Ok(daemon) => kill_all(&daemon, &layout.id(), &mut report).await,
-            Err(error) if used.contains(&address) => {
-                report.silent.push((address, error.to_string()));
+        let (home, known) = (layout.id(), used.contains(&address));
+        work.spawn(in_daemon(endpoint, home, known, limit));
+    }
+    let mut report = Report::default();
+    while let Some(done) = work.join_next().await {
+        match done {
+            Ok(one) => {
+                report.ended.extend(one.ended);
+                report.left.extend(one.left);
+                report.silent.extend(one.silent);
             }
-            // It has never been asked for anything.
-            Err(_) => {}
+            Err(broke) => report.silent.push(("a daemon".into(), broke.to_string())),
         }
     }
     report.ended.sort();
+    report
+}
+
+/// The same in one daemon.
+async fn in_daemon(endpoint: Endpoint, home: String, known: bool, limit: Duration) -> Report {
+    let until = Instant::now() + limit;
+    let address = endpoint.address.to_string();
+    // Somebody may listen who was never asked for anything: only files that were lost would say more, and
+    // nobody is to wait for a daemon that is not theirs.
+    let first = if known { limit } else { limit.min(STRANGER) };
+    let mut report = Report::default();
+    let listed = tokio::time::timeout(first, async {
+        let daemon = Daemon::at(endpoint).await;
+        let daemon = daemon.map_err(|error| error.to_string())?;
+        let listed = list(&daemon, &home).await;
+        Ok::<_, String>((daemon, listed.map_err(|fault| fault.to_string())?))
+    });
+    let listed = match listed.await {
+        Ok(listed) => listed,
+        Err(_) => Err(format!("no answer for {} s", first.as_secs())),
+    };
+    match listed {
+        Ok((daemon, listed)) => {
+            let mut waiting = listed.clone();
+            let all = kill_all(&daemon, listed, &mut waiting, &mut report);
+            if tokio::time::timeout_at(until, all).await.is_err() {
+                let why = format!("it has not ended within {} s", limit.as_secs());
+                let left = waiting.into_iter().map(|(_, name)| (name, why.clone()));
+                report.left.extend(left);
+            }
+        }
+        Err(why) if known => report.silent.push((address, why)),
+        // It has never been asked for anything.
+        Err(_) => {}
+    }
     report
 }
 
@@ -105,38 +127,53 @@ fn endpoint(address: &str) -> Option<Endpoint> {
     Some(Endpoint { address, why })
 }
 
-async fn kill_all(daemon: &Daemon, home: &str, report: &mut Report) {
+/// The containers of a home that run: their ids and names.
+async fn list(daemon: &Daemon, home: &str) -> Result<Vec<(String, String)>, Fault> {
     let labels = HashMap::from([(labels::HOME.to_owned(), home.to_owned())]);
     let options = ListContainersOptionsBuilder::new()
         .filters(&labels::filter(&labels))
         .build();
-    let listed = ask(QUICK, daemon.api().list_containers(Some(options))).await;
-    let listed = match listed {
-        Ok(listed) => listed,
-        Err(fault) => {
-            let address = daemon.endpoint.address.to_string();
-            return report.silent.push((address, fault.to_string()));
-        }
-    };
+    let listed = ask(QUICK, daemon.api().list_containers(Some(options))).await?;
+    let each = listed.into_iter().map(|one| {
+        let id = one.id.unwrap_or_default();
+        let names = one.names.unwrap_or_default();
+        let name = names
+            .first()
+            .map_or(id.as_str(), |name| name.trim_start_matches('/'));
+        let name = name.to_owned();
+        (id, name)
+    });
+    Ok(each.collect())
+}
+
+/// Kills these. `waiting` has those of them of which nothing is known yet.
+async fn kill_all(
+    daemon: &Daemon,
+    all: Vec<(String, String)>,
+    waiting: &mut Vec<(String, String)>,
+    report: &mut Report,
+) {
     let mut work = JoinSet::new();
-    let mut waiting = listed.into_iter();
+    let mut all = all.into_iter();
     loop {
         while work.len() < AT_ONCE
-            && let Some(one) = waiting.next()
+            && let Some((id, name)) = all.next()
         {
-            let id = one.id.unwrap_or_default();
-            let names = one.names.unwrap_or_default();
-            let name = names
-                .first()
-                .map_or(id.as_str(), |name| name.trim_start_matches('/'));
-            let (name, daemon) = (name.to_owned(), daemon.clone());
-            work.spawn(async move { (name, kill(&daemon, &id).await) });
+            let daemon = daemon.clone();
+            work.spawn(async move { (kill(&daemon, &id).await, id, name) });
         }
-        match work.join_next().await {
-            Some(Ok((name, Ok(())))) => report.ended.push(name),
-            Some(Ok((name, Err(fault)))) => report.left.push((name, fault.to_string())),
-            Some(Err(broke)) => report.left.push(("a container".into(), broke.to_string())),
+        let (killed, id, name) = match work.join_next().await {
+            Some(Ok(done)) => done,
+            Some(Err(broke)) => {
+                report.left.push(("a container".into(), broke.to_string()));
+                continue;
+            }
             None => return,
+        };
+        waiting.retain(|(other, _)| *other != id);
+        match killed {
+            Ok(()) => report.ended.push(name),
+            Err(fault) => report.left.push((name, fault.to_string())),
         }
     }
 }

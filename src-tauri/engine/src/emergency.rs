@@ -221,7 +221,7 @@ pub async fn stop_everything(
     let report = tokio::task::spawn_blocking(move || driver::emergency::stop(&of, &reason, &who));
     let report = report.await;
     let around = Surroundings::of_this_process();
-    let contained = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+    let contained = driver_docker::emergency::stop(layout, &around, CONTAINERS).await;
     match report {
         Ok(report) => match &report.unseen {
             None => Ok(view(report, contained)),

@@ -86,7 +86,7 @@ async fn end(engine: Handle) {
     let layout = &engine.shared.layout;
     if driver::lock::holder(layout).is_none() {
         let around = driver_docker::Surroundings::of_this_process();
-        let rest = driver_docker::emergency::stop_within(layout, &around, CONTAINERS).await;
+        let rest = driver_docker::emergency::stop(layout, &around, CONTAINERS).await;
         for text in rest.not_ended() {
             tracing::error!("left: {text}");
         }

@@ -151,7 +151,11 @@ async fn sample(shared: Arc<Shared>) {
         sampler = Some(own);
         let containers = &shared.drivers.containers;
         let mut usage: BTreeMap<_, _> = usage.into_iter().collect();
-        usage.extend(readings.read(containers, contained).await);
+        let read = readings.read(containers, contained);
+        let Some(read) = shared.cancel.run_until_cancelled(read).await else {
+            return;
+        };
+        usage.extend(read);
         let mut by_inbox: Vec<(mpsc::Sender<Message>, Vec<(InstanceId, _)>)> = Vec::new();
         for (cluster, inbox, instance) in running {
             let key = (cluster, instance);

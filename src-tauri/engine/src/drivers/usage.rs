@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Containers that are asked about at once.
 const AT_ONCE: usize = 8;
+/// A daemon that takes longer for all of them is not waited for: processes are measured in the same round.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The last readings.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ impl Readings {
         let mut asking = JoinSet::new();
         let mut wanted = wanted.into_iter();
         let mut read = Vec::new();
+        let until = Instant::now() + PATIENCE;
         loop {
             while asking.len() < AT_ONCE
                 && let Some(key) = wanted.next()
@@ -37,8 +40,9 @@ impl Readings {
                 let driver = Arc::clone(&driver);
                 asking.spawn(async move { one(&driver, key).await });
             }
-            let Some(done) = asking.join_next().await else {
-                return read;
+            let done = match timeout_at(until, asking.join_next()).await {
+                Ok(Some(done)) => done,
+                Ok(None) | Err(_) => return read,
             };
             let Ok(Some((key, at, usage))) = done else {
                 continue;
