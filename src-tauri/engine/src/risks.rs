@@ -3,6 +3,7 @@
 
 use crate::Error;
 use crate::container::plain;
+use driver_docker::{Address, Surroundings};
 use formats::compose::Followed;
 use spec::Cluster;
 use std::ffi::OsString;
@@ -37,19 +38,33 @@ pub(crate) fn refuse(
 
 fn of(folder: &Path, cluster: &Cluster) -> Vec<String> {
     let root = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let sockets = sockets(&Surroundings::of_this_process());
     let real = |path: &str| {
         let said = root.join(path);
         // What is mounted is said without its `..`; what is opened is opened with them.
         let ways = [plain(said.clone()), said];
-        ways.map(|way| told(&root, follow(&way))).into()
+        ways.map(|way| told(&root, &sockets, follow(&way))).into()
     };
     let reached = formats::compose::reaches(cluster, &real);
     let grave = reached.into_iter().filter(|(_, what)| what.is_grave());
     grave.map(|(of, what)| format!("{of} {what}")).collect()
 }
 
-fn told(root: &Path, found: Result<PathBuf, PathBuf>) -> Followed {
+/// Where the daemons listen that are asked for containers, whatever their sockets are called.
+fn sockets(around: &Surroundings) -> Vec<PathBuf> {
+    let found = driver_docker::find(around).unwrap_or_default();
+    let paths = found.into_iter().filter_map(|one| match one.address {
+        Address::Unix(path) => Some(follow(&path).unwrap_or(path)),
+        Address::Tcp(_) => None,
+    });
+    paths.collect()
+}
+
+fn told(root: &Path, sockets: &[PathBuf], found: Result<PathBuf, PathBuf>) -> Followed {
     match found {
+        Ok(real) if sockets.iter().any(|socket| socket.starts_with(&real)) => {
+            Followed::Daemon(real.display().to_string())
+        }
         Ok(real) => {
             let real = real.strip_prefix(root).unwrap_or(&real);
             Followed::To(real.display().to_string())
@@ -240,6 +255,29 @@ mod tests {
         ] {
             let said = format!("web gets {reached}, which leads where you may not look");
             assert_eq!(of(source), [said], "{source}");
+        }
+    }
+
+    #[test]
+    fn the_socket_of_the_daemon_that_is_used_is_one_whatever_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(folder.path()).unwrap();
+        let link = root.join("link");
+        symlink(root.join("below"), &link).unwrap();
+        let around = Surroundings {
+            docker_host: Some(format!("unix://{}", link.join("odd").display())),
+            ..Surroundings::default()
+        };
+        let sockets = sockets(&around);
+        assert_eq!(sockets, [root.join("below/odd")]);
+        let of = |path: &str| told(&root, &sockets, follow(&root.join(path)));
+        for path in ["link/odd", "below", "below/odd", "."] {
+            let found = of(path);
+            assert!(matches!(found, Followed::Daemon(_)), "{path}: {found:?}");
+        }
+        for path in ["below/other", "beside"] {
+            let found = of(path);
+            assert!(matches!(found, Followed::To(_)), "{path}: {found:?}");
         }
     }
 }

@@ -12,6 +12,8 @@ pub enum Followed {
     To(String),
     /// There, or on from there: whoever asks may not look, but the container daemon may.
     Hidden(String),
+    /// There, where the socket of the container daemon is that is used, or a folder that it lies in.
+    Daemon(String),
 }
 
 /// What of a definition reaches out of its containers and the folder: each service, or network or volume, with what it
@@ -196,6 +198,10 @@ impl<'r> Found<'r> {
                 Followed::To(path) => path,
                 Followed::Hidden(path) => {
                     self.all.push(Reach::HiddenPath(path));
+                    continue;
+                }
+                Followed::Daemon(path) => {
+                    self.all.push(Reach::DaemonSocket(path));
                     continue;
                 }
             };
