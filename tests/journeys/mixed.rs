@@ -213,8 +213,9 @@ fn story(engine: Engine) {
     the_engine_is_killed(&story);
     the_daemon_is_killed(&story, engine);
     an_engine_comes_before_the_daemon(&story, engine);
+    stops_remove_nothing(&story);
     an_emergency_stop_ends_all(&story);
-    story.down();
+    a_down_that_leaves_something_fails_and_is_gone_on_with(&story, engine);
 }
 
 /// Its main process is killed: one incident, and the same container again.
@@ -351,6 +352,58 @@ fn an_engine_comes_before_the_daemon(story: &Story, engine: Engine) {
     next.wait().expect("it is our child");
     azora.up(folder);
     story.all_serve();
+}
+
+/// Each service is stopped, and so nothing of it is wanted: that is no `down`.
+fn stops_remove_nothing(story: &Story) {
+    let (azora, folder) = (&story.azora, story.path());
+    let services = ["clock", "web", "api", "migrate", "cache", "db"];
+    for service in services {
+        azora.ok(folder, &["stop", service]);
+    }
+    assert_eq!(story.left(), [2, 1, 1], "what is in their own files stays");
+    azora.ok(folder, &["start", "clock"]);
+    story.all_serve();
+}
+
+/// Somebody's container is on the cluster's network: `down` says that it could not remove that, and
+/// the next engine does when it can.
+fn a_down_that_leaves_something_fails_and_is_gone_on_with(story: &Story, engine: Engine) {
+    if engine == Engine::Podman {
+        // It takes a network out of what is on it.
+        return story.down();
+    }
+    let (azora, folder) = (&story.azora, story.path());
+    let network = story.list("/networks");
+    let ours = |one: &&Value| one.to_string().contains("azora-mixed");
+    let network = network.iter().find(ours).expect("it has one");
+    let guest = serde_json::json!({
+        "Image": testkit::IMAGE,
+        "Entrypoint": ["/puppet", "hang"],
+        "HostConfig": {"NetworkMode": network["Id"]},
+    });
+    let ask = |method, path| story.daemon.ask(method, path, &[]).expect("it answers");
+    let made = story.daemon.post("/containers/create?name=guest", &guest);
+    let made = made.expect("it answers");
+    assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+    ask("POST", "/containers/guest/start");
+    let done = azora.run(folder, &["down"]);
+    let said = format!("{}{}", done.out, done.err);
+    assert_ne!(done.code, 0, "{said}");
+    assert!(said.contains("failed to remove the cluster's"), "{said}");
+    assert_eq!(story.left()[1], 1);
+
+    ask("DELETE", "/containers/guest?force=true");
+    let old = azora.engine();
+    kill(old);
+    until("the engine to be gone", || (!lives(old)).then_some(()));
+    let mut next = azora.serve_until_it_listens(folder);
+    until("the rest to be removed", || {
+        (story.left() == [0, 0, 1]).then_some(())
+    });
+    kill(next.id());
+    next.wait().expect("it is our child");
+    assert_eq!(azora.left(), Vec::<String>::new());
 }
 
 fn an_emergency_stop_ends_all(story: &Story) {

@@ -49,6 +49,8 @@ struct UnderWay {
     /// Clusters that have not settled yet.
     parts: usize,
     failed: Vec<(InstanceId, Reason)>,
+    /// What went wrong that is no instance's.
+    wrong: Vec<String>,
 }
 
 impl Door {
@@ -190,6 +192,7 @@ impl Door {
                 act: act.clone(),
                 parts: 1,
                 failed: vec![],
+                wrong: vec![],
             },
         );
         while acts.len() > REMEMBERED {
@@ -213,17 +216,29 @@ impl Door {
 
     /// One cluster has settled.
     pub(crate) fn settle(&self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
+        self.settle_so(act, failed, None);
+    }
+
+    /// The same, and `wrong` is what was not done although each instance got where it should.
+    pub(crate) fn settle_so(
+        &self,
+        act: ActId,
+        failed: Vec<(InstanceId, Reason)>,
+        wrong: Option<String>,
+    ) {
         let outcome = {
             let mut acts = self.lock();
             let Some(one) = acts.get_mut(&act) else {
                 return;
             };
             one.failed.extend(failed);
+            one.wrong.extend(wrong);
             if one.parts > 1 {
                 one.parts -= 1;
                 return;
             }
             match one.failed.len() {
+                _ if !one.wrong.is_empty() => Outcome::Failed(one.wrong.join("; ")),
                 0 => Outcome::Done("everything got where it should".into()),
                 n => Outcome::Failed(format!("{n} instances did not get where they should")),
             }

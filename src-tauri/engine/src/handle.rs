@@ -301,6 +301,7 @@ impl Handle {
             stopped: BTreeSet::new(),
             last_stop: None,
             unfinished: Default::default(),
+            to_clear: None,
             created: crate::clock::Clock::wall(),
             origins: BTreeMap::new(),
             ports_taken: BTreeMap::new(),

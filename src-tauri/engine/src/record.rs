@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::replace::replace;
-use model::{ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
+use model::{ActId, ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use orchestrator::Unfinished;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +47,9 @@ pub(crate) struct ClusterRecord {
     /// Restarts that were under way when this was written.
     #[serde(default)]
     pub(crate) unfinished: Unfinished,
+    /// The act that took it down, until nothing is left of its containers and networks.
+    #[serde(default)]
+    pub(crate) to_clear: Option<ActId>,
     /// When it was first run.
     pub(crate) created: Timestamp,
     /// Who wanted each instance to run.
@@ -80,9 +83,17 @@ impl ClusterRecord {
         services.any(|service| service.runs.container().is_some())
     }
 
-    /// The same, and something of it is wanted.
+    /// Its daemon may have some of it: it has containers by its definition and something of it is
+    /// wanted, or what was taken down may be left.
     pub(crate) fn has_containers(&self) -> bool {
-        !self.is_down() && self.defines_containers()
+        self.to_clear.is_some() || (!self.is_down() && self.defines_containers())
+    }
+
+    /// Something of it is wanted: nothing that it has is to be removed any more.
+    pub(crate) fn keep_what_is_wanted(&mut self) {
+        if !self.is_down() {
+            self.to_clear = None;
+        }
     }
 
     /// The port all instances of a service listen on, where its definition says so.

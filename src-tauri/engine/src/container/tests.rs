@@ -37,6 +37,7 @@ fn record() -> ClusterRecord {
         stopped: BTreeSet::new(),
         last_stop: None,
         unfinished: Default::default(),
+        to_clear: None,
         created: model::Timestamp(0),
         origins: BTreeMap::new(),
         ports_taken: BTreeMap::new(),

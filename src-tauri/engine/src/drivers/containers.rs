@@ -24,6 +24,9 @@ const COMING: Duration = Duration::from_secs(5);
 /// Between two tries to reach a daemon that has containers of ours.
 const KNOCK: Duration = Duration::from_millis(500);
 
+/// Done with what came of removing a cluster's containers and networks.
+type Then = Box<dyn FnOnce(Result<(), String>) + Send>;
+
 /// See the module.
 pub(crate) struct Containers {
     pub(super) layout: Layout,
@@ -38,6 +41,8 @@ pub(crate) struct Containers {
     pub(super) stirred: watch::Sender<u64>,
     /// Clusters whose containers and networks are being removed.
     clearing: watch::Sender<BTreeSet<ClusterId>>,
+    /// Who waits for the end of that.
+    clearers: Mutex<BTreeMap<ClusterId, Vec<Then>>>,
     /// One at a time makes networks and volumes.
     pub(super) making: tokio::sync::Mutex<()>,
     /// An image is got or built once, however many wait for it.
@@ -75,6 +80,7 @@ impl Containers {
             opening: tokio::sync::Mutex::default(),
             stirred: watch::Sender::default(),
             clearing: watch::Sender::default(),
+            clearers: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             images: Mutex::default(),
         };
@@ -284,14 +290,24 @@ impl Containers {
     }
 
     /// Removes all containers and networks of a cluster that is down, and tells what is left. Volumes
-    /// stay. What is to be started meanwhile waits from the moment this is called.
+    /// stay. What is to be started meanwhile waits from the moment this is called. While it is under way
+    /// nothing is made, so who calls again waits for the same: a second one would remove what was made
+    /// after the first.
     pub(crate) fn clear(
         self: &Arc<Self>,
         cluster: ClusterId,
         then: impl FnOnce(Result<(), String>) + Send + 'static,
     ) {
-        self.clearing
-            .send_modify(|clearing| _ = clearing.insert(cluster.clone()));
+        {
+            let mut clearers = lock(&self.clearers);
+            let waiting = clearers.entry(cluster.clone()).or_default();
+            waiting.push(Box::new(then));
+            if waiting.len() > 1 {
+                return;
+            }
+            self.clearing
+                .send_modify(|clearing| _ = clearing.insert(cluster.clone()));
+        }
         let own = Arc::clone(self);
         self.tasks.spawn(async move {
             let work = async {
@@ -300,9 +316,16 @@ impl Containers {
                 cleared.map_err(|fault| fault.to_string())
             };
             let cleared = own.cancel.run_until_cancelled(work).await;
-            own.clearing
-                .send_modify(|clearing| _ = clearing.remove(&cluster));
-            then(cleared.unwrap_or_else(|| Err("the engine ended before".to_owned())));
+            let cleared = cleared.unwrap_or_else(|| Err("the engine ended before".to_owned()));
+            let waiting = {
+                let mut clearers = lock(&own.clearers);
+                own.clearing
+                    .send_modify(|clearing| _ = clearing.remove(&cluster));
+                clearers.remove(&cluster)
+            };
+            for then in waiting.into_iter().flatten() {
+                then(cleared.clone());
+            }
         });
     }
 

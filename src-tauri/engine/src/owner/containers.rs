@@ -127,31 +127,80 @@ impl Owner {
         });
     }
 
-    /// An act has come to its end. Of a cluster that is down nothing is left: its containers and
+    /// Something may have been made of it by a container daemon.
+    pub(super) fn may_have_containers(&self) -> bool {
+        let defined = self.record.defines_containers();
+        defined || (self.shared.drivers.containers).has_some(&self.id, defined)
+    }
+
+    /// The act that took the cluster down, when all of it has ended and its containers and networks are
+    /// to go.
+    fn to_be_cleared(&self) -> Option<ActId> {
+        let down = self.record.to_clear?;
+        let rests = |one: model::InstanceStatus| super::effects::at_rest(one.state);
+        if !self.record.is_down() || !self.cluster.statuses().all(rests) {
+            return None;
+        }
+        let defined = self.record.defines_containers();
+        (self.shared.drivers.containers)
+            .has_some(&self.id, defined)
+            .then_some(down)
+    }
+
+    /// An act has come to its end. Of a cluster that was taken down nothing is left: its containers and
     /// networks go before that is said.
     pub(super) fn settled(&mut self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
-        let containers = &self.shared.drivers.containers;
-        let rests = |one: model::InstanceStatus| super::effects::at_rest(one.state);
-        let down = self.record.is_down() && self.cluster.statuses().all(rests);
-        // An adoption changes nothing of what is there.
-        if act == ActId(0)
-            || !down
-            || !containers.has_some(&self.id, self.record.defines_containers())
-        {
-            return self.shared.door.settle(act, failed);
+        match self.to_be_cleared() {
+            Some(down) => self.clear(down, Some((act, failed))),
+            None => self.shared.door.settle(act, failed),
         }
-        let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
+    }
+
+    /// The last one that ran may have ended, of a cluster that an engine before this one took down.
+    pub(super) fn go_on_clearing(&mut self) {
+        if let Some(down) = self.to_be_cleared()
+            && self.clearing != Some(down)
+        {
+            self.clear(down, None);
+        }
+    }
+
+    fn clear(&mut self, down: ActId, then: Option<(ActId, Vec<(InstanceId, Reason)>)>) {
+        self.clearing = Some(down);
+        let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
+        let containers = &self.shared.drivers.containers;
         containers.clear(self.id.clone(), move |cleared| {
-            if let Err(why) = cleared {
-                let text = format!(
-                    "failed to remove the cluster's containers and networks: {why}; `azora down` tries again"
-                );
-                let what = EventKind::Notice { text };
-                shared.journal.event(Some(&cluster), what);
+            let said = cleared.clone();
+            let tasks = shared.tasks.clone();
+            tasks.spawn(async move {
+                // A closed inbox means the engine is going down: the next one goes on with it.
+                let _ = inbox.send(Message::Cleared(down, said)).await;
+            });
+            if let Some((act, failed)) = then {
+                let wrong = cleared.err().map(|why| not_cleared(&why));
+                shared.door.settle_so(act, failed, wrong);
             }
-            shared.door.settle(act, failed);
         });
     }
+
+    pub(super) fn cleared(&mut self, down: ActId, cleared: Result<(), String>) {
+        if self.clearing == Some(down) {
+            self.clearing = None;
+            if let Err(why) = &cleared {
+                self.say(not_cleared(why));
+            }
+        }
+        if cleared.is_ok() && self.record.to_clear == Some(down) {
+            self.record.to_clear = None;
+            self.keeping.unsaved = true;
+        }
+    }
+}
+
+fn not_cleared(why: &str) -> String {
+    format!(
+        "failed to remove the cluster's containers and networks: {why}; `azora down` tries again"
+    )
 }
 
 fn ran(outcome: ExecOutcome, limit: Duration) -> Result<(), String> {

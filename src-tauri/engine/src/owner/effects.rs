@@ -86,6 +86,7 @@ impl Owner {
             }
             Effect::RememberStopped(services) => {
                 self.record.stopped = services.into_iter().collect();
+                self.record.keep_what_is_wanted();
                 self.keeping.unsaved = true;
                 if self.record.is_down() {
                     // What was stopped before the last of the others kept its own so far.
@@ -305,6 +306,7 @@ impl Owner {
         if status.as_ref().is_some_and(|status| at_rest(status.state)) {
             self.let_go(&instance);
             self.shared.drivers.rest(&self.id, &instance);
+            self.go_on_clearing();
             if self.record.is_down() {
                 self.give_back_ports(&instance);
             }

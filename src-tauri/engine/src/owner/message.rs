@@ -29,6 +29,8 @@ pub(crate) enum Message {
     Prepared(InstanceId, Generation, Result<Readied, NotRun>),
     /// The container daemon does not answer any more, or does again.
     Daemon,
+    /// Nothing is left of the containers of a cluster that this act took down, or why something is.
+    Cleared(ActId, Result<(), String>),
     /// What follows readiness has ended.
     Greeted(InstanceId, Generation, Result<(), String>),
     /// The secrets of an instance that runs, read again after the engine was away.

@@ -103,6 +103,8 @@ pub(crate) struct Owner {
     rebuilding: BTreeSet<ServiceName>,
     /// Services whose restart on changed files the door has not answered.
     refreshing: BTreeSet<ServiceName>,
+    /// The act whose containers and networks are being removed.
+    clearing: Option<ActId>,
 }
 
 impl Owner {
@@ -146,6 +148,7 @@ impl Owner {
             watched: None,
             rebuilding: BTreeSet::new(),
             refreshing: BTreeSet::new(),
+            clearing: None,
         };
         (owner, sender)
     }
@@ -310,6 +313,7 @@ impl Owner {
                 self.greeting_over(instance, generation, outcome);
             }
             Message::Daemon => self.daemon_stirred(),
+            Message::Cleared(act, cleared) => self.cleared(act, cleared),
             Message::Secrets(instance, secrets) => {
                 self.secrets.insert(instance, secrets);
             }

@@ -70,6 +70,7 @@ impl Owner {
         };
         let effects = orchestrator::step(next, input, self.shared.clock.now());
         self.record.stopped = next.resting();
+        self.record.keep_what_is_wanted();
         self.record.unfinished = next.unfinished();
         self.try_save()?;
         Ok(effects)
@@ -264,6 +265,7 @@ impl Owner {
         let command = match wish {
             Wish::Down => {
                 self.stop_all(Clock::wall());
+                self.record.to_clear = self.may_have_containers().then_some(act);
                 self.save();
                 // What ends from here on gives back its own.
                 self.give_back_all_ports();
@@ -297,6 +299,7 @@ impl Owner {
                 for service in &services {
                     self.record.stopped.remove(service);
                 }
+                self.record.keep_what_is_wanted();
                 self.save();
                 Command::Start(services)
             }
