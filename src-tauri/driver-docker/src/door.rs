@@ -3,7 +3,7 @@
 use crate::daemon::{Daemon, Fault, QUICK, WORK, ask};
 use crate::exec::{self, Exec};
 use crate::labels;
-use crate::look::{HealthWord, look};
+use crate::look::{Checked, Seen, look};
 use crate::shared::{Shared, Whose, lock};
 use crate::unit::{Ask, Facts, Unit};
 use crate::{ContainerStop, Event, Launch, record, watch};
@@ -183,8 +183,7 @@ impl ContainerDriver {
         outcome
     }
 
-    /// How its daemon says that an instance is that runs, and what its check wrote last. `None` when
-    /// neither its image nor its definition has a check, or it does not run.
+    /// How its daemon says that an instance is, and what its check wrote last.
     ///
     /// # Errors
     /// When the daemon does not say.
@@ -192,12 +191,12 @@ impl ContainerDriver {
         &self,
         cluster: &ClusterId,
         instance: &InstanceId,
-    ) -> Result<Option<(HealthWord, String)>, Fault> {
+    ) -> Result<Checked, Fault> {
         let Some(container) = self.container(cluster, instance) else {
-            return Ok(None);
+            return Ok(Checked::NotRunning);
         };
         let seen = look(&self.shared.daemon, &container).await?;
-        Ok(seen.and_then(|seen| seen.health))
+        Ok(seen.map_or(Checked::NotRunning, Seen::checked))
     }
 
     /// The name of the container of an instance that runs.

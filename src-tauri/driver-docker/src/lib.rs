@@ -41,7 +41,7 @@ pub use exec::Exec;
 pub use find::{Address, Endpoint, FindError, Surroundings, find};
 pub use image::{Build, BuildError, ContextError, Progress};
 pub use labels::{container_name, likeness};
-pub use look::HealthWord;
+pub use look::{Checked, HealthWord};
 pub use network::{Network, network_name};
 pub use record::{given, instances, publishes, say, written};
 pub use usage::Usage;

@@ -44,6 +44,17 @@ pub enum HealthWord {
     Unhealthy,
 }
 
+/// What the daemon says of an instance and its check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// How it is by its check, and what that wrote last.
+    Says(HealthWord, String),
+    /// It runs, and neither its image nor its definition has a check.
+    NoCheck,
+    /// It does not run.
+    NotRunning,
+}
+
 /// What a look has shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -75,6 +86,15 @@ impl Seen {
         let named = labels::instance(&self.labels);
         let ours = self.labels.get(labels::HOME).is_some_and(|id| id == home);
         ours && named.is_some_and(|(c, i)| c == *cluster && i == *instance)
+    }
+
+    /// How it is, for who asks about its check.
+    pub(crate) fn checked(self) -> Checked {
+        match self.health {
+            _ if !self.lives() => Checked::NotRunning,
+            Some((word, said)) => Checked::Says(word, said),
+            None => Checked::NoCheck,
+        }
     }
 
     /// Whose it is otherwise, for people.
@@ -233,6 +253,9 @@ mod tests {
             ..ContainerInspectResponse::default()
         };
         let stage = |started, running| seen(answer(started, running)).unwrap().stage;
+        let checked = |running| seen(answer("2026", running)).unwrap().checked();
+        assert_eq!(checked(true), Checked::NoCheck);
+        assert_eq!(checked(false), Checked::NotRunning);
         assert_eq!(stage("0001-01-01T00:00:00Z", false), Stage::Made);
         assert_eq!(stage("0001-01-01T00:00:00.000000000Z", false), Stage::Made);
         assert_eq!(stage("", false), Stage::Made);

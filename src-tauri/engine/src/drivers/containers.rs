@@ -9,7 +9,7 @@ use driver::{ExecOutcome, Found, Happened, Layout, NotRun, ProcessDriver};
 use driver_docker::{
     ConnectError, ContainerDriver, ContainerStop, Daemon, Event, Exec, Fault, Launch, Surroundings,
 };
-use model::{ClusterId, Generation, InstanceId};
+use model::{ClusterId, ExitStatus, Generation, InstanceId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,6 +24,9 @@ const COMING: Duration = Duration::from_secs(5);
 /// Between two tries to reach a daemon that has containers of ours.
 const KNOCK: Duration = Duration::from_millis(500);
 
+/// What came of a try to open it.
+type Opened = Result<Arc<ContainerDriver>, NotRun>;
+
 /// Done with what came of removing a cluster's containers and networks.
 type Then = Box<dyn FnOnce(Result<(), String>) + Send>;
 
@@ -35,8 +38,8 @@ pub(crate) struct Containers {
     tasks: TaskTracker,
     cancel: CancellationToken,
     state: Mutex<State>,
-    /// One at a time opens it.
-    opening: tokio::sync::Mutex<()>,
+    /// The try to open it that is under way.
+    opening: Mutex<Option<watch::Receiver<Option<Opened>>>>,
     /// Counts words about health and about the daemon: who waits for one looks again.
     pub(super) stirred: watch::Sender<u64>,
     /// Clusters whose containers and networks are being removed.
@@ -54,8 +57,8 @@ struct State {
     driver: Option<Arc<ContainerDriver>>,
     /// Why the daemon is not reached.
     lost: Option<String>,
-    /// Clusters of which only what is written down was told.
-    believed: BTreeSet<ClusterId>,
+    /// Clusters of which only what is written down was told: which starts are taken to run.
+    believed: BTreeMap<ClusterId, Vec<(InstanceId, Generation)>>,
     /// What is to be ended when it is reached.
     stops: BTreeMap<Key, (Generation, ContainerStop)>,
     /// A task tries to reach it.
@@ -69,15 +72,24 @@ impl Containers {
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<Event>) {
+        Self::around(Surroundings::of_this_process(), layout, tasks, cancel)
+    }
+
+    fn around(
+        around: Surroundings,
+        layout: Layout,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+    ) -> (Arc<Self>, mpsc::Receiver<Event>) {
         let (events, heard) = mpsc::channel(HEARD);
         let containers = Self {
             layout,
-            around: Surroundings::of_this_process(),
+            around,
             events,
             tasks,
             cancel,
             state: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
+            opening: Mutex::default(),
             stirred: watch::Sender::default(),
             clearing: watch::Sender::default(),
             clearers: Mutex::default(),
@@ -121,43 +133,62 @@ impl Containers {
     ///
     /// # Errors
     /// Why there is none: a daemon that does not run may run soon, one that is not there will not.
-    pub(super) async fn driver(&self) -> Result<Arc<ContainerDriver>, NotRun> {
+    pub(super) async fn driver(self: &Arc<Self>) -> Opened {
+        if let Some(driver) = self.open() {
+            return Ok(driver);
+        }
+        let mut trying = self.trying();
+        let opened = trying.wait_for(Option::is_some).await.ok();
+        let opened = opened.and_then(|opened| opened.clone());
+        opened.unwrap_or_else(|| Err(NotRun::Short("the engine ends".to_owned())))
+    }
+
+    /// The try to open it that is under way, or a new one. It goes on when who waits for it is called
+    /// off: what was believed is corrected by it, once.
+    fn trying(self: &Arc<Self>) -> watch::Receiver<Option<Opened>> {
+        let mut opening = lock(&self.opening);
+        if let Some(trying) = opening.as_ref().filter(|it| it.has_changed().is_ok()) {
+            return trying.clone();
+        }
+        let (said, trying) = watch::channel(None);
+        *opening = Some(trying.clone());
+        let own = Arc::clone(self);
+        self.spawn(async move {
+            let opened = own.connect().await;
+            // Before it is said: who asks after that asks anew.
+            *lock(&own.opening) = None;
+            // Nobody may wait for it any more.
+            let _ = said.send(Some(opened));
+        });
+        trying
+    }
+
+    async fn connect(&self) -> Opened {
+        if let Some(driver) = self.open() {
+            return Ok(driver);
+        }
         let unreached = |error: ConnectError| match error {
             error @ (ConnectError::NotRunning { .. } | ConnectError::Strange { .. }) => {
                 NotRun::Short(error.to_string())
             }
             error => NotRun::Failed(error.to_string()),
         };
-        self.connect().await.map_err(unreached)
-    }
-
-    async fn connect(&self) -> Result<Arc<ContainerDriver>, ConnectError> {
-        let _alone = self.opening.lock().await;
-        if let Some(driver) = self.open() {
-            return Ok(driver);
-        }
-        let daemon = Daemon::connect(&self.around).await?;
+        let daemon = Daemon::connect(&self.around).await.map_err(unreached)?;
         let driver = ContainerDriver::open(self.layout.clone(), daemon, self.events.clone());
-        let believed = std::mem::take(&mut lock(&self.state).believed);
-        for cluster in believed {
-            for found in driver.adopt(&cluster).await {
-                // What was believed to run and does not has ended; what runs has been told.
-                if let Err(status) = found.outcome {
-                    let ended = Happened::Exited {
-                        cluster: cluster.clone(),
-                        instance: found.instance,
-                        generation: found.generation,
-                        status,
-                        left: 0,
-                    };
-                    self.say(Event::Happened(ended)).await;
+        let (lost, stops) = loop {
+            let (cluster, told) = {
+                let mut state = lock(&self.state);
+                match state.believed.first_key_value() {
+                    Some((cluster, told)) => (cluster.clone(), told.clone()),
+                    None => {
+                        // From here on nobody believes: who comes later asks the driver.
+                        state.driver = Some(Arc::clone(&driver));
+                        break (state.lost.take(), std::mem::take(&mut state.stops));
+                    }
                 }
-            }
-        }
-        let (lost, stops) = {
-            let mut state = lock(&self.state);
-            state.driver = Some(Arc::clone(&driver));
-            (state.lost.take(), std::mem::take(&mut state.stops))
+            };
+            self.correct(&driver, &cluster, &told).await;
+            lock(&self.state).believed.remove(&cluster);
         };
         for ((cluster, instance), (generation, stop)) in stops {
             driver.stop(&cluster, &instance, generation, stop);
@@ -166,6 +197,34 @@ impl Containers {
             self.say(Event::DaemonBack).await;
         }
         Ok(driver)
+    }
+
+    /// Whatever was believed to run, and does not by what its daemon says, has ended. What runs has
+    /// been told.
+    async fn correct(
+        &self,
+        driver: &ContainerDriver,
+        cluster: &ClusterId,
+        told: &[(InstanceId, Generation)],
+    ) {
+        let found = driver.adopt(cluster).await;
+        for (instance, generation) in told {
+            let same = |one: &&Found| one.instance == *instance && one.generation == *generation;
+            let status = match found.iter().find(same).map(|one| one.outcome) {
+                Some(Ok(_)) => continue,
+                Some(Err(status)) => status,
+                // Nothing was made of it, or somebody has removed it.
+                None => ExitStatus::Unknown,
+            };
+            let ended = Happened::Exited {
+                cluster: cluster.clone(),
+                instance: instance.clone(),
+                generation: *generation,
+                status,
+                left: 0,
+            };
+            self.say(Event::Happened(ended)).await;
+        }
     }
 
     async fn say(&self, event: Event) {
@@ -180,7 +239,7 @@ impl Containers {
         }
         let own = Arc::clone(self);
         self.spawn(async move {
-            while own.connect().await.is_err() {
+            while own.driver().await.is_err() {
                 tokio::time::sleep(KNOCK).await;
             }
             lock(&own.state).knocking = false;
@@ -349,7 +408,7 @@ impl Containers {
         if written.is_empty() && !wanted {
             return written;
         }
-        let why = match tokio::time::timeout(COMING, self.connect()).await {
+        let why = match tokio::time::timeout(COMING, self.driver()).await {
             Ok(Ok(driver)) => return driver.adopt(cluster).await,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it has not answered within {} s", COMING.as_secs()),
@@ -358,19 +417,32 @@ impl Containers {
             // Nothing of it is known to run, and its starts say why they wait.
             return written;
         }
-        {
+        let runs = written.iter().filter(|one| one.outcome.is_ok());
+        let told = runs.map(|one| (one.instance.clone(), one.generation));
+        let open = {
             let mut state = lock(&self.state);
-            state.believed.insert(cluster.clone());
-            state.lost = Some(why.clone());
+            if state.driver.is_none() {
+                state.believed.insert(cluster.clone(), told.collect());
+                state.lost = Some(why.clone());
+            }
+            state.driver.clone()
+        };
+        if let Some(driver) = open {
+            // Reached at the last moment.
+            return driver.adopt(cluster).await;
         }
         self.say(Event::DaemonLost { why }).await;
+        if self.open().is_some() {
+            // That was said before this.
+            self.say(Event::DaemonBack).await;
+        }
         self.knock();
         written
     }
 
     /// Runs a program for a moment in the container of an instance.
     pub(crate) async fn exec(
-        &self,
+        self: &Arc<Self>,
         cluster: &ClusterId,
         instance: &InstanceId,
         program: Exec,
@@ -389,3 +461,6 @@ impl Containers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Asking a container's daemon how it is, for probes.
 
 use super::Containers;
-use driver_docker::{Exec, HealthWord};
+use driver_docker::{Checked, Exec, HealthWord};
 use model::{ClusterId, Evidence, InstanceId, Verdict};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -10,7 +11,7 @@ impl Containers {
     /// What the daemon's own check of an instance says, waited for while it has not come to anything.
     /// One without a check passes: nobody has asked for more.
     pub(crate) async fn check(
-        &self,
+        self: &Arc<Self>,
         cluster: &ClusterId,
         instance: &InstanceId,
         limit: Duration,
@@ -26,7 +27,7 @@ impl Containers {
 
     /// What a command says of an instance that is run in its container, and that this key names.
     pub(crate) async fn ask_within(
-        &self,
+        self: &Arc<Self>,
         cluster: &ClusterId,
         instance: &InstanceId,
         exec: Exec,
@@ -39,7 +40,7 @@ impl Containers {
     }
 
     async fn word(
-        &self,
+        self: &Arc<Self>,
         cluster: &ClusterId,
         instance: &InstanceId,
         until: Instant,
@@ -55,8 +56,9 @@ impl Containers {
                 Err(why) => return (Verdict::Trouble, why.to_string()),
             };
             let (word, said) = match word {
-                Some(word) => word,
-                None => return (Verdict::Pass, "it runs, and has no check".to_owned()),
+                Checked::Says(word, said) => (word, said),
+                Checked::NoCheck => return (Verdict::Pass, "it runs, and has no check".to_owned()),
+                Checked::NotRunning => return (Verdict::Fail, "it does not run".to_owned()),
             };
             let said = match said.lines().next_back() {
                 Some(line) if !line.trim().is_empty() => format!(": {}", line.trim()),

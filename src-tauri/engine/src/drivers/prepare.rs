@@ -8,6 +8,7 @@ use model::{ClusterId, InstanceId};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -52,7 +53,7 @@ impl Containers {
     ///
     /// # Errors
     /// What is missing and what to do about it.
-    pub(crate) async fn prepare(&self, wanted: Preparation) -> Result<Files, NotRun> {
+    pub(crate) async fn prepare(self: &Arc<Self>, wanted: Preparation) -> Result<Files, NotRun> {
         self.cleared(&wanted.cluster).await;
         let files = read(wanted.files.clone()).await?;
         let driver = self.driver().await?;

@@ -61,16 +61,17 @@ impl Owner {
         self.shared.tasks.spawn(async move {
             let containers = &shared.drivers.containers;
             let work = containers.exec(&cluster, &instance, exec, limit);
-            let outcome = match off.run_until_cancelled(work).await {
-                // Its service has ended, or the engine does: nobody wonders.
-                None => Ok(()),
-                Some(outcome) => ran(outcome, limit).map_err(|why| secrets.hide(why)),
-            };
-            if outcome.is_ok()
+            let came = off.run_until_cancelled(work).await;
+            if over(came.as_ref())
                 && let Err(error) = std::fs::write(&greeted, generation.to_string())
             {
                 tracing::warn!(%instance, %error, "its {AFTER_READY} may run again");
             }
+            let outcome = match came {
+                // Its service has ended, or the engine does: nobody wonders.
+                None => Ok(()),
+                Some(outcome) => ran(outcome, limit).map_err(|why| secrets.hide(why)),
+            };
             // A closed inbox means the engine is going down.
             let _ = inbox
                 .send(Message::Greeted(instance, generation, outcome))
@@ -203,6 +204,11 @@ fn not_cleared(why: &str) -> String {
     )
 }
 
+/// It has come to its own end, well or not. What was called off has not: the next engine runs it again.
+fn over(came: Option<&ExecOutcome>) -> bool {
+    matches!(came, Some(ExecOutcome::Exit { .. }))
+}
+
 fn ran(outcome: ExecOutcome, limit: Duration) -> Result<(), String> {
     let why = match outcome {
         ExecOutcome::Exit { status, .. } if status.success() => return Ok(()),
@@ -212,4 +218,22 @@ fn ran(outcome: ExecOutcome, limit: Duration) -> Result<(), String> {
         ExecOutcome::Failed(why) | ExecOutcome::NotFound(why) | ExecOutcome::Short(why) => why,
     };
     Err(format!("{AFTER_READY} {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ExitStatus;
+
+    #[test]
+    fn what_follows_readiness_is_over_when_it_has_ended_and_not_when_it_was_called_off() {
+        let exit = |code| ExecOutcome::Exit {
+            status: ExitStatus::Code(code),
+            said: String::new(),
+        };
+        assert!(over(Some(&exit(0))));
+        assert!(over(Some(&exit(3))));
+        assert!(!over(Some(&ExecOutcome::TimedOut)));
+        assert!(!over(None), "it was called off");
+    }
 }
