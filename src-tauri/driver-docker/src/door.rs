@@ -280,6 +280,7 @@ impl ContainerDriver {
             intent: None,
             elsewhere: None,
             life: None,
+            unnamed: Vec::new(),
             last: None,
             late: None,
             stopping: None,

@@ -6,6 +6,7 @@ use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::find::hex;
 use crate::look::{Seen, Stage, look};
 use crate::record::{Environment, Intent};
+use crate::shared::Whose;
 use crate::spec::{ContainerSpec, Mount};
 use crate::unit::{LATE, Unit};
 use crate::{Launch, files, labels};
@@ -31,6 +32,8 @@ enum Next {
     Nothing,
     /// Perhaps a container.
     Again,
+    /// A container, when it is made anew: what it was made for is gone.
+    Anew,
     /// A container, as soon as its daemon answers.
     Daemon,
 }
@@ -83,7 +86,7 @@ impl Unit {
             let failed = match next {
                 // That nobody answers is no fault of the service.
                 Next::Daemon => self.whose.start_delayed(generation, error),
-                Next::Again => self.whose.start_failed(generation, error, true),
+                Next::Again | Next::Anew => self.whose.start_failed(generation, error, true),
                 Next::Nothing => self.whose.start_failed(generation, error, false),
             };
             self.shared.say(failed).await;
@@ -94,6 +97,9 @@ impl Unit {
         self.not_in_an_emergency()?;
         let definition = self.definition(&launch).await?;
         let (kept, unnamed) = self.make_way(&definition).await?;
+        if !unnamed.is_empty() {
+            self.unnamed = unnamed;
+        }
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|error| Refusal::again(error.to_string()))?;
         let intent = Intent {
@@ -108,12 +114,23 @@ impl Unit {
         written.map_err(|error| Refusal::again(format!("failed to write the intent: {error}")))?;
         Environment::of(&launch).write(&self.folder);
         self.intent = Some(intent.clone());
-        let is_new = kept.is_none();
-        let id = match kept {
-            Some(seen) => seen.anchor.id,
-            None => self.make(&launch, &intent, unnamed).await?,
+        let mut is_new = kept.is_none();
+        let mut id = match &kept {
+            Some(seen) => seen.anchor.id.clone(),
+            None => self.make(&launch, &intent).await?,
         };
-        let begun = self.begin(&id).await;
+        let mut begun = self.begin(&id).await;
+        if let Err(Refusal {
+            error,
+            next: Next::Anew,
+        }) = &begun
+            && let Some(seen) = kept
+        {
+            self.say(&format!("{error}; it is made anew"));
+            id = self.make_anew(&launch, &intent, seen).await?;
+            is_new = true;
+            begun = self.begin(&id).await;
+        }
         if begun.is_err() && is_new {
             // It has never run: nothing is lost with it.
             if self.remove(&id).await.is_err() {
@@ -121,6 +138,7 @@ impl Unit {
             }
         }
         begun?;
+        self.unnamed.clear();
         let seen = self.seen().await;
         let seen = seen.map_err(|fault| self.given_up("look at it", &fault))?;
         let seen = seen.ok_or_else(|| Refusal::again("somebody has removed it"))?;
@@ -190,14 +208,39 @@ impl Unit {
             // Its end, if it has just been ended, changes nothing of when it was started.
             return Ok((Some(seen), Vec::new()));
         }
-        // Its last words are told before it is gone.
+        self.remove_before(&seen).await?;
+        Ok((None, seen.unnamed))
+    }
+
+    /// Its last words are told before it is gone.
+    async fn remove_before(&self, seen: &Seen) -> Result<(), Refusal> {
         if seen.stage == Stage::Ended {
             let generation = self.last.map_or(Default::default(), |(last, _)| last);
-            self.copy(generation, &seen, false).await.finish().await;
+            self.copy(generation, seen, false).await.finish().await;
         }
         let removed = self.remove(&seen.anchor.id).await;
-        removed.map_err(|fault| Refusal::of("remove the container before it", &fault))?;
-        Ok((None, seen.unnamed))
+        removed.map_err(|fault| Refusal::of("remove the container before it", &fault))
+    }
+
+    /// What a kept container was made for is gone, like a network that was made again under its name.
+    /// The new one gets its volumes without a name.
+    async fn make_anew(
+        &mut self,
+        launch: &Launch,
+        intent: &Intent,
+        kept: Seen,
+    ) -> Result<String, Refusal> {
+        self.remove_before(&kept).await?;
+        self.unnamed = kept.unnamed;
+        self.make(launch, intent).await
+    }
+
+    fn say(&self, text: &str) {
+        let Whose { cluster, instance } = &self.whose;
+        let text = format!("azora: {text}");
+        if let Err(error) = crate::record::say(&self.shared.layout, cluster, instance, &text) {
+            tracing::warn!(container = self.name, %error, "failed to write into its log");
+        }
     }
 
     /// Nobody's: a start that came late, or somebody started it by hand. While it lives, a start would be told of
@@ -215,23 +258,21 @@ impl Unit {
         }
     }
 
-    async fn make(
-        &self,
-        launch: &Launch,
-        intent: &Intent,
-        unnamed: Vec<(String, String)>,
-    ) -> Result<String, Refusal> {
+    async fn make(&self, launch: &Launch, intent: &Intent) -> Result<String, Refusal> {
         let mut spec = launch.spec.clone();
-        for (name, target) in unnamed {
-            if spec.mounts.iter().all(|mount| mount.target() != target) {
-                spec.mounts.push(Mount::Volume {
+        for (name, target) in self.unnamed.clone() {
+            let mut mounts = spec.mounts.iter_mut();
+            match mounts.find(|mount| mount.target() == target) {
+                Some(Mount::Volume { name: own, .. }) => _ = own.get_or_insert(name),
+                Some(_) => {}
+                None => spec.mounts.push(Mount::Volume {
                     name: Some(name),
                     target,
                     read_only: false,
                     nocopy: false,
                     subpath: None,
                     labels: BTreeMap::new(),
-                });
+                }),
             }
         }
         let mut labels = spec
@@ -288,11 +329,10 @@ impl Unit {
         let begun = ask(WORK, self.shared.daemon.api().start_container(id, None)).await;
         match begun {
             // A network it was made for is gone, or the container: made anew it has another.
-            Err(fault) if fault.is_not_found() => {
-                let _ = self.remove(id).await;
-                let why = format!("failed to start its container: {fault}");
-                Err(Refusal::again(why))
-            }
+            Err(fault) if fault.is_not_found() => Err(Refusal {
+                error: format!("failed to start its container: {fault}"),
+                next: Next::Anew,
+            }),
             begun => begun.map_err(|fault| self.given_up("start its container", &fault)),
         }
     }

@@ -67,6 +67,9 @@ pub(crate) struct Unit {
     pub(crate) elsewhere: Option<String>,
     /// `None`: it does not run.
     pub(crate) life: Option<Living>,
+    /// Volumes without a name of a container that was removed for the next one, until that runs: which,
+    /// and where each appears.
+    pub(crate) unnamed: Vec<(String, String)>,
     /// How the newest start ended.
     pub(crate) last: Option<(Generation, ExitStatus)>,
     /// Until then a container that runs and should not is a start that came late.
@@ -300,6 +303,7 @@ impl Unit {
             self.over(living.generation, None, killed).await;
         }
         self.last = None;
+        self.unnamed.clear();
         self.intent = None;
         record::forget(&self.folder);
         Ok(())

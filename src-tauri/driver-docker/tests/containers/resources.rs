@@ -123,6 +123,67 @@ async fn what_is_in_its_own_files_outlives_a_restart_but_not_another_definition(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whose_network_was_made_again_is_made_again_with_its_volumes() {
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let name = network_name(&bench.cluster);
+    let network = || Network {
+        name: name.clone(),
+        ..Network::default()
+    };
+    bench
+        .driver
+        .network(&bench.cluster, network())
+        .await
+        .unwrap();
+    let mut spec = bench.spec(&["count", "/data/state", "5"]);
+    spec.network_mode = None;
+    spec.networks = vec![Attachment {
+        network: name.clone(),
+        ..Attachment::default()
+    }];
+    spec.mounts = vec![Mount::Volume {
+        name: None,
+        target: "/data".into(),
+        read_only: false,
+        nocopy: false,
+        subpath: None,
+        labels: Default::default(),
+    }];
+    bench.run("a", 1, spec.clone()).await;
+    bench.said("a", "line 10").await;
+    let before = bench.inspect("a").unwrap();
+    let stop = driver_docker::ContainerStop {
+        command: None,
+        signal: Some("SIGKILL".into()),
+        grace: LONG,
+    };
+    bench
+        .driver
+        .stop(&bench.cluster, &instance("a"), Generation(1), stop);
+    bench.exited().await;
+    let path = format!("/networks/{name}");
+    let gone = bench.made.daemon.ask("DELETE", &path, &[]).unwrap();
+    assert!(gone.starts_with("HTTP/1.1 204"), "{gone}");
+    bench
+        .driver
+        .network(&bench.cluster, network())
+        .await
+        .unwrap();
+
+    bench.run("a", 2, spec).await;
+    let after = bench.inspect("a").unwrap();
+    assert_ne!(after["Id"], before["Id"]);
+    let volume = &before["Mounts"][0]["Name"];
+    assert!(volume.is_string(), "{before}");
+    assert_eq!(&after["Mounts"][0]["Name"], volume);
+    let log = bench.log("a");
+    let told = |line: &str| line.starts_with("azora: ") && line.ends_with("it is made anew");
+    assert!(log.lines().any(told), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_memory_is_told_with_its_limit() {
     let Some(mut bench) = Bench::new(Engine::Docker).await else {
         return;
