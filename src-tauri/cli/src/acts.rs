@@ -208,6 +208,14 @@ pub(crate) async fn forget(place: &Place, why: &Why) -> Done {
 
 /// `resume`.
 pub(crate) async fn resume(place: &Place, arguments: &Whole) -> Done {
+    if let Some(one) = &place.cluster {
+        // Nobody who names one cluster means the others.
+        return Err(Fail::usage(format!(
+            "resume brings back what the last stop took down, whichever clusters that were: give it without \
+             --cluster, or bring {one} up alone by `azora up` in its folder",
+            one = plain(one)
+        )));
+    }
     let client = Client::connect(layout(place)?.home()).await?;
     let request = HomeRequest {
         reason: arguments.why.reason.clone(),

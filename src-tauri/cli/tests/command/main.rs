@@ -292,7 +292,7 @@ fn an_emergency_stop_with_nothing_to_stop_says_so() {
 }
 
 #[test]
-fn an_emergency_stop_of_one_cluster_is_refused_and_says_what_does_that() {
+fn what_is_of_all_clusters_is_refused_for_one_and_says_what_does_that() {
     let home = Home::new();
     let words = ["emergency-stop", "--reason", "test", "--cluster", "shop"];
     let done = run(&home, &words);
@@ -302,6 +302,9 @@ fn an_emergency_stop_of_one_cluster_is_refused_and_says_what_does_that() {
         "{}",
         done.err
     );
+    let resumed = run(&home, &["resume", "--cluster", "shop"]);
+    assert_eq!(resumed.code, Some(2), "{}", resumed.err);
+    assert!(resumed.err.contains("without --cluster"), "{}", resumed.err);
 }
 
 #[test]
