@@ -288,12 +288,25 @@ fn the_daemon_is_killed(story: &Story, engine: Engine) {
         );
     }
     story.daemon.start();
+    until("its return to be told", || {
+        let events = azora.ok(folder, &["events"]);
+        events
+            .contains("the container daemon answers again")
+            .then_some(())
+    });
+    if engine == Engine::Docker {
+        // It ends what its predecessor left, which is told and healed, one after the other.
+        until("what it ended to be started again", || {
+            let now = azora.instances(folder);
+            let again = |name: &str| now[name].generation > before[name].generation;
+            ["db.0", "cache.0"].into_iter().all(again).then_some(())
+        });
+    }
     story.all_serve();
     let after = azora.instances(folder);
     for name in ["db.0", "cache.0"] {
         let (old, new) = (&before[name], &after[name]);
         match engine {
-            // It ends what its predecessor left, which is told and healed.
             Engine::Docker => assert!(new.generation > old.generation, "{name}: {new:?}"),
             Engine::DockerLive | Engine::Podman => {
                 assert_eq!(
@@ -305,12 +318,6 @@ fn the_daemon_is_killed(story: &Story, engine: Engine) {
         }
         assert_eq!(new.port, old.port, "{name}");
     }
-    until("its return to be told", || {
-        let events = azora.ok(folder, &["events"]);
-        events
-            .contains("the container daemon answers again")
-            .then_some(())
-    });
 }
 
 /// Both are killed, and the engine is back first: it believes what is written down, does nothing about
