@@ -10,7 +10,7 @@
 //! | `INSTANCE ran WORDS` | it was started so; words with blanks stand in single quotes |
 //! | `INSTANCE has NAME=VALUE` | with this variable; `\n` is a line's end |
 //! | `INSTANCE in FOLDER` | in this folder |
-//! | `first SERVICE then SERVICE` | whatever the one started came before anything of the other |
+//! | `first SERVICE then SERVICE` | every process of the one was made before any of the other |
 //! | `none SERVICE` | there is no such service |
 //! | `rests SERVICE` | there is, and it is not started |
 //! | `note TEXT` | `up` says this |
@@ -158,7 +158,7 @@ impl Expected {
 /// What the stand-ins wrote down.
 #[derive(Debug, Default)]
 struct Told {
-    /// Instance, folder and words of each start, in their order.
+    /// Instance, folder and words of each start.
     starts: Vec<(String, String, String)>,
 }
 
@@ -178,16 +178,18 @@ impl Told {
             starts: starts.collect(),
         }
     }
+}
 
-    fn of(&self, service: &str) -> impl Iterator<Item = usize> {
-        let starts = self.starts.iter().enumerate();
-        let own = starts.filter(move |(_, (instance, ..))| {
-            instance
-                .rsplit_once('.')
-                .is_some_and(|(name, _)| name == service)
-        });
-        own.map(|(at, _)| at)
-    }
+/// The instances of a folder's cluster in the order in which their processes were made. What they write comes in
+/// whatever order the machine runs them.
+fn made(azora: &Azora, folder: &Path) -> Vec<String> {
+    let cluster = azora.json(folder, &["ps"])["cluster"].clone();
+    let events = azora.json(folder, &["events", "--limit", "10000"]);
+    let events = events.as_array().into_iter().flatten();
+    events
+        .filter(|event| event["cluster"] == cluster && event["what"]["kind"] == "started")
+        .filter_map(|event| event["what"]["instance"].as_str().map(str::to_owned))
+        .collect()
 }
 
 fn quoted(word: String) -> String {
@@ -239,10 +241,11 @@ impl StandIns {
         };
         let up = run(&["up", "--detach", "--yes"])?;
         let instances = azora.instances(folder.path());
+        let made = made(azora, folder.path());
         let mut wrong = Vec::new();
         // That a service runs says that its shell does; what the shell starts comes a little later.
         let as_expected = testkit::eventually(crate::PATIENCE, || {
-            wrong = case.wrong(records.path(), &instances, &up.err, folder.path());
+            wrong = case.wrong(records.path(), &instances, &made, &up.err, folder.path());
             wrong.is_empty()
         });
         if !as_expected {
@@ -276,6 +279,7 @@ impl Case {
         &self,
         records: &Path,
         instances: &BTreeMap<String, Instance>,
+        made: &[String],
         said: &str,
         folder: &Path,
     ) -> Vec<String> {
@@ -320,9 +324,14 @@ impl Case {
                     expect(there, format!("{instance} was not started in {place}"));
                 }
                 Expected::Order(before, after) => {
-                    let (last, first) = (told.of(before).max(), told.of(after).min());
+                    let of = |service: &str| -> Vec<usize> {
+                        let own =
+                            |name: &str| name.rsplit_once('.').is_some_and(|(of, _)| of == service);
+                        (0..made.len()).filter(|at| own(&made[*at])).collect()
+                    };
+                    let (last, first) = (of(before).pop(), of(after).into_iter().next());
                     let held = last.zip(first).is_some_and(|(last, first)| last < first);
-                    expect(held, format!("{before} was not before {after}: {told:?}"));
+                    expect(held, format!("{before} was not before {after}: {made:?}"));
                 }
                 Expected::None(service) => {
                     let held = !services.contains(service.as_str());
