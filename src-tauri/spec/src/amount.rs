@@ -60,7 +60,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, NotAnAmount> {
 }
 
 /// Bytes as a definition would write them, in the largest unit that is exact.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 8] = [
         ("TB", 1_000_000_000_000),
         ("TiB", 1 << 40),

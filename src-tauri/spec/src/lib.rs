@@ -30,6 +30,7 @@ mod syntax;
 mod template;
 
 pub use amount::cores;
+pub use amount::size;
 pub use choice::{Choice, NoSuch};
 pub use cluster::{
     AtOnce, Cluster, FileWatch, Hook, Kind, Limits, Listen, Log, Need, Probe, ProbeTarget, Run,

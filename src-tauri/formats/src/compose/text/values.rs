@@ -111,21 +111,7 @@ pub(super) fn ulimits_of<'k>(
 
 /// A size in the largest unit that is exact.
 pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 6] = [
-        ("GB", 1_000_000_000),
-        ("GiB", 1 << 30),
-        ("MB", 1_000_000),
-        ("MiB", 1 << 20),
-        ("KB", 1_000),
-        ("KiB", 1 << 10),
-    ];
-    let exact = UNITS
-        .iter()
-        .find(|(_, of)| bytes > 0 && bytes.is_multiple_of(*of));
-    text(&match exact {
-        Some((unit, of)) => format!("{}{unit}", bytes / of),
-        None => format!("{bytes}B"),
-    })
+    text(&spec::size(bytes))
 }
 
 /// A duration in the largest unit that is exact, milliseconds at least.
