@@ -8,7 +8,7 @@ use spec::{Cluster, Diagnostics, Found, Reading, Sources};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// Rounds of "which further files are needed". The env files of a definition are named in it. Files of compose name
 /// each other: each round brings one of them at least, and of how many there may be `formats` has a bound of 500.
@@ -100,7 +100,7 @@ pub(crate) fn of_bytes(
     env: &Env,
 ) -> io::Result<Result<Definition, Diagnostics>> {
     if format == Format::Azora {
-        let read = of_own(folder, label, bytes, &found)?;
+        let read = of_own(folder, label, bytes, &|name| found_as_said(folder, name))?;
         return Ok(read.map(|cluster| Definition {
             cluster,
             notes: Vec::new(),
@@ -114,8 +114,12 @@ pub(crate) fn of_bytes(
     // The env files are those that the file names.
     let text = imported.text.clone().into_bytes();
     let read = match format {
-        Format::Compose => of_own(folder, spec::FILE, text, &|path| found_within(folder, path)),
-        _ => of_own(folder, spec::FILE, text, &found),
+        Format::Compose => of_own(folder, spec::FILE, text, &|name| {
+            found_within(folder, &folder.join(name))
+        }),
+        _ => of_own(folder, spec::FILE, text, &|name| {
+            found_as_said(folder, name)
+        }),
     }?;
     Ok(match read {
         Ok(cluster) => Ok(Definition {
@@ -144,18 +148,21 @@ pub fn imported(
         ..formats::compose::Settings::default()
     };
     let mut sources = formats::Sources::new(format, label, bytes.to_vec()).with(settings);
-    let named = format == Format::Compose;
     for _ in 0..ROUNDS {
         match sources.read() {
             Ok(formats::Reading::Complete(imported)) => return Ok(Ok(imported)),
             Ok(formats::Reading::Needs(files)) => {
                 for name in files {
                     let path = folder.join(&name);
-                    let found = match named && !formats::compose::is_override(&name) {
-                        // That of an environment of Python is none.
-                        true if path.ends_with(".env") && path.is_dir() => Found::Absent,
-                        true => found_within(folder, &path),
-                        false => found(&path),
+                    let found = match format {
+                        // As much a file of the folder as the one it is laid over.
+                        _ if formats::is_override(&name) => found(&path),
+                        Format::Compose if path.ends_with(".env") && path.is_dir() => {
+                            // That of an environment of Python is none.
+                            Found::Absent
+                        }
+                        Format::Compose => found_within(folder, &path),
+                        _ => found_as_said(folder, &name),
                     };
                     sources.add(name, found);
                 }
@@ -172,12 +179,12 @@ fn name_of(folder: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// `found` looks at an env file.
+/// `found` looks at an env file, by its path from the folder.
 fn of_own(
     folder: &Path,
     label: &str,
     bytes: Vec<u8>,
-    found: &dyn Fn(&Path) -> Found,
+    found: &dyn Fn(&str) -> Found,
 ) -> io::Result<Result<Cluster, Diagnostics>> {
     let mut sources = Sources::new(name_of(folder), bytes).named(label);
     for _ in 0..ROUNDS {
@@ -185,7 +192,7 @@ fn of_own(
             Ok(Reading::Complete(cluster)) => return Ok(Ok(*cluster)),
             Ok(Reading::Needs(files)) => {
                 for name in files {
-                    let found = found(&folder.join(&name));
+                    let found = found(&name);
                     sources.add(name, found);
                 }
             }
@@ -200,16 +207,42 @@ pub(crate) fn found(path: &Path) -> Found {
     found_of(path, spec::limits::MAX_ENV_FILE as u64 + 1)
 }
 
+/// What there is of an env file that is named. A path that leads out of the folder says so, and who reads the definition
+/// sees it; a link does not.
+fn found_as_said(folder: &Path, name: &str) -> Found {
+    let most = spec::limits::MAX_ENV_FILE as u64 + 1;
+    let path = folder.join(name);
+    let mut depth = 0_i32;
+    let inside = Path::new(name).components().all(|part| {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::ParentDir => depth -= 1,
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return false,
+        }
+        depth >= 0
+    });
+    match inside && leads_out(folder, &path) {
+        true => Found::Unreadable(
+            "it is a link that leads out of the folder; name the file that it leads to".to_owned(),
+        ),
+        false => found_of(&path, most),
+    }
+}
+
+/// Whether a link leads from a path in the folder out of it.
+fn leads_out(folder: &Path, path: &Path) -> bool {
+    let real = std::fs::canonicalize(path);
+    let folder = std::fs::canonicalize(folder);
+    matches!((real, folder), (Ok(real), Ok(folder)) if !real.starts_with(&folder))
+}
+
 /// What there is of a file that a file of the folder names. Whoever wrote that may have put a link there to what is
 /// none of theirs.
 fn found_within(folder: &Path, path: &Path) -> Found {
-    let real = std::fs::canonicalize(path);
-    let folder = std::fs::canonicalize(folder);
-    match (real, folder) {
-        (Ok(real), Ok(folder)) if !real.starts_with(&folder) => {
-            Found::Unreadable("it is a link that leads out of the folder".to_owned())
-        }
-        _ => found_of(path, spec::limits::MAX_BYTES as u64 + 1),
+    match leads_out(folder, path) {
+        true => Found::Unreadable("it is a link that leads out of the folder".to_owned()),
+        false => found_of(path, spec::limits::MAX_BYTES as u64 + 1),
     }
 }
 
@@ -372,9 +405,52 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         symlink("../theirs.env", folder.join("x.env")).unwrap();
         let text = b"[cluster]\nenv_files = [\"x.env\"]\n[service.web]\nrun = \"web\"\n";
-        let of = |look: &dyn Fn(&Path) -> Found| of_own(&folder, "x", text.to_vec(), look).unwrap();
-        assert!(of(&found).is_ok());
-        let refused = of(&|path| found_within(&folder, path)).unwrap_err();
+        let of = |look: &dyn Fn(&str) -> Found| of_own(&folder, "x", text.to_vec(), look).unwrap();
+        assert!(of(&|name| found(&folder.join(name))).is_ok());
+        let refused = of(&|name| found_within(&folder, &folder.join(name))).unwrap_err();
         assert!(shown(&refused).contains("leads out"), "{}", shown(&refused));
+    }
+
+    #[test]
+    fn a_link_takes_no_format_to_an_env_file_of_others() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("shop");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
+        let read = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).unwrap();
+            let read = of_folder(&folder, Some(name), &Env::new()).unwrap();
+            match read.unwrap() {
+                Ok(read) => format!("read: {:?}", read.cluster.files),
+                Err(problems) => shown(&problems),
+            }
+        };
+        let files = [
+            ("Procfile", "web: sleep 1\n"),
+            (
+                "process-compose.yaml",
+                "processes: {web: {command: sleep 1}}\n",
+            ),
+            (spec::FILE, "[service.web]\nrun = \"sleep 1\"\n"),
+        ];
+        symlink("../theirs.env", folder.join(".env")).unwrap();
+        for (name, text) in files {
+            let said = read(name, text);
+            assert!(said.contains("a link that leads out"), "{name}: {said}");
+        }
+        std::fs::remove_file(folder.join(".env")).unwrap();
+        std::fs::write(folder.join("own.env"), "A=1\n").unwrap();
+        symlink("own.env", folder.join(".env")).unwrap();
+        for (name, text) in files {
+            let said = read(name, text);
+            assert!(
+                said.starts_with("read") && said.contains("\"A\""),
+                "{name}: {said}"
+            );
+        }
+        // What is said can be seen.
+        let named = "[cluster]\nenv_files = [\"../theirs.env\"]\n[service.web]\nrun = \"x\"\n";
+        let said = read(spec::FILE, named);
+        assert!(said.contains("TOKEN"), "{said}");
     }
 }

@@ -93,12 +93,6 @@ pub(crate) fn is_named(name: &str) -> bool {
     })
 }
 
-/// Whether it is laid over the file it lies beside, and as much a file of the folder as that is.
-#[must_use]
-pub fn is_override(name: &str) -> bool {
-    OVER.contains(&name)
-}
-
 /// A compose file as the definition that says the same.
 pub(crate) fn equivalent(
     label: &str,

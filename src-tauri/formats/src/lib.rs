@@ -50,6 +50,13 @@ pub const BESIDE: [&str; 9] = [
     compose::OVER[3],
 ];
 
+/// Whether a file beside another is laid over it, or says how that is run, and is as much a file of the folder as that.
+#[must_use]
+pub fn is_override(name: &str) -> bool {
+    let mut over = compose::OVER.iter().chain(&process_compose::BESIDE[..2]);
+    over.any(|one| *one == name) || name == foreman::FOREMAN
+}
+
 /// How a file says what to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
