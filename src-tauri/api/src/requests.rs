@@ -195,10 +195,11 @@ pub struct UpRequest {
     #[serde(default)]
     #[ts(optional, as = "Option<bool>")]
     pub trust: bool,
-    /// A person allows what makes containers of it as good as root on this machine. Needed once for each such thing.
-    #[serde(default)]
-    #[ts(optional, as = "Option<bool>")]
-    pub risks: bool,
+    /// What makes containers of it as good as root on this machine and a person allows, in the words of `look`. Each is
+    /// needed once; what is not in the list and was not allowed before is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub risks: Vec<String>,
     /// The environment of its services; without it the one recorded before, or else the engine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -6,11 +6,12 @@ use crate::board::{Aim, back};
 use crate::definition::unusable;
 use crate::fail::{Done, Fail};
 use crate::outcome::Settled;
-use crate::place::{Scene, layout, services};
+use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::state_paint;
 use crate::watch::{Interrupts, Style, Watch, settled};
+use crate::whom::services;
 use api::client::Client;
 use api::requests::{
     ClusterRequest, HomeRequest, LogsRequest, RestartRequest, ScaleRequest, ServicesRequest,
@@ -142,9 +143,7 @@ fn scaled(word: &str) -> Done<(ServiceName, u16)> {
     let (service, number) = word
         .split_once('=')
         .ok_or_else(|| unclear("there is no =".to_owned()))?;
-    let service = service
-        .parse()
-        .map_err(|error: model::NameError| unclear(error.to_string()))?;
+    let service = crate::whom::service(service).map_err(|error| unclear(error.to_string()))?;
     let number = number
         .parse()
         .ok()
@@ -396,7 +395,7 @@ mod tests {
             ("api", "there is no ="),
             ("api=x", "a number"),
             ("api=-1", "a number"),
-            ("A=1", "lower-case"),
+            ("ä=1", "lower-case"),
             ("api=0", "from 1 to 100"),
             ("api=101", "from 1 to 100"),
             ("api=70000", "from 1 to 100"),

@@ -4,7 +4,7 @@ use crate::args::Check;
 use crate::fail::{Done, Fail};
 use crate::terminal::{Terminal, note, plain, print};
 use crate::up::environment;
-use engine::definition::{Definition, File, files, no_file};
+use engine::definition::{Definition, File, With, files, no_file};
 use serde_json::json;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -115,14 +115,18 @@ pub(crate) fn nearest(start: &Path) -> Option<&Path> {
 }
 
 impl Found {
-    /// Reads and checks it.
-    pub(crate) fn read(&self) -> Done<Result<Definition, spec::Diagnostics>> {
+    /// Reads and checks it, as `up` does when that is asked for.
+    pub(crate) fn read(&self, asked: &spec::Choice) -> Done<Result<Definition, spec::Diagnostics>> {
         let failed = |error| {
             let path = self.path();
             Fail::absent(format!("failed to read {}: {error}", path.display()))
         };
-        let env = environment();
-        engine::definition::read(&self.folder, &self.file, &self.label(), MOST, &env)
+        let with = With {
+            env: environment(),
+            asked: asked.clone(),
+            ..With::default()
+        };
+        engine::definition::read(&self.folder, &self.file, &self.label(), MOST, &with)
             .map_err(|error| failed(error.to_string()))?
             .ok_or_else(|| failed("it is gone".to_owned()))
     }
@@ -132,8 +136,13 @@ impl Found {
         self.folder.join(&self.file.name)
     }
 
-    /// The definition that says the same.
-    pub(crate) fn imported(&self) -> Done<formats::Imported> {
+    /// The definition that says the same, or the part of one that it is beside others. Services of these profiles are
+    /// always wanted.
+    pub(crate) fn imported(
+        &self,
+        profiles: &[String],
+        others: Option<&formats::Others>,
+    ) -> Done<formats::Imported> {
         let path = self.path();
         let failed = |error| Fail::absent(format!("failed to read {}: {error}", path.display()));
         let mut bytes = Vec::new();
@@ -142,19 +151,30 @@ impl Found {
             .map_err(failed)?;
         // What is written does not depend on where it was asked for.
         let name = &self.file.name;
-        let env = environment();
-        engine::definition::imported(&self.folder, self.file.format, name, &bytes, &env)
+        let with = With {
+            env: environment(),
+            always: profiles.iter().cloned().collect(),
+            ..With::default()
+        };
+        let file = (self.file.format, name.as_str());
+        engine::definition::imported(&self.folder, file, &bytes, &with, others)
             .map_err(failed)?
             .map_err(|problems| self.shown(&problems))
     }
 
-    /// Reads it, or shows what is wrong with it.
-    pub(crate) fn checked(&self) -> Done<Definition> {
-        self.read()?.map_err(|problems| self.shown(&problems))
+    /// Reads it, or shows what is wrong with it, or that it does not have what is asked for.
+    pub(crate) fn checked(&self, asked: &spec::Choice) -> Done<Definition> {
+        let read = self
+            .read(asked)?
+            .map_err(|problems| self.shown(&problems))?;
+        match asked.left_out(&read.cluster) {
+            Ok(_) => Ok(read),
+            Err(none) => Err(Fail::usage(plain(&none.to_string()))),
+        }
     }
 
     /// What is wrong, with lines and carets.
-    fn shown(&self, problems: &spec::Diagnostics) -> Fail {
+    pub(crate) fn shown(&self, problems: &spec::Diagnostics) -> Fail {
         let terminal = Terminal::stderr();
         let text = problems.render(terminal.columns.unwrap_or(USUAL_WIDTH), terminal.colour);
         Fail::definition(format!(
@@ -179,7 +199,7 @@ impl Found {
 pub(crate) fn unusable(folder: &Path) -> Option<String> {
     let file = files(folder).into_iter().next().unwrap_or_else(File::own);
     let name = &file.name;
-    match engine::definition::read(folder, &file, name, MOST, &environment()) {
+    match engine::definition::read(folder, &file, name, MOST, &environment().into()) {
         Ok(Some(Ok(_))) => None,
         Ok(Some(Err(problems))) => Some(problems.to_string()),
         Ok(None) => Some(format!("{name} is gone")),
@@ -190,7 +210,16 @@ pub(crate) fn unusable(folder: &Path) -> Option<String> {
 /// `azora check`.
 pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     let found = find(Some(&arguments.path), here)?;
-    let read = found.read()?;
+    let asked = spec::Choice {
+        profiles: arguments.profiles.clone(),
+        ..spec::Choice::default()
+    };
+    let read = found.read(&asked)?;
+    if let Ok(read) = &read
+        && let Err(none) = asked.left_out(&read.cluster)
+    {
+        return Err(Fail::usage(plain(&none.to_string())));
+    }
     if arguments.json.json {
         let value = match &read {
             Ok(Definition { cluster, notes, .. }) => {

@@ -2,8 +2,9 @@
 
 use crate::args::{Env, Place};
 use crate::fail::{Done, Fail};
-use crate::place::{Scene, instances};
+use crate::place::Scene;
 use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::whom::instances;
 use api::requests::EnvRequest;
 use model::view::{EnvView, VariableView};
 use serde_json::json;

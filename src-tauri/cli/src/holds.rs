@@ -5,10 +5,11 @@ use crate::acts::{allowed, carry_out};
 use crate::args::{Held, Hold, Place, Services};
 use crate::board::Aim;
 use crate::fail::{Done, Fail};
-use crate::place::{Scene, services};
+use crate::place::Scene;
 use crate::terminal::{note, plain, print};
 use crate::text::{held, length};
 use crate::watch::settled;
+use crate::whom::services;
 use api::requests::{HoldRequest, ServicesRequest};
 use model::{Act, InstanceStatus, ServiceName, State};
 

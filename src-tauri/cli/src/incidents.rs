@@ -3,10 +3,11 @@
 use crate::args::{Healed, Incident as One, Incidents, Place};
 use crate::fail::{Done, Fail};
 use crate::past::is_cluster;
-use crate::place::{layout, scope, services};
+use crate::place::{layout, scope};
 use crate::table::{Cell, INDENT, cell, lines, table};
 use crate::terminal::{Paint, Terminal, plain, print, wrapped};
 use crate::text::{clock, length, now, since, with_times};
+use crate::whom::services;
 use api::client::Client;
 use api::requests::{HealedRequest, IncidentRequest, IncidentsRequest};
 use model::healed::{Healed as Sums, HealedSum};

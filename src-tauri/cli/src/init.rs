@@ -29,7 +29,8 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
         )));
     }
     let as_import = Import {
-        path: folder.clone(),
+        paths: vec![folder.clone()],
+        profiles: Vec::new(),
         write: arguments.write,
         json: arguments.json,
     };
@@ -45,7 +46,7 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
         return Err(Fail::absent(format!(
             "nothing in {shown} says what runs here: no {}, and no package.json, Cargo.toml or pyproject.toml with \
              something to run. An {} of three lines is a beginning:\n\n  \
-             [service.web]\n  run = \"node server.js\"\n  port = 3000\n\nIn it, docs/definition.md is all there is.",
+             [service.web]\n  run = \"node server.js\"\n  port = 3000\n\nAll that can stand in it is in docs/definition.md.",
             formats::FILES[1..].join(", "),
             spec::FILE
         )));
@@ -55,7 +56,7 @@ pub(crate) fn init(here: &Path, arguments: &Init) -> Done {
         &folder,
         &proposal.text,
         &proposal.notes,
-        &as_import,
+        (arguments.write, arguments.json),
         written,
     )
 }

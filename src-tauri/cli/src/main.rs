@@ -23,6 +23,7 @@ mod text;
 mod consent;
 mod definition;
 mod place;
+mod whom;
 
 // What is, what was, what was printed.
 mod attach;

@@ -4,11 +4,12 @@
 use crate::acts::allowed;
 use crate::args::{Mute, Place, Unmute};
 use crate::fail::{Done, Fail};
-use crate::place::{Scene, layout, services};
+use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, plain, print};
 use crate::text::{ago, clock, length, now, with_times};
 use crate::watch::settled;
+use crate::whom::services;
 use api::client::Client;
 use api::requests::{MuteRequest, Nothing, UnmuteRequest};
 use model::view::NotificationsView;

@@ -125,7 +125,7 @@ fn concerns(what: &EventKind, service: &ServiceName) -> bool {
 
 /// The name of a service, for [`Events`].
 pub(crate) fn service(word: &str) -> Result<ServiceName, model::NameError> {
-    word.parse()
+    crate::whom::service(word)
 }
 
 /// What was printed so far, so that a second picture repeats nothing.

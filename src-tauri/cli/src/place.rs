@@ -7,7 +7,7 @@ use api::client::Client;
 use api::requests::{Nothing, PsRequest};
 use api::views::{ClusterLine, PsView, StatusView};
 use driver::Layout;
-use model::{ClusterId, ClusterName, InstanceId, InstanceStatus, Overall, ServiceName};
+use model::{ClusterId, ClusterName, Overall};
 use std::path::{Path, PathBuf};
 
 /// The home that is meant.
@@ -127,7 +127,13 @@ fn runs(cluster: &ClusterLine) -> bool {
 fn name_in(folder: &Path) -> Option<ClusterName> {
     let most = spec::limits::MAX_BYTES as u64 + 1;
     let file = engine::definition::files(folder).into_iter().next()?;
-    let read = engine::definition::read(folder, &file, &file.name, most, &crate::up::environment());
+    let read = engine::definition::read(
+        folder,
+        &file,
+        &file.name,
+        most,
+        &crate::up::environment().into(),
+    );
     Some(read.ok()??.ok()?.cluster.name)
 }
 
@@ -241,63 +247,6 @@ fn listed<'c>(clusters: impl IntoIterator<Item = &'c ClusterLine>) -> String {
         .map(|cluster| format!("{} ({})", cluster.id, cluster.folder))
         .collect();
     each.join(", ")
-}
-
-/// Reads service names from the command line; one that is named twice is meant once.
-pub(crate) fn services(words: &[String]) -> Done<Vec<ServiceName>> {
-    let once = words.iter().enumerate();
-    once.filter(|(at, word)| !words[..*at].contains(word))
-        .map(|(_, word)| word)
-        .map(|word| {
-            word.parse()
-                .map_err(|error| match word.parse::<model::InstanceId>() {
-                    Ok(instance) => Fail::usage(format!(
-                        "{word} is an instance; all of a service's are meant: write {}",
-                        instance.service
-                    )),
-                    Err(_) => Fail::usage(format!("{word:?} is not a service: {error}")),
-                })
-        })
-        .collect()
-}
-
-/// The instances that words like `api` (all of a service) and `api.1` mean; none means all.
-pub(crate) fn instances(
-    cluster: &ClusterId,
-    all: &[InstanceStatus],
-    words: &[String],
-) -> Done<Vec<InstanceId>> {
-    if words.is_empty() {
-        return Ok(all.iter().map(|status| status.instance.clone()).collect());
-    }
-    let mut found = Vec::new();
-    for word in words {
-        let id: InstanceId = word.parse().map_err(|error| {
-            Fail::usage(format!(
-                "{word:?} is neither a service nor an instance: {error}"
-            ))
-        })?;
-        let single = word.contains('.');
-        let before = found.len();
-        found.extend(
-            all.iter()
-                .map(|status| &status.instance)
-                .filter(|instance| match single {
-                    true => **instance == id,
-                    false => instance.service == id.service,
-                })
-                .cloned(),
-        );
-        if found.len() == before {
-            let kind = if single { "instance" } else { "service" };
-            return Err(Fail::absent(format!(
-                "cluster {cluster} has no {kind} {word}; `azora ps` lists them"
-            )));
-        }
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -442,42 +391,5 @@ mod tests {
                 .unwrap_err()
                 .contains("there are: shop-1")
         );
-    }
-
-    #[test]
-    fn words_mean_services_or_single_instances() {
-        let status = |id: &str| {
-            let instance: InstanceId = id.parse().unwrap();
-            InstanceStatus {
-                service: instance.service.clone(),
-                instance,
-                category: "services".to_owned(),
-                state: model::State::Ready,
-                reason: model::Reason::default(),
-                pid: None,
-                ports: Vec::new(),
-                generation: model::Generation(1),
-                restarts: 0,
-                since: model::Timestamp(0),
-                marks: model::Marks::default(),
-                origin: None,
-                findings: Vec::new(),
-                port_taken: None,
-            }
-        };
-        let all = ["api.0", "api.1", "db.0"].map(status);
-        let id = "shop-1".parse().unwrap();
-        let meant = |words: &[&str]| {
-            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-            instances(&id, &all, &words)
-                .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
-                .map_err(|fail| fail.message)
-        };
-        assert_eq!(meant(&[]).unwrap(), ["api.0", "api.1", "db.0"]);
-        assert_eq!(meant(&["api"]).unwrap(), ["api.0", "api.1"]);
-        assert_eq!(meant(&["db", "api.1", "api.1"]).unwrap(), ["api.1", "db.0"]);
-        assert!(meant(&["api.7"]).unwrap_err().contains("no instance api.7"));
-        assert!(meant(&["web"]).unwrap_err().contains("no service web"));
-        assert!(meant(&["../x"]).unwrap_err().contains("neither"));
     }
 }

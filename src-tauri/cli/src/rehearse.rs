@@ -25,7 +25,7 @@ const STEP: f64 = 0.01;
 /// `azora rehearse`.
 pub(crate) async fn rehearse(here: &Path, arguments: &Rehearse) -> Done {
     let found = find(arguments.path.as_deref(), here)?;
-    let definition = Arc::new(found.checked()?.cluster);
+    let definition = Arc::new(found.checked(&spec::Choice::default())?.cluster);
     let plan = Plan {
         faults: arguments.faults,
         seed: arguments.seed,

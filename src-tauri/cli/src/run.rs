@@ -22,7 +22,11 @@ use std::ffi::OsString;
 pub(crate) async fn run(place: &Place, arguments: &Run) -> Done {
     let layout = layout(place)?;
     let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
-    let definition = found.checked()?;
+    let asked = spec::Choice {
+        profiles: arguments.profiles.clone(),
+        ..spec::Choice::default()
+    };
+    let definition = found.checked(&asked)?;
     tell(place, &found, arguments.path.as_deref(), &definition.notes)?;
     let mut interrupts = Interrupts::catch()?;
     let up = Up {

@@ -19,6 +19,7 @@ use api::host::Host;
 use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
 use api::views::UpView;
 use driver::Layout;
+use engine::definition::put_together;
 use model::view::{ClusterView, FolderView, Snapshot};
 use model::{Act, ClusterId};
 use std::collections::BTreeMap;
@@ -54,8 +55,10 @@ pub(crate) struct Begun {
 /// `azora up`.
 pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
     let layout = layout(place)?;
-    let found = definition::find(arguments.path.as_deref(), &folder(place)?)?;
-    let definition = found.checked()?;
+    let here = folder(place)?;
+    let path = arguments.path.as_deref();
+    let found = definition::find(path, &here).map_err(|fail| not_a_path(fail, path, &here))?;
+    let definition = found.checked(&arguments.choice())?;
     tell(place, &found, arguments.path.as_deref(), &definition.notes)?;
     // From here on Ctrl-C is ours: nothing is left half-done by it.
     let mut interrupts = Interrupts::catch()?;
@@ -77,6 +80,23 @@ pub(crate) async fn up(place: &Place, arguments: &Up) -> Done {
             ended
         }
     }
+}
+
+/// Who names a service where a path is wanted is told how that is said.
+fn not_a_path(mut fail: Fail, path: Option<&Path>, here: &Path) -> Fail {
+    let word = path.filter(|path| !here.join(path).exists());
+    let service = word.and_then(|word| crate::whom::service(word.to_str()?).ok());
+    if let Some(service) = service
+        && let Ok(found) = definition::find(None, here)
+        && let Ok(Ok(there)) = found.read(&spec::Choice::default())
+        && there.cluster.services.contains_key(&service)
+    {
+        fail.message.push_str(&format!(
+            "; {service} is a service of {}, and `azora up --service {service}` brings it up with what it needs",
+            plain(&found.label())
+        ));
+    }
+    fail
 }
 
 /// Gives the order to bring a folder up, in an engine that is there or one that is started for it.
@@ -216,8 +236,8 @@ async fn order(
         error => Refusal::Said(error.into()),
     };
     let (folder, file) = (chosen.folder, chosen.file.clone());
-    let mut risks = arguments.allow_risks;
-    if asked() && (asks(arguments) || !risks) {
+    let mut risks = Vec::new();
+    if asked() || arguments.allow_risks {
         let request = LookRequest {
             folder: folder.to_owned(),
             file: file.clone(),
@@ -234,12 +254,18 @@ async fn order(
         if let Some(problem) = view.problem {
             return Err(Fail::definition(problem).into());
         }
-        let unknown = !view.known && asks(arguments);
-        let risky = !view.risks.is_empty() && !risks;
+        let unknown = !view.known && asks(arguments) && asked();
+        let risky = !view.risks.is_empty() && !arguments.allow_risks;
         if (unknown || risky) && !consent(folder, &view, unknown, interrupts).await? {
             return Err(Fail::failed("nothing was run").into());
         }
-        risks |= risky;
+        if !risky {
+            for risk in &view.risks {
+                note(&format!("allowed: {}", plain(risk)));
+            }
+        }
+        // These, and nothing that the file may ask for until it is run.
+        risks = view.risks;
     }
     let ran = async {
         let snapshot: Snapshot = client.call("snapshot", &Nothing {}).await?;
@@ -261,15 +287,16 @@ async fn order(
         ran = ran => ran,
     };
     let ran = ran.map_err(refusal)?;
+    let choice = arguments.choice();
     let request = UpRequest {
         folder: folder.to_owned(),
         file,
         trust: true,
         risks,
         env: Some(environment()),
-        services: arguments.services.clone(),
-        categories: arguments.categories.clone(),
-        profiles: arguments.profiles.clone(),
+        services: choice.services,
+        categories: choice.categories,
+        profiles: choice.profiles,
         reason: arguments.why.reason.clone(),
     };
     let view: UpView = tokio::select! {
@@ -304,7 +331,14 @@ pub(crate) fn tell(place: &Place, found: &Found, path: Option<&Path>, notes: &[S
                 others.join(", ")
             ),
         };
-        note(&format!("azora: runs {}{also}", plain(&found.label())));
+        let together = put_together(&found.folder, &found.file);
+        let together = together.map_or_else(String::new, |command| {
+            format!("; `{command}` puts them into one")
+        });
+        note(&format!(
+            "azora: runs {}{also}{together}",
+            plain(&found.label())
+        ));
     }
     for text in notes {
         note(&format!("note: {}", plain(text)));

@@ -2,11 +2,12 @@
 
 use crate::args::{Place, Wait, WaitFor};
 use crate::fail::{Done, Fail};
-use crate::place::{Scene, services};
+use crate::place::Scene;
 use crate::reads::instance_json;
 use crate::terminal::{plain, print};
 use crate::text::{length, span};
 use crate::watch::{Interrupts, Watch};
+use crate::whom::services;
 use model::{InstanceStatus, State};
 use std::time::Duration;
 
@@ -37,10 +38,9 @@ pub(crate) async fn wait(place: &Place, arguments: &Wait) -> Done {
     let mut watch = Watch::open(&scene.client, Some(scene.cluster.id.clone())).await?;
     for service in &named {
         if watch.board.of(std::slice::from_ref(service)).is_empty() {
-            return Err(Fail::absent(format!(
-                "{} has no service {service}; `azora ps` lists them",
-                scene.cluster.id
-            )));
+            let all = watch.board.of(&[]);
+            let known = all.iter().map(|one| one.service.as_str());
+            return Err(crate::whom::no_service(&scene.cluster.id, service, known));
         }
     }
     let goal = arguments.goal();

@@ -133,14 +133,15 @@ async fn call<R: Runtime>(app: &AppHandle<R>, name: &str, mut args: Args) -> Res
         return answer;
     }
     let engine = app.state::<Embedded>().handle().await?;
-    if name == "up"
-        && let Some(Value::Object(up)) = args.get_mut("request")
-        && up.get("env").is_none_or(Value::is_null)
-        && let Some(folder) = up.get("folder").and_then(Value::as_str)
-        && let file = up.get("file").and_then(Value::as_str).map(str::to_owned)
+    // What is looked at is what would be brought up.
+    if ["up", "look"].contains(&name)
+        && let Some(Value::Object(asked)) = args.get_mut("request")
+        && asked.get("env").is_none_or(Value::is_null)
+        && let Some(folder) = asked.get("folder").and_then(Value::as_str)
+        && let file = asked.get("file").and_then(Value::as_str).map(str::to_owned)
         && let Some(env) = environment::for_up(&engine, folder.as_ref(), file).await
     {
-        up.insert("env".to_owned(), env.into_iter().collect());
+        asked.insert("env".to_owned(), env.into_iter().collect());
     }
     api::call(&engine, &actor(), name, &request(&mut args)).await
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A login shell that has not answered by then has something in its files that waits.
 const SHELL: Duration = Duration::from_secs(3);
 
-/// What to hand over with `up`; `None` where something better is known: what was recorded with the
+/// What to hand over with `up`, and with a look at what that would run; `None` where something better is known: what was recorded with the
 /// cluster, or, in an app started from a terminal, its own.
 pub(crate) async fn for_up(
     engine: &Handle,

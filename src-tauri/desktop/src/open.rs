@@ -41,7 +41,7 @@ async fn folder<R: Runtime>(app: AppHandle<R>, engine: Handle, path: PathBuf, tr
         folder: folder.clone(),
         file,
         trust,
-        risks: false,
+        risks: Vec::new(),
         env,
         choice: Default::default(),
     };

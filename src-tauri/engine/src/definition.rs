@@ -3,9 +3,10 @@
 //! file is not an `azora.toml`.
 
 use crate::Error;
-use formats::{Format, Imported};
+use crate::record::ClusterRecord;
+use formats::{Format, Imported, Others};
 use spec::{Cluster, Diagnostics, Found, Reading, Sources};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path};
@@ -16,6 +17,37 @@ const ROUNDS: usize = 510;
 
 /// The caller's variables, which a compose file may ask for.
 pub type Env = BTreeMap<String, String>;
+
+/// What a file is read with, besides what lies beside it.
+#[derive(Debug, Clone, Default)]
+pub struct With {
+    /// The caller's variables.
+    pub env: Env,
+    /// What a person asks to be brought up of it.
+    pub asked: spec::Choice,
+    /// Profiles of a compose file whose services are always wanted.
+    pub always: BTreeSet<String>,
+}
+
+impl With {
+    /// What a cluster's definition was read with last.
+    pub(crate) fn recorded(record: &ClusterRecord) -> Self {
+        Self {
+            env: record.env.clone(),
+            asked: record.asked.clone(),
+            always: BTreeSet::new(),
+        }
+    }
+}
+
+impl From<Env> for With {
+    fn from(env: Env) -> Self {
+        Self {
+            env,
+            ..Self::default()
+        }
+    }
+}
 
 /// The file of a folder that says what to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +97,28 @@ pub fn files(folder: &Path) -> Vec<File> {
     names.filter_map(File::named).collect()
 }
 
+/// The files of a folder that could be put into one definition with this one: the first of each other format.
+#[must_use]
+pub fn companions(folder: &Path, file: &File) -> Vec<String> {
+    let mut formats = vec![Format::Azora, file.format];
+    let mut names = Vec::new();
+    for other in files(folder) {
+        if !formats.contains(&other.format) {
+            formats.push(other.format);
+            names.push(other.name);
+        }
+    }
+    names
+}
+
+/// What puts a file and its companions into one definition; `None` where it is one already, or has none.
+#[must_use]
+pub fn put_together(folder: &Path, file: &File) -> Option<String> {
+    let others = companions(folder, file);
+    let apart = file.format != Format::Azora && !others.is_empty();
+    apart.then(|| format!("azora import {} {}", file.name, others.join(" ")))
+}
+
 /// The file of a folder that counts: the one that was asked for, or the first there is.
 pub(crate) fn chosen(folder: &Path, asked: Option<&str>) -> Option<File> {
     match asked {
@@ -83,10 +137,10 @@ pub fn read(
     file: &File,
     label: &str,
     most: u64,
-    env: &Env,
+    with: &With,
 ) -> io::Result<Option<Result<Definition, Diagnostics>>> {
     match bytes_of(&folder.join(&file.name), most)? {
-        Some(bytes) => of_bytes(folder, file.format, label, bytes, env).map(Some),
+        Some(bytes) => of_bytes(folder, file.format, label, bytes, with).map(Some),
         None => Ok(None),
     }
 }
@@ -97,7 +151,7 @@ pub(crate) fn of_bytes(
     format: Format,
     label: &str,
     bytes: Vec<u8>,
-    env: &Env,
+    with: &With,
 ) -> io::Result<Result<Definition, Diagnostics>> {
     if format == Format::Azora {
         let read = of_own(folder, label, bytes, &|name| found_as_said(folder, name))?;
@@ -107,7 +161,7 @@ pub(crate) fn of_bytes(
             beside: Vec::new(),
         }));
     }
-    let imported = match imported(folder, format, label, &bytes, env)? {
+    let imported = match imported(folder, (format, label), &bytes, with, None)? {
         Ok(imported) => imported,
         Err(problems) => return Ok(Err(problems)),
     };
@@ -131,23 +185,29 @@ pub(crate) fn of_bytes(
     })
 }
 
-/// The `azora.toml` that says what these bytes say.
+/// The `azora.toml` that says what these bytes say, or the part of one that stands beside `others`.
 ///
 /// # Errors
 /// When a file beside it is there and cannot be read.
 pub fn imported(
     folder: &Path,
-    format: Format,
-    label: &str,
+    (format, label): (Format, &str),
     bytes: &[u8],
-    env: &Env,
+    with: &With,
+    others: Option<&Others>,
 ) -> io::Result<Result<Imported, Diagnostics>> {
     let settings = formats::compose::Settings {
         folder_name: name_of(folder),
-        environment: env.clone(),
+        environment: with.env.clone(),
+        asked: with.asked.profiles.iter().cloned().collect(),
+        named: with.asked.services.iter().cloned().collect(),
+        profiles: with.always.clone(),
         ..formats::compose::Settings::default()
     };
     let mut sources = formats::Sources::new(format, label, bytes.to_vec()).with(settings);
+    if let Some(others) = others {
+        sources = sources.among(others);
+    }
     for _ in 0..ROUNDS {
         match sources.read() {
             Ok(formats::Reading::Complete(imported)) => return Ok(Ok(imported)),
@@ -171,6 +231,17 @@ pub fn imported(
         }
     }
     Err(io::Error::other("it needs ever more files"))
+}
+
+/// The definition that a text would be as a folder's `azora.toml`.
+///
+/// # Errors
+/// When an env file of it is there and cannot be read.
+pub fn of_text(folder: &Path, text: &str) -> io::Result<Result<Cluster, Diagnostics>> {
+    let bytes = text.as_bytes().to_vec();
+    of_own(folder, spec::FILE, bytes, &|name| {
+        found_as_said(folder, name)
+    })
 }
 
 fn name_of(folder: &Path) -> String {
@@ -259,7 +330,7 @@ fn found_of(path: &Path, most: u64) -> Found {
 pub(crate) fn of_folder(
     folder: &Path,
     asked: Option<&str>,
-    env: &Env,
+    with: &With,
 ) -> Result<Option<Result<Definition, Diagnostics>>, Error> {
     let Some(chosen) = chosen(folder, asked) else {
         return Ok(None);
@@ -270,7 +341,7 @@ pub(crate) fn of_folder(
         let source = io::Error::other(what);
         return Err(Error::Folder { path, source });
     }
-    read(folder, &chosen, &chosen.name, most, env).map_err(|source| Error::Folder { path, source })
+    read(folder, &chosen, &chosen.name, most, with).map_err(|source| Error::Folder { path, source })
 }
 
 /// What there is at `path` when it is not a file, as a sentence: "it is a folder, not a file". `None`
@@ -338,119 +409,4 @@ fn without_number(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    #[test]
-    fn what_is_there_instead_of_a_file_is_said() {
-        let root = tempfile::tempdir().unwrap();
-        let at = |name: &str| root.path().join(name);
-        std::fs::write(at("file"), "").unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        symlink(at("file"), at("link")).unwrap();
-        symlink("itself", at("itself")).unwrap();
-        symlink("nothing", at("dangling")).unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
-        for (name, said) in [
-            ("file", None),
-            ("link", None),
-            ("none", None),
-            ("folder", Some("it is a folder, not a file")),
-            ("socket", Some("it is a socket, not a file")),
-            ("itself", Some("it is a link that leads to itself")),
-            (
-                "dangling",
-                Some("it is a link to nothing, which is not there"),
-            ),
-        ] {
-            assert_eq!(no_file(&at(name)).as_deref(), said, "{name}");
-        }
-        let device = no_file(Path::new("/dev/null"));
-        assert_eq!(device.as_deref(), Some("it is a device, not a file"));
-        std::fs::create_dir(at("folder").join(spec::FILE)).unwrap();
-        let refused = of_folder(&at("folder"), None, &Env::new())
-            .unwrap_err()
-            .story();
-        assert!(refused.contains("azora.toml: it is a folder"), "{refused}");
-    }
-    #[test]
-    fn a_compose_file_reads_no_env_file_of_others() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("shop");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
-        let file = |text: &str| std::fs::write(folder.join("compose.yaml"), text).unwrap();
-        let said = || match of_folder(&folder, None, &Env::new()).unwrap().unwrap() {
-            Ok(read) => format!("read: {:?}", read.cluster.files),
-            Err(problems) => shown(&problems),
-        };
-        file("services: {web: {image: x, env_file: [{path: x.env, required: false}]}}\n");
-        assert!(said().starts_with("read"), "{}", said());
-        symlink("../theirs.env", folder.join("x.env")).unwrap();
-        assert!(said().contains("a link that leads out"), "{}", said());
-        file("services: {web: {image: x, environment: {A: $TOKEN}}}\n");
-        symlink("../theirs.env", folder.join(".env")).unwrap();
-        assert!(said().contains("a link that leads out"), "{}", said());
-        std::fs::remove_file(folder.join(".env")).unwrap();
-        std::fs::create_dir(folder.join(".env")).unwrap();
-        assert!(said().starts_with("read"), "{}", said());
-    }
-
-    #[test]
-    fn what_is_made_of_a_compose_file_reads_what_that_may() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
-        let folder = root.path().join("shop");
-        std::fs::create_dir(&folder).unwrap();
-        symlink("../theirs.env", folder.join("x.env")).unwrap();
-        let text = b"[cluster]\nenv_files = [\"x.env\"]\n[service.web]\nrun = \"web\"\n";
-        let of = |look: &dyn Fn(&str) -> Found| of_own(&folder, "x", text.to_vec(), look).unwrap();
-        assert!(of(&|name| found(&folder.join(name))).is_ok());
-        let refused = of(&|name| found_within(&folder, &folder.join(name))).unwrap_err();
-        assert!(shown(&refused).contains("leads out"), "{}", shown(&refused));
-    }
-
-    #[test]
-    fn a_link_takes_no_format_to_an_env_file_of_others() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("shop");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(root.path().join("theirs.env"), "TOKEN=secret\n").unwrap();
-        let read = |name: &str, text: &str| {
-            std::fs::write(folder.join(name), text).unwrap();
-            let read = of_folder(&folder, Some(name), &Env::new()).unwrap();
-            match read.unwrap() {
-                Ok(read) => format!("read: {:?}", read.cluster.files),
-                Err(problems) => shown(&problems),
-            }
-        };
-        let files = [
-            ("Procfile", "web: sleep 1\n"),
-            (
-                "process-compose.yaml",
-                "processes: {web: {command: sleep 1}}\n",
-            ),
-            (spec::FILE, "[service.web]\nrun = \"sleep 1\"\n"),
-        ];
-        symlink("../theirs.env", folder.join(".env")).unwrap();
-        for (name, text) in files {
-            let said = read(name, text);
-            assert!(said.contains("a link that leads out"), "{name}: {said}");
-        }
-        std::fs::remove_file(folder.join(".env")).unwrap();
-        std::fs::write(folder.join("own.env"), "A=1\n").unwrap();
-        symlink("own.env", folder.join(".env")).unwrap();
-        for (name, text) in files {
-            let said = read(name, text);
-            assert!(
-                said.starts_with("read") && said.contains("\"A\""),
-                "{name}: {said}"
-            );
-        }
-        // What is said can be seen.
-        let named = "[cluster]\nenv_files = [\"../theirs.env\"]\n[service.web]\nrun = \"x\"\n";
-        let said = read(spec::FILE, named);
-        assert!(said.contains("TOKEN"), "{said}");
-    }
-}
+mod tests;

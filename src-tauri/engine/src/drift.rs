@@ -5,7 +5,7 @@
 //! the files have changed or something was started, and only then compares; owners show the count
 //! as a mark. Nothing is restarted for it: that is what `up` and `restart` are for.
 
-use crate::definition;
+use crate::definition::{self, With};
 use crate::environment::{self, OWN, TERMINAL};
 use crate::owner::Message;
 use crate::record::ClusterRecord;
@@ -60,7 +60,8 @@ impl Now {
             problem: Some(problem),
             beside: Vec::new(),
         };
-        match definition::of_folder(&record.folder, record.file.as_deref(), &record.env) {
+        let with = With::recorded(record);
+        match definition::of_folder(&record.folder, record.file.as_deref(), &with) {
             Ok(Some(Ok(now))) => Now {
                 definition: Arc::new(now.cluster),
                 problem: None,

@@ -5,9 +5,10 @@
 //! all, and not when it changed since it was read.
 
 use crate::clock::Clock;
-use crate::definition::{self, Definition, File as DefinitionFile};
-use crate::handle::{Handle, Up, UpStarted};
+use crate::definition::{self, Definition, File as DefinitionFile, With};
+use crate::handle::Handle;
 use crate::record::{ClusterRecord, cluster_id};
+use crate::up::{Up, UpStarted};
 use crate::{Error, defined};
 use model::{Actor, ClusterId, ServiceName};
 use spec::{Cluster, Diagnostics};
@@ -124,8 +125,8 @@ impl Handle {
                     edited.name, record.definition.name
                 )));
             }
-            let before = Some(&*record.definition);
-            crate::risks::refuse(&record.folder, &edited, before, false)?;
+            let allowed = crate::risks::allowed(&record.folder, Some(&record));
+            crate::risks::refuse(&record.folder, &edited, &allowed, &[])?;
             replace(&record.folder.join(file_of(&record).name), &text, &mark)
         })
         .await?;
@@ -133,7 +134,7 @@ impl Handle {
             folder,
             file,
             trust: false,
-            risks: false,
+            risks: Vec::new(),
             env: None,
             choice: Default::default(),
         };
@@ -157,7 +158,8 @@ fn right(checked: Result<Definition, Diagnostics>) -> Result<Cluster, Error> {
 fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Diagnostics>, Error> {
     let folder = &record.folder;
     let DefinitionFile { name, format } = file_of(record);
-    let parsed = definition::of_bytes(folder, format, &name, text.into_bytes(), &record.env);
+    let with = With::recorded(record);
+    let parsed = definition::of_bytes(folder, format, &name, text.into_bytes(), &with);
     parsed.map_err(|source| Error::Folder {
         path: folder.to_owned(),
         source,

@@ -4,18 +4,13 @@
 //! of its cluster.
 
 use crate::Error;
-use crate::definition;
-use crate::look::asked;
-use crate::owner::{Message, Owner, Wish};
-use crate::record::{ClusterRecord, cluster_id};
+use crate::owner::{Message, Wish};
 use crate::shared::Shared;
 use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ClusterId, Event, EventKind, InstanceId, Reason, ServiceName, Target,
-    Timestamp, Verb,
+    Act, ActId, Actor, ClusterId, Event, InstanceId, Reason, ServiceName, Target, Timestamp, Verb,
 };
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,34 +22,6 @@ pub struct Handle {
     pub(crate) shared: Arc<Shared>,
     /// When what is asked of it now was asked, where that is not now.
     pub(crate) asked: Option<Timestamp>,
-}
-
-/// Bring a folder's cluster up.
-#[derive(Debug, Clone)]
-pub struct Up {
-    /// The folder that holds the definition.
-    pub folder: PathBuf,
-    /// Which file of it, when not the one that would be found.
-    pub file: Option<String>,
-    /// A person has read what it runs and allows it.
-    pub trust: bool,
-    /// A person allows what makes a container of it as good as root on this machine.
-    pub risks: bool,
-    /// The environment its services get; `None` is the one recorded, or else the engine's own.
-    pub env: Option<BTreeMap<String, String>>,
-    /// Which of its services.
-    pub choice: spec::Choice,
-}
-
-/// What `up` set in motion.
-#[derive(Debug, Clone)]
-pub struct UpStarted {
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// The act to wait for.
-    pub act: ActId,
-    /// What differs from what ran before, in words, and what of this folder runs under other names.
-    pub changes: Vec<String>,
 }
 
 /// What a person can order of what is there.
@@ -219,101 +186,6 @@ impl Handle {
 
     // === acts ===
 
-    /// Brings a folder's cluster up, or applies its edited definition.
-    pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
-        let folder = canonical(&up.folder)?;
-        let file = asked(up.file)?;
-        let reading = match &up.env {
-            Some(env) => env.clone(),
-            None => crate::defined::env_of(&self.shared, &folder).await,
-        };
-        let definition = definition::of_folder(&folder, file.as_deref(), &reading)?
-            .ok_or_else(|| match &file {
-                Some(name) => Error::Conflict(format!(
-                    "{name} is not in {} any more; `azora up` there runs what is",
-                    folder.display()
-                )),
-                None => Error::NoDefinition(folder.clone()),
-            })?
-            .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
-        let definition = Arc::new(definition.cluster);
-        let left_out = up.choice.left_out(&definition);
-        let left_out = left_out.map_err(|error| Error::BadRequest(error.to_string()))?;
-        let id = cluster_id(&folder, &definition.name);
-        let known = self.shared.record_file(&id).exists();
-        if !known && !up.trust {
-            return Err(Error::Untrusted(folder));
-        }
-        let before = crate::defined::record(&self.shared, &id).await.ok();
-        let before = before.map(|record| record.definition);
-        crate::risks::refuse(&folder, &definition, before.as_deref(), up.risks)?;
-        self.leave_emergency().await?;
-        let target = Target {
-            cluster: Some(id.clone()),
-            ..Target::default()
-        };
-        let act = self.admit(actor, Verb::Up, target, &reason).await?;
-        let env = match (up.env, known) {
-            (None, false) => Some(crate::environment::inherited()),
-            (env, _) => env,
-        };
-        let owned = self.owner_or_new(&id, &folder, &definition);
-        let (reply, answer) = oneshot::channel();
-        let message = Message::Up {
-            definition,
-            file,
-            env,
-            left_out,
-            act: act.clone(),
-            reply,
-        };
-        let result = self.tell(&owned, message, answer).await;
-        self.conclude(act.id, &result);
-        let mut changes = result?;
-        for text in crate::renamed::run_on(&self.shared, &id, &folder) {
-            changes.push(text.clone());
-            let notice = EventKind::Notice { text };
-            self.shared.journal.event(Some(&id), notice);
-        }
-        Ok(UpStarted {
-            cluster: id,
-            act: act.id,
-            changes,
-        })
-    }
-
-    fn owner_or_new(
-        &self,
-        id: &ClusterId,
-        folder: &Path,
-        definition: &Arc<spec::Cluster>,
-    ) -> mpsc::Sender<Message> {
-        if let Ok(owned) = self.shared.owner(id) {
-            return owned;
-        }
-        let record = ClusterRecord {
-            id: id.clone(),
-            folder: folder.to_owned(),
-            file: None,
-            definition: Arc::clone(definition),
-            env: BTreeMap::new(),
-            ports: BTreeMap::new(),
-            stopped: BTreeSet::new(),
-            last_stop: None,
-            unfinished: Default::default(),
-            to_clear: None,
-            created: crate::clock::Clock::wall(),
-            origins: BTreeMap::new(),
-            ports_taken: BTreeMap::new(),
-        };
-        let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
-        if self.shared.add_owner(id.clone(), inbox.clone()) {
-            crate::keep::keep(&self.shared, owner);
-        }
-        // Somebody else may have been quicker; there is one owner either way.
-        self.shared.owner(id).unwrap_or(inbox)
-    }
-
     /// Does what a person orders. The act is under way when this returns; see [`Handle::wait`].
     pub async fn order(&self, actor: Actor, order: Order, reason: String) -> Result<Act, Error> {
         let (verb, cluster, services) = order.parts();
@@ -399,7 +271,7 @@ impl Handle {
         Ok(())
     }
 
-    async fn tell<T>(
+    pub(crate) async fn tell<T>(
         &self,
         owner: &mpsc::Sender<Message>,
         message: Message,

@@ -1,6 +1,6 @@
 //! What is in a folder, before it is run.
 
-use crate::definition::{self, Definition};
+use crate::definition::{self, Definition, With};
 use crate::handle::{Handle, canonical};
 use crate::record::cluster_id;
 use crate::{Error, launch};
@@ -32,11 +32,8 @@ impl Handle {
             problem: None,
             git: crate::git::of(&folder),
         };
-        let env = match env {
-            Some(env) => env,
-            None => crate::defined::env_of(&self.shared, &folder).await,
-        };
-        let Some(definition) = definition::of_folder(&folder, file.as_deref(), &env)? else {
+        let with = With::of(&self.shared, &folder, env, &spec::Choice::default()).await;
+        let Some(definition) = definition::of_folder(&folder, file.as_deref(), &with)? else {
             return Ok(view);
         };
         let there = definition::files(&folder).into_iter().map(|one| one.name);
@@ -51,13 +48,18 @@ impl Handle {
                 ..
             }) => {
                 view.notes = notes;
+                let used = view.file.as_deref().and_then(definition::File::named);
+                let together = used.and_then(|file| definition::put_together(&folder, &file));
+                view.notes.extend(together.map(|command| {
+                    format!("`{command}` makes one definition of what else is here")
+                }));
                 view.services = u32::try_from(definition.services.len()).unwrap_or(u32::MAX);
                 view.commands = launch::commands(&definition);
                 let id = cluster_id(&folder, &definition.name);
                 view.known = self.shared.record_file(&id).exists();
                 let before = crate::defined::record(&self.shared, &id).await.ok();
-                let before = before.map(|record| record.definition);
-                view.risks = crate::risks::grave(&folder, &definition, before.as_deref());
+                let allowed = crate::risks::allowed(&folder, before.as_deref());
+                view.risks = crate::risks::grave(&folder, &definition, &allowed);
                 view.name = Some(definition.name);
             }
             Err(problems) => view.problem = Some(definition::shown(&problems)),

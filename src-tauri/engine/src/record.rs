@@ -58,6 +58,12 @@ pub(crate) struct ClusterRecord {
     /// The ports that instances would rather have, and who had them.
     #[serde(default)]
     pub(crate) ports_taken: BTreeMap<InstanceId, PortTaken>,
+    /// What makes its containers as good as root, as it was told and allowed; `None` where an older engine wrote this.
+    #[serde(default)]
+    pub(crate) risks: Option<BTreeSet<String>>,
+    /// What was asked for since something of it runs, with which its file is read.
+    #[serde(default)]
+    pub(crate) asked: spec::Choice,
 }
 
 impl ClusterRecord {

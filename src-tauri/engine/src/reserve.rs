@@ -105,7 +105,7 @@ mod tests {
             file: None,
             trust: true,
             choice: Default::default(),
-            risks: false,
+            risks: Vec::new(),
             env: None,
         };
         let started = handle

@@ -1,11 +1,13 @@
-//! What of a definition makes a container as good as root on this machine. A person has to allow it, once: what the
-//! definition that was brought up last had as well is allowed.
+//! What of a definition makes a container as good as root on this machine. A person has to allow it, once: what was
+//! allowed when the cluster was brought up last is allowed.
 
 use crate::Error;
 use crate::container::plain;
+use crate::record::ClusterRecord;
 use driver_docker::{Address, Surroundings};
 use formats::compose::Followed;
 use spec::Cluster;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -13,26 +15,38 @@ use std::path::{Component, Path, PathBuf};
 /// Links that are followed one after the other: as many as the kernel follows.
 const MAX_LINKS: usize = 40;
 
-/// Each such thing that `before` did not have, in words.
-pub(crate) fn grave(folder: &Path, now: &Cluster, before: Option<&Cluster>) -> Vec<String> {
-    let known = before.map(|before| of(folder, before)).unwrap_or_default();
-    let all = of(folder, now);
-    all.into_iter()
-        .filter(|risk| !known.contains(risk))
-        .collect()
+/// Each such thing that is not `allowed` yet, in words.
+pub(crate) fn grave(folder: &Path, now: &Cluster, allowed: &BTreeSet<String>) -> Vec<String> {
+    let mut all = of(folder, now);
+    all.retain(|risk| !allowed.contains(risk));
+    all
 }
 
-/// Refuses what nobody has allowed.
+/// What was allowed of a cluster when it was brought up last.
+///
+/// It is what was told then, and not what its definition is told to reach now: a link may lead elsewhere since.
+pub(crate) fn allowed(folder: &Path, before: Option<&ClusterRecord>) -> BTreeSet<String> {
+    let Some(before) = before else {
+        return BTreeSet::new();
+    };
+    let known = before.risks.clone();
+    // An engine that wrote none down has asked about all there were.
+    known.unwrap_or_else(|| of(folder, &before.definition).into_iter().collect())
+}
+
+/// Refuses what is neither `allowed` nor `said` to be; answers all there is, which is allowed from now on.
 pub(crate) fn refuse(
     folder: &Path,
     now: &Cluster,
-    before: Option<&Cluster>,
-    allowed: bool,
-) -> Result<(), Error> {
-    let risks = grave(folder, now, before);
-    match allowed || risks.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Risks(risks)),
+    allowed: &BTreeSet<String>,
+    said: &[String],
+) -> Result<BTreeSet<String>, Error> {
+    let all = of(folder, now);
+    let new = |risk: &&String| !allowed.contains(*risk) && !said.contains(risk);
+    let new: Vec<String> = all.iter().filter(new).cloned().collect();
+    match new.is_empty() {
+        true => Ok(all.into_iter().collect()),
+        false => Err(Error::Risks(new)),
     }
 }
 
@@ -158,16 +172,24 @@ mod tests {
             container.privileged = true;
             container.pid = Some("host".into());
         });
-        let of = |now, before| grave(folder.path(), now, before);
-        assert!(of(&plain, None).is_empty());
-        assert_eq!(
-            of(&privileged, Some(&plain)),
-            ["web has all privileges on this machine"]
-        );
-        assert!(of(&privileged, Some(&privileged)).is_empty());
-        assert_eq!(
-            of(&both, Some(&privileged)),
-            ["web shares the pid namespace of this machine"]
+        let told = |cluster| super::of(folder.path(), cluster).into_iter().collect();
+        let of = |now, before| grave(folder.path(), now, &told(before));
+        assert!(of(&plain, &plain).is_empty());
+        let all = "web has all privileges on this machine".to_owned();
+        assert_eq!(of(&privileged, &plain), [all.as_str()]);
+        assert!(of(&privileged, &privileged).is_empty());
+        let pid = "web shares the pid namespace of this machine";
+        assert_eq!(of(&both, &privileged), [pid]);
+        // What is said counts for itself, and not for what came after it was shown.
+        let none = BTreeSet::new();
+        let refused = refuse(folder.path(), &both, &none, std::slice::from_ref(&all));
+        assert!(matches!(refused, Err(Error::Risks(new)) if new == [pid]));
+        let known = refuse(folder.path(), &both, &[all].into(), &[pid.to_owned()]).unwrap();
+        assert_eq!(known, told(&both));
+        assert!(
+            refuse(folder.path(), &plain, &known, &[])
+                .unwrap()
+                .is_empty()
         );
     }
 
@@ -180,7 +202,7 @@ mod tests {
             grave(
                 folder.path(),
                 &cluster(|one| one.mounts = vec![bind(source)]),
-                None,
+                &BTreeSet::new(),
             )
         };
         assert!(of("./data").is_empty());
@@ -209,7 +231,7 @@ mod tests {
                 ..Default::default()
             };
             cluster.volumes.insert("data".into(), volume);
-            grave(folder.path(), &cluster, None)
+            grave(folder.path(), &cluster, &BTreeSet::new())
         };
         let written = "can write /etc, outside of the project's folder";
         assert_eq!(of("./config", "none"), [format!("volumes.data {written}")]);
@@ -234,7 +256,7 @@ mod tests {
             grave(
                 folder.path(),
                 &cluster(|one| one.mounts = vec![bind(source)]),
-                None,
+                &BTreeSet::new(),
             )
         };
         let root = std::fs::canonicalize(folder.path()).unwrap();

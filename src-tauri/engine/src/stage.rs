@@ -35,7 +35,7 @@ pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
         file: None,
         trust: true,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     let started = handle.up(me(), up, String::new()).await.unwrap();

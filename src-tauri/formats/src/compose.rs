@@ -63,6 +63,11 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// Profiles that are wanted; `*` is all of them. Those of `COMPOSE_PROFILES` are, too.
     pub profiles: BTreeSet<String>,
+    /// Profiles that are wanted this time: their services are wanted as those of `profiles` are, and stay services of
+    /// profiles in what is made of the file.
+    pub asked: BTreeSet<String>,
+    /// Services that are wanted this time, whatever their profiles, by their names in the file or here.
+    pub named: BTreeSet<String>,
     /// A person allows files of other folders to be read.
     pub outside: bool,
 }
@@ -99,6 +104,7 @@ pub(crate) fn equivalent(
     bytes: &[u8],
     settings: &Settings,
     beside: &BTreeMap<String, Found>,
+    others: Option<&crate::Others>,
 ) -> Result<crate::Reading, Diagnostics> {
     let files = Files {
         label,
@@ -115,6 +121,7 @@ pub(crate) fn equivalent(
         source: &String::from_utf8_lossy(bytes),
         folder_name: &settings.folder_name,
         home: settings.environment.get("HOME").map(String::as_str),
+        others,
     };
     Ok(crate::Reading::Complete(text::write(&project, &around)))
 }
@@ -207,9 +214,14 @@ impl<'f> Files<'f> {
                 .filter(|it| !it.is_empty())
                 .map(str::to_owned),
         );
+        let wanted = read::Wanted {
+            always: profiles,
+            asked: &self.settings.asked,
+            named: &self.settings.named,
+        };
         let root = main.and_then(|main| loader.project(main, &environment, over));
         let project =
-            root.map(|root| read::project(&mut loader, &root, name, &environment, &profiles));
+            root.map(|root| read::project(&mut loader, &root, name, &environment, &wanted));
         if !loader.missing.is_empty() {
             return Ok(Reading::Needs(loader.missing.into_iter().collect()));
         }

@@ -40,6 +40,8 @@ pub(crate) struct Told {
     line: usize,
     /// Overmind is used here.
     pub(crate) overmind: bool,
+    /// What holds for all is said of each: the services of other files are beside these.
+    pub(crate) apart: bool,
 }
 
 impl Told {
@@ -56,6 +58,7 @@ impl Told {
             strange: Vec::new(),
             line: 1,
             overmind: matches!(beside.get(OVERMIND), Some(Found::Bytes(_))),
+            apart: false,
         };
         // What counts least comes first.
         told.port_of(ENV, variable(beside, ENV, "PORT"));

@@ -12,9 +12,12 @@ mod names;
 mod process_compose;
 mod procfile;
 mod propose;
+mod together;
 mod yaml;
 
+pub use names::service as service_name;
 pub use propose::{Names, Proposal, Proposing, Survey, Wanted};
+pub use together::{Clash, Others, Together};
 
 use spec::{Diagnostics, EnvFile, EnvPart, Found, Problems, Span};
 use std::collections::BTreeMap;
@@ -162,6 +165,7 @@ pub struct Sources {
     bytes: Vec<u8>,
     beside: BTreeMap<String, Found>,
     settings: compose::Settings,
+    others: Option<Others>,
 }
 
 impl Sources {
@@ -173,7 +177,15 @@ impl Sources {
             bytes,
             beside: BTreeMap::new(),
             settings: compose::Settings::default(),
+            others: None,
         }
+    }
+
+    /// Says that what the file becomes is a part of a definition, and what the other parts have.
+    #[must_use]
+    pub fn among(mut self, others: &Others) -> Self {
+        self.others = Some(others.clone());
+        self
     }
 
     /// Says what is known of the folder and the caller's environment, which a compose file can ask for.
@@ -202,13 +214,17 @@ impl Sources {
 
     fn equivalent(&self) -> Result<Reading, Diagnostics> {
         if self.format == Format::Compose {
-            return compose::equivalent(&self.label, &self.bytes, &self.settings, &self.beside);
+            let (settings, others) = (&self.settings, self.others.as_ref());
+            return compose::equivalent(&self.label, &self.bytes, settings, &self.beside, others);
         }
         if self.format == Format::ProcessCompose {
             let missing = self.missing(&process_compose::BESIDE);
             return match missing.is_empty() {
-                true => process_compose::read(&self.label, &self.bytes, &self.beside)
-                    .map(Reading::Complete),
+                true => {
+                    let others = self.others.as_ref();
+                    process_compose::read(&self.label, &self.bytes, &self.beside, others)
+                        .map(Reading::Complete)
+                }
                 false => Ok(Reading::Needs(missing)),
             };
         }
@@ -228,7 +244,13 @@ impl Sources {
         if !missing.is_empty() {
             return Ok(Reading::Needs(missing));
         }
-        let imported = procfile::read(&self.label, text, &self.beside, &mut problems);
+        let imported = procfile::read(
+            &self.label,
+            text,
+            &self.beside,
+            self.others.as_ref(),
+            &mut problems,
+        );
         if problems.is_empty() {
             Ok(Reading::Complete(imported))
         } else {

@@ -3,7 +3,8 @@
 use model::name::MAX_NAME;
 
 /// The nearest name to one that may have other characters: `Web_API` is `web-api`.
-pub(crate) fn service(name: &str) -> String {
+#[must_use]
+pub fn service(name: &str) -> String {
     let mut made = String::new();
     for c in name.chars().flat_map(char::to_lowercase).take(MAX_NAME) {
         match c {

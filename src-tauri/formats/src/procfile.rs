@@ -2,9 +2,10 @@
 
 use crate::draft::{Draft, list, text};
 use crate::foreman::{ENV, FOREMAN, OVERMIND, Told};
-use crate::{Imported, Note, names};
+use crate::{Imported, Note, Others, names};
 use spec::{Found, Problem, Problems, Span, limits, quoted};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is looked at besides.
 pub(crate) const BESIDE: [&str; 3] = [ENV, OVERMIND, FOREMAN];
@@ -29,11 +30,16 @@ pub(crate) fn read(
     label: &str,
     source: &str,
     beside: &BTreeMap<String, Found>,
+    others: Option<&Others>,
     problems: &mut Problems,
 ) -> Imported {
     let mut draft = Draft::default();
-    let told = Told::read(beside);
-    let entries = entries(label, source, &mut draft, problems);
+    let mut told = Told::read(beside);
+    let mut entries = entries(label, source, &mut draft, problems);
+    if let Some(others) = others {
+        stand_beside(others, label, &mut entries, &mut told, &mut draft);
+    }
+    told.apart = others.is_some();
     for (file, line, what) in &told.strange {
         let says = format!("{what} is not understood, and is passed over");
         draft.note(note(file, *line, says));
@@ -61,6 +67,41 @@ pub(crate) fn read(
     }
     write(label, &entries, &told, beside, &mut draft);
     draft.done()
+}
+
+/// Gives what the other files have to none of these: a name that is taken has a number, and ports begin higher.
+fn stand_beside(
+    others: &Others,
+    label: &str,
+    entries: &mut [Entry<'_>],
+    told: &mut Told,
+    draft: &mut Draft,
+) {
+    for at in 0..entries.len() {
+        let name = entries[at].service.clone();
+        let Some(place) = others.service(&name) else {
+            continue;
+        };
+        let free = |made: &String| {
+            let mut own = entries.iter();
+            others.service(made).is_none() && own.all(|entry| entry.service != *made)
+        };
+        let mut numbered = (2..).map(|number| names::numbered(&name, number));
+        // There are fewer names than numbers.
+        let made = numbered.find(free).unwrap_or_default();
+        let says = format!("{name} is called {made} here: {place} has a {name} as well");
+        draft.note(note(label, entries[at].line, says));
+        entries[at].service = made;
+    }
+    let ports = (0..entries.len()).filter_map(|index| told.port_for(index));
+    let ports: Vec<u16> = ports.collect();
+    let more = others.apart(ports.iter().copied());
+    if more > 0 {
+        let (port, before) = (told.port + more, told.port);
+        let says = format!("ports begin at {port}, because those from {before} on are taken");
+        draft.note(note(label, 1, says));
+        told.port = port;
+    }
 }
 
 /// Names that are told something and stand in no line.
@@ -176,28 +217,18 @@ fn write(
         ),
         &nowhere,
     );
-    draft.blank();
-    draft.table("cluster", &nowhere);
-    draft.key("env_files", env_files(told, beside), &nowhere);
-    if told.grace.is_some() || told.overmind {
+    let all = Common::of(entries, told, beside);
+    if !told.apart {
         draft.blank();
-        draft.table("cluster.defaults", &nowhere);
-        if let Some(grace) = told.grace {
-            let grace = text(&format!("{}s", grace.as_secs()));
-            draft.key("stop", format!("{{ grace = {grace} }}"), &nowhere);
-        }
-        // Overmind tells every process the ports of all.
-        if told.overmind {
-            let ports = entries.iter().filter(|entry| runs(entry, told));
-            let ports = ports.map(|entry| {
-                let name = entry.name.replace('-', "_");
-                format!(
-                    "OVERMIND_PROCESS_{name}_PORT = {}",
-                    text(&format!("${{{}.port}}", entry.service))
-                )
-            });
-            let ports: Vec<String> = ports.collect();
-            draft.key("env", format!("{{ {} }}", ports.join(", ")), &nowhere);
+        draft.table("cluster", &nowhere);
+        draft.key("env_files", &all.env_files, &nowhere);
+        if told.grace.is_some() || told.overmind {
+            draft.blank();
+            draft.table("cluster.defaults", &nowhere);
+            if let Some(stop) = stop(None, told.grace) {
+                draft.key("stop", stop, &nowhere);
+            }
+            all.env(&nowhere, draft);
         }
     }
     let release = entries
@@ -226,7 +257,38 @@ fn write(
             text(&spec::literal(entry.command)),
             &entry.command_span,
         );
-        service(label, index, entry, told, release, draft);
+        service(label, index, entry, told, release, &all, draft);
+    }
+}
+
+/// What holds for all processes.
+struct Common {
+    env_files: String,
+    env: Option<String>,
+}
+
+impl Common {
+    fn of(entries: &[Entry<'_>], told: &Told, beside: &BTreeMap<String, Found>) -> Self {
+        let ports = entries.iter().filter(|entry| runs(entry, told));
+        let ports = ports.map(|entry| {
+            let name = entry.name.replace('-', "_");
+            format!(
+                "OVERMIND_PROCESS_{name}_PORT = {}",
+                text(&format!("${{{}.port}}", entry.service))
+            )
+        });
+        let ports: Vec<String> = ports.collect();
+        Self {
+            env_files: env_files(told, beside),
+            // Overmind tells every process the ports of all.
+            env: told.overmind.then(|| format!("{{ {} }}", ports.join(", "))),
+        }
+    }
+
+    fn env(&self, from: &Span, draft: &mut Draft) {
+        if let Some(env) = &self.env {
+            draft.key("env", env, from);
+        }
     }
 }
 
@@ -236,9 +298,14 @@ fn service(
     entry: &Entry<'_>,
     told: &Told,
     release: Option<&Entry<'_>>,
+    all: &Common,
     draft: &mut Draft,
 ) {
     let from = &entry.name_span;
+    if told.apart {
+        draft.key("env_files", &all.env_files, from);
+        all.env(from, draft);
+    }
     let first = release.filter(|release| release.service != entry.service);
     if release.is_some() && first.is_none() {
         draft.key("kind", text("oneshot"), from);
@@ -277,18 +344,27 @@ fn service(
     } else if count > 1 {
         draft.key("replicas", count, from);
     }
-    if let Some(signal) = told.signals.get(entry.name) {
-        if SIGNALS.contains(&signal.as_str()) {
-            draft.key("stop", format!("{{ signal = {} }}", text(signal)), from);
-        } else {
-            let says = format!(
-                "{} is not stopped by SIG{signal} but by SIGTERM: a stop signal is one of {}",
-                entry.name,
-                SIGNALS.join(", ")
-            );
-            draft.note(note(label, entry.line, says));
-        }
+    let signal = told.signals.get(entry.name).map(String::as_str);
+    let known = signal.filter(|signal| SIGNALS.contains(signal));
+    if let Some(stop) = stop(known, told.grace.filter(|_| told.apart)) {
+        draft.key("stop", stop, from);
     }
+    if let Some(signal) = signal.filter(|_| known.is_none()) {
+        let says = format!(
+            "{} is not stopped by SIG{signal} but by SIGTERM: a stop signal is one of {}",
+            entry.name,
+            SIGNALS.join(", ")
+        );
+        draft.note(note(label, entry.line, says));
+    }
+}
+
+/// How something is stopped, where that is said.
+fn stop(signal: Option<&str>, grace: Option<Duration>) -> Option<String> {
+    let signal = signal.map(|signal| format!("signal = {}", text(signal)));
+    let grace = grace.map(|grace| format!("grace = {}", text(&format!("{}s", grace.as_secs()))));
+    let keys: Vec<String> = signal.into_iter().chain(grace).collect();
+    (!keys.is_empty()).then(|| format!("{{ {} }}", keys.join(", ")))
 }
 
 /// The file's own name: what is written does not depend on where it was asked for.

@@ -275,7 +275,8 @@ pub struct FolderView {
     pub known: bool,
     /// What would be executed, one line a service, for a person to read before the first run.
     pub commands: Vec<String>,
-    /// What makes containers of it as good as root on this machine and was not allowed yet: ask, then send `risks`.
+    /// What makes containers of it as good as root on this machine and was not allowed yet: ask, then send
+    /// them as `risks`.
     #[serde(default)]
     pub risks: Vec<String>,
     /// What is wrong with it, with line and caret; empty when it can run.

@@ -80,6 +80,23 @@ impl Choice {
             .collect())
     }
 
+    /// Asks for all that `other` asks for as well.
+    pub fn also(&mut self, other: &Self) {
+        let lists = [
+            (&mut self.services, &other.services),
+            (&mut self.categories, &other.categories),
+            (&mut self.profiles, &other.profiles),
+        ];
+        for (own, more) in lists {
+            let new: Vec<String> = more
+                .iter()
+                .filter(|one| !own.contains(one))
+                .cloned()
+                .collect();
+            own.extend(new);
+        }
+    }
+
     /// It is of no profile, or of one that is asked for.
     fn counts(&self, service: &Service) -> bool {
         let profiles = &service.profiles;

@@ -484,7 +484,7 @@ export type FolderView = {
   known: boolean,
   /** What would be executed, one line a service, for a person to read before the first run. */
   commands: Array<string>,
-  /** What makes containers of it as good as root on this machine and was not allowed yet: ask, then send `risks`. */
+  /** What makes containers of it as good as root on this machine and was not allowed yet: ask, then send them as `risks`. */
   risks: Array<string>,
   /** What is wrong with it, with line and caret; empty when it can run. */
   problem: string | null,
@@ -1745,8 +1745,8 @@ export type UpRequest = {
   file?: string,
   /** A person has read what it runs and allows it. Needed once per folder. */
   trust?: boolean,
-  /** A person allows what makes containers of it as good as root on this machine. Needed once for each such thing. */
-  risks?: boolean,
+  /** What makes containers of it as good as root on this machine and a person allows, in the words of `look`. Each is needed once; what is not in the list and was not allowed before is refused. */
+  risks?: Array<string>,
   /** The environment of its services; without it the one recorded before, or else the engine's. */
   env?: { [key in string]: string },
   /** Only these services and what they need, whatever their profiles; all others are left as they are. */

@@ -56,6 +56,14 @@ pub(crate) struct Up {
 }
 
 impl Up {
+    pub(crate) fn choice(&self) -> spec::Choice {
+        spec::Choice {
+            services: crate::whom::called(&self.services),
+            categories: self.categories.clone(),
+            profiles: self.profiles.clone(),
+        }
+    }
+
     pub(crate) fn json(&self) -> Json {
         Json { json: self.json }
     }

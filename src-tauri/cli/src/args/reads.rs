@@ -264,14 +264,21 @@ A Procfile is read with the .env, .foreman and .overmind.env beside it, a proces
 its override and .env, a compose.yaml with its override, .env, and all files it names. What it says that a \
 definition cannot, and what was decided for it, is told on stderr with its line.
 
+Several files of a folder become one definition. A service of a compose file keeps its name; of the others, one whose \
+name is taken gets another, and that is told.
+
 Examples:
   azora import                        the azora.toml that says what is in this folder
   azora import shop/Procfile.dev      the same of one file
+  azora import compose.yaml Procfile  both in one
   azora import --write                write it as azora.toml, which counts from then on")]
 pub(crate) struct Import {
-    /// A Procfile, process-compose.yaml or compose.yaml, or a folder with one
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) path: PathBuf,
+    /// A Procfile, process-compose.yaml or compose.yaml, or several of a folder, or a folder with one [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Services of this profile of a compose file are always wanted. May be repeated
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
     /// Write it as azora.toml beside the file; one that is there is never replaced
     #[arg(long)]
     pub(crate) write: bool,
@@ -304,6 +311,9 @@ pub(crate) struct Check {
     /// A folder with an azora.toml, a compose.yaml or a Procfile, or the file
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: PathBuf,
+    /// As `up` reads it with this profile. May be repeated
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -10,9 +10,10 @@ mod raw;
 use crate::args::{Attach, Place};
 use crate::fail::{Done, Fail};
 use crate::logs::{LOOK, gone, next_engine};
-use crate::place::{Scene, instances};
+use crate::place::Scene;
 use crate::terminal::note;
 use crate::watch::{Interrupt, Interrupts};
+use crate::whom::instances;
 use api::client::{self, Client, Messages};
 use api::requests::{
     AttachRequest, Nothing, ResizeTerminalRequest, TakeTerminalRequest, TypeTerminalRequest,

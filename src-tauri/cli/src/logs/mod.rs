@@ -7,10 +7,11 @@ mod show;
 
 use crate::args::{Logs, Place};
 use crate::fail::{Done, Fail};
-use crate::place::{Scene, instances};
+use crate::place::Scene;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Terminal, note, plain, print};
 use crate::text::{clock, now, since, with_times};
+use crate::whom::instances;
 use api::requests::LogRunsRequest;
 pub(crate) use follow::{LOOK, gone, next_engine};
 use model::view::LogRun;

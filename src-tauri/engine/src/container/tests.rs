@@ -41,6 +41,8 @@ fn record() -> ClusterRecord {
         created: model::Timestamp(0),
         origins: BTreeMap::new(),
         ports_taken: BTreeMap::new(),
+        risks: None,
+        asked: spec::Choice::default(),
     }
 }
 

@@ -12,10 +12,22 @@ use model::{
     Act, ActId, Evidence, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
 };
 use orchestrator::{Input, Look, Sighting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// What is remembered of an `up` besides the definition.
+pub(crate) struct Noted {
+    /// Its file, where somebody has named it.
+    pub(crate) file: Option<String>,
+    /// The environment, when it is to be replaced.
+    pub(crate) env: Option<BTreeMap<String, String>>,
+    /// What makes its containers as good as root and is allowed.
+    pub(crate) risks: BTreeSet<String>,
+    /// What its file was read with.
+    pub(crate) asked: spec::Choice,
+}
 
 /// What an owner can be told.
 pub(crate) enum Message {
@@ -55,10 +67,8 @@ pub(crate) enum Message {
     Up {
         /// The definition.
         definition: Arc<spec::Cluster>,
-        /// Its file, where somebody has named it.
-        file: Option<String>,
-        /// The environment, when it is to be replaced.
-        env: Option<BTreeMap<String, String>>,
+        /// What is remembered of it besides.
+        noted: Noted,
         /// Services that are not asked for, and why.
         left_out: BTreeMap<ServiceName, String>,
         /// The act it belongs to.

@@ -29,7 +29,7 @@ use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
 use crate::shared::Shared;
 use driver::Found;
-pub(crate) use message::{Message, Readied, Wish};
+pub(crate) use message::{Message, Noted, Readied, Wish};
 use model::view::Pulse;
 use model::{ActId, ClusterId, InstanceId, Mono, Origin, RemedyKind};
 use model::{Generation, ServiceName, Timestamp};
@@ -327,8 +327,7 @@ impl Owner {
             Message::Answer { ticket, answer } => self.answered(ticket, answer),
             Message::Up {
                 definition,
-                file,
-                env,
+                noted,
                 left_out,
                 act,
                 reply,
@@ -337,7 +336,7 @@ impl Owner {
                     true => Err(overtaken()),
                     false => {
                         self.wanted_by(&act);
-                        self.up(definition, (file, env), left_out, act.id)
+                        self.up(definition, noted, left_out, act.id)
                     }
                 };
                 self.keep();

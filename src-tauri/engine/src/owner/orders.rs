@@ -2,7 +2,7 @@
 
 use super::effects::at_rest;
 use super::ports::shares;
-use super::{Owner, Wish};
+use super::{Noted, Owner, Wish};
 use crate::Error;
 use crate::clock::Clock;
 use crate::reserve::tell_taken;
@@ -19,15 +19,17 @@ impl Owner {
     pub(super) fn up(
         &mut self,
         definition: Arc<spec::Cluster>,
-        (file, env): (Option<String>, Option<BTreeMap<String, String>>),
+        noted: Noted,
         left_out: BTreeMap<ServiceName, String>,
         act: ActId,
     ) -> Result<Vec<String>, Error> {
         let before = self.record.clone();
-        self.record.file = file;
+        self.record.file = noted.file;
+        self.record.risks = Some(noted.risks);
+        self.record.asked = noted.asked;
         let mut next = self.cluster.clone();
         let kept = self.cluster.kept(&definition);
-        let decided = self.prepare(&kept, env).and_then(|changes| {
+        let decided = self.prepare(&kept, noted.env).and_then(|changes| {
             Ok((
                 changes,
                 self.decide_up(&mut next, Arc::clone(&definition), left_out, act)?,

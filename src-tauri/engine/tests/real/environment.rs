@@ -55,7 +55,7 @@ impl Stack {
             file: None,
             trust: true,
             choice: Default::default(),
-            risks: false,
+            risks: Vec::new(),
             env: Some(env.into()),
         };
         self.handle.up(me(), up, String::new()).await.unwrap()
@@ -194,7 +194,7 @@ async fn a_broken_env_file_is_shown_with_line_and_caret_and_nothing_runs() {
         file: None,
         trust: true,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     let person = || me();
@@ -428,23 +428,4 @@ before_start = { run = "PUPPET session print waits hang", timeout = "10m" }
     assert!(eventually_async(PATIENCE, stopped).await);
     stack.handle.shutdown(me(), false, String::new()).await;
     assert_eq!(stack.home.processes(), Vec::<u32>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_looked_at_is_what_would_be_run() {
-    let home = Home::new();
-    let folder = home.path().join("shop");
-    fs::create_dir_all(&folder).unwrap();
-    let text = "services: {web: {image: x, privileged: '${ROOT:-false}'}}\n";
-    fs::write(folder.join("compose.yaml"), text).unwrap();
-    let engine = Engine::start(config(&home)).await.unwrap();
-    let handle = engine.handle();
-    let env = [("ROOT", "true")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let shown = async |env| handle.look(folder.clone(), None, env).await.unwrap().risks;
-    assert_eq!(shown(None).await, Vec::<String>::new());
-    assert_eq!(
-        shown(Some(env.into())).await,
-        ["web has all privileges on this machine"]
-    );
-    handle.shutdown(me(), false, String::new()).await;
 }

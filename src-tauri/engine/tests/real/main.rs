@@ -3,6 +3,7 @@
 //! Needs the programs built: `cargo build -p shim -p organ -p puppet`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asked;
 mod connections;
 mod environment;
 mod incidents;

@@ -42,7 +42,7 @@ pub(crate) async fn begin(handle: &Handle, folder: &Path) -> UpStarted {
         file: None,
         trust: true,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     handle.up(me(), up, "test".into()).await.unwrap()

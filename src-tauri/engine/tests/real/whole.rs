@@ -43,7 +43,7 @@ async fn a_folder_that_was_never_run_is_asked_about_once() {
         file: None,
         trust: false,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     let refused = handle
@@ -283,7 +283,7 @@ async fn healings_acts_are_over_when_everything_was_stopped() {
         file: None,
         trust: true,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     let engine = Engine::start(config(&home)).await.unwrap();
@@ -361,7 +361,7 @@ async fn a_preferred_port_that_is_taken_is_replaced_and_its_holder_named() {
         file: None,
         trust: true,
         choice: Default::default(),
-        risks: false,
+        risks: Vec::new(),
         env: None,
     };
     let started = handle.up(me(), ask, String::new()).await.unwrap();
@@ -438,7 +438,7 @@ async fn what_is_of_a_profile_rests_until_it_is_asked_for_and_the_next_engine_kn
         folder: folder.clone(),
         file: None,
         trust: false,
-        risks: false,
+        risks: Vec::new(),
         choice,
         env: None,
     };

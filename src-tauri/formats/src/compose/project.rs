@@ -87,6 +87,9 @@ pub struct Service {
     pub scale: u16,
     /// Profiles of which one is enough; none is always.
     pub profiles: BTreeSet<String>,
+    /// It is wanted because somebody asks for it this time.
+    #[serde(skip)]
+    pub this_time: bool,
     /// Published ports.
     pub ports: Vec<Port>,
     /// Ports that other services reach: `80`, `80/udp` or `80-90`.

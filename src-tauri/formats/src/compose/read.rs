@@ -11,7 +11,7 @@ pub(super) use values::size;
 use super::check::{Places, check};
 use super::interpolate::Environment;
 use super::load::Loader;
-use super::project::{At, Project};
+use super::project::{At, Project, Service};
 use super::risk::{Reach, Risk};
 use crate::yaml::{Entry, Fields, Files, Node, Place};
 use spec::{Problem, quoted};
@@ -59,13 +59,36 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Reads the whole project. `profiles` are the ones that are wanted.
+/// Which of the services that have profiles are wanted.
+pub(super) struct Wanted<'s> {
+    /// Those of these profiles.
+    pub(super) always: BTreeSet<String>,
+    /// Those of these, this time.
+    pub(super) asked: &'s BTreeSet<String>,
+    /// These, this time, by the name in the file or in a definition.
+    pub(super) named: &'s BTreeSet<String>,
+}
+
+impl Wanted<'_> {
+    fn always(&self, service: &Service) -> bool {
+        let all = service.profiles.is_empty() || self.always.contains("*");
+        all || !service.profiles.is_disjoint(&self.always)
+    }
+
+    fn this_time(&self, name: &str, service: &Service) -> bool {
+        let named = self.named.contains(name) || self.named.contains(&crate::names::service(name));
+        let asked = !service.profiles.is_disjoint(self.asked);
+        !service.profiles.is_empty() && (named || asked)
+    }
+}
+
+/// Reads the whole project.
 pub(super) fn project(
     loader: &mut Loader<'_>,
     root: &Node,
     name: String,
     environment: &Environment,
-    profiles: &BTreeSet<String>,
+    wanted: &Wanted<'_>,
 ) -> Project {
     let mut reader = Reader {
         loader,
@@ -91,14 +114,9 @@ pub(super) fn project(
             continue;
         }
         reader.places.services.insert(entry.key.clone(), entry.at);
-        if let Some(service) = reader.service(entry) {
-            let wanted = service.profiles.is_empty()
-                || profiles.contains("*")
-                || service
-                    .profiles
-                    .iter()
-                    .any(|profile| profiles.contains(profile));
-            let into = match wanted {
+        if let Some(mut service) = reader.service(entry) {
+            service.this_time = wanted.this_time(&entry.key, &service);
+            let into = match service.this_time || wanted.always(&service) {
                 true => &mut project.services,
                 false => &mut project.disabled,
             };

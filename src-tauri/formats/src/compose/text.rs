@@ -17,7 +17,7 @@ mod values;
 
 use super::project::{At, Condition, Project, Service};
 use crate::draft::Draft;
-use crate::{Imported, Note};
+use crate::{Imported, Note, Others};
 use names::Names;
 use spec::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,8 @@ pub(super) struct Around<'p> {
     pub(super) folder_name: &'p str,
     /// The folder that `~` means.
     pub(super) home: Option<&'p str>,
+    /// What other files of the same definition have.
+    pub(super) others: Option<&'p Others>,
 }
 
 /// Writes it.

@@ -2,6 +2,7 @@
 //! waited for of them.
 
 use crate::yaml::{Entry, Files, Node, Place};
+use crate::{Others, names};
 use spec::{Problem, quoted};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,11 @@ impl Known {
 }
 
 /// Reads it of all.
-pub(super) fn all(entries: &[Entry], files: &mut Files) -> BTreeMap<String, Known> {
+pub(super) fn all(
+    entries: &[Entry],
+    others: Option<&Others>,
+    files: &mut Files,
+) -> BTreeMap<String, Known> {
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
     let mut services: BTreeMap<String, (String, Place)> = BTreeMap::new();
     for entry in entries {
@@ -57,6 +62,25 @@ pub(super) fn all(entries: &[Entry], files: &mut Files) -> BTreeMap<String, Know
         }
         services.insert(one.service.clone(), (entry.key.clone(), entry.at));
         known.insert(entry.key.clone(), one);
+    }
+    for (name, one) in &mut known {
+        let own = one.service.clone();
+        let Some(place) = others.and_then(|others| others.service(&own)) else {
+            continue;
+        };
+        let free = |made: &String| {
+            let theirs = others.and_then(|others| others.service(made));
+            theirs.is_none() && !services.contains_key(made)
+        };
+        let mut numbered = (2..).map(|number| names::numbered(&own, number));
+        // There are fewer names than numbers.
+        one.service = numbered.find(free).unwrap_or_default();
+        services.insert(one.service.clone(), (name.clone(), one.at));
+        let says = format!(
+            "{name} is called {} here: {place} has a {own} as well",
+            one.service
+        );
+        files.note(one.at, says);
     }
     for entry in entries {
         let wanted = entry.value.get("depends_on").and_then(Node::as_map);

@@ -15,7 +15,7 @@ mod process;
 
 use crate::draft::{self, Draft, list, text};
 use crate::yaml::{Entry, Fields, FileId, Files, Node, Place, refuse_unknown};
-use crate::{Imported, names, variable};
+use crate::{Imported, Others, names, variable};
 use command::Shell;
 use known::Known;
 use spec::{Diagnostics, Found, Problem, Span, limits, quoted};
@@ -43,6 +43,16 @@ struct Project<'n> {
     port: Option<u16>,
     /// Unknown keys are mistakes.
     strict: bool,
+    /// What holds for all processes, where that is said of each: the services of other files are beside them.
+    apart: Option<Common>,
+}
+
+/// What holds for all processes, as it is written.
+#[derive(Debug, Default)]
+struct Common {
+    env_file: String,
+    env: Vec<(String, String)>,
+    secrets: Vec<(String, String, Span)>,
 }
 
 impl Project<'_> {
@@ -91,13 +101,20 @@ pub(crate) fn read(
     label: &str,
     bytes: &[u8],
     beside: &BTreeMap<String, Found>,
+    others: Option<&Others>,
 ) -> Result<Imported, Diagnostics> {
     let mut files = Files::default();
     let mut draft = Draft::default();
     if let Some(root) = files.read(label, bytes) {
         let file = root.place.file;
         let root = laid_over(root, label, beside, &mut files);
-        write(&root, label, file, beside, &mut files, &mut draft);
+        let source = Source {
+            label,
+            file,
+            beside,
+            others,
+        };
+        write(&root, &source, &mut files, &mut draft);
     }
     for note in files.done()? {
         draft.note(note);
@@ -134,18 +151,19 @@ fn laid_over(
     root
 }
 
-fn write(
-    root: &Node,
-    label: &str,
+/// The file and what lies beside it.
+struct Source<'s> {
+    label: &'s str,
     file: FileId,
-    beside: &BTreeMap<String, Found>,
-    files: &mut Files,
-    draft: &mut Draft,
-) {
+    beside: &'s BTreeMap<String, Found>,
+    others: Option<&'s Others>,
+}
+
+fn write(root: &Node, source: &Source<'_>, files: &mut Files, draft: &mut Draft) {
     let Some(mut top) = Fields::of(root, "", files) else {
         return;
     };
-    let Some(project) = project(&mut top, label, file, beside, files) else {
+    let Some(mut project) = project(&mut top, source, files) else {
         return;
     };
     let Some(processes) = top.get("processes") else {
@@ -164,8 +182,12 @@ fn write(
         });
         return;
     }
-    let known = known::all(all.entries(), files);
-    head(&project, &mut top, files, draft);
+    let known = known::all(all.entries(), source.others, files);
+    let common = head(&project, &mut top, files, draft);
+    match source.others {
+        Some(_) => project.apart = Some(common),
+        None => common.write(draft),
+    }
     project.rest(&top, keys::TOP, keys::READ_TOP, files);
     let mut said = process::Said::default();
     for entry in all.entries() {
@@ -189,9 +211,7 @@ fn nothing(at: Place, files: &mut Files) {
 
 fn project<'n>(
     top: &mut Fields<'n>,
-    label: &'n str,
-    file: FileId,
-    beside: &BTreeMap<String, Found>,
+    source: &Source<'n>,
     files: &mut Files,
 ) -> Option<Project<'n>> {
     if let Some(extends) = top.get("extends") {
@@ -214,15 +234,16 @@ fn project<'n>(
         }
         probe::unknown(&shell, files);
     }
-    let port = variable(beside, ENV, "PORT");
+    let port = variable(source.beside, ENV, "PORT");
     Some(Project {
-        label,
-        file,
+        label: source.label,
+        file: source.file,
         shell: Shell { words, literal },
         vars: variables(top, files),
         environment: environment(top, files),
         port: port.and_then(|port| port.parse().ok()),
         strict: top.boolean("is_strict", files).unwrap_or(false),
+        apart: None,
     })
 }
 
@@ -277,8 +298,13 @@ fn environment(fields: &mut Fields<'_>, files: &mut Files) -> Vec<(String, Strin
     made
 }
 
-/// What stands before the services.
-fn head(project: &Project<'_>, top: &mut Fields<'_>, files: &mut Files, draft: &mut Draft) {
+/// What stands before the services. Answers what holds for all of them.
+fn head(
+    project: &Project<'_>,
+    top: &mut Fields<'_>,
+    files: &mut Files,
+    draft: &mut Draft,
+) -> Common {
     let nowhere = 0..0;
     let base = base(project.label);
     let says = format!("What {base} says, as a definition of Azora: a service for each process.");
@@ -299,47 +325,72 @@ fn head(project: &Project<'_>, top: &mut Fields<'_>, files: &mut Files, draft: &
             ),
         }
     }
-    let env = format!("{{ file = {}, optional = true }}", text(ENV));
-    draft.key("env_files", list([env]), &nowhere);
     let plain = project.environment.iter();
     // A port is the service's own affair, and what has variables in it the shell's.
     let plain = plain.filter(|(name, value)| name != "PORT" && !project.shell.sets(name, value));
-    let plain: Vec<String> = plain
-        .map(|(name, value)| {
-            let value = text(&spec::literal(&project.shell.dollars(value)));
-            format!("{} = {value}", draft::name(name))
-        })
-        .collect();
+    let plain = plain.map(|(name, value)| {
+        let value = text(&spec::literal(&project.shell.dollars(value)));
+        (name.clone(), value)
+    });
+    let env: Vec<(String, String)> = plain.collect();
     let commands = top.get("env_cmds");
     let commands = commands.and_then(|node| Fields::of(node, "env_cmds", files));
-    if plain.is_empty() && commands.is_none() {
-        return;
-    }
-    draft.blank();
-    draft.table("cluster.defaults", &nowhere);
-    if !plain.is_empty() {
-        draft.key("env", format!("{{ {} }}", plain.join(", ")), &nowhere);
-    }
-    for entry in commands.iter().flat_map(|commands| commands.entries()) {
-        secret(project, entry, files, draft);
+    let commands = commands.iter().flat_map(|commands| commands.entries());
+    Common {
+        env_file: format!("{{ file = {}, optional = true }}", text(ENV)),
+        env,
+        secrets: commands
+            .filter_map(|entry| secret(project, entry, files))
+            .collect(),
     }
 }
 
 /// A variable whose value a command prints.
-fn secret(project: &Project<'_>, entry: &Entry, files: &mut Files, draft: &mut Draft) {
+fn secret(
+    project: &Project<'_>,
+    entry: &Entry,
+    files: &mut Files,
+) -> Option<(String, String, Span)> {
     let Some(line) = entry.value.as_scalar().map(|line| line.words()) else {
-        return files.note(
+        files.note(
             entry.at,
             format!("env_cmds.{} is no command, and is passed over", entry.key),
         );
+        return None;
     };
     let from = project.origin(entry.at, entry.at);
     let command = project.shell.command(&line, &[]);
-    draft.key(
-        &format!("secrets.{}", draft::name(&entry.key)),
-        format!("{{ command = {command} }}"),
-        &from,
-    );
+    let command = format!("{{ command = {command} }}");
+    Some((entry.key.clone(), command, from))
+}
+
+impl Common {
+    /// For the whole cluster.
+    fn write(&self, draft: &mut Draft) {
+        let nowhere = 0..0;
+        draft.key("env_files", list([self.env_file.clone()]), &nowhere);
+        if self.env.is_empty() && self.secrets.is_empty() {
+            return;
+        }
+        draft.blank();
+        draft.table("cluster.defaults", &nowhere);
+        if !self.env.is_empty() {
+            let pairs = self.env.iter();
+            let pairs = pairs.map(|(name, value)| format!("{} = {value}", draft::name(name)));
+            let pairs: Vec<String> = pairs.collect();
+            draft.key("env", format!("{{ {} }}", pairs.join(", ")), &nowhere);
+        }
+        self.secrets(&[], draft);
+    }
+
+    /// Those that a process does not set itself.
+    fn secrets(&self, own: &[(String, String)], draft: &mut Draft) {
+        for (name, command, from) in &self.secrets {
+            if !own.iter().any(|(one, _)| one == name) {
+                draft.key(&format!("secrets.{}", draft::name(name)), command, from);
+            }
+        }
+    }
 }
 
 /// The file's own name: what is written does not depend on where it was asked for.

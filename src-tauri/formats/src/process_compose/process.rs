@@ -81,12 +81,13 @@ impl Writer<'_, '_> {
             draft.key("port", port, &self.from);
         }
         self.environment(&env, port.is_some(), draft);
-        if let Some(paths) = self.fields.texts("env_file", files) {
-            draft.key(
-                "env_files",
-                list(paths.iter().map(|path| text(path))),
-                &self.from,
-            );
+        let paths = self.fields.texts("env_file", files);
+        let apart = self.project.apart.as_ref();
+        if paths.is_some() || apart.is_some() {
+            let paths = paths.unwrap_or_default();
+            let all = apart.map(|common| common.env_file.clone()).into_iter();
+            let all = all.chain(paths.iter().map(|path| text(path)));
+            draft.key("env_files", list(all), &self.from);
         }
         if let Some(names) = self.fields.texts("namespace", files) {
             draft.key("category", text(&names.join(", ")), &self.from);
@@ -284,17 +285,20 @@ impl Writer<'_, '_> {
         let all = common
             .chain(env)
             .filter(|(name, value)| !(shell.sets(name, value) || has_port && name == "PORT"));
-        let all: Vec<String> = all
-            .map(|(name, value)| {
-                format!(
-                    "{} = {}",
-                    draft::name(name),
-                    text(&spec::literal(&shell.dollars(value)))
-                )
-            })
-            .collect();
+        let all = all.map(|(name, value)| {
+            let value = text(&spec::literal(&shell.dollars(value)));
+            format!("{} = {value}", draft::name(name))
+        });
+        let apart = self.project.apart.as_ref();
+        let others = apart.into_iter().flat_map(|common| &common.env);
+        let others = others.filter(|(name, _)| !env.iter().any(|(one, _)| one == name));
+        let others = others.map(|(name, value)| format!("{} = {value}", draft::name(name)));
+        let all: Vec<String> = others.chain(all).collect();
         if !all.is_empty() {
             draft.key("env", format!("{{ {} }}", all.join(", ")), &self.from);
+        }
+        if let Some(common) = apart {
+            common.secrets(env, draft);
         }
     }
 }

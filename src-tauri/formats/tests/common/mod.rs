@@ -1,6 +1,6 @@
 //! What the tests of each format share.
 
-use formats::{Format, Imported, Reading, Sources};
+use formats::{Format, Imported, Others, Reading, Sources};
 use spec::{Cluster, Found};
 
 /// What becomes of a file with these others beside it, or what is wrong with it.
@@ -10,7 +10,21 @@ pub(crate) fn read(
     file: &[u8],
     beside: &[(&str, &str)],
 ) -> Result<Imported, String> {
+    read_among(format, name, file, beside, None)
+}
+
+/// The same of a part of a definition.
+pub(crate) fn read_among(
+    format: Format,
+    name: &str,
+    file: &[u8],
+    beside: &[(&str, &str)],
+    others: Option<&Others>,
+) -> Result<Imported, String> {
     let mut sources = Sources::new(format, name, file.into());
+    if let Some(others) = others {
+        sources = sources.among(others);
+    }
     loop {
         match sources.read() {
             Ok(Reading::Complete(imported)) => return Ok(imported),

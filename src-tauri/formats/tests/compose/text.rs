@@ -2,13 +2,18 @@
 
 use crate::corpus::defined;
 use crate::{Tree, settings};
+use formats::compose::Settings;
 use formats::{Format, Imported, Reading, Sources};
 use spec::Found;
 
 /// The definition that a project is.
 pub(crate) fn imported(tree: Tree<'_>) -> Result<Imported, String> {
+    imported_with(tree, settings())
+}
+
+fn imported_with(tree: Tree<'_>, settings: Settings) -> Result<Imported, String> {
     let (label, text) = tree[0];
-    let mut sources = Sources::new(Format::Compose, label, text.into()).with(settings());
+    let mut sources = Sources::new(Format::Compose, label, text.into()).with(settings);
     loop {
         match sources.read() {
             Ok(Reading::Complete(imported)) => return Ok(imported),
@@ -249,4 +254,42 @@ fn profiles_stay_what_they_are_unless_they_are_wanted_already() {
     defined(&made, &[]);
     let made = text("COMPOSE_PROFILES=ci\n");
     assert!(!made.contains("profiles ="), "{made}");
+}
+
+/// Two services of one port, of which one is wanted at a time: it is in the file where it is looked for.
+#[test]
+fn who_is_asked_for_has_the_port_that_others_would_like_as_well() {
+    let text = "services:
+  cpu_model: {image: x, profiles: [cpu], ports: ['8080:80']}
+  gpu_model: {image: y, profiles: [gpu], ports: ['8080:80']}
+";
+    let ports = |settings: Settings| {
+        let made = imported_with(&[("compose.yaml", text)], settings).unwrap();
+        let cluster = defined(&made.text, &[("compose.yaml", text)]);
+        let of = |name: &str| {
+            let service = &cluster.services[name];
+            (service.port_exact, service.profiles.clone())
+        };
+        [of("cpu-model"), of("gpu-model")]
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let is = |exact, profile: &str| (exact, vec![profile.to_owned()]);
+    let gpu = [is(false, "cpu"), is(true, "gpu")];
+    let asked = Settings {
+        asked: set(&["gpu"]),
+        ..settings()
+    };
+    assert_eq!(ports(asked), gpu, "it stays of its profile");
+    for name in ["gpu_model", "gpu-model"] {
+        let named = Settings {
+            named: set(&[name]),
+            ..settings()
+        };
+        assert_eq!(ports(named), gpu);
+    }
+    let always = Settings {
+        profiles: set(&["gpu"]),
+        ..settings()
+    };
+    assert_eq!(ports(always), [is(false, "cpu"), (true, vec![])]);
 }

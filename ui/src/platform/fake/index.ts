@@ -103,7 +103,7 @@ export function fake(): Platform {
     up: ({ folder, trust, risks, categories }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
       if (!known && !trust) throw new CallError("untrusted", "this folder was never run here");
-      if (folder.includes("agent") && !known && !risks) throw new CallError("risks", "this gives containers what makes them as good as root on this machine, and was not allowed yet");
+      if (folder.includes("agent") && !known && !risks?.length) throw new CallError("risks", "this gives containers what makes them as good as root on this machine, and was not allowed yet");
       const id = known?.id ?? world.add(folder.split("/").at(-1) ?? "shop", folder, structuredClone(SHOP), "stopped");
       const part = known?.services.filter((one) => categories?.includes(one.category)).map((one) => one.name);
       const act = world.act("up", id, [], "", () => world.start(id, part ?? []));

@@ -62,7 +62,14 @@ impl Writer<'_> {
             ports.inside = Some(port.target);
             let number = single.flatten();
             let wanted = self.project.services.contains_key(name);
-            let free = |number: &u16| wanted || !self.wanted_ports.contains(number);
+            let others = self.around.others;
+            let theirs = number.and_then(|number| others.and_then(|all| all.port(number)));
+            if let Some(other) = theirs {
+                let says = format!("{name} gets any port where {other} has its own already");
+                draft.note(note(&place, says));
+            }
+            let free =
+                |number: &u16| theirs.is_none() && (wanted || !self.wanted_ports.contains(number));
             let exact = !shared
                 && number
                     .filter(free)

@@ -140,7 +140,7 @@ impl Writer<'_> {
             let says = format!("{name} is started only when it is named: none of it is wanted");
             draft.note(note(place, says));
             draft.key("profiles", list([text(DISABLED)]), &self.origin(place));
-        } else if self.project.disabled.contains_key(name) {
+        } else if service.this_time || self.project.disabled.contains_key(name) {
             let profiles = list(service.profiles.iter().map(|one| text(one)));
             draft.key("profiles", profiles, &self.origin(at(service, "profiles")));
         }
