@@ -30,6 +30,7 @@ mod script;
 mod stacks;
 mod stop;
 mod terminal;
+mod together;
 mod twins;
 mod up;
 mod user;

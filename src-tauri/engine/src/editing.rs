@@ -178,6 +178,8 @@ fn compared(record: &ClusterRecord, edited: Definition) -> Edit {
         mut notes,
         ..
     } = edited;
+    let (edited, scaled) = record.clone().as_scaled(Arc::new(edited));
+    notes.extend(scaled);
     notes.extend(spec::notes(&edited));
     let mut edit = Edit {
         notes,

@@ -23,6 +23,15 @@ pub(crate) struct LastStop {
     pub(crate) services: Vec<ServiceName>,
 }
 
+/// How many instances of a service a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scaled {
+    /// What its definition said then. Once that says something else, it counts.
+    pub(crate) defined: u16,
+    /// What a person has said.
+    pub(crate) to: u16,
+}
+
 /// One cluster as remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ClusterRecord {
@@ -64,9 +73,52 @@ pub(crate) struct ClusterRecord {
     /// What was asked for since something of it runs, with which its file is read.
     #[serde(default)]
     pub(crate) asked: spec::Choice,
+    /// Services that a person has scaled.
+    #[serde(default)]
+    pub(crate) scaled: BTreeMap<ServiceName, Scaled>,
 }
 
 impl ClusterRecord {
+    /// A definition with as many instances as a person has scaled its services to, and in words which these are.
+    /// Forgets what the definition says anew, and what it does not have any more.
+    pub(crate) fn as_scaled(
+        &mut self,
+        definition: Arc<spec::Cluster>,
+    ) -> (Arc<spec::Cluster>, Vec<String>) {
+        self.scaled.retain(|name, scaled| {
+            let service = definition.services.get(name);
+            let daemon = service.filter(|service| service.kind == spec::Kind::Daemon);
+            daemon.is_some_and(|service| service.replicas == scaled.defined)
+        });
+        if self.scaled.is_empty() {
+            return (definition, Vec::new());
+        }
+        let mut definition = spec::Cluster::clone(&definition);
+        let mut words = Vec::new();
+        for (name, scaled) in &self.scaled {
+            let Some(service) = definition.services.get_mut(name) else {
+                continue;
+            };
+            let Scaled { defined, to } = *scaled;
+            service.replicas = to.min(service.max_replicas.unwrap_or(to));
+            words.push(format!(
+                "{name}: {} instances, as it was scaled; `azora scale {name}={defined}` goes back to what its definition says",
+                service.replicas
+            ));
+        }
+        (Arc::new(definition), words)
+    }
+
+    /// Notes how many a person wants of a service.
+    pub(crate) fn scale(&mut self, name: &ServiceName, defined: u16, to: u16) {
+        let known = self.scaled.get(name).map(|scaled| scaled.defined);
+        let defined = known.unwrap_or(defined);
+        match defined == to {
+            true => self.scaled.remove(name),
+            false => self.scaled.insert(name.clone(), Scaled { defined, to }),
+        };
+    }
+
     /// Services that are wanted.
     pub(crate) fn wanted(&self) -> Vec<ServiceName> {
         self.definition

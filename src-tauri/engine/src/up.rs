@@ -131,6 +131,7 @@ impl Handle {
             ports_taken: BTreeMap::new(),
             risks: None,
             asked: spec::Choice::default(),
+            scaled: BTreeMap::new(),
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {

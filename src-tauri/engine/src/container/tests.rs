@@ -43,6 +43,7 @@ fn record() -> ClusterRecord {
         ports_taken: BTreeMap::new(),
         risks: None,
         asked: spec::Choice::default(),
+        scaled: BTreeMap::new(),
     }
 }
 

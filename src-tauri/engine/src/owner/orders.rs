@@ -27,6 +27,7 @@ impl Owner {
         self.record.file = noted.file;
         self.record.risks = Some(noted.risks);
         self.record.asked = noted.asked;
+        let (definition, scaled) = self.record.as_scaled(definition);
         let mut next = self.cluster.clone();
         let kept = self.cluster.kept(&definition);
         let decided = self.prepare(&kept, noted.env).and_then(|changes| {
@@ -42,6 +43,7 @@ impl Owner {
         let (changes, effects) = decided?;
         self.shared.note_stop(&self.id, None);
         let mut changes = changes;
+        changes.extend(scaled);
         changes.extend(self.stay_rolled_back(&definition, &kept));
         self.cluster = next;
         for effect in effects {
@@ -335,7 +337,9 @@ impl Owner {
                 "{service} is a oneshot; it runs once"
             )));
         }
+        let defined = one.replicas.saturating_sub(self.cluster.added(&service));
         let ports = self.grow(&service, replicas)?;
+        self.record.scale(&service, defined, replicas);
         self.save();
         Ok(Command::Scale {
             service,

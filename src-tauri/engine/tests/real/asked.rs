@@ -1,12 +1,13 @@
 //! What a person asks for and allows when a folder is brought up.
 
-use crate::stage::{config, me};
+use crate::stage::{PATIENCE, config, me};
 use engine::{Engine, Order, Up};
 use std::fs;
 use std::net::TcpListener;
 use testkit::Home;
 
 /// Two that are free.
+#[expect(clippy::disallowed_methods, reason = "it is let go at once")]
 fn ports() -> [u16; 2] {
     let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     held.map(|one| one.local_addr().unwrap().port())
@@ -114,5 +115,64 @@ async fn a_port_of_a_profile_stays_while_it_runs() {
     let down = Order::Down { cluster };
     handle.order(me(), down, String::new()).await.unwrap();
     assert_eq!(up(&["cpu"]).await.1, [true, false]);
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+/// What a person has scaled stays so, until the file says another number or it is scaled back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scale_outlives_the_next_up_and_ends_with_an_edit() {
+    let home = Home::new();
+    let folder = home.path().join("shop");
+    fs::create_dir_all(&folder).unwrap();
+    let write = |more: &str| {
+        let text = format!("[service.web]\nrun = \"sleep 600\"\n{more}");
+        fs::write(folder.join(spec::FILE), text).unwrap();
+    };
+    write("");
+    let mut engine = Engine::start(config(&home)).await.unwrap();
+    let mut handle = engine.handle();
+    let up = async |handle: &engine::Handle| {
+        let up = Up {
+            folder: folder.clone(),
+            file: None,
+            trust: true,
+            choice: spec::Choice::default(),
+            risks: Vec::new(),
+            env: None,
+        };
+        let started = handle.up(me(), up, String::new()).await.unwrap();
+        assert!(handle.wait(started.act, PATIENCE).await.unwrap().settled);
+        let all = handle.snapshot().instances.remove(&started.cluster);
+        let runs = all.unwrap().iter().filter(|one| one.pid.is_some()).count();
+        (started.cluster, runs, started.changes)
+    };
+    let scale = async |handle: &engine::Handle, cluster: &model::ClusterId, replicas| {
+        let order = Order::Scale {
+            cluster: cluster.clone(),
+            service: "web".parse().unwrap(),
+            replicas,
+        };
+        let act = handle.order(me(), order, String::new()).await.unwrap();
+        assert!(handle.wait(act.id, PATIENCE).await.unwrap().settled);
+    };
+    let (cluster, runs, _) = up(&handle).await;
+    assert_eq!(runs, 1);
+    scale(&handle, &cluster, 3).await;
+    let told = "web: 3 instances, as it was scaled; `azora scale web=1` goes back to what its definition says";
+    let (_, runs, changes) = up(&handle).await;
+    assert_eq!((runs, &*changes), (3, &[told.to_owned()][..]));
+    // The next engine knows it, too.
+    handle.shutdown(me(), true, String::new()).await;
+    drop(engine);
+    engine = Engine::start(config(&home)).await.unwrap();
+    handle = engine.handle();
+    assert_eq!(up(&handle).await.1, 3);
+    write("replicas = 2\n");
+    let (_, runs, changes) = up(&handle).await;
+    assert_eq!(runs, 2, "{changes:?}");
+    scale(&handle, &cluster, 3).await;
+    scale(&handle, &cluster, 2).await;
+    let (_, runs, changes) = up(&handle).await;
+    assert_eq!((runs, changes), (2, vec![]));
     handle.shutdown(me(), false, String::new()).await;
 }
