@@ -72,6 +72,17 @@ async function service(page, name) {
 try {
   const { page, context, complaints } = await visit("/services?fake=150&scene=incident");
 
+  // A group of services, by the palette and from the list that shows it.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("Bring up Financial-Services");
+  await page.keyboard.press("Enter");
+  await done(page, "up");
+  const shown = await visit("/services?fake=150&q=Financial-Services");
+  await press(shown.page, "group-up");
+  await done(shown.page, "up");
+  assert.deepEqual(shown.complaints, [], "the page complained");
+  await shown.context.close();
+
   await service(page, "azora-mint");
   await press(page, "act-restart");
   await done(page, "restart");

@@ -5,13 +5,14 @@ import { autocompletion, completionKeymap, type CompletionContext, type Completi
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { toml } from "@codemirror/legacy-modes/mode/toml";
+import { yaml } from "@codemirror/legacy-modes/mode/yaml";
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { Annotation, EditorState, StateEffect, StateField } from "@codemirror/state";
+import { Annotation, Compartment, EditorState, StateEffect, StateField, type Extension } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers, type DecorationSet } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { ProblemView } from "../../ipc/generated";
-import { endsOf, offsets, placeAt, serviceLines, withEnds, type Ends } from "./place";
+import { endsOf, languageOf, offsets, placeAt, serviceLines, withEnds, type Ends, type Language } from "./place";
 import { keysAt, valuesAt } from "./schema";
 
 const LOOK = EditorView.theme({
@@ -51,6 +52,8 @@ const WORDS = HighlightStyle.define([
   { tag: [tags.heading, tags.tagName, tags.typeName, tags.namespace], color: "var(--accent)", fontWeight: "600" },
 ]);
 
+const LANGUAGES: Record<Language, Extension> = { toml: StreamLanguage.define(toml), yaml: StreamLanguage.define(yaml), plain: [] };
+
 /** What was put there is no edit of a person's. */
 const loaded = Annotation.define<boolean>();
 
@@ -74,6 +77,8 @@ const marked = StateField.define<DecorationSet>({
 export class Editor {
   private readonly view: EditorView;
   private services: readonly string[] = [];
+  private readonly language = new Compartment();
+  private written: Language = "toml";
   /** Of the text that was loaded; the editor's own are always `\n`. */
   private ends: Ends = "\n";
 
@@ -95,7 +100,7 @@ export class Editor {
         highlightSelectionMatches(),
         search(),
         marked,
-        StreamLanguage.define(toml),
+        this.language.of(LANGUAGES[this.written]),
         syntaxHighlighting(WORDS),
         autocompletion({ override: [(context) => this.complete(context)], icons: false }),
         keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (onapply(), true) }, ...completionKeymap, ...lintKeymap, ...searchKeymap, ...historyKeymap, ...defaultKeymap]),
@@ -115,14 +120,16 @@ export class Editor {
     return this.view.state.doc.toString();
   }
 
-  /** Another text, with the cursor where it was as far as that is there. */
-  load(text: string): void {
+  /** Another text, of a file of this name, with the cursor where it was as far as that is there. */
+  load(text: string, file: string): void {
+    this.written = languageOf(file);
     this.ends = endsOf(text);
     const insert = withEnds(text, "\n");
     const head = Math.min(this.view.state.selection.main.head, insert.length);
     this.view.dispatch({
       changes: { from: 0, to: this.view.state.doc.length, insert },
       selection: { anchor: head },
+      effects: this.language.reconfigure(LANGUAGES[this.written]),
       annotations: [loaded.of(true)],
     });
   }
@@ -134,7 +141,7 @@ export class Editor {
 
   /** Marks the table of a service and brings it into view. */
   show(service: string | null): void {
-    const found = service === null ? null : serviceLines(this.text, service);
+    const found = service === null || this.written !== "toml" ? null : serviceLines(this.text, service);
     const effects: StateEffect<unknown>[] = [mark.of(found)];
     if (found) effects.push(EditorView.scrollIntoView(this.view.state.doc.line(found.from).from, { y: "start", yMargin: 12 }));
     this.view.dispatch({ effects });
@@ -170,7 +177,8 @@ const said = new Set([message, place.label, remedy ?? ""].filter((each) => each 
 
   private complete(context: CompletionContext): CompletionResult | null {
     const word = context.matchBefore(/[\w-]*/);
-    if (!word || (word.from === word.to && !context.explicit)) return null;
+    // What is proposed are the keys of an azora.toml.
+    if (!word || this.written !== "toml" || (word.from === word.to && !context.explicit)) return null;
     const at = placeAt(context.state.sliceDoc(0, context.pos));
     if (at === null) return null;
     if (at.writes === "key") {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { effects } from "./effects";
-import { endsOf, offsets, parts, placeAt, serviceLines, withEnds } from "./place";
+import { endsOf, languageOf, offsets, parts, placeAt, serviceLines, withEnds } from "./place";
 import { keysAt, valuesAt } from "./schema";
 
 const at = (text: string): string => {
@@ -55,4 +55,9 @@ test("an edit keeps the line ends of the file", () => {
   expect(edited).not.toContain("\r");
   expect(withEnds(edited, endsOf(read))).toBe(`${read}# more\r\n`);
   for (const plain of ["", "one", "a\n\nb\n", "mixed\r\nof both\n", "\n\r\n"]) expect(endsOf(plain)).toBe("\n");
+});
+
+test("a file is coloured as what it is", () => {
+  const files = ["azora.toml", "compose.yaml", "docker-compose.dev.yml", "process-compose.yaml", "Procfile", "Procfile.dev"];
+  expect(files.map(languageOf)).toEqual(["toml", "yaml", "yaml", "yaml", "plain", "plain"]);
 });

@@ -8,6 +8,15 @@ export interface At {
   writes: "key" | "value";
 }
 
+/** How a definition's file is written. */
+export type Language = "toml" | "yaml" | "plain";
+
+/** By the name of the file: `compose.yaml` is YAML, and what has no ending that says more is a `Procfile`. */
+export function languageOf(file: string): Language {
+  if (file.endsWith(".toml")) return "toml";
+  return /\.ya?ml$/.test(file) ? "yaml" : "plain";
+}
+
 const HEADER = /^\s*\[\[?\s*([^\]]+?)\s*\]?\]/;
 const KEY = /^\s*([\w."'-]+)\s*=/;
 

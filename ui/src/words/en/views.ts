@@ -73,6 +73,7 @@ export const views = {
   },
   services: {
     filter: "Filter services",
+    bringUp: (category: string) => `Bring up ${category} and what it needs`,
     trouble: "Needs attention",
     allWell: "All is well",
     allWellMore: "No service needs attention.",
