@@ -90,10 +90,9 @@ pub(crate) async fn mute(place: &Place, arguments: &Mute) -> Done {
     let act: Act = whom.client.call("mute", &request).await?;
     allowed(&act)?;
     let of = whom.words();
-    let ends = match (&whom.cluster, whom.services.is_empty()) {
-        (None, _) => "azora unmute --everything".to_owned(),
-        (Some(_), true) => "azora unmute".to_owned(),
-        (Some(_), false) => format!("azora unmute {}", arguments.services.join(" ")),
+    let ends = match whom.cluster {
+        None => "azora unmute --everything".to_owned(),
+        Some(_) => unmuting(place, &whom.services),
     };
     print(&match span {
         Some(span) => format!(
@@ -103,6 +102,17 @@ pub(crate) async fn mute(place: &Place, arguments: &Mute) -> Done {
         None => format!("no notifications of {of}; `{ends}` turns them on"),
     })?;
     Ok(())
+}
+
+/// What ends it, typed where this was: the cluster is named where it was named.
+fn unmuting(place: &Place, services: &[ServiceName]) -> String {
+    let services = services.iter().map(|name| format!(" {name}"));
+    let cluster = place.cluster.iter();
+    let cluster = cluster.map(|name| format!(" --cluster {}", plain(name)));
+    let folder = place.folder.iter();
+    let folder = folder.map(|path| format!(" -C {}", plain(&path.display().to_string())));
+    let words: String = services.chain(cluster).chain(folder).collect();
+    format!("azora unmute{words}")
 }
 
 /// `unmute`. Fails when something else still keeps them off, and says what.
@@ -255,6 +265,29 @@ mod tests {
         assert!(
             text.contains("until") && text.contains("unmute --everything"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn what_ends_a_mute_can_be_typed_where_that_was() {
+        let typed = |cluster: Option<&str>, folder: Option<&str>, services: &[&str]| {
+            let place = Place {
+                cluster: cluster.map(str::to_owned),
+                folder: folder.map(Into::into),
+                ..Place::default()
+            };
+            let services: Vec<ServiceName> =
+                services.iter().map(|one| one.parse().unwrap()).collect();
+            unmuting(&place, &services)
+        };
+        assert_eq!(typed(None, None, &[]), "azora unmute");
+        assert_eq!(
+            typed(Some("shop"), None, &["api", "db"]),
+            "azora unmute api db --cluster shop"
+        );
+        assert_eq!(
+            typed(None, Some("../shop"), &["api"]),
+            "azora unmute api -C ../shop"
         );
     }
 

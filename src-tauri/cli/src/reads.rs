@@ -347,7 +347,8 @@ mod tests {
                 "INSTANCE           STATE    SINCE  PID   PORTS      STARTS  BY   CATEGORY  REASON",
             ),
             (80, "INSTANCE           STATE    SINCE  PORTS      REASON"),
-            (40, "INSTANCE           STATE"),
+            (64, "INSTANCE           STATE    PORTS"),
+            (40, "INSTANCE           STATE    PORTS"),
         ] {
             let terminal = Terminal {
                 live: true,

@@ -20,7 +20,7 @@ pub(crate) fn cell(text: impl Into<String>) -> Cell {
 /// Lines up rows under their headings. The last column takes what is left of the width, and as many
 /// lines as it needs: it says why, and is cut by no terminal. Where the width is too little to read, the
 /// columns named `spare` are left out, one after the other; where it still is, the last column goes
-/// below its row.
+/// below its row. The last of the spare ones stays as long as it fits itself.
 pub(crate) fn table(
     headings: &[&str],
     rows: &[Vec<Cell>],
@@ -57,8 +57,13 @@ pub(crate) fn lines(
         shown.iter().map(|column| widths[*column] + GAP).sum()
     };
     let needed = widths[last].min(READABLE);
-    for name in spare {
-        if taken(&shown, &widths).saturating_add(needed) > room {
+    for (nth, name) in spare.iter().enumerate() {
+        let (beside, room) = match nth + 1 == spare.len() {
+            // Nothing follows its gap.
+            true => (0, room.saturating_add(GAP)),
+            false => (needed, room),
+        };
+        if taken(&shown, &widths).saturating_add(beside) > room {
             shown.retain(|column| headings[*column] != *name);
         }
     }
@@ -187,9 +192,9 @@ mod tests {
         assert_eq!(
             shown(wide(40)),
             [
-                "INSTANCE           STATE",
+                "INSTANCE           STATE    PORTS",
                 "    REASON",
-                "payments-worker.0  waiting",
+                "payments-worker.0  waiting  5432,5433",
                 "    waiting for db: tcp 5432 refused;",
                 "    next try in 2 s, after that every 5",
                 "    s",

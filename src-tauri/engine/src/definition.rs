@@ -176,11 +176,16 @@ pub(crate) fn of_bytes(
         }),
     }?;
     Ok(match read {
-        Ok(cluster) => Ok(Definition {
-            cluster,
-            notes: imported.notes.iter().map(ToString::to_string).collect(),
-            beside: imported.beside,
-        }),
+        Ok(mut cluster) => {
+            let source = String::from_utf8_lossy(&bytes);
+            let name = label.rsplit('/').next().unwrap_or(label);
+            cluster.made_from(name, |line| imported.line_of(line, &source));
+            Ok(Definition {
+                cluster,
+                notes: imported.notes.iter().map(ToString::to_string).collect(),
+                beside: imported.beside,
+            })
+        }
         Err(problems) => Err(imported.told_of(problems, label, &String::from_utf8_lossy(&bytes))),
     })
 }

@@ -137,6 +137,17 @@ pub struct Imported {
 }
 
 impl Imported {
+    /// The line of the file that a line of the equivalent came from; 0 where it is of no single one.
+    #[must_use]
+    pub fn line_of(&self, line: spec::Line, source: &str) -> spec::Line {
+        let at = usize::try_from(line.0).unwrap_or(usize::MAX).checked_sub(1);
+        let place = at.and_then(|at| self.origins.get(at));
+        let before = place.filter(|place| !place.is_empty());
+        let before = before.and_then(|place| source.get(..place.start));
+        let count = before.map_or(0, |text| 1 + text.matches('\n').count());
+        spec::Line(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// What `spec` finds wrong with the equivalent, which it was given as [`spec::FILE`], told of the
     /// file it was made from.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use crate::container::{Network, Runs, Volume};
 use crate::env_file::{EnvFile, Line};
+use crate::environment::SaidIn;
 use crate::heal::Heal;
 use crate::http::HttpTerms;
 use model::{ClusterName, ExitStatus, ServiceName, Terms, Until};
@@ -32,6 +33,9 @@ pub struct Cluster {
     /// Volumes of its containers, by what the definition calls them.
     #[serde(default)]
     pub volumes: BTreeMap<String, Volume>,
+    /// The file it was made from, which the lines of its variables are of.
+    #[serde(default)]
+    pub said_in: SaidIn,
 }
 
 /// So many services at a time.

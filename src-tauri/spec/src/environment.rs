@@ -7,6 +7,7 @@
 
 use crate::cluster::{Cluster, Secret, Service, Template};
 use crate::env_file::{self, Line};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The environment that lies below, as far as it is known.
@@ -50,7 +51,31 @@ impl std::fmt::Display for Origin<'_> {
     }
 }
 
+/// The name of a file that is no `azora.toml`, of a definition that was made from one. Any two are equal: where a thing
+/// stands says nothing about what it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SaidIn(pub Option<String>);
+
+impl PartialEq for SaidIn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for SaidIn {}
+
 impl Cluster {
+    /// Says that it was made from a file, and the line there that each line of its text came from; 0 is none.
+    pub fn made_from(&mut self, file: &str, line: impl Fn(Line) -> Line) {
+        self.said_in = SaidIn(Some(file.to_owned()));
+        for service in self.services.values_mut() {
+            for one in service.lines.values_mut() {
+                *one = line(*one);
+            }
+        }
+    }
+
     /// What the cluster's own env files set, for what is run beside its services.
     pub fn file_variables(
         &self,
@@ -97,12 +122,13 @@ impl Cluster {
                 }
             }
         }
+        let own = self.said_in.0.as_deref().unwrap_or(crate::FILE);
         let line = |name: &str| service.lines.get(name).copied().unwrap_or_default();
         for (name, value) in &service.env {
-            add(name, Value::Template(value), crate::FILE, line(name));
+            add(name, Value::Template(value), own, line(name));
         }
         for (name, secret) in &service.secrets {
-            add(name, Value::Secret(secret), crate::FILE, line(name));
+            add(name, Value::Secret(secret), own, line(name));
         }
         variables
     }

@@ -39,7 +39,7 @@ pub use cluster::{
 pub use container::{Container, Runs};
 pub use diff::{Diff, diff, surroundings_changed};
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
-pub use environment::{Origin, Value, Variable, environment_differs};
+pub use environment::{Origin, SaidIn, Value, Variable, environment_differs};
 pub use heal::{Backoff, Budget, Heal, Rung};
 pub use http::{BodyTerm, HttpTerms, Method};
 pub use notes::notes;

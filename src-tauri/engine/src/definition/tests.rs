@@ -114,3 +114,33 @@ fn a_link_takes_no_format_to_an_env_file_of_others() {
     let said = read(spec::FILE, named);
     assert!(said.contains("TOKEN"), "{said}");
 }
+
+#[test]
+fn a_variable_is_told_of_the_file_that_says_it() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(root.path().join(name), text).unwrap();
+    write(".overmind.env", "");
+    write("Procfile", "web: sleep 1\n");
+    let processes = "processes:\n  web:\n    command: sleep 1\n    environment: [A=1]\n";
+    write("process-compose.yaml", processes);
+    let services = "services:\n  web:\n    image: x\n    environment:\n      A: 1\n";
+    write("compose.yaml", services);
+    write(
+        spec::FILE,
+        "[service.web]\nrun = \"x\"\nenv = { A = \"1\" }\n",
+    );
+    let origin = |file: &str, name: &str| {
+        let read = of_folder(root.path(), Some(file), &With::default()).unwrap();
+        let cluster = read.unwrap().unwrap().cluster;
+        let service = cluster.services.values().next().unwrap();
+        let all = cluster.variables(service, &|_| None);
+        all[name].origin.to_string()
+    };
+    assert_eq!(origin("Procfile", "OVERMIND_PROCESS_web_PORT"), "Procfile");
+    assert_eq!(
+        origin("process-compose.yaml", "A"),
+        "process-compose.yaml:2"
+    );
+    assert_eq!(origin("compose.yaml", "A"), "compose.yaml:4");
+    assert_eq!(origin(spec::FILE, "A"), "azora.toml:3");
+}

@@ -143,8 +143,6 @@ pub struct Build {
     pub extra_hosts: BTreeMap<String, Vec<String>>,
     /// Bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
-    /// Resource limits by name.
-    pub ulimits: BTreeMap<String, Ulimit>,
 }
 
 /// A device of this machine.

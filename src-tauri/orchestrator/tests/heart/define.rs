@@ -265,6 +265,7 @@ pub(crate) fn cluster(
         heal_at_once: spec::AtOnce::default(),
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
+        said_in: spec::SaidIn::default(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! How an image is built.
 
-use super::Ulimit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,12 +30,10 @@ pub struct Build {
     pub pull: bool,
     /// The network of its commands.
     pub network: Option<String>,
-    /// The systems it is for.
+    /// The systems it is for, of which the first counts: an image of a daemon's own builder is for one.
     pub platforms: Vec<String>,
     /// Names that stand in `/etc/hosts` meanwhile.
     pub extra_hosts: BTreeMap<String, Vec<String>>,
     /// Bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
-    /// Limits of its processes by name.
-    pub ulimits: BTreeMap<String, Ulimit>,
 }

@@ -25,6 +25,7 @@ mod webhook;
 
 use crate::cluster::{AtOnce, Cluster, Service};
 use crate::document::{Entry, Key, Table, Value, ValueKind};
+use crate::environment::SaidIn;
 use crate::limits;
 use crate::problem::{Problem, Problems, Span, quoted};
 use model::{ClusterName, ServiceName};
@@ -79,6 +80,7 @@ pub(crate) fn cluster(
         heal_at_once,
         networks: std::mem::take(&mut reader.surroundings.networks),
         volumes: std::mem::take(&mut reader.surroundings.volumes),
+        said_in: SaidIn::default(),
     };
     (cluster, reader.wanted)
 }

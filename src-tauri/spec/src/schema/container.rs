@@ -178,10 +178,9 @@ pub(super) fn build() -> Value {
             "no_cache" => flag("Nothing that was built before is used.", false),
             "pull" => flag("Its base images are asked for at their registries, also when they are here.", false),
             "network" => text("The network of its commands."),
-            "platforms" => texts("The systems it is for."),
+            "platforms" => texts("The systems it is for, of which the first counts."),
             "extra_hosts" => hosts(),
-            "shm_size" => size("The size of /dev/shm."),
-            _ => ulimits(),
+            _ => size("The size of /dev/shm."),
         })
     ] })
 }

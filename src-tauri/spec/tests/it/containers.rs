@@ -159,7 +159,7 @@ fn a_port_is_published_and_may_be_another_in_the_container() {
 fn everything_a_container_can_be_told_is_read() {
     let made = container(
         r#"
-build = { context = "./web", args = { A = 1 }, ulimits = { nofile = 64 } }
+build = { context = "./web", args = { A = 1 } }
 needs = ["other"]
 env = { "discovery.type" = "single-node", PORT = "9", URL = "${other.url}" }
 user = "1000:1000"

@@ -163,7 +163,6 @@ impl Reader<'_, '_> {
             platforms: of.texts("platforms", files).unwrap_or_default(),
             extra_hosts: hosts(&mut of, "extra_hosts", files),
             shm_size: bytes(&mut of, "shm_size", files),
-            ulimits: self.ulimits(&mut of),
         };
         if build.dockerfile.is_some() && build.dockerfile_inline.is_some() {
             let message = format!("services.{name}.build has two Dockerfiles");

@@ -1,8 +1,7 @@
 //! One service: what holds of it whatever it runs in.
 
 use super::values::{
-    duration_of, hosts_of, literal, literals, map_of, size_of, table, text_of, texts_of,
-    ulimits_of, yes,
+    duration_of, hosts_of, literal, literals, map_of, size_of, table, text_of, texts_of, yes,
 };
 use super::{Writer, at, note};
 use crate::compose::container::Build;
@@ -112,6 +111,12 @@ impl Writer<'_> {
         let from = self.origin(at(service, "build"));
         draft.blank();
         draft.table(&format!("service.{own}.build"), &from);
+        if let [first, _, ..] = &build.platforms[..] {
+            let says = format!(
+                "{own} is built for {first} alone: an image that is built is for one system"
+            );
+            draft.note(note(at(service, "build"), says));
+        }
         draft.key("context", text(&self.path(&build.context)), &from);
         let keys = text_of("dockerfile", &build.dockerfile)
             .into_iter()
@@ -124,10 +129,12 @@ impl Writer<'_> {
             .chain(yes("no_cache", build.no_cache))
             .chain(yes("pull", build.pull))
             .chain(text_of("network", &build.network))
-            .chain(texts_of("platforms", &build.platforms))
+            .chain(texts_of(
+                "platforms",
+                build.platforms.get(..1).unwrap_or_default(),
+            ))
             .chain(hosts_of("extra_hosts", &build.extra_hosts))
-            .chain(size_of("shm_size", build.shm_size))
-            .chain(ulimits_of("ulimits", &build.ulimits));
+            .chain(size_of("shm_size", build.shm_size));
         for (key, value) in keys {
             draft.key(key, value, &from);
         }

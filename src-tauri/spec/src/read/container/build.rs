@@ -75,7 +75,6 @@ impl Reader<'_> {
             platforms: self.texts(table, "platforms", "linux/amd64"),
             extra_hosts: self.hosts(table),
             shm_size: self.bytes(table, "shm_size"),
-            ulimits: self.ulimits(table),
         })
     }
 

@@ -80,7 +80,6 @@ pub(crate) const BUILD: Keys = Keys {
         "platforms",
         "extra_hosts",
         "shm_size",
-        "ulimits",
     ],
 };
 pub(crate) const MOUNT: Keys = Keys {

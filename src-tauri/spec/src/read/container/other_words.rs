@@ -101,6 +101,10 @@ pub(in crate::read) fn other_words(table: &str) -> &'static [(&'static str, &'st
             ("run", "here it is called `command`"),
         ],
         "`build`" => &[
+            (
+                "ulimits",
+                "remove it: the builder that daemons have themselves takes none; those of the service go into `container`",
+            ),
             ("file", "here it is called `dockerfile`"),
             ("path", "here it is called `context`"),
             ("folder", "here it is called `context`"),
