@@ -50,6 +50,9 @@ pub(crate) struct ClusterRecord {
     pub(crate) ports: BTreeMap<InstanceId, Vec<u16>>,
     /// Services that are not wanted: a person stopped them.
     pub(crate) stopped: BTreeSet<ServiceName>,
+    /// Why each of them is not.
+    #[serde(default)]
+    pub(crate) why_stopped: BTreeMap<ServiceName, String>,
     /// What the last stop of the whole cluster took down, for `resume`.
     #[serde(default)]
     pub(crate) last_stop: Option<LastStop>,

@@ -123,6 +123,7 @@ impl Handle {
             env: BTreeMap::new(),
             ports: BTreeMap::new(),
             stopped: BTreeSet::new(),
+            why_stopped: BTreeMap::new(),
             last_stop: None,
             unfinished: Default::default(),
             to_clear: None,

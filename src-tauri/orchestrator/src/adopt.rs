@@ -18,7 +18,7 @@ impl Step<'_> {
         &mut self,
         definition: Arc<spec::Cluster>,
         ports: &BTreeMap<InstanceId, Vec<u16>>,
-        stopped: &[ServiceName],
+        (stopped, mut why): (&[ServiceName], BTreeMap<ServiceName, String>),
         found: Vec<Adoption>,
         act: ActId,
     ) {
@@ -28,11 +28,11 @@ impl Step<'_> {
             self.cluster.services.insert(name.clone(), service);
             self.create(name, ports, act);
             if stopped.contains(name) {
+                let why = why.remove(name).or_else(|| spec.unwanted());
+                let why = why.unwrap_or_else(|| "stopped by a person, or not asked for".to_owned());
                 for id in self.cluster.ids_of(name) {
                     if let Some(instance) = self.cluster.instances.get_mut(&id) {
-                        let why = spec.unwanted();
-                        instance.rest = why
-                            .unwrap_or_else(|| "stopped by a person, or not asked for".to_owned());
+                        instance.rest.clone_from(&why);
                     }
                 }
             }

@@ -21,9 +21,10 @@ impl Step<'_> {
                 definition,
                 ports,
                 stopped,
+                why,
                 found,
             } => {
-                self.adopt(definition, &ports, &stopped, found, act);
+                self.adopt(definition, &ports, (&stopped, why), found, act);
             }
             Command::Down => {
                 let all = self.named(Vec::new());

@@ -299,8 +299,10 @@ pub enum Command {
         definition: Arc<spec::Cluster>,
         /// The ports as recorded.
         ports: BTreeMap<InstanceId, Vec<u16>>,
-        /// Services a person had stopped.
+        /// Services that are not wanted.
         stopped: Vec<ServiceName>,
+        /// Why they are not, as far as the engine of before has written it down.
+        why: BTreeMap<ServiceName, String>,
         /// What was found.
         found: Vec<Adoption>,
     },

@@ -27,6 +27,16 @@ impl Cluster {
         resting.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Why each of them is not: what a person has ordered, or that nobody has asked for it.
+    pub fn resting_why(&self) -> BTreeMap<ServiceName, String> {
+        let why = |name: ServiceName| {
+            let (_, first) = self.instances_of(&name).next()?;
+            let why = Some(first.rest.clone()).filter(|why| !why.is_empty());
+            Some((name, why?))
+        };
+        self.resting().into_iter().filter_map(why).collect()
+    }
+
     /// How many instances of a service are wanted; 0 for one that is not known.
     pub fn replicas(&self, service: &ServiceName) -> u16 {
         self.services

@@ -193,6 +193,7 @@ impl World {
             definition,
             ports,
             stopped,
+            why: BTreeMap::new(),
             found,
         });
     }

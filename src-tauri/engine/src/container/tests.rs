@@ -35,6 +35,7 @@ fn record() -> ClusterRecord {
         env: BTreeMap::from([("OF_THE_TERMINAL".into(), "1".into())]),
         ports: ports.into(),
         stopped: BTreeSet::new(),
+        why_stopped: BTreeMap::new(),
         last_stop: None,
         unfinished: Default::default(),
         to_clear: None,

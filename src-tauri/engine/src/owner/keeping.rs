@@ -152,6 +152,7 @@ impl Owner {
     /// Writes the record now.
     pub(super) fn save(&mut self) {
         self.record.unfinished = self.cluster.unfinished();
+        self.record.why_stopped = self.cluster.resting_why();
         let result = self.try_save();
         self.say_stale(result.map_err(|error| error.story()));
     }
@@ -188,6 +189,7 @@ impl Owner {
         let record = std::mem::take(&mut keeping.unsaved).then(|| {
             keeping.number += 1;
             self.record.unfinished = self.cluster.unfinished();
+            self.record.why_stopped = self.cluster.resting_why();
             (keeping.number, self.record.clone())
         });
         let memories = std::mem::take(&mut keeping.unremembered).then(|| keeping.memories.clone());

@@ -209,6 +209,7 @@ impl Owner {
             definition: Arc::clone(&self.record.definition),
             ports: self.record.ports.clone(),
             stopped: self.record.stopped.iter().cloned().collect(),
+            why: self.record.why_stopped.clone(),
             found,
         };
         self.step(Input::Command {

@@ -76,6 +76,7 @@ impl Owner {
         self.record.stopped = next.resting();
         self.record.keep_what_is_wanted();
         self.record.unfinished = next.unfinished();
+        self.record.why_stopped = next.resting_why();
         self.try_save()?;
         Ok(effects)
     }

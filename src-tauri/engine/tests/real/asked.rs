@@ -176,3 +176,56 @@ async fn a_scale_outlives_the_next_up_and_ends_with_an_edit() {
     assert_eq!((runs, changes), (2, vec![]));
     handle.shutdown(me(), false, String::new()).await;
 }
+
+/// Who was stopped and who was never asked for are told apart by the next engine, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_something_is_not_wanted_outlives_the_engine() {
+    let home = Home::new();
+    let folder = home.path().join("shop");
+    fs::create_dir_all(&folder).unwrap();
+    let services =
+        ["api", "db", "job"].map(|name| format!("[service.{name}]\nrun = \"sleep 600\"\n"));
+    fs::write(folder.join(spec::FILE), services.concat()).unwrap();
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    let up = Up {
+        folder: folder.clone(),
+        file: None,
+        trust: true,
+        choice: spec::Choice {
+            services: vec!["api".into(), "db".into()],
+            ..spec::Choice::default()
+        },
+        risks: Vec::new(),
+        env: None,
+    };
+    let started = handle.up(me(), up, String::new()).await.unwrap();
+    assert!(handle.wait(started.act, PATIENCE).await.unwrap().settled);
+    let stop = Order::Stop {
+        cluster: started.cluster.clone(),
+        services: vec!["db".parse().unwrap()],
+    };
+    let act = handle.order(me(), stop, String::new()).await.unwrap();
+    assert!(handle.wait(act.id, PATIENCE).await.unwrap().settled);
+    let reasons = |handle: &engine::Handle| {
+        let all = handle
+            .snapshot()
+            .instances
+            .remove(&started.cluster)
+            .unwrap();
+        let of = |name: &str| {
+            let one = all.iter().find(|one| one.service.as_str() == name);
+            one.unwrap().reason.to_string()
+        };
+        [of("db"), of("job")]
+    };
+    let before = reasons(&handle);
+    assert!(before[0].starts_with("stopped by a person"), "{before:?}");
+    assert!(before[1].starts_with("not asked for"), "{before:?}");
+    handle.shutdown(me(), true, String::new()).await;
+    drop(engine);
+    let engine = Engine::start(config(&home)).await.unwrap();
+    let handle = engine.handle();
+    assert_eq!(reasons(&handle), before);
+    handle.shutdown(me(), false, String::new()).await;
+}

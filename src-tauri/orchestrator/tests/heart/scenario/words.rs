@@ -151,6 +151,7 @@ impl Run {
             definition,
             ports,
             stopped,
+            why: BTreeMap::new(),
             found,
         }
     }
