@@ -9,6 +9,7 @@ mod compose;
 mod corpus;
 mod crash;
 mod edit;
+mod ends;
 mod engine_death;
 mod exhaustion;
 mod faults;

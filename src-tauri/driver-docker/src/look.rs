@@ -3,7 +3,7 @@
 use crate::daemon::{Daemon, Fault, QUICK, ask, shortened};
 use crate::labels;
 use crate::record::Anchor;
-use bollard::models::{ContainerInspectResponse, ContainerState, HealthStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerState, HealthConfig, HealthStatusEnum};
 use model::{ClusterId, ExitStatus, InstanceId};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -47,8 +47,15 @@ pub enum HealthWord {
 /// What the daemon says of an instance and its check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {
-    /// How it is by its check, and what that wrote last.
-    Says(HealthWord, String),
+    /// How it is by its check.
+    Says {
+        /// In a word.
+        word: HealthWord,
+        /// What its check wrote last.
+        said: String,
+        /// So long after its start it may take until it is known not to be well.
+        takes: Duration,
+    },
     /// It runs, and neither its image nor its definition has a check.
     NoCheck,
     /// It does not run.
@@ -67,6 +74,8 @@ pub(crate) struct Seen {
     pub(crate) status: ExitStatus,
     /// With what its last check came out, and what that wrote.
     pub(crate) health: Option<(HealthWord, String)>,
+    /// So long after its start its check may take until it is known not to be well.
+    pub(crate) takes: Duration,
     /// The signal that asks it to stop, by its image.
     pub(crate) stop_signal: Option<String>,
     /// Volumes without a name of their own: where each appears.
@@ -92,7 +101,11 @@ impl Seen {
     pub(crate) fn checked(self) -> Checked {
         match self.health {
             _ if !self.lives() => Checked::NotRunning,
-            Some((word, said)) => Checked::Says(word, said),
+            Some((word, said)) => Checked::Says {
+                word,
+                said,
+                takes: self.takes,
+            },
             None => Checked::NoCheck,
         }
     }
@@ -164,6 +177,7 @@ fn seen(answer: ContainerInspectResponse) -> Result<Seen, Fault> {
         pid: u32::try_from(state.pid.unwrap_or(0)).unwrap_or(0),
         status: status(&state, memory),
         health: health(&state),
+        takes: takes(config.healthcheck.unwrap_or_default()),
         stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
     })
 }
@@ -203,9 +217,55 @@ fn health(state: &ContainerState) -> Option<(HealthWord, String)> {
     Some((word, shortened(said.unwrap_or_default())))
 }
 
+/// By what the container was made of: its definition's check over its image's. 0 is as the daemon has it.
+fn takes(check: HealthConfig) -> Duration {
+    let given = |nanos: Option<i64>| {
+        let nanos = u64::try_from(nanos?).ok()?;
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    };
+    let retries = check
+        .retries
+        .and_then(|retries| u32::try_from(retries).ok());
+    spec::container::until_unhealthy(
+        given(check.interval),
+        given(check.timeout),
+        retries.filter(|retries| *retries > 0),
+        given(check.start_period).unwrap_or_default(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_check_takes_as_long_as_it_was_made_to() {
+        let seconds = |seconds: i64| Some(seconds * 1_000_000_000);
+        // As an image has it that says only what is asked.
+        assert_eq!(takes(HealthConfig::default()).as_secs(), 180);
+        let slow = HealthConfig {
+            interval: seconds(300),
+            timeout: seconds(10),
+            retries: Some(2),
+            start_period: seconds(40),
+            ..HealthConfig::default()
+        };
+        assert_eq!(takes(slow).as_secs(), 660);
+        let strange = HealthConfig {
+            interval: Some(-1),
+            timeout: Some(0),
+            retries: Some(0),
+            start_period: Some(i64::MIN),
+            ..HealthConfig::default()
+        };
+        assert_eq!(takes(strange).as_secs(), 180);
+        let longest = HealthConfig {
+            interval: Some(i64::MAX),
+            retries: Some(i64::MAX),
+            ..HealthConfig::default()
+        };
+        assert_eq!(takes(longest).as_secs(), 86_400);
+    }
 
     fn ended(code: i64, oom: bool, memory: i64) -> ExitStatus {
         let state = ContainerState {

@@ -39,11 +39,19 @@ fn becomes(process: &str, service: &[&str]) {
         writeln!(file, "    {line}").unwrap();
     }
     let made = imported(&file);
-    let unhealed = "heal = { enabled = false }";
-    let own: Vec<String> = lines(&made, "web")
-        .into_iter()
-        .filter(|line| line != unhealed)
-        .collect();
+    // Where nothing is said of it, it is not started again, and may end.
+    let unsaid = ["success = [0]", "heal = { enabled = false }"];
+    let mut own = lines(&made, "web");
+    let at = own.windows(2).position(|two| two == unsaid);
+    assert_eq!(
+        at.is_some(),
+        !process.contains("availability"),
+        "{}",
+        made.text
+    );
+    if let Some(at) = at {
+        own.drain(at..at + 2);
+    }
     assert_eq!(own, service, "{file}\n{}", made.text);
     cluster(&made);
 }
@@ -94,6 +102,7 @@ fn each_key_has_its_equivalent() {
         "command: web\navailability: {restart: on_failure, backoff_seconds: 4, max_restarts: 3}",
         &[
             "run = \"web\"",
+            "success = [0]",
             "heal = { backoff = [\"4s\"], budget = \"3 per 1d\", ladder = [{ remedy = \"restart\", times = 3 }, \"quarantine\"] }",
         ],
     );
@@ -144,18 +153,16 @@ fn who_is_waited_for_to_end_ends_by_itself() {
 #[test]
 fn what_has_no_equivalent_is_told_with_its_line() {
     let made = imported(
-        "log_location: all.log\nprocesses:\n  web:\n    command: web {{.Nobody}}\n    success_exit_codes: [143]\n    \
-         colour: red\n    readiness_probe:\n      http_get: {host: example.org, port: 80}\n  off:\n    command: off\n    disabled: true\n",
+        "log_location: all.log\nprocesses:\n  web:\n    command: web {{.Nobody}}\n    colour: red\n    readiness_probe:\n      http_get: {host: example.org, port: 80}\n  off:\n    command: off\n    disabled: true\n",
     );
     assert_eq!(
         notes(&made),
         [
             "process-compose.yaml:1: log_location has no equivalent: every service has a log of its own: `azora logs`",
             "process-compose.yaml:3: the template {{.Nobody}} is left as it stands: only names of `vars` are put in",
-            "process-compose.yaml:3: without availability.restart a process that ends is not started again, and its end is told as a fault; remove `heal` from its service and it is started again",
-            "process-compose.yaml:5: processes.web.success_exit_codes has no equivalent: it runs until it is stopped, and every end of it is a fault",
-            "process-compose.yaml:6: processes.web.colour is not known, and is passed over",
-            "process-compose.yaml:8: processes.web.readiness_probe.http_get is left out: example.org is another machine, and only this one is asked",
+            "process-compose.yaml:3: without availability.restart a process that ends is not started again; with 0 it has completed, with any other code that is told as a fault; remove `heal` from its service and it is healed",
+            "process-compose.yaml:5: processes.web.colour is not known, and is passed over",
+            "process-compose.yaml:7: processes.web.readiness_probe.http_get is left out: example.org is another machine, and only this one is asked",
         ]
     );
 }
@@ -173,6 +180,7 @@ fn an_override_is_laid_over_as_process_compose_does_it() {
             "env = { A = \"1\", B = \"2\", C = \"2\" }",
             "category = \"y\"",
             "replicas = 2",
+            "success = [0]",
             "heal = { enabled = false }",
         ]
     );
@@ -229,12 +237,28 @@ fn what_people_have_becomes_the_same_definition_every_time() {
 }
 
 #[test]
-fn codes_of_success_are_those_of_what_ends_by_itself() {
-    let made = imported(
-        "processes:\n  job:\n    command: job\n    success_exit_codes: [0, 3, 300]\n  web:\n    command: web\n    \
-         depends_on: {job: {condition: process_completed_successfully}}\n",
-    );
-    let cluster = cluster(&made);
-    assert_eq!(cluster.services["job"].success, [3].into());
-    assert!(cluster.services["web"].success.is_empty());
+fn what_is_not_always_started_again_may_end_and_says_with_what() {
+    let of = |process: &str| {
+        let made = imported(&format!(
+            "processes:\n  job: {{command: job, success_exit_codes: [0, 3, 300]}}\n  web: {{command: web{process}}}\n  \
+             after: {{command: after, depends_on: {{job: {{condition: process_completed_successfully}}}}}}\n",
+        ));
+        let cluster = cluster(&made);
+        assert_eq!(cluster.services["job"].success, [3].into());
+        let told = made.notes.iter().map(ToString::to_string);
+        let told = told
+            .filter(|note| note.contains("success_exit_codes"))
+            .count();
+        (cluster.services["web"].success.clone(), told)
+    };
+    assert_eq!(of(""), ([0].into(), 0));
+    assert_eq!(of(", success_exit_codes: [143]"), ([0, 143].into(), 0));
+    for policy in ["on_failure", "no", "exit_on_failure"] {
+        let may = of(&format!(
+            ", availability: {{restart: {policy}}}, success_exit_codes: [3]"
+        ));
+        assert_eq!(may, ([0, 3].into(), 0), "{policy}");
+    }
+    let always = of(", availability: {restart: always}, success_exit_codes: [3]");
+    assert_eq!(always, ([].into(), 1));
 }

@@ -187,7 +187,7 @@ impl Step<'_> {
             .cluster
             .services
             .get(&id.service)
-            .is_some_and(|s| s.oneshot() && s.spec.succeeded(status));
+            .is_some_and(|s| s.spec.succeeded(status));
         if matches!(instance.care, Care::Quarantined(_)) {
             // Only a person takes it out of there, not an engine's end.
         } else if told {
@@ -307,6 +307,7 @@ fn stranger() -> spec::Service {
         ready: None,
         ready_always: false,
         ready_within: Duration::ZERO,
+        ready_as_check: false,
         health: None,
         heal: spec::Heal {
             ladder: Vec::new(),

@@ -40,7 +40,12 @@ impl Step<'_> {
                 self.rest(&all.into_iter().collect::<Vec<_>>(), why, act);
             }
             Command::Start(services) => {
+                let by_name = !services.is_empty();
                 let named = self.meant(services);
+                // Who names what has completed does not mean that.
+                for id in self.cluster.ids_of_all(named.iter().filter(|_| by_name)) {
+                    self.undo(&id);
+                }
                 self.run(&named, &named, act);
             }
             Command::Release(services) => {
@@ -214,12 +219,9 @@ impl Step<'_> {
             self.end_rolling(name);
         }
         for id in self.cluster.ids_of_all(&at_once) {
-            let Some(instance) = self.cluster.instances.get_mut(&id) else {
-                continue;
-            };
-            instance.done = false;
-            instance.by_itself = false;
-            if instance.life == Life::Alive {
+            self.undo(&id);
+            let instance = self.cluster.instances.get(&id);
+            if instance.is_some_and(|instance| instance.life == Life::Alive) {
                 lives.push(id);
             }
         }
@@ -239,6 +241,7 @@ impl Step<'_> {
         for name in &roll {
             for id in self.cluster.ids_of(name) {
                 self.forget_history(&id);
+                self.undo(&id);
             }
             self.begin_rolling(name, Outdated::Restart, why.clone(), act);
         }
@@ -251,6 +254,13 @@ impl Step<'_> {
             pending.open.extend(concerned.iter().cloned());
         }
         self.touched.extend(concerned);
+    }
+
+    /// What it has completed is to be done once more.
+    pub(crate) fn undo(&mut self, id: &InstanceId) {
+        if let Some(instance) = self.cluster.instances.get_mut(id) {
+            (instance.done, instance.by_itself) = (false, false);
+        }
     }
 
     /// A person replaces its process: what healing knows of it and was about to do is off.

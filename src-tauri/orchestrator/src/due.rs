@@ -99,7 +99,7 @@ impl Cluster {
         if instance.life != Life::Alive || instance.cycle.is_some() {
             return Some(OPEN);
         }
-        let within = instance.alive_since + service.spec.ready_within;
+        let within = instance.alive_since + instance.within(&service.spec);
         let until = instance.gives_up.unwrap_or(within);
         let until = until.min(instance.alive_since + IN_HAND);
         (now < until).then_some(until)

@@ -109,12 +109,11 @@ impl Step<'_> {
         for name in &at_once {
             self.end_rolling(name);
             for id in self.cluster.ids_of(name) {
-                if let Some(instance) = self.cluster.instances.get_mut(&id) {
-                    instance.done = false;
-                    instance.by_itself = false;
-                    if instance.life == Life::Gone {
-                        instance.act = act;
-                    }
+                self.undo(&id);
+                if let Some(instance) = self.cluster.instances.get_mut(&id)
+                    && instance.life == Life::Gone
+                {
+                    instance.act = act;
                 }
                 // What had completed has not any more, and nothing may start that needs it.
                 self.recount(&id);
@@ -131,6 +130,10 @@ impl Step<'_> {
             }
         }
         for name in &roll {
+            for id in self.cluster.ids_of(name) {
+                self.undo(&id);
+                self.recount(&id);
+            }
             self.begin_rolling(name, Outdated::Edit { probes: false }, why.clone(), act);
         }
     }
@@ -278,6 +281,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         ready: _,
         ready_always: _,
         ready_within: _,
+        ready_as_check: _,
         health: _,
         heal: _,
         stop: _,

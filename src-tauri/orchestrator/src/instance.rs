@@ -3,6 +3,7 @@
 
 use crate::doubt::{Answers, Doubt};
 use crate::finding::Findings;
+use crate::io::OwnCheck;
 use crate::memory::Ended;
 use crate::progress::Counted;
 use healing::load::Load;
@@ -193,7 +194,7 @@ pub(crate) struct Instance {
     pub(crate) blocked: Option<String>,
     /// Why it is stopped, for the reason people read.
     pub(crate) rest: String,
-    /// A oneshot that has completed.
+    /// It has completed: a oneshot, or a daemon that may end.
     pub(crate) done: bool,
     /// Its last process ended by itself, and no other has been asked for since.
     pub(crate) by_itself: bool,
@@ -229,6 +230,8 @@ pub(crate) struct Instance {
     /// Those that passed, one after the other.
     pub(crate) passes: u32,
     pub(crate) seen: Seen,
+    /// What its daemon does by itself to know how it is, where it is a container and has been asked.
+    pub(crate) check: Option<OwnCheck>,
     /// When it counts as a fault that it is not ready.
     pub(crate) gives_up: Option<Mono>,
     /// It should have been ready by now: the next answer decides.
@@ -326,6 +329,7 @@ impl Instance {
             tries: 0,
             passes: 0,
             seen: Seen::default(),
+            check: None,
             gives_up: None,
             overdue: false,
             late: None,
@@ -371,6 +375,6 @@ impl Instance {
     pub(crate) fn good(&self) -> bool {
         // What has just ended is not there either, though it is not shown yet.
         let serves = self.state.serves() && self.life == Life::Alive;
-        serves || (self.state == State::Completed && self.done)
+        serves || (self.done && self.life == Life::Gone)
     }
 }

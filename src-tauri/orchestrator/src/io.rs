@@ -114,6 +114,15 @@ pub enum Input {
     },
     /// A look at the sockets: all connections between its services that were there.
     Connected(Vec<Sighting>),
+    /// What a container's daemon does by itself to know how it is was seen.
+    Check {
+        /// Which.
+        instance: InstanceId,
+        /// Which start.
+        generation: Generation,
+        /// What.
+        check: OwnCheck,
+    },
     /// It said something about itself besides that it is ready or lives.
     Said {
         /// Which.
@@ -226,6 +235,15 @@ pub enum Said {
     Ready,
     /// It needs this long from now to become ready.
     Extend(Duration),
+}
+
+/// What a container's daemon does by itself to know how it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnCheck {
+    /// Nothing: that it runs is all that can be known of it.
+    Nothing,
+    /// It asks, and may take so long after a start to find that it is not well.
+    Takes(Duration),
 }
 
 /// What a person can ask of a cluster.

@@ -49,7 +49,7 @@ mod unready;
 pub use cluster::Cluster;
 pub use effect::Effect;
 pub use finding::Found;
-pub use io::{Adoption, Command, Input, LastWords, Look, Said, Sighting, TimerKey};
+pub use io::{Adoption, Command, Input, LastWords, Look, OwnCheck, Said, Sighting, TimerKey};
 pub use learned::Learned;
 pub use memory::Memory;
 pub use step::step;

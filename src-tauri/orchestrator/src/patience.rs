@@ -9,8 +9,8 @@
 
 use crate::effect::Effect;
 use crate::heal::Fault;
-use crate::instance::{Care, Goal, Life};
-use crate::io::TimerKey;
+use crate::instance::{Care, Goal, Instance, Life};
+use crate::io::{OwnCheck, TimerKey};
 use crate::probe::stage;
 use crate::step::Step;
 use healing::history::Lasted;
@@ -38,7 +38,7 @@ impl Step<'_> {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        let at = (since + service.spec.ready_within).max(self.now.mono);
+        let at = (since + instance.within(&service.spec)).max(self.now.mono);
         instance.overdue = false;
         self.give_up_at(id, at);
     }
@@ -48,6 +48,24 @@ impl Step<'_> {
             instance.gives_up = Some(at);
             let key = TimerKey::Ready(id.clone());
             self.out.acts.push(Effect::SetTimer { key, at });
+        }
+    }
+
+    /// What its daemon does by itself to know how it is. One of which nothing says otherwise has as long as
+    /// that takes: what is said of it until then is that it starts.
+    pub(crate) fn check_seen(&mut self, id: &InstanceId, check: OwnCheck) {
+        let Some(service) = self.cluster.services.get(&id.service) else {
+            return;
+        };
+        let Some(instance) = self.cluster.instances.get_mut(id) else {
+            return;
+        };
+        let before = instance.within(&service.spec);
+        instance.check = Some(check);
+        let more = instance.within(&service.spec).saturating_sub(before);
+        if let Some(at) = instance.gives_up.filter(|_| !more.is_zero()) {
+            instance.overdue = false;
+            self.give_up_at(id, at + more);
         }
     }
 
@@ -110,7 +128,7 @@ impl Step<'_> {
         }
         if instance.tries > 0 && instance.seen.nothing() {
             // Only the prober had trouble: that is no fault of this one, but who waits is told.
-            let within = words::duration(service.spec.ready_within);
+            let within = words::duration(instance.within(&service.spec));
             let text = format!(
                 "not known to be ready within {within}: {}",
                 instance.reason.text
@@ -190,7 +208,15 @@ impl Step<'_> {
     }
 }
 
-impl crate::instance::Instance {
+impl Instance {
+    /// How long it may take to be ready.
+    pub(crate) fn within(&self, spec: &spec::Service) -> Duration {
+        match self.check {
+            Some(OwnCheck::Takes(takes)) if spec.ready_as_check => takes.max(spec.ready_within),
+            _ => spec.ready_within,
+        }
+    }
+
     /// "not ready within 60 s: GET /health answered 503 58 times".
     pub(crate) fn unready_within(&self, spec: &spec::Service) -> String {
         let stage = stage(spec, self.started);
@@ -205,7 +231,7 @@ impl crate::instance::Instance {
         };
         format!(
             "{goal} within {}: {what}",
-            words::duration(spec.ready_within)
+            words::duration(self.within(spec))
         )
     }
 }

@@ -57,11 +57,10 @@ impl Step<'_> {
     }
 
     fn refresh_one(&mut self, id: &InstanceId, why: &str, changed: Mono, act: ActId) {
+        self.undo(id);
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
-        instance.done = false;
-        instance.by_itself = false;
         match instance.life {
             Life::Asked | Life::Alive => {
                 if instance.cycle.is_some() || instance.begun > Some(changed) {

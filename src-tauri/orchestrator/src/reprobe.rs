@@ -54,7 +54,8 @@ impl Step<'_> {
             instance.passes = 0;
             self.ask_readiness(id);
         } else {
-            let within = instance.gives_up.is_some() && old.ready_within != new.ready_within;
+            let differs = instance.within(old) != instance.within(&new);
+            let within = instance.gives_up.is_some() && differs;
             let (since, started) = (instance.alive_since, instance.started);
             if let (Some((kind, old)), Some((_, new))) = (stage(old, started), stage(&new, started))
             {

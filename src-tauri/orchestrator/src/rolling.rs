@@ -388,7 +388,10 @@ impl Step<'_> {
                 && instance.life == Life::Gone
             {
                 instance.act = act;
+                // It has completed while it waited for its turn.
+                (instance.done, instance.by_itself) = (false, false);
             }
+            self.recount(id);
             self.cycle(
                 id,
                 Cycle {

@@ -3,14 +3,14 @@
 use crate::cluster::{Cluster, Pending};
 use crate::effect::Effect;
 use crate::instance::{Care, Goal, Instance, Life};
-use crate::io::TimerKey;
+use crate::io::{OwnCheck, TimerKey};
 use crate::probe::stage;
 use crate::step::Step;
 use model::{ActId, InstanceId, Mono, Reason, ServiceName, State, Until};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What has no probe is ready as soon as its process is there, which shows nothing: an act that
+/// What nobody asks is ready as soon as its process is there, which shows nothing: an act that
 /// started it has come to rest when it has lived for so long. supervisord asks for a second
 /// (`startsecs`); a little more also catches what gives up after waiting for a whole one.
 const LIVED: Duration = Duration::from_millis(1500);
@@ -110,7 +110,13 @@ impl Cluster {
         let instance = self.instances.get(id)?;
         let spec = &self.services.get(&id.service)?.spec;
         let ours = instance.life == Life::Alive && instance.ready && instance.begun.is_some();
-        let asked = stage(spec, instance.started).is_some() || spec.startup.is_some();
+        // A daemon that asks a container nothing says of it no more than that it runs.
+        let nothing = |probe: &spec::Probe| {
+            probe.target == spec::ProbeTarget::Check && instance.check == Some(OwnCheck::Nothing)
+        };
+        let now_asked = stage(spec, instance.started).map(|(_, probe)| probe);
+        let asked = now_asked.into_iter().chain(&spec.startup);
+        let asked = asked.into_iter().any(|probe| !nothing(probe));
         let at = instance.alive_since + LIVED;
         (ours && !asked && at > now && self.goal(id) == Goal::Run).then_some(at)
     }

@@ -92,6 +92,7 @@ impl Step<'_> {
         instance.by_itself = false;
         instance.ready_watch = Watch::default();
         instance.unasked = 0;
+        instance.check = None;
         instance.shim_lost = false;
         instance.blocked = None;
         instance.outdated = None;
@@ -218,7 +219,7 @@ impl Step<'_> {
             .cluster
             .services
             .get(&id.service)
-            .is_some_and(|s| s.oneshot() && s.spec.succeeded(status));
+            .is_some_and(|s| s.spec.succeeded(status));
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };
@@ -246,6 +247,10 @@ impl Step<'_> {
         }
         let expected = told || cycled || goal != Goal::Run;
         instance.by_itself = !expected;
+        // Only a person takes it out of quarantine, not its own end. What has completed is no less there for a
+        // moment: who needs it hears nothing of this.
+        let completes = succeeded && !expected && !matches!(instance.care, Care::Quarantined(_));
+        instance.done = completes;
         let generation = instance.generation;
         let idle = matches!(instance.care, Care::Idle | Care::Doubted(_));
         self.end_patience(id);
@@ -260,7 +265,7 @@ impl Step<'_> {
         if expected {
             self.touched.insert(id.clone());
             self.look.insert(id.clone());
-        } else if succeeded {
+        } else if completes {
             let how = match status.success() {
                 true => format!("completed {took}"),
                 false => format!("completed {took}: {status}, which is a success of it"),
@@ -285,12 +290,16 @@ impl Step<'_> {
         }
     }
 
-    /// A oneshot has done its work.
+    /// It has done its work: a oneshot, or a daemon that may end so.
     pub(crate) fn completed(&mut self, id: &InstanceId, text: String) {
         if let Some(instance) = self.cluster.instances.get_mut(id) {
             instance.done = true;
+            instance.watch = Watch::default();
             instance.history.close_circuit();
         }
+        // Whatever was wrong with its process is over with it, and so is what healing had in mind.
+        self.set_care(id, Care::Idle);
+        self.unblame(&id.service);
         self.came_good(id, State::Completed, Reason::new(text));
     }
 

@@ -284,7 +284,8 @@ impl Cluster {
         faulty.then(|| root.clone())
     }
 
-    /// The whole in one word, and why in words: "150 of 150 ready", "2 of 150 recovering".
+    /// The whole in one word, and why in words: "150 of 150 ready", "149 of 150 ready, 1 completed", "2 of 150
+    /// recovering".
     pub fn overall(&self) -> (Overall, String) {
         let mut tally = Tally::default();
         for (name, service) in &self.services {
@@ -307,6 +308,8 @@ impl Cluster {
 struct Tally {
     wanted: u32,
     good: u32,
+    /// Good ones that have done what they were for.
+    completed: u32,
     /// Good ones that suffer from another.
     impacted: u32,
     /// Any that suffers, good or not.
@@ -332,6 +335,7 @@ impl Tally {
         self.degraded += u32::from(instance.state == State::Degraded);
         if instance.good() {
             self.good += 1;
+            self.completed += u32::from(instance.done);
         } else if instance.unready.is_some() && instance.state == State::Running {
             self.unready += 1;
             self.relied_on_lost |= relied_on;
@@ -383,7 +387,11 @@ impl Tally {
             said.push(format!("{} going away", self.stopping));
         }
         let words = match said.split_first() {
-            None => format!("{} of {all} ready", self.good),
+            None if self.completed == 0 => format!("{} of {all} ready", self.good),
+            None => {
+                let (ready, completed) = (self.good - self.completed, self.completed);
+                format!("{ready} of {all} ready, {completed} completed")
+            }
             Some((first, rest)) => {
                 let (count, state) = first.split_once(' ').unwrap_or(("", first));
                 let mut words = format!("{count} of {all} {state}");

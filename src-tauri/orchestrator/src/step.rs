@@ -166,6 +166,15 @@ impl Step<'_> {
                     self.probed(&instance, kind, &evidence);
                 }
             }
+            Input::Check {
+                instance,
+                generation,
+                check,
+            } => {
+                if self.current(&instance, generation).is_some() {
+                    self.check_seen(&instance, check);
+                }
+            }
             Input::Said {
                 instance,
                 generation,

@@ -11,6 +11,7 @@ mod agenda;
 mod audit;
 mod causes;
 mod chance;
+mod ends;
 mod faults;
 mod ledger;
 mod load;

@@ -64,6 +64,8 @@ impl World {
                 ..
             }
         );
+        self.ordered = matches!(&input, Input::Command { .. });
+        let completes = self.completes(&input);
         let now = self.reading();
         let mut effects = step(&mut self.cluster, input, now);
         if up || effects.iter().any(whole) {
@@ -80,6 +82,9 @@ impl World {
             self.audit(effect);
         }
         self.end_audit();
+        if let Some(id) = completes {
+            self.audit_completion(&id);
+        }
         for effect in scales {
             if let Some(input) = self.scale(effect) {
                 self.apply(input);

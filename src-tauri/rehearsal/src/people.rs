@@ -2,6 +2,7 @@
 //! who start, stop, restart, scale, hold, release, edit and end everything at any time.
 
 use crate::chance::Dice;
+use crate::ends::Ends;
 use crate::faults::{Fault, KINDS};
 use crate::load::{grows, most};
 use crate::slips::Slips;
@@ -20,6 +21,8 @@ pub(crate) const SLOTS: u16 = 4;
 #[derive(Debug, Clone)]
 struct Drawn {
     oneshot: bool,
+    /// That it may end, of a daemon.
+    ends: Option<&'static str>,
     needs: Vec<DrawnNeed>,
     /// What it uses besides, and does not say.
     uses: Option<u64>,
@@ -45,13 +48,21 @@ pub(crate) struct Drawing {
     services: BTreeMap<u64, Drawn>,
     slips: Slips,
     loose: Loose,
+    pub(crate) ends: Ends,
 }
 
 impl Drawing {
-    pub(crate) fn new(dice: &mut Dice, services: u64, slips: Slips, loose: Loose) -> Self {
+    pub(crate) fn new(
+        dice: &mut Dice,
+        services: u64,
+        slips: Slips,
+        loose: Loose,
+        ends: Ends,
+    ) -> Self {
         let mut drawing = Self {
             slips,
             loose,
+            ends,
             ..Self::default()
         };
         for number in 0..services {
@@ -162,8 +173,10 @@ impl Drawing {
         let uses = self.slips.undeclared(number);
         let edited = self.services.contains_key(&number);
         let broken = edited && self.slips.breaks();
+        let ends = self.ends.line().filter(|_| !oneshot);
         let drawn = Drawn {
             oneshot,
+            ends,
             needs,
             uses,
             broken,
@@ -183,6 +196,7 @@ impl Drawing {
             if drawn.oneshot {
                 text.push_str("kind = \"oneshot\"\n");
             }
+            text.push_str(drawn.ends.unwrap_or_default());
             let needs: Vec<String> = drawn
                 .needs
                 .iter()

@@ -136,6 +136,7 @@ impl World {
         if let Some((after, what)) = self.rough.life(number, generation) {
             self.later(after, what);
         }
+        self.may_end(number, generation);
         let broken = self.broken_by_edit(service);
         let it = &mut self.services[service];
         if self.counted_from.is_some() {

@@ -7,6 +7,7 @@
 
 use crate::audit::{Audit, Promise};
 use crate::chance::Dice;
+use crate::ends::Ends;
 use crate::faults::{Fault, FaultKind};
 use crate::people::{Drawing, SLOTS};
 use crate::rough::Rough;
@@ -188,6 +189,10 @@ pub fn shrunk(broken: Broken) -> Broken {
                 terms: 0,
                 ..least.size
             },
+            Size {
+                ends: 0,
+                ..least.size
+            },
         ];
         // Another seed changes everything: of each size a few are tried.
         let tried = smaller
@@ -272,7 +277,8 @@ fn world(size: Size, tell: bool) -> World {
     let mut dice = Dice(size.seed);
     let slips = Slips::new(size.seed, size.slips);
     let loose = Loose::new(size.seed, size.terms);
-    let drawing = Drawing::new(&mut dice, size.services, slips, loose);
+    let ends = Ends::new(size.seed, size.ends);
+    let drawing = Drawing::new(&mut dice, size.services, slips, loose, ends);
     let mut slots = (*drawing.definition()).clone();
     for service in slots.services.values_mut() {
         service.replicas = SLOTS;

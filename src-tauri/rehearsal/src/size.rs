@@ -22,6 +22,8 @@ pub struct Size {
     pub slips: u64,
     /// Chances of a hundred that a need is no plain one.
     pub terms: u64,
+    /// Chances of a hundred that a daemon may end.
+    pub ends: u64,
 }
 
 impl Size {
@@ -45,6 +47,10 @@ impl Size {
                 true => 20 + dice.below(60),
                 false => 0,
             },
+            ends: match dice.percent(30) {
+                true => 10 + dice.below(40),
+                false => 0,
+            },
         }
     }
 }
@@ -59,13 +65,16 @@ impl fmt::Display for Size {
             roughness,
             slips,
             terms,
+            ends,
         } = self;
         write!(f, "{seed},{services},{commands},{faults},{roughness}")?;
-        match (slips, terms) {
-            (0, 0) => Ok(()),
-            (slips, 0) => write!(f, ",{slips}"),
-            (slips, terms) => write!(f, ",{slips},{terms}"),
-        }
+        // What comes last and is none is not said.
+        let more = [slips, terms, ends];
+        let said = more.iter().rposition(|one| **one > 0);
+        let said = said.map_or(0, |last| last + 1);
+        more.iter()
+            .take(said)
+            .try_for_each(|one| write!(f, ",{one}"))
     }
 }
 
@@ -86,7 +95,7 @@ impl std::str::FromStr for Size {
                     roughness,
                     more @ ..,
                 ],
-            ) if more.len() <= 2 => Ok(Self {
+            ) if more.len() <= 3 => Ok(Self {
                 seed: *seed,
                 services: *services,
                 commands: *commands,
@@ -94,9 +103,10 @@ impl std::str::FromStr for Size {
                 roughness: *roughness,
                 slips: more.first().copied().unwrap_or(0),
                 terms: more.get(1).copied().unwrap_or(0),
+                ends: more.get(2).copied().unwrap_or(0),
             }),
             _ => Err(format!(
-                "{text} is not seed,services,commands,faults,roughness or that and ,slips or ,slips,terms"
+                "{text} is not seed,services,commands,faults,roughness[,slips[,terms[,ends]]]"
             )),
         }
     }

@@ -157,6 +157,8 @@ impl World {
             Some(process) if process.phase == Phase::Ending => Some(Away::Remedied),
             Some(_) => Some(Away::Starts),
             None if one.state == State::Quarantined => Some(Away::Quarantined),
+            // It has ended as it may: nobody misses it.
+            None if one.state == State::Completed => None,
             None if unhealed && one.state == State::Failing => Some(Away::Unhealed),
             None if matches!(self.engine, Engine::Runs) => Some(Away::Remedied),
             None => Some(Away::Unnoticed),
@@ -210,8 +212,9 @@ impl World {
     /// The heart sees an instance as something else now.
     pub(crate) fn seen_as(&mut self, number: usize, state: State) {
         let now = self.now;
-        let instance = &mut self.instances[number];
-        let before = std::mem::replace(&mut instance.state, state);
+        let before = std::mem::replace(&mut self.instances[number].state, state);
+        self.audit_completed(number, before, state);
+        let instance = &self.instances[number];
         let service = instance.service;
         let counted = self.counted_from.is_some();
         let it = &mut self.services[service];

@@ -216,6 +216,8 @@ pub(crate) struct World {
     pub(crate) drawing: Drawing,
     /// Made when the emergency path ended everything: gone, but a word about them may come.
     pub(crate) ghosts: BTreeSet<(usize, Generation)>,
+    /// What the heart hears now is somebody's order.
+    pub(crate) ordered: bool,
     /// Holds the heart to its promises; a rehearsal trusts it.
     pub(crate) audit: Option<Box<Audit>>,
 }
@@ -307,6 +309,7 @@ impl World {
             rough: Rough::none(),
             drawing: Drawing::default(),
             ghosts: BTreeSet::new(),
+            ordered: false,
             audit: None,
         };
         world.connect();

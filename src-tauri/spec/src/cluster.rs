@@ -1,11 +1,12 @@
 //! The checked definition. Every default is filled in, every name resolves, there is no cycle.
 
 use crate::container::{Network, Runs, Volume};
+use crate::ends::Kind;
 use crate::env_file::{EnvFile, Line};
 use crate::environment::SaidIn;
 use crate::heal::Heal;
 use crate::http::HttpTerms;
-use model::{ClusterName, ExitStatus, ServiceName, Terms, Until};
+use model::{ClusterName, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,22 +67,13 @@ impl AtOnce {
     }
 }
 
-/// What sort of thing a service is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Runs until it is stopped; an exit is a fault.
-    Daemon,
-    /// Runs once; exit 0 completes it.
-    Oneshot,
-}
-
 /// One service, all defaults filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Daemon or oneshot.
     pub kind: Kind,
-    /// Exit codes, besides 0, with which a oneshot is complete.
+    /// Exit codes, besides 0, with which a oneshot is complete. Of a daemon those with which it has ended, as it
+    /// may, 0 among them; one that has none may not end.
     #[serde(default)]
     pub success: BTreeSet<u8>,
     /// What is executed: a process, or a container.
@@ -148,6 +140,10 @@ pub struct Service {
     /// it means nothing.
     #[serde(default = "ready_within")]
     pub ready_within: Duration,
+    /// Its container's daemon is asked, and nothing says how long it may take to be ready: it has as long as the
+    /// daemon's check takes, which is known when the container is there.
+    #[serde(default)]
+    pub ready_as_check: bool,
     /// Asked for as long as it runs.
     pub health: Option<Probe>,
     /// What healing may do.
@@ -299,17 +295,6 @@ impl From<ServiceName> for Need {
 }
 
 impl Service {
-    /// It has done its work when it ends so. That a signal ended it counts as a shell says it: 128 and its number.
-    pub fn succeeded(&self, status: ExitStatus) -> bool {
-        let code = match status {
-            ExitStatus::Code(code) => Some(code),
-            ExitStatus::Signal(signal) => signal.checked_add(128),
-            ExitStatus::Unknown | ExitStatus::OutOfMemory { .. } => None,
-        };
-        let listed = code.and_then(|code| u8::try_from(code).ok());
-        status.success() || listed.is_some_and(|code| self.success.contains(&code))
-    }
-
     /// What it needs by name; `None` when it does not need that.
     pub fn need(&self, name: &ServiceName) -> Option<&Need> {
         self.needs.iter().find(|need| need.service == *name)

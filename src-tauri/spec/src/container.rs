@@ -238,3 +238,20 @@ pub enum Check {
         start_interval: Option<Duration>,
     },
 }
+
+/// How long a daemon takes after a start at most until it says that a container is unhealthy. What is not given is as
+/// it has it by itself.
+pub fn until_unhealthy(
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    retries: Option<u32>,
+    start_period: Duration,
+) -> Duration {
+    const USUAL: Duration = Duration::from_secs(30);
+    const DAY: Duration = Duration::from_secs(86_400);
+    let each = interval
+        .unwrap_or(USUAL)
+        .saturating_add(timeout.unwrap_or(USUAL));
+    let failing = each.saturating_mul(retries.unwrap_or(3));
+    start_period.saturating_add(failing).min(DAY)
+}

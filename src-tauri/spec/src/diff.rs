@@ -6,6 +6,7 @@ mod container;
 use crate::amount;
 use crate::cluster::{Cluster, Hook, Need, Probe, ProbeTarget, Service};
 use crate::duration::words;
+use crate::ends::Kind;
 use crate::environment::changed_in_files;
 use container::container_changes;
 pub use container::surroundings_changed;
@@ -166,9 +167,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     changes.note("category", &old.category, &new.category);
     let success = |service: &Service| {
         let codes: Vec<String> = service.success.iter().map(u8::to_string).collect();
-        match codes.is_empty() {
-            true => "0".to_owned(),
-            false => format!("0, {}", codes.join(", ")),
+        match (service.kind, codes.is_empty()) {
+            (Kind::Daemon, true) => "none".to_owned(),
+            (Kind::Daemon, false) => codes.join(", "),
+            (Kind::Oneshot, true) => "0".to_owned(),
+            (Kind::Oneshot, false) => format!("0, {}", codes.join(", ")),
         }
     };
     changes.note("success", &success(old), &success(new));
@@ -204,7 +207,14 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
             &probe(new.ready.as_ref()),
         );
     }
-    let within = |service: &Service| service.ready.as_ref().map(|_| words(service.ready_within));
+    let within = |service: &Service| {
+        let longer = match service.ready_as_check {
+            true => ", or as long as its check takes",
+            false => "",
+        };
+        let ready = service.ready.as_ref();
+        ready.map(|_| format!("{}{longer}", words(service.ready_within)))
+    };
     if let (Some(before), Some(after)) = (within(old), within(new)) {
         changes.note("ready within", &before, &after);
     }

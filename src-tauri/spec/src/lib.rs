@@ -12,6 +12,7 @@ pub mod container;
 mod diff;
 mod document;
 mod duration;
+mod ends;
 mod env_file;
 mod environment;
 mod heal;
@@ -33,11 +34,12 @@ pub use amount::cores;
 pub use amount::size;
 pub use choice::{Choice, NoSuch};
 pub use cluster::{
-    AtOnce, Cluster, FileWatch, Hook, Kind, Limits, Listen, Log, Need, Probe, ProbeTarget, Run,
-    Secret, Service, Stop, StopSignal, Template, TemplatePart,
+    AtOnce, Cluster, FileWatch, Hook, Limits, Listen, Log, Need, Probe, ProbeTarget, Run, Secret,
+    Service, Stop, StopSignal, Template, TemplatePart,
 };
 pub use container::{Container, Runs};
 pub use diff::{Diff, diff, surroundings_changed};
+pub use ends::Kind;
 pub use env_file::{EnvFile, EnvPart, EnvText, Line, Setting};
 pub use environment::{Origin, SaidIn, Value, Variable, environment_differs};
 pub use heal::{Backoff, Budget, Heal, Rung};

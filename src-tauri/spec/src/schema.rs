@@ -165,13 +165,13 @@ fn service() -> Value {
                 "What is executed. Words are executed directly, anything that needs a shell by `sh -c`; a list verbatim.",
             ),
             "kind" => json!({
-                "description": "A daemon runs until it is stopped. A oneshot runs once; its dependents start when it has exited with 0.",
+                "description": "A daemon runs until it is stopped, or ends as `success` allows. A oneshot runs once; its dependents start when it has exited with 0.",
                 "enum": ["daemon", "oneshot"],
                 "default": "daemon"
             }),
             "category" => text("Where it is shown. Free text, \"services\" unless given."),
             "success" => json!({
-                "description": "Exit codes, besides 0, with which a oneshot is complete.",
+                "description": "Exit codes, besides 0, with which it has done its work: with which a oneshot is complete, and with which a daemon that has this key may end.",
                 "type": "array", "maxItems": MAX_CODES,
                 "items": { "type": "integer", "minimum": 0, "maximum": 255 }
             }),

@@ -33,6 +33,7 @@
 //! | `count PATH MS` | prints `life PID`, then `line 1`, `line 2`, … one every so many milliseconds, and keeps the last in `PATH.PID`; ends as `PATH.die` says (`code N`, `signal N`) once that exists, and takes it away |
 //! | `sole PATH` | holds a lock on this file, which then has its pid, with all it forks; finds it held: a line in `PATH.double` |
 //! | `until PATH` | waits until this file exists |
+//! | `pause MS` | waits so many milliseconds |
 //! | `lock PATH FROM LENGTH` | waits for a lock on these bytes of the file, and holds it while it lives |
 //! | `mark TEXT` | does nothing; all that it forks have it on their command line |
 //! | `group` | leaves a hanging, deaf child behind in a process group of its own; prints `group PID` |
@@ -81,6 +82,7 @@ fn main() {
                 }
             }
             "beside" => beside(&word()),
+            "pause" => pause(number(&word())),
             "exit" => std::process::exit(number(&word()) as i32),
             "raise" => raise(number(&word()) as i32),
             "ignore-term" => ignore_term(),
@@ -148,12 +150,7 @@ fn main() {
                 zoo::hydra(heads, &word());
             }
             "serve" => serve::serve(words),
-            "until" => {
-                let path = word();
-                while !std::path::Path::new(&path).exists() {
-                    pause(1);
-                }
-            }
+            "until" => zoo::until(&word()),
             other => fail(&format!("no verb {other}")),
         }
     }

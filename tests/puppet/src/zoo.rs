@@ -4,6 +4,13 @@ use crate::{fail, fork_off, hang, ignore_term, say};
 use std::ffi::CString;
 use std::os::fd::IntoRawFd;
 
+/// Waits until there is this file.
+pub(crate) fn until(path: &str) {
+    while !std::path::Path::new(path).exists() {
+        crate::pause(1);
+    }
+}
+
 /// In a process group of its own: what is sent to its parent's does not reach it.
 pub(crate) fn group() {
     let child = fork_off(|| {

@@ -121,8 +121,8 @@ impl std::fmt::Display for WaitFor {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every instance has to be there. A oneshot is there once it has exited with 0. What is in quarantine does not come \
-by itself: then it ends at once, with 1, as when the time is over.
+Every instance has to be there. What may end (a oneshot, or one with `success`) is there once it has completed. What is in \
+quarantine does not come by itself: then it ends at once, with 1, as when the time is over.
 
 Examples:
   azora wait api --healthy

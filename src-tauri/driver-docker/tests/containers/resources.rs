@@ -3,8 +3,8 @@
 use crate::bench::{Bench, LONG, instance};
 use driver::{ExecOutcome, SecretText};
 use driver_docker::{
-    Attachment, Event, Exec, Health, HealthWord, Limits, Mount, Network, Published, Secret, Volume,
-    network_name,
+    Attachment, Checked, Event, Exec, Health, HealthWord, Limits, Mount, Network, Published,
+    Secret, Volume, network_name,
 };
 use model::{ExitStatus, Generation};
 use std::net::TcpStream;
@@ -223,6 +223,12 @@ async fn the_daemons_health_check_is_heard_when_it_changes() {
         start_interval: None,
     };
     bench.run("a", 1, spec).await;
+    // How long it may take until it is known not to be well, by what the daemon was told.
+    let checked = bench.driver.health(&bench.cluster, &instance("a")).await;
+    assert!(
+        matches!(&checked, Ok(Checked::Says { takes, .. }) if takes.as_millis() == 300),
+        "{checked:?}"
+    );
     let run = async |bench: &Bench, argv: &[&str], limit| {
         let exec = Exec {
             argv: words(argv),

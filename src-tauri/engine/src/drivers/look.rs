@@ -3,26 +3,31 @@
 use super::Containers;
 use driver_docker::{Checked, Exec, HealthWord};
 use model::{ClusterId, Evidence, InstanceId, Verdict};
+use orchestrator::OwnCheck;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 impl Containers {
     /// What the daemon's own check of an instance says, waited for while it has not come to anything.
-    /// One without a check passes: nobody has asked for more.
+    /// One without a check passes: nobody has asked for more. With it, what was seen of that check.
     pub(crate) async fn check(
         self: &Arc<Self>,
         cluster: &ClusterId,
         instance: &InstanceId,
         limit: Duration,
-    ) -> Evidence {
+    ) -> (Evidence, Option<OwnCheck>) {
         let begun = Instant::now();
-        let (verdict, detail) = self.word(cluster, instance, begun + limit).await;
-        Evidence {
+        let mut check = None;
+        let (verdict, detail) = self
+            .word(cluster, instance, begun + limit, &mut check)
+            .await;
+        let evidence = Evidence {
             verdict,
             detail,
             latency_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-        }
+        };
+        (evidence, check)
     }
 
     /// What a command says of an instance that is run in its container, and that this key names.
@@ -44,6 +49,7 @@ impl Containers {
         cluster: &ClusterId,
         instance: &InstanceId,
         until: Instant,
+        check: &mut Option<OwnCheck>,
     ) -> (Verdict, String) {
         // Before the look: a word that comes after it is heard.
         let mut stirred = self.stirred.subscribe();
@@ -56,8 +62,14 @@ impl Containers {
                 Err(why) => return (Verdict::Trouble, why.to_string()),
             };
             let (word, said) = match word {
-                Checked::Says(word, said) => (word, said),
-                Checked::NoCheck => return (Verdict::Pass, "it runs, and has no check".to_owned()),
+                Checked::Says { word, said, takes } => {
+                    *check = Some(OwnCheck::Takes(takes));
+                    (word, said)
+                }
+                Checked::NoCheck => {
+                    *check = Some(OwnCheck::Nothing);
+                    return (Verdict::Pass, "it runs, and has no check".to_owned());
+                }
                 Checked::NotRunning => return (Verdict::Fail, "it does not run".to_owned()),
             };
             let said = match said.lines().next_back() {

@@ -122,7 +122,18 @@ impl Owner {
                 // takes ten times the room of sleeping.
                 Some((Asked::Daemon, timeout)) => {
                     let containers = &shared.drivers.containers;
-                    Box::pin(containers.check(&cluster, &id, timeout)).await
+                    let asked = containers.check(&cluster, &id, timeout);
+                    let (evidence, check) = Box::pin(asked).await;
+                    // What becomes ready is judged by what this says, so it comes before the answer.
+                    if let Some(check) = check.filter(|_| kind != ProbeKind::Health) {
+                        let check = Input::Check {
+                            instance: id.clone(),
+                            generation,
+                            check,
+                        };
+                        let _ = inbox.send(Message::Happened(check)).await;
+                    }
+                    evidence
                 }
                 Some((Asked::Within(exec, key), timeout)) => {
                     let containers = &shared.drivers.containers;

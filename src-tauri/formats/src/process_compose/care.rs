@@ -77,6 +77,9 @@ impl Writer<'_, '_> {
                 format!("{} takes nothing down when it fails", self.fields.path()),
             );
         }
+        if !self.own.ends {
+            self.success(files, draft);
+        }
         if !again && self.own.ends {
             // What has failed is not tried again by itself.
             draft.key("heal", "{ ladder = [\"quarantine\"] }", &from);
@@ -84,8 +87,8 @@ impl Writer<'_, '_> {
             if !std::mem::replace(&mut said.unhealed, true) {
                 files.note(
                     self.at,
-                    "without availability.restart a process that ends is not started again, and its end is told as a \
-                     fault; remove `heal` from its service and it is started again",
+                    "without availability.restart a process that ends is not started again; with 0 it has completed, \
+                     with any other code that is told as a fault; remove `heal` from its service and it is healed",
                 );
             }
             draft.key("heal", "{ enabled = false }", &from);

@@ -30,7 +30,7 @@ pub(super) const PROCESS: &[(&str, &str)] = &[
     ),
     (
         "success_exit_codes",
-        "it runs until it is stopped, and every end of it is a fault",
+        "it is started again whenever it ends, whatever its code",
     ),
     (
         "is_elevated",

@@ -241,15 +241,22 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Codes that count as 0, of what ends by itself; an end of all else is a fault, and that is told.
-    fn success(&mut self, files: &mut Files, draft: &mut Draft) {
-        let Some(codes) = self.fields.texts("success_exit_codes", files) else {
+    /// Codes that count as 0. What is started again whenever it ends has none.
+    pub(super) fn success(&mut self, files: &mut Files, draft: &mut Draft) {
+        if self.own.always && !self.own.ends {
             return;
-        };
+        }
+        let codes = self.fields.texts("success_exit_codes", files);
         // No process of Linux exits with another code.
-        let codes = codes.iter().filter_map(|code| code.parse::<u8>().ok());
+        let codes = codes.iter().flatten();
+        let codes = codes.filter_map(|code| code.parse::<u8>().ok());
+        // Of a oneshot 0 goes without saying; of all others that they may end does not.
+        let zero = (!self.own.ends).then_some(0);
+        let codes = zero.into_iter().chain(codes.filter(|code| *code != 0));
         let codes: Vec<String> = codes.map(|code| code.to_string()).collect();
-        draft.key("success", format!("[{}]", codes.join(", ")), &self.from);
+        if !codes.is_empty() {
+            draft.key("success", format!("[{}]", codes.join(", ")), &self.from);
+        }
     }
 
     fn kind(&mut self, files: &mut Files, draft: &mut Draft) {

@@ -139,6 +139,17 @@ fn service(
     of("needs", &wanted, &found);
     let heals = service.restart != Restart::No || ends;
     of("heals", &heals, &own.heal.enabled);
+    let policy = matches!(service.restart, Restart::No | Restart::OnFailure(_));
+    let check = service.healthcheck.as_ref();
+    let off = check.is_some_and(|check| check.test == Some(Test::Disabled));
+    let asks = |probe: &Option<spec::Probe>| {
+        let target = probe.as_ref().map(|probe| &probe.target);
+        target == Some(&spec::ProbeTarget::Check)
+    };
+    let asked = (asks(&own.ready), asks(&own.health), own.ready_as_check);
+    let wanted = !ends && !off;
+    of("asked", &(wanted, wanted, wanted), &asked);
+    of("may end", &(ends || policy), &own.may_end());
     if !ends {
         of("replicas", &service.scale, &own.replicas);
     }

@@ -58,21 +58,23 @@ fn becomes(body: &str, wanted: &[&str]) {
     defined(&made.text, &tree);
 }
 
+const ENDS: &str = "success = [0]";
 const UNHEALED: &str = "heal = { enabled = false }";
 
 #[test]
 fn what_is_started_again_is_healed_as_the_file_says() {
-    becomes("{image: x}", &[UNHEALED]);
-    becomes("{image: x, restart: 'no'}", &[UNHEALED]);
+    // Ended with 0, it has not failed.
+    becomes("{image: x}", &[ENDS, UNHEALED]);
+    becomes("{image: x, restart: 'no'}", &[ENDS, UNHEALED]);
     becomes("{image: x, restart: always}", &[]);
     becomes("{image: x, restart: unless-stopped}", &[]);
-    becomes("{image: x, restart: on-failure}", &[]);
-    becomes("{image: x, restart: 'on-failure:0'}", &[]);
+    becomes("{image: x, restart: on-failure}", &[ENDS]);
+    becomes("{image: x, restart: 'on-failure:0'}", &[ENDS]);
     let thrice = "heal = { budget = \"3 per 1d\", ladder = [{ remedy = \"restart\", times = 3 }, \"quarantine\"] }";
-    becomes("{image: x, restart: 'on-failure:3'}", &[thrice]);
+    becomes("{image: x, restart: 'on-failure:3'}", &[ENDS, thrice]);
     becomes(
         "{image: x, deploy: {restart_policy: {condition: on-failure, max_attempts: 3}}}",
-        &[thrice],
+        &[ENDS, thrice],
     );
     becomes("{image: x, deploy: {restart_policy: {}}}", &[]);
 }

@@ -46,6 +46,7 @@ pub(crate) fn service() -> spec::Service {
         ready: None,
         ready_always: false,
         ready_within: Duration::from_secs(60),
+        ready_as_check: false,
         health: None,
         heal: spec::Heal {
             ladder: vec![
@@ -123,6 +124,17 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
                 let pattern = "listening".to_owned();
                 let target = spec::ProbeTarget::Log { pattern };
                 service.ready = Some(spec::Probe { target, ..probe() });
+            }
+            // `check` is asked of a container's daemon, for both, and has the time that this takes.
+            "check" => {
+                let target = spec::ProbeTarget::Check;
+                let probe = spec::Probe {
+                    target,
+                    fail: 1,
+                    ..probe()
+                };
+                (service.ready, service.health) = (Some(probe.clone()), Some(probe));
+                service.ready_as_check = true;
             }
             "ready" => service.ready = Some(probe()),
             "always" => service.ready_always = true,

@@ -68,6 +68,7 @@ fn who_tells_of_anothers_fault_is_let_be() {
             roughness: 0,
             slips: 50,
             terms: seed % 2 * 40,
+            ends: 0,
             seed,
         };
         if let Err(broken) = sim::hangs(size, 20) {
@@ -97,7 +98,7 @@ fn worlds_to_remember() {
     }
 }
 
-/// Prints the story of one world: `SIM=seed,services,commands,faults,roughness,slips,terms cargo test -p
+/// Prints the story of one world: `SIM=seed,services,commands,faults,roughness,slips,terms,ends cargo test -p
 /// orchestrator tell -- --ignored --nocapture`; with `NIGHTS=100` the story of so many nights.
 #[test]
 #[ignore = "a tool for reading what a failing world did"]

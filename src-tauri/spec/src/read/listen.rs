@@ -1,8 +1,9 @@
 //! `listen`: sockets that are handed over, and what that means for probes.
 
 use super::{Reader, service::Defaults};
-use crate::cluster::{Kind, Listen, Probe, ProbeTarget};
+use crate::cluster::{Listen, Probe, ProbeTarget};
 use crate::document::{Table, ValueKind};
+use crate::ends::Kind;
 
 impl Reader<'_> {
     pub(super) fn listen(&mut self, table: &Table, kind: Kind) -> Option<Listen> {

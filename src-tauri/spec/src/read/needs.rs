@@ -2,8 +2,9 @@
 
 use super::keys::NEED;
 use super::{Draft, Reader};
-use crate::cluster::{Kind, Need};
+use crate::cluster::Need;
 use crate::document::{Table, Value, ValueKind};
+use crate::ends::Kind;
 use crate::limits::MAX_NEEDS;
 use crate::problem::{Problem, Span, quoted};
 use model::{ServiceName, Until};
@@ -134,26 +135,31 @@ impl Reader<'_> {
         }
     }
 
-    /// A daemon's end is a fault, after which it is started again: who waited for that would wait for ever.
+    /// A daemon's end is a fault, after which it is started again, or need not ever come: who waited for that would
+    /// wait for ever.
     fn comes_so_far(&mut self, need: &Need, place: &Place, other: &Draft) {
         if other.service.kind != Kind::Daemon
             || !matches!(need.until, Until::Ended | Until::Succeeded)
         {
             return;
         }
-        let name = &need.service;
+        let (name, until) = (&need.service, need.until);
         let span = place.until.clone().unwrap_or_else(|| place.name.clone());
+        let says = match other.service.may_end() {
+            true => format!(
+                "`{name}` is a daemon, which may end and need not: it may never come to be {until}"
+            ),
+            false => format!(
+                "`{name}` is a daemon and runs until it is stopped: it never comes to be {until}"
+            ),
+        };
         self.problems.add(|| {
-            Problem::new(
-                span,
-                format!("`{name}` is a daemon and runs until it is stopped: it never comes to be {}", need.until),
-                "waited for in vain",
-            )
-            .and(other.name.clone(), "a daemon")
-            .help(format!(
-                "if `{name}` ends by itself, let it be one that does: kind = \"oneshot\"; if not, wait until it is \
-                 \"started\" or \"ready\""
-            ))
+            Problem::new(span, says, "waited for in vain")
+                .and(other.name.clone(), "a daemon")
+                .help(format!(
+                    "if `{name}` ends by itself, let it be one that does: kind = \"oneshot\"; if not, wait until it is \
+                     \"started\" or \"ready\""
+                ))
         });
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ),
             (
                 "restart",
-                "restarts are described by `heal`: heal = { budget = \"9 per 30m\" }",
+                "restarts are described by `heal`: heal = { budget = \"9 per 30m\" }; what may end says success = [0]",
             ),
             ("scale", "here it is called `replicas`"),
             ("autoscale", "write max_replicas = 4"),

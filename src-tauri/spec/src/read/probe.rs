@@ -6,8 +6,9 @@ use super::keys::{HEALTH, Keys, READY, STARTUP};
 use super::values::Layers;
 use super::{Reader, service::Defaults};
 use crate::amount;
-use crate::cluster::{Kind, Probe, ProbeTarget, Run, Template};
+use crate::cluster::{Probe, ProbeTarget, Run, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
+use crate::ends::Kind;
 use crate::problem::{Problem, Span, quoted};
 use crate::template;
 use model::ServiceName;
@@ -127,12 +128,13 @@ impl Reader<'_> {
 
     /// Reads how long a service may take to be ready: what `startup` says, else `ready`, else
     /// `health`, else the cluster's default `health`; no less than a container's check takes unless given.
+    /// With it, whether it is.
     pub(super) fn ready_within(
         &mut self,
         service: &Table,
         defaults: &Defaults,
         check_takes: Duration,
-    ) -> Duration {
+    ) -> (Duration, bool) {
         let own = ["startup", "ready", "health"].map(|key| service.get(key));
         let probes = own.into_iter().chain([defaults.health]);
         let given: Vec<&Entry> = probes
@@ -150,7 +152,8 @@ impl Reader<'_> {
             .map(|entry| self.duration(&entry.value, "`within`", range.clone()));
         let first = read.next().flatten();
         read.for_each(drop);
-        first.unwrap_or_else(|| crate::cluster::ready_within().max(check_takes))
+        let usual = || crate::cluster::ready_within().max(check_takes);
+        (first.unwrap_or_else(usual), first.is_some())
     }
 
     fn probe(

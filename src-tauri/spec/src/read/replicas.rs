@@ -1,8 +1,9 @@
 //! `replicas` and `max_replicas`: how many instances there are, and up to how many healing may add.
 
 use super::Reader;
-use crate::cluster::{Kind, ProbeTarget, Service};
+use crate::cluster::{ProbeTarget, Service};
 use crate::document::{Entry, Table};
+use crate::ends::Kind;
 use crate::limits::MAX_REPLICAS;
 use crate::problem::Problem;
 

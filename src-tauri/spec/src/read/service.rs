@@ -4,8 +4,9 @@ use super::container::{check_probe, check_takes};
 use super::keys::{DEFAULTS, SERVICE};
 use super::other_words::means_run;
 use super::{Draft, Reader};
-use crate::cluster::{Kind, Probe, ProbeTarget, Run, Service, Template};
+use crate::cluster::{Probe, ProbeTarget, Run, Service, Template};
 use crate::document::{Entry, Table, Value, ValueKind};
+use crate::ends::Kind;
 use crate::limits::{MAX_ARGS, MAX_CATEGORY, MAX_CODES, MAX_PROFILES};
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
@@ -124,6 +125,8 @@ impl Reader<'_> {
         let asked = [&startup, &ready, &health].map(Option::as_ref);
         let checks = |probe: &Probe| probe.target == ProbeTarget::Check;
         let takes = takes.filter(|_| asked.into_iter().flatten().any(checks));
+        let checked = takes.is_some();
+        let (ready_within, given) = self.ready_within(table, defaults, takes.unwrap_or_default());
         let stop = self.stop(own, table.get("stop"), defaults.stop, &mut runs);
         let mut service = Service {
             kind,
@@ -165,7 +168,8 @@ impl Reader<'_> {
             startup,
             ready: ready.or_else(|| health.clone()),
             ready_always,
-            ready_within: self.ready_within(table, defaults, takes.unwrap_or_default()),
+            ready_within,
+            ready_as_check: checked && !given,
             health,
             heal: self.heal(table.get("heal"), defaults.heal),
             stop,
@@ -330,27 +334,20 @@ impl Reader<'_> {
         found.unwrap_or_else(|| CATEGORY.to_owned())
     }
 
-    /// Exit codes with which a oneshot is complete.
+    /// Exit codes with which it has done its work. That a daemon has the key says that it may end.
     fn success(&mut self, entry: Option<&Entry>, kind: Kind) -> BTreeSet<u8> {
         const EXAMPLE: &str = "success = [0, 3]";
         let Some(entry) = entry else {
             return BTreeSet::new();
         };
-        if kind == Kind::Daemon {
-            self.refuse(
-                &entry.key.span,
-                "a daemon runs until it is stopped, so no exit of it is a success".into(),
-                "of a daemon",
-                "remove it, or write kind = \"oneshot\"",
-            );
-        }
         let items = self.list(&entry.value, "`success`", MAX_CODES, EXAMPLE);
         let help = format!("exit codes are 0 to 255: {EXAMPLE}");
         let codes = items.unwrap_or_default().iter();
-        codes
-            .filter_map(|item| self.number(item, "an exit code", 0..=u8::MAX, &help))
-            .filter(|code| *code != 0)
-            .collect()
+        let named = codes.filter_map(|item| self.number(item, "an exit code", 0..=u8::MAX, &help));
+        let named = named.filter(|code| *code != 0);
+        // Of a oneshot it goes without saying.
+        let always = (kind == Kind::Daemon).then_some(0);
+        always.into_iter().chain(named).collect()
     }
 
     /// Names of profiles, as short as those of services.

@@ -153,6 +153,10 @@ fn codes_of_success_are_those_that_are_named_and_0() {
     use model::ExitStatus::{Code, OutOfMemory, Signal, Unknown};
     let plain = service("run = \"a\"\nkind = \"oneshot\"");
     let listed = service("run = \"a\"\nkind = \"oneshot\"\nsuccess = [3, 143, 0]");
+    // A daemon may not end, or as it says.
+    let daemon = service("run = \"a\"");
+    let ends = service("run = \"a\"\nsuccess = [3, 143]");
+    assert!(plain.may_end() && listed.may_end() && ends.may_end() && !daemon.may_end());
     let killed = OutOfMemory {
         limit: None,
         code: Some(0),
@@ -171,5 +175,17 @@ fn codes_of_success_are_those_that_are_named_and_0() {
     ] {
         assert_eq!(plain.succeeded(status), of_plain, "{status}");
         assert_eq!(listed.succeeded(status), of_listed, "{status}");
+        assert_eq!(ends.succeeded(status), of_listed, "{status}");
+        assert!(!daemon.succeeded(status), "{status}");
     }
+}
+
+#[test]
+fn what_may_end_says_so_by_its_codes_in_whatever_form() {
+    let codes = |more: &str| service(&format!("run = \"a\"\n{more}")).success;
+    assert_eq!(codes(""), [].into());
+    assert_eq!(codes("success = []"), [0].into());
+    assert_eq!(codes("success = [0]"), [0].into());
+    assert_eq!(codes("success = [3]"), [0, 3].into());
+    assert_eq!(codes("kind = \"oneshot\"\nsuccess = [0, 3]"), [3].into());
 }

@@ -77,6 +77,22 @@ fn a_container_is_on_its_clusters_network_and_asked_by_its_own_check() {
     );
     assert_eq!(asked("container = { check = false }"), (None, None, 60));
     assert_eq!(asked("kind = \"oneshot\""), (None, None, 60));
+    // Its own check takes as long as it takes, unless it is said otherwise, or another is asked.
+    let as_check = |more: &str| {
+        let text = format!("[service.a]\nimage = \"a\"\nport = 80\n{more}\n");
+        super::valid(&text).services["a"].ready_as_check
+    };
+    assert!(as_check("") && as_check("ready = { check = true }"));
+    assert!(as_check("container = { check = { interval = \"1h\" } }"));
+    for other in [
+        "ready = { check = true, within = \"5m\" }",
+        "health = { check = true, within = \"60s\" }",
+        "ready = { tcp = \"$PORT\" }",
+        "container = { check = false }",
+        "kind = \"oneshot\"",
+    ] {
+        assert!(!as_check(other), "{other}");
+    }
     let patient = "container = { check = { interval = \"10s\", timeout = \"5s\", retries = 10, start_period = \"1m\" } }";
     assert_eq!(asked(patient), (check(), check(), 60 + 10 * 15));
     // The image's test, at times of ours.

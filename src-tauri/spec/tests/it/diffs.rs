@@ -67,3 +67,19 @@ fn another_way_to_listen_is_another_process() {
     assert_eq!(diff.changed[0].1, ["tty: off → on"]);
     assert!(diff.restarts.contains(&name("s")));
 }
+
+/// It counts from its next end on, and nothing has to restart for it.
+#[test]
+fn that_one_may_end_is_named() {
+    let with = |line: &str| valid(&format!("[service.s]\nrun = \"a\"\n{line}\n"));
+    let named = |before: &str, after: &str| {
+        let diff = spec::diff(&with(before), &with(after));
+        assert!(diff.restarts.is_empty());
+        diff.changed[0].1.clone()
+    };
+    assert_eq!(named("", "success = [0]"), ["success: none → 0"]);
+    assert_eq!(
+        named("success = [0]", "success = [3]"),
+        ["success: 0 → 0, 3"]
+    );
+}

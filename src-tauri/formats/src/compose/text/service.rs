@@ -183,6 +183,10 @@ impl Writer<'_> {
             false => at(service, "deploy").clone(),
         };
         let from = self.origin(&place);
+        if !ends && matches!(service.restart, Restart::No | Restart::OnFailure(_)) {
+            // With 0 it has done what it was for.
+            draft.key("success", "[0]", &from);
+        }
         match (service.restart, ends) {
             (Restart::No, true) => {
                 // What has failed is not tried again by itself.
@@ -191,8 +195,8 @@ impl Writer<'_> {
             (Restart::No, false) => {
                 self.once(
                     &place,
-                    "without restart: a container that ends is not started again, and its end is told as a fault; \
-                     write restart: unless-stopped and it is healed",
+                    "without restart: a container that ends is not started again; with 0 it has completed, with any \
+                     other code that is told as a fault; write restart: unless-stopped and it is healed",
                     draft,
                 );
                 draft.key("heal", "{ enabled = false }", &from);
@@ -217,17 +221,6 @@ impl Writer<'_> {
                 draft.note(note(&place, says));
             }
             _ => {}
-        }
-        if let (Restart::OnFailure(_), false) = (service.restart, ends) {
-            self.once(
-                &place,
-                "with restart: on-failure a container that ends with 0 is started again as well, unless another service \
-                 waits for it with condition: service_completed_successfully",
-                draft,
-            );
-        }
-        if !ends {
-            self.health(service, draft);
         }
     }
 

@@ -9,7 +9,7 @@ use model::{
     ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
     ServiceName, Timestamp, Verdict,
 };
-use orchestrator::{Adoption, Command, Input, LastWords, Look, Said, Sighting};
+use orchestrator::{Adoption, Command, Input, LastWords, Look, OwnCheck, Said, Sighting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -330,6 +330,15 @@ impl Run {
                     },
                 }
             }
+            // `check api nothing`, `check api takes 5m`: what its daemon asks by itself.
+            "check" => Input::Check {
+                instance,
+                generation,
+                check: match more[..] {
+                    ["takes", time] => OwnCheck::Takes(define::duration(time)),
+                    _ => OwnCheck::Nothing,
+                },
+            },
             "says" => Input::Said {
                 instance,
                 generation,

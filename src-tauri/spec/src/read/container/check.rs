@@ -2,9 +2,10 @@
 
 use super::super::Reader;
 use super::keys::CHECK;
-use crate::cluster::{Kind, Probe, ProbeTarget};
-use crate::container::{Check, Container};
+use crate::cluster::{Probe, ProbeTarget};
+use crate::container::{Check, Container, until_unhealthy};
 use crate::document::{Entry, Table, ValueKind};
+use crate::ends::Kind;
 use crate::limits::MAX_ARGS;
 use std::time::Duration;
 
@@ -111,10 +112,10 @@ pub(in crate::read) fn check_takes(container: &Container) -> Duration {
     else {
         return Duration::ZERO;
     };
-    // What the daemon takes where nothing is said.
-    let usual = Duration::from_secs(30);
-    let each = interval.unwrap_or(usual) + timeout.unwrap_or(usual);
-    let day = Duration::from_secs(86_400);
-    let failing = each.saturating_mul(retries.unwrap_or(3));
-    (start_period.unwrap_or_default() + failing.min(day)).min(day)
+    until_unhealthy(
+        *interval,
+        *timeout,
+        *retries,
+        start_period.unwrap_or_default(),
+    )
 }
