@@ -3,11 +3,11 @@
 use serde_json::Value;
 use std::path::Path;
 use testkit::{Daemon, Engine};
-use tests::process::{kill, lives};
-use tests::{Azora, Folder, http, until};
+use tests::process::{command, kill, lives};
+use tests::{Azora, Folder, http, in_own_network, until};
 
-/// Two containers, one of an image that is here and one that is built; three processes; and between
-/// them a migration that has to be over.
+/// Two containers, one of an image that is here and one that is built, which needs a process as well;
+/// processes; and between them a migration that has to be over.
 const MIXED: &str = r#"
 [cluster]
 name = "mixed"
@@ -26,16 +26,21 @@ port = 7000
 entrypoint = ["/puppet", "serve", "db", "7000", "address", "0.0.0.0", "data", "/data"]
 volumes = ["data:/data"]
 
+[service.keys]
+run = "puppet serve keys $PORT"
+port = 0
+health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
+
 [service.cache]
 build = "cache"
 port = 0
 health = { http = "/health", every = "250ms", timeout = "2s", fail = 2 }
-needs = ["db"]
+needs = ["db", "keys"]
 stop = { grace = "2s" }
 
 [service.cache.container]
 port = 7001
-command = ["serve", "cache", "7001", "address", "0.0.0.0", "needs", "http:${db.host}:${db.port}"]
+command = ["serve", "cache", "7001", "address", "0.0.0.0", "needs", "http:${db.host}:${db.port}", "needs", "http:${keys.host}:${keys.port}"]
 
 [service.migrate]
 kind = "oneshot"
@@ -61,7 +66,7 @@ needs = ["web"]
 
 const DOCKERFILE: &str = "FROM localhost/azora-puppet\nENTRYPOINT [\"/puppet\"]\n";
 /// Every instance of it that is to run.
-const ALL: [&str; 5] = ["db.0", "cache.0", "api.0", "web.0", "clock.0"];
+const ALL: [&str; 6] = ["db.0", "keys.0", "cache.0", "api.0", "web.0", "clock.0"];
 
 /// The same where nothing of the daemon's is reached from here: its test has a network of its own.
 fn apart() -> String {
@@ -77,7 +82,10 @@ fn apart() -> String {
             "build = \"cache\"\nport = 0\nhealth = { http = \"/health\", every = \"250ms\", timeout = \"2s\", fail = 2 }\n",
             "build = \"cache\"\n",
         ),
-        (", \"needs\", \"http:${db.host}:${db.port}\"", ""),
+        (
+            ", \"needs\", \"http:${db.host}:${db.port}\", \"needs\", \"http:${keys.host}:${keys.port}\"",
+            "",
+        ),
         ("needs http:${db.port} needs http:${cache.port} ", ""),
         ("migrating ${db.url}", "migrating"),
     ] {
@@ -117,7 +125,7 @@ impl Story {
 
     fn list(&self, path: &str) -> Vec<Value> {
         let answer = self.daemon.ask("GET", path, &[]).expect("it answers");
-        let text = json_of(&answer);
+        let text = http::body(&answer);
         match serde_json::from_str(&text) {
             Ok(Value::Array(all)) => all,
             Ok(Value::Object(mut all)) => match all.remove("Volumes") {
@@ -144,6 +152,25 @@ impl Story {
         ]
     }
 
+    /// The processes that lead from containers to processes.
+    fn relays(&self) -> Vec<u32> {
+        let all = self.azora.home().processes().into_iter();
+        let relay = |pid: &u32| command(*pid).contains("/azora-relay ");
+        all.filter(relay).collect()
+    }
+
+    /// The one there is, and the port at which it leads to `keys`.
+    fn relay(&self) -> (u32, String) {
+        let relays = self.relays();
+        assert_eq!(relays.len(), 1, "{relays:?}");
+        let said = self.azora.ok(self.path(), &["logs", "cache"]);
+        assert!(!said.contains("not reached"), "{said}");
+        let all = format!("{:?}", self.list("/containers/json"));
+        let port = all.split("http:host.azora.internal:").nth(1);
+        let port = port.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        (relays[0], port.expect("cache is told where").to_owned())
+    }
+
     fn all_serve(&self) {
         until("all of it to serve", || {
             let now = self.azora.instances(self.path());
@@ -157,28 +184,6 @@ impl Story {
         assert_eq!(self.left(), [0, 0, 1], "the volume stays, and nothing else");
         assert_eq!(self.azora.left(), Vec::<String>::new());
     }
-}
-
-/// The body, of chunks or whole.
-fn json_of(answer: &str) -> String {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    if !head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked")
-    {
-        return body.to_owned();
-    }
-    let mut text = String::new();
-    let mut rest = body;
-    while let Some((size, after)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        if size == 0 || after.len() < size {
-            break;
-        }
-        text.push_str(&after[..size]);
-        rest = after[size..].trim_start_matches("\r\n");
-    }
-    text
 }
 
 /// The whole of it, over one daemon.
@@ -210,6 +215,9 @@ fn story(engine: Engine) {
     assert!(build.contains("azora: building the image"), "{build}");
 
     a_container_that_is_killed_is_healed(&story);
+    if engine != Engine::Podman {
+        the_way_to_a_process_is_mended(&story);
+    }
     the_engine_is_killed(&story);
     the_daemon_is_killed(&story, engine);
     an_engine_comes_before_the_daemon(&story, engine);
@@ -238,6 +246,24 @@ fn a_container_that_is_killed_is_healed(story: &Story) {
     for name in ["db.0", "api.0", "web.0", "clock.0"] {
         let now = azora.instance(folder, name);
         assert_eq!(now.generation, before[name].generation, "{name}");
+    }
+}
+
+/// What leads from containers to processes is killed: it comes back by itself, and nobody is restarted.
+fn the_way_to_a_process_is_mended(story: &Story) {
+    let (azora, folder) = (&story.azora, story.path());
+    let before = azora.instances(folder);
+    let (relay, port) = story.relay();
+    kill(relay);
+    let again = until("the way to be mended", || {
+        (!lives(relay)).then(|| story.relays().pop()).flatten()
+    });
+    assert_ne!(again, relay);
+    story.all_serve();
+    let after = azora.instances(folder);
+    assert_eq!(story.relay().1, port, "it leads from where it did");
+    for name in ["db.0", "keys.0"] {
+        assert_eq!(after[name].generation, before[name].generation, "{name}");
     }
 }
 
@@ -364,7 +390,7 @@ fn an_engine_comes_before_the_daemon(story: &Story, engine: Engine) {
 /// Each service is stopped, and so nothing of it is wanted: that is no `down`.
 fn stops_remove_nothing(story: &Story) {
     let (azora, folder) = (&story.azora, story.path());
-    let services = ["clock", "web", "api", "migrate", "cache", "db"];
+    let services = ["clock", "web", "api", "migrate", "cache", "keys", "db"];
     for service in services {
         azora.ok(folder, &["stop", service]);
     }
@@ -446,12 +472,18 @@ fn an_emergency_stop_ends_all(story: &Story) {
 
 #[test]
 fn a_mixed_stack_lives_through_everything_over_docker() {
-    story(Engine::Docker);
+    in_own_network(
+        "mixed::a_mixed_stack_lives_through_everything_over_docker",
+        || story(Engine::Docker),
+    );
 }
 
 #[test]
 fn a_mixed_stack_lives_through_everything_over_docker_that_keeps_containers() {
-    story(Engine::DockerLive);
+    in_own_network(
+        "mixed::a_mixed_stack_lives_through_everything_over_docker_that_keeps_containers",
+        || story(Engine::DockerLive),
+    );
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Azora {
             .permissions(std::fs::Permissions::from_mode(0o755))
             .tempdir_in("/tmp")
             .map_err(said)?;
-        for name in ["azora", "azora-shim", "organ", "puppet"] {
+        for name in ["azora", "azora-shim", "azora-relay", "organ", "puppet"] {
             let built = self.program.with_file_name(name);
             if built.exists() {
                 std::fs::copy(built, folder.path().join(name)).map_err(said)?;

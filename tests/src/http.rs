@@ -78,6 +78,28 @@ fn unchunk(mut body: &str) -> String {
     whole
 }
 
+/// The body of a whole answer, in chunks or in one piece.
+pub fn body(answer: &str) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    if !head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        return body.to_owned();
+    }
+    let mut text = String::new();
+    let mut rest = body;
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 || after.len() < size {
+            break;
+        }
+        text.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

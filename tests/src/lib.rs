@@ -24,6 +24,7 @@ pub mod kills;
 mod lines;
 pub mod load;
 mod mortal;
+mod network;
 pub mod outputs;
 pub mod ports;
 pub mod process;
@@ -37,6 +38,7 @@ pub use azora::{Azora, Done, Instance};
 pub use folder::Folder;
 pub use free_ports::free_ports;
 pub use lines::each_line;
+pub use network::in_own_network;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -71,7 +71,7 @@ pub use listen::{Heard, listen};
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
 pub use refusal::NotRun;
 pub use secret::SecretText;
-pub use shim::Told;
+pub use shim::{Told, forwards};
 pub use terminal::{NoTerminal, Size, Terminal};
 
 /// The account this process belongs to, by name; its number where it has none.

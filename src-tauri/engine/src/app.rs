@@ -2,7 +2,7 @@
 
 use crate::clock::{Beat, Clock};
 use crate::door::Door;
-use crate::drivers::{Containers, Drivers};
+use crate::drivers::{Containers, Drivers, Relays};
 use crate::emergency::Brake;
 use crate::files::{self, Files};
 use crate::handle::Handle;
@@ -119,7 +119,15 @@ impl Engine {
             .map_err(Error::from)?;
         let (files, unwatched) = Files::new();
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        let (containers, said) = Containers::new(layout.clone(), tasks.clone(), cancel.clone());
+        let relays = Relays::new(
+            Arc::clone(&driver),
+            layout.clone(),
+            &config.programs,
+            tasks.clone(),
+            cancel.clone(),
+        );
+        let (containers, said) =
+            Containers::new(layout.clone(), relays, tasks.clone(), cancel.clone());
         let shared = Arc::new(Shared {
             door,
             prober: Prober::new(Arc::clone(&driver)),

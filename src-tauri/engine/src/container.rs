@@ -342,12 +342,18 @@ fn extra_hosts(
     container: &spec::Container,
 ) -> Vec<String> {
     let mut hosts = hosts(&container.extra_hosts);
-    let templates = service.runs.templates().chain(service.env.values());
-    let mut references = templates.flat_map(spec::Template::references);
-    if references.any(|other| is_here(record, own, other)) {
-        hosts.push(format!("{MACHINE}:host-gateway"));
+    if named(service).any(|other| is_here(record, own, other)) {
+        let way = record.ways.get(own).map(|way| way.gateway.to_string());
+        let address = way.as_deref().unwrap_or("host-gateway");
+        hosts.push(format!("{MACHINE}:{address}"));
     }
     hosts
+}
+
+/// The services that it refers to.
+fn named(service: &spec::Service) -> impl Iterator<Item = &ServiceName> {
+    let templates = service.runs.templates().chain(service.env.values());
+    templates.flat_map(spec::Template::references)
 }
 
 /// The asker is in a network of its own, and reaches this service at the machine.
@@ -400,6 +406,10 @@ pub(crate) fn reached(
         (Some(spec), Some(other)) if has_own_network(other) => {
             Some((service.to_string(), inside(spec, other)?))
         }
-        _ => port.map(|port| (MACHINE.to_owned(), port)),
+        _ => {
+            let way = record.ways.get(asker);
+            let forwarded = way.and_then(|way| way.ports.get(service).copied());
+            port.map(|port| (MACHINE.to_owned(), forwarded.unwrap_or(port)))
+        }
     }
 }

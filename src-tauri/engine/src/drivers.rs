@@ -7,10 +7,12 @@
 mod containers;
 mod look;
 mod prepare;
+mod relays;
 mod usage;
 
 pub(crate) use containers::Containers;
-pub(crate) use prepare::{Files, Preparation};
+pub(crate) use prepare::{Files, Preparation, Prepared};
+pub(crate) use relays::{Reaches, Relays, Way};
 pub(crate) use usage::Readings;
 
 use driver::{Found, Launch, PortError, PortGrant, PortWish, ProcessDriver};
@@ -128,6 +130,12 @@ impl Drivers {
             self.processes.adopt(cluster),
             self.containers.adopt(cluster, wanted)
         );
+        let (relays, processes): (Vec<Found>, Vec<Found>) =
+            (processes.into_iter()).partition(|one| one.instance.service.as_str() == spec::RELAY);
+        if let Some(relay) = relays.first() {
+            let lives = containers.iter().any(|one| one.outcome.is_ok());
+            self.containers.relays.adopt(cluster, relay, lives);
+        }
         let mut newest: BTreeMap<InstanceId, (Found, bool)> = BTreeMap::new();
         let all = processes.into_iter().map(|found| (found, false));
         for (found, contained) in all.chain(containers.into_iter().map(|found| (found, true))) {

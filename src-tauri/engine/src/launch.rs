@@ -72,13 +72,20 @@ impl<'a> Ports<'a> {
     }
 
     fn published(&self, service: &ServiceName) -> Option<u16> {
-        let first = |id: &InstanceId| self.record.ports.get(id)?.first().copied();
         if *service == self.own.service {
-            return first(self.own);
+            return self.record.ports.get(self.own)?.first().copied();
         }
-        let shared = self.record.shared_port(service);
-        shared.or_else(|| first(&InstanceId::new(service.clone(), 0)))
+        published(self.record, service)
     }
+}
+
+/// The port of 127.0.0.1 at which others find a service.
+pub(crate) fn published(record: &ClusterRecord, service: &ServiceName) -> Option<u16> {
+    let first = || {
+        let ports = record.ports.get(&InstanceId::new(service.clone(), 0))?;
+        ports.first().copied()
+    };
+    record.shared_port(service).or_else(first)
 }
 
 impl spec::Lookup for Ports<'_> {

@@ -4,6 +4,7 @@
 //! environment `up` was run with.
 
 use crate::Error;
+use crate::drivers::Way;
 use crate::replace::replace;
 use model::{ActId, ClusterId, ClusterName, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
 use orchestrator::Unfinished;
@@ -79,6 +80,9 @@ pub(crate) struct ClusterRecord {
     /// Services that a person has scaled.
     #[serde(default)]
     pub(crate) scaled: BTreeMap<ServiceName, Scaled>,
+    /// How the containers of a service reach processes that listen on 127.0.0.1 alone.
+    #[serde(default)]
+    pub(crate) ways: BTreeMap<ServiceName, Way>,
 }
 
 impl ClusterRecord {

@@ -71,6 +71,9 @@ async fn route(
                 }
             }
         };
+        if shared.drivers.containers.relays.take(&happened) {
+            continue;
+        }
         let (cluster, message) = to_message(happened);
         if let Ok(owner) = shared.owner(&cluster) {
             // A closed inbox means that the cluster was just forgotten.

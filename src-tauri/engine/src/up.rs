@@ -133,6 +133,7 @@ impl Handle {
             risks: None,
             asked: spec::Choice::default(),
             scaled: BTreeMap::new(),
+            ways: BTreeMap::new(),
         };
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {

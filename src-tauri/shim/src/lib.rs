@@ -18,12 +18,16 @@
 //!
 //! Beside the `log` there are `log.idx`, its times, and `log.runs`, where its starts began.
 //!
+//! Beside the shim there is `azora-relay`, which passes connections of containers on to processes; its two
+//! files are in [`forwards`].
+//!
 //! This library reads and writes those forms. It opens nothing but the two files of `/proc` that say
-//! who a process is, and in [`log`] the three that it keeps. [`failpoint`] is for tests and not there
+//! who a process is, in [`log`] the three that it keeps, and in [`forwards`] those two. [`failpoint`] is for tests and not there
 //! in a release build.
 
 pub mod anchor;
 pub mod failpoint;
+pub mod forwards;
 pub mod index;
 pub mod intent;
 pub mod kills;

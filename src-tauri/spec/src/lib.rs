@@ -56,6 +56,9 @@ pub use template::{HOST, Lookup, literal};
 /// The name of a definition's file.
 pub const FILE: &str = "azora.toml";
 
+/// What Azora's own part of a cluster is called that passes connections of containers on: no service is.
+pub const RELAY: &str = "azora-relay";
+
 /// A kind of file that is read here, as messages speak of it.
 struct Form {
     /// "a definition is".

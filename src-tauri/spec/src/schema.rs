@@ -48,7 +48,7 @@ pub fn schema() -> Value {
                 "description": "The services by name.",
                 "type": "object",
                 "minProperties": 1,
-                "propertyNames": { "pattern": NAME, "not": { "const": "self" } },
+                "propertyNames": { "pattern": NAME, "not": { "enum": ["self", crate::RELAY] } },
                 "additionalProperties": { "$ref": "#/$defs/service" }
             }),
         },

@@ -1,7 +1,8 @@
 //! What has to be there before a container can be made, and what the daemon knows it by.
 
-use super::{hosts, plain};
-use crate::drivers::Preparation;
+use super::{hosts, is_here, named, plain};
+use crate::drivers::{Preparation, Reaches};
+use crate::launch::published;
 use crate::record::ClusterRecord;
 use driver_docker::{Build, Network, Volume, network_name};
 use model::{InstanceId, ServiceName};
@@ -35,7 +36,24 @@ pub(crate) fn preparation(record: &ClusterRecord, instance: &InstanceId) -> Opti
         networks: networks.collect(),
         volumes: volumes.collect(),
         files: files.collect(),
+        reaches: reaches(record, instance, service, container),
     })
+}
+
+/// The processes it names, by the ports that they have on this machine.
+fn reaches(
+    record: &ClusterRecord,
+    instance: &InstanceId,
+    service: &spec::Service,
+    container: &spec::Container,
+) -> Reaches {
+    let here = named(service).filter(|other| is_here(record, &instance.service, other));
+    let targets = here.filter_map(|other| Some((other.clone(), published(record, other)?)));
+    let networks = super::networks(record, instance, container).into_iter();
+    Reaches {
+        network: networks.map(|one| one.network).next(),
+        targets: targets.collect(),
+    }
 }
 
 fn build(

@@ -45,6 +45,7 @@ fn record() -> ClusterRecord {
         risks: None,
         asked: spec::Choice::default(),
         scaled: BTreeMap::new(),
+        ways: BTreeMap::new(),
     }
 }
 

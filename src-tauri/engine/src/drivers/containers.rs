@@ -4,7 +4,7 @@
 //! While it is not open because the daemon is away, what is written down of containers is believed,
 //! what is to be ended waits, and it is tried again.
 
-use super::{Key, lock};
+use super::{Key, Relays, lock};
 use driver::{ExecOutcome, Found, Happened, Layout, NotRun, ProcessDriver};
 use driver_docker::{
     ConnectError, ContainerDriver, ContainerStop, Daemon, Event, Exec, Fault, Launch, Surroundings,
@@ -33,6 +33,8 @@ type Then = Box<dyn FnOnce(Result<(), String>) + Send>;
 /// See the module.
 pub(crate) struct Containers {
     pub(super) layout: Layout,
+    /// The way from them to processes.
+    pub(crate) relays: Arc<Relays>,
     around: Surroundings,
     events: mpsc::Sender<Event>,
     tasks: TaskTracker,
@@ -69,21 +71,25 @@ impl Containers {
     /// Not open yet; what happens is said to the receiver.
     pub(crate) fn new(
         layout: Layout,
+        relays: Arc<Relays>,
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<Event>) {
-        Self::around(Surroundings::of_this_process(), layout, tasks, cancel)
+        let around = Surroundings::of_this_process();
+        Self::around(around, layout, relays, tasks, cancel)
     }
 
     fn around(
         around: Surroundings,
         layout: Layout,
+        relays: Arc<Relays>,
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> (Arc<Self>, mpsc::Receiver<Event>) {
         let (events, heard) = mpsc::channel(HEARD);
         let containers = Self {
             layout,
+            relays,
             around,
             events,
             tasks,
@@ -370,6 +376,7 @@ impl Containers {
         let own = Arc::clone(self);
         self.tasks.spawn(async move {
             let work = async {
+                own.relays.end(&cluster, None).await;
                 let driver = own.driver().await.map_err(|why| why.to_string())?;
                 let cleared = driver.clear(&cluster).await;
                 cleared.map_err(|fault| fault.to_string())

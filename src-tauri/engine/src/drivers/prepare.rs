@@ -1,7 +1,7 @@
 //! What a container needs before it can be made: its image, its networks and volumes, and the files
 //! that are put into it. What takes long is said in the log of its instance.
 
-use super::{Containers, lock};
+use super::{Containers, Reaches, Way, lock};
 use driver::{NotRun, SecretText};
 use driver_docker::{Build, ContainerDriver, Fault, Network, Progress, Volume};
 use model::{ClusterId, InstanceId};
@@ -43,23 +43,35 @@ pub(crate) struct Preparation {
     pub(crate) volumes: Vec<(Volume, bool)>,
     /// Files that are read now.
     pub(crate) files: BTreeMap<String, PathBuf>,
+    /// Processes that it is to reach.
+    pub(crate) reaches: Reaches,
 }
 
 /// What was read for a container: the text of each file, by how the definition calls it.
 pub(crate) type Files = BTreeMap<String, SecretText>;
+
+/// What is there then.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// What was read for it.
+    pub(crate) files: Files,
+    /// How it reaches processes that listen on 127.0.0.1 alone; `None` when it names none, or there is no
+    /// such way.
+    pub(crate) way: Option<Way>,
+}
 
 impl Containers {
     /// Sees to it that all of it is there.
     ///
     /// # Errors
     /// What is missing and what to do about it.
-    pub(crate) async fn prepare(self: &Arc<Self>, wanted: Preparation) -> Result<Files, NotRun> {
+    pub(crate) async fn prepare(self: &Arc<Self>, wanted: Preparation) -> Result<Prepared, NotRun> {
         self.cleared(&wanted.cluster).await;
         let files = read(wanted.files.clone()).await?;
         let driver = self.driver().await?;
         self.image(&driver, &wanted).await?;
-        let _alone = self.making.lock().await;
-        for (network, external) in wanted.networks {
+        let alone = self.making.lock().await;
+        for (network, external) in wanted.networks.clone() {
             let name = network.name.clone();
             if external {
                 let there = driver.has_network(&name).await;
@@ -70,7 +82,7 @@ impl Containers {
                 made.map_err(|fault| not(&format!("make the network {name}"), &fault))?;
             }
         }
-        for (volume, external) in wanted.volumes {
+        for (volume, external) in wanted.volumes.clone() {
             let name = volume.name.clone();
             if external {
                 let there = driver.has_volume(&name).await;
@@ -81,7 +93,52 @@ impl Containers {
                 made.map_err(|fault| not(&format!("make the volume {name}"), &fault))?;
             }
         }
-        Ok(files)
+        drop(alone);
+        let way = self.way(&driver, &wanted).await?;
+        Ok(Prepared { files, way })
+    }
+
+    /// How it reaches the processes it names. Where there is no way to 127.0.0.1 that is said, and they are
+    /// reached as the daemon knows this machine.
+    async fn way(
+        &self,
+        driver: &ContainerDriver,
+        wanted: &Preparation,
+    ) -> Result<Option<Way>, NotRun> {
+        let Reaches { network, targets } = &wanted.reaches;
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        let found = match network {
+            None => Err("it is on no network of the cluster".to_owned()),
+            Some(network) => {
+                let gateway = driver.gateway(network).await;
+                gateway.map_err(|fault| not(&format!("look at the network {network}"), &fault))?
+            }
+        };
+        let way = match (found, network) {
+            (Ok(gateway), Some(network)) => {
+                (self.relays)
+                    .reach(&wanted.cluster, network, &gateway, targets)
+                    .await
+            }
+            (Ok(_), None) => return Ok(None),
+            (Err(why), _) => Err(why),
+        };
+        let why = match way {
+            Ok(way) => return Ok(Some(way)),
+            Err(why) => why,
+        };
+        let names: Vec<&str> = targets.keys().map(|name| name.as_str()).collect();
+        let (names, are) = match names.as_slice() {
+            [one] => ((*one).to_owned(), "is"),
+            all => (all.join(", "), "are"),
+        };
+        let text = format!(
+            "{names} {are} not reached from this container while listening on 127.0.0.1 alone: {why}"
+        );
+        self.note_down(wanted, &text);
+        Ok(None)
     }
 
     async fn image(&self, driver: &ContainerDriver, wanted: &Preparation) -> Result<(), NotRun> {

@@ -1,7 +1,7 @@
 //! What an owner does about instances that are containers.
 
 use super::{Message, Owner, SHOW_STATES};
-use crate::drivers::{Start, Stop};
+use crate::drivers::{Start, Stop, Way};
 use crate::launch::AFTER_READY;
 use crate::{container, launch};
 use driver::ExecOutcome;
@@ -87,6 +87,40 @@ impl Owner {
     pub(super) fn greeted_within(&self, instance: &InstanceId, generation: Generation) -> bool {
         let greeted = std::fs::read_to_string(self.greeted_file(instance));
         greeted.is_ok_and(|greeted| greeted.trim() == generation.to_string())
+    }
+
+    /// How this container reaches processes from now on.
+    pub(super) fn note_way(&mut self, instance: &InstanceId, way: Option<Way>) {
+        let ways = &mut self.record.ways;
+        let before = match &way {
+            Some(way) => ways.insert(instance.service.clone(), way.clone()),
+            None => ways.remove(&instance.service),
+        };
+        self.keeping.unsaved |= before != way;
+    }
+
+    /// Ports have changed, or services have gone: containers are led to where processes listen now.
+    pub(super) fn lead_containers(&self) {
+        let record = &self.record;
+        let port = |service: &str| {
+            let service = service.parse().ok()?;
+            record.definition.services.get(&service)?.runs.process()?;
+            launch::published(record, &service)
+        };
+        let relays = &self.shared.drivers.containers.relays;
+        relays.follow(&self.id, port);
+    }
+
+    /// What no container needs any more does not wait for one.
+    pub(super) fn let_relay_go(&self) {
+        let drivers = &self.shared.drivers;
+        let mut all = self.cluster.statuses();
+        let needed = all.any(|one| {
+            !super::effects::at_rest(one.state) && drivers.is_container(&self.id, &one.instance)
+        });
+        if !needed {
+            drivers.containers.relays.let_go(&self.id);
+        }
     }
 
     /// The container daemon does not answer any more, or does again.

@@ -265,6 +265,7 @@ impl Owner {
         match input {
             Input::Started { instance, pid, .. } => {
                 self.port_is_its_own(instance);
+                self.lead_containers();
                 self.begin_to_hear(instance);
                 crate::terminals::started(&self.shared, &self.id, instance);
                 if let Some(act) = self.healing.remove(instance) {
@@ -306,6 +307,7 @@ impl Owner {
         if status.as_ref().is_some_and(|status| at_rest(status.state)) {
             self.let_go(&instance);
             self.shared.drivers.rest(&self.id, &instance);
+            self.let_relay_go();
             self.go_on_clearing();
             if self.record.is_down() {
                 self.give_back_ports(&instance);
@@ -348,6 +350,7 @@ impl Owner {
         self.record.origins.remove(instance);
         self.record.ports_taken.remove(instance);
         self.shared.drivers.forget(&self.id, instance);
+        self.lead_containers();
         self.changed.remove(instance);
         self.pulses.remove(instance);
         self.shared

@@ -4,7 +4,7 @@
 //! that no two hooks of an instance run at once.
 
 use super::{Message, Owner, Readied};
-use crate::drivers::Files;
+use crate::drivers::Prepared;
 use crate::launch::{self, AFTER_READY, BEFORE_START};
 use crate::secrets::{Secrets, Wanted};
 use crate::{container, environment};
@@ -106,12 +106,12 @@ impl Owner {
                     let ran = shared.driver.hook(hook).await;
                     ran.map_err(|why| why.map(|why| secrets.hide(why)))?;
                 }
-                let files = match preparation {
+                let prepared = match preparation {
                     Some(preparation) => shared.drivers.containers.prepare(preparation).await?,
-                    None => Files::new(),
+                    None => Prepared::default(),
                 };
                 let secrets = Arc::new(secrets);
-                Ok(Readied { secrets, files })
+                Ok(Readied { secrets, prepared })
             };
             let outcome = match off.run_until_cancelled(work).await {
                 Some(outcome) => outcome,
@@ -137,11 +137,12 @@ impl Owner {
     ) {
         self.over(&instance, generation);
         let outcome = match outcome {
-            Ok(Readied { secrets, files }) => {
+            Ok(Readied { secrets, prepared }) => {
                 if !secrets.0.is_empty() {
                     self.secrets.insert(instance.clone(), secrets);
                 }
-                self.contents.insert(instance.clone(), files);
+                self.contents.insert(instance.clone(), prepared.files);
+                self.note_way(&instance, prepared.way);
                 Ok(())
             }
             Err(NotRun::Failed(why)) => Err(why),

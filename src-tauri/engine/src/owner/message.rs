@@ -2,7 +2,7 @@
 
 use super::probes::Question;
 use crate::Error;
-use crate::drivers::Files;
+use crate::drivers::Prepared;
 use crate::files::Told;
 use crate::record::ClusterRecord;
 use crate::secrets::Secrets;
@@ -149,8 +149,8 @@ pub(crate) enum Message {
 pub(crate) struct Readied {
     /// Its secrets.
     pub(crate) secrets: Arc<Secrets>,
-    /// The files that are put into its container.
-    pub(crate) files: Files,
+    /// What was got for its container.
+    pub(crate) prepared: Prepared,
 }
 
 /// A person's order to one cluster.

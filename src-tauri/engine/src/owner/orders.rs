@@ -396,6 +396,7 @@ impl Owner {
 
     /// The emergency path has ended everything: nothing is wanted any more.
     pub(super) fn ended(&mut self, reason: String, at: Timestamp) {
+        self.shared.drivers.containers.relays.ended(&self.id);
         self.stop_all(at);
         self.give_back_all_ports();
         self.questions.drop_all();

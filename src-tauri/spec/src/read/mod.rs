@@ -239,6 +239,11 @@ impl Reader<'_> {
                 help,
             );
             None
+        } else if key.name == crate::RELAY {
+            let help = "it is what leads from containers to processes; choose another name";
+            let what = format!("a service cannot be called `{}`", crate::RELAY);
+            self.refuse(&key.span, what, "Azora's own", help);
+            None
         } else {
             self.name(&key.name, &key.span, "service")
         };

@@ -25,7 +25,19 @@ impl Bench {
         };
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let layout = Layout::new(home.path());
-        let (containers, heard) = Containers::around(around, layout, tasks.clone(), cancel.clone());
+        let (happened, _) = mpsc::channel(1);
+        let shim = testkit::program("azora-shim");
+        let processes = ProcessDriver::open(layout.clone(), shim.clone(), happened).unwrap();
+        let programs = shim.parent().unwrap();
+        let relays = Relays::new(
+            processes,
+            layout.clone(),
+            programs,
+            tasks.clone(),
+            cancel.clone(),
+        );
+        let (containers, heard) =
+            Containers::around(around, layout, relays, tasks.clone(), cancel.clone());
         Self {
             containers,
             heard,
