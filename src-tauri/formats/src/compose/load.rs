@@ -67,7 +67,7 @@ impl<'s> Loader<'s> {
             let message = format!("{} leads out of the project's folder", quoted(path));
             self.files.wrong(asked, |span| {
                 Problem::new(span, message, "not below the folder")
-                    .help("files of other folders are read only when a person says so; move the file into the folder")
+                    .help("no file outside of the folder is read, where anybody may have named it: move it into the folder, or bring the project up from the folder above both")
             });
             return None;
         }

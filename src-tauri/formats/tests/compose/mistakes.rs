@@ -41,7 +41,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("{volumes: [{type: bind, target: /a}]}", "needs a source"),
     (
         "{volumes: [{type: magic, target: /a}]}",
-        "it takes volume, bind, tmpfs or image",
+        "there is no mount of type `magic`",
+    ),
+    (
+        "{volumes: [{source: ./src, target: /a}]}",
+        "a mount that names no type is a volume; write type: bind",
     ),
     ("{volumes: [{type: volume}]}", "without a target"),
     (

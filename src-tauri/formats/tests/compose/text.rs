@@ -192,7 +192,7 @@ secrets: {far: {external: true}}
         made.text
     );
     assert!(
-        made.text.contains("stop_signal = \"SIGWINCH\""),
+        made.text.contains("stop = { signal = \"SIGWINCH\" }"),
         "{}",
         made.text
     );
@@ -294,4 +294,70 @@ fn who_is_asked_for_has_the_port_that_others_would_like_as_well() {
         ..settings()
     };
     assert_eq!(ports(always), [is(false, "cpu"), (true, vec![])]);
+}
+
+/// What is found only when the equivalent is read is told of the file, at the key, with both places where
+/// there are two.
+#[test]
+fn what_a_daemon_would_refuse_is_told_of_the_key() {
+    let cases: &[(&str, &str, &[usize])] = &[
+        ("    ulimits: {nofiles: 5}", "did you mean `nofile`?", &[4]),
+        (
+            "    sysctls: {kernel.panic: 1}",
+            "a container has no `kernel.panic` of its own",
+            &[4],
+        ),
+        (
+            "    cap_add: [NET_ADMN]",
+            "did you mean \"NET_ADMIN\"?",
+            &[4],
+        ),
+        ("    stop_signal: SIGTREM", "did you mean \"TERM\"?", &[4]),
+        (
+            "    device_cgroup_rules: ['x 1:3 mr']",
+            "`x 1:3 mr` is no rule for devices",
+            &[4],
+        ),
+        (
+            "    dns: [dns.example]",
+            "`dns.example` is no address",
+            &[4],
+        ),
+        ("    working_dir: app", "`app` is no `working_dir`", &[4]),
+        (
+            "    security_opt: [secomp=unconfined]",
+            "did you mean \"seccomp\"?",
+            &[4],
+        ),
+        ("    devices: [snd]", "`snd", &[4]),
+        ("    ipc: shared", "knows no `shared`", &[4]),
+        ("    pid: hosts", "knows no `hosts`", &[4]),
+        ("    hostname: a_b c", "is no `hostname`", &[4]),
+        ("    platform: linux amd64", "is no `platform`", &[4]),
+        ("    mac_address: 02:42", "is no `mac_address`", &[4]),
+        (
+            "    ports: ['8080:80']\n  api:\n    image: x\n    ports: ['8080:81']",
+            "must both have port 8080",
+            &[4, 7],
+        ),
+        (
+            "    ports: ['80', '8080:80']\n  api:\n    image: x\n    ports: ['8080:81']",
+            "must both have port 8080",
+            &[4, 7],
+        ),
+    ];
+    for (body, says, lines) in cases {
+        let file = format!("services:\n  web:\n    image: x\n{body}\n");
+        let made = imported(&[("compose.yaml", &file)]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let wrong = spec::parse(spec::FILE, "folder", made.text.as_bytes());
+        let wrong = wrong
+            .err()
+            .unwrap_or_else(|| panic!("{body} is taken: {}", made.text));
+        let told = made.told_of(wrong, "compose.yaml", &file);
+        let said = told.render(160, false);
+        assert!(said.contains(says), "{body}: {said}");
+        for line in *lines {
+            assert!(said.contains(&format!("\n {line} │")), "{body}: {said}");
+        }
+    }
 }

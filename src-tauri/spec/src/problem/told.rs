@@ -18,14 +18,21 @@ impl Diagnostics {
             self.problems.into_iter().partition(of_it);
         let mut problems = Problems::default();
         for problem in own {
-            let (line, _) = problem.position();
-            let label = problem.labels.into_iter().next();
+            let line = |span: &Span| match &problem.source {
+                Some(source) => source.position(source.drawable(span).start).0,
+                None => 1,
+            };
+            let mut labels: Vec<(Span, String)> = Vec::new();
+            for (span, says) in &problem.labels {
+                let span = origin(line(span));
+                // Of what stands in one line there, the main one is told.
+                if !labels.iter().any(|(other, _)| *other == span) {
+                    labels.push((span, says.clone()));
+                }
+            }
             problems.add(|| Problem {
                 message: problem.message,
-                labels: vec![(
-                    origin(line),
-                    label.map_or_else(String::new, |(_, says)| says),
-                )],
+                labels,
                 help: problem.help,
                 source: None,
             });

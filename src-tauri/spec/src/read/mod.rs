@@ -97,6 +97,8 @@ pub(crate) struct Reader<'a> {
     surroundings: container::Surroundings,
     /// Whose network, processes or memory containers share, checked when all services are known.
     joined: Vec<container::Joined>,
+    /// Further ports of containers, checked against each other when all services are known.
+    published: Vec<container::Published>,
     /// Services whose names were refused. That they are missing is not said as well.
     misnamed: BTreeSet<String>,
     /// Every env file named, in order.
@@ -112,6 +114,8 @@ pub(crate) struct Draft {
     pub(crate) name: Span,
     /// Where each of its needs is, in order.
     pub(crate) needs: Vec<needs::Place>,
+    /// Where its port is, if it has one.
+    pub(crate) port: Option<Span>,
     /// Its `port` could not be read: whether it has one is not known.
     pub(crate) port_unclear: bool,
 }
@@ -125,6 +129,7 @@ impl<'a> Reader<'a> {
             probed_ports: Vec::new(),
             surroundings: container::Surroundings::default(),
             joined: Vec::new(),
+            published: Vec::new(),
             misnamed: BTreeSet::new(),
             wanted: Vec::new(),
             line_starts: environment::line_starts(text),

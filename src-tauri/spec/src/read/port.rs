@@ -2,10 +2,12 @@
 
 use super::keys::PORT;
 use super::{Draft, Reader};
+use crate::container::Protocol;
 use crate::document::{Entry, Value, ValueKind};
 use crate::problem::{Problem, Span};
 use model::ServiceName;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 const HELP: &str = "1 to 65535, or 0 for any free one";
 
@@ -72,23 +74,91 @@ impl Reader<'_> {
     }
 }
 
-/// Notes services that must have the same port.
+/// A port of this machine that only one can have.
+struct Taken<'a> {
+    service: &'a ServiceName,
+    profiles: &'a [String],
+    port: u16,
+    address: IpAddr,
+    protocol: Protocol,
+    span: Span,
+}
+
+impl Taken<'_> {
+    /// Both cannot have it at the same time.
+    fn clashes(&self, other: &Taken<'_>) -> bool {
+        let apart = |one: &IpAddr, other: &IpAddr| {
+            one != other && !one.is_unspecified() && !other.is_unspecified()
+        };
+        self.port == other.port
+            && self.protocol == other.protocol
+            && !apart(&self.address, &other.address)
+            && !self.is_apart(other)
+    }
+
+    /// A person who asks for one may not ask for the other: variants of one service.
+    fn is_apart(&self, other: &Taken<'_>) -> bool {
+        let both = self.profiles.iter().any(|one| other.profiles.contains(one));
+        let always = self.profiles.is_empty() && other.profiles.is_empty();
+        self.service != other.service && !both && !always
+    }
+}
+
+/// Notes what would have to have the same port of this machine.
 pub(super) fn exact_once(reader: &mut Reader<'_>, drafts: &BTreeMap<ServiceName, Draft>) {
-    let mut seen: BTreeMap<u16, (&ServiceName, &Span)> = BTreeMap::new();
+    let mut taken: Vec<Taken<'_>> = Vec::new();
     for (name, draft) in drafts {
         let (Some(port), true) = (draft.service.port, draft.service.port_exact) else {
             continue;
         };
-        if let Some((first, span)) = seen.insert(port, (name, &draft.name)) {
-            reader.problems.add(|| {
-                Problem::new(
-                    draft.name.clone(),
-                    format!("`{first}` and `{name}` must both have port {port}"),
-                    "this one, too",
-                )
-                .and(span.clone(), "one that must have it")
-                .help("remove `exact` from one of them, or give it another number")
+        taken.push(Taken {
+            service: name,
+            profiles: &draft.service.profiles,
+            port,
+            address: Ipv4Addr::LOCALHOST.into(),
+            protocol: Protocol::Tcp,
+            span: draft.port.clone().unwrap_or_else(|| draft.name.clone()),
+        });
+    }
+    let published = std::mem::take(&mut reader.published);
+    for one in &published {
+        let (Some(range), Some((name, draft))) = (one.port.host, drafts.get_key_value(&one.own))
+        else {
+            continue;
+        };
+        if range.first == range.last {
+            taken.push(Taken {
+                service: name,
+                profiles: &draft.service.profiles,
+                port: range.first,
+                address: one.port.address,
+                protocol: one.port.protocol,
+                span: one.span.clone(),
             });
         }
+    }
+    // In the order of the file: the later one is the one too many.
+    taken.sort_by_key(|one| one.span.start);
+    for (at, later) in taken.iter().enumerate() {
+        let Some(first) = taken[..at].iter().find(|first| first.clashes(later)) else {
+            continue;
+        };
+        let (port, protocol) = (later.port, later.protocol.as_str());
+        let port = match later.protocol {
+            Protocol::Tcp => port.to_string(),
+            _ => format!("{port}/{protocol}"),
+        };
+        let message = match first.service == later.service {
+            true => format!("`{}` has port {port} of this machine twice", later.service),
+            false => format!(
+                "`{}` and `{}` must both have port {port} of this machine",
+                first.service, later.service
+            ),
+        };
+        reader.problems.add(|| {
+            Problem::new(later.span.clone(), message, "this one, too")
+                .and(first.span.clone(), "one that must have it")
+                .help("give one of them another number, or none: any free one; or `profiles` where they are not wanted together")
+        });
     }
 }

@@ -190,6 +190,7 @@ impl Reader<'_> {
             service,
             name: name.clone(),
             needs: need_places,
+            port: port_entry.map(|entry| entry.value.span.clone()),
             port_unclear,
         }
     }

@@ -114,10 +114,19 @@ impl Reader<'_, '_> {
             let Some(mut of) = Fields::of(item, path.clone(), self.files()) else {
                 continue;
             };
-            let kind = of
-                .word("type", self.files())
-                .unwrap_or_else(|| "volume".to_owned());
+            let place_of_kind = place(&mut of, "type");
+            let kind = of.word("type", self.files());
+            let place_of_source = place(&mut of, "source");
             let source = of.word("source", self.files());
+            if let (None, Some(path)) = (&kind, &source)
+                && path.starts_with(['.', '/', '~'])
+            {
+                let message = format!("{} is a path, and this mount is a volume", quoted(path));
+                let help = "a mount that names no type is a volume; write type: bind";
+                self.wrong(place_of_source, message, "no name of a volume", help);
+                continue;
+            }
+            let kind = kind.unwrap_or_else(|| "volume".to_owned());
             let target = of.word("target", self.files());
             let read_only = of.boolean("read_only", self.files()).unwrap_or_default();
             let Some(target) = target.filter(|target| target.starts_with('/')) else {
@@ -154,8 +163,9 @@ impl Reader<'_, '_> {
                     continue;
                 }
                 _ => {
-                    let known = "volume, bind, tmpfs or image";
-                    expected(item, &format!("{path}.type"), known, self.files());
+                    let message = format!("there is no mount of type {}", quoted(&kind));
+                    let help = "it takes volume, bind, tmpfs or image";
+                    self.wrong(place_of_kind, message, "not one of them", help);
                     continue;
                 }
             };

@@ -110,8 +110,14 @@ impl Reader<'_, '_> {
                         .unwrap_or_default()
                         .to_owned();
                     let message = format!("the env file {} cannot be read", quoted(&path));
-                    let help =
-                        "write it, or say { path: …, required: false } when it need not be there";
+                    let help = match found {
+                        Found::Absent => {
+                            "write it, or say { path: …, required: false } when it need not be there"
+                        }
+                        _ => {
+                            "put the file itself there: what cannot be read is a mistake also where it is not required"
+                        }
+                    };
                     self.wrong(item.place, message, &why, help);
                 }
                 _ => {}

@@ -1,7 +1,6 @@
 //! `[service.NAME.container]`: what only a container has.
 
 use super::ports::Ports;
-use super::service::signal;
 use super::values::{
     hosts_of, literals, map, map_of, number_of, table, text_of, texts, texts_of, yes,
 };
@@ -47,9 +46,6 @@ impl Writer<'_> {
         table.key("network_mode", "network_mode", mode.map(|mode| text(&mode)));
         table.open_if(service.healthcheck.is_some());
         self.check(service, table.draft);
-        let said = signal(service).is_none();
-        let signal = service.stop_signal.as_deref().filter(|_| said).map(text);
-        table.key("stop_signal", "stop_signal", signal);
         table.texts("group_add", &service.group_add);
         for (key, said) in [
             ("working_dir", &service.working_dir),

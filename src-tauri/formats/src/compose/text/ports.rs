@@ -68,12 +68,15 @@ impl Writer<'_> {
                 let says = format!("{name} gets any port where {other} has its own already");
                 draft.note(note(&place, says));
             }
-            let free =
-                |number: &u16| theirs.is_none() && (wanted || !self.wanted_ports.contains(number));
+            // What nobody wants now gives way. Of what is wanted each has what it says: that two say the
+            // same is said when the definition is read.
             let exact = !shared
-                && number
-                    .filter(free)
-                    .is_some_and(|one| self.ports.insert(one));
+                && theirs.is_none()
+                && number.is_some_and(|one| {
+                    let free = wanted || !self.wanted_ports.contains(&one);
+                    let first = free && self.ports.insert(one);
+                    first || wanted
+                });
             ports.own = Some(match number {
                 Some(number) if exact => {
                     table([("number", number.to_string()), ("exact", "true".to_owned())])

@@ -375,11 +375,15 @@ fn is_plain(build: &Build) -> bool {
     *build == plain
 }
 
-/// The signal, where it is one of any service's.
-pub(super) fn signal(service: &Service) -> Option<&str> {
+/// The signal it is stopped with, as a definition has it.
+fn signal(service: &Service) -> Option<&str> {
     let said = service.stop_signal.as_deref()?;
     let name = said.strip_prefix("SIG").unwrap_or(said);
-    SIGNALS.contains(&name).then_some(name)
+    // The others are a container's alone, and stay as they are written.
+    Some(match SIGNALS.contains(&name) {
+        true => name,
+        false => said,
+    })
 }
 
 /// The patterns of a folder or file that is watched.

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod forms;
 pub(crate) mod keys;
 mod mount;
 mod network;
@@ -13,6 +14,7 @@ mod values;
 pub(super) use check::{CHECK_EVERY, CHECK_TIMEOUT, check_probe, check_takes};
 pub(super) use network::Surroundings;
 pub(super) use other_words::other_words;
+pub(super) use publish::Published;
 
 use super::{Draft, Reader};
 use crate::cluster::Template;
@@ -22,6 +24,7 @@ use crate::limits::MAX_ARGS;
 use crate::problem::{Problem, Span, quoted};
 use crate::run::{self, Line};
 use crate::template;
+use forms::{is_absolute, is_host_name, is_platform};
 use keys::CONTAINER;
 use model::ServiceName;
 use std::collections::BTreeMap;
@@ -147,17 +150,17 @@ impl Reader<'_> {
             entrypoint: self.words(own, table, "entrypoint"),
             command: self.words(own, table, "command"),
             port: self.whole(table, "port", 1..=u16::MAX, inside),
-            publish: self.publish(table),
+            publish: self.publish(own, table),
             mounts: self.mounts(table),
             files: self.files(table),
             networks,
             network_mode,
             check: self.check(table),
             stop_signal: None,
-            working_dir: self.said(table, "working_dir", "/app"),
+            working_dir: self.formed(table, "working_dir", "/app", is_absolute),
             group_add: self.texts(table, "group_add", "audio"),
-            hostname: self.said(table, "hostname", "db"),
-            domainname: self.said(table, "domainname", "shop.test"),
+            hostname: self.formed(table, "hostname", "db", is_host_name),
+            domainname: self.formed(table, "domainname", "shop.test", is_host_name),
             labels: self.text_table(table, "labels", "team = \"shop\""),
             annotations: self.text_table(table, "annotations", "key = \"value\""),
             init: self.perhaps(table, "init"),
@@ -165,15 +168,15 @@ impl Reader<'_> {
             privileged: self.yes(table, "privileged"),
             tty: self.yes(table, "tty"),
             stdin_open: self.yes(table, "stdin_open"),
-            cap_add: self.texts(table, "cap_add", "NET_ADMIN"),
-            cap_drop: self.texts(table, "cap_drop", "ALL"),
-            security_opt: self.texts(table, "security_opt", "no-new-privileges"),
+            cap_add: self.capabilities(table, "cap_add", "NET_ADMIN"),
+            cap_drop: self.capabilities(table, "cap_drop", "ALL"),
+            security_opt: self.security(table),
             devices: self.devices(table),
-            device_cgroup_rules: self.texts(table, "device_cgroup_rules", "c 1:3 mr"),
+            device_cgroup_rules: self.device_rules(table),
             device_requests: self.device_requests(table),
-            sysctls: self.text_table(table, "sysctls", "\"net.core.somaxconn\" = 1024"),
+            sysctls: self.sysctls(table),
             extra_hosts: self.hosts(table),
-            dns: self.texts(table, "dns", "9.9.9.9"),
+            dns: self.addresses(table, "dns", "9.9.9.9"),
             dns_opt: self.texts(table, "dns_opt", "ndots:1"),
             dns_search: self.texts(table, "dns_search", "shop.test"),
             pid: self.joined(own, table, "pid", &["host"]),
@@ -182,7 +185,7 @@ impl Reader<'_> {
             userns_mode: self.one_of(table, "userns_mode", &["host"]),
             cgroup: self.one_of(table, "cgroup", &["host", "private"]),
             cgroup_parent: self.said(table, "cgroup_parent", "shop"),
-            platform: self.said(table, "platform", "linux/amd64"),
+            platform: self.formed(table, "platform", "linux/amd64", is_platform),
             runtime: self.said(table, "runtime", "runsc"),
             storage_opt: self.text_table(table, "storage_opt", "size = \"10G\""),
             mac_address: self.formed(table, "mac_address", "02:42:ac:11:00:02", is_mac),

@@ -10,6 +10,13 @@ use std::collections::BTreeMap;
 const FORM: &str = "write \"data:/var/lib/data\", \"./src:/app:ro\", \"/cache\" or { type = \"tmpfs\", target = \"/run\" }";
 const FILE_FORM: &str = "write { target = \"/run/secrets/pw\", file = \"secrets/pw\" }, or env = \"NAME\", or text = \"…\"";
 
+/// How mounts below it come and go on the other side.
+const PROPAGATION: [&str; 6] = [
+    "private", "rprivate", "shared", "rshared", "slave", "rslave",
+];
+/// What becomes of what is mounted below it.
+const RECURSIVE: [&str; 4] = ["enabled", "disabled", "writable", "readonly"];
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
     Bind,
@@ -217,9 +224,9 @@ impl Reader<'_> {
                     target,
                     read_only,
                     create: self.yes(table, "create"),
-                    propagation: self.said(table, "propagation", "rshared"),
-                    selinux: self.said(table, "selinux", "z"),
-                    recursive: self.said(table, "recursive", "readonly"),
+                    propagation: self.mount_word(table, "propagation", &PROPAGATION),
+                    selinux: self.mount_word(table, "selinux", &["z", "Z"]),
+                    recursive: self.mount_word(table, "recursive", &RECURSIVE),
                 }
             }
             Type::Volume => {

@@ -179,7 +179,7 @@ impl Reader<'_> {
             aliases: self.texts(table, "aliases", "www"),
             ipv4_address: self.formed(table, "ipv4_address", "172.28.0.10", v4),
             ipv6_address: self.formed(table, "ipv6_address", "fd00::10", v6),
-            link_local_ips: self.texts(table, "link_local_ips", "169.254.8.8"),
+            link_local_ips: self.addresses(table, "link_local_ips", "169.254.8.8"),
             mac_address: self.formed(table, "mac_address", "02:42:ac:11:00:02", is_mac),
             interface_name: self.said(table, "interface_name", "eth1"),
             driver_opts: self.text_table(table, "driver_opts", "key = \"value\""),

@@ -4,14 +4,22 @@ use super::super::Reader;
 use crate::cluster::Service;
 use crate::container::{PortRange, Protocol, Publish, Runs};
 use crate::document::{Entry, Table, Value, ValueKind};
-use crate::problem::quoted;
+use crate::problem::{Span, quoted};
+use model::ServiceName;
 use std::net::{IpAddr, Ipv4Addr};
 
 const FORM: &str = "write \"5433:5432\", on this machine and in the container, \"8125:8125/udp\", or 5432 for any free one here";
 
+/// A further port of a service, and where it is written.
+pub(in crate::read) struct Published {
+    pub(in crate::read) own: ServiceName,
+    pub(in crate::read) port: Publish,
+    pub(in crate::read) span: Span,
+}
+
 impl Reader<'_> {
     /// Further ports, `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`.
-    pub(super) fn publish(&mut self, table: &Table) -> Vec<Publish> {
+    pub(super) fn publish(&mut self, own: &ServiceName, table: &Table) -> Vec<Publish> {
         let mut ports = Vec::new();
         for item in self.items(table, "publish", "publish = [\"5433:5432\"]") {
             let port = match &item.kind {
@@ -36,6 +44,11 @@ impl Reader<'_> {
                     None
                 }
             };
+            if let Some(port) = &port {
+                let (own, port) = (own.clone(), *port);
+                let span = item.span.clone();
+                self.published.push(Published { own, port, span });
+            }
             ports.extend(port);
         }
         ports

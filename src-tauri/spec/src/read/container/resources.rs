@@ -30,8 +30,8 @@ impl Reader<'_> {
         Resources {
             cpuset: self.formed(table, "cpuset", "0-3", cpuset),
             cpu_shares: self.whole(table, "cpu_shares", 2..=262_144, whole),
-            cpu_quota: self.whole(table, "cpu_quota", -1..=i64::MAX, micro),
-            cpu_period: self.whole(table, "cpu_period", any.clone(), micro),
+            cpu_quota: self.quota(table),
+            cpu_period: self.whole(table, "cpu_period", 1_000..=1_000_000, micro),
             cpu_rt_period: self.whole(table, "cpu_rt_period", any.clone(), micro),
             cpu_rt_runtime: self.whole(table, "cpu_rt_runtime", any, micro),
             memory_reservation: self.bytes(table, "memory_reservation"),
@@ -46,33 +46,55 @@ impl Reader<'_> {
         }
     }
 
+    /// The kernel gives out no less than a millisecond; -1 and 0 are none.
+    fn quota(&mut self, table: &Table) -> Option<i64> {
+        let help = "microseconds, 1000 or more, or -1 for none: cpu_quota = 50000 with cpu_period = 100000 is half a core";
+        match table.get("cpu_quota").map(|entry| &entry.value.kind) {
+            Some(ValueKind::Integer(none @ (-1 | 0))) => Some(*none),
+            _ => self.whole(table, "cpu_quota", 1_000..=i64::MAX, help),
+        }
+    }
+
     pub(super) fn ulimits(&mut self, table: &Table) -> BTreeMap<String, Ulimit> {
         let help = format!("a whole number, -1 for none: {ULIMITS}");
         let mut limits = BTreeMap::new();
         for entry in self.entries(table, "ulimits", ULIMITS) {
+            self.ulimit_name(entry);
             let name = entry.key.name.clone();
-            let limit = match &entry.value.kind {
-                ValueKind::Table(table) => {
-                    self.known_keys(table, &ULIMIT);
-                    let soft = self.whole(table, "soft", -1..=i64::MAX, &help);
-                    let hard = self.whole(table, "hard", -1..=i64::MAX, &help);
-                    if table.get("soft").is_none() || table.get("hard").is_none() {
-                        self.refuse(
+            let limit =
+                match &entry.value.kind {
+                    ValueKind::Table(table) => {
+                        self.known_keys(table, &ULIMIT);
+                        let soft = self.whole(table, "soft", -1..=i64::MAX, &help);
+                        let hard = self.whole(table, "hard", -1..=i64::MAX, &help);
+                        if table.get("soft").is_none() || table.get("hard").is_none() {
+                            self.refuse(
+                                &entry.value.span,
+                                format!("the limit {} is not complete", quoted(&name)),
+                                "`soft` and `hard` go together",
+                                &format!("write {ULIMITS}"),
+                            );
+                        }
+                        if let (Some(soft), Some(hard)) = (soft, hard)
+                            && hard != -1
+                            && (soft == -1 || soft > hard)
+                        {
+                            self.refuse(
                             &entry.value.span,
-                            format!("the limit {} is not complete", quoted(&name)),
-                            "`soft` and `hard` go together",
-                            &format!("write {ULIMITS}"),
+                            format!("the limit {} is more than the most it may be", quoted(&name)),
+                            "`soft` above `hard`",
+                            "`hard` is as far as a process may raise it: make it the larger one",
                         );
+                        }
+                        soft.zip(hard).map(|(soft, hard)| Ulimit { soft, hard })
                     }
-                    soft.zip(hard).map(|(soft, hard)| Ulimit { soft, hard })
-                }
-                _ => self
-                    .number(&entry.value, &quoted(&name), -1..=i64::MAX, &help)
-                    .map(|limit| Ulimit {
-                        soft: limit,
-                        hard: limit,
-                    }),
-            };
+                    _ => self
+                        .number(&entry.value, &quoted(&name), -1..=i64::MAX, &help)
+                        .map(|limit| Ulimit {
+                            soft: limit,
+                            hard: limit,
+                        }),
+                };
             limits.extend(limit.map(|limit| (name, limit)));
         }
         limits
