@@ -28,6 +28,7 @@ mod shared;
 mod spec;
 mod start;
 mod stop;
+mod taken;
 mod unit;
 mod usage;
 mod volume;

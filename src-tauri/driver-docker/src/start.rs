@@ -7,9 +7,9 @@ use crate::find::hex;
 use crate::look::{Seen, Stage, look};
 use crate::record::{Environment, Intent};
 use crate::shared::Whose;
-use crate::spec::{ContainerSpec, Mount};
+use crate::spec::{ContainerSpec, Mount, Published};
 use crate::unit::{LATE, Unit};
-use crate::{Launch, files, labels};
+use crate::{Launch, files, labels, taken};
 use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -119,7 +119,8 @@ impl Unit {
             Some(seen) => seen.anchor.id.clone(),
             None => self.make(&launch, &intent).await?,
         };
-        let mut begun = self.begin(&id).await;
+        let ports = &launch.spec.ports;
+        let mut begun = self.begin(&id, ports).await;
         if let Err(Refusal {
             error,
             next: Next::Anew,
@@ -129,7 +130,7 @@ impl Unit {
             self.say(&format!("{error}; it is made anew"));
             id = self.make_anew(&launch, &intent, seen).await?;
             is_new = true;
-            begun = self.begin(&id).await;
+            begun = self.begin(&id, ports).await;
         }
         if begun.is_err() && is_new {
             // It has never run: nothing is lost with it.
@@ -324,7 +325,7 @@ impl Unit {
         put.map_err(|fault| Refusal::of("put files into its container", &fault))
     }
 
-    async fn begin(&mut self, id: &str) -> Result<(), Refusal> {
+    async fn begin(&mut self, id: &str, ports: &[Published]) -> Result<(), Refusal> {
         self.not_in_an_emergency()?;
         let begun = ask(WORK, self.shared.daemon.api().start_container(id, None)).await;
         match begun {
@@ -333,7 +334,13 @@ impl Unit {
                 error: format!("failed to start its container: {fault}"),
                 next: Next::Anew,
             }),
-            begun => begun.map_err(|fault| self.given_up("start its container", &fault)),
+            Err(fault) => match taken::port(&fault, ports) {
+                Some(port) => Err(Refusal::again(
+                    taken::told(&self.shared.daemon, &self.name, port).await,
+                )),
+                None => Err(self.given_up("start its container", &fault)),
+            },
+            Ok(()) => Ok(()),
         }
     }
 

@@ -74,6 +74,12 @@ pub use secret::SecretText;
 pub use shim::{Told, forwards};
 pub use terminal::{NoTerminal, Size, Terminal};
 
+/// Who listens on a port of this machine, in words for a message: "pid 4711 (nginx) of user www-data, for 3 h".
+/// Blocks while it is looked.
+pub fn who_listens(port: u16) -> String {
+    holders::words(port)
+}
+
 /// The account this process belongs to, by name; its number where it has none.
 pub fn account() -> String {
     let uid = rustix::process::geteuid().as_raw();
