@@ -3,11 +3,14 @@
 use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::shared::Shared;
 use crate::{ContainerDriver, labels};
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::models::{
+    EndpointSettings, Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest,
+    NetworkDisconnectRequest, NetworkInspect,
+};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 use model::ClusterId;
 use spec::container::Subnet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Where ports of its containers are published when nobody says where: on loopback alone.
 const BINDING: (&str, &str) = ("com.docker.network.bridge.host_binding_ipv4", "127.0.0.1");
@@ -47,6 +50,40 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
 }
 
+impl Network {
+    /// The same for networks that are made the same.
+    pub fn made_of(&self) -> String {
+        let Network {
+            name,
+            driver,
+            options,
+            internal,
+            attachable,
+            enable_ipv4,
+            enable_ipv6,
+            labels,
+            ipam_driver,
+            ipam_options,
+            subnets,
+        } = self;
+        let sorted = |map: &HashMap<String, String>| -> BTreeMap<String, String> {
+            map.clone().into_iter().collect()
+        };
+        let maps = [options, labels, ipam_options].map(sorted);
+        let flags = (internal, attachable, enable_ipv4, enable_ipv6);
+        labels::likeness(&format!(
+            "{name:?} {driver:?} {flags:?} {maps:?} {ipam_driver:?} {subnets:?}"
+        ))
+    }
+}
+
+/// A container that was on a network, and how.
+struct Member {
+    id: String,
+    name: String,
+    settings: EndpointSettings,
+}
+
 impl ContainerDriver {
     /// True when the daemon has a network of this name, whoever's.
     ///
@@ -59,22 +96,33 @@ impl ContainerDriver {
         }
     }
 
-    /// Makes a network of a cluster unless it is there.
+    /// Makes a network of a cluster unless it is there; one that is there and was made otherwise is made
+    /// anew, and the cluster's containers that run on it are put on the new one. Answers what there is to
+    /// say about that.
     ///
     /// # Errors
     /// When the daemon does not make it, or the name is somebody else's.
-    pub async fn network(&self, cluster: &ClusterId, network: Network) -> Result<(), Fault> {
+    pub async fn network(
+        &self,
+        cluster: &ClusterId,
+        network: Network,
+    ) -> Result<Option<String>, Fault> {
         let shared = self.shared();
         let api = shared.daemon.api();
         let ours = labels::of_cluster(&shared.home, cluster);
         match ask(QUICK, api.inspect_network(&network.name, None)).await {
             Ok(found) => {
-                let labels = found.labels.unwrap_or_default();
+                let labels = found.labels.clone().unwrap_or_default();
                 if ours
                     .iter()
                     .all(|(name, value)| labels.get(name) == Some(value))
                 {
-                    return Ok(());
+                    let before = labels.get(labels::DEFINITION);
+                    // One of an engine that noted nothing is taken as it is.
+                    return match before.is_none_or(|before| *before == network.made_of()) {
+                        true => Ok(None),
+                        false => self.remake(cluster, found, network).await.map(Some),
+                    };
                 }
                 return Err(Fault::Refused {
                     status: 409,
@@ -87,12 +135,132 @@ impl ContainerDriver {
             Err(fault) if fault.is_not_found() => {}
             Err(fault) => return Err(fault),
         }
+        self.make_network(cluster, network).await?;
+        Ok(None)
+    }
+
+    /// Its definition is another one. Who runs on it is cut off for a moment; who has been stopped is made
+    /// anew when it is started.
+    async fn remake(
+        &self,
+        cluster: &ClusterId,
+        found: NetworkInspect,
+        network: Network,
+    ) -> Result<String, Fault> {
+        let api = self.daemon().api();
+        let name = network.name.clone();
+        let mut members = Vec::new();
+        for id in found.containers.unwrap_or_default().into_keys() {
+            match self.member(cluster, &name, &id).await? {
+                Some(Ok(member)) => members.push(member),
+                Some(Err(stranger)) => {
+                    return Ok(format!(
+                        "the network {name} is defined otherwise than it was made, and stays as it is while the \
+                         container {stranger}, which is not the cluster's, is on it: end that, and restart this"
+                    ));
+                }
+                // It has just ended.
+                None => {}
+            }
+        }
+        for member in &members {
+            let leave = NetworkDisconnectRequest {
+                container: member.id.clone(),
+                force: Some(true),
+            };
+            match ask(WORK, api.disconnect_network(&name, leave)).await {
+                Err(fault) if fault.is_not_found() => {}
+                left => left?,
+            }
+        }
+        match ask(WORK, api.remove_network(&name)).await {
+            Err(fault) if fault.is_not_found() => {}
+            removed => removed?,
+        }
+        self.make_network(cluster, network).await?;
+        let mut told = format!("the network {name} is made anew, as it is defined now");
+        for Member {
+            id,
+            name: who,
+            settings,
+        } in members
+        {
+            let bare = EndpointSettings {
+                aliases: settings.aliases.clone(),
+                ..EndpointSettings::default()
+            };
+            // An address that it had may not be one of the new network's. It is restarted for this as well.
+            let mut joined = Ok(());
+            for endpoint_config in [settings, bare].map(Some) {
+                let request = NetworkConnectRequest {
+                    container: id.clone(),
+                    endpoint_config,
+                };
+                joined = ask(WORK, api.connect_network(&name, request)).await;
+                if joined.is_ok() {
+                    break;
+                }
+            }
+            match joined {
+                Ok(()) => {}
+                Err(fault) if fault.is_not_found() => {}
+                Err(fault) => told.push_str(&format!(
+                    "; {who} is not on it before it is restarted: {fault}"
+                )),
+            }
+        }
+        Ok(told)
+    }
+
+    /// A container on a network: one of the cluster's, or the name of one that is not. `None` when it is
+    /// there no more.
+    async fn member(
+        &self,
+        cluster: &ClusterId,
+        network: &str,
+        id: &str,
+    ) -> Result<Option<Result<Member, String>>, Fault> {
+        let found = match ask(QUICK, self.daemon().api().inspect_container(id, None)).await {
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            found => found?,
+        };
+        let name = found.name.unwrap_or_default();
+        let name = name.trim_start_matches('/').to_owned();
+        let labels = found.config.and_then(|config| config.labels);
+        let labels = labels.unwrap_or_default();
+        let ours = labels::of_cluster(&self.shared().home, cluster);
+        if !ours
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+        {
+            return Ok(Some(Err(name)));
+        }
+        let settings = found.network_settings.and_then(|all| all.networks);
+        let settings = settings.and_then(|mut all| all.remove(network));
+        let settings = settings.unwrap_or_default();
+        Ok(Some(Ok(Member {
+            id: id.to_owned(),
+            name,
+            settings: EndpointSettings {
+                aliases: settings.aliases,
+                ipam_config: settings.ipam_config,
+                mac_address: None,
+                driver_opts: settings.driver_opts,
+                ..EndpointSettings::default()
+            },
+        })))
+    }
+
+    async fn make_network(&self, cluster: &ClusterId, network: Network) -> Result<(), Fault> {
+        let api = self.daemon().api();
+        let made_of = network.made_of();
         let bridge = network.driver.as_deref().is_none_or(|name| name == BRIDGE);
         let ours_first = bridge.then(|| (BINDING.0.to_owned(), BINDING.1.to_owned()));
         let mut options: HashMap<String, String> = ours_first.into_iter().collect();
         options.extend(network.options);
         let mut labels = network.labels;
-        labels.extend(ours);
+        labels.extend(labels::of_cluster(&self.shared().home, cluster));
+        labels.insert(labels::DEFINITION.to_owned(), made_of);
         let subnets = network.subnets.into_iter().map(|subnet| IpamConfig {
             subnet: subnet.subnet,
             ip_range: subnet.ip_range,

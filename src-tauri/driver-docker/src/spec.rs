@@ -229,6 +229,10 @@ pub struct Attachment {
     pub driver_opts: BTreeMap<String, String>,
     /// Which has the default gateway.
     pub gw_priority: Option<i64>,
+    /// [`Network::made_of`](crate::Network::made_of) of the network where more is said of it than its name: on
+    /// another one it is another container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<String>,
 }
 
 /// A port that is reached from outside.

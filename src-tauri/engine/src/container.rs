@@ -181,6 +181,7 @@ fn networks(
             mac_address: one.mac_address.clone(),
             driver_opts: one.driver_opts.clone(),
             gw_priority: one.gw_priority,
+            made_of: needed::network_made_of(record, &one.network),
         }
     };
     wanted.into_iter().map(attachment).collect()

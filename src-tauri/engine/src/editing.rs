@@ -9,7 +9,7 @@ use crate::definition::{self, Definition, File as DefinitionFile, With};
 use crate::handle::Handle;
 use crate::record::{ClusterRecord, cluster_id};
 use crate::up::{Up, UpStarted};
-use crate::{Error, defined};
+use crate::{Error, contents, defined};
 use model::{Actor, ClusterId, ServiceName};
 use spec::{Cluster, Diagnostics};
 use std::fs::{File, Permissions};
@@ -74,9 +74,14 @@ impl Handle {
         text: String,
     ) -> Result<Checked, Error> {
         let record = defined::record(&self.shared, cluster).await?;
+        let driver = Arc::clone(&self.shared.driver);
         blocking(move || {
             Ok(match parsed(&record, text)? {
-                Ok(edited) => Checked::Right(compared(&record, edited)),
+                Ok(mut edited) => {
+                    let (folder, env) = (&record.folder, &record.env);
+                    edited.cluster = contents::noted(edited.cluster, folder, env, &driver);
+                    Checked::Right(compared(&record, edited))
+                }
                 Err(problems) => Checked::Wrong(problems),
             })
         })

@@ -16,6 +16,7 @@ mod clock;
 mod config;
 mod connections;
 mod container;
+mod contents;
 mod defined;
 pub mod definition;
 mod door;

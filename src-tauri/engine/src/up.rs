@@ -1,11 +1,11 @@
 //! Bringing a folder's cluster up: reading it, asking what a person has to allow, and handing it to its owner.
 
-use crate::Error;
 use crate::definition::{self, With};
 use crate::handle::{Handle, canonical};
 use crate::look::asked;
 use crate::owner::{Message, Noted, Owner};
 use crate::record::{ClusterRecord, cluster_id};
+use crate::{Error, contents};
 use model::{ActId, Actor, ClusterId, EventKind, Target, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,8 @@ impl Handle {
                 None => Error::NoDefinition(folder.clone()),
             })?
             .map_err(|problems| Error::Definition(definition::shown(&problems)))?;
-        let definition = Arc::new(definition.cluster);
+        let (driver, cluster) = (&self.shared.driver, definition.cluster);
+        let definition = Arc::new(contents::noted(cluster, &folder, &reading.env, driver));
         let left_out = up.choice.left_out(&definition);
         let left_out = left_out.map_err(|error| Error::BadRequest(error.to_string()))?;
         let id = cluster_id(&folder, &definition.name);

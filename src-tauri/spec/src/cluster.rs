@@ -37,6 +37,10 @@ pub struct Cluster {
     /// The file it was made from, which the lines of its variables are of.
     #[serde(default)]
     pub said_in: SaidIn,
+    /// Of the files that are put into containers what tells one content from another, by
+    /// [`FileFrom::outside`](crate::container::FileFrom::outside); noted by who has read them.
+    #[serde(default)]
+    pub contents: BTreeMap<String, String>,
 }
 
 /// So many services at a time.

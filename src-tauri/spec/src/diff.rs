@@ -8,8 +8,8 @@ use crate::cluster::{Cluster, Hook, Need, Probe, ProbeTarget, Service};
 use crate::duration::words;
 use crate::ends::Kind;
 use crate::environment::changed_in_files;
-use container::container_changes;
 pub use container::surroundings_changed;
+use container::{container_changes, volumes_kept};
 use model::{ServiceName, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,9 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
         };
         let in_files = changed_in_files((old, before), (new, service));
         let around = surroundings_changed((old, before), (new, service));
-        if before == service && in_files.is_empty() && around.is_empty() {
+        let kept = volumes_kept((old, before), (new, service));
+        let same = in_files.is_empty() && around.is_empty() && kept.is_empty();
+        if before == service && same {
             continue;
         }
         let mut process = process_changes(before, service);
@@ -78,6 +80,7 @@ pub fn diff(old: &Cluster, new: &Cluster) -> Diff {
         }
         let words = process
             .into_iter()
+            .chain(kept)
             .chain(care_changes(before, service))
             .collect::<Vec<String>>();
         // Env files that are named and change nothing are no news.

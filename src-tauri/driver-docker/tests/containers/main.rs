@@ -8,4 +8,5 @@ mod emergency;
 mod images;
 mod logs;
 mod lost;
+mod networks;
 mod resources;

@@ -107,6 +107,17 @@ fn network(record: &ClusterRecord, key: &str) -> (Network, bool) {
     (own, network.external)
 }
 
+/// What tells the network from one that is defined otherwise; `None` where nothing is said of it, or it is
+/// somebody else's.
+pub(super) fn network_made_of(record: &ClusterRecord, key: &str) -> Option<String> {
+    let (network, external) = network(record, key);
+    let plain = Network {
+        name: network.name.clone(),
+        ..Network::default()
+    };
+    (!external && network != plain).then(|| network.made_of())
+}
+
 fn volume(record: &ClusterRecord, key: &str) -> (Volume, bool) {
     let volume = record.definition.volumes.get(key).cloned();
     let volume = volume.unwrap_or_default();

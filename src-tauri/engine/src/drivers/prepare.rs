@@ -79,7 +79,11 @@ impl Containers {
                 external_there(there, "network", &name, &advice)?;
             } else {
                 let made = driver.network(&wanted.cluster, network).await;
-                made.map_err(|fault| not(&format!("make the network {name}"), &fault))?;
+                let told =
+                    made.map_err(|fault| not(&format!("make the network {name}"), &fault))?;
+                if let Some(told) = told {
+                    self.note_down(&wanted, &told);
+                }
             }
         }
         for (volume, external) in wanted.volumes.clone() {
@@ -325,7 +329,8 @@ async fn read(files: BTreeMap<String, PathBuf>) -> Result<Files, NotRun> {
     reading.await.map_err(broken)?
 }
 
-fn text(path: &Path) -> std::io::Result<String> {
+/// What is in a file that is put into a container.
+pub(crate) fn text(path: &Path) -> std::io::Result<String> {
     // Opening a pipe would wait for somebody to write into it.
     if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is not a file"));

@@ -278,6 +278,7 @@ pub(crate) fn cluster(
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         said_in: spec::SaidIn::default(),
+        contents: BTreeMap::new(),
     }
 }
 

@@ -115,3 +115,14 @@ pub enum FileFrom {
     /// The definition.
     Text(String),
 }
+
+impl FileFrom {
+    /// What it is called where it is not in the definition itself: `secrets/pw`, `$DB_PASSWORD`.
+    pub fn outside(&self) -> Option<String> {
+        match self {
+            FileFrom::File(path) => Some(path.clone()),
+            FileFrom::Env(name) => Some(format!("${name}")),
+            FileFrom::Text(_) => None,
+        }
+    }
+}

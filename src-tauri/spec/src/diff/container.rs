@@ -83,8 +83,8 @@ fn said(value: Option<&Value>) -> String {
     }
 }
 
-/// What of the networks and volumes that a service uses is not as it was: `network back changed`. Its containers
-/// have to be made anew for it.
+/// What of the networks, volumes and files that a service uses is not as it was: `network back changed`. Its
+/// containers have to be made anew for it.
 pub fn surroundings_changed(
     (old, before): (&Cluster, &Service),
     (new, service): (&Cluster, &Service),
@@ -100,15 +100,56 @@ pub fn surroundings_changed(
     let networks = container.networks.iter().map(|one| one.network.as_str());
     let networks = networks
         .filter(|name| network(old, name) != network(new, name))
-        .map(|name| format!("network {name} changed"));
-    let volumes = container.mounts.iter().filter_map(|mount| match mount {
+        .map(|name| format!("network {name} changed, and is made anew"));
+    let another = |name: &&str| {
+        let both = old.volumes.get(*name).zip(new.volumes.get(*name));
+        both.is_some_and(|(old, new)| (&old.name, old.external) != (&new.name, new.external))
+    };
+    let volumes = volumes(container).filter(another);
+    let volumes = volumes.map(|name| format!("volume {name} is another one"));
+    let files = container.files.iter().filter_map(|file| {
+        let name = file.from.outside()?;
+        let both = old.contents.get(&name).zip(new.contents.get(&name));
+        // Of one that was not read nothing is known.
+        let changed = both.is_some_and(|(before, after)| before != after);
+        changed.then(|| format!("what is in {name} changed"))
+    });
+    networks.chain(volumes).chain(files).collect()
+}
+
+fn volumes(container: &Container) -> impl Iterator<Item = &str> {
+    container.mounts.iter().filter_map(|mount| match mount {
         Mount::Volume { name, .. } => name.as_deref(),
         _ => None,
+    })
+}
+
+/// What of the volumes that a service uses is defined otherwise, and stays as it is: what is in one would be lost
+/// with it.
+pub(super) fn volumes_kept(
+    (old, before): (&Cluster, &Service),
+    (new, service): (&Cluster, &Service),
+) -> Vec<String> {
+    let (Some(_), Some(container)) = (before.runs.container(), service.runs.container()) else {
+        return Vec::new();
+    };
+    let edited = |name: &&str| {
+        let how = |cluster: &Cluster| {
+            let volume = cluster.volumes.get(*name).cloned().unwrap_or_default();
+            Volume {
+                name: None,
+                external: false,
+                ..volume
+            }
+        };
+        how(old) != how(new)
+    };
+    let names = volumes(container).filter(edited);
+    let words = names.map(|name| {
+        format!(
+            "volume {name} changed, and stays as it was made, with what is in it, until a person removes it: \
+             `azora down --volumes`, then `azora up`"
+        )
     });
-    let volume =
-        |cluster: &Cluster, name: &str| -> Option<Volume> { cluster.volumes.get(name).cloned() };
-    let volumes = volumes
-        .filter(|name| volume(old, name) != volume(new, name))
-        .map(|name| format!("volume {name} changed"));
-    networks.chain(volumes).collect()
+    words.collect()
 }

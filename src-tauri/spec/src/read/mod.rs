@@ -81,6 +81,7 @@ pub(crate) fn cluster(
         networks: std::mem::take(&mut reader.surroundings.networks),
         volumes: std::mem::take(&mut reader.surroundings.volumes),
         said_in: SaidIn::default(),
+        contents: BTreeMap::new(),
     };
     (cluster, reader.wanted)
 }

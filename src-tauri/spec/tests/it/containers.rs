@@ -317,7 +317,7 @@ fn a_diff_names_what_is_different_about_a_container_and_shows_no_secret() {
                 "privileged: off → on".to_owned(),
                 "shm_size changed".to_owned(),
                 "command: x → x 'y z'".to_owned(),
-                "network back changed".to_owned(),
+                "network back changed, and is made anew".to_owned(),
             ]
         )
     );
@@ -330,10 +330,44 @@ fn a_diff_names_what_is_different_about_a_container_and_shows_no_secret() {
             "stop: SIGTERM and 10s → its image's signal and 10s".to_owned(),
         ]
     );
+    // What is in a volume would be lost with it: it stays, and nobody is restarted for that.
+    let on = |more: &str| {
+        let text = format!(
+            "[cluster.volumes.data]\n{more}\n[service.a]\nimage = \"a\"\ncontainer = {{ volumes = [\"data:/d\"] }}\n"
+        );
+        super::valid(&text)
+    };
+    let (restarts, words) = changes(&on(""), &on("driver_opts = { type = \"tmpfs\" }"));
+    assert!(!restarts);
+    assert_eq!(words.len(), 1, "{words:?}");
+    assert!(words[0].starts_with("volume data changed, and stays as it was made"));
+    let (restarts, words) = changes(&on(""), &on("name = \"shop\""));
+    assert!(restarts);
+    assert_eq!(words, ["volume data is another one"]);
     // The cluster's own network is one that says nothing.
     let plain = super::valid("[service.b]\nimage = \"b\"\n");
     let named = super::valid("[cluster.networks.default]\n[service.b]\nimage = \"b\"\n");
     assert!(spec::diff(&plain, &named).is_empty());
+}
+
+/// A file that is put into a container is in it as it was when that was made.
+#[test]
+fn another_content_of_a_file_is_another_container() {
+    let with = |content: Option<&str>| {
+        let mut cluster = super::valid(
+            "[service.a]\nimage = \"a\"\ncontainer = { files = [{ target = \"/pw\", file = \"pw\" }] }\n",
+        );
+        let known = content.map(|content| ("pw".to_owned(), content.to_owned()));
+        cluster.contents.extend(known);
+        cluster
+    };
+    let diff = spec::diff(&with(Some("1")), &with(Some("2")));
+    assert_eq!(diff.changed[0].1, ["what is in pw changed"]);
+    assert!(diff.restarts.contains(&super::name("a")));
+    for (before, after) in [(Some("1"), Some("1")), (None, Some("1")), (Some("1"), None)] {
+        let diff = spec::diff(&with(before), &with(after));
+        assert!(diff.is_empty(), "{before:?} {after:?}: {diff:?}");
+    }
 }
 
 #[test]
