@@ -35,6 +35,7 @@ mod together;
 mod twins;
 mod up;
 mod user;
+mod volumes;
 mod watch;
 mod webhook;
 mod zoo;

@@ -14,7 +14,7 @@ use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
     EnvView, FolderView, History, Latencies, LogPage, LogRun, LogView, Snapshot, StopPreview,
-    StopReport,
+    StopReport, VolumeView,
 };
 use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
@@ -182,6 +182,14 @@ pub(crate) async fn view_logs(
 
 pub(crate) async fn env(engine: &Handle, _: &Actor, request: EnvRequest) -> Result<EnvView, Error> {
     engine.env(request.cluster, request.instance).await
+}
+
+pub(crate) async fn volumes(
+    engine: &Handle,
+    _: &Actor,
+    request: VolumesRequest,
+) -> Result<Vec<VolumeView>, Error> {
+    engine.volumes(&request.cluster).await
 }
 
 pub(crate) async fn log_runs(
@@ -374,9 +382,18 @@ async fn about(
 pub(crate) async fn down(
     engine: &Handle,
     actor: &Actor,
-    request: ClusterRequest,
+    request: DownRequest,
 ) -> Result<Act, Error> {
-    about(engine, actor, request, |cluster| Order::Down { cluster }).await
+    let DownRequest {
+        cluster,
+        volumes,
+        reason,
+    } = request;
+    let order = match volumes {
+        Some(volumes) if !volumes.is_empty() => Order::DownWithVolumes { cluster, volumes },
+        _ => Order::Down { cluster },
+    };
+    engine.order(actor.clone(), order, why(reason)).await
 }
 
 pub(crate) async fn forget(

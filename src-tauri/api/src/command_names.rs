@@ -25,6 +25,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "notifications",
     "definition",
     "check_definition",
+    "volumes",
     "emergency_preview",
     "up",
     "apply_definition",

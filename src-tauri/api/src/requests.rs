@@ -233,6 +233,27 @@ pub struct ClusterRequest {
     pub reason: Option<String>,
 }
 
+/// Whose volumes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct VolumesRequest {
+    /// Which cluster's.
+    pub cluster: ClusterId,
+}
+
+/// What is taken down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
+pub struct DownRequest {
+    /// Which.
+    pub cluster: ClusterId,
+    /// Volumes that are removed, with all that is in them: those that a person was shown, and no others.
+    pub volumes: Option<Vec<String>>,
+    /// Why, for the book of acts.
+    pub reason: Option<String>,
+}
+
 /// Services of a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

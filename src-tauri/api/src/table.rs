@@ -72,14 +72,16 @@ macro_rules! commands {
                 read definition($crate::requests::DefinitionRequest) -> $crate::views::DefinitionView;
                 /// What is wrong with an edited definition, or what applying it would do.
                 read check_definition($crate::requests::CheckDefinitionRequest) -> $crate::views::CheckedDefinition;
+                /// The volumes of a cluster, and how much is in each.
+                read volumes($crate::requests::VolumesRequest) -> Vec<$crate::model::view::VolumeView>;
                 /// What an emergency stop would end.
                 read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
                 /// Brings a folder's cluster up, or applies its edited definition.
                 act up($crate::requests::UpRequest) -> $crate::views::UpView;
                 /// Writes an edited definition in the place of the one that was read, and brings the cluster up on it.
                 act apply_definition($crate::requests::ApplyDefinitionRequest) -> $crate::views::UpView;
-                /// Takes a cluster down in reverse order.
-                act down($crate::requests::ClusterRequest) -> $crate::model::Act;
+                /// Takes a cluster down in reverse order; the volumes that are named go with it, with all that is in them.
+                act down($crate::requests::DownRequest) -> $crate::model::Act;
                 /// Starts services and what they need.
                 act start($crate::requests::ServicesRequest) -> $crate::model::Act;
                 /// Stops services and what needs them.

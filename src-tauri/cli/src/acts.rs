@@ -165,28 +165,6 @@ fn once_each(wanted: &[(ServiceName, u16)]) -> Done {
     }
 }
 
-/// `down`.
-pub(crate) async fn down(place: &Place, arguments: &Whole) -> Done {
-    let scene = Scene::find(place).await?;
-    let request = ClusterRequest {
-        cluster: scene.cluster.id.clone(),
-        reason: arguments.why.reason.clone(),
-    };
-    let cluster = Some(scene.cluster.id.clone());
-    let done = carry_out(
-        &scene.client,
-        cluster,
-        "down",
-        &request,
-        Aim::Down,
-        &[],
-        arguments.json,
-    )
-    .await;
-    scene.note_others();
-    done
-}
-
 /// `forget`: nothing moves by it, so there is nothing to wait for.
 pub(crate) async fn forget(place: &Place, why: &Why) -> Done {
     let scene = Scene::find(place).await?;

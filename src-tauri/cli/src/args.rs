@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Change how many instances services have
     Scale(Scale),
     /// Take a cluster down in reverse order
-    Down(Whole),
+    Down(Down),
     /// Keep healing's hands off services; of none named, the whole cluster
     Hold(Hold),
     /// Let healing act on services again

@@ -43,6 +43,7 @@ mod who;
 // What is done, and how it is followed.
 mod acts;
 mod board;
+mod down;
 mod wait;
 mod watch;
 mod webhooks;
@@ -163,7 +164,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Restart(restart) => orders(place, acts::restart(place, restart)),
         Command::Release(services) => orders(place, holds::release(place, services)),
         Command::Scale(scale) => orders(place, acts::scale(place, scale)),
-        Command::Down(why) => orders(place, acts::down(place, why)),
+        Command::Down(down) => orders(place, down::down(place, down)),
         Command::Forget(why) => orders(place, acts::forget(place, why)),
         Command::Resume(why) => orders(place, acts::resume(place, why)),
         Command::Hold(hold) => orders(place, holds::hold(place, hold)),

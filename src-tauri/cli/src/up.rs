@@ -16,7 +16,7 @@ use crate::text::length;
 use crate::watch::{Interrupt, Interrupts, Style, Watch, settled};
 use api::client::{self, Client};
 use api::host::Host;
-use api::requests::{ClusterRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
+use api::requests::{DownRequest, LookRequest, Nothing, ShutdownRequest, UpRequest};
 use api::views::UpView;
 use driver::Layout;
 use engine::definition::put_together;
@@ -448,8 +448,9 @@ pub(crate) async fn take_down(
     };
     watch.restart_clock();
     let down = async {
-        let request = ClusterRequest {
+        let request = DownRequest {
             cluster: cluster.clone(),
+            volumes: None,
             reason: Some(reason.to_owned()),
         };
         let act: Act = client.call("down", &request).await?;

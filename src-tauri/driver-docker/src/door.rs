@@ -219,7 +219,7 @@ impl ContainerDriver {
     }
 
     /// Containers of a cluster by their ids, with the instance that their labels name.
-    async fn containers(
+    pub(crate) async fn containers(
         &self,
         cluster: &ClusterId,
     ) -> Result<Vec<(String, Option<InstanceId>)>, Fault> {

@@ -48,7 +48,7 @@ pub use look::{Checked, HealthWord};
 pub use network::{Network, network_name};
 pub use record::{given, instances, publishes, say, written};
 pub use usage::Usage;
-pub use volume::Volume;
+pub use volume::{Kept, Volume};
 
 use driver::Happened;
 use model::{ClusterId, Generation, InstanceId};

@@ -1,12 +1,14 @@
-//! Volumes of a cluster. Nothing removes one but [`ContainerDriver::remove_volume`], which is there
-//! for a person who has named it.
+//! Volumes of a cluster. Nothing removes one but [`ContainerDriver::remove_volume`] and
+//! [`ContainerDriver::remove_unnamed`], which are there for a person who has named it.
+
+mod size;
 
 use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::{ContainerDriver, labels};
 use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
 use model::ClusterId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a volume is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +23,66 @@ pub struct Volume {
     pub labels: HashMap<String, String>,
 }
 
+/// A volume that a cluster has, and what a person wants to know before it is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// How much is in it, as far as the daemon says.
+    pub bytes: Option<u64>,
+    /// The container that has it, of one without a name of its own.
+    pub of: Option<String>,
+}
+
 impl ContainerDriver {
+    /// All volumes that are the cluster's: those that were made for it by name, and those without one that
+    /// its containers have.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn kept_volumes(&self, cluster: &ClusterId) -> Result<Vec<Kept>, Fault> {
+        let api = self.daemon().api();
+        let mut found: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for (id, _) in self.containers(cluster).await? {
+            let container = match ask(QUICK, api.inspect_container(&id, None)).await {
+                Err(fault) if fault.is_not_found() => continue,
+                container => container?,
+            };
+            let who = container.name.unwrap_or_default();
+            let who = who.trim_start_matches('/').to_owned();
+            let names = container.mounts.into_iter().flatten();
+            let names = names.filter(|mount| mount.typ.as_deref() == Some("volume"));
+            let unnamed = names.filter_map(|mount| mount.name.filter(|name| is_unnamed(name)));
+            found.extend(unnamed.map(|name| (name, Some(who.clone()))));
+        }
+        let named = self.volumes(cluster).await?;
+        found.extend(named.into_iter().map(|name| (name, None)));
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sizes = size::all(&self.daemon().endpoint.address).await;
+        let kept = found.into_iter().map(|(name, of)| Kept {
+            bytes: sizes.get(&name).copied(),
+            name,
+            of,
+        });
+        Ok(kept.collect())
+    }
+
+    /// Removes a volume without a name of its own, which was a cluster's container's.
+    ///
+    /// # Errors
+    /// When the daemon does not, because it is in use, or it has a name.
+    pub async fn remove_unnamed(&self, name: &str) -> Result<(), Fault> {
+        if !is_unnamed(name) {
+            return Err(Fault::Refused {
+                status: 409,
+                message: format!("{name} is the name of a volume"),
+            });
+        }
+        self.remove_now(name).await
+    }
+
     /// Makes a volume of a cluster unless it is there. One that is, is used as it is.
     ///
     /// # Errors
@@ -77,6 +138,10 @@ impl ContainerDriver {
         if !self.owned(cluster, name).await? {
             return Ok(());
         }
+        self.remove_now(name).await
+    }
+
+    async fn remove_now(&self, name: &str) -> Result<(), Fault> {
         let options = RemoveVolumeOptionsBuilder::new().force(false).build();
         match ask(WORK, self.daemon().api().remove_volume(name, Some(options))).await {
             Err(fault) if fault.is_not_found() => Ok(()),
@@ -102,4 +167,9 @@ impl ContainerDriver {
             message: format!("there is a volume {name} already, and it is not this cluster's"),
         })
     }
+}
+
+/// What a daemon calls a volume that nobody has named.
+fn is_unnamed(name: &str) -> bool {
+    name.len() == 64 && name.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }

@@ -34,6 +34,10 @@ pub enum Order {
     Down {
         cluster: ClusterId,
     },
+    DownWithVolumes {
+        cluster: ClusterId,
+        volumes: Vec<String>,
+    },
     Start {
         cluster: ClusterId,
         services: Vec<ServiceName>,
@@ -189,6 +193,7 @@ impl Handle {
     /// Does what a person orders. The act is under way when this returns; see [`Handle::wait`].
     pub async fn order(&self, actor: Actor, order: Order, reason: String) -> Result<Act, Error> {
         let (verb, cluster, services) = order.parts();
+        crate::volumes::of_a_person(&actor, &order)?;
         if let Some(cluster) = &cluster {
             self.shared.owner(cluster)?;
         }
@@ -294,7 +299,9 @@ impl Handle {
 impl Order {
     fn parts(&self) -> (Verb, Option<ClusterId>, Vec<ServiceName>) {
         let (verb, cluster, services) = match self {
-            Order::Down { cluster } => (Verb::Down, Some(cluster), vec![]),
+            Order::Down { cluster } | Order::DownWithVolumes { cluster, .. } => {
+                (Verb::Down, Some(cluster), vec![])
+            }
             Order::Forget { cluster } => (Verb::Forget, Some(cluster), vec![]),
             Order::Resume => (Verb::Resume, None, vec![]),
             Order::Start { cluster, services } => (Verb::Start, Some(cluster), services.clone()),
@@ -318,7 +325,8 @@ impl Order {
 
     fn wish(self) -> Wish {
         match self {
-            Order::Down { .. } => Wish::Down,
+            Order::Down { .. } => Wish::Down(Vec::new()),
+            Order::DownWithVolumes { volumes, .. } => Wish::Down(volumes),
             Order::Start { services, .. } => Wish::Start(services),
             Order::Stop { services, .. } => Wish::Stop(services),
             Order::Restart {

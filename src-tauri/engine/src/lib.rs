@@ -61,6 +61,7 @@ mod terminals;
 mod timers;
 mod trends;
 mod up;
+mod volumes;
 mod webhooks;
 mod who;
 

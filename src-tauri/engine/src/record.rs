@@ -63,6 +63,9 @@ pub(crate) struct ClusterRecord {
     /// The act that took it down, until nothing is left of its containers and networks.
     #[serde(default)]
     pub(crate) to_clear: Option<ActId>,
+    /// The volumes that a person wants to go with it.
+    #[serde(default)]
+    pub(crate) volumes_to_clear: Vec<String>,
     /// When it was first run.
     pub(crate) created: Timestamp,
     /// Who wanted each instance to run.
@@ -126,6 +129,36 @@ impl ClusterRecord {
         };
     }
 
+    /// Of a cluster that was never up.
+    pub(crate) fn new(
+        id: ClusterId,
+        folder: PathBuf,
+        definition: Arc<spec::Cluster>,
+        created: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            folder,
+            file: None,
+            definition,
+            env: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            why_stopped: BTreeMap::new(),
+            last_stop: None,
+            unfinished: Unfinished::default(),
+            to_clear: None,
+            volumes_to_clear: Vec::new(),
+            created,
+            origins: BTreeMap::new(),
+            ports_taken: BTreeMap::new(),
+            risks: None,
+            asked: spec::Choice::default(),
+            scaled: BTreeMap::new(),
+            ways: BTreeMap::new(),
+        }
+    }
+
     /// Services that are wanted.
     pub(crate) fn wanted(&self) -> Vec<ServiceName> {
         self.definition
@@ -158,6 +191,7 @@ impl ClusterRecord {
     pub(crate) fn keep_what_is_wanted(&mut self) {
         if !self.is_down() {
             self.to_clear = None;
+            self.volumes_to_clear.clear();
         }
     }
 

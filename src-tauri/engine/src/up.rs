@@ -7,7 +7,7 @@ use crate::owner::{Message, Noted, Owner};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::{Error, contents};
 use model::{ActId, Actor, ClusterId, EventKind, Target, Verb};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -116,26 +116,9 @@ impl Handle {
         if let Ok(owned) = self.shared.owner(id) {
             return owned;
         }
-        let record = ClusterRecord {
-            id: id.clone(),
-            folder: folder.to_owned(),
-            file: None,
-            definition: Arc::clone(definition),
-            env: BTreeMap::new(),
-            ports: BTreeMap::new(),
-            stopped: BTreeSet::new(),
-            why_stopped: BTreeMap::new(),
-            last_stop: None,
-            unfinished: Default::default(),
-            to_clear: None,
-            created: crate::clock::Clock::wall(),
-            origins: BTreeMap::new(),
-            ports_taken: BTreeMap::new(),
-            risks: None,
-            asked: spec::Choice::default(),
-            scaled: BTreeMap::new(),
-            ways: BTreeMap::new(),
-        };
+        let created = crate::clock::Clock::wall();
+        let definition = Arc::clone(definition);
+        let record = ClusterRecord::new(id.clone(), folder.to_owned(), definition, created);
         let (owner, inbox) = Owner::new(record, Arc::clone(&self.shared));
         if self.shared.add_owner(id.clone(), inbox.clone()) {
             crate::keep::keep(&self.shared, owner);

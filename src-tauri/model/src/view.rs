@@ -294,6 +294,18 @@ pub struct GitView {
     pub worktree_of: Option<String>,
 }
 
+/// A volume that the containers of a cluster keep something in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct VolumeView {
+    /// What its daemon knows it by.
+    pub name: String,
+    /// How many bytes are in it, where that is known.
+    #[ts(type = "number | null")]
+    pub bytes: Option<u64>,
+    /// The container that has it, of one that has no name of its own.
+    pub of: Option<String>,
+}
+
 /// What an emergency stop would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct StopPreview {

@@ -247,6 +247,15 @@ export type Delta = {
   /** What changed. */
   change: Change };
 
+/** What is taken down. */
+export type DownRequest = {
+  /** Which. */
+  cluster: ClusterId,
+  /** Volumes that are removed, with all that is in them: those that a person was shown, and no others. */
+  volumes?: Array<string>,
+  /** Why, for the book of acts. */
+  reason?: string };
+
 /** What applying an edited definition would do to what runs. */
 export type EditView = {
   /** Services that would be started. */
@@ -1797,6 +1806,20 @@ export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hol
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
 
+/** A volume that the containers of a cluster keep something in. */
+export type VolumeView = {
+  /** What its daemon knows it by. */
+  name: string,
+  /** How many bytes are in it, where that is known. */
+  bytes: number | null,
+  /** The container that has it, of one that has no name of its own. */
+  of: string | null };
+
+/** Whose volumes. */
+export type VolumesRequest = {
+  /** Which cluster's. */
+  cluster: ClusterId };
+
 /** What to wait for. */
 export type WaitRequest = {
   /** The act. */
@@ -1951,14 +1974,16 @@ export interface Commands {
   definition: { kind: "read"; request: DefinitionRequest; response: DefinitionView };
   /** What is wrong with an edited definition, or what applying it would do. */
   check_definition: { kind: "read"; request: CheckDefinitionRequest; response: CheckedDefinition };
+  /** The volumes of a cluster, and how much is in each. */
+  volumes: { kind: "read"; request: VolumesRequest; response: Array<VolumeView> };
   /** What an emergency stop would end. */
   emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
   /** Brings a folder's cluster up, or applies its edited definition. */
   up: { kind: "act"; request: UpRequest; response: UpView };
   /** Writes an edited definition in the place of the one that was read, and brings the cluster up on it. */
   apply_definition: { kind: "act"; request: ApplyDefinitionRequest; response: UpView };
-  /** Takes a cluster down in reverse order. */
-  down: { kind: "act"; request: ClusterRequest; response: Act };
+  /** Takes a cluster down in reverse order; the volumes that are named go with it, with all that is in them. */
+  down: { kind: "act"; request: DownRequest; response: Act };
   /** Starts services and what they need. */
   start: { kind: "act"; request: ServicesRequest; response: Act };
   /** Stops services and what needs them. */

@@ -165,6 +165,28 @@ pub(crate) struct Why {
     pub(crate) reason: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Volumes stay, with what is in them. With --volumes they are listed with their sizes and, once a person has agreed, \
+removed when all of the cluster has ended, those of its containers that have no name among them. What is in them is lost. \
+External volumes are somebody else's and stay. Where nobody can be asked, nothing is done unless --yes is given.
+
+Examples:
+  azora down
+  azora down --volumes")]
+pub(crate) struct Down {
+    /// Remove the cluster's volumes as well, with all that is in them
+    #[arg(short, long)]
+    pub(crate) volumes: bool,
+    /// Do not ask before volumes are removed
+    #[arg(short, long, requires = "volumes")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
 /// An order about all of a cluster, or of a home.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Whole {

@@ -167,3 +167,9 @@ pub(super) fn volume_named(record: &ClusterRecord, key: &str) -> String {
         _ => format!("azora-{}-{key}", record.id),
     }
 }
+
+/// The definition says that the volume of this name is somebody else's.
+pub(crate) fn is_external(record: &ClusterRecord, name: &str) -> bool {
+    let mut external = (record.definition.volumes.iter()).filter(|(_, one)| one.external);
+    external.any(|(key, _)| volume_named(record, key) == name)
+}

@@ -3,7 +3,6 @@
 use super::*;
 use crate::stage::config;
 use spec::Lookup;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use testkit::Home;
 
@@ -27,25 +26,12 @@ fn record() -> ClusterRecord {
     }
     let ports = [("api.0", 20_001), ("db.0", 20_002), ("cache.0", 20_003)];
     let ports = ports.map(|(id, port)| (id.parse().unwrap(), vec![port]));
+    let id = "shop-00000000".parse().unwrap();
+    let definition = Arc::new(definition);
     ClusterRecord {
-        id: "shop-00000000".parse().unwrap(),
-        folder: "/w/shop".into(),
-        file: None,
-        definition: Arc::new(definition),
         env: BTreeMap::from([("OF_THE_TERMINAL".into(), "1".into())]),
         ports: ports.into(),
-        stopped: BTreeSet::new(),
-        why_stopped: BTreeMap::new(),
-        last_stop: None,
-        unfinished: Default::default(),
-        to_clear: None,
-        created: model::Timestamp(0),
-        origins: BTreeMap::new(),
-        ports_taken: BTreeMap::new(),
-        risks: None,
-        asked: spec::Choice::default(),
-        scaled: BTreeMap::new(),
-        ways: BTreeMap::new(),
+        ..ClusterRecord::new(id, "/w/shop".into(), definition, model::Timestamp(0))
     }
 }
 

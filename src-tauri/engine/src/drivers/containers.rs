@@ -354,13 +354,14 @@ impl Containers {
         });
     }
 
-    /// Removes all containers and networks of a cluster that is down, and tells what is left. Volumes
-    /// stay. What is to be started meanwhile waits from the moment this is called. While it is under way
+    /// Removes all containers and networks of a cluster that is down, and the volumes that are named, and
+    /// tells what is left. Other volumes stay. What is to be started meanwhile waits from the moment this is called. While it is under way
     /// nothing is made, so who calls again waits for the same: a second one would remove what was made
     /// after the first.
     pub(crate) fn clear(
         self: &Arc<Self>,
         cluster: ClusterId,
+        volumes: Vec<String>,
         then: impl FnOnce(Result<(), String>) + Send + 'static,
     ) {
         {
@@ -378,8 +379,7 @@ impl Containers {
             let work = async {
                 own.relays.end(&cluster, None).await;
                 let driver = own.driver().await.map_err(|why| why.to_string())?;
-                let cleared = driver.clear(&cluster).await;
-                cleared.map_err(|fault| fault.to_string())
+                clear::clear(&driver, &cluster, &volumes).await
             };
             let cleared = own.cancel.run_until_cancelled(work).await;
             let cleared = cleared.unwrap_or_else(|| Err("the engine ended before".to_owned()));
@@ -469,5 +469,6 @@ impl Containers {
     }
 }
 
+mod clear;
 #[cfg(test)]
 mod tests;

@@ -151,7 +151,7 @@ impl Owner {
         }
         let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
         let containers = &self.shared.drivers.containers;
-        containers.clear(self.id.clone(), move |cleared| {
+        containers.clear(self.id.clone(), Vec::new(), move |cleared| {
             if let Err(why) = cleared {
                 let text = format!(
                     "{cluster} is forgotten, and its containers or networks are left: {why}"
@@ -177,9 +177,8 @@ impl Owner {
             return None;
         }
         let defined = self.record.defines_containers();
-        (self.shared.drivers.containers)
-            .has_some(&self.id, defined)
-            .then_some(down)
+        let some = (self.shared.drivers.containers).has_some(&self.id, defined);
+        (some || !self.record.volumes_to_clear.is_empty()).then_some(down)
     }
 
     /// An act has come to its end. Of a cluster that was taken down nothing is left: its containers and
@@ -204,7 +203,8 @@ impl Owner {
         self.clearing = Some(down);
         let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
         let containers = &self.shared.drivers.containers;
-        containers.clear(self.id.clone(), move |cleared| {
+        let volumes = self.record.volumes_to_clear.clone();
+        containers.clear(self.id.clone(), volumes, move |cleared| {
             let said = cleared.clone();
             let tasks = shared.tasks.clone();
             tasks.spawn(async move {
@@ -226,6 +226,13 @@ impl Owner {
             }
         }
         if cleared.is_ok() && self.record.to_clear == Some(down) {
+            let volumes = std::mem::take(&mut self.record.volumes_to_clear);
+            if !volumes.is_empty() {
+                let names = volumes.join(", ");
+                self.say(format!(
+                    "removed with all that was in them, as a person asked: {names}"
+                ));
+            }
             self.record.to_clear = None;
             self.keeping.unsaved = true;
         }

@@ -156,7 +156,8 @@ pub(crate) struct Readied {
 /// A person's order to one cluster.
 #[derive(Debug, Clone)]
 pub(crate) enum Wish {
-    Down,
+    /// With the volumes that are to go, too.
+    Down(Vec<String>),
     Start(Vec<ServiceName>),
     Stop(Vec<ServiceName>),
     Restart(Vec<ServiceName>, bool),
@@ -176,7 +177,7 @@ impl Wish {
             | Wish::Scale(..)
             | Wish::Release(_)
             | Wish::Resume => true,
-            Wish::Down | Wish::Stop(_) | Wish::Hold(..) | Wish::Unhold(_) => false,
+            Wish::Down(_) | Wish::Stop(_) | Wish::Hold(..) | Wish::Unhold(_) => false,
         }
     }
 }

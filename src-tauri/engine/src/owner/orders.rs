@@ -268,9 +268,12 @@ impl Owner {
     /// Turns a wish into a command, and has it done.
     fn command(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
         let command = match wish {
-            Wish::Down => {
+            Wish::Down(mut volumes) => {
+                volumes.retain(|name| !crate::container::is_external(&self.record, name));
                 self.stop_all(Clock::wall());
-                self.record.to_clear = self.may_have_containers().then_some(act);
+                let clears = !volumes.is_empty() || self.may_have_containers();
+                self.record.to_clear = clears.then_some(act);
+                self.record.volumes_to_clear = volumes;
                 self.save();
                 // What ends from here on gives back its own.
                 self.give_back_all_ports();

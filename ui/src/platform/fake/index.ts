@@ -99,6 +99,7 @@ export function fake(): Platform {
       delivered: { seq: 41, at: Date.now() - 90_000, status: 204 }, failed: null, next: null, lost: 0, refused: 0,
     }],
     test_webhooks: () => [{ name: "pager", place: "https://hooks.example.com/…", taken: true, said: "answered 204", took_ms: 38 }],
+    volumes: () => [],
     emergency_preview: () => world.preview(),
     up: ({ folder, trust, risks, categories }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);

@@ -149,10 +149,12 @@ async fn a_cluster_is_cleared_once_however_many_ask() {
     let clear = |number: u32| {
         let (said, containers) = (said.clone(), Arc::clone(&bench.containers));
         let own = one.clone();
-        bench.containers.clear(one.clone(), move |cleared| {
-            let goes_on = containers.clearing.borrow().contains(&own);
-            said.try_send((number, cleared.is_err(), goes_on)).unwrap();
-        });
+        bench
+            .containers
+            .clear(one.clone(), Vec::new(), move |cleared| {
+                let goes_on = containers.clearing.borrow().contains(&own);
+                said.try_send((number, cleared.is_err(), goes_on)).unwrap();
+            });
     };
     clear(1);
     let tasks = bench.tasks.len();
