@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,16 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub fn of_this_process() -> Self {
-        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self::of(|name| std::env::var_os(name))
+    }
+
+    /// Those of a program with this environment.
+    pub fn of_env(env: &BTreeMap<String, String>) -> Self {
+        Self::of(|name| env.get(name).map(OsString::from))
+    }
+
+    fn of(var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let text = |name: &str| var(name).and_then(|value: OsString| value.into_string().ok());
         Self {
             docker_host: text("DOCKER_HOST"),
@@ -72,7 +82,7 @@ impl fmt::Display for Address {
 
 impl Address {
     /// True when this is the place that an address names, whichever links lead there.
-    pub(crate) fn is_same(&self, other: &str) -> bool {
+    pub fn is_same(&self, other: &str) -> bool {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         match (self, other.strip_prefix("unix://")) {
             (Address::Unix(path), Some(other)) => real(path) == real(Path::new(other)),

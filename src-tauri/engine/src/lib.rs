@@ -23,6 +23,7 @@ mod door;
 mod drift;
 mod drivers;
 mod editing;
+mod elsewhere;
 mod emergency;
 mod environment;
 mod error;

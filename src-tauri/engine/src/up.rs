@@ -80,6 +80,8 @@ impl Handle {
         };
         let owned = self.owner_or_new(&id, &folder, &definition);
         let (reply, answer) = oneshot::channel();
+        let containers = &self.shared.drivers.containers;
+        let elsewhere = crate::elsewhere::told(&definition, env.as_ref(), containers);
         let message = Message::Up {
             definition,
             noted: Noted {
@@ -95,6 +97,7 @@ impl Handle {
         let result = self.tell(&owned, message, answer).await;
         self.conclude(act.id, &result);
         let mut changes = result?;
+        changes.extend(elsewhere);
         for text in crate::renamed::run_on(&self.shared, &id, &folder) {
             changes.push(text.clone());
             let notice = EventKind::Notice { text };

@@ -1,7 +1,7 @@
 //! Removing what a cluster has in a container daemon: all of it but volumes, and of those what a person has named.
 
 use super::Containers;
-use driver_docker::{ContainerDriver, Kept};
+use driver_docker::{Address, ContainerDriver, Endpoint, Kept, find};
 use model::ClusterId;
 use std::sync::Arc;
 
@@ -38,6 +38,24 @@ pub(super) async fn clear(
 }
 
 impl Containers {
+    /// Where the daemon is that it uses, or would look for first; in words where that is none in particular.
+    pub(crate) fn address(&self) -> Result<Address, String> {
+        if let Some(driver) = self.open() {
+            return Ok(driver.daemon().endpoint.address.clone());
+        }
+        let places = find(&self.around).map_err(|error| error.to_string())?;
+        let there = |place: &Endpoint| match &place.address {
+            Address::Unix(path) => path.exists(),
+            Address::Tcp(_) => true,
+        };
+        let one = match places.as_slice() {
+            [only] => Some(only),
+            all => all.iter().find(|place| there(place)),
+        };
+        let one = one.map(|place| place.address.clone());
+        one.ok_or_else(|| "the first that answers of the usual ones".to_owned())
+    }
+
     /// The volumes of a cluster.
     ///
     /// # Errors
