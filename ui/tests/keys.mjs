@@ -162,7 +162,7 @@ try {
   await page.keyboard.press("Enter");
   await page.getByTestId("trust-confirm").waitFor();
   await press(page, "trust-confirm");
-  await done(page, "up");
+  await done(page, "up", 2);
 
   await go(page, "clusters");
   await press(page, "cluster-down");
