@@ -14,6 +14,14 @@ describe("the camera", () => {
     expect(fit({ x: 0, y: -10, width: 10, height: 10 }, view).scale).toBeLessThan(2);
   });
 
+  it("leaves what lies under the tools free, however many rows they take", () => {
+    const world = { x: 0, y: -4_000, width: 1_000, height: 4_000 };
+    for (const foot of [0, 32, 72, 112]) {
+      const camera = fit(world, { ...view, foot });
+      expect((0 - camera.y) * camera.scale).toBeLessThanOrEqual(view.height - Math.max(MARGIN.bottom, foot) + 1e-6);
+    }
+  });
+
   it("zooms about the pointer and within bounds", () => {
     const camera = { x: 10, y: 20, scale: 1 };
     const closer = zoom(camera, 2, 300, 200);

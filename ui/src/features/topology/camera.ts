@@ -16,6 +16,8 @@ export interface Box {
 export interface Size {
   width: number;
   height: number;
+  /** So much of its bottom lies under the tools, in CSS pixels. */
+  foot?: number;
 }
 
 export const MIN_SCALE = 0.04;
@@ -23,11 +25,14 @@ export const MAX_SCALE = 2.5;
 /** A small graph is not blown up beyond this when it is fitted. */
 const MAX_FIT = 1.25;
 
-/** Space around what is fitted, in CSS pixels: the lanes' heads above, the tools below. */
+/** Space around what is fitted, in CSS pixels: the lanes' heads above, the tools in one row below. */
 export const MARGIN = { top: 66, right: 14, bottom: 58, left: 14 };
 
+/** Space below what is fitted: the tools may need more than a row. */
+export const below = (view: Size): number => Math.max(MARGIN.bottom, (view.foot ?? 0) + MARGIN.right);
+
 export function fit(world: Box, view: Size): Camera {
-  const [wide, high] = [Math.max(1, view.width - MARGIN.left - MARGIN.right), Math.max(1, view.height - MARGIN.top - MARGIN.bottom)];
+  const [wide, high] = [Math.max(1, view.width - MARGIN.left - MARGIN.right), Math.max(1, view.height - MARGIN.top - below(view))];
   const scale = bounded(Math.min(wide / Math.max(1, world.width), high / Math.max(1, world.height), MAX_FIT));
   return {
     scale,
@@ -51,7 +56,7 @@ export function around(x: number, y: number, scale: number, world: Box, view: Si
   return {
     scale,
     x: along(x, world.x, world.width, view.width, MARGIN.left, MARGIN.right),
-    y: along(y, world.y, world.height, view.height, MARGIN.top, MARGIN.bottom),
+    y: along(y, world.y, world.height, view.height, MARGIN.top, below(view)),
   };
 }
 

@@ -2,7 +2,7 @@
 // frame at a time that shows it. Everything here changes too often for the framework; `wake` asks
 // for a frame, and nothing is drawn while nothing changes.
 
-import { around, between, fit, MARGIN, reveal, tethered, zoom, type Box, type Camera, type Size } from "./camera";
+import { around, below, between, fit, MARGIN, reveal, tethered, zoom, type Box, type Camera, type Size } from "./camera";
 import { drawLinesOf, drawNode, drawWorld, forgetMeasures, inside, lifted } from "./draw";
 import { drawHeads, drawNames } from "./heads";
 import { EMPTY, NODE_HEIGHT, type Layout } from "./layout";
@@ -155,8 +155,10 @@ export class Picture {
   /** The view has another size. */
   resize(view: Size): void {
     this.view = view;
-    this.canvas.width = Math.round(view.width * dpr());
-    this.canvas.height = Math.round(view.height * dpr());
+    const [wide, high] = [Math.round(view.width * dpr()), Math.round(view.height * dpr())];
+    // Set to what it is, it would be empty until it is drawn anew.
+    if (this.canvas.width !== wide) this.canvas.width = wide;
+    if (this.canvas.height !== high) this.canvas.height = high;
     this.place();
     this.wake();
   }
@@ -322,7 +324,7 @@ export class Picture {
     else drawWorld(ctx, this.scene, this.status, this.seen, camera.scale, ratio, colours, colours["bg"], this.marked.chosen);
     this.drawOver(ctx, ratio, colours);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    drawNames(ctx, this.scene, this.status, camera, view.height - MARGIN.bottom, colours);
+    drawNames(ctx, this.scene, this.status, camera, view.height - below(view), colours);
     drawHeads(ctx, this.scene, this.status, camera, view.width, colours);
     if (this.world.width > 0 && (this.plates.sharp || !this.plates.usable)) this.drawn ??= performance.now();
   }
