@@ -305,7 +305,9 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     if (port > 0) ctx.fillText(`:${port}`, edge, second);
     ctx.textAlign = "left";
     if (scale >= CURVED && status.samples.length > 0) {
-      drawCurve(ctx, status.samples.subarray(at * SAMPLES, (at + 1) * SAMPLES), left + 50, second - 6, Math.max(0, edge - left - 50 - 44), 12, colours["accent"]);
+      // Under each other where the words are short; where they are long, after them.
+      const from = left + Math.max(50, measured(ctx, text) + 8);
+      drawCurve(ctx, status.samples.subarray(at * SAMPLES, (at + 1) * SAMPLES), from, second - 6, Math.max(0, edge - from - 44), 12, colours["accent"]);
     }
   }
   ctx.globalAlpha = 1;

@@ -4,7 +4,7 @@
 import { SANS } from "../../shared/fonts";
 import { drawMark, fitted, measured, NAMED, type Canvas } from "./draw";
 import { NODE_HEIGHT } from "./layout";
-import { shortened } from "./names";
+import { cutLines } from "./names";
 import { LOOKS, ROOT, type Palette, type Scene, type Status } from "./scene";
 
 /** So many services that are wrong are named from far; more would cover each other. */
@@ -12,17 +12,26 @@ const MAX_NAMED = 6;
 /** Of such a name and its distance, in CSS pixels. */
 const [NAME_HEIGHT, NAME_GAP] = [22, 9];
 
-/** A lane's name and its font: as large as can be so that it is whole, in one line or two. */
-function headOf(ctx: Canvas, name: string, room: number): { lines: string[]; size: number } {
-  const sizes = [11.5, 10.5, 9.5, 8.5];
-  for (const size of sizes) {
+/** Between a lane's edge and its name, in CSS pixels. */
+const PAD = 2;
+/** Of the lanes' names, in CSS pixels. */
+const SIZES = [11.5, 10.5, 9.5, 8.5];
+
+const whole = (lines: readonly string[], name: string): boolean => lines.join("").replaceAll(" ", "") === name.replaceAll(" ", "");
+
+/** The largest in which the names of all lanes are whole, in one line or two, or else the smallest: heads of many sizes look as if they ranked. */
+function sizeOf(ctx: Canvas, scene: Scene, scale: number): number {
+  const fits = (size: number): boolean => {
     ctx.font = `600 ${size}px ${SANS}`;
-    const lines = fitted(ctx, name, room, 2);
-    if (lines.join("").replaceAll(" ", "") === name.replaceAll(" ", "")) return { lines, size };
-  }
-  const size = 9.5;
-  ctx.font = `600 ${size}px ${SANS}`;
-  return { lines: [shortened(name, room, (text) => measured(ctx, text))], size };
+    return scene.layout.lanes.every(({ category, width }) => whole(fitted(ctx, category, width * scale - 2 * PAD, 2), category));
+  };
+  return SIZES.find(fits) ?? SIZES.at(-1) ?? 0;
+}
+
+/** A lane's name, whole in one line or two if that can be. */
+function headOf(ctx: Canvas, name: string, room: number): string[] {
+  const lines = fitted(ctx, name, room, 2);
+  return whole(lines, name) ? lines : cutLines(name, room, (text) => measured(ctx, text));
 }
 
 /** The lanes' names and tallies, drawn over everything and kept in view at the top. */
@@ -30,24 +39,27 @@ export function drawHeads(ctx: Canvas, scene: Scene, status: Status, camera: { x
   if (scene.layout.lanes.length < 2) return;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
+  const size = sizeOf(ctx, scene, camera.scale);
+  const font = `600 ${size}px ${SANS}`;
   for (const lane of scene.layout.lanes) {
     const left = (lane.x - camera.x) * camera.scale;
     const wide = lane.width * camera.scale;
     if (left > width - Math.min(40, wide) || left + wide < 0 || wide < 16) continue;
     // A lane wider than the view keeps its name in it.
-    const x = Math.max(left, 8) + 2;
-    const room = Math.min(left + wide, width) - x - 2;
-    const { lines: name, size: font } = headOf(ctx, lane.category, room);
+    const x = Math.max(left, 8) + PAD;
+    const room = Math.min(left + wide, width) - x - PAD;
+    ctx.font = font;
+    const name = headOf(ctx, lane.category, room);
     const high = 22 + name.length * 14;
     const bottom = (lane.y + lane.height - camera.y) * camera.scale;
     if (bottom < high) continue;
     const top = Math.max(4, (lane.y - camera.y) * camera.scale - high - 4);
     ctx.fillStyle = colours["bg"];
-    ctx.globalAlpha = 0.88;
+    ctx.globalAlpha = 0.96;
     ctx.fillRect(left - 1, top - 2, wide + 2, high + 2);
     ctx.globalAlpha = 1;
     ctx.fillStyle = colours["text"];
-    ctx.font = `600 ${font}px ${SANS}`;
+    ctx.font = font;
     name.forEach((line, nth) => ctx.fillText(line, x, top + 7 + nth * 14));
     const under = top + name.length * 14;
     let at = x;
@@ -56,12 +68,12 @@ export function drawHeads(ctx: Canvas, scene: Scene, status: Status, camera: { x
       if (!look) continue;
       ctx.font = `500 11px ${SANS}`;
       const text = String(n);
-      const size = 12 + 4 + measured(ctx, text);
-      if (at + size > x + room) break;
+      const long = 12 + 4 + measured(ctx, text);
+      if (at + long > x + room) break;
       drawMark(ctx, look.shape, at, under + 4, 11, colours[`${look.tone}-mark`]);
       ctx.fillStyle = colours["text-2"];
       ctx.fillText(text, at + 15, under + 10);
-      at += size + 8;
+      at += long + 8;
     }
   }
 }

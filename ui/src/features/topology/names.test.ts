@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fitName } from "./names";
+import { cutLines, fitName } from "./names";
 
 const measure = (text: string): number => text.length;
 
@@ -21,6 +21,12 @@ describe("a name in little room", () => {
     expect(fitName("vulnerability-scanner", 10, 1, measure)).toEqual(["vulnerabi…"]);
     expect(fitName("vulnerability-scanner", 15, 1, measure)).toEqual(["vulnerability…"]);
     expect(fitName("vulnerability-scanner", 10, 2, measure)).toEqual(["vulnerabi…"]);
+  });
+
+  it("of two words keeps the first and cuts the second", () => {
+    expect(cutLines("Security-Compliance", 9, measure)).toEqual(["Security-", "Complian…"]);
+    expect(cutLines("Communication", 7, measure)).toEqual(["Commun…"]);
+    expect(cutLines("Infrastructure-Core", 7, measure)).toEqual(["Infras…"]);
   });
 
   it("is left out where nothing fits", () => {

@@ -30,6 +30,13 @@ function broken(name: string, room: number, measure: (text: string) => number): 
   return null;
 }
 
+/** What is too long even for two lines: its first words in one, and as much of the rest as fits in another; in one line where there is no such place to break it. */
+export function cutLines(name: string, room: number, measure: (text: string) => number): string[] {
+  const at = [...name.matchAll(/[-_. ]/g)].map((match) => match.index + 1).findLast((end) => measure(name.slice(0, end).trim()) <= room);
+  const rest = at === undefined ? "" : shortened(name.slice(at), room, measure);
+  return at === undefined || rest === "" ? [shortened(name, room, measure)] : [name.slice(0, at).trim(), rest];
+}
+
 /** The beginning, as much of it as fits. */
 export function shortened(text: string, room: number, measure: (text: string) => number): string {
   if (measure(text) <= room) return text;
