@@ -1,6 +1,6 @@
 // What events and acts say, as sentences.
 
-import type { Act, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
+import type { Act, ClusterId, ClusterView, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
 import { span } from "../../shared/format";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
@@ -24,11 +24,16 @@ export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; ton
   overtaken: { word: w.outcomes.overtaken, shape: "square", tone: "calm" },
 };
 
-export function describe(event: Event): Line {
-  return line(event.what);
+/** `clusters` are known by their names; one that is gone, by its id. */
+export function describe(event: Event, clusters: readonly ClusterView[]): Line {
+  return line(event.what, event.cluster === null ? "" : named(event.cluster, clusters), clusters);
 }
 
-function line(what: EventKind): Line {
+function named(id: ClusterId, clusters: readonly ClusterView[]): string {
+  return clusters.find((each) => each.id === id)?.name ?? id;
+}
+
+function line(what: EventKind, cluster: string, clusters: readonly ClusterView[]): Line {
   switch (what.kind) {
     case "engine_started":
       return { shape: "half", tone: "calm", who: w.engine, text: w.engineStarted(what.pid, what.adopted) };
@@ -49,7 +54,7 @@ function line(what: EventKind): Line {
     case "scaled":
       return { shape: "target", tone: what.replicas > what.before ? "warn" : "good", who: what.service, text: (what.replicas > what.before ? w.scaledUp : w.scaledDown)(what.before, what.replicas, what.why) };
     case "system_ready":
-      return { shape: "check", tone: "good", who: "", text: w.allReady(what.services, span(what.took_ms)) };
+      return { shape: "check", tone: "good", who: cluster, text: w.allReady(what.services, span(what.took_ms)) };
     case "service_healed":
       return { shape: "check", tone: "good", who: what.instance, text: w.healed(span(what.took_ms), what.cause) };
     case "emergency_shutdown":
@@ -57,13 +62,13 @@ function line(what: EventKind): Line {
     case "incident":
       return { ...pick(INCIDENTS[what.incident.state]), who: what.incident.instance, text: w.incident(what.incident.id, INCIDENTS[what.incident.state].word.toLowerCase(), what.incident.cause) };
     case "act":
-      return { ...pick(OUTCOMES[what.act.outcome.kind]), who: whom(what.act), text: w.act(actor(what.act), what.act.verb, OUTCOMES[what.act.outcome.kind].word.toLowerCase()) };
+      return { ...pick(OUTCOMES[what.act.outcome.kind]), who: whom(what.act, clusters), text: w.act(actor(what.act), what.act.verb, OUTCOMES[what.act.outcome.kind].word.toLowerCase()) };
     case "finding":
       return what.finding.closed === null
         ? { shape: "triangle", tone: "warn", who: what.finding.instance, text: what.finding.text }
         : { shape: "check", tone: "good", who: what.finding.instance, text: w.over(what.finding.text) };
     case "notice":
-      return { shape: "triangle", tone: "warn", who: "", text: what.text };
+      return { shape: "triangle", tone: "warn", who: cluster, text: what.text };
   }
 }
 
@@ -113,9 +118,9 @@ export function actor(act: Act): string {
 }
 
 /** What an act is done to. */
-export function whom(act: Act): string {
+export function whom(act: Act, clusters: readonly ClusterView[]): string {
   if (act.target.instance !== null) return act.target.instance;
   if (act.target.services.length > 3) return words.shared.services(act.target.services.length);
   if (act.target.services.length > 0) return act.target.services.join(", ");
-  return act.target.cluster ?? w.everything;
+  return act.target.cluster === null ? w.everything : named(act.target.cluster, clusters);
 }
