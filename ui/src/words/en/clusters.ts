@@ -10,7 +10,8 @@ export const clusters = {
     onBranch: (branch: string) => `Branch ${branch}`,
     onBranchOf: (branch: string, folder: string) => `Branch ${branch}, a worktree of ${folder}`,
     worktreeOf: (folder: string) => `· worktree of ${folder}`,
-    services: "Services",
+    services: "Services / instances",
+    servicesIn: (services: number, instances: number) => `${number(services)} / ${number(instances)}`,
     memory: "Memory",
     incidents: "Incidents",
     /** What a stopped cluster costs. */

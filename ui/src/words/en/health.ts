@@ -16,6 +16,7 @@ export const health = {
     silent: "has not said anything yet",
     askedBy: "Asked by",
     none: "no probe: running is ready",
+    noneOfOneshot: "no probe: it has done its work when it ends with code 0",
   },
 
   charts: {

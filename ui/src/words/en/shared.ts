@@ -22,6 +22,8 @@ export const shared = {
   changeFilter: "Change the filter to see more.",
   services: (n: number) => count(n, { one: "# service", other: "# services" }),
   servicesOf: (shown: number, all: number) => `${number(shown)} of ${count(all, { one: "# service", other: "# services" })}`,
+  /** How many are in a state: "1,055 ready". */
+  inState: (n: number, state: string) => `${number(n)} ${state}`,
   suffersFrom: (service: string) => `suffers from ${service}`,
   servicesImpacted: (n: number) => count(n, { one: "# service impacted", other: "# services impacted" }),
 };
