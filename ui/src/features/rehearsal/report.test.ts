@@ -64,7 +64,7 @@ describe("the two runs side by side", () => {
   it("says which figures are better, each in its own sense", () => {
     const rows = compared(report.run, report.mended);
     const better = (what: string): boolean | undefined => rows.find((row) => row.what === what)?.better;
-    expect([better("Available, on average"), better("Back in, 99 of 100 times"), better("Automatic restarts"), better("Times a person had to help")]).toEqual([true, true, false, true]);
+    expect([better("Available, on average"), better("Time to be back, 99 of 100"), better("Automatic restarts"), better("Times a person had to help")]).toEqual([true, true, false, true]);
   });
   it("is one run where nothing is proposed", () => {
     expect(compared(report.run, null).every((row) => row.after === null && !row.better)).toBe(true);

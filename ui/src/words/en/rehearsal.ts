@@ -37,8 +37,8 @@ export const rehearsal = {
   withProposals: "With all proposals",
   measures: {
     available: "Available, on average",
-    halfBack: "Back in, half of the times",
-    mostBack: "Back in, 99 of 100 times",
+    halfBack: "Time to be back, median",
+    mostBack: "Time to be back, 99 of 100",
     restarts: "Automatic restarts",
     needless: "Of what had no fault",
     quarantines: "Quarantines",
