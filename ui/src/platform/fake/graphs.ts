@@ -25,6 +25,17 @@ export const REAL_STACK: ServiceView[] = [
   service("nginx", "edge", ["app"], { run: "nginx -p . -c nginx.conf -g 'daemon off;'" }),
 ];
 
+/** A compose file beside processes: containers, a migration that comes first, and a tool that only its profile brings up. */
+export const MIXED: ServiceView[] = [
+  service("db", "data", [], { run: "image postgres:17-alpine", health: "its own check every 5 s", protected: true }),
+  service("cache", "data", [], { run: "image valkey/valkey:8, command valkey-server --save ''", health: "tcp 6379 every 5 s" }),
+  service("migrate", "jobs", ["db"], { run: "npm run migrate", oneshot: true, health: null }),
+  service("api", "services", ["cache", "db", "migrate"], { run: "image bookshop-api built from api", terms: { migrate: { until: "succeeded", required: true } } }),
+  service("worker", "services", ["cache", "db", "migrate"], { run: "node worker.js", replicas: 2, terms: { migrate: { until: "succeeded", required: true } } }),
+  service("web", "edge", ["api"], { run: "npm run dev -- --port $PORT", tty: true }),
+  service("adminer", "tools", ["db"], { run: "image adminer:5" }),
+];
+
 const PROTECTED = new Set(["service-registry", "secret-vault", "general-ledger", "azora-covenant"]);
 const DOUBLE = new Set(["event-bus", "session-store", "payment-gateway", "time-series-store", "recommendation-engine"]);
 

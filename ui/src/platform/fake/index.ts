@@ -1,14 +1,15 @@
 // A host inside the page, for tests and for work on the UI: `npm run fake`, then
-// `/?fake=3|150|1000|empty`, with `&scene=incident` for a root cause and what suffers from it,
+// `/?fake=3|150|1000|mixed|empty`, with `&scene=incident` for a root cause and what suffers from it,
 // or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/generated";
 import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
-import { azoraOs, fleet, REAL_STACK, SHOP } from "./graphs";
+import { azoraOs, fleet, MIXED, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { Logs } from "./logs";
+import { past } from "./past";
 import { random, seedOf } from "./random";
 import { rehearse } from "./rehearsal";
 import { Terminals } from "./terminal";
@@ -207,7 +208,15 @@ function build(size: string, scene: string): World {
   if (size === "empty") return world;
   if (size === "3") {
     const shop = world.add("shop", "/home/mira/code/shop", structuredClone(SHOP), "ready");
+    past(world);
     if (scene === "incident") world.break(shop, needed(SHOP), null);
+    return world;
+  }
+  if (size === "mixed") {
+    const shop = world.add("bookshop", "/home/mira/code/bookshop", structuredClone(MIXED), "ready", "compose.yaml");
+    world.set(shop, "adminer.0", "stopped", "not started");
+    past(world);
+    if (scene === "incident") world.break(shop, "db", null);
     return world;
   }
   const id = size === "1000"
@@ -216,13 +225,17 @@ function build(size: string, scene: string): World {
   const stack = world.add("real-stack", "/home/mira/code/azora/examples/real-stack", structuredClone(REAL_STACK), "ready");
   world.add("shop", "/home/mira/code/shop-worktrees/checkout-redesign", structuredClone(SHOP), "stopped");
   world.remember(id, "email-service", 5_400_000, 2_380, "resolved");
-  world.remember(id, "warehouse", 93_000_000, 64_000, "quarantined");
-  world.remember(stack, "redis", 12_000_000, 1_140, "resolved");
+  world.remember(id, "warehouse", 93_000_000, 64_000, "closed");
+  world.remember(stack, "redis", 6_000_000, 1_140, "resolved");
   world.remember(id, "event-bus", 8_100_000, 3_900, "resolved");
+  past(world);
+  if (scene === "incident" && size !== "1000") world.remember(id, "staking-service", 540_000, 64_000, "quarantined");
   if (scene === "incident" && size === "1000") world.break(id, needed(world.clusters.get(id)?.services ?? []), null);
   else if (scene === "incident") {
     world.break(id, "event-bus", null);
     world.set(id, "staking-service.0", "quarantined", "exited with code 1, 5 times in 10 min", "release it to try again");
+    const quarantined = world.instances.get(id)?.get("staking-service.0");
+    if (quarantined) quarantined.since -= 476_000;
     world.set(id, "media-library.0", "degraded", "GET /health takes 812 ms, over its 500 ms");
   }
   if (scene === "young") world.born = Date.now() - 22_000;
@@ -247,15 +260,15 @@ function systemStatus(world: World, only?: string, service?: string): SystemStat
       services: services.filter((each) => service === undefined || each.name === service).map((each) => {
         const own = [...(world.instances.get(id)?.values() ?? [])].filter((one) => one.service === each.name);
         const chance = random(seedOf(each.name));
-        const base = 1 + chance() * 14;
+        const base = world.usual(own[0]?.instance ?? "").latency / 1_000;
         const failed = chance() < 0.2 ? 3 : 0;
         const windows = SPANS.map((span_ms, n) => {
           const lived = Math.min(span_ms, Date.now() - world.born);
-          const probes = Math.round(lived / 5_000);
+          const probes = each.health === null || own[0]?.state === "stopped" ? 0 : Math.round(lived / 5_000);
           return {
             span_ms, probes, failed: n < 2 ? 0 : failed,
             p50_ms: probes === 0 ? null : base, p95_ms: probes === 0 ? null : base * 1.8, max_ms: probes === 0 ? null : base * (3 + n * 4),
-            uptime: n < 2 || failed === 0 ? 1 : 0.9994,
+            uptime: probes === 0 ? null : n < 2 || failed === 0 ? 1 : 0.9994,
           };
         });
         return {
@@ -279,7 +292,10 @@ function latencies(world: World, cluster: string, most: number): Record<string, 
     if (health === null || health.verdict === "fail") continue;
     const chance = random(seedOf(instance) + 1);
     const ms = health.latency_us / 1_000;
-    found[instance.slice(0, instance.lastIndexOf("."))] = Array.from({ length: most }, (_none, nth) => (nth === most - 1 ? ms : ms * (0.7 + chance() * 0.6)));
+    const service = instance.slice(0, instance.lastIndexOf("."));
+    // Of several instances the slowest, as the live rows have it.
+    if ((found[service]?.at(-1) ?? 0) > ms) continue;
+    found[service] = Array.from({ length: most }, (_none, nth) => (nth === most - 1 ? ms : ms * (0.7 + chance() * 0.6)));
   }
   return found;
 }
@@ -291,7 +307,8 @@ function history(world: World, cluster: string, instance: string, range: number,
   const bucket = Math.ceil(range / buckets);
   const now = Math.min(until ?? Infinity, Date.now());
   const chance = random(seedOf(instance) + buckets);
-  const base = 1 + chance() * 14;
+  const usual = world.usual(instance);
+  const base = usual.latency / 1_000;
   const known = [...(faults.get(instance)?.values() ?? [])];
   const points: HistoryPoint[] = [];
   const fault = Math.floor(buckets * 0.62);
@@ -304,13 +321,14 @@ function history(world: World, cluster: string, instance: string, range: number,
       latency_ms: bad ? null : wave, latency_max_ms: bad ? null : wave * (1.2 + chance() ** 4 * 4),
       failed: bad ? 3 : 0, probes: Math.max(1, Math.round(bucket / 5_000)),
       state: bad ? "failing" : at < fault + buckets / 40 && at >= fault ? "recovering" : "ready",
-      cpu: bad ? 0 : 0.02 + 0.01 * Math.sin(at / 5) + chance() * 0.01, memory: bad ? 0 : 3e7 + at * 2e4 + chance() * 2e6,
+      cpu: bad ? 0 : usual.cpu * (0.9 + 0.15 * Math.sin(at / 5) + chance() * 0.2), memory: bad ? 0 : usual.memory * (0.95 + 0.04 * (at / buckets) + chance() * 0.02),
     });
   }
   const down = points.filter((point) => point.state === "failing");
   if (until === undefined) faults.set(instance, new Map(faults.get(instance)).set(range, [(down[0]?.at ?? now) - bucket, down.at(-1)?.at ?? now]));
   const mark = (until === undefined ? points[fault + 1]?.at : down[1]?.at) ?? 0;
   const born = world.born;
-  const lived = points.map((point) => (point.at >= born ? point : { ...point, latency_ms: null, latency_max_ms: null, failed: 0, probes: 0, cpu: null, memory: null }));
-  return { bucket_ms: bucket, points: lived, marks: mark < born || mark === 0 ? [] : [[mark, "restart: restart 1 of 5, after 1 s"]], acts: world.acts.filter((act) => act.at > now - range && act.at <= now && act.actor.kind !== "healer" && act.target.cluster === cluster && (act.target.services.length === 0 || act.target.services.some((name) => instance.startsWith(`${name}.`)))).reverse() };
+  const asked = world.clusters.get(cluster)?.services.find((each) => instance.startsWith(`${each.name}.`))?.health !== null;
+  const lived = points.map((point) => (asked && point.at >= born ? point : { ...point, latency_ms: null, latency_max_ms: null, failed: 0, probes: 0, cpu: null, memory: null }));
+  return { bucket_ms: bucket, points: lived, marks: !asked || mark < born || mark === 0 ? [] : [[mark, "restart: restart 1 of 5, after 1 s"]], acts: world.acts.filter((act) => act.at > now - range && act.at <= now && act.actor.kind !== "healer" && act.target.cluster === cluster && (act.target.services.length === 0 || act.target.services.some((name) => instance.startsWith(`${name}.`)))).reverse() };
 }

@@ -48,14 +48,14 @@ export class World {
   born = 0;
 
   constructor(readonly began: number) {
-    this.tell(null, { kind: "engine_started", pid: this.engine.pid, adopted: 0 });
+    this.tell(null, { kind: "engine_started", pid: this.engine.pid, adopted: 0 }, began - 8_400_000);
   }
 
   // === making ===
 
-  add(name: string, folder: string, services: ServiceView[], state: "ready" | "stopped"): ClusterId {
+  add(name: string, folder: string, services: ServiceView[], state: "ready" | "stopped", file?: string): ClusterId {
     const id = `${name}-${seedOf(folder).toString(16).padStart(8, "0")}`;
-    this.clusters.set(id, { id, name, folder, overall: "stopped", reason: "", held: false, services });
+    this.clusters.set(id, { id, name, folder, ...(file !== undefined && { file }), overall: "stopped", reason: "", held: false, services });
     const instances = new Map<InstanceId, InstanceStatus>();
     this.instances.set(id, instances);
     this.pulses.set(id, new Map());
@@ -94,6 +94,11 @@ export class World {
     });
   }
 
+  /** What an instance takes and needs when nothing is wrong: its latency in microseconds, shares of cores, bytes. */
+  usual(instance: InstanceId): Body {
+    return this.bodies.get(instance) ?? { latency: 1_000, cpu: 0, memory: 0 };
+  }
+
   // === the feed ===
 
   snapshot(): Snapshot {
@@ -124,7 +129,7 @@ export class World {
     for (const reader of this.readers) reader(message);
   }
 
-  private tell(cluster: ClusterId | null, what: EventKind, at = Date.now()): void {
+  tell(cluster: ClusterId | null, what: EventKind, at = Date.now()): void {
     const event: Event = { seq: (this.eventSeq += 1), at, cluster, what };
     this.events.push(event);
     this.say({ kind: "event", event });
@@ -144,7 +149,7 @@ export class World {
     for (const status of this.instances.get(cluster)?.values() ?? []) {
       nth += 1;
       if (nth % PROBE_EVERY_S !== turn % PROBE_EVERY_S || status.pid === null) continue;
-      const body = this.bodies.get(status.instance) ?? { latency: 1_000, cpu: 0, memory: 0 };
+      const body = this.usual(status.instance);
       const wobble = 0.8 + this.chance() * 0.4 + (this.chance() < 0.02 ? 2 : 0);
       const bad = status.state === "failing";
       const slow = status.state === "degraded" ? 30 : 1;
@@ -211,7 +216,7 @@ export class World {
       [next, cluster.reason] = ["degraded", `${parts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${word}`).join(", ")} of ${all.length}`];
     } else if (of("waiting", "starting", "running", "stopping") > 0) {
       [next, cluster.reason] = ["starting", `${of("ready", "completed")} of ${all.length} ready`];
-    } else [next, cluster.reason] = ["operational", `${of("ready", "completed")} of ${all.length} ready`];
+    } else [next, cluster.reason] = ["operational", `${of("ready", "completed")} of ${all.length - of("stopped")} ready`];
     cluster.overall = next;
     this.say({ kind: "cluster", cluster, overall: this.overall() });
   }
@@ -256,7 +261,8 @@ export class World {
     incident.entries = timeline(incident).length;
     this.incidents.unshift(incident);
     if (healMs !== null) this.tell(cluster, { kind: "exited", instance, generation: status.generation, status: { kind: "signal", value: 9 } });
-    this.set(cluster, instance, healMs === null ? "failing" : "recovering", incident.cause, "restart 1 of 5 in 1 s");
+    const why = healMs === null ? "GET /health answered 503, 3 times in a row" : "was ended by SIGKILL";
+    this.set(cluster, instance, healMs === null ? "failing" : "recovering", why, "restart 1 of 5 in 1 s");
     for (const name of impacted) {
       for (const other of this.instances.get(cluster)?.values() ?? []) {
         if (other.service !== name) continue;
@@ -301,7 +307,7 @@ export class World {
           { at: opened + tookMs, kind: "quarantine" as const, detail: "budget of 5 restarts in 10 min is used up" },
         ]),
       ],
-      opened, resolved: ended ? opened + tookMs : null, duration_ms: ended ? tookMs : null,
+      opened, resolved: state === "quarantined" ? null : opened + tookMs, duration_ms: ended ? tookMs : null,
       began: opened - 4, began_by: "exit", detect_ms: 4, person: !ended, entries: 0,
       waits: state === "quarantined" ? `a person: \`azora release ${service}\`` : null,
     };
