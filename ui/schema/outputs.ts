@@ -29,6 +29,7 @@ import type {
   RehearsalReport,
   RolledBack,
   Scaled,
+  Scheduled,
   SecurityStatus,
   ServiceName,
   State,
@@ -128,6 +129,8 @@ export interface Instance {
   port_taken: PortTaken | null;
   /** What goes wrong slowly. */
   findings: OpenFinding[];
+  /** Where its schedule stands; `null` of one that has none. */
+  schedule: Scheduled | null;
 }
 
 /** Something that goes wrong slowly. */

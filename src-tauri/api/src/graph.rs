@@ -35,7 +35,7 @@ pub(crate) async fn graph(
     let advice = advice(&services, &connections);
     let services = services.into_iter().map(|service| {
         let own = || instances.iter().filter(|one| one.service == service.name);
-        let lacking = own().find(|one| !one.state.serves() && one.state != State::Completed);
+        let lacking = own().find(|one| !one.state.good());
         let shown = lacking.or_else(|| own().next());
         let mut roots = own().filter_map(|one| one.marks.impacted_by.clone());
         GraphNode {

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// States in the order they are counted, the good ones first.
-const COUNTED: [State; 11] = [
+const COUNTED: [State; 12] = [
     State::Ready,
     State::Completed,
+    State::Scheduled,
     State::Degraded,
     State::Running,
     State::Starting,
@@ -152,7 +153,7 @@ impl Board {
     /// How many of how many have come to rest where `aim` wants them.
     fn arrived(&self, aim: Aim) -> (usize, usize) {
         let there = |status: &&InstanceStatus| match aim {
-            Aim::Up => status.state.serves() || status.state == State::Completed,
+            Aim::Up => status.state.good(),
             Aim::Down => matches!(status.state, State::Stopped | State::Completed),
             Aim::Rest => status.state.settled(),
         };
@@ -310,9 +311,10 @@ impl Aim {
     /// Whether a person waiting for this wants to see an instance in that state.
     fn is_interesting(self, state: State) -> bool {
         match self {
-            Aim::Up | Aim::Rest => {
-                !matches!(state, State::Ready | State::Completed | State::Stopped)
-            }
+            Aim::Up | Aim::Rest => !matches!(
+                state,
+                State::Ready | State::Completed | State::Scheduled | State::Stopped
+            ),
             Aim::Down => matches!(state, State::Stopping | State::Quarantined | State::Failing),
         }
     }

@@ -208,7 +208,7 @@ fn as_mermaid(view: &GraphView) -> String {
 fn trouble(node: &GraphNode) -> String {
     match (&node.impacted_by, node.state) {
         (Some(root), _) => format!("<br/>impacted by {}", entities(root.as_str())),
-        (None, State::Ready | State::Completed) => String::new(),
+        (None, State::Ready | State::Completed | State::Scheduled) => String::new(),
         (None, state) => format!("<br/>{state}"),
     }
 }

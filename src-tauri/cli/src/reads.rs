@@ -6,7 +6,7 @@ use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{
-    ago, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, with_times,
+    ago, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, until, with_times,
 };
 use api::client::Client;
 use api::views::PsView;
@@ -36,7 +36,7 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
         .iter()
         .map(|status| ps_row(status, now))
         .collect();
-    for line in table(&ps_headings(), &rows, &PS_SPARE, terminal) {
+    for line in ps_table(rows, terminal) {
         print(&line)?;
     }
     for (service, limit) in loose(&view) {
@@ -71,13 +71,23 @@ fn loose(view: &PsView) -> impl Iterator<Item = (&ServiceName, &LimitView)> {
 }
 
 /// Columns of `ps` that are left out of a narrow terminal, the first one first.
-pub(crate) const PS_SPARE: [&str; 6] = ["CATEGORY", "BY", "STARTS", "PID", "SINCE", "PORTS"];
+const PS_SPARE: [&str; 7] = ["CATEGORY", "BY", "STARTS", "PID", "SINCE", "PORTS", "NEXT"];
 
 /// The headings over [`ps_row`].
-pub(crate) fn ps_headings() -> [&'static str; 9] {
-    [
-        "INSTANCE", "STATE", "SINCE", "PID", "PORTS", "STARTS", "BY", "CATEGORY", "REASON",
-    ]
+const PS_HEADINGS: [&str; 10] = [
+    "INSTANCE", "STATE", "SINCE", "NEXT", "PID", "PORTS", "STARTS", "BY", "CATEGORY", "REASON",
+];
+
+/// Rows of [`ps_row`] under their headings; when each runs next only where one does.
+pub(crate) fn ps_table(mut rows: Vec<Vec<Cell>>, terminal: Terminal) -> Vec<String> {
+    let mut headings = PS_HEADINGS.to_vec();
+    let next = headings.iter().position(|heading| *heading == "NEXT");
+    let told = |row: &Vec<Cell>, at: usize| row.get(at).is_some_and(|(text, _)| text != "-");
+    if let Some(at) = next.filter(|at| !rows.iter().any(|row| told(row, *at))) {
+        headings.remove(at);
+        rows.iter_mut().for_each(|row| drop(row.remove(at)));
+    }
+    table(&headings, &rows, &PS_SPARE, terminal)
 }
 
 /// One instance as a row.
@@ -127,10 +137,12 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
         .origin
         .as_ref()
         .map(|origin| plain(&origin.actor.via));
+    let next = status.schedule.as_ref().and_then(|one| one.next);
     vec![
         cell(status.instance.to_string()),
         (status.state.to_string(), state_paint(status.state)),
         cell(ago(status.since, now)),
+        cell(next.map_or_else(|| "-".to_owned(), |next| until(next, now))),
         cell(pid),
         cell(if ports.is_empty() {
             "-".to_owned()
@@ -190,6 +202,7 @@ pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
         "origin": with_times(json!(status.origin)),
         "port_taken": status.port_taken,
         "findings": findings_json(&status.findings),
+        "schedule": with_times(json!(status.schedule)),
     })
 }
 
@@ -253,6 +266,7 @@ mod tests {
                 at: Timestamp(1_763_820_000_000),
             }),
             findings: Vec::new(),
+            schedule: None,
             port_taken: Some(model::PortTaken {
                 wanted: 5433,
                 holder: "pid 1 (init)".to_owned(),
@@ -301,6 +315,7 @@ mod tests {
                 },
                 "port_taken": {"wanted": 5433, "holder": "pid 1 (init)"},
                 "findings": [],
+                "schedule": null,
             }],
             "advice": [],
             "limits": {"api": [{
@@ -325,6 +340,7 @@ mod tests {
                 "api.0",
                 "waiting",
                 "5 s",
+                "-",
                 "4711",
                 "5432",
                 "3",
@@ -332,6 +348,45 @@ mod tests {
                 "data",
                 "[port 5433 is held by pid 1 (init)] [held] [circuit half-open] [impacted by db] said \\x1b[2Jboo"
             ]
+        );
+    }
+
+    #[test]
+    fn when_it_runs_next_is_told_where_one_has_a_schedule() {
+        let mut status = status_of("backup.0");
+        status.state = State::Scheduled;
+        status.schedule = Some(model::Scheduled {
+            next: Some(Timestamp(status.since.0 + 845_000)),
+            last: Some(model::LastRun {
+                at: status.since,
+                status: model::ExitStatus::Code(0),
+            }),
+        });
+        let rows = vec![
+            ps_row(&status_of("db.0"), status.since),
+            ps_row(&status, status.since),
+        ];
+        let terminal = Terminal {
+            live: false,
+            colour: false,
+            columns: None,
+            rows: 24,
+        };
+        let lines = ps_table(rows, terminal);
+        assert!(lines[0].contains("NEXT"), "{lines:#?}");
+        assert!(
+            lines[2].contains("scheduled  0 s    in 14 m 05 s"),
+            "{lines:#?}"
+        );
+        assert_eq!(
+            instance_json(&status)["schedule"],
+            json!({
+                "next": "2025-11-22T14:14:05.000Z",
+                "last": {
+                    "at": "2025-11-22T14:00:00.000Z",
+                    "status": { "kind": "code", "value": 0 },
+                },
+            })
         );
     }
 
@@ -357,7 +412,7 @@ mod tests {
                 rows: 24,
             };
             let row = ps_row(&status, Timestamp(status.since.0 + 5_000));
-            let lines = table(&ps_headings(), &[row], &PS_SPARE, terminal);
+            let lines = ps_table(vec![row], terminal);
             assert_eq!(lines[0], headings);
             let all = lines.join(" ");
             let words: Vec<&str> = all.split_whitespace().collect();

@@ -236,6 +236,11 @@ fn whole(run: &Run, terminal: Terminal) -> Vec<String> {
             times(run.added)
         ));
     }
+    let scheduled = run.services.iter().filter(|one| one.runs > 0);
+    lines.extend(scheduled.map(|one| {
+        let text = format!("{} ran by its schedule", one.service);
+        format!("  {:>9}  {text}", times(one.runs))
+    }));
     if run.helped > 0 {
         lines.push(format!(
             "  {:>9}  a person had to help, each time ten minutes later",

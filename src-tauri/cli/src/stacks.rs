@@ -3,8 +3,8 @@
 use crate::args::Place;
 use crate::fail::Done;
 use crate::place::layout;
-use crate::reads::{PS_SPARE, instance_json, ps_headings, ps_row};
-use crate::table::{Cell, table};
+use crate::reads::{instance_json, ps_row, ps_table};
+use crate::table::Cell;
 use crate::terminal::{Paint, Terminal, plain, print};
 use crate::text::{now, overall_paint};
 use api::client::{self, Client};
@@ -171,7 +171,7 @@ impl Stack {
                         .map(|status| ps_row(status, now))
                         .collect();
                     let narrower = terminal.narrower(2);
-                    let rows = table(&ps_headings(), &rows, &PS_SPARE, narrower);
+                    let rows = ps_table(rows, narrower);
                     lines.extend(rows.into_iter().map(|line| format!("  {line}")));
                     lines.push(String::new());
                 }

@@ -53,6 +53,14 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How soon something comes: "in 14 m 05 s".
+pub(crate) fn until(at: Timestamp, now: Timestamp) -> String {
+    match at > now {
+        true => format!("in {}", ago(now, at)),
+        false => "now".to_owned(),
+    }
+}
+
 /// Reads `--since`: a length of time before now, or a point in time.
 pub(crate) fn since(text: &str, now: Timestamp) -> Done<Timestamp> {
     let unclear = || {
@@ -167,7 +175,7 @@ pub(crate) const TIMES: [&str; 14] = [
 pub(crate) fn state_paint(state: State) -> Paint {
     match state {
         State::Ready | State::Completed => Paint::Good,
-        State::Waiting | State::Stopped => Paint::Faint,
+        State::Waiting | State::Stopped | State::Scheduled => Paint::Faint,
         State::Starting | State::Running | State::Stopping => Paint::Busy,
         State::Degraded | State::Recovering => Paint::Warn,
         State::Failing | State::Quarantined => Paint::Bad,

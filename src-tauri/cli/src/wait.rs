@@ -94,11 +94,8 @@ fn verdict(instances: &[&InstanceStatus], goal: WaitFor) -> Verdict {
     let mut missing = Vec::new();
     for status in instances {
         let there = match goal {
-            WaitFor::Healthy => matches!(status.state, State::Ready | State::Completed),
-            WaitFor::Ready => matches!(
-                status.state,
-                State::Ready | State::Degraded | State::Completed
-            ),
+            WaitFor::Healthy => status.state.good() && status.state != State::Degraded,
+            WaitFor::Ready => status.state.good(),
             WaitFor::Stopped => matches!(status.state, State::Stopped | State::Completed),
         };
         if there {

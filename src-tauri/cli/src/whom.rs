@@ -150,6 +150,7 @@ mod tests {
                 since: model::Timestamp(0),
                 marks: model::Marks::default(),
                 origin: None,
+                schedule: None,
                 findings: Vec::new(),
                 port_taken: None,
             }

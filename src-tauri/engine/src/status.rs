@@ -112,10 +112,7 @@ fn of_service(
     let worst = instances
         .iter()
         .max_by_key(|one| telemetry::badness(one.state));
-    let serving = instances
-        .iter()
-        .filter(|one| one.state.serves() || one.state == State::Completed)
-        .count();
+    let serving = instances.iter().filter(|one| one.state.good()).count();
     let own = |id: &InstanceId| pulses.get(id);
     let last_check = instances
         .iter()

@@ -205,6 +205,7 @@ mod tests {
             restarts: 0,
             since: Timestamp(0),
             marks: Marks::default(),
+            schedule: None,
             findings: vec![],
             origin: None,
             port_taken: None,

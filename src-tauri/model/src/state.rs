@@ -1,6 +1,8 @@
 //! The states of an instance, each with a reason a person can read.
 
-use crate::{Finding, Generation, InstanceId, Origin, PortTaken, ServiceName, Timestamp};
+use crate::{
+    Finding, Generation, InstanceId, Origin, PortTaken, Scheduled, ServiceName, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Where an instance is in its life.
@@ -32,6 +34,8 @@ pub enum State {
     Stopped,
     /// A oneshot that exited with 0.
     Completed,
+    /// A oneshot that waits for its next time; nothing runs.
+    Scheduled,
 }
 
 impl State {
@@ -49,6 +53,7 @@ impl State {
             State::Stopping => "stopping",
             State::Stopped => "stopped",
             State::Completed => "completed",
+            State::Scheduled => "scheduled",
         }
     }
 
@@ -57,11 +62,21 @@ impl State {
         matches!(self, State::Ready | State::Degraded)
     }
 
-    /// True when nothing more will happen by itself.
+    /// True when all that was wanted of it has come: it serves, has done its work, or waits for its next time.
+    pub fn good(self) -> bool {
+        self.serves() || matches!(self, State::Completed | State::Scheduled)
+    }
+
+    /// True when nothing more will happen by itself, but for what its next time begins.
     pub fn settled(self) -> bool {
         matches!(
             self,
-            State::Ready | State::Degraded | State::Quarantined | State::Stopped | State::Completed
+            State::Ready
+                | State::Degraded
+                | State::Quarantined
+                | State::Stopped
+                | State::Completed
+                | State::Scheduled
         )
     }
 }
@@ -227,6 +242,10 @@ pub struct InstanceStatus {
     pub since: Timestamp,
     /// Marks on the state.
     pub marks: Marks,
+    /// Where its schedule stands, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub schedule: Option<Scheduled>,
     /// What goes wrong slowly, as far as it was found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(optional, as = "Option<Vec<Finding>>")]
@@ -249,7 +268,7 @@ pub struct InstanceStatus {
 pub enum Overall {
     /// Nothing is wanted and nothing runs.
     Stopped,
-    /// All that is wanted is ready or completed.
+    /// All that is wanted is ready or completed, or waits for its next time.
     Operational,
     /// Something is on its way up or down, and nothing is wrong.
     Starting,

@@ -85,6 +85,10 @@ pub struct ServiceView {
     pub max_replicas: Option<u16>,
     /// A oneshot.
     pub oneshot: bool,
+    /// When a oneshot runs by itself, in words: "0 2 * * * (Europe/Berlin)".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub schedule: Option<String>,
     /// Only a person may stop it.
     pub protected: bool,
     /// It has a terminal, which one can be attached to.

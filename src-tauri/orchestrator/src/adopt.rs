@@ -47,6 +47,7 @@ impl Step<'_> {
         for found in found {
             self.find(found, act, &mut ended);
         }
+        self.resume_schedules(&mut ended);
         self.recall_findings();
         self.cluster.rebuild();
         self.take_up_incidents();
@@ -179,6 +180,7 @@ impl Step<'_> {
                 generation,
                 status,
             });
+            self.run_ended(id, status);
         }
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
@@ -296,6 +298,7 @@ fn stranger() -> spec::Service {
         user: None,
         category: "services".to_owned(),
         success: BTreeSet::new(),
+        schedule: None,
         profiles: Vec::new(),
         port: None,
         listen: None,

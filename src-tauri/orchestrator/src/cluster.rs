@@ -11,6 +11,7 @@ use crate::rise::Rise;
 use crate::rollback::Versions;
 use crate::rolling::Rolling;
 use crate::scale::Scaling;
+use crate::schedule::AllSchedules;
 use crate::unfinished::Unfinished;
 use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
@@ -72,6 +73,10 @@ pub struct Cluster {
     pub(crate) waits_for_ends: bool,
     /// What an earlier engine had learned; see [`crate::learned`].
     pub(crate) learned: Learned,
+    /// Where the schedules of those that have one stand.
+    pub(crate) schedules: AllSchedules,
+    /// Whose times of the day those are that name no zone.
+    pub(crate) zone: spec::Zone,
 }
 
 /// One service: its definition, what is wanted of it, and counters that make every question a step
@@ -285,6 +290,8 @@ impl Cluster {
             excused: BTreeMap::new(),
             waits_for_ends: false,
             learned: Learned::default(),
+            schedules: AllSchedules::new(),
+            zone: spec::Zone::default(),
         }
     }
 

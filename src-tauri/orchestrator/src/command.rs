@@ -41,12 +41,15 @@ impl Step<'_> {
             }
             Command::Start(services) => {
                 let by_name = !services.is_empty();
+                // One that was stopped is put on its schedule again; one that is at rest runs now.
+                let now = self.on_schedule(&services);
                 let named = self.meant(services);
                 // Who names what has completed does not mean that.
                 for id in self.cluster.ids_of_all(named.iter().filter(|_| by_name)) {
                     self.undo(&id);
                 }
                 self.run(&named, &named, act);
+                self.run_by_hand(&now, act);
             }
             Command::Release(services) => {
                 let named = self.named(services);
@@ -116,6 +119,7 @@ impl Step<'_> {
                 service.wanted = false;
             }
             self.end_rolling(name);
+            self.off_schedule(name);
             for id in self.cluster.ids_of(name) {
                 self.calm(&id, why(name));
                 concerned.insert(id);
@@ -164,6 +168,7 @@ impl Step<'_> {
                 continue;
             }
             service.wanted = true;
+            self.take_schedule(name);
             self.resatisfy(name);
             if self.cluster.replicas(name) == 0 {
                 self.goes_down(name);
@@ -208,6 +213,7 @@ impl Step<'_> {
     }
 
     fn restart(&mut self, services: Vec<ServiceName>, all: bool, act: ActId) {
+        let by_name = !services.is_empty();
         let named = self.meant(services);
         let why = "restarted by a person".to_owned();
         let (roll, at_once) = match all {
@@ -217,6 +223,7 @@ impl Step<'_> {
         let mut lives = Vec::new();
         for name in &at_once {
             self.end_rolling(name);
+            self.wanted_by_hand(name);
         }
         for id in self.cluster.ids_of_all(&at_once) {
             self.undo(&id);
@@ -246,6 +253,9 @@ impl Step<'_> {
             self.begin_rolling(name, Outdated::Restart, why.clone(), act);
         }
         self.run(&named, &named, act);
+        if by_name {
+            self.run_by_hand(&named, act);
+        }
         let concerned = self
             .cluster
             .ids_of_all(&self.cluster.with_followers(&named));
@@ -256,10 +266,12 @@ impl Step<'_> {
         self.touched.extend(concerned);
     }
 
-    /// What it has completed is to be done once more.
+    /// What it has completed is to be done once more. One that is at rest by its schedule runs when its time comes.
     pub(crate) fn undo(&mut self, id: &InstanceId) {
+        let scheduled = self.cluster.schedules.contains_key(&id.service);
         if let Some(instance) = self.cluster.instances.get_mut(id) {
-            (instance.done, instance.by_itself) = (false, false);
+            instance.done &= scheduled && instance.life == Life::Gone;
+            instance.by_itself = false;
         }
     }
 
@@ -343,6 +355,7 @@ impl Step<'_> {
         ports: &BTreeMap<InstanceId, Vec<u16>>,
         act: ActId,
     ) {
+        let scheduled = self.cluster.is_scheduled(name);
         let replicas = self
             .cluster
             .services
@@ -354,6 +367,7 @@ impl Step<'_> {
                 let ports = ports.get(&id).cloned().unwrap_or_default();
                 let mut instance = Instance::new(ports, act, self.now.wall);
                 instance.generation = self.cluster.gone.remove(&id).unwrap_or_default();
+                instance.done = scheduled;
                 self.cluster.instances.insert(id.clone(), instance);
                 self.out.changed.insert(id);
             }
@@ -389,6 +403,7 @@ impl Step<'_> {
         let names: Vec<ServiceName> = self.cluster.services.keys().cloned().collect();
         for name in &names {
             self.comes_back(name);
+            self.off_schedule(name);
         }
         self.remember();
         self.wait_for(act, None, BTreeSet::new());

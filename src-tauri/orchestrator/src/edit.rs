@@ -37,6 +37,7 @@ impl Step<'_> {
             self.create(name, ports, act);
         }
         self.cluster.rebuild();
+        self.take_schedules();
         let mut resting = BTreeSet::new();
         for name in &names {
             let returned = self
@@ -275,6 +276,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         profiles: _,
         // Of its next end.
         success: _,
+        schedule: _,
         replicas: _,
         max_replicas: _,
         startup: _,

@@ -14,6 +14,7 @@ impl Step<'_> {
     /// Time has passed in which nobody looked, or the clock was set.
     pub(crate) fn after_a_gap(&mut self, gap: &Gap) {
         self.time_holds_anew();
+        self.time_schedules_anew();
         let alive = self.cluster.instances.iter();
         let alive = alive.filter(|(_, instance)| instance.life == Life::Alive);
         let alive: Vec<_> = alive.map(|(id, _)| id.clone()).collect();

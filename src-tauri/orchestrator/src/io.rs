@@ -393,4 +393,6 @@ pub enum TimerKey {
     Doubt(InstanceId),
     /// What explained a service's faults has done so for long enough.
     Excuse(ServiceName),
+    /// The next time of its schedule.
+    Schedule(ServiceName),
 }

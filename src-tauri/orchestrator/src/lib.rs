@@ -37,6 +37,7 @@ mod rollback;
 mod rolling;
 mod said;
 mod scale;
+mod schedule;
 mod settle;
 mod start;
 mod status;

@@ -117,6 +117,7 @@ fn instead(old: &spec::Service, now: &spec::Service) -> spec::Service {
         port: now.port,
         port_exact: now.port_exact,
         listen: now.listen,
+        schedule: now.schedule.clone(),
         ..old.clone()
     }
 }

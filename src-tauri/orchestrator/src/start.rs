@@ -33,7 +33,7 @@ impl Step<'_> {
             // What it waits for was shown when it was decided.
             Care::Backoff(_) | Care::Due(..) | Care::Asked(..) => {}
             Care::Barred(_) | Care::Doubted(_) => {}
-            Care::Idle if instance.done => {}
+            Care::Idle if instance.done => self.show_scheduled(id),
             // Its turn has passed: it gets another one when what it needs is back.
             Care::Idle
                 if service.waits.unmet > 0
@@ -109,6 +109,7 @@ impl Step<'_> {
             Some(reason) => (State::Waiting, reason),
             None => (state, instance.story(instance.stage())),
         };
+        self.note_run(id, generation);
         let instance = id.clone();
         self.out.acts.push(match preparing.is_some() {
             true => Effect::Prepare {
@@ -261,6 +262,7 @@ impl Step<'_> {
             status,
         });
         self.out.changed.insert(id.clone());
+        self.run_ended(id, status);
         self.recount(id);
         if expected {
             self.touched.insert(id.clone());
@@ -300,7 +302,8 @@ impl Step<'_> {
         // Whatever was wrong with its process is over with it, and so is what healing had in mind.
         self.set_care(id, Care::Idle);
         self.unblame(&id.service);
-        self.came_good(id, State::Completed, Reason::new(text));
+        let (state, reason) = self.run_done(id, text);
+        self.came_good(id, state, reason);
     }
 
     /// It has passed readiness, or needs none.

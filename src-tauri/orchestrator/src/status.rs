@@ -98,6 +98,7 @@ impl Cluster {
                 // Files are the engine's to look at.
                 drift: self.older(id).then(|| OLDER.to_owned()),
             },
+            schedule: self.schedule(&id.service),
             findings: crate::finding::shown(&instance.findings),
             // The engine knows these: they decide nothing.
             origin: None,
@@ -296,7 +297,8 @@ impl Cluster {
             for (id, instance) in self.instances_of(name) {
                 let wanted = service.goal(id.index) == Goal::Run;
                 let impacted = wanted && self.impacted_by(name, instance).is_some();
-                tally.add(instance, wanted, relied_on, impacted);
+                let good = instance.good() || self.runs_by_time(id);
+                tally.add(instance, good, (wanted, relied_on, impacted));
             }
         }
         tally.word()
@@ -324,18 +326,23 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, instance: &Instance, wanted: bool, relied_on: bool, impacted: bool) {
+    fn add(
+        &mut self,
+        instance: &Instance,
+        good: bool,
+        (wanted, relied_on, impacted): (bool, bool, bool),
+    ) {
         if !wanted {
             self.stopping += u32::from(instance.state != State::Stopped);
             return;
         }
         self.wanted += 1;
         self.suffering |= impacted;
-        self.impacted += u32::from(impacted && instance.good());
+        self.impacted += u32::from(impacted && good);
         self.degraded += u32::from(instance.state == State::Degraded);
-        if instance.good() {
+        if good {
             self.good += 1;
-            self.completed += u32::from(instance.done);
+            self.completed += u32::from(instance.done && instance.state != State::Scheduled);
         } else if instance.unready.is_some() && instance.state == State::Running {
             self.unready += 1;
             self.relied_on_lost |= relied_on;

@@ -196,6 +196,7 @@ impl Step<'_> {
             Input::Timer(TimerKey::Turn) => self.turn_over(),
             // It is looked at after every input.
             Input::Timer(TimerKey::Roll(_)) => {}
+            Input::Timer(TimerKey::Schedule(service)) => self.schedule_due(&service),
             Input::Timer(TimerKey::Doubt(instance)) => self.doubt_over(&instance),
             Input::Gap(gap) => self.after_a_gap(&gap),
             Input::Timer(TimerKey::Excuse(service)) => self.excuse_over(&service),

@@ -210,6 +210,7 @@ impl Step<'_> {
         }
         self.comes_back(name);
         self.end_rolling(name);
+        self.cluster.schedules.remove(name);
         let Some(service) = self.cluster.services.remove(name) else {
             return;
         };

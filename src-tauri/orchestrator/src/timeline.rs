@@ -371,7 +371,7 @@ impl Step<'_> {
             Care::Backoff(plan) => plan.detail.clone(),
             Care::Due(plan, _) => format!("its turn: {}", plan.detail),
             Care::Asked(plan, _) => format!("{} to begin", plan.remedy.as_str()),
-            Care::Quarantined(_) => format!("a person: `azora release {service}`"),
+            Care::Quarantined(_) => self.cluster.release_or_time(service),
             Care::Suffers => needs(),
             Care::Doubted(_) => "what it needs to be known to be well".to_owned(),
             Care::Barred(Bar::Held) => {

@@ -10,6 +10,7 @@ use crate::instance::{Cycle, Life, Outdated};
 use crate::rollback::AllVersions;
 use crate::rolling::Rolling;
 use crate::scale::AllGrown;
+use crate::schedule::AllSchedules;
 use crate::step::Step;
 use model::{ActId, EventKind, ExitStatus, Generation, InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct Unfinished {
     /// What healing has added.
     #[serde(default)]
     grown: AllGrown,
+    /// When oneshots run next, and what of that is under way.
+    #[serde(default)]
+    schedules: AllSchedules,
 }
 
 impl std::fmt::Debug for Unfinished {
@@ -44,6 +48,9 @@ impl std::fmt::Debug for Unfinished {
         shown.field("versions", &self.versions);
         if self.grown != AllGrown::default() {
             shown.field("grown", &self.grown);
+        }
+        if !self.schedules.is_empty() {
+            shown.field("schedules", &self.schedules);
         }
         shown.finish()
     }
@@ -60,6 +67,10 @@ impl Unfinished {
 
     pub(crate) fn take_grown(&mut self) -> AllGrown {
         std::mem::take(&mut self.grown)
+    }
+
+    pub(crate) fn take_schedules(&mut self) -> AllSchedules {
+        std::mem::take(&mut self.schedules)
     }
 }
 
@@ -107,6 +118,7 @@ impl Cluster {
             holds: self.all_holds(),
             versions: self.all_versions(),
             grown: self.all_grown(),
+            schedules: self.schedules.clone(),
         }
     }
 }

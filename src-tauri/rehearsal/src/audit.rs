@@ -2,6 +2,7 @@
 //! said, for the world that found a fault.
 
 use crate::causes::Causes;
+use crate::promises::judges;
 use crate::versions::Versions;
 use crate::world::{Phase, World};
 use model::{
@@ -42,6 +43,8 @@ pub enum Promise {
     Scale,
     /// When nothing goes wrong any more, all comes to rest as it should be.
     Rest,
+    /// No run of a schedule begins while its service is stopped, and no time of it is forgotten.
+    Schedule,
     /// Sleep, a clock that is set and an engine that stands still are no faults of anybody.
     Time,
     /// The heart answers at all.
@@ -91,6 +94,8 @@ pub(crate) struct Audit {
     held: BTreeSet<ServiceName>,
     all_held: bool,
     skipped: u64,
+    /// What the heart was told last of the clock on the wall.
+    pub(crate) clock: i64,
 }
 
 impl Audit {
@@ -164,6 +169,9 @@ impl World {
         let Some(audit) = &mut self.audit else {
             return;
         };
+        if let Input::Gap(_) = input {
+            audit.clock = self.wall;
+        }
         audit.causes.hear(input, now);
         audit.versions.hear(input, now);
         audit.say(|| match input {
@@ -314,6 +322,7 @@ impl World {
             said: audit.said.take(),
             faultless: audit.faultless,
             skipped: audit.skipped,
+            clock: self.wall,
             ..Audit::default()
         };
     }
@@ -485,16 +494,6 @@ impl World {
         if let Some((promise, text)) = breach {
             audit.breaks(promise, text);
         }
-    }
-}
-
-/// It holds something against somebody.
-fn judges(effect: &Effect) -> bool {
-    match effect {
-        Effect::Ask { .. } | Effect::Incident { .. } => true,
-        Effect::Publish(EventKind::StateChanged { to, .. }) => {
-            matches!(to, State::Failing | State::Degraded | State::Recovering)
-        }
-        _ => false,
+        self.audit_schedules();
     }
 }

@@ -87,7 +87,7 @@ impl World {
     /// It was to be complete by now.
     pub(crate) fn audit_completion(&mut self, id: &InstanceId) {
         let now = self.cluster.status(id).map(|status| status.state);
-        if now != Some(State::Completed) {
+        if !matches!(now, Some(State::Completed | State::Scheduled)) {
             let text = format!("{id} has ended as it may, and is {now:?}");
             self.breaks(Promise::Told, text);
         }

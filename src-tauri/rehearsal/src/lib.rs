@@ -186,6 +186,10 @@ fn account(world: &World) -> Run {
             recovery_p99_ms: share(&back, 0.99),
             restarts: account.restarts,
             needless_restarts: account.needless.values().sum::<u32>() + account.impatient,
+            runs: match it.defined.schedule {
+                Some(_) => account.starts,
+                None => 0,
+            },
             quarantines: account.quarantines,
             added: account.added,
             helped: account.helped,

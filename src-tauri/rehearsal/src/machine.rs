@@ -68,7 +68,12 @@ impl World {
         let completes = self.completes(&input);
         let now = self.reading();
         let mut effects = step(&mut self.cluster, input, now);
-        if up || effects.iter().any(whole) {
+        // And before a process is made, what says whose run that is.
+        let kept = |effect: &Effect| matches!(effect, Effect::RememberUnfinished);
+        let made =
+            |effect: &Effect| matches!(effect, Effect::Start { .. } | Effect::Prepare { .. });
+        let begins = effects.iter().any(kept) && effects.iter().any(made);
+        if up || begins || effects.iter().any(whole) {
             self.unfinished = [self.cluster.unfinished(), self.cluster.unfinished()];
         }
         self.begin_audit(&effects);

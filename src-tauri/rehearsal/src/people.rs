@@ -23,6 +23,8 @@ struct Drawn {
     oneshot: bool,
     /// That it may end, of a daemon.
     ends: Option<&'static str>,
+    /// It runs by a schedule.
+    schedule: Option<&'static str>,
     needs: Vec<DrawnNeed>,
     /// What it uses besides, and does not say.
     uses: Option<u64>,
@@ -74,6 +76,7 @@ impl Drawing {
     /// Draws a service, anew if it is there.
     fn draw(&mut self, dice: &mut Dice, number: u64) {
         let oneshot = dice.percent(15);
+        let schedule = schedule(*dice).filter(|_| oneshot);
         // In a large graph each needs a few near ones: deep, and not all of all.
         let chance = if number > 10 { 8 } else { 35 };
         let needs = (0..number)
@@ -177,6 +180,7 @@ impl Drawing {
         let drawn = Drawn {
             oneshot,
             ends,
+            schedule,
             needs,
             uses,
             broken,
@@ -197,6 +201,9 @@ impl Drawing {
                 text.push_str("kind = \"oneshot\"\n");
             }
             text.push_str(drawn.ends.unwrap_or_default());
+            if let Some(schedule) = drawn.schedule {
+                let _ = writeln!(text, "schedule = {schedule}");
+            }
             let needs: Vec<String> = drawn
                 .needs
                 .iter()
@@ -212,7 +219,7 @@ impl Drawing {
         let DrawnNeed { of, restart, terms } = need;
         let mut keys = format!("service = \"s{of}\", restart = {restart}");
         let other = self.services.get(of);
-        if other.is_none() && terms.required {
+        if other.is_none() && terms.required || other.is_some_and(|one| one.schedule.is_some()) {
             return None;
         }
         if *terms != Terms::default() {
@@ -245,6 +252,21 @@ impl Drawing {
             self.services.remove(&number);
         }
     }
+}
+
+/// When a oneshot of a rough world runs by itself, if it does; its chance is its own, so that it changes
+/// nobody else's.
+fn schedule(dice: Dice) -> Option<&'static str> {
+    const ALL: [&str; 4] = [
+        "{ every = \"20s\" }",
+        "{ every = \"2s\", run_on_start = true }",
+        "\"* * * * *\"",
+        "{ cron = \"*/5 * * * *\", timezone = \"Europe/Berlin\", run_on_start = true }",
+    ];
+    let mut dice = Dice(dice.0 ^ 0x5c4ed);
+    let scheduled = dice.percent(40);
+    let nth = usize::try_from(dice.below(4)).unwrap_or(0);
+    ALL.get(nth).copied().filter(|_| scheduled)
 }
 
 /// A person looks after what is still away after ten minutes.

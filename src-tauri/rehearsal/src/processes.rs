@@ -3,7 +3,7 @@
 use crate::chance::About;
 use crate::machine::SECOND;
 use crate::world::{Coming, Made, Phase, Process, World};
-use model::{ExitStatus, Generation, InstanceId, State};
+use model::{ExitStatus, Generation, InstanceId};
 use orchestrator::Input;
 
 impl World {
@@ -265,10 +265,7 @@ impl World {
     /// The heart takes some instance of it for ready.
     fn shown(&self, service: usize) -> bool {
         let mut instances = self.services[service].instances.iter();
-        instances.any(|one| {
-            let state = self.instances[*one].state;
-            state.serves() || state == State::Completed
-        })
+        instances.any(|one| self.instances[*one].state.good())
     }
 
     /// None of its processes has come so far as to serve, and one is about to.

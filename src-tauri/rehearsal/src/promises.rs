@@ -3,9 +3,10 @@
 use crate::audit::Promise;
 use crate::world::World;
 use model::{
-    ActId, Generation, Incident, IncidentEntry, IncidentState, InstanceId, ProbeKind, RemedyKind,
-    ServiceName, State,
+    ActId, EventKind, Generation, Incident, IncidentEntry, IncidentState, InstanceId, ProbeKind,
+    RemedyKind, ServiceName, State,
 };
+use orchestrator::{Effect, TimerKey};
 
 type Breach = Option<(Promise, String)>;
 
@@ -36,6 +37,14 @@ impl World {
             return Some((Promise::OneCopy, text));
         }
         let act = act?;
+        if self
+            .cluster
+            .schedule(&id.service)
+            .is_some_and(|one| one.next.is_none())
+        {
+            let text = format!("{id} runs by a schedule, begins, and has no next time");
+            return Some((Promise::Schedule, text));
+        }
         audit.told_to_end.retain(|(of, _)| of != id);
         let definition = self.cluster.definition()?;
         let service = definition.services.get(&id.service)?;
@@ -54,6 +63,44 @@ impl World {
         }
         let held_up = service.needs.iter().find_map(|need| self.held_up(need));
         held_up.map(|why| (Promise::StartOrder, format!("{id} starts while {why}")))
+    }
+
+    /// Of each schedule that somebody wants the next time is waited for, and of no other.
+    pub(crate) fn audit_schedules(&mut self) {
+        /// Less than what a clock is set by without anybody noticing.
+        const LATE: u64 = 5_000;
+        let now = self.reading().wall;
+        if self
+            .audit
+            .as_ref()
+            .is_some_and(|audit| audit.clock != self.wall)
+        {
+            // It was set, and nobody has noticed yet.
+            return;
+        }
+        let Some(definition) = self.cluster.definition() else {
+            return;
+        };
+        let scheduled = definition.services.iter();
+        let mut scheduled = scheduled.filter(|(_, service)| service.schedule.is_some());
+        let late = scheduled.find_map(|(name, _)| {
+            let next = self.cluster.schedule(name).and_then(|one| one.next);
+            let wanted = !self.cluster.stopped().contains(name);
+            let timer = self.timers.get(&TimerKey::Schedule(name.clone()));
+            let well = match (next, timer) {
+                (Some(next), Some(timer)) => {
+                    wanted && *timer <= self.now + next.millis_since(now) + LATE
+                }
+                (None, None) => !wanted,
+                _ => false,
+            };
+            (!well).then(|| {
+                format!("{name}: at {now:?} the next run is at {next:?}, with a timer at {timer:?}; wanted: {wanted}")
+            })
+        });
+        if let Some(text) = late {
+            self.breaks(Promise::Schedule, text);
+        }
     }
 
     pub(crate) fn audit_stop(&mut self, id: &InstanceId, generation: Generation) -> Breach {
@@ -258,5 +305,16 @@ impl World {
                 format!("{id} is in quarantine, and was not given up"),
             )
         })
+    }
+}
+
+/// It holds something against somebody.
+pub(crate) fn judges(effect: &Effect) -> bool {
+    match effect {
+        Effect::Ask { .. } | Effect::Incident { .. } => true,
+        Effect::Publish(EventKind::StateChanged { to, .. }) => {
+            matches!(to, State::Failing | State::Degraded | State::Recovering)
+        }
+        _ => false,
     }
 }

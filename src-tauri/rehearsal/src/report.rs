@@ -28,6 +28,8 @@ pub struct ServiceReport {
     pub restarts: u32,
     /// Of these when it had no fault of its own.
     pub needless_restarts: u32,
+    /// Times it ran, where it runs by a schedule.
+    pub runs: u32,
     /// Times healing gave up.
     pub quarantines: u32,
     /// Instances that healing added under load.

@@ -322,6 +322,8 @@ fn live_on(world: &mut World, size: Size) {
             State::Starting | State::Recovering | State::Stopping | State::Running
         );
         let wanted = !stopped.contains(&status.service);
+        // Its time may just have come.
+        let under_way = under_way && !runs_by_time(&status);
         if under_way || (wanted && status.state == State::Stopped) {
             let text = format!(
                 "{} is still {} after the faults: {}",
@@ -377,10 +379,15 @@ fn settled(world: &mut World, after: &str) {
     }
 }
 
+/// It is about a run of its schedule.
+fn runs_by_time(status: &model::InstanceStatus) -> bool {
+    status.schedule.is_some() && matches!(status.state, State::Starting | State::Running)
+}
+
 fn all_well(world: &mut World) {
     let statuses: Vec<_> = world.cluster.statuses().collect();
     for status in statuses {
-        let good = status.state.serves() || status.state == State::Completed;
+        let good = status.state.good() || runs_by_time(&status);
         let marked = status.marks.impacted_by.is_some();
         if !good || marked {
             let text = format!(

@@ -129,6 +129,16 @@ impl World {
     fn own(&self, one: &Instance) -> Option<Away> {
         let it = &self.services[one.service];
         let defined = &it.defined;
+        if defined.schedule.is_some() {
+            // A run is what it is there for, and so is the time between two of them.
+            return match one.state {
+                State::Quarantined => Some(Away::Quarantined),
+                State::Failing if !defined.heal.enabled => Some(Away::Unhealed),
+                State::Failing | State::Recovering => Some(Away::Remedied),
+                State::Stopped => Some(Away::Starts),
+                _ => None,
+            };
+        }
         if it.oneshot {
             return match one.state {
                 State::Completed => None,

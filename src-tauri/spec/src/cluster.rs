@@ -6,6 +6,7 @@ use crate::env_file::{EnvFile, Line};
 use crate::environment::SaidIn;
 use crate::heal::Heal;
 use crate::http::HttpTerms;
+use crate::schedule::Schedule;
 use model::{ClusterName, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,9 @@ pub struct Service {
     /// may, 0 among them; one that has none may not end.
     #[serde(default)]
     pub success: BTreeSet<u8>,
+    /// When a oneshot runs by itself. `None`: once, when it is brought up.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
     /// What is executed: a process, or a container.
     #[serde(rename = "run")]
     pub runs: Runs,

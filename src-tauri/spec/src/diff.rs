@@ -178,6 +178,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
         }
     };
     changes.note("success", &success(old), &success(new));
+    let schedule = |service: &Service| match &service.schedule {
+        Some(schedule) => schedule.to_string(),
+        None => "none".to_owned(),
+    };
+    changes.note("schedule", &schedule(old), &schedule(new));
     let profiles = |service: &Service| or_none(&service.profiles.join(", "));
     changes.note("profiles", &profiles(old), &profiles(new));
     changes.note("replicas", &old.replicas, &new.replicas);

@@ -175,6 +175,7 @@ fn service() -> Value {
                 "type": "array", "maxItems": MAX_CODES,
                 "items": { "type": "integer", "minimum": 0, "maximum": 255 }
             }),
+            "schedule" => care::schedule(),
             "profiles" => json!({
                 "description": "It runs when one of these is asked for, when it is named, or when another that runs cannot do without it.",
                 "type": "array", "maxItems": MAX_PROFILES,

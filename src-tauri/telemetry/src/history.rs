@@ -179,7 +179,7 @@ pub fn badness(state: State) -> u8 {
         State::Running => 3,
         State::Stopping => 2,
         State::Stopped => 1,
-        State::Ready | State::Completed => 0,
+        State::Ready | State::Completed | State::Scheduled => 0,
     }
 }
 

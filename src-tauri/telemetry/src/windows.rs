@@ -197,7 +197,7 @@ fn serves(state: State) -> Option<bool> {
         | State::Failing
         | State::Recovering
         | State::Quarantined => Some(false),
-        State::Stopping | State::Stopped | State::Completed => None,
+        State::Stopping | State::Stopped | State::Completed | State::Scheduled => None,
     }
 }
 

@@ -814,6 +814,8 @@ export type InstanceStatus = {
   since: Timestamp,
   /** Marks on the state. */
   marks: Marks,
+  /** Where its schedule stands, if it has one. */
+  schedule?: Scheduled,
   /** What goes wrong slowly, as far as it was found. */
   findings?: Array<Finding>,
   /** Who wanted it to run, once somebody did. */
@@ -836,6 +838,13 @@ export type LastCheck = {
   at: Timestamp,
   /** What was seen. */
   evidence: Evidence };
+
+/** A run that has ended. */
+export type LastRun = {
+  /** When it ended, or was found to have ended. */
+  at: Timestamp,
+  /** How. */
+  status: ExitStatus };
 
 /** How long the last health probes of each service of a cluster took. */
 export type Latencies = {
@@ -1367,6 +1376,8 @@ export type RehearsedService = {
   restarts: number,
   /** Of these when it had no fault of its own. */
   needless_restarts: number,
+  /** Times it ran, where it runs by a schedule. */
+  runs: number,
   /** Times healing gave up. */
   quarantines: number,
   /** Instances that healing added under load. */
@@ -1435,6 +1446,13 @@ export type Scaled = {
   added: number,
   /** So many there may be at most. */
   most: number };
+
+/** Where the schedule of a oneshot stands. */
+export type Scheduled = {
+  /** When it runs next by itself; `null` while nobody wants it. */
+  next: Timestamp | null,
+  /** Its last run that has ended; `null` before there was one. */
+  last: LastRun | null };
 
 /** What to look for, and where. */
 export type SearchLogsRequest = {
@@ -1512,6 +1530,8 @@ export type ServiceView = {
   max_replicas?: number,
   /** A oneshot. */
   oneshot: boolean,
+  /** When a oneshot runs by itself, in words: "0 2 * * * (Europe/Berlin)". */
+  schedule?: string,
   /** Only a person may stop it. */
   protected: boolean,
   /** It has a terminal, which one can be attached to. */
@@ -1590,7 +1610,7 @@ export type StackView = {
   origin: Origin | null };
 
 /** Where an instance is in its life. */
-export type State = "waiting" | "starting" | "running" | "ready" | "degraded" | "failing" | "recovering" | "quarantined" | "stopping" | "stopped" | "completed";
+export type State = "waiting" | "starting" | "running" | "ready" | "degraded" | "failing" | "recovering" | "quarantined" | "stopping" | "stopped" | "completed" | "scheduled";
 
 /** A home in a few lines. */
 export type StatusView = {

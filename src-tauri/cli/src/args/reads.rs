@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, Args)]
 #[command(after_help = "\
-On a narrow terminal CATEGORY, BY, STARTS, PID, SINCE and PORTS are left out, in this order, so that \
+NEXT is there where something runs by a schedule. On a narrow terminal CATEGORY, BY, STARTS, PID, SINCE, PORTS and NEXT are left out, in this order, so that \
 the reason can be read; --json has all.")]
 pub(crate) struct Ps {
     /// Every cluster of every home of yours on this machine

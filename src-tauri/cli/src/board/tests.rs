@@ -26,6 +26,7 @@ fn status(instance: &str, state: State, reason: &str) -> InstanceStatus {
         since: Timestamp(0),
         marks: Marks::default(),
         origin: None,
+        schedule: None,
         findings: Vec::new(),
         port_taken: None,
     }

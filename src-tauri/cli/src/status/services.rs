@@ -41,7 +41,12 @@ pub(super) fn of_cluster(
         .collect();
     let mut lines = vec![format!("{}, over the last {over}", cluster.id)];
     lines.extend(table(&HEADINGS, &rows, &SPARE, terminal));
-    let fine = [State::Ready, State::Completed, State::Stopped];
+    let fine = [
+        State::Ready,
+        State::Completed,
+        State::Scheduled,
+        State::Stopped,
+    ];
     let unwell = cluster
         .services
         .iter()

@@ -368,6 +368,6 @@ impl Owner {
 pub(super) fn at_rest(state: State) -> bool {
     matches!(
         state,
-        State::Stopped | State::Completed | State::Quarantined
+        State::Stopped | State::Completed | State::Scheduled | State::Quarantined
     )
 }

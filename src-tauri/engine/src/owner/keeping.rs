@@ -157,12 +157,17 @@ impl Owner {
         self.say_stale(result.map_err(|error| error.story()));
     }
 
-    /// Writes down what is under way before a process is told to end for it: an engine that came after this
-    /// one would take that end for a fault.
+    /// Writes down what is under way before a process is told to end for it, or is made for it: an engine that
+    /// came after this one would take that end for a fault, and make a run of a schedule twice.
     pub(super) fn keep_before(&mut self, effects: &[Effect]) {
         let has = |what: fn(&Effect) -> bool| effects.iter().any(what);
         if has(|one| matches!(one, Effect::RememberUnfinished))
-            && has(|one| matches!(one, Effect::Stop { .. }))
+            && has(|one| {
+                matches!(
+                    one,
+                    Effect::Stop { .. } | Effect::Start { .. } | Effect::Prepare { .. }
+                )
+            })
         {
             self.save();
         }

@@ -113,9 +113,11 @@ impl Owner {
         let (sender, inbox) = inbox::Inbox::new();
         shared.note_stop(&record.id, record.last_stop.as_ref().map(|stop| stop.at));
         let noted = shared.brake.word();
+        let mut cluster = Cluster::new(record.id.clone());
+        cluster.set_zone(jiff::tz::TimeZone::system().into());
         let owner = Self {
             id: record.id.clone(),
-            cluster: Cluster::new(record.id.clone()),
+            cluster,
             record,
             shared,
             inbox,

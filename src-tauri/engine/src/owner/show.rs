@@ -236,6 +236,7 @@ impl Owner {
             replicas: service.replicas,
             max_replicas: service.max_replicas,
             oneshot: service.kind == spec::Kind::Oneshot,
+            schedule: service.schedule.as_ref().map(ToString::to_string),
             protected: service.protected,
             tty: service.tty,
             run: launch::written(&service.runs),

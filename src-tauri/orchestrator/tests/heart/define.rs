@@ -35,6 +35,7 @@ pub(crate) fn service() -> spec::Service {
         user: None,
         category: "services".to_owned(),
         success: Default::default(),
+        schedule: None,
         profiles: Vec::new(),
         port: None,
         listen: None,
@@ -203,6 +204,14 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
             "success" => {
                 service.success = value.split(',').map(|code| code.parse().unwrap()).collect();
             }
+            // `cron=30_2_*_*_*`, `interval=15m`, `zone=Europe/Berlin` and `onstart`.
+            "cron" => schedule(&mut service, spec::Times::Cron(value.replace('_', " "))),
+            "interval" => schedule(&mut service, spec::Times::Every(duration(value))),
+            "zone" => {
+                let schedule = service.schedule.as_mut().unwrap();
+                schedule.timezone = Some(value.to_owned());
+            }
+            "onstart" => service.schedule.as_mut().unwrap().run_on_start = true,
             "tty" => service.tty = true,
             "unhealed" => service.heal.enabled = false,
             "protected" => service.protected = true,
@@ -212,6 +221,14 @@ pub(crate) fn line(line: &str) -> (model::ServiceName, spec::Service) {
         }
     }
     (name, service)
+}
+
+fn schedule(service: &mut spec::Service, times: spec::Times) {
+    service.schedule = Some(spec::Schedule {
+        times,
+        timezone: None,
+        run_on_start: false,
+    });
 }
 
 fn hook(run: &str) -> spec::Hook {

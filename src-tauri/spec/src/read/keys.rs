@@ -47,6 +47,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "category",
         "profiles",
         "success",
+        "schedule",
         "port",
         "listen",
         "needs",
@@ -74,6 +75,10 @@ pub(crate) const SERVICE: Keys = Keys {
 pub(crate) const PORT: Keys = Keys {
     table: "`port`",
     keys: &["number", "exact"],
+};
+pub(crate) const SCHEDULE: Keys = Keys {
+    table: "`schedule`",
+    keys: &["cron", "every", "timezone", "run_on_start"],
 };
 pub(crate) const WATCH: Keys = Keys {
     table: "`watch`",

@@ -118,6 +118,9 @@ impl Reader<'_> {
         for draft in drafts.values() {
             for (need, place) in draft.service.needs.iter().zip(&draft.needs) {
                 match drafts.get(&need.service) {
+                    Some(other) if other.service.schedule.is_some() => {
+                        self.never_there(&place.name, need.service.as_str(), other);
+                    }
                     Some(other) => self.comes_so_far(need, place, other),
                     None if need.required => {
                         let otherwise = format!(

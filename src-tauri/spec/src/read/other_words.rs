@@ -92,6 +92,14 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "restart",
                 "restarts are described by `heal`: heal = { budget = \"9 per 30m\" }; what may end says success = [0]",
             ),
+            ("cron", "write schedule = \"0 2 * * *\""),
+            (
+                "cron_restart",
+                "write schedule = \"0 2 * * *\", of a oneshot",
+            ),
+            ("interval", "write schedule = { every = \"15m\" }"),
+            ("every", "write schedule = { every = \"15m\" }"),
+            ("timer", "write schedule = { every = \"15m\" }"),
             ("scale", "here it is called `replicas`"),
             ("autoscale", "write max_replicas = 4"),
             (
@@ -258,6 +266,17 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
                 "one that need not be there is written required = false",
             ),
             ("name", "here it is called `service`"),
+        ],
+        "`schedule`" => &[
+            ("interval", "here it is called `every`"),
+            ("tz", "here it is called `timezone`"),
+            ("time_zone", "here it is called `timezone`"),
+            ("zone", "here it is called `timezone`"),
+            ("on_start", "here it is called `run_on_start`"),
+            (
+                "max_concurrent",
+                "there is one run at a time; a time that comes while it goes on is left out",
+            ),
         ],
         "an entry of `ladder`" => &[
             ("restart", "write remedy = \"restart\""),

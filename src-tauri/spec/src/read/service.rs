@@ -153,6 +153,9 @@ impl Reader<'_> {
             },
             category: self.category(table.get("category").or(defaults.category)),
             success: self.success(table.get("success"), kind),
+            schedule: table
+                .get("schedule")
+                .and_then(|entry| self.schedule(entry, kind)),
             profiles: self.profiles(table.get("profiles")),
             port,
             port_exact: declared.is_some_and(|port| port.exact),

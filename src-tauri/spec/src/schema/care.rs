@@ -1,9 +1,25 @@
 //! The schema of `heal`, `stop`, `limits` and `log`.
 
-use super::{described, duration, flag, table};
+use super::{described, duration, flag, table, text};
 use crate::limits::{MAX_STEPS, MAX_TRIES};
-use crate::read::keys::{HEAL, LIMITS, LOG, RUNG, STOP};
+use crate::read::keys::{HEAL, LIMITS, LOG, RUNG, SCHEDULE, STOP};
 use serde_json::{Value, json};
+
+pub(super) fn schedule() -> Value {
+    const CRON: &str = "Five fields: minute, hour, day of the month, month, day of the week.";
+    json!({
+        "description": "When a oneshot runs by itself, again and again. Without it it runs once, when it is brought up.",
+        "anyOf": [
+            text(CRON),
+            table(&SCHEDULE, "Times of the day, or an interval.", &[], |key| match key {
+                "cron" => text(CRON),
+                "every" => duration("This long from one start to the next, at least 1s.", None),
+                "timezone" => text("The zone of `cron`, by its name in the IANA's table. The machine's unless given."),
+                _ => flag("It runs when it is brought up, too.", false),
+            })
+        ]
+    })
+}
 
 pub(super) fn heal() -> Value {
     table(&HEAL, "What healing may do.", &[], |key| match key {

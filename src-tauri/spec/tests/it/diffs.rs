@@ -83,3 +83,20 @@ fn that_one_may_end_is_named() {
         ["success: 0 → 0, 3"]
     );
 }
+
+#[test]
+fn a_diff_names_schedules_and_restarts_nothing_for_them() {
+    let with = |schedule: &str| {
+        valid(&format!(
+            "[service.a]\nrun = \"a\"\nkind = \"oneshot\"\n{schedule}\n"
+        ))
+    };
+    let zone = "schedule = { cron = \"0 2 * * *\", timezone = \"Europe/Berlin\" }";
+    let diff = spec::diff(&with("schedule = { every = \"15m\" }"), &with(zone));
+    let words = ["schedule: every 15m → 0 2 * * * (Europe/Berlin)"];
+    assert_eq!(diff.changed[0].1, words);
+    assert_eq!(diff.restarts, [].into());
+    let diff = spec::diff(&with(zone), &with(""));
+    let words = ["schedule: 0 2 * * * (Europe/Berlin) → none"];
+    assert_eq!(diff.changed[0].1, words);
+}

@@ -20,13 +20,14 @@ export const STATES: Record<State, Look> = {
   waiting: { word: words.states.service.waiting, shape: "dots", tone: "calm" },
   stopping: { word: words.states.service.stopping, shape: "down", tone: "calm" },
   stopped: { word: words.states.service.stopped, shape: "square", tone: "calm" },
+  scheduled: { word: words.states.service.scheduled, shape: "clock", tone: "calm" },
   completed: { word: words.states.service.completed, shape: "tick", tone: "good" },
   ready: { word: words.states.service.ready, shape: "check", tone: "good" },
 };
 
 /** The worse, the taller, from 0 to 1: bands and strips are read without their colours too. */
 export const LEVEL: Record<State, number> = {
-  ready: 0.3, completed: 0.3, stopped: 0.15, waiting: 0.45, starting: 0.45, running: 0.45, stopping: 0.45,
+  ready: 0.3, completed: 0.3, scheduled: 0.15, stopped: 0.15, waiting: 0.45, starting: 0.45, running: 0.45, stopping: 0.45,
   degraded: 0.65, recovering: 0.8, quarantined: 1, failing: 1,
 };
 

@@ -5,7 +5,7 @@ import { MOST_FAULTS, whole } from "./rehearsal.svelte";
 
 const service = (name: string, availability: number, reasons: RehearsedService["reasons"] = []): RehearsedService => ({
   service: name, availability, away_ms: 0, reasons, faults: 1, recovery_p50_ms: 2_000, recovery_p99_ms: null,
-  restarts: 1, needless_restarts: 0, quarantines: 0, added: 0, helped: 0,
+  restarts: 1, needless_restarts: 0, runs: 0, quarantines: 0, added: 0, helped: 0,
 });
 const run = (availability: number, services: RehearsedService[], more: Partial<RehearsalRun> = {}): RehearsalRun => ({
   availability, recovery_p50_ms: 2_000, recovery_p99_ms: 603_000, restarts: 9, needless_restarts: 0, quarantines: 0, added: 0, helped: 2, lost: [],

@@ -104,7 +104,7 @@ function run(services: readonly ServiceView[], own: ReadonlyMap<ServiceName, { r
     return {
       service: name, availability: 1 - total / time, away_ms: total, reasons, faults: mine?.faults ?? 0,
       recovery_p50_ms: hurt ? Math.round(900 + chance() * 5_000) : null, recovery_p99_ms: hurt ? (helped > 0 ? HELPED_MS + 3_900 : Math.round(6_000 + chance() * 26_000)) : null,
-      restarts: (mine?.faults ?? 0) + helped, needless_restarts: left === 1 && chance() < 0.04 ? 1 : 0, quarantines: 0, added: 0, helped,
+      restarts: (mine?.faults ?? 0) + helped, needless_restarts: left === 1 && chance() < 0.04 ? 1 : 0, runs: 0, quarantines: 0, added: 0, helped,
     };
   });
   const sum = (of: (one: RehearsedService) => number): number => all.reduce((total, one) => total + of(one), 0);

@@ -15,6 +15,7 @@ export const states = {
     stopping: "Stopping",
     stopped: "Stopped",
     completed: "Completed",
+    scheduled: "Scheduled",
     ready: "Ready",
   } satisfies Record<State, string>,
   /** Of a service that is well itself, and fails because of another. */
