@@ -262,3 +262,55 @@ fn what_is_not_always_started_again_may_end_and_says_with_what() {
     let always = of(", availability: {restart: always}, success_exit_codes: [3]");
     assert_eq!(always, ([].into(), 1));
 }
+
+#[test]
+fn a_schedule_is_that_of_a_oneshot() {
+    let unhealed = "heal = { ladder = [\"quarantine\"] }";
+    let own = |schedule: &str, written: &str| {
+        becomes(
+            &format!("command: web\nschedule: {schedule}"),
+            &["run = \"web\"", "kind = \"oneshot\"", written, unhealed],
+        );
+    };
+    own("{cron: '0 2 * * *'}", "schedule = \"0 2 * * *\"");
+    own(
+        "{cron: '0 2 * * MON-FRI', timezone: Europe/Berlin, run_on_start: true}",
+        "schedule = { cron = \"0 2 * * MON-FRI\", timezone = \"Europe/Berlin\", run_on_start = true }",
+    );
+    own("{cron: '@daily', timezone: Local}", "schedule = \"@daily\"");
+    own("{cron: '@every 90s'}", "schedule = { every = \"90s\" }");
+    own("{interval: 1h30m}", "schedule = { every = \"90m\" }");
+    own(
+        "{cron: '0 2 * * *', interval: 1h}",
+        "schedule = \"0 2 * * *\"",
+    );
+}
+
+#[test]
+fn nobody_waits_for_what_runs_by_a_schedule_and_its_mistakes_are_shown_where_they_are() {
+    let made = imported(
+        "processes:\n  poll:\n    command: poll\n    schedule: {interval: 30s, max_concurrent: 2}\n    \
+         availability: {restart: always}\n  web:\n    command: web\n    depends_on: {poll: {condition: \
+         process_completed}}\n",
+    );
+    assert!(
+        !lines(&made, "web")
+            .iter()
+            .any(|line| line.contains("needs"))
+    );
+    let notes = notes(&made).join("\n");
+    for said in [
+        "process-compose.yaml:4: processes.poll.schedule.max_concurrent has no equivalent",
+        "processes.poll is started again when it fails; else when its time comes",
+        "process-compose.yaml:8: poll is not waited for: it runs by a schedule",
+    ] {
+        assert!(notes.contains(said), "{notes}");
+    }
+    let wrong = "processes:\n  poll:\n    command: poll\n    schedule: {cron: '0 25 * * *'}\n";
+    let wrong = read(wrong.as_bytes(), &[]).and_then(|made| {
+        let read = spec::parse("azora.toml", "shop", made.text.as_bytes());
+        read.map(|_| ()).map_err(|wrong| wrong.render(100, false))
+    });
+    let wrong = wrong.unwrap_err();
+    assert!(wrong.contains("`25` is no hour"), "{wrong}");
+}

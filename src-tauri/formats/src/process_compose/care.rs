@@ -71,6 +71,13 @@ impl Writer<'_, '_> {
                 return;
             }
         };
+        if restart == "always" && self.own.scheduled {
+            let says = format!(
+                "{} is started again when it fails; else when its time comes",
+                self.fields.path()
+            );
+            files.note(at, says);
+        }
         if restart == "exit_on_failure" {
             files.note(
                 at,

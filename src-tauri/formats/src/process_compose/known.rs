@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) ends: bool,
     /// It is started again whenever it has ended.
     pub(super) always: bool,
+    /// It runs by a schedule.
+    pub(super) scheduled: bool,
     pub(super) replicas: i64,
     /// It is asked whether it is ready.
     pub(super) probed: bool,
@@ -126,7 +128,6 @@ fn of(entry: &Entry) -> Known {
         .any(|key| word("schedule", key).is_some());
     let out = match () {
         () if is("is_foreground") => Some("it is started by hand, in the foreground of a terminal"),
-        () if scheduled => Some("it runs by a schedule, which a definition does not have"),
         () => None,
     };
     let ends = node
@@ -140,7 +141,8 @@ fn of(entry: &Entry) -> Known {
         at: entry.at,
         out,
         disabled,
-        ends: ends || is("is_daemon"),
+        ends: ends || scheduled || is("is_daemon"),
+        scheduled,
         always: word("availability", "restart").as_deref() == Some("always"),
         replicas: replicas.filter(|number| *number > 0).unwrap_or(1),
         probed: ["readiness_probe", "liveness_probe"]

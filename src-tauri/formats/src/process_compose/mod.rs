@@ -12,6 +12,7 @@ mod merge;
 mod needs;
 mod probe;
 mod process;
+mod schedule;
 
 use crate::draft::{self, Draft, list, text};
 use crate::yaml::{Entry, Fields, FileId, Files, Node, Place, refuse_unknown};

@@ -69,6 +69,12 @@ impl Writer<'_, '_> {
             files.note(entry.at, format!("{name} is not waited for: {why}"));
             return None;
         }
+        if other.scheduled {
+            let says =
+                format!("{name} is not waited for: it runs by a schedule, and may not for hours");
+            files.note(entry.at, says);
+            return None;
+        }
         let until = match condition.as_deref().unwrap_or("process_started") {
             "process_started" => "started",
             "process_completed" => "ended",

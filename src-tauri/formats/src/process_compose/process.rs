@@ -76,6 +76,7 @@ impl Writer<'_, '_> {
         self.folder(files, draft);
         let port = self.run(&env, files, draft);
         self.kind(files, draft);
+        self.schedule(files, draft);
         self.needs(files, draft);
         if let Some(port) = port {
             draft.key("port", port, &self.from);
@@ -118,7 +119,6 @@ impl Writer<'_, '_> {
             "disabled",
             "is_disabled",
             "is_foreground",
-            "schedule",
             "replicas",
             "is_template_disabled",
         ] {
@@ -273,7 +273,7 @@ impl Writer<'_, '_> {
             return;
         }
         self.success(files, draft);
-        if self.own.always {
+        if self.own.always && !self.own.scheduled {
             files.wrong(self.at, |span| {
                 let message = format!("{} is waited for until it has ended, and is always started again", self.fields.path());
                 Problem::new(span, message, "never ends")
