@@ -97,7 +97,7 @@ function amount(bytes: number): string {
   return exact === undefined ? w.bytes(bytes) : `${bytes / exact[1]} ${exact[0]}`;
 }
 
-function ended(status: ExitStatus): string {
+export function ended(status: ExitStatus): string {
   if (status.kind === "code") return w.exited(status.value);
   if (status.kind === "signal") return w.endedBy(SIGNALS[status.value] ?? w.signal(status.value));
   if (status.kind === "out_of_memory") {

@@ -8,7 +8,7 @@ export function counted(instances: Iterable<Pick<InstanceStatus, "state">>): { w
   for (const { state } of instances) {
     if (state === "stopped") continue;
     all += 1;
-    if (state === "ready" || state === "completed") well += 1;
+    if (state === "ready" || state === "completed" || state === "scheduled") well += 1;
   }
   return { well, all };
 }

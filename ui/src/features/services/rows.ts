@@ -1,6 +1,6 @@
 // A service as people think of it: its definition and its instances together.
 
-import type { ClusterView, InstanceId, InstanceStatus, Pulse, Scaled, ServiceName, State } from "../../ipc/generated";
+import type { ClusterView, InstanceId, InstanceStatus, Pulse, Scaled, Scheduled, ServiceName, State } from "../../ipc/generated";
 import { worst } from "../health/states";
 
 export interface ServiceRow {
@@ -11,6 +11,8 @@ export interface ServiceRow {
   /** Of the instance in that state. */
   reason: string;
   next: string | null;
+  /** Where its schedule stands, if it has one. */
+  schedule: Scheduled | null;
   instances: readonly InstanceStatus[];
   needs: readonly ServiceName[];
   wanted: number;
@@ -59,6 +61,7 @@ export function serviceRows(
       state,
       reason: shown?.reason.text ?? "not started",
       next: shown?.reason.next ?? null,
+      schedule: mine.find((status) => status.schedule !== undefined)?.schedule ?? null,
       instances: mine,
       needs: service.needs,
       wanted: service.replicas,

@@ -43,7 +43,7 @@ export function statusOf(
     status.port[at] = row.instances[0]?.ports[0] ?? 0;
     status.latency[at] = row.latencyMs ?? -1;
     status.held[at] = row.held ? 1 : 0;
-    const quiet = row.state === "ready" || row.state === "completed" || row.state === "stopped";
+    const quiet = ["ready", "completed", "scheduled", "stopped"].includes(row.state);
     const role = roots.has(id) ? ROOT : row.impactedBy !== null || impacted.has(id) ? IMPACTED : roots.size > 0 && quiet ? BACK : NORMAL;
     // A search is what a person wants to see now; it goes before the incident.
     status.emphasis[at] = matches === null ? role : matches.has(id) ? (role === BACK ? NORMAL : role) : BACK;

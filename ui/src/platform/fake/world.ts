@@ -177,7 +177,7 @@ export class World {
     status.state = state;
     status.reason = next === undefined ? { text } : { text, next };
     if (from !== state) status.since = Date.now();
-    const runs = !["waiting", "stopped", "completed", "quarantined", "recovering", "starting"].includes(state);
+    const runs = !["waiting", "stopped", "completed", "scheduled", "quarantined", "recovering", "starting"].includes(state);
     if (runs && status.pid === null) {
       status.pid = this.nextPid += 3;
       status.generation += 1;
@@ -215,8 +215,8 @@ export class World {
       const parts = [[failing, "failing"], [recovering, "recovering"], [quarantined, "quarantined"], [of("degraded"), "degraded"]] as const;
       [next, cluster.reason] = ["degraded", `${parts.filter(([n]) => n > 0).map(([n, word]) => `${n} ${word}`).join(", ")} of ${all.length}`];
     } else if (of("waiting", "starting", "running", "stopping") > 0) {
-      [next, cluster.reason] = ["starting", `${of("ready", "completed")} of ${all.length} ready`];
-    } else [next, cluster.reason] = ["operational", `${of("ready", "completed")} of ${all.length - of("stopped")} ready`];
+      [next, cluster.reason] = ["starting", `${of("ready", "completed", "scheduled")} of ${all.length} ready`];
+    } else [next, cluster.reason] = ["operational", `${of("ready", "completed", "scheduled")} of ${all.length - of("stopped")} ready`];
     cluster.overall = next;
     this.say({ kind: "cluster", cluster, overall: this.overall() });
   }

@@ -33,6 +33,8 @@ export const services = {
   actions: "Actions",
   start: "Start",
   restart: "Restart",
+  /** Of one that waits for its time. */
+  runNow: "Run now",
   stop: "Stop",
   release: "Release",
   resume: "Resume healing",
@@ -62,11 +64,16 @@ export const services = {
       since: "Since",
     },
     protected: "Protected",
+    /** Beside the state of one that waits for its time. */
+    runsNext: (when: string) => `next at ${when}`,
   },
 
   why: {
     notStarted: "not started",
     next: (next: string) => `Next: ${next}`,
+    runsNext: (when: Snippet) => say`Next run at ${when}.`,
+    lastRun: (how: string, when: Snippet) => say`The last run ${how}, ${when}.`,
+    notRunYet: "It has not run yet.",
     suffersFrom: (service: Snippet) => say`Suffers from ${service}`,
     held: (why: string) => `Healing is held: ${why}.`,
     heldUntil: (why: string, when: Snippet) => say`Healing is held: ${why}. It goes on by itself at ${when}.`,
@@ -94,6 +101,7 @@ export const services = {
   },
   wiring: {
     runs: "Runs",
+    schedule: "Schedule",
     limit: (what: string) => `Limit of ${what}`,
     heldBy: (limit: string, by: string) => `${limit}, held by ${by}`,
     needs: "Needs",
