@@ -1,7 +1,9 @@
 // What the simulated home's incidents tell, line by line and summed up.
 
-import { span } from "../../shared/format";
 import type { EntryKind, Healed, HealedSum, Incident, IncidentEntry, RemedyKind, ServiceName, Timestamp } from "../../ipc/generated";
+
+/** As the engine says it. */
+const took = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
 /** The story of an incident as it is now. */
 export function timeline(incident: Incident): IncidentEntry[] {
@@ -15,7 +17,7 @@ export function timeline(incident: Incident): IncidentEntry[] {
   } else {
     add(began ?? opened, "exit", cause);
   }
-  add(opened, "opened", `${cause}; seen ${span(incident.detect_ms ?? 0)} after ${incident.began_by === "exit" ? "the end of its process" : "the last probe that passed"}`);
+  add(opened, "opened", `${cause}; seen ${took(incident.detect_ms ?? 0)} after ${incident.began_by === "exit" ? "the end of its process" : "the last probe that passed"}`);
   if (impacted.length > 0) add(opened, "impact", `${impacted.slice(0, 2).join(", ")}${impacted.length > 2 ? ` and ${impacted.length - 2} more` : ""} suffer from it`, impacted);
   if (incident.began_by === "exit") add(began ?? opened, "log", "PANIC: could not write to file \"pg_wal/xlogtemp.29\": No space left on device");
   for (const action of incident.actions) {
