@@ -13,8 +13,11 @@ import { BACK, IMPACTED, LOOKS, ROOT, SAMPLES, type Palette, type Scene, type St
 
 export type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-/** From this width of a service on screen it gets its name, in CSS pixels. */
-export const NAMED = 50;
+/**
+ * From this width of a service on screen it gets its name, in CSS pixels. In less only the beginnings of names fit, which
+ * services of one lane often share: then states are shown, and the name of what is at the root of trouble.
+ */
+export const NAMED = 76;
 /** From this width its name has room for a mark and some weight. */
 const ROOMY = 140;
 /** Text on screen is never smaller than this, in CSS pixels; where a name takes two lines, a little. */
