@@ -27,6 +27,7 @@ mod real_stack;
 mod rehearse;
 mod remedies;
 mod rolling;
+mod schedule;
 mod script;
 mod stacks;
 mod stop;
