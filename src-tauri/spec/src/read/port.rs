@@ -87,12 +87,14 @@ struct Taken<'a> {
 impl Taken<'_> {
     /// Both cannot have it at the same time.
     fn clashes(&self, other: &Taken<'_>) -> bool {
-        let apart = |one: &IpAddr, other: &IpAddr| {
-            one != other && !one.is_unspecified() && !other.is_unspecified()
+        // `[::]` is IPv6 alone: what is published at `0.0.0.0` and there is published once in each.
+        let apart = |one: IpAddr, other: IpAddr| {
+            let some = one.is_unspecified() || other.is_unspecified();
+            one.is_ipv4() != other.is_ipv4() || (one != other && !some)
         };
         self.port == other.port
             && self.protocol == other.protocol
-            && !apart(&self.address, &other.address)
+            && !apart(self.address.to_canonical(), other.address.to_canonical())
             && !self.is_apart(other)
     }
 

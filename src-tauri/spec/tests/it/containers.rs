@@ -172,6 +172,34 @@ fn a_port_is_published_and_may_be_another_in_the_container() {
 }
 
 #[test]
+fn the_same_port_may_be_published_once_for_each_family_of_addresses() {
+    let publish = |ports: &[&str]| {
+        let text = format!("[service.web]\nimage = \"a\"\ncontainer.publish = {ports:?}\n");
+        spec::parse(spec::FILE, "folder", text.as_bytes())
+    };
+    for ports in [
+        ["0.0.0.0:443:443", "[::]:443:443"],
+        ["127.0.0.1:443:443", "[::1]:443:443"],
+        ["443:443", "[::]:443:443"],
+        ["0.0.0.0:443:443", "[::1]:443:443"],
+        ["127.0.0.1:443:443", "127.0.0.2:443:443"],
+    ] {
+        publish(&ports).unwrap_or_else(|wrong| panic!("{}", wrong.render(160, false)));
+    }
+    for ports in [
+        ["0.0.0.0:443:443", "127.0.0.1:443:444"],
+        ["[::]:443:443", "[::1]:443:444"],
+        ["0.0.0.0:443:443", "[::ffff:127.0.0.1]:443:444"],
+    ] {
+        let said = publish(&ports).unwrap_err().render(160, false);
+        assert!(
+            said.contains("has port 443 of this machine twice"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn everything_a_container_can_be_told_is_read() {
     let made = container(
         r#"
