@@ -26,6 +26,11 @@ kind = \"oneshot\"
 schedule = { every = \"1s\" }
 run = \"puppet sole long.lock until go\"
 
+[service.hourly]
+kind = \"oneshot\"
+schedule = { every = \"1h\", run_on_start = true }
+run = \"puppet print began\"
+
 [service.yearly]
 kind = \"oneshot\"
 schedule = \"0 0 1 1 *\"
@@ -101,7 +106,11 @@ fn what_has_a_schedule_runs_when_its_time_comes_whatever_becomes_of_the_engine()
     fs::write(path.join("go"), "").expect("the folder is ours");
     more_runs(&azora, path, "long", 2);
     assert!(!path.join("long.lock.double").exists(), "two ran at a time");
-    // No start was made twice, and none that was told is missing.
+    // A run that began before the engine died is not made once more by the next.
+    assert_eq!(runs(&azora, path, "hourly"), 1);
+    let wrote = azora.ok(path, &["logs", "hourly"]);
+    assert_eq!(wrote.matches("began").count(), 1, "{wrote}");
+    // No start was told twice.
     let mut seen = BTreeSet::new();
     for what in events(&azora, path) {
         if what["kind"] == "started" && what["instance"] == "tick.0" {

@@ -135,6 +135,12 @@ impl Cluster {
         }
     }
 
+    /// Nothing is to run of it before its next time comes.
+    pub(crate) fn waits_for_its_time(&self, name: &ServiceName) -> bool {
+        let one = self.schedules.get(name);
+        one.is_some_and(|one| one.next.is_some() && one.run.is_none())
+    }
+
     /// Why a time that has come begins nothing.
     fn kept_from(&self, id: &InstanceId) -> Option<&'static str> {
         let instance = self.instances.get(id)?;

@@ -216,6 +216,7 @@ impl Step<'_> {
     /// Its process has ended, and all of its tree, of which so many outlived it and had to be ended.
     pub(crate) fn exited(&mut self, id: &InstanceId, status: ExitStatus, left: u32) {
         let goal = self.cluster.goal(id);
+        let waits = self.cluster.waits_for_its_time(&id.service);
         let succeeded = self
             .cluster
             .services
@@ -251,7 +252,8 @@ impl Step<'_> {
         // Only a person takes it out of quarantine, not its own end. What has completed is no less there for a
         // moment: who needs it hears nothing of this.
         let completes = succeeded && !expected && !matches!(instance.care, Care::Quarantined(_));
-        instance.done = completes;
+        // Wanted again while it still ended: one with a schedule waits for its time.
+        instance.done = completes || (expected && waits);
         let generation = instance.generation;
         let idle = matches!(instance.care, Care::Idle | Care::Doubted(_));
         self.end_patience(id);

@@ -63,7 +63,11 @@ impl Step<'_> {
             return;
         }
         let reason = if goal == Goal::Run {
-            Reason::new("still stopping").then("starts again when it has ended")
+            let waits = self.cluster.waits_for_its_time(&id.service);
+            Reason::new("still stopping").then(match waits {
+                true => "then waits for its time",
+                false => "starts again when it has ended",
+            })
         } else {
             let text = instance.rest.clone();
             match &instance.reason.next {
