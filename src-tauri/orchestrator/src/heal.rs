@@ -209,7 +209,11 @@ impl Step<'_> {
 
     /// Healing keeps its hands off this fault.
     fn bar_care(&mut self, id: &InstanceId, bar: Bar) {
+        let scheduled = self.cluster.is_scheduled(&id.service);
         let next = match &bar {
+            Bar::Off if scheduled => {
+                "healing is switched off for it: it runs again when its next time comes".to_owned()
+            }
             Bar::Held => "healing is held: nothing happens until it is let go on".to_owned(),
             Bar::Off => "healing is switched off for it: restart it when it is mended".to_owned(),
             Bar::Protected => "it is protected: only a person may restart it".to_owned(),

@@ -6,7 +6,7 @@ use crate::effect::Effect;
 use crate::instance::{Bar, Care, Life, Plan};
 use crate::io::TimerKey;
 use crate::step::Step;
-use model::{ActId, EntryKind, EventKind, Hold, InstanceId, ServiceName, Timestamp};
+use model::{ActId, EntryKind, EventKind, Hold, InstanceId, ServiceName, State, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -221,6 +221,8 @@ impl Step<'_> {
             }
             Care::Backoff(_) | Care::Due(..) | Care::Asked(..) if held => self.judge(id, false),
             Care::Barred(Bar::Held) if !held => self.judge(id, false),
+            // When it runs next is said of one that is not held.
+            Care::Idle if instance.state == State::Scheduled => self.show_scheduled(id),
             _ => {}
         }
     }

@@ -93,13 +93,12 @@ impl Cluster {
         service.is_some_and(|service| service.spec.schedule.is_some())
     }
 
-    /// What one in quarantine waits for.
-    pub(crate) fn release_or_time(&self, name: &ServiceName) -> String {
-        let time = match self.is_scheduled(name) {
+    /// What mends a fault beside a person.
+    pub(crate) fn or_its_time(&self, name: &ServiceName) -> &'static str {
+        match self.is_scheduled(name) {
             true => ", or its next time",
             false => "",
-        };
-        format!("a person: `azora release {name}`{time}")
+        }
     }
 
     /// A run that its time began, and of which nothing has gone wrong: as usual as its rest.
@@ -126,6 +125,9 @@ impl Cluster {
             Some(last) => format!("its last run {}", last.status),
             None => "has not run yet".to_owned(),
         });
+        if self.holds(name) {
+            return reason.then("its times are left out while it is held".to_owned());
+        }
         match one.next {
             Some(next) => reason.then(format!(
                 "runs next at {}",
@@ -471,11 +473,8 @@ impl Step<'_> {
             if !self.cluster.is_scheduled(&id.service) {
                 continue;
             }
-            let run = self
-                .cluster
-                .schedules
-                .get(&id.service)
-                .and_then(|one| one.run);
+            let scheduled = self.cluster.schedules.get(&id.service);
+            let run = scheduled.and_then(|one| one.run);
             let Some(instance) = self.cluster.instances.get_mut(&id) else {
                 continue;
             };

@@ -23,9 +23,10 @@ impl Step<'_> {
         match &instance.care {
             Care::Quarantined(why) => {
                 let reason = Reason::new(format!("{}; {why}", instance.fault));
+                let time = self.cluster.or_its_time(&id.service);
                 let next = match why.as_str() {
-                    HOPELESS => format!("mend that, then `azora release {}`", id.service),
-                    _ => format!("`azora release {}` tries again", id.service),
+                    HOPELESS => format!("mend that, then `azora release {}`{time}", id.service),
+                    _ => format!("`azora release {}` tries again{time}", id.service),
                 };
                 self.set(id, State::Quarantined, reason.then(next));
             }

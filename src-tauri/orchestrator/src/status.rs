@@ -98,12 +98,19 @@ impl Cluster {
                 // Files are the engine's to look at.
                 drift: self.older(id).then(|| OLDER.to_owned()),
             },
-            schedule: self.schedule(&id.service),
+            schedule: self.shown_schedule(&id.service),
             findings: crate::finding::shown(&instance.findings),
             // The engine knows these: they decide nothing.
             origin: None,
             port_taken: None,
         })
+    }
+
+    /// Where its schedule stands, for people: while somebody holds it no time of it begins anything.
+    fn shown_schedule(&self, name: &ServiceName) -> Option<model::Scheduled> {
+        let model::Scheduled { next, last } = self.schedule(name)?;
+        let next = next.filter(|_| !self.holds(name));
+        Some(model::Scheduled { next, last })
     }
 
     /// It runs on an older definition, and will until a person restarts it.

@@ -363,6 +363,7 @@ impl Step<'_> {
 
     fn waits(&self, id: &InstanceId, instance: &Instance) -> String {
         let service = &id.service;
+        let or_time = self.cluster.or_its_time(service);
         let needs = || match self.cluster.root_of(service) {
             Some(root) => format!("{root} to be ready again"),
             None => "what it needs to be ready".to_owned(),
@@ -371,7 +372,7 @@ impl Step<'_> {
             Care::Backoff(plan) => plan.detail.clone(),
             Care::Due(plan, _) => format!("its turn: {}", plan.detail),
             Care::Asked(plan, _) => format!("{} to begin", plan.remedy.as_str()),
-            Care::Quarantined(_) => self.cluster.release_or_time(service),
+            Care::Quarantined(_) => format!("a person: `azora release {service}`{or_time}"),
             Care::Suffers => needs(),
             Care::Doubted(_) => "what it needs to be known to be well".to_owned(),
             Care::Barred(Bar::Held) => {
@@ -381,14 +382,16 @@ impl Step<'_> {
                 format!("a person: `azora unhold {service}`{or}")
             }
             Care::Barred(Bar::Off) => {
-                format!("a person, for healing is switched off: `azora restart {service}`")
+                format!("a person, for healing is switched off: `azora restart {service}`{or_time}")
             }
             Care::Barred(Bar::Protected) => {
-                format!("a person, for it is protected: `azora restart {service}`")
+                format!("a person, for it is protected: `azora restart {service}`{or_time}")
             }
             Care::Barred(Bar::Refused(why)) => {
                 let why = harmless(why, QUOTE);
-                format!("a person, for healing was refused ({why}): `azora restart {service}`")
+                format!(
+                    "a person, for healing was refused ({why}): `azora restart {service}`{or_time}"
+                )
             }
             Care::Idle if self.cluster.goal(id) != Goal::Run => "its process to end".to_owned(),
             Care::Idle => match (instance.life, &instance.delay) {

@@ -24,7 +24,7 @@ impl Reader<'_> {
                 &entry.value.span,
                 "a oneshot runs once, so it has no replicas".into(),
                 "more than one",
-                "remove `replicas`, or remove kind = \"oneshot\"",
+                "remove `replicas`: only a daemon has more than one instance",
             );
         }
         replicas
@@ -39,7 +39,7 @@ impl Reader<'_> {
                 &entry.key.span,
                 "a oneshot runs once, so nothing is added to it".into(),
                 "of a oneshot",
-                "remove `max_replicas`, or remove kind = \"oneshot\"",
+                "remove `max_replicas`: only a daemon has more than one instance",
             );
             return None;
         }

@@ -29,6 +29,10 @@ impl Reader<'_> {
             );
             return None;
         }
+        if !matches!(entry.value.kind, ValueKind::Table(_) | ValueKind::Text(_)) {
+            self.wrong("`schedule`", &entry.value, "a text or a table", FORMS);
+            return None;
+        }
         let ValueKind::Table(table) = &entry.value.kind else {
             return Some(Schedule {
                 times: Times::Cron(self.cron(&entry.value, "`schedule`")?),
@@ -87,6 +91,10 @@ impl Reader<'_> {
     }
 
     fn cron(&mut self, value: &Value, key: &str) -> Option<String> {
+        if !matches!(value.kind, ValueKind::Text(_)) {
+            self.wrong(key, value, "a text", "write it like this: \"0 2 * * *\"");
+            return None;
+        }
         let text = self.text(value, key, "\"0 2 * * *\"")?;
         if text.len() > MAX_PATTERN {
             self.refuse(
