@@ -41,6 +41,28 @@ impl ContainerDriver {
     /// # Errors
     /// When the daemon does not say.
     pub async fn kept_volumes(&self, cluster: &ClusterId) -> Result<Vec<Kept>, Fault> {
+        let found = self.all_volumes(cluster).await?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sizes = size::all(&self.daemon().endpoint.address).await;
+        let kept = found.into_iter().map(|(name, of)| Kept {
+            bytes: sizes.get(&name).copied(),
+            name,
+            of,
+        });
+        Ok(kept.collect())
+    }
+
+    /// The same by name alone, with the container that has it for one without a name of its own: a daemon
+    /// takes long to count what is in them.
+    ///
+    /// # Errors
+    /// When the daemon does not say.
+    pub async fn all_volumes(
+        &self,
+        cluster: &ClusterId,
+    ) -> Result<BTreeMap<String, Option<String>>, Fault> {
         let api = self.daemon().api();
         let mut found: BTreeMap<String, Option<String>> = BTreeMap::new();
         for (id, _) in self.containers(cluster).await? {
@@ -57,16 +79,7 @@ impl ContainerDriver {
         }
         let named = self.volumes(cluster).await?;
         found.extend(named.into_iter().map(|name| (name, None)));
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sizes = size::all(&self.daemon().endpoint.address).await;
-        let kept = found.into_iter().map(|(name, of)| Kept {
-            bytes: sizes.get(&name).copied(),
-            name,
-            of,
-        });
-        Ok(kept.collect())
+        Ok(found)
     }
 
     /// Removes a volume without a name of its own, which was a cluster's container's.

@@ -11,6 +11,7 @@ mod relays;
 mod usage;
 
 pub(crate) use containers::Containers;
+pub(crate) use containers::clear::{Cleared, Rest};
 pub(crate) use prepare::{Files, Preparation, Prepared, text};
 pub(crate) use relays::{Reaches, Relays, Way};
 pub(crate) use usage::Readings;

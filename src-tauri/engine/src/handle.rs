@@ -5,6 +5,7 @@
 
 use crate::Error;
 use crate::owner::{Message, Wish};
+use crate::record::Going;
 use crate::shared::Shared;
 use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
@@ -197,6 +198,7 @@ impl Handle {
         if let Some(cluster) = &cluster {
             self.shared.owner(cluster)?;
         }
+        let going = self.going(&order).await?;
         if matches!(
             verb,
             Verb::Start | Verb::Restart | Verb::Resume | Verb::Release | Verb::Scale
@@ -212,7 +214,7 @@ impl Handle {
         let result = match (order, cluster) {
             (Order::Resume, _) => self.resume(&act).await,
             (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
-            (order, Some(cluster)) => self.wish(&cluster, order.wish(), &act).await,
+            (order, Some(cluster)) => self.wish(&cluster, order.wish(going), &act).await,
             (_, None) => Err(Error::BadRequest("this needs a cluster".into())),
         };
         self.conclude(act.id, &result);
@@ -323,10 +325,9 @@ impl Order {
         (verb, cluster.cloned(), services)
     }
 
-    fn wish(self) -> Wish {
+    fn wish(self, going: Vec<Going>) -> Wish {
         match self {
-            Order::Down { .. } => Wish::Down(Vec::new()),
-            Order::DownWithVolumes { volumes, .. } => Wish::Down(volumes),
+            Order::Down { .. } | Order::DownWithVolumes { .. } => Wish::Down(going),
             Order::Start { services, .. } => Wish::Start(services),
             Order::Stop { services, .. } => Wish::Stop(services),
             Order::Restart {

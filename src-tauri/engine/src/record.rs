@@ -33,6 +33,16 @@ pub(crate) struct Scaled {
     pub(crate) to: u16,
 }
 
+/// A volume that is to go, as it was when a person wanted that: one without a name of its own is known by its
+/// container, and that goes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Going {
+    /// What its daemon calls it.
+    pub(crate) name: String,
+    /// Nobody has named it.
+    pub(crate) unnamed: bool,
+}
+
 /// One cluster as remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ClusterRecord {
@@ -63,9 +73,10 @@ pub(crate) struct ClusterRecord {
     /// The act that took it down, until nothing is left of its containers and networks.
     #[serde(default)]
     pub(crate) to_clear: Option<ActId>,
-    /// The volumes that a person wants to go with it.
-    #[serde(default)]
-    pub(crate) volumes_to_clear: Vec<String>,
+    /// The volumes that a person wants to go with it, until it was tried. An older engine wrote names alone under
+    /// another key; these stay.
+    #[serde(default, rename = "volumes_going")]
+    pub(crate) volumes_to_clear: Vec<Going>,
     /// When it was first run.
     pub(crate) created: Timestamp,
     /// Who wanted each instance to run.
@@ -187,11 +198,37 @@ impl ClusterRecord {
         self.to_clear.is_some() || (!self.is_down() && self.defines_containers())
     }
 
+    /// Its daemon may have some of it, also when it is down: what of it stays then.
+    pub(crate) fn may_need_daemon(&self) -> bool {
+        self.to_clear.is_some() || self.defines_containers()
+    }
+
     /// Something of it is wanted: nothing that it has is to be removed any more.
     pub(crate) fn keep_what_is_wanted(&mut self) {
         if !self.is_down() {
             self.to_clear = None;
             self.volumes_to_clear.clear();
+        }
+    }
+
+    /// An act took the cluster down, and these volumes are to go with it. What an act before it wants removed, and
+    /// nobody has been told of yet, goes with it too.
+    pub(crate) fn take_down(&mut self, act: Option<ActId>, volumes: Vec<Going>) {
+        self.to_clear = act;
+        let pending = &mut self.volumes_to_clear;
+        for volume in volumes {
+            if !pending.contains(&volume) {
+                pending.push(volume);
+            }
+        }
+    }
+
+    /// It was tried, and is told what came of it. What is left of containers and networks is tried again; a volume
+    /// that stayed is not: whoever has read that may put into it what is to be kept.
+    pub(crate) fn cleared(&mut self, down: ActId, left: bool) {
+        if self.to_clear == Some(down) {
+            self.volumes_to_clear.clear();
+            self.to_clear = left.then_some(down);
         }
     }
 
@@ -289,6 +326,33 @@ pub fn cluster_id(folder: &Path, name: &ClusterName) -> ClusterId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_volume_that_was_told_to_stay_is_not_removed_by_a_later_engine() {
+        let definition = spec::parse(spec::FILE, "w", b"[service.a]\nimage = \"a\"\n").unwrap();
+        let id = "w-00000000".parse().unwrap();
+        let mut record = ClusterRecord::new(id, "/w".into(), Arc::new(definition), Timestamp(0));
+        let data = Going {
+            name: "data".into(),
+            unnamed: false,
+        };
+        record.take_down(Some(ActId(1)), vec![data.clone()]);
+        // A second `down` takes nothing back that a person has agreed to.
+        record.take_down(Some(ActId(2)), Vec::new());
+        // An engine that dies here leaves both to the next one.
+        let written = serde_json::to_vec(&record).unwrap();
+        let mut record: ClusterRecord = serde_json::from_slice(&written).unwrap();
+        assert_eq!(record.volumes_to_clear, [data]);
+        record.cleared(ActId(1), false);
+        assert_eq!(record.to_clear, Some(ActId(2)), "that is another's end");
+        assert_eq!(record.volumes_to_clear.len(), 1);
+        // Containers are left: the next one goes on with these alone.
+        record.cleared(ActId(2), true);
+        assert_eq!(record.to_clear, Some(ActId(2)));
+        assert_eq!(record.volumes_to_clear, []);
+        record.cleared(ActId(2), false);
+        assert_eq!(record.to_clear, None);
+    }
 
     #[test]
     fn folders_are_told_apart_and_the_same_one_is_found_again() {

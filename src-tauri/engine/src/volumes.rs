@@ -3,6 +3,7 @@
 
 use crate::container::is_external;
 use crate::handle::{Handle, Order};
+use crate::record::Going;
 use crate::{Error, defined};
 use model::view::VolumeView;
 use model::{Actor, ActorKind, ClusterId};
@@ -12,7 +13,8 @@ impl Handle {
     pub async fn volumes(&self, cluster: &ClusterId) -> Result<Vec<VolumeView>, Error> {
         let record = defined::record(&self.shared, cluster).await?;
         let containers = &self.shared.drivers.containers;
-        let kept = containers.volumes(cluster).await.map_err(Error::Conflict)?;
+        let kept = containers.volumes(cluster, record.may_need_daemon()).await;
+        let kept = kept.map_err(Error::Conflict)?;
         let own = kept
             .into_iter()
             .filter(|one| !is_external(&record, &one.name));
@@ -22,6 +24,19 @@ impl Handle {
             of: one.of,
         };
         Ok(own.map(view).collect())
+    }
+
+    /// The volumes that are to go by an order. Which are the cluster's is known as long as its containers are there,
+    /// so it is asked before any goes; and where no daemon tells it, nothing is begun.
+    pub(crate) async fn going(&self, order: &Order) -> Result<Vec<Going>, Error> {
+        let Order::DownWithVolumes { cluster, volumes } = order else {
+            return Ok(Vec::new());
+        };
+        let record = defined::record(&self.shared, cluster).await?;
+        let containers = &self.shared.drivers.containers;
+        let wanted = record.may_need_daemon();
+        let going = containers.going(cluster, wanted, volumes).await;
+        going.map_err(Error::Conflict)
     }
 }
 

@@ -27,9 +27,6 @@ const KNOCK: Duration = Duration::from_millis(500);
 /// What came of a try to open it.
 type Opened = Result<Arc<ContainerDriver>, NotRun>;
 
-/// Done with what came of removing a cluster's containers and networks.
-type Then = Box<dyn FnOnce(Result<(), String>) + Send>;
-
 /// See the module.
 pub(crate) struct Containers {
     pub(super) layout: Layout,
@@ -47,7 +44,7 @@ pub(crate) struct Containers {
     /// Clusters whose containers and networks are being removed.
     clearing: watch::Sender<BTreeSet<ClusterId>>,
     /// Who waits for the end of that.
-    clearers: Mutex<BTreeMap<ClusterId, Vec<Then>>>,
+    clearers: Mutex<BTreeMap<ClusterId, Vec<clear::Clearer>>>,
     /// One at a time makes networks and volumes.
     pub(super) making: tokio::sync::Mutex<()>,
     /// An image is got or built once, however many wait for it.
@@ -354,47 +351,6 @@ impl Containers {
         });
     }
 
-    /// Removes all containers and networks of a cluster that is down, and the volumes that are named, and
-    /// tells what is left. Other volumes stay. What is to be started meanwhile waits from the moment this is called. While it is under way
-    /// nothing is made, so who calls again waits for the same: a second one would remove what was made
-    /// after the first.
-    pub(crate) fn clear(
-        self: &Arc<Self>,
-        cluster: ClusterId,
-        volumes: Vec<String>,
-        then: impl FnOnce(Result<(), String>) + Send + 'static,
-    ) {
-        {
-            let mut clearers = lock(&self.clearers);
-            let waiting = clearers.entry(cluster.clone()).or_default();
-            waiting.push(Box::new(then));
-            if waiting.len() > 1 {
-                return;
-            }
-            self.clearing
-                .send_modify(|clearing| _ = clearing.insert(cluster.clone()));
-        }
-        let own = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let work = async {
-                own.relays.end(&cluster, None).await;
-                let driver = own.driver().await.map_err(|why| why.to_string())?;
-                clear::clear(&driver, &cluster, &volumes).await
-            };
-            let cleared = own.cancel.run_until_cancelled(work).await;
-            let cleared = cleared.unwrap_or_else(|| Err("the engine ended before".to_owned()));
-            let waiting = {
-                let mut clearers = lock(&own.clearers);
-                own.clearing
-                    .send_modify(|clearing| _ = clearing.remove(&cluster));
-                clearers.remove(&cluster)
-            };
-            for then in waiting.into_iter().flatten() {
-                then(cleared.clone());
-            }
-        });
-    }
-
     /// Waits until nothing of a cluster is being removed.
     pub(super) async fn cleared(&self, cluster: &ClusterId) {
         let mut clearing = self.clearing.subscribe();
@@ -469,6 +425,6 @@ impl Containers {
     }
 }
 
-mod clear;
+pub(crate) mod clear;
 #[cfg(test)]
 mod tests;

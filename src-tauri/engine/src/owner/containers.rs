@@ -1,7 +1,7 @@
 //! What an owner does about instances that are containers.
 
 use super::{Message, Owner, SHOW_STATES};
-use crate::drivers::{Start, Stop, Way};
+use crate::drivers::{Cleared, Rest, Start, Stop, Way};
 use crate::launch::AFTER_READY;
 use crate::{container, launch};
 use driver::ExecOutcome;
@@ -13,6 +13,15 @@ use std::time::Duration;
 
 /// Beside what is written of a container: the start whose `after_ready` has run to its end.
 const GREETED: &str = "container.greeted";
+
+/// An act that is over when what the cluster has is removed.
+struct Waits {
+    act: ActId,
+    /// Who did not get where it should.
+    failed: Vec<(InstanceId, Reason)>,
+    /// Volumes that it is to have removed.
+    asked: Vec<String>,
+}
 
 impl Owner {
     /// Everything a driver needs to start an instance; `None` when it is not defined.
@@ -152,10 +161,8 @@ impl Owner {
         let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
         let containers = &self.shared.drivers.containers;
         containers.clear(self.id.clone(), Vec::new(), move |cleared| {
-            if let Err(why) = cleared {
-                let text = format!(
-                    "{cluster} is forgotten, and its containers or networks are left: {why}"
-                );
+            if let Some(why) = cleared.wrong() {
+                let text = format!("{cluster} is forgotten: {why}");
                 let what = EventKind::Notice { text };
                 shared.journal.event(None, what);
             }
@@ -184,9 +191,13 @@ impl Owner {
     /// An act has come to its end. Of a cluster that was taken down nothing is left: its containers and
     /// networks go before that is said.
     pub(super) fn settled(&mut self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
+        let asked = self.with_volumes.remove(&act).unwrap_or_default();
         match self.to_be_cleared() {
-            Some(down) => self.clear(down, Some((act, failed))),
-            None => self.shared.door.settle(act, failed),
+            Some(down) => self.clear(down, Some(Waits { act, failed, asked })),
+            None => {
+                let wrong = (!asked.is_empty()).then(|| taken_back(&asked));
+                self.shared.door.settle_so(act, failed, wrong);
+            }
         }
     }
 
@@ -199,11 +210,17 @@ impl Owner {
         }
     }
 
-    fn clear(&mut self, down: ActId, then: Option<(ActId, Vec<(InstanceId, Reason)>)>) {
+    /// Removes it; `then` is an act that waits for that.
+    fn clear(&mut self, down: ActId, then: Option<Waits>) {
         self.clearing = Some(down);
         let (shared, inbox) = (Arc::clone(&self.shared), self.myself.clone());
         let containers = &self.shared.drivers.containers;
         let volumes = self.record.volumes_to_clear.clone();
+        let goes = |name: &String| volumes.iter().any(|one| one.name == *name);
+        let then = then.map(|Waits { act, failed, asked }| {
+            let not: Vec<String> = asked.into_iter().filter(|name| !goes(name)).collect();
+            (act, failed, (!not.is_empty()).then(|| taken_back(&not)))
+        });
         containers.clear(self.id.clone(), volumes, move |cleared| {
             let said = cleared.clone();
             let tasks = shared.tasks.clone();
@@ -211,38 +228,43 @@ impl Owner {
                 // A closed inbox means the engine is going down: the next one goes on with it.
                 let _ = inbox.send(Message::Cleared(down, said)).await;
             });
-            if let Some((act, failed)) = then {
-                let wrong = cleared.err().map(|why| not_cleared(&why));
+            if let Some((act, failed, not)) = then {
+                let wrong: Vec<String> = cleared.wrong().into_iter().chain(not).collect();
+                let wrong = (!wrong.is_empty()).then(|| wrong.join("; "));
                 shared.door.settle_so(act, failed, wrong);
             }
         });
     }
 
-    pub(super) fn cleared(&mut self, down: ActId, cleared: Result<(), String>) {
-        if self.clearing == Some(down) {
+    pub(super) fn cleared(&mut self, down: ActId, cleared: &Cleared) {
+        let latest = self.clearing == Some(down);
+        if latest {
             self.clearing = None;
-            if let Err(why) = &cleared {
-                self.say(not_cleared(why));
-            }
         }
-        if cleared.is_ok() && self.record.to_clear == Some(down) {
-            let volumes = std::mem::take(&mut self.record.volumes_to_clear);
-            if !volumes.is_empty() {
-                let names = volumes.join(", ");
-                self.say(format!(
-                    "removed with all that was in them, as a person asked: {names}"
-                ));
-            }
-            self.record.to_clear = None;
-            self.keeping.unsaved = true;
+        if !cleared.removed.is_empty() {
+            let names = cleared.removed.join(", ");
+            self.say(format!(
+                "removed with all that was in them, as a person asked: {names}"
+            ));
         }
+        let left = match cleared.rest {
+            Rest::Gone => false,
+            Rest::Left(_) => true,
+            // Nobody was told of an end: all of it is the next engine's.
+            Rest::BrokeOff => return,
+        };
+        if latest && let Some(wrong) = cleared.wrong() {
+            self.say(wrong);
+        }
+        self.record.cleared(down, left);
+        self.keeping.unsaved = true;
     }
 }
 
-fn not_cleared(why: &str) -> String {
-    format!(
-        "failed to remove the cluster's containers and networks: {why}; `azora down` tries again"
-    )
+/// Volumes that a person wanted removed, until somebody wanted something of the cluster again.
+fn taken_back(volumes: &[String]) -> String {
+    let names = volumes.join(", ");
+    format!("not removed, for something of the cluster was wanted again before: {names}")
 }
 
 /// It has come to its own end, well or not. What was called off has not: the next engine runs it again.

@@ -2,9 +2,9 @@
 
 use super::probes::Question;
 use crate::Error;
-use crate::drivers::Prepared;
+use crate::drivers::{Cleared, Prepared};
 use crate::files::Told;
-use crate::record::ClusterRecord;
+use crate::record::{ClusterRecord, Going};
 use crate::secrets::Secrets;
 use driver::NotRun;
 use model::view::Usage;
@@ -42,7 +42,7 @@ pub(crate) enum Message {
     /// The container daemon does not answer any more, or does again.
     Daemon,
     /// Nothing is left of the containers of a cluster that this act took down, or why something is.
-    Cleared(ActId, Result<(), String>),
+    Cleared(ActId, Cleared),
     /// What follows readiness has ended.
     Greeted(InstanceId, Generation, Result<(), String>),
     /// The secrets of an instance that runs, read again after the engine was away.
@@ -157,7 +157,7 @@ pub(crate) struct Readied {
 #[derive(Debug, Clone)]
 pub(crate) enum Wish {
     /// With the volumes that are to go, too.
-    Down(Vec<String>),
+    Down(Vec<Going>),
     Start(Vec<ServiceName>),
     Stop(Vec<ServiceName>),
     Restart(Vec<ServiceName>, bool),

@@ -105,6 +105,8 @@ pub(crate) struct Owner {
     refreshing: BTreeSet<ServiceName>,
     /// The act whose containers and networks are being removed.
     clearing: Option<ActId>,
+    /// Volumes that acts under way are to have removed.
+    with_volumes: BTreeMap<ActId, Vec<String>>,
 }
 
 impl Owner {
@@ -151,6 +153,7 @@ impl Owner {
             rebuilding: BTreeSet::new(),
             refreshing: BTreeSet::new(),
             clearing: None,
+            with_volumes: BTreeMap::new(),
         };
         (owner, sender)
     }
@@ -316,7 +319,7 @@ impl Owner {
                 self.greeting_over(instance, generation, outcome);
             }
             Message::Daemon => self.daemon_stirred(),
-            Message::Cleared(act, cleared) => self.cleared(act, cleared),
+            Message::Cleared(act, cleared) => self.cleared(act, &cleared),
             Message::Secrets(instance, secrets) => {
                 self.secrets.insert(instance, secrets);
             }

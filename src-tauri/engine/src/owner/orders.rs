@@ -269,11 +269,14 @@ impl Owner {
     fn command(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
         let command = match wish {
             Wish::Down(mut volumes) => {
-                volumes.retain(|name| !crate::container::is_external(&self.record, name));
+                volumes.retain(|one| !crate::container::is_external(&self.record, &one.name));
+                if !volumes.is_empty() {
+                    let names = volumes.iter().map(|one| one.name.clone());
+                    self.with_volumes.insert(act, names.collect());
+                }
                 self.stop_all(Clock::wall());
                 let clears = !volumes.is_empty() || self.may_have_containers();
-                self.record.to_clear = clears.then_some(act);
-                self.record.volumes_to_clear = volumes;
+                self.record.take_down(clears.then_some(act), volumes);
                 self.save();
                 // What ends from here on gives back its own.
                 self.give_back_all_ports();

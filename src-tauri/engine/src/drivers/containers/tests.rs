@@ -1,6 +1,9 @@
 //! A daemon that comes late, or answers nothing: who waits for it, and what is told when it is there.
 
+use super::clear::{Cleared, Rest};
 use super::*;
+use crate::record::Going;
+use driver_docker::Volume;
 use std::path::Path;
 use testkit::{Daemon as OfTest, Engine, Home};
 use tokio::time::timeout;
@@ -153,7 +156,8 @@ async fn a_cluster_is_cleared_once_however_many_ask() {
             .containers
             .clear(one.clone(), Vec::new(), move |cleared| {
                 let goes_on = containers.clearing.borrow().contains(&own);
-                said.try_send((number, cleared.is_err(), goes_on)).unwrap();
+                let broke_off = cleared.rest == Rest::BrokeOff;
+                said.try_send((number, broke_off, goes_on)).unwrap();
             });
     };
     clear(1);
@@ -170,4 +174,115 @@ async fn a_cluster_is_cleared_once_however_many_ask() {
         assert_eq!(answer, Some((number, true, false)));
     }
     bench.containers.cleared(&one).await;
+}
+
+/// Clears at once for each of these lists of volumes: none is begun before all have asked.
+async fn cleared(bench: &Bench, cluster: &ClusterId, lists: &[&[Going]]) -> Vec<Cleared> {
+    let (said, mut heard) = mpsc::channel(lists.len());
+    for volumes in lists {
+        let said = said.clone();
+        let then = move |cleared| said.try_send(cleared).unwrap();
+        bench
+            .containers
+            .clear(cluster.clone(), volumes.to_vec(), then);
+    }
+    let mut all = Vec::new();
+    for _ in lists {
+        all.push(timeout(LONG, heard.recv()).await.unwrap().unwrap());
+    }
+    all
+}
+
+fn going(name: &str) -> Going {
+    Going {
+        name: name.to_owned(),
+        unnamed: name.len() == 64,
+    }
+}
+
+fn gone(removed: &[&str]) -> Cleared {
+    Cleared {
+        rest: Rest::Gone,
+        removed: removed.iter().map(ToString::to_string).collect(),
+        stay: BTreeMap::new(),
+    }
+}
+
+// One thread: nothing that is spawned begins before this waits.
+#[tokio::test]
+async fn volumes_of_each_who_asks_go_and_are_told_once() {
+    let Some(daemon) = OfTest::own(Engine::Docker) else {
+        return;
+    };
+    let bench = Bench::new(&daemon.socket());
+    let one = cluster("one-00000001");
+    let driver = bench.containers.driver().await.unwrap();
+    for name in ["data", "more", "stays"] {
+        let volume = Volume {
+            name: name.to_owned(),
+            ..Volume::default()
+        };
+        driver.volume(&one, volume).await.unwrap();
+    }
+    let both = [going("data"), going("more")];
+    let all = cleared(&bench, &one, &[&[], &both[..1], &both]).await;
+    assert_eq!(all, [gone(&[]), gone(&["data"]), gone(&["more"])]);
+    assert_eq!(driver.volumes(&one).await.unwrap(), ["stays"]);
+
+    // Nobody else's is touched, and that is told.
+    let two = cluster("two-00000002");
+    let all = cleared(&bench, &two, &[&[going("stays")]]).await;
+    let [one_told] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(one_told.removed, [""; 0]);
+    let wrong = one_told.wrong().unwrap();
+    for part in [
+        "not removed: stays (",
+        "it is not this cluster's",
+        "`azora down --volumes`",
+    ] {
+        assert!(wrong.contains(part), "{wrong}");
+    }
+    assert_eq!(driver.volumes(&one).await.unwrap(), ["stays"]);
+    bench.containers.close().await;
+}
+
+#[tokio::test]
+async fn a_volume_without_a_name_goes_although_its_container_went_with_the_engine_before() {
+    let Some(daemon) = OfTest::own(Engine::Docker) else {
+        return;
+    };
+    let bench = Bench::new(&daemon.socket());
+    let one = cluster("one-00000001");
+    let unnamed = "0123456789abcdef".repeat(4);
+    let volume = serde_json::json!({ "Name": unnamed });
+    daemon.post("/volumes/create", &volume).unwrap();
+    let driver = bench.containers.driver().await.unwrap();
+    assert!(driver.has_volume(&unnamed).await.unwrap());
+    let all = cleared(&bench, &one, &[&[going(&unnamed)]]).await;
+    assert_eq!(all, [gone(&[&unnamed])]);
+    assert!(!driver.has_volume(&unnamed).await.unwrap());
+
+    // A name that is not among the cluster's is not taken for one.
+    daemon.post("/volumes/create", &volume).unwrap();
+    let refused = bench
+        .containers
+        .going(&one, true, std::slice::from_ref(&unnamed))
+        .await;
+    let why = refused.unwrap_err();
+    assert!(why.contains("there is no volume"), "{why}");
+    bench.containers.close().await;
+}
+
+#[tokio::test]
+async fn without_containers_and_without_a_daemon_there_are_no_volumes() {
+    let home = Home::new();
+    let socket = home.path().join("nobody.sock");
+    let bench = Bench::new(&socket);
+    let one = cluster("one-00000001");
+    assert_eq!(bench.containers.volumes(&one, false).await, Ok(Vec::new()));
+    assert!(bench.containers.volumes(&one, true).await.is_err());
+    bench.intent(&one, 7, &socket);
+    assert!(bench.containers.volumes(&one, false).await.is_err());
 }
