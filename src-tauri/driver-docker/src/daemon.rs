@@ -126,6 +126,14 @@ impl Fault {
         matches!(self, Fault::Refused { status: 404, .. })
     }
 
+    /// The same, and what else there is to say.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        let (Fault::Silent(said) | Fault::Refused { message: said, .. } | Fault::Strange(said)) =
+            &mut self;
+        said.push_str(more);
+        self
+    }
+
     /// Its name is taken, or it is being worked on.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Fault::Refused { status: 409, .. })

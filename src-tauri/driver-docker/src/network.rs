@@ -140,17 +140,18 @@ impl ContainerDriver {
     }
 
     /// Its definition is another one. Who runs on it is cut off for a moment; who has been stopped is made
-    /// anew when it is started.
+    /// anew when it is started. What the daemon does not make, an address range that overlaps another's, is known
+    /// only when it is tried and the old one is gone: then that is made again, for who runs on it.
     async fn remake(
         &self,
         cluster: &ClusterId,
-        found: NetworkInspect,
+        mut found: NetworkInspect,
         network: Network,
     ) -> Result<String, Fault> {
         let api = self.daemon().api();
         let name = network.name.clone();
         let mut members = Vec::new();
-        for id in found.containers.unwrap_or_default().into_keys() {
+        for id in found.containers.take().unwrap_or_default().into_keys() {
             match self.member(cluster, &name, &id).await? {
                 Some(Ok(member)) => members.push(member),
                 Some(Err(stranger)) => {
@@ -177,8 +178,24 @@ impl ContainerDriver {
             Err(fault) if fault.is_not_found() => {}
             removed => removed?,
         }
-        self.make_network(cluster, network).await?;
-        let mut told = format!("the network {name} is made anew, as it is defined now");
+        if let Err(fault) = self.make_network(cluster, network).await {
+            let again = as_it_was(name.clone(), found);
+            let told = match ask(WORK, api.create_network(again)).await {
+                Ok(_) => self.rejoin(&name, members).await,
+                Err(fault) => format!("; nor is it made again as it was: {fault}"),
+            };
+            return Err(fault.and(&told));
+        }
+        let told = self.rejoin(&name, members).await;
+        Ok(format!(
+            "the network {name} is made anew, as it is defined now{told}"
+        ))
+    }
+
+    /// Puts these on a network that was made anew, and tells who is not on it.
+    async fn rejoin(&self, network: &str, members: Vec<Member>) -> String {
+        let api = self.daemon().api();
+        let mut told = String::new();
         for Member {
             id,
             name: who,
@@ -196,7 +213,7 @@ impl ContainerDriver {
                     container: id.clone(),
                     endpoint_config,
                 };
-                joined = ask(WORK, api.connect_network(&name, request)).await;
+                joined = ask(WORK, api.connect_network(network, request)).await;
                 if joined.is_ok() {
                     break;
                 }
@@ -209,7 +226,7 @@ impl ContainerDriver {
                 )),
             }
         }
-        Ok(told)
+        told
     }
 
     /// A container on a network: one of the cluster's, or the name of one that is not. `None` when it is
@@ -294,6 +311,22 @@ impl ContainerDriver {
             ..NetworkCreateRequest::default()
         };
         ask(WORK, api.create_network(request)).await.map(drop)
+    }
+}
+
+/// What makes a network again that is gone, as its daemon knew it.
+fn as_it_was(name: String, found: NetworkInspect) -> NetworkCreateRequest {
+    NetworkCreateRequest {
+        name,
+        driver: found.driver,
+        internal: found.internal,
+        attachable: found.attachable,
+        enable_ipv4: found.enable_ipv4,
+        enable_ipv6: found.enable_ipv6,
+        ipam: found.ipam,
+        options: found.options,
+        labels: found.labels,
+        ..NetworkCreateRequest::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::bench::Bench;
 use driver_docker::{Attachment, Network, Published, network_name};
+use spec::container::Subnet;
 use testkit::Engine;
 
 /// A network is made anew when it is defined otherwise: who runs on it is on the new one, by the names it had.
@@ -64,6 +65,32 @@ async fn a_network_that_is_defined_otherwise_is_made_anew_under_who_runs() {
         aliases.as_array().unwrap().contains(&"web".into()),
         "{aliases}"
     );
+    assert_eq!(driver.network(&cluster, made(true)).await.unwrap(), None);
+
+    // What the daemon does not make: who runs stays on what was there.
+    let other = format!("other-{cluster}");
+    let others = serde_json::json!({ "Name": other });
+    bench.made.daemon.post("/networks/create", &others).unwrap();
+    let others = format!("/networks/{other}");
+    let of_others = &bench.made.json("GET", &others).unwrap()["IPAM"]["Config"][0];
+    let taken = Network {
+        subnets: vec![Subnet {
+            subnet: of_others["Subnet"].as_str().map(str::to_owned),
+            ..Subnet::default()
+        }],
+        ..made(false)
+    };
+    for _ in 0..2 {
+        let refused = driver.network(&cluster, taken.clone()).await.unwrap_err();
+        let told = refused.to_string();
+        assert!(told.contains("overlap"), "{told}");
+        let now = look(&bench);
+        assert_eq!(now["Internal"], true);
+        for part in ["Options", "Labels", "IPAM"] {
+            assert_eq!(now[part], after[part], "{now}");
+        }
+        assert_eq!(now["Containers"].as_object().unwrap().len(), 1, "{now}");
+    }
     assert_eq!(driver.network(&cluster, made(true)).await.unwrap(), None);
 }
 
