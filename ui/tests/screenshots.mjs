@@ -1,6 +1,7 @@
 // Writes a picture of every place, in light and dark, at two sizes, with 3, 150 and 1,000 services, with and
 // without an incident, to `screenshots/`. Words take only those: `npm run screenshots -- topology dark`. "150" is the
-// demo cluster, which has 152 services; "mixed" are containers and processes in one cluster.
+// demo cluster, which has 152 services; "mixed" are containers and processes in one cluster,
+// "jobs" what runs by a schedule and a daemon that may end.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { FAKE, launch, open, rest, serve } from "./harness.mjs";
@@ -54,10 +55,16 @@ const SHOTS = [
   ["mixed-container", "topology", "service=api", "", "mixed"],
   ["mixed-oneshot", "topology", "service=migrate", "", "mixed"],
   ["mixed-part", "topology", "service=adminer", "", "mixed"],
+  ["jobs-clusters", "clusters", "", "", "jobs"],
+  ["jobs-topology", "topology", "", "", "jobs"],
+  ["jobs-services", "services", "", "", "jobs"],
+  ["jobs-scheduled", "service", "service=nightly-backup", "", "jobs"],
+  ["jobs-not-yet", "topology", "service=prune-sessions", "", "jobs"],
+  ["jobs-completed", "service", "service=warm-cache", "", "jobs"],
 ];
 /** Small and large clusters are only looked at where their size shows, and incidents where they do. */
 const SIZED = new Set(["clusters", "topology", "panel", "services", "service", "incidents", "registry"]);
-const CALM = new Set(["folder-risks", "folder-broken", "palette-category", "held", "stopped", "starting", "unknown-cluster", "zoomed-in", "terminal", "mixed-services", "mixed-oneshot", "mixed-part", "style", "empty", "palette", "keys", "rehearsal", "folder", "settings", "muted", "panel-muted", "bell"]);
+const CALM = new Set(["folder-risks", "folder-broken", "palette-category", "held", "stopped", "starting", "unknown-cluster", "zoomed-in", "terminal", "mixed-services", "mixed-oneshot", "mixed-part", "jobs-clusters", "jobs-topology", "jobs-services", "jobs-scheduled", "jobs-not-yet", "jobs-completed", "style", "empty", "palette", "keys", "rehearsal", "folder", "settings", "muted", "panel-muted", "bell"]);
 /** What only goes with an incident. */
 const TROUBLE = new Set(["quarantined"]);
 /** Which service is looked at: one that an incident concerns. */
@@ -73,10 +80,10 @@ const browser = await launch();
 let taken = 0;
 for (const dark of [false, true]) {
   for (const [width, height] of SIZES) {
-    for (const count of [3, 150, 1000, "mixed"]) {
+    for (const count of [3, 150, 1000, "mixed", "jobs"]) {
       for (const scene of ["calm", "incident"]) {
         for (const [name, place, query = "", does = "", many = 150] of SHOTS) {
-          if (count !== many && !(SIZED.has(name) && count !== "mixed")) continue;
+          if (count !== many && !(SIZED.has(name) && typeof count === "number")) continue;
           if (scene === "incident" ? CALM.has(name) : TROUBLE.has(name)) continue;
           const file = `${name}-${count}-${scene}-${dark ? "dark" : "light"}-${width}.png`;
           if (only.length > 0 && !only.every((word) => file.includes(word))) continue;

@@ -36,6 +36,16 @@ export const MIXED: ServiceView[] = [
   service("adminer", "tools", ["db"], { run: "image adminer:5" }),
 ];
 
+/** What runs by a schedule, what waits for its first time, and a daemon that may end and has. */
+export const JOBS: ServiceView[] = [
+  service("db", "data", [], { run: "postgres -D data -p $PORT", health: "tcp $PORT every 5 s", protected: true }),
+  service("warm-cache", "data", ["db"], { run: "node warm-cache.js", health: null }),
+  service("api", "services", ["db", "warm-cache"], { run: "node server.js", terms: { "warm-cache": { until: "started", required: true } } }),
+  service("mail-digest", "jobs", ["api"], { run: "node digest.js", oneshot: true, health: null, schedule: "0 * * * * (Europe/Berlin)" }),
+  service("nightly-backup", "jobs", ["db"], { run: "pg_dump -f backup.sql", oneshot: true, health: null, schedule: "0 2 * * * (Europe/Berlin)" }),
+  service("prune-sessions", "jobs", ["db"], { run: "node prune.js", oneshot: true, health: null, schedule: "every 6h" }),
+];
+
 const PROTECTED = new Set(["service-registry", "secret-vault", "general-ledger", "azora-covenant"]);
 const DOUBLE = new Set(["event-bus", "session-store", "payment-gateway", "time-series-store", "recommendation-engine"]);
 

@@ -1,12 +1,12 @@
 // A host inside the page, for tests and for work on the UI: `npm run fake`, then
-// `/?fake=3|150|1000|mixed|empty`, with `&scene=incident` for a root cause and what suffers from it,
+// `/?fake=3|150|1000|mixed|jobs|empty`, with `&scene=incident` for a root cause and what suffers from it,
 // or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/generated";
 import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
-import { azoraOs, fleet, MIXED, REAL_STACK, SHOP } from "./graphs";
+import { azoraOs, fleet, JOBS, MIXED, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { Logs } from "./logs";
 import { past } from "./past";
@@ -217,6 +217,19 @@ function build(size: string, scene: string): World {
     world.set(shop, "adminer.0", "stopped", "not started");
     past(world);
     if (scene === "incident") world.break(shop, "db", null);
+    return world;
+  }
+  if (size === "jobs") {
+    const reports = world.add("reports", "/home/mira/code/reports", structuredClone(JOBS), "ready");
+    world.set(reports, "warm-cache.0", "completed", "exited with code 0");
+    const warm = world.instances.get(reports)?.get("warm-cache.0");
+    if (warm) [warm.since, warm.ports] = [world.began - 3_120_000, []];
+    const [hour, day] = [3_600_000, 86_400_000];
+    const past = (span: number): number => world.began - (world.began % span);
+    world.rest(reports, "mail-digest.0", past(hour) + hour, past(hour) + 4_100);
+    world.rest(reports, "nightly-backup.0", past(day) + day + hour, past(day) + hour + 92_000);
+    world.rest(reports, "prune-sessions.0", world.began + 4 * hour, null);
+    if (scene === "incident") world.break(reports, "db", null);
     return world;
   }
   const id = size === "1000"

@@ -200,6 +200,16 @@ export class World {
     this.judge(cluster);
   }
 
+  /** A oneshot waits for its next time. */
+  rest(cluster: ClusterId, instance: InstanceId, next: number, ended: number | null): void {
+    const status = this.instances.get(cluster)?.get(instance);
+    if (!status) return;
+    status.schedule = { next, last: ended === null ? null : { at: ended, status: { kind: "code", value: 0 } } };
+    this.set(cluster, instance, "scheduled", ended === null ? "has not run yet" : "its last run exited with code 0");
+    status.since = ended ?? this.began - 900_000;
+    if (ended === null) status.generation = 0;
+  }
+
   private judge(id: ClusterId): void {
     const cluster = this.clusters.get(id);
     if (!cluster) return;
