@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UNITS, along, available, moment, share } from "./format";
+import { UNITS, along, available, moment, share, shortly } from "./format";
 
 describe("numbers along an axis", () => {
   it("share the unit of the largest", () => {
@@ -30,6 +30,13 @@ describe("a time to come", () => {
     expect(moment(now + 3_600_000, now)).toBe("14:05");
     expect(moment(new Date(2026, 10, 30, 9, 0).getTime(), now)).toMatch(/Mon.*30.*09:00$/);
     expect(moment(new Date(2026, 10, 29, 0, 0).getTime(), now)).toBe("00:00");
+  });
+
+  it("have a short form that is cut in no column", () => {
+    const now = new Date(2026, 10, 29, 13, 5).getTime();
+    expect(shortly(now + 3_600_000, now)).toBe("14:05");
+    expect(shortly(new Date(2026, 10, 30, 2, 0).getTime(), now)).toBe("Mon 02:00");
+    expect(shortly(new Date(2026, 11, 24, 2, 0).getTime(), now)).toMatch(/^(Dec 24|24 Dec)$/);
   });
 });
 

@@ -65,6 +65,15 @@ export function moment(at: number, now: number): string {
   return same ? minuteFormat.format(at) : `${dayFormat.format(at)}, ${minuteFormat.format(at)}`;
 }
 
+const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const dateFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+/** The same where there is little room: "14:30", "Mon 14:30", or "Dec 24" where a weekday would not tell which day. */
+export function shortly(at: number, now: number): string {
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return minuteFormat.format(at);
+  return at - now < 6 * DAY ? `${weekdayFormat.format(at)} ${minuteFormat.format(at)}` : dateFormat.format(at);
+}
+
 /** "640 kB", "42 MB", "1.4 GB": powers of 1,000, as disks and RAM meters of today say them. */
 export function bytes(count: number): string {
   if (count < 1_000) return `${count} B`;

@@ -36,7 +36,8 @@ function axes(units: keyof typeof UNITS, size = 56): uPlot.Axis[] {
       gap: 4,
       space: 26,
       grid: { stroke: token("line"), width: 1 },
-      values: (_self, splits) => along(splits, UNITS[units]),
+      // Beside what was never measured a scale would be made up.
+      values: (self, splits) => (self.data[1]?.some((value) => typeof value === "number") === true ? along(splits, UNITS[units]) : splits.map(() => "")),
     },
   ];
 }
