@@ -285,6 +285,62 @@ pub enum Happened {
     },
 }
 
+impl Happened {
+    /// Whose word it is, and of which start.
+    pub fn about(&self) -> (&ClusterId, &InstanceId, Generation) {
+        match self {
+            Happened::Started {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::StartFailed {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::StartDelayed {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::Exited {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::StopGoesOn {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::StopBlocked {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::Told {
+                cluster,
+                instance,
+                generation,
+                ..
+            }
+            | Happened::ShimLost {
+                cluster,
+                instance,
+                generation,
+                ..
+            } => (cluster, instance, *generation),
+        }
+    }
+}
+
 /// An instance that ran, or has ended, while the engine was away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

@@ -5,7 +5,7 @@ mod needed;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use needed::{is_external, preparation};
+pub(crate) use needed::{is_external, led_to, preparation};
 
 use crate::drivers::Files;
 use crate::environment;

@@ -40,7 +40,19 @@ pub(crate) fn preparation(record: &ClusterRecord, instance: &InstanceId) -> Opti
     })
 }
 
-/// The processes it names, by the ports that they have on this machine.
+/// The port of 127.0.0.1 that containers are led to, of a service that listens there: a process, or a
+/// container on the machine's own network. `None` of any other.
+pub(crate) fn led_to(record: &ClusterRecord, service: &ServiceName) -> Option<u16> {
+    let runs = &record.definition.services.get(service)?.runs;
+    if let Some(container) = runs.container()
+        && container.network_mode.as_deref() != Some("host")
+    {
+        return None;
+    }
+    published(record, service)
+}
+
+/// What it names that listens on this machine, by the ports there.
 fn reaches(
     record: &ClusterRecord,
     instance: &InstanceId,
@@ -48,11 +60,14 @@ fn reaches(
     container: &spec::Container,
 ) -> Reaches {
     let here = named(service).filter(|other| is_here(record, &instance.service, other));
-    let targets = here.filter_map(|other| Some((other.clone(), published(record, other)?)));
+    let targets = here.filter_map(|other| Some((other.clone(), led_to(record, other)?)));
     let networks = super::networks(record, instance, container).into_iter();
     Reaches {
         network: networks.map(|one| one.network).next(),
         targets: targets.collect(),
+        before: (record.ways.values())
+            .flat_map(|way| way.ports.clone())
+            .collect(),
     }
 }
 

@@ -79,6 +79,41 @@ fn one_on_the_machines_own_network_sees_what_a_process_sees() {
     );
 }
 
+#[test]
+fn containers_are_led_to_whatever_listens_on_the_machine_itself() {
+    let mut record = record();
+    let mut definition = spec::Cluster::clone(&record.definition);
+    let name = |name: &str| name.parse::<ServiceName>().unwrap();
+    let db = definition.services.get_mut(&name("db")).unwrap();
+    db.runs = spec::Runs::Container(Box::new(spec::Container {
+        network_mode: Some("host".into()),
+        ..spec::Container::default()
+    }));
+    record.definition = Arc::new(definition);
+    let asked = preparation(&record, &id("cache.0")).unwrap().reaches;
+    assert_eq!(asked.targets, BTreeMap::from([(name("db"), 20_002)]));
+    // What is led to at first stays so when somebody starts.
+    for (service, port) in asked.targets {
+        assert_eq!(led_to(&record, &service), Some(port));
+    }
+    assert_eq!(led_to(&record, &name("api")), Some(20_001), "a process");
+    assert_eq!(led_to(&record, &name("cache")), None, "is on a network");
+    assert_eq!(led_to(&record, &name("gone")), None);
+}
+
+#[test]
+fn a_port_that_led_to_a_process_is_asked_for_again() {
+    let mut record = record();
+    let name = |name: &str| name.parse::<ServiceName>().unwrap();
+    let way = crate::drivers::Way {
+        gateway: [172, 18, 0, 1].into(),
+        ports: BTreeMap::from([(name("api"), 27_123)]),
+    };
+    record.ways.insert(name("cache"), way);
+    let asked = preparation(&record, &id("db.0")).unwrap().reaches;
+    assert_eq!(asked.before, BTreeMap::from([(name("api"), 27_123)]));
+}
+
 #[tokio::test]
 async fn a_container_gets_what_its_definition_says_and_nothing_of_the_terminals() {
     let (home, record) = (Home::new(), record());

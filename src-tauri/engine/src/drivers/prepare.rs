@@ -103,13 +103,15 @@ impl Containers {
     }
 
     /// How it reaches the processes it names. Where there is no way to 127.0.0.1 that is said, and they are
-    /// reached as the daemon knows this machine.
+    /// reached as the daemon knows this machine; what only passes is waited for.
     async fn way(
         &self,
         driver: &ContainerDriver,
         wanted: &Preparation,
     ) -> Result<Option<Way>, NotRun> {
-        let Reaches { network, targets } = &wanted.reaches;
+        let Reaches {
+            network, targets, ..
+        } = &wanted.reaches;
         if targets.is_empty() {
             return Ok(None);
         }
@@ -122,16 +124,22 @@ impl Containers {
         };
         let way = match (found, network) {
             (Ok(gateway), Some(network)) => {
+                let cluster = &wanted.cluster;
                 (self.relays)
-                    .reach(&wanted.cluster, network, &gateway, targets)
+                    .reach(cluster, network, &gateway, &wanted.reaches)
                     .await
             }
             (Ok(_), None) => return Ok(None),
-            (Err(why), _) => Err(why),
+            (Err(why), _) => Err(NotRun::Failed(why)),
         };
         let why = match way {
             Ok(way) => return Ok(Some(way)),
-            Err(why) => why,
+            Err(NotRun::Short(why)) => {
+                return Err(NotRun::Short(format!(
+                    "there is no way to this machine's processes yet: {why}"
+                )));
+            }
+            Err(NotRun::Failed(why)) => why,
         };
         let names: Vec<&str> = targets.keys().map(|name| name.as_str()).collect();
         let (names, are) = match names.as_slice() {

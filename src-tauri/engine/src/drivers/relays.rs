@@ -5,11 +5,14 @@
 //!
 //! The orchestrator knows nothing of it: no service is called like it. What is heard of it stays here.
 
+mod life;
+#[cfg(test)]
+mod tests;
 mod way;
 
 use super::lock;
-use driver::forwards::{Forward, Forwards, Heard};
-use driver::{Found, Happened, Launch, Layout, PortWish, ProcessDriver, Stop};
+use driver::forwards::{Forward, Forwards, HEARD, Heard};
+use driver::{Launch, Layout, NotRun, PortWish};
 use driver_docker::Gateway;
 use model::{ClusterId, Generation, InstanceId, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +21,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use way::about;
-pub(crate) use way::{Reaches, Way};
+pub(crate) use way::{Host, Reaches, Way};
 
 /// The program.
 const PROGRAM: &str = "azora-relay";
@@ -29,10 +32,6 @@ const PROGRAM: &str = "azora-relay";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks for its answer, which is a file.
 const LOOK: Duration = Duration::from_millis(5);
-/// What has ended by itself is started again after so long: one that does so at once is no loop.
-const AGAIN: Duration = Duration::from_secs(1);
-/// It has nothing to save.
-const GRACE: Duration = Duration::from_secs(2);
 /// The newest of what it says is enough.
 const LOG_KEEP: u64 = 64 * 1024;
 
@@ -44,29 +43,39 @@ enum Stage {
     Runs,
 }
 
+/// What is known of a cluster's relay. It stays when that has ended: starts and what is written are
+/// counted on, so that nothing old is taken for an answer.
 #[derive(Debug, Default)]
 struct Relay {
     generation: Generation,
     stage: Stage,
     /// Why it does not run.
-    why: Option<String>,
+    why: Option<NotRun>,
     wanted: Forwards,
+    /// It has a run folder.
+    made: bool,
     /// Counts who has asked for it: who lets go of it has heard of all.
     asked: u64,
     /// It is not started again.
     ending: bool,
+    /// Since when it runs.
+    since: Option<Instant>,
+    /// So often in a row it did not stay.
+    tries: u32,
+    /// It is about to be started again.
+    waits: bool,
 }
 
 /// See the module.
 pub(crate) struct Relays {
-    processes: Arc<ProcessDriver>,
+    processes: Arc<dyn Host>,
     layout: Layout,
     program: PathBuf,
     tasks: TaskTracker,
     cancel: CancellationToken,
     all: Mutex<BTreeMap<ClusterId, Relay>>,
-    /// One at a time begins or ends one.
-    turn: tokio::sync::Mutex<()>,
+    /// One at a time begins or ends a cluster's.
+    turns: Mutex<BTreeMap<ClusterId, Arc<tokio::sync::Mutex<()>>>>,
     stirred: watch::Sender<u64>,
 }
 
@@ -78,7 +87,7 @@ fn instance() -> InstanceId {
 
 impl Relays {
     pub(crate) fn new(
-        processes: Arc<ProcessDriver>,
+        processes: Arc<impl Host + 'static>,
         layout: Layout,
         programs: &Path,
         tasks: TaskTracker,
@@ -91,23 +100,29 @@ impl Relays {
             tasks,
             cancel,
             all: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Mutex::default(),
             stirred: watch::Sender::default(),
         })
+    }
+
+    fn turn(&self, cluster: &ClusterId) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.turns).entry(cluster.clone()).or_default())
     }
 
     /// Sees to it that these processes are reached at this gateway.
     ///
     /// # Errors
-    /// Why they are not.
+    /// Why they are not: [`NotRun::Short`] of what passes, anything else where there is no such way.
     pub(super) async fn reach(
         &self,
         cluster: &ClusterId,
         network: &str,
         gateway: &Gateway,
-        targets: &BTreeMap<ServiceName, u16>,
-    ) -> Result<Way, String> {
-        let _turn = self.turn.lock().await;
+        reaches: &Reaches,
+    ) -> Result<Way, NotRun> {
+        let targets = &reaches.targets;
+        let turn = self.turn(cluster);
+        let _turn = turn.lock().await;
         let had: BTreeMap<String, u16> = {
             let mut all = lock(&self.all);
             let relay = all.entry(cluster.clone()).or_default();
@@ -118,7 +133,7 @@ impl Relays {
                 .map(|one| (one.service.clone(), one.port))
                 .collect()
         };
-        let ports = self.ports(cluster, had, targets)?;
+        let ports = self.ports(cluster, had, reaches)?;
         let forward = |(service, target): (&ServiceName, &u16)| {
             let service = service.to_string();
             Some(Forward {
@@ -173,56 +188,64 @@ impl Relays {
             *address == gateway.address && wanted.iter().any(|one| one.port == *port)
         });
         match failed {
-            Some((address, port, why)) => {
-                Err(format!("{address}:{port} cannot be listened at: {why}"))
-            }
+            Some((address, port, why)) => Err(NotRun::Failed(format!(
+                "{address}:{port} cannot be listened at: {why}"
+            ))),
             None => Ok(way),
         }
     }
 
-    /// A port for each, beside those that are had.
+    /// A port for each, beside those that are had. One that has led there before does so again, so that
+    /// a container that knows it need not be made anew.
     fn ports(
         &self,
         cluster: &ClusterId,
         had: BTreeMap<String, u16>,
-        targets: &BTreeMap<ServiceName, u16>,
-    ) -> Result<BTreeMap<String, u16>, String> {
-        let mut names: Vec<(String, u16)> = had.into_iter().collect();
-        let known: BTreeSet<String> = names.iter().map(|(name, _)| name.clone()).collect();
-        let new = targets.keys().map(ToString::to_string);
+        reaches: &Reaches,
+    ) -> Result<BTreeMap<String, u16>, NotRun> {
+        let mut names: Vec<(String, u16, bool)> = (had.into_iter())
+            .map(|(name, port)| (name, port, true))
+            .collect();
+        let known: BTreeSet<String> = names.iter().map(|(name, ..)| name.clone()).collect();
+        let new = (reaches.targets.keys()).filter(|name| !known.contains(name.as_str()));
         // After the others, whose ports are not given twice.
-        names.extend(
-            new.filter(|name| !known.contains(name))
-                .map(|name| (name, 0)),
-        );
-        let wish = |(_, preferred): &(String, u16)| PortWish {
+        names.extend(new.map(|name| {
+            let before = reaches.before.get(name).copied().unwrap_or_default();
+            (name.to_string(), before, false)
+        }));
+        let wish = |(_, preferred, exact): &(String, u16, bool)| PortWish {
             cluster: cluster.clone(),
             instance: instance(),
             preferred: *preferred,
-            exact: *preferred != 0,
+            exact: *exact,
         };
         let wishes: Vec<PortWish> = names.iter().map(wish).collect();
         let grants = crate::beside::beside_others(|| self.processes.grant_ports(&wishes));
-        let grants = grants.map_err(|error| format!("failed to {error}"))?;
-        let names = names.into_iter().map(|(name, _)| name);
+        let grants = grants.map_err(|error| NotRun::Short(format!("failed to {error}")))?;
+        let names = names.into_iter().map(|(name, ..)| name);
         Ok(names.zip(grants.into_iter().map(|one| one.port)).collect())
     }
 
-    fn write(&self, cluster: &ClusterId, relay: &mut Relay) -> Result<(), String> {
+    fn write(&self, cluster: &ClusterId, relay: &mut Relay) -> Result<(), NotRun> {
         relay.wanted.number += 1;
+        relay.made = true;
         let folder = self.layout.run(cluster, &instance());
         let mut private = std::fs::DirBuilder::new();
         let made = private.recursive(true).mode(0o700).create(&folder);
+        if relay.stage == Stage::Rest {
+            // Of one that has ended: nothing answers by it.
+            let _ = std::fs::remove_file(folder.join(HEARD));
+        }
         let written = made.and_then(|()| relay.wanted.write(&folder));
-        written.map_err(|error| format!("failed to write {}: {error}", folder.display()))
+        written.map_err(|error| NotRun::of(&format!("write {}", folder.display()), &error))
     }
 
-    fn start(&self, cluster: &ClusterId, relay: &mut Relay) -> Result<(), String> {
+    fn start(&self, cluster: &ClusterId, relay: &mut Relay) -> Result<(), NotRun> {
         if !self.program.is_file() {
-            return Err(format!(
+            return Err(NotRun::Failed(format!(
                 "{} is not there; it belongs beside azora",
                 self.program.display()
-            ));
+            )));
         }
         let folder = self.layout.run(cluster, &instance());
         relay.generation = Generation(relay.generation.0 + 1);
@@ -250,7 +273,7 @@ impl Relays {
     }
 
     /// Waits for its answer to what was written as this number, or to something newer.
-    async fn heard_of(&self, cluster: &ClusterId, number: u64) -> Result<Heard, String> {
+    async fn heard_of(&self, cluster: &ClusterId, number: u64) -> Result<Heard, NotRun> {
         let folder = self.layout.run(cluster, &instance());
         let answer = async {
             loop {
@@ -261,190 +284,19 @@ impl Relays {
                     && relay.stage == Stage::Rest
                 {
                     let why = relay.why.clone();
-                    return Err(why.unwrap_or_else(|| "azora-relay has ended".to_owned()));
+                    return Err(
+                        why.unwrap_or_else(|| NotRun::Short("azora-relay has ended".to_owned()))
+                    );
                 }
                 tokio::time::sleep(LOOK).await;
             }
         };
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!(
+            Err(_) => Err(NotRun::Short(format!(
                 "azora-relay has not answered within {} s",
                 PATIENCE.as_secs()
-            )),
+            ))),
         }
-    }
-
-    /// Takes what is about a relay; false when it is about a service.
-    pub(crate) fn take(self: &Arc<Self>, happened: &Happened) -> bool {
-        let (cluster, who, generation) = about(happened);
-        if who.service.as_str() != spec::RELAY {
-            return false;
-        }
-        let again = {
-            let mut all = lock(&self.all);
-            let Some(relay) = all
-                .get_mut(cluster)
-                .filter(|one| one.generation == generation)
-            else {
-                return true;
-            };
-            match happened {
-                Happened::Started { .. } => relay.stage = Stage::Runs,
-                Happened::StartFailed { error: why, .. }
-                | Happened::StartDelayed { shortage: why, .. } => {
-                    (relay.stage, relay.why) = (Stage::Rest, Some(why.clone()));
-                }
-                Happened::Exited { .. } => relay.stage = Stage::Rest,
-                _ => {}
-            }
-            matches!(happened, Happened::Exited { .. })
-                && !relay.ending
-                && !relay.wanted.all.is_empty()
-        };
-        self.stirred.send_modify(|count| *count += 1);
-        if again {
-            self.start_again(cluster.clone());
-        }
-        true
-    }
-
-    /// One that has ended by itself.
-    fn start_again(self: &Arc<Self>, cluster: ClusterId) {
-        let own = Arc::clone(self);
-        self.spawn(async move {
-            tokio::time::sleep(AGAIN).await;
-            let _turn = own.turn.lock().await;
-            if own.layout.emergency().exists() {
-                return;
-            }
-            let mut all = lock(&own.all);
-            let Some(relay) = all.get_mut(&cluster) else {
-                return;
-            };
-            if relay.stage == Stage::Rest
-                && !relay.ending
-                && let Err(why) = own.start(&cluster, relay)
-            {
-                tracing::warn!(%cluster, why, "a relay is not started again");
-            }
-        });
-    }
-
-    /// What an earlier engine has left of it. `lives`: a container of its cluster does.
-    pub(super) fn adopt(self: &Arc<Self>, cluster: &ClusterId, found: &Found, lives: bool) {
-        let folder = self.layout.run(cluster, &instance());
-        let wanted = Forwards::read(&folder).unwrap_or_default();
-        for one in &wanted.all {
-            if let Err(why) = self.processes.claim_port(one.port, cluster, &instance()) {
-                tracing::warn!(%cluster, why, "a relay's port is not reserved");
-            }
-        }
-        let relay = Relay {
-            generation: found.generation,
-            stage: match found.outcome {
-                Ok(_) => Stage::Runs,
-                Err(_) => Stage::Rest,
-            },
-            wanted,
-            ..Relay::default()
-        };
-        let gone = relay.stage == Stage::Rest;
-        lock(&self.all).insert(cluster.clone(), relay);
-        match (lives, gone) {
-            (true, false) => {}
-            (true, true) => self.start_again(cluster.clone()),
-            (false, _) => self.let_go(cluster),
-        }
-    }
-
-    /// Where the processes it leads to listen now; one of them that is none any more is not led to.
-    pub(crate) fn follow(&self, cluster: &ClusterId, port: impl Fn(&str) -> Option<u16>) {
-        let mut all = lock(&self.all);
-        let Some(relay) = all.get_mut(cluster) else {
-            return;
-        };
-        let (mut changed, mut dropped) = (false, Vec::new());
-        relay.wanted.all.retain_mut(|one| match port(&one.service) {
-            Some(port) => {
-                changed |= std::mem::replace(&mut one.target, port) != port;
-                true
-            }
-            None => {
-                changed = true;
-                dropped.push(one.port);
-                false
-            }
-        });
-        self.processes.release_ports(cluster, &instance(), &dropped);
-        if changed && let Err(why) = self.write(cluster, relay) {
-            tracing::warn!(%cluster, why, "a relay is not told");
-        }
-    }
-
-    /// An emergency stop ends it: it is not started again.
-    pub(crate) fn ended(&self, cluster: &ClusterId) {
-        if let Some(relay) = lock(&self.all).get_mut(cluster) {
-            relay.ending = true;
-        }
-    }
-
-    /// No container of the cluster runs or is about to: it ends, unless one asks for it meanwhile.
-    pub(crate) fn let_go(self: &Arc<Self>, cluster: &ClusterId) {
-        let Some(asked) = lock(&self.all).get(cluster).map(|relay| relay.asked) else {
-            return;
-        };
-        let (own, cluster) = (Arc::clone(self), cluster.clone());
-        self.spawn(async move { own.end(&cluster, Some(asked)).await });
-    }
-
-    /// Ends it, and waits until it has.
-    pub(super) async fn end(&self, cluster: &ClusterId, asked: Option<u64>) {
-        let _turn = self.turn.lock().await;
-        let generation = {
-            let mut all = lock(&self.all);
-            let Some(relay) = all.get_mut(cluster) else {
-                return;
-            };
-            if asked.is_some_and(|asked| asked != relay.asked) {
-                return;
-            }
-            relay.ending = true;
-            (relay.stage != Stage::Rest).then_some(relay.generation)
-        };
-        let own = instance();
-        if let Some(generation) = generation {
-            let stop = Stop {
-                command: None,
-                signal: spec::StopSignal::Term,
-                grace: GRACE,
-            };
-            self.processes.stop(cluster, &own, generation, stop);
-        }
-        let rests = |_: &u64| {
-            let all = lock(&self.all);
-            all.get(cluster).is_none_or(|one| one.stage == Stage::Rest)
-        };
-        let mut stirred = self.stirred.subscribe();
-        if tokio::time::timeout(PATIENCE, stirred.wait_for(rests))
-            .await
-            .is_err()
-        {
-            tracing::warn!(%cluster, "a relay does not end");
-            return;
-        }
-        self.processes.rest(cluster, &own);
-        self.processes.forget(cluster, &own);
-        if let Some(relay) = lock(&self.all).remove(cluster) {
-            let ports: Vec<u16> = relay.wanted.all.iter().map(|one| one.port).collect();
-            self.processes.release_ports(cluster, &own, &ports);
-        }
-    }
-
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        self.tasks.spawn(async move {
-            cancel.run_until_cancelled(work).await;
-        });
     }
 }

@@ -6,7 +6,7 @@ use crate::launch::AFTER_READY;
 use crate::{container, launch};
 use driver::ExecOutcome;
 use driver_docker::Exec;
-use model::{ActId, EventKind, Generation, InstanceId, Reason};
+use model::{ActId, EventKind, Generation, InstanceId, Reason, State};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,8 +113,7 @@ impl Owner {
         let record = &self.record;
         let port = |service: &str| {
             let service = service.parse().ok()?;
-            record.definition.services.get(&service)?.runs.process()?;
-            launch::published(record, &service)
+            container::led_to(record, &service)
         };
         let relays = &self.shared.drivers.containers.relays;
         relays.follow(&self.id, port);
@@ -123,10 +122,9 @@ impl Owner {
     /// What no container needs any more does not wait for one.
     pub(super) fn let_relay_go(&self) {
         let drivers = &self.shared.drivers;
-        let mut all = self.cluster.statuses();
-        let needed = all.any(|one| {
-            !super::effects::at_rest(one.state) && drivers.is_container(&self.id, &one.instance)
-        });
+        let all = self.cluster.statuses().map(|one| (one.instance, one.state));
+        let is_container = |instance: &InstanceId| drivers.is_container(&self.id, instance);
+        let needed = needs_relay(&self.record.definition, all, is_container);
         if !needed {
             drivers.containers.relays.let_go(&self.id);
         }
@@ -267,6 +265,22 @@ fn taken_back(volumes: &[String]) -> String {
     format!("not removed, for something of the cluster was wanted again before: {names}")
 }
 
+/// A container runs or is about to: by its definition before its first start, by its newest start whatever
+/// that says now.
+fn needs_relay(
+    definition: &spec::Cluster,
+    mut all: impl Iterator<Item = (InstanceId, State)>,
+    is_container: impl Fn(&InstanceId) -> bool,
+) -> bool {
+    let defined = |instance: &InstanceId| {
+        let service = definition.services.get(&instance.service);
+        service.is_some_and(|one| one.runs.container().is_some())
+    };
+    all.any(|(instance, state)| {
+        !super::effects::at_rest(state) && (is_container(&instance) || defined(&instance))
+    })
+}
+
 /// It has come to its own end, well or not. What was called off has not: the next engine runs it again.
 fn over(came: Option<&ExecOutcome>) -> bool {
     matches!(came, Some(ExecOutcome::Exit { .. }))
@@ -287,6 +301,26 @@ fn ran(outcome: ExecOutcome, limit: Duration) -> Result<(), String> {
 mod tests {
     use super::*;
     use model::ExitStatus;
+
+    #[test]
+    fn a_relay_is_needed_from_before_the_first_start_of_a_container_to_its_end() {
+        let text = b"[service.db]\nimage = \"db\"\n\n[service.api]\nrun = \"api\"\n";
+        let definition = spec::parse("azora.toml", "shop", text).unwrap();
+        let needed = |name: &str, state, started: &[&str]| {
+            let one: InstanceId = name.parse().unwrap();
+            let is_container = |id: &InstanceId| started.contains(&id.to_string().as_str());
+            needs_relay(&definition, std::iter::once((one, state)), is_container)
+        };
+        assert!(needed("db.0", State::Starting, &[]), "before its start");
+        assert!(needed("db.0", State::Ready, &["db.0"]));
+        assert!(!needed("db.0", State::Stopped, &["db.0"]));
+        assert!(!needed("db.0", State::Completed, &["db.0"]));
+        assert!(!needed("api.0", State::Ready, &[]));
+        assert!(
+            needed("api.0", State::Ready, &["api.0"]),
+            "not restarted yet"
+        );
+    }
 
     #[test]
     fn what_follows_readiness_is_over_when_it_has_ended_and_not_when_it_was_called_off() {

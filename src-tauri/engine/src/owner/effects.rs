@@ -135,7 +135,11 @@ impl Owner {
             return;
         }
         match self.way_to_start(&instance, generation) {
-            Some(start) => self.shared.drivers.start(start),
+            Some(start) => {
+                self.shared.drivers.start(start);
+                // It may have been the last container, and is a process now.
+                self.let_relay_go();
+            }
             None => {
                 let error = "its service is no longer defined".to_owned();
                 let failed = Input::StartFailed {
@@ -351,6 +355,7 @@ impl Owner {
         self.record.ports_taken.remove(instance);
         self.shared.drivers.forget(&self.id, instance);
         self.lead_containers();
+        self.let_relay_go();
         self.changed.remove(instance);
         self.pulses.remove(instance);
         self.shared

@@ -1,6 +1,6 @@
-//! Words of the relays: what a container is to reach and how it does, and whose word is about one.
+//! Words of the relays: what a container is to reach and how it does, and what they are made by.
 
-use driver::Happened;
+use driver::{Launch, PortError, PortGrant, PortWish, ProcessDriver, Stop};
 use model::{ClusterId, Generation, InstanceId, ServiceName};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -21,58 +21,48 @@ pub(crate) struct Reaches {
     pub(crate) network: Option<String>,
     /// The processes' ports of 127.0.0.1.
     pub(crate) targets: BTreeMap<ServiceName, u16>,
+    /// The ports that have led to them before.
+    pub(crate) before: BTreeMap<ServiceName, u16>,
 }
 
-/// Whose word it is, and of which start.
-pub(super) fn about(happened: &Happened) -> (&ClusterId, &InstanceId, Generation) {
-    match happened {
-        Happened::Started {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::StartFailed {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::StartDelayed {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::Exited {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::StopGoesOn {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::StopBlocked {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::Told {
-            cluster,
-            instance,
-            generation,
-            ..
-        }
-        | Happened::ShimLost {
-            cluster,
-            instance,
-            generation,
-            ..
-        } => (cluster, instance, *generation),
+/// What a relay needs of this machine's processes and ports.
+pub(crate) trait Host: Send + Sync {
+    fn grant_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError>;
+    fn claim_port(&self, port: u16, whose: &ClusterId, own: &InstanceId) -> Result<(), String>;
+    fn release_ports(&self, cluster: &ClusterId, own: &InstanceId, ports: &[u16]);
+    fn start(&self, launch: Launch);
+    fn stop(&self, cluster: &ClusterId, own: &InstanceId, generation: Generation, stop: Stop);
+    fn rest(&self, cluster: &ClusterId, own: &InstanceId);
+    /// Its run folder goes, later.
+    fn forget(&self, cluster: &ClusterId, own: &InstanceId);
+}
+
+impl Host for ProcessDriver {
+    fn grant_ports(&self, wishes: &[PortWish]) -> Result<Vec<PortGrant>, PortError> {
+        self.grant_ports(wishes)
+    }
+
+    fn claim_port(&self, port: u16, whose: &ClusterId, own: &InstanceId) -> Result<(), String> {
+        self.claim_port(port, whose, own)
+    }
+
+    fn release_ports(&self, cluster: &ClusterId, own: &InstanceId, ports: &[u16]) {
+        self.release_ports(cluster, own, ports);
+    }
+
+    fn start(&self, launch: Launch) {
+        self.start(launch);
+    }
+
+    fn stop(&self, cluster: &ClusterId, own: &InstanceId, generation: Generation, stop: Stop) {
+        self.stop(cluster, own, generation, stop);
+    }
+
+    fn rest(&self, cluster: &ClusterId, own: &InstanceId) {
+        self.rest(cluster, own);
+    }
+
+    fn forget(&self, cluster: &ClusterId, own: &InstanceId) {
+        self.forget(cluster, own);
     }
 }
