@@ -24,11 +24,12 @@ struct Relay {
 
 impl Relay {
     fn new() -> Self {
+        Self::begun_by(Command::new(testkit::program("azora-relay")))
+    }
+
+    fn begun_by(mut command: Command) -> Self {
         let home = testkit::Home::new();
-        let child = Command::new(testkit::program("azora-relay"))
-            .arg(home.path())
-            .stdin(Stdio::null())
-            .spawn();
+        let child = command.arg(home.path()).stdin(Stdio::null()).spawn();
         Self {
             child: child.unwrap(),
             home,
@@ -204,6 +205,39 @@ fn what_cannot_be_listened_at_is_said_and_the_rest_is_served() {
     assert_eq!(ports, [no_bridge.port, in_use.port], "{failed:?}");
     assert!(failed[0].2.contains("there is no br-none"), "{failed:?}");
     connect(&good);
+}
+
+#[test]
+fn connections_leave_it_the_descriptors_to_serve_and_to_answer() {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 24; ulimit -Hn 128; exec \"$0\" \"$1\""]);
+    limited.arg(testkit::program("azora-relay"));
+    let mut relay = Relay::begun_by(limited);
+    let (one, other) = (service(), service());
+    let (first, second) = (forward(&one), forward(&other));
+    assert_eq!(relay.wants(std::slice::from_ref(&first)), []);
+    // More than its limit allowed at first, and all that it takes on now.
+    one.set_nonblocking(true).unwrap();
+    let served = |_| {
+        let asks = connect(&first);
+        let mut came = None;
+        let comes = || {
+            came = one.accept().ok();
+            came.is_some()
+        };
+        assert!(testkit::eventually(LONG, comes), "it is passed on");
+        (asks, came)
+    };
+    let held: Vec<_> = (0..32).map(served).collect();
+    assert!(is_refused(&first), "all of its places are taken");
+    assert_eq!(relay.wants(&[first.clone(), second.clone()]), []);
+    drop(held);
+    other.set_nonblocking(true).unwrap();
+    let comes = || {
+        let _asks = connect(&second);
+        other.accept().is_ok()
+    };
+    assert!(testkit::eventually(LONG, comes), "places come back");
 }
 
 #[test]

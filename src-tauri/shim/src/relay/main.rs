@@ -15,9 +15,11 @@
 )]
 
 mod connection;
+mod room;
 mod socket;
 
 use connection::serve;
+use room::Room;
 use shim::forwards::{Forward, Forwards, Heard};
 use std::net::TcpListener;
 use std::path::Path;
@@ -29,7 +31,7 @@ use std::thread;
 /// Each connection takes two threads, of which neither does more than copy.
 const STACK: usize = 64 * 1024;
 /// Most connections of one forward at once. More than a service on somebody's machine has; a loop of
-/// connects in a container is not to take all descriptors of this process.
+/// connects in a container is not to take what others need. All together have what [`Room`] says.
 const MOST: usize = 256;
 
 /// A forward that is listened at.
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     let folder = Path::new(&folder);
+    let room = Arc::new(Room::of_descriptors(socket::descriptors()));
     // Before the first look: what is written after that is told.
     let Some(changes) = socket::Changes::of(folder) else {
         return ExitCode::from(71);
@@ -68,7 +71,7 @@ fn main() -> ExitCode {
             heard = Some(wanted.number);
             let answer = Heard {
                 number: wanted.number,
-                failed: apply(&mut open, wanted.all),
+                failed: apply(&mut open, wanted.all, &room),
             };
             if let Err(error) = answer.write(folder) {
                 eprintln!("azora-relay: failed to answer: {error}");
@@ -82,7 +85,11 @@ fn main() -> ExitCode {
 
 /// Listens at what is wanted and not listened at, no more at what is not wanted, and says where it could
 /// not.
-fn apply(open: &mut Vec<Open>, wanted: Vec<Forward>) -> Vec<(std::net::Ipv4Addr, u16, String)> {
+fn apply(
+    open: &mut Vec<Open>,
+    wanted: Vec<Forward>,
+    room: &Arc<Room>,
+) -> Vec<(std::net::Ipv4Addr, u16, String)> {
     open.retain(|one| {
         let stays = wanted.iter().any(|wanted| one.is(wanted));
         if !stays {
@@ -99,7 +106,7 @@ fn apply(open: &mut Vec<Open>, wanted: Vec<Forward>) -> Vec<(std::net::Ipv4Addr,
             continue;
         }
         let (address, port) = (forward.address, forward.port);
-        match listen(forward) {
+        match listen(forward, room) {
             Ok(one) => open.push(one),
             Err(error) => {
                 eprintln!("azora-relay: failed to listen at {address}:{port}: {error}");
@@ -110,7 +117,7 @@ fn apply(open: &mut Vec<Open>, wanted: Vec<Forward>) -> Vec<(std::net::Ipv4Addr,
     failed
 }
 
-fn listen(forward: Forward) -> std::io::Result<Open> {
+fn listen(forward: Forward, room: &Arc<Room>) -> std::io::Result<Open> {
     let missing = || std::io::Error::other(format!("there is no {}", forward.device));
     let index = socket::index_of(&forward.device).ok_or_else(missing)?;
     let listener = Arc::new(socket::listener(&forward)?);
@@ -121,12 +128,13 @@ fn listen(forward: Forward) -> std::io::Result<Open> {
         target: Arc::clone(&target),
         listener: Arc::clone(&listener),
     };
-    let accepting = move || accept(&listener, &forward, &target);
+    let room = Arc::clone(room);
+    let accepting = move || accept(&listener, &forward, &target, &room);
     thread::Builder::new().stack_size(STACK).spawn(accepting)?;
     Ok(one)
 }
 
-fn accept(listener: &TcpListener, forward: &Forward, target: &AtomicU16) {
+fn accept(listener: &TcpListener, forward: &Forward, target: &AtomicU16, room: &Arc<Room>) {
     let served = Arc::new(AtomicUsize::new(0));
     loop {
         let (client, peer) = match listener.accept() {
@@ -140,14 +148,16 @@ fn accept(listener: &TcpListener, forward: &Forward, target: &AtomicU16) {
         let std::net::IpAddr::V4(peer) = peer.ip() else {
             continue;
         };
-        if !forward.lets_in(peer) || served.load(Ordering::Relaxed) >= MOST {
+        let may = forward.lets_in(peer) && served.load(Ordering::Relaxed) < MOST;
+        let Some(place) = may.then(|| Room::place(room)).flatten() else {
             socket::refuse(client);
             continue;
-        }
+        };
         served.fetch_add(1, Ordering::Relaxed);
         let (target, count) = (target.load(Ordering::Relaxed), Arc::clone(&served));
         let serving = move || {
             serve(client, target);
+            drop(place);
             count.fetch_sub(1, Ordering::Relaxed);
         };
         let thread = thread::Builder::new().stack_size(STACK);

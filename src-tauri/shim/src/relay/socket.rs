@@ -90,6 +90,24 @@ pub(crate) fn refuse(stream: TcpStream) {
     let _ = set(&stream, libc::SO_LINGER, &linger);
 }
 
+/// How many descriptors this process may have: as many as it may give itself.
+pub(crate) fn descriptors() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: it is written within its size.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+        return 0;
+    }
+    let had = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: it is read only.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0;
+    let have = if raised { limit.rlim_max } else { had };
+    usize::try_from(have).unwrap_or(usize::MAX)
+}
+
 /// What could not be taken is tried again: at once where it was the peer's doing, and a moment later
 /// where descriptors or memory are short, which would come back at once.
 pub(crate) fn after(error: &io::Error) {
