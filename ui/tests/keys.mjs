@@ -93,9 +93,11 @@ try {
   await press(page, "act-unhold");
   await done(page, "unhold");
   await press(page, "act-mute");
+  await page.locator('[role="menuitem"]:focus').waitFor();
   await page.keyboard.press("Enter");
   await done(page, "mute");
   await press(page, "act-mute");
+  await page.locator('[role="menuitem"]:focus').waitFor();
   await page.keyboard.press("Enter");
   await done(page, "unmute");
   await press(page, "act-stop");
@@ -163,6 +165,8 @@ try {
   await page.getByTestId("trust-confirm").waitFor();
   await press(page, "trust-confirm");
   await done(page, "up", 2);
+  // What was opened is shown; only then is the next place asked for.
+  await page.waitForURL("**/topology*");
 
   await go(page, "clusters");
   await press(page, "cluster-down");
