@@ -2,6 +2,7 @@
 
 use crate::daemon::{Daemon, Fault, QUICK, WORK, ask};
 use crate::exec::{self, Exec};
+use crate::flight::now;
 use crate::labels;
 use crate::look::{Checked, Seen, look};
 use crate::shared::{Shared, Whose, lock};
@@ -9,7 +10,7 @@ use crate::unit::{Ask, Facts, Unit};
 use crate::{ContainerStop, Event, Launch, record, watch};
 use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 use driver::{ExecOutcome, Found, Layout};
-use model::{ClusterId, Generation, InstanceId};
+use model::{ClusterId, Generation, InstanceId, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -61,10 +62,15 @@ impl ContainerDriver {
 
     /// Makes or starts a container. Returns at once; `Started` or `StartFailed` follows.
     pub fn start(&self, launch: Launch) {
+        self.start_asked(launch, now());
+    }
+
+    /// The same, asked for at that time: an emergency stop since then holds for it as well.
+    pub fn start_asked(&self, launch: Launch, asked: Timestamp) {
         let (cluster, instance) = (launch.cluster.clone(), launch.instance.clone());
         let generation = launch.generation;
         if self
-            .ask(&cluster, &instance, Ask::Start(Box::new(launch)))
+            .ask(&cluster, &instance, Ask::Start(Box::new(launch), asked))
             .is_err()
         {
             let error = "too much is asked of it at once".to_owned();

@@ -8,10 +8,10 @@
 use crate::daemon::{Daemon, Fault, QUICK, ask};
 use crate::find::{Address, Endpoint, Surroundings, find};
 use crate::look::look;
-use crate::{labels, record};
+use crate::{flight, labels, record};
 use bollard::query_parameters::{KillContainerOptionsBuilder, ListContainersOptionsBuilder};
 use driver::Layout;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -49,8 +49,39 @@ impl Report {
 }
 
 /// Kills every container of a home, in every daemon that it has used or that is here, all at once. Which of
-/// them does not answer within this time is not waited for: it is said that nobody knows.
+/// them does not answer within this time is not waited for: it is said that nobody knows. Starts that
+/// are under way are waited for, and what they start is ended.
 pub async fn stop(layout: &Layout, around: &Surroundings, limit: Duration) -> Report {
+    let until = Instant::now() + limit;
+    let mut ended = BTreeSet::new();
+    loop {
+        // Before it is looked who runs: one that is under way no more is seen to run, if it does.
+        let mut pending = flight::pending(layout);
+        let left = until.saturating_duration_since(Instant::now());
+        let mut report = round(layout, around, left).await;
+        ended.extend(std::mem::take(&mut report.ended));
+        pending.retain(|one| {
+            // Also in a look before: its starter may have died since.
+            let seen = !one.held && ended.contains(&one.name);
+            if seen {
+                one.settle();
+            }
+            !seen
+        });
+        if pending.is_empty() || Instant::now() + LOOK >= until {
+            let pending = pending.into_iter();
+            let pending = pending.map(|one| (one.name.clone(), one.why().to_owned()));
+            let known: BTreeSet<String> = report.left.iter().map(|one| one.0.clone()).collect();
+            (report.left).extend(pending.filter(|one| !known.contains(&one.0)));
+            report.ended = ended.into_iter().collect();
+            return report;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Kills those that run now.
+async fn round(layout: &Layout, around: &Surroundings, limit: Duration) -> Report {
     let used = record::endpoints(layout);
     let mut places: BTreeMap<String, Endpoint> = find(around)
         .unwrap_or_default()
@@ -78,7 +109,6 @@ pub async fn stop(layout: &Layout, around: &Surroundings, limit: Duration) -> Re
             Err(broke) => report.silent.push(("a daemon".into(), broke.to_string())),
         }
     }
-    report.ended.sort();
     report
 }
 

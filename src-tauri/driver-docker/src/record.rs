@@ -174,6 +174,7 @@ pub(crate) fn forget(folder: &Path) {
         // Not there: nothing to drop.
         let _ = fs::remove_file(folder.join(name));
     }
+    crate::flight::forget(folder);
     // Somebody else's files may lie in it.
     let _ = fs::remove_dir(folder);
 }

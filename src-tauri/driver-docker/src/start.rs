@@ -4,6 +4,7 @@
 
 use crate::daemon::{Fault, QUICK, WORK, ask};
 use crate::find::hex;
+use crate::flight::Flight;
 use crate::look::{Seen, Stage, look};
 use crate::record::{Environment, Intent};
 use crate::shared::Whose;
@@ -14,6 +15,7 @@ use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
 };
+use model::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -66,7 +68,7 @@ impl Refusal {
 }
 
 impl Unit {
-    pub(crate) async fn on_start(&mut self, launch: Launch) {
+    pub(crate) async fn on_start(&mut self, launch: Launch, asked: Timestamp) {
         let generation = launch.generation;
         if let Some(why) = self.out_of_reach() {
             let failed = self.whose.start_failed(generation, why, true);
@@ -82,7 +84,20 @@ impl Unit {
             return;
         }
         (self.stopping, self.timer) = (None, None);
-        if let Err(Refusal { error, next }) = self.start(launch).await {
+        let started = match Flight::begin(&self.folder) {
+            Ok(flight) => {
+                let mut flight = Some(flight);
+                let started = self.start(launch, asked, &mut flight).await;
+                if let Some(flight) = flight
+                    && self.late.is_none()
+                {
+                    flight.over();
+                }
+                started
+            }
+            Err(error) => Err(Refusal::again(format!("failed to note its start: {error}"))),
+        };
+        if let Err(Refusal { error, next }) = started {
             let failed = match next {
                 // That nobody answers is no fault of the service.
                 Next::Daemon => self.whose.start_delayed(generation, error),
@@ -93,8 +108,13 @@ impl Unit {
         }
     }
 
-    async fn start(&mut self, launch: Launch) -> Result<(), Refusal> {
-        self.not_in_an_emergency()?;
+    async fn start(
+        &mut self,
+        launch: Launch,
+        asked: Timestamp,
+        flight: &mut Option<Flight>,
+    ) -> Result<(), Refusal> {
+        self.not_in_an_emergency(asked)?;
         let definition = self.definition(&launch).await?;
         let (kept, unnamed) = self.make_way(&definition).await?;
         if !unnamed.is_empty() {
@@ -120,7 +140,7 @@ impl Unit {
             None => self.make(&launch, &intent).await?,
         };
         let ports = &launch.spec.ports;
-        let mut begun = self.begin(&id, ports).await;
+        let mut begun = self.begin(&id, ports, asked).await;
         if let Err(Refusal {
             error,
             next: Next::Anew,
@@ -130,7 +150,7 @@ impl Unit {
             self.say(&format!("{error}; it is made anew"));
             id = self.make_anew(&launch, &intent, seen).await?;
             is_new = true;
-            begun = self.begin(&id, ports).await;
+            begun = self.begin(&id, ports, asked).await;
         }
         if begun.is_err() && is_new {
             // It has never run: nothing is lost with it.
@@ -145,9 +165,13 @@ impl Unit {
         let seen = seen.ok_or_else(|| Refusal::again("somebody has removed it"))?;
         self.late = None;
         self.take_up(launch.generation, &seen, true).await;
+        // Before anybody hears of it.
+        if let Some(flight) = flight.take() {
+            flight.over();
+        }
         let started = self.whose.started(launch.generation, seen.pid);
         self.shared.say(started).await;
-        if self.not_in_an_emergency().is_err() {
+        if self.not_in_an_emergency(asked).is_err() {
             // The stop came between our look and the start, and may have missed it.
             self.end_now(&id).await;
         }
@@ -156,9 +180,16 @@ impl Unit {
         Ok(())
     }
 
-    fn not_in_an_emergency(&self) -> Result<(), Refusal> {
-        if driver::emergency::in_force(&self.shared.layout) {
+    /// Also one that came and was over since this was asked for.
+    fn not_in_an_emergency(&self, asked: Timestamp) -> Result<(), Refusal> {
+        let layout = &self.shared.layout;
+        if driver::emergency::in_force(layout) {
             return Err(Refusal::again("an emergency stop is in force"));
+        }
+        if driver::emergency::stopped_at(layout).is_some_and(|at| at >= asked) {
+            return Err(Refusal::again(
+                "an emergency stop came since it was asked for",
+            ));
         }
         Ok(())
     }
@@ -325,8 +356,13 @@ impl Unit {
         put.map_err(|fault| Refusal::of("put files into its container", &fault))
     }
 
-    async fn begin(&mut self, id: &str, ports: &[Published]) -> Result<(), Refusal> {
-        self.not_in_an_emergency()?;
+    async fn begin(
+        &mut self,
+        id: &str,
+        ports: &[Published],
+        asked: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.not_in_an_emergency(asked)?;
         let begun = ask(WORK, self.shared.daemon.api().start_container(id, None)).await;
         match begun {
             // A network it was made for is gone, or the container: made anew it has another.

@@ -11,7 +11,7 @@ use crate::shared::{Shared, Whose};
 use crate::stop::Stopping;
 use crate::{ContainerStop, Launch, record};
 use driver::{ExecOutcome, Found};
-use model::{ExitStatus, Generation};
+use model::{ExitStatus, Generation, Timestamp};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub(crate) const LATE: Duration = Duration::from_secs(60);
 /// What is asked of an instance's task.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Start(Box<Launch>),
+    /// With when it was asked for.
+    Start(Box<Launch>, Timestamp),
     Stop(Generation, ContainerStop),
     /// What was found when the task began.
     Find(oneshot::Sender<Option<Found>>),
@@ -103,7 +104,7 @@ impl Unit {
 
     async fn on_ask(&mut self, ask: Ask) {
         match ask {
-            Ask::Start(launch) => self.on_start(*launch).await,
+            Ask::Start(launch, asked) => self.on_start(*launch, asked).await,
             Ask::Stop(generation, stop) => self.on_stop(generation, stop).await,
             Ask::Find(answer) => {
                 // Who asked may be gone.

@@ -1,6 +1,7 @@
 //! The emergency stop, without an engine.
 
 use crate::bench::{Bench, LONG};
+use crate::gate::Gate;
 use driver_docker::{Surroundings, emergency};
 use testkit::Engine;
 
@@ -67,4 +68,65 @@ async fn a_daemon_that_hangs_keeps_no_other_from_being_asked() {
     assert_eq!(report.ended, [name]);
     assert_eq!((report.left, report.silent), (Vec::new(), Vec::new()));
     drop((home, made));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_is_under_way_is_left_or_ended_and_never_passed_over() {
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let mut gate = Gate::before(&mut bench, "/start HTTP").await;
+    bench.start("a", 1, bench.spec(&["hang"]));
+    gate.reached().await;
+    let around = Surroundings::default();
+    driver::emergency::stop(&bench.layout, "the test", "the test");
+    let short = std::time::Duration::from_secs(1);
+    let report = emergency::stop(&bench.layout, &around, short).await;
+    let name = driver_docker::container_name(&bench.cluster, &crate::bench::instance("a"));
+    let left: Vec<&str> = report.left.iter().map(|one| one.0.as_str()).collect();
+    assert_eq!(left, [name.as_str()], "{report:?}");
+    // As an engine does when its own is over.
+    driver::emergency::clear(&bench.layout).unwrap();
+    gate.open();
+    let report = emergency::stop(&bench.layout, &around, LONG).await;
+    assert!(report.not_ended().is_empty(), "{report:?}");
+    let runs = bench.inspect("a").unwrap()["State"]["Running"].clone();
+    assert_eq!(runs, false, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_for_before_a_stop_that_is_over_is_not_started() {
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let mut gate = Gate::before(&mut bench, "/images/").await;
+    bench.start("a", 1, bench.spec(&["hang"]));
+    gate.reached().await;
+    driver::emergency::stop(&bench.layout, "the test", "the test");
+    driver::emergency::clear(&bench.layout).unwrap();
+    gate.open();
+    let (why, again) = bench.refused().await;
+    assert!(why.contains("an emergency stop came since"), "{why}");
+    assert!(again && bench.inspect("a").is_none());
+    bench.run("a", 2, bench.spec(&["hang"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_whose_engine_died_before_the_answer_is_said_to_be_possible() {
+    let Some(mut bench) = Bench::new(Engine::Docker).await else {
+        return;
+    };
+    let mut gate = Gate::before(&mut bench, "/start HTTP").await;
+    bench.start("a", 1, bench.spec(&["hang"]));
+    gate.reached().await;
+    bench.driver.close().await;
+    let (layout, around) = (bench.layout.clone(), Surroundings::default());
+    let short = std::time::Duration::from_secs(1);
+    let report = emergency::stop(&layout, &around, short).await;
+    assert!(report.left[0].1.contains("may still be done"), "{report:?}");
+    gate.open();
+    // The daemon hears it now, and does it.
+    let report = emergency::stop(&layout, &around, LONG).await;
+    assert_eq!(report.ended.len(), 1, "{report:?}");
+    assert!(report.not_ended().is_empty(), "{report:?}");
 }

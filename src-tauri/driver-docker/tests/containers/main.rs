@@ -5,6 +5,7 @@
 mod adoption;
 mod bench;
 mod emergency;
+mod gate;
 mod images;
 mod logs;
 mod lost;
