@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::path::Path;
 use testkit::{Daemon, Engine};
+use tests::process::{kill, lives};
 use tests::{Azora, Folder, http, until};
 
 const KEEPER: &str = r#"
@@ -178,13 +179,66 @@ fn volumes_go_for_a_person_alone_and_external_ones_never() {
         "{events}"
     );
 
-    // Of what is down already, too.
+    // Of what is down already, too. What nobody has named was its container's, and is nobody's with that gone.
     azora.up(story.path());
     azora.ok(story.path(), &["down"]);
-    assert_eq!(story.volumes().len(), 3);
+    let unnamed = |name: &&String| name.len() == 64;
+    let before = story.volumes();
+    assert_eq!(before.len(), 3, "{before:?}");
+    let nobodys = before.iter().find(unnamed).expect("one has no name");
     let done = azora.run(story.path(), &["down", "--volumes", "--yes"]);
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
-    let left = story.volumes();
-    let named: Vec<&String> = left.iter().filter(|name| name.len() < 64).collect();
-    assert_eq!(named, ["far-data"]);
+    assert!(done.err.contains("removed 1 volume,"), "{}", done.err);
+    assert_eq!(story.volumes(), [nobodys.as_str(), "far-data"]);
+}
+
+#[test]
+fn a_volume_that_is_in_use_stays_and_is_no_later_engines() {
+    let Some(story) = Story::new() else {
+        return;
+    };
+    let azora = &story.azora;
+    azora.up(story.path());
+    story.runs(1);
+    let all = story.volumes();
+    let named = |name: &&String| name.ends_with("-data") && !name.starts_with("far");
+    let data = all.iter().find(named).expect("it has one");
+    let guest = serde_json::json!({
+        "Image": testkit::IMAGE,
+        "Entrypoint": ["/puppet", "hang"],
+        "HostConfig": {"Binds": [format!("{data}:/data")]},
+    });
+    let made = story.daemon.post("/containers/create?name=guest", &guest);
+    made.expect("it answers");
+
+    let failed = azora.run(story.path(), &["down", "--volumes", "--yes"]);
+    assert_eq!(failed.code, 1, "{}{}", failed.out, failed.err);
+    let said = format!("{}{}", failed.out, failed.err);
+    let not = format!("not removed: {data} (");
+    for part in [&not, "in use", "`azora down --volumes` tries again"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("removed 2 volumes"), "{said}");
+    let kept = [data.as_str(), "far-data"];
+    assert_eq!(story.volumes(), kept);
+
+    // Nobody has it any more, and an engine comes.
+    let answer = story
+        .daemon
+        .ask("DELETE", "/containers/guest?force=true", &[]);
+    answer.expect("it answers");
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    let mut serve = azora.serve_until_it_listens(story.path());
+    assert_ne!(azora.engine(), engine);
+    azora.ok(story.path(), &["down"]);
+    assert_eq!(story.volumes(), kept);
+
+    let done = azora.run(story.path(), &["down", "--volumes", "--yes"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert!(done.err.contains("removed 1 volume,"), "{}", done.err);
+    assert_eq!(story.volumes(), ["far-data"]);
+    kill(serve.id());
+    serve.wait().expect("it ends");
 }
