@@ -167,7 +167,7 @@ impl From<ApiError> for Fault {
             | ApiError::JsonSerdeError { .. }
             | ApiError::StrParseError { .. }
             | ApiError::APIVersionParseError {} => Fault::Strange(shortened(&error.to_string())),
-            other => Fault::Silent(shortened(&story(&other))),
+            other => Fault::Silent(shortened(&cause(&other))),
         }
     }
 }
@@ -317,18 +317,17 @@ fn group_of(path: &Path) -> String {
         .unwrap_or_else(usual)
 }
 
-/// An error with its causes, each said once.
-fn story(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
+/// What an error comes from. The layers above it are libraries' and tell a person nothing.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut first = error;
+    while let Some(below) = first.source() {
+        first = below;
     }
-    text
+    let text = first.to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
 }
 
 /// As much of a daemon's words as people read.

@@ -263,9 +263,10 @@ impl Containers {
             return driver.start(launch);
         }
         let own = Arc::clone(self);
+        let asked = driver_docker::now();
         self.spawn(async move {
             let shortage = match own.driver().await {
-                Ok(driver) => return driver.start(launch),
+                Ok(driver) => return driver.start_asked(launch, asked),
                 Err(why) => why.to_string(),
             };
             let delayed = Happened::StartDelayed {

@@ -148,6 +148,8 @@ impl Owner {
             self.say(text);
         }
         self.changed.extend(contained);
+        // How the cluster is has changed with it.
+        self.eventful = true;
         self.show_within(SHOW_STATES);
     }
 

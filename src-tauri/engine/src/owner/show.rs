@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use crate::{drift, launch, terminals};
 use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
 use model::{
-    Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, ServiceName,
-    Timestamp,
+    Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, Reason,
+    ServiceName, State, Timestamp,
 };
 use orchestrator::{Input, Sighting};
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Owner {
         if !std::mem::take(&mut self.eventful) {
             return;
         }
-        let (overall, reason) = self.cluster.overall();
+        let (overall, reason) = self.overall();
         let (held, held_until) = (self.cluster.held(), self.cluster.held_until());
         let definition = Arc::clone(&self.record.definition);
         let shown = self.shown.as_ref();
@@ -96,6 +96,25 @@ impl Owner {
         });
     }
 
+    /// How the cluster is. What nobody can say is not said to be well.
+    fn overall(&self) -> (Overall, String) {
+        let (overall, reason) = self.cluster.overall();
+        if overall != Overall::Operational {
+            return (overall, reason);
+        }
+        let drivers = &self.shared.drivers;
+        let unknown = |one: &InstanceStatus| {
+            one.pid.is_some() && drivers.lost(&self.id, &one.instance).is_some()
+        };
+        match self.cluster.statuses().filter(unknown).count() {
+            0 => (overall, reason),
+            some => {
+                let text = format!("{some} unknown, their container daemon does not answer");
+                (Overall::Degraded, text)
+            }
+        }
+    }
+
     /// An instance's status with what only the engine knows of it.
     fn status(&self, instance: &InstanceId) -> Option<InstanceStatus> {
         let mut status = self.cluster.status(instance)?;
@@ -115,14 +134,8 @@ impl Owner {
         }
         if let Some(why) = self.shared.drivers.lost(&self.id, instance)
             && status.pid.is_some()
-            && !status.marks.held
         {
-            status.marks.held = true;
-            status.marks.hold = Some(Hold {
-                why: format!("its container daemon is away: {why}"),
-                person: false,
-                until: None,
-            });
+            unheard(&mut status, &why);
         }
         status.port_taken = self.record.ports_taken.get(instance).cloned();
         let drift = self.drift.get(instance);
@@ -260,4 +273,52 @@ fn own_ready(service: &spec::Service) -> Option<&spec::Probe> {
 /// It has more than one probe.
 fn asked_apart(service: &spec::Service) -> bool {
     service.startup.is_some() || service.health.is_some() && own_ready(service).is_some()
+}
+
+/// The daemon of its container is away: whether it still runs is not known, and that is no hold.
+fn unheard(status: &mut InstanceStatus, why: &str) {
+    if status.state == State::Ready {
+        status.state = State::Degraded;
+    }
+    status.reason = Reason::new(format!(
+        "unknown, for its container daemon is away: {why}; it ran when that was last heard"
+    ))
+    .then("nothing is done about it until the daemon is back");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_its_daemon_says_nothing_of_is_neither_ready_nor_held() {
+        let mut status = InstanceStatus {
+            instance: "db.0".parse().unwrap(),
+            service: "db".parse().unwrap(),
+            category: "services".to_owned(),
+            state: State::Ready,
+            reason: Reason::new("it runs, and has no check"),
+            pid: Some(7),
+            ports: Vec::new(),
+            generation: Generation(1),
+            restarts: 0,
+            since: Timestamp(0),
+            marks: model::Marks::default(),
+            schedule: None,
+            findings: Vec::new(),
+            origin: None,
+            port_taken: None,
+        };
+        unheard(&mut status, "it does not answer");
+        assert_eq!(status.state, State::Degraded);
+        assert!(!status.marks.held && status.marks.hold.is_none());
+        let said = status.reason.to_string();
+        assert!(
+            said.starts_with("unknown") && said.contains("last heard"),
+            "{said}"
+        );
+        status.state = State::Stopping;
+        unheard(&mut status, "it does not answer");
+        assert_eq!(status.state, State::Stopping);
+    }
 }
