@@ -57,6 +57,20 @@ fn services_live_through_the_death_of_the_engine_and_are_adopted() {
 }
 
 #[test]
+fn a_cluster_is_taken_down_after_the_death_of_its_engine() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    azora.ok(folder.path(), &["down"]);
+    for instance in before.values() {
+        assert!(!lives(instance.pid), "{} has ended", instance.name);
+    }
+}
+
+#[test]
 fn what_died_while_no_engine_was_there_is_seen_and_healed_by_the_next() {
     let (azora, folder) = (Azora::new(), Folder::with(SMALL));
     azora.up(folder.path());

@@ -15,7 +15,7 @@ const SHOWN: usize = 60;
 
 /// `down`.
 pub(crate) async fn down(place: &Place, arguments: &Down) -> Done {
-    let scene = Scene::find(place).await?;
+    let scene = Scene::find_or_serve(place).await?;
     let volumes = match arguments.volumes {
         true => {
             let request = VolumesRequest {

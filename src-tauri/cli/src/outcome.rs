@@ -70,7 +70,12 @@ pub(crate) async fn conclude(
     settled: &WaitView,
     json: Json,
 ) -> Done {
-    let words = format!("{cluster}: {} in {}", watch.board.counts(), watch.took());
+    let words = format!(
+        "{}: {} in {}",
+        engine::called(cluster),
+        watch.board.counts(),
+        watch.took()
+    );
     let settled = Settled {
         name: "up",
         cluster: Some(cluster),

@@ -1,6 +1,7 @@
 //! Which home, which engine, which cluster a command means.
 
 use crate::args::Place;
+use crate::engine_here;
 use crate::fail::{Done, Fail};
 use crate::terminal::note;
 use api::client::Client;
@@ -56,7 +57,28 @@ pub(crate) struct Scene {
 impl Scene {
     /// Finds both.
     pub(crate) async fn find(place: &Place) -> Done<Self> {
-        let client = Client::connect(layout(place)?.home()).await?;
+        Self::by(Client::connect(layout(place)?.home()).await?, place).await
+    }
+
+    /// The same; where no engine runs and something of the home is left, one is started for it.
+    pub(crate) async fn find_or_serve(place: &Place) -> Done<Self> {
+        let layout = layout(place)?;
+        let client = match engine_here::running(&layout).await? {
+            Some(client) => client,
+            None if engine::remembered(&layout).is_empty() => {
+                Client::connect(layout.home()).await?
+            }
+            None => {
+                note(
+                    "azora: no engine runs for this home; one is started for this, in the background",
+                );
+                engine_here::behind(&layout).await?
+            }
+        };
+        Self::by(client, place).await
+    }
+
+    async fn by(client: Client, place: &Place) -> Done<Self> {
         let status: StatusView = client.call("status", &Nothing {}).await?;
         let here = folder(place)?;
         let cluster = pick(&status.clusters, place, &here, defined(&here), &name_in)?;

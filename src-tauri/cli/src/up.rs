@@ -89,7 +89,10 @@ fn not_a_path(mut fail: Fail, path: Option<&Path>, here: &Path) -> Fail {
     if let Some(service) = service
         && let Ok(found) = definition::find(None, here)
         && let Ok(Ok(there)) = found.read(&spec::Choice::default())
-        && there.cluster.services.contains_key(&service)
+        && let Some(service) = spec::nearest(
+            service.as_str(),
+            there.cluster.services.keys().map(|name| name.as_str()),
+        )
     {
         fail.message.push_str(&format!(
             "; {service} is a service of {}, and `azora up --service {service}` brings it up with what it needs",
@@ -470,7 +473,8 @@ pub(crate) async fn take_down(
             let settled = settled?;
             watch.catch_up().await;
             note(&format!(
-                "{cluster}: {} in {}",
+                "{}: {} in {}",
+                engine::called(&cluster),
                 watch.board.counts(),
                 length(watch.elapsed())
             ));

@@ -110,7 +110,8 @@ fn unknown(cluster: &ClusterId, all: &[InstanceStatus], meant: &InstanceId, sing
     let services = all.iter().map(|status| status.service.as_str());
     match single {
         true => Fail::absent(format!(
-            "cluster {cluster} has no instance {meant}; `azora ps` lists them"
+            "cluster {} has no instance {meant}; `azora ps` lists them",
+            engine::called(cluster)
         )),
         false => no_service(cluster, &meant.service, services),
     }
@@ -125,7 +126,8 @@ pub(crate) fn no_service<'s>(
     let near = spec::nearest(service.as_str(), known);
     let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
     Fail::absent(format!(
-        "cluster {cluster} has no service {service}; {near}`azora ps` lists them"
+        "cluster {} has no service {service}; {near}`azora ps` lists them",
+        engine::called(cluster)
     ))
 }
 
@@ -156,7 +158,7 @@ mod tests {
             }
         };
         let all = ["api.0", "api.1", "db.0"].map(status);
-        let id = "shop-1".parse().unwrap();
+        let id = "shop-881846af".parse().unwrap();
         let meant = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             instances(&id, &all, &words)
@@ -167,7 +169,8 @@ mod tests {
         assert_eq!(meant(&["api"]).unwrap(), ["api.0", "api.1"]);
         assert_eq!(meant(&["db", "api.1", "api.1"]).unwrap(), ["api.1", "db.0"]);
         assert!(meant(&["api.7"]).unwrap_err().contains("no instance api.7"));
-        assert!(meant(&["web"]).unwrap_err().contains("no service web"));
+        let none = meant(&["web"]).unwrap_err();
+        assert!(none.contains("cluster shop has no service web"), "{none}");
         let slip = meant(&["apj"]).unwrap_err();
         assert!(slip.contains("did you mean api?"), "{slip}");
         assert!(meant(&["../x"]).unwrap_err().contains("neither"));

@@ -5,7 +5,8 @@
 use crate::Error;
 use crate::record::ClusterRecord;
 use formats::{Format, Imported, Others};
-use spec::{Cluster, Diagnostics, Found, Reading, Sources};
+use spec::{Cluster, Diagnostics, Found, Problem, Problems, Reading, Sources};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
@@ -167,17 +168,23 @@ pub(crate) fn of_bytes(
     };
     // The env files are those that the file names.
     let text = imported.text.clone().into_bytes();
-    let read = match format {
-        Format::Compose => of_own(folder, spec::FILE, text, &|name| {
-            found_within(folder, &folder.join(name))
-        }),
-        _ => of_own(folder, spec::FILE, text, &|name| {
-            found_as_said(folder, name)
-        }),
-    }?;
+    let source = String::from_utf8_lossy(&bytes);
+    // What could not be read although the file does not name it: it counts by lying there.
+    let implied = RefCell::new(None);
+    let read = of_own(folder, spec::FILE, text, &|name| {
+        if format == Format::Compose {
+            return found_within(folder, &folder.join(name));
+        }
+        let found = found_as_said(folder, name);
+        if let Found::Unreadable(why) = &found
+            && !source.contains(name)
+        {
+            let _ = implied.borrow_mut().insert((name.to_owned(), why.clone()));
+        }
+        found
+    })?;
     Ok(match read {
         Ok(mut cluster) => {
-            let source = String::from_utf8_lossy(&bytes);
             let name = label.rsplit('/').next().unwrap_or(label);
             cluster.made_from(name, |line| imported.line_of(line, &source));
             Ok(Definition {
@@ -186,8 +193,25 @@ pub(crate) fn of_bytes(
                 beside: imported.beside,
             })
         }
-        Err(problems) => Err(imported.told_of(problems, label, &String::from_utf8_lossy(&bytes))),
+        Err(problems) => Err(match implied.into_inner() {
+            Some((name, why)) => unread(format, &name, &why),
+            None => imported.told_of(problems, label, &source),
+        }),
     })
+}
+
+/// No line of the file leads to an env file that is read because it lies beside it.
+fn unread(format: Format, name: &str, why: &str) -> Diagnostics {
+    let why = why.split(';').next().unwrap_or(why);
+    let mut problems = Problems::default();
+    problems.add(|| {
+        let message = format!("this env file of the {format} cannot be read");
+        Problem::new(0..0, message, why).help(
+            "put the file itself there; or make an azora.toml with `azora import`, and name the \
+             file in its `env_files`",
+        )
+    });
+    problems.into_diagnostics(name, "")
 }
 
 /// The `azora.toml` that says what these bytes say, or the part of one that stands beside `others`.

@@ -17,7 +17,7 @@ pub enum Error {
     )]
     NoWebhook(WebhookName),
     /// The cluster does not define it.
-    #[error("cluster {cluster} has no service {service}{}", meant(.near))]
+    #[error("cluster {} has no service {service}{}", called(.cluster), meant(.near))]
     NoService {
         /// The cluster.
         cluster: ClusterId,
@@ -27,7 +27,7 @@ pub enum Error {
         near: Option<ServiceName>,
     },
     /// The service has fewer instances.
-    #[error("cluster {cluster} has no instance {instance}")]
+    #[error("cluster {} has no instance {instance}", called(.cluster))]
     NoInstance {
         /// The cluster.
         cluster: ClusterId,
@@ -135,6 +135,15 @@ fn holder(pid: u32, api: &Option<String>) -> String {
         (0, _) => "another engine".to_owned(),
         (pid, Some(api)) => format!("an engine (pid {pid}, at {api})"),
         (pid, None) => format!("an engine (pid {pid})"),
+    }
+}
+
+/// What people call a cluster: its id without the digits that tell it from others of its name.
+pub fn called(cluster: &ClusterId) -> &str {
+    let hex = |digits: &str| digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    match cluster.as_str().rsplit_once('-') {
+        Some((name, digits)) if hex(digits) => name,
+        _ => cluster.as_str(),
     }
 }
 
@@ -265,5 +274,17 @@ mod tests {
         assert!(said.contains("free some space"), "{said}");
         let other = failed(rustix::io::Errno::ACCESS.raw_os_error());
         assert!(matches!(other, StartError::Failed(Error::Lock(_))));
+    }
+
+    #[test]
+    fn a_cluster_is_called_by_its_name() {
+        let error = |id: &str| Error::NoService {
+            cluster: id.parse().unwrap(),
+            service: "dbb".parse().unwrap(),
+            near: None,
+        };
+        let told = "cluster my-shop has no service dbb";
+        assert_eq!(error("my-shop-881846af").to_string(), told);
+        assert_eq!(error("my-shop").to_string(), told);
     }
 }

@@ -71,7 +71,7 @@ pub use clock::wall;
 pub use config::Config;
 pub use editing::{Checked, Edit, Text};
 pub use emergency::stop_everything;
-pub use error::{Error, StartError};
+pub use error::{Error, StartError, called};
 pub use handle::{Handle, Order, Settled};
 pub use logs::LogsAsked;
 pub use record::cluster_id;

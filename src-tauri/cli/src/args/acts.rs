@@ -170,6 +170,7 @@ pub(crate) struct Why {
 Volumes stay, with what is in them. With --volumes they are listed with their sizes and, once a person has agreed, \
 removed when all of the cluster has ended, those of its containers that have no name among them. What is in them is lost. \
 External volumes are somebody else's and stay. Where nobody can be asked, nothing is done unless --yes is given.
+Where no engine runs and the home has clusters, one is started for it, in the background.
 
 Examples:
   azora down

@@ -98,6 +98,14 @@ fn a_link_takes_no_format_to_an_env_file_of_others() {
     for (name, text) in files {
         let said = read(name, text);
         assert!(said.contains("a link that leads out"), "{name}: {said}");
+        if name != spec::FILE {
+            // It is told of the file that is wrong, in words that fit who has no `env_files`.
+            assert!(
+                said.contains(".env:1") && !said.contains(&format!("{name}:1")),
+                "{name}: {said}"
+            );
+            assert!(!said.contains("take it out"), "{name}: {said}");
+        }
     }
     std::fs::remove_file(folder.join(".env")).unwrap();
     std::fs::write(folder.join("own.env"), "A=1\n").unwrap();
