@@ -71,7 +71,7 @@ fn loose(view: &PsView) -> impl Iterator<Item = (&ServiceName, &LimitView)> {
 }
 
 /// Columns of `ps` that are left out of a narrow terminal, the first one first.
-const PS_SPARE: [&str; 7] = ["CATEGORY", "BY", "STARTS", "PID", "SINCE", "PORTS", "NEXT"];
+const PS_SPARE: [&str; 7] = ["CATEGORY", "BY", "STARTS", "PID", "SINCE", "NEXT", "PORTS"];
 
 /// The headings over [`ps_row`].
 const PS_HEADINGS: [&str; 10] = [
