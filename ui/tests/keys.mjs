@@ -42,6 +42,8 @@ async function reach(page, id, shift = false) {
 
 async function press(page, id, key = "Enter") {
   await reach(page, id);
+  // While another act goes on it says that it does nothing; what has ended is shown a moment later.
+  await page.locator(`[data-testid="${id}"]:focus:not([aria-disabled="true"], :disabled)`).waitFor();
   await page.keyboard.press(key);
 }
 
