@@ -6,10 +6,15 @@ use crate::{
     ServiceName, State, Terms, Timestamp,
 };
 mod feed;
+mod gateway;
 mod logs;
 mod terminal;
 
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
+pub use gateway::{
+    BackendState, BackendView, Balance, GatewayEdge, GatewayRequest, GatewayView, RouteView,
+    Traffic, Unavailable,
+};
 pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
 pub use terminal::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
