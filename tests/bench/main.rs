@@ -22,6 +22,8 @@ mod faults;
 mod floor;
 mod forgotten;
 mod frozen;
+mod gateway;
+mod generator;
 mod hanging;
 mod kills;
 mod logs;
@@ -31,6 +33,7 @@ mod options;
 mod overhead;
 mod peers;
 mod ports;
+mod proxies;
 mod races;
 mod recovery;
 mod rehearsal;
@@ -203,6 +206,12 @@ const BENCHES: &[Bench] = &[
         what: "restarts under load through a handed-over socket: requests that failed",
         takes: rolling::TAKES,
         run: rolling::run,
+    },
+    Bench {
+        name: "gateway",
+        what: "names to services on one core, beside nginx, HAProxy and going direct",
+        takes: gateway::TAKES,
+        run: gateway::run,
     },
     Bench {
         name: "exhaustion",

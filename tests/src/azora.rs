@@ -348,6 +348,13 @@ impl Azora {
         http::port_of(url).unwrap_or_else(|| panic!("no port in {url}"))
     }
 
+    /// The port of the gateway; `None` while it has none.
+    #[track_caller]
+    pub fn gateway(&self) -> Option<u16> {
+        let status = self.json(self.home.path(), &["status"]);
+        http::port_of(status["engine"]["gateway"].as_str()?)
+    }
+
     /// The ports the registry lists for a name.
     #[track_caller]
     pub fn listed(&self, name: &str) -> Vec<u16> {

@@ -22,11 +22,16 @@ impl Answer {
 
 /// Asks `method path` of `127.0.0.1:port`; `None` when nobody answers.
 pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<Answer> {
+    ask_of(port, &format!("127.0.0.1:{port}"), method, path, body)
+}
+
+/// The same of a host that is named.
+pub fn ask_of(port: u16, host: &str, method: &str, path: &str, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).ok()?;
@@ -50,6 +55,11 @@ pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<Answer> {
 /// `GET path`.
 pub fn get(port: u16, path: &str) -> Option<Answer> {
     ask(port, "GET", path, "")
+}
+
+/// `GET path` of a host that is named.
+pub fn get_of(port: u16, host: &str, path: &str) -> Option<Answer> {
+    ask_of(port, host, "GET", path, "")
 }
 
 /// The process that answers `/health` on a port, as it says itself.

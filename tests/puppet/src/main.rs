@@ -48,9 +48,11 @@
 //! | `comet` | leaves a deaf child behind that forks and ends, and so does that child, for ever: a process that is never the same for a millisecond |
 //! | `hydra N PATH` | leaves N deaf children behind, each in a process group of its own, who fork another in the place of each that ends; this file tells them who has ended |
 //! | `queue MS` | is a service with one worker, on the sockets it is handed: see `queue.rs` |
+//! | `answer PORT BYTES` | answers every request with so many bytes, as quickly as can be: see `answer.rs` |
 //! | `serve NAME PORT …` | is a service that uses what it needs and can be told to go wrong: see `serve.rs` |
 #![expect(unsafe_code, reason = "the misbehaviour is made of bare system calls")]
 
+mod answer;
 mod needs;
 mod numbers;
 mod queue;
@@ -91,6 +93,7 @@ fn main() {
             "session" => session(),
             "daemonise" => daemonise(),
             "erase-environ" => erase_environ(),
+            "answer" => answer::answer(number(&word()) as u16, number(&word()) as usize),
             "queue" => queue::queue(number(&word())),
             "bind" => bind(number(&word()) as u16),
             "print" => say(&word()),
