@@ -25,6 +25,7 @@ mod calls;
 mod chosen;
 mod definitions;
 pub mod dispatch;
+pub mod gateway;
 mod graph;
 mod log_requests;
 mod notifications;

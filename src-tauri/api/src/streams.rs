@@ -1,5 +1,6 @@
 //! The body of every stream: messages as lines of JSON, made only as fast as they are read.
 
+pub(crate) use crate::gateway::watch_gateway;
 pub(crate) use crate::rehearsals::rehearse;
 pub(crate) use crate::terminals::attach;
 

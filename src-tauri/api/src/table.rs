@@ -74,6 +74,8 @@ macro_rules! commands {
                 read check_definition($crate::requests::CheckDefinitionRequest) -> $crate::views::CheckedDefinition;
                 /// The volumes of a cluster, and how much is in each.
                 read volumes($crate::requests::VolumesRequest) -> Vec<$crate::model::view::VolumeView>;
+                /// The gateway as it is now: its routes, their instances, who asks what of them, and the last requests.
+                read gateway($crate::gateway::GatewayAsked) -> $crate::gateway::GatewayMessage;
                 /// What an emergency stop would end.
                 read emergency_preview($crate::requests::Nothing) -> $crate::model::view::StopPreview;
                 /// Brings a folder's cluster up, or applies its edited definition.
@@ -114,6 +116,8 @@ macro_rules! commands {
                 act forget($crate::requests::ClusterRequest) -> $crate::model::Act;
                 /// Sends a test to one webhook, or to each.
                 act test_webhooks($crate::requests::TestWebhooksRequest) -> Vec<$crate::model::webhook::WebhookTested>;
+                /// Sends a request through the gateway and shows the answer; one that may change something is written down.
+                act gateway_try($crate::gateway::GatewayTry) -> $crate::gateway::GatewayTried;
                 /// Ends every process of every cluster of this home at once.
                 act emergency_stop($crate::requests::HomeRequest) -> $crate::model::view::StopReport;
                 /// Ends the engine; its services are left running or taken down first.
@@ -130,6 +134,8 @@ macro_rules! commands {
                 search_logs($crate::requests::SearchLogsRequest) -> $crate::model::view::LogSearch;
                 /// Copies what is kept of logs into a file of the home's folder `exports`: how far it is. Whoever lets go before the end leaves no file behind.
                 copy_logs($crate::requests::CopyLogsRequest) -> $crate::model::view::LogCopy;
+                /// The gateway, then once a second what has changed of it and what came through.
+                watch_gateway($crate::gateway::GatewayAsked) -> $crate::gateway::GatewayMessage;
                 /// A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time.
                 rehearse($crate::requests::RehearseRequest) -> $crate::views::RehearsalMessage;
             }

@@ -315,7 +315,8 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Deregister
         | Verb::Forget
         | Verb::Attach
-        | Verb::TestWebhook => None,
+        | Verb::TestWebhook
+        | Verb::Request => None,
     }
 }
 

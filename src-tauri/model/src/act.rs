@@ -115,6 +115,8 @@ pub enum Verb {
     Attach,
     /// Send a test to a webhook.
     TestWebhook,
+    /// Send a service a request that may change something, through the gateway.
+    Request,
     /// End the engine. Services run on, or their clusters are taken down first.
     Shutdown,
 }

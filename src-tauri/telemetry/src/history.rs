@@ -118,6 +118,7 @@ fn changes(verb: Verb) -> bool {
         | Verb::Forget
         | Verb::Attach
         | Verb::TestWebhook
+        | Verb::Request
         | Verb::Shutdown => false,
     }
 }

@@ -56,6 +56,31 @@ export type AwayReason = {
   /** For so many milliseconds. */
   ms: number };
 
+/** Whether an instance gets requests. */
+export type BackendState = "serving" | "ejected" | "draining" | "withheld";
+
+/** One instance behind a route. */
+export type BackendView = {
+  /** Its id in the registry. */
+  id: string,
+  /** The instance, where it is one of a cluster. */
+  instance: InstanceId | null,
+  /** Where it is: "127.0.0.1:20116". */
+  address: string,
+  /** Whether it gets requests. */
+  state: BackendState,
+  /** Why it does not, in words. */
+  why: string | null,
+  /** When that ends by itself. */
+  until: Timestamp | null,
+  /** Requests it works on now. */
+  in_flight: number,
+  /** What it answered. */
+  traffic: Traffic };
+
+/** How an instance is chosen for a request. */
+export type Balance = "least_of_two" | "round_robin" | "least_request" | "hash";
+
 /** How it is known when a fault began. */
 export type Began = "exit" | "last_good" | "start" | "seen";
 
@@ -518,6 +543,105 @@ export type FollowLogsRequest = {
   level?: LogLevel,
   /** For who shows only what is newest: of lines that come faster than this many at a look (ten a second), of all logs together, the older ones are passed over, which the next line says. Every line unless given. */
   newest?: number };
+
+/** How much of the gateway. */
+export type GatewayAsked = {
+  /** How many of the last requests, at first; 200, and 1,000 at most. */
+  requests?: number };
+
+/** What a service asks of a route. */
+export type GatewayEdge = {
+  /** The cluster of the service that asks. */
+  cluster: ClusterId,
+  /** That service. */
+  caller: ServiceName,
+  /** The host of the route. */
+  host: string,
+  /** What went that way. */
+  traffic: Traffic };
+
+/** The gateway, or what has changed since the message before. */
+export type GatewayMessage = {
+  /** When it was looked. */
+  at: Timestamp,
+  /** It; of its routes those that have changed, which at first are all. `null` where it does not run. */
+  gateway: GatewayView | null,
+  /** Hosts of routes that are no more. */
+  gone: Array<string>,
+  /** Which services ask what of which routes: all of them. */
+  edges: Array<GatewayEdge>,
+  /** Requests since the message before, oldest first. */
+  requests: Array<GatewayRequest> };
+
+/** One request that came through, or was refused: a line of the access log. */
+export type GatewayRequest = {
+  /** Counts them since the gateway started, from 1. */
+  seq: number,
+  /** When it came. */
+  at: Timestamp,
+  /** Its id, as the instance was told in `X-Request-Id`. */
+  id: string,
+  /** Its method. */
+  method: string,
+  /** The host it asked for. */
+  host: string,
+  /** Its path, without the query: that may hold what is nobody's business. */
+  path: string,
+  /** What it was answered. */
+  status: number,
+  /** How long that took, in milliseconds. */
+  took_ms: number,
+  /** The id of the instance that answered. */
+  backend: string | null,
+  /** The service that asked, where that is known. */
+  caller: ServiceName | null,
+  /** How often it was tried again. */
+  retries: number,
+  /** What went wrong, in words. */
+  error: string | null };
+
+/** The answer to it. */
+export type GatewayTried = {
+  /** Its status. */
+  status: number,
+  /** How long it took until its head was there, in milliseconds. */
+  head_ms: number,
+  /** How long it took until its body was, or until no more of it was read. */
+  took_ms: number,
+  /** Its headers, as name and value, in the order they came. */
+  headers: Array<[string, string]>,
+  /** Its body; `null` when it is no text. */
+  body: string | null,
+  /** How many bytes of it were read. */
+  bytes: number,
+  /** Why not all of it was read, in words. */
+  cut: string | null };
+
+/** A request that a person wants to send to a route. */
+export type GatewayTry = {
+  /** The host of the route: "api.shop.localhost". */
+  host: string,
+  /** The method, in capitals: "GET". */
+  method: string,
+  /** The path with its query; it begins with a slash. */
+  path: string,
+  /** Headers, as name and value. */
+  headers?: Array<[string, string]>,
+  /** The body, as text. */
+  body?: string,
+  /** Why, for the book. */
+  reason?: string };
+
+/** The gateway as it is shown. */
+export type GatewayView = {
+  /** Where it listens, as [`super::EngineView::gateway`] has it: "http://127.0.0.1:7422". */
+  address: string,
+  /** Connections of clients that are open now. */
+  connections: number,
+  /** All its routes, by host. */
+  routes: Array<RouteView>,
+  /** What it refused itself since it started: a host that is none of ours, another origin, what is malformed, what passes a limit. */
+  refused: number };
 
 /** Counts the starts of one instance, from 1. A word about an older generation is old news. */
 export type Generation = number;
@@ -1426,6 +1550,29 @@ export type RolledBack = {
   /** What the newer one has else, without the values of variables. */
   differs: string };
 
+/** One name and what stands behind it. */
+export type RouteView = {
+  /** The host it is reached by: "api.shop.localhost". */
+  host: string,
+  /** The path it is reached by where a client has no names: "/shop/api". */
+  prefix: string,
+  /** The cluster of a service; `null` for what registered itself. */
+  cluster: ClusterId | null,
+  /** The service's name, or the one that was registered. */
+  name: string,
+  /** How an instance is chosen for a request. */
+  balance: Balance,
+  /** Its instances. */
+  backends: Array<BackendView>,
+  /** No instance serves, and why. */
+  unavailable: Unavailable | null,
+  /** What went through it. */
+  traffic: Traffic,
+  /** Requests that were tried on another instance, since the gateway started. */
+  retries: number,
+  /** Share of the budget for them that is left, 0 to 1. */
+  retry_budget: number };
+
 /** Whether ending a process would hurt, as far as can be known. */
 export type Safe = "yes" | "look" | "no";
 
@@ -1747,12 +1894,38 @@ export type TestWebhooksRequest = {
 /** Wall-clock time in milliseconds since the Unix epoch. For people and records, never for waiting. */
 export type Timestamp = number;
 
+/** Requests and how they went. Totals are since the gateway started, rates and quantiles over the last 10 s. */
+export type Traffic = {
+  /** Requests. */
+  total: number,
+  /** Those of them that failed: answered 5xx, or by no instance at all. */
+  failed: number,
+  /** Requests a second. */
+  per_second: number,
+  /** Failed ones a second. */
+  failed_per_second: number,
+  /** Half of them took no longer, in milliseconds; `null` when there was none. */
+  p50_ms: number | null,
+  /** All but one of a hundred took no longer. */
+  p99_ms: number | null,
+  /** Bytes of bodies that clients sent. */
+  bytes_in: number,
+  /** Bytes of bodies that they were sent. */
+  bytes_out: number };
+
 /** What is typed. */
 export type TypeTerminalRequest = {
   /** In which session. */
   session: number,
   /** As a terminal sends it: Enter is a carriage return. At most 64 KB. */
   text: string };
+
+/** Why no instance of a route serves. */
+export type Unavailable = {
+  /** In words. */
+  why: string,
+  /** Since when. */
+  since: Timestamp };
 
 /** What notifications are to be shown of again. */
 export type UnmuteRequest = {
@@ -1821,7 +1994,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "attach" | "test-webhook" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "forget" | "attach" | "test-webhook" | "request" | "shutdown";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -1996,6 +2169,8 @@ export interface Commands {
   check_definition: { kind: "read"; request: CheckDefinitionRequest; response: CheckedDefinition };
   /** The volumes of a cluster, and how much is in each. */
   volumes: { kind: "read"; request: VolumesRequest; response: Array<VolumeView> };
+  /** The gateway as it is now: its routes, their instances, who asks what of them, and the last requests. */
+  gateway: { kind: "read"; request: GatewayAsked; response: GatewayMessage };
   /** What an emergency stop would end. */
   emergency_preview: { kind: "read"; request: Nothing; response: StopPreview };
   /** Brings a folder's cluster up, or applies its edited definition. */
@@ -2036,6 +2211,8 @@ export interface Commands {
   forget: { kind: "act"; request: ClusterRequest; response: Act };
   /** Sends a test to one webhook, or to each. */
   test_webhooks: { kind: "act"; request: TestWebhooksRequest; response: Array<WebhookTested> };
+  /** Sends a request through the gateway and shows the answer; one that may change something is written down. */
+  gateway_try: { kind: "act"; request: GatewayTry; response: GatewayTried };
   /** Ends every process of every cluster of this home at once. */
   emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
   /** Ends the engine; its services are left running or taken down first. */
@@ -2054,6 +2231,8 @@ export interface Streams {
   search_logs: { request: SearchLogsRequest; message: LogSearch };
   /** Copies what is kept of logs into a file of the home's folder `exports`: how far it is. Whoever lets go before the end leaves no file behind. */
   copy_logs: { request: CopyLogsRequest; message: LogCopy };
+  /** The gateway, then once a second what has changed of it and what came through. */
+  watch_gateway: { request: GatewayAsked; message: GatewayMessage };
   /** A cluster against simulated faults: how far it is, then the report. Whoever lets go ends it; one at a time. */
   rehearse: { request: RehearseRequest; message: RehearsalMessage };
 }

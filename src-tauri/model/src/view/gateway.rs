@@ -7,7 +7,7 @@ use ts_rs::TS;
 /// The gateway as it is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct GatewayView {
-    /// Where it listens: "http://127.0.0.1:7422".
+    /// Where it listens, as [`super::EngineView::gateway`] has it: "http://127.0.0.1:7422".
     pub address: String,
     /// Connections of clients that are open now.
     pub connections: u32,
@@ -133,6 +133,9 @@ pub struct Traffic {
 /// One request that came through, or was refused: a line of the access log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct GatewayRequest {
+    /// Counts them since the gateway started, from 1.
+    #[ts(type = "number")]
+    pub seq: u64,
     /// When it came.
     pub at: Timestamp,
     /// Its id, as the instance was told in `X-Request-Id`.

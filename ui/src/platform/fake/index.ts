@@ -6,6 +6,7 @@ import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/gen
 import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
+import { Gateway } from "./gateway";
 import { azoraOs, fleet, JOBS, MIXED, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { Logs } from "./logs";
@@ -24,7 +25,11 @@ export function fake(): Platform {
   const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
   const terminals = new Terminals(world);
   const definitions = new Definitions(world);
-  setInterval(() => world.tick(), 1_000);
+  const gateway = new Gateway(world, asked.get("scene") === "incident");
+  setInterval(() => {
+    world.tick();
+    gateway.tick();
+  }, 1_000);
   const logs = new Logs(world.began);
 
   const answers: { [C in Call]: (request: Request<C>) => Response<C> } = {
@@ -101,6 +106,12 @@ export function fake(): Platform {
     }],
     test_webhooks: () => [{ name: "pager", place: "https://hooks.example.com/…", taken: true, said: "answered 204", took_ms: 38 }],
     volumes: () => [],
+    gateway: ({ requests }) => gateway.message(0, requests ?? 200),
+    gateway_try: (request) => {
+      const tried = gateway.try(request);
+      if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) world.act("request", null, [], `${request.method} ${request.host}${request.path}`, () => 0);
+      return tried;
+    },
     emergency_preview: () => world.preview(),
     up: ({ folder, trust, risks, categories }) => {
       const known = [...world.clusters.values()].find((each) => each.folder === folder);
@@ -147,7 +158,7 @@ export function fake(): Platform {
   const counts = new Map<Call, number>();
   const refused = new Map<Call, string | null>();
   const handle: FakeHandle = {
-    world, terminals, definitions, opened: [], asked: (name) => counts.get(name) ?? 0, answering: () => unanswered,
+    world, gateway, terminals, definitions, opened: [], asked: (name) => counts.get(name) ?? 0, answering: () => unanswered,
     refuse: (name, why) => void refused.set(name, why),
   };
   Object.assign(window, { __fake: handle });
@@ -165,6 +176,7 @@ export function fake(): Platform {
     },
     stream<S extends Stream>(name: S, request: Streams[S]["request"], onMessage: (message: Streams[S]["message"]) => void, onEnd: (ended: Ended) => void) {
       if (name === "feed") return world.follow(onMessage as (message: Streams["feed"]["message"]) => void);
+      if (name === "watch_gateway") return gateway.watch((request as Streams["watch_gateway"]["request"]).requests ?? 200, onMessage as (message: Streams["watch_gateway"]["message"]) => void);
       if (name === "attach") return terminals.attach(request as Streams["attach"]["request"], onMessage as (message: Streams["attach"]["message"]) => void, onEnd);
       if (name === "rehearse") return rehearse(world, request as Streams["rehearse"]["request"], onMessage as (message: Streams["rehearse"]["message"]) => void, onEnd);
       if (name === "search_logs") return logs.search(request as Streams["search_logs"]["request"], onMessage as (message: Streams["search_logs"]["message"]) => void);
@@ -191,6 +203,7 @@ export function fake(): Platform {
 /** What a test may reach of the simulated host: `window.__fake.world.break(…)`. */
 interface FakeHandle {
   world: World;
+  gateway: Gateway;
   terminals: Terminals;
   definitions: Definitions;
   /** Saved logs that were opened. */
