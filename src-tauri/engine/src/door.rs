@@ -143,6 +143,23 @@ impl Door {
             .await
     }
 
+    /// May an outside program do this to the registry? Nothing is written down yet: the registry writes
+    /// the act with what it does, many of them at once, and says then what came of it. Who asks waits
+    /// for that, and not for the book before.
+    pub(crate) fn admit_unwritten(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        what: &str,
+    ) -> Result<Act, Error> {
+        self.entry(actor, verb, Target::default(), what)
+    }
+
+    /// Such an act is over; when it is `written`, it is in the book already.
+    pub(crate) fn conclude_unwritten(&self, act: Act, written: bool) {
+        self.journal.registered(act, written);
+    }
+
     async fn admit_always(&self, actor: Actor, verb: Verb, reason: &str, limit: Duration) -> Act {
         let short: String = reason.chars().take(MAX_REASON / 4).collect();
         let act = self.number(actor, verb, Target::default(), short);

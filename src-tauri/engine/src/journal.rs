@@ -32,6 +32,8 @@ const BATCH: usize = 512;
 /// How long an entry waits for others: longer than a restart takes, short against the time in which
 /// an engine might be killed.
 const GATHER: Duration = Duration::from_millis(10);
+/// Registrations of a second that are told one by one.
+const REGISTERED: usize = 10;
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 /// What `status` says meanwhile.
@@ -60,6 +62,15 @@ pub(crate) struct Journal {
     late: Late,
     /// Who serves again by healing's doing, and since when: told when it has stayed so.
     back: Mutex<BTreeMap<IncidentId, (Instant, ClusterId, EventKind)>>,
+    /// Registrations of this second.
+    many: Mutex<Many>,
+}
+
+/// How many registrations were told one by one in a second, and how many were not.
+#[derive(Default)]
+struct Many {
+    told: usize,
+    untold: usize,
 }
 
 /// The half that writes; the engine runs it as a task of its own.
@@ -92,6 +103,7 @@ impl Journal {
             queue: sender,
             late: Late::default(),
             back: Mutex::default(),
+            many: Mutex::default(),
         };
         let late = Arc::clone(&journal.late);
         let journal = Arc::new(journal);
@@ -184,14 +196,49 @@ impl Journal {
 
     /// An act ended.
     pub(crate) fn act(&self, act: Act) {
-        if let Err(full) = self.queue.try_send(Entry::Act(act.clone()))
+        self.note(act.clone());
+        let cluster = act.target.cluster.clone();
+        let act = Box::new(act);
+        self.event(cluster.as_ref(), EventKind::Act { act });
+    }
+
+    fn note(&self, act: Act) {
+        if let Err(full) = self.queue.try_send(Entry::Act(act))
             && let Entry::Act(act) = full.into_inner()
         {
             lock(&self.late).push_back(act);
         }
-        let cluster = act.target.cluster.clone();
-        let act = Box::new(act);
-        self.event(cluster.as_ref(), EventKind::Act { act });
+    }
+
+    /// An act of a program that uses the registry ended; when it is `written`, it is in the book
+    /// already. Thousands come in a second: so many are told one by one, the others by their number.
+    pub(crate) fn registered(&self, act: Act, written: bool) {
+        let told = {
+            let mut many = lock(&self.many);
+            many.told += 1;
+            let told = many.told <= REGISTERED;
+            many.untold += usize::from(!told);
+            told
+        };
+        if !written {
+            self.note(act.clone());
+        }
+        if told {
+            let act = Box::new(act);
+            self.event(None, EventKind::Act { act });
+        }
+    }
+
+    /// A second is over: tells how many registrations were not told one by one.
+    pub(crate) fn tell_registered(&self) {
+        let Many { untold, .. } = std::mem::take(&mut *lock(&self.many));
+        if untold > 0 {
+            let text = format!(
+                "{untold} more entries were registered or taken from the registry within a second; \
+                 the book of acts has each"
+            );
+            self.event(None, EventKind::Notice { text });
+        }
     }
 
     fn put(&self, entry: Entry) {

@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use driver::Happened;
 use driver_docker::Event;
 use model::view::Change;
-use model::{ActId, Actor, ActorKind, InstanceId, Outcome, Target, Verb};
+use model::{Act, Actor, ActorKind, InstanceId, Verb};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,9 @@ use tokio::sync::{broadcast, mpsc};
 const SAMPLE: Duration = Duration::from_secs(2);
 /// … and of so many instances a second at most, which costs less than a five-hundredth of a core.
 const SAMPLED: u32 = 40;
+
+/// How often it is shown until when leases last that were renewed.
+const RENEWED: Duration = Duration::from_secs(1);
 
 /// Starts them all.
 pub(crate) async fn spawn_all(
@@ -89,6 +92,7 @@ async fn beat(shared: Arc<Shared>) {
     loop {
         shared.beat.beat(shared.clock.now().mono);
         shared.journal.tell_healed(false);
+        shared.journal.tell_registered();
         if gaps.look(shared.clock.reading(&shared.beat)).is_some() {
             for (_, owner) in shared.all_owners() {
                 // One that is busy looks by itself before whatever it takes next.
@@ -186,10 +190,20 @@ async fn follow_registry(shared: Arc<Shared>) {
         removed: vec![],
     };
     shared.picture.publish(whole);
+    let mut look = tokio::time::Instant::now() + RENEWED;
     loop {
         let change = tokio::select! {
             () = shared.cancel.cancelled() => return,
             change = changes.recv() => change,
+            () = tokio::time::sleep_until(look) => {
+                look = tokio::time::Instant::now() + RENEWED;
+                let upserts = shared.registry.take_renewed();
+                if !upserts.is_empty() {
+                    let removed = vec![];
+                    shared.picture.publish(Change::Registry { upserts, removed });
+                }
+                continue;
+            }
         };
         match change {
             Ok(change) => shared.picture.publish(Change::Registry {
@@ -247,18 +261,16 @@ async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
 pub(crate) struct RegistryDoor(pub Arc<Door>);
 
 impl registry::Door for RegistryDoor {
-    fn admit(&self, verb: Verb, what: String) -> registry::BoxFuture<'_, Result<ActId, String>> {
-        Box::pin(async move {
-            let actor = Actor {
-                kind: ActorKind::Client,
-                via: "registry".into(),
-            };
-            let admitted = self.0.admit(actor, verb, Target::default(), &what).await;
-            admitted.map(|act| act.id).map_err(|error| error.story())
-        })
+    fn admit(&self, verb: Verb, what: &str) -> Result<Act, String> {
+        let actor = Actor {
+            kind: ActorKind::Client,
+            via: "registry".into(),
+        };
+        let admitted = self.0.admit_unwritten(actor, verb, what);
+        admitted.map_err(|error| error.story())
     }
 
-    fn conclude(&self, act: ActId, outcome: Outcome) {
-        self.0.finish(act, outcome);
+    fn conclude(&self, act: Act, written: bool) {
+        self.0.conclude_unwritten(act, written);
     }
 }

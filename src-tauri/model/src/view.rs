@@ -8,6 +8,7 @@ use crate::{
 mod feed;
 mod gateway;
 mod logs;
+mod registry;
 mod terminal;
 
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
@@ -16,6 +17,7 @@ pub use gateway::{
     Traffic, Unavailable,
 };
 pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
+pub use registry::{Health, KeptBy, RegistryView};
 pub use terminal::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};
@@ -156,25 +158,6 @@ pub struct Pulse {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(optional, as = "Option<Vec<ProbeView>>")]
     pub probes: Vec<ProbeView>,
-}
-
-/// A registry entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct RegistryView {
-    /// The name it is found by.
-    pub name: String,
-    /// Its id within the name.
-    pub id: String,
-    /// Where it is.
-    pub url: String,
-    /// "own" for instances of a cluster, "lease" for those that registered themselves.
-    pub kept_by: String,
-    /// The cluster of an own one.
-    pub cluster: Option<ClusterId>,
-    /// Since when.
-    pub since: Timestamp,
-    /// When its lease ends unless it sends a heartbeat.
-    pub expires: Option<Timestamp>,
 }
 
 /// One point of an instance's history.

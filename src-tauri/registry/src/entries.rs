@@ -1,31 +1,47 @@
-//! The read model: every entry by name and id, and the leases by when they end.
+//! The read model: every entry by name and id, and what of them comes due when.
 
-use crate::{Error, Listed, Registration, RegistryChange, target};
-use ipnet::IpNet;
-use model::view::RegistryView;
-use model::{ClusterId, InstanceId, ServiceName, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+mod checks;
+mod own;
+mod registered;
+
+pub use own::Own;
+
+use crate::{Error, Listed, RegistryChange, Watched};
+use model::Timestamp;
+use model::view::{KeptBy, RegistryView};
+use model::{ClusterId, InstanceId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Most leased entries of a home.
-pub(crate) const MAX_LEASED: usize = 10_000;
-/// Most leased entries of one name.
-pub(crate) const MAX_OF_NAME: usize = 256;
+/// Most entries of a home that registered themselves.
+pub(crate) const MAX_REGISTERED: usize = 200_000;
+/// Most of one name.
+pub(crate) const MAX_OF_NAME: usize = 1_024;
+/// Renewed leases that are remembered to be shown; of more it is shown later that they were.
+const MAX_RENEWED: usize = 4_096;
 
 /// What an entry is found by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) id: String,
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Its name.
+    pub name: String,
+    /// Its id within the name.
+    pub id: String,
 }
 
 impl Key {
-    fn of(view: &RegistryView) -> Self {
+    /// The key of these.
+    pub fn new(name: &str, id: &str) -> Self {
         Self {
-            name: view.name.clone(),
-            id: view.id.clone(),
+            name: name.to_owned(),
+            id: id.to_owned(),
         }
+    }
+
+    fn of(view: &RegistryView) -> Self {
+        Self::new(&view.name, &view.id)
     }
 
     pub(crate) fn pair(self) -> (String, String) {
@@ -33,343 +49,293 @@ impl Key {
     }
 }
 
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.name, self.id)
+    }
+}
+
 pub(crate) struct Entry {
-    pub(crate) view: RegistryView,
-    keeping: Keeping,
+    pub(crate) listed: Arc<Listed>,
+    /// When its lease ends.
+    lease: Option<Instant>,
+    /// Beside each check.
+    clocks: Vec<Clock>,
+    /// The earliest of all that.
+    due: Option<Instant>,
 }
 
-/// Who keeps an entry.
-enum Keeping {
-    /// The engine, for an instance.
-    Own,
-    /// The program itself, by heartbeats.
-    Lease {
-        registration: Registration,
-        ends: Instant,
-    },
+/// What of a check time decides.
+#[derive(Default, Clone, Copy)]
+struct Clock {
+    /// When its last word no longer holds.
+    silent: Option<Instant>,
+    /// When it will have been critical for too long.
+    gone: Option<Instant>,
 }
 
-impl Entry {
-    pub(crate) fn listed(&self) -> Listed {
-        let meta = match &self.keeping {
-            Keeping::Own => BTreeMap::new(),
-            Keeping::Lease { registration, .. } => registration.meta.clone(),
-        };
-        Listed {
-            view: self.view.clone(),
-            meta,
-        }
-    }
-
-    fn is_own(&self) -> bool {
-        matches!(self.keeping, Keeping::Own)
-    }
-}
-
+/// The entries of one name.
 #[derive(Default)]
-pub(crate) struct Entries {
-    all: BTreeMap<Key, Entry>,
-    own: BTreeMap<(ClusterId, InstanceId), Key>,
-    /// Instances that get no traffic although they may run: their name, and why.
-    withheld: BTreeMap<(ClusterId, InstanceId), (String, String)>,
-    ends: BTreeSet<(Instant, Key)>,
-    pub(crate) refused_ports: BTreeSet<u16>,
+struct Named {
+    entries: BTreeMap<String, Entry>,
+    /// When anything of it changed last.
+    index: u64,
 }
 
-fn upsert(view: &RegistryView) -> RegistryChange {
-    RegistryChange {
-        upserts: vec![view.clone()],
-        removed: vec![],
-    }
+pub(crate) struct Entries {
+    names: BTreeMap<String, Named>,
+    /// Under which names an id is registered with [`crate::Keep::Checks`]: one, but for a moment.
+    ids: HashMap<String, BTreeSet<String>>,
+    own: BTreeMap<(ClusterId, InstanceId), Key>,
+    withheld: BTreeMap<(ClusterId, InstanceId), Withheld>,
+    due: BTreeSet<(Instant, Key)>,
+    registered: usize,
+    renewed: BTreeSet<Key>,
+    pub(crate) refused_ports: BTreeSet<u16>,
+    /// The number of the last change.
+    pub(crate) index: u64,
+    /// When a name was left by its last entry.
+    extinct: u64,
+    /// When names or their tags changed.
+    names_index: u64,
+}
+
+/// An instance that gets no traffic although it may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// Whose.
+    pub cluster: ClusterId,
+    /// Which.
+    pub instance: InstanceId,
+    /// The name it would be found by.
+    pub name: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What a change was, to be told once it is made.
+#[derive(Default)]
+pub(crate) struct Changed {
+    pub(crate) told: RegistryChange,
+    /// Names of which something changed that readers see.
+    pub(crate) of: BTreeSet<String>,
+    /// Which names there are, or their tags.
+    pub(crate) names: bool,
+    /// What is to be probed.
+    pub(crate) probes: bool,
 }
 
 impl Entries {
+    /// Goes on from this number.
+    pub(crate) fn new(index: u64) -> Self {
+        Self {
+            names: BTreeMap::new(),
+            ids: HashMap::new(),
+            own: BTreeMap::new(),
+            withheld: BTreeMap::new(),
+            due: BTreeSet::new(),
+            registered: 0,
+            renewed: BTreeSet::new(),
+            refused_ports: BTreeSet::new(),
+            index,
+            extinct: index,
+            names_index: index,
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.all.values()
+        self.names.values().flat_map(|named| named.entries.values())
     }
 
     pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = &Entry> {
-        let first = Key {
-            name: name.to_owned(),
-            id: String::new(),
+        self.names
+            .get(name)
+            .into_iter()
+            .flat_map(|named| named.entries.values())
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
+        self.names.get(&key.name)?.entries.get(&key.id)
+    }
+
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
+        self.names.get_mut(&key.name)?.entries.get_mut(&key.id)
+    }
+
+    /// What is kept by its checks under this id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Entry> {
+        let name = self.ids.get(id)?.first()?;
+        self.get(&Key::new(name, id))
+    }
+
+    /// Every name with the tags that entries of it have.
+    pub(crate) fn tags(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let tags = |named: &Named| {
+            let all = named.entries.values().flat_map(|e| &e.listed.view.tags);
+            all.cloned().collect()
         };
-        self.all
-            .range(first..)
-            .map(|(_, entry)| entry)
-            .take_while(move |e| e.view.name == name)
-    }
-
-    // === own ===
-
-    pub(crate) fn put_own(
-        &mut self,
-        cluster: &ClusterId,
-        instance: &InstanceId,
-        name: &ServiceName,
-        url: &str,
-        now: Timestamp,
-    ) -> RegistryChange {
-        let key = Key {
-            name: name.to_string(),
-            id: format!("{cluster}.{instance}"),
-        };
-        let mut change = RegistryChange::default();
-        let owner = (cluster.clone(), instance.clone());
-        self.withheld.remove(&owner);
-        let known = self.own.get(&owner).cloned();
-        if known.as_ref() == Some(&key) && self.all.get(&key).is_some_and(|e| e.view.url == url) {
-            return change;
-        }
-        if known.is_some_and(|known| known != key) {
-            change = self.remove_own(cluster, instance);
-        }
-        // A program that took this id before is no longer asked.
-        self.forget(&key);
-        let view = RegistryView {
-            name: key.name.clone(),
-            id: key.id.clone(),
-            url: url.to_owned(),
-            kept_by: "own".into(),
-            cluster: Some(cluster.clone()),
-            since: now,
-            expires: None,
-        };
-        change.upserts.push(view.clone());
-        self.own.insert(owner, key.clone());
-        self.all.insert(
-            key,
-            Entry {
-                view,
-                keeping: Keeping::Own,
-            },
-        );
-        change
-    }
-
-    pub(crate) fn remove_own(
-        &mut self,
-        cluster: &ClusterId,
-        instance: &InstanceId,
-    ) -> RegistryChange {
-        let owner = (cluster.clone(), instance.clone());
-        self.withheld.remove(&owner);
-        let Some(key) = self.own.remove(&owner) else {
-            return RegistryChange::default();
-        };
-        self.all.remove(&key);
-        RegistryChange {
-            upserts: vec![],
-            removed: vec![key.pair()],
-        }
-    }
-
-    pub(crate) fn withhold_own(
-        &mut self,
-        cluster: &ClusterId,
-        instance: &InstanceId,
-        name: &ServiceName,
-        why: &str,
-    ) -> RegistryChange {
-        let change = self.remove_own(cluster, instance);
-        self.withheld.insert(
-            (cluster.clone(), instance.clone()),
-            (name.to_string(), why.to_owned()),
-        );
-        change
-    }
-
-    /// Whose instances of this name are withheld, and why the first is.
-    pub(crate) fn withheld(&self, name: &str) -> Option<(&ClusterId, &str)> {
-        self.withheld
-            .iter()
-            .find(|(_, (of, _))| of == name)
-            .map(|((cluster, _), (_, why))| (cluster, why.as_str()))
-    }
-
-    // === leased ===
-
-    /// What is listed already and fits this wish: the engine's entry at the same address, or the
-    /// same lease, renewed. An error if the wish cannot be granted.
-    pub(crate) fn known(
-        &mut self,
-        wish: &Registration,
-        allowed: &[IpNet],
-        wall: Timestamp,
-        now: Instant,
-    ) -> Result<Option<(Listed, RegistryChange)>, Error> {
-        if let Err(kept) = self.not_own(wish) {
-            let address = target::check(&wish.url, allowed)?;
-            let same = self
-                .named(&wish.name)
-                .find(|entry| entry.is_own() && target::check(&entry.view.url, &[]) == Ok(address));
-            return match same {
-                Some(entry) => Ok(Some((entry.listed(), RegistryChange::default()))),
-                None => Err(kept),
-            };
-        }
-        let key = Key {
-            name: wish.name.clone(),
-            id: wish.id.clone(),
-        };
-        match self.all.get(&key).map(|entry| &entry.keeping) {
-            Some(Keeping::Lease { registration, .. }) if registration == wish => {
-                Ok(self.renew(&key, wall, now))
-            }
-            Some(_) => Ok(None),
-            None => self.room_for(&wish.name).map(|()| None),
-        }
-    }
-
-    /// While the engine keeps a name, nobody else adds to it: traffic goes where a name points.
-    pub(crate) fn not_own(&self, wish: &Registration) -> Result<(), Error> {
-        match self
-            .named(&wish.name)
-            .find_map(|entry| entry.view.cluster.as_ref())
-            .or(self.withheld(&wish.name).map(|(cluster, _)| cluster))
-        {
-            Some(cluster) => Err(Error::Kept {
-                name: wish.name.clone(),
-                cluster: cluster.to_string(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn room_for(&self, name: &str) -> Result<(), Error> {
-        if self.ends.len() >= MAX_LEASED {
-            return Err(Error::TooMany {
-                limit: MAX_LEASED,
-                of: "leased entries".into(),
-            });
-        }
-        if self.named(name).filter(|entry| !entry.is_own()).count() >= MAX_OF_NAME {
-            return Err(Error::TooMany {
-                limit: MAX_OF_NAME,
-                of: format!("entries of {name}"),
-            });
-        }
-        Ok(())
-    }
-
-    /// When a lease of this key began, if there is one.
-    pub(crate) fn since(&self, name: &str, id: &str) -> Option<Timestamp> {
-        let key = Key {
-            name: name.to_owned(),
-            id: id.to_owned(),
-        };
-        self.all.get(&key).map(|entry| entry.view.since)
-    }
-
-    /// Lists a lease; true when nothing was listed under its key.
-    pub(crate) fn put_leased(
-        &mut self,
-        registration: Registration,
-        since: Timestamp,
-        wall: Timestamp,
-        now: Instant,
-    ) -> (Listed, bool, RegistryChange) {
-        let view = RegistryView {
-            name: registration.name.clone(),
-            id: registration.id.clone(),
-            url: registration.url.clone(),
-            kept_by: "lease".into(),
-            cluster: None,
-            since,
-            expires: Some(later(wall, registration.ttl)),
-        };
-        let key = Key::of(&view);
-        let new = !self.forget(&key);
-        let ends = now + registration.ttl;
-        let change = upsert(&view);
-        let entry = Entry {
-            view,
-            keeping: Keeping::Lease { registration, ends },
-        };
-        let listed = entry.listed();
-        self.ends.insert((ends, key.clone()));
-        self.all.insert(key, entry);
-        (listed, new, change)
-    }
-
-    /// Gives a lease its whole time again.
-    pub(crate) fn renew(
-        &mut self,
-        key: &Key,
-        wall: Timestamp,
-        now: Instant,
-    ) -> Option<(Listed, RegistryChange)> {
-        let entry = self.all.get_mut(key)?;
-        let mut change = RegistryChange::default();
-        if let Keeping::Lease { registration, ends } = &mut entry.keeping {
-            self.ends.remove(&(*ends, key.clone()));
-            *ends = now + registration.ttl;
-            self.ends.insert((*ends, key.clone()));
-            entry.view.expires = Some(later(wall, registration.ttl));
-            change = upsert(&entry.view);
-        }
-        Some((entry.listed(), change))
-    }
-
-    /// The leased entries of this name, or the one with this id.
-    pub(crate) fn removable(&self, name: &str, id: Option<&str>) -> Result<Vec<Key>, Error> {
-        let mut keys = Vec::new();
-        for entry in self
-            .named(name)
-            .filter(|entry| id.is_none_or(|id| entry.view.id == id))
-        {
-            if let Some(cluster) = &entry.view.cluster {
-                return Err(Error::Kept {
-                    name: name.to_owned(),
-                    cluster: cluster.to_string(),
-                });
-            }
-            keys.push(Key::of(&entry.view));
-        }
-        if keys.is_empty() {
-            let what = id.map_or_else(|| name.to_owned(), |id| format!("{name}/{id}"));
-            return Err(Error::Missing { what });
-        }
-        Ok(keys)
-    }
-
-    /// Takes leases from the list; gives those that were on it.
-    pub(crate) fn remove_leased(&mut self, keys: &[Key]) -> RegistryChange {
-        let mut removed = Vec::new();
-        for key in keys {
-            let leased = self.all.get(key).is_some_and(|entry| !entry.is_own());
-            if leased && self.forget(key) {
-                removed.push(key.clone().pair());
-            }
-        }
-        RegistryChange {
-            upserts: vec![],
-            removed,
-        }
-    }
-
-    /// When the next lease ends.
-    pub(crate) fn next_end(&self) -> Option<Instant> {
-        self.ends.first().map(|(ends, _)| *ends)
-    }
-
-    /// The leases that have ended.
-    pub(crate) fn ended(&self, now: Instant) -> Vec<Key> {
-        self.ends
-            .iter()
-            .take_while(|(ends, _)| *ends <= now)
-            .map(|(_, key)| key.clone())
+        let all = self.names.iter();
+        all.map(|(name, named)| (name.clone(), tags(named)))
             .collect()
     }
 
-    fn forget(&mut self, key: &Key) -> bool {
-        let Some(entry) = self.all.remove(key) else {
+    /// When what is watched changed last.
+    pub(crate) fn changed(&self, watched: &Watched) -> u64 {
+        match watched {
+            Watched::Everything => self.index,
+            Watched::Names => self.names_index,
+            Watched::Name(name) => self
+                .names
+                .get(name)
+                .map_or(self.extinct, |named| named.index),
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.index += 1;
+        self.index
+    }
+
+    /// Puts an entry on the list, in place of what is there under its key.
+    fn put(&mut self, mut entry: Entry, changed: &mut Changed) -> Arc<Listed> {
+        let listed = Arc::make_mut(&mut entry.listed);
+        listed.judge();
+        let (key, tags) = (Key::of(&listed.view), &listed.view.tags);
+        let before = self.take(&key);
+        let index = self.next();
+        listed.modify_index = index;
+        listed.create_index = before
+            .as_ref()
+            .map_or(index, |before| before.listed.create_index);
+        changed.names |= before
+            .as_ref()
+            .is_none_or(|before| before.listed.view.tags != *tags);
+        changed.probes |= probed(listed) || before.as_ref().is_some_and(|one| probed(&one.listed));
+        if listed.view.kept_by == KeptBy::Checks {
+            let names = self.ids.entry(key.id.clone()).or_default();
+            names.insert(key.name.clone());
+        }
+        self.registered += usize::from(!listed.is_own());
+        if let Some(due) = entry.due {
+            self.due.insert((due, key.clone()));
+        }
+        changed.told.upserts.push(listed.view.clone());
+        let listed = Arc::clone(&entry.listed);
+        let named = self.names.entry(key.name.clone()).or_default();
+        named.index = index;
+        named.entries.insert(key.id, entry);
+        changed.of.insert(key.name);
+        if changed.names {
+            self.names_index = index;
+        }
+        listed
+    }
+
+    /// Takes one from the list; false when it was not on it.
+    fn remove(&mut self, key: &Key, changed: &mut Changed) -> bool {
+        let Some(entry) = self.take(key) else {
             return false;
         };
-        if let Keeping::Lease { ends, .. } = entry.keeping {
-            self.ends.remove(&(ends, key.clone()));
+        let index = self.next();
+        changed.probes |= probed(&entry.listed);
+        changed.names = true;
+        self.names_index = index;
+        if let Some(named) = self.names.get_mut(&key.name) {
+            named.index = index;
+            if named.entries.is_empty() {
+                self.names.remove(&key.name);
+                self.extinct = index;
+            }
         }
+        changed.told.removed.push(key.clone().pair());
+        changed.of.insert(key.name.clone());
         true
     }
+
+    fn take(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.names.get_mut(&key.name)?.entries.remove(&key.id)?;
+        if let Some(due) = entry.due {
+            self.due.remove(&(due, key.clone()));
+        }
+        if entry.listed.view.kept_by == KeptBy::Checks
+            && let Some(names) = self.ids.get_mut(&key.id)
+        {
+            names.remove(&key.name);
+            if names.is_empty() {
+                self.ids.remove(&key.id);
+            }
+        }
+        self.registered -= usize::from(!entry.listed.is_own());
+        self.renewed.remove(key);
+        Some(entry)
+    }
+
+    /// Works out anew when something of it comes due.
+    fn reschedule(&mut self, key: &Key) {
+        let Some(entry) = self
+            .names
+            .get_mut(&key.name)
+            .and_then(|named| named.entries.get_mut(&key.id))
+        else {
+            return;
+        };
+        let due = entry.earliest();
+        if due == entry.due {
+            return;
+        }
+        if let Some(due) = std::mem::replace(&mut entry.due, due) {
+            self.due.remove(&(due, key.clone()));
+        }
+        if let Some(due) = due {
+            self.due.insert((due, key.clone()));
+        }
+    }
+
+    /// When the next entry comes due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// How many registered themselves.
+    pub(crate) fn registered(&self) -> usize {
+        self.registered
+    }
+
+    /// Leases that were renewed since this was asked last.
+    pub(crate) fn take_renewed(&mut self) -> Vec<RegistryView> {
+        let renewed = std::mem::take(&mut self.renewed);
+        renewed
+            .iter()
+            .filter_map(|key| Some(self.get(key)?.listed.view.clone()))
+            .collect()
+    }
+
+    /// Why there is nothing of a name.
+    pub(crate) fn missing(&self, name: &str) -> Error {
+        let what = name.to_owned();
+        match self.withheld_of(name) {
+            Some(one) => Error::Withheld {
+                name: what,
+                why: one.why.clone(),
+            },
+            None => Error::Missing { what },
+        }
+    }
+}
+
+impl Entry {
+    fn earliest(&self) -> Option<Instant> {
+        let clocks = self.clocks.iter();
+        let checks = clocks.flat_map(|clock| [clock.silent, clock.gone]);
+        checks.flatten().chain(self.lease).min()
+    }
+}
+
+fn probed(listed: &Listed) -> bool {
+    let mut checks = listed.checks.iter();
+    checks.any(|state| matches!(state.check.look, crate::Look::Probe(_)))
 }
 
 fn later(wall: Timestamp, by: Duration) -> Timestamp {

@@ -1,6 +1,7 @@
 //! Why the registry does not do what it was asked.
 
 use crate::target::Refusal;
+use std::sync::Arc;
 
 /// Why the registry does not do what it was asked. Reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +15,34 @@ pub enum Error {
     /// A URL that an entry must not have.
     #[error("use the url: {0}")]
     Url(#[from] Refusal),
+    /// A name or id that no interface takes.
+    #[error("use the {0}: it is 1 to 255 bytes without control characters")]
+    Free(&'static str),
+    /// Too many or too long tags.
+    #[error("use the tags: there are at most 64 of at most 1024 bytes, none empty")]
+    Tags,
+    /// A version or category that is too long.
+    #[error("use the {0}: it is too long, empty, or has control characters")]
+    Word(&'static str),
+    /// A check that cannot be kept.
+    #[error("use the checks: {0}")]
+    Check(String),
+    /// No such check.
+    #[error("find check {check} of {of}: it is not registered")]
+    NoCheck {
+        /// Its id.
+        check: String,
+        /// Of which entry.
+        of: String,
+    },
+    /// What was written down is not understood.
+    #[error("understand what was written down: {0}")]
+    Row(String),
     /// A time to live outside the limits.
     #[error("use the ttl: it is 5 to 86400 seconds, not {0}")]
     Ttl(u64),
     /// Too much said about itself.
-    #[error("use the meta: it has at most 32 texts of at most 512 bytes under keys of at most 64")]
+    #[error("use the meta: it has at most 32 texts of at most 512 bytes under keys of at most 128")]
     Meta,
     /// The engine keeps this name.
     #[error("change {name}: it is kept by cluster {cluster}")]
@@ -55,10 +79,16 @@ pub enum Error {
     Refused(String),
     /// It could not be written down.
     #[error("write it down: failed to {0}")]
-    Store(#[from] store::Error),
+    Store(#[source] Arc<store::Error>),
     /// The engine is on its way out.
     #[error("reach the registry: it is closing")]
     Closing,
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Error::Store(Arc::new(error))
+    }
 }
 
 impl Error {
@@ -74,7 +104,11 @@ impl Error {
             Error::Ttl(_) => {
                 "Leave the ttl out for 30 seconds, and send a heartbeat before it ends."
             }
-            Error::Meta => "Say less about the service.",
+            Error::Meta | Error::Tags | Error::Word(_) => "Say less about the service.",
+            Error::Free(_) => "Use a name like mail or user-api.",
+            Error::Check(_) => "See docs/registry.md for what a check looks like.",
+            Error::NoCheck { .. } => "Its entry may have ended. Register it again with its checks.",
+            Error::Row(_) => "Register it again.",
             Error::Kept { .. } => {
                 "Instances of a cluster are listed by themselves. Use another name, or ask azora to \
                  stop the service."

@@ -13,7 +13,7 @@
 //! `{"error", "help"}`.
 
 use crate::guard::{Guard, guard};
-use crate::{DEFAULT_TTL, Error, Registration, Registry};
+use crate::{DEFAULT_TTL, Error, Keep, Listed, Registration, Registry};
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -23,8 +23,9 @@ use axum::{Json, Router, middleware};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest body, in bytes.
@@ -60,14 +61,20 @@ impl IntoResponse for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Name(_) | Error::Id | Error::Url(_) | Error::Ttl(_) | Error::Meta => {
-                StatusCode::BAD_REQUEST
-            }
+            Error::Name(_)
+            | Error::Id
+            | Error::Free(_)
+            | Error::Url(_)
+            | Error::Ttl(_)
+            | Error::Meta
+            | Error::Tags
+            | Error::Word(_)
+            | Error::Check(_) => StatusCode::BAD_REQUEST,
             Error::Kept { .. } => StatusCode::CONFLICT,
-            Error::Missing { .. } => StatusCode::NOT_FOUND,
+            Error::Missing { .. } | Error::NoCheck { .. } => StatusCode::NOT_FOUND,
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Refused(_) => StatusCode::FORBIDDEN,
-            Error::Withheld { .. } | Error::Store(_) | Error::Closing => {
+            Error::Withheld { .. } | Error::Store(_) | Error::Row(_) | Error::Closing => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
@@ -103,6 +110,15 @@ pub(crate) fn router(registry: Registry, port: u16) -> Router {
         .layer(middleware::from_fn_with_state(Guard::new(port), guard))
 }
 
+/// Entries that others hold as well.
+struct Told<'a>(&'a [Arc<Listed>]);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(|one| &**one))
+    }
+}
+
 async fn healthz() -> Response {
     Json(serde_json::json!({ "ok": true })).into_response()
 }
@@ -126,7 +142,9 @@ impl From<Wish> for Registration {
         if let Some(id) = wish.id {
             registration.id = id;
         }
-        registration.ttl = wish.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
+        registration.keep = Keep::Lease {
+            ttl: wish.ttl.map_or(DEFAULT_TTL, Duration::from_secs),
+        };
         registration.meta = wish.meta;
         registration
     }
@@ -152,7 +170,7 @@ async fn register(
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(listed)).into_response())
+    Ok((status, Json(&*listed)).into_response())
 }
 
 /// JSON, or no word about it. `curl -d` calls everything a form, and a form that a browser sends
@@ -215,12 +233,12 @@ fn parts<T>(path: Parts<T>) -> Result<T, Failure> {
 }
 
 async fn list(State(registry): State<Registry>) -> Response {
-    Json(registry.list(None)).into_response()
+    Json(Told(&registry.list(None))).into_response()
 }
 
 async fn named(State(registry): State<Registry>, name: Parts<String>) -> Result<Response, Failure> {
     let name = parts(name)?;
-    Ok(Json(registry.lookup(&name)?).into_response())
+    Ok(Json(Told(&registry.lookup(&name)?)).into_response())
 }
 
 async fn remove_name(
@@ -245,5 +263,5 @@ async fn heartbeat(
     key: Parts<(String, String)>,
 ) -> Result<Response, Failure> {
     let (name, id) = parts(key)?;
-    Ok(Json(registry.heartbeat(&name, &id)?).into_response())
+    Ok(Json(&*registry.heartbeat(&name, &id)?).into_response())
 }

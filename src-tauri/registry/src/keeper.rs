@@ -1,27 +1,56 @@
-//! The one task that writes leases down and ends them.
+//! The one task that writes down what registered itself, and ends it.
 //!
 //! Being alone, it keeps disk and memory in the same order; being a task, it finishes what it
-//! began when the program that asked hangs up.
+//! began when the program that asked hangs up. What was asked while the disk was waited for is
+//! written together: one commit for all of it, each act with what it did.
 
-use crate::door::Act;
+use crate::door::Begun;
 use crate::entries::Key;
-use crate::{Error, Listed, Registration, RegistryChange, Shared};
+use crate::index::BLOCK;
+use crate::{Error, Keep, Listed, Registration, Shared};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use store::Store;
+use std::sync::atomic::Ordering;
+use store::{Registered, Registering, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Orders that may wait; who comes later waits for a place.
-const QUEUE: usize = 64;
+const QUEUE: usize = 1_024;
+/// Orders written in one commit.
+const BATCH: usize = 256;
+/// Under which key the number is kept that no change has reached yet.
+const CEILING: &str = "registry.index";
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 enum Order {
-    Put(
-        Act,
-        Registration,
-        oneshot::Sender<Result<(Listed, bool), Error>>,
-    ),
-    Remove(Act, Vec<Key>, oneshot::Sender<Result<usize, Error>>),
+    Put(Begun, Wish, Reply<(Arc<Listed>, bool)>),
+    Remove(Begun, Vec<Key>, Reply<usize>),
+}
+
+/// What is to be listed.
+pub(crate) enum Wish {
+    /// All of it is said.
+    Whole(Box<Registration>),
+    /// What is listed under this key, changed.
+    Amended(Key, Box<dyn FnOnce(&mut Registration) + Send>),
+}
+
+impl Wish {
+    /// What no other order of one commit may be about. An id of Consul's is one's alone under whatever
+    /// name, and no name is empty.
+    fn about(&self) -> Vec<Key> {
+        match self {
+            Wish::Whole(wish) => {
+                let mut all = vec![Key::new(&wish.name, &wish.id)];
+                all.extend((wish.keep == Keep::Checks).then(|| Key::new("", &wish.id)));
+                all
+            }
+            Wish::Amended(key, _) => vec![key.clone()],
+        }
+    }
 }
 
 /// A handle to the task. When it goes, the task is ended.
@@ -34,29 +63,28 @@ impl Keeper {
     pub(crate) fn start(store: Store, shared: Arc<Shared>) -> Self {
         let (orders, queue) = mpsc::channel(QUEUE);
         let mut task = JoinSet::new();
-        task.spawn(run(store, shared, queue));
+        let run = Run {
+            store,
+            shared,
+            waiting: VecDeque::new(),
+            stale: BTreeSet::new(),
+        };
+        task.spawn(run.run(queue));
         Self {
             orders,
             _task: task,
         }
     }
 
-    pub(crate) async fn put(
-        &self,
-        act: Act,
-        registration: Registration,
-    ) -> Result<(Listed, bool), Error> {
-        self.ask(|reply| Order::Put(act, registration, reply)).await
+    pub(crate) async fn put(&self, act: Begun, wish: Wish) -> Result<(Arc<Listed>, bool), Error> {
+        self.ask(|reply| Order::Put(act, wish, reply)).await
     }
 
-    pub(crate) async fn remove(&self, act: Act, keys: Vec<Key>) -> Result<usize, Error> {
+    pub(crate) async fn remove(&self, act: Begun, keys: Vec<Key>) -> Result<usize, Error> {
         self.ask(|reply| Order::Remove(act, keys, reply)).await
     }
 
-    async fn ask<T>(
-        &self,
-        order: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Order,
-    ) -> Result<T, Error> {
+    async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.orders
             .send(order(reply))
@@ -66,32 +94,249 @@ impl Keeper {
     }
 }
 
-async fn run(store: Store, shared: Arc<Shared>, mut queue: mpsc::Receiver<Order>) {
-    loop {
-        // Heartbeats only move ends away, so waking at the end as it was is never too late.
-        let end = shared.read().next_end();
-        let order = tokio::select! {
-            order = queue.recv() => order,
-            () = until(end) => {
-                expire(&store, &shared).await;
-                continue;
-            }
-        };
-        // Who asked may be gone; what was asked is done all the same.
-        match order {
-            Some(Order::Put(act, registration, reply)) => {
-                let result = put(&store, &shared, registration).await;
-                act.over(&result);
-                let _ = reply.send(result);
-            }
-            Some(Order::Remove(act, keys, reply)) => {
-                let result = remove(&store, &shared, &keys).await;
-                act.over(&result);
-                let _ = reply.send(result);
-            }
-            None => return,
+/// The number that changes begin after, once those that follow it are reserved: no engine before this one
+/// has told a change by one of them, whatever became of it.
+pub(crate) async fn reserve(store: &Store) -> Result<(u64, u64), Error> {
+    let kept = store.meta().get(CEILING).await?;
+    // What is not a number was not written by us, and nothing is known then but that it begins.
+    let begin = kept.and_then(|kept| kept.parse().ok()).unwrap_or(1);
+    let ceiling = begin + BLOCK;
+    match store.meta().set(CEILING, &ceiling.to_string()).await {
+        Ok(()) => Ok((begin, ceiling)),
+        Err(error) => {
+            // Services are not kept from running by it; it is tried again with the first change.
+            tracing::warn!(%error, "numbers of the registry's changes are not reserved");
+            Ok((begin, begin))
         }
     }
+}
+
+struct Run {
+    store: Store,
+    shared: Arc<Shared>,
+    /// Orders that were taken from the queue and not carried out.
+    waiting: VecDeque<Order>,
+    /// Rows on disk of what is off the list.
+    stale: BTreeSet<Key>,
+}
+
+/// An order that only has to be written.
+enum Ready {
+    Put(
+        Begun,
+        Box<Registration>,
+        Registered,
+        Reply<(Arc<Listed>, bool)>,
+    ),
+    Remove(Begun, Vec<Key>, Reply<usize>),
+}
+
+impl Run {
+    async fn run(mut self, mut queue: mpsc::Receiver<Order>) {
+        let mut taken = Vec::with_capacity(BATCH);
+        loop {
+            // Heartbeats only move ends away, so waking at the end as it was is never too late.
+            let end = self.shared.read().next_due();
+            tokio::select! {
+                count = queue.recv_many(&mut taken, BATCH) => if count == 0 { return },
+                () = until(end) => self.fall_due(),
+                () = self.shared.reserve.notified() => self.reserve().await,
+            }
+            self.waiting.extend(taken.drain(..));
+            while !self.waiting.is_empty() {
+                self.write().await;
+            }
+            if !self.stale.is_empty() {
+                self.clear().await;
+            }
+        }
+    }
+
+    async fn reserve(&mut self) {
+        let ceiling = self.shared.read().index + BLOCK;
+        match self.store.meta().set(CEILING, &ceiling.to_string()).await {
+            Ok(()) => self.shared.ceiling.store(ceiling, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "numbers of changes are not reserved"),
+        }
+    }
+
+    /// They are off the list in any case; one that stays on disk comes back with the next engine
+    /// and ends again.
+    fn fall_due(&mut self) {
+        let wall = (self.shared.wall)();
+        let gone = self
+            .shared
+            .change(|entries| entries.fall_due(wall, Instant::now()));
+        self.stale.extend(gone);
+    }
+
+    async fn clear(&mut self) {
+        let gone = Registering {
+            removed: self.stale.iter().cloned().map(Key::pair).collect(),
+            ..Registering::default()
+        };
+        self.stale.clear();
+        if let Err(error) = self.store.registry().write(&gone).await {
+            tracing::warn!(%error, "entries have ended and stay on disk");
+        }
+    }
+
+    /// Carries out what waits, up to an order about something that one before it is about.
+    async fn write(&mut self) {
+        let mut keys = BTreeSet::new();
+        let mut ready = Vec::new();
+        while ready.len() < BATCH
+            && let Some(order) = self.waiting.pop_front()
+        {
+            let of: Vec<Key> = match &order {
+                Order::Put(_, wish, _) => wish.about(),
+                Order::Remove(_, keys, _) => keys.clone(),
+            };
+            if of.iter().any(|key| keys.contains(key)) {
+                self.waiting.push_front(order);
+                break;
+            }
+            keys.extend(of);
+            match order {
+                Order::Put(act, wish, reply) => ready.extend(self.prepare(act, wish, reply)),
+                Order::Remove(act, keys, reply) => ready.push(Ready::Remove(act, keys, reply)),
+            }
+        }
+        match self.commit(&mut ready).await {
+            Err(error) if error.is_of_the_entry() && ready.len() > 1 => {
+                // One of them cannot be written, and the others need not suffer for it.
+                for one in ready {
+                    let mut alone = vec![one];
+                    let result = self.commit(&mut alone).await;
+                    self.conclude(alone, result);
+                }
+            }
+            result => self.conclude(ready, result),
+        }
+    }
+
+    /// Looked at again: much may have happened at the door. What needs no writing is answered; who
+    /// asked may be gone, and what was asked is done all the same.
+    fn prepare(&self, act: Begun, wish: Wish, reply: Reply<(Arc<Listed>, bool)>) -> Option<Ready> {
+        let wall = (self.shared.wall)();
+        let allowed = &self.shared.allowed;
+        let looked = self.whole(wish).and_then(|wish| {
+            let mut entries = self.shared.write();
+            let known = entries.known(&wish, allowed, wall, Instant::now())?;
+            let before = entries.get(&Key::new(&wish.name, &wish.id));
+            let since = before.map_or(wall, |entry| entry.listed.view.since);
+            Ok((wish, known, since))
+        });
+        match looked {
+            Ok((wish, None, since)) => {
+                let row = wish.to_row(since);
+                return Some(Ready::Put(act, wish, row, reply));
+            }
+            Ok((_, Some(listed), _)) => answer(act, Ok((listed, false)), reply),
+            Err(error) => answer(act, Err(error), reply),
+        }
+        None
+    }
+
+    fn whole(&self, wish: Wish) -> Result<Box<Registration>, Error> {
+        let (key, change) = match wish {
+            Wish::Whole(wish) => return Ok(wish),
+            Wish::Amended(key, change) => (key, change),
+        };
+        let entries = self.shared.read();
+        let what = key.to_string();
+        let entry = entries.get(&key).ok_or(Error::Missing { what })?;
+        let Some(known) = &entry.listed.wish else {
+            let cluster = entry.listed.view.cluster.as_ref();
+            return Err(Error::Kept {
+                name: key.name,
+                cluster: cluster.map(ToString::to_string).unwrap_or_default(),
+            });
+        };
+        let mut wish = Registration::clone(known);
+        change(&mut wish);
+        wish.check(&entries.refused_ports, &self.shared.allowed)?;
+        Ok(Box::new(wish))
+    }
+
+    async fn commit(&mut self, ready: &mut [Ready]) -> Result<(), store::Error> {
+        let mut all = Registering::default();
+        for one in ready {
+            match one {
+                Ready::Put(act, wish, row, _) => {
+                    all.acts.extend(act.done());
+                    all.put.push(row.clone());
+                    let taken = self.shared.read().takes_id_of(wish);
+                    all.removed.extend(taken.into_iter().map(Key::pair));
+                }
+                Ready::Remove(act, keys, _) => {
+                    all.acts.extend(act.done());
+                    all.removed.extend(keys.iter().cloned().map(Key::pair));
+                }
+            }
+        }
+        self.store.registry().write(&all).await
+    }
+
+    /// Lists what was written, all of it in one change, and tells those who asked.
+    fn conclude(&mut self, ready: Vec<Ready>, written: Result<(), store::Error>) {
+        if let Err(error) = written {
+            let error = Arc::new(error);
+            for one in ready {
+                let failed = Error::Store(Arc::clone(&error));
+                match one {
+                    Ready::Put(act, _, _, reply) => answer(act, Err(failed), reply),
+                    Ready::Remove(act, _, reply) => answer(act, Err(failed), reply),
+                }
+            }
+            return;
+        }
+        let wall = (self.shared.wall)();
+        let now = Instant::now();
+        let (replies, stale) = self.shared.change(|entries| {
+            let mut all = crate::entries::Changed::default();
+            let mut replies: Vec<Box<dyn FnOnce()>> = Vec::with_capacity(ready.len());
+            let mut stale = Vec::new();
+            for one in ready {
+                match one {
+                    Ready::Put(act, wish, row, reply) => {
+                        // While it was written, an instance of ours may have come up under its name,
+                        // or those written with it taken the last place.
+                        if let Err(error) = entries.room(&wish) {
+                            stale.push(Key::new(&row.name, &row.id));
+                            replies.push(Box::new(move || answer(act, Err(error), reply)));
+                            continue;
+                        }
+                        let (listed, new, changed) =
+                            entries.put_registered(*wish, row.since, wall, now);
+                        all.add(changed);
+                        replies.push(Box::new(move || {
+                            act.written();
+                            let _ = reply.send(Ok((listed, new)));
+                        }));
+                    }
+                    Ready::Remove(act, keys, reply) => {
+                        let (removed, changed) = entries.remove_registered(&keys);
+                        all.add(changed);
+                        replies.push(Box::new(move || {
+                            act.written();
+                            let _ = reply.send(Ok(removed));
+                        }));
+                    }
+                }
+            }
+            ((replies, stale), all)
+        });
+        self.stale.extend(stale);
+        for reply in replies {
+            reply();
+        }
+    }
+}
+
+fn answer<T>(act: Begun, result: Result<T, Error>, reply: Reply<T>) {
+    act.over(&result);
+    let _ = reply.send(result);
 }
 
 async fn until(end: Option<Instant>) {
@@ -99,57 +344,4 @@ async fn until(end: Option<Instant>) {
         Some(end) => tokio::time::sleep_until(end).await,
         None => std::future::pending().await,
     }
-}
-
-async fn put(store: &Store, shared: &Shared, wish: Registration) -> Result<(Listed, bool), Error> {
-    // Looked at again: much may have happened at the door.
-    let known = shared.change(|entries| {
-        match entries.known(&wish, &shared.allowed, (shared.wall)(), Instant::now()) {
-            Ok(Some((listed, change))) => (Ok(Some(listed)), change),
-            Ok(None) => (Ok(None), RegistryChange::default()),
-            Err(error) => (Err(error), RegistryChange::default()),
-        }
-    })?;
-    if let Some(listed) = known {
-        return Ok((listed, false));
-    }
-    let since = shared
-        .read()
-        .since(&wish.name, &wish.id)
-        .unwrap_or_else(|| (shared.wall)());
-    store.registry().upsert(&wish.to_lease(since)).await?;
-    shared.change(|entries| {
-        // While it was written, an instance of ours may have come up under its very id.
-        if let Err(error) = entries.not_own(&wish) {
-            return (Err(error), RegistryChange::default());
-        }
-        let (listed, new, change) =
-            entries.put_leased(wish, since, (shared.wall)(), Instant::now());
-        (Ok((listed, new)), change)
-    })
-}
-
-async fn remove(store: &Store, shared: &Shared, keys: &[Key]) -> Result<usize, Error> {
-    store.registry().remove(&pairs(keys)).await?;
-    Ok(shared.change(|entries| {
-        let change = entries.remove_leased(keys);
-        (change.removed.len(), change)
-    }))
-}
-
-async fn expire(store: &Store, shared: &Shared) {
-    let ended = shared.change(|entries| {
-        let ended = entries.ended(Instant::now());
-        let change = entries.remove_leased(&ended);
-        (ended, change)
-    });
-    // They are off the list in any case; one that stays on disk comes back with the next engine
-    // and ends again.
-    if let Err(error) = store.registry().remove(&pairs(&ended)).await {
-        tracing::warn!(%error, "leases have ended and stay on disk");
-    }
-}
-
-fn pairs(keys: &[Key]) -> Vec<(String, String)> {
-    keys.iter().cloned().map(Key::pair).collect()
 }

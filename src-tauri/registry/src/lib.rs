@@ -1,12 +1,12 @@
 //! Which services exist and where: the instances of our clusters, and what registered itself.
 //!
 //! Own entries come from the engine and are in memory only: they are listed while their instance
-//! serves, and a reader never finds one after [`Registry::remove_own`] has returned. Leased
-//! entries come from ordinary programs over HTTP ([`serve`]); they are kept in the store, last as
-//! long as their heartbeats, and get their whole time again when the engine was away.
+//! serves, and a reader never finds one after [`Registry::remove_own`] has returned. All others
+//! come from ordinary programs over HTTP ([`serve`]); they are kept in the store, last as
+//! long as their heartbeats or checks allow, and get their whole time again when the engine was away.
 //!
-//! Reading never touches the disk. Nothing here asks whether an address answers, and nothing that
-//! is registered is ever executed.
+//! Reading never touches the disk. What is acknowledged is on disk, and what is listed was
+//! acknowledged or is about to be. Nothing that is registered is ever executed.
 
 #![cfg_attr(
     test,
@@ -14,38 +14,50 @@
 )]
 
 mod beats;
+mod check;
 mod door;
 mod entries;
 mod error;
 mod guard;
 mod http;
+mod index;
 mod keeper;
+mod listed;
+mod millis;
 mod peer;
 mod registration;
 mod serve;
 pub mod target;
 
 pub use beats::Beat;
-pub use door::{BoxFuture, Door};
+pub use check::{Check, CheckState, Look, Probe, Target};
+pub use door::Door;
+pub use entries::{Key, Own, Withheld};
 pub use error::Error;
-pub use registration::{DEFAULT_TTL, LONGEST_TTL, Registration, SHORTEST_TTL};
+pub use index::Watched;
+pub use listed::{Listed, Query};
+pub use registration::{DEFAULT_TTL, Keep, LONGEST_TTL, Registration, SHORTEST_TTL, Weights};
 pub use serve::{bind, serve};
 
-use door::Act;
-use entries::{Entries, Key};
+use door::Begun;
+use entries::{Changed, Entries};
+use index::{BLOCK, Waiting};
 use ipnet::IpNet;
-use keeper::Keeper;
-use model::view::RegistryView;
+use keeper::{Keeper, Wish};
+use model::view::{Health, RegistryView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 use store::Store;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
 
 /// Changes a slow reader may be behind before it has to read [`Registry::entries`] again.
 const CHANGES: usize = 1_024;
 
-/// What changed in the registry.
+/// What changed in the registry. That a lease was renewed is no change.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RegistryChange {
     /// New or changed entries.
@@ -54,15 +66,15 @@ pub struct RegistryChange {
     pub removed: Vec<(String, String)>,
 }
 
-/// An entry with all that HTTP tells of it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Listed {
-    /// The entry.
-    #[serde(flatten)]
-    pub view: RegistryView,
-    /// What a leased one said about itself.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub meta: BTreeMap<String, String>,
+/// A check that is to be probed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probed {
+    /// Of which entry.
+    pub key: Key,
+    /// The check's id.
+    pub check: String,
+    /// How.
+    pub probe: Probe,
 }
 
 /// The registry of one home. Clones share it; when the last one goes, its task ends.
@@ -77,6 +89,12 @@ pub struct Registry {
 pub(crate) struct Shared {
     entries: RwLock<Entries>,
     changes: broadcast::Sender<RegistryChange>,
+    waiting: Waiting,
+    /// Counts changes of what is to be probed.
+    probes: watch::Sender<u64>,
+    /// The number that no change may pass before it is reserved on disk, and who is told that it is near.
+    ceiling: AtomicU64,
+    reserve: Notify,
     wall: fn() -> Timestamp,
     allowed: Vec<IpNet>,
     beats: beats::Beats,
@@ -93,40 +111,53 @@ impl Shared {
 
     /// Changes the entries and tells of it before anybody else can change them again, so that
     /// changes are told in the order in which they were made.
-    pub(crate) fn change<T>(&self, f: impl FnOnce(&mut Entries) -> (T, RegistryChange)) -> T {
+    pub(crate) fn change<T>(&self, f: impl FnOnce(&mut Entries) -> (T, Changed)) -> T {
         let mut entries = self.write();
-        let (value, change) = f(&mut entries);
-        if change != RegistryChange::default() {
-            // Nobody listening is no fault.
-            let _ = self.changes.send(change);
+        let (value, changed) = f(&mut entries);
+        if changed.is_nothing() {
+            return value;
         }
+        if entries.index + BLOCK / 2 > self.ceiling.load(Ordering::Relaxed) {
+            self.reserve.notify_one();
+        }
+        if changed.told != RegistryChange::default() {
+            // Nobody listening is no fault.
+            let _ = self.changes.send(changed.told);
+        }
+        if changed.probes {
+            self.probes.send_modify(|count| *count += 1);
+        }
+        drop(entries);
+        let of = changed.of.iter().map(String::as_str);
+        self.waiting.wake(changed.names, of);
         value
     }
 }
 
 impl Registry {
-    /// Reads the leases that outlived the last engine and begins to keep time. `wall` is the
+    /// Reads what registered itself with the engines before and begins to keep time. `wall` is the
     /// engine's clock; privileged acts ask `door`; entries may point to this machine and into the
     /// `allowed` networks. Has to be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Store`] when the leases cannot be read.
+    /// [`Error::Store`] when they cannot be read.
     pub async fn open(
         store: Store,
         door: Arc<dyn Door>,
         wall: fn() -> Timestamp,
         allowed: Vec<IpNet>,
     ) -> Result<Self, Error> {
-        let leases = store.registry().all().await?;
-        let mut entries = Entries::default();
-        let now = tokio::time::Instant::now();
-        for lease in leases {
-            match Registration::from_lease(&lease, &allowed) {
+        let rows = store.registry().all().await?;
+        let (begin, ceiling) = keeper::reserve(&store).await?;
+        let mut entries = Entries::new(begin);
+        let now = Instant::now();
+        for row in rows {
+            match Registration::from_row(&row, &allowed) {
                 Ok(registration) => {
-                    entries.put_leased(registration, lease.since, wall(), now);
+                    entries.put_registered(registration, row.since, wall(), now);
                 }
                 Err(error) => {
-                    tracing::warn!(name = lease.name, %error, "a lease is not taken up again");
+                    tracing::warn!(name = row.name, %error, "an entry is not taken up again");
                 }
             }
         }
@@ -134,6 +165,10 @@ impl Registry {
         let shared = Arc::new(Shared {
             entries: RwLock::new(entries),
             changes,
+            waiting: Waiting::default(),
+            probes: watch::Sender::new(0),
+            ceiling: AtomicU64::new(ceiling),
+            reserve: Notify::new(),
             wall,
             allowed,
             beats: beats::Beats::default(),
@@ -146,17 +181,18 @@ impl Registry {
         })
     }
 
-    /// Lists an instance of a cluster, or changes where it is. Readers see it at once.
-    pub fn upsert_own(
-        &self,
-        cluster: &ClusterId,
-        instance: &InstanceId,
-        name: &ServiceName,
-        url: &str,
-    ) {
+    /// Our own control ports: no entry may point to them.
+    pub fn refuse_port(&self, port: u16) {
+        self.shared.write().refused_ports.insert(port);
+    }
+
+    // === the engine's own ===
+
+    /// Lists an instance of a cluster, or changes what is said of it. Readers see it at once.
+    pub fn upsert_own(&self, own: &Own) {
         let now = (self.shared.wall)();
         self.shared
-            .change(|entries| ((), entries.put_own(cluster, instance, name, url, now)));
+            .change(|entries| ((), entries.put_own(own, now)));
     }
 
     /// Takes an instance from the list. No reader finds it after this has returned.
@@ -174,57 +210,136 @@ impl Registry {
         name: &ServiceName,
         why: &str,
     ) {
+        let now = (self.shared.wall)();
         self.shared
-            .change(|entries| ((), entries.withhold_own(cluster, instance, name, why)));
+            .change(|entries| ((), entries.withhold_own(cluster, instance, name, why, now)));
     }
+
+    // === reading ===
 
     /// Where to send what is meant for this name: what the gateway and other readers ask.
     ///
     /// # Errors
     /// [`Error::Withheld`] while all of it has an open circuit, [`Error::Missing`] when there is none.
-    pub fn lookup(&self, name: &str) -> Result<Vec<Listed>, Error> {
+    pub fn lookup(&self, name: &str) -> Result<Vec<Arc<Listed>>, Error> {
         let entries = self.shared.read();
-        let listed: Vec<Listed> = entries.named(name).map(entries::Entry::listed).collect();
-        if !listed.is_empty() {
-            return Ok(listed);
+        let listed: Vec<_> = entries.named(name).map(|e| e.listed.clone()).collect();
+        match listed.is_empty() {
+            true => Err(entries.missing(name)),
+            false => Ok(listed),
         }
-        let what = name.to_owned();
-        Err(match entries.withheld(name) {
-            Some((_, why)) => Error::Withheld {
-                name: what,
-                why: why.to_owned(),
-            },
-            None => Error::Missing { what },
-        })
     }
 
-    /// Our own control ports: no entry may point to them.
-    pub fn refuse_port(&self, port: u16) {
-        self.shared.write().refused_ports.insert(port);
+    /// The entries that fit, by name and id, and the number of the last change of anything.
+    pub fn find(&self, query: &Query<'_>) -> (u64, Vec<Arc<Listed>>) {
+        let entries = self.shared.read();
+        let fits = |entry: &&entries::Entry| entry.listed.fits(query);
+        let found = match query.name {
+            Some(name) => entries
+                .named(name)
+                .filter(fits)
+                .map(|e| e.listed.clone())
+                .collect(),
+            None => entries
+                .iter()
+                .filter(fits)
+                .map(|e| e.listed.clone())
+                .collect(),
+        };
+        (entries.index, found)
     }
 
-    /// Every entry, by name and id.
+    /// One entry.
+    pub fn entry(&self, key: &Key) -> Option<Arc<Listed>> {
+        Some(self.shared.read().get(key)?.listed.clone())
+    }
+
+    /// What is kept by its checks under this id, whatever its name.
+    pub fn by_id(&self, id: &str) -> Option<Arc<Listed>> {
+        Some(self.shared.read().by_id(id)?.listed.clone())
+    }
+
+    /// Every name with the tags its entries have, and the number of the last change of anything.
+    pub fn names(&self) -> (u64, BTreeMap<String, BTreeSet<String>>) {
+        let entries = self.shared.read();
+        (entries.index, entries.tags())
+    }
+
+    /// Every entry as it is shown, by name and id.
     pub fn entries(&self) -> Vec<RegistryView> {
-        self.shared
-            .read()
-            .iter()
-            .map(|entry| entry.view.clone())
-            .collect()
+        let entries = self.shared.read();
+        entries.iter().map(|e| e.listed.view.clone()).collect()
     }
 
-    /// Every entry with what it said about itself; of one name if one is given.
-    pub fn list(&self, name: Option<&str>) -> Vec<Listed> {
-        let entries = self.shared.read();
-        match name {
-            Some(name) => entries.named(name).map(entries::Entry::listed).collect(),
-            None => entries.iter().map(entries::Entry::listed).collect(),
-        }
+    /// Every entry with all that is told of it; of one name if one is given.
+    pub fn list(&self, name: Option<&str>) -> Vec<Arc<Listed>> {
+        let query = Query {
+            name,
+            ..Query::default()
+        };
+        self.find(&query).1
+    }
+
+    /// Instances that get no traffic although they may run.
+    pub fn withheld(&self) -> Vec<Withheld> {
+        self.shared.read().withheld().cloned().collect()
+    }
+
+    /// How many entries registered themselves.
+    pub fn registered(&self) -> usize {
+        self.shared.read().registered()
     }
 
     /// Everything that changes from now on. A reader that falls behind is told so by the channel
     /// and reads [`Registry::entries`] again.
     pub fn changes(&self) -> broadcast::Receiver<RegistryChange> {
         self.shared.changes.subscribe()
+    }
+
+    /// Leases that were renewed since this was asked last, which is no change: for one reader who
+    /// shows until when they last.
+    pub fn take_renewed(&self) -> Vec<RegistryView> {
+        self.shared.write().take_renewed()
+    }
+
+    // === waiting ===
+
+    /// The number of the last change. Each change that readers see has a higher one than those before
+    /// it, also than those of engines before this one; the first is higher than 0.
+    pub fn index(&self) -> u64 {
+        self.shared.read().index
+    }
+
+    /// A number for a change of something that is beside the entries and shares their numbers.
+    pub fn next_index(&self) -> u64 {
+        let mut entries = self.shared.write();
+        let index = entries.next();
+        if index + BLOCK / 2 > self.shared.ceiling.load(Ordering::Relaxed) {
+            self.shared.reserve.notify_one();
+        }
+        index
+    }
+
+    /// Waits until what is watched has changed after number `after`, or for so long. Answers with the
+    /// number of the last change: what is read now is at least that new. A number that no change has
+    /// had is not waited for.
+    pub async fn wait(&self, watched: &Watched, after: u64, limit: Duration) -> u64 {
+        let deadline = Instant::now() + limit;
+        let place = self.shared.waiting.place(watched);
+        loop {
+            // Made before looking, so that a change in between is not missed.
+            let woken = place.notify().notified();
+            let (changed, index) = {
+                let entries = self.shared.read();
+                (entries.changed(watched), entries.index)
+            };
+            if changed > after || after > index {
+                return index;
+            }
+            if tokio::time::timeout_at(deadline, woken).await.is_err() {
+                return self.index();
+            }
+        }
     }
 
     /// Hears when whatever listens on this port of the machine registers itself or renews, under
@@ -238,38 +353,62 @@ impl Registry {
         self.shared.beats.forget(port);
     }
 
-    /// Adds or renews a leased entry; true when it is new. When this returns it is on disk.
+    // === registering ===
+
+    /// Adds or renews an entry; true when it is new. When this returns it is on disk.
     /// Registering again what is listed already renews it and is no act. Registering what the
     /// engine lists already gives the engine's entry.
     ///
     /// # Errors
-    /// Everything [`Error`] lists but [`Error::Missing`].
-    pub async fn register(&self, registration: Registration) -> Result<(Listed, bool), Error> {
+    /// Everything [`Error`] lists but [`Error::Missing`] and [`Error::NoCheck`].
+    pub async fn register(&self, registration: Registration) -> Result<(Arc<Listed>, bool), Error> {
         let allowed = &self.shared.allowed;
         registration.check(&self.shared.read().refused_ports, allowed)?;
-        let known = self.shared.change(|entries| {
-            let now = tokio::time::Instant::now();
-            match entries.known(&registration, allowed, (self.shared.wall)(), now) {
-                Ok(Some((listed, change))) => (Ok(Some(listed)), change),
-                Ok(None) => (Ok(None), RegistryChange::default()),
-                Err(error) => (Err(error), RegistryChange::default()),
-            }
-        })?;
+        let wall = (self.shared.wall)();
+        let known = self
+            .shared
+            .write()
+            .known(&registration, allowed, wall, Instant::now())?;
         if let Some(listed) = known {
             self.shared.beats.beat(&registration.url);
             return Ok((listed, false));
         }
-        let what = format!("{} at {}", registration.name, registration.url);
-        let act = self.admit(Verb::Register, what).await?;
+        let what = match registration.url.as_str() {
+            "" => registration.name.clone(),
+            url => format!("{} at {url}", registration.name),
+        };
+        let act = self.admit(Verb::Register, &what)?;
         let url = registration.url.clone();
-        let put = self.keeper.put(act, registration).await;
+        let put = self
+            .keeper
+            .put(act, Wish::Whole(Box::new(registration)))
+            .await;
         if put.is_ok() {
             self.shared.beats.beat(&url);
         }
         put
     }
 
-    /// Removes a leased entry, or with no id all of a name; gives how many there were.
+    /// Changes what an entry said when it registered. When this returns it is on disk. Two that change
+    /// the same do it one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is none, [`Error::Kept`] when it is the engine's, and all that
+    /// [`Registry::register`] gives.
+    pub async fn amend(
+        &self,
+        key: &Key,
+        what: &str,
+        change: impl FnOnce(&mut Registration) + Send + 'static,
+    ) -> Result<Arc<Listed>, Error> {
+        self.shared.read().removable(&key.name, Some(&key.id))?;
+        let act = self.admit(Verb::Register, &format!("{key}: {what}"))?;
+        let wish = Wish::Amended(key.clone(), Box::new(change));
+        Ok(self.keeper.put(act, wish).await?.0)
+    }
+
+    /// Removes an entry that registered itself, or with no id all of a name; gives how many there
+    /// were.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is none, [`Error::Kept`] when it is the engine's,
@@ -280,38 +419,59 @@ impl Registry {
             Some(id) => format!("{name}/{id}"),
             None => name.to_owned(),
         };
-        let act = self.admit(Verb::Deregister, what).await?;
+        let act = self.admit(Verb::Deregister, &what)?;
         self.keeper.remove(act, keys).await
     }
 
-    async fn admit(&self, verb: Verb, what: String) -> Result<Act, Error> {
-        let admitted = self.door.admit(verb, what.clone()).await;
-        let id = admitted.map_err(Error::Refused)?;
-        Ok(Act::begun(self.door.clone(), id, what))
+    fn admit(&self, verb: Verb, what: &str) -> Result<Begun, Error> {
+        Begun::admitted(&self.door, verb, what).map_err(Error::Refused)
     }
 
-    /// Gives a leased entry its whole time again. The engine's entries need none and take it.
+    /// Gives a leased entry its whole time again. What is kept otherwise needs none and takes it.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such entry, or not any more.
-    pub fn heartbeat(&self, name: &str, id: &str) -> Result<Listed, Error> {
-        let key = Key {
-            name: name.to_owned(),
-            id: id.to_owned(),
-        };
-        let now = tokio::time::Instant::now();
-        let renewed =
-            self.shared.change(
-                |entries| match entries.renew(&key, (self.shared.wall)(), now) {
-                    Some((listed, change)) => (Some(listed), change),
-                    None => (None, RegistryChange::default()),
-                },
-            );
+    pub fn heartbeat(&self, name: &str, id: &str) -> Result<Arc<Listed>, Error> {
+        let key = Key::new(name, id);
+        let wall = (self.shared.wall)();
+        let renewed = self.shared.write().renew(&key, wall, Instant::now());
         if let Some(listed) = &renewed {
             self.shared.beats.beat(&listed.view.url);
         }
         renewed.ok_or_else(|| Error::Missing {
-            what: format!("{name}/{id}"),
+            what: key.to_string(),
         })
+    }
+
+    /// A check says this now. It is no act and is not written down: with the next engine a check says
+    /// at first what it was registered with.
+    ///
+    /// # Errors
+    /// [`Error::NoCheck`] when there is no such check.
+    pub fn set_check(
+        &self,
+        key: &Key,
+        check: &str,
+        status: Health,
+        output: &str,
+    ) -> Result<(), Error> {
+        let wall = (self.shared.wall)();
+        self.shared.change(|entries| {
+            let now = Instant::now();
+            match entries.set_check(key, check, (status, output), wall, now) {
+                Ok(changed) => (Ok(()), changed),
+                Err(error) => (Err(error), Changed::default()),
+            }
+        })
+    }
+
+    /// All checks that are to be probed.
+    pub fn probed(&self) -> Vec<Probed> {
+        self.shared.read().probed()
+    }
+
+    /// Counts the changes of [`Registry::probed`].
+    pub fn probes_changed(&self) -> watch::Receiver<u64> {
+        self.shared.probes.subscribe()
     }
 }

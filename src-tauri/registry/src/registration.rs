@@ -1,11 +1,14 @@
 //! What a program says when it registers itself, and what of it is acceptable.
 
-use crate::Error;
+use crate::check::{Check, Look};
 use crate::target::{self, Refusal};
+use crate::{Error, millis};
 use ipnet::IpNet;
+use model::view::KeptBy;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use store::Lease;
+use store::Registered;
 
 /// How long an entry is listed without a heartbeat unless it says so.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
@@ -15,23 +18,90 @@ pub const SHORTEST_TTL: Duration = Duration::from_secs(5);
 pub const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 const MAX_ID: usize = 128;
+/// Longest name and id of what Consul's clients register, in bytes.
+const MAX_FREE: usize = 255;
 const MAX_META: usize = 32;
-const MAX_META_KEY: usize = 64;
+/// Consul's own limits.
+const MAX_FREE_META: usize = 64;
+const MAX_META_KEY: usize = 128;
 const MAX_META_VALUE: usize = 512;
+const MAX_TAGS: usize = 64;
+/// Longest tag in bytes: tags of proxies hold whole rules.
+const MAX_TAG: usize = 1_024;
+/// Longest version and category, in bytes.
+const MAX_WORD: usize = 64;
+const MAX_CHECKS: usize = 16;
+/// Longest `extra`, in bytes.
+const MAX_EXTRA: usize = 16 << 10;
 
 /// A wish to be listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
-    /// The name to be found by; grammar of [`model::ServiceName`].
+    /// The name to be found by; grammar of [`model::ServiceName`]. With [`Keep::Checks`] any text of
+    /// 1 to 255 bytes.
     pub name: String,
-    /// The id within the name.
+    /// The id within the name. With [`Keep::Checks`] any text of 1 to 255 bytes, and only one of that
+    /// kind at a time has it, under whatever name.
     pub id: String,
-    /// Where it is.
+    /// Where it is. With [`Keep::Checks`] it may be empty: then it has no port.
     pub url: String,
-    /// How long without a heartbeat.
-    pub ttl: Duration,
+    /// How it is kept.
+    pub keep: Keep,
+    /// What it can be picked by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Its version.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// What kind of service it is.
+    #[serde(default)]
+    pub category: Option<String>,
     /// What it says about itself.
+    #[serde(default)]
     pub meta: BTreeMap<String, String>,
+    /// What share of traffic it should get.
+    #[serde(default)]
+    pub weights: Weights,
+    /// What tells how well it is.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// What the interface it came through wants to remember of it, as it is.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub extra: serde_json::Value,
+}
+
+/// Until when something that registered itself is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Keep {
+    /// So long without a heartbeat.
+    Lease {
+        /// How long.
+        #[serde(with = "millis")]
+        ttl: Duration,
+    },
+    /// As long as our own look at it finds it well.
+    Probe,
+    /// Until somebody takes it from the list, or one of its checks lets it go.
+    Checks,
+}
+
+/// Shares of traffic, by how well an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weights {
+    /// When it is passing.
+    pub passing: u32,
+    /// When it has a warning.
+    pub warning: u32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            passing: 1,
+            warning: 1,
+        }
+    }
 }
 
 impl Registration {
@@ -42,8 +112,23 @@ impl Registration {
             name: name.to_owned(),
             id: id_of(url),
             url: url.to_owned(),
-            ttl: DEFAULT_TTL,
+            keep: Keep::Lease { ttl: DEFAULT_TTL },
+            tags: Vec::new(),
+            version: None,
+            category: None,
             meta: BTreeMap::new(),
+            weights: Weights::default(),
+            checks: Vec::new(),
+            extra: serde_json::Value::Null,
+        }
+    }
+
+    /// Who says how long it is listed.
+    pub fn kept_by(&self) -> KeptBy {
+        match self.keep {
+            Keep::Lease { .. } => KeptBy::Lease,
+            Keep::Probe => KeptBy::Probe,
+            Keep::Checks => KeptBy::Checks,
         }
     }
 
@@ -53,23 +138,14 @@ impl Registration {
         refused_ports: &BTreeSet<u16>,
         allowed: &[IpNet],
     ) -> Result<(), Error> {
-        self.name.parse::<model::ServiceName>()?;
-        let id = self.id.as_bytes();
-        let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        if id.len() > MAX_ID
-            || !id.first().is_some_and(u8::is_ascii_alphanumeric)
-            || !id.iter().all(inner)
-        {
-            return Err(Error::Id);
+        match self.keep {
+            Keep::Checks => self.check_free()?,
+            Keep::Lease { .. } | Keep::Probe => self.check_strict()?,
         }
-        if self.ttl < SHORTEST_TTL || self.ttl > LONGEST_TTL {
-            return Err(Error::Ttl(self.ttl.as_secs()));
-        }
-        let fits = |(key, value): (&String, &String)| {
-            key.len() <= MAX_META_KEY && value.len() <= MAX_META_VALUE
-        };
-        if self.meta.len() > MAX_META || !self.meta.iter().all(fits) {
-            return Err(Error::Meta);
+        self.check_words()?;
+        self.check_checks()?;
+        if self.url.is_empty() && self.keep == Keep::Checks {
+            return Ok(());
         }
         let address = target::check(&self.url, allowed)?;
         // Our ports are on loopback only; on another machine the same number is somebody else's.
@@ -79,27 +155,104 @@ impl Registration {
         Ok(())
     }
 
-    pub(crate) fn to_lease(&self, since: model::Timestamp) -> Lease {
-        Lease {
+    fn check_strict(&self) -> Result<(), Error> {
+        self.name.parse::<model::ServiceName>()?;
+        let id = self.id.as_bytes();
+        let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if id.len() > MAX_ID
+            || !id.first().is_some_and(u8::is_ascii_alphanumeric)
+            || !id.iter().all(inner)
+        {
+            return Err(Error::Id);
+        }
+        if let Keep::Lease { ttl } = self.keep
+            && (ttl < SHORTEST_TTL || ttl > LONGEST_TTL)
+        {
+            return Err(Error::Ttl(ttl.as_secs()));
+        }
+        if self.meta.len() > MAX_META {
+            return Err(Error::Meta);
+        }
+        Ok(())
+    }
+
+    fn check_free(&self) -> Result<(), Error> {
+        let text = |text: &str| {
+            !text.is_empty() && text.len() <= MAX_FREE && !text.chars().any(char::is_control)
+        };
+        if !text(&self.name) {
+            return Err(Error::Free("name"));
+        }
+        if !text(&self.id) {
+            return Err(Error::Free("id"));
+        }
+        if self.meta.len() > MAX_FREE_META {
+            return Err(Error::Meta);
+        }
+        Ok(())
+    }
+
+    fn check_words(&self) -> Result<(), Error> {
+        let fits = |(key, value): (&String, &String)| {
+            key.len() <= MAX_META_KEY && value.len() <= MAX_META_VALUE
+        };
+        if !self.meta.iter().all(fits) {
+            return Err(Error::Meta);
+        }
+        let word = |text: &String, limit| {
+            !text.is_empty() && text.len() <= limit && !text.chars().any(char::is_control)
+        };
+        if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| word(tag, MAX_TAG)) {
+            return Err(Error::Tags);
+        }
+        let words = [("version", &self.version), ("category", &self.category)];
+        for (what, text) in words {
+            if text.as_ref().is_some_and(|text| !word(text, MAX_WORD)) {
+                return Err(Error::Word(what));
+            }
+        }
+        if !self.extra.is_null() && self.extra.to_string().len() > MAX_EXTRA {
+            return Err(Error::Word("rest"));
+        }
+        Ok(())
+    }
+
+    fn check_checks(&self) -> Result<(), Error> {
+        if self.checks.len() > MAX_CHECKS {
+            return Err(Error::Check(format!("there are at most {MAX_CHECKS}")));
+        }
+        let ids: BTreeSet<&str> = self.checks.iter().map(|check| check.id.as_str()).collect();
+        if ids.len() < self.checks.len() {
+            return Err(Error::Check("two have one id".into()));
+        }
+        if !self.checks.iter().all(Check::fits) {
+            let why = "its id, name and notes are texts of at most 512, 512 and 4096 bytes";
+            return Err(Error::Check(why.into()));
+        }
+        let probed = |check: &Check| {
+            matches!(check.look, Look::Probe(_)) && check.deregister_after.is_some()
+        };
+        if self.keep == Keep::Probe && !self.checks.iter().any(probed) {
+            let why = "what is kept by one has to say when it is taken from the list";
+            return Err(Error::Check(why.into()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_row(&self, since: model::Timestamp) -> Registered {
+        Registered {
             name: self.name.clone(),
             id: self.id.clone(),
-            url: self.url.clone(),
-            // A map of texts always has a JSON form.
-            meta: serde_json::to_string(&self.meta).unwrap_or_default(),
-            ttl_ms: u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX),
             since,
+            // Texts, numbers and maps of texts always have a JSON form.
+            body: serde_json::to_string(self).unwrap_or_default(),
         }
     }
 
     /// What was accepted once is held against the limits again: they may have become tighter.
-    pub(crate) fn from_lease(lease: &Lease, allowed: &[IpNet]) -> Result<Self, Error> {
-        let registration = Self {
-            name: lease.name.clone(),
-            id: lease.id.clone(),
-            url: lease.url.clone(),
-            ttl: Duration::from_millis(lease.ttl_ms),
-            meta: serde_json::from_str(&lease.meta).map_err(|_| Error::Meta)?,
-        };
+    pub(crate) fn from_row(row: &Registered, allowed: &[IpNet]) -> Result<Self, Error> {
+        let registration: Self =
+            serde_json::from_str(&row.body).map_err(|error| Error::Row(error.to_string()))?;
         registration.check(&BTreeSet::new(), allowed)?;
         Ok(registration)
     }

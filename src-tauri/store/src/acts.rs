@@ -4,6 +4,7 @@ use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
 use crate::spare::{Share, Spare};
 use model::{Act, ActId, ActorKind, Outcome, Timestamp};
+use serde::Serialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -41,6 +42,31 @@ impl<'a> Row<'a> {
         .await?;
         Ok(())
     }
+}
+
+/// Acts as one JSON array.
+pub(crate) fn array(acts: &[Act]) -> Result<String, Error> {
+    text_of("acts", acts)
+}
+
+pub(crate) fn text_of<T: Serialize + ?Sized>(
+    table: &'static str,
+    value: &T,
+) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::row(table, "of several", error))
+}
+
+/// Writes acts that are over, as one statement however many they are.
+pub(crate) async fn write_array(db: &mut SqliteConnection, acts: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO acts (id, at, pending, body)
+             SELECT value->>'$.id', value->>'$.at', 0, value FROM json_each(?) WHERE true
+             ON CONFLICT (id) DO UPDATE SET pending = excluded.pending, body = excluded.body",
+    )
+    .bind(acts)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 impl Acts<'_> {

@@ -1,7 +1,7 @@
 //! What a home remembers, in SQLite. The only crate that names sqlx.
 //!
 //! Two databases, because they deserve different care: `state.db` holds what must not be lost
-//! (acts, incidents, events, leases, the outbox) and syncs every commit, but for acts that mean nothing after a
+//! (acts, incidents, events, what registered itself, the outbox) and syncs every commit, but for acts that mean nothing after a
 //! power cut ([`Durability::Normal`]); `history.db` holds measurements,
 //! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
 //! connection and a few readers, so a long read never holds up a write.
@@ -26,9 +26,9 @@ mod database;
 mod error;
 mod events;
 mod incidents;
-mod leases;
 mod meta;
 mod outbox;
+mod registered;
 mod samples;
 mod schema;
 mod spare;
@@ -39,9 +39,9 @@ pub use database::Durability;
 pub use error::Error;
 pub use events::Events;
 pub use incidents::{IncidentFilter, Incidents};
-pub use leases::{Lease, Leases};
 pub use meta::Meta;
 pub use outbox::{Outbox, Outgoing, Waiting};
+pub use registered::{Registered, Registering, Registry};
 pub use samples::{
     Blocks, Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
 };
@@ -179,9 +179,9 @@ impl Store {
         }
     }
 
-    /// Leases of the registry.
-    pub fn registry(&self) -> Leases<'_> {
-        Leases {
+    /// What registered itself with the registry.
+    pub fn registry(&self) -> Registry<'_> {
+        Registry {
             state: &self.inner.state,
         }
     }

@@ -16,6 +16,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-2.sql"),
         include_str!("schema/state-3.sql"),
         include_str!("schema/state-4.sql"),
+        include_str!("schema/state-5.sql"),
     ],
     check: true,
 };

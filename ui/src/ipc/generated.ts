@@ -733,6 +733,9 @@ export type HealedSum = {
   /** Half of all were detected within this, in milliseconds. */
   detect_p50_ms: number | null };
 
+/** How well something that is registered is, the best first. */
+export type Health = "passing" | "warning" | "critical";
+
 /** The history of one instance. */
 export type History = {
   /** Length of a bucket in milliseconds. */
@@ -953,6 +956,9 @@ export type InstanceWindows = {
   instance: InstanceId,
   /** Over the last five minutes, hour, day and week. */
   windows: Array<Window> };
+
+/** Who says how long an entry is listed. */
+export type KeptBy = "own" | "lease" | "probe" | "checks";
 
 /** One answer to a health probe. */
 export type LastCheck = {
@@ -1392,13 +1398,27 @@ export type RegistryView = {
   name: string,
   /** Its id within the name. */
   id: string,
-  /** Where it is. */
+  /** Where it is; empty when it said no address. */
   url: string,
-  /** "own" for instances of a cluster, "lease" for those that registered themselves. */
-  kept_by: string,
+  /** Who says how long it is listed. */
+  kept_by: KeptBy,
   /** The cluster of an own one. */
   cluster: ClusterId | null,
-  /** Since when. */
+  /** What that cluster is called. */
+  cluster_name: string | null,
+  /** The instance of an own one. */
+  instance: InstanceId | null,
+  /** What it can be picked by. */
+  tags: Array<string>,
+  /** Its version, if it says one. */
+  version: string | null,
+  /** What kind of service it is, if it says so. */
+  category: string | null,
+  /** The worst of what its checks say. */
+  health: Health,
+  /** What that check said, when it is not passing. */
+  health_why: string | null,
+  /** Since when it is listed. */
   since: Timestamp,
   /** When its lease ends unless it sends a heartbeat. */
   expires: Timestamp | null };

@@ -320,10 +320,17 @@ impl Owner {
         let port = self.record.ports.get(&instance).and_then(|all| all.first());
         match (status, port) {
             (Some(status), Some(port)) if status.state.serves() => {
-                let url = format!("http://127.0.0.1:{port}");
-                self.shared
-                    .registry
-                    .upsert_own(&self.id, &instance, &instance.service, &url);
+                let service = self.record.definition.services.get(&instance.service);
+                let own = registry::Own {
+                    cluster: self.id.clone(),
+                    cluster_name: self.record.definition.name.clone(),
+                    instance: instance.clone(),
+                    name: instance.service.clone(),
+                    url: format!("http://127.0.0.1:{port}"),
+                    category: service.map_or_else(String::new, |one| one.category.clone()),
+                    version: None,
+                };
+                self.shared.registry.upsert_own(&own);
             }
             (Some(status), Some(_))
                 if status.marks.circuit.is_some() && status.state != State::Stopped =>

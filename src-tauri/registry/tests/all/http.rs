@@ -1,6 +1,6 @@
 //! The registry over HTTP: what ordinary programs get, and what everybody else gets.
 
-use crate::world::{Server, server};
+use crate::world::{Server, own, server};
 use serde_json::json;
 
 /// Every route, with a body that would change something.
@@ -171,9 +171,12 @@ async fn an_ordinary_program_registers_is_found_beats_and_leaves() {
         entry,
         json!({
             "name": "mail", "id": id, "url": "http://127.0.0.1:4000", "kept_by": "lease",
-            "cluster": null, "since": 1_000_000, "expires": 1_030_000,
+            "cluster": null, "cluster_name": null, "instance": null, "tags": [], "version": null,
+            "category": null, "health": "passing", "health_why": null, "since": 1_000_000,
+            "expires": 1_030_000, "meta": {}, "checks": [], "index": entry["index"],
         })
     );
+    assert!(entry["index"].as_u64().unwrap() > 0);
     let again = server
         .ask(
             "POST /register",
@@ -231,8 +234,8 @@ async fn a_name_with_an_open_circuit_is_unavailable_and_not_unknown() {
     let registry = &server.world.registry;
     let (cluster, name) = ("shop-1".parse().unwrap(), "api".parse().unwrap());
     let [one, two] = ["api.0", "api.1"].map(|id| id.parse().unwrap());
-    registry.upsert_own(&cluster, &one, &name, "http://127.0.0.1:4000");
-    registry.upsert_own(&cluster, &two, &name, "http://127.0.0.1:4001");
+    registry.upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
+    registry.upsert_own(&own("api.1", "api", "http://127.0.0.1:4001"));
     let why = "its circuit is open: exited with code 1";
     registry.withhold_own(&cluster, &one, &name, why);
     let listed = server.ask("GET /services/api", "").await.json();
@@ -244,7 +247,7 @@ async fn a_name_with_an_open_circuit_is_unavailable_and_not_unknown() {
     assert_eq!(server.ask("GET /services", "").await.json(), json!([]));
     let taken = r#"{"name":"api","url":"http://127.0.0.1:6666"}"#;
     assert_eq!(server.ask("POST /register", taken).await.status, 409);
-    registry.upsert_own(&cluster, &one, &name, "http://127.0.0.1:4000");
+    registry.upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     registry.remove_own(&cluster, &two);
     assert_eq!(server.ask("GET /services/api", "").await.status, 200);
     registry.remove_own(&cluster, &one);
@@ -256,12 +259,7 @@ async fn instances_of_a_cluster_are_listed_and_not_for_clients_to_change() {
     let server = server().await;
     let registry = &server.world.registry;
     let (cluster, instance) = ("shop-1".parse().unwrap(), "api.0".parse().unwrap());
-    registry.upsert_own(
-        &cluster,
-        &instance,
-        &"api".parse().unwrap(),
-        "http://127.0.0.1:4000",
-    );
+    registry.upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     for (line, body) in [
         (
             "POST /register",

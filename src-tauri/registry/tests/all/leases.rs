@@ -1,17 +1,14 @@
 //! Own entries, leases and their ends, without HTTP.
 
-use crate::world::{wall, world, world_with};
-use model::{ActId, ClusterId, InstanceId, Outcome, ServiceName, Timestamp, Verb};
-use registry::{Error, Registration, Registry, RegistryChange};
+use crate::world::{own, wall, world, world_with};
+use model::view::KeptBy;
+use model::{ActId, ClusterId, InstanceId, Outcome, Timestamp, Verb};
+use registry::{Error, Keep, Registration, Registry, RegistryChange};
 use std::time::Duration;
-use store::{Lease, Store};
+use store::{Registered, Registering, Store};
 
-fn own() -> (ClusterId, InstanceId, ServiceName) {
-    (
-        "shop-1".parse().unwrap(),
-        "api.0".parse().unwrap(),
-        "api".parse().unwrap(),
-    )
+fn ids() -> (ClusterId, InstanceId) {
+    ("shop-1".parse().unwrap(), "api.0".parse().unwrap())
 }
 
 fn names(registry: &Registry) -> Vec<String> {
@@ -31,24 +28,24 @@ fn wish(name: &str, id: &str, port: u16) -> Registration {
 #[tokio::test]
 async fn own_entries_are_seen_and_gone_at_once() {
     let world = world().await;
-    let (cluster, instance, name) = own();
+    let (cluster, instance) = ids();
     let mut changes = world.registry.changes();
     world
         .registry
-        .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+        .upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     assert_eq!(names(&world.registry), ["api/shop-1.api.0"]);
     let entry = world.registry.entries().remove(0);
     assert_eq!(
-        (entry.kept_by.as_str(), entry.since, entry.expires),
-        ("own", wall(), None)
+        (entry.kept_by, entry.since, entry.expires),
+        (KeptBy::Own, wall(), None)
     );
     // The same again is no change.
     world
         .registry
-        .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+        .upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     world
         .registry
-        .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4001");
+        .upsert_own(&own("api.0", "api", "http://127.0.0.1:4001"));
     world.registry.remove_own(&cluster, &instance);
     assert_eq!(names(&world.registry), [] as [&str; 0]);
     world.registry.remove_own(&cluster, &instance);
@@ -81,11 +78,11 @@ async fn own_entries_are_seen_and_gone_at_once() {
 #[tokio::test]
 async fn readers_never_see_an_own_entry_after_its_removal() {
     let world = world().await;
-    let (cluster, instance, name) = own();
+    let (cluster, instance) = ids();
     for _ in 0..1_000 {
         world
             .registry
-            .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+            .upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
         world.registry.remove_own(&cluster, &instance);
         let reader = world.registry.clone();
         let seen = tokio::task::spawn_blocking(move || reader.entries().len())
@@ -125,13 +122,15 @@ async fn a_lease_is_written_down_and_passes_the_door_once() {
         [
             (
                 ActId(1),
-                Outcome::Done("mail at http://127.0.0.1:4000".into())
+                Outcome::Done("mail at http://127.0.0.1:4000".into()),
+                true
             ),
             (
                 ActId(2),
-                Outcome::Done("mail at http://127.0.0.1:4001".into())
+                Outcome::Done("mail at http://127.0.0.1:4001".into()),
+                true
             ),
-            (ActId(3), Outcome::Done("mail".into())),
+            (ActId(3), Outcome::Done("mail".into()), true),
         ]
     );
 }
@@ -144,7 +143,7 @@ async fn an_act_that_the_disk_refused_is_not_said_to_be_done() {
     assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
     let concluded = world.notes.concluded.lock().unwrap();
     assert!(
-        matches!(&concluded[..], [(ActId(1), Outcome::Failed(_))]),
+        matches!(&concluded[..], [(ActId(1), Outcome::Failed(_), false)]),
         "{concluded:?}"
     );
 }
@@ -165,10 +164,9 @@ async fn what_the_door_refuses_is_not_listed() {
 #[tokio::test]
 async fn a_name_the_engine_keeps_is_not_for_others() {
     let world = world().await;
-    let (cluster, instance, name) = own();
     world
         .registry
-        .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+        .upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     let taken = world
         .registry
         .register(wish("api", "mine", 4001))
@@ -205,7 +203,6 @@ async fn a_name_the_engine_keeps_is_not_for_others() {
 #[tokio::test]
 async fn an_own_entry_takes_its_id_from_whoever_held_it() {
     let world = world().await;
-    let (cluster, instance, name) = own();
     world
         .registry
         .register(wish("api", "shop-1.api.0", 6000))
@@ -213,16 +210,18 @@ async fn an_own_entry_takes_its_id_from_whoever_held_it() {
         .unwrap();
     world
         .registry
-        .upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+        .upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     assert_eq!(world.registry.entries()[0].url, "http://127.0.0.1:4000");
-    assert_eq!(world.registry.entries()[0].kept_by, "own");
+    assert_eq!(world.registry.entries()[0].kept_by, KeptBy::Own);
 }
 
 /// Keeps the paused clock where it is while the database's own threads work: tokio moves it on
 /// only when nothing at all is under way.
-struct Still(#[expect(dead_code, reason = "held, not read")] std::sync::mpsc::SyncSender<()>);
+pub(crate) struct Still(
+    #[expect(dead_code, reason = "held, not read")] std::sync::mpsc::SyncSender<()>,
+);
 
-fn still() -> Still {
+pub(crate) fn still() -> Still {
     let (hold, held) = std::sync::mpsc::sync_channel::<()>(0);
     tokio::task::spawn_blocking(move || held.recv());
     tokio::time::pause();
@@ -253,7 +252,9 @@ async fn leases_end_unless_their_heart_beats() {
     let registry = &world.registry;
     let _still = still();
     let mut short = wish("short", "a", 4000);
-    short.ttl = Duration::from_secs(5);
+    short.keep = Keep::Lease {
+        ttl: Duration::from_secs(5),
+    };
     registry.register(short).await.unwrap();
     registry.register(wish("long", "a", 4001)).await.unwrap();
     registry.register(wish("beating", "a", 4002)).await.unwrap();
@@ -289,27 +290,34 @@ async fn leases_outlive_the_engine_and_get_their_whole_time_again() {
     world.registry.register(wish).await.unwrap();
     let before = world.registry.list(None);
     // What an older version may have let in is not taken up.
-    let lease = |url: &str| Lease {
+    let row = |url: &str| Registered {
         name: "evil".into(),
         id: url.len().to_string(),
-        url: url.into(),
-        meta: "{}".into(),
-        ttl_ms: 30_000,
         since: Timestamp(0),
+        body: serde_json::to_string(&Registration::new("evil", url)).unwrap(),
     };
-    for url in ["http://169.254.169.254/", "file:///etc/passwd"] {
-        world.store.registry().upsert(&lease(url)).await.unwrap();
-    }
+    let evil = Registering {
+        put: vec![row("http://169.254.169.254/"), row("file:///etc/passwd")],
+        ..Registering::default()
+    };
+    world.store.registry().write(&evil).await.unwrap();
+    let index = world.registry.index();
     world.store.close().await;
     let store = Store::open(world.home.path()).await.unwrap();
     let later = || Timestamp(wall().0 + 500_000);
     world.registry = Registry::open(store.clone(), world.notes.clone(), later, vec![])
         .await
         .unwrap();
-    let mut after = world.registry.list(None);
-    assert_eq!(after[0].view.expires, Some(Timestamp(later().0 + 30_000)));
-    after[0].view.expires = before[0].view.expires;
-    assert_eq!(after, before);
+    let after = world.registry.list(None);
+    let [mail] = &after[..] else {
+        panic!("{after:?}")
+    };
+    assert_eq!(mail.view.expires, Some(Timestamp(later().0 + 30_000)));
+    assert_eq!(
+        (&mail.wish, mail.view.since),
+        (&before[0].wish, before[0].view.since)
+    );
+    assert!(mail.create_index > index, "{} {index}", mail.create_index);
     let _still = still();
     tokio::time::advance(Duration::from_secs(31)).await;
     gone(&world.registry, &store, "mail").await;
@@ -318,13 +326,26 @@ async fn leases_outlive_the_engine_and_get_their_whole_time_again() {
 #[tokio::test]
 async fn there_is_a_limit_to_entries_of_a_name() {
     let world = world().await;
-    for n in 0..256 {
-        world
-            .registry
-            .register(wish("many", &format!("i{n}"), 4000))
-            .await
-            .unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..1_030 {
+        let registry = world.registry.clone();
+        all.spawn(async move {
+            registry
+                .register(wish("many", &format!("i{n}"), 4000))
+                .await
+        });
     }
+    let refused: Vec<Error> = all
+        .join_all()
+        .await
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+    assert_eq!(
+        refused.len(),
+        6,
+        "those who were written with others as well"
+    );
     let error = world
         .registry
         .register(wish("many", "one-more", 4000))
@@ -332,12 +353,13 @@ async fn there_is_a_limit_to_entries_of_a_name() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "add an entry: there are 256 entries of many already"
+        "add an entry: there are 1024 entries of many already"
     );
-    // Those that are there can still be renewed, and others added.
+    // Those that are there can still be renewed, and others added; nothing that was refused is on disk.
+    let there = world.registry.list(Some("many"))[7].view.id.clone();
     world
         .registry
-        .register(wish("many", "i7", 4000))
+        .register(wish("many", &there, 4000))
         .await
         .unwrap();
     world
@@ -413,7 +435,7 @@ async fn an_entry_may_point_into_an_allowed_network_for_as_long_as_it_is_allowed
     let urls: Vec<String> = registry
         .list(None)
         .into_iter()
-        .map(|one| one.view.url)
+        .map(|one| one.view.url.clone())
         .collect();
     assert_eq!(urls, ["http://127.0.0.1:4000"]);
 }
@@ -423,7 +445,6 @@ async fn an_entry_may_point_into_an_allowed_network_for_as_long_as_it_is_allowed
 async fn who_renews_is_heard_by_its_port() {
     let world = world().await;
     let registry = &world.registry;
-    let (cluster, instance, name) = own();
     let (mine, other) = (registry.beats(4000), registry.beats(4001));
     let beat = || *mine.borrow();
     assert_eq!(beat(), None);
@@ -436,7 +457,7 @@ async fn who_renews_is_heard_by_its_port() {
     let third = beat().unwrap();
     assert!(first < second && second < third);
     // The engine's own entry at that address needs no renewing, and is heard all the same.
-    registry.upsert_own(&cluster, &instance, &name, "http://127.0.0.1:4000");
+    registry.upsert_own(&own("api.0", "api", "http://127.0.0.1:4000"));
     registry.heartbeat("api", "shop-1.api.0").unwrap();
     let fourth = beat().unwrap();
     let mut same = wish("api", "x", 4000);

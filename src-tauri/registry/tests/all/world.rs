@@ -1,7 +1,7 @@
 //! A registry with a store of its own, and a client that sends what it is told, byte by byte.
 
-use model::{ActId, Outcome, Timestamp, Verb};
-use registry::{BoxFuture, Door, Registry};
+use model::{Act, ActId, Actor, ActorKind, Outcome, Target, Timestamp, Verb};
+use registry::{Door, Own, Registry};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use store::Store;
@@ -14,26 +14,46 @@ use tokio::task::JoinSet;
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) asked: Mutex<Vec<(Verb, String)>>,
-    pub(crate) concluded: Mutex<Vec<(ActId, Outcome)>>,
+    pub(crate) concluded: Mutex<Vec<(ActId, Outcome, bool)>>,
 }
 
 impl Door for Notes {
-    fn admit(&self, verb: Verb, what: String) -> BoxFuture<'_, Result<ActId, String>> {
-        let refused = what.starts_with("forbidden");
+    fn admit(&self, verb: Verb, what: &str) -> Result<Act, String> {
         let mut asked = self.asked.lock().unwrap();
-        asked.push((verb, what));
-        let act = ActId(asked.len() as u64);
-        Box::pin(async move {
-            if refused {
-                Err("the policy says no".into())
-            } else {
-                Ok(act)
-            }
+        asked.push((verb, what.to_owned()));
+        if what.starts_with("forbidden") {
+            return Err("the policy says no".into());
+        }
+        Ok(Act {
+            id: ActId(asked.len() as u64),
+            at: wall(),
+            actor: Actor {
+                kind: ActorKind::Client,
+                via: "registry".into(),
+            },
+            verb,
+            target: Target::default(),
+            reason: what.to_owned(),
+            outcome: Outcome::Pending,
         })
     }
 
-    fn conclude(&self, act: ActId, outcome: Outcome) {
-        self.concluded.lock().unwrap().push((act, outcome));
+    fn conclude(&self, act: Act, written: bool) {
+        let mut concluded = self.concluded.lock().unwrap();
+        concluded.push((act.id, act.outcome, written));
+    }
+}
+
+/// The instance of a cluster that other tests put on the list.
+pub(crate) fn own(instance: &str, name: &str, url: &str) -> Own {
+    Own {
+        cluster: "shop-1".parse().unwrap(),
+        cluster_name: "shop".parse().unwrap(),
+        instance: instance.parse().unwrap(),
+        name: name.parse().unwrap(),
+        url: url.into(),
+        category: "services".into(),
+        version: None,
     }
 }
 

@@ -90,7 +90,9 @@ export class World {
   private list(cluster: ClusterId, status: InstanceStatus): void {
     this.registry.set(status.instance, {
       name: status.service, id: status.instance, url: `http://127.0.0.1:${status.ports[0] ?? 0}`, kept_by: "own",
-      cluster, since: status.since, expires: null,
+      cluster, cluster_name: this.clusters.get(cluster)?.name ?? null, instance: status.instance, tags: [], version: null,
+      category: this.clusters.get(cluster)?.services.find((service) => service.name === status.service)?.category ?? null,
+      health: "passing", health_why: null, since: status.since, expires: null,
     });
   }
 
