@@ -3,6 +3,7 @@
 //! Each story is told from outside, as root and as anybody else, and ends with nothing left behind.
 //! Needs the programs built: `cargo build -p cli -p shim -p organ -p puppet`.
 
+mod abuse;
 mod attach;
 mod check;
 mod compose;

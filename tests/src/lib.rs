@@ -32,6 +32,7 @@ pub mod races;
 pub mod rolling;
 pub mod shims;
 pub mod small_disk;
+pub mod smuggling;
 pub mod zoo;
 
 pub use azora::{Azora, Done, Instance};
