@@ -24,7 +24,7 @@ mod index;
 mod keeper;
 mod listed;
 mod millis;
-mod peer;
+pub mod peer;
 mod registration;
 mod serve;
 pub mod target;

@@ -12,16 +12,15 @@ use std::net::SocketAddr;
 
 /// Why the other end is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stranger {
+pub enum Stranger {
+    /// It is another user's.
     #[error("programs of user {0} are not served")]
     OtherUser(u32),
+    /// Nobody holds the other end any more, or it is not here.
     #[error("the program that asks could not be found on this machine")]
     NotFound,
+    /// Only Linux says whose it is.
     #[error("this system does not say whose a connection is")]
-    #[cfg_attr(
-        target_os = "linux",
-        expect(dead_code, reason = "other systems say this")
-    )]
     Unsupported,
 }
 
@@ -35,8 +34,11 @@ struct Socket {
 
 /// Looks who is at the other end: our own user or root, or it is not served. Asks the kernel anew
 /// each time: nothing that was true of an address before says anything about it now.
+///
+/// # Errors
+/// Whose it is instead, or that nobody can tell.
 #[cfg(target_os = "linux")]
-pub(crate) fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Stranger> {
+pub fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Stranger> {
     let (remote, local) = (plain(remote), plain(local));
     let socket = match diag::find(remote, local) {
         Ok(found) => found,
@@ -55,8 +57,11 @@ pub(crate) fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Strange
 }
 
 /// Elsewhere nobody can tell, so nobody is served.
+///
+/// # Errors
+/// Always.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn check(_: SocketAddr, _: SocketAddr) -> Result<(), Stranger> {
+pub fn check(_: SocketAddr, _: SocketAddr) -> Result<(), Stranger> {
     Err(Stranger::Unsupported)
 }
 

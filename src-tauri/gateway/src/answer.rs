@@ -1,0 +1,292 @@
+//! What the gateway answers itself: a page for people, JSON for programs, a status for gRPC.
+
+use crate::body::Answer;
+use crate::route::Nobody;
+use bytes::Bytes;
+use hyper::header::{
+    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    RETRY_AFTER,
+};
+use hyper::{HeaderMap, Response, StatusCode, Version};
+use model::Timestamp;
+use std::fmt::Write;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Why a request is not passed on, or has no answer.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) error: String,
+    pub(crate) help: String,
+    /// Names that there are.
+    pub(crate) known: Vec<String>,
+    /// Seconds after which it may be otherwise.
+    pub(crate) again: Option<u32>,
+    /// Nothing more is read from this client: what follows may be part of what was not understood.
+    pub(crate) close: bool,
+    /// Since when.
+    pub(crate) since: Option<(Timestamp, Timestamp)>,
+}
+
+/// What of a request decides how its answer looks.
+pub(crate) struct Asked {
+    pub(crate) version: Version,
+    accept: Option<HeaderValue>,
+    kind: Option<HeaderValue>,
+}
+
+impl Asked {
+    pub(crate) fn new(version: Version, headers: &HeaderMap) -> Self {
+        Self {
+            version,
+            accept: headers.get(ACCEPT).cloned(),
+            kind: headers.get(CONTENT_TYPE).cloned(),
+        }
+    }
+
+    pub(crate) fn is_grpc(&self) -> bool {
+        let kind = self.kind.as_ref().map(HeaderValue::as_bytes);
+        kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+    }
+
+    fn wants_page(&self) -> bool {
+        let accept = self.accept.as_ref().and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, error: &str, help: &str) -> Self {
+        Self {
+            status,
+            error: error.to_owned(),
+            help: help.to_owned(),
+            known: Vec::new(),
+            again: None,
+            close: status == StatusCode::BAD_REQUEST,
+            since: None,
+        }
+    }
+
+    /// Nothing has this name.
+    pub(crate) fn unknown(name: &str, known: &[String]) -> Self {
+        let help = match known {
+            [] => "Nothing is registered. Bring a cluster up, and its services are here by name.",
+            _ => "These are here.",
+        };
+        let mut refusal = Self::new(
+            StatusCode::NOT_FOUND,
+            &format!("nothing here is called {name}"),
+            help,
+        );
+        refusal.known = known.to_vec();
+        refusal
+    }
+
+    /// No instance of a route takes requests.
+    pub(crate) fn nobody(name: &str, nobody: &Nobody, now: Timestamp) -> Self {
+        let help = match nobody.coming {
+            true => "It is on its way; ask again in a moment.",
+            false => "Azora shows what has become of it.",
+        };
+        let error = format!("no instance of {name} can answer: {}", nobody.why);
+        let mut refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, &error, help);
+        refusal.again = Some(if nobody.coming { 1 } else { 5 });
+        refusal.since = Some((nobody.since, now));
+        refusal
+    }
+
+    pub(crate) fn again(mut self, seconds: u32) -> Self {
+        self.again = Some(seconds);
+        self
+    }
+
+    /// The answer, as who asked can read it.
+    pub(crate) fn answer(&self, asked: &Asked) -> Response<Answer> {
+        if asked.is_grpc() {
+            return self.grpc();
+        }
+        let (kind, body) = match asked.wants_page() {
+            true => ("text/html; charset=utf-8", self.page()),
+            false => ("application/json", self.json()),
+        };
+        let length = body.len();
+        let mut response = Response::new(Answer::whole(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_LENGTH, length.into());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(again) = self.again {
+            headers.insert(RETRY_AFTER, again.into());
+        }
+        if self.close && asked.version != Version::HTTP_2 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// gRPC wants 200 and its own status; there are no trailers, for there is no body.
+    fn grpc(&self) -> Response<Answer> {
+        let code = match self.status {
+            StatusCode::BAD_REQUEST => 13,
+            StatusCode::FORBIDDEN => 7,
+            StatusCode::NOT_FOUND | StatusCode::MISDIRECTED_REQUEST => 12,
+            StatusCode::TOO_MANY_REQUESTS => 8,
+            StatusCode::GATEWAY_TIMEOUT => 4,
+            _ => 14,
+        };
+        let mut message = String::new();
+        for byte in self.error.bytes() {
+            match byte {
+                b'%' | 0..0x20 | 0x7f.. => {
+                    let _ = write!(message, "%{byte:02X}");
+                }
+                _ => message.push(char::from(byte)),
+            }
+        }
+        let mut response = Response::new(Answer::whole(Bytes::new()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(GRPC_STATUS, code.into());
+        if let Ok(message) = HeaderValue::try_from(message) {
+            headers.insert(GRPC_MESSAGE, message);
+        }
+        response
+    }
+
+    fn json(&self) -> Bytes {
+        let mut json = serde_json::json!({ "error": self.error, "help": self.help });
+        if !self.known.is_empty() {
+            json["known"] = self.known.clone().into();
+        }
+        if let Some((since, _)) = self.since {
+            json["since"] = since.0.into();
+        }
+        let mut text = json.to_string();
+        text.push('\n');
+        text.into()
+    }
+
+    /// Nothing in it is run or loaded; what comes from outside is text.
+    fn page(&self) -> Bytes {
+        let title = self.status.canonical_reason().unwrap_or("No answer");
+        let mut page = format!(
+            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
+             content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><main>\
+             <p class=code>{}</p><h1>{}</h1><p>{}</p>",
+            self.status.as_u16(),
+            escaped(&sentence(&self.error)),
+            escaped(&self.help),
+        );
+        if let Some((since, now)) = self.since {
+            let _ = write!(page, "<p class=since>For {}.</p>", ago(since, now));
+        }
+        if !self.known.is_empty() {
+            page.push_str("<ul>");
+            for host in &self.known {
+                let host = escaped(host);
+                let _ = write!(page, "<li>{host}</li>");
+            }
+            page.push_str("</ul>");
+        }
+        page.push_str("<footer>Azora gateway</footer></main></html>\n");
+        page.into()
+    }
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c1e21;background:#fff;margin:0}\
+main{max-width:40rem;margin:12vh auto;padding:0 1.5rem}.code{color:#5f6670;font-variant-numeric:\
+tabular-nums;margin:0}h1{font-size:1.35rem;font-weight:600;margin:.2rem 0 1rem}.since,footer{color:\
+#5f6670}footer{margin-top:3rem;font-size:.85rem}li{font-family:ui-monospace,monospace}\
+@media(prefers-color-scheme:dark){body{color:#e6e8eb;background:#16181b}.code,.since,footer{color:#9aa2ad}}";
+
+/// Begins with a capital and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            letter if letter.is_control() => safe.push('\u{fffd}'),
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}
+
+fn ago(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.0.saturating_sub(since.0).max(0) / 1_000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: HeaderName, value: &'static str) -> Asked {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        Asked::new(Version::HTTP_11, &headers)
+    }
+
+    fn body(response: Response<Answer>) -> String {
+        match response.into_body() {
+            Answer::Whole(bytes) => String::from_utf8(bytes.unwrap().to_vec()).unwrap(),
+            Answer::Streamed(_) => panic!("it is said at once"),
+        }
+    }
+
+    #[test]
+    fn people_get_a_page_programs_json_and_grpc_its_status() {
+        let nobody = Nobody {
+            why: "<script>api.0</script> is starting".into(),
+            since: Timestamp(0),
+            coming: true,
+        };
+        let refusal = Refusal::nobody("api", &nobody, Timestamp(90_000));
+        let page = refusal.answer(&asked(ACCEPT, "text/html, */*"));
+        assert_eq!(page.status(), 503);
+        assert_eq!(page.headers()[RETRY_AFTER], "1");
+        let page = body(page);
+        assert!(
+            page.contains("&lt;script&gt;") && !page.contains("<script>"),
+            "{page}"
+        );
+        assert!(page.contains("For 90 s."), "{page}");
+        let json = body(refusal.answer(&asked(ACCEPT, "*/*")));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(
+            json["error"].as_str().unwrap().contains("is starting"),
+            "{json}"
+        );
+        let grpc = refusal.answer(&asked(CONTENT_TYPE, "application/grpc+proto"));
+        assert_eq!(grpc.status(), StatusCode::OK);
+        assert_eq!(grpc.headers()[GRPC_STATUS], "14");
+    }
+
+    #[test]
+    fn what_was_not_understood_ends_the_connection() {
+        let refusal = crate::guard::malformed("it has no Host header");
+        let answer = refusal.answer(&asked(ACCEPT, "*/*"));
+        assert_eq!(answer.headers()[CONNECTION], "close");
+        let refusal = Refusal::unknown("a.localhost", &[]);
+        let answer = refusal.answer(&asked(ACCEPT, "*/*"));
+        assert!(!answer.headers().contains_key(CONNECTION));
+    }
+}

@@ -1,0 +1,176 @@
+//! Bodies on their way through: in pieces, as they come, and never faster than who reads them.
+
+use crate::exchange::Link;
+use crate::flight::Flight;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// The body of a request to an instance.
+pub(crate) enum Outgoing {
+    /// None, or one that was small enough to be kept for another try.
+    Whole(Option<Bytes>),
+    /// As the client sends it.
+    Streamed(Incoming, Rc<Sent>),
+}
+
+/// How far a body has been sent.
+#[derive(Default)]
+pub(crate) struct Sent {
+    pub(crate) bytes: Cell<u64>,
+    pub(crate) whole: Cell<bool>,
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(body, sent) => {
+                let frame = Pin::new(&mut *body).poll_frame(cx);
+                match &frame {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                        sent.bytes.set(sent.bytes.get() + length);
+                        sent.whole.set(body.is_end_stream());
+                    }
+                    Poll::Ready(None) => sent.whole.set(true),
+                    Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+                }
+                frame
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Streamed(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Streamed(body, _) => body.size_hint(),
+        }
+    }
+}
+
+/// The body of an answer to a client.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are streamed, and a box for each would be made for nothing"
+)]
+pub(crate) enum Answer {
+    /// What the gateway says itself.
+    Whole(Option<Bytes>),
+    /// As the instance sends it.
+    Streamed(Streamed),
+}
+
+/// A body that comes from an instance, with the connection that it comes by.
+pub(crate) struct Streamed {
+    body: Incoming,
+    /// Of HTTP/1; a connection of HTTP/2 carries others, too, and is driven for itself.
+    link: Option<Link>,
+    flight: Flight,
+    ended: bool,
+}
+
+impl Answer {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    pub(crate) fn streamed(body: Incoming, link: Option<Link>, flight: Flight) -> Self {
+        let ended = body.is_end_stream();
+        Self::Streamed(Streamed {
+            body,
+            link,
+            flight,
+            ended,
+        })
+    }
+}
+
+impl Streamed {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
+        // What the body waits for, its connection has to read: both are driven by who reads the body.
+        if frame.is_pending()
+            && let Some(link) = &mut self.link
+        {
+            link.drive(cx);
+            frame = Pin::new(&mut self.body).poll_frame(cx);
+        }
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    self.flight.out(data.len() as u64);
+                }
+                self.ended = self.body.is_end_stream();
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.link = None;
+                self.flight.broke(error);
+            }
+            Poll::Ready(None) => self.ended = true,
+            Poll::Pending => {}
+        }
+        frame
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        match self.ended {
+            true => self.flight.give_back(link),
+            // Where it was left nobody can go on: it is closed.
+            false => self.flight.left_off(),
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(streamed) => streamed.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Streamed(streamed) => streamed.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Streamed(streamed) => streamed.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The threads of the gateway: who comes in, how many at a time, in which HTTP, and how it ends.
+
+use crate::client::Client;
+use crate::pool::Pool;
+use crate::sniff::{BUFFER, Sniffer};
+use crate::{Error, Shared, balance, proxy};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, rt};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::task::LocalSet;
+use tokio_util::task::TaskTracker;
+
+/// Connections of clients at a time. Each may have one to an instance beside it.
+const CONNECTIONS: u32 = 1_024;
+/// How long a client may take for the head of a request, or keep a connection without one.
+const HEAD: Duration = Duration::from_secs(30);
+/// Longest head of a request, in bytes. A browser sends all cookies of 127.0.0.1 to every port of it.
+const LONGEST_HEAD: usize = 32 << 10;
+/// Requests of one connection of HTTP/2 side by side.
+const STREAMS: u32 = 128;
+/// What requests that are under way may still take when the gateway ends.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How long to wait when no connection can be accepted, which is when descriptors have run out.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Between two looks at what nobody uses any more.
+const SWEEP: Duration = Duration::from_secs(5);
+/// What every connection of HTTP/2 begins with, and none of HTTP/1.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Tasks of one thread.
+#[derive(Clone)]
+pub(crate) struct Local(TaskTracker);
+
+impl Local {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        drop(self.0.spawn_local(task));
+    }
+}
+
+impl<F: Future<Output = ()> + 'static> rt::Executor<F> for Local {
+    fn execute(&self, task: F) {
+        self.spawn(task);
+    }
+}
+
+/// One thread that carries traffic.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Pool,
+    pub(crate) local: Local,
+    chance: Cell<u64>,
+}
+
+impl Worker {
+    /// A number that nobody need guess right: for choices and ids.
+    pub(crate) fn chance(&self) -> u64 {
+        let next = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.chance.set(next);
+        balance::mix(next)
+    }
+}
+
+/// A socket on 127.0.0.1; port 0 is any free one.
+pub(crate) fn bind(port: u16) -> Result<TcpListener, Error> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| Error::Listen { port, source })
+}
+
+/// Runs this on a thread of its own. What is given back is over when it is.
+pub(crate) fn thread<F: Future<Output = ()>>(
+    name: &str,
+    task: impl FnOnce() -> F + Send + 'static,
+) -> Result<oneshot::Receiver<()>, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Thread)?;
+    let (end, ended) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let set = LocalSet::new();
+            runtime.block_on(set.run_until(task()));
+            drop(end);
+        })
+        .map_err(Error::Thread)?;
+    Ok(ended)
+}
+
+/// Starts a thread that accepts from `listener` and carries what comes.
+pub(crate) fn start(
+    n: usize,
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    stopping: watch::Receiver<bool>,
+) -> Result<oneshot::Receiver<()>, Error> {
+    thread(&format!("gateway-{n}"), move || async move {
+        // The sockets of a runtime are made in it.
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => serve(shared, listener, stopping).await,
+            Err(error) => tracing::error!(%error, "the gateway does not listen"),
+        }
+    })
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    listener: tokio::net::TcpListener,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let tasks = TaskTracker::new();
+    let worker = Rc::new(Worker {
+        shared,
+        pool: Pool::default(),
+        local: Local(tasks.clone()),
+        chance: Cell::new(RandomState::new().build_hasher().finish()),
+    });
+    let mut sweep = tokio::time::Instant::now() + SWEEP;
+    loop {
+        let accepted = tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => accepted,
+            () = tokio::time::sleep_until(sweep) => {
+                worker.pool.sweep();
+                sweep = tokio::time::Instant::now() + SWEEP;
+                continue;
+            }
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                let task = connection(Rc::clone(&worker), stream, remote, stopping.clone());
+                worker.local.spawn(task);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the gateway failed to accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    // What is left after that ends with its thread.
+    let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
+}
+
+/// Counts a connection as long as it is there.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(shared));
+        (before < CONNECTIONS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(
+    worker: Rc<Worker>,
+    mut stream: TcpStream,
+    remote: SocketAddr,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let shared = Arc::clone(&worker.shared);
+    let Some(_place) = Place::take(&shared) else {
+        let error = "the gateway has as many connections as it may";
+        return turn_away(&shared, &mut stream, "503 Service Unavailable", error).await;
+    };
+    // A connection that is not a loopback one in full has no owner that could be asked for.
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    if let Err(stranger) = registry::peer::check(remote, local) {
+        return turn_away(&shared, &mut stream, "403 Forbidden", &stranger.to_string()).await;
+    }
+    // Answers are written whole; waiting for more to send would only make them late.
+    let _ = stream.set_nodelay(true);
+    let served = match tokio::time::timeout(HEAD, is_http2(&stream)).await {
+        Ok(Ok(true)) => http2(worker, stream, remote, &mut stopping).await,
+        Ok(Ok(false)) => http1(worker, stream, remote, &mut stopping).await,
+        // It has said nothing for so long, or hung up.
+        Ok(Err(_)) | Err(_) => return,
+    };
+    if let Err(error) = served {
+        // What hyper could not read was answered by it.
+        if error.is_parse() || error.is_parse_too_large() {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::debug!(%error, %remote, "a connection to the gateway ended early");
+    }
+}
+
+/// It begins with HTTP/2's preface. Nothing is taken from the stream.
+async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut begins = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut begins).await?;
+        if length == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if !PREFACE.starts_with(&begins[..length]) {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        // It comes in pieces, which hardly anybody sends; what is there already wakes nobody again.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn http1(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    stopping: &mut watch::Receiver<bool>,
+) -> hyper::Result<()> {
+    let (stream, sniffed) = Sniffer::new(stream);
+    let client = Rc::new(Client::new(remote, Some(sniffed)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
+        .max_header_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+async fn http2(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    stopping: &mut watch::Receiver<bool>,
+) -> hyper::Result<()> {
+    let client = Rc::new(Client::new(remote, None));
+    let local = worker.local.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
+    });
+    let connection = http2::Builder::new(local)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(LONGEST_HEAD as u32)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+/// Says why, without having heard what was wanted.
+async fn turn_away(shared: &Shared, stream: &mut TcpStream, status: &str, error: &str) {
+    shared.refused.fetch_add(1, Ordering::Relaxed);
+    let body = serde_json::json!({ "error": error }).to_string();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: \
+         1\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // Who does not want to hear it has lost nothing.
+    let _ = tokio::time::timeout(PAUSE, stream.write_all(answer.as_bytes())).await;
+    let _ = stream.shutdown().await;
+}

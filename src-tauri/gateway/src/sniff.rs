@@ -1,0 +1,224 @@
+//! Seeing the bytes that hyper reads, for what its parser mends without a word.
+//!
+//! Of a request with both `Content-Length` and `Transfer-Encoding`, or with one length twice, hyper
+//! keeps what counts and drops the rest, which is safe for what we forward and hides what the sender
+//! tried. Both are refused here, as RFC 9112 lets a server: so the bytes of the newest head are kept
+//! until its request is there, and looked at when it has a body. Nothing is parsed: a head of ours is
+//! one that begins with the request's own line.
+
+use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::{HeaderMap, Method};
+use memchr::memmem;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What hyper holds of a connection at most, in bytes.
+pub(crate) const BUFFER: usize = 64 << 10;
+/// So a head that it has just parsed is within the last of these bytes.
+const KEPT: usize = BUFFER;
+
+/// The newest bytes of a connection.
+#[derive(Clone, Default)]
+pub(crate) struct Sniffed(Arc<Mutex<Vec<u8>>>);
+
+/// A connection whose bytes are seen.
+pub(crate) struct Sniffer<T> {
+    inner: T,
+    seen: Sniffed,
+}
+
+impl<T> Sniffer<T> {
+    pub(crate) fn new(inner: T) -> (Self, Sniffed) {
+        let seen = Sniffed::default();
+        let sniffer = Self {
+            inner,
+            seen: seen.clone(),
+        };
+        (sniffer, seen)
+    }
+}
+
+impl Sniffed {
+    fn add(&self, bytes: &[u8]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Moved seldom: what goes is as much as what stays.
+        if seen.len() + bytes.len() > 2 * KEPT {
+            let surplus = seen.len().saturating_sub(KEPT.saturating_sub(bytes.len()));
+            seen.drain(..surplus);
+        }
+        seen.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
+    }
+
+    /// This request was parsed. What about it could be read in two ways, if anything.
+    pub(crate) fn parsed(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        bodiless: bool,
+    ) -> Option<&'static str> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bodiless && !headers.contains_key(CONTENT_LENGTH) {
+            // Nearly always this head is all that was read; what follows another is kept.
+            if seen.ends_with(b"\r\n\r\n")
+                && memmem::find(&seen, b"\r\n\r\n") == Some(seen.len() - 4)
+            {
+                seen.clear();
+            }
+            return None;
+        }
+        let chunked = headers.contains_key(TRANSFER_ENCODING);
+        let ambiguous = heads(&seen, method).any(|head| {
+            let lengths = count(head, b"\ncontent-length");
+            let codings = count(head, b"\ntransfer-encoding");
+            match chunked {
+                true => codings > 0 && (lengths > 0 || codings > 1),
+                false => lengths > 1,
+            }
+        });
+        ambiguous.then_some(match chunked {
+            true => "its body is said to be chunked, and something else besides",
+            false => "it says more than once how long its body is",
+        })
+    }
+}
+
+/// Everything that may be the head of a request with this method: from a line's beginning to an empty
+/// line.
+fn heads<'a>(seen: &'a [u8], method: &'a Method) -> impl Iterator<Item = &'a [u8]> {
+    let method = method.as_str().as_bytes();
+    memmem::find_iter(seen, method).filter_map(move |at| {
+        let begins = at == 0 || seen[at - 1] == b'\n' || seen[at - 1] == b'\r';
+        let line = seen.get(at + method.len()) == Some(&b' ');
+        if !begins || !line {
+            return None;
+        }
+        let rest = &seen[at..];
+        let ends = [&b"\n\r\n"[..], b"\n\n"];
+        let end = ends.iter().filter_map(|end| memmem::find(rest, end)).min();
+        Some(&rest[..end.map_or(rest.len(), |end| end + 1)])
+    })
+}
+
+/// How often a header's name is at the beginning of a line, in any case of letters.
+fn count(head: &[u8], name: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', head)
+        .filter(|at| {
+            let line = head.get(*at..*at + name.len());
+            line.is_some_and(|line| line.eq_ignore_ascii_case(name))
+                && matches!(head.get(at + name.len()), Some(b':' | b' ' | b'\t'))
+        })
+        .count()
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Sniffer<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if read.is_ready() {
+            self.seen.add(&buf.filled()[before..]);
+        }
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a request with this head, behind these bytes.
+    fn said(before: &str, head: &str, headers: &[(&str, &str)]) -> Option<&'static str> {
+        let sniffed = Sniffed::default();
+        sniffed.add(before.as_bytes());
+        sniffed.add(head.as_bytes());
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect();
+        sniffed.parsed(&Method::POST, &headers, false)
+    }
+
+    const CHUNKED: &[(&str, &str)] = &[("transfer-encoding", "chunked")];
+    const LENGTH: &[(&str, &str)] = &[("content-length", "3")];
+
+    #[test]
+    fn what_says_its_length_in_two_ways_is_found() {
+        let heads = [
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nCONTENT-LENGTH: 3\r\n\r\n",
+            "POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 3\n\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ];
+        let before = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for head in heads {
+            assert!(said("", head, CHUNKED).is_some(), "{head}");
+            assert!(said(before, head, CHUNKED).is_some(), "{head}");
+        }
+        let twice = "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc";
+        assert!(said(before, twice, LENGTH).is_some());
+    }
+
+    #[test]
+    fn what_a_body_holds_is_no_head() {
+        let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let part = "20\r\n--x\r\nContent-Length: 7\r\n\r\nPOST x y\r\n";
+        assert_eq!(said("", &format!("{head}{part}"), CHUNKED), None);
+        assert_eq!(said(part, head, CHUNKED), None);
+        let head = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        assert_eq!(said(head, head, LENGTH), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_goes_with_a_request_that_is_all_there_was() {
+        let sniffed = Sniffed::default();
+        for _ in 0..100 {
+            sniffed.add(&[b'x'; 10_000]);
+        }
+        assert!(sniffed.0.lock().unwrap().len() <= 2 * KEPT);
+        let sniffed = Sniffed::default();
+        sniffed.add(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
+        assert!(sniffed.0.lock().unwrap().is_empty());
+        sniffed.add(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+        sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
+        assert!(!sniffed.0.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,417 @@
+//! All routes, by the names they are asked for: what the registry lists, and what the engine says of
+//! instances that are not listed.
+
+use crate::Clock;
+use crate::backend::Backend;
+use crate::route::Route;
+use crate::rules::Rules;
+use crate::standing::Standing;
+use ipnet::IpNet;
+use model::view::{Health, RegistryView, RouteView};
+use model::{ClusterId, InstanceId, ServiceName};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::Instant;
+
+/// Letters of an id behind a cluster's name: a hyphen and eight digits of a hash.
+const HASH: usize = 9;
+
+/// A service of a cluster, or a name that registered itself.
+type Key = (Option<ClusterId>, String);
+
+pub(crate) struct Table {
+    clock: Clock,
+    allowed: Vec<IpNet>,
+    /// Grows whenever a name may lead elsewhere: threads remember names until then.
+    version: AtomicU64,
+    names: RwLock<Names>,
+}
+
+#[derive(Default)]
+struct Names {
+    /// What a host is without `.localhost`: "api.shop", "api.shop-1a2b3c4d", "mail".
+    by_host: HashMap<Box<str>, Arc<Route>>,
+    by_key: BTreeMap<Key, Arc<Route>>,
+    /// Rules for routes that are there or will be.
+    rules: BTreeMap<Key, Rules>,
+}
+
+impl Table {
+    pub(crate) fn new(clock: Clock, allowed: Vec<IpNet>) -> Self {
+        Self {
+            clock,
+            allowed,
+            version: AtomicU64::new(0),
+            names: RwLock::default(),
+        }
+    }
+
+    /// Grows whenever a name may lead elsewhere.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The route of a host without its `.localhost`.
+    pub(crate) fn by_host(&self, bare: &str) -> Option<Arc<Route>> {
+        self.read().by_host.get(bare).cloned()
+    }
+
+    /// The hosts there are, for who asked for another: so many at most.
+    pub(crate) fn hosts(&self, most: usize) -> Vec<String> {
+        let names = self.read();
+        let hosts = names.by_key.values().take(most);
+        hosts.map(|route| route.host.clone()).collect()
+    }
+
+    pub(crate) fn view(&self) -> Vec<RouteView> {
+        let now = self.clock.millis(Instant::now());
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        let mut views: Vec<_> = routes
+            .iter()
+            .map(|route| route.view(now, &self.clock))
+            .collect();
+        views.sort_by(|one, other| one.host.cmp(&other.host));
+        views
+    }
+
+    // === what the registry says ===
+
+    /// An entry is listed, or has changed.
+    pub(crate) fn put(&self, entry: &RegistryView) {
+        let owner = entry.cluster.clone().zip(entry.instance.clone());
+        // With a dot in it, what registered itself would pass for a service of a cluster; and not every
+        // name of Consul's is one of a host.
+        if owner.is_none() && !is_label(&entry.name) {
+            return;
+        }
+        // What the registry lists is checked there, and once more where it is used.
+        let checked = registry::target::check(&entry.url, &self.allowed);
+        let critical = entry.health == Health::Critical;
+        let (address, withheld) = match checked {
+            Ok(address) if critical => {
+                let why = entry.health_why.clone();
+                (
+                    address,
+                    Some(why.unwrap_or_else(|| "its check fails".to_owned())),
+                )
+            }
+            Ok(address) if entry.url.starts_with("http://") => (address, None),
+            Ok(address) => {
+                let why = "it speaks https, and the gateway does not".to_owned();
+                (address, Some(why))
+            }
+            Err(refusal) => {
+                tracing::debug!(entry.url, %refusal, "an entry is no backend");
+                self.take(&entry.name, &entry.id);
+                return;
+            }
+        };
+        let key = (owner.as_ref().map(|(c, _)| c.clone()), entry.name.clone());
+        let route = self.route(&key);
+        route.change(self.clock.wall(), |all| {
+            let same = all.iter().position(|one| one.id == entry.id);
+            if let Some(known) = same
+                && all[known].address == address
+                && !all[known].is_draining()
+            {
+                all[known].withhold(withheld);
+                return;
+            }
+            let backend = Arc::new(Backend::new(&entry.id, owner, address, withheld));
+            match same {
+                // What the old one works on is answered by it.
+                Some(known) => all[known] = backend,
+                None => all.push(backend),
+            }
+        });
+    }
+
+    /// An entry is listed no more.
+    pub(crate) fn take(&self, name: &str, id: &str) {
+        let of_name: Vec<_> = {
+            let names = self.read();
+            let routes = names.by_key.iter().filter(|((_, of), _)| of == name);
+            routes
+                .map(|(key, route)| (key.clone(), Arc::clone(route)))
+                .collect()
+        };
+        for (key, route) in of_name {
+            let gone = route.change(self.clock.wall(), |all| {
+                let before = all.len();
+                all.retain(|one| {
+                    let stays = one.id != id;
+                    if !stays {
+                        one.drain();
+                    }
+                    stays
+                });
+                all.len() < before && all.is_empty()
+            });
+            if gone && !route.is_stated() {
+                self.remove(&key);
+            }
+        }
+    }
+
+    /// Drops what is listed no more: all entries there are.
+    pub(crate) fn keep_only(&self, entries: &[RegistryView]) {
+        let listed: std::collections::HashSet<(&str, &str)> = entries
+            .iter()
+            .map(|entry| (entry.name.as_str(), entry.id.as_str()))
+            .collect();
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        for route in routes {
+            for backend in route.backends().iter() {
+                if !listed.contains(&(route.name.as_str(), backend.id.as_str())) {
+                    self.take(&route.name, &backend.id);
+                }
+            }
+        }
+    }
+
+    // === what the engine says ===
+
+    pub(crate) fn stands(&self, cluster: &ClusterId, instance: &InstanceId, standing: Standing) {
+        let key = (Some(cluster.clone()), instance.service.to_string());
+        self.route(&key).stands(instance, standing);
+    }
+
+    pub(crate) fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
+        let key = (Some(cluster.clone()), instance.service.to_string());
+        let route = self.read().by_key.get(&key).cloned();
+        if route.is_some_and(|route| route.forget(instance)) {
+            self.remove(&key);
+        }
+    }
+
+    pub(crate) fn rule(&self, cluster: &ClusterId, service: &ServiceName, rules: Rules) {
+        let key = (Some(cluster.clone()), service.to_string());
+        let mut names = self.write();
+        if let Some(route) = names.by_key.get(&key) {
+            route.rule(rules.clone());
+        }
+        names.rules.insert(key, rules);
+    }
+
+    /// Sends an instance nothing more; what is to be waited for.
+    pub(crate) fn drain(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<Arc<Backend>> {
+        let key = (Some(cluster.clone()), instance.service.to_string());
+        let route = self.read().by_key.get(&key).cloned();
+        let backends = route.map(|route| route.backends());
+        let all = backends.iter().flat_map(|all| all.iter());
+        let of_it = all.filter(|one| (one.owner.as_ref()).is_some_and(|(_, of)| of == instance));
+        of_it
+            .map(|one| {
+                one.drain();
+                Arc::clone(one)
+            })
+            .collect()
+    }
+
+    // === names ===
+
+    fn read(&self) -> RwLockReadGuard<'_, Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Names> {
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The route of this key; a new one has its names at once.
+    fn route(&self, key: &Key) -> Arc<Route> {
+        if let Some(route) = self.read().by_key.get(key) {
+            return Arc::clone(route);
+        }
+        let mut names = self.write();
+        if let Some(route) = names.by_key.get(key) {
+            return Arc::clone(route);
+        }
+        let hosts = hosts(key);
+        // Two clusters in different folders may have one name: who is there first is called by it.
+        let short = !names.by_host.contains_key(hosts[0].as_str());
+        let host = if short {
+            &hosts[0]
+        } else {
+            &hosts[hosts.len() - 1]
+        };
+        let route = Route::new(format!("{host}.localhost"), key.0.clone(), &key.1);
+        if let Some(rules) = names.rules.get(key) {
+            route.rule(rules.clone());
+        }
+        let route = Arc::new(route);
+        for host in hosts {
+            let place = names.by_host.entry(host.into_boxed_str());
+            place.or_insert_with(|| Arc::clone(&route));
+        }
+        names.by_key.insert(key.clone(), Arc::clone(&route));
+        drop(names);
+        self.version.fetch_add(1, Ordering::Release);
+        route
+    }
+
+    fn remove(&self, key: &Key) {
+        let mut names = self.write();
+        if let Some(route) = names.by_key.remove(key) {
+            names.by_host.retain(|_, other| !Arc::ptr_eq(other, &route));
+            // Another cluster of the name may have waited for it.
+            let heirs: Vec<_> = names
+                .by_key
+                .iter()
+                .filter(|((cluster, name), _)| cluster.is_some() && *name == key.1)
+                .map(|(key, route)| (hosts(key), Arc::clone(route)))
+                .collect();
+            for (hosts, heir) in heirs {
+                for host in hosts {
+                    let place = names.by_host.entry(host.into_boxed_str());
+                    place.or_insert_with(|| Arc::clone(&heir));
+                }
+            }
+        }
+        drop(names);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// One part of a host's name, in small letters as it is looked for.
+fn is_label(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    (1..=63).contains(&name.len()) && name.bytes().all(letter)
+}
+
+/// What a key is asked for as, without `.localhost`: the short way first.
+fn hosts((cluster, name): &Key) -> Vec<String> {
+    let Some(cluster) = cluster else {
+        return vec![name.clone()];
+    };
+    let id = cluster.as_str();
+    let short = id.len().checked_sub(HASH).and_then(|at| id.get(..at));
+    let short = short.filter(|short| !short.is_empty()).unwrap_or(id);
+    vec![format!("{name}.{short}"), format!("{name}.{id}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+    use model::view::KeptBy;
+
+    fn table() -> Table {
+        let clock = Clock {
+            wall: || Timestamp(1_000),
+            began: Instant::now(),
+        };
+        Table::new(clock, vec![])
+    }
+
+    fn entry(cluster: Option<&str>, name: &str, id: &str, port: u16) -> RegistryView {
+        let instance = id.strip_prefix(cluster.unwrap_or("-"));
+        RegistryView {
+            name: name.to_owned(),
+            id: id.to_owned(),
+            url: format!("http://127.0.0.1:{port}"),
+            kept_by: match cluster {
+                Some(_) => KeptBy::Own,
+                None => KeptBy::Lease,
+            },
+            cluster: cluster.map(|cluster| cluster.parse().unwrap()),
+            cluster_name: cluster.map(|_| "shop".to_owned()),
+            instance: instance.map(|id| id[1..].parse().unwrap()),
+            tags: vec![],
+            version: None,
+            category: None,
+            health: Health::Passing,
+            health_why: None,
+            since: Timestamp(1_000),
+            expires: None,
+        }
+    }
+
+    #[test]
+    fn a_service_is_found_by_its_clusters_name_and_by_its_id() {
+        let table = table();
+        table.put(&entry(
+            Some("shop-1a2b3c4d"),
+            "api",
+            "shop-1a2b3c4d.api.0",
+            4_000,
+        ));
+        table.put(&entry(None, "mail", "x", 4_001));
+        for host in ["api.shop", "api.shop-1a2b3c4d", "mail"] {
+            assert!(table.by_host(host).is_some(), "{host}");
+        }
+        let [api, mail] = table.view().try_into().unwrap();
+        assert_eq!(
+            (&*api.host, &*api.prefix),
+            ("api.shop.localhost", "/shop/api")
+        );
+        assert_eq!((&*mail.host, &*mail.prefix), ("mail.localhost", "/mail"));
+        assert_eq!(api.backends[0].instance, Some("api.0".parse().unwrap()));
+        table.take("mail", "x");
+        assert!(table.by_host("mail").is_none());
+    }
+
+    #[test]
+    fn of_two_clusters_of_one_name_the_first_has_it_until_it_leaves() {
+        let table = table();
+        for (id, port) in [("shop-00000001", 1), ("shop-00000002", 2)] {
+            table.put(&entry(Some(id), "api", &format!("{id}.api.0"), port));
+        }
+        let port = |host: &str| table.by_host(host).unwrap().backends()[0].address.port();
+        assert_eq!(port("api.shop"), 1);
+        assert_eq!(port("api.shop-00000002"), 2);
+        table.take("api", "shop-00000001.api.0");
+        assert_eq!(port("api.shop"), 2);
+    }
+
+    #[test]
+    fn an_instance_that_comes_back_at_its_address_is_another() {
+        let table = table();
+        let cluster: ClusterId = "shop-1a2b3c4d".parse().unwrap();
+        let entry = entry(Some("shop-1a2b3c4d"), "api", "shop-1a2b3c4d.api.0", 4_000);
+        table.put(&entry);
+        let before = table.by_host("api.shop").unwrap().backends()[0].number;
+        table.put(&entry);
+        let same = table.by_host("api.shop").unwrap().backends()[0].number;
+        assert_eq!(before, same);
+        assert_eq!(table.drain(&cluster, &"api.0".parse().unwrap()).len(), 1);
+        table.put(&entry);
+        let after = table.by_host("api.shop").unwrap().backends();
+        assert!(after.len() == 1 && after[0].number != before && !after[0].is_draining());
+    }
+
+    #[test]
+    fn no_backend_is_where_the_registry_would_list_none() {
+        let table = table();
+        for url in [
+            "http://169.254.169.254/",
+            "http://10.0.0.1:80",
+            "http://0177.0.0.1:80",
+        ] {
+            let mut entry = entry(None, "mail", "x", 1);
+            entry.url = url.into();
+            table.put(&entry);
+            assert!(table.by_host("mail").is_none(), "{url}");
+        }
+        for name in ["api.shop", "a/b", "MyApp", ""] {
+            let mut entry = entry(None, "mail", "x", 1);
+            entry.name = name.into();
+            table.put(&entry);
+            assert!(table.view().is_empty(), "{name}");
+        }
+        let mut entry = entry(None, "mail", "x", 1);
+        entry.health = Health::Critical;
+        entry.health_why = Some("answers 500".into());
+        table.put(&entry);
+        let why = table.view()[0].unavailable.clone().unwrap().why;
+        assert_eq!(why, "answers 500");
+        entry.health = Health::Warning;
+        table.put(&entry);
+        assert_eq!(table.view()[0].unavailable, None);
+        entry.url = "https://127.0.0.1:1".into();
+        table.put(&entry);
+        let why = table.view()[0].unavailable.clone().unwrap().why;
+        assert!(why.contains("https"), "{why}");
+    }
+}

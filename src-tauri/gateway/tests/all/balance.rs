@@ -1,0 +1,136 @@
+//! Several instances, some of which fail, go or come.
+
+use crate::world::{BoxFuture, LONG, OK, cluster, eventually, head, instance, says, wall, world};
+use gateway::Standing;
+use model::view::BackendState;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Reads a request and hangs up.
+fn hangs_up(mut stream: TcpStream) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let _ = head(&mut stream).await;
+    })
+}
+
+#[tokio::test]
+async fn an_instance_that_hangs_up_costs_no_request_that_can_be_sent_again() {
+    let mut world = world().await;
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.0", says(OK, &heard)).await;
+    world.serve("api.1", hangs_up).await;
+    for _ in 0..40 {
+        let answer = world.ask("GET /", &[], "").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer = world.ask("PUT /", &[], "small").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(heard.lock().unwrap().len(), 80);
+    let route = world.gateway.view().routes.remove(0);
+    assert!(route.retries > 0, "{route:?}");
+    let ejected = &route.backends[1];
+    assert_eq!(ejected.state, BackendState::Ejected, "{ejected:?}");
+    assert!(
+        ejected.why.as_deref().unwrap().contains("five"),
+        "{ejected:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_again_is_not() {
+    let mut world = world().await;
+    let heard = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&heard);
+    let counts = move |stream| {
+        *count.lock().unwrap() += 1;
+        hangs_up(stream)
+    };
+    world.serve("api.0", counts).await;
+    let answer = world.ask("POST /", &[], "once").await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    assert_eq!(*heard.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_request_waits_for_an_instance_that_is_on_its_way() {
+    let world = world().await;
+    let on_its_way = Standing {
+        why: "api.0 is starting".into(),
+        since: wall(),
+        coming: true,
+    };
+    world
+        .gateway
+        .stands(&cluster(), &instance("api.0"), on_its_way);
+    let mut asked = std::pin::pin!(world.ask("POST /", &[], "x"));
+    let waits = tokio::time::timeout(Duration::from_millis(100), asked.as_mut()).await;
+    assert!(waits.is_err());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let serves = async {
+        world.list("api.0", listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        says(OK, &Arc::default())(stream).await;
+        std::future::pending::<()>().await;
+    };
+    let answer = tokio::select! {
+        answer = asked => answer,
+        () = serves => unreachable!("it waits"),
+    };
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_told_why_nobody_answers_and_since_when() {
+    let world = world().await;
+    let stopped = Standing {
+        why: "api.0 was stopped by a person".into(),
+        since: wall(),
+        coming: false,
+    };
+    world
+        .gateway
+        .stands(&cluster(), &instance("api.0"), stopped);
+    let answer = world.ask("GET /", &[], "").await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.body.contains("stopped by a person"), "{answer:?}");
+    assert!(answer.body.contains("1000000"), "{answer:?}");
+    assert!(answer.head.contains("retry-after"), "{answer:?}");
+    world.gateway.forget(&cluster(), &instance("api.0"));
+    assert_eq!(world.ask("GET /", &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_drains_answers_what_it_has_and_gets_nothing_more() {
+    let mut world = world().await;
+    let (go, gone) = tokio::sync::watch::channel(false);
+    let slow = move |mut stream: TcpStream| -> BoxFuture<'static, ()> {
+        let mut gone = gone.clone();
+        Box::pin(async move {
+            let _ = head(&mut stream).await;
+            gone.wait_for(|go| *go).await.unwrap();
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        })
+    };
+    world.serve("api.0", slow).await;
+    let mut stream = world.connect().await;
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", world.host());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let view = || world.gateway.view().routes[0].backends[0].clone();
+    eventually(|| view().in_flight == 1).await;
+    let mut drained = std::pin::pin!(world.gateway.drain(&cluster(), &instance("api.0"), LONG));
+    assert_eq!(view().state, BackendState::Draining);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.1", says(OK, &heard)).await;
+    for _ in 0..10 {
+        assert_eq!(world.ask("POST /", &[], "x").await.status, 200);
+    }
+    assert_eq!(heard.lock().unwrap().len(), 10);
+    let early = tokio::time::timeout(Duration::from_millis(1), drained.as_mut()).await;
+    assert!(early.is_err());
+    go.send(true).unwrap();
+    let (answer, _) = head(&mut stream).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(drained.await);
+}

@@ -1,0 +1,87 @@
+//! What the gateway does not pass on.
+
+use crate::world::{OK, says, world};
+use std::sync::{Arc, Mutex};
+
+#[tokio::test]
+async fn what_is_for_another_host_or_can_be_read_in_two_ways_reaches_nobody() {
+    let mut world = world().await;
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.0", says(OK, &heard)).await;
+    let host = world.host();
+    let end = "Connection: close\r\n";
+    let head = format!("GET / HTTP/1.1\r\n{end}Host: {host}\r\n");
+    for (bytes, status) in [
+        (
+            format!("GET / HTTP/1.1\r\n{end}Host: evil.com\r\n\r\n"),
+            421,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{end}Host: nobody.localhost\r\n\r\n"),
+            404,
+        ),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (format!("{head}Host: {host}\r\n\r\n"), 400),
+        (
+            format!("GET http://evil.com/ HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            400,
+        ),
+        (format!("{head}Origin: https://evil.com\r\n\r\n"), 403),
+        (format!("{head}Sec-Fetch-Site: cross-site\r\n\r\n"), 403),
+        (
+            format!("{head}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
+            400,
+        ),
+        (
+            format!("{head}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            400,
+        ),
+        (
+            format!("{head}Content-Length: 1\r\nContent-Length: 1\r\n\r\na"),
+            400,
+        ),
+        (
+            format!("{head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+            400,
+        ),
+        (
+            format!("{head}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            400,
+        ),
+        (format!("{head}X : y\r\n\r\n"), 400),
+        (format!("{head}X: y\r\n folded\r\n\r\n"), 400),
+        (
+            format!("CONNECT {host} HTTP/1.1\r\n{end}Host: {host}\r\n\r\n"),
+            405,
+        ),
+        (
+            format!("TRACE / HTTP/1.1\r\n{end}Host: {host}\r\n\r\n"),
+            405,
+        ),
+        (format!("GET foo HTTP/1.1\r\nHost: {host}\r\n\r\n"), 400),
+        (format!("{head}X: {}\r\n\r\n", "y".repeat(40_000)), 431),
+        (format!("{head}{}\r\n", "X: y\r\n".repeat(200)), 431),
+    ] {
+        let answer = world.raw(bytes.as_bytes()).await;
+        assert_eq!(answer.status, status, "{bytes:.200} {answer:?}");
+    }
+    assert_eq!(*heard.lock().unwrap(), Vec::<String>::new());
+    assert!(world.gateway.view().refused >= 16);
+}
+
+#[tokio::test]
+async fn who_asks_for_what_is_not_there_is_told_what_is() {
+    let mut world = world().await;
+    world.serve("api.0", says(OK, &Arc::default())).await;
+    let bytes = "GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer = world.raw(bytes.as_bytes()).await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.contains("api.shop.localhost"), "{answer:?}");
+    let bytes = bytes.replace("Connection", "Accept: text/html\r\nConnection");
+    let page = world.raw(bytes.as_bytes()).await;
+    assert!(page.head.contains("text/html"), "{page:?}");
+    assert!(
+        page.body.contains("<li>api.shop.localhost</li>"),
+        "{page:?}"
+    );
+}
