@@ -26,6 +26,10 @@ const SHOTS = [
   ["logs", "logs", "of=api-gateway,event-bus"],
   ["definition", "definition"],
   ["registry", "registry"],
+  ["gateway", "gateway"],
+  ["gateway-route", "gateway", "route"],
+  ["gateway-requests", "gateway", "show=requests"],
+  ["gateway-try", "gateway", "route&tab=try", "tried"],
   ["activity", "activity"],
   ["acts", "activity", "show=acts"],
   ["settings", "settings"],
@@ -91,6 +95,7 @@ for (const dark of [false, true]) {
           const params = new URLSearchParams(query);
           params.set("fake", name === "empty" ? "empty" : String(count));
           params.set("scene", scene);
+          if (params.get("route") === "") params.set("route", "api-gateway.azora-os.localhost");
           if (params.get("service") === "") {
             await page.goto(`${host.origin}/clusters?${new URLSearchParams({ fake: String(count) })}`);
             await page.waitForFunction(() => window.__fake !== undefined);
@@ -134,6 +139,11 @@ for (const dark of [false, true]) {
               else if (nth % 3 === 1) world.set(id, `${name}.0`, "running", "waiting for GET /health to pass");
             });
           });
+          if (place === "gateway") await page.getByTestId("gateway-overview").waitFor();
+          if (does === "tried") {
+            await page.getByTestId("try-send").click();
+            await page.getByTestId("try-answer").waitFor();
+          }
           if (does === "bell") await page.getByTestId("act-mute").click();
           if (does === "keys") await page.keyboard.press("?");
           if (does === "palette") {

@@ -7,8 +7,7 @@ export async function settings({ step, visit, axe, dark, words }) {
   await step(`${words}: settings say where the engine listens, and give the folder of its data to take along`, async () => {
     const engine = await page.evaluate(() => window.__fake.world.engine);
     const said = await page.getByTestId("addresses").innerText();
-    for (const address of [engine.api, engine.registry]) assert.ok(said.includes(address), `${address} in ${said}`);
-    assert.match(said, /Gateway\s+not listening/);
+    for (const address of [engine.api, engine.registry, engine.gateway]) assert.ok(said.includes(address), `${address} in ${said}`);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const folder = page.getByTestId("data-folder");
     await folder.getByRole("button", { name: /path of the folder/ }).click();
@@ -18,4 +17,9 @@ export async function settings({ step, visit, axe, dark, words }) {
   });
   assert.deepEqual(complaints, []);
   await context.close();
+  await step(`${words}: settings say of a gateway that does not listen that it does not`, async () => {
+    const off = await visit({ dark }, "/settings?fake=3&gateway=off");
+    assert.match(await off.page.getByTestId("addresses").innerText(), /Gateway\s+not listening/);
+    await off.context.close();
+  });
 }

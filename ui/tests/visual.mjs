@@ -25,6 +25,7 @@ const SHOTS = [
   ["environment", "/service?fake=150&service=email-service&tab=environment"],
   ["incidents", "/incidents?fake=150"],
   ["registry", "/registry?fake=150"],
+  ["gateway", "/gateway?fake=150&scene=incident&route=payment-gateway.azora-os.localhost"],
   ["topology", "/topology?fake=150"],
   ["topology-incident", "/topology?fake=150&scene=incident"],
   ["topology-many", "/topology?fake=1000"],

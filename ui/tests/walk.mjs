@@ -9,6 +9,7 @@ import { charts } from "./charts.mjs";
 import { curves } from "./curves.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
+import { gateway } from "./gateway.mjs";
 import { muted } from "./muted.mjs";
 import { settings } from "./settings.mjs";
 import { spoken } from "./spoken.mjs";
@@ -58,6 +59,7 @@ try {
     await zoomed({ step, visit, axe, dark, words });
     await muted({ step, visit, axe, dark, words });
     await settings({ step, visit, axe, dark, words });
+    await gateway({ step, visit, axe, dark, words });
     await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 
@@ -65,7 +67,7 @@ try {
       assert.equal(await page.locator('[data-testid^="cluster-card-"]').count(), 3);
       await axe(page, "clusters");
     });
-    for (const place of ["services", "logs", "incidents", "registry", "activity", "settings"]) {
+    for (const place of ["services", "logs", "incidents", "registry", "gateway", "activity", "settings"]) {
       await step(`${words}: ${place}`, async () => {
         await page.getByTestId(`place-${place}`).click();
         await page.waitForURL(`**/${place}*`);
@@ -258,7 +260,7 @@ try {
       const text = (node) => (role(node) === "StaticText" ? (node.name?.value ?? "") : (node.childIds ?? []).map((id) => byId.get(id)).filter(Boolean).map(text).join(""));
       const table = nodes.find((node) => role(node) === "table" && below(node, ["row"]).length > 100);
       const [head, ...rows] = below(table, ["row"]).map((row) => below(row, ["cell", "gridcell", "columnheader"]).map((cell) => text(cell).trim()));
-      assert.deepEqual(head, ["Service", "State", "Category", "Needs", "Needed by", "Seen, undeclared"]);
+      assert.deepEqual(head, ["Service", "State", "Category", "Needs", "Needed by", "Seen, undeclared", "Requests"]);
       const wanted = await page.evaluate(() => {
         const { clusters, connections } = window.__fake.world.snapshot();
         const { id, services } = clusters.find((each) => each.name === "azora-os");
@@ -268,8 +270,10 @@ try {
         ]);
       });
       const byName = (a, b) => (a[0] < b[0] ? -1 : 1);
-      assert.deepEqual(rows.map(([name, , ...rest]) => [name, ...rest]).sort(byName), wanted.sort(byName));
+      assert.deepEqual(rows.map(([name, , ...rest]) => [name, ...rest.slice(0, -1)]).sort(byName), wanted.sort(byName));
       assert.ok(rows.every(([, state]) => /^[A-Z][a-z]+/.test(state)), "every service says its state in a word");
+      const often = rows.map((row) => row.at(-1));
+      assert.ok(often.every((each) => each === "none" || /^<?[\d.]+k?\/s/.test(each)) && often.some((each) => each !== "none"), "what goes through the gateway is told, and from whom");
       assert.ok(rows.some(([, state]) => /, suffers from \S+$/.test(state)), "what suffers says from what");
       await page.getByText("Graph", { exact: true }).click();
       await page.getByTestId("topology-canvas").waitFor();

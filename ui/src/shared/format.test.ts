@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UNITS, along, available, moment, share, shortly } from "./format";
+import { UNITS, along, available, moment, rate, share, shortly } from "./format";
 
 describe("numbers along an axis", () => {
   it("share the unit of the largest", () => {
@@ -21,6 +21,12 @@ describe("numbers along an axis", () => {
 describe("a share", () => {
   it("is all or nothing only when it is", () => {
     expect([0, 0.0001, 0.004, 0.5, 0.999, 0.999999, 1].map(share)).toEqual(["0 %", "<0.1 %", "0.4 %", "50 %", "99.90 %", "99.99 %", "100 %"]);
+  });
+});
+
+describe("a rate", () => {
+  it("has a decimal where that says something, and is nothing only when it is", () => {
+    expect([0, 0.04, 0.31, 9.94, 9.96, 128.4, 9_999, 14_210].map(rate)).toEqual(["0/s", "<0.1/s", "0.3/s", "9.9/s", "10/s", "128/s", "9999/s", "14.2k/s"]);
   });
 });
 

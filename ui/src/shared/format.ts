@@ -101,6 +101,14 @@ export function latency(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
+/** How often: "0/s", "0.3/s", "12/s", "3400/s", "14.2k/s". */
+export function rate(perSecond: number): string {
+  if (perSecond === 0) return "0/s";
+  if (perSecond < 0.1) return "<0.1/s";
+  if (perSecond < 9.95) return `${perSecond.toFixed(1)}/s`;
+  return perSecond < 9_999.5 ? `${Math.round(perSecond)}/s` : `${(perSecond / 1_000).toFixed(1)}k/s`;
+}
+
 /** A share of a whole: "100 %", "99.98 %", "0.4 %". What is not all is never shown as all, and what is not nothing never as nothing. */
 export function share(part: number): string {
   const percent = part * 100;

@@ -6,6 +6,7 @@ import type { IconName } from "../shared/Icon.svelte";
 import ActivityPage from "./ActivityPage.svelte";
 import ClustersPage from "./ClustersPage.svelte";
 import DefinitionPage from "./DefinitionPage.svelte";
+import GatewayPage from "./GatewayPage.svelte";
 import IncidentsPage from "./IncidentsPage.svelte";
 import LogsPage from "./LogsPage.svelte";
 import RegistryPage from "./RegistryPage.svelte";
@@ -48,6 +49,7 @@ export const PLACES: readonly Place[] = [
   { id: "incidents", name: words.views.places.incidents, icon: "incidents", page: IncidentsPage, key: "5" },
   { id: "definition", name: words.views.places.definition, icon: "definition", page: DefinitionPage, key: "6" },
   { id: "registry", name: words.views.places.registry, icon: "registry", page: RegistryPage, key: "7" },
+  { id: "gateway", name: words.views.places.gateway, icon: "gateway", page: GatewayPage, key: "0" },
   { id: "activity", name: words.views.places.activity, icon: "activity", page: ActivityPage, key: "8" },
   { id: "settings", name: words.views.places.settings, icon: "settings", page: SettingsPage, key: "9", home: true },
   // Only where the UI is worked on.

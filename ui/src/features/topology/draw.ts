@@ -2,22 +2,17 @@
 // service: a chip in its tone, then its name, then state, port, latency and its curve.
 
 import { SANS } from "../../shared/fonts";
-import { latency } from "../../shared/format";
+import { latency, rate } from "../../shared/format";
 import { SHAPES, type Shape } from "../../shared/marks";
 import { words } from "../../words";
 import type { Box } from "./camera";
-import { GAP_X, NODE_HEIGHT, type Layout } from "./layout";
-import { fitName } from "./names";
-import { corners, trace, type Pen } from "./route";
+import { drawFlows } from "./drawFlows";
+import { NODE_HEIGHT, type Layout } from "./layout";
+import { CURVED, DETAILED, FAR, MANY, NAMED, radiusAt } from "./levels";
+import { fitted, measured, type Canvas } from "./measures";
+import { corners, outside, trace, type Pen } from "./route";
 import { BACK, IMPACTED, LOOKS, ROOT, SAMPLES, type Palette, type Scene, type Status } from "./scene";
 
-export type Canvas = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-
-/**
- * From this width of a service on screen it gets its name, in CSS pixels. In less only the beginnings of names fit, which
- * services of one lane often share: then states are shown, and the name of what is at the root of trouble.
- */
-export const NAMED = 76;
 /** From this width its name has room for a mark and some weight. */
 const ROOMY = 140;
 /** Text on screen is never smaller than this, in CSS pixels; where a name takes two lines, a little. */
@@ -25,14 +20,6 @@ const SMALLEST = 9.5;
 const SMALLER = 9;
 /** From this height of a service on screen its name may take two lines. */
 const TWO_LINES = 17;
-/** So many lines between impacted services can still be followed. */
-export const MANY = 16;
-/** Farther out than this a service is a chip and a line a hair. */
-const FAR = 0.3;
-/** From this zoom it gets its second line. */
-export const DETAILED = 0.7;
-/** From this zoom it gets its curve. */
-export const CURVED = 0.85;
 
 const BACK_ALPHA = 0.45;
 
@@ -58,6 +45,7 @@ export function drawWorld(ctx: Canvas, scene: Scene, status: Status, part: Box, 
   drawLanes(ctx, scene, scale, colours);
   drawEdges(ctx, scene, status, part, scale, colours);
   drawSeen(ctx, scene, status, part, scale, colours);
+  drawFlows(ctx, scene.layout, status.flows, part, scale, colours, status.emphasis.some((each) => each === ROOT));
   const near = drawLinesOf(ctx, scene, shown, scale, colours);
   const nearer = near.size > 0 ? lifted(status) : status;
   for (let at = 0; at < scene.layout.ids.length; at += 1) {
@@ -111,25 +99,9 @@ function drawLanes(ctx: Canvas, scene: Scene, scale: number, colours: Palette): 
   }
 }
 
-/** Corners of lines are rounded by so much, in world units; far out nobody would see it. */
-function radiusAt(scale: number): number {
-  return scale < FAR ? 0 : 9;
-}
-
 /** Draws the line between two services. */
 function traceLine(pen: Pen, layout: Layout, from: number, to: number, scale: number): void {
   trace(pen, corners(layout, from, to), radiusAt(scale));
-}
-
-/** A line between two services has nothing to show in this part of the world. */
-function outside({ x, y, nodeWidth }: Layout, from: number, to: number, part: Box): boolean {
-  const [x1, x2, y1, y2] = [x[from] ?? 0, x[to] ?? 0, y[from] ?? 0, y[to] ?? 0];
-  // A line may pass by its ends in the gaps beside them.
-  const around = 2 * GAP_X;
-  return (
-    Math.max(x1, x2) + nodeWidth + around < part.x || Math.min(x1, x2) - around > part.x + part.width ||
-    Math.max(y1, y2) + NODE_HEIGHT + around < part.y || Math.min(y1, y2) - around > part.y + part.height
-  );
 }
 
 function drawSeen(ctx: Canvas, scene: Scene, status: Status, part: Box, scale: number, colours: Palette): void {
@@ -292,7 +264,9 @@ export function drawNode(ctx: Canvas, scene: Scene, status: Status, at: number, 
     ctx.font = `400 ${Math.min(11.5, Math.max(11 * scale, SMALLEST)) / scale}px ${SANS}`;
     const ms = status.latency[at] ?? -1;
     const port = status.port[at] ?? 0;
-    const text = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? words.states.impacted : look.word) : ms >= 0 ? latency(ms) : look.word);
+    const often = status.flows.services[at] ?? 0;
+    const how = status.note[at] ?? (!well || emphasis === IMPACTED ? (emphasis === IMPACTED && well ? words.states.impacted : look.word) : ms >= 0 ? latency(ms) : look.word);
+    const text = often > 0 ? `${how} · ${rate(often)}` : how;
     ctx.fillStyle = well && emphasis !== IMPACTED ? colours["text-3"] : colours[`${tone}-text`];
     ctx.fillText(text, left, second);
     ctx.fillStyle = colours["text-3"];
@@ -349,39 +323,4 @@ function drawCurve(ctx: Canvas, samples: Float32Array, x: number, y: number, wid
   ctx.strokeStyle = colour;
   ctx.lineWidth = 1.1;
   ctx.stroke();
-}
-
-/** What was measured and fitted is asked for over and over; the caches are dropped when they grow past reason. */
-const written = new Map<string, string[]>();
-const widths = new Map<string, number>();
-const MAX_CACHED = 20_000;
-
-/** The letters are others now. */
-export function forgetMeasures(): void {
-  written.clear();
-  widths.clear();
-}
-
-/** How wide a text is in the font that is set. */
-export function measured(ctx: Canvas, text: string): number {
-  const key = `${ctx.font}|${text}`;
-  let width = widths.get(key);
-  if (width === undefined) {
-    width = ctx.measureText(text).width;
-    if (widths.size > MAX_CACHED) widths.clear();
-    widths.set(key, width);
-  }
-  return width;
-}
-
-/** What of a name is written in `width`, in at most `most` lines of the font that is set. */
-export function fitted(ctx: Canvas, name: string, width: number, most: 1 | 2): string[] {
-  if (measured(ctx, name) <= width) return [name];
-  const key = `${ctx.font}|${Math.round(width)}|${most}|${name}`;
-  const known = written.get(key);
-  if (known !== undefined) return known;
-  const made = fitName(name, width, most, (text) => measured(ctx, text));
-  if (written.size > MAX_CACHED) written.clear();
-  written.set(key, made);
-  return made;
 }

@@ -2,7 +2,9 @@
 // top, and the name of what is wrong where services are too small to bear their own.
 
 import { SANS } from "../../shared/fonts";
-import { drawMark, fitted, measured, NAMED, type Canvas } from "./draw";
+import { drawMark } from "./draw";
+import { NAMED } from "./levels";
+import { fitted, measured, type Canvas } from "./measures";
 import { NODE_HEIGHT } from "./layout";
 import { cutLines } from "./names";
 import { LOOKS, ROOT, type Palette, type Scene, type Status } from "./scene";

@@ -3,9 +3,10 @@
 // for a frame, and nothing is drawn while nothing changes.
 
 import { around, below, between, fit, MARGIN, reveal, tethered, zoom, type Box, type Camera, type Size } from "./camera";
-import { drawLinesOf, drawNode, drawWorld, forgetMeasures, inside, lifted } from "./draw";
+import { drawLinesOf, drawNode, drawWorld, inside, lifted } from "./draw";
 import { drawHeads, drawNames } from "./heads";
 import { EMPTY, NODE_HEIGHT, type Layout } from "./layout";
+import { forgetMeasures } from "./measures";
 import { Plates, type LayoutOrder } from "./plates";
 import { blankStatus, type Palette, type Scene, type Status } from "./scene";
 

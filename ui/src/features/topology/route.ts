@@ -1,6 +1,7 @@
 // The way of a line: down the gaps between rows and columns, never across a service. Lines to the same
 // service run together, so a thousand of them are a few trunks and not a web.
 
+import type { Box } from "./camera";
 import { GAP_X, NODE_HEIGHT, type Layout } from "./layout";
 
 /** What a line can be drawn on: a canvas, a `Path2D`, or the text of an SVG path. */
@@ -56,4 +57,15 @@ export function trace(pen: Pen, points: readonly number[], radius: number): void
     pen.quadraticCurveTo(x, y, x + ((toX - x) / on) * bend, y + ((toY - y) / on) * bend);
   }
   pen.lineTo(points[last] ?? 0, points[last + 1] ?? 0);
+}
+
+/** A line between two services has nothing to show in this part of the world. */
+export function outside({ x, y, nodeWidth }: Layout, from: number, to: number, part: Box): boolean {
+  const [x1, x2, y1, y2] = [x[from] ?? 0, x[to] ?? 0, y[from] ?? 0, y[to] ?? 0];
+  // A line may pass by its ends in the gaps beside them.
+  const around = 2 * GAP_X;
+  return (
+    Math.max(x1, x2) + nodeWidth + around < part.x || Math.min(x1, x2) - around > part.x + part.width ||
+    Math.max(y1, y2) + NODE_HEIGHT + around < part.y || Math.min(y1, y2) - around > part.y + part.height
+  );
 }

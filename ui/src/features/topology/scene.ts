@@ -3,6 +3,7 @@
 
 import { TONES, type Shape, type Tone } from "../../shared/marks";
 import { BY_SEVERITY, STATES } from "../health/states";
+import { NO_FLOWS, type Flows } from "./flows";
 import type { Layout } from "./layout";
 import { OVERLAY, OVERLAY_LOOKS } from "./overlay";
 
@@ -36,6 +37,8 @@ export interface Status {
   note: readonly string[];
   /** `SAMPLES` latencies each, oldest first, below zero where there is none; empty while too far out to be seen. */
   samples: Float32Array;
+  /** What goes through the gateway; none while there is an overlay. */
+  flows: Flows;
 }
 
 export const SAMPLES = 24;
@@ -61,5 +64,6 @@ export function blankStatus(count: number): Status {
     held: new Uint8Array(count),
     note: [],
     samples: new Float32Array(0),
+    flows: NO_FLOWS,
   };
 }

@@ -71,7 +71,7 @@ export class Gateway {
     let found = this.bodies.get(host);
     if (!found) {
       const chance = random(seedOf(host));
-      const quiet = chance() < 0.35;
+      const quiet = chance() < (this.world.clusters.size > 1 ? 0.75 : 0.2);
       const usual = quiet ? 0 : chance() ** 4 * 180;
       this.bodies.set(host, (found = { usual, latency: 0.8 + chance() ** 3 * 60, total: Math.round(usual * 7_000), failed: 0, retries: 0, phase: chance() * 6 }));
     }
@@ -100,7 +100,7 @@ export class Gateway {
       const ejected = this.troubled && up && nth === 1 && own.length > 1;
       const state = status.state === "stopping" ? "draining" : !up ? "withheld" : ejected ? "ejected" : "serving";
       return {
-        id: `${clusterName}/${status.instance}`, instance: status.instance, address: `127.0.0.1:${status.ports[0] ?? 0}`, state,
+        id: status.instance, instance: status.instance, address: `127.0.0.1:${status.ports[0] ?? 0}`, state,
         why: state === "ejected" ? "5 of its last 5 answers were 503" : state === "withheld" ? status.reason.text : state === "draining" ? "it is about to be stopped" : null,
         until: state === "ejected" ? this.world.began + 42_000 : null,
         in_flight: state === "serving" ? Math.round(perSecond * body.latency / 1_000) : 0,

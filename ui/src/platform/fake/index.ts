@@ -1,6 +1,6 @@
 // A host inside the page, for tests and for work on the UI: `npm run fake`, then
 // `/?fake=3|150|1000|mixed|jobs|empty`, with `&scene=incident` for a root cause and what suffers from it,
-// or `&scene=young` for services that have run for some seconds.
+// `&gateway=off` for one that does not run, or `&scene=young` for services that have run for some seconds.
 
 import type { History, HistoryPoint, Streams, SystemStatus } from "../../ipc/generated";
 import { download } from "../download";
@@ -26,6 +26,7 @@ export function fake(): Platform {
   const terminals = new Terminals(world);
   const definitions = new Definitions(world);
   const gateway = new Gateway(world, asked.get("scene") === "incident");
+  if (asked.get("gateway") === "off") [gateway.off, world.engine.gateway] = [true, null];
   setInterval(() => {
     world.tick();
     gateway.tick();

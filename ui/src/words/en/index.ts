@@ -5,6 +5,7 @@ import { clusters } from "./clusters";
 import { data } from "./data";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
+import { gateway } from "./gateway";
 import { health } from "./health";
 import { host } from "./host";
 import { incidents } from "./incidents";
@@ -28,6 +29,7 @@ export const en = {
   data,
   definition,
   emergency,
+  gateway,
   health,
   host,
   incidents,

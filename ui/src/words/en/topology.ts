@@ -25,6 +25,7 @@ export const topology = {
     lines: (needs: number, neededBy: number) => `Needs ${number(needs)}, needed by ${number(neededBy)}.`,
     nthNeed: (nth: number, all: number, service: string) => `${number(nth)} of ${number(all)} that ${service} needs.`,
     nthNeeding: (nth: number, all: number, service: string) => `${number(nth)} of ${number(all)} that need ${service}.`,
+    traffic: (rate: string, failed: string) => `${rate} through the gateway, ${failed} failed.`,
     undeclared: (services: readonly string[]) => `Seen to talk to ${list(services)}, not declared.`,
     /** There is nothing that way. */
     nothing: { down: "It needs nothing.", up: "Nothing needs it.", left: "No other that way.", right: "No other that way." },
@@ -36,12 +37,22 @@ export const topology = {
     which: "Show which",
     impacted: (n: number) => `${number(n)} impacted`,
     undeclared: (n: number) => `${number(n)} undeclared`,
+    flows: (n: number) => `${number(n)} with requests`,
+    flowsMore: "Requests through the gateway: the more, the wider the line; red where some fail",
     undeclaredMore: "Connections that were seen in the sockets and are not among the needs",
   },
 
+  /** Beside a rate. */
+  flowFailed: (share: string) => `${share} failed`,
+  flowP99: (latency: string) => `p99 ${latency}`,
+
   table: {
     label: "Topology",
-    columns: { service: "Service", state: "State", category: "Category", needs: "Needs", neededBy: "Needed by", undeclared: "Seen, undeclared" },
+    columns: { service: "Service", state: "State", category: "Category", needs: "Needs", neededBy: "Needed by", undeclared: "Seen, undeclared", traffic: "Requests" },
+    trafficMore: "Through the gateway in the last 10 s: requests a second, how many of them failed, and what all but one of a hundred took at most",
+    traffic: (rate: string, failed: string, p99: string) => [rate, failed, p99].filter((each) => each !== "").join(", "),
+    /** Who asks, where that is known. */
+    from: (caller: string, rate: string) => `${caller} ${rate}`,
     /** It follows a state. */
     suffersFrom: (service: string) => `, suffers from ${service}`,
     none: "none",

@@ -1,6 +1,7 @@
 // The graph as an image, all of it, as sharp as an image of a sensible size can be.
 
-import { drawWorld, type Canvas } from "../draw";
+import { drawWorld } from "../draw";
+import type { Canvas } from "../measures";
 import { drawHeads, drawNames } from "../heads";
 import type { Palette } from "../scene";
 import type { Subject } from "./subject";

@@ -5,7 +5,7 @@ import { SANS } from "../../../shared/fonts";
 import { latency } from "../../../shared/format";
 import { SHAPES, type Shape } from "../../../shared/marks";
 import { words } from "../../../words";
-import { MANY } from "../draw";
+import { MANY } from "../levels";
 import { tally } from "../heads";
 import { NODE_HEIGHT } from "../layout";
 import { fitName, shortened } from "../names";
