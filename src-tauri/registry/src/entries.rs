@@ -6,12 +6,15 @@ mod registered;
 
 pub use own::Own;
 
+use crate::listed::told;
+use crate::log::{Log, What};
 use crate::{Error, Listed, RegistryChange, Watched};
+use hyper::body::Bytes;
 use model::Timestamp;
 use model::view::{KeptBy, RegistryView};
 use model::{ClusterId, InstanceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -80,6 +83,8 @@ struct Named {
     entries: BTreeMap<String, Entry>,
     /// When anything of it changed last.
     index: u64,
+    /// All of them as they are told, once somebody has asked.
+    told: OnceLock<Bytes>,
 }
 
 pub(crate) struct Entries {
@@ -98,6 +103,9 @@ pub(crate) struct Entries {
     extinct: u64,
     /// When names or their tags changed.
     names_index: u64,
+    pub(crate) log: Log,
+    /// Counts everything that makes an answer another one, renewed leases too.
+    pub(crate) version: u64,
 }
 
 /// An instance that gets no traffic although it may run.
@@ -142,6 +150,8 @@ impl Entries {
             index,
             extinct: index,
             names_index: index,
+            log: Log::new(index),
+            version: 0,
         }
     }
 
@@ -225,7 +235,11 @@ impl Entries {
         let listed = Arc::clone(&entry.listed);
         let named = self.names.entry(key.name.clone()).or_default();
         named.index = index;
+        named.told.take();
         named.entries.insert(key.id, entry);
+        self.version += 1;
+        let what = What::Put(Arc::clone(&listed));
+        self.log.note(index, &key.name, what);
         changed.of.insert(key.name);
         if changed.names {
             self.names_index = index;
@@ -244,11 +258,15 @@ impl Entries {
         self.names_index = index;
         if let Some(named) = self.names.get_mut(&key.name) {
             named.index = index;
+            named.told.take();
             if named.entries.is_empty() {
                 self.names.remove(&key.name);
                 self.extinct = index;
             }
         }
+        self.version += 1;
+        let what = What::Removed(key.id.clone());
+        self.log.note(index, &key.name, what);
         changed.told.removed.push(key.clone().pair());
         changed.of.insert(key.name.clone());
         true
@@ -270,6 +288,24 @@ impl Entries {
         self.registered -= usize::from(!entry.listed.is_own());
         self.renewed.remove(key);
         Some(entry)
+    }
+
+    /// What is said of this entry is another now, and it has no number: nobody is told.
+    fn stale(&mut self, key: &Key) {
+        self.version += 1;
+        if let Some(named) = self.names.get_mut(&key.name) {
+            named.told.take();
+        }
+    }
+
+    /// All entries of a name as they are told; `None` when there is none.
+    pub(crate) fn told(&self, name: &str) -> Option<Bytes> {
+        let named = self.names.get(name)?;
+        let told = named.told.get_or_init(|| {
+            let all = named.entries.values();
+            told(all.map(|entry| &*entry.listed))
+        });
+        Some(told.clone())
     }
 
     /// Works out anew when something of it comes due.

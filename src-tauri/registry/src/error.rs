@@ -18,6 +18,9 @@ pub enum Error {
     /// A name or id that no interface takes.
     #[error("use the {0}: it is 1 to 255 bytes without control characters")]
     Free(&'static str),
+    /// Neither a URL nor a port, or both.
+    #[error("use the address: it is a url, or a port with or without an address")]
+    Place,
     /// Too many or too long tags.
     #[error("use the tags: there are at most 64 of at most 1024 bytes, none empty")]
     Tags,
@@ -105,6 +108,10 @@ impl Error {
                 "Leave the ttl out for 30 seconds, and send a heartbeat before it ends."
             }
             Error::Meta | Error::Tags | Error::Word(_) => "Say less about the service.",
+            Error::Place => {
+                "Give \"url\": \"http://127.0.0.1:4000\", or \"port\": 4000 with \"address\" if it is \
+                 not 127.0.0.1."
+            }
             Error::Free(_) => "Use a name like mail or user-api.",
             Error::Check(_) => "See docs/registry.md for what a check looks like.",
             Error::NoCheck { .. } => "Its entry may have ended. Register it again with its checks.",

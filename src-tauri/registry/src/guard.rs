@@ -86,6 +86,13 @@ fn refused(error: &str, help: &str) -> Failure {
     Failure::new(StatusCode::FORBIDDEN, error, help)
 }
 
+impl Guard {
+    /// Who asks is served, and asks as a program does.
+    pub(crate) fn admits(&self, peer: &Peer, uri: &Uri, headers: &HeaderMap) -> bool {
+        peer.0.is_ok() && self.check(uri, headers).is_ok()
+    }
+}
+
 /// The layer around every route.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let peer = match request.extensions().get::<Peer>() {

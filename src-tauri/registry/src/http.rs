@@ -2,31 +2,41 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /register` `{"name", "url", "id"?, "ttl"?, "meta"?}` | 201 with the entry; 200 if it was listed already |
+//! | `POST /register` | 201 with the entry; 200 if it was listed already |
 //! | `GET /services` | every entry, by name and id |
 //! | `GET /services/{name}` | those of a name; 404 if there is none, 503 while all of it gets no traffic |
 //! | `DELETE /services/{name}`, `DELETE /services/{name}/{id}` | `{"removed": n}` |
 //! | `PUT /services/{name}/{id}/heartbeat` | the entry with its new end |
+//! | `GET /watch` | what there is and every change, as server-sent events |
 //! | `GET /healthz` | `{"ok": true}` |
+//! | `GET /openapi.json` | all this in full |
 //!
-//! `ttl` is in seconds, `meta` is an object of texts. Everything else answers
-//! `{"error", "help"}`.
+//! Everything else answers `{"error", "help"}`. See `docs/registry.md`.
 
+mod asked;
+mod wish;
+
+use crate::follow::Changes;
 use crate::guard::{Guard, guard};
-use crate::{DEFAULT_TTL, Error, Keep, Listed, Registration, Registry};
+use crate::serve::Stopping;
+use crate::told::words;
+use crate::{Error, Registry, Watched};
+use asked::Asked;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router, middleware};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::header::CONTENT_TYPE;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize, Serializer};
-use std::collections::BTreeMap;
+use model::view::Health;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wish::Wish;
 
 /// Longest body, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -64,6 +74,7 @@ impl From<Error> for Failure {
             Error::Name(_)
             | Error::Id
             | Error::Free(_)
+            | Error::Place
             | Error::Url(_)
             | Error::Ttl(_)
             | Error::Meta
@@ -82,20 +93,40 @@ impl From<Error> for Failure {
     }
 }
 
+/// Who waits for changes at a time, by blocking reads and `/watch`.
+const WAITING: usize = 1_536;
+/// How many changes a reader has seen, and what it says so with when it comes back.
+const INDEX: HeaderName = HeaderName::from_static("x-registry-index");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What routes share.
+#[derive(Clone)]
+struct App {
+    registry: Registry,
+    waiting: Arc<Semaphore>,
+}
+
 /// Every route, behind the guard.
 pub(crate) fn router(registry: Registry, port: u16) -> Router {
+    let app = App {
+        registry,
+        waiting: Arc::new(Semaphore::new(WAITING)),
+    };
     Router::new()
         .route("/healthz", get(healthz))
+        .route("/openapi.json", get(openapi))
         .route("/register", post(register))
         .route("/services", get(list))
         .route("/services/{name}", get(named).delete(remove_name))
         .route("/services/{name}/{id}", delete(remove))
         .route("/services/{name}/{id}/heartbeat", put(heartbeat))
+        .route("/watch", get(follow))
         .fallback(async || {
             Failure::new(
                 StatusCode::NOT_FOUND,
                 "there is nothing here",
-                "There are /services, /services/{name}, /register and /healthz.",
+                "There are /services, /services/{name}, /register, /watch, /healthz and \
+                 /openapi.json, which says what each takes.",
             )
         })
         .method_not_allowed_fallback(async || {
@@ -103,55 +134,71 @@ pub(crate) fn router(registry: Registry, port: u16) -> Router {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this cannot be done here",
                 "POST /register, GET /services, GET or DELETE /services/{name}, \
-                 DELETE /services/{name}/{id}, PUT /services/{name}/{id}/heartbeat.",
+                 DELETE /services/{name}/{id}, PUT /services/{name}/{id}/heartbeat, GET /watch.",
             )
         })
-        .with_state(registry)
+        .with_state(app)
         .layer(middleware::from_fn_with_state(Guard::new(port), guard))
 }
 
-/// Entries that others hold as well.
-struct Told<'a>(&'a [Arc<Listed>]);
-
-impl Serialize for Told<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(|one| &**one))
+impl App {
+    fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned();
+        place.map_err(|_| {
+            Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many wait for changes already",
+                "Ask without index, or follow changes over fewer connections.",
+            )
+        })
     }
+
+    /// Waits for a change if that was asked for.
+    async fn wait(
+        &self,
+        asked: &Asked,
+        watched: Watched,
+        mut stopping: Stopping,
+    ) -> Result<(), Failure> {
+        let Some(index) = asked.index else {
+            return Ok(());
+        };
+        let _place = self.place()?;
+        tokio::select! {
+            _ = self.registry.wait(&watched, index, asked.wait) => {}
+            () = stopping.stopped() => {}
+        }
+        Ok(())
+    }
+}
+
+/// What is asked for, and when to stop waiting for it, which is put there with every connection.
+fn asked(request: Request) -> Result<(Asked, Stopping), Failure> {
+    let asked = Asked::read(request.uri().query())?;
+    let stopping = request.extensions().get::<Stopping>().cloned();
+    Ok((asked, stopping.ok_or(Error::Closing)?))
+}
+
+/// Entries in words.
+pub(crate) fn told(index: u64, text: Bytes) -> Response {
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(INDEX, index.into());
+    response
 }
 
 async fn healthz() -> Response {
     Json(serde_json::json!({ "ok": true })).into_response()
 }
 
-/// The body of `POST /register`. What it does not name is of no interest and ignored.
-#[derive(Deserialize)]
-struct Wish {
-    name: String,
-    url: String,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    ttl: Option<u64>,
-    #[serde(default)]
-    meta: BTreeMap<String, String>,
-}
-
-impl From<Wish> for Registration {
-    fn from(wish: Wish) -> Self {
-        let mut registration = Registration::new(&wish.name, &wish.url);
-        if let Some(id) = wish.id {
-            registration.id = id;
-        }
-        registration.keep = Keep::Lease {
-            ttl: wish.ttl.map_or(DEFAULT_TTL, Duration::from_secs),
-        };
-        registration.meta = wish.meta;
-        registration
-    }
+async fn openapi() -> Response {
+    let json = [(CONTENT_TYPE, "application/json")];
+    (json, include_str!("../openapi.json")).into_response()
 }
 
 async fn register(
-    State(registry): State<Registry>,
+    State(app): State<App>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
@@ -164,7 +211,7 @@ async fn register(
             r#"Send JSON like {"name": "mail", "url": "http://127.0.0.1:4000"}."#,
         )
     })?;
-    let (listed, new) = registry.register(wish.into()).await?;
+    let (listed, new) = app.registry.register(wish.into_registration()?).await?;
     let status = if new {
         StatusCode::CREATED
     } else {
@@ -197,7 +244,7 @@ fn accept(headers: &HeaderMap) -> Result<(), Failure> {
     ))
 }
 
-async fn read(body: Body) -> Result<hyper::body::Bytes, Failure> {
+async fn read(body: Body) -> Result<Bytes, Failure> {
     let whole = Limited::new(body, MAX_BODY).collect();
     match tokio::time::timeout(BODY_TIMEOUT, whole).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
@@ -232,36 +279,78 @@ fn parts<T>(path: Parts<T>) -> Result<T, Failure> {
     })
 }
 
-async fn list(State(registry): State<Registry>) -> Response {
-    Json(Told(&registry.list(None))).into_response()
+async fn list(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (asked, stopping) = asked(request)?;
+    app.wait(&asked, Watched::Everything, stopping).await?;
+    let (index, text) = if asked.is_plain() {
+        app.registry.told_whole().await
+    } else {
+        let (index, found) = app.registry.find(&asked.query(None));
+        (index, words(found).await)
+    };
+    Ok(told(index, text))
 }
 
-async fn named(State(registry): State<Registry>, name: Parts<String>) -> Result<Response, Failure> {
-    let name = parts(name)?;
-    Ok(Json(Told(&registry.lookup(&name)?)).into_response())
-}
-
-async fn remove_name(
-    State(registry): State<Registry>,
+async fn named(
+    State(app): State<App>,
     name: Parts<String>,
+    request: Request,
 ) -> Result<Response, Failure> {
-    let removed = registry.deregister(&parts(name)?, None).await?;
+    let name = parts(name)?;
+    let (asked, stopping) = asked(request)?;
+    let watched = Watched::Name(name.clone());
+    app.wait(&asked, watched, stopping).await?;
+    let (index, found) = app.registry.find(&asked.query(Some(&name)));
+    if found.is_empty()
+        && let Err(error) = app.registry.lookup(&name)
+    {
+        let mut answer = Failure::from(error).into_response();
+        answer.headers_mut().insert(INDEX, index.into());
+        return Ok(answer);
+    }
+    Ok(told(index, words(found).await))
+}
+
+async fn follow(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let seen = request.headers().get(LAST_EVENT_ID);
+    let seen = seen.and_then(|id| id.to_str().ok()?.parse().ok());
+    let (asked, stopping) = asked(request)?;
+    if !asked.tags.is_empty() || asked.worst != Health::Critical || asked.index.is_some() {
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "changes are told of everything or of one name",
+            "Ask for /watch or /watch?name=NAME.",
+        ));
+    }
+    let body = Changes::new(
+        app.registry.clone(),
+        asked.name,
+        seen,
+        stopping,
+        app.place()?,
+    );
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Body::new(body)).into_response())
+}
+
+async fn remove_name(State(app): State<App>, name: Parts<String>) -> Result<Response, Failure> {
+    let removed = app.registry.deregister(&parts(name)?, None).await?;
     Ok(Json(serde_json::json!({ "removed": removed })).into_response())
 }
 
-async fn remove(
-    State(registry): State<Registry>,
-    key: Parts<(String, String)>,
-) -> Result<Response, Failure> {
+async fn remove(State(app): State<App>, key: Parts<(String, String)>) -> Result<Response, Failure> {
     let (name, id) = parts(key)?;
-    let removed = registry.deregister(&name, Some(&id)).await?;
+    let removed = app.registry.deregister(&name, Some(&id)).await?;
     Ok(Json(serde_json::json!({ "removed": removed })).into_response())
 }
 
 async fn heartbeat(
-    State(registry): State<Registry>,
+    State(app): State<App>,
     key: Parts<(String, String)>,
 ) -> Result<Response, Failure> {
     let (name, id) = parts(key)?;
-    Ok(Json(&*registry.heartbeat(&name, &id)?).into_response())
+    Ok(Json(&*app.registry.heartbeat(&name, &id)?).into_response())
 }

@@ -2,6 +2,7 @@
 
 use crate::check::{Check, CheckState, Look};
 use crate::{Registration, Weights};
+use hyper::body::Bytes;
 use model::Timestamp;
 use model::view::{Health, RegistryView};
 use serde::{Serialize, Serializer};
@@ -137,6 +138,20 @@ impl Serialize for Listed {
         }
         .serialize(to)
     }
+}
+
+/// Entries as they are told: a JSON list.
+pub(crate) fn told<'a>(all: impl Iterator<Item = &'a Listed>) -> Bytes {
+    let mut text = vec![b'['];
+    for listed in all {
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        // Texts, numbers and maps of texts always have a JSON form.
+        let _ = serde_json::to_writer(&mut text, listed);
+    }
+    text.push(b']');
+    text.into()
 }
 
 fn kind(check: &Check) -> &'static str {

@@ -1,11 +1,12 @@
 //! The registry's listening socket: who comes in, how many at a time, and how it ends.
 
-use crate::guard::Peer;
+use crate::guard::{Guard, Peer};
 use crate::{Registry, http, peer};
 use axum::Router;
-use hyper::Request;
+use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
@@ -17,8 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-/// Connections at a time; who comes later waits in the listener's queue.
-const CONNECTIONS: usize = 256;
+/// Connections at a time; who comes later waits in the listener's queue. More than may wait for changes
+/// (`http`), so that there is always room to register.
+const CONNECTIONS: usize = 2_048;
 /// How long a connection may take to say what it wants.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head of a request, in bytes; a URL fits in many times.
@@ -36,6 +38,25 @@ pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await
 }
 
+/// Told to whoever waits or is sent something that has no end: it ends now.
+#[derive(Clone)]
+pub(crate) struct Stopping(watch::Receiver<()>);
+
+impl Stopping {
+    pub(crate) async fn stopped(&mut self) {
+        // An error means that the sender is gone, which is what we wait for.
+        let _ = self.0.changed().await;
+    }
+}
+
+/// What answers on a listener.
+#[derive(Clone)]
+struct Front {
+    routes: TowerToHyperService<Router>,
+    /// What is read most is answered before it is routed.
+    reads: Option<(Registry, Guard)>,
+}
+
 /// Serves the registry on this listener until `shutdown` is over, then lets what is under way
 /// finish. The listener should be bound to loopback; who comes from elsewhere is refused.
 ///
@@ -48,7 +69,36 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let port = listener.local_addr()?.port();
     registry.refuse_port(port);
-    let router = http::router(registry, port);
+    let front = Front {
+        routes: TowerToHyperService::new(http::router(registry.clone(), port)),
+        reads: Some((registry, Guard::new(port))),
+    };
+    listen(front, listener, shutdown).await
+}
+
+/// Serves these routes, which have [`crate::guard::guard`] around them, the same way.
+///
+/// # Errors
+/// See [`serve`].
+pub async fn serve_router(
+    registry: &Registry,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    registry.refuse_port(listener.local_addr()?.port());
+    let front = Front {
+        routes: TowerToHyperService::new(router),
+        reads: None,
+    };
+    listen(front, listener, shutdown).await
+}
+
+async fn listen(
+    front: Front,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -71,9 +121,9 @@ pub async fn serve(
                 }
             },
         };
-        let (router, stopping) = (router.clone(), stopping.clone());
+        let (front, stopping) = (front.clone(), Stopping(stopping.clone()));
         connections.spawn(async move {
-            connection(router, stream, remote, stopping).await;
+            connection(front, stream, remote, stopping).await;
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -86,21 +136,54 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(
-    router: Router,
-    stream: TcpStream,
-    remote: SocketAddr,
-    mut stopping: watch::Receiver<()>,
-) {
+impl Front {
+    /// The answer to a plain read of a name or of everything, if it can be given at once.
+    fn read(&self, peer: &Peer, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let (registry, guard) = self.reads.as_ref()?;
+        let uri = request.uri();
+        if request.method() != Method::GET || uri.query().is_some() {
+            return None;
+        }
+        let rest = uri.path().strip_prefix("/services")?;
+        if !guard.admits(peer, uri, request.headers()) {
+            return None;
+        }
+        let (index, text) = match rest.strip_prefix('/') {
+            Some(name) if !name.contains(['/', '%']) => {
+                let (index, text) = registry.told(name);
+                (index, text?)
+            }
+            None if rest.is_empty() => registry.told_whole_at_once()?,
+            _ => return None,
+        };
+        Some(http::told(index, text))
+    }
+}
+
+async fn connection(front: Front, stream: TcpStream, remote: SocketAddr, mut stopping: Stopping) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    // Answers are whole when they are written: nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
     let looked = tokio::task::spawn_blocking(move || peer::check(remote, local)).await;
     let Ok(peer) = looked.map(Peer) else { return };
-    let routes = TowerToHyperService::new(router);
+    let ends = stopping.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        routes.call(request)
+        let read = front.read(&peer, &request);
+        let routed = read.is_none().then(|| {
+            request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(ends.clone());
+            front.routes.call(request)
+        });
+        async move {
+            match (read, routed) {
+                (Some(answer), _) => Ok(answer),
+                (None, Some(routed)) => routed.await,
+                // One of them is there.
+                (None, None) => Ok(Response::default()),
+            }
+        }
     });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
@@ -111,8 +194,7 @@ async fn connection(
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        // An error means that the sender is gone, which is what we wait for.
-        _ = stopping.changed() => {
+        () = stopping.stopped() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

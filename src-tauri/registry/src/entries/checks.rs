@@ -2,6 +2,7 @@
 
 use super::{Changed, Clock, Entries, Key};
 use crate::check::{Check, Look, MAX_OUTPUT, cut};
+use crate::log::What;
 use crate::{Error, Probed};
 use model::Timestamp;
 use model::view::Health;
@@ -63,12 +64,15 @@ impl Entries {
         listed.judge();
         if listed.modify_index == index {
             changed.told.upserts.push(listed.view.clone());
+            let what = What::Put(Arc::clone(&entry.listed));
             self.index = index;
+            self.log.note(index, &key.name, what);
             if let Some(named) = self.names.get_mut(&key.name) {
                 named.index = index;
             }
             changed.of.insert(key.name.clone());
         }
+        self.stale(key);
         self.reschedule(key);
         Ok(changed)
     }

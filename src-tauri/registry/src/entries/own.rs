@@ -1,6 +1,7 @@
 //! Entries the engine keeps: instances of its clusters.
 
 use super::{Changed, Entries, Entry, Key, Withheld};
+use crate::log::What;
 use crate::{Error, Listed, Registration};
 use model::view::{Health, KeptBy, RegistryView};
 use model::{ClusterId, ClusterName, InstanceId, ServiceName, Timestamp};
@@ -114,6 +115,11 @@ impl Entries {
             since,
         };
         self.touch(withheld.name.clone(), &mut changed);
+        let what = What::Withheld {
+            why: why.to_owned(),
+            since,
+        };
+        self.log.note(self.index, &withheld.name, what);
         self.withheld.insert(owner, withheld);
         changed
     }

@@ -180,6 +180,7 @@ impl Entries {
                 self.renewed.insert(key.clone());
             }
             self.reschedule(key);
+            self.stale(key);
         }
         self.get(key).map(|entry| Arc::clone(&entry.listed))
     }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod follow;
 mod http;
 mod index;
 mod leases;
+mod openapi;
 mod target;
 mod world;

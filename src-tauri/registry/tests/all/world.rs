@@ -119,10 +119,19 @@ pub(crate) async fn server() -> Server {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The lines before the body.
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Answer {
+    /// The number of the last change, as it says.
+    pub(crate) fn index(&self) -> u64 {
+        let mut lines = self.head.lines();
+        let index = lines.find_map(|line| line.strip_prefix("x-registry-index: "));
+        index.unwrap().parse().unwrap()
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -149,6 +158,7 @@ impl Server {
             .unwrap_or(0);
         Answer {
             status,
+            head: head.to_owned(),
             body: body.to_owned(),
         }
     }
@@ -160,7 +170,9 @@ impl Server {
             text += &format!("{header}\r\n");
         }
         text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        self.raw(text.as_bytes()).await
+        let answer = self.raw(text.as_bytes()).await;
+        crate::openapi::holds(line, &answer);
+        answer
     }
 
     /// What an ordinary program sends.

@@ -1,0 +1,151 @@
+//! The body of `POST /register`.
+
+use crate::check::{Check, Look, Probe, Target};
+use crate::{DEFAULT_TTL, Error, Keep, Registration};
+use model::view::Health;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+use url::Url;
+
+/// The longest time a check may say anything about, in seconds: a day.
+const LONGEST: u64 = 24 * 60 * 60;
+/// The longest an answer to a check may take, in seconds.
+const LONGEST_TIMEOUT: u64 = 60;
+
+/// What a program says. What it does not name is of no interest and ignored.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    name: String,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    port: Option<u16>,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    ttl: Option<u64>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    meta: BTreeMap<String, String>,
+    #[serde(default)]
+    check: Option<WishedCheck>,
+}
+
+/// How we should look at it; times in seconds.
+#[derive(Deserialize)]
+struct WishedCheck {
+    #[serde(default)]
+    http: Option<String>,
+    #[serde(default)]
+    tcp: Option<String>,
+    #[serde(default)]
+    every: Option<u64>,
+    #[serde(default)]
+    timeout: Option<u64>,
+    #[serde(default)]
+    deregister_after: Option<u64>,
+}
+
+impl Wish {
+    pub(super) fn into_registration(self) -> Result<Registration, Error> {
+        let url = self.place()?;
+        let mut registration = Registration::new(&self.name, &url);
+        if let Some(id) = self.id {
+            registration.id = id;
+        }
+        registration.tags = self.tags;
+        registration.version = self.version;
+        registration.category = self.category;
+        registration.meta = self.meta;
+        let lease = Keep::Lease {
+            ttl: self.ttl.map_or(DEFAULT_TTL, Duration::from_secs),
+        };
+        registration.keep = match &self.check {
+            Some(_) if self.ttl.is_none() => Keep::Probe,
+            _ => lease,
+        };
+        if let Some(check) = self.check {
+            let kept = registration.keep == Keep::Probe;
+            registration.checks = vec![check.into_check(&url, kept)?];
+        }
+        Ok(registration)
+    }
+
+    fn place(&self) -> Result<String, Error> {
+        match (&self.url, self.address, self.port) {
+            (Some(url), None, None) => Ok(url.clone()),
+            (None, address, Some(port)) => Ok(match address {
+                Some(IpAddr::V6(ip)) => format!("http://[{ip}]:{port}"),
+                Some(IpAddr::V4(ip)) => format!("http://{ip}:{port}"),
+                None => format!("http://127.0.0.1:{port}"),
+            }),
+            _ => Err(Error::Place),
+        }
+    }
+}
+
+impl WishedCheck {
+    /// A path is one of the entry's own URL.
+    fn into_check(self, url: &str, kept: bool) -> Result<Check, Error> {
+        let wrong = |why: &str| Error::Check(why.to_owned());
+        let (target, name) = match (self.http, self.tcp) {
+            (Some(at), None) => {
+                let url = match at.strip_prefix('/') {
+                    Some(_) => Url::parse(url)
+                        .and_then(|url| url.join(&at))
+                        .map_err(|_| wrong("its path does not fit the url"))?
+                        .into(),
+                    None => at,
+                };
+                let name = format!("GET {url}");
+                let target = Target::Http {
+                    url,
+                    method: "GET".into(),
+                    headers: BTreeMap::new(),
+                    body: String::new(),
+                };
+                (target, name)
+            }
+            (None, Some(address)) => {
+                let name = format!("connect to {address}");
+                (Target::Tcp { address }, name)
+            }
+            _ => return Err(wrong("it asks by http or by tcp: one of them")),
+        };
+        let seconds = |what: &str, value: u64, most: u64| match value {
+            value if (1..=most).contains(&value) => Ok(Duration::from_secs(value)),
+            value => Err(Error::Check(format!(
+                "{what} is 1 to {most} seconds, not {value}"
+            ))),
+        };
+        let every = seconds("every", self.every.unwrap_or(10), LONGEST)?;
+        let timeout = self.timeout.unwrap_or(5);
+        let after = self.deregister_after.or(kept.then_some(60));
+        let after = after.map(|after| seconds("deregister_after", after, LONGEST));
+        Ok(Check {
+            id: "check".into(),
+            name,
+            notes: String::new(),
+            look: Look::Probe(Probe {
+                target,
+                every,
+                timeout: seconds("timeout", timeout, LONGEST_TIMEOUT)?,
+                passes: 1,
+                warns: 1,
+                fails: 2,
+            }),
+            // Nobody has looked.
+            first: Health::Critical,
+            deregister_after: after.transpose()?,
+        })
+    }
+}
