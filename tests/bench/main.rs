@@ -10,9 +10,11 @@
 //! nobody watches, orders, probes, logs or records), and other supervisors as far as they are installed.
 
 mod adoption;
+mod catalogues;
 mod cluster;
 mod compose;
 mod crash_loop;
+mod crowd;
 mod dependents;
 mod detect;
 mod emergency;
@@ -36,6 +38,7 @@ mod ports;
 mod proxies;
 mod races;
 mod recovery;
+mod registry;
 mod rehearsal;
 mod rolling;
 mod seeds;
@@ -212,6 +215,12 @@ const BENCHES: &[Bench] = &[
         what: "names to services on one core, beside nginx, HAProxy and going direct",
         takes: gateway::TAKES,
         run: gateway::run,
+    },
+    Bench {
+        name: "registry",
+        what: "reads and durable registrations beside nginx, etcd and a disk; many instances, many watchers",
+        takes: registry::TAKES,
+        run: registry::run,
     },
     Bench {
         name: "exhaustion",
