@@ -1,5 +1,5 @@
 // Steps of the walk at the gateway: its routes, the one that is open, what came through, a request of one's own,
-// and where else it is told what goes through.
+// and where else it is told what goes through; and at the registry.
 
 import assert from "node:assert/strict";
 
@@ -100,4 +100,21 @@ export async function gateway({ step, visit, axe, dark, words }) {
   });
   assert.deepEqual(complaints, [], "the console is quiet");
   await context.close();
+  await step(`${words}: the registry finds entries by what they say, and tells how one is registered`, async () => {
+    const other = await visit({ dark }, "/registry?fake=150");
+    const rows = other.page.getByTestId("registry-table").locator("tbody tr");
+    await other.page.getByRole("searchbox").first().fill("ledger green");
+    await other.page.waitForFunction(() => document.querySelectorAll('[data-testid="registry-table"] tbody tr').length === 1);
+    await rows.first().getByText("GET /health answered 503").waitFor();
+    await rows.first().getByText("its own checks").waitFor();
+    await axe(other.page, "an entry that is critical");
+    await other.page.getByRole("searchbox").first().fill("");
+    await other.page.getByText("Registered", { exact: true }).click();
+    await other.page.waitForFunction(() => document.querySelectorAll('[data-testid="registry-table"] tbody tr').length === 4);
+    await other.page.getByTestId("register").click();
+    await other.page.getByTestId("register-dialog").getByText("/register").first().waitFor();
+    await axe(other.page, "how to register");
+    assert.deepEqual(other.complaints, []);
+    await other.context.close();
+  });
 }

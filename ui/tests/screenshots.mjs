@@ -26,6 +26,8 @@ const SHOTS = [
   ["logs", "logs", "of=api-gateway,event-bus"],
   ["definition", "definition"],
   ["registry", "registry"],
+  ["registry-how", "registry", "", "register"],
+  ["registry-own", "registry", "show=registered"],
   ["gateway", "gateway"],
   ["gateway-route", "gateway", "route"],
   ["gateway-requests", "gateway", "show=requests"],
@@ -140,6 +142,7 @@ for (const dark of [false, true]) {
             });
           });
           if (place === "gateway") await page.getByTestId("gateway-overview").waitFor();
+          if (does === "register") await page.getByTestId("register").click();
           if (does === "tried") {
             await page.getByTestId("try-send").click();
             await page.getByTestId("try-answer").waitFor();

@@ -255,6 +255,7 @@ function build(size: string, scene: string): World {
   world.remember(id, "warehouse", 93_000_000, 64_000, "closed");
   world.remember(stack, "redis", 6_000_000, 1_140, "resolved");
   world.remember(id, "event-bus", 8_100_000, 3_900, "resolved");
+  outsiders(world);
   past(world);
   if (scene === "incident" && size !== "1000") world.remember(id, "staking-service", 540_000, 64_000, "quarantined");
   if (scene === "incident" && size === "1000") world.break(id, needed(world.clusters.get(id)?.services ?? []), null);
@@ -267,6 +268,14 @@ function build(size: string, scene: string): World {
   }
   if (scene === "young") world.born = Date.now() - 22_000;
   return world;
+}
+
+/** Programs that nobody runs from here and that can be found all the same. */
+function outsiders(world: World): void {
+  world.outside({ name: "mailpit", id: "mailpit-1", url: "http://127.0.0.1:8025", kept_by: "lease", tags: ["dev", "mail"], version: "1.21.8", category: "tools", expires: world.began + 1_800_000 });
+  world.outside({ name: "jaeger", id: "jaeger", url: "http://127.0.0.1:16686", kept_by: "probe", tags: ["tracing"], category: "tools" });
+  world.outside({ name: "ledger", id: "ledger-blue", url: "http://127.0.0.1:9001", kept_by: "checks", tags: ["blue"], version: "4.2.0", health: "warning", health_why: "disk 91 % full" });
+  world.outside({ name: "ledger", id: "ledger-green", url: "http://127.0.0.1:9002", kept_by: "checks", tags: ["green", "primary"], version: "4.3.0-rc.1", health: "critical", health_why: "GET /health answered 503" });
 }
 
 /** What most others need. */

@@ -87,6 +87,13 @@ export class World {
     return status;
   }
 
+  /** A program that registered itself. */
+  outside(entry: Pick<RegistryView, "name" | "id" | "url" | "kept_by"> & Partial<RegistryView>): void {
+    this.registry.set(`${entry.name}/${entry.id}`, {
+      cluster: null, cluster_name: null, instance: null, tags: [], version: null, category: null, health: "passing", health_why: null, since: this.began - 4_000_000, expires: null, ...entry,
+    });
+  }
+
   private list(cluster: ClusterId, status: InstanceStatus): void {
     this.registry.set(status.instance, {
       name: status.service, id: status.instance, url: `http://127.0.0.1:${status.ports[0] ?? 0}`, kept_by: "own",

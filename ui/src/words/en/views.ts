@@ -102,10 +102,12 @@ export const views = {
   registry: {
     filter: "Filter the registry",
     entries: (n: number) => count(n, { one: "# entry", other: "# entries" }),
-    registerAt: (address: string) => `Programs register at \`POST ${address}/register\``,
+    entriesOf: (n: number, all: number) => `${number(n)} of ${count(all, { one: "# entry", other: "# entries" })}`,
     none: "Nobody is registered",
     noneMore: "Instances of a cluster are listed here while they are ready, and programs that register themselves.",
     noFit: "No entry fits",
+    allWell: "All entries are passing",
+    allWellMore: "No check has anything against any of them.",
   },
   gateway: {
     filter: "Filter routes",
