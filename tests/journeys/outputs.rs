@@ -47,6 +47,7 @@ fn every_command_prints_the_json_that_is_published() {
         "logs flaky --first-error",
         "mute --list",
         "webhooks",
+        "registry",
         &format!("who {port}"),
         "who 1",
         "wait web",

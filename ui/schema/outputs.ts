@@ -26,6 +26,7 @@ import type {
   Overall,
   PortTaken,
   PortView,
+  RegistryView,
   RehearsalReport,
   RolledBack,
   Scaled,
@@ -63,6 +64,7 @@ export interface Outputs {
   "mute --list": NotificationsView;
   ps: Ps;
   "ps --all": Stacks;
+  registry: Registered;
   rehearse: RehearsalReport;
   release: Order;
   restart: Order;
@@ -77,6 +79,14 @@ export interface Outputs {
   webhooks: WebhookView[];
   "webhooks test": WebhookTested[];
   who: PortView;
+}
+
+/** What is registered. */
+export interface Registered {
+  /** How many entries the registry has; of many that registered themselves some are listed. */
+  total: number;
+  /** Those that were asked for, by name and id. */
+  entries: RegistryView[];
 }
 
 /** The instances of one cluster. */

@@ -124,6 +124,7 @@ mod tests {
             incidents: Vec::new(),
             events: Vec::new(),
             registry: Vec::new(),
+            registry_total: 0,
             mutes: Vec::new(),
         }
     }

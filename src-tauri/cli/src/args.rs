@@ -127,6 +127,8 @@ pub(crate) enum Command {
     Healed(Healed),
     /// Show what happened
     Events(Events),
+    /// List what is registered: instances of clusters, and programs that registered themselves
+    Registry(Registry),
     /// Say where events are sent by HTTP and how it stands with each, or test one
     Webhooks(Webhooks),
     /// Check a definition without running anything

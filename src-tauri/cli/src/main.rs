@@ -35,6 +35,7 @@ mod logs;
 mod outcome;
 mod past;
 mod reads;
+mod registry;
 mod rehearse;
 mod stacks;
 mod status;
@@ -139,6 +140,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Status(status) => asks(place, status::status(place, *status)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
+        Command::Registry(registry) => asks(place, registry::registry(place, registry)),
         // A receiver may take its whole time to answer a test.
         Command::Webhooks(webhooks) if webhooks.command.is_some() => {
             orders(place, webhooks::webhooks(place, webhooks))

@@ -35,6 +35,7 @@ mod incidents;
 mod journal;
 mod keep;
 mod launch;
+mod listing;
 mod logs;
 mod look;
 mod memory;

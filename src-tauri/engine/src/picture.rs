@@ -35,6 +35,7 @@ struct Inner {
     incidents: BTreeMap<IncidentId, Incident>,
     events: VecDeque<Event>,
     registry: BTreeMap<(String, String), RegistryView>,
+    registry_total: u32,
     mutes: Vec<Mute>,
 }
 
@@ -52,6 +53,7 @@ impl Picture {
             incidents: incidents.into_iter().map(|one| (one.id, one)).collect(),
             events: events.into(),
             registry: BTreeMap::new(),
+            registry_total: 0,
             mutes: Vec::new(),
         };
         Self {
@@ -229,6 +231,7 @@ impl Inner {
             incidents,
             events: self.events.iter().cloned().collect(),
             registry: self.registry.values().cloned().collect(),
+            registry_total: self.registry_total,
             mutes: self.mutes.clone(),
         }
     }
@@ -284,7 +287,12 @@ impl Inner {
                 }
             }
             Change::Mutes { mutes } => self.mutes.clone_from(mutes),
-            Change::Registry { upserts, removed } => {
+            Change::Registry {
+                upserts,
+                removed,
+                total,
+            } => {
+                self.registry_total = *total;
                 for key in removed {
                     self.registry.remove(key);
                 }

@@ -9,21 +9,17 @@ use crate::owner::Message;
 use crate::shared::Shared;
 use driver::Happened;
 use driver_docker::Event;
-use model::view::Change;
 use model::{Act, Actor, ActorKind, InstanceId, Verb};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::{Machine, Sampler};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 /// How often CPU and memory are read: often enough for a live chart…
 const SAMPLE: Duration = Duration::from_secs(2);
 /// … and of so many instances a second at most, which costs less than a five-hundredth of a core.
 const SAMPLED: u32 = 40;
-
-/// How often it is shown until when leases last that were renewed.
-const RENEWED: Duration = Duration::from_secs(1);
 
 /// Starts them all.
 pub(crate) async fn spawn_all(
@@ -42,7 +38,9 @@ pub(crate) async fn spawn_all(
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::mutes::watch(Arc::clone(shared)));
     crate::webhooks::spawn(shared);
-    shared.tasks.spawn(follow_registry(Arc::clone(shared)));
+    shared
+        .tasks
+        .spawn(crate::listing::follow(Arc::clone(shared)));
     serve_registry(shared).await
 }
 
@@ -178,57 +176,6 @@ async fn sample(shared: Arc<Shared>) {
         for (inbox, usage) in by_inbox {
             // An owner that is too busy for measurements misses a round.
             let _ = inbox.try_send(Message::Usage(usage, reading.clone()));
-        }
-    }
-}
-
-/// Shows the registry's changes.
-async fn follow_registry(shared: Arc<Shared>) {
-    let mut changes = shared.registry.changes();
-    let whole = Change::Registry {
-        upserts: shared.registry.entries(),
-        removed: vec![],
-    };
-    shared.picture.publish(whole);
-    let mut look = tokio::time::Instant::now() + RENEWED;
-    loop {
-        let change = tokio::select! {
-            () = shared.cancel.cancelled() => return,
-            change = changes.recv() => change,
-            () = tokio::time::sleep_until(look) => {
-                look = tokio::time::Instant::now() + RENEWED;
-                let upserts = shared.registry.take_renewed();
-                if !upserts.is_empty() {
-                    let removed = vec![];
-                    shared.picture.publish(Change::Registry { upserts, removed });
-                }
-                continue;
-            }
-        };
-        match change {
-            Ok(change) => shared.picture.publish(Change::Registry {
-                upserts: change.upserts,
-                removed: change.removed,
-            }),
-            Err(broadcast::error::RecvError::Lagged(_)) => {
-                let now = shared.registry.entries();
-                let gone = shared
-                    .picture
-                    .snapshot()
-                    .registry
-                    .into_iter()
-                    .filter(|old| {
-                        !now.iter()
-                            .any(|new| (&new.name, &new.id) == (&old.name, &old.id))
-                    })
-                    .map(|old| (old.name, old.id))
-                    .collect();
-                shared.picture.publish(Change::Registry {
-                    upserts: now,
-                    removed: gone,
-                });
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }

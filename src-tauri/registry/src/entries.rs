@@ -339,6 +339,11 @@ impl Entries {
         self.registered
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.registered + self.own.len()
+    }
+
     /// Leases that were renewed since this was asked last.
     pub(crate) fn take_renewed(&mut self) -> Vec<RegistryView> {
         let renewed = std::mem::take(&mut self.renewed);

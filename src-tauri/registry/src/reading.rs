@@ -66,6 +66,23 @@ impl Registry {
         entries.iter().map(|e| e.listed.view.clone()).collect()
     }
 
+    /// The engine's own entries and so many others as they are shown, and how many there are in all.
+    pub fn some(&self, most: usize) -> (Vec<RegistryView>, usize) {
+        let entries = self.shared.read();
+        let mut others = 0;
+        let shown = entries.iter().filter(|entry| {
+            others += usize::from(!entry.listed.is_own());
+            entry.listed.is_own() || others <= most
+        });
+        let shown = shown.map(|entry| entry.listed.view.clone()).collect();
+        (shown, entries.count())
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> usize {
+        self.shared.read().count()
+    }
+
     /// Every entry with all that is told of it; of one name if one is given.
     pub fn list(&self, name: Option<&str>) -> Vec<Arc<Listed>> {
         let query = Query {

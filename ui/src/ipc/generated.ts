@@ -127,7 +127,9 @@ export type Change = { "kind": "cluster",
   /** New or changed entries. */
   upserts: Array<RegistryView>,
   /** Gone ones, as name and id. */
-  removed: Array<[string, string]> } | { "kind": "mutes",
+  removed: Array<[string, string]>,
+  /** How many entries the registry has now. */
+  total: number } | { "kind": "mutes",
   /** All that are off now, the widest first. */
   mutes: Array<Mute> };
 
@@ -1752,6 +1754,8 @@ export type Snapshot = {
   events: Array<Event>,
   /** The registry. */
   registry: Array<RegistryView>,
+  /** How many entries the registry has: of many that registered themselves some are shown. */
+  registry_total: number,
   /** What no notification is shown of, the widest first. */
   mutes: Array<Mute> };
 

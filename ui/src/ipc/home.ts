@@ -42,6 +42,8 @@ export class Home {
   /** Oldest first. */
   events: Event[] = [];
   readonly registry = new Map<string, RegistryView>();
+  /** How many entries the registry has; of many that registered themselves some are shown. */
+  registryTotal = 0;
   readonly acts = new Map<ActId, Act>();
   /** What no notification is shown of, the widest first. */
   mutes: readonly Mute[] = [];
@@ -63,6 +65,7 @@ export class Home {
     for (const [cluster, list] of entries(snapshot.connections)) this.connections.set(cluster, list);
     fill(this.incidents, snapshot.incidents, (incident) => incident.id);
     fill(this.registry, snapshot.registry, (entry) => registryKey(entry.name, entry.id));
+    this.registryTotal = snapshot.registry_total;
     this.mutes = snapshot.mutes;
     this.events = snapshot.events.slice(-MAX_EVENTS);
     for (const event of this.events) {
@@ -130,6 +133,7 @@ export class Home {
       case "registry":
         for (const entry of change.upserts) this.registry.set(registryKey(entry.name, entry.id), entry);
         for (const [name, id] of change.removed) this.registry.delete(registryKey(name, id));
+        this.registryTotal = change.total;
         return ["registry"];
     }
   }

@@ -15,6 +15,7 @@ const empty: Snapshot = {
   incidents: [],
   events: [],
   registry: [],
+  registry_total: 0,
   mutes: [],
 };
 const cluster: ClusterView = {

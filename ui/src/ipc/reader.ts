@@ -73,6 +73,12 @@ export class Reader {
     );
   }
 
+  /** How many entries the registry has; not all of many are shown. */
+  get registryTotal(): number {
+    this.depend("registry");
+    return this.live.home.registryTotal;
+  }
+
   private depend(topic: Topic | "connection"): void {
     let subscribe = this.topics.get(topic);
     if (!subscribe) {

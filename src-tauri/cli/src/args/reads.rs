@@ -238,6 +238,20 @@ pub(crate) struct Events {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Programs register and leave by HTTP at the address that `azora status` shows; docs/registry.md has how.")]
+pub(crate) struct Registry {
+    /// Only entries of this name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only entries with this tag; may be given several times, for all of them
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Webhooks {
     #[command(flatten)]

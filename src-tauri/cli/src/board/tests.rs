@@ -57,6 +57,7 @@ fn picture(clusters: &[(&str, Vec<InstanceStatus>)]) -> FeedMessage {
             incidents: Vec::new(),
             events: Vec::new(),
             registry: Vec::new(),
+            registry_total: 0,
             mutes: Vec::new(),
         }),
     }

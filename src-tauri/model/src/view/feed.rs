@@ -34,6 +34,9 @@ pub struct Snapshot {
     pub events: Vec<Event>,
     /// The registry.
     pub registry: Vec<RegistryView>,
+    /// How many entries the registry has: of many that registered themselves some are shown.
+    #[serde(default)]
+    pub registry_total: u32,
     /// What no notification is shown of, the widest first.
     #[serde(default)]
     pub mutes: Vec<Mute>,
@@ -121,12 +124,15 @@ pub enum Change {
         /// The event.
         event: Event,
     },
-    /// The registry changed.
+    /// What is shown of the registry changed.
     Registry {
         /// New or changed entries.
         upserts: Vec<RegistryView>,
         /// Gone ones, as name and id.
         removed: Vec<(String, String)>,
+        /// How many entries the registry has now.
+        #[serde(default)]
+        total: u32,
     },
     /// Notifications were turned off or on, by a person or by the end of a time.
     Mutes {

@@ -5,6 +5,7 @@
 mod follow;
 mod http;
 mod index;
+mod kill;
 mod leases;
 mod openapi;
 mod target;

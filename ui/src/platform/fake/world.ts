@@ -121,7 +121,7 @@ export class World {
       connections: Object.fromEntries(this.connections),
       incidents: this.incidents,
       events: this.events.slice(-200),
-      registry: [...this.registry.values()],
+      registry: [...this.registry.values()], registry_total: this.registry.size,
       mutes: this.mutes,
     });
   }
@@ -198,9 +198,9 @@ export class World {
     if (state === "ready" && !this.registry.has(instance)) {
       this.list(cluster, status);
       const entry = this.registry.get(instance);
-      if (entry) this.say({ kind: "registry", upserts: [entry], removed: [] });
+      if (entry) this.say({ kind: "registry", upserts: [entry], removed: [], total: this.registry.size });
     } else if (!runs && this.registry.delete(instance)) {
-      this.say({ kind: "registry", upserts: [], removed: [[status.service, instance]] });
+      this.say({ kind: "registry", upserts: [], removed: [[status.service, instance]], total: this.registry.size });
     }
     this.say({ kind: "instances", cluster, instances: [status] });
     if (from !== state) {
