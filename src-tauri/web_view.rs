@@ -29,6 +29,11 @@ fn environment() -> Vec<&'static str> {
         // It shares what it draws through the GPU's buffers. On a machine without one (a virtual machine, a remote
         // display) it shows an empty window, unless it is told to share memory instead.
         wanted.push(("WEBKIT_DISABLE_DMABUF_RENDERER", "1"));
+        // Nothing of the window is drawn by OpenGL then. Asked which graphics card there is, this process would
+        // load a software one to find out, and with it LLVM: 18 MB that nothing is drawn with. So it is told that
+        // there is none, and GTK not to look for one either.
+        wanted.push(("WEBKIT_WEB_RENDER_DEVICE_FILE", "/dev/null"));
+        wanted.push(("GDK_GL", "disable"));
     }
     wanted.retain(|(name, _)| std::env::var_os(name).is_none());
     for (name, value) in &wanted {
