@@ -15,6 +15,7 @@ mod engine_death;
 mod exhaustion;
 mod faults;
 mod formats;
+mod gateway;
 mod heal;
 mod hostile;
 mod limits;

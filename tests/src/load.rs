@@ -68,9 +68,14 @@ impl Load {
     /// Begins: so many on connections that stay, so many with a new one each time. Both are counted
     /// in dozens at most, so that the load is bounded.
     pub fn begin(port: u16, kept: usize, fresh: usize) -> Load {
+        Self::at(port, "/health", kept, fresh)
+    }
+
+    /// The same with this path.
+    pub fn at(port: u16, path: &'static str, kept: usize, fresh: usize) -> Load {
         Self::of((0..kept.min(32) + fresh.min(32)).map(|n| Client {
             port,
-            path: "/health",
+            path,
             keep: n < kept,
             first: Duration::ZERO,
             pace: PACE,
@@ -192,7 +197,8 @@ fn ask(client: Client, connection: &mut Option<Connection>) -> Result<u64, Strin
         }
     };
     let status = next(&mut stream)?;
-    let (mut length, mut stays) = (0, false);
+    // HTTP/1.1 stays unless it says otherwise.
+    let (mut length, mut stays) = (0, true);
     loop {
         match next(&mut stream)?.split_once(": ") {
             Some(("content-length", value)) => length = value.parse().unwrap_or(0),

@@ -57,7 +57,7 @@ pub(crate) async fn ended(layout: &Layout, pid: u32) -> Done {
 pub(crate) fn config(
     layout: &Layout,
     port: u16,
-    registry_port: u16,
+    (registry_port, gateway_port): (u16, u16),
     take_over: bool,
 ) -> Done<host::Config> {
     Ok(host::Config {
@@ -65,6 +65,7 @@ pub(crate) fn config(
             home: layout.home().to_owned(),
             programs: programs()?,
             registry_port: Some(registry_port),
+            gateway_port: Some(gateway_port),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
         port,
@@ -87,7 +88,7 @@ fn programs() -> Done<PathBuf> {
 
 /// Starts an engine in this process.
 pub(crate) async fn inside(layout: &Layout) -> Done<(Host, Client)> {
-    let host = host::run(config(layout, 0, 0, false)?)
+    let host = host::run(config(layout, 0, (0, 0), false)?)
         .await
         .map_err(|error| Fail::because(&error))?;
     let client = Client::connect(layout.home()).await?;

@@ -27,6 +27,9 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
     if let Some(registry) = &info.registry {
         print(&format!("registry  {registry}"))?;
     }
+    if let Some(gateway) = &info.gateway {
+        print(&format!("gateway   {gateway}"))?;
+    }
     let told = tokio::select! {
         _ = interrupts.next() => true,
         () = host.closed() => false,
@@ -42,7 +45,8 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
 }
 
 async fn start(layout: &Layout, arguments: &Serve) -> Done<Host> {
-    let settings = |take_over| config(layout, arguments.port, arguments.registry_port, take_over);
+    let beside = (arguments.registry_port, arguments.gateway_port);
+    let settings = |take_over| config(layout, arguments.port, beside, take_over);
     let outcome = match host::run(settings(arguments.take_over)?).await {
         Err(host::Error::Engine(StartError::Held { pid, .. })) if offer(pid).await => {
             host::run(settings(true)?).await

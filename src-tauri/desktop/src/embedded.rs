@@ -137,6 +137,7 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>, options: Options) {
             home: settings.home.home().to_owned(),
             programs: settings.programs,
             registry_port: Some(0),
+            gateway_port: Some(0),
             version: settings.version,
         },
         port: 0,

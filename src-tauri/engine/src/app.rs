@@ -114,9 +114,14 @@ impl Engine {
             last_act,
         ));
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
-        let registry = Registry::open(store.clone(), registry_door, Clock::wall, settings.allow)
-            .await
-            .map_err(Error::from)?;
+        let registry = Registry::open(
+            store.clone(),
+            registry_door,
+            Clock::wall,
+            settings.allow.clone(),
+        )
+        .await
+        .map_err(Error::from)?;
         let (files, unwatched) = Files::new();
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let relays = Relays::new(
@@ -151,6 +156,7 @@ impl Engine {
             driver,
             recorder,
             registry,
+            gateway: Default::default(),
             webhooks,
             notifications: settings.notifications,
             mutes,
@@ -164,7 +170,14 @@ impl Engine {
                 closed: CancellationToken::new(),
             },
         });
+        let gated = gateway::Config {
+            port: 0,
+            threads: crate::gateway::threads(),
+            allowed: settings.allow,
+            wall: Clock::wall,
+        };
         let life = &shared.life;
+        let ungated = crate::gateway::start(&shared, settings.gateway, gated)?;
         life.writers.spawn(writer.run(life.stop_writers.clone()));
         life.writers
             .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
@@ -173,7 +186,7 @@ impl Engine {
         let watching = files::run(Arc::clone(&engine.shared), unwatched);
         engine.shared.tasks.spawn(watching);
         let notices = engine.shared.store.notices().iter().cloned();
-        for text in notices.chain(unused_settings) {
+        for text in notices.chain(unused_settings).chain(ungated) {
             engine
                 .shared
                 .journal

@@ -12,6 +12,9 @@ pub struct Config {
     pub programs: PathBuf,
     /// Where the registry listens on 127.0.0.1; 0 is any free port, `None` is not at all.
     pub registry_port: Option<u16>,
+    /// Where the gateway listens on 127.0.0.1; 0 is where the home's settings say, its usual port or any
+    /// free one, `None` is not at all.
+    pub gateway_port: Option<u16>,
     /// The version shown to people.
     pub version: String,
 }

@@ -107,6 +107,9 @@ pub enum Error {
     /// The registry did not do its work.
     #[error("failed to use the registry")]
     Registry(#[from] registry::Error),
+    /// There is no gateway.
+    #[error(transparent)]
+    Gateway(#[from] gateway::Error),
     /// A port to listen on could not be had.
     #[error("failed to listen on 127.0.0.1:{port}; name another port, or 0 for any free one")]
     Listen {
@@ -175,6 +178,7 @@ impl Error {
             Error::Store(_)
             | Error::Driver(_)
             | Error::Registry(_)
+            | Error::Gateway(_)
             | Error::Listen { .. }
             | Error::Lock(_)
             | Error::Ports(_)

@@ -89,6 +89,7 @@ mod tests {
             home: home.to_owned(),
             programs: program("azora-shim").parent().unwrap().to_owned(),
             registry_port: None,
+            gateway_port: None,
             version: "test".into(),
         })
         .await

@@ -28,6 +28,7 @@ mod emergency;
 mod environment;
 mod error;
 mod files;
+mod gateway;
 mod git;
 mod gone;
 mod handle;

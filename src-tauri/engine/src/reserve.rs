@@ -142,6 +142,7 @@ mod tests {
             home: home.path().to_owned(),
             programs: program("azora-shim").parent().unwrap().to_owned(),
             registry_port: None,
+            gateway_port: None,
             version: "test".into(),
         });
         let engine = engine.await.unwrap();

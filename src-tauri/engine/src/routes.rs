@@ -19,18 +19,19 @@ pub struct Tried<Answer> {
 impl Handle {
     /// The gateway as it is now; `None` where it does not run.
     pub fn gateway(&self) -> Option<GatewayView> {
-        None
+        self.shared.gateway.get().map(gateway::Gateway::view)
     }
 
     /// The last requests it knows of, oldest first.
     pub fn gateway_requests(&self, most: usize) -> Vec<GatewayRequest> {
-        let _ = most;
-        Vec::new()
+        let gateway = self.shared.gateway.get();
+        gateway.map_or_else(Vec::new, |gateway| gateway.recent(most))
     }
 
     /// Which services ask what of which routes.
     pub fn gateway_edges(&self) -> Vec<GatewayEdge> {
-        Vec::new()
+        let gateway = self.shared.gateway.get();
+        gateway.map_or_else(Vec::new, gateway::Gateway::edges)
     }
 
     /// A person asks a service something, through the gateway. `what` says it in words; `changes` is false

@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     /// The registry.
     pub(crate) registry: Registry,
+    /// The gateway, where it runs.
+    pub(crate) gateway: std::sync::OnceLock<gateway::Gateway>,
     /// Who is told of what happens.
     pub(crate) webhooks: Arc<Webhooks>,
     /// What the desktop says.

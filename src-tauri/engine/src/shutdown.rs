@@ -29,6 +29,9 @@ impl Handle {
                 },
             );
             shared.cancel.cancel();
+            if let Some(gateway) = shared.gateway.get() {
+                gateway.stop().await;
+            }
             shared.tasks.close();
             shared.tasks.wait().await;
             shared.driver.close().await;

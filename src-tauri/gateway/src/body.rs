@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 
 /// The body of a request to an instance.
 pub(crate) enum Outgoing {
@@ -22,6 +23,8 @@ pub(crate) enum Outgoing {
 pub(crate) struct Sent {
     pub(crate) bytes: Cell<u64>,
     pub(crate) whole: Cell<bool>,
+    /// Since when its next piece is waited for.
+    pub(crate) waits: Cell<Option<Instant>>,
 }
 
 impl Body for Outgoing {
@@ -36,6 +39,11 @@ impl Body for Outgoing {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(body, sent) => {
                 let frame = Pin::new(&mut *body).poll_frame(cx);
+                match (&frame, sent.waits.get()) {
+                    (Poll::Pending, None) => sent.waits.set(Some(Instant::now())),
+                    (Poll::Ready(_), Some(_)) => sent.waits.set(None),
+                    _ => {}
+                }
                 match &frame {
                     Poll::Ready(Some(Ok(frame))) => {
                         let length = frame.data_ref().map_or(0, Bytes::len) as u64;

@@ -6,6 +6,7 @@ use crate::exchange::{Link, story};
 use crate::listen::Worker;
 use crate::log::Entry;
 use crate::route::Route;
+use crate::seat::Seat;
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode, Uri};
 use std::rc::Rc;
@@ -19,6 +20,7 @@ const CLIENT_GONE: u16 = 499;
 /// A request on its way.
 pub(crate) struct Flight {
     worker: Rc<Worker>,
+    seat: Rc<Seat>,
     began: Instant,
     pub(crate) method: Method,
     pub(crate) host: HeaderValue,
@@ -28,7 +30,7 @@ pub(crate) struct Flight {
     pub(crate) route: Option<Arc<Route>>,
     /// The instance that answers.
     attempt: Option<Attempt>,
-    pub(crate) sent: Option<Rc<Sent>>,
+    sent: Option<Rc<Sent>>,
     pub(crate) retries: u8,
     status: u16,
     /// When the head of the answer was there.
@@ -64,9 +66,11 @@ impl Drop for Attempt {
 }
 
 impl Flight {
-    pub(crate) fn new(worker: &Rc<Worker>, method: &Method, uri: &Uri) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, seat: &Rc<Seat>, method: &Method, uri: &Uri) -> Self {
+        seat.begin();
         Self {
             worker: Rc::clone(worker),
+            seat: Rc::clone(seat),
             began: Instant::now(),
             method: method.clone(),
             host: HeaderValue::from_static(""),
@@ -86,6 +90,12 @@ impl Flight {
 
     pub(crate) fn began(&self) -> Instant {
         self.began
+    }
+
+    /// The client sends a body.
+    pub(crate) fn sends(&mut self, sent: &Rc<Sent>) {
+        self.seat.sends(sent);
+        self.sent = Some(Rc::clone(sent));
     }
 
     /// The instance has answered with this status.
@@ -184,6 +194,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.note();
+        self.seat.end();
         self.count_bytes(self.sent.as_ref().map_or(0, |sent| sent.bytes.get()));
     }
 }

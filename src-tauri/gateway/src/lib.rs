@@ -30,6 +30,8 @@ mod pool;
 mod proxy;
 mod route;
 mod rules;
+mod seat;
+mod sending;
 mod sniff;
 mod standing;
 mod table;
@@ -198,7 +200,7 @@ impl Gateway {
         cluster: &ClusterId,
         instance: &InstanceId,
         within: Duration,
-    ) -> impl Future<Output = bool> + Send + 'static {
+    ) -> impl Future<Output = bool> + Send + use<> {
         let draining = self.shared.table.drain(cluster, instance);
         async move {
             let answered = async {

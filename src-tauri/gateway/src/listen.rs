@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::pool::Pool;
+use crate::seat::{Seat, Seats};
 use crate::sniff::{BUFFER, Sniffer};
 use crate::{Error, Shared, balance, proxy};
 use hyper::body::Incoming;
@@ -23,8 +24,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio_util::task::TaskTracker;
 
-/// Connections of clients at a time. Each may have one to an instance beside it.
-const CONNECTIONS: u32 = 1_024;
 /// How long a client may take for the head of a request, or keep a connection without one.
 const HEAD: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes. A browser sends all cookies of 127.0.0.1 to every port of it.
@@ -60,6 +59,7 @@ impl<F: Future<Output = ()> + 'static> rt::Executor<F> for Local {
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool,
+    seats: Seats,
     pub(crate) local: Local,
     chance: Cell<u64>,
 }
@@ -128,6 +128,7 @@ async fn serve(
     let worker = Rc::new(Worker {
         shared,
         pool: Pool::default(),
+        seats: Seats::default(),
         local: Local(tasks.clone()),
         chance: Cell::new(RandomState::new().build_hasher().finish()),
     });
@@ -138,6 +139,7 @@ async fn serve(
             accepted = listener.accept() => accepted,
             () = tokio::time::sleep_until(sweep) => {
                 worker.pool.sweep();
+                worker.seats.sweep();
                 sweep = tokio::time::Instant::now() + SWEEP;
                 continue;
             }
@@ -159,23 +161,6 @@ async fn serve(
     let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
 }
 
-/// Counts a connection as long as it is there.
-struct Place(Arc<Shared>);
-
-impl Place {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(shared));
-        (before < CONNECTIONS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 async fn connection(
     worker: Rc<Worker>,
     mut stream: TcpStream,
@@ -183,7 +168,7 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let shared = Arc::clone(&worker.shared);
-    let Some(_place) = Place::take(&shared) else {
+    let Some(seat) = worker.seats.take(&shared) else {
         let error = "the gateway has as many connections as it may";
         return turn_away(&shared, &mut stream, "503 Service Unavailable", error).await;
     };
@@ -196,11 +181,18 @@ async fn connection(
     }
     // Answers are written whole; waiting for more to send would only make them late.
     let _ = stream.set_nodelay(true);
-    let served = match tokio::time::timeout(HEAD, is_http2(&stream)).await {
-        Ok(Ok(true)) => http2(worker, stream, remote, &mut stopping).await,
-        Ok(Ok(false)) => http1(worker, stream, remote, &mut stopping).await,
-        // It has said nothing for so long, or hung up.
-        Ok(Err(_)) | Err(_) => return,
+    let served = async {
+        let (seat, stopping) = (Rc::clone(&seat), &mut stopping);
+        match tokio::time::timeout(HEAD, is_http2(&stream)).await {
+            Ok(Ok(true)) => http2(worker, seat, stream, remote, stopping).await,
+            Ok(Ok(false)) => http1(worker, seat, stream, remote, stopping).await,
+            // It has said nothing for so long, or hung up.
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    };
+    let served = tokio::select! {
+        served = served => served,
+        () = seat.told_to_leave() => Ok(()),
     };
     if let Err(error) = served {
         // What hyper could not read was answered by it.
@@ -232,12 +224,13 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
 
 async fn http1(
     worker: Rc<Worker>,
+    seat: Rc<Seat>,
     stream: TcpStream,
     remote: SocketAddr,
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let (stream, sniffed) = Sniffer::new(stream);
-    let client = Rc::new(Client::new(remote, Some(sniffed)));
+    let client = Rc::new(Client::new(remote, seat, Some(sniffed)));
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
     });
@@ -259,11 +252,12 @@ async fn http1(
 
 async fn http2(
     worker: Rc<Worker>,
+    seat: Rc<Seat>,
     stream: TcpStream,
     remote: SocketAddr,
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
-    let client = Rc::new(Client::new(remote, None));
+    let client = Rc::new(Client::new(remote, seat, None));
     let local = worker.local.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)

@@ -1,15 +1,16 @@
 //! One request: let in or refused, sent to an instance, tried again where that harms nobody.
 
 use crate::answer::{Asked, Refusal};
-use crate::balance::{Choice, hash};
+use crate::balance::hash;
 use crate::body::{Answer, Outgoing, Sent};
 use crate::client::{Client, Last};
-use crate::exchange::{Link, Lost, connect, story};
-use crate::flight::{Attempt, Flight};
+use crate::exchange::Link;
+use crate::flight::Flight;
 use crate::heads::{self, Way, X_REQUEST_ID};
 use crate::listen::Worker;
-use crate::route::{Route, WAITING};
+use crate::route::Route;
 use crate::rules::{HashBy, Rules};
+use crate::sending::Sending;
 use crate::{guard, tunnel};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -21,15 +22,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use tokio::time::Instant;
 
-/// How long a request waits for an instance that is on its way.
-const COMING: Duration = Duration::from_secs(10);
-/// First wait for an instance that refuses connections: it may have died just now, and the registry
-/// be about to say so. Doubled each time.
-const REFUSED: Duration = Duration::from_millis(10);
-const LONGEST_REFUSED: Duration = Duration::from_millis(200);
 /// A body of an idempotent request is kept for another try when it has no more bytes.
 const KEPT_BODY: u64 = 64 << 10;
 
@@ -40,7 +33,7 @@ pub(crate) async fn serve(
     mut request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let asked = Asked::new(request.version(), request.headers());
-    let mut flight = Flight::new(&worker, request.method(), request.uri());
+    let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
     let admitted = admit(&worker, &client, &mut flight, &mut request);
     let passed = match admitted {
         Ok(admitted) => pass(&worker, &asked, flight, admitted, request).await,
@@ -76,7 +69,10 @@ fn admit(
     if method == Method::CONNECT || method == Method::TRACE {
         let help = "The gateway leads to services by their names, and is no other proxy.";
         let error = format!("{method} is not served");
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, &error, help));
+        let mut refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, &error, help);
+        // Who wants a tunnel may have sent what is meant for its other end.
+        refusal.close = true;
+        return Err(refusal);
     }
     let headers = request.headers();
     let host = guard::host(version, request.uri(), headers)?;
@@ -330,275 +326,16 @@ async fn keep(parts: &Parts, body: Incoming, flight: &mut Flight) -> Result<Outg
         .and_then(|value| value.to_str().ok());
     let length = length.and_then(|length| length.parse::<u64>().ok());
     let sent = Rc::new(Sent::default());
-    flight.sent = Some(Rc::clone(&sent));
+    flight.sends(&sent);
     if !heads::is_idempotent(&parts.method) || length.is_none_or(|length| length > KEPT_BODY) {
         return Ok(Outgoing::Streamed(body, sent));
     }
+    sent.waits.set(Some(flight.began()));
     let whole = Limited::new(body, KEPT_BODY as usize).collect().await;
     let whole = whole
         .map_err(|_| guard::malformed("its body broke off"))?
         .to_bytes();
+    sent.waits.set(None);
     sent.bytes.set(whole.len() as u64);
     Ok(Outgoing::Whole(Some(whole)))
-}
-
-/// A request on its way to some instance.
-struct Sending<'a> {
-    worker: &'a Rc<Worker>,
-    route: &'a Arc<Route>,
-    rules: &'a Rules,
-    hash: u64,
-    /// By HTTP/2.
-    stream: bool,
-    deadline: Instant,
-    tried: Vec<u64>,
-}
-
-impl Sending<'_> {
-    async fn send(
-        &mut self,
-        flight: &mut Flight,
-        parts: Parts,
-        body: Outgoing,
-    ) -> Result<(Attempt, Response<Incoming>, Option<Link>), Refusal> {
-        // What can be sent again is kept; what cannot goes once, unless nothing of it has left.
-        let again = match &body {
-            Outgoing::Whole(bytes) if heads::is_idempotent(&parts.method) => {
-                Some((parts.clone(), bytes.clone()))
-            }
-            _ => None,
-        };
-        let mut request = Request::from_parts(parts, body);
-        let mut patience = Patience::new(self.deadline);
-        let mut left = self.rules.retries;
-        loop {
-            let attempt = self.instance(&patience).await?;
-            let backend = Arc::clone(&attempt.backend);
-            let began = Instant::now();
-            let limited = self
-                .rules
-                .try_timeout
-                .filter(|_| again.is_some() && left > 0);
-            let tried = self.once(&backend, request, again.is_none());
-            let outcome = match limited {
-                None => tried.await,
-                Some(time) => tokio::time::timeout(time, tried).await.unwrap_or_else(|_| {
-                    Err(Lost {
-                        why: format!("it has not answered for {} s", time.as_secs_f32()),
-                        unsent: None,
-                        stale: false,
-                    })
-                }),
-            };
-            let lost = match outcome {
-                Ok((response, link)) => {
-                    self.judge(&backend, &response, began);
-                    return Ok((attempt, response, link));
-                }
-                Err(lost) => lost,
-            };
-            drop(attempt);
-            tracing::debug!(backend.id, lost.why, "an instance has not answered");
-            match (lost.unsent, &again) {
-                // Closed while it waited for a request: nothing is said about the instance by that.
-                (Some(unsent), _) if lost.stale => request = *unsent,
-                (Some(unsent), _) => {
-                    self.failed(&backend, &lost.why);
-                    if !patience.goes_on(self.route, &backend).await {
-                        return Err(unreachable(self.route, &lost.why));
-                    }
-                    self.tried.push(backend.number);
-                    request = *unsent;
-                }
-                (None, Some((parts, bytes))) if left > 0 && self.route.may_retry() => {
-                    if !lost.stale {
-                        self.failed(&backend, &lost.why);
-                        self.tried.push(backend.number);
-                    }
-                    left -= 1;
-                    request = Request::from_parts(parts.clone(), Outgoing::Whole(bytes.clone()));
-                }
-                (None, _) => {
-                    self.failed(&backend, &lost.why);
-                    return Err(unreachable(self.route, &lost.why));
-                }
-            }
-            flight.retries = flight.retries.saturating_add(1);
-        }
-    }
-
-    /// An instance that takes the request; one that is on its way is waited for.
-    async fn instance(&self, patience: &Patience) -> Result<Attempt, Refusal> {
-        let clock = &self.worker.shared.clock;
-        let mut waits = None;
-        loop {
-            // From here on nothing that changes is missed.
-            let changes = self.route.changes();
-            let choice = Choice {
-                balance: self.rules.balance,
-                now: clock.millis(Instant::now()),
-                chance: self.worker.chance(),
-                hash: self.hash,
-                tried: &self.tried,
-            };
-            if let Some(backend) = self.route.pick(&choice) {
-                return Ok(Attempt::begun(backend));
-            }
-            let Some(nobody) = self.route.nobody(clock) else {
-                // One has come since.
-                tokio::task::yield_now().await;
-                continue;
-            };
-            let refusal = || Refusal::nobody(&self.route.name, &nobody, clock.wall());
-            if waits.is_none() {
-                waits = Some(Waits::new(self.route).ok_or_else(refusal)?);
-            }
-            if !nobody.coming
-                || tokio::time::timeout_at(patience.until, changes)
-                    .await
-                    .is_err()
-            {
-                return Err(refusal());
-            }
-        }
-    }
-
-    /// Tries it at this instance.
-    async fn once(
-        &self,
-        backend: &Arc<crate::backend::Backend>,
-        mut request: Request<Outgoing>,
-        once: bool,
-    ) -> Result<(Response<Incoming>, Option<Link>), Lost> {
-        let unreached = |request, why| Lost {
-            why,
-            unsent: Some(Box::new(request)),
-            stale: false,
-        };
-        let worker = self.worker;
-        if self.stream {
-            let mut send = match worker.pool.stream(backend, &worker.local).await {
-                Ok(send) => send,
-                Err(why) => return Err(unreached(request, why)),
-            };
-            // HTTP/2 has the host in the target.
-            let target = Uri::builder()
-                .scheme("http")
-                .authority(backend.address.to_string());
-            let target = target.path_and_query(request.uri().path()).build();
-            if let Ok(mut target) = target {
-                std::mem::swap(request.uri_mut(), &mut target);
-            }
-            let lost = match send.try_send_request(request).await {
-                Ok(response) => return Ok((response, None)),
-                Err(lost) => lost,
-            };
-            let mut lost = lost;
-            return Err(Lost {
-                unsent: lost.take_message().map(Box::new),
-                why: story(lost.error()),
-                stale: false,
-            });
-        }
-        *request.version_mut() = Version::HTTP_11;
-        let switching = request.headers().contains_key(UPGRADE);
-        let waiting = match switching {
-            true => None,
-            false => worker.pool.take(backend, once),
-        };
-        let mut link = match waiting {
-            Some(link) => link,
-            None => match connect(backend.address).await {
-                Ok(stream) => match Link::new(stream, switching).await {
-                    Ok(link) => link,
-                    Err(error) => return Err(unreached(request, story(&error))),
-                },
-                Err(error) => return Err(unreached(request, story(&error))),
-            },
-        };
-        let response = link.exchange(request).await?;
-        Ok((response, Some(link)))
-    }
-
-    /// What an answer says about its instance.
-    fn judge(
-        &self,
-        backend: &crate::backend::Backend,
-        response: &Response<Incoming>,
-        began: Instant,
-    ) {
-        let now = Instant::now();
-        backend.quick(
-            self.worker.shared.clock.millis(now),
-            now.saturating_duration_since(began),
-        );
-        match response.status().is_server_error() {
-            true => self.failed(backend, &format!("it answered {}", response.status())),
-            false => backend.succeeded(),
-        }
-    }
-
-    fn failed(&self, backend: &crate::backend::Backend, why: &str) {
-        if backend.failed() {
-            let now = self.worker.shared.clock.millis(Instant::now());
-            let why = format!("it failed five requests in a row, the last because {why}");
-            self.route.eject(backend, now, why);
-        }
-    }
-}
-
-fn unreachable(route: &Route, why: &str) -> Refusal {
-    let error = format!("{} has not answered: {why}", route.name);
-    Refusal::new(StatusCode::BAD_GATEWAY, &error, "Look at its log.")
-}
-
-/// How long a request waits for an instance that is not there.
-struct Patience {
-    until: Instant,
-    next: Duration,
-    tries: u32,
-}
-
-impl Patience {
-    fn new(deadline: Instant) -> Self {
-        Self {
-            until: deadline.min(Instant::now() + COMING),
-            next: REFUSED,
-            tries: 0,
-        }
-    }
-
-    /// Waits until it may be otherwise; false when there is no use in going on. An instance of ours
-    /// that has just died is soon known to have; what registered itself may have died long ago.
-    async fn goes_on(&mut self, route: &Route, backend: &crate::backend::Backend) -> bool {
-        self.tries += 1;
-        let others = route.backends().len() > self.tries as usize;
-        if others {
-            return true;
-        }
-        if backend.owner.is_none() || Instant::now() + self.next >= self.until {
-            return false;
-        }
-        // Whichever is first: word of the registry, or time for another try.
-        let _ = tokio::time::timeout(self.next, route.changes()).await;
-        self.next = (self.next * 2).min(LONGEST_REFUSED);
-        true
-    }
-}
-
-/// Counts who waits for an instance.
-struct Waits<'a>(&'a Route);
-
-impl<'a> Waits<'a> {
-    fn new(route: &'a Route) -> Option<Self> {
-        let before = route.waiting.fetch_add(1, Ordering::Relaxed);
-        let waits = Self(route);
-        (before < WAITING).then_some(waits)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
 }

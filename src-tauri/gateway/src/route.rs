@@ -34,6 +34,8 @@ pub(crate) struct Route {
     pub(crate) waiting: AtomicU32,
     rules: RwLock<Arc<Rules>>,
     backends: RwLock<Backends>,
+    /// Those that are listed no more and have not answered everything.
+    leaving: Mutex<Vec<Arc<Backend>>>,
     turn: AtomicUsize,
     budget: AtomicI64,
     rate: Mutex<Rate>,
@@ -82,6 +84,7 @@ impl Route {
             waiting: AtomicU32::new(0),
             rules: RwLock::default(),
             backends: RwLock::new(Arc::from([])),
+            leaving: Mutex::default(),
             turn: AtomicUsize::new(0),
             budget: AtomicI64::new(MOST_RETRIES),
             rate: Mutex::default(),
@@ -139,6 +142,27 @@ impl Route {
         drop(standings);
         self.changed.notify_waiters();
         value
+    }
+
+    /// One of them leaves: it gets nothing more, and may have something to answer.
+    pub(crate) fn leave(&self, backend: &Arc<Backend>) {
+        backend.drain();
+        let mut leaving = lock(&self.leaving);
+        leaving.retain(|one| one.in_flight() > 0);
+        leaving.push(Arc::clone(backend));
+    }
+
+    /// All that an instance has to answer here, also what was listed of it before.
+    pub(crate) fn of(&self, instance: &InstanceId) -> Vec<Arc<Backend>> {
+        // In this order: one that leaves meanwhile is among those that leave before it goes.
+        let listed = self.backends();
+        let leaving = lock(&self.leaving).clone();
+        let all = listed.iter().chain(&leaving);
+        let of_it = |one: &&Arc<Backend>| {
+            let owner = one.owner.as_ref();
+            owner.is_some_and(|(_, of)| of == instance)
+        };
+        all.filter(of_it).cloned().collect()
     }
 
     // === who does not serve, and why ===

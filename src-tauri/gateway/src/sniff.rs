@@ -11,9 +11,10 @@ use hyper::{HeaderMap, Method};
 use memchr::memmem;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 /// What hyper holds of a connection at most, in bytes.
 pub(crate) const BUFFER: usize = 64 << 10;
@@ -22,12 +23,21 @@ const KEPT: usize = BUFFER;
 
 /// The newest bytes of a connection.
 #[derive(Clone, Default)]
-pub(crate) struct Sniffed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sniffed(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    bytes: Vec<u8>,
+    /// Since when the other side takes nothing more.
+    writing: Option<Instant>,
+}
 
 /// A connection whose bytes are seen.
 pub(crate) struct Sniffer<T> {
     inner: T,
     seen: Sniffed,
+    /// The other side takes nothing more for now.
+    writing: bool,
 }
 
 impl<T> Sniffer<T> {
@@ -36,14 +46,34 @@ impl<T> Sniffer<T> {
         let sniffer = Self {
             inner,
             seen: seen.clone(),
+            writing: false,
         };
         (sniffer, seen)
     }
 }
 
+impl<T> Sniffer<T> {
+    fn wrote(&mut self, ready: bool) {
+        // Nearly always it was, and is.
+        if self.writing == ready {
+            self.writing = !ready;
+            self.seen.lock().writing = (!ready).then(Instant::now);
+        }
+    }
+}
+
 impl Sniffed {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when the client takes nothing of an answer.
+    pub(crate) fn writing(&self) -> Option<Instant> {
+        self.lock().writing
+    }
+
     fn add(&self, bytes: &[u8]) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut self.lock().bytes;
         // Moved seldom: what goes is as much as what stays.
         if seen.len() + bytes.len() > 2 * KEPT {
             let surplus = seen.len().saturating_sub(KEPT.saturating_sub(bytes.len()));
@@ -59,18 +89,18 @@ impl Sniffed {
         headers: &HeaderMap,
         bodiless: bool,
     ) -> Option<&'static str> {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut self.lock().bytes;
         if bodiless && !headers.contains_key(CONTENT_LENGTH) {
             // Nearly always this head is all that was read; what follows another is kept.
             if seen.ends_with(b"\r\n\r\n")
-                && memmem::find(&seen, b"\r\n\r\n") == Some(seen.len() - 4)
+                && memmem::find(seen, b"\r\n\r\n") == Some(seen.len() - 4)
             {
                 seen.clear();
             }
             return None;
         }
         let chunked = headers.contains_key(TRANSFER_ENCODING);
-        let ambiguous = heads(&seen, method).any(|head| {
+        let ambiguous = heads(seen, method).any(|head| {
             let lengths = count(head, b"\ncontent-length");
             let codings = count(head, b"\ntransfer-encoding");
             match chunked {
@@ -134,7 +164,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.wrote(written.is_ready());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -154,7 +186,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.wrote(written.is_ready());
+        written
     }
 }
 
@@ -212,13 +246,13 @@ mod tests {
         for _ in 0..100 {
             sniffed.add(&[b'x'; 10_000]);
         }
-        assert!(sniffed.0.lock().unwrap().len() <= 2 * KEPT);
+        assert!(sniffed.lock().bytes.len() <= 2 * KEPT);
         let sniffed = Sniffed::default();
         sniffed.add(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
-        assert!(sniffed.0.lock().unwrap().is_empty());
+        assert!(sniffed.lock().bytes.is_empty());
         sniffed.add(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
         sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
-        assert!(!sniffed.0.lock().unwrap().is_empty());
+        assert!(!sniffed.lock().bytes.is_empty());
     }
 }

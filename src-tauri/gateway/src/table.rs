@@ -121,7 +121,10 @@ impl Table {
             let backend = Arc::new(Backend::new(&entry.id, owner, address, withheld));
             match same {
                 // What the old one works on is answered by it.
-                Some(known) => all[known] = backend,
+                Some(known) => {
+                    route.leave(&all[known]);
+                    all[known] = backend;
+                }
                 None => all.push(backend),
             }
         });
@@ -142,7 +145,7 @@ impl Table {
                 all.retain(|one| {
                     let stays = one.id != id;
                     if !stays {
-                        one.drain();
+                        route.leave(one);
                     }
                     stays
                 });
@@ -198,15 +201,11 @@ impl Table {
     pub(crate) fn drain(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<Arc<Backend>> {
         let key = (Some(cluster.clone()), instance.service.to_string());
         let route = self.read().by_key.get(&key).cloned();
-        let backends = route.map(|route| route.backends());
-        let all = backends.iter().flat_map(|all| all.iter());
-        let of_it = all.filter(|one| (one.owner.as_ref()).is_some_and(|(_, of)| of == instance));
-        of_it
-            .map(|one| {
-                one.drain();
-                Arc::clone(one)
-            })
-            .collect()
+        let draining = route.map_or_else(Vec::new, |route| route.of(instance));
+        for backend in &draining {
+            backend.drain();
+        }
+        draining
     }
 
     // === names ===

@@ -50,7 +50,9 @@ pub use pattern::pattern;
 pub use problem::{Diagnostics, Place, Problem, Problems, Span, quoted};
 pub use schedule::{Schedule, Times, Zone};
 pub use schema::schema;
-pub use settings::{Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings};
+pub use settings::{
+    GatewaySettings, Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, Webhook, settings,
+};
 pub use sources::{Found, Reading, Sources};
 pub use suggest::nearest;
 pub use template::{HOST, Lookup, literal};

@@ -30,6 +30,26 @@ pub struct Settings {
     pub webhooks: BTreeMap<WebhookName, Webhook>,
     /// What the desktop says.
     pub notifications: Notifications,
+    /// Names instead of ports.
+    pub gateway: GatewaySettings,
+}
+
+/// The gateway of a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// It runs.
+    pub enabled: bool,
+    /// Where it listens on 127.0.0.1; `None`: at its usual port, or any free one.
+    pub port: Option<u16>,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            port: None,
+        }
+    }
 }
 
 /// What the desktop says of incidents, and when.

@@ -313,6 +313,9 @@ pub(crate) struct Serve {
     /// Where the registry listens on 127.0.0.1; 0 is any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) registry_port: u16,
+    /// Where the gateway listens on 127.0.0.1; 0 is where settings.toml says, or 7422, or any free port
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) gateway_port: u16,
     /// Take the home over from the engine that has it; its services keep running
     #[arg(long)]
     pub(crate) take_over: bool,

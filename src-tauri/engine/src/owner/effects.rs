@@ -8,6 +8,7 @@ use model::{
 };
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Owner {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -36,9 +37,7 @@ impl Owner {
             } => {
                 self.drop_probes(&instance);
                 self.call_off(&instance);
-                let stop = self.way_to_end(&instance, stop);
-                let drivers = &self.shared.drivers;
-                drivers.stop(&self.id, &instance, generation, stop);
+                self.end(instance, generation, stop);
             }
             Effect::Probe {
                 instance,
@@ -153,6 +152,29 @@ impl Owner {
         }
     }
 
+    /// What clients of the gateway were promised is answered before the signal. What healing restarts has
+    /// nothing to promise.
+    fn end(&mut self, instance: InstanceId, generation: Generation, stop: spec::Stop) {
+        let grace = match self.hopeless.remove(&instance) {
+            true => Duration::ZERO,
+            false => stop.grace,
+        };
+        let stop = self.way_to_end(&instance, stop);
+        let draining = self.shared.drain(&self.id, &instance, grace);
+        let Some(draining) = draining.filter(|_| !grace.is_zero()) else {
+            let drivers = &self.shared.drivers;
+            drivers.stop(&self.id, &instance, generation, stop);
+            return;
+        };
+        let (shared, cluster) = (Arc::clone(&self.shared), self.id.clone());
+        self.shared.tasks.spawn(async move {
+            if !draining.await {
+                tracing::info!(%cluster, %instance, "stopped with requests under way");
+            }
+            shared.drivers.stop(&cluster, &instance, generation, stop);
+        });
+    }
+
     fn ask_door(&mut self, ticket: u64, instance: InstanceId, remedy: RemedyKind, why: String) {
         self.asked.insert(ticket, (instance.clone(), remedy));
         let about = instance.clone();
@@ -210,12 +232,15 @@ impl Owner {
                 match about {
                     Some((
                         instance,
-                        RemedyKind::Restart
+                        remedy @ (RemedyKind::Restart
                         | RemedyKind::GracefulRestart
                         | RemedyKind::RestartNeeds
-                        | RemedyKind::Rollback,
+                        | RemedyKind::Rollback),
                     )) => {
                         self.let_go(&instance);
+                        if remedy != RemedyKind::GracefulRestart {
+                            self.hopeless.insert(instance.clone());
+                        }
                         self.healing.insert(instance.clone(), act);
                         self.step(Input::Admitted { ticket, act });
                         let now = self.cluster.status(&instance).map(|one| one.state);
@@ -318,6 +343,10 @@ impl Owner {
             }
         }
         let port = self.record.ports.get(&instance).and_then(|all| all.first());
+        if let (Some(status), Some(_)) = (&status, port) {
+            let wanted = self.is_wanted(&instance);
+            self.shared.tell_gateway(&self.id, status, wanted);
+        }
         match (status, port) {
             (Some(status), Some(port)) if status.state.serves() => {
                 let service = self.record.definition.services.get(&instance.service);
@@ -347,6 +376,14 @@ impl Owner {
         self.show_within(SHOW_STATES);
     }
 
+    /// Its service is wanted, and in that many instances.
+    fn is_wanted(&self, instance: &InstanceId) -> bool {
+        let services = &self.record.definition.services;
+        let defined = services.get(&instance.service);
+        defined.is_some_and(|service| instance.index < service.replicas)
+            && !self.cluster.stopped().contains(&instance.service)
+    }
+
     pub(super) fn removed(&mut self, instance: &InstanceId) {
         self.drop_probes(instance);
         self.call_off(instance);
@@ -356,6 +393,8 @@ impl Owner {
         self.gates.remove(instance);
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);
+        self.shared.ungate(&self.id, instance);
+        self.hopeless.remove(instance);
         let free = self.record.drop_ports(instance);
         self.shared.driver.release_ports(&self.id, instance, &free);
         self.record.origins.remove(instance);

@@ -19,6 +19,7 @@ pub(crate) fn config(home: &Home) -> Config {
         home: home.path().to_owned(),
         programs: program("azora-shim").parent().unwrap().to_owned(),
         registry_port: None,
+        gateway_port: None,
         version: "test".into(),
     }
 }

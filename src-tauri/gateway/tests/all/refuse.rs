@@ -1,6 +1,6 @@
 //! What the gateway does not pass on.
 
-use crate::world::{OK, says, world};
+use crate::world::{OK, eventually, says, world};
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
@@ -58,6 +58,10 @@ async fn what_is_for_another_host_or_can_be_read_in_two_ways_reaches_nobody() {
             format!("TRACE / HTTP/1.1\r\n{end}Host: {host}\r\n\r\n"),
             405,
         ),
+        (
+            format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n{head}\r\n"),
+            405,
+        ),
         (format!("GET foo HTTP/1.1\r\nHost: {host}\r\n\r\n"), 400),
         (format!("{head}X: {}\r\n\r\n", "y".repeat(40_000)), 431),
         (format!("{head}{}\r\n", "X: y\r\n".repeat(200)), 431),
@@ -84,4 +88,16 @@ async fn who_asks_for_what_is_not_there_is_told_what_is() {
         page.body.contains("<li>api.shop.localhost</li>"),
         "{page:?}"
     );
+}
+
+#[tokio::test]
+async fn who_says_nothing_makes_room_for_who_asks() {
+    let mut world = world().await;
+    world.serve("api.0", says(OK, &Arc::default())).await;
+    let mut silent = Vec::new();
+    for _ in 0..1_100 {
+        silent.push(world.connect().await);
+    }
+    assert_eq!(world.ask("GET /", &[], "").await.status, 200);
+    eventually(|| world.gateway.view().connections <= 1_024).await;
 }

@@ -210,7 +210,11 @@ pub(crate) const LOG: Keys = Keys {
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
     table: "the settings",
-    keys: &["registry", "webhook", "notifications"],
+    keys: &["registry", "gateway", "webhook", "notifications"],
+};
+pub(crate) const GATEWAY: Keys = Keys {
+    table: "`gateway`",
+    keys: &["enabled", "port"],
 };
 pub(crate) const REGISTRY: Keys = Keys {
     table: "`registry`",

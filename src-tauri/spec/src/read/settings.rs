@@ -1,11 +1,11 @@
 //! The tables of `settings.toml`.
 
 use super::Reader;
-use super::keys::{REGISTRY, SETTINGS};
-use crate::Settings;
+use super::keys::{GATEWAY, REGISTRY, SETTINGS};
 use crate::document::{Table, Value};
 use crate::limits::MAX_NETWORKS;
 use crate::problem::{Problems, quoted};
+use crate::{GatewaySettings, Settings};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -68,14 +68,36 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
     }
     let webhooks = reader.webhooks(root);
     let notifications = reader.notifications(root);
+    let gateway = reader.gateway(root);
     Settings {
         allow,
         webhooks,
         notifications,
+        gateway,
     }
 }
 
 impl Reader<'_> {
+    fn gateway(&mut self, root: &Table) -> GatewaySettings {
+        let mut read = GatewaySettings::default();
+        let table = root.get("gateway").and_then(|entry| {
+            let help = "write [gateway] and below it port = 7422";
+            self.table(&entry.value, "`gateway`", help)
+        });
+        let Some(table) = table else {
+            return read;
+        };
+        self.known_keys(table, &GATEWAY);
+        if let Some(entry) = table.get("enabled") {
+            read.enabled = self.flag(&entry.value, "`enabled`").unwrap_or(true);
+        }
+        if let Some(entry) = table.get("port") {
+            let help = "write port = 7422, or leave it out";
+            read.port = self.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
+        }
+        read
+    }
+
     /// A network as `10.1.0.0/16`, or a single address.
     fn network(&mut self, value: &Value) -> Option<IpNet> {
         let text = self.text(value, "an entry of `allow`", EXAMPLE)?;

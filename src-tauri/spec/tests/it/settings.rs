@@ -217,3 +217,22 @@ fn notifications_are_on_unless_they_are_turned_off_somewhere_or_for_a_time() {
         assert!(said.contains(words) && said.contains('^'), "{text}: {said}");
     }
 }
+
+#[test]
+fn the_gateway_runs_at_its_usual_port_unless_something_else_is_said() {
+    let read = |text: &str| {
+        let gateway = settings(text).unwrap().gateway;
+        (gateway.enabled, gateway.port)
+    };
+    assert_eq!(read("[gateway]\n"), (true, None));
+    assert_eq!(read(""), (true, None));
+    assert_eq!(read("gateway = { port = 8080 }"), (true, Some(8080)));
+    assert_eq!(read("[gateway]\nenabled = false"), (false, None));
+    for text in [
+        "[gateway]\nport = 80",
+        "[gateway]\nport = \"8080\"",
+        "[gateway]\nprot = 8080",
+    ] {
+        assert!(settings(text).is_err(), "{text}");
+    }
+}

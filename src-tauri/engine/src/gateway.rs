@@ -1,0 +1,128 @@
+//! The gateway's place in an engine: its start, what it is told of instances, and who is drained before
+//! he is stopped.
+
+use crate::Error;
+use crate::shared::Shared;
+use gateway::{Config, DEFAULT_PORT, Gateway, Standing};
+use model::{ClusterId, InstanceId, InstanceStatus, State};
+use spec::GatewaySettings;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Threads at most: each carries far more than a workstation asks for.
+const THREADS: usize = 4;
+/// As many threads as half of the machine, which has other work.
+pub(crate) fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, THREADS)
+}
+
+/// How long a stop waits for answers under way, however long its grace is.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Starts it where it is wanted; `config` is the same for every port. Gives what is to be said when a
+/// port that somebody chose is taken; one that nobody chose is made up for by another.
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    settings: GatewaySettings,
+    config: Config,
+) -> Result<Option<String>, Error> {
+    let Some(asked) = shared.config.gateway_port else {
+        return Ok(None);
+    };
+    if !settings.enabled && asked == 0 {
+        return Ok(None);
+    }
+    let listen = |port| {
+        let config = Config {
+            port,
+            ..config.clone()
+        };
+        Gateway::start(config, &shared.registry)
+    };
+    let started = match (asked, settings.port) {
+        (0, None) => listen(DEFAULT_PORT).or_else(|_| listen(0)),
+        (0, Some(port)) => match listen(port) {
+            Err(error) => {
+                let text = format!(
+                    "there is no gateway: failed to {}",
+                    Error::from(error).story()
+                );
+                shared
+                    .picture
+                    .set_engine(|view| view.limits.push(text.clone()));
+                return Ok(Some(text));
+            }
+            started => started,
+        },
+        (port, _) => listen(port),
+    };
+    let gateway = started?;
+    let address = format!("http://{}", gateway.address());
+    shared
+        .picture
+        .set_engine(|view| view.gateway = Some(address.clone()));
+    // Nobody else has set it.
+    let _ = shared.gateway.set(gateway);
+    Ok(None)
+}
+
+impl Shared {
+    /// How it stands with an instance that somebody may ask for. `wanted`: no person has stopped its
+    /// service, and it is to have this instance.
+    pub(crate) fn tell_gateway(&self, cluster: &ClusterId, status: &InstanceStatus, wanted: bool) {
+        if let Some(gateway) = self.gateway.get() {
+            gateway.stands(cluster, &status.instance, standing(status, wanted));
+        }
+    }
+
+    /// An instance is no more.
+    pub(crate) fn ungate(&self, cluster: &ClusterId, instance: &InstanceId) {
+        if let Some(gateway) = self.gateway.get() {
+            gateway.forget(cluster, instance);
+        }
+    }
+
+    /// Sends an instance nothing more, from now on. What is given back is over when it has answered
+    /// what it has; there is nothing to wait for where it has nothing.
+    pub(crate) fn drain(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        grace: Duration,
+    ) -> Option<impl Future<Output = bool> + Send + use<>> {
+        let gateway = self.gateway.get()?;
+        Some(gateway.drain(cluster, instance, grace.min(DRAIN)))
+    }
+}
+
+/// What the gateway says of an instance that does not serve. Any program of this user may ask: what the
+/// service has said is not for all.
+fn standing(status: &InstanceStatus, wanted: bool) -> Standing {
+    let (what, coming) = match status.state {
+        State::Waiting => ("waits for what it needs", true),
+        State::Starting => ("is starting", true),
+        State::Running => ("has started and is not ready yet", true),
+        State::Ready | State::Degraded if status.marks.circuit.is_some() => {
+            ("gets nothing, for its circuit is open", true)
+        }
+        State::Ready | State::Degraded => ("serves", true),
+        State::Failing if status.marks.circuit.is_some() => {
+            ("gets nothing, for its circuit is open", true)
+        }
+        State::Failing => ("has failed", true),
+        State::Recovering => ("is being started again", true),
+        State::Quarantined => ("has failed too often, and waits for a person", false),
+        State::Stopping if wanted => ("is being restarted", true),
+        State::Stopping => ("is being stopped", false),
+        State::Stopped => ("is stopped", false),
+        State::Completed => ("has done its work", false),
+        State::Scheduled => ("waits for its time", false),
+    };
+    Standing {
+        why: format!("{} {what}", status.instance),
+        since: status.since,
+        coming: coming && wanted,
+    }
+}
