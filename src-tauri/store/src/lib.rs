@@ -214,3 +214,28 @@ impl Store {
         self.inner.history.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_connection_keeps_megabytes_of_its_file() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        for database in [&store.inner.state, &store.inner.history] {
+            let mut connections = vec![database.writer().await.unwrap()];
+            while let Some(reader) = database.readers().try_acquire() {
+                connections.push(reader);
+            }
+            assert!(connections.len() > 1);
+            for mut connection in connections {
+                let kept: i64 = sqlx::query_scalar("PRAGMA cache_size")
+                    .fetch_one(&mut *connection)
+                    .await
+                    .unwrap();
+                assert_eq!(kept, -600);
+            }
+        }
+    }
+}
