@@ -330,6 +330,7 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Resume
         | Verb::Register
         | Verb::Deregister
+        | Verb::WriteKey
         | Verb::Forget
         | Verb::Attach
         | Verb::TestWebhook

@@ -109,6 +109,8 @@ pub enum Verb {
     Register,
     /// Take one from the registry.
     Deregister,
+    /// Put or delete a key that programs keep with the registry.
+    WriteKey,
     /// Forget a cluster that is down.
     Forget,
     /// Take the input of a service's terminal.

@@ -58,6 +58,14 @@ impl Begun {
         };
         self.door.conclude(act, false);
     }
+
+    /// It was let in and did not come to pass; says why.
+    pub(crate) fn failed(mut self, why: String) {
+        if let Some(mut act) = self.act.take() {
+            act.outcome = Outcome::Failed(why);
+            self.door.conclude(act, false);
+        }
+    }
 }
 
 impl Drop for Begun {

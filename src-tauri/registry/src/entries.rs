@@ -180,6 +180,11 @@ impl Entries {
         self.get(&Key::new(name, id))
     }
 
+    /// The engine's entry of this id.
+    pub(crate) fn own_by_id(&self, id: &str) -> Option<&Entry> {
+        self.get(self.own.values().find(|key| key.id == id)?)
+    }
+
     /// Every name with the tags that entries of it have.
     pub(crate) fn tags(&self) -> BTreeMap<String, BTreeSet<String>> {
         let tags = |named: &Named| {

@@ -59,6 +59,11 @@ impl Failure {
             help: help.to_owned(),
         }
     }
+
+    /// The same for who reads no JSON.
+    pub(crate) fn in_words(self) -> (StatusCode, String) {
+        (self.status, format!("{}. {}", self.error, self.help))
+    }
 }
 
 impl IntoResponse for Failure {

@@ -15,6 +15,8 @@
 
 mod beats;
 mod check;
+pub mod consul;
+mod dice;
 mod door;
 mod entries;
 mod error;
@@ -23,10 +25,12 @@ mod guard;
 mod http;
 mod index;
 mod keeper;
+mod kv;
 mod listed;
 mod log;
 mod millis;
 pub mod peer;
+mod prober;
 mod reading;
 mod registration;
 mod serve;
@@ -40,6 +44,7 @@ pub use entries::{Key, Own, Withheld};
 pub use error::Error;
 pub use index::Watched;
 pub use listed::{Listed, Query};
+pub use prober::probe;
 pub use registration::{DEFAULT_TTL, Keep, LONGEST_TTL, Registration, SHORTEST_TTL, Weights};
 pub use serve::{bind, serve, serve_router};
 
@@ -289,7 +294,7 @@ impl Registry {
         self.keeper.remove(act, keys).await
     }
 
-    fn admit(&self, verb: Verb, what: &str) -> Result<Begun, Error> {
+    pub(crate) fn admit(&self, verb: Verb, what: &str) -> Result<Begun, Error> {
         Begun::admitted(&self.door, verb, what).map_err(Error::Refused)
     }
 

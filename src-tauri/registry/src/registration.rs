@@ -2,7 +2,7 @@
 
 use crate::check::{Check, Look};
 use crate::target::{self, Refusal};
-use crate::{Error, millis};
+use crate::{Error, millis, prober};
 use ipnet::IpNet;
 use model::view::KeptBy;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ impl Registration {
             Keep::Lease { .. } | Keep::Probe => self.check_strict()?,
         }
         self.check_words()?;
-        self.check_checks()?;
+        self.check_checks(refused_ports, allowed)?;
         if self.url.is_empty() && self.keep == Keep::Checks {
             return Ok(());
         }
@@ -217,7 +217,7 @@ impl Registration {
         Ok(())
     }
 
-    fn check_checks(&self) -> Result<(), Error> {
+    fn check_checks(&self, refused_ports: &BTreeSet<u16>, allowed: &[IpNet]) -> Result<(), Error> {
         if self.checks.len() > MAX_CHECKS {
             return Err(Error::Check(format!("there are at most {MAX_CHECKS}")));
         }
@@ -228,6 +228,20 @@ impl Registration {
         if !self.checks.iter().all(Check::fits) {
             let why = "its id, name and notes are texts of at most 512, 512 and 4096 bytes";
             return Err(Error::Check(why.into()));
+        }
+        for check in &self.checks {
+            let of = |why: &dyn std::fmt::Display| Error::Check(format!("{}: {why}", check.id));
+            match &check.look {
+                Look::Ttl { ttl } if *ttl < prober::SHORTEST || *ttl > LONGEST_TTL => {
+                    return Err(of(&"its word holds for a second to a day"));
+                }
+                Look::Probe(probe) => {
+                    prober::limits(probe).map_err(|why| of(&why))?;
+                    let aim = prober::address(&probe.target, refused_ports, allowed);
+                    aim.map_err(|refusal| of(&refusal))?;
+                }
+                Look::Ttl { .. } | Look::Said => {}
+            }
         }
         let probed = |check: &Check| {
             matches!(check.look, Look::Probe(_)) && check.deregister_after.is_some()

@@ -39,7 +39,7 @@ pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
 }
 
 /// Told to whoever waits or is sent something that has no end: it ends now.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stopping(watch::Receiver<()>);
 
 impl Stopping {

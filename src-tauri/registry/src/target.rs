@@ -27,6 +27,9 @@ pub enum Refusal {
     /// Neither http nor https.
     #[error("it begins with neither http:// nor https://")]
     Scheme,
+    /// A probe of ours speaks no TLS.
+    #[error("it begins with https://, and what is asked here is asked without TLS")]
+    Tls,
     /// Credentials do not belong into a list that everybody reads.
     #[error("it holds a user name or password")]
     UserInfo,

@@ -1,7 +1,7 @@
 //! What a home remembers, in SQLite. The only crate that names sqlx.
 //!
 //! Two databases, because they deserve different care: `state.db` holds what must not be lost
-//! (acts, incidents, events, what registered itself, the outbox) and syncs every commit, but for acts that mean nothing after a
+//! (acts, incidents, events, what registered itself, keys and values, the outbox) and syncs every commit, but for acts that mean nothing after a
 //! power cut ([`Durability::Normal`]); `history.db` holds measurements,
 //! syncs now and then, and is set aside and begun anew when it is damaged. Each has one writer
 //! connection and a few readers, so a long read never holds up a write.
@@ -28,6 +28,7 @@ mod events;
 mod incidents;
 mod meta;
 mod outbox;
+mod pairs;
 mod registered;
 mod samples;
 mod schema;
@@ -41,6 +42,7 @@ pub use events::Events;
 pub use incidents::{IncidentFilter, Incidents};
 pub use meta::Meta;
 pub use outbox::{Outbox, Outgoing, Waiting};
+pub use pairs::{Pair, Pairs};
 pub use registered::{Registered, Registering, Registry};
 pub use samples::{
     Blocks, Bucket, Measured, ProbeSample, SPANS, Samples, Sketch, Tended, UsageSample, Windows,
@@ -182,6 +184,13 @@ impl Store {
     /// What registered itself with the registry.
     pub fn registry(&self) -> Registry<'_> {
         Registry {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Keys and values that programs keep with the registry.
+    pub fn pairs(&self) -> Pairs<'_> {
+        Pairs {
             state: &self.inner.state,
         }
     }

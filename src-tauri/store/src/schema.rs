@@ -17,6 +17,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-3.sql"),
         include_str!("schema/state-4.sql"),
         include_str!("schema/state-5.sql"),
+        include_str!("schema/state-6.sql"),
     ],
     check: true,
 };

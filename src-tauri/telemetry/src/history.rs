@@ -115,6 +115,7 @@ fn changes(verb: Verb) -> bool {
         | Verb::Unmute
         | Verb::Register
         | Verb::Deregister
+        | Verb::WriteKey
         | Verb::Forget
         | Verb::Attach
         | Verb::TestWebhook

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod consul;
 mod follow;
+mod hosts;
 mod http;
 mod index;
+mod keys;
 mod kill;
 mod leases;
 mod openapi;
+mod prober;
 mod target;
 mod world;

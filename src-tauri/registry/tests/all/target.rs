@@ -28,12 +28,9 @@ fn this_machine_in_its_usual_spelling_is_fine() {
 
 #[test]
 fn a_hundred_ways_to_somewhere_else_are_refused() {
-    let urls = include_str!("refused-urls.txt");
-    // One per line; `\xHH` and `\u{H}` stand for what cannot be written plainly.
-    let urls: Vec<&str> = urls.lines().filter(|line| !line.starts_with('#')).collect();
+    let urls = refused_urls();
     assert!(urls.len() >= 100, "only {}", urls.len());
     for url in urls {
-        let url = unescape(url);
         assert!(
             check(&url).is_err(),
             "{url:?} was accepted as {:?}",
@@ -125,6 +122,13 @@ fn what_is_no_address_of_one_machine_is_refused_whatever_is_allowed() {
     assert!(matches!(mapped, Err(Refusal::Mapped(_))), "{mapped:?}");
     // One that only looks like ours on another machine is another machine's.
     assert!(target::check("http://10.0.0.1:80/", &everything).is_ok());
+}
+
+/// One per line; `\u{H}` stands for what cannot be written plainly.
+pub(crate) fn refused_urls() -> Vec<String> {
+    let urls = include_str!("refused-urls.txt");
+    let urls = urls.lines().filter(|line| !line.starts_with('#'));
+    urls.map(unescape).collect()
 }
 
 fn unescape(text: &str) -> String {
