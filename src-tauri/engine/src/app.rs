@@ -157,6 +157,7 @@ impl Engine {
             recorder,
             registry,
             gateway: Default::default(),
+            consul: settings.consul,
             webhooks,
             notifications: settings.notifications,
             mutes,

@@ -15,6 +15,7 @@ mod beside;
 mod clock;
 mod config;
 mod connections;
+mod consul;
 mod container;
 mod contents;
 mod defined;

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     /// The gateway, where it runs.
     pub(crate) gateway: std::sync::OnceLock<gateway::Gateway>,
+    /// The port on which Consul's clients are to be served.
+    pub(crate) consul: Option<u16>,
     /// Who is told of what happens.
     pub(crate) webhooks: Arc<Webhooks>,
     /// What the desktop says.

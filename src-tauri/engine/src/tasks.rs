@@ -41,6 +41,12 @@ pub(crate) async fn spawn_all(
     shared
         .tasks
         .spawn(crate::listing::follow(Arc::clone(shared)));
+    let probing = registry::probe(
+        shared.registry.clone(),
+        shared.cancel.clone().cancelled_owned(),
+    );
+    shared.tasks.spawn(probing);
+    crate::consul::serve(shared).await;
     serve_registry(shared).await
 }
 

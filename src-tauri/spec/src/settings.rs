@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The name of the file, in the home.
 pub const SETTINGS_FILE: &str = "settings.toml";
 
+/// Where Consul's clients look when nobody tells them.
+pub(crate) const CONSUL_PORT: u16 = 8_500;
+
 const FORM: Form = Form {
     is: "settings are",
     example: "a setting is written [registry] and below it allow = [\"10.1.0.0/16\"]",
@@ -26,6 +29,8 @@ const FORM: Form = Form {
 pub struct Settings {
     /// Networks that entries of the registry may point to, besides this machine.
     pub allow: Vec<IpNet>,
+    /// The port on which Consul's clients are served; `None` is not at all.
+    pub consul: Option<u16>,
     /// Where events are sent.
     pub webhooks: BTreeMap<WebhookName, Webhook>,
     /// What the desktop says.

@@ -218,7 +218,7 @@ pub(crate) const GATEWAY: Keys = Keys {
 };
 pub(crate) const REGISTRY: Keys = Keys {
     table: "`registry`",
-    keys: &["allow"],
+    keys: &["allow", "consul"],
 };
 pub(crate) const WEBHOOK: Keys = Keys {
     table: "a webhook",

@@ -2,9 +2,10 @@
 
 use super::Reader;
 use super::keys::{GATEWAY, REGISTRY, SETTINGS};
-use crate::document::{Table, Value};
+use crate::document::{Table, Value, ValueKind};
 use crate::limits::MAX_NETWORKS;
 use crate::problem::{Problems, quoted};
+use crate::settings::CONSUL_PORT;
 use crate::{GatewaySettings, Settings};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -57,8 +58,12 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
         reader.table(&entry.value, "`registry`", &help)
     });
     let mut allow = Vec::new();
+    let mut consul = None;
     if let Some(table) = registry {
         reader.known_keys(table, &REGISTRY);
+        consul = table
+            .get("consul")
+            .and_then(|entry| reader.consul(&entry.value));
         if let Some(entry) = table.get("allow") {
             let networks = reader.list(&entry.value, "`allow`", MAX_NETWORKS, EXAMPLE);
             for value in networks.unwrap_or_default() {
@@ -71,6 +76,7 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
     let gateway = reader.gateway(root);
     Settings {
         allow,
+        consul,
         webhooks,
         notifications,
         gateway,
@@ -96,6 +102,19 @@ impl Reader<'_> {
             read.port = self.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
         }
         read
+    }
+
+    /// Whether Consul's clients are served, or on which port.
+    fn consul(&mut self, value: &Value) -> Option<u16> {
+        let help = "write `true` for port 8500, where Consul's clients look, or the number of another port";
+        match value.kind {
+            ValueKind::Boolean(yes) => yes.then_some(CONSUL_PORT),
+            ValueKind::Integer(_) => self.number(value, "`consul`", 1..=u16::MAX, help),
+            _ => {
+                self.wrong("`consul`", value, "`true`, `false` or a port", help);
+                None
+            }
+        }
     }
 
     /// A network as `10.1.0.0/16`, or a single address.

@@ -26,8 +26,26 @@ fn networks_and_single_addresses_can_be_allowed_and_nothing_is_unless_named() {
 }
 
 #[test]
+fn consuls_clients_are_served_where_it_is_asked_for_and_nowhere_else() {
+    let port = |value: &str| {
+        settings(&format!("[registry]\nconsul = {value}"))
+            .unwrap()
+            .consul
+    };
+    assert_eq!(settings("[registry]").unwrap().consul, None);
+    assert_eq!(port("false"), None);
+    assert_eq!(port("true"), Some(8_500));
+    assert_eq!(port("8501"), Some(8_501));
+}
+
+#[test]
 fn a_wrong_setting_is_explained_with_its_place() {
     let cases = [
+        ("[registry]\nconsul = 0", "`consul` is 1 to 65535, not 0"),
+        (
+            "[registry]\nconsul = \"8500\"",
+            "or the number of another port",
+        ),
         (
             "[registry]\nallow = [\"10.1.2.3/16\"]",
             "\"10.1.0.0/16\" for the network, or \"10.1.2.3\"",
