@@ -7,6 +7,7 @@ mod abuse;
 mod attach;
 mod check;
 mod compose;
+mod consul;
 mod corpus;
 mod crash;
 mod edit;
