@@ -104,13 +104,11 @@ fn standing(status: &InstanceStatus, wanted: bool) -> Standing {
         State::Waiting => ("waits for what it needs", true),
         State::Starting => ("is starting", true),
         State::Running => ("has started and is not ready yet", true),
-        State::Ready | State::Degraded if status.marks.circuit.is_some() => {
-            ("gets nothing, for its circuit is open", true)
+        // Nobody waits for what will fail again: that is what it is open for.
+        State::Ready | State::Degraded | State::Failing if status.marks.circuit.is_some() => {
+            ("gets nothing, for its circuit is open", false)
         }
         State::Ready | State::Degraded => ("serves", true),
-        State::Failing if status.marks.circuit.is_some() => {
-            ("gets nothing, for its circuit is open", true)
-        }
         State::Failing => ("has failed", true),
         State::Recovering => ("is being started again", true),
         State::Quarantined => ("has failed too often, and waits for a person", false),

@@ -105,7 +105,8 @@ impl Refusal {
 
     /// The answer, as who asked can read it.
     pub(crate) fn answer(&self, asked: &Asked) -> Response<Answer> {
-        if asked.is_grpc() {
+        // By HTTP/1 nobody speaks gRPC, and 200 would grant what was refused.
+        if asked.is_grpc() && asked.version == Version::HTTP_2 {
             return self.grpc();
         }
         let (kind, body) = match asked.wants_page() {
@@ -275,7 +276,10 @@ mod tests {
             json["error"].as_str().unwrap().contains("is starting"),
             "{json}"
         );
-        let grpc = refusal.answer(&asked(CONTENT_TYPE, "application/grpc+proto"));
+        let mut grpc = asked(CONTENT_TYPE, "application/grpc+proto");
+        assert_eq!(refusal.answer(&grpc).status(), 503);
+        grpc.version = Version::HTTP_2;
+        let grpc = refusal.answer(&grpc);
         assert_eq!(grpc.status(), StatusCode::OK);
         assert_eq!(grpc.headers()[GRPC_STATUS], "14");
     }

@@ -40,6 +40,7 @@ pub(crate) struct Backend {
     ejected_until: AtomicU64,
     why: Mutex<Option<String>>,
     withheld: Mutex<Option<String>>,
+    is_withheld: AtomicBool,
     draining: AtomicBool,
     idle: Notify,
 }
@@ -66,6 +67,7 @@ impl Backend {
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
             why: Mutex::default(),
+            is_withheld: AtomicBool::new(withheld.is_some()),
             withheld: Mutex::new(withheld),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
@@ -154,7 +156,8 @@ impl Backend {
     pub(crate) fn latency(&self, now: u64) -> f64 {
         let latency = f64::from_bits(self.latency.load(Ordering::Relaxed));
         let age = now.saturating_sub(self.measured.load(Ordering::Relaxed));
-        if age < 100 {
+        // As long as it owes an answer it has not become quicker.
+        if age < 100 || self.in_flight() > 0 {
             return latency;
         }
         latency * (-(age as f64) / FADES).exp()
@@ -191,7 +194,14 @@ impl Backend {
 
     /// The registry says that it should get nothing, or that it may again.
     pub(crate) fn withhold(&self, why: Option<String>) {
-        *lock(&self.withheld) = why;
+        let mut withheld = lock(&self.withheld);
+        self.is_withheld.store(why.is_some(), Ordering::Relaxed);
+        *withheld = why;
+    }
+
+    /// It takes requests.
+    pub(crate) fn takes(&self) -> bool {
+        !self.is_draining() && !self.is_withheld.load(Ordering::Relaxed)
     }
 
     pub(crate) fn withheld(&self) -> Option<String> {

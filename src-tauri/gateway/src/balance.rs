@@ -26,7 +26,7 @@ pub(crate) fn choose(
 ) -> Option<Arc<Backend>> {
     // Most services have one instance, and there is nothing to choose.
     if let [only] = all {
-        return open(only).then(|| Arc::clone(only));
+        return only.takes().then(|| Arc::clone(only));
     }
     let fresh = |one: &Backend| !choice.tried.contains(&one.number);
     let sound = |one: &Backend| !one.is_ejected(choice.now);
@@ -36,17 +36,13 @@ pub(crate) fn choose(
         .or_else(|| best(all, turn, choice, |_| true))
 }
 
-fn open(one: &Backend) -> bool {
-    !one.is_draining() && one.withheld().is_none()
-}
-
 fn best(
     all: &[Arc<Backend>],
     turn: &AtomicUsize,
     choice: &Choice<'_>,
     fits: impl Fn(&Backend) -> bool,
 ) -> Option<Arc<Backend>> {
-    let mut fit = all.iter().filter(|one| open(one) && fits(one));
+    let mut fit = all.iter().filter(|one| one.takes() && fits(one));
     let chosen = match choice.balance {
         Balance::RoundRobin => {
             let count = fit.clone().count();

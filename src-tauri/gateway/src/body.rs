@@ -115,6 +115,7 @@ impl Streamed {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.flight.took();
         let mut frame = Pin::new(&mut self.body).poll_frame(cx);
         // What the body waits for, its connection has to read: both are driven by who reads the body.
         if frame.is_pending()

@@ -30,9 +30,6 @@ pub(crate) struct Last {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr, seat: Rc<Seat>, sniffed: Option<Sniffed>) -> Self {
-        if let Some(sniffed) = &sniffed {
-            seat.is_seen_by(sniffed.clone());
-        }
         let ip = address.ip().to_canonical().to_string();
         Self {
             // An address has the letters of a header.

@@ -37,6 +37,8 @@ pub(crate) struct Flight {
     took: Option<Duration>,
     error: Option<String>,
     out: u64,
+    /// The client has a piece of the answer that it has not taken yet.
+    giving: bool,
     noted: bool,
 }
 
@@ -84,6 +86,7 @@ impl Flight {
             took: None,
             error: None,
             out: 0,
+            giving: false,
             noted: false,
         }
     }
@@ -94,8 +97,14 @@ impl Flight {
 
     /// The client sends a body.
     pub(crate) fn sends(&mut self, sent: &Rc<Sent>) {
-        self.seat.sends(sent);
         self.sent = Some(Rc::clone(sent));
+    }
+
+    /// The client wants the next piece of its answer, and so has taken the last.
+    pub(crate) fn took(&mut self) {
+        if std::mem::take(&mut self.giving) {
+            self.seat.took();
+        }
     }
 
     /// The instance has answered with this status.
@@ -124,6 +133,9 @@ impl Flight {
     /// Bytes for the client.
     pub(crate) fn out(&mut self, bytes: u64) {
         self.out += bytes;
+        if !std::mem::replace(&mut self.giving, true) {
+            self.seat.gives();
+        }
     }
 
     /// Bytes of both directions, where they were counted elsewhere.
@@ -194,6 +206,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.note();
+        self.took();
         self.seat.end();
         self.count_bytes(self.sent.as_ref().map_or(0, |sent| sent.bytes.get()));
     }

@@ -129,7 +129,7 @@ impl Gateway {
         };
         let shared = Arc::new(Shared {
             address,
-            table: Table::new(clock, config.allowed),
+            table: Table::new(clock, config.allowed, address.port()),
             log: Log::default(),
             clock,
             connections: AtomicU32::new(0),
@@ -141,10 +141,16 @@ impl Gateway {
             registry.clone(),
             stopping.clone(),
         )?];
-        for n in 0..config.threads.max(1) {
+        let threads = config.threads.max(1);
+        for n in 0..threads {
             let listener = listener.try_clone().map_err(Error::Thread)?;
             let shared = Arc::clone(&shared);
-            ended.push(listen::start(n, shared, listener, stopping.clone())?);
+            ended.push(listen::start(
+                (n, threads),
+                shared,
+                listener,
+                stopping.clone(),
+            )?);
         }
         Ok(Self {
             shared,

@@ -105,7 +105,7 @@ pub(crate) fn thread<F: Future<Output = ()>>(
 
 /// Starts a thread that accepts from `listener` and carries what comes.
 pub(crate) fn start(
-    n: usize,
+    (n, threads): (usize, usize),
     shared: Arc<Shared>,
     listener: TcpListener,
     stopping: watch::Receiver<bool>,
@@ -113,7 +113,7 @@ pub(crate) fn start(
     thread(&format!("gateway-{n}"), move || async move {
         // The sockets of a runtime are made in it.
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve(shared, listener, stopping).await,
+            Ok(listener) => serve(shared, threads, listener, stopping).await,
             Err(error) => tracing::error!(%error, "the gateway does not listen"),
         }
     })
@@ -121,6 +121,7 @@ pub(crate) fn start(
 
 async fn serve(
     shared: Arc<Shared>,
+    threads: usize,
     listener: tokio::net::TcpListener,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -128,7 +129,7 @@ async fn serve(
     let worker = Rc::new(Worker {
         shared,
         pool: Pool::default(),
-        seats: Seats::default(),
+        seats: Seats::new(threads),
         local: Local(tasks.clone()),
         chance: Cell::new(RandomState::new().build_hasher().finish()),
     });
@@ -176,25 +177,29 @@ async fn connection(
     let Ok(local) = stream.local_addr() else {
         return;
     };
-    if let Err(stranger) = registry::peer::check(remote, local) {
+    // Beside this thread: where the kernel has to be asked for its whole table that takes time.
+    let looked = tokio::task::spawn_blocking(move || registry::peer::check(remote, local));
+    let Ok(looked) = looked.await else { return };
+    if let Err(stranger) = looked {
         return turn_away(&shared, &mut stream, "403 Forbidden", &stranger.to_string()).await;
     }
     // Answers are written whole; waiting for more to send would only make them late.
     let _ = stream.set_nodelay(true);
     let served = async {
         let (seat, stopping) = (Rc::clone(&seat), &mut stopping);
-        match tokio::time::timeout(HEAD, is_http2(&stream)).await {
+        let first = tokio::time::timeout(HEAD, is_http2(&stream));
+        let first = tokio::select! {
+            first = first => first,
+            () = seat.told_to_leave() => return Ok(()),
+        };
+        match first {
             Ok(Ok(true)) => http2(worker, seat, stream, remote, stopping).await,
             Ok(Ok(false)) => http1(worker, seat, stream, remote, stopping).await,
             // It has said nothing for so long, or hung up.
             Ok(Err(_)) | Err(_) => Ok(()),
         }
     };
-    let served = tokio::select! {
-        served = served => served,
-        () = seat.told_to_leave() => Ok(()),
-    };
-    if let Err(error) = served {
+    if let Err(error) = served.await {
         // What hyper could not read was answered by it.
         if error.is_parse() || error.is_parse_too_large() {
             shared.refused.fetch_add(1, Ordering::Relaxed);
@@ -206,6 +211,7 @@ async fn connection(
 /// It begins with HTTP/2's preface. Nothing is taken from the stream.
 async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut begins = [0; PREFACE.len()];
+    let mut pause = Duration::from_millis(5);
     loop {
         let length = stream.peek(&mut begins).await?;
         if length == 0 {
@@ -218,7 +224,8 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
             return Ok(true);
         }
         // It comes in pieces, which hardly anybody sends; what is there already wakes nobody again.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
     }
 }
 
@@ -230,7 +237,7 @@ async fn http1(
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let (stream, sniffed) = Sniffer::new(stream);
-    let client = Rc::new(Client::new(remote, seat, Some(sniffed)));
+    let client = Rc::new(Client::new(remote, Rc::clone(&seat), Some(sniffed)));
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
     });
@@ -242,12 +249,26 @@ async fn http1(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    tokio::select! {
+    let leaves = tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = stopping.wait_for(|stop| *stop) => {}
-    }
+        _ = stopping.wait_for(|stop| *stop) => false,
+        () = seat.told_to_leave() => true,
+    };
     connection.as_mut().graceful_shutdown();
-    connection.await
+    if !leaves {
+        return connection.await;
+    }
+    // A request that has just come is answered, unless nobody takes the answer.
+    while !seat.is_stalled() {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        if !seat.is_busy() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn http2(
@@ -257,7 +278,7 @@ async fn http2(
     remote: SocketAddr,
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
-    let client = Rc::new(Client::new(remote, seat, None));
+    let client = Rc::new(Client::new(remote, Rc::clone(&seat), None));
     let local = worker.local.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
@@ -269,12 +290,26 @@ async fn http2(
         .max_header_list_size(LONGEST_HEAD as u32)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    tokio::select! {
+    let leaves = tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = stopping.wait_for(|stop| *stop) => {}
-    }
+        _ = stopping.wait_for(|stop| *stop) => false,
+        () = seat.told_to_leave() => true,
+    };
     connection.as_mut().graceful_shutdown();
-    connection.await
+    if !leaves {
+        return connection.await;
+    }
+    // A request that has just come is answered, unless nobody takes the answer.
+    while !seat.is_stalled() {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        if !seat.is_busy() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Says why, without having heard what was wanted.

@@ -8,6 +8,7 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -21,17 +22,20 @@ const FRESH: Duration = Duration::from_secs(1);
 /// A connection of HTTP/2 is asked whether it lives.
 const PING: Duration = Duration::from_secs(20);
 
+/// What is kept of each instance, by its number.
+type Of<T> = HashMap<u64, (Weak<Backend>, T)>;
+
 #[derive(Default)]
 pub(crate) struct Pool {
-    links: RefCell<HashMap<u64, Vec<Link>>>,
-    streams: RefCell<HashMap<u64, SendRequest<Outgoing>>>,
+    links: RefCell<Of<Vec<Link>>>,
+    streams: RefCell<Of<SendRequest<Outgoing>>>,
 }
 
 impl Pool {
     /// A connection that waits for a request to this instance. `once`: the request cannot be sent again.
     pub(crate) fn take(&self, backend: &Backend, once: bool) -> Option<Link> {
         let mut links = self.links.borrow_mut();
-        let waiting = links.get_mut(&backend.number)?;
+        let (_, waiting) = links.get_mut(&backend.number)?;
         let most = if once { FRESH } else { IDLE };
         // The newest first: the others end for want of use.
         while let Some(mut link) = waiting.pop() {
@@ -47,13 +51,14 @@ impl Pool {
         None
     }
 
-    pub(crate) fn put(&self, backend: &Backend, mut link: Link) {
+    pub(crate) fn put(&self, backend: &Arc<Backend>, mut link: Link) {
         if backend.is_draining() || !link.is_free() {
             return;
         }
         link.since = Instant::now();
         let mut links = self.links.borrow_mut();
-        let waiting = links.entry(backend.number).or_default();
+        let of_it = links.entry(backend.number);
+        let (_, waiting) = of_it.or_insert_with(|| (Arc::downgrade(backend), Vec::new()));
         if waiting.len() < WAITING {
             waiting.push(link);
         }
@@ -62,10 +67,13 @@ impl Pool {
     /// The connection of HTTP/2 to this instance; a new one if there is none.
     pub(crate) async fn stream(
         &self,
-        backend: &Backend,
+        backend: &Arc<Backend>,
         local: &Local,
     ) -> Result<SendRequest<Outgoing>, String> {
-        let known = self.streams.borrow().get(&backend.number).cloned();
+        let known = {
+            let streams = self.streams.borrow();
+            streams.get(&backend.number).map(|(_, send)| send.clone())
+        };
         if let Some(known) = known.filter(|known| !known.is_closed()) {
             return Ok(known);
         }
@@ -85,18 +93,23 @@ impl Pool {
             }
         });
         let mut streams = self.streams.borrow_mut();
-        streams.insert(backend.number, send.clone());
+        streams.insert(backend.number, (Arc::downgrade(backend), send.clone()));
         Ok(send)
     }
 
-    /// Closes what nobody wants any more.
+    /// Closes what nobody wants any more. A stream that is under way keeps its connection.
     pub(crate) fn sweep(&self) {
-        self.links.borrow_mut().retain(|_, waiting| {
-            waiting.retain_mut(|link| link.since.elapsed() <= IDLE && link.is_open());
+        let gets_more = |backend: &Weak<Backend>| {
+            backend
+                .upgrade()
+                .is_some_and(|backend| !backend.is_draining())
+        };
+        self.links.borrow_mut().retain(|_, (backend, waiting)| {
+            let stays = gets_more(backend);
+            waiting.retain_mut(|link| stays && link.since.elapsed() <= IDLE && link.is_open());
             !waiting.is_empty()
         });
-        self.streams
-            .borrow_mut()
-            .retain(|_, send| !send.is_closed());
+        let mut streams = self.streams.borrow_mut();
+        streams.retain(|_, (backend, send)| gets_more(backend) && !send.is_closed());
     }
 }

@@ -22,7 +22,10 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+/// How long a client may take for the next piece of a body, as long as there is no answer.
+const STALLED: Duration = Duration::from_secs(30);
 /// A body of an idempotent request is kept for another try when it has no more bytes.
 const KEPT_BODY: u64 = 64 << 10;
 
@@ -225,16 +228,28 @@ async fn pass(
         stream: asked.version == Version::HTTP_2 && asked.is_grpc(),
         deadline,
         tried: Vec::new(),
+        at: None,
     };
     admitted.route.pay();
+    let body_sent = Rc::new(Sent::default());
     let sent = async {
-        let body = keep(&parts, body, &mut flight).await?;
+        let body = keep(&parts, body, &body_sent, &mut flight).await?;
         sending.send(&mut flight, parts, body).await
     };
-    let (attempt, response, link) = match tokio::time::timeout_at(deadline, sent).await {
+    let answered = tokio::select! {
+        answered = tokio::time::timeout_at(deadline, sent) => answered,
+        () = stalled(&body_sent) => {
+            let error = "the body has not gone on for half a minute";
+            let mut refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, error, "Send it again.");
+            refusal.close = true;
+            return Err((flight, refusal));
+        }
+    };
+    let (attempt, response, link) = match answered {
         Ok(Ok(answered)) => answered,
         Ok(Err(refusal)) => return Err((flight, refusal)),
         Err(_) => {
+            sending.timed_out();
             let seconds = admitted.rules.timeout.as_secs_f32();
             let error = format!("{} has not answered for {seconds} s", admitted.route.name);
             let help = "Look at what it does; the time can be changed by `timeout` of its route.";
@@ -315,8 +330,28 @@ fn switch(
     Response::from_parts(head, Answer::whole(Bytes::new()))
 }
 
+/// Resolves when the client has not gone on with its body for too long. Only as long as there is no
+/// answer: who speaks and listens at once may have nothing to say.
+async fn stalled(sent: &Sent) {
+    loop {
+        tokio::time::sleep(STALLED).await;
+        if sent
+            .waits
+            .get()
+            .is_some_and(|since| since.elapsed() >= STALLED)
+        {
+            return;
+        }
+    }
+}
+
 /// The body, kept where it is small enough for another try.
-async fn keep(parts: &Parts, body: Incoming, flight: &mut Flight) -> Result<Outgoing, Refusal> {
+async fn keep(
+    parts: &Parts,
+    body: Incoming,
+    sent: &Rc<Sent>,
+    flight: &mut Flight,
+) -> Result<Outgoing, Refusal> {
     if body.is_end_stream() {
         return Ok(Outgoing::Whole(None));
     }
@@ -325,10 +360,9 @@ async fn keep(parts: &Parts, body: Incoming, flight: &mut Flight) -> Result<Outg
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
     let length = length.and_then(|length| length.parse::<u64>().ok());
-    let sent = Rc::new(Sent::default());
-    flight.sends(&sent);
+    flight.sends(sent);
     if !heads::is_idempotent(&parts.method) || length.is_none_or(|length| length > KEPT_BODY) {
-        return Ok(Outgoing::Streamed(body, sent));
+        return Ok(Outgoing::Streamed(body, Rc::clone(sent)));
     }
     sent.waits.set(Some(flight.began()));
     let whole = Limited::new(body, KEPT_BODY as usize).collect().await;

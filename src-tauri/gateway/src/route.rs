@@ -18,8 +18,9 @@ const MOST_RETRIES: i64 = 100 * RETRY;
 /// What a retry costs, and what a request pays: one in five may be tried again.
 const RETRY: i64 = 100;
 const PAID: i64 = 20;
-/// Requests that may wait for an instance of a route.
-pub(crate) const WAITING: u32 = 1_024;
+/// Requests that may wait for an instance of a route: far fewer than there are connections, so that one
+/// route that is down holds up no other.
+pub(crate) const WAITING: u32 = 256;
 
 pub(crate) type Backends = Arc<[Arc<Backend>]>;
 
@@ -36,6 +37,7 @@ pub(crate) struct Route {
     backends: RwLock<Backends>,
     /// Those that are listed no more and have not answered everything.
     leaving: Mutex<Vec<Arc<Backend>>>,
+    judging: Mutex<()>,
     turn: AtomicUsize,
     budget: AtomicI64,
     rate: Mutex<Rate>,
@@ -85,6 +87,7 @@ impl Route {
             rules: RwLock::default(),
             backends: RwLock::new(Arc::from([])),
             leaving: Mutex::default(),
+            judging: Mutex::default(),
             turn: AtomicUsize::new(0),
             budget: AtomicI64::new(MOST_RETRIES),
             rate: Mutex::default(),
@@ -194,8 +197,7 @@ impl Route {
     /// Why no instance takes a request; `None` when one does.
     pub(crate) fn nobody(&self, clock: &Clock) -> Option<Nobody> {
         let backends = self.backends();
-        let takes = |one: &Arc<Backend>| !one.is_draining() && one.withheld().is_none();
-        if backends.iter().any(takes) {
+        if backends.iter().any(|one| one.takes()) {
             return None;
         }
         let standings = lock(&self.standings);
@@ -223,9 +225,11 @@ impl Route {
     /// the last.
     pub(crate) fn eject(&self, backend: &Backend, now: u64, why: String) {
         let backends = self.backends();
-        let out = |one: &&Arc<Backend>| one.is_ejected(now);
-        let already = backends.iter().filter(out).count();
-        if (already + 1) * 2 <= backends.len() && !backend.is_ejected(now) {
+        // One after another: two that are judged at once are together more than one.
+        let _judging = lock(&self.judging);
+        let taking = || backends.iter().filter(|one| one.takes());
+        let out = taking().filter(|one| one.is_ejected(now)).count();
+        if (out + 1) * 2 <= taking().count() && !backend.is_ejected(now) {
             backend.eject(now, why);
         }
     }
@@ -324,6 +328,19 @@ mod tests {
             let ejected = backends.iter().filter(|one| one.is_ejected(1_000)).count();
             assert_eq!(ejected, out, "of {count}");
         }
+    }
+
+    #[test]
+    fn those_that_take_nothing_are_not_counted() {
+        let route = with(&["a", "b", "c", "d"]);
+        let backends = route.backends();
+        backends[2].drain();
+        backends[3].withhold(Some("its check fails".into()));
+        for backend in backends.iter() {
+            route.eject(backend, 1_000, "it failed".into());
+        }
+        let out = backends.iter().filter(|one| one.is_ejected(1_000)).count();
+        assert_eq!(out, 1);
     }
 
     #[test]

@@ -1,32 +1,32 @@
 //! The connections of clients that a thread has: how many, and which of them can go when there are too
-//! many, or hold up what they began.
+//! many, or take nothing of what they asked for.
 
 use crate::Shared;
-use crate::body::Sent;
-use crate::sniff::Sniffed;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Connections of clients at a time. Each may have one to an instance beside it.
-const CONNECTIONS: u32 = 1_024;
-/// How long a client may take for the next piece of a body, or to take a piece of an answer.
-const STALLED: Duration = Duration::from_secs(30);
+/// Connections of clients at a time, of all threads. Each may have one to an instance beside it.
+const CONNECTIONS: usize = 1_024;
+/// Sweeps after which a client that takes nothing more of any answer is let go: half a minute.
+const STALLED: u32 = 6;
 
 /// One connection of a client, and what follows HTTP on it.
 pub(crate) struct Seat {
     shared: Arc<Shared>,
+    taken: Rc<Cell<usize>>,
     /// Requests under way.
     busy: Cell<u32>,
-    /// Since when it has had none.
+    /// Those of them whose answer has given the client something that it has not taken yet.
+    giving: Cell<u32>,
+    /// Sweeps since it took something.
+    sweeps: Cell<u32>,
+    /// Since when it has had no request.
     since: Cell<Instant>,
-    /// The body that it sends.
-    sending: RefCell<Weak<Sent>>,
-    sniffed: RefCell<Option<Sniffed>>,
+    told: Cell<bool>,
     leave: Notify,
 }
 
@@ -41,12 +41,24 @@ impl Seat {
         self.since.set(Instant::now());
     }
 
-    pub(crate) fn sends(&self, sent: &Rc<Sent>) {
-        *self.sending.borrow_mut() = Rc::downgrade(sent);
+    /// It is given a piece of an answer.
+    pub(crate) fn gives(&self) {
+        self.giving.set(self.giving.get() + 1);
     }
 
-    pub(crate) fn is_seen_by(&self, sniffed: Sniffed) {
-        *self.sniffed.borrow_mut() = Some(sniffed);
+    /// It has taken that.
+    pub(crate) fn took(&self) {
+        self.giving.set(self.giving.get().saturating_sub(1));
+        self.sweeps.set(0);
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.get() > 0
+    }
+
+    /// It is to be closed, whatever is under way.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.sweeps.get() > STALLED
     }
 
     /// Resolves when it is to be closed.
@@ -54,50 +66,57 @@ impl Seat {
         self.leave.notified().await;
     }
 
-    fn is_stalled(&self, now: Instant) -> bool {
-        let long = |since: Option<Instant>| {
-            since.is_some_and(|since| now.saturating_duration_since(since) > STALLED)
-        };
-        let sending = self.sending.borrow().upgrade();
-        let sniffed = self.sniffed.borrow();
-        sending.is_some_and(|sent| long(sent.waits.get()))
-            || sniffed.as_ref().is_some_and(|seen| long(seen.writing()))
+    fn tell(&self) {
+        self.told.set(true);
+        self.leave.notify_one();
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.taken.set(self.taken.get().saturating_sub(1));
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// All of a thread.
-#[derive(Default)]
-pub(crate) struct Seats(RefCell<Vec<Weak<Seat>>>);
+pub(crate) struct Seats {
+    all: RefCell<Vec<Weak<Seat>>>,
+    taken: Rc<Cell<usize>>,
+    most: usize,
+}
 
 impl Seats {
+    /// Those of one of so many threads.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            all: RefCell::default(),
+            taken: Rc::default(),
+            most: CONNECTIONS / threads.max(1),
+        }
+    }
+
     /// A place for one more. When there is none, the one that has waited longest without a request makes
     /// room; `None` when all have one.
     pub(crate) fn take(&self, shared: &Arc<Shared>) -> Option<Rc<Seat>> {
-        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+        let mut all = self.all.borrow_mut();
+        if self.taken.get() >= self.most {
+            let known = all.iter().filter_map(Weak::upgrade);
+            let idle = known.filter(|one| !one.is_busy() && !one.told.get());
+            idle.min_by_key(|one| one.since.get())?.tell();
+        }
+        self.taken.set(self.taken.get() + 1);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         let seat = Rc::new(Seat {
             shared: Arc::clone(shared),
+            taken: Rc::clone(&self.taken),
             busy: Cell::new(0),
+            giving: Cell::new(0),
+            sweeps: Cell::new(0),
             since: Cell::new(Instant::now()),
-            sending: RefCell::default(),
-            sniffed: RefCell::default(),
+            told: Cell::new(false),
             leave: Notify::new(),
         });
-        let mut all = self.0.borrow_mut();
-        if before >= CONNECTIONS {
-            let known = all.iter().filter_map(Weak::upgrade);
-            let idle = known
-                .filter(|one| one.busy.get() == 0)
-                .min_by_key(|one| one.since.get())?;
-            // Told once: it is not chosen again.
-            idle.busy.set(1);
-            idle.leave.notify_one();
-        }
         if all.len() == all.capacity() {
             all.retain(|one| one.strong_count() > 0);
         }
@@ -105,14 +124,18 @@ impl Seats {
         Some(seat)
     }
 
-    /// Closes those that hold up what they began.
+    /// Lets those go that take nothing of any of their answers.
     pub(crate) fn sweep(&self) {
-        let now = Instant::now();
-        let mut all = self.0.borrow_mut();
+        let mut all = self.all.borrow_mut();
         all.retain(|one| one.strong_count() > 0);
         for seat in all.iter().filter_map(Weak::upgrade) {
-            if seat.is_stalled(now) {
-                seat.leave.notify_one();
+            let (busy, giving) = (seat.busy.get(), seat.giving.get());
+            match busy > 0 && giving >= busy {
+                true => seat.sweeps.set(seat.sweeps.get() + 1),
+                false => seat.sweeps.set(0),
+            }
+            if seat.is_stalled() {
+                seat.tell();
             }
         }
     }

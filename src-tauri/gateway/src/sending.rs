@@ -11,8 +11,9 @@ use crate::listen::Worker;
 use crate::route::{Route, WAITING};
 use crate::rules::Rules;
 use hyper::body::Incoming;
-use hyper::header::UPGRADE;
+use hyper::header::{HOST, UPGRADE};
 use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, StatusCode, Uri, Version};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) stream: bool,
     pub(crate) deadline: Instant,
     pub(crate) tried: Vec<u64>,
+    /// The instance that works on it.
+    pub(crate) at: Option<Arc<Backend>>,
 }
 
 impl Sending<'_> {
@@ -59,6 +62,7 @@ impl Sending<'_> {
         loop {
             let attempt = self.instance(&patience).await?;
             let backend = Arc::clone(&attempt.backend);
+            self.at = Some(Arc::clone(&backend));
             let began = Instant::now();
             let limited = self
                 .rules
@@ -88,11 +92,16 @@ impl Sending<'_> {
                 // Closed while it waited for a request: nothing is said about the instance by that.
                 (Some(unsent), _) if lost.stale => request = *unsent,
                 (Some(unsent), _) => {
-                    self.failed(&backend, &lost.why);
+                    // However often it is tried, one request is one failure of an instance.
+                    if !self.tried.contains(&backend.number) {
+                        self.failed(&backend, &lost.why);
+                    }
                     if !patience.goes_on(self.route, &backend).await {
                         return Err(unreachable(self.route, &lost.why));
                     }
-                    self.tried.push(backend.number);
+                    if !self.tried.contains(&backend.number) {
+                        self.tried.push(backend.number);
+                    }
                     request = *unsent;
                 }
                 (None, Some((parts, bytes))) if left > 0 && self.route.may_retry() => {
@@ -167,12 +176,17 @@ impl Sending<'_> {
                 Err(why) => return Err(unreached(request, why)),
             };
             // HTTP/2 has the host in the target.
-            let target = Uri::builder()
-                .scheme("http")
-                .authority(backend.address.to_string());
-            let target = target.path_and_query(request.uri().path()).build();
-            if let Ok(mut target) = target {
-                std::mem::swap(request.uri_mut(), &mut target);
+            if let Some(host) = request.headers().get(HOST).cloned() {
+                let path = request.uri().path_and_query().cloned();
+                let target = Uri::builder()
+                    .scheme("http")
+                    .authority(host.as_bytes())
+                    .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+                    .build();
+                if let Ok(target) = target {
+                    request.headers_mut().remove(HOST);
+                    *request.uri_mut() = target;
+                }
             }
             let lost = match send.try_send_request(request).await {
                 Ok(response) => return Ok((response, None)),
@@ -215,6 +229,13 @@ impl Sending<'_> {
         match response.status().is_server_error() {
             true => self.failed(backend, &format!("it answered {}", response.status())),
             false => backend.succeeded(),
+        }
+    }
+
+    /// The instance that works on it has not answered in time.
+    pub(crate) fn timed_out(&self) {
+        if let Some(backend) = &self.at {
+            self.failed(backend, "it has not answered in time");
         }
     }
 

@@ -14,7 +14,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 /// What hyper holds of a connection at most, in bytes.
 pub(crate) const BUFFER: usize = 64 << 10;
@@ -23,21 +22,12 @@ const KEPT: usize = BUFFER;
 
 /// The newest bytes of a connection.
 #[derive(Clone, Default)]
-pub(crate) struct Sniffed(Arc<Mutex<Seen>>);
-
-#[derive(Default)]
-struct Seen {
-    bytes: Vec<u8>,
-    /// Since when the other side takes nothing more.
-    writing: Option<Instant>,
-}
+pub(crate) struct Sniffed(Arc<Mutex<Vec<u8>>>);
 
 /// A connection whose bytes are seen.
 pub(crate) struct Sniffer<T> {
     inner: T,
     seen: Sniffed,
-    /// The other side takes nothing more for now.
-    writing: bool,
 }
 
 impl<T> Sniffer<T> {
@@ -46,34 +36,18 @@ impl<T> Sniffer<T> {
         let sniffer = Self {
             inner,
             seen: seen.clone(),
-            writing: false,
         };
         (sniffer, seen)
     }
 }
 
-impl<T> Sniffer<T> {
-    fn wrote(&mut self, ready: bool) {
-        // Nearly always it was, and is.
-        if self.writing == ready {
-            self.writing = !ready;
-            self.seen.lock().writing = (!ready).then(Instant::now);
-        }
-    }
-}
-
 impl Sniffed {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Since when the client takes nothing of an answer.
-    pub(crate) fn writing(&self) -> Option<Instant> {
-        self.lock().writing
-    }
-
     fn add(&self, bytes: &[u8]) {
-        let seen = &mut self.lock().bytes;
+        let seen = &mut *self.lock();
         // Moved seldom: what goes is as much as what stays.
         if seen.len() + bytes.len() > 2 * KEPT {
             let surplus = seen.len().saturating_sub(KEPT.saturating_sub(bytes.len()));
@@ -89,7 +63,7 @@ impl Sniffed {
         headers: &HeaderMap,
         bodiless: bool,
     ) -> Option<&'static str> {
-        let seen = &mut self.lock().bytes;
+        let seen = &mut *self.lock();
         if bodiless && !headers.contains_key(CONTENT_LENGTH) {
             // Nearly always this head is all that was read; what follows another is kept.
             if seen.ends_with(b"\r\n\r\n")
@@ -100,14 +74,7 @@ impl Sniffed {
             return None;
         }
         let chunked = headers.contains_key(TRANSFER_ENCODING);
-        let ambiguous = heads(seen, method).any(|head| {
-            let lengths = count(head, b"\ncontent-length");
-            let codings = count(head, b"\ntransfer-encoding");
-            match chunked {
-                true => codings > 0 && (lengths > 0 || codings > 1),
-                false => lengths > 1,
-            }
-        });
+        let ambiguous = is_ambiguous(seen, method, chunked);
         ambiguous.then_some(match chunked {
             true => "its body is said to be chunked, and something else besides",
             false => "it says more than once how long its body is",
@@ -115,32 +82,42 @@ impl Sniffed {
     }
 }
 
-/// Everything that may be the head of a request with this method: from a line's beginning to an empty
-/// line.
-fn heads<'a>(seen: &'a [u8], method: &'a Method) -> impl Iterator<Item = &'a [u8]> {
-    let method = method.as_str().as_bytes();
-    memmem::find_iter(seen, method).filter_map(move |at| {
-        let begins = at == 0 || seen[at - 1] == b'\n' || seen[at - 1] == b'\r';
-        let line = seen.get(at + method.len()) == Some(&b' ');
-        if !begins || !line {
-            return None;
+/// Something in these bytes may be the head of a request with this method, and says more than once
+/// where its body ends. A head has no empty line in it, so it is looked for between two of them: from
+/// the first place where the method stands. Each byte is looked at once.
+fn is_ambiguous(seen: &[u8], method: &Method, chunked: bool) -> bool {
+    let line = format!("{method} ");
+    let finder = memmem::Finder::new(line.as_bytes());
+    let (mut begun, mut lengths, mut codings) = (false, 0, 0);
+    let ends = memchr::memchr_iter(b'\n', seen).chain([seen.len()]);
+    let mut from = 0;
+    for end in ends {
+        let line = seen.get(from..end).unwrap_or_default();
+        from = end + 1;
+        if line.is_empty() || line == b"\r" {
+            (begun, lengths, codings) = (false, 0, 0);
+        } else if !begun {
+            begun = finder.find(line).is_some();
+        } else if names(line, b"content-length") {
+            lengths += 1;
+        } else if names(line, b"transfer-encoding") {
+            codings += 1;
         }
-        let rest = &seen[at..];
-        let ends = [&b"\n\r\n"[..], b"\n\n"];
-        let end = ends.iter().filter_map(|end| memmem::find(rest, end)).min();
-        Some(&rest[..end.map_or(rest.len(), |end| end + 1)])
-    })
+        if match chunked {
+            true => codings > 0 && lengths + codings > 1,
+            false => lengths > 1,
+        } {
+            return true;
+        }
+    }
+    false
 }
 
-/// How often a header's name is at the beginning of a line, in any case of letters.
-fn count(head: &[u8], name: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', head)
-        .filter(|at| {
-            let line = head.get(*at..*at + name.len());
-            line.is_some_and(|line| line.eq_ignore_ascii_case(name))
-                && matches!(head.get(at + name.len()), Some(b':' | b' ' | b'\t'))
-        })
-        .count()
+/// A line that begins with a header's name, in any case of letters.
+fn names(line: &[u8], name: &[u8]) -> bool {
+    let begins = line.get(..name.len());
+    begins.is_some_and(|begins| begins.eq_ignore_ascii_case(name))
+        && matches!(line.get(name.len()), Some(b':' | b' ' | b'\t'))
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Sniffer<T> {
@@ -164,9 +141,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.wrote(written.is_ready());
-        written
+        Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -186,9 +161,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.wrote(written.is_ready());
-        written
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 }
 
@@ -226,6 +199,10 @@ mod tests {
             assert!(said("", head, CHUNKED).is_some(), "{head}");
             assert!(said(before, head, CHUNKED).is_some(), "{head}");
         }
+        let body_before = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        for head in heads {
+            assert!(said(body_before, head, CHUNKED).is_some(), "{head}");
+        }
         let twice = "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc";
         assert!(said(before, twice, LENGTH).is_some());
     }
@@ -241,18 +218,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_full_of_beginnings_is_looked_at_once() {
+        let body = "\nPOST ".repeat(2 * KEPT / 6);
+        let head = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        for _ in 0..100 {
+            assert_eq!(said(&body, head, LENGTH), None);
+        }
+    }
+
+    #[test]
     fn what_is_kept_is_bounded_and_goes_with_a_request_that_is_all_there_was() {
         let sniffed = Sniffed::default();
         for _ in 0..100 {
             sniffed.add(&[b'x'; 10_000]);
         }
-        assert!(sniffed.lock().bytes.len() <= 2 * KEPT);
+        assert!(sniffed.lock().len() <= 2 * KEPT);
         let sniffed = Sniffed::default();
         sniffed.add(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
-        assert!(sniffed.lock().bytes.is_empty());
+        assert!(sniffed.lock().is_empty());
         sniffed.add(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
         sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
-        assert!(!sniffed.lock().bytes.is_empty());
+        assert!(!sniffed.lock().is_empty());
     }
 }

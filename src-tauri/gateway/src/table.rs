@@ -8,7 +8,7 @@ use crate::rules::Rules;
 use crate::standing::Standing;
 use ipnet::IpNet;
 use model::view::{Health, RegistryView, RouteView};
-use model::{ClusterId, InstanceId, ServiceName};
+use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -23,6 +23,8 @@ type Key = (Option<ClusterId>, String);
 pub(crate) struct Table {
     clock: Clock,
     allowed: Vec<IpNet>,
+    /// The gateway's own.
+    port: u16,
     /// Grows whenever a name may lead elsewhere: threads remember names until then.
     version: AtomicU64,
     names: RwLock<Names>,
@@ -33,14 +35,22 @@ struct Names {
     /// What a host is without `.localhost`: "api.shop", "api.shop-1a2b3c4d", "mail".
     by_host: HashMap<Box<str>, Arc<Route>>,
     by_key: BTreeMap<Key, Arc<Route>>,
+    /// Who would like to be called by a host, in the order in which they came.
+    claims: HashMap<Box<str>, Vec<Key>>,
     /// Rules for routes that are there or will be.
     rules: BTreeMap<Key, Rules>,
+    /// Where each entry of the registry is, by name and id.
+    entries: HashMap<(String, String), Key>,
+    /// Who was told to get nothing more, and when, until he is listed anew: what is heard late of the
+    /// registry may still list him.
+    drained: HashMap<(ClusterId, InstanceId), Timestamp>,
 }
 
 impl Table {
-    pub(crate) fn new(clock: Clock, allowed: Vec<IpNet>) -> Self {
+    pub(crate) fn new(clock: Clock, allowed: Vec<IpNet>, port: u16) -> Self {
         Self {
             clock,
+            port,
             allowed,
             version: AtomicU64::new(0),
             names: RwLock::default(),
@@ -88,7 +98,11 @@ impl Table {
         // What the registry lists is checked there, and once more where it is used.
         let checked = registry::target::check(&entry.url, &self.allowed);
         let critical = entry.health == Health::Critical;
+        let own = checked
+            .as_ref()
+            .is_ok_and(|address| address.ip().is_loopback() && address.port() == self.port);
         let (address, withheld) = match checked {
+            Ok(address) if own => (address, Some("it is the gateway itself".to_owned())),
             Ok(address) if critical => {
                 let why = entry.health_why.clone();
                 (
@@ -108,7 +122,17 @@ impl Table {
             }
         };
         let key = (owner.as_ref().map(|(c, _)| c.clone()), entry.name.clone());
+        if let Some(owner) = &owner {
+            let mut names = self.write();
+            match names.drained.get(owner) {
+                Some(at) if entry.since <= *at => return,
+                Some(_) => drop(names.drained.remove(owner)),
+                None => {}
+            }
+        }
         let route = self.route(&key);
+        let place = (entry.name.clone(), entry.id.clone());
+        self.write().entries.insert(place, key);
         route.change(self.clock.wall(), |all| {
             let same = all.iter().position(|one| one.id == entry.id);
             if let Some(known) = same
@@ -132,28 +156,29 @@ impl Table {
 
     /// An entry is listed no more.
     pub(crate) fn take(&self, name: &str, id: &str) {
-        let of_name: Vec<_> = {
-            let names = self.read();
-            let routes = names.by_key.iter().filter(|((_, of), _)| of == name);
-            routes
-                .map(|(key, route)| (key.clone(), Arc::clone(route)))
-                .collect()
+        let (key, route) = {
+            let mut names = self.write();
+            let place = (name.to_owned(), id.to_owned());
+            let Some(key) = names.entries.remove(&place) else {
+                return;
+            };
+            let Some(route) = names.by_key.get(&key).cloned() else {
+                return;
+            };
+            (key, route)
         };
-        for (key, route) in of_name {
-            let gone = route.change(self.clock.wall(), |all| {
-                let before = all.len();
-                all.retain(|one| {
-                    let stays = one.id != id;
-                    if !stays {
-                        route.leave(one);
-                    }
-                    stays
-                });
-                all.len() < before && all.is_empty()
+        let empty = route.change(self.clock.wall(), |all| {
+            all.retain(|one| {
+                let stays = one.id != id;
+                if !stays {
+                    route.leave(one);
+                }
+                stays
             });
-            if gone && !route.is_stated() {
-                self.remove(&key);
-            }
+            all.is_empty()
+        });
+        if empty && !route.is_stated() {
+            self.remove(&key);
         }
     }
 
@@ -163,12 +188,10 @@ impl Table {
             .iter()
             .map(|entry| (entry.name.as_str(), entry.id.as_str()))
             .collect();
-        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
-        for route in routes {
-            for backend in route.backends().iter() {
-                if !listed.contains(&(route.name.as_str(), backend.id.as_str())) {
-                    self.take(&route.name, &backend.id);
-                }
+        let known: Vec<_> = self.read().entries.keys().cloned().collect();
+        for (name, id) in known {
+            if !listed.contains(&(name.as_str(), id.as_str())) {
+                self.take(&name, &id);
             }
         }
     }
@@ -182,7 +205,12 @@ impl Table {
 
     pub(crate) fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
         let key = (Some(cluster.clone()), instance.service.to_string());
-        let route = self.read().by_key.get(&key).cloned();
+        let owner = (cluster.clone(), instance.clone());
+        let route = {
+            let mut names = self.write();
+            names.drained.remove(&owner);
+            names.by_key.get(&key).cloned()
+        };
         if route.is_some_and(|route| route.forget(instance)) {
             self.remove(&key);
         }
@@ -200,7 +228,12 @@ impl Table {
     /// Sends an instance nothing more; what is to be waited for.
     pub(crate) fn drain(&self, cluster: &ClusterId, instance: &InstanceId) -> Vec<Arc<Backend>> {
         let key = (Some(cluster.clone()), instance.service.to_string());
-        let route = self.read().by_key.get(&key).cloned();
+        let owner = (cluster.clone(), instance.clone());
+        let route = {
+            let mut names = self.write();
+            names.drained.insert(owner, self.clock.wall());
+            names.by_key.get(&key).cloned()
+        };
         let draining = route.map_or_else(Vec::new, |route| route.of(instance));
         for backend in &draining {
             backend.drain();
@@ -241,6 +274,8 @@ impl Table {
         }
         let route = Arc::new(route);
         for host in hosts {
+            let claims = names.claims.entry(host.clone().into_boxed_str());
+            claims.or_default().push(key.clone());
             let place = names.by_host.entry(host.into_boxed_str());
             place.or_insert_with(|| Arc::clone(&route));
         }
@@ -252,19 +287,24 @@ impl Table {
 
     fn remove(&self, key: &Key) {
         let mut names = self.write();
-        if let Some(route) = names.by_key.remove(key) {
-            names.by_host.retain(|_, other| !Arc::ptr_eq(other, &route));
+        names.by_key.remove(key);
+        for host in hosts(key) {
+            let Names {
+                by_host,
+                by_key,
+                claims,
+                ..
+            } = &mut *names;
+            let Some(left) = claims.get_mut(host.as_str()) else {
+                continue;
+            };
+            left.retain(|other| other != key);
             // Another cluster of the name may have waited for it.
-            let heirs: Vec<_> = names
-                .by_key
-                .iter()
-                .filter(|((cluster, name), _)| cluster.is_some() && *name == key.1)
-                .map(|(key, route)| (hosts(key), Arc::clone(route)))
-                .collect();
-            for (hosts, heir) in heirs {
-                for host in hosts {
-                    let place = names.by_host.entry(host.into_boxed_str());
-                    place.or_insert_with(|| Arc::clone(&heir));
+            match left.first().and_then(|heir| by_key.get(heir)) {
+                Some(heir) => drop(by_host.insert(host.into_boxed_str(), Arc::clone(heir))),
+                None => {
+                    by_host.remove(host.as_str());
+                    claims.remove(host.as_str());
                 }
             }
         }
@@ -293,7 +333,6 @@ fn hosts((cluster, name): &Key) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Timestamp;
     use model::view::KeptBy;
 
     fn table() -> Table {
@@ -301,7 +340,7 @@ mod tests {
             wall: || Timestamp(1_000),
             began: Instant::now(),
         };
-        Table::new(clock, vec![])
+        Table::new(clock, vec![], 7_422)
     }
 
     fn entry(cluster: Option<&str>, name: &str, id: &str, port: u16) -> RegistryView {
@@ -368,16 +407,33 @@ mod tests {
     fn an_instance_that_comes_back_at_its_address_is_another() {
         let table = table();
         let cluster: ClusterId = "shop-1a2b3c4d".parse().unwrap();
-        let entry = entry(Some("shop-1a2b3c4d"), "api", "shop-1a2b3c4d.api.0", 4_000);
+        let mut entry = entry(Some("shop-1a2b3c4d"), "api", "shop-1a2b3c4d.api.0", 4_000);
         table.put(&entry);
         let before = table.by_host("api.shop").unwrap().backends()[0].number;
         table.put(&entry);
         let same = table.by_host("api.shop").unwrap().backends()[0].number;
         assert_eq!(before, same);
         assert_eq!(table.drain(&cluster, &"api.0".parse().unwrap()).len(), 1);
+        // Heard late, it is the one that gets nothing more.
+        table.put(&entry);
+        assert!(table.by_host("api.shop").unwrap().backends()[0].is_draining());
+        entry.since = Timestamp(1_001);
         table.put(&entry);
         let after = table.by_host("api.shop").unwrap().backends();
         assert!(after.len() == 1 && after[0].number != before && !after[0].is_draining());
+    }
+
+    #[test]
+    fn many_names_that_go_at_once_go_in_no_time() {
+        let table = table();
+        let ids: Vec<String> = (0..20_000).map(|n| format!("mail-{n}")).collect();
+        for id in &ids {
+            table.put(&entry(None, id, "x", 4_000));
+        }
+        // By a look at each other name for each, this were four hundred million looks.
+        table.keep_only(&[]);
+        assert!(table.view().is_empty() && table.by_host(&ids[7]).is_none());
+        assert!(table.read().claims.is_empty() && table.read().by_host.is_empty());
     }
 
     #[test]
@@ -408,6 +464,10 @@ mod tests {
         entry.health = Health::Warning;
         table.put(&entry);
         assert_eq!(table.view()[0].unavailable, None);
+        entry.url = "http://127.0.0.1:7422".into();
+        table.put(&entry);
+        let why = table.view()[0].unavailable.clone().unwrap().why;
+        assert!(why.contains("itself"), "{why}");
         entry.url = "https://127.0.0.1:1".into();
         table.put(&entry);
         let why = table.view()[0].unavailable.clone().unwrap().why;

@@ -155,7 +155,8 @@ impl Owner {
     /// What clients of the gateway were promised is answered before the signal. What healing restarts has
     /// nothing to promise.
     fn end(&mut self, instance: InstanceId, generation: Generation, stop: spec::Stop) {
-        let grace = match self.hopeless.remove(&instance) {
+        // What healing was let do to an earlier start says nothing about this one.
+        let grace = match self.hopeless.remove(&instance) == Some(generation) {
             true => Duration::ZERO,
             false => stop.grace,
         };
@@ -238,8 +239,10 @@ impl Owner {
                         | RemedyKind::Rollback),
                     )) => {
                         self.let_go(&instance);
-                        if remedy != RemedyKind::GracefulRestart {
-                            self.hopeless.insert(instance.clone());
+                        if remedy != RemedyKind::GracefulRestart
+                            && let Some(now) = self.cluster.status(&instance)
+                        {
+                            self.hopeless.insert(instance.clone(), now.generation);
                         }
                         self.healing.insert(instance.clone(), act);
                         self.step(Input::Admitted { ticket, act });

@@ -77,8 +77,8 @@ pub(crate) struct Owner {
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
     /// Healing's acts whose process has not come up yet.
     healing: BTreeMap<InstanceId, ActId>,
-    /// Instances that healing is about to restart: nobody waits for their answers.
-    hopeless: BTreeSet<InstanceId>,
+    /// Starts of instances that healing is about to end: nobody waits for their answers.
+    hopeless: BTreeMap<InstanceId, Generation>,
     /// Healing's act of scaling that was let pass and has not begun.
     scaling: Option<ActId>,
     incidents: incidents::Numbers,
@@ -138,7 +138,7 @@ impl Owner {
             attached: BTreeMap::new(),
             asked: BTreeMap::new(),
             healing: BTreeMap::new(),
-            hopeless: BTreeSet::new(),
+            hopeless: BTreeMap::new(),
             scaling: None,
             incidents: incidents::Numbers::default(),
             last_secrets: None,

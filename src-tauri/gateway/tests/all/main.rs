@@ -4,5 +4,6 @@
 
 mod balance;
 mod carry;
+mod grpc;
 mod refuse;
 mod world;
