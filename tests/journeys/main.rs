@@ -4,6 +4,8 @@
 //! Needs the programs built: `cargo build -p cli -p shim -p organ -p puppet`.
 
 mod abuse;
+mod abuse_h2;
+mod abuse_slow;
 mod attach;
 mod check;
 mod compose;

@@ -18,6 +18,7 @@ pub mod folder;
 pub mod forgotten;
 mod free_ports;
 pub mod frozen;
+pub mod gateway;
 pub mod hanging;
 pub mod http;
 pub mod kills;

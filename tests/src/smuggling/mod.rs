@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod corpus;
+pub mod h2;
 pub mod judge;
 pub mod recorder;
 mod strict;

@@ -85,7 +85,7 @@ pub(super) fn head(from: &mut impl BufRead) -> Result<Request, Ended> {
     let asked = request
         .all("upgrade")
         .into_iter()
-        .find(|to| *to != "websocket");
+        .find(|to| to.eq_ignore_ascii_case("h2c"));
     if let Some(other) = spoken.or(asked) {
         return wrong(format!("the client's wish for {other:?}"));
     }
