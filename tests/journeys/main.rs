@@ -19,6 +19,7 @@ mod exhaustion;
 mod faults;
 mod formats;
 mod gateway;
+mod gateway_clients;
 mod heal;
 mod hostile;
 mod limits;
