@@ -14,8 +14,8 @@ const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Opens Chromium; nothing of it reaches beyond this machine. */
-export async function open() {
+/** Opens Chromium, with more on its command line if need be; nothing of it reaches beyond this machine. */
+export async function open(more = []) {
   const executablePath = process.env.CHROMIUM ?? CHROMIUM.find((file) => fs.existsSync(file));
   if (!executablePath) throw new Error("no Chromium; run scripts/setup --tests");
   return chromium.launch({
@@ -26,6 +26,7 @@ export async function open() {
       "--disable-dev-shm-usage",
       "--disable-background-networking",
       "--disable-component-update",
+      ...more,
     ],
   });
 }
