@@ -8,8 +8,10 @@
 //! and tried again every second ([`kept`]).
 
 mod kept;
+mod many;
 
 use self::kept::Kept;
+use self::many::Many;
 use crate::clock::Clock;
 use crate::picture::Picture;
 use healing::history::STEADY;
@@ -32,8 +34,6 @@ const BATCH: usize = 512;
 /// How long an entry waits for others: longer than a restart takes, short against the time in which
 /// an engine might be killed.
 const GATHER: Duration = Duration::from_millis(10);
-/// Registrations of a second that are told one by one.
-const REGISTERED: usize = 10;
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 /// What `status` says meanwhile.
@@ -64,13 +64,6 @@ pub(crate) struct Journal {
     back: Mutex<BTreeMap<IncidentId, (Instant, ClusterId, EventKind)>>,
     /// Registrations of this second.
     many: Mutex<Many>,
-}
-
-/// How many registrations were told one by one in a second, and how many were not.
-#[derive(Default)]
-struct Many {
-    told: usize,
-    untold: usize,
 }
 
 /// The half that writes; the engine runs it as a task of its own.
@@ -213,13 +206,7 @@ impl Journal {
     /// An act of a program that uses the registry ended; when it is `written`, it is in the book
     /// already. Thousands come in a second: so many are told one by one, the others by their number.
     pub(crate) fn registered(&self, act: Act, written: bool) {
-        let told = {
-            let mut many = lock(&self.many);
-            many.told += 1;
-            let told = many.told <= REGISTERED;
-            many.untold += usize::from(!told);
-            told
-        };
+        let told = lock(&self.many).one();
         if !written {
             self.note(act.clone());
         }
@@ -231,7 +218,7 @@ impl Journal {
 
     /// A second is over: tells how many registrations were not told one by one.
     pub(crate) fn tell_registered(&self) {
-        let Many { untold, .. } = std::mem::take(&mut *lock(&self.many));
+        let untold = lock(&self.many).over();
         if untold > 0 {
             let text = format!(
                 "{untold} more entries were registered or taken from the registry within a second; \

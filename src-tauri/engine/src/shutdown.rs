@@ -22,6 +22,7 @@ impl Handle {
             // What is written later is not written: the store is closed with the engine.
             shared.door.finish(act.id, outcome);
             shared.journal.tell_healed(true);
+            shared.journal.tell_registered();
             shared.journal.event(
                 None,
                 EventKind::EngineStopped {

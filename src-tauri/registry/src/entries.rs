@@ -106,6 +106,8 @@ pub(crate) struct Entries {
     pub(crate) log: Log,
     /// Counts everything that makes an answer another one, renewed leases too.
     pub(crate) version: u64,
+    /// The number of the last change of an entry: what is beside them shares the numbers.
+    pub(crate) entries_index: u64,
 }
 
 /// An instance that gets no traffic although it may run.
@@ -152,6 +154,7 @@ impl Entries {
             names_index: index,
             log: Log::new(index),
             version: 0,
+            entries_index: index,
         }
     }
 
@@ -244,7 +247,7 @@ impl Entries {
         named.entries.insert(key.id, entry);
         self.version += 1;
         let what = What::Put(Arc::clone(&listed));
-        self.log.note(index, &key.name, what);
+        self.note(index, &key.name, what);
         changed.of.insert(key.name);
         if changed.names {
             self.names_index = index;
@@ -271,7 +274,7 @@ impl Entries {
         }
         self.version += 1;
         let what = What::Removed(key.id.clone());
-        self.log.note(index, &key.name, what);
+        self.note(index, &key.name, what);
         changed.told.removed.push(key.clone().pair());
         changed.of.insert(key.name.clone());
         true
@@ -293,6 +296,11 @@ impl Entries {
         self.registered -= usize::from(!entry.listed.is_own());
         self.renewed.remove(key);
         Some(entry)
+    }
+
+    fn note(&mut self, index: u64, name: &str, what: What) {
+        self.entries_index = index;
+        self.log.note(index, name, what);
     }
 
     /// What is said of this entry is another now, and it has no number: nobody is told.

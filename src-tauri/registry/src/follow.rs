@@ -2,10 +2,10 @@
 //!
 //! | event | data |
 //! |---|---|
-//! | `snapshot` | `{"index", "entries": […]}`: what there is; first, unless `Last-Event-ID` says what was seen and the changes since are still known |
+//! | `snapshot` | `{"index", "entries": […]}`: what there is; first, unless `Last-Event-ID` says what was seen and the changes since are still known; and again to a reader of one name that has missed some of it |
 //! | `put` | the entry, new or changed |
-//! | `removed` | `{"name", "id"}` |
-//! | `withheld` | `{"name", "why", "since"}`: an instance of a cluster gets no traffic |
+//! | `removed` | `{"name", "id"}`: it is gone, or withheld no more and not listed either |
+//! | `withheld` | `{"name", "id", "why", "since"}`: an instance of a cluster gets no traffic |
 //! | `lost` | `{"error", "help"}`: the reader was too slow; the stream ends |
 //!
 //! Each has the number of its change as `id`. Nothing is kept for a reader: it is asked for more
@@ -13,9 +13,9 @@
 
 use crate::log::event;
 use crate::serve::Stopping;
-use crate::told::words;
-use crate::{Query, Registry, Watched};
+use crate::{Registry, Watched};
 use hyper::body::{Body, Bytes, Frame};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -40,11 +40,14 @@ struct Watch {
     over: bool,
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Watch, Bytes)>> + Send>>;
+/// What is sent next, in pieces: a list of everything is shared with all who read it.
+type Pieces = VecDeque<Bytes>;
+type Next = Pin<Box<dyn Future<Output = Option<(Watch, Pieces)>> + Send>>;
 
 /// The body of an answer that goes on.
 pub(crate) struct Changes {
     next: Option<Next>,
+    pieces: Pieces,
     /// Its place among those who may wait.
     _place: OwnedSemaphorePermit,
 }
@@ -67,6 +70,7 @@ impl Changes {
         };
         Self {
             next: Some(Box::pin(watch.first())),
+            pieces: Pieces::new(),
             _place: place,
         }
     }
@@ -80,6 +84,9 @@ impl Body for Changes {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let Some(next) = &mut self.next else {
             return Poll::Ready(None);
         };
@@ -89,38 +96,46 @@ impl Body for Changes {
                 self.next = None;
                 Poll::Ready(None)
             }
-            Poll::Ready(Some((watch, bytes))) => {
+            Poll::Ready(Some((watch, mut pieces))) => {
                 self.next = Some(Box::pin(watch.next()));
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                let first = pieces.pop_front().unwrap_or_default();
+                self.pieces = pieces;
+                Poll::Ready(Some(Ok(Frame::data(first))))
             }
         }
     }
 }
 
 impl Watch {
-    async fn first(mut self) -> Option<(Self, Bytes)> {
+    async fn first(mut self) -> Option<(Self, Pieces)> {
         let known = {
             let entries = self.registry.shared.read();
             self.seen <= entries.index && entries.log.after(self.seen, None, 0).is_some()
         };
-        if known {
-            return self.next().await;
+        match known {
+            true => self.next().await,
+            false => {
+                let snapshot = self.snapshot().await;
+                Some((self, snapshot))
+            }
         }
-        let query = Query {
-            name: self.name.as_deref(),
-            ..Query::default()
-        };
-        let (index, all) = self.registry.find(&query);
-        self.seen = index;
-        let mut text =
-            format!("id: {index}\nevent: snapshot\ndata: {{\"index\":{index},\"entries\":")
-                .into_bytes();
-        text.extend_from_slice(&words(all).await);
-        text.extend_from_slice(b"}\n\n");
-        Some((self, text.into()))
     }
 
-    async fn next(mut self) -> Option<(Self, Bytes)> {
+    /// What there is.
+    async fn snapshot(&mut self) -> Pieces {
+        let (index, text) = match &self.name {
+            None => self.registry.told_whole().await,
+            Some(name) => {
+                let (index, text) = self.registry.told(name);
+                (index, text.unwrap_or(Bytes::from_static(b"[]")))
+            }
+        };
+        self.seen = index;
+        let head = format!("id: {index}\nevent: snapshot\ndata: {{\"index\":{index},\"entries\":");
+        [head.into(), text, Bytes::from_static(b"}\n\n")].into()
+    }
+
+    async fn next(mut self) -> Option<(Self, Pieces)> {
         if self.over {
             return None;
         }
@@ -129,10 +144,21 @@ impl Watch {
             None => Watched::Everything,
         };
         loop {
-            let (index, later) = {
+            let (index, changed, later) = {
                 let entries = self.registry.shared.read();
                 let name = self.name.as_deref();
-                (entries.index, entries.log.after(self.seen, name, TOGETHER))
+                let later = entries.log.after(self.seen, name, TOGETHER);
+                (entries.index, entries.changed(&watched), later)
+            };
+            let later = match later {
+                // Others have pushed out what is kept, and nothing of this name.
+                None if changed <= self.seen => Some(Vec::new()),
+                None if self.name.is_some() => {
+                    // What there is of one name is told quicker than what it missed.
+                    let snapshot = self.snapshot().await;
+                    return Some((self, snapshot));
+                }
+                later => later,
             };
             let Some(later) = later else {
                 self.over = true;
@@ -140,7 +166,7 @@ impl Watch {
                     "error": "the reader was too slow: changes it has not seen are no longer kept",
                     "help": "Begin anew, and read faster or only one name.",
                 });
-                return Some((self, event(index, "lost", &why)));
+                return Some((self, [event(index, "lost", &why)].into()));
             };
             if let Some(last) = later.last() {
                 self.seen = if later.len() < TOGETHER {
@@ -148,11 +174,8 @@ impl Watch {
                 } else {
                     last.index
                 };
-                let mut text = Vec::new();
-                for one in &later {
-                    text.extend_from_slice(one.text());
-                }
-                return Some((self, text.into()));
+                let texts = later.iter().map(|one| one.text().clone());
+                return Some((self, texts.collect()));
             }
             // Nothing of it up to here, so that what others do does not push it out.
             self.seen = index;
@@ -162,7 +185,7 @@ impl Watch {
                 () = self.stopping.stopped() => return None,
             };
             if quiet {
-                return Some((self, Bytes::from_static(b": still here\n\n")));
+                return Some((self, [Bytes::from_static(b": still here\n\n")].into()));
             }
         }
     }

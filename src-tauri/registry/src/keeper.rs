@@ -8,9 +8,11 @@ use crate::door::Begun;
 use crate::entries::Key;
 use crate::index::BLOCK;
 use crate::{Error, Keep, Listed, Registration, Shared};
+use model::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use store::{Registered, Registering, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -20,6 +22,8 @@ use tokio::time::Instant;
 const QUEUE: usize = 1_024;
 /// Orders written in one commit.
 const BATCH: usize = 256;
+/// Between two tries of what nobody waits for: on a full disk they fail with every change.
+const AGAIN: Duration = Duration::from_secs(10);
 /// Under which key the number is kept that no change has reached yet.
 const CEILING: &str = "registry.index";
 
@@ -48,7 +52,7 @@ impl Wish {
                 all.extend((wish.keep == Keep::Checks).then(|| Key::new("", &wish.id)));
                 all
             }
-            Wish::Amended(key, _) => vec![key.clone()],
+            Wish::Amended(key, _) => vec![key.clone(), Key::new("", &key.id)],
         }
     }
 }
@@ -68,6 +72,8 @@ impl Keeper {
             shared,
             waiting: VecDeque::new(),
             stale: BTreeSet::new(),
+            reserves: None,
+            clears: None,
         };
         task.spawn(run.run(queue));
         Self {
@@ -96,10 +102,12 @@ impl Keeper {
 
 /// The number that changes begin after, once those that follow it are reserved: no engine before this one
 /// has told a change by one of them, whatever became of it.
-pub(crate) async fn reserve(store: &Store) -> Result<(u64, u64), Error> {
+pub(crate) async fn reserve(store: &Store, wall: Timestamp) -> Result<(u64, u64), Error> {
     let kept = store.meta().get(CEILING).await?;
-    // What is not a number was not written by us, and nothing is known then but that it begins.
-    let begin = kept.and_then(|kept| kept.parse().ok()).unwrap_or(1);
+    let kept = kept.and_then(|kept| kept.parse().ok()).unwrap_or(1);
+    // Milliseconds grow faster than numbers: so an engine whose predecessor could not write the kept
+    // number down, on a full disk, begins above it as well.
+    let begin = u64::try_from(wall.0).unwrap_or(1).max(kept);
     let ceiling = begin + BLOCK;
     match store.meta().set(CEILING, &ceiling.to_string()).await {
         Ok(()) => Ok((begin, ceiling)),
@@ -118,6 +126,10 @@ struct Run {
     waiting: VecDeque<Order>,
     /// Rows on disk of what is off the list.
     stale: BTreeSet<Key>,
+    /// When numbers may be reserved again, after that has failed.
+    reserves: Option<Instant>,
+    /// When those rows are to be removed again, after that has failed.
+    clears: Option<Instant>,
 }
 
 /// An order that only has to be written.
@@ -136,7 +148,8 @@ impl Run {
         let mut taken = Vec::with_capacity(BATCH);
         loop {
             // Heartbeats only move ends away, so waking at the end as it was is never too late.
-            let end = self.shared.read().next_due();
+            let end = self.shared.read().next_due().into_iter().chain(self.clears);
+            let end = end.min();
             tokio::select! {
                 count = queue.recv_many(&mut taken, BATCH) => if count == 0 { return },
                 () = until(end) => self.fall_due(),
@@ -153,10 +166,16 @@ impl Run {
     }
 
     async fn reserve(&mut self) {
+        if self.reserves.is_some_and(|again| Instant::now() < again) {
+            return;
+        }
         let ceiling = self.shared.read().index + BLOCK;
         match self.store.meta().set(CEILING, &ceiling.to_string()).await {
             Ok(()) => self.shared.ceiling.store(ceiling, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "numbers of changes are not reserved"),
+            Err(error) => {
+                tracing::warn!(%error, "numbers of changes are not reserved");
+                self.reserves = Some(Instant::now() + AGAIN);
+            }
         }
     }
 
@@ -171,13 +190,22 @@ impl Run {
     }
 
     async fn clear(&mut self) {
+        if self.clears.is_some_and(|again| Instant::now() < again) {
+            return;
+        }
         let gone = Registering {
             removed: self.stale.iter().cloned().map(Key::pair).collect(),
             ..Registering::default()
         };
-        self.stale.clear();
-        if let Err(error) = self.store.registry().write(&gone).await {
-            tracing::warn!(%error, "entries have ended and stay on disk");
+        match self.store.registry().write(&gone).await {
+            Ok(()) => {
+                self.stale.clear();
+                self.clears = None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "entries have ended and stay on disk");
+                self.clears = Some(Instant::now() + AGAIN);
+            }
         }
     }
 
@@ -293,10 +321,11 @@ impl Run {
         }
         let wall = (self.shared.wall)();
         let now = Instant::now();
-        let (replies, stale) = self.shared.change(|entries| {
+        let (replies, stale, put) = self.shared.change(|entries| {
             let mut all = crate::entries::Changed::default();
             let mut replies: Vec<Box<dyn FnOnce()>> = Vec::with_capacity(ready.len());
             let mut stale = Vec::new();
+            let mut put = Vec::new();
             for one in ready {
                 match one {
                     Ready::Put(act, wish, row, reply) => {
@@ -309,6 +338,7 @@ impl Run {
                         }
                         let (listed, new, changed) =
                             entries.put_registered(*wish, row.since, wall, now);
+                        put.push(Key::new(&row.name, &row.id));
                         all.add(changed);
                         replies.push(Box::new(move || {
                             act.written();
@@ -325,8 +355,11 @@ impl Run {
                     }
                 }
             }
-            ((replies, stale), all)
+            ((replies, stale, put), all)
         });
+        for put in put {
+            self.stale.remove(&put);
+        }
         self.stale.extend(stale);
         for reply in replies {
             reply();

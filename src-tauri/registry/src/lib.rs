@@ -34,6 +34,7 @@ mod prober;
 mod reading;
 mod registration;
 mod serve;
+mod stall;
 pub mod target;
 mod told;
 
@@ -156,7 +157,7 @@ impl Registry {
         allowed: Vec<IpNet>,
     ) -> Result<Self, Error> {
         let rows = store.registry().all().await?;
-        let (begin, ceiling) = keeper::reserve(&store).await?;
+        let (begin, ceiling) = keeper::reserve(&store, wall()).await?;
         let mut entries = Entries::new(begin);
         let now = Instant::now();
         for row in rows {
@@ -190,9 +191,14 @@ impl Registry {
         })
     }
 
-    /// Our own control ports: no entry may point to them.
+    /// Our own control ports: no entry may point to them. One that does, of an engine whose ports
+    /// were others, is off the list; it stays on disk for the next one's.
     pub fn refuse_port(&self, port: u16) {
-        self.shared.write().refused_ports.insert(port);
+        self.shared.change(|entries| {
+            entries.refused_ports.insert(port);
+            let ours = entries.at_port(port);
+            entries.remove_registered(&ours)
+        });
     }
 
     // === the engine's own ===

@@ -31,6 +31,8 @@ pub(crate) enum What {
     Removed(String),
     /// An instance gets no traffic although it may run.
     Withheld {
+        /// The id it would have.
+        id: String,
         /// Why.
         why: String,
         /// Since when.
@@ -53,6 +55,7 @@ struct Removed<'a> {
 #[derive(Serialize)]
 struct Withheld<'a> {
     name: &'a str,
+    id: &'a str,
     why: &'a str,
     since: Timestamp,
 }
@@ -66,9 +69,15 @@ impl Logged {
                 let name = &self.name;
                 event(self.index, "removed", &Removed { name, id })
             }
-            What::Withheld { why, since } => {
+            What::Withheld { id, why, since } => {
                 let (name, since) = (&self.name, *since);
-                event(self.index, "withheld", &Withheld { name, why, since })
+                let data = Withheld {
+                    name,
+                    id,
+                    why,
+                    since,
+                };
+                event(self.index, "withheld", &data)
             }
         })
     }

@@ -1,6 +1,7 @@
 //! The registry's listening socket: who comes in, how many at a time, and how it ends.
 
 use crate::guard::{Guard, Peer};
+use crate::stall::Stalling;
 use crate::{Registry, http, peer};
 use axum::Router;
 use axum::body::Body;
@@ -190,7 +191,7 @@ async fn connection(front: Front, stream: TcpStream, remote: SocketAddr, mut sto
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Stalling::new(stream)), service)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -18,6 +18,7 @@ const MANY: usize = 1_000;
 pub(crate) struct Whole(tokio::sync::Mutex<Option<Made>>);
 
 struct Made {
+    /// When an entry changed last.
     index: u64,
     version: u64,
     at: Instant,
@@ -40,8 +41,9 @@ impl Registry {
     fn still(&self, made: &Made) -> Option<(u64, Bytes)> {
         let entries = self.shared.read();
         let renewed = made.version != entries.version;
-        let holds = made.index == entries.index && (!renewed || made.at.elapsed() < RENEWED);
-        holds.then(|| (made.index, made.text.clone()))
+        let holds =
+            made.index == entries.entries_index && (!renewed || made.at.elapsed() < RENEWED);
+        holds.then(|| (entries.index, made.text.clone()))
     }
 
     /// Every entry in words, and the number of the last change. Who asks while it is made waits for
@@ -51,15 +53,15 @@ impl Registry {
         if let Some(told) = kept.as_ref().and_then(|made| self.still(made)) {
             return told;
         }
-        let (index, version, all) = {
+        let (index, of_entries, version, all) = {
             let entries = self.shared.read();
             let all: Vec<Arc<Listed>> = entries.iter().map(|e| e.listed.clone()).collect();
-            (entries.index, entries.version, all)
+            (entries.index, entries.entries_index, entries.version, all)
         };
         let at = Instant::now();
         let text = words(all).await;
         let made = Made {
-            index,
+            index: of_entries,
             version,
             at,
             text: text.clone(),

@@ -66,7 +66,7 @@ impl Entries {
             changed.told.upserts.push(listed.view.clone());
             let what = What::Put(Arc::clone(&entry.listed));
             self.index = index;
-            self.log.note(index, &key.name, what);
+            self.note(index, &key.name, what);
             if let Some(named) = self.names.get_mut(&key.name) {
                 named.index = index;
             }

@@ -84,7 +84,9 @@ impl Entries {
         let owner = (cluster.clone(), instance.clone());
         let mut changed = Changed::default();
         if let Some(withheld) = self.withheld.remove(&owner) {
-            self.touch(withheld.name, &mut changed);
+            self.touch(withheld.name.clone(), &mut changed);
+            let id = format!("{cluster}.{instance}");
+            self.note(self.index, &withheld.name, What::Removed(id));
         }
         if let Some(key) = self.own.remove(&owner) {
             self.remove(&key, &mut changed);
@@ -116,10 +118,11 @@ impl Entries {
         };
         self.touch(withheld.name.clone(), &mut changed);
         let what = What::Withheld {
+            id: format!("{cluster}.{instance}"),
             why: why.to_owned(),
             since,
         };
-        self.log.note(self.index, &withheld.name, what);
+        self.note(self.index, &withheld.name, what);
         self.withheld.insert(owner, withheld);
         changed
     }

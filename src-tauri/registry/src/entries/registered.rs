@@ -185,6 +185,18 @@ impl Entries {
         self.get(key).map(|entry| Arc::clone(&entry.listed))
     }
 
+    /// What registered itself and points to this port of this machine.
+    pub(crate) fn at_port(&self, port: u16) -> Vec<Key> {
+        let ours = |url: &str| {
+            let address = target::check(url, &[]);
+            address.is_ok_and(|at| at.ip().is_loopback() && at.port() == port)
+        };
+        self.iter()
+            .filter(|entry| !entry.listed.is_own() && ours(&entry.listed.view.url))
+            .map(|entry| Key::of(&entry.listed.view))
+            .collect()
+    }
+
     /// The entries of this name that registered themselves, or the one with this id.
     pub(crate) fn removable(&self, name: &str, id: Option<&str>) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();

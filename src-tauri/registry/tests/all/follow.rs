@@ -3,7 +3,7 @@
 use crate::world::{Server, own, server};
 use registry::Registration;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::JoinSet;
@@ -13,7 +13,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A reader of server-sent events.
 struct Stream {
-    lines: Lines<BufReader<OwnedReadHalf>>,
+    reader: BufReader<OwnedReadHalf>,
+    /// What has come of lines that are not read.
+    text: String,
     /// Kept open: who closes it has hung up.
     _writer: OwnedWriteHalf,
 }
@@ -22,14 +24,39 @@ impl Stream {
     async fn open(server: &Server, target: &str, header: &str) -> Self {
         let stream = TcpStream::connect(server.address).await.unwrap();
         let (reader, mut writer) = stream.into_split();
-        let text = format!(
-            "GET {target} HTTP/1.1\r\nHost: {}\r\n{header}\r\n",
-            server.host()
-        );
+        let host = server.host();
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{header}\r\n");
         writer.write_all(text.as_bytes()).await.unwrap();
+        let mut reader = BufReader::new(reader);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(reader.read_line(&mut head).await.unwrap() > 0, "{head}");
+        }
         Self {
-            lines: BufReader::new(reader).lines(),
+            reader,
+            text: String::new(),
             _writer: writer,
+        }
+    }
+
+    /// The next line; `None` when the stream has ended.
+    async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.text.find('\n') {
+                let rest = self.text.split_off(end + 1);
+                let line = std::mem::replace(&mut self.text, rest);
+                return Some(line.trim_end().to_owned());
+            }
+            let mut size = String::new();
+            self.reader.read_line(&mut size).await.unwrap();
+            let size = usize::from_str_radix(size.trim_end(), 16).unwrap_or(0);
+            if size == 0 {
+                return None;
+            }
+            // A chunk, and the line break behind it.
+            let mut chunk = vec![0; size + 2];
+            self.reader.read_exact(&mut chunk).await.unwrap();
+            self.text += std::str::from_utf8(&chunk[..size]).unwrap();
         }
     }
 
@@ -45,10 +72,7 @@ impl Stream {
     async fn quick(&mut self) -> Option<(u64, String, String)> {
         let (mut id, mut kind) = (None, None);
         loop {
-            let line = tokio::time::timeout(LIMIT, self.lines.next_line())
-                .await
-                .unwrap();
-            let line = line.unwrap()?;
+            let line = tokio::time::timeout(LIMIT, self.line()).await.unwrap()?;
             if let Some(text) = line.strip_prefix("id: ") {
                 id = Some(text.parse().unwrap());
             } else if let Some(text) = line.strip_prefix("event: ") {
@@ -148,14 +172,16 @@ async fn a_stream_begins_with_what_there_is_and_tells_every_change_once() {
     registry.deregister("mail", None).await.unwrap();
     let mut last = seen;
     let mut kinds = Vec::new();
-    for _ in 0..5 {
+    registry.remove_own(&api.cluster, &api.instance);
+    for _ in 0..6 {
         let (id, kind, _) = all.next().await.unwrap();
         assert!(id > last, "{id} after {last}");
         last = id;
         kinds.push(kind);
     }
-    assert_eq!(kinds, ["put", "put", "removed", "withheld", "removed"]);
-    for wanted in ["put", "removed", "withheld"] {
+    let told = ["put", "put", "removed", "withheld", "removed", "removed"];
+    assert_eq!(kinds, told);
+    for wanted in ["put", "removed", "withheld", "removed"] {
         assert_eq!(of_api.next().await.unwrap().1, wanted);
     }
     // Who comes back goes on from there; who says a number of another registry begins anew.
@@ -195,6 +221,61 @@ async fn a_reader_that_is_too_slow_is_told_so_and_ended() {
     }
     assert_eq!(kinds.last().map(String::as_str), Some("lost"));
     assert!(kinds.len() < 100, "{}", kinds.len());
+}
+
+/// Others push what is kept of changes out, and nothing of this name was among them.
+#[tokio::test]
+async fn a_reader_of_one_name_is_not_ended_by_what_happens_to_others() {
+    let server = server().await;
+    let registry = &server.world.registry;
+    let [key, mail] = ["other", "mail"].map(|name| registry::Key::new(name, "a"));
+    for name in ["other", "mail"] {
+        let mut wish = wish(name, 4000);
+        wish.id = "a".into();
+        wish.checks = vec![registry::Check::said("x", model::view::Health::Passing, "")];
+        registry.register(wish).await.unwrap();
+    }
+    let mut slow = Stream::open(&server, "/watch?name=mail", "").await;
+    assert_eq!(slow.next().await.unwrap().1, "snapshot");
+    let storm = || {
+        for n in 0..5_000 {
+            let health = match n % 2 {
+                0 => model::view::Health::Warning,
+                _ => model::view::Health::Passing,
+            };
+            registry.set_check(&key, "x", health, "").unwrap();
+        }
+    };
+    storm();
+    registry
+        .set_check(&mail, "x", model::view::Health::Critical, "")
+        .unwrap();
+    let (index, kind, data) = slow.next().await.unwrap();
+    assert_eq!((index, kind.as_str()), (registry.index(), "snapshot"));
+    assert!(data.contains("critical"));
+    // What it missed is pushed out as well.
+    registry
+        .set_check(&mail, "x", model::view::Health::Passing, "")
+        .unwrap();
+    storm();
+    assert_eq!(slow.next().await.unwrap().1, "snapshot");
+    registry.deregister("mail", None).await.unwrap();
+    assert_eq!(slow.next().await.unwrap().1, "removed");
+}
+
+#[tokio::test]
+async fn what_shares_the_numbers_makes_no_list_anew_and_the_number_goes_on() {
+    let server = server().await;
+    let registry = &server.world.registry;
+    registry.register(wish("mail", 4000)).await.unwrap();
+    let mut last = 0;
+    for _ in 0..3 {
+        let answer = server.ask("GET /services", "").await;
+        assert_eq!(answer.index(), registry.index());
+        assert!(answer.index() > last);
+        last = answer.index();
+        registry.next_index();
+    }
 }
 
 /// What was measured is printed; the limit is of a busy machine and a slow build.

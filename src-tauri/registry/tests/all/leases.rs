@@ -326,8 +326,13 @@ async fn leases_outlive_the_engine_and_get_their_whole_time_again() {
 #[tokio::test]
 async fn there_is_a_limit_to_entries_of_a_name() {
     let world = world().await;
+    // So that the limit is within a commit.
+    for n in 0..5 {
+        let first = wish("many", &format!("i{n}"), 4000);
+        world.registry.register(first).await.unwrap();
+    }
     let mut all = tokio::task::JoinSet::new();
-    for n in 0..1_030 {
+    for n in 5..1_030 {
         let registry = world.registry.clone();
         all.spawn(async move {
             registry
@@ -426,7 +431,15 @@ async fn an_entry_may_point_into_an_allowed_network_for_as_long_as_it_is_allowed
             .await
             .is_ok()
     );
-    // The next engine allows less.
+    // Nor does one stay that was there before.
+    world.registry.refuse_port(4000);
+    let urls = |registry: &Registry| -> Vec<String> {
+        let all = registry.list(None);
+        all.iter().map(|one| one.view.url.clone()).collect()
+    };
+    assert!(!urls(&world.registry).contains(&"http://127.0.0.1:4000".to_owned()));
+    assert!(urls(&world.registry).contains(&"http://10.1.2.3:4000".to_owned()));
+    // The next engine allows less, and that port is not its own.
     world.store.close().await;
     let store = Store::open(world.home.path()).await.unwrap();
     let registry = Registry::open(store, world.notes.clone(), wall, vec![])
