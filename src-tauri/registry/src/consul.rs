@@ -11,6 +11,8 @@ mod asked;
 mod catalog;
 mod checks;
 mod duration;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod keys;
 mod lenient;

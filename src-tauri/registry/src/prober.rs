@@ -7,6 +7,7 @@
 
 mod aim;
 mod ask;
+mod grpc;
 mod streak;
 
 pub(crate) use aim::{SHORTEST, address, limits};

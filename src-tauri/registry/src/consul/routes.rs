@@ -315,6 +315,12 @@ async fn whole(body: Body, most: usize) -> Answer<Bytes> {
     }
 }
 
+/// Whether a `GET` of this path is something.
+#[cfg(test)]
+pub(super) fn known(path: &str) -> bool {
+    find(&hyper::Method::GET, path).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

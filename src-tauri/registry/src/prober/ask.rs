@@ -4,7 +4,7 @@
 //! connection is made to it: what may be asked may have become less since. It is an address and no
 //! name, so what was looked at is what is connected to. A redirect is an answer and is not followed.
 
-use super::aim;
+use super::{aim, grpc};
 use crate::check::{Probe, Target, cut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
@@ -38,7 +38,7 @@ pub(crate) struct Seen {
     pub(crate) output: String,
 }
 
-fn bad(output: String) -> Seen {
+pub(super) fn bad(output: String) -> Seen {
     let word = Word::Bad;
     Seen { word, output }
 }
@@ -71,7 +71,7 @@ pub(crate) async fn ask(probe: &Probe, refused_ports: &BTreeSet<u16>, allowed: &
                     Err(why) => bad(format!("{what}: {why}")),
                 }
             }
-            Target::Grpc { .. } => bad("gRPC checks are not there yet".into()),
+            Target::Grpc { service, .. } => grpc::check(stream, address, service).await,
         }
     };
     match tokio::time::timeout(probe.timeout, asking).await {

@@ -273,3 +273,65 @@ async fn what_cannot_be_asked_is_refused_when_it_is_registered() {
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
     }
 }
+
+/// A gRPC server whose every answer is this status of health and of gRPC.
+async fn grpc(serving: u8, status: &'static str) -> (SocketAddr, JoinSet<()>) {
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let mut all = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answer = move |request: hyper::Request<hyper::body::Incoming>| async move {
+                assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
+                let asked = request.into_body().collect().await?.to_bytes();
+                assert_eq!(&asked[..], b"\0\0\0\0\x04\x0a\x02my");
+                let mut trailers = hyper::HeaderMap::new();
+                trailers.insert("grpc-status", status.parse().unwrap());
+                let body = Full::<hyper::body::Bytes>::from(vec![0, 0, 0, 0, 2, 8, serving]);
+                let body = body.with_trailers(async move { Some(Ok(trailers)) });
+                Ok::<_, hyper::Error>(hyper::Response::new(body))
+            };
+            let serve = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer));
+            all.spawn(async move { drop(serve.await) });
+        }
+    });
+    (address, task)
+}
+
+#[tokio::test]
+async fn the_health_service_of_grpc_is_asked() {
+    let server = consul().await;
+    for (n, (serving, status, health, said)) in [
+        (1, "0", Health::Passing, "serving"),
+        (2, "0", Health::Critical, "not serving"),
+        (1, "5", Health::Critical, "no such service"),
+        (1, "12", Health::Critical, "no health service"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (address, _task) = grpc(serving, status).await;
+        let id = format!("s{n}");
+        let check = json!({"GRPC": format!("{address}/my"), "Interval": "1s"});
+        register(&server, &id, check).await;
+        let output = until(&server, &id, |is, output| {
+            is == health && !output.is_empty()
+        })
+        .await;
+        assert!(output.contains(said), "{output}");
+    }
+    let plain = somebody(http("200 OK", "\r\n")).await;
+    register(
+        &server,
+        "plain",
+        json!({"GRPC": plain.address.to_string(), "Interval": "1s"}),
+    )
+    .await;
+    let output = until(&server, "plain", |_, output| !output.is_empty()).await;
+    assert!(output.contains("no gRPC there"), "{output}");
+}
