@@ -79,7 +79,7 @@ async fn nothing_is_written_of_what_cannot_be_written_whole() {
 async fn leases_of_an_older_version_are_taken_along() {
     let home = tempfile::tempdir().unwrap();
     Store::open(home.path()).await.unwrap().close().await;
-    let old = "DROP TABLE registered;
+    let old = "DROP TABLE registered; DROP TABLE pairs;
         CREATE TABLE leases (name TEXT NOT NULL, id TEXT NOT NULL, url TEXT NOT NULL, meta TEXT NOT NULL,
             ttl_ms INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (name, id)) STRICT, WITHOUT ROWID;
         INSERT INTO leases VALUES ('mail', 'a', 'http://127.0.0.1:4000', '{\"version\":\"7\"}', 30000, 7),
