@@ -24,6 +24,11 @@ fn environment() -> Vec<&'static str> {
         ("JSC_forceRAMSize", "268435456"),
         // The C library keeps free memory apart for each thread.
         ("MALLOC_ARENA_MAX", "2"),
+        // It takes what is as large as a picture of the topology from memory it keeps, once such a one was given back.
+        ("MALLOC_MMAP_THRESHOLD_", "1048576"),
+        // What is compiled has some three times its size in tables beside it. With less room only what runs most
+        // often is compiled, and drawing takes as long.
+        ("JSC_jitMemoryReservationSize", "4194304"),
     ];
     if !std::path::Path::new("/dev/dri").exists() {
         // It shares what it draws through the GPU's buffers. On a machine without one (a virtual machine, a remote

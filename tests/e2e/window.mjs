@@ -4,6 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { DEMO, Home, program } from "./lib/azora.mjs";
 import * as room from "./lib/control-room.mjs";
+import { appProcesses } from "./lib/measure.mjs";
 import { Notifications } from "./lib/notifications.mjs";
 import { endAll, lives, run, signal } from "./lib/processes.mjs";
 import { Story } from "./lib/story.mjs";
@@ -47,6 +48,15 @@ await Story.tell("the real window", 900_000, async (story) => {
       if (drivers !== null) throw new Error([...new Set(drivers)].join(", "));
     });
   }
+
+  await story.step("the page's process has as much room for compiled code as it was told", () => {
+    const web = appProcesses(engine.pid).find((one) => one.name.startsWith("WebKitWebProc"));
+    const ranges = fs.readFileSync(`/proc/${web.pid}/maps`, "utf8").matchAll(/^([0-9a-f]+)-([0-9a-f]+) rwxp/gm);
+    const kib = [...ranges].reduce((sum, [, from, to]) => sum + (parseInt(to, 16) - parseInt(from, 16)) / 1024, 0);
+    // Untold it has a gigabyte. A switch that has another name one day does nothing.
+    if (kib > 8 * 1024) throw new Error(`${kib} KiB`);
+    return `${kib} KiB`;
+  });
 
   await story.step("a click on a node opens its panel", () => room.clickNode(ui, CLICKED));
   await story.step("the health chart moves", () => room.chartMoves(ui));
