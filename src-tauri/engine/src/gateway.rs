@@ -3,7 +3,7 @@
 
 use crate::Error;
 use crate::shared::Shared;
-use gateway::{Config, DEFAULT_PORT, Gateway, Standing};
+use gateway::{Config, DEFAULT_PORT, Gateway, HashBy, Rules, Standing};
 use model::{ClusterId, InstanceId, InstanceStatus, State};
 use spec::GatewaySettings;
 use std::num::NonZero;
@@ -77,6 +77,16 @@ impl Shared {
         }
     }
 
+    /// What a definition says of its routes.
+    pub(crate) fn rule_gateway(&self, cluster: &ClusterId, definition: &spec::Cluster) {
+        let Some(gateway) = self.gateway.get() else {
+            return;
+        };
+        for (name, service) in &definition.services {
+            gateway.rule(cluster, name, rules(&service.route));
+        }
+    }
+
     /// An instance is no more.
     pub(crate) fn ungate(&self, cluster: &ClusterId, instance: &InstanceId) {
         if let Some(gateway) = self.gateway.get() {
@@ -94,6 +104,24 @@ impl Shared {
     ) -> Option<impl Future<Output = bool> + Send + use<>> {
         let gateway = self.gateway.get()?;
         Some(gateway.drain(cluster, instance, grace.min(DRAIN)))
+    }
+}
+
+/// The gateway's own rules, but for what is said.
+fn rules(route: &spec::Route) -> Rules {
+    let usual = Rules::default();
+    Rules {
+        balance: route.balance.unwrap_or(usual.balance),
+        hash: match &route.hash {
+            Some(spec::HashBy::Header(name)) => HashBy::Header(name.clone()),
+            Some(spec::HashBy::Cookie(name)) => HashBy::Cookie(name.clone()),
+            Some(spec::HashBy::Client) | None => HashBy::Client,
+        },
+        timeout: route.timeout.unwrap_or(usual.timeout),
+        try_timeout: route.try_timeout,
+        retries: route.retries.unwrap_or(usual.retries),
+        rate: route.rate,
+        allow_origins: route.allow_origins.clone(),
     }
 }
 

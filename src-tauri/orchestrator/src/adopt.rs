@@ -336,5 +336,6 @@ fn stranger() -> spec::Service {
         protected: false,
         port_exact: false,
         watch: None,
+        route: spec::Route::default(),
     }
 }

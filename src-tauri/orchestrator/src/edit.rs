@@ -292,6 +292,7 @@ fn restarts(old: &spec::Service, new: &spec::Service) -> bool {
         // Whether another port would do matters when ports are chosen.
         port_exact: _,
         watch: _,
+        route: _,
     } = old;
     *kind != new.kind
         || *runs != new.runs

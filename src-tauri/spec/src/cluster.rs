@@ -6,6 +6,7 @@ use crate::env_file::{EnvFile, Line};
 use crate::environment::SaidIn;
 use crate::heal::Heal;
 use crate::http::HttpTerms;
+use crate::route::Route;
 use crate::schedule::Schedule;
 use model::{ClusterName, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
@@ -164,6 +165,9 @@ pub struct Service {
     /// How much of its output is kept.
     #[serde(default)]
     pub log: Log,
+    /// How the gateway leads to it.
+    #[serde(default, skip_serializing_if = "Route::is_default")]
+    pub route: Route,
     /// Only a person may stop it.
     pub protected: bool,
     /// Files whose changes restart it.

@@ -185,6 +185,11 @@ fn care_changes(old: &Service, new: &Service) -> Vec<String> {
     changes.note("schedule", &schedule(old), &schedule(new));
     let profiles = |service: &Service| or_none(&service.profiles.join(", "));
     changes.note("profiles", &profiles(old), &profiles(new));
+    let route = |service: &Service| match service.route.is_default() {
+        true => "none".to_owned(),
+        false => service.route.to_string(),
+    };
+    changes.note("route", &route(old), &route(new));
     changes.note("replicas", &old.replicas, &new.replicas);
     let most = |service: &Service| match service.max_replicas {
         Some(most) => most.to_string(),

@@ -22,6 +22,7 @@ mod notes;
 mod pattern;
 mod problem;
 mod read;
+mod route;
 mod run;
 mod schedule;
 mod schema;
@@ -48,6 +49,7 @@ pub use http::{BodyTerm, HttpTerms, Method};
 pub use notes::notes;
 pub use pattern::pattern;
 pub use problem::{Diagnostics, Place, Problem, Problems, Span, quoted};
+pub use route::{HashBy, Route};
 pub use schedule::{Schedule, Times, Zone};
 pub use schema::schema;
 pub use settings::{

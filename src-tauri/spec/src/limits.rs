@@ -49,3 +49,6 @@ pub const MAX_WEBHOOKS: usize = 16;
 pub const MAX_URL: usize = 2_048;
 /// Problems shown; the rest is counted.
 pub const MAX_PROBLEMS: usize = 20;
+
+/// Origins whose pages may ask a service.
+pub const MAX_ORIGINS: usize = 32;

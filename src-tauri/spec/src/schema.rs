@@ -64,6 +64,7 @@ pub fn schema() -> Value {
             "health": probe(&HEALTH, "Asked for as long as the service runs."),
             "heal": care::heal(),
             "stop": care::stop(),
+            "route": care::route(),
             "limits": care::limits(),
             "log": care::log(),
             "env": env(),
@@ -263,6 +264,7 @@ fn service() -> Value {
                 ]
             }),
             "log" => json!({ "$ref": "#/$defs/log" }),
+            "route" => json!({ "$ref": "#/$defs/route" }),
             _ => flag("Only a person may stop it.", false),
         },
     );

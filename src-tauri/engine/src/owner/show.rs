@@ -63,6 +63,7 @@ impl Owner {
         let definition = Arc::clone(&self.record.definition);
         let shown = self.shown.as_ref();
         if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
+            self.shared.rule_gateway(&self.id, &definition);
             self.shared.picture.publish_cluster(ClusterView {
                 id: self.id.clone(),
                 name: definition.name.clone(),

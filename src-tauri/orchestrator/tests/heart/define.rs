@@ -77,6 +77,7 @@ pub(crate) fn service() -> spec::Service {
         protected: false,
         port_exact: false,
         watch: None,
+        route: spec::Route::default(),
     }
 }
 

@@ -70,6 +70,19 @@ pub(crate) const SERVICE: Keys = Keys {
         "log",
         "protected",
         "watch",
+        "route",
+    ],
+};
+pub(crate) const ROUTE: Keys = Keys {
+    table: "`route`",
+    keys: &[
+        "balance",
+        "hash",
+        "timeout",
+        "try_timeout",
+        "retries",
+        "rate",
+        "allow_origins",
     ],
 };
 pub(crate) const PORT: Keys = Keys {

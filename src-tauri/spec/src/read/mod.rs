@@ -17,6 +17,7 @@ mod probe;
 mod references;
 mod replicas;
 mod resources;
+mod route;
 mod schedule;
 mod service;
 pub(crate) mod settings;

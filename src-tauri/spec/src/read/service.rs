@@ -183,6 +183,7 @@ impl Reader<'_> {
                 .and_then(|entry| self.flag(&entry.value, "`protected`"))
                 .unwrap_or(false),
             watch: table.get("watch").and_then(|entry| self.watch(entry)),
+            route: self.route(table.get("route")),
         };
         self.port_inside(table, &mut service);
         self.alone(most, table, &service);

@@ -1,8 +1,8 @@
 //! The schema of `heal`, `stop`, `limits` and `log`.
 
 use super::{described, duration, flag, table, text};
-use crate::limits::{MAX_STEPS, MAX_TRIES};
-use crate::read::keys::{HEAL, LIMITS, LOG, RUNG, SCHEDULE, STOP};
+use crate::limits::{MAX_ORIGINS, MAX_STEPS, MAX_TRIES};
+use crate::read::keys::{HEAL, LIMITS, LOG, ROUTE, RUNG, SCHEDULE, STOP};
 use serde_json::{Value, json};
 
 pub(super) fn schedule() -> Value {
@@ -105,6 +105,44 @@ pub(super) fn stop() -> Value {
             Some("10s"),
         ),
     })
+}
+
+pub(super) fn route() -> Value {
+    table(
+        &ROUTE,
+        "How the gateway leads to a service.",
+        &[],
+        |key| match key {
+            "balance" => json!({
+                "description": "How an instance is chosen for a request.",
+                "enum": ["least_of_two", "round_robin", "least_request", "hash"],
+                "default": "least_of_two"
+            }),
+            "hash" => json!({
+                "description": "What a hash goes by: \"client\", \"header:X-User\" or \"cookie:session\".",
+                "type": "string",
+                "pattern": "^(client|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+)$"
+            }),
+            "timeout" => duration(
+                "How long an answer may take to begin, all tries together.",
+                Some("11m"),
+            ),
+            "try_timeout" => duration("How long one try may take, while others are left.", None),
+            "retries" => json!({
+                "description": "How often a request that may be sent twice is tried again.",
+                "type": "integer", "minimum": 0, "maximum": 10, "default": 2
+            }),
+            "rate" => json!({
+                "description": "Requests a second; more are answered 429.",
+                "type": "integer", "minimum": 1, "maximum": 1_000_000
+            }),
+            _ => json!({
+                "description": "Origins whose pages may ask, besides those of this machine; \"*\" is any.",
+                "type": "array", "maxItems": MAX_ORIGINS,
+                "items": { "type": "string", "pattern": "^(\\*|[^/]+://[^/?#@]+)$" }
+            }),
+        },
+    )
 }
 
 pub(super) fn limits() -> Value {

@@ -18,6 +18,7 @@ mod meaning;
 mod probes;
 mod published;
 mod robustness;
+mod route;
 mod schedules;
 mod settings;
 
