@@ -48,6 +48,8 @@ fn every_command_prints_the_json_that_is_published() {
         "mute --list",
         "webhooks",
         "registry",
+        "gateway",
+        "gateway log",
         &format!("who {port}"),
         "who 1",
         "wait web",

@@ -9,6 +9,8 @@ import type {
   EnvView,
   Event,
   FindingKind,
+  GatewayRequest,
+  GatewayView,
   Generation,
   GraphNode,
   Healed,
@@ -50,6 +52,11 @@ export interface Outputs {
   events: Event[];
   /** One such object a line. */
   "events --follow": Event;
+  gateway: GatewayView;
+  /** The oldest first. */
+  "gateway log": GatewayRequest[];
+  /** One such object a line. */
+  "gateway log --follow": GatewayRequest;
   graph: Graph;
   healed: Healed;
   incident: IncidentStory;

@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Registry(Registry),
     /// Say where events are sent by HTTP and how it stands with each, or test one
     Webhooks(Webhooks),
+    /// Say where each name leads and how it goes with it, or what came through the gateway
+    Gateway(Gateway),
     /// Check a definition without running anything
     Check(Check),
     /// Propose a first azora.toml from what is in a folder

@@ -28,6 +28,7 @@ mod whom;
 // What is, what was, what was printed.
 mod attach;
 mod env;
+mod gateway;
 mod import;
 mod incidents;
 mod init;
@@ -146,6 +147,10 @@ fn run(arguments: &Arguments) -> Done {
             orders(place, webhooks::webhooks(place, webhooks))
         }
         Command::Webhooks(webhooks) => asks(place, webhooks::webhooks(place, webhooks)),
+        Command::Gateway(gateway) if gateway.follows() => {
+            orders(place, gateway::gateway(place, gateway))
+        }
+        Command::Gateway(gateway) => asks(place, gateway::gateway(place, gateway)),
         Command::Completions(asked) => manual::completions(asked),
         Command::Man(asked) => manual::man(asked),
         Command::Schema(asked) => schema::schema(asked),

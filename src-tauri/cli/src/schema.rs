@@ -81,7 +81,8 @@ mod tests {
             let Some((name, option)) = name.split_once(" --") else {
                 return name;
             };
-            let of = arguments.find_subcommand(name).unwrap();
+            let words = name.split(' ');
+            let of = words.fold(&arguments, |of, word| of.find_subcommand(word).unwrap());
             let mut options = of.get_arguments().filter_map(clap::Arg::get_long);
             assert!(options.any(|known| known == option), "{name} --{option}");
             name.to_owned()

@@ -253,6 +253,48 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Rates, errors and times are those of the last 10 s. ERRORS is the share that was answered 5xx, or by no \
+instance. SERVING is how many of its instances get requests; WHY is said of those that do not.
+
+Examples:
+  azora gateway                     every route
+  azora gateway log --follow        what comes through, as it comes
+  azora gateway log --route api.shop.localhost")]
+pub(crate) struct Gateway {
+    #[command(flatten)]
+    pub(crate) json: Json,
+    #[command(subcommand)]
+    pub(crate) command: Option<GatewayCommand>,
+}
+
+impl Gateway {
+    /// It goes on until somebody ends it.
+    pub(crate) fn follows(&self) -> bool {
+        matches!(&self.command, Some(GatewayCommand::Log(log)) if log.follow)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GatewayCommand {
+    /// Show the last requests, oldest first: what was asked, what was answered, by whom
+    Log(GatewayLog),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayLog {
+    /// Go on with new ones as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only those of this route: its host, like api.shop.localhost
+    #[arg(long, value_name = "HOST")]
+    pub(crate) route: Option<String>,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Webhooks {
     #[command(flatten)]
     pub(crate) json: Json,
