@@ -20,6 +20,7 @@ mod faults;
 mod formats;
 mod gateway;
 mod gateway_clients;
+mod gateway_seen;
 mod heal;
 mod hostile;
 mod limits;

@@ -118,19 +118,17 @@ pub(crate) async fn gateway_try(
     request: GatewayTry,
 ) -> Result<GatewayTried, Error> {
     let reason = why(request.reason.clone());
-    let gateway = engine.gateway().ok_or_else(|| {
-        Error::Conflict(
-            "the gateway does not run; docs/settings.md says how it is turned on".into(),
-        )
-    })?;
-    let route = gateway.routes.iter().find(|one| one.host == request.host);
-    let Some(route) = route else {
+    let Some(gateway) = engine.info().gateway else {
+        let why = "the gateway does not run; docs/settings.md says how it is turned on";
+        return Err(Error::Conflict(why.to_owned()));
+    };
+    let Some(route) = engine.gateway_route(&request.host) else {
         return Err(Error::Conflict(format!(
             "the gateway has no route {}; `azora gateway` lists those there are",
             request.host.chars().take(100).collect::<String>()
         )));
     };
-    let question = ask::Question::new(&gateway.address, request)?;
+    let question = ask::Question::new(&gateway, request)?;
     let what = match reason.as_str() {
         "" => question.said(),
         reason => format!("{reason} ({})", question.said()),
@@ -139,7 +137,7 @@ pub(crate) async fn gateway_try(
     engine
         .try_route(
             actor.clone(),
-            route,
+            &route,
             changes,
             &why(Some(what)),
             question.ask(),
@@ -273,6 +271,7 @@ mod tests {
             gateway: Some(GatewayView {
                 address: "http://127.0.0.1:7422".to_owned(),
                 connections: 0,
+                total: routes.len() as u32,
                 routes,
                 refused: 0,
             }),

@@ -31,6 +31,7 @@ async fn routes(place: &Place, as_json: bool) -> Done {
     let asked = GatewayAsked { requests: Some(0) };
     let message: GatewayMessage = client.call("gateway", &asked).await?;
     let mut view = running(message.gateway)?;
+    let shown = view.routes.len();
     view.routes
         .retain(|route| meant(place, route.cluster.as_ref()));
     if as_json {
@@ -48,6 +49,12 @@ async fn routes(place: &Place, as_json: bool) -> Done {
             "it leads nowhere yet: a service gets a route with its first instance that is ready",
         )?;
         return Ok(());
+    }
+    if view.total as usize > shown {
+        print(&format!(
+            "{shown} of {} routes are shown: those of clusters and the busiest of the others",
+            view.total
+        ))?;
     }
     let now = now();
     let rows: Vec<Vec<Cell>> = view.routes.iter().map(|route| row(route, now)).collect();
@@ -124,7 +131,11 @@ fn why(route: &RouteView, now: Timestamp) -> String {
                 BackendState::Draining => "draining",
                 BackendState::Withheld => "withheld",
             };
-            let mut said = format!("{} {word}", plain(&one.id));
+            let called = match &one.instance {
+                Some(instance) => instance.to_string(),
+                None => plain(&one.id),
+            };
+            let mut said = format!("{called} {word}");
             if let Some(why) = &one.why {
                 said = format!("{said}: {}", plain(why));
             }
@@ -138,7 +149,7 @@ fn why(route: &RouteView, now: Timestamp) -> String {
 
 fn rate(per_second: f64) -> String {
     match per_second {
-        none if none == 0.0 => "0/s".to_owned(),
+        0.0 => "0/s".to_owned(),
         rare if rare < 0.1 => "<0.1/s".to_owned(),
         few if few < 10.0 => format!("{few:.1}/s"),
         many => format!("{many:.0}/s"),
@@ -148,7 +159,7 @@ fn rate(per_second: f64) -> String {
 /// What is not nothing is never shown as nothing.
 fn share(part: f64) -> (String, Paint) {
     match part * 100.0 {
-        none if none == 0.0 => ("0 %".to_owned(), Paint::None),
+        0.0 => ("0 %".to_owned(), Paint::None),
         few if few < 0.1 => ("<0.1 %".to_owned(), Paint::Bad),
         percent => (format!("{percent:.1} %"), Paint::Bad),
     }

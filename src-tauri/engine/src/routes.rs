@@ -22,6 +22,11 @@ impl Handle {
         self.shared.gateway.get().map(gateway::Gateway::view)
     }
 
+    /// A route by its host; `None` where the gateway does not run, or has none.
+    pub fn gateway_route(&self, host: &str) -> Option<RouteView> {
+        self.shared.gateway.get()?.route(host)
+    }
+
     /// The last requests it knows of, oldest first.
     pub fn gateway_requests(&self, most: usize) -> Vec<GatewayRequest> {
         let gateway = self.shared.gateway.get();

@@ -182,7 +182,8 @@ impl Flight {
             at: shared.clock.wall(),
             id: text(self.id.as_ref()),
             method: self.method.as_str(),
-            host: text(Some(&self.host)),
+            // However it was asked for: by a port, by a path, in capitals.
+            host: (self.route.as_ref()).map_or(text(Some(&self.host)), |route| &route.host),
             path: self.uri.path(),
             status: self.status,
             took: self.began.elapsed(),

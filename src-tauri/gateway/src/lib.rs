@@ -44,7 +44,7 @@ pub use standing::Standing;
 
 use ipnet::IpNet;
 use log::Log;
-use model::view::{GatewayEdge, GatewayRequest, GatewayView};
+use model::view::{GatewayEdge, GatewayRequest, GatewayView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use registry::Registry;
 use std::net::SocketAddr;
@@ -170,8 +170,14 @@ impl Gateway {
             address: format!("http://{}", self.shared.address),
             connections: self.shared.connections.load(Ordering::Relaxed),
             routes: self.shared.table.view(),
+            total: u32::try_from(self.shared.table.count()).unwrap_or(u32::MAX),
             refused: self.shared.refused.load(Ordering::Relaxed),
         }
+    }
+
+    /// The route of this host, whether it is among those that are shown or not.
+    pub fn route(&self, host: &str) -> Option<RouteView> {
+        self.shared.table.shown(host)
     }
 
     /// The newest requests, newest last.

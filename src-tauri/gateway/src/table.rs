@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 /// Letters of an id behind a cluster's name: a hyphen and eight digits of a hash.
 const HASH: usize = 9;
+/// Routes that are shown at once: nobody reads more, and each is told once a second.
+const SHOWN: usize = 2_000;
 
 /// A service of a cluster, or a name that registered itself.
 type Key = (Option<ClusterId>, String);
@@ -74,9 +76,29 @@ impl Table {
         hosts.map(|route| route.host.clone()).collect()
     }
 
+    /// A route by its host, as it is shown.
+    pub(crate) fn shown(&self, host: &str) -> Option<RouteView> {
+        let now = self.clock.millis(Instant::now());
+        let route = self.by_host(host.strip_suffix(".localhost")?)?;
+        Some(route.view(now, &self.clock))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.read().by_key.len()
+    }
+
+    /// By host; of more than [`SHOWN`], all of clusters that fit and the busiest of the others.
     pub(crate) fn view(&self) -> Vec<RouteView> {
         let now = self.clock.millis(Instant::now());
-        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        let mut routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        if routes.len() > SHOWN {
+            routes.sort_by_cached_key(|route| {
+                let asked = std::cmp::Reverse(route.counters.total());
+                (route.cluster.is_none(), asked)
+            });
+            routes.truncate(SHOWN);
+        }
         let mut views: Vec<_> = routes
             .iter()
             .map(|route| route.view(now, &self.clock))
@@ -364,6 +386,26 @@ mod tests {
             since: Timestamp(1_000),
             expires: None,
         }
+    }
+
+    #[test]
+    fn of_thousands_those_of_clusters_are_shown_and_each_is_found() {
+        let table = table();
+        for nth in 0..SHOWN {
+            table.put(&entry(None, &format!("lent-{nth}"), "one", 5_000));
+        }
+        let id = "shop-1a2b3c4d";
+        table.put(&entry(Some(id), "web", &format!("{id}.web.0"), 6_000));
+        let shown = table.view();
+        assert_eq!((shown.len(), table.count()), (SHOWN, SHOWN + 1));
+        assert!(shown.iter().any(|route| route.host == "web.shop.localhost"));
+        let all = (0..SHOWN).map(|nth| format!("lent-{nth}.localhost"));
+        let hidden: Vec<String> = all
+            .filter(|host| shown.iter().all(|route| route.host != *host))
+            .collect();
+        assert_eq!(hidden.len(), 1);
+        assert!(table.shown(&hidden[0]).is_some());
+        assert!(table.shown("gone.localhost").is_none());
     }
 
     #[test]

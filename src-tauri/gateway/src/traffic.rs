@@ -75,6 +75,11 @@ impl Counters {
         }
     }
 
+    /// Requests, ever.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
     pub(crate) fn view(&self, now_ms: u64) -> Traffic {
         let mut traffic = Traffic {
             total: self.total.load(Relaxed),

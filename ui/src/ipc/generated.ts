@@ -585,7 +585,7 @@ export type GatewayRequest = {
   id: string,
   /** Its method. */
   method: string,
-  /** The host it asked for. */
+  /** The host of the route it was led to; of none, the one it asked for. */
   host: string,
   /** Its path, without the query: that may hold what is nobody's business. */
   path: string,
@@ -640,8 +640,10 @@ export type GatewayView = {
   address: string,
   /** Connections of clients that are open now. */
   connections: number,
-  /** All its routes, by host. */
+  /** Its routes, by host: those of clusters and the busiest of the others, 2,000 at most. */
   routes: Array<RouteView>,
+  /** How many there are. */
+  total: number,
   /** What it refused itself since it started: a host that is none of ours, another origin, what is malformed, what passes a limit. */
   refused: number };
 

@@ -11,8 +11,10 @@ pub struct GatewayView {
     pub address: String,
     /// Connections of clients that are open now.
     pub connections: u32,
-    /// All its routes, by host.
+    /// Its routes, by host: those of clusters and the busiest of the others, 2,000 at most.
     pub routes: Vec<RouteView>,
+    /// How many there are.
+    pub total: u32,
     /// What it refused itself since it started: a host that is none of ours, another origin, what is
     /// malformed, what passes a limit.
     #[ts(type = "number")]
@@ -142,7 +144,7 @@ pub struct GatewayRequest {
     pub id: String,
     /// Its method.
     pub method: String,
-    /// The host it asked for.
+    /// The host of the route it was led to; of none, the one it asked for.
     pub host: String,
     /// Its path, without the query: that may hold what is nobody's business.
     pub path: String,

@@ -16,7 +16,7 @@ const lately: uPlot.Range.Function = (_self, min, max) => (Number.isFinite(min) 
 function options(units: readonly (readonly [number, string])[], series: uPlot.Series[]): Omit<uPlot.Options, "width" | "height"> {
   const common = { stroke: token("text-3"), font: FONT, ticks: { show: false } } satisfies uPlot.Axis;
   return {
-    padding: [10, 16, 0, 0],
+    padding: [10, 28, 0, 0],
     scales: { x: { time: true, range: lately }, y: { range: fromZero } },
     axes: [
       { ...common, grid: { show: false }, space: 70, size: 24, gap: 6, values: (_self, splits) => splits.map((at) => clock(at * 1_000)) },

@@ -26,7 +26,7 @@ function request(seq: number, more: Partial<GatewayRequest> = {}): GatewayReques
 }
 
 function message(at: number, routes: RouteView[] | null, gone: string[] = [], requests: GatewayRequest[] = []): GatewayMessage {
-  return { at, gateway: routes === null ? null : { address: "http://127.0.0.1:7422", connections: 1, routes, refused: 0 }, gone, edges: [], requests };
+  return { at, gateway: routes === null ? null : { address: "http://127.0.0.1:7422", connections: 1, routes, total: routes.length, refused: 0 }, gone, edges: [], requests };
 }
 
 describe("a route", () => {

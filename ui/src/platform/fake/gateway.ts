@@ -151,7 +151,7 @@ export class Gateway {
     const routes = this.routes(Date.now());
     const busy = routes.filter((each) => each.traffic.per_second > 0).length;
     return structuredClone({
-      at: Date.now(), gateway: { address: this.address, connections: busy * 2 + 1, routes, refused: this.refused }, gone: [], edges: this.edges(),
+      at: Date.now(), gateway: { address: this.address, connections: busy * 2 + 1, routes, total: routes.length, refused: this.refused }, gone: [], edges: this.edges(),
       requests: this.requests.filter((each) => each.seq > after).slice(-most),
     });
   }
