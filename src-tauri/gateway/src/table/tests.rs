@@ -1,0 +1,161 @@
+use super::*;
+use model::view::KeptBy;
+
+fn table() -> Table {
+    let clock = Clock {
+        wall: || Timestamp(1_000),
+        began: Instant::now(),
+    };
+    Table::new(clock, vec![], 7_422)
+}
+
+fn entry(cluster: Option<&str>, name: &str, id: &str, port: u16) -> RegistryView {
+    let instance = id.strip_prefix(cluster.unwrap_or("-"));
+    RegistryView {
+        name: name.to_owned(),
+        id: id.to_owned(),
+        url: format!("http://127.0.0.1:{port}"),
+        kept_by: match cluster {
+            Some(_) => KeptBy::Own,
+            None => KeptBy::Lease,
+        },
+        cluster: cluster.map(|cluster| cluster.parse().unwrap()),
+        cluster_name: cluster.map(|_| "shop".to_owned()),
+        instance: instance.map(|id| id[1..].parse().unwrap()),
+        tags: vec![],
+        version: None,
+        category: None,
+        health: Health::Passing,
+        health_why: None,
+        since: Timestamp(1_000),
+        expires: None,
+    }
+}
+
+#[test]
+fn of_thousands_those_of_clusters_are_shown_and_each_is_found() {
+    let table = table();
+    for nth in 0..SHOWN {
+        table.put(&entry(None, &format!("lent-{nth}"), "one", 5_000));
+    }
+    let id = "shop-1a2b3c4d";
+    table.put(&entry(Some(id), "web", &format!("{id}.web.0"), 6_000));
+    let shown = table.view();
+    assert_eq!((shown.len(), table.count()), (SHOWN, SHOWN + 1));
+    assert!(shown.iter().any(|route| route.host == "web.shop.localhost"));
+    let all = (0..SHOWN).map(|nth| format!("lent-{nth}.localhost"));
+    let hidden: Vec<String> = all
+        .filter(|host| shown.iter().all(|route| route.host != *host))
+        .collect();
+    assert_eq!(hidden.len(), 1);
+    assert!(table.shown(&hidden[0]).is_some());
+    assert!(table.shown("gone.localhost").is_none());
+}
+
+#[test]
+fn a_service_is_found_by_its_clusters_name_and_by_its_id() {
+    let table = table();
+    table.put(&entry(
+        Some("shop-1a2b3c4d"),
+        "api",
+        "shop-1a2b3c4d.api.0",
+        4_000,
+    ));
+    table.put(&entry(None, "mail", "x", 4_001));
+    for host in ["api.shop", "api.shop-1a2b3c4d", "mail"] {
+        assert!(table.by_host(host).is_some(), "{host}");
+    }
+    let [api, mail] = table.view().try_into().unwrap();
+    assert_eq!(
+        (&*api.host, &*api.prefix),
+        ("api.shop.localhost", "/shop/api")
+    );
+    assert_eq!((&*mail.host, &*mail.prefix), ("mail.localhost", "/mail"));
+    assert_eq!(api.backends[0].instance, Some("api.0".parse().unwrap()));
+    table.take("mail", "x");
+    assert!(table.by_host("mail").is_none());
+}
+
+#[test]
+fn of_two_clusters_of_one_name_the_first_has_it_until_it_leaves() {
+    let table = table();
+    for (id, port) in [("shop-00000001", 1), ("shop-00000002", 2)] {
+        table.put(&entry(Some(id), "api", &format!("{id}.api.0"), port));
+    }
+    let port = |host: &str| table.by_host(host).unwrap().backends()[0].address.port();
+    assert_eq!(port("api.shop"), 1);
+    assert_eq!(port("api.shop-00000002"), 2);
+    table.take("api", "shop-00000001.api.0");
+    assert_eq!(port("api.shop"), 2);
+}
+
+#[test]
+fn an_instance_that_comes_back_at_its_address_is_another() {
+    let table = table();
+    let cluster: ClusterId = "shop-1a2b3c4d".parse().unwrap();
+    let mut entry = entry(Some("shop-1a2b3c4d"), "api", "shop-1a2b3c4d.api.0", 4_000);
+    table.put(&entry);
+    let before = table.by_host("api.shop").unwrap().backends()[0].number;
+    table.put(&entry);
+    let same = table.by_host("api.shop").unwrap().backends()[0].number;
+    assert_eq!(before, same);
+    assert_eq!(table.drain(&cluster, &"api.0".parse().unwrap()).len(), 1);
+    // Heard late, it is the one that gets nothing more.
+    table.put(&entry);
+    assert!(table.by_host("api.shop").unwrap().backends()[0].is_draining());
+    entry.since = Timestamp(1_001);
+    table.put(&entry);
+    let after = table.by_host("api.shop").unwrap().backends();
+    assert!(after.len() == 1 && after[0].number != before && !after[0].is_draining());
+}
+
+#[test]
+fn many_names_that_go_at_once_go_in_no_time() {
+    let table = table();
+    let ids: Vec<String> = (0..20_000).map(|n| format!("mail-{n}")).collect();
+    for id in &ids {
+        table.put(&entry(None, id, "x", 4_000));
+    }
+    // By a look at each other name for each, this were four hundred million looks.
+    table.keep_only(&[]);
+    assert!(table.view().is_empty() && table.by_host(&ids[7]).is_none());
+    assert!(table.read().claims.is_empty() && table.read().by_host.is_empty());
+}
+
+#[test]
+fn no_backend_is_where_the_registry_would_list_none() {
+    let table = table();
+    for url in [
+        "http://169.254.169.254/",
+        "http://10.0.0.1:80",
+        "http://0177.0.0.1:80",
+    ] {
+        let mut entry = entry(None, "mail", "x", 1);
+        entry.url = url.into();
+        table.put(&entry);
+        assert!(table.by_host("mail").is_none(), "{url}");
+    }
+    for name in ["api.shop", "a/b", "MyApp", ""] {
+        let mut entry = entry(None, "mail", "x", 1);
+        entry.name = name.into();
+        table.put(&entry);
+        assert!(table.view().is_empty(), "{name}");
+    }
+    let mut entry = entry(None, "mail", "x", 1);
+    entry.health = Health::Critical;
+    entry.health_why = Some("answers 500".into());
+    table.put(&entry);
+    let why = table.view()[0].unavailable.clone().unwrap().why;
+    assert_eq!(why, "answers 500");
+    entry.health = Health::Warning;
+    table.put(&entry);
+    assert_eq!(table.view()[0].unavailable, None);
+    entry.url = "http://127.0.0.1:7422".into();
+    table.put(&entry);
+    let why = table.view()[0].unavailable.clone().unwrap().why;
+    assert!(why.contains("itself"), "{why}");
+    entry.url = "https://127.0.0.1:1".into();
+    table.put(&entry);
+    let why = table.view()[0].unavailable.clone().unwrap().why;
+    assert!(why.contains("https"), "{why}");
+}
