@@ -1,3 +1,5 @@
+//! Who is found by which name, and who is not.
+
 use super::*;
 use model::view::KeptBy;
 
