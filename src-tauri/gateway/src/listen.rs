@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
@@ -222,6 +222,10 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
         }
         if length == PREFACE.len() {
             return Ok(true);
+        }
+        // The rest of it will not come: HTTP/1 says what is wrong with what is there.
+        if stream.ready(Interest::READABLE).await?.is_read_closed() {
+            return Ok(false);
         }
         // It comes in pieces, which hardly anybody sends; what is there already wakes nobody again.
         tokio::time::sleep(pause).await;

@@ -2,6 +2,7 @@
 
 use crate::world::{OK, eventually, says, world};
 use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn what_is_for_another_host_or_can_be_read_in_two_ways_reaches_nobody() {
@@ -100,4 +101,24 @@ async fn who_says_nothing_makes_room_for_who_asks() {
     }
     assert_eq!(world.ask("GET /", &[], "").await.status, 200);
     eventually(|| world.gateway.view().connections <= 1_024).await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_within_the_preface_of_http_2_is_let_go() {
+    let world = world().await;
+    let mut streams = Vec::new();
+    for begins in ["P", "PRI * HT"] {
+        let mut stream = world.connect().await;
+        stream.write_all(begins.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        streams.push(stream);
+    }
+    // Long before the time is over that a head may take.
+    for stream in &mut streams {
+        let mut heard = Vec::new();
+        let told = stream.read_to_end(&mut heard);
+        let told = tokio::time::timeout(std::time::Duration::from_secs(10), told).await;
+        told.expect("it is closed").unwrap();
+    }
+    eventually(|| world.gateway.view().connections == 0).await;
 }
