@@ -28,6 +28,7 @@ mod load;
 mod logs;
 mod mixed;
 mod mutes;
+mod names;
 mod outputs;
 mod probes;
 mod real_stack;

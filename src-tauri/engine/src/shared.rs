@@ -154,6 +154,7 @@ impl Shared {
 
     /// Takes one away; its loop ends when its inbox is closed.
     pub(crate) fn remove_owner(&self, cluster: &ClusterId) {
+        self.registry.unclaim(cluster);
         self.owners
             .write()
             .unwrap_or_else(PoisonError::into_inner)

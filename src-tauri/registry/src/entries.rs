@@ -1,6 +1,7 @@
 //! The read model: every entry by name and id, and what of them comes due when.
 
 mod checks;
+mod claims;
 mod own;
 mod registered;
 
@@ -93,6 +94,10 @@ pub(crate) struct Entries {
     ids: HashMap<String, BTreeSet<String>>,
     own: BTreeMap<(ClusterId, InstanceId), Key>,
     withheld: BTreeMap<(ClusterId, InstanceId), Withheld>,
+    /// Names of every cluster's services, whether they run or not.
+    claims: BTreeMap<ClusterId, BTreeSet<String>>,
+    /// Under which name and at which port an instance will serve that does not yet.
+    expected: BTreeMap<(ClusterId, InstanceId), (String, u16)>,
     due: BTreeSet<(Instant, Key)>,
     registered: usize,
     renewed: BTreeSet<Key>,
@@ -145,6 +150,8 @@ impl Entries {
             ids: HashMap::new(),
             own: BTreeMap::new(),
             withheld: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            expected: BTreeMap::new(),
             due: BTreeSet::new(),
             registered: 0,
             renewed: BTreeSet::new(),

@@ -154,6 +154,10 @@ impl Run {
                 count = queue.recv_many(&mut taken, BATCH) => if count == 0 { return },
                 () = until(end) => self.fall_due(),
                 () = self.shared.reserve.notified() => self.reserve().await,
+                () = self.shared.gives_way.notified() => {
+                    let keys = std::mem::take(&mut *self.shared.gave_way());
+                    self.stale.extend(self.shared.read().still_gone(keys));
+                }
             }
             self.waiting.extend(taken.drain(..));
             while !self.waiting.is_empty() {

@@ -57,7 +57,7 @@ use keeper::{Keeper, Wish};
 use model::view::{Health, RegistryView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
@@ -107,6 +107,9 @@ pub(crate) struct Shared {
     allowed: Vec<IpNet>,
     beats: beats::Beats,
     whole: told::Whole,
+    /// What gave way to instances of ours and is on disk, and that there is some.
+    gave_way: Mutex<Vec<Key>>,
+    gives_way: Notify,
 }
 
 impl Shared {
@@ -116,6 +119,10 @@ impl Shared {
 
     fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gave_way(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.gave_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the entries and tells of it before anybody else can change them again, so that
@@ -182,6 +189,8 @@ impl Registry {
             allowed,
             beats: beats::Beats::default(),
             whole: told::Whole::default(),
+            gave_way: Mutex::default(),
+            gives_way: Notify::new(),
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -203,11 +212,46 @@ impl Registry {
 
     // === the engine's own ===
 
-    /// Lists an instance of a cluster, or changes what is said of it. Readers see it at once.
-    pub fn upsert_own(&self, own: &Own) {
+    /// Lists an instance of a cluster, or changes what is said of it. Readers see it at once. Gives what
+    /// had registered itself under its name elsewhere, and is off the list.
+    pub fn upsert_own(&self, own: &Own) -> Vec<RegistryView> {
         let now = (self.shared.wall)();
+        // First, so that whoever follows is told that it is gone before its key is another's.
+        let gone = self.shared.change(|entries| entries.give_way(own));
         self.shared
             .change(|entries| ((), entries.put_own(own, now)));
+        if !gone.is_empty() {
+            let mut gave_way = self.shared.gave_way();
+            gave_way.extend(gone.iter().map(|view| Key::new(&view.name, &view.id)));
+            drop(gave_way);
+            self.shared.gives_way.notify_one();
+        }
+        gone
+    }
+
+    /// The names of a cluster's services, in place of those that were said before: no program takes one
+    /// of them, nor an id like one of its instances', whether the cluster runs or not.
+    pub fn claim(&self, cluster: &ClusterId, names: impl IntoIterator<Item = ServiceName>) {
+        let names = names.into_iter().map(|name| name.to_string()).collect();
+        self.shared.write().claim(cluster, names);
+    }
+
+    /// The cluster is forgotten, and its names are anybody's.
+    pub fn unclaim(&self, cluster: &ClusterId) {
+        self.shared.write().unclaim(cluster);
+    }
+
+    /// An instance that is not listed is on its way to serve at this port. It may register itself there
+    /// until it is listed or removed.
+    pub fn expect_own(
+        &self,
+        cluster: &ClusterId,
+        instance: &InstanceId,
+        name: &ServiceName,
+        port: u16,
+    ) {
+        let mut entries = self.shared.write();
+        entries.expect_own(cluster, instance, name, port);
     }
 
     /// Takes an instance from the list. No reader finds it after this has returned.

@@ -362,7 +362,15 @@ impl Owner {
                     category: service.map_or_else(String::new, |one| one.category.clone()),
                     version: None,
                 };
-                self.shared.registry.upsert_own(&own);
+                for gone in self.shared.registry.upsert_own(&own) {
+                    let text = format!(
+                        "{} at {}, which had registered itself, is off the registry: {instance} serves \
+                         under that name",
+                        gone.name, gone.url
+                    );
+                    let what = EventKind::Notice { text };
+                    self.shared.journal.event(Some(&self.id), what);
+                }
             }
             (Some(status), Some(_))
                 if status.marks.circuit.is_some() && status.state != State::Stopped =>
@@ -373,7 +381,15 @@ impl Owner {
                     .registry
                     .withhold_own(&self.id, &instance, &instance.service, why);
             }
-            _ => self.shared.registry.remove_own(&self.id, &instance),
+            (status, port) => {
+                let registry = &self.shared.registry;
+                registry.remove_own(&self.id, &instance);
+                if let Some(port) = port
+                    && status.is_some_and(|status| !at_rest(status.state))
+                {
+                    registry.expect_own(&self.id, &instance, &instance.service, *port);
+                }
+            }
         }
         self.changed.insert(instance);
         self.show_within(SHOW_STATES);

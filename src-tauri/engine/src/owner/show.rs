@@ -64,6 +64,11 @@ impl Owner {
         let shown = self.shown.as_ref();
         if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
             self.shared.rule_gateway(&self.id, &definition);
+            // Without a port it is never listed by us, and may list itself.
+            let listed = definition.services.iter();
+            let listed = listed.filter(|(_, service)| service.port.is_some());
+            let names = listed.map(|(name, _)| name.clone());
+            self.shared.registry.claim(&self.id, names);
             self.shared.picture.publish_cluster(ClusterView {
                 id: self.id.clone(),
                 name: definition.name.clone(),

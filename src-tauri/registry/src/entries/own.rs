@@ -1,6 +1,6 @@
 //! Entries the engine keeps: instances of its clusters.
 
-use super::{Changed, Entries, Entry, Key, Withheld};
+use super::{Changed, Entries, Entry, Withheld};
 use crate::log::What;
 use crate::{Error, Listed, Registration};
 use model::view::{Health, KeptBy, RegistryView};
@@ -28,13 +28,11 @@ pub struct Own {
 
 impl Entries {
     pub(crate) fn put_own(&mut self, own: &Own, now: Timestamp) -> Changed {
-        let key = Key::new(
-            own.name.as_str(),
-            &format!("{}.{}", own.cluster, own.instance),
-        );
+        let key = own.key();
         let mut changed = Changed::default();
         let owner = (own.cluster.clone(), own.instance.clone());
         self.withheld.remove(&owner);
+        self.expected.remove(&owner);
         let known = self.own.get(&owner).cloned();
         let before = known.as_ref().and_then(|key| self.get(key));
         let since = before.map_or(now, |entry| entry.listed.view.since);
@@ -63,7 +61,6 @@ impl Entries {
             self.remove(&known, &mut changed);
         }
         self.own.insert(owner, key);
-        // A program that took this id before is no longer asked.
         let entry = Entry {
             listed: Arc::new(Listed {
                 view,
@@ -83,6 +80,7 @@ impl Entries {
     pub(crate) fn remove_own(&mut self, cluster: &ClusterId, instance: &InstanceId) -> Changed {
         let owner = (cluster.clone(), instance.clone());
         let mut changed = Changed::default();
+        self.expected.remove(&owner);
         if let Some(withheld) = self.withheld.remove(&owner) {
             self.touch(withheld.name.clone(), &mut changed);
             let id = format!("{cluster}.{instance}");
@@ -147,12 +145,17 @@ impl Entries {
         self.withheld.values()
     }
 
-    /// While the engine keeps a name, nobody else adds to it: traffic goes where a name points.
+    /// Nobody else adds to the name of a cluster's service: traffic goes where a name points. An instance
+    /// that is on its way may.
     pub(crate) fn not_own(&self, wish: &Registration) -> Result<(), Error> {
+        if self.is_expected(&wish.name, &wish.url) {
+            return Ok(());
+        }
         match self
             .named(&wish.name)
             .find_map(|entry| entry.listed.view.cluster.as_ref())
             .or(self.withheld_of(&wish.name).map(|one| &one.cluster))
+            .or_else(|| self.claimed(&wish.name, &wish.id))
         {
             Some(cluster) => Err(Error::Kept {
                 name: wish.name.clone(),
