@@ -1,0 +1,38 @@
+//! Any path and any body behind a head that is in order, so that what reads them is reached each time.
+//!
+//! The first byte is the route, the first line the rest of the path, what follows the body.
+#![no_main]
+
+const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/register"),
+    ("GET", "/services"),
+    ("GET", "/services/"),
+    ("PUT", "/services/"),
+    ("DELETE", "/services/"),
+];
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Some((route, rest)) = bytes.split_first() else { return };
+    let (method, path) = ROUTES[usize::from(*route) % ROUTES.len()];
+    let (line, body) = match rest.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => (&rest[..0], rest),
+    };
+    // What may not be in a target is for the other one.
+    let tail: String = line
+        .iter()
+        .map(|byte| match byte {
+            b'!'..=b'~' => char::from(*byte).to_string(),
+            other => format!("%{other:02x}"),
+        })
+        .collect();
+    let port = fuzz::world().registry;
+    let mut request = format!(
+        "{method} {path}{tail} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    let heard = fuzz::send(port, &request);
+    assert!(heard.starts_with(b"HTTP/1.1 "), "no answer: {}", heard.escape_ascii());
+});
