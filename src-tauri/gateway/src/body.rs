@@ -92,6 +92,10 @@ pub(crate) struct Streamed {
     link: Option<Link>,
     flight: Flight,
     ended: bool,
+    /// It broke off, which is passed on when what came before is written: with it that is dropped.
+    broken: Option<hyper::Error>,
+    /// How often all was written when the last piece of it was given.
+    given: u64,
 }
 
 impl Answer {
@@ -100,12 +104,14 @@ impl Answer {
     }
 
     pub(crate) fn streamed(body: Incoming, link: Option<Link>, flight: Flight) -> Self {
-        let ended = body.is_end_stream();
         Self::Streamed(Streamed {
+            ended: body.is_end_stream(),
+            broken: None,
+            // Its head, which is given now.
+            given: flight.flushes().times(),
             body,
             link,
             flight,
-            ended,
         })
     }
 }
@@ -116,6 +122,9 @@ impl Streamed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.flight.took();
+        if self.broken.is_some() {
+            return self.poll_broken(cx);
+        }
         let mut frame = Pin::new(&mut self.body).poll_frame(cx);
         // What the body waits for, its connection has to read: both are driven by who reads the body.
         if frame.is_pending()
@@ -124,21 +133,36 @@ impl Streamed {
             link.drive(cx);
             frame = Pin::new(&mut self.body).poll_frame(cx);
         }
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
+        match frame {
+            Poll::Ready(Some(Err(error))) => {
+                self.link = None;
+                self.flight.broke(&error);
+                self.broken = Some(error);
+                return self.poll_broken(cx);
+            }
+            Poll::Ready(Some(Ok(ref frame))) => {
                 if let Some(data) = frame.data_ref() {
                     self.flight.out(data.len() as u64);
                 }
+                self.given = self.flight.flushes().times();
                 self.ended = self.body.is_end_stream();
-            }
-            Poll::Ready(Some(Err(error))) => {
-                self.link = None;
-                self.flight.broke(error);
             }
             Poll::Ready(None) => self.ended = true,
             Poll::Pending => {}
         }
         frame
+    }
+
+    /// Breaks off as the instance did, once the client has all that came before.
+    fn poll_broken(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if !self.flight.flushes().since(self.given, cx) {
+            self.flight.gives();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.broken.take().map(Err))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::backend::Backend;
 use crate::body::Sent;
 use crate::exchange::{Link, story};
+use crate::flush::Flushes;
 use crate::listen::Worker;
 use crate::log::Entry;
 use crate::route::Route;
@@ -95,6 +96,11 @@ impl Flight {
         self.began
     }
 
+    /// How often all that was there for the client has been written.
+    pub(crate) fn flushes(&self) -> &Flushes {
+        &self.seat.flushes
+    }
+
     /// The client sends a body.
     pub(crate) fn sends(&mut self, sent: &Rc<Sent>) {
         self.sent = Some(Rc::clone(sent));
@@ -133,6 +139,11 @@ impl Flight {
     /// Bytes for the client.
     pub(crate) fn out(&mut self, bytes: u64) {
         self.out += bytes;
+        self.gives();
+    }
+
+    /// The client has to take what it was given before there is more for it.
+    pub(crate) fn gives(&mut self) {
         if !std::mem::replace(&mut self.giving, true) {
             self.seat.gives();
         }

@@ -21,6 +21,7 @@ mod client;
 mod error;
 mod exchange;
 mod flight;
+mod flush;
 mod follow;
 mod guard;
 mod heads;

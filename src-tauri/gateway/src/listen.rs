@@ -1,6 +1,7 @@
 //! The threads of the gateway: who comes in, how many at a time, in which HTTP, and how it ends.
 
 use crate::client::Client;
+use crate::flush::Flushing;
 use crate::pool::Pool;
 use crate::seat::{Seat, Seats};
 use crate::sniff::{BUFFER, Sniffer};
@@ -240,7 +241,7 @@ async fn http1(
     remote: SocketAddr,
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
-    let (stream, sniffed) = Sniffer::new(stream);
+    let (stream, sniffed) = Sniffer::new(Flushing::new(stream, &seat.flushes));
     let client = Rc::new(Client::new(remote, Rc::clone(&seat), Some(sniffed)));
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
@@ -283,6 +284,7 @@ async fn http2(
     stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let client = Rc::new(Client::new(remote, Rc::clone(&seat), None));
+    let stream = Flushing::new(stream, &seat.flushes);
     let local = worker.local.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)

@@ -2,6 +2,7 @@
 //! many, or take nothing of what they asked for.
 
 use crate::Shared;
+use crate::flush::Flushes;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct Seat {
     since: Cell<Instant>,
     told: Cell<bool>,
     leave: Notify,
+    /// What it was given is written.
+    pub(crate) flushes: Arc<Flushes>,
 }
 
 impl Seat {
@@ -116,6 +119,7 @@ impl Seats {
             since: Cell::new(Instant::now()),
             told: Cell::new(false),
             leave: Notify::new(),
+            flushes: Arc::default(),
         });
         if all.len() == all.capacity() {
             all.retain(|one| one.strong_count() > 0);

@@ -197,3 +197,47 @@ async fn a_websocket_is_one_when_the_instance_says_so() {
     rest(&mut stream, &mut body, 14).await;
     assert_eq!(body, b"hello and back");
 }
+
+/// An instance that says so much at once and is gone.
+fn dies_after(said: &'static str) -> impl crate::world::Serves {
+    move |mut stream: TcpStream| -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if head(&mut stream).await.is_some() {
+                let _ = stream.write_all(said.as_bytes()).await;
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn of_an_answer_that_breaks_off_all_that_came_arrives() {
+    for (said, heard) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc", "abc"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n",
+            "two",
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", ""),
+    ] {
+        let mut world = world().await;
+        world.serve("api.0", dies_after(said)).await;
+        for _ in 0..20 {
+            let answer = world.ask("GET /", &[], "").await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert!(answer.body.contains(heard), "{answer:?}");
+            // It is not made up to be whole.
+            assert!(!answer.body.ends_with("0\r\n\r\n"), "{answer:?}");
+        }
+        let recent = world.gateway.recent(1);
+        let error = recent[0].error.as_deref().unwrap();
+        assert!(error.contains("broke off"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_dies_in_its_head_is_502() {
+    let mut world = world().await;
+    let dies = dies_after("HTTP/1.1 200 OK\r\nContent-Le");
+    world.serve("api.0", dies).await;
+    assert_eq!(world.ask("GET /", &[], "").await.status, 502);
+}

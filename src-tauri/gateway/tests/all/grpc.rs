@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -117,4 +118,33 @@ async fn http2_reaches_an_instance_of_http1_and_a_refusal_is_grpcs() {
     let answer = tokio::time::timeout(LONG, answer).await.unwrap().unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["grpc-status"], "12");
+}
+
+#[tokio::test]
+async fn of_an_answer_that_breaks_off_all_that_came_arrives() {
+    let mut world = world().await;
+    let dies = |mut stream: TcpStream| -> crate::world::BoxFuture<'static, ()> {
+        Box::pin(async move {
+            crate::world::head(&mut stream).await.unwrap();
+            let said = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc";
+            stream.write_all(said.as_bytes()).await.unwrap();
+        })
+    };
+    world.serve("api.0", dies).await;
+    let stream = TcpStream::connect(world.gateway.address()).await.unwrap();
+    let (mut send, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { drop(connection.await) });
+    for _ in 0..20 {
+        let request = Request::get(format!("http://{}/", world.host()));
+        let answer = send.send_request(request.body(Full::<Bytes>::default()).unwrap());
+        let mut answer = tokio::time::timeout(LONG, answer).await.unwrap().unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let heard = tokio::time::timeout(LONG, answer.frame()).await.unwrap();
+        assert_eq!(heard.unwrap().unwrap().into_data().unwrap(), "abc");
+        let end = tokio::time::timeout(LONG, answer.frame()).await.unwrap();
+        end.unwrap().unwrap_err();
+    }
 }
