@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tests::gateway::register;
 use tests::process::kill;
+use tests::smuggling::h2::{Connection, END_HEADERS, END_STREAM, block, frame, kind};
 use tests::smuggling::{Proxy, Recorder};
 use tests::{Azora, until};
 
@@ -130,6 +131,49 @@ fn a_crowd_that_says_nothing_leaves_room_for_who_asks() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    drop(all);
+    kill(engine.id());
+    let _ = engine.wait();
+}
+
+#[test]
+fn a_crowd_that_takes_no_answer_leaves_room_in_time() {
+    room();
+    let azora = Azora::new();
+    let mut engine = azora.serve_until_it_listens(azora.home().path());
+    let backend = Recorder::new();
+    let named = register(&azora, "unread", backend.port());
+    let proxy = Proxy::new(named.port, named.host, backend);
+    // No window to send an answer into, and every question whether it lives is answered.
+    let window = frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b":method", b"GET"),
+        (b":scheme", b"http"),
+        (b":path", b"/good/0"),
+        (b":authority", proxy.host.as_bytes()),
+    ];
+    let asks = frame(kind::HEADERS, END_HEADERS | END_STREAM, 1, &block(&headers));
+    let mut all = Vec::new();
+    for _ in 0..CROWD {
+        let mut connection = Connection::open(proxy.port).expect("it listens");
+        connection.send(&window);
+        connection.send(&asks);
+        all.push(connection);
+    }
+    let mut wrong = Vec::new();
+    until("who asks to be answered", || {
+        for connection in &mut all {
+            let frames = connection.frames(Duration::from_millis(1), |_| false);
+            for ping in frames
+                .iter()
+                .filter(|one| one.kind == kind::PING && one.flags == 0)
+            {
+                connection.send(&frame(kind::PING, 1, 0, &ping.payload));
+            }
+        }
+        wrong = proxy.well();
+        wrong.is_empty().then_some(())
+    });
     drop(all);
     kill(engine.id());
     let _ = engine.wait();
