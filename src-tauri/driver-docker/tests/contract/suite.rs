@@ -119,6 +119,8 @@ pub(crate) async fn two_starts_of_one_instance_give_one<S: Subject>(mut on: S) {
         other => panic!("expected that it runs already, got {other:?}"),
     }
     assert_eq!(on.adopt().await[0].outcome, Ok(pid));
+    // A container's first words come when its daemon passes them on.
+    on.said("a", "up").await;
     assert_eq!(on.log("a"), "up\n");
 }
 
