@@ -195,6 +195,9 @@ impl Engine {
         }
         engine.conclude_pending().await?;
         let adopted = engine.adopt_all().await;
+        if let Some(gateway) = engine.shared.gateway.get() {
+            gateway.settled();
+        }
         let started = EventKind::EngineStarted {
             pid: std::process::id(),
             adopted,

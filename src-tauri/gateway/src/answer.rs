@@ -85,6 +85,13 @@ impl Refusal {
         refusal
     }
 
+    /// Nothing has this name yet, and not all names are there.
+    pub(crate) fn unsettled(name: &str) -> Self {
+        let error = format!("whether anything here is called {name} is not known yet");
+        let help = "Azora has just started and looks at what runs; ask again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, &error, help).again(1)
+    }
+
     /// No instance of a route takes requests.
     pub(crate) fn nobody(name: &str, nobody: &Nobody, now: Timestamp) -> Self {
         let help = match nobody.coming {

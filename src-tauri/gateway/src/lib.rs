@@ -191,6 +191,12 @@ impl Gateway {
         Vec::new()
     }
 
+    /// The engine has taken over what it found running, and told how it stands with it. Until then a
+    /// name that is not known may be about to come: who asks for it waits.
+    pub fn settled(&self) {
+        self.shared.table.settle();
+    }
+
     /// How it stands with an instance: what a route without a serving one answers.
     pub fn stands(&self, cluster: &ClusterId, instance: &InstanceId, standing: Standing) {
         self.shared.table.stands(cluster, instance, standing);

@@ -10,7 +10,7 @@ use crate::heads::{self, Way, X_REQUEST_ID};
 use crate::listen::Worker;
 use crate::route::Route;
 use crate::rules::{HashBy, Rules};
-use crate::sending::Sending;
+use crate::sending::{COMING, Sending};
 use crate::{guard, tunnel};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a client may take for the next piece of a body, as long as there is no answer.
 const STALLED: Duration = Duration::from_secs(30);
@@ -37,11 +38,12 @@ pub(crate) async fn serve(
 ) -> Result<Response<Answer>, Infallible> {
     let asked = Asked::new(request.version(), request.headers());
     let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
-    let admitted = admit(&worker, &client, &mut flight, &mut request);
+    let admitted = admit(&worker, &client, &mut flight, &mut request).await;
     let passed = match admitted {
         Ok(admitted) => pass(&worker, &asked, flight, admitted, request).await,
         Err(refusal) => {
-            if refusal.status != StatusCode::NOT_FOUND {
+            let missed = [StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
+            if !missed.contains(&refusal.status) {
                 worker.shared.refused.fetch_add(1, Ordering::Relaxed);
             }
             Err((flight, refusal))
@@ -62,7 +64,7 @@ struct Admitted {
 }
 
 /// Holds a request against all that is refused, finds its route, and makes its head fit to be sent.
-fn admit(
+async fn admit(
     worker: &Rc<Worker>,
     client: &Client,
     flight: &mut Flight,
@@ -105,7 +107,7 @@ fn admit(
             help,
         ));
     }
-    let (route, forwarded, prefix) = find(worker, client, &host, uri)?;
+    let (route, forwarded, prefix) = known(worker, client, &host, uri).await?;
     flight.route = Some(Arc::clone(&route));
     let rules = route.rules();
     guard::origin(&method, headers, &rules.allow_origins)?;
@@ -159,12 +161,40 @@ fn admit(
 }
 
 /// The route of a host, its `Forwarded`, and what is taken off the path.
+type Target = (Arc<Route>, HeaderValue, Option<String>);
+
+/// Finds it; as long as not all names are there, one that is not is waited for.
+async fn known(
+    worker: &Worker,
+    client: &Client,
+    host: &HeaderValue,
+    uri: &Uri,
+) -> Result<Target, Refusal> {
+    let table = &worker.shared.table;
+    if table.is_settled() {
+        return find(worker, client, host, uri);
+    }
+    let until = Instant::now() + COMING;
+    loop {
+        // Both before it is looked for, so that nothing falls in between.
+        let (changes, settled) = (table.changes(), table.is_settled());
+        match find(worker, client, host, uri) {
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND && !settled => {}
+            found => return found,
+        }
+        if tokio::time::timeout_at(until, changes).await.is_err() {
+            let name = host.to_str().unwrap_or_default();
+            return Err(Refusal::unsettled(name));
+        }
+    }
+}
+
 fn find(
     worker: &Worker,
     client: &Client,
     host: &HeaderValue,
     uri: &Uri,
-) -> Result<(Arc<Route>, HeaderValue, Option<String>), Refusal> {
+) -> Result<Target, Refusal> {
     let table = &worker.shared.table;
     let version = table.version();
     if let Some(last) = &*client.last.borrow()

@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a request waits for an instance that is on its way.
-const COMING: Duration = Duration::from_secs(10);
+pub(crate) const COMING: Duration = Duration::from_secs(10);
 /// First wait for an instance that refuses connections: it may have died just now, and the registry
 /// be about to say so. Doubled each time.
 const REFUSED: Duration = Duration::from_millis(10);

@@ -10,8 +10,10 @@ use ipnet::IpNet;
 use model::view::{Health, RegistryView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 /// Letters of an id behind a cluster's name: a hyphen and eight digits of a hash.
@@ -29,6 +31,9 @@ pub(crate) struct Table {
     port: u16,
     /// Grows whenever a name may lead elsewhere: threads remember names until then.
     version: AtomicU64,
+    /// The engine has taken over what it found running: a name that is not there is not about to come.
+    settled: AtomicBool,
+    changed: Notify,
     names: RwLock<Names>,
 }
 
@@ -55,6 +60,8 @@ impl Table {
             port,
             allowed,
             version: AtomicU64::new(0),
+            settled: AtomicBool::new(false),
+            changed: Notify::new(),
             names: RwLock::default(),
         }
     }
@@ -62,6 +69,21 @@ impl Table {
     /// Grows whenever a name may lead elsewhere.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
+    }
+
+    /// All names are there that the engine knows of.
+    pub(crate) fn settle(&self) {
+        self.settled.store(true, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// Resolves when a name may lead elsewhere than when this was called, or all are there.
+    pub(crate) fn changes(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// The route of a host without its `.localhost`.
@@ -303,8 +325,13 @@ impl Table {
         }
         names.by_key.insert(key.clone(), Arc::clone(&route));
         drop(names);
-        self.version.fetch_add(1, Ordering::Release);
+        self.renamed();
         route
+    }
+
+    fn renamed(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+        self.changed.notify_waiters();
     }
 
     fn remove(&self, key: &Key) {
@@ -331,7 +358,7 @@ impl Table {
             }
         }
         drop(names);
-        self.version.fetch_add(1, Ordering::Release);
+        self.renamed();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the gateway does not pass on.
 
-use crate::world::{OK, eventually, says, world};
+use crate::world::{LONG, OK, eventually, head, says, unsettled, world};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -121,4 +121,49 @@ async fn who_hangs_up_within_the_preface_of_http_2_is_let_go() {
         told.expect("it is closed").unwrap();
     }
     eventually(|| world.gateway.view().connections == 0).await;
+}
+
+#[tokio::test]
+async fn until_the_engine_has_looked_a_name_that_is_not_there_is_waited_for() {
+    let mut world = unsettled().await;
+    let host = world.host();
+    let mut early = Vec::new();
+    for host in [host.as_str(), "nobody.localhost"] {
+        let mut stream = world.connect().await;
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        early.push(stream);
+    }
+    // What is refused for itself is refused at once: then the two before have been heard, too.
+    let evil = "GET / HTTP/1.1\r\nHost: evil.com\r\nConnection: close\r\n\r\n";
+    assert_eq!(world.raw(evil.as_bytes()).await.status, 421);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.0", says(OK, &heard)).await;
+    let (there, _) = within(head(&mut early[0])).await.unwrap();
+    assert!(there.starts_with("HTTP/1.1 200"), "{there}");
+    assert_eq!(world.gateway.view().refused, 1);
+    world.gateway.settled();
+    let (nobody, _) = within(head(&mut early[1])).await.unwrap();
+    assert!(nobody.starts_with("HTTP/1.1 404"), "{nobody}");
+}
+
+#[tokio::test]
+async fn an_engine_that_looks_for_long_has_clients_ask_again() {
+    let world = unsettled().await;
+    let asked = "GET / HTTP/1.1\r\nHost: nobody.localhost\r\nConnection: close\r\n\r\n";
+    let mut stream = world.connect().await;
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let (answer, _) = tokio::time::timeout(LONG * 2, head(&mut stream))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(
+        answer.to_ascii_lowercase().contains("retry-after: 1"),
+        "{answer}"
+    );
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, what).await.unwrap()
 }

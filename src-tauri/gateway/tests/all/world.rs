@@ -46,6 +46,13 @@ pub(crate) fn instance(text: &str) -> InstanceId {
 }
 
 pub(crate) async fn world() -> World {
+    let world = unsettled().await;
+    world.gateway.settled();
+    world
+}
+
+/// One whose engine looks yet for what runs.
+pub(crate) async fn unsettled() -> World {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).await.unwrap();
     let registry = Registry::open(store, Arc::new(Open), wall, vec![])
