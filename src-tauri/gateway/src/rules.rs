@@ -18,7 +18,7 @@ pub struct Rules {
     pub retries: u8,
     /// Requests a second; `None` is any number.
     pub rate: Option<u32>,
-    /// Origins whose pages may ask, besides those of this machine: "https://app.example.com".
+    /// Origins whose pages may ask, besides those of this machine: `https://app.example.com`.
     pub allow_origins: Vec<String>,
 }
 
