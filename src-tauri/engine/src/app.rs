@@ -158,6 +158,7 @@ impl Engine {
             registry,
             gateway: Default::default(),
             consul: settings.consul,
+            registry_port: settings.registry_port,
             webhooks,
             notifications: settings.notifications,
             mutes,
@@ -178,16 +179,16 @@ impl Engine {
             wall: Clock::wall,
         };
         let life = &shared.life;
-        let ungated = crate::gateway::start(&shared, settings.gateway, gated)?;
         life.writers.spawn(writer.run(life.stop_writers.clone()));
         life.writers
             .spawn(recording.run(life.stop_writers.clone().cancelled_owned()));
+        crate::gateway::start(&shared, settings.gateway, gated).await?;
         let engine = Engine { shared };
         tasks::spawn_all(&engine.shared, words, said).await?;
         let watching = files::run(Arc::clone(&engine.shared), unwatched);
         engine.shared.tasks.spawn(watching);
         let notices = engine.shared.store.notices().iter().cloned();
-        for text in notices.chain(unused_settings).chain(ungated) {
+        for text in notices.chain(unused_settings) {
             engine
                 .shared
                 .journal

@@ -2,6 +2,7 @@
 //! he is stopped.
 
 use crate::Error;
+use crate::listening::{self, Wanted};
 use crate::shared::Shared;
 use gateway::{Config, DEFAULT_PORT, Gateway, HashBy, Rules, Standing};
 use model::{ClusterId, InstanceId, InstanceStatus, State};
@@ -21,18 +22,21 @@ pub(crate) fn threads() -> usize {
 /// How long a stop waits for answers under way, however long its grace is.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Starts it where it is wanted; `config` is the same for every port. Gives what is to be said when a
-/// port that somebody chose is taken; one that nobody chose is made up for by another.
-pub(crate) fn start(
+/// Under which key the port is kept that it had.
+const KEPT: &str = "gateway.port";
+
+/// Starts it where it is wanted; `config` is the same for every port. Where the settings choose one that
+/// is taken there is none, and that is said; one that nobody chose is made up for by another.
+pub(crate) async fn start(
     shared: &Arc<Shared>,
     settings: GatewaySettings,
     config: Config,
-) -> Result<Option<String>, Error> {
+) -> Result<(), Error> {
     let Some(asked) = shared.config.gateway_port else {
-        return Ok(None);
+        return Ok(());
     };
     if !settings.enabled && asked == 0 {
-        return Ok(None);
+        return Ok(());
     }
     let listen = |port| {
         let config = Config {
@@ -41,31 +45,36 @@ pub(crate) fn start(
         };
         Gateway::start(config, &shared.registry)
     };
-    let started = match (asked, settings.port) {
-        (0, None) => listen(DEFAULT_PORT).or_else(|_| listen(0)),
-        (0, Some(port)) => match listen(port) {
-            Err(error) => {
-                let text = format!(
-                    "there is no gateway: failed to {}",
-                    Error::from(error).story()
-                );
-                shared
-                    .picture
-                    .set_engine(|view| view.limits.push(text.clone()));
-                return Ok(Some(text));
+    let chosen = (asked != 0).then_some(asked);
+    let set = chosen.or(settings.port);
+    let wanted = Wanted::of(shared, KEPT, set, DEFAULT_PORT).await;
+    let mut started = None;
+    for port in wanted.ports() {
+        match listen(*port) {
+            Ok(gateway) => {
+                started = Some(gateway);
+                break;
             }
-            started => started,
-        },
-        (port, _) => listen(port),
+            Err(error) if chosen.is_some() || *port == 0 => return Err(error.into()),
+            Err(gateway::Error::Listen { source, .. }) if set.is_some() => {
+                let why = listening::why(*port, &source, "gateway.port").await;
+                listening::say(shared, format!("there is no gateway: {why}"));
+            }
+            Err(gateway::Error::Listen { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let Some(gateway) = started else {
+        return Ok(());
     };
-    let gateway = started?;
+    wanted.keep(shared, KEPT, gateway.address().port()).await;
     let address = format!("http://{}", gateway.address());
     shared
         .picture
         .set_engine(|view| view.gateway = Some(address.clone()));
     // Nobody else has set it.
     let _ = shared.gateway.set(gateway);
-    Ok(None)
+    Ok(())
 }
 
 impl Shared {

@@ -37,6 +37,7 @@ mod incidents;
 mod journal;
 mod keep;
 mod launch;
+mod listening;
 mod listing;
 mod logs;
 mod look;

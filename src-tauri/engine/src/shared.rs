@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) gateway: std::sync::OnceLock<gateway::Gateway>,
     /// The port on which Consul's clients are to be served.
     pub(crate) consul: Option<u16>,
+    /// The registry's port, if the settings choose one.
+    pub(crate) registry_port: Option<u16>,
     /// Who is told of what happens.
     pub(crate) webhooks: Arc<Webhooks>,
     /// What the desktop says.

@@ -5,6 +5,7 @@ use crate::app::to_message;
 use crate::clock::Beat;
 use crate::door::Door;
 use crate::drivers::Readings;
+use crate::listening::{self, REGISTRY_PORT, Wanted};
 use crate::owner::Message;
 use crate::shared::Shared;
 use driver::Happened;
@@ -20,6 +21,9 @@ use tokio::sync::mpsc;
 const SAMPLE: Duration = Duration::from_secs(2);
 /// … and of so many instances a second at most, which costs less than a five-hundredth of a core.
 const SAMPLED: u32 = 40;
+
+/// Under which key the port is kept that the registry had.
+const REGISTRY: &str = "registry.port";
 
 /// Starts them all.
 pub(crate) async fn spawn_all(
@@ -188,15 +192,39 @@ async fn sample(shared: Arc<Shared>) {
 
 /// The HTTP registry, and its clients' way through the door.
 async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
-    let Some(port) = shared.config.registry_port else {
+    let Some(asked) = shared.config.registry_port else {
         return Ok(());
     };
-    let listener = registry::bind(port)
-        .await
-        .map_err(|source| Error::Listen { port, source })?;
+    let chosen = (asked != 0).then_some(asked);
+    let set = chosen.or(shared.registry_port);
+    let wanted = Wanted::of(shared, REGISTRY, set, REGISTRY_PORT).await;
+    let mut bound = None;
+    for port in wanted.ports() {
+        match registry::bind(*port).await {
+            Ok(listener) => {
+                bound = Some((*port, listener));
+                break;
+            }
+            Err(source) if chosen.is_some() || *port == 0 => {
+                return Err(Error::Listen {
+                    port: *port,
+                    source,
+                });
+            }
+            Err(error) if set.is_some() => {
+                let why = listening::why(*port, &error, "registry.port").await;
+                listening::say(shared, format!("there is no registry: {why}"));
+            }
+            Err(_) => {}
+        }
+    }
+    let Some((port, listener)) = bound else {
+        return Ok(());
+    };
     let address = listener
         .local_addr()
         .map_err(|source| Error::Listen { port, source })?;
+    wanted.keep(shared, REGISTRY, address.port()).await;
     shared
         .picture
         .set_engine(|view| view.registry = Some(format!("http://{address}")));

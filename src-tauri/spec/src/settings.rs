@@ -31,6 +31,8 @@ pub struct Settings {
     pub allow: Vec<IpNet>,
     /// The port on which Consul's clients are served; `None` is not at all.
     pub consul: Option<u16>,
+    /// Where the registry listens on 127.0.0.1; `None`: at its usual port, or another that is free.
+    pub registry_port: Option<u16>,
     /// Where events are sent.
     pub webhooks: BTreeMap<WebhookName, Webhook>,
     /// What the desktop says.
@@ -44,7 +46,7 @@ pub struct Settings {
 pub struct GatewaySettings {
     /// It runs.
     pub enabled: bool,
-    /// Where it listens on 127.0.0.1; `None`: at its usual port, or any free one.
+    /// Where it listens on 127.0.0.1; `None`: at its usual port, or another that is free.
     pub port: Option<u16>,
 }
 

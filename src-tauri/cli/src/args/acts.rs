@@ -310,10 +310,12 @@ pub(crate) struct Serve {
     /// Where the API and the browser UI listen on 127.0.0.1; 0 is any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) port: u16,
-    /// Where the registry listens on 127.0.0.1; 0 is any free port
+    /// Where the registry listens on 127.0.0.1; 0 is where settings.toml says, or 7421, or the port it had
+    /// last, or any free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) registry_port: u16,
-    /// Where the gateway listens on 127.0.0.1; 0 is where settings.toml says, or 7422, or any free port
+    /// Where the gateway listens on 127.0.0.1; 0 is where settings.toml says, or 7422, or the port it had
+    /// last, or any free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) gateway_port: u16,
     /// Take the home over from the engine that has it; its services keep running

@@ -231,7 +231,7 @@ pub(crate) const GATEWAY: Keys = Keys {
 };
 pub(crate) const REGISTRY: Keys = Keys {
     table: "`registry`",
-    keys: &["allow", "consul"],
+    keys: &["allow", "consul", "port"],
 };
 pub(crate) const WEBHOOK: Keys = Keys {
     table: "a webhook",

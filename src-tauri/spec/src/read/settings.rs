@@ -58,12 +58,16 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
         reader.table(&entry.value, "`registry`", &help)
     });
     let mut allow = Vec::new();
-    let mut consul = None;
+    let (mut consul, mut registry_port) = (None, None);
     if let Some(table) = registry {
         reader.known_keys(table, &REGISTRY);
         consul = table
             .get("consul")
             .and_then(|entry| reader.consul(&entry.value));
+        if let Some(entry) = table.get("port") {
+            let help = "write port = 7421, or leave it out";
+            registry_port = reader.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
+        }
         if let Some(entry) = table.get("allow") {
             let networks = reader.list(&entry.value, "`allow`", MAX_NETWORKS, EXAMPLE);
             for value in networks.unwrap_or_default() {
@@ -77,6 +81,7 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
     Settings {
         allow,
         consul,
+        registry_port,
         webhooks,
         notifications,
         gateway,

@@ -39,8 +39,16 @@ fn consuls_clients_are_served_where_it_is_asked_for_and_nowhere_else() {
 }
 
 #[test]
+fn the_registry_listens_where_it_is_told_to() {
+    let port = |text: &str| settings(text).unwrap().registry_port;
+    assert_eq!(port("[registry]"), None);
+    assert_eq!(port("[registry]\nport = 7500"), Some(7_500));
+}
+
+#[test]
 fn a_wrong_setting_is_explained_with_its_place() {
     let cases = [
+        ("[registry]\nport = 80", "`port` is 1024 to 65535, not 80"),
         ("[registry]\nconsul = 0", "`consul` is 1 to 65535, not 0"),
         (
             "[registry]\nconsul = \"8500\"",
