@@ -209,13 +209,7 @@ async fn register(
 ) -> Result<Response, Failure> {
     accept(&headers)?;
     let bytes = read(body).await?;
-    let wish: Wish = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            &format!("the body is not what is wanted: {error}"),
-            r#"Send JSON like {"name": "mail", "url": "http://127.0.0.1:4000"}."#,
-        )
-    })?;
+    let wish = Wish::read(&bytes)?;
     let (listed, new) = app.registry.register(wish.into_registration()?).await?;
     let status = if new {
         StatusCode::CREATED

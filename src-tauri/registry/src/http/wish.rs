@@ -1,9 +1,12 @@
 //! The body of `POST /register`.
 
+use super::Failure;
 use crate::check::{Check, Look, Probe, Target};
 use crate::{DEFAULT_TTL, Error, Keep, Registration};
+use hyper::StatusCode;
 use model::view::Health;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +17,15 @@ const LONGEST: u64 = 24 * 60 * 60;
 /// The longest an answer to a check may take, in seconds.
 const LONGEST_TIMEOUT: u64 = 60;
 
-/// What a program says. What it does not name is of no interest and ignored.
+const EXAMPLE: &str = r#"Send JSON like {"name": "mail", "url": "http://127.0.0.1:4000"}."#;
+/// All that [`Wish`] has.
+const KEYS: &[&str] = &[
+    "name", "url", "port", "address", "id", "ttl", "tags", "version", "category", "meta", "check",
+];
+/// All that [`WishedCheck`] has.
+const CHECK_KEYS: &[&str] = &["http", "tcp", "every", "timeout", "deregister_after"];
+
+/// What a program says.
 #[derive(Deserialize)]
 pub(super) struct Wish {
     name: String,
@@ -55,7 +66,48 @@ struct WishedCheck {
     deregister_after: Option<u64>,
 }
 
+/// A key that is not known is refused: what was meant by it would not be done.
+fn known(said: &Map<String, Value>, within: &str, keys: &[&str]) -> Result<(), Failure> {
+    let Some(key) = said.keys().find(|key| !keys.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let near = keys
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(key, known), known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min();
+    let help = match near {
+        Some((_, known)) => format!("Did you mean `{known}`?"),
+        None => format!("There are `{}`.", keys.join("`, `")),
+    };
+    // Whole, it could be longer than all that is said of it.
+    let key: String = key.chars().take(64).collect();
+    let error = format!("{within} has no key {key:?}");
+    Err(Failure::new(StatusCode::BAD_REQUEST, &error, &help))
+}
+
 impl Wish {
+    /// What the body of a request says.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let wrong = |error: &str| {
+            let error = format!("the body is not what is wanted: {error}");
+            Failure::new(StatusCode::BAD_REQUEST, &error, EXAMPLE)
+        };
+        let refused = |error: serde_json::Error| wrong(&error.to_string());
+        let body: Value = serde_json::from_slice(bytes).map_err(refused)?;
+        let Value::Object(said) = &body else {
+            return Err(wrong("it is no object"));
+        };
+        known(said, "a registration", KEYS)?;
+        match said.get("check") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(check)) => known(check, "`check`", CHECK_KEYS)?,
+            Some(_) => return Err(wrong("`check` is no object")),
+        }
+        // Not from the value: of a key that is there twice that would take one.
+        serde_json::from_slice(bytes).map_err(refused)
+    }
+
     pub(super) fn into_registration(self) -> Result<Registration, Error> {
         let url = self.place()?;
         let mut registration = Registration::new(&self.name, &url);

@@ -175,7 +175,7 @@ async fn an_ordinary_program_registers_is_found_beats_and_leaves() {
 async fn everything_that_can_be_said_is_kept() {
     let server = server().await;
     let body = r#"{"name":"mail","url":"http://[::1]:4000/v1?a=b","id":"one","ttl":86400,
-                   "meta":{"version":"7"},"command":"rm -rf /","unknown":[1,{"a":null}]}"#;
+                   "meta":{"version":"7"}}"#;
     let answer = server.ask("POST /register", body).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let entry = answer.json();
@@ -184,7 +184,36 @@ async fn everything_that_can_be_said_is_kept() {
         (&json!("one"), &json!({ "version": "7" }))
     );
     assert_eq!(entry["expires"], 1_000_000 + 86_400_000);
-    assert!(!answer.body.contains("rm -rf"));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_refused_with_what_may_be_meant() {
+    let server = server().await;
+    for (body, said) in [
+        (
+            r#"{"name":"t1","port":18900,"tll":3000}"#,
+            "Did you mean `ttl`?",
+        ),
+        (
+            r#"{"name":"t1","port":18900,"colour":1}"#,
+            "There are `name`, `url`",
+        ),
+        (
+            r#"{"name":"t1","port":18900,"check":{"tcp":"127.0.0.1:1","evry":1}}"#,
+            "Did you mean `every`?",
+        ),
+        (
+            r#"{"name":"t1","port":18900,"check":["/",null]}"#,
+            "`check` is no object",
+        ),
+        (r#"["arr",null,null,9]"#, "it is no object"),
+        (r#"{"name":"t1","name":"t2","port":9}"#, "duplicate field"),
+    ] {
+        let answer = server.ask("POST /register", body).await;
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+        assert!(answer.body.contains(said), "{body}: {answer:?}");
+    }
+    assert_eq!(server.ask("GET /services", "").await.body, "[]");
 }
 
 /// Who sends traffic is told why it has nowhere to go, and nobody takes the name meanwhile.
