@@ -92,10 +92,18 @@ mod tests {
         (engine, view)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test stands in for another program"
+    )]
+    fn bind(port: u16) -> std::io::Result<TcpListener> {
+        TcpListener::bind(("127.0.0.1", port))
+    }
+
     /// Ours or of somebody beside us: the usual ports are taken.
     fn usual_ones_taken() -> Vec<Option<TcpListener>> {
         let ports = [super::REGISTRY_PORT, gateway::DEFAULT_PORT];
-        let all = ports.map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+        let all = ports.map(|port| bind(port).ok());
         all.into()
     }
 
@@ -121,7 +129,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn who_has_a_port_that_was_chosen_is_said_and_no_other_is_used() {
         let home = Home::new();
-        let taken = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+        let taken = [0, 0].map(|port| bind(port).unwrap());
         let [registry, gateway] = taken.each_ref().map(|one| one.local_addr().unwrap().port());
         let text = format!("[registry]\nport = {registry}\n[gateway]\nport = {gateway}\n");
         std::fs::write(home.path().join("settings.toml"), text).unwrap();
