@@ -57,10 +57,9 @@ async function done(page, verb, least = 1) {
   console.log(`ok  ${verb}`);
 }
 
-/** To a place by its number in the rail. */
+/** To a place by the key that its link names. */
 async function go(page, id) {
-  const ids = await page.locator('nav a[data-testid^="place-"]').evaluateAll((links) => links.map((link) => link.dataset.testid));
-  await page.keyboard.press(String(ids.indexOf(`place-${id}`) + 1));
+  await page.keyboard.press(await page.getByTestId(`place-${id}`).getAttribute("aria-keyshortcuts"));
   await page.waitForURL(`**/${id}*`);
 }
 
