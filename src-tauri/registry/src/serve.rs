@@ -77,7 +77,7 @@ pub async fn serve(
     listen(front, listener, shutdown).await
 }
 
-/// Serves these routes, which have [`crate::guard::guard`] around them, the same way.
+/// Serves these routes, which have `guard` around them, the same way.
 ///
 /// # Errors
 /// See [`serve`].
