@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -253,27 +253,8 @@ async fn http1(
         .max_header_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = pin!(connection);
-    let leaves = tokio::select! {
-        ended = connection.as_mut() => return ended,
-        _ = stopping.wait_for(|stop| *stop) => false,
-        () = seat.told_to_leave() => true,
-    };
-    connection.as_mut().graceful_shutdown();
-    if !leaves {
-        return connection.await;
-    }
-    // A request that has just come is answered, unless nobody takes the answer.
-    while !seat.is_stalled() {
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-        if !seat.is_busy() {
-            break;
-        }
-    }
-    Ok(())
+    let end = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
+    until_over(pin!(connection), end, &seat, stopping).await
 }
 
 async fn http2(
@@ -295,13 +276,24 @@ async fn http2(
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(LONGEST_HEAD as u32)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
+    let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
+    until_over(pin!(connection), end, &seat, stopping).await
+}
+
+/// Carries a connection until it is over, or has to be: then what is under way on it is answered, and nothing new is
+/// taken.
+async fn until_over<C: Future<Output = hyper::Result<()>>>(
+    mut connection: Pin<&mut C>,
+    graceful_shutdown: impl FnOnce(Pin<&mut C>),
+    seat: &Seat,
+    stopping: &mut watch::Receiver<bool>,
+) -> hyper::Result<()> {
     let leaves = tokio::select! {
         ended = connection.as_mut() => return ended,
         _ = stopping.wait_for(|stop| *stop) => false,
         () = seat.told_to_leave() => true,
     };
-    connection.as_mut().graceful_shutdown();
+    graceful_shutdown(connection.as_mut());
     if !leaves {
         return connection.await;
     }
