@@ -4,7 +4,6 @@
 //! lets through the next one reads. A panic of any thread ends the process, which is what the fuzzer looks for.
 
 #[path = "../../src/smuggling/strict.rs"]
-#[expect(dead_code, reason = "the abuse suite uses more of it")]
 mod strict;
 
 use model::{Act, ActId, Actor, ActorKind, Outcome, Target, Timestamp, Verb};
