@@ -28,8 +28,9 @@ pub fn harmless(text: &str, max: usize) -> String {
     shown
 }
 
-/// It changes the order or the lines of what is around it, or steers a terminal.
-fn steers(c: char) -> bool {
+/// A character that changes the order or the lines of what is around it, or steers a terminal, and is not
+/// among the control characters of ASCII.
+pub fn steers(c: char) -> bool {
     matches!(
         c,
         '\u{80}'..='\u{9f}'

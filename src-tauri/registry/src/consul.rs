@@ -21,6 +21,7 @@ mod routes;
 mod seen;
 mod wish;
 
+pub(crate) use asked::quoted;
 pub use routes::{Method, ROUTES};
 
 use crate::entries::Entry;

@@ -14,7 +14,7 @@ use hyper::body::Bytes;
 use model::Timestamp;
 use model::view::{KeptBy, RegistryView};
 use model::{ClusterId, InstanceId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ use tokio::time::Instant;
 pub(crate) const MAX_REGISTERED: usize = 200_000;
 /// Most of one name.
 pub(crate) const MAX_OF_NAME: usize = 1_024;
+/// Entries that gave way and are remembered.
+const MAX_LOST: usize = 1_024;
 /// Renewed leases that are remembered to be shown; of more it is shown later that they were.
 const MAX_RENEWED: usize = 4_096;
 
@@ -98,6 +100,8 @@ pub(crate) struct Entries {
     claims: BTreeMap<ClusterId, BTreeSet<String>>,
     /// Under which name and at which port an instance will serve that does not yet.
     expected: BTreeMap<(ClusterId, InstanceId), (String, u16)>,
+    /// What gave way to an instance, and to whose: who renews it is told. The last so many.
+    lost: VecDeque<(Key, ClusterId)>,
     due: BTreeSet<(Instant, Key)>,
     registered: usize,
     renewed: BTreeSet<Key>,
@@ -152,6 +156,7 @@ impl Entries {
             withheld: BTreeMap::new(),
             claims: BTreeMap::new(),
             expected: BTreeMap::new(),
+            lost: VecDeque::new(),
             due: BTreeSet::new(),
             registered: 0,
             renewed: BTreeSet::new(),
@@ -381,7 +386,13 @@ impl Entries {
                 name: what,
                 why: one.why.clone(),
             },
-            None => Error::Missing { what },
+            None => match self.claimed(name, "") {
+                Some(cluster) => Error::Down {
+                    name: what,
+                    cluster: cluster.to_string(),
+                },
+                None => Error::Missing { what },
+            },
         }
     }
 }

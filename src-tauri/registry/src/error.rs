@@ -25,8 +25,11 @@ pub enum Error {
     #[error("use the tags: there are at most 64 of at most 1024 bytes, none empty")]
     Tags,
     /// A version or category that is too long.
-    #[error("use the {0}: it is too long, empty, or has control characters")]
+    #[error("use the {0}: it is empty, or longer than 64 bytes")]
     Word(&'static str),
+    /// Characters that would steer whatever shows them.
+    #[error("use the {0}: it has control characters, or such that change the order of text")]
+    Steers(String),
     /// A check that cannot be kept.
     #[error("use the checks: {0}")]
     Check(String),
@@ -60,6 +63,38 @@ pub enum Error {
     Missing {
         /// The name, or name and id.
         what: String,
+    },
+    /// Nothing serves under this name, which is a cluster's.
+    #[error("find {name}: it is a service of cluster {cluster}, and no instance of it is ready")]
+    Down {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        cluster: String,
+    },
+    /// No such entry any more, or never.
+    #[error("renew {what}: it is not registered")]
+    Over {
+        /// Its name and id.
+        what: String,
+    },
+    /// The entry ended because an instance of a cluster took its name.
+    #[error(
+        "renew {what}: it is off the list, because cluster {cluster} runs a service of its name"
+    )]
+    GaveWay {
+        /// Its name and id.
+        what: String,
+        /// Whose the name is.
+        cluster: String,
+    },
+    /// Two services with one id of a check.
+    #[error("use check {check}: service {of} has one of that id, and ids of checks are one space")]
+    CheckTaken {
+        /// Its id.
+        check: String,
+        /// Whose it is.
+        of: String,
     },
     /// All that has this name gets no traffic for now.
     #[error("use {name}: {why}")]
@@ -108,6 +143,9 @@ impl Error {
                 "Leave the ttl out for 30 seconds, and send a heartbeat before it ends."
             }
             Error::Meta | Error::Tags | Error::Word(_) => "Say less about the service.",
+            Error::Steers(_) => {
+                "Leave these characters out; a value of meta may have several lines."
+            }
             Error::Place => {
                 "Give \"url\": \"http://127.0.0.1:4000\", or \"port\": 4000 with \"address\" if it is \
                  not 127.0.0.1."
@@ -120,7 +158,18 @@ impl Error {
                 "Instances of a cluster are listed by themselves. Use another name, or ask azora to \
                  stop the service."
             }
-            Error::Missing { .. } => "Its lease may have ended. Register it again.",
+            Error::Missing { .. } => {
+                "GET /services lists what there is. What registers itself is listed for as long as its \
+                 heartbeats or checks allow."
+            }
+            Error::Down { .. } => {
+                "It is listed as soon as an instance is ready; `azora ps` says what each does."
+            }
+            Error::Over { .. } => "Its lease may have ended. Register it again.",
+            Error::GaveWay { .. } => "Register it under another name.",
+            Error::CheckTaken { .. } => {
+                "Give each instance's check a CheckID of its own, or none: then it is called by its service."
+            }
             Error::Withheld { .. } => {
                 "It has failed several times in a row; it is listed again when it has been well for \
                  a while."

@@ -14,6 +14,7 @@
 //! Everything else answers `{"error", "help"}`. See `docs/registry.md`.
 
 mod asked;
+mod shape;
 mod wish;
 
 use crate::follow::Changes;
@@ -85,9 +86,15 @@ impl From<Error> for Failure {
             | Error::Meta
             | Error::Tags
             | Error::Word(_)
+            | Error::Steers(_)
             | Error::Check(_) => StatusCode::BAD_REQUEST,
-            Error::Kept { .. } => StatusCode::CONFLICT,
-            Error::Missing { .. } | Error::NoCheck { .. } => StatusCode::NOT_FOUND,
+            Error::Kept { .. } | Error::GaveWay { .. } | Error::CheckTaken { .. } => {
+                StatusCode::CONFLICT
+            }
+            Error::Missing { .. }
+            | Error::Down { .. }
+            | Error::Over { .. }
+            | Error::NoCheck { .. } => StatusCode::NOT_FOUND,
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Refused(_) => StatusCode::FORBIDDEN,
             Error::Withheld { .. } | Error::Store(_) | Error::Row(_) | Error::Closing => {

@@ -281,7 +281,7 @@ impl Registry {
     /// engine lists already gives the engine's entry.
     ///
     /// # Errors
-    /// Everything [`Error`] lists but [`Error::Missing`] and [`Error::NoCheck`].
+    /// Everything [`Error`] lists but [`Error::Missing`], [`Error::Over`] and [`Error::NoCheck`].
     pub async fn register(&self, registration: Registration) -> Result<(Arc<Listed>, bool), Error> {
         let allowed = &self.shared.allowed;
         registration.check(&self.shared.read().refused_ports, allowed)?;
@@ -351,7 +351,8 @@ impl Registry {
     /// Gives a leased entry its whole time again. What is kept otherwise needs none and takes it.
     ///
     /// # Errors
-    /// [`Error::Missing`] when there is no such entry, or not any more.
+    /// [`Error::Over`] when there is no such entry, or not any more; [`Error::GaveWay`] when it was taken
+    /// from the list because an instance of a cluster has its name.
     pub fn heartbeat(&self, name: &str, id: &str) -> Result<Arc<Listed>, Error> {
         let key = Key::new(name, id);
         let wall = (self.shared.wall)();
@@ -359,9 +360,7 @@ impl Registry {
         if let Some(listed) = &renewed {
             self.shared.beats.beat(&listed.view.url);
         }
-        renewed.ok_or_else(|| Error::Missing {
-            what: key.to_string(),
-        })
+        renewed.ok_or_else(|| self.shared.read().over(&key))
     }
 
     /// A check says this now. It is no act and is not written down: with the next engine a check says

@@ -63,10 +63,13 @@ impl Listed {
             if check.status > self.view.health {
                 self.view.health = check.status;
                 self.view.health_why = Some(match check.output.as_str() {
-                    "" if check.check.notes.is_empty() => {
-                        format!("its check {} says so", check.check.id)
-                    }
-                    "" => check.check.notes.clone(),
+                    "" if !check.check.notes.is_empty() => check.check.notes.clone(),
+                    "" => match &check.check.look {
+                        Look::Probe(_) => format!("it was not asked yet: {}", check.check.name),
+                        Look::Ttl { .. } | Look::Said => {
+                            format!("its check {} says so, and not why", check.check.id)
+                        }
+                    },
                     output => crate::check::cut(output, 300).to_owned(),
                 });
             }

@@ -15,7 +15,8 @@ impl Registry {
     /// Where to send what is meant for this name: what the gateway and other readers ask.
     ///
     /// # Errors
-    /// [`Error::Withheld`] while all of it has an open circuit, [`Error::Missing`] when there is none.
+    /// [`Error::Withheld`] while all of it has an open circuit, [`Error::Down`] when it is a cluster's and
+    /// nothing of it serves, [`Error::Missing`] when there is none.
     pub fn lookup(&self, name: &str) -> Result<Vec<Arc<Listed>>, Error> {
         let entries = self.shared.read();
         let listed: Vec<_> = entries.named(name).map(|e| e.listed.clone()).collect();

@@ -199,14 +199,27 @@ impl Registration {
         if !self.meta.iter().all(fits) {
             return Err(Error::Meta);
         }
-        let word = |text: &String, limit| {
-            !text.is_empty() && text.len() <= limit && !text.chars().any(char::is_control)
-        };
+        // A value may have lines; a key is a heading.
+        let steers = |text: &str| text.chars().any(|c| steers(c) && !matches!(c, '\n' | '\t'));
+        if let Some((key, _)) = self
+            .meta
+            .iter()
+            .find(|(key, value)| key.chars().any(self::steers) || steers(value))
+        {
+            return Err(Error::Steers(format!("meta {key:?}")));
+        }
+        if self.tags.iter().any(|tag| tag.chars().any(self::steers)) {
+            return Err(Error::Steers("tags".into()));
+        }
+        let word = |text: &String, limit| !text.is_empty() && text.len() <= limit;
         if self.tags.len() > MAX_TAGS || !self.tags.iter().all(|tag| word(tag, MAX_TAG)) {
             return Err(Error::Tags);
         }
         let words = [("version", &self.version), ("category", &self.category)];
         for (what, text) in words {
+            if text.iter().any(|text| text.chars().any(self::steers)) {
+                return Err(Error::Steers(what.into()));
+            }
             if text.as_ref().is_some_and(|text| !word(text, MAX_WORD)) {
                 return Err(Error::Word(what));
             }
@@ -270,6 +283,11 @@ impl Registration {
         registration.check(&BTreeSet::new(), allowed)?;
         Ok(registration)
     }
+}
+
+/// It is no part of a text that is shown in one line.
+fn steers(c: char) -> bool {
+    c.is_control() || model::text::steers(c)
 }
 
 /// FNV-1a of the URL, in hex: the same for ever, and fit for a URL segment.

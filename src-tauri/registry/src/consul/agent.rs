@@ -325,7 +325,7 @@ impl Consul {
 fn unknown_service(id: &str) -> No {
     no(
         StatusCode::NOT_FOUND,
-        format!("unknown service ID {}: register it again", quoted(id)),
+        format!("unknown service ID {}: it is not registered", quoted(id)),
     )
 }
 

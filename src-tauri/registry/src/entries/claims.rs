@@ -1,7 +1,7 @@
 //! Names that belong to clusters, also while nothing of them serves, and what gives way to them.
 
-use super::{Changed, Entries, Key, Own};
-use crate::target;
+use super::{Changed, Entries, Entry, Key, MAX_LOST, Own};
+use crate::{Error, target};
 use model::view::RegistryView;
 use model::{ClusterId, InstanceId, ServiceName};
 use std::collections::BTreeSet;
@@ -77,9 +77,36 @@ impl Entries {
             .cloned()
             .collect();
         for view in &gone {
-            self.remove(&Key::of(view), &mut changed);
+            let lost = Key::of(view);
+            self.remove(&lost, &mut changed);
+            if self.lost.len() == MAX_LOST {
+                self.lost.pop_front();
+            }
+            self.lost.push_back((lost, own.cluster.clone()));
         }
         (gone, changed)
+    }
+
+    /// Why nothing under this key is renewed.
+    pub(crate) fn over(&self, key: &Key) -> Error {
+        let what = key.to_string();
+        let mut lost = self.lost.iter();
+        match lost.find(|(lost, cluster)| lost == key && self.is_claimed(&key.name, cluster)) {
+            Some((_, cluster)) => Error::GaveWay {
+                what,
+                cluster: cluster.to_string(),
+            },
+            None => Error::Over { what },
+        }
+    }
+
+    /// A name is this cluster's.
+    fn is_claimed(&self, name: &str, cluster: &ClusterId) -> bool {
+        let of = |one: &Entry| one.listed.view.cluster.as_ref() == Some(cluster);
+        self.claims
+            .get(cluster)
+            .is_some_and(|all| all.contains(name))
+            || self.named(name).any(of)
     }
 
     /// Of these, what nobody has registered again: their rows are to go.

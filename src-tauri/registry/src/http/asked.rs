@@ -84,7 +84,7 @@ impl Asked {
     }
 }
 
-/// Seconds, or a number with `ms`, `s` or `m`.
+/// Seconds, or a number with `ms`, `s`, `m` or `h`.
 fn wait(text: &str) -> Result<Duration, Failure> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number = digits.parse::<u32>().ok().map(u64::from);
@@ -92,13 +92,18 @@ fn wait(text: &str) -> Result<Duration, Failure> {
         "ms" => Some(Duration::from_millis(number)),
         "" | "s" => Some(Duration::from_secs(number)),
         "m" => Some(Duration::from_secs(number * 60)),
+        // Clients of other registries ask for as much, and get the most there is.
+        "h" => Some(Duration::from_secs(number * 3_600)),
         _ => None,
     });
     match wait {
         Some(wait) => Ok(wait.min(LONGEST_WAIT)),
         None => Err(refused(
-            "wait is no time",
-            "Write it like 30s, 5m or 500ms; 10m is the most.",
+            &format!(
+                "wait is a time like 30s, not {}",
+                crate::consul::quoted(text)
+            ),
+            "Write it like 30s, 5m or 500ms; whoever asks for more than 10m waits 10m.",
         )),
     }
 }
@@ -116,12 +121,13 @@ mod tests {
         assert_eq!(wait("500ms").unwrap(), Duration::from_millis(500));
         assert_eq!(wait("7").unwrap(), Duration::from_secs(7));
         assert_eq!(wait("4000000000m").unwrap(), LONGEST_WAIT);
+        assert_eq!(wait("1h").unwrap(), LONGEST_WAIT);
         assert!(Asked::read(None).unwrap().is_plain());
         for wrong in [
             "index=-1",
             "index=x",
             "wait=",
-            "wait=1h",
+            "wait=1d",
             "wait=-1s",
             "healthy=yes",
             "tags=a",

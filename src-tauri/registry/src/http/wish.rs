@@ -1,12 +1,12 @@
 //! The body of `POST /register`.
 
 use super::Failure;
+use super::shape::{Keys, Kind, holds, refused};
 use crate::check::{Check, Look, Probe, Target};
 use crate::{DEFAULT_TTL, Error, Keep, Registration};
-use hyper::StatusCode;
 use model::view::Health;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,11 +19,27 @@ const LONGEST_TIMEOUT: u64 = 60;
 
 const EXAMPLE: &str = r#"Send JSON like {"name": "mail", "url": "http://127.0.0.1:4000"}."#;
 /// All that [`Wish`] has.
-const KEYS: &[&str] = &[
-    "name", "url", "port", "address", "id", "ttl", "tags", "version", "category", "meta", "check",
+const KEYS: Keys = &[
+    ("name", Kind::Text),
+    ("url", Kind::Text),
+    ("port", Kind::Port),
+    ("address", Kind::Address),
+    ("id", Kind::Text),
+    ("ttl", Kind::Seconds),
+    ("tags", Kind::Texts),
+    ("version", Kind::Text),
+    ("category", Kind::Text),
+    ("meta", Kind::Named),
+    ("check", Kind::Object(CHECK_KEYS)),
 ];
 /// All that [`WishedCheck`] has.
-const CHECK_KEYS: &[&str] = &["http", "tcp", "every", "timeout", "deregister_after"];
+const CHECK_KEYS: Keys = &[
+    ("http", Kind::Text),
+    ("tcp", Kind::Text),
+    ("every", Kind::Seconds),
+    ("timeout", Kind::Seconds),
+    ("deregister_after", Kind::Seconds),
+];
 
 /// What a program says.
 #[derive(Deserialize)]
@@ -40,13 +56,13 @@ pub(super) struct Wish {
     #[serde(default)]
     ttl: Option<u64>,
     #[serde(default)]
-    tags: Vec<String>,
+    tags: Option<Vec<String>>,
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
     category: Option<String>,
     #[serde(default)]
-    meta: BTreeMap<String, String>,
+    meta: Option<BTreeMap<String, String>>,
     #[serde(default)]
     check: Option<WishedCheck>,
 }
@@ -66,46 +82,25 @@ struct WishedCheck {
     deregister_after: Option<u64>,
 }
 
-/// A key that is not known is refused: what was meant by it would not be done.
-fn known(said: &Map<String, Value>, within: &str, keys: &[&str]) -> Result<(), Failure> {
-    let Some(key) = said.keys().find(|key| !keys.contains(&key.as_str())) else {
-        return Ok(());
-    };
-    let near = keys
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(key, known), known))
-        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
-        .min();
-    let help = match near {
-        Some((_, known)) => format!("Did you mean `{known}`?"),
-        None => format!("There are `{}`.", keys.join("`, `")),
-    };
-    // Whole, it could be longer than all that is said of it.
-    let key: String = key.chars().take(64).collect();
-    let error = format!("{within} has no key {key:?}");
-    Err(Failure::new(StatusCode::BAD_REQUEST, &error, &help))
-}
-
 impl Wish {
     /// What the body of a request says.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Failure> {
-        let wrong = |error: &str| {
-            let error = format!("the body is not what is wanted: {error}");
-            Failure::new(StatusCode::BAD_REQUEST, &error, EXAMPLE)
-        };
-        let refused = |error: serde_json::Error| wrong(&error.to_string());
-        let body: Value = serde_json::from_slice(bytes).map_err(refused)?;
+        let wrong =
+            |error: &dyn std::fmt::Display| refused(&format!("the body is {error}"), EXAMPLE);
+        let body: Value = serde_json::from_slice(bytes)
+            .map_err(|error| wrong(&format_args!("not JSON: {error}")))?;
         let Value::Object(said) = &body else {
-            return Err(wrong("it is no object"));
+            return Err(wrong(
+                &"JSON, and not an object: a registration is an object with keys",
+            ));
         };
-        known(said, "a registration", KEYS)?;
-        match said.get("check") {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(check)) => known(check, "`check`", CHECK_KEYS)?,
-            Some(_) => return Err(wrong("`check` is no object")),
+        holds(said, "a registration", KEYS)?;
+        if said.get("name").is_none_or(Value::is_null) {
+            return Err(refused("a registration has no name", EXAMPLE));
         }
         // Not from the value: of a key that is there twice that would take one.
-        serde_json::from_slice(bytes).map_err(refused)
+        serde_json::from_slice(bytes)
+            .map_err(|error| wrong(&format_args!("not understood: {error}")))
     }
 
     pub(super) fn into_registration(self) -> Result<Registration, Error> {
@@ -114,10 +109,10 @@ impl Wish {
         if let Some(id) = self.id {
             registration.id = id;
         }
-        registration.tags = self.tags;
+        registration.tags = self.tags.unwrap_or_default();
         registration.version = self.version;
         registration.category = self.category;
-        registration.meta = self.meta;
+        registration.meta = self.meta.unwrap_or_default();
         let lease = Keep::Lease {
             ttl: self.ttl.map_or(DEFAULT_TTL, Duration::from_secs),
         };

@@ -106,7 +106,9 @@ async fn what_had_the_name_gives_way_and_does_not_come_back() {
     let second = changes.try_recv().unwrap();
     assert_eq!((second.upserts.len(), second.removed.len()), (1, 0));
     let lost = registry.heartbeat("api", "old");
-    assert!(matches!(lost, Err(Error::Missing { .. })), "{lost:?}");
+    assert!(matches!(lost, Err(Error::GaveWay { .. })), "{lost:?}");
+    let never = registry.heartbeat("api", "never");
+    assert!(matches!(never, Err(Error::Over { .. })), "{never:?}");
     rows(&world.store, 1).await;
     let next = Registry::open(world.store.clone(), world.notes.clone(), wall, vec![]);
     assert_eq!(keys(&next.await.unwrap()), ["mail/shop-1.api.0"]);
@@ -126,4 +128,10 @@ async fn who_follows_a_name_is_told_that_it_was_taken_away() {
     assert!(!answer.body.contains("old"), "{answer:?}");
     let again = r#"{"name":"api","port":9,"id":"old"}"#;
     assert_eq!(server.ask("POST /register", again).await.status, 409);
+    // Who lost it is told so, and not to register again.
+    let beat = server.ask("PUT /services/api/old/heartbeat", "").await;
+    assert_eq!(beat.status, 409, "{beat:?}");
+    assert!(beat.body.contains("cluster shop-1"), "{beat:?}");
+    let never = server.ask("PUT /services/api/never/heartbeat", "").await;
+    assert_eq!(never.status, 404, "{never:?}");
 }

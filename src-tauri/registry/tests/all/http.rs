@@ -204,9 +204,12 @@ async fn what_is_not_known_is_refused_with_what_may_be_meant() {
         ),
         (
             r#"{"name":"t1","port":18900,"check":["/",null]}"#,
-            "`check` is no object",
+            "check is an object, not [",
         ),
-        (r#"["arr",null,null,9]"#, "it is no object"),
+        (
+            r#"["arr",null,null,9]"#,
+            "the body is JSON, and not an object",
+        ),
         (r#"{"name":"t1","name":"t2","port":9}"#, "duplicate field"),
     ] {
         let answer = server.ask("POST /register", body).await;
@@ -214,6 +217,126 @@ async fn what_is_not_known_is_refused_with_what_may_be_meant() {
         assert!(answer.body.contains(said), "{body}: {answer:?}");
     }
     assert_eq!(server.ask("GET /services", "").await.body, "[]");
+}
+
+/// In words of who wrote it, with what was meant as it is written.
+#[tokio::test]
+async fn a_value_of_another_kind_is_told_with_what_was_meant() {
+    let server = server().await;
+    for (keys, error, help) in [
+        (
+            r#""port":"4000""#,
+            r#"port is a number from 1 to 65535, not "4000""#,
+            r#""port": 4000."#,
+        ),
+        (
+            r#""port":70000"#,
+            "port is a number from 1 to 65535, not 70000",
+            r#""port": 4000."#,
+        ),
+        (
+            r#""ttl":"30s""#,
+            r#"ttl is a whole number of seconds, not "30s""#,
+            r#""ttl": 30."#,
+        ),
+        (
+            r#""ttl":-1"#,
+            "ttl is a whole number of seconds, not -1",
+            r#""ttl": 30."#,
+        ),
+        (
+            r#""tags":"blue""#,
+            r#"tags is a list of texts, not "blue""#,
+            r#""tags": ["blue"]."#,
+        ),
+        (
+            r#""tags":["a",1]"#,
+            "tags is a list of texts",
+            r#""tags": ["a","1"]."#,
+        ),
+        (
+            r#""meta":{"a":1}"#,
+            "meta is an object whose values are texts",
+            r#""meta": {"a":"1"}."#,
+        ),
+        (
+            r#""version":7"#,
+            "version is a text, not 7",
+            r#""version": "7"."#,
+        ),
+        (
+            r#""address":"here""#,
+            "address is the address of a host",
+            r#""address": "127.0.0.1"."#,
+        ),
+        (
+            r#""check":"/x""#,
+            "check is an object, not",
+            r#""check": {"http": "/health"}."#,
+        ),
+        (
+            r#""check":{"every":"5s","http":"/"}"#,
+            "every is a whole number",
+            r#""every": 5."#,
+        ),
+    ] {
+        let body = format!(r#"{{"name":"t1",{keys}}}"#);
+        let answer = server.ask("POST /register", &body).await;
+        let told = answer.json();
+        let [said, meant] = ["error", "help"].map(|key| told[key].as_str().unwrap().to_owned());
+        assert!(
+            answer.status == 400 && said.contains(error),
+            "{body}: {told}"
+        );
+        assert!(meant.ends_with(help), "{body}: {told}");
+    }
+    let nameless = server.ask("POST /register", r#"{"port":9}"#).await;
+    assert!(
+        nameless.body.contains("a registration has no name"),
+        "{nameless:?}"
+    );
+    let nothing = r#"{"name":"t1","port":9,"tags":null,"meta":null,"check":null}"#;
+    assert_eq!(server.ask("POST /register", nothing).await.status, 201);
+}
+
+#[tokio::test]
+async fn what_would_steer_whatever_shows_it_is_refused() {
+    let server = server().await;
+    for keys in [
+        r#""meta":{"k":"\u001b[2J"}"#,
+        r#""meta":{"k\n":"v"}"#,
+        r#""category":"a\u202eb""#,
+        r#""version":"\u0007""#,
+        r#""tags":["fine","not\u0000"]"#,
+    ] {
+        let body = format!(r#"{{"name":"t1","port":9,{keys}}}"#);
+        let answer = server.ask("POST /register", &body).await;
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+        assert!(
+            answer.body.contains("it has control characters"),
+            "{body}: {answer:?}"
+        );
+    }
+    let lines = r#"{"name":"t1","port":9,"meta":{"k":"one\n\ttwo"}}"#;
+    assert_eq!(server.ask("POST /register", lines).await.status, 201);
+}
+
+/// A service that is down is not something to be registered.
+#[tokio::test]
+async fn a_name_of_a_cluster_that_serves_nothing_is_told_as_one() {
+    let server = server().await;
+    let (cluster, name) = ("shop-1".parse().unwrap(), "api".parse().unwrap());
+    server.world.registry.claim(&cluster, [name]);
+    let answer = server.ask("GET /services/api", "").await;
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.body.contains("a service of cluster shop-1"),
+        "{answer:?}"
+    );
+    let never = server.ask("GET /services/never", "").await;
+    assert!(!never.body.contains("Register it again"), "{never:?}");
+    let hour = server.ask("GET /services/api?wait=1h&index=0", "").await;
+    assert_eq!(hour.status, 404, "{hour:?}");
 }
 
 /// Who sends traffic is told why it has nowhere to go, and nobody takes the name meanwhile.

@@ -270,7 +270,7 @@ async fn leases_end_unless_their_heart_beats() {
     );
     assert!(matches!(
         registry.heartbeat("short", "a"),
-        Err(Error::Missing { .. })
+        Err(Error::Over { .. })
     ));
 
     tokio::time::advance(Duration::from_secs(20)).await;
