@@ -244,6 +244,10 @@ impl Engine {
                     continue;
                 }
             };
+            if let Some(gateway) = shared.gateway.get() {
+                // All of them before one is up: which is called by a name must not depend on which is first.
+                gateway.knows(&record.id, record.created);
+            }
             let (shared, id) = (Arc::clone(shared), record.id.clone());
             let task = looking.spawn(async move {
                 let (id, contained) = (record.id.clone(), record.has_containers());

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::listening::{self, Wanted};
 use crate::shared::Shared;
 use gateway::{Config, DEFAULT_PORT, Gateway, HashBy, Rules, Standing};
-use model::{ClusterId, InstanceId, InstanceStatus, State};
+use model::{ClusterId, InstanceId, InstanceStatus, State, Timestamp};
 use spec::GatewaySettings;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -86,11 +86,17 @@ impl Shared {
         }
     }
 
-    /// What a definition says of its routes.
-    pub(crate) fn rule_gateway(&self, cluster: &ClusterId, definition: &spec::Cluster) {
+    /// A cluster that was first run then, and what its definition says of its routes.
+    pub(crate) fn rule_gateway(
+        &self,
+        cluster: &ClusterId,
+        created: Timestamp,
+        definition: &spec::Cluster,
+    ) {
         let Some(gateway) = self.gateway.get() else {
             return;
         };
+        gateway.knows(cluster, created);
         for (name, service) in &definition.services {
             gateway.rule(cluster, name, rules(&service.route));
         }
@@ -159,5 +165,6 @@ fn standing(status: &InstanceStatus, wanted: bool) -> Standing {
         why: format!("{} {what}", status.instance),
         since: status.since,
         coming: coming && wanted,
+        wanted,
     }
 }

@@ -5,7 +5,7 @@ use crate::route::Nobody;
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    RETRY_AFTER,
+    LOCATION, RETRY_AFTER,
 };
 use hyper::{HeaderMap, Response, StatusCode, Version};
 use model::Timestamp;
@@ -28,6 +28,8 @@ pub(crate) struct Refusal {
     pub(crate) close: bool,
     /// Since when.
     pub(crate) since: Option<(Timestamp, Timestamp)>,
+    /// Where it is answered instead.
+    pub(crate) location: Option<Box<HeaderValue>>,
 }
 
 /// What of a request decides how its answer looks.
@@ -67,6 +69,7 @@ impl Refusal {
             again: None,
             close: status == StatusCode::BAD_REQUEST,
             since: None,
+            location: None,
         }
     }
 
@@ -82,6 +85,15 @@ impl Refusal {
             help,
         );
         refusal.known = known.to_vec();
+        refusal
+    }
+
+    /// It is answered elsewhere on this host, and nothing is said about it that may not be kept.
+    pub(crate) fn elsewhere(path: &str) -> Self {
+        let error = format!("this is at {path}");
+        let status = StatusCode::PERMANENT_REDIRECT;
+        let mut refusal = Self::new(status, &error, "Ask for it with the slash at its end.");
+        refusal.location = HeaderValue::try_from(path).ok().map(Box::new);
         refusal
     }
 
@@ -127,6 +139,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CONTENT_LENGTH, length.into());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(location) = &self.location {
+            headers.insert(LOCATION, HeaderValue::clone(location));
+        }
         if let Some(again) = self.again {
             headers.insert(RETRY_AFTER, again.into());
         }

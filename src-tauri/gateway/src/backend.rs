@@ -1,6 +1,7 @@
 //! One instance behind a route: what it works on, how quick it is, and whether it is left out.
 
 use crate::Clock;
+use crate::outlier::Times;
 use crate::traffic::Counters;
 use model::view::{BackendState, BackendView};
 use model::{ClusterId, InstanceId};
@@ -35,6 +36,8 @@ pub(crate) struct Backend {
     /// Moving average of its latency in microseconds, as bits of a double, and when that was.
     latency: AtomicU64,
     measured: AtomicU64,
+    /// What it took lately, to tell it from its peers.
+    pub(crate) times: Times,
     failures: AtomicU32,
     ejections: AtomicU32,
     ejected_until: AtomicU64,
@@ -63,6 +66,7 @@ impl Backend {
             endless: AtomicU32::new(0),
             latency: AtomicU64::new(0),
             measured: AtomicU64::new(0),
+            times: Times::default(),
             failures: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
@@ -139,6 +143,7 @@ impl Backend {
 
     /// It answered within so long.
     pub(crate) fn quick(&self, now: u64, took: Duration) {
+        self.times.note(now, took);
         let took = took.as_micros() as f64;
         let before = self.latency(now);
         // Slowness shows at once, and that it is over by and by.
@@ -184,6 +189,8 @@ impl Backend {
         let times = self.ejections.fetch_add(1, Ordering::Relaxed).min(10);
         let time = (FIRST_EJECTION << times).min(LONGEST_EJECTION);
         self.failures.store(0, Ordering::Relaxed);
+        // Afterwards it is judged by what it does then.
+        self.times.clear();
         *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         self.ejected_until.store(now + time, Ordering::Relaxed);
     }

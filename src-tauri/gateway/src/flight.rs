@@ -124,7 +124,8 @@ impl Flight {
     pub(crate) fn refused(&mut self, status: StatusCode, why: &str) {
         self.status = status.as_u16();
         self.took = Some(self.began.elapsed());
-        self.error = Some(why.to_owned());
+        // Who is sent elsewhere was not refused.
+        self.error = (!status.is_redirection()).then(|| why.to_owned());
     }
 
     /// What follows need not end by itself: it is written down now, and nobody waits for its end.
@@ -194,7 +195,7 @@ impl Flight {
             id: text(self.id.as_ref()),
             method: self.method.as_str(),
             // However it was asked for: by a port, by a path, in capitals.
-            host: (self.route.as_ref()).map_or(text(Some(&self.host)), |route| &route.host),
+            host: (self.route.as_ref()).map_or(text(Some(&self.host)), |route| route.host()),
             path: self.uri.path(),
             status: self.status,
             took: self.began.elapsed(),

@@ -1,10 +1,16 @@
-//! Keeping the routes as the registry is, on a thread of its own.
+//! Keeping the routes as the registry is, and looking who is much slower than its peers: on a thread of its own,
+//! beside the requests.
 
 use crate::{Error, Shared};
 use registry::{Registry, RegistryChange};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+/// Between two looks at how long instances take; Envoy's interval is twice that.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Begins to follow. What is given back is over when the thread is.
 pub(crate) fn start(
@@ -16,9 +22,15 @@ pub(crate) fn start(
     let mut changes = registry.changes();
     resync(&shared, &registry);
     crate::listen::thread("gateway-routes", move || async move {
+        let mut look = Instant::now() + LOOK;
         loop {
             let change = tokio::select! {
                 _ = stopping.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep_until(look) => {
+                    shared.table.judge_latencies();
+                    look = Instant::now() + LOOK;
+                    continue;
+                }
                 change = changes.recv() => change,
             };
             match change {

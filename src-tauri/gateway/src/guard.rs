@@ -65,6 +65,11 @@ pub(crate) fn meaning(host: &HeaderValue) -> Option<Means> {
         return None;
     }
     let name = name.to_ascii_lowercase();
+    // A name that is whole, as resolvers write it, is the same name.
+    let name = match name.strip_suffix('.') {
+        Some(whole) if whole.ends_with("localhost") => whole.to_owned(),
+        _ => name,
+    };
     if ["127.0.0.1", "localhost", "[::1]"].contains(&name.as_str()) {
         return Some(Means::Machine);
     }
@@ -118,6 +123,15 @@ pub(crate) fn route(
             "Ask for a name like api.shop.localhost, or for 127.0.0.1 with a path like /shop/api/.",
         )),
     }
+}
+
+/// Where who asked for a prefix alone is sent: of a page without a slash at its end, each relative link would
+/// lead to another service.
+pub(crate) fn slashed(prefix: &str, uri: &Uri) -> Option<String> {
+    (uri.path() == prefix).then(|| match uri.query() {
+        Some(query) => format!("{prefix}/?{query}"),
+        None => format!("{prefix}/"),
+    })
 }
 
 /// The rest of a target without its prefix; always begins with a slash.
@@ -182,6 +196,7 @@ fn is_here(origin: &str) -> bool {
         _ => host,
     };
     let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
     let loopback = name.parse::<std::net::Ipv4Addr>();
     name == "localhost"
         || name.ends_with(".localhost")
@@ -223,6 +238,9 @@ mod tests {
             ("api.shop.localhost:7422", "api.shop"),
             ("API.shop.localhost", "api.shop"),
             ("mail.localhost", "mail"),
+            ("api.shop.localhost.", "api.shop"),
+            ("api.shop.localhost.:7422", "api.shop"),
+            ("localhost.", "/"),
             ("127.0.0.1:7422", "/"),
             ("localhost", "/"),
             ("[::1]:7422", "/"),
@@ -233,9 +251,13 @@ mod tests {
             "evil.com",
             "127.0.0.1.evil.com",
             "api.shop.localhost.evil.com",
-            "localhost.",
-            "api.shop.localhost.",
+            "localhost..",
+            "api.shop.localhost..",
+            "api.shop..localhost",
+            "127.0.0.1.",
+            ".",
             ".localhost",
+            ".localhost.",
             "a..localhost",
             "0.0.0.0",
             "[::]",
@@ -272,6 +294,7 @@ mod tests {
             "http://localhost:5173",
             "https://127.0.0.1",
             "http://[::1]:80",
+            "http://api.shop.localhost.:7422",
             "tauri://localhost",
         ] {
             assert!(ask(Method::POST, &[("origin", here)], &[]), "{here}");
@@ -316,5 +339,13 @@ mod tests {
         assert_eq!(rest("/shop/api").as_deref(), Some("/"));
         assert_eq!(rest("/shop/api?c").as_deref(), Some("/?c"));
         assert_eq!(rest("/shop"), None);
+        let slashed = |uri: &str| slashed("/shop/api", &uri.parse().unwrap());
+        assert_eq!(slashed("/shop/api").as_deref(), Some("/shop/api/"));
+        assert_eq!(
+            slashed("/shop/api?c=/d").as_deref(),
+            Some("/shop/api/?c=/d")
+        );
+        assert_eq!(slashed("/shop/api/"), None);
+        assert_eq!(slashed("/shop/api/a"), None);
     }
 }

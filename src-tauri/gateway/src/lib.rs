@@ -27,6 +27,7 @@ mod guard;
 mod heads;
 mod listen;
 mod log;
+mod outlier;
 mod pool;
 mod proxy;
 mod route;
@@ -195,6 +196,12 @@ impl Gateway {
     /// name that is not known may be about to come: who asks for it waits.
     pub fn settled(&self) {
         self.shared.table.settle();
+    }
+
+    /// A cluster is known, and was first run then. Of clusters with one name, the first that is up is called
+    /// by it.
+    pub fn knows(&self, cluster: &ClusterId, created: Timestamp) {
+        self.shared.table.knows(cluster, created);
     }
 
     /// How it stands with an instance: what a route without a serving one answers.

@@ -42,7 +42,11 @@ pub(crate) async fn serve(
     let passed = match admitted {
         Ok(admitted) => pass(&worker, &asked, flight, admitted, request).await,
         Err(refusal) => {
-            let missed = [StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
+            let missed = [
+                StatusCode::NOT_FOUND,
+                StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::PERMANENT_REDIRECT,
+            ];
             if !missed.contains(&refusal.status) {
                 worker.shared.refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -120,6 +124,13 @@ async fn admit(
         }
     }
     let upgrade = heads::upgrade(&method, version, headers);
+    if let Some(prefix) = &prefix
+        // Who wants another protocol follows no links.
+        && upgrade.is_none()
+        && let Some(path) = guard::slashed(prefix, request.uri())
+    {
+        return Err(Refusal::elsewhere(&path));
+    }
     let hash = hashed(&rules, client, headers);
     let trailers = version == Version::HTTP_2 && headers.contains_key(TE);
     let way = Way {

@@ -3,14 +3,17 @@
 use crate::Clock;
 use crate::backend::Backend;
 use crate::balance::{Choice, choose};
+use crate::outlier::{self, outlier};
 use crate::rules::Rules;
 use crate::standing::Standing;
 use crate::traffic::Counters;
-use model::view::{RouteView, Unavailable};
+use model::view::{Balance, RouteView, Unavailable};
 use model::{ClusterId, InstanceId, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use tokio::sync::Notify;
 
 /// Retries a route may have done ahead of the requests that pay for them, in hundredths.
@@ -25,9 +28,14 @@ pub(crate) const WAITING: u32 = 256;
 pub(crate) type Backends = Arc<[Arc<Backend>]>;
 
 pub(crate) struct Route {
-    /// `api.shop.localhost`, or `mail.localhost` for what registered itself.
-    pub(crate) host: String,
-    pub(crate) prefix: String,
+    /// What it is called by, `api.shop.localhost` or `mail.localhost`; and what leads to it alone,
+    /// `api.shop-1a2b3c4d.localhost`, which for what registered itself is the same.
+    plain: String,
+    own: String,
+    /// The plain one leads to it.
+    leads: AtomicBool,
+    /// Of clusters with the same name, to whom it leads when this is false.
+    namesakes: Mutex<Vec<Weak<Route>>>,
     pub(crate) cluster: Option<ClusterId>,
     pub(crate) name: String,
     pub(crate) counters: Counters,
@@ -70,15 +78,13 @@ pub(crate) struct Nobody {
 }
 
 impl Route {
-    pub(crate) fn new(host: String, cluster: Option<ClusterId>, name: &str) -> Self {
-        let bare = host.strip_suffix(".localhost").unwrap_or(&host);
-        let prefix = match bare.split_once('.') {
-            Some((service, cluster)) => format!("/{cluster}/{service}"),
-            None => format!("/{bare}"),
-        };
+    /// `plain` and `own` without `.localhost`.
+    pub(crate) fn new(plain: &str, own: &str, cluster: Option<ClusterId>, name: &str) -> Self {
         Self {
-            host,
-            prefix,
+            plain: format!("{plain}.localhost"),
+            own: format!("{own}.localhost"),
+            leads: AtomicBool::new(false),
+            namesakes: Mutex::default(),
             cluster,
             name: name.to_owned(),
             counters: Counters::default(),
@@ -94,6 +100,46 @@ impl Route {
             standings: Mutex::default(),
             changed: Notify::new(),
         }
+    }
+
+    /// The host that leads to it: the plain one where that does.
+    pub(crate) fn host(&self) -> &str {
+        match self.leads.load(Relaxed) {
+            true => &self.plain,
+            false => &self.own,
+        }
+    }
+
+    /// The path that leads to it.
+    pub(crate) fn prefix(&self) -> String {
+        let host = self.host();
+        let bare = host.strip_suffix(".localhost").unwrap_or(host);
+        match bare.split_once('.') {
+            Some((service, cluster)) => format!("/{cluster}/{service}"),
+            None => format!("/{bare}"),
+        }
+    }
+
+    /// The plain host leads to it, and not to these; or to another.
+    pub(crate) fn lead(&self, leads: bool, namesakes: Vec<Weak<Route>>) {
+        self.leads.store(leads, Relaxed);
+        *lock(&self.namesakes) = namesakes;
+    }
+
+    /// This is its plain host.
+    pub(crate) fn is_called(&self, bare: &str) -> bool {
+        self.plain.strip_suffix(".localhost") == Some(bare)
+    }
+
+    /// Something of it serves, or is to.
+    pub(crate) fn is_up(&self) -> bool {
+        let wanted = lock(&self.standings).of.values().any(|one| one.wanted);
+        wanted || self.takes()
+    }
+
+    /// An instance takes requests.
+    fn takes(&self) -> bool {
+        self.backends().iter().any(|one| one.takes())
     }
 
     pub(crate) fn rules(&self) -> Arc<Rules> {
@@ -200,20 +246,28 @@ impl Route {
         if backends.iter().any(|one| one.takes()) {
             return None;
         }
+        let namesakes = lock(&self.namesakes).clone();
+        let mut namesakes = namesakes.iter().filter_map(Weak::upgrade);
+        let elsewhere = namesakes.find(|one| one.takes()).map(|one| {
+            let (name, own) = (&one.name, &one.own);
+            format!("; {name} of another cluster of that name serves at {own}")
+        });
+        let elsewhere = elsewhere.unwrap_or_default();
         let standings = lock(&self.standings);
         // One that is on its way is what matters to who asks; else the first is as good as any.
         let coming = standings.of.values().find(|one| one.coming);
         let since = standings.none_since;
         if let Some(one) = coming.or(standings.of.values().next()) {
             return Some(Nobody {
-                why: one.why.clone(),
+                why: format!("{}{elsewhere}", one.why),
                 since: one.since,
                 coming: one.coming,
             });
         }
         let withheld = backends.iter().find_map(|one| one.withheld());
+        let why = withheld.unwrap_or_else(|| format!("nothing is registered as {}", self.name));
         Some(Nobody {
-            why: withheld.unwrap_or_else(|| format!("nothing is registered as {}", self.name)),
+            why: why + &elsewhere,
             since: since.unwrap_or_else(|| clock.wall()),
             coming: false,
         })
@@ -231,6 +285,28 @@ impl Route {
         let out = taking().filter(|one| one.is_ejected(now)).count();
         if (out + 1) * 2 <= taking().count() && !backend.is_ejected(now) {
             backend.eject(now, why);
+        }
+    }
+
+    /// Leaves out the slowest instance, if it is much slower than its peers. Where the same client
+    /// comes to the same instance, the slowness may be of what that client asks for: none is left out
+    /// for it there.
+    pub(crate) fn judge_latency(&self, now: u64) {
+        let backends = self.backends();
+        if backends.len() < outlier::MEASURED || self.rules().balance == Balance::Hash {
+            return;
+        }
+        let asked = (backends.iter()).filter(|one| one.takes() && !one.is_ejected(now));
+        let measured: Vec<_> = asked
+            .filter_map(|one| Some((one, one.times.median(now)?)))
+            .collect();
+        let medians: Vec<u64> = measured.iter().map(|(_, median)| *median).collect();
+        if let Some((slowest, usual)) = outlier(&medians) {
+            let ms = |micros: u64| micros.div_ceil(1_000);
+            let (took, usual) = (ms(medians[slowest]), ms(usual));
+            let why =
+                format!("it took {took} ms for half of its answers, and its peers {usual} ms");
+            self.eject(measured[slowest].0, now, why);
         }
     }
 
@@ -278,8 +354,8 @@ impl Route {
     pub(crate) fn view(&self, now: u64, clock: &Clock) -> RouteView {
         let nobody = self.nobody(clock);
         RouteView {
-            host: self.host.clone(),
-            prefix: self.prefix.clone(),
+            host: self.host().to_owned(),
+            prefix: self.prefix(),
             cluster: self.cluster.clone(),
             name: self.name.clone(),
             balance: self.rules().balance,
@@ -304,71 +380,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::of;
-
-    fn with(ids: &[&str]) -> Route {
-        let route = Route::new("api.shop.localhost".into(), None, "api");
-        route.change(Timestamp(0), |all| {
-            all.extend(ids.iter().map(|id| Arc::new(of(id))));
-        });
-        route
-    }
-
-    #[test]
-    fn at_most_half_are_left_out_and_never_the_last() {
-        for (count, out) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)] {
-            let ids = ["a", "b", "c", "d", "e"];
-            let route = with(&ids[..count]);
-            for backend in route.backends().iter() {
-                route.eject(backend, 1_000, "it failed".into());
-            }
-            let backends = route.backends();
-            let ejected = backends.iter().filter(|one| one.is_ejected(1_000)).count();
-            assert_eq!(ejected, out, "of {count}");
-        }
-    }
-
-    #[test]
-    fn those_that_take_nothing_are_not_counted() {
-        let route = with(&["a", "b", "c", "d"]);
-        let backends = route.backends();
-        backends[2].drain();
-        backends[3].withhold(Some("its check fails".into()));
-        for backend in backends.iter() {
-            route.eject(backend, 1_000, "it failed".into());
-        }
-        let out = backends.iter().filter(|one| one.is_ejected(1_000)).count();
-        assert_eq!(out, 1);
-    }
-
-    #[test]
-    fn one_in_five_requests_may_be_tried_again() {
-        let route = with(&["a"]);
-        while route.may_retry() {}
-        for _ in 0..1_000 {
-            route.pay();
-        }
-        let more = std::iter::repeat_with(|| route.may_retry())
-            .take_while(|may| *may)
-            .count();
-        assert_eq!(more, 100, "no more than are put by");
-        let retried: usize = (0..1_000)
-            .map(|_| {
-                route.pay();
-                usize::from(route.may_retry())
-            })
-            .sum();
-        assert_eq!(retried, 200);
-    }
-
-    #[test]
-    fn a_rate_is_held_over_a_second() {
-        let route = with(&["a"]);
-        let let_in = |from: u64| (0..100).filter(|n| route.within(10, from + n)).count();
-        assert_eq!(let_in(1), 10);
-        assert_eq!(let_in(501), 5);
-        assert_eq!(let_in(10_000), 10);
-    }
-}
+mod tests;

@@ -11,4 +11,6 @@ pub struct Standing {
     pub since: Timestamp,
     /// It is wanted, and on its way: who asks waits for it a while.
     pub coming: bool,
+    /// It is to run: a cluster with such an instance is up.
+    pub wanted: bool,
 }

@@ -42,6 +42,8 @@ struct Names {
     /// What a host is without `.localhost`: "api.shop", "api.shop-1a2b3c4d", "mail".
     by_host: HashMap<Box<str>, Arc<Route>>,
     by_key: BTreeMap<Key, Arc<Route>>,
+    /// When each cluster was first run: of those with one name it says which is called by it.
+    created: BTreeMap<ClusterId, Timestamp>,
     /// Who would like to be called by a host, in the order in which they came.
     claims: HashMap<Box<str>, Vec<Key>>,
     /// Rules for routes that are there or will be.
@@ -95,7 +97,7 @@ impl Table {
     pub(crate) fn hosts(&self, most: usize) -> Vec<String> {
         let names = self.read();
         let hosts = names.by_key.values().take(most);
-        hosts.map(|route| route.host.clone()).collect()
+        hosts.map(|route| route.host().to_owned()).collect()
     }
 
     /// A route by its host, as it is shown.
@@ -127,6 +129,15 @@ impl Table {
             .collect();
         views.sort_by(|one, other| one.host.cmp(&other.host));
         views
+    }
+
+    /// Leaves out what is much slower than its peers.
+    pub(crate) fn judge_latencies(&self) {
+        let now = self.clock.millis(Instant::now());
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        for route in routes {
+            route.judge_latency(now);
+        }
     }
 
     // === what the registry says ===
@@ -175,8 +186,9 @@ impl Table {
             }
         }
         let route = self.route(&key);
+        let was_up = route.is_up();
         let place = (entry.name.clone(), entry.id.clone());
-        self.write().entries.insert(place, key);
+        self.write().entries.insert(place, key.clone());
         route.change(self.clock.wall(), |all| {
             let same = all.iter().position(|one| one.id == entry.id);
             if let Some(known) = same
@@ -196,6 +208,7 @@ impl Table {
                 None => all.push(backend),
             }
         });
+        self.changed_from(was_up, &key, &route);
     }
 
     /// An entry is listed no more.
@@ -211,6 +224,7 @@ impl Table {
             };
             (key, route)
         };
+        let was_up = route.is_up();
         let empty = route.change(self.clock.wall(), |all| {
             all.retain(|one| {
                 let stays = one.id != id;
@@ -221,6 +235,7 @@ impl Table {
             });
             all.is_empty()
         });
+        self.changed_from(was_up, &key, &route);
         if empty && !route.is_stated() {
             self.remove(&key);
         }
@@ -244,7 +259,19 @@ impl Table {
 
     pub(crate) fn stands(&self, cluster: &ClusterId, instance: &InstanceId, standing: Standing) {
         let key = (Some(cluster.clone()), instance.service.to_string());
-        self.route(&key).stands(instance, standing);
+        let route = self.route(&key);
+        let was_up = route.is_up();
+        route.stands(instance, standing);
+        self.changed_from(was_up, &key, &route);
+    }
+
+    /// A cluster is known, and was first run then.
+    pub(crate) fn knows(&self, cluster: &ClusterId, created: Timestamp) {
+        if self.read().created.get(cluster) == Some(&created) {
+            return;
+        }
+        self.write().created.insert(cluster.clone(), created);
+        self.lead(cluster);
     }
 
     pub(crate) fn forget(&self, cluster: &ClusterId, instance: &InstanceId) {
@@ -255,7 +282,11 @@ impl Table {
             names.drained.remove(&owner);
             names.by_key.get(&key).cloned()
         };
-        if route.is_some_and(|route| route.forget(instance)) {
+        let Some(route) = route else { return };
+        let was_up = route.is_up();
+        let nothing = route.forget(instance);
+        self.changed_from(was_up, &key, &route);
+        if nothing {
             self.remove(&key);
         }
     }
@@ -305,28 +336,52 @@ impl Table {
             return Arc::clone(route);
         }
         let hosts = hosts(key);
-        // Two clusters in different folders may have one name: who is there first is called by it.
-        let short = !names.by_host.contains_key(hosts[0].as_str());
-        let host = if short {
-            &hosts[0]
-        } else {
-            &hosts[hosts.len() - 1]
-        };
-        let route = Route::new(format!("{host}.localhost"), key.0.clone(), &key.1);
+        let own = hosts.last().map_or("", |own| own);
+        let route = Route::new(&hosts[0], own, key.0.clone(), &key.1);
         if let Some(rules) = names.rules.get(key) {
             route.rule(rules.clone());
         }
         let route = Arc::new(route);
+        names.by_key.insert(key.clone(), Arc::clone(&route));
         for host in hosts {
             let claims = names.claims.entry(host.clone().into_boxed_str());
             claims.or_default().push(key.clone());
-            let place = names.by_host.entry(host.into_boxed_str());
-            place.or_insert_with(|| Arc::clone(&route));
+            names.lead(&host);
         }
-        names.by_key.insert(key.clone(), Arc::clone(&route));
         drop(names);
         self.renamed();
         route
+    }
+
+    /// What was up is not any more, or the other way round: the names of its cluster may lead elsewhere.
+    fn changed_from(&self, was_up: bool, (cluster, _): &Key, route: &Route) {
+        if let Some(cluster) = cluster
+            && route.is_up() != was_up
+        {
+            self.lead(cluster);
+        }
+    }
+
+    /// Has the names that a cluster shares with others lead to whom they should.
+    fn lead(&self, cluster: &ClusterId) {
+        let mut names = self.write();
+        let hosts: Vec<String> = (names.of(cluster))
+            .map(|(key, _)| hosts(key).swap_remove(0))
+            .filter(|host| {
+                names
+                    .claims
+                    .get(host.as_str())
+                    .is_some_and(|all| all.len() > 1)
+            })
+            .collect();
+        let mut elsewhere = false;
+        for host in hosts {
+            elsewhere |= names.lead(&host);
+        }
+        drop(names);
+        if elsewhere {
+            self.renamed();
+        }
     }
 
     fn renamed(&self) {
@@ -338,27 +393,60 @@ impl Table {
         let mut names = self.write();
         names.by_key.remove(key);
         for host in hosts(key) {
-            let Names {
-                by_host,
-                by_key,
-                claims,
-                ..
-            } = &mut *names;
-            let Some(left) = claims.get_mut(host.as_str()) else {
-                continue;
-            };
-            left.retain(|other| other != key);
-            // Another cluster of the name may have waited for it.
-            match left.first().and_then(|heir| by_key.get(heir)) {
-                Some(heir) => drop(by_host.insert(host.into_boxed_str(), Arc::clone(heir))),
-                None => {
-                    by_host.remove(host.as_str());
-                    claims.remove(host.as_str());
-                }
+            if let Some(left) = names.claims.get_mut(host.as_str()) {
+                left.retain(|other| other != key);
             }
+            // Another cluster of the name may have waited for it.
+            names.lead(&host);
         }
         drop(names);
         self.renamed();
+    }
+}
+
+impl Names {
+    /// Has a host lead to one of those who would like to be called by it: to whom it belongs alone, else to
+    /// the cluster that was run first of those that are up. True when it has led elsewhere before.
+    fn lead(&mut self, host: &str) -> bool {
+        let claims = self.claims.get(host).map_or(&[][..], Vec::as_slice);
+        let leader = match claims {
+            // As nearly always.
+            [] | [_] => claims.first(),
+            _ => claims.iter().min_by_key(|key| {
+                let others = hosts(key).last().is_none_or(|own| own != host);
+                let up = (key.0.as_ref()).is_some_and(|cluster| self.is_up(cluster));
+                let created = key.0.as_ref().and_then(|cluster| self.created.get(cluster));
+                (others, !up, created.map_or(i64::MAX, |at| at.0))
+            }),
+        };
+        let Some((key, leader)) = leader.and_then(|key| self.by_key.get_key_value(key)) else {
+            self.claims.remove(host);
+            return self.by_host.remove(host).is_some();
+        };
+        let mut namesakes = Vec::new();
+        for other in claims.iter().filter(|other| *other != key) {
+            if let Some(route) = self.by_key.get(other).filter(|one| one.is_called(host)) {
+                route.lead(false, Vec::new());
+                namesakes.push(Arc::downgrade(route));
+            }
+        }
+        if leader.is_called(host) {
+            leader.lead(true, namesakes);
+        }
+        let leader = Arc::clone(leader);
+        let before = self.by_host.insert(host.into(), Arc::clone(&leader));
+        before.is_none_or(|before| !Arc::ptr_eq(&before, &leader))
+    }
+
+    /// Something of the cluster serves, or is to.
+    fn is_up(&self, cluster: &ClusterId) -> bool {
+        self.of(cluster).any(|(_, route)| route.is_up())
+    }
+
+    fn of(&self, cluster: &ClusterId) -> impl Iterator<Item = (&Key, &Arc<Route>)> {
+        let first = (Some(cluster.clone()), String::new());
+        let from = self.by_key.range(first..);
+        from.take_while(|((of, _), _)| of.as_ref() == Some(cluster))
     }
 }
 

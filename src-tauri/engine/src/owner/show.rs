@@ -63,7 +63,8 @@ impl Owner {
         let definition = Arc::clone(&self.record.definition);
         let shown = self.shown.as_ref();
         if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
-            self.shared.rule_gateway(&self.id, &definition);
+            let created = self.record.created;
+            self.shared.rule_gateway(&self.id, created, &definition);
             // Without a port it is never listed by us, and may list itself.
             let listed = definition.services.iter();
             let listed = listed.filter(|(_, service)| service.port.is_some());

@@ -78,17 +78,105 @@ fn a_service_is_found_by_its_clusters_name_and_by_its_id() {
     assert!(table.by_host("mail").is_none());
 }
 
+const FIRST: &str = "shop-00000001";
+const SECOND: &str = "shop-00000002";
+
+/// The service of cluster 1 at port 1, and that of cluster 2 at port 2.
+fn own(cluster: &str, service: &str) -> RegistryView {
+    let port = if cluster == FIRST { 1 } else { 2 };
+    entry(
+        Some(cluster),
+        service,
+        &format!("{cluster}.{service}.0"),
+        port,
+    )
+}
+
+fn stands(table: &Table, cluster: &str, service: &str, wanted: bool) {
+    let standing = Standing {
+        why: format!("{service}.0 is stopped"),
+        since: Timestamp(1_000),
+        coming: false,
+        wanted,
+    };
+    let instance = format!("{service}.0").parse().unwrap();
+    table.stands(&cluster.parse().unwrap(), &instance, standing);
+}
+
+fn cluster_of(table: &Table, host: &str) -> String {
+    let route = table.by_host(host).unwrap();
+    route.cluster.as_ref().unwrap().to_string()
+}
+
 #[test]
-fn of_two_clusters_of_one_name_the_first_has_it_until_it_leaves() {
+fn of_two_clusters_of_one_name_the_one_that_is_up_has_it() {
     let table = table();
-    for (id, port) in [("shop-00000001", 1), ("shop-00000002", 2)] {
-        table.put(&entry(Some(id), "api", &format!("{id}.api.0"), port));
+    for cluster in [SECOND, FIRST] {
+        let created = if cluster == FIRST { 10 } else { 20 };
+        table.knows(&cluster.parse().unwrap(), Timestamp(created));
+        stands(&table, cluster, "api", false);
+        stands(&table, cluster, "web", false);
     }
-    let port = |host: &str| table.by_host(host).unwrap().backends()[0].address.port();
-    assert_eq!(port("api.shop"), 1);
-    assert_eq!(port("api.shop-00000002"), 2);
-    table.take("api", "shop-00000001.api.0");
-    assert_eq!(port("api.shop"), 2);
+    let hosts = || {
+        let mut hosts: Vec<_> = table.view().into_iter().map(|one| one.host).collect();
+        hosts.retain(|host| host.starts_with("api"));
+        hosts
+    };
+    // Neither is up: the one that was first run, whichever was heard of first.
+    assert_eq!(cluster_of(&table, "api.shop"), FIRST);
+    assert_eq!(
+        hosts(),
+        ["api.shop-00000002.localhost", "api.shop.localhost"]
+    );
+
+    // The other is alone up.
+    let version = table.version();
+    stands(&table, SECOND, "api", true);
+    table.put(&own(SECOND, "api"));
+    assert!(table.version() > version, "threads look anew");
+    assert_eq!(cluster_of(&table, "api.shop"), SECOND);
+    assert_eq!(cluster_of(&table, "web.shop"), SECOND, "names go together");
+    assert_eq!(cluster_of(&table, "api.shop-00000001"), FIRST);
+    assert_eq!(
+        hosts(),
+        ["api.shop-00000001.localhost", "api.shop.localhost"]
+    );
+
+    // The first comes up as well, with one service; of the other it says where that serves.
+    stands(&table, FIRST, "web", true);
+    assert_eq!(cluster_of(&table, "api.shop"), FIRST);
+    let unavailable = table.shown("api.shop.localhost").unwrap().unavailable;
+    let why = unavailable.unwrap().why;
+    assert!(
+        why.ends_with("serves at api.shop-00000002.localhost"),
+        "{why}"
+    );
+
+    // And down again.
+    stands(&table, FIRST, "web", false);
+    assert_eq!(cluster_of(&table, "web.shop"), SECOND);
+    table.forget(&SECOND.parse().unwrap(), &"api.0".parse().unwrap());
+    table.take("api", &format!("{SECOND}.api.0"));
+    assert_eq!(cluster_of(&table, "web.shop"), FIRST);
+    assert!(table.by_host("api.shop-00000002").is_none());
+}
+
+#[test]
+fn an_id_is_nobody_elses_name() {
+    let table = table();
+    // A cluster that is called like another's id.
+    let called = "shop-00000002-0000000a";
+    table.knows(&called.parse().unwrap(), Timestamp(1));
+    table.put(&entry(Some(called), "api", &format!("{called}.api.0"), 1));
+    assert_eq!(cluster_of(&table, "api.shop-00000002"), called);
+    table.put(&own(SECOND, "api"));
+    assert_eq!(cluster_of(&table, "api.shop-00000002"), SECOND);
+    assert_eq!(
+        table.shown("api.shop.localhost").unwrap().host,
+        "api.shop.localhost"
+    );
+    let other = table.shown(&format!("api.{called}.localhost")).unwrap();
+    assert_eq!(other.host, format!("api.{called}.localhost"));
 }
 
 #[test]

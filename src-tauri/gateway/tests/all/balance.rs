@@ -1,8 +1,8 @@
 //! Several instances, some of which fail, go or come.
 
 use crate::world::{BoxFuture, LONG, OK, cluster, eventually, head, instance, says, wall, world};
-use gateway::Standing;
-use model::view::BackendState;
+use gateway::{Rules, Standing};
+use model::view::{BackendState, Balance};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -39,6 +39,45 @@ async fn an_instance_that_hangs_up_costs_no_request_that_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn an_instance_that_is_much_slower_than_its_peers_is_left_out() {
+    let mut world = world().await;
+    world.gateway.rule(
+        &cluster(),
+        &"api".parse().unwrap(),
+        Rules {
+            balance: Balance::RoundRobin,
+            ..Rules::default()
+        },
+    );
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.0", says(OK, &heard)).await;
+    world.serve("api.1", says(OK, &heard)).await;
+    let slow = |mut stream: TcpStream| -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            while head(&mut stream).await.is_some() {
+                tokio::time::sleep(Duration::from_millis(120)).await;
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        })
+    };
+    world.serve("api.2", slow).await;
+    let left_out = || {
+        let backends = world.gateway.view().routes.remove(0).backends;
+        let mut out = backends.into_iter();
+        out.find(|one| one.state == BackendState::Ejected)
+    };
+    let asks = async {
+        while left_out().is_none() {
+            assert_eq!(world.ask("GET /", &[], "").await.status, 200);
+        }
+    };
+    tokio::time::timeout(2 * LONG, asks).await.unwrap();
+    let out = left_out().unwrap();
+    assert!(out.id.ends_with("api.2"), "{out:?}");
+    assert!(out.why.as_deref().unwrap().contains("peers"), "{out:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_sent_again_is_not() {
     let mut world = world().await;
     let heard = Arc::new(Mutex::new(0));
@@ -60,6 +99,7 @@ async fn a_request_waits_for_an_instance_that_is_on_its_way() {
         why: "api.0 is starting".into(),
         since: wall(),
         coming: true,
+        wanted: true,
     };
     world
         .gateway
@@ -88,6 +128,7 @@ async fn a_request_is_told_why_nobody_answers_and_since_when() {
         why: "api.0 was stopped by a person".into(),
         since: wall(),
         coming: false,
+        wanted: false,
     };
     world
         .gateway
@@ -118,6 +159,7 @@ async fn what_drains_answers_what_it_has_and_gets_nothing_more() {
         why: "api.0 serves".into(),
         since: wall(),
         coming: true,
+        wanted: true,
     };
     world
         .gateway
