@@ -24,7 +24,6 @@ mod wish;
 pub(crate) use asked::quoted;
 pub use routes::{Method, ROUTES};
 
-use crate::entries::Entry;
 use crate::kv::Kv;
 use crate::{Error, Listed, Registry, Watched};
 use axum::body::Body;
@@ -162,13 +161,8 @@ impl Registry {
         Some(self.shared.read().own_by_id(id)?.listed.clone())
     }
 
-    /// Whose check this is. With one that is called otherwise than its entry, all of them are looked at.
+    /// Whose check this is.
     fn by_check(&self, check: &str) -> Option<Arc<Listed>> {
-        let entries = self.shared.read();
-        let has = |entry: &&Entry| {
-            let mut checks = entry.listed.checks.iter();
-            checks.any(|state| state.check.id == check)
-        };
-        Some(entries.iter().find(has)?.listed.clone())
+        Some(self.shared.read().by_check(check)?.listed.clone())
     }
 }

@@ -94,6 +94,9 @@ pub(crate) struct Entries {
     names: BTreeMap<String, Named>,
     /// Under which names an id is registered with [`crate::Keep::Checks`]: one, but for a moment.
     ids: HashMap<String, BTreeSet<String>>,
+    /// Whose a check of this id is, of what is registered with [`crate::Keep::Checks`]: one's, but for
+    /// what is on disk from before.
+    checks: HashMap<String, BTreeSet<Key>>,
     own: BTreeMap<(ClusterId, InstanceId), Key>,
     withheld: BTreeMap<(ClusterId, InstanceId), Withheld>,
     /// Names of every cluster's services, whether they run or not.
@@ -152,6 +155,7 @@ impl Entries {
         Self {
             names: BTreeMap::new(),
             ids: HashMap::new(),
+            checks: HashMap::new(),
             own: BTreeMap::new(),
             withheld: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -193,6 +197,11 @@ impl Entries {
     pub(crate) fn by_id(&self, id: &str) -> Option<&Entry> {
         let name = self.ids.get(id)?.first()?;
         self.get(&Key::new(name, id))
+    }
+
+    /// What is kept by its checks and has one of this id.
+    pub(crate) fn by_check(&self, check: &str) -> Option<&Entry> {
+        self.get(self.checks.get(check)?.first()?)
     }
 
     /// The engine's entry of this id.
@@ -246,6 +255,10 @@ impl Entries {
         if listed.view.kept_by == KeptBy::Checks {
             let names = self.ids.entry(key.id.clone()).or_default();
             names.insert(key.name.clone());
+            for state in &listed.checks {
+                let of = self.checks.entry(state.check.id.clone()).or_default();
+                of.insert(key.clone());
+            }
         }
         self.registered += usize::from(!listed.is_own());
         if let Some(due) = entry.due {
@@ -297,12 +310,20 @@ impl Entries {
         if let Some(due) = entry.due {
             self.due.remove(&(due, key.clone()));
         }
-        if entry.listed.view.kept_by == KeptBy::Checks
-            && let Some(names) = self.ids.get_mut(&key.id)
-        {
-            names.remove(&key.name);
-            if names.is_empty() {
-                self.ids.remove(&key.id);
+        if entry.listed.view.kept_by == KeptBy::Checks {
+            if let Some(names) = self.ids.get_mut(&key.id) {
+                names.remove(&key.name);
+                if names.is_empty() {
+                    self.ids.remove(&key.id);
+                }
+            }
+            for state in &entry.listed.checks {
+                if let Some(of) = self.checks.get_mut(&state.check.id) {
+                    of.remove(key);
+                    if of.is_empty() {
+                        self.checks.remove(&state.check.id);
+                    }
+                }
             }
         }
         self.registered -= usize::from(!entry.listed.is_own());

@@ -7,6 +7,7 @@
 use crate::door::Begun;
 use crate::entries::Key;
 use crate::index::BLOCK;
+use crate::registration::Stays;
 use crate::{Error, Keep, Listed, Registration, Shared};
 use model::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
@@ -36,8 +37,8 @@ enum Order {
 
 /// What is to be listed.
 pub(crate) enum Wish {
-    /// All of it is said.
-    Whole(Box<Registration>),
+    /// All of it is said, but for the checks that stay of what is listed then.
+    Whole(Box<Registration>, Stays),
     /// What is listed under this key, changed.
     Amended(Key, Box<dyn FnOnce(&mut Registration) + Send>),
 }
@@ -47,7 +48,7 @@ impl Wish {
     /// name, and no name is empty.
     fn about(&self) -> Vec<Key> {
         match self {
-            Wish::Whole(wish) => {
+            Wish::Whole(wish, _) => {
                 let mut all = vec![Key::new(&wish.name, &wish.id)];
                 all.extend((wish.keep == Keep::Checks).then(|| Key::new("", &wish.id)));
                 all
@@ -272,7 +273,15 @@ impl Run {
 
     fn whole(&self, wish: Wish) -> Result<Box<Registration>, Error> {
         let (key, change) = match wish {
-            Wish::Whole(wish) => return Ok(wish),
+            Wish::Whole(mut wish, stays) => {
+                let entries = self.shared.read();
+                if let Some(entry) = entries.get(&Key::new(&wish.name, &wish.id))
+                    && wish.keep_checks(&entry.listed, stays)
+                {
+                    wish.check(&entries.refused_ports, &self.shared.allowed)?;
+                }
+                return Ok(wish);
+            }
             Wish::Amended(key, change) => (key, change),
         };
         let entries = self.shared.read();

@@ -56,6 +56,8 @@ use ipnet::IpNet;
 use keeper::{Keeper, Wish};
 use model::view::{Health, RegistryView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
+use registration::Stays;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
@@ -283,13 +285,30 @@ impl Registry {
     /// # Errors
     /// Everything [`Error`] lists but [`Error::Missing`], [`Error::Over`] and [`Error::NoCheck`].
     pub async fn register(&self, registration: Registration) -> Result<(Arc<Listed>, bool), Error> {
+        self.register_beside(registration, Stays::Nothing).await
+    }
+
+    /// The same, beside checks that stay of the entry in its place: those that are there when it is
+    /// written.
+    pub(crate) async fn register_beside(
+        &self,
+        registration: Registration,
+        stays: Stays,
+    ) -> Result<(Arc<Listed>, bool), Error> {
         let allowed = &self.shared.allowed;
         registration.check(&self.shared.read().refused_ports, allowed)?;
         let wall = (self.shared.wall)();
-        let known = self
-            .shared
-            .write()
-            .known(&registration, allowed, wall, Instant::now())?;
+        let known = {
+            let mut entries = self.shared.write();
+            let mut whole = Cow::Borrowed(&registration);
+            let key = Key::new(&registration.name, &registration.id);
+            if stays != Stays::Nothing
+                && let Some(entry) = entries.get(&key)
+            {
+                whole.to_mut().keep_checks(&entry.listed, stays);
+            }
+            entries.known(&whole, allowed, wall, Instant::now())?
+        };
         if let Some(listed) = known {
             self.shared.beats.beat(&registration.url);
             return Ok((listed, false));
@@ -302,7 +321,7 @@ impl Registry {
         let url = registration.url.clone();
         let put = self
             .keeper
-            .put(act, Wish::Whole(Box::new(registration)))
+            .put(act, Wish::Whole(Box::new(registration), stays))
             .await;
         if put.is_ok() {
             self.shared.beats.beat(&url);

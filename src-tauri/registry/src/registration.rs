@@ -1,8 +1,8 @@
 //! What a program says when it registers itself, and what of it is acceptable.
 
-use crate::check::{Check, Look};
+use crate::check::{Check, CheckState, Look};
 use crate::target::{self, Refusal};
-use crate::{Error, millis, prober};
+use crate::{Error, Listed, millis, prober};
 use ipnet::IpNet;
 use model::view::KeptBy;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,17 @@ pub enum Keep {
     Checks,
 }
 
+/// Which checks stay of an entry that is registered again and does not name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stays {
+    /// None: a registration says all of it.
+    Nothing,
+    /// What somebody said of it: maintenance stays until it is ended.
+    Said,
+    /// All of them.
+    All,
+}
+
 /// Shares of traffic, by how well an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weights {
@@ -121,6 +132,22 @@ impl Registration {
             checks: Vec::new(),
             extra: serde_json::Value::Null,
         }
+    }
+
+    /// Takes over those checks of the entry in its place that stay; true when there were some.
+    pub(crate) fn keep_checks(&mut self, known: &Listed, stays: Stays) -> bool {
+        let before = self.checks.len();
+        for CheckState { check, .. } in &known.checks {
+            let kept = match stays {
+                Stays::Nothing => false,
+                Stays::Said => check.look == Look::Said,
+                Stays::All => true,
+            };
+            if kept && !self.checks.iter().any(|one| one.id == check.id) {
+                self.checks.push(check.clone());
+            }
+        }
+        self.checks.len() > before
     }
 
     /// Who says how long it is listed.

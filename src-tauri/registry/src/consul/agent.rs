@@ -6,6 +6,7 @@ use super::node::{DATACENTER, Node};
 use super::wish::ServiceWish;
 use super::{Answer, Consul, No, indexed, json, lenient, no, seen};
 use crate::check::{Check, Look};
+use crate::registration::Stays;
 use crate::{Error, Keep, Key, Listed, Watched};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -135,22 +136,13 @@ impl Consul {
     /// Registers a service. Checks that it had and does not name stay unless they are to be `replaced`;
     /// maintenance stays until it is ended.
     pub(super) async fn put(&self, wish: ServiceWish, replace: bool) -> Answer<()> {
-        let mut wish = wish.registration(&self.node)?;
+        let wish = wish.registration(&self.node)?;
         // An instance of a cluster has this id, and ids are one space here.
         if self.registry.by_id(&wish.id).is_none() && self.registry.own_by_id(&wish.id).is_some() {
             self.changeable(&wish.id)?;
         }
-        if let Some(known) = self.registry.by_id(&wish.id)
-            && known.view.name == wish.name
-        {
-            for state in &known.checks {
-                let kept = !replace || state.check.look == Look::Said;
-                if kept && !wish.checks.iter().any(|check| check.id == state.check.id) {
-                    wish.checks.push(state.check.clone());
-                }
-            }
-        }
-        self.registry.register(wish).await?;
+        let stays = if replace { Stays::Said } else { Stays::All };
+        self.registry.register_beside(wish, stays).await?;
         Ok(())
     }
 
@@ -274,23 +266,10 @@ impl Consul {
 
     /// The check of this id, and whose it is.
     fn check_of(&self, id: &str) -> Option<(Arc<Listed>, Check)> {
-        let of = |listed: Arc<Listed>| {
-            let found = listed.checks.iter().find(|state| state.check.id == id);
-            let check = found.map(|state| state.check.clone())?;
-            Some((listed, check))
-        };
-        // Most are called by their service, which is found at once.
-        let named = id.strip_prefix("service:").or(id.strip_prefix(MAINTENANCE));
-        let services = named.into_iter().flat_map(|rest| {
-            let one_of_several = rest.rsplit_once(':').map(|(service, _)| service);
-            [Some(rest), one_of_several].into_iter().flatten()
-        });
-        for service in services {
-            if let Some(found) = self.registry.by_id(service).and_then(of) {
-                return Some(found);
-            }
-        }
-        self.registry.by_check(id).and_then(of)
+        let listed = self.registry.by_check(id)?;
+        let found = listed.checks.iter().find(|state| state.check.id == id);
+        let check = found.map(|state| state.check.clone())?;
+        Some((listed, check))
     }
 
     pub(super) fn tell(&self, id: &str, status: &str, asked: &Asked) -> Answer<Response> {

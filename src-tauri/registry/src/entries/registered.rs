@@ -30,6 +30,7 @@ impl Entries {
                 None => Err(kept),
             };
         }
+        self.checks_free(wish)?;
         let key = Key::new(&wish.name, &wish.id);
         match self.get(&key).map(|entry| &entry.listed.wish) {
             Some(Some(known)) if **known == *wish => Ok(self.renew(&key, wall, now)),
@@ -41,10 +42,29 @@ impl Entries {
     /// It can still be listed.
     pub(crate) fn room(&self, wish: &Registration) -> Result<(), Error> {
         self.not_own(wish)?;
+        self.checks_free(wish)?;
         match self.get(&Key::new(&wish.name, &wish.id)) {
             Some(_) => Ok(()),
             None => self.room_for(&wish.name),
         }
+    }
+
+    /// Ids of checks are one space, as Consul's clients count on: who says that one is well says it of one
+    /// service.
+    fn checks_free(&self, wish: &Registration) -> Result<(), Error> {
+        if wish.keep != Keep::Checks {
+            return Ok(());
+        }
+        for check in &wish.checks {
+            let mut of = self.checks.get(&check.id).into_iter().flatten();
+            if let Some(other) = of.find(|other| other.id != wish.id) {
+                return Err(Error::CheckTaken {
+                    check: check.id.clone(),
+                    of: other.id.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn room_for(&self, name: &str) -> Result<(), Error> {

@@ -1,0 +1,59 @@
+//! Checks of Consul's clients: whose they are, and what stays of them.
+
+use crate::world::{Answer, Server, consul};
+use serde_json::{Value, json};
+
+async fn register(server: &Server, body: &Value) -> Answer {
+    let line = "PUT /v1/agent/service/register";
+    server.ask(line, &body.to_string()).await
+}
+
+#[tokio::test]
+async fn ids_of_checks_are_one_space_and_one_services() {
+    let server = consul().await;
+    let with = |id: &str, check: &str| json!({"Name": "web", "ID": id, "Check": {"CheckID": check, "TTL": "1h"}});
+    assert_eq!(register(&server, &with("w1", "alive")).await.status, 200);
+    let taken = register(&server, &with("w2", "alive")).await;
+    assert_eq!(taken.status, 409, "{taken:?}");
+    assert!(
+        taken.body.contains("service w1 has one of that id"),
+        "{taken:?}"
+    );
+    assert_eq!(register(&server, &with("w2", "alive:2")).await.status, 200);
+    let mine = r#"{"Name":"alive","ServiceID":"w2","TTL":"1h"}"#;
+    let taken = server.ask("PUT /v1/agent/check/register", mine).await;
+    assert_eq!(taken.status, 409, "{taken:?}");
+    // Its own again, and under another name: it is the same service's.
+    assert_eq!(register(&server, &with("w1", "alive")).await.status, 200);
+    let moved = json!({"Name": "www", "ID": "w1", "Check": {"CheckID": "alive", "TTL": "1h"}});
+    assert_eq!(register(&server, &moved).await.status, 200);
+    let pass = "PUT /v1/agent/check/pass/alive";
+    assert_eq!(server.ask(pass, "").await.status, 200);
+    let www = server.ask("GET /v1/health/checks/www", "").await.json();
+    assert_eq!(www[0]["Status"], "passing");
+    server.ask("PUT /v1/agent/service/deregister/w1", "").await;
+    assert_eq!(server.ask(pass, "").await.status, 404);
+    assert_eq!(register(&server, &with("w3", "alive")).await.status, 200);
+    assert_eq!(server.ask(pass, "").await.status, 200);
+}
+
+/// Both are acknowledged, so both hold, in whatever order they are written.
+#[tokio::test]
+async fn a_check_that_is_added_while_its_service_registers_again_stays() {
+    let server = consul().await;
+    for round in 0..40_u16 {
+        let id = format!("more-{round}");
+        let body = json!({"Name": id, "ServiceID": "web", "TTL": "1h"}).to_string();
+        let again = json!({"Name": "web", "Port": round + 1, "Check": {"TTL": "1h"}});
+        register(&server, &again).await;
+        let again = json!({"Name": "web", "Port": round + 2, "Check": {"TTL": "1h"}});
+        let (added, registered) = tokio::join!(
+            server.ask("PUT /v1/agent/check/register", &body),
+            register(&server, &again)
+        );
+        assert_eq!((added.status, registered.status), (200, 200));
+        let gone = format!("PUT /v1/agent/check/deregister/{id}");
+        let gone = server.ask(&gone, "").await;
+        assert_eq!(gone.status, 200, "round {round}: it was there: {gone:?}");
+    }
+}
