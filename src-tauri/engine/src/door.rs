@@ -53,6 +53,16 @@ struct UnderWay {
     wrong: Vec<String>,
 }
 
+/// A reason is short enough for the book.
+fn fits(reason: &str) -> Result<(), Error> {
+    match reason.len() {
+        0..=MAX_REASON => Ok(()),
+        bytes => Err(Error::BadRequest(format!(
+            "a reason has at most {MAX_REASON} bytes, this one has {bytes}"
+        ))),
+    }
+}
+
 impl Door {
     /// Continues after the number the store has reached.
     pub(crate) fn new(home: PathBuf, store: Store, journal: Arc<Journal>, last: ActId) -> Self {
@@ -155,6 +165,11 @@ impl Door {
         self.entry(actor, verb, Target::default(), what)
     }
 
+    /// May an outside program change this that it keeps for itself? It is data, and no act.
+    pub(crate) fn allow_data(&self, what: &str) -> Result<(), Error> {
+        fits(what)
+    }
+
     /// Such an act is over; when it is `written`, it is in the book already.
     pub(crate) fn conclude_unwritten(&self, act: Act, written: bool) {
         self.journal.registered(act, written);
@@ -175,12 +190,7 @@ impl Door {
     }
 
     fn entry(&self, actor: Actor, verb: Verb, target: Target, reason: &str) -> Result<Act, Error> {
-        if reason.len() > MAX_REASON {
-            return Err(Error::BadRequest(format!(
-                "a reason has at most {MAX_REASON} bytes, this one has {}",
-                reason.len()
-            )));
-        }
+        fits(reason)?;
         Ok(self.number(actor, verb, target, reason.to_owned()))
     }
 

@@ -157,6 +157,10 @@ mod tests {
             })
         }
 
+        fn allow(&self, _: Verb, _: &str) -> Result<(), String> {
+            Ok(())
+        }
+
         fn conclude(&self, _: Act, _: bool) {}
     }
 
@@ -168,7 +172,6 @@ mod tests {
             name: "zoo".parse().unwrap(),
             url: "http://127.0.0.1:4000".into(),
             category: "services".into(),
-            version: None,
         }
     }
 

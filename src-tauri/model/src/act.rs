@@ -109,7 +109,8 @@ pub enum Verb {
     Register,
     /// Take one from the registry.
     Deregister,
-    /// Put or delete a key that programs keep with the registry.
+    /// Delete all keys of a prefix that programs keep with the registry; up to an engine that told them
+    /// apart, also put or delete one.
     WriteKey,
     /// Forget a cluster that is down.
     Forget,

@@ -13,6 +13,13 @@ pub trait Door: Send + Sync {
     /// Why not, in words.
     fn admit(&self, verb: Verb, what: &str) -> Result<Act, String>;
 
+    /// May this be done, which is no act? What programs keep for themselves is theirs, and is not in the
+    /// book of acts.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn allow(&self, verb: Verb, what: &str) -> Result<(), String>;
+
     /// What came of an act that was let in. When it is `written`, it is in the book already.
     fn conclude(&self, act: Act, written: bool);
 }
@@ -48,7 +55,7 @@ impl Begun {
     }
 
     /// It has come to this, and is not written down.
-    pub(crate) fn over<T>(mut self, result: &Result<T, crate::Error>) {
+    pub(crate) fn over<T, E: std::fmt::Display>(mut self, result: &Result<T, E>) {
         let Some(mut act) = self.act.take() else {
             return;
         };
@@ -57,14 +64,6 @@ impl Begun {
             Err(error) => Outcome::Failed(format!("failed to {error}")),
         };
         self.door.conclude(act, false);
-    }
-
-    /// It was let in and did not come to pass; says why.
-    pub(crate) fn failed(mut self, why: String) {
-        if let Some(mut act) = self.act.take() {
-            act.outcome = Outcome::Failed(why);
-            self.door.conclude(act, false);
-        }
     }
 }
 

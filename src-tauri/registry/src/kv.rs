@@ -60,7 +60,13 @@ pub(crate) enum Fault {
 }
 
 impl Write {
-    /// What it does, for the book of acts. Values are nobody's business.
+    /// It takes away more than one key says: it is an act. What a program keeps under a key is data, as
+    /// what is in a file is, and may change many times a second.
+    fn is_act(&self) -> bool {
+        matches!(self, Write::DeleteTree { .. })
+    }
+
+    /// What it does, for the door and the book. Values are nobody's business.
     fn what(&self) -> String {
         match self {
             Write::Put { key, .. } => format!("put {key}"),

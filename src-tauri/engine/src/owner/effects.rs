@@ -360,7 +360,6 @@ impl Owner {
                     name: instance.service.clone(),
                     url: format!("http://127.0.0.1:{port}"),
                     category: service.map_or_else(String::new, |one| one.category.clone()),
-                    version: None,
                 };
                 for gone in self.shared.registry.upsert_own(&own) {
                     let text = format!(

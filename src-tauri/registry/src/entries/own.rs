@@ -22,8 +22,6 @@ pub struct Own {
     pub url: String,
     /// What kind of service it is.
     pub category: String,
-    /// Its version, if its definition says one.
-    pub version: Option<String>,
 }
 
 impl Entries {
@@ -45,7 +43,8 @@ impl Entries {
             cluster_name: Some(own.cluster_name.to_string()),
             instance: Some(own.instance.clone()),
             tags: Vec::new(),
-            version: own.version.clone(),
+            // No definition says one.
+            version: None,
             category: Some(own.category.clone()),
             health: Health::Passing,
             health_why: None,

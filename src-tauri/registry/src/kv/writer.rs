@@ -21,9 +21,9 @@ const TOLD: usize = 256;
 
 type Reply = oneshot::Sender<Result<bool, Fault>>;
 
-/// A write that the door let in, and who waits for it.
+/// A write that the door let in, its act if it is one, and who waits for it.
 struct Order {
-    act: Begun,
+    act: Option<Begun>,
     write: Write,
     reply: Reply,
 }
@@ -104,11 +104,12 @@ impl Kv {
     /// Does it; false when `cas` says that it should not be done. It is on disk when this returns.
     pub(crate) async fn write(&self, write: Write) -> Result<bool, Fault> {
         write.check()?;
-        let act = self.registry.admit(Verb::WriteKey, &write.what());
-        let act = act.map_err(|error| match error {
-            crate::Error::Refused(why) => Fault::Refused(why),
-            other => Fault::Refused(other.to_string()),
-        })?;
+        let (door, what) = (&self.registry.door, write.what());
+        let act = match write.is_act() {
+            true => Begun::admitted(door, Verb::WriteKey, &what).map(Some),
+            false => door.allow(Verb::WriteKey, &what).map(|()| None),
+        };
+        let act = act.map_err(Fault::Refused)?;
         let (reply, answer) = oneshot::channel();
         let order = Order { act, write, reply };
         self.orders.send(order).await.map_err(|_| Fault::Closing)?;
@@ -132,7 +133,7 @@ async fn run(
         let acts: Vec<Act> = done
             .by_ref()
             .filter(|(_, told)| **told == Ok(Done::Changed))
-            .filter_map(|(order, _)| order.act.done())
+            .filter_map(|(order, _)| order.act.as_mut()?.done())
             .collect();
         let written = keep(&store, &changes, &acts).await;
         if written.is_ok() && !changes.is_empty() {
@@ -154,20 +155,20 @@ fn conclude(order: Order, told: Told, written: &Result<(), Fault>) {
     let Order { act, reply, .. } = order;
     let result = match (told, written) {
         (Ok(Done::Changed), Ok(())) => {
-            act.written();
-            Ok(true)
+            if let Some(act) = act {
+                act.written();
+            }
+            let _ = reply.send(Ok(true));
+            return;
         }
-        (Ok(Done::Already), _) => {
-            act.over(&Ok(()));
-            Ok(true)
-        }
-        (Ok(Done::Otherwise), _) => {
-            act.failed("it was changed by somebody else, or is not there".into());
-            Ok(false)
-        }
+        (Ok(Done::Already), _) => Ok(true),
+        (Ok(Done::Otherwise), _) => Ok(false),
         (Ok(Done::Changed), Err(fault)) => Err(fault.clone()),
         (Err(fault), _) => Err(fault),
     };
+    if let Some(act) = act {
+        act.over(&result);
+    }
     let _ = reply.send(result);
 }
 

@@ -36,6 +36,10 @@ impl Door for Numbers {
         })
     }
 
+    fn allow(&self, _: Verb, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     fn conclude(&self, _: Act, _: bool) {}
 }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) asked: Mutex<Vec<(Verb, String)>>,
+    pub(crate) allowed: Mutex<Vec<(Verb, String)>>,
     pub(crate) concluded: Mutex<Vec<(ActId, Outcome, bool)>>,
 }
 
@@ -38,6 +39,15 @@ impl Door for Notes {
         })
     }
 
+    fn allow(&self, verb: Verb, what: &str) -> Result<(), String> {
+        let mut allowed = self.allowed.lock().unwrap();
+        allowed.push((verb, what.to_owned()));
+        match what.contains("forbidden") {
+            true => Err("the policy says no".into()),
+            false => Ok(()),
+        }
+    }
+
     fn conclude(&self, act: Act, written: bool) {
         let mut concluded = self.concluded.lock().unwrap();
         concluded.push((act.id, act.outcome, written));
@@ -53,7 +63,6 @@ pub(crate) fn own(instance: &str, name: &str, url: &str) -> Own {
         name: name.parse().unwrap(),
         url: url.into(),
         category: "services".into(),
-        version: None,
     }
 }
 
