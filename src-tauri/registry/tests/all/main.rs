@@ -15,4 +15,5 @@ mod leases;
 mod openapi;
 mod prober;
 mod target;
+mod wish;
 mod world;
