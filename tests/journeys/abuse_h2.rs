@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use tests::Azora;
 use tests::gateway::register;
-use tests::process::{kill, memory_kb};
+use tests::process::{kill, written_kb};
 use tests::smuggling::h2::{Connection, END_HEADERS, END_STREAM, Frame, block, frame, kind};
 use tests::smuggling::{Proxy, Recorder, Request};
 
@@ -444,7 +444,7 @@ fn floods() -> Vec<Flood> {
 #[test]
 fn floods_end_or_cost_nothing_and_others_are_answered_meanwhile() {
     let (_azora, mut engine, proxy) = stage("flood");
-    let memory = || memory_kb(engine.id()).map_or(0, |kb| kb.1);
+    let memory = || written_kb(engine.id()).unwrap_or(0);
     proxy.well();
     let mut wrong = Vec::new();
     for (name, piece) in floods() {

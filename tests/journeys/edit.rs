@@ -1,7 +1,8 @@
 //! The definition is edited and applied: only what changed is touched.
 
+use std::net::TcpListener;
 use tests::folder::SMALL;
-use tests::{Azora, Folder, http};
+use tests::{Azora, Folder, free_ports, http};
 
 #[test]
 fn an_edit_restarts_what_changed_starts_what_is_new_and_stops_what_is_gone() {
@@ -48,6 +49,24 @@ fn up_again_changes_nothing() {
     let (azora, folder) = (Azora::new(), Folder::with(SMALL));
     azora.up(folder.path());
     let before = azora.instances(folder.path());
+    azora.up(folder.path());
+    assert_eq!(azora.instances(folder.path()), before);
+}
+
+#[test]
+fn what_has_completed_keeps_the_port_that_it_moved_to() {
+    let port = free_ports(1)[0];
+    let stranger = TcpListener::bind(("127.0.0.1", port)).expect("it is free");
+    let folder = Folder::with(&format!(
+        "[cluster]\nname = \"moved\"\n\n[service.build]\nkind = \"oneshot\"\nrun = \"true\"\nport = {port}\n\n\
+         [service.web]\nrun = \"sleep 600\"\nneeds = [\"build\"]\nenv.BUILD = \"${{build.port}}\"\n"
+    ));
+    let azora = Azora::new();
+    azora.up(folder.path());
+    let before = azora.instances(folder.path());
+    assert_eq!(before["build.0"].state, "completed", "{before:?}");
+    assert_ne!(before["build.0"].port, port, "a stranger has it");
+    drop(stranger);
     azora.up(folder.path());
     assert_eq!(azora.instances(folder.path()), before);
 }

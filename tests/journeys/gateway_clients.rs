@@ -213,7 +213,7 @@ fn a_large_answer_waits_for_a_slow_reader_outside_of_the_engine() {
     let stage = Stage::new();
     let backend = piecewise();
     let named = register(&stage.azora, "large", backend.port);
-    let memory = || tests::process::memory_kb(stage.engine.id()).map_or(0, |kb| kb.1);
+    let memory = || tests::process::written_kb(stage.engine.id()).unwrap_or(0);
     let before = memory();
     let mut client = TcpStream::connect(("127.0.0.1", named.port)).expect("it listens");
     write!(

@@ -202,17 +202,8 @@ fn held(azora: &Azora, engine: u32) -> Held {
         descriptors: count("fd"),
         threads: count("task"),
         processes: azora.home().processes().len(),
-        memory_kb: written_kb(engine),
+        memory_kb: crate::process::written_kb(engine).unwrap_or(0),
     }
-}
-
-fn written_kb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.unwrap_or(0)
 }
 
 fn leaks(before: Held, after: Held) -> Vec<String> {

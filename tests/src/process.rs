@@ -93,6 +93,16 @@ pub fn memory_kb(pid: u32) -> Option<(u64, u64)> {
     Some((sum(&["Pss:"]), sum(&["Private_Clean:", "Private_Dirty:"])))
 }
 
+/// What it has written to, in kilobytes. Pages of a program's file do not count: those are its own alone as soon as
+/// others that run the same program have ended.
+pub fn written_kb(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// Every process there is.
 pub fn all() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

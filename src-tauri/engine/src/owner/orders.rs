@@ -7,7 +7,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::reserve::tell_taken;
 use driver::PortWish;
-use model::{ActId, InstanceId, PortTaken, ServiceName, Timestamp};
+use model::{ActId, InstanceId, PortTaken, ServiceName, State, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
 use spec::limits::MAX_REPLICAS;
 use std::collections::BTreeMap;
@@ -171,7 +171,8 @@ impl Owner {
         added.chain(removed).chain(changed).collect()
     }
 
-    /// The ports to ask for: an instance that lives keeps what it has.
+    /// The ports to ask for: an instance that lives keeps what it has, and so does one that has completed: were its
+    /// usual port free again, all that are told of it would be started anew.
     fn wishes(&mut self, definition: &spec::Cluster) -> Vec<PortWish> {
         let mut wishes = Vec::new();
         for (name, service) in &definition.services {
@@ -194,7 +195,7 @@ impl Owner {
                 let lives = self
                     .cluster
                     .status(&instance)
-                    .is_some_and(|now| now.pid.is_some());
+                    .is_some_and(|now| now.pid.is_some() || now.state == State::Completed);
                 if has.is_some() && lives && same_wish {
                     continue;
                 }
