@@ -17,6 +17,65 @@ replicas = 2
 health = { http = "/health", every = "1s", timeout = "5s" }
 "#;
 
+/// `api`, and `web` that asks it through the gateway.
+fn asking(port: u16) -> String {
+    format!(
+        r#"
+[cluster]
+name = "asking"
+
+[service.api]
+run = "organ --name api --port $PORT"
+port = 0
+health = {{ http = "/health", every = "1s", timeout = "5s" }}
+
+[service.web]
+run = "puppet serve web $PORT needs http:api.asking.localhost:{port} shallow yes"
+port = 0
+health = {{ http = "/health", every = "1s", timeout = "5s" }}
+"#
+    )
+}
+
+#[test]
+fn it_is_seen_which_service_asks_which_and_what_comes_from_outside() {
+    let (azora, folder) = (Azora::new(), Folder::with(TWO));
+    let at = folder.path();
+    azora.up(at);
+    let gateway = azora.gateway().expect("it has a gateway");
+    azora.ok(at, &["down"]);
+    folder.define(&asking(gateway));
+    azora.up(at);
+    let host = "api.asking.localhost";
+    let edges = || {
+        let (_, message) = call(&azora, "gateway", &json!({ "requests": 1_000 }));
+        let edges = message["edges"].as_array().cloned()?;
+        Some((edges, message["requests"].as_array().cloned()?))
+    };
+    let total = |edge: &Value| edge["traffic"]["total"].as_u64();
+    let before = until("web to be seen asking", || {
+        let (edges, _) = edges()?;
+        edges.into_iter().find(|edge| total(edge) > Some(2))
+    });
+    assert_eq!(
+        (&before["caller"], &before["host"]),
+        (&json!("web"), &json!(host))
+    );
+    // Ours are asked from no service.
+    for _ in 0..50 {
+        let answer = http::get_of(gateway, host, "/health").expect("an answer");
+        assert_eq!(answer.code, 200);
+    }
+    let (edges, requests) = edges().expect("it is told");
+    assert_eq!(edges.len(), 1, "{edges:#?}");
+    let of = |caller: Value| requests.iter().filter(move |one| one["caller"] == caller);
+    assert!(of(Value::Null).count() >= 50, "{requests:#?}");
+    let asked = of(json!("web")).count() as u64;
+    // It goes on asking while this looks.
+    assert!(asked <= total(&edges[0]).unwrap_or(0), "{edges:#?}");
+    assert!(edges[0]["traffic"]["p50_ms"].is_number(), "{edges:#?}");
+}
+
 /// A call as the window makes it: the status, and what came with it.
 fn call(azora: &Azora, name: &str, request: &Value) -> (u16, Value) {
     let port = azora.api_port();

@@ -248,6 +248,17 @@ impl ProcessDriver {
         pids.into_iter().collect()
     }
 
+    /// Each instance has a control group, by which its connections are known.
+    pub fn has_groups(&self) -> bool {
+        self.shared.groups.without_tree().is_none()
+    }
+
+    /// The instance whose control group has this number, which is what the kernel tells of a socket. `None` of
+    /// all others, and on a machine without a group for each instance.
+    pub fn member(&self, group: u64) -> Option<(ClusterId, InstanceId)> {
+        self.shared.groups.member(group)
+    }
+
     /// What is known of an instance that was started here or adopted.
     pub(crate) fn looked_at(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<Facts> {
         let facts = self.facts(cluster, instance)?;

@@ -177,6 +177,7 @@ impl Engine {
             threads: crate::gateway::threads(),
             allowed: settings.allow,
             wall: Clock::wall,
+            callers: crate::callers::callers(&shared),
         };
         let life = &shared.life;
         life.writers.spawn(writer.run(life.stop_writers.clone()));

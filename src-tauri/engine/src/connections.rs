@@ -70,7 +70,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
 }
 
 /// Everybody who has a process.
-fn running(shared: &Shared) -> Vec<Party<Key>> {
+pub(crate) fn running(shared: &Shared) -> Vec<Party<Key>> {
     let owners = shared.all_owners().into_iter();
     owners
         .flat_map(|(cluster, _)| {

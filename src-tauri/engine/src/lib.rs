@@ -12,6 +12,7 @@
 mod app;
 mod attached;
 mod beside;
+mod callers;
 mod clock;
 mod config;
 mod connections;

@@ -186,6 +186,8 @@ impl Flight {
         let failed = self.status >= 500;
         if let Some(route) = &self.route {
             route.counters.answered(now, took, failed);
+            self.seat
+                .count(route, |edge| edge.answered(now, took, failed));
         }
         if let Some(attempt) = &self.attempt {
             attempt.backend.counters.answered(now, took, failed);
@@ -200,7 +202,7 @@ impl Flight {
             status: self.status,
             took: self.began.elapsed(),
             backend: self.attempt.as_ref().map(|one| one.backend.id.as_str()),
-            caller: None,
+            caller: self.seat.caller(),
             retries: self.retries,
             error: self.error.as_deref(),
         });
@@ -209,6 +211,7 @@ impl Flight {
     fn count_bytes(&self, into: u64) {
         if let Some(route) = &self.route {
             route.counters.bytes(into, self.out);
+            self.seat.count(route, |edge| edge.bytes(into, self.out));
         }
         if let Some(attempt) = &self.attempt {
             attempt.backend.counters.bytes(into, self.out);

@@ -17,6 +17,7 @@ mod answer;
 mod backend;
 mod balance;
 mod body;
+mod callers;
 mod client;
 mod error;
 mod exchange;
@@ -40,6 +41,7 @@ mod table;
 mod traffic;
 mod tunnel;
 
+pub use callers::{Callers, Whose};
 pub use error::Error;
 pub use rules::{HashBy, Rules};
 pub use standing::Standing;
@@ -71,6 +73,8 @@ pub struct Config {
     pub allowed: Vec<IpNet>,
     /// The engine's clock.
     pub wall: fn() -> Timestamp,
+    /// Which services ask.
+    pub callers: Callers,
 }
 
 /// A running gateway. Clones share it.
@@ -87,6 +91,7 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     pub(crate) log: Log,
     pub(crate) clock: Clock,
+    pub(crate) callers: Callers,
     /// Connections of clients that are open.
     pub(crate) connections: AtomicU32,
     /// Requests that were refused.
@@ -134,6 +139,7 @@ impl Gateway {
             table: Table::new(clock, config.allowed, address.port()),
             log: Log::default(),
             clock,
+            callers: config.callers,
             connections: AtomicU32::new(0),
             refused: AtomicU64::new(0),
         });
@@ -187,9 +193,9 @@ impl Gateway {
         self.shared.log.recent(n)
     }
 
-    /// Who asked whom.
+    /// Which services have asked which routes. What else asks is in the routes' traffic alone.
     pub fn edges(&self) -> Vec<GatewayEdge> {
-        Vec::new()
+        self.shared.table.edges()
     }
 
     /// The engine has taken over what it found running, and told how it stands with it. Until then a

@@ -1,5 +1,6 @@
 //! The threads of the gateway: who comes in, how many at a time, in which HTTP, and how it ends.
 
+use crate::callers::Whose;
 use crate::client::Client;
 use crate::flush::Flushing;
 use crate::pool::Pool;
@@ -179,11 +180,19 @@ async fn connection(
         return;
     };
     // Beside this thread: where the kernel has to be asked for its whole table that takes time.
-    let looked = tokio::task::spawn_blocking(move || registry::peer::check(remote, local));
+    let callers = shared.callers.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let peer = registry::peer::find(remote, local)?;
+        Ok::<_, registry::peer::Stranger>((peer, callers.known(peer)))
+    });
     let Ok(looked) = looked.await else { return };
-    if let Err(stranger) = looked {
-        return turn_away(&shared, &mut stream, "403 Forbidden", &stranger.to_string()).await;
-    }
+    let (peer, whose) = match looked {
+        Ok(looked) => looked,
+        Err(stranger) => {
+            let error = stranger.to_string();
+            return turn_away(&shared, &mut stream, "403 Forbidden", &error).await;
+        }
+    };
     // Answers are written whole; waiting for more to send would only make them late.
     let _ = stream.set_nodelay(true);
     let served = async {
@@ -198,6 +207,17 @@ async fn connection(
             Ok(Ok(false)) => http1(worker, seat, stream, remote, stopping).await,
             // It has said nothing for so long, or hung up.
             Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    };
+    let served = async {
+        let Whose::Later(after) = whose else {
+            seat.is_of(whose);
+            return served.await;
+        };
+        let mut served = pin!(served);
+        tokio::select! {
+            over = served.as_mut() => over,
+            () = shared.callers.search(peer, after, &seat) => served.await,
         }
     };
     if let Err(error) = served.await {

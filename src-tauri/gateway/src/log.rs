@@ -50,7 +50,7 @@ struct Line {
     status: u16,
     took: Duration,
     backend: String,
-    caller: Option<ServiceName>,
+    caller: String,
     retries: u8,
     error: String,
 }
@@ -71,6 +71,10 @@ impl Log {
             (&mut line.host, entry.host),
             (&mut line.path, entry.path),
             (&mut line.backend, entry.backend.unwrap_or_default()),
+            (
+                &mut line.caller,
+                entry.caller.map_or("", ServiceName::as_str),
+            ),
             (&mut line.error, entry.error.unwrap_or_default()),
         ] {
             to.clear();
@@ -78,7 +82,6 @@ impl Log {
         }
         line.status = entry.status;
         line.took = entry.took;
-        line.caller = entry.caller.cloned();
         line.retries = entry.retries;
         lines.kept.push_back(line);
     }
@@ -100,7 +103,8 @@ impl Log {
                 status: line.status,
                 took_ms: line.took.as_micros() as f64 / 1_000.0,
                 backend: some(&line.backend),
-                caller: line.caller.clone(),
+                // A name has fewer letters than are cut off.
+                caller: line.caller.parse().ok(),
                 retries: line.retries,
                 error: some(&line.error),
             })
@@ -122,6 +126,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept_and_cut_to_size() {
         let log = Log::default();
+        let asks = "web".parse().unwrap();
         let path = format!("/{}", "ä".repeat(400));
         for n in 0..KEPT as u16 + 10 {
             log.note(&Entry {
@@ -133,7 +138,7 @@ mod tests {
                 status: n,
                 took: Duration::from_micros(1_500),
                 backend: (n % 2 == 0).then_some("api.0"),
-                caller: None,
+                caller: (n % 2 == 1).then_some(&asks),
                 retries: 0,
                 error: None,
             });
@@ -144,6 +149,7 @@ mod tests {
             (&last[0].backend, &last[1].backend),
             (&Some("api.0".into()), &None)
         );
+        assert_eq!((&last[0].caller, &last[1].caller), (&None, &Some(asks)));
         assert!(last[0].path.len() <= LONGEST + 1, "{}", last[0].path.len());
         assert_eq!(last[0].took_ms, 1.5);
         assert_eq!(last[1].seq, 1_034);

@@ -3,11 +3,12 @@
 use crate::Clock;
 use crate::backend::Backend;
 use crate::balance::{Choice, choose};
+use crate::callers::Caller;
 use crate::outlier::{self, outlier};
 use crate::rules::Rules;
 use crate::standing::Standing;
 use crate::traffic::Counters;
-use model::view::{Balance, RouteView, Unavailable};
+use model::view::{Balance, GatewayEdge, RouteView, Unavailable};
 use model::{ClusterId, InstanceId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{
@@ -39,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) cluster: Option<ClusterId>,
     pub(crate) name: String,
     pub(crate) counters: Counters,
+    /// What each service has asked of it.
+    edges: Mutex<BTreeMap<Caller, Arc<Counters>>>,
     pub(crate) retries: AtomicU64,
     pub(crate) waiting: AtomicU32,
     rules: RwLock<Arc<Rules>>,
@@ -88,6 +91,7 @@ impl Route {
             cluster,
             name: name.to_owned(),
             counters: Counters::default(),
+            edges: Mutex::default(),
             retries: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
             rules: RwLock::default(),
@@ -349,6 +353,25 @@ impl Route {
         }
         state.tokens -= 1.0;
         true
+    }
+
+    // === what is seen ===
+
+    /// Where it is counted what a service asks.
+    pub(crate) fn edge(&self, caller: &Caller) -> Arc<Counters> {
+        let mut edges = lock(&self.edges);
+        Arc::clone(edges.entry(caller.clone()).or_default())
+    }
+
+    pub(crate) fn edges(&self, now: u64) -> Vec<GatewayEdge> {
+        let edges = lock(&self.edges);
+        let view = |(caller, counters): (&Caller, &Arc<Counters>)| GatewayEdge {
+            cluster: caller.cluster.clone(),
+            caller: caller.service.clone(),
+            host: self.host().to_owned(),
+            traffic: counters.view(now),
+        };
+        edges.iter().map(view).collect()
     }
 
     pub(crate) fn view(&self, now: u64, clock: &Clock) -> RouteView {

@@ -2,8 +2,12 @@
 //! many, or take nothing of what they asked for.
 
 use crate::Shared;
+use crate::callers::{Caller, Whose};
 use crate::flush::Flushes;
-use std::cell::{Cell, RefCell};
+use crate::route::Route;
+use crate::traffic::Counters;
+use model::ServiceName;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,9 +35,43 @@ pub(crate) struct Seat {
     leave: Notify,
     /// What it was given is written.
     pub(crate) flushes: Arc<Flushes>,
+    /// The service that it is of.
+    caller: OnceCell<Caller>,
+    /// What that has asked of the route that it asked last.
+    edge: RefCell<Option<(Arc<Route>, Arc<Counters>)>>,
 }
 
 impl Seat {
+    /// Who asks on it.
+    pub(crate) fn is_of(&self, whose: Whose) {
+        if let Whose::Instance(cluster, instance) = whose {
+            let service = instance.service;
+            // It is said once.
+            let _ = self.caller.set(Caller { cluster, service });
+        }
+    }
+
+    pub(crate) fn caller(&self) -> Option<&ServiceName> {
+        self.caller.get().map(|caller| &caller.service)
+    }
+
+    /// Counts what a service asks of this route; does nothing where it is none that asks.
+    pub(crate) fn count(&self, route: &Arc<Route>, count: impl FnOnce(&Counters)) {
+        let Some(caller) = self.caller.get() else {
+            return;
+        };
+        let mut edge = self.edge.borrow_mut();
+        // Most clients ask one route again and again.
+        match &*edge {
+            Some((of, counters)) if Arc::ptr_eq(of, route) => count(counters),
+            _ => {
+                let counters = route.edge(caller);
+                count(&counters);
+                *edge = Some((Arc::clone(route), counters));
+            }
+        }
+    }
+
     /// A request begins; [`Seat::end`] is its end.
     pub(crate) fn begin(&self) {
         self.busy.set(self.busy.get() + 1);
@@ -120,6 +158,8 @@ impl Seats {
             told: Cell::new(false),
             leave: Notify::new(),
             flushes: Arc::default(),
+            caller: OnceCell::new(),
+            edge: RefCell::default(),
         });
         if all.len() == all.capacity() {
             all.retain(|one| one.strong_count() > 0);

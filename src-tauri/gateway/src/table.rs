@@ -7,7 +7,7 @@ use crate::route::Route;
 use crate::rules::Rules;
 use crate::standing::Standing;
 use ipnet::IpNet;
-use model::view::{Health, RegistryView, RouteView};
+use model::view::{GatewayEdge, Health, RegistryView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -129,6 +129,13 @@ impl Table {
             .collect();
         views.sort_by(|one, other| one.host.cmp(&other.host));
         views
+    }
+
+    /// What services have asked of routes.
+    pub(crate) fn edges(&self) -> Vec<GatewayEdge> {
+        let now = self.clock.millis(Instant::now());
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        routes.iter().flat_map(|route| route.edges(now)).collect()
     }
 
     /// Leaves out what is much slower than its peers.

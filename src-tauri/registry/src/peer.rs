@@ -30,6 +30,18 @@ pub enum Stranger {
 struct Socket {
     uid: u32,
     inode: u64,
+    /// The number of the control group of version 2 it was made in, where the kernel says that.
+    group: Option<u64>,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The number of its socket, by which its descriptors are known in `/proc`.
+    pub socket: u64,
+    /// The number of the control group of version 2 that its program was in when it connected, where
+    /// that is known.
+    pub group: Option<u64>,
 }
 
 /// Looks who is at the other end: our own user or root, or it is not served. Asks the kernel anew
@@ -39,6 +51,15 @@ struct Socket {
 /// Whose it is instead, or that nobody can tell.
 #[cfg(target_os = "linux")]
 pub fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Stranger> {
+    find(remote, local).map(|_| ())
+}
+
+/// The same, and what is known of who is.
+///
+/// # Errors
+/// As above.
+#[cfg(target_os = "linux")]
+pub fn find(remote: SocketAddr, local: SocketAddr) -> Result<Peer, Stranger> {
     let (remote, local) = (plain(remote), plain(local));
     let socket = match diag::find(remote, local) {
         Ok(found) => found,
@@ -50,8 +71,14 @@ pub fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Stranger> {
         // A socket that nobody holds any more is told as root's: who sends and hangs up at once
         // must not pass for root.
         None | Some(Socket { inode: 0, .. }) => Err(Stranger::NotFound),
-        Some(Socket { uid: 0, .. }) => Ok(()),
-        Some(Socket { uid, .. }) if uid == rustix::process::geteuid().as_raw() => Ok(()),
+        Some(Socket { uid, inode, group })
+            if uid == 0 || uid == rustix::process::geteuid().as_raw() =>
+        {
+            Ok(Peer {
+                socket: inode,
+                group,
+            })
+        }
         Some(Socket { uid, .. }) => Err(Stranger::OtherUser(uid)),
     }
 }
@@ -62,6 +89,15 @@ pub fn check(remote: SocketAddr, local: SocketAddr) -> Result<(), Stranger> {
 /// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn check(_: SocketAddr, _: SocketAddr) -> Result<(), Stranger> {
+    Err(Stranger::Unsupported)
+}
+
+/// Elsewhere nobody can tell, so nobody is served.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn find(_: SocketAddr, _: SocketAddr) -> Result<Peer, Stranger> {
     Err(Stranger::Unsupported)
 }
 
@@ -93,7 +129,12 @@ mod tests {
             let (server, remote) = listener.accept().unwrap();
             let local = server.local_addr().unwrap();
             let [one, other] = both(remote, local);
-            assert_eq!(one, other);
+            // The table does not tell of groups.
+            let grouped = |other: Socket| Socket {
+                group: one.and_then(|one| one.group),
+                ..other
+            };
+            assert_eq!(one, other.map(grouped));
             assert_eq!(
                 one.map(|socket| socket.uid),
                 Some(rustix::process::geteuid().as_raw())

@@ -62,6 +62,7 @@ fn build() -> World {
             threads: 1,
             allowed: vec![],
             wall,
+            callers: gateway::Callers::nobody(),
         };
         let gateway = gateway::Gateway::start(config, &registry).expect("a gateway starts");
         let port = gateway.address().port();

@@ -38,7 +38,7 @@ impl fmt::Display for Need {
 }
 
 impl Need {
-    /// Reads `redis:6379`, or `redis:HOST:6379`.
+    /// Reads `redis:6379`, or `redis:HOST:6379`; `http:api.shop.localhost:7422` asks by that name.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (kind, port) = text.split_once(':')?;
         let kind = match kind {
@@ -75,7 +75,9 @@ impl Need {
         };
         let answer = match self.kind {
             Kind::Http => {
-                stream.write_all(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
+                let host = &self.host;
+                let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                stream.write_all(request.as_bytes())?;
                 let answer = until(&mut stream, is_whole)?;
                 answer.starts_with("HTTP/1.1 200")
             }
@@ -97,7 +99,12 @@ impl Need {
     }
 
     fn connect(&self) -> Result<TcpStream> {
-        let mut addresses = (self.host.as_str(), self.port).to_socket_addrs()?;
+        // Not every resolver knows that these are all this machine.
+        let host = match self.host.ends_with(".localhost") {
+            true => "127.0.0.1",
+            false => &self.host,
+        };
+        let mut addresses = (host, self.port).to_socket_addrs()?;
         let address = addresses.next().ok_or(ErrorKind::NotFound)?;
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;

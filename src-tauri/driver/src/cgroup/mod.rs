@@ -10,6 +10,7 @@
 //! It decides nothing about who lives: it makes groups, fills them with limits, and removes them.
 
 mod controllers;
+mod members;
 mod places;
 mod tree;
 
@@ -18,6 +19,7 @@ pub(crate) use places::Controller;
 pub(crate) use tree::{freeze, kill, populated, processes, remove, remove_instance};
 
 use crate::layout::Layout;
+use members::Members;
 use model::{ClusterId, InstanceId};
 use places::Places;
 use rustix::fs::{Access, access};
@@ -34,12 +36,13 @@ const LEAF: &str = "azora-engine";
 pub(crate) const HOOK: &str = ".hook";
 
 /// Where the groups of a home are made.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Groups {
     /// The home's group of version 2, or why this machine has none, in words for people.
     tree: Result<PathBuf, String>,
     /// What holds each kind of limit, or why nothing does.
     holders: BTreeMap<Controller, Result<Holder, String>>,
+    members: Members,
 }
 
 /// The groups of one instance.
@@ -75,7 +78,11 @@ impl Groups {
             None => Err("it has no cgroup v2".to_owned()),
         };
         let holders = controllers::holders(&places, base.as_deref(), &tree, layout);
-        Groups { tree, holders }
+        Groups {
+            tree,
+            holders,
+            members: Members::default(),
+        }
     }
 
     /// The home's groups that are there, in every hierarchy this process is in.
@@ -93,6 +100,11 @@ impl Groups {
     /// Why there is no group of version 2 for each instance; `None` when there is.
     pub(crate) fn without_tree(&self) -> Option<&str> {
         self.tree.as_ref().err().map(String::as_str)
+    }
+
+    /// The instance whose group of version 2 has this number, or one below it.
+    pub(crate) fn member(&self, number: u64) -> Option<(ClusterId, InstanceId)> {
+        self.members.of(number, self.tree.as_deref().ok()?)
     }
 
     /// What holds a kind of limit, or why nothing does.

@@ -29,6 +29,17 @@ pub(crate) fn processes(group: &Path) -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// The numbers that the kernel knows a group and those below it by, as far as they can be looked at.
+pub(crate) fn numbers(group: &Path) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    // Of one that went meanwhile nobody asks.
+    let _ = walk(group, 0, &mut |group| {
+        numbers.push(fs::metadata(group)?.ino());
+        Ok(())
+    });
+    numbers
+}
+
 /// True when something lives in the group or below, or when that could not be read. Zombies do not
 /// count.
 pub(crate) fn populated(group: &Path) -> bool {

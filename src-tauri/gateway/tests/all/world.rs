@@ -1,6 +1,6 @@
 //! A registry with a gateway in front of it, instances that do what a test tells them, and a client.
 
-use gateway::{Config, Gateway};
+use gateway::{Callers, Config, Gateway};
 use model::{Act, ClusterId, InstanceId, Timestamp, Verb};
 use registry::{Door, Own, Registry};
 use std::net::SocketAddr;
@@ -67,6 +67,7 @@ pub(crate) async fn unsettled() -> World {
         threads: 1,
         allowed: vec![],
         wall,
+        callers: Callers::nobody(),
     };
     let gateway = Gateway::start(config, &registry).unwrap();
     World {

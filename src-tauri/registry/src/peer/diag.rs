@@ -21,6 +21,10 @@ const ID: std::ops::Range<usize> = 8..8 + 36;
 const ANSWER_ID: std::ops::Range<usize> = 4..4 + 36;
 const UID: usize = 64;
 const INODE: usize = 68;
+/// Attributes follow: two bytes of length, two of kind, then what they say, each at the next multiple of four.
+const ATTRIBUTES: usize = 72;
+/// The number of the socket's control group of version 2; Linux 5.9.
+const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// The socket with this local and this remote address. An error when the kernel cannot be asked.
 pub(super) fn find(local: SocketAddr, remote: SocketAddr) -> Result<Option<Socket>, Errno> {
@@ -96,6 +100,7 @@ fn parse(answer: &[u8], id: &[u8]) -> Result<Option<Socket>, Errno> {
             Ok(Some(Socket {
                 uid,
                 inode: inode.into(),
+                group: group(body.get(ATTRIBUTES..).unwrap_or_default()),
             }))
         }
         Some(NLMSG_ERROR) => match word(0).map(u32::cast_signed) {
@@ -104,6 +109,23 @@ fn parse(answer: &[u8], id: &[u8]) -> Result<Option<Socket>, Errno> {
             None => Err(Errno::BADMSG),
         },
         _ => Err(Errno::BADMSG),
+    }
+}
+
+/// The control group among these attributes.
+fn group(mut attributes: &[u8]) -> Option<u64> {
+    loop {
+        let short = |at: usize| -> Option<u16> {
+            Some(u16::from_ne_bytes(
+                attributes.get(at..at + 2)?.try_into().ok()?,
+            ))
+        };
+        let (length, kind) = (usize::from(short(0)?), short(2)?);
+        let said = attributes.get(4..length)?;
+        if kind == INET_DIAG_CGROUP_ID {
+            return Some(u64::from_ne_bytes(said.try_into().ok()?));
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
     }
 }
 
@@ -133,6 +155,7 @@ mod tests {
         let ours = Some(Socket {
             uid: 1_000,
             inode: 77,
+            group: None,
         });
         assert_eq!(parse(&answer(1, id), id), Ok(ours));
         assert_eq!(parse(&answer(TCP_LISTEN, id), id), Ok(None));
@@ -140,6 +163,25 @@ mod tests {
         for length in 0..HEADER + 72 {
             let cut = parse(&answer(1, id)[..length], id);
             assert!(cut != Ok(ours), "{length}: {cut:?}");
+        }
+        // A byte, and the group behind it.
+        let mut more = answer(1, id);
+        more.extend([5, 0, 8, 0, 7, 0, 0, 0]);
+        let group = |bytes: &[u8]| parse(bytes, id).unwrap().unwrap().group;
+        assert_eq!(group(&more), None);
+        more.extend(12_u16.to_ne_bytes());
+        more.extend(INET_DIAG_CGROUP_ID.to_ne_bytes());
+        more.extend(4_242_u64.to_ne_bytes());
+        assert_eq!(group(&more), Some(4_242));
+        for length in HEADER + 72..more.len() {
+            assert_eq!(group(&more[..length]), None, "{length}");
+        }
+        // Lengths that lead nowhere, or nowhere else.
+        for length in 0..4_u16 {
+            let mut odd = answer(1, id);
+            odd.extend(length.to_ne_bytes());
+            odd.extend([1, 0, 0, 0]);
+            assert_eq!(group(&odd), None, "{length}");
         }
         let error = |number: i32| {
             let mut bytes = vec![0; HEADER + 4];

@@ -26,7 +26,11 @@ fn socket(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<Socket> 
         // st, queues, timer, retransmits, uid, timeout, inode
         let uid = fields.nth(4)?.parse().ok()?;
         let inode = fields.nth(1)?.parse().ok()?;
-        Some(Socket { uid, inode })
+        Some(Socket {
+            uid,
+            inode,
+            group: None,
+        })
     })
 }
 

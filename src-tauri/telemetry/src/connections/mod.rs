@@ -9,6 +9,7 @@ mod diag;
 mod owners;
 mod sockets;
 
+pub use owners::of as sockets_of;
 pub(crate) use sockets::backlogs;
 
 use model::Endpoint;

@@ -36,7 +36,7 @@ where
 }
 
 /// Tells of every socket of a process; answers how many descriptors were looked at.
-pub(super) fn of(pid: u32, mut each: impl FnMut(u64)) -> usize {
+pub fn of(pid: u32, mut each: impl FnMut(u64)) -> usize {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
     let mut looked = 0;
     for one in descriptors
