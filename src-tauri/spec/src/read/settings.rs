@@ -78,6 +78,14 @@ pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Set
     let webhooks = reader.webhooks(root);
     let notifications = reader.notifications(root);
     let gateway = reader.gateway(root);
+    reader.ports_differ(
+        root,
+        &[
+            ("registry", "port", registry_port),
+            ("registry", "consul", consul),
+            ("gateway", "port", gateway.port.filter(|_| gateway.enabled)),
+        ],
+    );
     Settings {
         allow,
         consul,
@@ -107,6 +115,28 @@ impl Reader<'_> {
             read.port = self.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
         }
         read
+    }
+
+    /// Two that listen cannot have one port. The later of both is told, by the order of the list.
+    fn ports_differ(&mut self, root: &Table, ports: &[(&str, &str, Option<u16>)]) {
+        for (at, (table, key, port)) in ports.iter().enumerate() {
+            let Some(port) = port else { continue };
+            let mut before = ports.iter().take(at);
+            let Some((other, other_key, _)) = before.find(|(.., had)| *had == Some(*port)) else {
+                continue;
+            };
+            let Some(ValueKind::Table(said)) = root.get(table).map(|entry| &entry.value.kind)
+            else {
+                continue;
+            };
+            let Some(entry) = said.get(key) else { continue };
+            self.refuse(
+                &entry.value.span,
+                format!("`{table}.{key}` and `{other}.{other_key}` are both port {port}"),
+                "another of Azora's own has it",
+                "give each a port of its own",
+            );
+        }
     }
 
     /// Whether Consul's clients are served, or on which port.

@@ -45,6 +45,30 @@ fn the_registry_listens_where_it_is_told_to() {
     assert_eq!(port("[registry]\nport = 7500"), Some(7_500));
 }
 
+/// Otherwise the one that starts later says that somebody has its port, and that is the engine itself.
+#[test]
+fn what_listens_has_a_port_of_its_own() {
+    for (text, words) in [
+        (
+            "[registry]\nconsul = 17500\n[gateway]\nport = 17500",
+            "`gateway.port` and `registry.consul` are both port 17500",
+        ),
+        (
+            "[gateway]\nport = 8500\n[registry]\nconsul = true",
+            "`gateway.port` and `registry.consul` are both port 8500",
+        ),
+        (
+            "[registry]\nport = 7500\nconsul = 7500",
+            "`registry.consul` and `registry.port` are both port 7500",
+        ),
+    ] {
+        let said = settings(text).unwrap_err();
+        assert!(said.contains(words) && said.contains('^'), "{said}");
+    }
+    let off = "[registry]\nport = 7500\n[gateway]\nenabled = false\nport = 7500";
+    assert!(settings(off).is_ok());
+}
+
 #[test]
 fn a_wrong_setting_is_explained_with_its_place() {
     let cases = [
