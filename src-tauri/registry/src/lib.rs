@@ -21,6 +21,7 @@ mod door;
 mod entries;
 mod error;
 mod follow;
+mod full;
 mod guard;
 mod http;
 mod index;

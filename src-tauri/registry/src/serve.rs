@@ -1,5 +1,6 @@
 //! The registry's listening socket: who comes in, how many at a time, and how it ends.
 
+use crate::full::Full;
 use crate::guard::{Guard, Peer};
 use crate::stall::Stalling;
 use crate::{Registry, http, peer};
@@ -19,9 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-/// Connections at a time; who comes later waits in the listener's queue. More than may wait for changes
+/// Connections at a time; who comes later is told that all places are taken. More than may wait for changes
 /// (`http`), so that there is always room to register.
 const CONNECTIONS: usize = 2_048;
+/// Connections at a time that are told so; more than that are closed without a word.
+const REFUSED: usize = 64;
 /// How long a connection may take to say what it wants.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head of a request, in bytes; a URL fits in many times.
@@ -56,6 +59,8 @@ struct Front {
     routes: TowerToHyperService<Router>,
     /// What is read most is answered before it is routed.
     reads: Option<(Registry, Guard)>,
+    /// What it says when there is no place.
+    full: Full,
 }
 
 /// Serves the registry on this listener until `shutdown` is over, then lets what is under way
@@ -73,8 +78,9 @@ pub async fn serve(
     let front = Front {
         routes: TowerToHyperService::new(http::router(registry.clone(), port)),
         reads: Some((registry, Guard::new(port))),
+        full: Full::Json,
     };
-    listen(front, listener, shutdown).await
+    listen(front, listener, CONNECTIONS, shutdown).await
 }
 
 /// Serves these routes, which have `guard` around them, the same way.
@@ -91,26 +97,23 @@ pub async fn serve_router(
     let front = Front {
         routes: TowerToHyperService::new(router),
         reads: None,
+        full: Full::Plain,
     };
-    listen(front, listener, shutdown).await
+    listen(front, listener, CONNECTIONS, shutdown).await
 }
 
 async fn listen(
     front: Front,
     listener: TcpListener,
+    connections_at_a_time: usize,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(connections_at_a_time));
+    let refusals = Arc::new(Semaphore::new(REFUSED));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let place = tokio::select! {
-            () = &mut shutdown => break,
-            place = places.clone().acquire_owned() => place,
-        };
-        // The semaphore is never closed.
-        let Ok(place) = place else { break };
         let (stream, remote) = tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
@@ -122,12 +125,22 @@ async fn listen(
                 }
             },
         };
+        while connections.try_join_next().is_some() {}
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            if let Ok(refusal) = refusals.clone().try_acquire_owned() {
+                let full = front.full;
+                connections.spawn(async move {
+                    full.say(stream).await;
+                    drop(refusal);
+                });
+            }
+            continue;
+        };
         let (front, stopping) = (front.clone(), Stopping(stopping.clone()));
         connections.spawn(async move {
             connection(front, stream, remote, stopping).await;
             drop(place);
         });
-        while connections.try_join_next().is_some() {}
     }
     drop(listener);
     drop(stop);
@@ -202,5 +215,49 @@ async fn connection(front: Front, stream: TcpStream, remote: SocketAddr, mut sto
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %remote, "a connection to the registry ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn ask(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let asked = format!("GET /x HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_so_at_once_and_finds_one_later() {
+        for full in [Full::Json, Full::Plain] {
+            let listener = bind(0).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let front = Front {
+                routes: TowerToHyperService::new(Router::new()),
+                reads: None,
+                full,
+            };
+            let mut served = JoinSet::new();
+            served.spawn(listen(front, listener, 1, std::future::pending()));
+            let mut first = TcpStream::connect(address).await.unwrap();
+            let answer = tokio::time::timeout(Duration::from_secs(5), ask(address));
+            let answer = answer.await.expect("an answer at once");
+            assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+            assert!(
+                answer.contains("all places of the registry are taken"),
+                "{answer}"
+            );
+            // It hangs up, and its place is another's.
+            first.shutdown().await.unwrap();
+            assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
+            while ask(address).await.starts_with("HTTP/1.1 503") {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }
