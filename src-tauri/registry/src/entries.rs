@@ -107,6 +107,8 @@ pub(crate) struct Entries {
     lost: VecDeque<(Key, ClusterId)>,
     due: BTreeSet<(Instant, Key)>,
     registered: usize,
+    /// Entries whose checks say something else than is on disk.
+    pub(crate) unwritten: BTreeSet<Key>,
     renewed: BTreeSet<Key>,
     pub(crate) refused_ports: BTreeSet<u16>,
     /// The number of the last change.
@@ -147,6 +149,8 @@ pub(crate) struct Changed {
     pub(crate) names: bool,
     /// What is to be probed.
     pub(crate) probes: bool,
+    /// What checks say of something that is on disk.
+    pub(crate) says: bool,
 }
 
 impl Entries {
@@ -163,6 +167,7 @@ impl Entries {
             lost: VecDeque::new(),
             due: BTreeSet::new(),
             registered: 0,
+            unwritten: BTreeSet::new(),
             renewed: BTreeSet::new(),
             refused_ports: BTreeSet::new(),
             index,

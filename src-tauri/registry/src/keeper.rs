@@ -25,6 +25,8 @@ const QUEUE: usize = 1_024;
 const BATCH: usize = 256;
 /// Between two tries of what nobody waits for: on a full disk they fail with every change.
 const AGAIN: Duration = Duration::from_secs(10);
+/// So long what a check says waits for others before it is written: as much may be lost of it.
+const GATHER: Duration = Duration::from_secs(1);
 /// Under which key the number is kept that no change has reached yet.
 const CEILING: &str = "registry.index";
 
@@ -75,6 +77,7 @@ impl Keeper {
             stale: BTreeSet::new(),
             reserves: None,
             clears: None,
+            tells: None,
         };
         task.spawn(run.run(queue));
         Self {
@@ -131,6 +134,8 @@ struct Run {
     reserves: Option<Instant>,
     /// When those rows are to be removed again, after that has failed.
     clears: Option<Instant>,
+    /// When it is to be written what checks say, if they say something new.
+    tells: Option<Instant>,
 }
 
 /// An order that only has to be written.
@@ -149,11 +154,14 @@ impl Run {
         let mut taken = Vec::with_capacity(BATCH);
         loop {
             // Heartbeats only move ends away, so waking at the end as it was is never too late.
-            let end = self.shared.read().next_due().into_iter().chain(self.clears);
-            let end = end.min();
+            let end = self.shared.read().next_due();
+            let end = [end, self.clears, self.tells].into_iter().flatten().min();
             tokio::select! {
                 count = queue.recv_many(&mut taken, BATCH) => if count == 0 { return },
                 () = until(end) => self.fall_due(),
+                () = self.shared.says.notified() => {
+                    self.tells.get_or_insert_with(|| Instant::now() + GATHER);
+                }
                 () = self.shared.reserve.notified() => self.reserve().await,
                 () = self.shared.gives_way.notified() => {
                     let keys = std::mem::take(&mut *self.shared.gave_way());
@@ -163,6 +171,9 @@ impl Run {
             self.waiting.extend(taken.drain(..));
             while !self.waiting.is_empty() {
                 self.write().await;
+            }
+            if self.tells.is_some_and(|at| at <= Instant::now()) {
+                self.tell().await;
             }
             if !self.stale.is_empty() {
                 self.clear().await;
@@ -192,6 +203,37 @@ impl Run {
             .shared
             .change(|entries| entries.fall_due(wall, Instant::now()));
         self.stale.extend(gone);
+    }
+
+    /// Writes down what checks say. What is lost of it is heard again.
+    async fn tell(&mut self) {
+        let (keys, put) = {
+            let mut entries = self.shared.write();
+            let keys = std::mem::take(&mut entries.unwritten);
+            let rows = keys.iter().filter_map(|key| {
+                let listed = &entries.get(key)?.listed;
+                let wish = listed.wish.as_ref()?;
+                Some(wish.to_row(listed.view.since, &listed.checks))
+            });
+            let rows: Vec<Registered> = rows.collect();
+            (keys, rows)
+        };
+        self.tells = None;
+        let said = Registering {
+            put,
+            ..Registering::default()
+        };
+        if said.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.registry().write(&said).await {
+            tracing::warn!(%error, "what checks say is not written down");
+            let mut entries = self.shared.write();
+            let listed = keys.into_iter().filter(|key| entries.get(key).is_some());
+            let listed: Vec<Key> = listed.collect();
+            entries.unwritten.extend(listed);
+            self.tells = Some(Instant::now() + AGAIN);
+        }
     }
 
     async fn clear(&mut self) {
@@ -257,14 +299,14 @@ impl Run {
             let mut entries = self.shared.write();
             let known = entries.known(&wish, allowed, wall, Instant::now())?;
             let before = entries.get(&Key::new(&wish.name, &wish.id));
-            let since = before.map_or(wall, |entry| entry.listed.view.since);
-            Ok((wish, known, since))
+            let row = match before.map(|entry| &entry.listed) {
+                Some(listed) => wish.to_row(listed.view.since, &listed.checks),
+                None => wish.to_row(wall, &[]),
+            };
+            Ok((wish, known, row))
         });
         match looked {
-            Ok((wish, None, since)) => {
-                let row = wish.to_row(since);
-                return Some(Ready::Put(act, wish, row, reply));
-            }
+            Ok((wish, None, row)) => return Some(Ready::Put(act, wish, row, reply)),
             Ok((_, Some(listed), _)) => answer(act, Ok((listed, false)), reply),
             Err(error) => answer(act, Err(error), reply),
         }

@@ -113,6 +113,8 @@ pub(crate) struct Shared {
     /// What gave way to instances of ours and is on disk, and that there is some.
     gave_way: Mutex<Vec<Key>>,
     gives_way: Notify,
+    /// That checks say something else than is on disk.
+    says: Notify,
 }
 
 impl Shared {
@@ -143,6 +145,9 @@ impl Shared {
             // Nobody listening is no fault.
             let _ = self.changes.send(changed.told);
         }
+        if changed.says {
+            self.says.notify_one();
+        }
         if changed.probes {
             self.probes.send_modify(|count| *count += 1);
         }
@@ -172,8 +177,9 @@ impl Registry {
         let now = Instant::now();
         for row in rows {
             match Registration::from_row(&row, &allowed) {
-                Ok(registration) => {
+                Ok((registration, says)) => {
                     entries.put_registered(registration, row.since, wall(), now);
+                    entries.said_before(&Key::new(&row.name, &row.id), &says, now);
                 }
                 Err(error) => {
                     tracing::warn!(name = row.name, %error, "an entry is not taken up again");
@@ -194,6 +200,7 @@ impl Registry {
             whole: told::Whole::default(),
             gave_way: Mutex::default(),
             gives_way: Notify::new(),
+            says: Notify::new(),
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -383,8 +390,8 @@ impl Registry {
         renewed.ok_or_else(|| self.shared.read().over(&key))
     }
 
-    /// A check says this now. It is no act and is not written down: with the next engine a check says
-    /// at first what it was registered with.
+    /// A check says this now. It is no act. What it says is written down within a second or so, with all
+    /// that others say, and the next engine begins with it.
     ///
     /// # Errors
     /// [`Error::NoCheck`] when there is no such check.

@@ -4,7 +4,8 @@ use crate::check::{Check, CheckState, Look};
 use crate::target::{self, Refusal};
 use crate::{Error, Listed, millis, prober};
 use ipnet::IpNet;
-use model::view::KeptBy;
+use model::Timestamp;
+use model::view::{Health, KeptBy};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -84,6 +85,25 @@ pub enum Keep {
     Probe,
     /// Until somebody takes it from the list, or one of its checks lets it go.
     Checks,
+}
+
+/// What checks said last, by their ids, and since when: of those that say something else than at first.
+pub(crate) type Says = BTreeMap<String, (Health, Timestamp)>;
+
+/// What is on disk of an entry.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    wish: &'a Registration,
+    #[serde(skip_serializing_if = "Says::is_empty")]
+    says: Says,
+}
+
+/// What of it is not the registration.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    says: Says,
 }
 
 /// Which checks stay of an entry that is registered again and does not name them.
@@ -293,22 +313,33 @@ impl Registration {
         Ok(())
     }
 
-    pub(crate) fn to_row(&self, since: model::Timestamp) -> Registered {
+    /// With what its checks say, of those of them that it has.
+    pub(crate) fn to_row(&self, since: Timestamp, states: &[CheckState]) -> Registered {
+        let mut says = Says::new();
+        for state in states {
+            let check = self.checks.iter().find(|one| one.id == state.check.id);
+            // What somebody said is with the check itself.
+            if check.is_some_and(|one| one.look != Look::Said && one.first != state.status) {
+                says.insert(state.check.id.clone(), (state.status, state.since));
+            }
+        }
+        let row = Row { wish: self, says };
         Registered {
             name: self.name.clone(),
             id: self.id.clone(),
             since,
             // Texts, numbers and maps of texts always have a JSON form.
-            body: serde_json::to_string(self).unwrap_or_default(),
+            body: serde_json::to_string(&row).unwrap_or_default(),
         }
     }
 
     /// What was accepted once is held against the limits again: they may have become tighter.
-    pub(crate) fn from_row(row: &Registered, allowed: &[IpNet]) -> Result<Self, Error> {
-        let registration: Self =
-            serde_json::from_str(&row.body).map_err(|error| Error::Row(error.to_string()))?;
+    pub(crate) fn from_row(row: &Registered, allowed: &[IpNet]) -> Result<(Self, Says), Error> {
+        let wrong = |error: serde_json::Error| Error::Row(error.to_string());
+        let registration: Self = serde_json::from_str(&row.body).map_err(wrong)?;
         registration.check(&BTreeSet::new(), allowed)?;
-        Ok(registration)
+        let beside: Beside = serde_json::from_str(&row.body).map_err(wrong)?;
+        Ok((registration, beside.says))
     }
 }
 

@@ -3,11 +3,15 @@
 use super::{Changed, Clock, Entries, Key};
 use crate::check::{Check, Look, MAX_OUTPUT, cut};
 use crate::log::What;
+use crate::registration::Says;
 use crate::{Error, Probed};
 use model::Timestamp;
 use model::view::Health;
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// What is known of why a check says what it said before.
+const BEFORE: &str = "so it was when Azora ended, and nothing was heard since";
 
 impl Clock {
     pub(super) fn begin(check: &Check, status: Health, now: Instant) -> Self {
@@ -71,10 +75,34 @@ impl Entries {
                 named.index = index;
             }
             changed.of.insert(key.name.clone());
+            changed.says = true;
+            self.unwritten.insert(key.clone());
         }
         self.stale(key);
         self.reschedule(key);
         Ok(changed)
+    }
+
+    /// Its checks say what they said to the engine before, until they are told or asked again. One that is
+    /// told in time has its whole time for that.
+    pub(crate) fn said_before(&mut self, key: &Key, says: &Says, now: Instant) {
+        let Some(entry) = self.get_mut(key) else {
+            return;
+        };
+        let listed = Arc::make_mut(&mut entry.listed);
+        for (state, clock) in listed.checks.iter_mut().zip(&mut entry.clocks) {
+            let Some((status, since)) = says.get(&state.check.id) else {
+                continue;
+            };
+            (state.status, state.since) = (*status, *since);
+            if *status != Health::Passing {
+                BEFORE.clone_into(&mut state.output);
+            }
+            clock.judged(&state.check, *status, now);
+        }
+        listed.judge();
+        self.stale(key);
+        self.reschedule(key);
     }
 
     /// Does what has come due. Gives the entries that are gone by it.
@@ -159,6 +187,7 @@ impl Changed {
         self.of.extend(other.of);
         self.names |= other.names;
         self.probes |= other.probes;
+        self.says |= other.says;
     }
 
     pub(crate) fn is_nothing(&self) -> bool {

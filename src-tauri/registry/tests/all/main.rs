@@ -14,6 +14,7 @@ mod kill;
 mod leases;
 mod openapi;
 mod prober;
+mod states;
 mod target;
 mod wish;
 mod world;
