@@ -37,7 +37,7 @@ fn a_program_that_had_the_name_gives_way_and_gets_it_no_more() {
     let said = "mail at http://127.0.0.1:9, which had registered itself, is off the registry";
     assert!(events.contains(said), "{events}");
     let heartbeat = "/services/mail/old/heartbeat";
-    assert_eq!(code(&azora, "PUT", heartbeat, ""), 404);
+    assert_eq!(code(&azora, "PUT", heartbeat, ""), 409);
 
     azora.ok(folder.path(), &["down"]);
     assert_eq!(azora.listed("mail"), [] as [u16; 0]);

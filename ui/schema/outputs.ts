@@ -90,9 +90,11 @@ export interface Outputs {
 
 /** What is registered. */
 export interface Registered {
-  /** How many entries the registry has; of many that registered themselves some are listed. */
+  /** How many entries the registry has. */
   total: number;
-  /** Those that were asked for, by name and id. */
+  /** How many of them fit what was asked for. With a name that nothing has it is 0, and the command ends with 3. */
+  found: number;
+  /** Those, by name and id; 2,000 at most. */
   entries: RegistryView[];
 }
 

@@ -14,8 +14,8 @@ use engine::{Error, Handle, IncidentFilter, Order, Up};
 use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
-    EnvView, FolderView, History, Latencies, LogPage, LogRun, LogView, Snapshot, StopPreview,
-    StopReport, VolumeView,
+    EnvView, FolderView, History, Latencies, LogPage, LogRun, LogView, RegisteredView, Snapshot,
+    StopPreview, StopReport, VolumeView,
 };
 use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
@@ -84,6 +84,14 @@ pub(crate) async fn system_status(
 
 pub(crate) async fn snapshot(engine: &Handle, _: &Actor, _: Nothing) -> Result<Snapshot, Error> {
     Ok(engine.snapshot())
+}
+
+pub(crate) async fn registered(
+    engine: &Handle,
+    _: &Actor,
+    request: RegisteredRequest,
+) -> Result<RegisteredView, Error> {
+    Ok(engine.registered(request.name.as_deref(), &request.tags))
 }
 
 pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result<PsView, Error> {

@@ -26,6 +26,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "definition",
     "check_definition",
     "volumes",
+    "registered",
     "gateway",
     "emergency_preview",
     "up",

@@ -130,6 +130,17 @@ pub struct RecentRequest {
     pub limit: Option<u32>,
 }
 
+/// What of the registry.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+#[ts(optional_fields)]
+pub struct RegisteredRequest {
+    /// Of this name alone.
+    pub name: Option<String>,
+    /// With all of these tags.
+    pub tags: Vec<String>,
+}
+
 /// Which incidents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]

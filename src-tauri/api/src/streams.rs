@@ -114,6 +114,7 @@ mod tests {
                 api: None,
                 registry: None,
                 gateway: None,
+                consul: None,
                 limits: Vec::new(),
             },
             overall: Overall::Stopped,

@@ -74,6 +74,8 @@ macro_rules! commands {
                 read check_definition($crate::requests::CheckDefinitionRequest) -> $crate::views::CheckedDefinition;
                 /// The volumes of a cluster, and how much is in each.
                 read volumes($crate::requests::VolumesRequest) -> Vec<$crate::model::view::VolumeView>;
+                /// What is registered under a name, with some tags, or at all.
+                read registered($crate::requests::RegisteredRequest) -> $crate::model::view::RegisteredView;
                 /// The gateway as it is now: its routes, their instances, who asks what of them, and the last requests.
                 read gateway($crate::gateway::GatewayAsked) -> $crate::gateway::GatewayMessage;
                 /// What an emergency stop would end.

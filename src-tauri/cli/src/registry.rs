@@ -1,66 +1,84 @@
 //! `registry`: what is registered, where, how well it is and who says how long.
 
 use crate::args::{Place, Registry};
-use crate::fail::Done;
+use crate::fail::{Done, Fail};
 use crate::place::layout;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, plain, print};
 use crate::text::{ago, now, until, with_times};
 use api::client::Client;
-use api::requests::Nothing;
+use api::requests::{Nothing, RegisteredRequest};
+use api::views::StatusView;
 use model::Timestamp;
-use model::view::{Health, KeptBy, RegistryView, Snapshot};
+use model::view::{Health, KeptBy, RegisteredView, RegistryView};
 use serde_json::json;
 
 /// Columns that are left out of a narrow terminal, the first one first.
 const SPARE: [&str; 5] = ["SINCE", "CATEGORY", "VERSION", "TAGS", "ID"];
 
-/// `azora registry`.
+/// `azora registry`. A name that nothing has is told as what is not there.
 pub(crate) async fn registry(place: &Place, arguments: &Registry) -> Done {
     let client = Client::connect(layout(place)?.home()).await?;
-    let snapshot: Snapshot = client.call("snapshot", &Nothing {}).await?;
-    let total = snapshot.registry_total;
-    let known = snapshot.registry.len();
-    let mut entries = snapshot.registry;
-    entries.retain(|entry| fits(entry, arguments));
+    let request = RegisteredRequest {
+        name: arguments.name.clone(),
+        tags: arguments.tags.clone(),
+    };
+    let view: RegisteredView = client.call("registered", &request).await?;
+    let absent = match &arguments.name {
+        Some(name) if view.found == 0 => Some(nothing(name, &view)),
+        _ => None,
+    };
     if arguments.json.json {
-        print(&with_times(json!({ "total": total, "entries": entries })).to_string())?;
-        return Ok(());
+        let (total, found, entries) = (view.total, view.found, view.entries);
+        let shown = json!({ "total": total, "found": found, "entries": entries });
+        print(&with_times(shown).to_string())?;
+    } else if absent.is_none() {
+        show(&client, arguments, &view).await?;
     }
-    if entries.is_empty() {
-        let where_to = match &snapshot.engine.registry {
+    absent.map_or(Ok(()), |said| Err(Fail::absent(said)))
+}
+
+fn nothing(name: &str, view: &RegisteredView) -> String {
+    let name = plain(name);
+    match &view.why {
+        Some(why) => format!(
+            "there is no {name} among the {} entries of the registry: {}",
+            view.total,
+            plain(why)
+        ),
+        None => format!("none of what is registered as {name} has these tags"),
+    }
+}
+
+async fn show(client: &Client, arguments: &Registry, view: &RegisteredView) -> Done {
+    if view.entries.is_empty() {
+        let what = match arguments.tags.is_empty() {
+            true => "nothing is registered".to_owned(),
+            false => format!("none of the {} entries has these tags", view.total),
+        };
+        let status: StatusView = client.call("status", &Nothing {}).await?;
+        let how = match &status.engine.registry {
             Some(url) => format!("; programs register by POST {url}/register"),
             None => String::new(),
         };
-        let what = match arguments.name.is_some() || !arguments.tags.is_empty() {
-            true => "nothing like it is registered",
-            false => "nothing is registered",
-        };
-        print(&format!("{what}{where_to}"))?;
-        return Ok(());
+        return Ok(print(&format!("{what}{how}"))?);
     }
     let now = now();
-    let rows: Vec<Vec<Cell>> = entries.iter().map(|entry| row(entry, now)).collect();
+    let rows: Vec<Vec<Cell>> = view.entries.iter().map(|entry| row(entry, now)).collect();
     let headings = [
         "NAME", "ID", "ADDRESS", "HEALTH", "KEPT BY", "TAGS", "VERSION", "CATEGORY", "SINCE",
     ];
     for line in table(&headings, &rows, &SPARE, Terminal::stdout()) {
         print(&line)?;
     }
-    if (known as u64) < u64::from(total) {
+    let shown = view.entries.len();
+    if (shown as u64) < u64::from(view.found) {
         print(&format!(
-            "{known} of {total} entries were looked at; ask the registry itself for the others"
+            "these are {shown} of {}; name one to see it, or ask the registry itself for all of them",
+            view.found
         ))?;
     }
     Ok(())
-}
-
-fn fits(entry: &RegistryView, arguments: &Registry) -> bool {
-    let named = arguments
-        .name
-        .as_ref()
-        .is_none_or(|name| entry.name == *name);
-    named && arguments.tags.iter().all(|tag| entry.tags.contains(tag))
 }
 
 fn row(entry: &RegistryView, now: Timestamp) -> Vec<Cell> {

@@ -30,6 +30,9 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
     if let Some(gateway) = &info.gateway {
         print(&format!("gateway   {gateway}"))?;
     }
+    if let Some(consul) = &info.consul {
+        print(&format!("consul    {consul}"))?;
+    }
     let told = tokio::select! {
         _ = interrupts.next() => true,
         () = host.closed() => false,

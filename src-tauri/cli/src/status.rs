@@ -108,6 +108,7 @@ fn head(view: &StatusView, terminal: Terminal) -> Vec<String> {
         ("api", &engine.api),
         ("registry", &engine.registry),
         ("gateway", &engine.gateway),
+        ("consul", &engine.consul),
     ] {
         lines.extend(url.as_ref().map(|url| format!("{name:<8}  {url}")));
     }

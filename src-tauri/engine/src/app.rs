@@ -92,6 +92,7 @@ impl Engine {
             api: None,
             registry: None,
             gateway: None,
+            consul: None,
             limits,
         };
         let picture = Arc::new(Picture::new(view, incidents, events));

@@ -21,6 +21,10 @@ pub(crate) async fn serve(shared: &Arc<Shared>) {
             return;
         }
     };
+    if let Ok(address) = listener.local_addr() {
+        let url = format!("http://{address}");
+        shared.picture.set_engine(|view| view.consul = Some(url));
+    }
     let (registry, store) = (shared.registry.clone(), shared.store.clone());
     let cancelled = shared.cancel.clone().cancelled_owned();
     shared.tasks.spawn(async move {

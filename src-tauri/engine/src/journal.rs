@@ -420,6 +420,7 @@ mod tests {
             api: None,
             registry: None,
             gateway: None,
+            consul: None,
             limits: Vec::new(),
         };
         let picture = Arc::new(Picture::new(view, vec![], vec![]));

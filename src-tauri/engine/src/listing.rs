@@ -2,9 +2,10 @@
 //! somebody can look at, and of the others how many they are: whoever wants one of them asks the
 //! registry.
 
+use crate::Handle;
 use crate::shared::Shared;
-use model::view::{Change, KeptBy, RegistryView};
-use registry::{Registry, RegistryChange};
+use model::view::{Change, KeptBy, RegisteredView, RegistryView};
+use registry::{Query, Registry, RegistryChange};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,33 @@ struct Listing {
 
 fn key(view: &RegistryView) -> (String, String) {
     (view.name.clone(), view.id.clone())
+}
+
+impl Handle {
+    /// What of the registry has this name and all of these tags: all of it is looked at.
+    pub fn registered(&self, name: Option<&str>, tags: &[String]) -> RegisteredView {
+        asked(&self.shared.registry, name, tags)
+    }
+}
+
+fn asked(registry: &Registry, name: Option<&str>, tags: &[String]) -> RegisteredView {
+    let query = Query {
+        name,
+        tags,
+        ..Query::default()
+    };
+    let (_, found) = registry.find(&query);
+    let why = name.and_then(|name| registry.lookup(name).err());
+    RegisteredView {
+        entries: found
+            .iter()
+            .take(SHOWN)
+            .map(|one| one.view.clone())
+            .collect(),
+        found: count(found.len()),
+        total: count(registry.count()),
+        why: why.map(|error| error.why()),
+    }
 }
 
 impl Listing {
@@ -206,6 +234,13 @@ mod tests {
         register(&registry, 0..2_100).await;
         let mut listing = Listing::default();
         assert_eq!(parts(listing.whole(&registry)), (2_000, 0, 2_100));
+        // Whoever asks is told of those that are not shown, too.
+        let last = asked(&registry, Some("n2099"), &[]);
+        assert_eq!((last.entries.len(), last.found, last.total), (1, 1, 2_100));
+        let all = asked(&registry, None, &[]);
+        assert_eq!((all.entries.len(), all.found), (2_000, 2_100));
+        let none = asked(&registry, Some("nope"), &[]);
+        assert_eq!(none.why.as_deref(), Some("it is not registered"));
         let mut changes = registry.changes();
         let mut next = async |listing: &mut Listing| {
             let change = changes.recv().await.unwrap();

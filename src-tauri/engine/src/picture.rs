@@ -333,6 +333,7 @@ mod tests {
             api: None,
             registry: None,
             gateway: None,
+            consul: None,
             limits: vec![],
         }
     }

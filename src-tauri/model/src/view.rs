@@ -17,7 +17,7 @@ pub use gateway::{
     Traffic, Unavailable,
 };
 pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
-pub use registry::{Health, KeptBy, RegistryView};
+pub use registry::{Health, KeptBy, RegisteredView, RegistryView};
 pub use terminal::{TerminalEnd, TerminalMessage, TerminalSize, TerminalState, TerminalWriter};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub struct EngineView {
     pub registry: Option<String>,
     /// Where the gateway listens.
     pub gateway: Option<String>,
+    /// Where Consul's clients are served.
+    pub consul: Option<String>,
     /// What this machine cannot promise, in words a user understands. Empty is best.
     pub limits: Vec<String>,
 }

@@ -130,6 +130,17 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
+    /// Why, without what it keeps from being done.
+    pub fn why(&self) -> String {
+        match self {
+            Error::Withheld { why, .. } => why.clone(),
+            other => match other.to_string().split_once(": ") {
+                Some((_, why)) => why.to_owned(),
+                None => other.to_string(),
+            },
+        }
+    }
+
     /// What to do about it, as a sentence.
     pub fn help(&self) -> &'static str {
         match self {

@@ -317,6 +317,8 @@ export type EngineView = {
   registry: string | null,
   /** Where the gateway listens. */
   gateway: string | null,
+  /** Where Consul's clients are served. */
+  consul: string | null,
   /** What this machine cannot promise, in words a user understands. Empty is best. */
   limits: Array<string> };
 
@@ -1396,6 +1398,24 @@ export type RecentRequest = {
   /** At most so many, and never over 10,000; 200 unless given. */
   limit?: number };
 
+/** What of the registry. */
+export type RegisteredRequest = {
+  /** Of this name alone. */
+  name?: string,
+  /** With all of these tags. */
+  tags: Array<string> };
+
+/** What of the registry was asked for. */
+export type RegisteredView = {
+  /** By name and id; 2,000 at most. */
+  entries: Array<RegistryView>,
+  /** How many fit. */
+  found: number,
+  /** How many entries there are in all. */
+  total: number,
+  /** Why nothing has the name that was asked for. */
+  why: string | null };
+
 /** A registry entry. */
 export type RegistryView = {
   /** The name it is found by. */
@@ -2195,6 +2215,8 @@ export interface Commands {
   check_definition: { kind: "read"; request: CheckDefinitionRequest; response: CheckedDefinition };
   /** The volumes of a cluster, and how much is in each. */
   volumes: { kind: "read"; request: VolumesRequest; response: Array<VolumeView> };
+  /** What is registered under a name, with some tags, or at all. */
+  registered: { kind: "read"; request: RegisteredRequest; response: RegisteredView };
   /** The gateway as it is now: its routes, their instances, who asks what of them, and the last requests. */
   gateway: { kind: "read"; request: GatewayAsked; response: GatewayMessage };
   /** What an emergency stop would end. */

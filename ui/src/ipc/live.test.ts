@@ -6,7 +6,7 @@ import { ASLEEP_AFTER_MS, sleepWhileHidden } from "./sleep";
 
 const empty: Snapshot = {
   seq: 10,
-  engine: { pid: 1, version: "0", home: "/h", api: null, registry: null, gateway: null, limits: [] },
+  engine: { pid: 1, version: "0", home: "/h", api: null, registry: null, gateway: null, consul: null, limits: [] },
   overall: "stopped",
   clusters: [],
   instances: {},

@@ -239,6 +239,8 @@ pub(crate) struct Events {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+With NAME the command ends with 3 where nothing has it, and says why. 2,000 entries are shown at most.
+
 Programs register and leave by HTTP at the address that `azora status` shows; docs/registry.md has how.")]
 pub(crate) struct Registry {
     /// Only entries of this name

@@ -40,6 +40,7 @@ fn picture(clusters: &[(&str, Vec<InstanceStatus>)]) -> FeedMessage {
         api: None,
         registry: None,
         gateway: None,
+        consul: None,
         limits: Vec::new(),
     };
     FeedMessage::Snapshot {

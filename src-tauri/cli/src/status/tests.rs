@@ -19,6 +19,7 @@ fn view() -> StatusView {
             api: Some("http://127.0.0.1:1".to_owned()),
             registry: None,
             gateway: None,
+            consul: None,
             limits: Vec::new(),
         },
         overall: Overall::Degraded,

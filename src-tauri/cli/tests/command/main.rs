@@ -6,6 +6,7 @@
 
 mod door;
 mod homes;
+mod registry;
 mod rehearse;
 mod said;
 

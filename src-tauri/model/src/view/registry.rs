@@ -34,6 +34,19 @@ pub enum KeptBy {
     Checks,
 }
 
+/// What of the registry was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct RegisteredView {
+    /// By name and id; 2,000 at most.
+    pub entries: Vec<RegistryView>,
+    /// How many fit.
+    pub found: u32,
+    /// How many entries there are in all.
+    pub total: u32,
+    /// Why nothing has the name that was asked for.
+    pub why: Option<String>,
+}
+
 /// A registry entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RegistryView {

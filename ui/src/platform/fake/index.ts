@@ -37,6 +37,11 @@ export function fake(): Platform {
     status: () => ({ engine: world.engine, overall: world.snapshot().overall, clusters: [...world.clusters.values()] }),
     system_status: ({ cluster, service }) => systemStatus(world, cluster, service),
     snapshot: () => world.snapshot(),
+    registered: ({ name, tags }) => {
+      const all = world.snapshot().registry;
+      const entries = all.filter((entry) => entry.name === (name ?? entry.name) && (tags ?? []).every((tag) => entry.tags.includes(tag)));
+      return { entries, found: entries.length, total: all.length, why: name && entries.length === 0 ? "it is not registered" : null };
+    },
     ps: ({ cluster }) => {
       const found = world.clusters.get(cluster ?? "");
       if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);

@@ -21,7 +21,7 @@ interface Body {
 export class World {
   readonly engine: EngineView = {
     pid: 41_207, version: "0.1.0", home: "/home/mira/.local/state/azora", api: "http://127.0.0.1:7420",
-    registry: "http://127.0.0.1:7421", gateway: "http://127.0.0.1:7422",
+    registry: "http://127.0.0.1:7421", gateway: "http://127.0.0.1:7422", consul: null,
     limits: ["no writable cgroup: a service that escapes its shim is found by its nonce only"],
   };
   readonly clusters = new Map<ClusterId, ClusterView>();
