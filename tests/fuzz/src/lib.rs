@@ -24,6 +24,8 @@ pub struct World {
     pub registry: u16,
     /// The gateway's.
     pub gateway: u16,
+    /// That of Consul's clients.
+    pub consul: u16,
 }
 
 /// The one of this process.
@@ -47,7 +49,7 @@ fn build() -> World {
     runtime.block_on(async {
         let store = Store::open(home.path()).await.expect("a store opens");
         let door = Arc::new(Open(AtomicU64::new(0)));
-        let registry = Registry::open(store, door, wall, vec![]).await;
+        let registry = Registry::open(store.clone(), door, wall, vec![]).await;
         let registry = registry.expect("a registry opens");
         registry.upsert_own(&Own {
             cluster: "shop-1".parse().expect("an id"),
@@ -69,27 +71,53 @@ fn build() -> World {
         std::mem::forget(gateway);
         let listener = registry::bind(0).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        tokio::spawn(registry::serve(registry, listener, std::future::pending()));
+        tokio::spawn(registry::serve(registry.clone(), listener, std::future::pending()));
+        let listener = registry::bind(0).await.expect("a port is free");
+        let consul = listener.local_addr().expect("it is bound").port();
+        let never = std::future::pending();
+        tokio::spawn(registry::consul::serve(registry, store, listener, never));
         World {
+            consul,
             registry: address.port(),
             gateway: port,
         }
     })
 }
 
-/// Sends bytes and says that no more will come; gives what came back.
+/// Sends bytes and says that no more will come; gives what came back. Who takes its time for an answer may
+/// take that for a hang-up.
 pub fn send(port: u16, bytes: &[u8]) -> Vec<u8> {
+    exchange(port, bytes, true)
+}
+
+/// Sends bytes and waits until the other side has said all it has to say.
+pub fn ask(port: u16, bytes: &[u8]) -> Vec<u8> {
+    exchange(port, bytes, false)
+}
+
+fn exchange(port: u16, bytes: &[u8], no_more: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time is no fault");
     // It may have hung up before it has heard all.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(Shutdown::Write);
+    if no_more {
+        let _ = stream.shutdown(Shutdown::Write);
+    }
     let mut heard = Vec::new();
     if let Err(error) = stream.read_to_end(&mut heard) {
         let late = [std::io::ErrorKind::WouldBlock, std::io::ErrorKind::TimedOut];
         assert!(!late.contains(&error.kind()), "no end within {PATIENCE:?}");
     }
     heard
+}
+
+/// These bytes as they may be in the target of a request; what may not is for the other targets.
+pub fn target(line: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b'!'..=b'~' => char::from(*byte).to_string(),
+        other => format!("%{other:02x}"),
+    };
+    line.iter().map(one).collect()
 }
 
 /// A backend that takes only what RFC 9112 allows, and ends everything at anything else.

@@ -18,14 +18,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         Some(at) => (&rest[..at], &rest[at + 1..]),
         None => (&rest[..0], rest),
     };
-    // What may not be in a target is for the other one.
-    let tail: String = line
-        .iter()
-        .map(|byte| match byte {
-            b'!'..=b'~' => char::from(*byte).to_string(),
-            other => format!("%{other:02x}"),
-        })
-        .collect();
+    let tail = fuzz::target(line);
     let port = fuzz::world().registry;
     let mut request = format!(
         "{method} {path}{tail} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {}\r\n\r\n",
