@@ -90,7 +90,7 @@ pub(crate) struct Streamed {
     body: Incoming,
     /// Of HTTP/1; a connection of HTTP/2 carries others, too, and is driven for itself.
     link: Option<Link>,
-    flight: Flight,
+    flight: Box<Flight>,
     ended: bool,
     /// It broke off, which is passed on when what came before is written: with it that is dropped.
     broken: Option<hyper::Error>,
@@ -103,7 +103,7 @@ impl Answer {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    pub(crate) fn streamed(body: Incoming, link: Option<Link>, flight: Flight) -> Self {
+    pub(crate) fn streamed(body: Incoming, link: Option<Link>, flight: Box<Flight>) -> Self {
         Self::Streamed(Streamed {
             ended: body.is_end_stream(),
             broken: None,

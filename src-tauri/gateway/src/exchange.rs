@@ -4,6 +4,7 @@
 //! wakes nobody on its way.
 
 use crate::body::{Outgoing, Sent};
+use crate::wire::Wire;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response};
@@ -36,7 +37,7 @@ pub(crate) struct Link {
 
 /// What reads and writes for it.
 enum Driven {
-    Plain(Box<Connection<TokioIo<TcpStream>, Outgoing>>),
+    Plain(Box<Connection<TokioIo<Wire>, Outgoing>>),
     /// Something else than HTTP may follow on it; hyper has no name for it.
     Switching(Pin<Box<dyn Future<Output = hyper::Result<()>>>>),
 }
@@ -76,7 +77,7 @@ impl Link {
     pub(crate) async fn new(stream: TcpStream, switching: bool) -> hyper::Result<Self> {
         let (send, connection) = http1::Builder::new()
             .max_buf_size(crate::sniff::BUFFER)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Wire::to_instance(stream)))
             .await?;
         let connection = match switching {
             true => Driven::Switching(Box::pin(connection.with_upgrades())),

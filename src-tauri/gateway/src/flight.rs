@@ -69,9 +69,15 @@ impl Drop for Attempt {
 }
 
 impl Flight {
-    pub(crate) fn new(worker: &Rc<Worker>, seat: &Rc<Seat>, method: &Method, uri: &Uri) -> Self {
+    /// In a box: it is handed on often.
+    pub(crate) fn new(
+        worker: &Rc<Worker>,
+        seat: &Rc<Seat>,
+        method: &Method,
+        uri: &Uri,
+    ) -> Box<Self> {
         seat.begin();
-        Self {
+        Box::new(Self {
             worker: Rc::clone(worker),
             seat: Rc::clone(seat),
             began: Instant::now(),
@@ -89,7 +95,7 @@ impl Flight {
             out: 0,
             giving: false,
             noted: false,
-        }
+        })
     }
 
     pub(crate) fn began(&self) -> Instant {

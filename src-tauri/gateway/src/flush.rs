@@ -1,12 +1,9 @@
 //! Knowing when what a client was given has left: what breaks an answer off also drops what of it hyper
 //! and h2 still hold, so that it has to come after that.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 /// How often all that was there for a client has been written.
 #[derive(Default)]
@@ -30,69 +27,13 @@ impl Flushes {
         since
     }
 
-    fn flushed(&self) {
+    /// All that was there has been written.
+    pub(crate) fn flushed(&self) {
         self.times.fetch_add(1, Ordering::Relaxed);
         let waiting =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for waker in waiting {
             waker.wake();
         }
-    }
-}
-
-/// A connection whose flushes are counted. Both HTTPs flush when they have nothing left to write.
-pub(crate) struct Flushing<T> {
-    inner: T,
-    flushes: Arc<Flushes>,
-}
-
-impl<T> Flushing<T> {
-    pub(crate) fn new(inner: T, flushes: &Arc<Flushes>) -> Self {
-        let flushes = Arc::clone(flushes);
-        Self { inner, flushes }
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Flushing<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Flushing<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
-        if flushed.is_ready() {
-            self.flushes.flushed();
-        }
-        flushed
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 }

@@ -26,6 +26,9 @@ const LONGEST_ID: usize = 128;
 /// Gateways that a request may have come through: more are a circle.
 const MOST_VIA: usize = 16;
 
+/// Headers that [`outgoing`] adds.
+const ADDED: usize = 9;
+
 /// Whence and how a request came.
 pub(crate) struct Way<'a> {
     pub(crate) client: &'a HeaderValue,
@@ -38,23 +41,27 @@ pub(crate) struct Way<'a> {
 
 /// Makes the head of a request fit for an instance. What the client says about where it came from is
 /// replaced: it can say anything.
-pub(crate) fn outgoing(headers: &mut HeaderMap, way: &Way<'_>, chance: impl FnMut() -> u64) {
-    strip(headers);
-    headers.remove(EXPECT);
-    headers.remove(HTTP2_SETTINGS);
-    headers.remove(PROXY_AUTHORIZATION);
-    headers.insert(HOST, way.host.clone());
+pub(crate) fn outgoing(
+    headers: &mut HeaderMap,
+    has: Has,
+    way: &Way<'_>,
+    chance: impl FnMut() -> u64,
+) {
+    strip_what(headers, has);
+    remove(headers, has, &OURS);
+    // Else it would be made larger, and all in it put in its new place, more than once.
+    headers.reserve(ADDED);
+    if headers.get(HOST) != Some(way.host) {
+        headers.insert(HOST, way.host.clone());
+    }
     headers.insert(X_FORWARDED_FOR, way.client.clone());
     headers.insert(X_FORWARDED_HOST, way.host.clone());
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.insert(FORWARDED, way.forwarded.clone());
-    match way
-        .prefix
-        .and_then(|prefix| HeaderValue::from_str(prefix).ok())
-    {
-        Some(prefix) => headers.insert(X_FORWARDED_PREFIX, prefix),
-        None => headers.remove(X_FORWARDED_PREFIX),
-    };
+    let prefix = way.prefix.map(HeaderValue::from_str);
+    if let Some(Ok(prefix)) = prefix {
+        headers.insert(X_FORWARDED_PREFIX, prefix);
+    }
     let via = match way.version {
         Version::HTTP_2 => "2.0 azora",
         Version::HTTP_10 => "1.0 azora",
@@ -130,9 +137,97 @@ fn is_traceparent(text: &[u8]) -> bool {
         && digits(53..55)
 }
 
-/// Takes out what is meant for the connection it came by: RFC 9110, 7.6.1.
+/// Which of the headers that the gateway looks at a head has. Looking for each of them by its name would cost more than
+/// all that is done with those that are there, which are few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Has(u32);
+
+impl Has {
+    const CONNECTION: u32 = 1;
+    const TE: u32 = 1 << 1;
+    const TRANSFER_ENCODING: u32 = 1 << 2;
+    const UPGRADE: u32 = 1 << 3;
+    const KEEP_ALIVE: u32 = 1 << 4;
+    const PROXY_CONNECTION: u32 = 1 << 5;
+    const PROXY_AUTHENTICATE: u32 = 1 << 6;
+    const EXPECT: u32 = 1 << 7;
+    const HTTP2_SETTINGS: u32 = 1 << 8;
+    const PROXY_AUTHORIZATION: u32 = 1 << 9;
+    const X_FORWARDED_PREFIX: u32 = 1 << 10;
+    const VIA: u32 = 1 << 11;
+    const PAGE: u32 = 1 << 12;
+
+    /// Those of this head.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let bit = |name: &HeaderName| match name.as_str() {
+            "connection" => Self::CONNECTION,
+            "te" => Self::TE,
+            "transfer-encoding" => Self::TRANSFER_ENCODING,
+            "upgrade" => Self::UPGRADE,
+            "keep-alive" => Self::KEEP_ALIVE,
+            "proxy-connection" => Self::PROXY_CONNECTION,
+            "proxy-authenticate" => Self::PROXY_AUTHENTICATE,
+            "expect" => Self::EXPECT,
+            "http2-settings" => Self::HTTP2_SETTINGS,
+            "proxy-authorization" => Self::PROXY_AUTHORIZATION,
+            "x-forwarded-prefix" => Self::X_FORWARDED_PREFIX,
+            "via" => Self::VIA,
+            "origin" | "sec-fetch-site" => Self::PAGE,
+            _ => 0,
+        };
+        Self(headers.keys().fold(0, |all, name| all | bit(name)))
+    }
+
+    fn any(self, of: u32) -> bool {
+        self.0 & of != 0
+    }
+
+    pub(crate) fn te(self) -> bool {
+        self.any(Self::TE)
+    }
+
+    pub(crate) fn transfer_encoding(self) -> bool {
+        self.any(Self::TRANSFER_ENCODING)
+    }
+
+    pub(crate) fn upgrade(self) -> bool {
+        self.any(Self::UPGRADE)
+    }
+
+    pub(crate) fn via(self) -> bool {
+        self.any(Self::VIA)
+    }
+
+    /// What tells by which page it was sent.
+    pub(crate) fn page(self) -> bool {
+        self.any(Self::PAGE)
+    }
+}
+
+/// What is meant for one connection: RFC 9110, 7.6.1.
+const HOP: [(u32, HeaderName); 6] = [
+    (Has::TE, TE),
+    (Has::TRANSFER_ENCODING, TRANSFER_ENCODING),
+    (Has::UPGRADE, UPGRADE),
+    (Has::KEEP_ALIVE, KEEP_ALIVE),
+    (Has::PROXY_CONNECTION, PROXY_CONNECTION),
+    (Has::PROXY_AUTHENTICATE, PROXY_AUTHENTICATE),
+];
+/// What is for the gateway, or what it says itself.
+const OURS: [(u32, HeaderName); 4] = [
+    (Has::EXPECT, EXPECT),
+    (Has::HTTP2_SETTINGS, HTTP2_SETTINGS),
+    (Has::PROXY_AUTHORIZATION, PROXY_AUTHORIZATION),
+    (Has::X_FORWARDED_PREFIX, X_FORWARDED_PREFIX),
+];
+
+/// Takes out what is meant for the connection it came by.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+    strip_what(headers, Has::of(headers));
+}
+
+fn strip_what(headers: &mut HeaderMap, has: Has) {
+    if has.any(Has::CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)
             .iter()
@@ -146,15 +241,14 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         }
         headers.remove(CONNECTION);
     }
-    for name in [
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHENTICATE,
-    ] {
-        headers.remove(name);
+    remove(headers, has, &HOP);
+}
+
+fn remove(headers: &mut HeaderMap, has: Has, names: &[(u32, HeaderName)]) {
+    for (bit, name) in names {
+        if has.any(*bit) {
+            headers.remove(name);
+        }
     }
 }
 
@@ -235,7 +329,8 @@ mod tests {
             version: Version::HTTP_11,
         };
         let mut n = 0;
-        outgoing(&mut headers, &way, || {
+        let has = Has::of(&headers);
+        outgoing(&mut headers, has, &way, || {
             n += 1;
             n
         });

@@ -40,6 +40,7 @@ mod standing;
 mod table;
 mod traffic;
 mod tunnel;
+mod wire;
 
 pub use callers::{Callers, Whose};
 pub use error::Error;

@@ -2,10 +2,10 @@
 
 use crate::callers::Whose;
 use crate::client::Client;
-use crate::flush::Flushing;
 use crate::pool::Pool;
-use crate::seat::{Seat, Seats};
-use crate::sniff::{BUFFER, Sniffer};
+use crate::seat::{HEAD, Seat, Seats, Told};
+use crate::sniff::{BUFFER, Sniffed};
+use crate::wire::Wire;
 use crate::{Error, Shared, balance, proxy};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -13,12 +13,14 @@ use hyper::service::service_fn;
 use hyper::{Request, rt};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -26,8 +28,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio_util::task::TaskTracker;
 
-/// How long a client may take for the head of a request, or keep a connection without one.
-const HEAD: Duration = Duration::from_secs(30);
 /// Longest head of a request, in bytes. A browser sends all cookies of 127.0.0.1 to every port of it.
 const LONGEST_HEAD: usize = 32 << 10;
 /// Requests of one connection of HTTP/2 side by side.
@@ -149,7 +149,7 @@ async fn serve(
         };
         match accepted {
             Ok((stream, remote)) => {
-                let task = connection(Rc::clone(&worker), stream, remote, stopping.clone());
+                let task = connection(Rc::clone(&worker), stream, remote);
                 worker.local.spawn(task);
             }
             Err(error) => {
@@ -159,17 +159,13 @@ async fn serve(
         }
     }
     drop(listener);
+    worker.seats.finish();
     tasks.close();
     // What is left after that ends with its thread.
     let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
 }
 
-async fn connection(
-    worker: Rc<Worker>,
-    mut stream: TcpStream,
-    remote: SocketAddr,
-    mut stopping: watch::Receiver<bool>,
-) {
+async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAddr) {
     let shared = Arc::clone(&worker.shared);
     let Some(seat) = worker.seats.take(&shared) else {
         let error = "the gateway has as many connections as it may";
@@ -196,17 +192,16 @@ async fn connection(
     // Answers are written whole; waiting for more to send would only make them late.
     let _ = stream.set_nodelay(true);
     let served = async {
-        let (seat, stopping) = (Rc::clone(&seat), &mut stopping);
-        let first = tokio::time::timeout(HEAD, is_http2(&stream));
+        let seat = Rc::clone(&seat);
         let first = tokio::select! {
-            first = first => first,
-            () = seat.told_to_leave() => return Ok(()),
+            first = is_http2(&stream) => first,
+            _ = poll_fn(|cx| seat.poll_told(cx)) => return Ok(()),
         };
         match first {
-            Ok(Ok(true)) => http2(worker, seat, stream, remote, stopping).await,
-            Ok(Ok(false)) => http1(worker, seat, stream, remote, stopping).await,
-            // It has said nothing for so long, or hung up.
-            Ok(Err(_)) | Err(_) => Ok(()),
+            Ok(true) => http2(worker, seat, stream, remote).await,
+            Ok(false) => http1(worker, seat, stream, remote).await,
+            // It hung up.
+            Err(_) => Ok(()),
         }
     };
     let served = async {
@@ -259,22 +254,22 @@ async fn http1(
     seat: Rc<Seat>,
     stream: TcpStream,
     remote: SocketAddr,
-    stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
-    let (stream, sniffed) = Sniffer::new(Flushing::new(stream, &seat.flushes));
+    let sniffed = Sniffed::default();
+    let stream = Wire::of_client(stream, &seat.flushes, Some(sniffed.clone()));
     let client = Rc::new(Client::new(remote, Rc::clone(&seat), Some(sniffed)));
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        // A timer for each head costs more than a look at all of them now and then.
+        .header_read_timeout(None)
         .max_buf_size(BUFFER)
         .max_header_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let end = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
-    until_over(pin!(connection), end, &seat, stopping).await
+    until_over(pin!(connection), end, &seat).await
 }
 
 async fn http2(
@@ -282,10 +277,10 @@ async fn http2(
     seat: Rc<Seat>,
     stream: TcpStream,
     remote: SocketAddr,
-    stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
+    seat.waits_for_head.set(false);
     let client = Rc::new(Client::new(remote, Rc::clone(&seat), None));
-    let stream = Flushing::new(stream, &seat.flushes);
+    let stream = Wire::of_client(stream, &seat.flushes, None);
     let local = worker.local.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         proxy::serve(Rc::clone(&worker), Rc::clone(&client), request)
@@ -297,7 +292,7 @@ async fn http2(
         .max_header_list_size(LONGEST_HEAD as u32)
         .serve_connection(TokioIo::new(stream), service);
     let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-    until_over(pin!(connection), end, &seat, stopping).await
+    until_over(pin!(connection), end, &seat).await
 }
 
 /// Carries a connection until it is over, or has to be: then what is under way on it is answered, and nothing new is
@@ -306,15 +301,17 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl FnOnce(Pin<&mut C>),
     seat: &Seat,
-    stopping: &mut watch::Receiver<bool>,
 ) -> hyper::Result<()> {
-    let leaves = tokio::select! {
-        ended = connection.as_mut() => return ended,
-        _ = stopping.wait_for(|stop| *stop) => false,
-        () = seat.told_to_leave() => true,
+    let either = poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Err(ended)),
+        Poll::Pending => seat.poll_told(cx).map(Ok),
+    });
+    let told = match either.await {
+        Ok(told) => told,
+        Err(ended) => return ended,
     };
     graceful_shutdown(connection.as_mut());
-    if !leaves {
+    if told == Told::Finish {
         return connection.await;
     }
     // A request that has just come is answered, unless nobody takes the answer.

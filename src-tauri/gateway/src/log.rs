@@ -113,6 +113,10 @@ impl Log {
 }
 
 fn cut(text: &str) -> &str {
+    // Nearly all are.
+    if text.len() <= LONGEST {
+        return text;
+    }
     match text.char_indices().find(|(at, _)| *at >= LONGEST) {
         Some((at, _)) => &text[..at],
         None => text,

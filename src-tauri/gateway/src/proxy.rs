@@ -6,7 +6,7 @@ use crate::body::{Answer, Outgoing, Sent};
 use crate::client::{Client, Last};
 use crate::exchange::Link;
 use crate::flight::Flight;
-use crate::heads::{self, Way, X_REQUEST_ID};
+use crate::heads::{self, Has, Way, X_REQUEST_ID};
 use crate::listen::Worker;
 use crate::route::Route;
 use crate::rules::{HashBy, Rules};
@@ -15,7 +15,9 @@ use crate::{guard, tunnel};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderValue, TE, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use std::convert::Infallible;
@@ -84,6 +86,7 @@ async fn admit(
         return Err(refusal);
     }
     let headers = request.headers();
+    let has = Has::of(headers);
     let host = guard::host(version, request.uri(), headers)?;
     flight.host = host.clone();
     let uri = request.uri();
@@ -96,14 +99,16 @@ async fn admit(
         if let Some(two) = sniffed.parsed(&method, headers, bodiless) {
             return Err(guard::malformed(two));
         }
-        let coding = headers.get(hyper::header::TRANSFER_ENCODING);
-        if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        let coding = headers.get(TRANSFER_ENCODING);
+        if has.transfer_encoding()
+            && coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        {
             return Err(guard::malformed(
                 "its body is coded in more ways than chunked",
             ));
         }
     }
-    if heads::circles(headers) {
+    if has.via() && heads::circles(headers) {
         let help = "A service of this route asks the gateway for itself.";
         return Err(Refusal::new(
             StatusCode::LOOP_DETECTED,
@@ -114,7 +119,9 @@ async fn admit(
     let (route, forwarded, prefix) = known(worker, client, &host, uri).await?;
     flight.route = Some(Arc::clone(&route));
     let rules = route.rules();
-    guard::origin(&method, headers, &rules.allow_origins)?;
+    if has.page() {
+        guard::origin(&method, headers, &rules.allow_origins)?;
+    }
     if let Some(rate) = rules.rate {
         let now = worker.shared.clock.millis(flight.began());
         if !route.within(rate, now) {
@@ -123,7 +130,10 @@ async fn admit(
             return Err(refusal.again(1));
         }
     }
-    let upgrade = heads::upgrade(&method, version, headers);
+    let upgrade = match has.upgrade() {
+        true => heads::upgrade(&method, version, headers),
+        false => None,
+    };
     if let Some(prefix) = &prefix
         // Who wants another protocol follows no links.
         && upgrade.is_none()
@@ -132,7 +142,7 @@ async fn admit(
         return Err(Refusal::elsewhere(&path));
     }
     let hash = hashed(&rules, client, headers);
-    let trailers = version == Version::HTTP_2 && headers.contains_key(TE);
+    let trailers = version == Version::HTTP_2 && has.te();
     let way = Way {
         client: &client.shown,
         host: &host,
@@ -153,7 +163,7 @@ async fn admit(
         None => {}
     }
     let headers = request.headers_mut();
-    heads::outgoing(headers, &way, || worker.chance());
+    heads::outgoing(headers, has, &way, || worker.chance());
     if let Some(upgrade) = &upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade.clone());
@@ -248,13 +258,13 @@ fn hashed(rules: &Rules, client: &Client, headers: &hyper::HeaderMap) -> u64 {
     found.unwrap_or_else(|| hash(client.shown.as_bytes()))
 }
 
-type Passed = Result<Response<Answer>, (Flight, Refusal)>;
+type Passed = Result<Response<Answer>, (Box<Flight>, Refusal)>;
 
 /// Sends a request that was let in, and answers with what comes back.
 async fn pass(
     worker: &Rc<Worker>,
     asked: &Asked,
-    mut flight: Flight,
+    mut flight: Box<Flight>,
     admitted: Admitted,
     mut request: Request<Incoming>,
 ) -> Passed {
@@ -273,13 +283,14 @@ async fn pass(
     };
     admitted.route.pay();
     let body_sent = Rc::new(Sent::default());
+    let bodied = !body.is_end_stream();
     let sent = async {
         let body = keep(&parts, body, &body_sent, &mut flight).await?;
         sending.send(&mut flight, parts, body).await
     };
     let answered = tokio::select! {
         answered = tokio::time::timeout_at(deadline, sent) => answered,
-        () = stalled(&body_sent) => {
+        () = stalled(&body_sent), if bodied => {
             let error = "the body has not gone on for half a minute";
             let mut refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, error, "Send it again.");
             refusal.close = true;
@@ -322,7 +333,7 @@ async fn pass(
 
 /// What an instance has answered.
 fn answer(
-    mut flight: Flight,
+    mut flight: Box<Flight>,
     response: Response<Incoming>,
     link: Option<Link>,
 ) -> Response<Answer> {
@@ -344,7 +355,7 @@ fn answer(
 /// Both sides leave HTTP.
 fn switch(
     worker: &Rc<Worker>,
-    mut flight: Flight,
+    mut flight: Box<Flight>,
     client: hyper::upgrade::OnUpgrade,
     wanted: &HeaderValue,
     mut response: Response<Incoming>,

@@ -11,11 +11,14 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Connections of clients at a time, of all threads. Each may have one to an instance beside it.
 const CONNECTIONS: usize = 1_024;
+/// How long a client may take for the head of a request, or keep a connection without one, until the next sweep.
+pub(crate) const HEAD: Duration = Duration::from_secs(30);
 /// Sweeps after which a client that takes nothing more of any answer is let go: half a minute.
 const STALLED: u32 = 6;
 
@@ -31,8 +34,12 @@ pub(crate) struct Seat {
     sweeps: Cell<u32>,
     /// Since when it has had no request.
     since: Cell<Instant>,
-    told: Cell<bool>,
-    leave: Notify,
+    /// It speaks HTTP/1, or has not said what: it is closed when it rests for too long. A connection of HTTP/2 is asked
+    /// whether it lives.
+    pub(crate) waits_for_head: Cell<bool>,
+    told: Cell<Option<Told>>,
+    /// Who carries the connection, and is woken when it is told something.
+    carrier: RefCell<Option<Waker>>,
     /// What it was given is written.
     pub(crate) flushes: Arc<Flushes>,
     /// The service that it is of.
@@ -102,14 +109,25 @@ impl Seat {
         self.sweeps.get() > STALLED
     }
 
-    /// Resolves when it is to be closed.
-    pub(crate) async fn told_to_leave(&self) {
-        self.leave.notified().await;
+    /// Resolves when it is to take nothing new, or to be closed. Asked by one task alone, at each of its turns: so it
+    /// has to cost next to nothing.
+    pub(crate) fn poll_told(&self, cx: &Context<'_>) -> Poll<Told> {
+        if let Some(told) = self.told.get() {
+            return Poll::Ready(told);
+        }
+        let mut carrier = self.carrier.borrow_mut();
+        match &mut *carrier {
+            Some(carrier) if carrier.will_wake(cx.waker()) => {}
+            carrier => *carrier = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
-    fn tell(&self) {
-        self.told.set(true);
-        self.leave.notify_one();
+    fn tell(&self, told: Told) {
+        self.told.set(Some(told));
+        if let Some(carrier) = self.carrier.take() {
+            carrier.wake();
+        }
     }
 }
 
@@ -120,11 +138,22 @@ impl Drop for Seat {
     }
 }
 
+/// What a connection is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// To leave: its place is needed, or it takes nothing of what it asked for.
+    Leave,
+    /// To take nothing new: the gateway ends.
+    Finish,
+}
+
 /// All of a thread.
 pub(crate) struct Seats {
     all: RefCell<Vec<Weak<Seat>>>,
     taken: Rc<Cell<usize>>,
     most: usize,
+    /// What who comes now is told at once.
+    told: Cell<Option<Told>>,
 }
 
 impl Seats {
@@ -134,6 +163,7 @@ impl Seats {
             all: RefCell::default(),
             taken: Rc::default(),
             most: CONNECTIONS / threads.max(1),
+            told: Cell::default(),
         }
     }
 
@@ -143,8 +173,8 @@ impl Seats {
         let mut all = self.all.borrow_mut();
         if self.taken.get() >= self.most {
             let known = all.iter().filter_map(Weak::upgrade);
-            let idle = known.filter(|one| !one.is_busy() && !one.told.get());
-            idle.min_by_key(|one| one.since.get())?.tell();
+            let idle = known.filter(|one| !one.is_busy() && one.told.get().is_none());
+            idle.min_by_key(|one| one.since.get())?.tell(Told::Leave);
         }
         self.taken.set(self.taken.get() + 1);
         shared.connections.fetch_add(1, Ordering::Relaxed);
@@ -155,8 +185,9 @@ impl Seats {
             giving: Cell::new(0),
             sweeps: Cell::new(0),
             since: Cell::new(Instant::now()),
-            told: Cell::new(false),
-            leave: Notify::new(),
+            waits_for_head: Cell::new(true),
+            told: Cell::new(self.told.get()),
+            carrier: RefCell::default(),
             flushes: Arc::default(),
             caller: OnceCell::new(),
             edge: RefCell::default(),
@@ -168,7 +199,15 @@ impl Seats {
         Some(seat)
     }
 
-    /// Lets those go that take nothing of any of their answers.
+    /// Nothing new is taken by any of them.
+    pub(crate) fn finish(&self) {
+        self.told.set(Some(Told::Finish));
+        for seat in self.all.borrow().iter().filter_map(Weak::upgrade) {
+            seat.tell(Told::Finish);
+        }
+    }
+
+    /// Lets those go that have had no request for too long, or take nothing of any of their answers.
     pub(crate) fn sweep(&self) {
         let mut all = self.all.borrow_mut();
         all.retain(|one| one.strong_count() > 0);
@@ -178,8 +217,9 @@ impl Seats {
                 true => seat.sweeps.set(seat.sweeps.get() + 1),
                 false => seat.sweeps.set(0),
             }
-            if seat.is_stalled() {
-                seat.tell();
+            let rests = busy == 0 && seat.waits_for_head.get() && seat.since.get().elapsed() > HEAD;
+            if rests || seat.is_stalled() {
+                seat.tell(Told::Leave);
             }
         }
     }

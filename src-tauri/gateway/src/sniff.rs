@@ -9,11 +9,7 @@
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method};
 use memchr::memmem;
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What hyper holds of a connection at most, in bytes.
 pub(crate) const BUFFER: usize = 64 << 10;
@@ -24,29 +20,12 @@ const KEPT: usize = BUFFER;
 #[derive(Clone, Default)]
 pub(crate) struct Sniffed(Arc<Mutex<Vec<u8>>>);
 
-/// A connection whose bytes are seen.
-pub(crate) struct Sniffer<T> {
-    inner: T,
-    seen: Sniffed,
-}
-
-impl<T> Sniffer<T> {
-    pub(crate) fn new(inner: T) -> (Self, Sniffed) {
-        let seen = Sniffed::default();
-        let sniffer = Self {
-            inner,
-            seen: seen.clone(),
-        };
-        (sniffer, seen)
-    }
-}
-
 impl Sniffed {
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, bytes: &[u8]) {
+    pub(crate) fn add(&self, bytes: &[u8]) {
         let seen = &mut *self.lock();
         // Moved seldom: what goes is as much as what stays.
         if seen.len() + bytes.len() > 2 * KEPT {
@@ -118,51 +97,6 @@ fn names(line: &[u8], name: &[u8]) -> bool {
     let begins = line.get(..name.len());
     begins.is_some_and(|begins| begins.eq_ignore_ascii_case(name))
         && matches!(line.get(name.len()), Some(b':' | b' ' | b'\t'))
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Sniffer<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
-        if read.is_ready() {
-            self.seen.add(&buf.filled()[before..]);
-        }
-        read
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Sniffer<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 const BUFFER: usize = 16 << 10;
 
 /// Carries bytes between a client and an instance that have both left HTTP.
-pub(crate) async fn carry(client: OnUpgrade, instance: OnUpgrade, mut flight: Flight) {
+pub(crate) async fn carry(client: OnUpgrade, instance: OnUpgrade, mut flight: Box<Flight>) {
     let (client, instance) = match tokio::try_join!(client, instance) {
         Ok((client, instance)) => (client, instance),
         Err(error) => {

@@ -1,0 +1,110 @@
+//! The socket below hyper: what of it is seen, counted and put together.
+
+use crate::flush::Flushes;
+use crate::sniff::Sniffed;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A head and a small body go to the kernel as one piece, which is less work than as two: copying so many bytes costs
+/// less than what the kernel does for a list.
+const TOGETHER: usize = 2 << 10;
+
+/// A connection to a client or to an instance.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    /// All that was there for it has been written. Both HTTPs flush when they have nothing left to write.
+    flushes: Option<Arc<Flushes>>,
+    /// What it said.
+    seen: Option<Sniffed>,
+}
+
+impl Wire {
+    /// To an instance.
+    pub(crate) fn to_instance(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            flushes: None,
+            seen: None,
+        }
+    }
+
+    /// Of a client. What is read from it is seen where `seen` is given.
+    pub(crate) fn of_client(
+        stream: TcpStream,
+        flushes: &Arc<Flushes>,
+        seen: Option<Sniffed>,
+    ) -> Self {
+        Self {
+            stream,
+            flushes: Some(Arc::clone(flushes)),
+            seen,
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        if let Some(seen) = &self.seen {
+            seen.add(&buf.filled()[before..]);
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        if let Some(flushes) = &self.flushes {
+            flushes.flushed();
+        }
+        Poll::Ready(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        if let [one] = bufs {
+            return stream.poll_write(cx, one);
+        }
+        let total: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if total > TOGETHER {
+            return stream.poll_write_vectored(cx, bufs);
+        }
+        let mut together = [0; TOGETHER];
+        let mut length = 0;
+        for buf in bufs {
+            together[length..length + buf.len()].copy_from_slice(buf);
+            length += buf.len();
+        }
+        stream.poll_write(cx, &together[..length])
+    }
+}
