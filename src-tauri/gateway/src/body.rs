@@ -74,10 +74,6 @@ impl Body for Outgoing {
 }
 
 /// The body of an answer to a client.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are streamed, and a box for each would be made for nothing"
-)]
 pub(crate) enum Answer {
     /// What the gateway says itself.
     Whole(Option<Bytes>),
@@ -89,7 +85,7 @@ pub(crate) enum Answer {
 pub(crate) struct Streamed {
     body: Incoming,
     /// Of HTTP/1; a connection of HTTP/2 carries others, too, and is driven for itself.
-    link: Option<Link>,
+    link: Option<Box<Link>>,
     flight: Box<Flight>,
     ended: bool,
     /// It broke off, which is passed on when what came before is written: with it that is dropped.
@@ -103,7 +99,7 @@ impl Answer {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    pub(crate) fn streamed(body: Incoming, link: Option<Link>, flight: Box<Flight>) -> Self {
+    pub(crate) fn streamed(body: Incoming, link: Option<Box<Link>>, flight: Box<Flight>) -> Self {
         Self::Streamed(Streamed {
             ended: body.is_end_stream(),
             broken: None,

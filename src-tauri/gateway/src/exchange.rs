@@ -56,8 +56,6 @@ impl Future for Driven {
 /// A request has no answer.
 pub(crate) struct Lost {
     pub(crate) why: String,
-    /// The request, where nothing of it has left.
-    pub(crate) unsent: Option<Box<Request<Outgoing>>>,
     /// Its connection had waited for it, and was perhaps closed meanwhile.
     pub(crate) stale: bool,
 }
@@ -74,7 +72,8 @@ pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 impl Link {
     /// `switching`: something else than HTTP may follow on it.
-    pub(crate) async fn new(stream: TcpStream, switching: bool) -> hyper::Result<Self> {
+    /// In a box: it goes from request to request.
+    pub(crate) async fn new(stream: TcpStream, switching: bool) -> hyper::Result<Box<Self>> {
         let (send, connection) = http1::Builder::new()
             .max_buf_size(crate::sniff::BUFFER)
             .handshake(TokioIo::new(Wire::to_instance(stream)))
@@ -83,21 +82,28 @@ impl Link {
             true => Driven::Switching(Box::pin(connection.with_upgrades())),
             false => Driven::Plain(Box::new(connection)),
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             send,
             connection,
             over: false,
             used: false,
             since: Instant::now(),
             sending: None,
-        })
+        }))
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends what is in its place and waits for the head of its answer. Is nothing of it sent, then it is in its place
+    /// again.
     pub(crate) async fn exchange(
         &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Lost> {
+        place: &mut Option<Request<Outgoing>>,
+    ) -> Result<Response<Incoming>, Box<Lost>> {
+        let Some(request) = place.take() else {
+            return Err(Box::new(Lost {
+                why: "it was sent already".to_owned(),
+                stale: false,
+            }));
+        };
         let stale = self.used;
         self.used = true;
         self.sending = match request.body() {
@@ -117,10 +123,12 @@ impl Link {
             answer.as_mut().poll(cx)
         })
         .await;
-        answer.map_err(|mut lost| Lost {
-            unsent: lost.take_message().map(Box::new),
-            why: story(lost.error()),
-            stale,
+        answer.map_err(|mut lost| {
+            *place = lost.take_message();
+            Box::new(Lost {
+                why: story(lost.error()),
+                stale,
+            })
         })
     }
 
@@ -131,13 +139,10 @@ impl Link {
         }
     }
 
-    /// Its request and its answer are over: another request can follow. An instance that answered
-    /// before it had all may take the rest of the body for a request.
-    pub(crate) fn is_free(&mut self) -> bool {
-        if self.sending.take().is_some_and(|sent| !sent.whole.get()) {
-            return false;
-        }
-        self.is_open()
+    /// All of its request was sent: another can follow. An instance that answered before it had all may take the rest
+    /// of the body for a request.
+    pub(crate) fn has_sent(&mut self) -> bool {
+        self.sending.take().is_none_or(|sent| sent.whole.get())
     }
 
     /// Nobody has closed it, and nothing came that nobody asked for.
@@ -147,7 +152,7 @@ impl Link {
     }
 
     /// Drives it until what is to follow HTTP has it.
-    pub(crate) async fn hand_over(self) {
+    pub(crate) async fn hand_over(self: Box<Self>) {
         if !self.over {
             // How it ends is seen by who has it then.
             let _ = self.connection.await;

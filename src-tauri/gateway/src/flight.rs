@@ -36,6 +36,8 @@ pub(crate) struct Flight {
     status: u16,
     /// When the head of the answer was there.
     took: Option<Duration>,
+    /// When all of it was there, if that is known already.
+    over: Option<Instant>,
     error: Option<String>,
     out: u64,
     /// The client has a piece of the answer that it has not taken yet.
@@ -91,6 +93,7 @@ impl Flight {
             retries: 0,
             status: CLIENT_GONE,
             took: None,
+            over: None,
             error: None,
             out: 0,
             giving: false,
@@ -119,10 +122,14 @@ impl Flight {
         }
     }
 
+    /// The head of an answer was there.
+    pub(crate) fn head_came(&mut self, at: Instant) {
+        self.took = Some(at.saturating_duration_since(self.began));
+    }
+
     /// The instance has answered with this status.
     pub(crate) fn answered(&mut self, attempt: Attempt, status: StatusCode) {
         self.status = status.as_u16();
-        self.took = Some(self.began.elapsed());
         self.attempt = Some(attempt);
     }
 
@@ -140,7 +147,7 @@ impl Flight {
             attempt.endless = true;
             attempt.backend.goes_on();
         }
-        self.note();
+        self.note(Instant::now());
     }
 
     /// Bytes for the client.
@@ -175,18 +182,21 @@ impl Flight {
     }
 
     /// The answer is over, and its connection can be used again.
-    pub(crate) fn give_back(&self, link: Link) {
+    pub(crate) fn give_back(&mut self, link: Box<Link>) {
+        let now = Instant::now();
+        self.over = Some(now);
         if let Some(attempt) = &self.attempt {
-            self.worker.pool.put(&attempt.backend, link);
+            self.worker.pool.put(&attempt.backend, link, now);
         }
     }
 
-    fn note(&mut self) {
+    fn note(&mut self, over: Instant) {
         if std::mem::replace(&mut self.noted, true) {
             return;
         }
         let shared = &self.worker.shared;
-        let took = self.took.unwrap_or_else(|| self.began.elapsed());
+        let took = self.took;
+        let took = took.unwrap_or_else(|| over.saturating_duration_since(self.began));
         // The quantiles are of answers that began: a stream of an hour is no slow answer.
         let now = shared.clock.millis(self.began + took);
         let failed = self.status >= 500;
@@ -206,7 +216,7 @@ impl Flight {
             host: (self.route.as_ref()).map_or(text(Some(&self.host)), |route| route.host()),
             path: self.uri.path(),
             status: self.status,
-            took: self.began.elapsed(),
+            took: over.saturating_duration_since(self.began),
             backend: self.attempt.as_ref().map(|one| one.backend.id.as_str()),
             caller: self.seat.caller(),
             retries: self.retries,
@@ -227,9 +237,10 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.note();
+        let over = self.over.unwrap_or_else(Instant::now);
+        self.note(over);
         self.took();
-        self.seat.end();
+        self.seat.end(over);
         self.count_bytes(self.sent.as_ref().map_or(0, |sent| sent.bytes.get()));
     }
 }

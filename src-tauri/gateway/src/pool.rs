@@ -26,20 +26,24 @@ const PING: Duration = Duration::from_secs(20);
 type Of<T> = HashMap<u64, (Weak<Backend>, T)>;
 
 #[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "a connection goes from hand to hand in the box it came in"
+)]
 pub(crate) struct Pool {
-    links: RefCell<Of<Vec<Link>>>,
+    links: RefCell<Of<Vec<Box<Link>>>>,
     streams: RefCell<Of<SendRequest<Outgoing>>>,
 }
 
 impl Pool {
     /// A connection that waits for a request to this instance. `once`: the request cannot be sent again.
-    pub(crate) fn take(&self, backend: &Backend, once: bool) -> Option<Link> {
+    pub(crate) fn take(&self, backend: &Backend, once: bool, now: Instant) -> Option<Box<Link>> {
         let mut links = self.links.borrow_mut();
         let (_, waiting) = links.get_mut(&backend.number)?;
         let most = if once { FRESH } else { IDLE };
         // The newest first: the others end for want of use.
         while let Some(mut link) = waiting.pop() {
-            if link.since.elapsed() > most {
+            if now.saturating_duration_since(link.since) > most {
                 // The others have waited longer.
                 waiting.clear();
                 return None;
@@ -51,11 +55,11 @@ impl Pool {
         None
     }
 
-    pub(crate) fn put(&self, backend: &Arc<Backend>, mut link: Link) {
-        if backend.is_draining() || !link.is_free() {
+    pub(crate) fn put(&self, backend: &Arc<Backend>, mut link: Box<Link>, now: Instant) {
+        if backend.is_draining() || !link.has_sent() {
             return;
         }
-        link.since = Instant::now();
+        link.since = now;
         let mut links = self.links.borrow_mut();
         let of_it = links.entry(backend.number);
         let (_, waiting) = of_it.or_insert_with(|| (Arc::downgrade(backend), Vec::new()));

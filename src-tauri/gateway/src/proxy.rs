@@ -18,9 +18,9 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use std::convert::Infallible;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -116,7 +116,10 @@ async fn admit(
             help,
         ));
     }
-    let (route, forwarded, prefix) = known(worker, client, &host, uri).await?;
+    let (route, forwarded, prefix) = match worker.shared.table.is_settled() {
+        true => find(worker, client, &host, uri)?,
+        false => Box::pin(known(worker, client, &host, uri)).await?,
+    };
     flight.route = Some(Arc::clone(&route));
     let rules = route.rules();
     if has.page() {
@@ -184,7 +187,7 @@ async fn admit(
 /// The route of a host, its `Forwarded`, and what is taken off the path.
 type Target = (Arc<Route>, HeaderValue, Option<String>);
 
-/// Finds it; as long as not all names are there, one that is not is waited for.
+/// Finds it while not all names are there: one that is not is waited for.
 async fn known(
     worker: &Worker,
     client: &Client,
@@ -192,9 +195,6 @@ async fn known(
     uri: &Uri,
 ) -> Result<Target, Refusal> {
     let table = &worker.shared.table;
-    if table.is_settled() {
-        return find(worker, client, host, uri);
-    }
     let until = Instant::now() + COMING;
     loop {
         // Both before it is looked for, so that nothing falls in between.
@@ -269,33 +269,50 @@ async fn pass(
     mut request: Request<Incoming>,
 ) -> Passed {
     let client = (admitted.upgrade.as_ref()).map(|_| hyper::upgrade::on(&mut request));
-    let (parts, body) = request.into_parts();
+    let body_sent = (!request.body().is_end_stream()).then(Rc::<Sent>::default);
+    // It stays where it is until it is sent: a request is large, and moving it is not free.
+    let mut place = Some(request.map(|body| match &body_sent {
+        None => Outgoing::Whole(None),
+        Some(sent) => Outgoing::Streamed(body, Rc::clone(sent)),
+    }));
+    let stream = asked.version == Version::HTTP_2 && asked.is_grpc();
+    if let Some(request) = &mut place
+        && !stream
+    {
+        *request.version_mut() = Version::HTTP_11;
+    }
     let deadline = flight.began() + admitted.rules.timeout;
     let mut sending = Sending {
         worker,
         route: &admitted.route,
         rules: &admitted.rules,
         hash: admitted.hash,
-        stream: asked.version == Version::HTTP_2 && asked.is_grpc(),
+        stream,
+        switching: admitted.upgrade.is_some(),
         deadline,
         tried: Vec::new(),
         at: None,
     };
     admitted.route.pay();
-    let body_sent = Rc::new(Sent::default());
-    let bodied = !body.is_end_stream();
-    let sent = async {
-        let body = keep(&parts, body, &body_sent, &mut flight).await?;
-        sending.send(&mut flight, parts, body).await
-    };
-    let answered = tokio::select! {
-        answered = tokio::time::timeout_at(deadline, sent) => answered,
-        () = stalled(&body_sent), if bodied => {
-            let error = "the body has not gone on for half a minute";
-            let mut refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, error, "Send it again.");
-            refusal.close = true;
-            return Err((flight, refusal));
+    // What few requests come to is in boxes, here and below: all of them carry what is not.
+    let answered = {
+        let sent = async {
+            if let (Some(sent), Some(request)) = (&body_sent, &mut place) {
+                Box::pin(keep(request, sent, &mut flight)).await?;
+            }
+            sending.send(&mut flight, &mut place).await
+        };
+        let mut sent = pin!(tokio::time::timeout_at(deadline, sent));
+        match &body_sent {
+            None => Some(sent.await),
+            Some(body_sent) => Box::pin(unless_stalled(body_sent, sent.as_mut())).await,
         }
+    };
+    let Some(answered) = answered else {
+        let error = "the body has not gone on for half a minute";
+        let mut refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, error, "Send it again.");
+        refusal.close = true;
+        return Err((flight, refusal));
     };
     let (attempt, response, link) = match answered {
         Ok(Ok(answered)) => answered,
@@ -335,7 +352,7 @@ async fn pass(
 fn answer(
     mut flight: Box<Flight>,
     response: Response<Incoming>,
-    link: Option<Link>,
+    link: Option<Box<Link>>,
 ) -> Response<Answer> {
     let (mut head, body) = response.into_parts();
     heads::strip(&mut head.headers);
@@ -359,7 +376,7 @@ fn switch(
     client: hyper::upgrade::OnUpgrade,
     wanted: &HeaderValue,
     mut response: Response<Incoming>,
-    link: Option<Link>,
+    link: Option<Box<Link>>,
 ) -> Response<Answer> {
     let instance = hyper::upgrade::on(&mut response);
     let (mut head, _) = response.into_parts();
@@ -382,8 +399,15 @@ fn switch(
     Response::from_parts(head, Answer::whole(Bytes::new()))
 }
 
-/// Resolves when the client has not gone on with its body for too long. Only as long as there is no
-/// answer: who speaks and listens at once may have nothing to say.
+/// Waits for an answer, but not when the client has not gone on with its body for too long. Only as long as there is
+/// no answer: who speaks and listens at once may have nothing to say.
+async fn unless_stalled<T>(sent: &Sent, answer: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        answer = answer => Some(answer),
+        () = stalled(sent) => None,
+    }
+}
+
 async fn stalled(sent: &Sent) {
     loop {
         tokio::time::sleep(STALLED).await;
@@ -397,25 +421,24 @@ async fn stalled(sent: &Sent) {
     }
 }
 
-/// The body, kept where it is small enough for another try.
+/// Keeps a body that is small enough for another try.
 async fn keep(
-    parts: &Parts,
-    body: Incoming,
+    request: &mut Request<Outgoing>,
     sent: &Rc<Sent>,
     flight: &mut Flight,
-) -> Result<Outgoing, Refusal> {
-    if body.is_end_stream() {
-        return Ok(Outgoing::Whole(None));
-    }
-    let length = parts
-        .headers
+) -> Result<(), Refusal> {
+    let length = request
+        .headers()
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
     let length = length.and_then(|length| length.parse::<u64>().ok());
     flight.sends(sent);
-    if !heads::is_idempotent(&parts.method) || length.is_none_or(|length| length > KEPT_BODY) {
-        return Ok(Outgoing::Streamed(body, Rc::clone(sent)));
+    if !heads::is_idempotent(request.method()) || length.is_none_or(|length| length > KEPT_BODY) {
+        return Ok(());
     }
+    let Outgoing::Streamed(body, _) = request.body_mut() else {
+        return Ok(());
+    };
     sent.waits.set(Some(flight.began()));
     let whole = Limited::new(body, KEPT_BODY as usize).collect().await;
     let whole = whole
@@ -423,5 +446,6 @@ async fn keep(
         .to_bytes();
     sent.waits.set(None);
     sent.bytes.set(whole.len() as u64);
-    Ok(Outgoing::Whole(Some(whole)))
+    *request.body_mut() = Outgoing::Whole(Some(whole));
+    Ok(())
 }

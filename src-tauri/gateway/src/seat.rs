@@ -84,9 +84,9 @@ impl Seat {
         self.busy.set(self.busy.get() + 1);
     }
 
-    pub(crate) fn end(&self) {
+    pub(crate) fn end(&self, now: Instant) {
         self.busy.set(self.busy.get().saturating_sub(1));
-        self.since.set(Instant::now());
+        self.since.set(now);
     }
 
     /// It is given a piece of an answer.

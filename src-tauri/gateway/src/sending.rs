@@ -11,10 +11,9 @@ use crate::listen::Worker;
 use crate::route::{Route, WAITING};
 use crate::rules::Rules;
 use hyper::body::Incoming;
-use hyper::header::{HOST, UPGRADE};
-use hyper::http::request::Parts;
+use hyper::header::HOST;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Response, StatusCode, Uri, Version};
+use hyper::{Request, Response, StatusCode, Uri};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,6 +35,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) hash: u64,
     /// By HTTP/2.
     pub(crate) stream: bool,
+    /// To speak something else than HTTP.
+    pub(crate) switching: bool,
     pub(crate) deadline: Instant,
     pub(crate) tried: Vec<u64>,
     /// The instance that works on it.
@@ -46,79 +47,100 @@ impl Sending<'_> {
     pub(crate) async fn send(
         &mut self,
         flight: &mut Flight,
-        parts: Parts,
-        body: Outgoing,
-    ) -> Result<(Attempt, Response<Incoming>, Option<Link>), Refusal> {
+        place: &mut Option<Request<Outgoing>>,
+    ) -> Result<(Attempt, Response<Incoming>, Option<Box<Link>>), Refusal> {
         // What can be sent again is kept; what cannot goes once, unless nothing of it has left.
-        let again = match &body {
-            Outgoing::Whole(bytes) if heads::is_idempotent(&parts.method) => {
-                Some((parts.clone(), bytes.clone()))
+        let again = place.as_ref().and_then(|request| match request.body() {
+            Outgoing::Whole(bytes) if heads::is_idempotent(request.method()) => {
+                Some(Box::new(copy(request, bytes.clone())))
             }
             _ => None,
-        };
-        let mut request = Request::from_parts(parts, body);
-        let mut patience = Patience::new(self.deadline);
+        });
+        let mut patience = Patience::new(flight.began(), self.deadline);
         let mut left = self.rules.retries;
+        let mut began = flight.began();
         loop {
-            let attempt = self.instance(&patience).await?;
+            let attempt = match self.pick(began) {
+                Some(attempt) => attempt,
+                None => {
+                    let attempt = Box::pin(self.instance(&patience)).await?;
+                    began = Instant::now();
+                    attempt
+                }
+            };
             let backend = Arc::clone(&attempt.backend);
             self.at = Some(Arc::clone(&backend));
-            let began = Instant::now();
             let limited = self
                 .rules
                 .try_timeout
                 .filter(|_| again.is_some() && left > 0);
-            let tried = self.once(&backend, request, again.is_none());
             let outcome = match limited {
-                None => tried.await,
-                Some(time) => tokio::time::timeout(time, tried).await.unwrap_or_else(|_| {
-                    Err(Lost {
-                        why: format!("it has not answered for {} s", time.as_secs_f32()),
-                        unsent: None,
-                        stale: false,
+                None => self.once(&backend, place, again.is_none(), began).await,
+                Some(time) => {
+                    let tried = self.once(&backend, place, again.is_none(), began);
+                    let limited = Box::pin(tokio::time::timeout(time, tried));
+                    limited.await.unwrap_or_else(|_| {
+                        Err(Box::new(Lost {
+                            why: format!("it has not answered for {} s", time.as_secs_f32()),
+                            stale: false,
+                        }))
                     })
-                }),
+                }
             };
             let lost = match outcome {
                 Ok((response, link)) => {
-                    self.judge(&backend, &response, began);
+                    let now = Instant::now();
+                    self.judge(&backend, &response, began, now);
+                    flight.head_came(now);
                     return Ok((attempt, response, link));
                 }
                 Err(lost) => lost,
             };
             drop(attempt);
             tracing::debug!(backend.id, lost.why, "an instance has not answered");
-            match (lost.unsent, &again) {
+            match (place.is_some(), &again) {
                 // Closed while it waited for a request: nothing is said about the instance by that.
-                (Some(unsent), _) if lost.stale => request = *unsent,
-                (Some(unsent), _) => {
+                (true, _) if lost.stale => {}
+                (true, _) => {
                     // However often it is tried, one request is one failure of an instance.
                     if !self.tried.contains(&backend.number) {
                         self.failed(&backend, &lost.why);
                     }
-                    if !patience.goes_on(self.route, &backend).await {
+                    if !Box::pin(patience.goes_on(self.route, &backend)).await {
                         return Err(unreachable(self.route, &lost.why));
                     }
                     if !self.tried.contains(&backend.number) {
                         self.tried.push(backend.number);
                     }
-                    request = *unsent;
                 }
-                (None, Some((parts, bytes))) if left > 0 && self.route.may_retry() => {
+                (false, Some(kept)) if left > 0 && self.route.may_retry() => {
                     if !lost.stale {
                         self.failed(&backend, &lost.why);
                         self.tried.push(backend.number);
                     }
                     left -= 1;
-                    request = Request::from_parts(parts.clone(), Outgoing::Whole(bytes.clone()));
+                    *place = Some(copy(kept, Outgoing::Whole(kept.body().clone())));
                 }
-                (None, _) => {
+                (false, None | Some(_)) => {
                     self.failed(&backend, &lost.why);
                     return Err(unreachable(self.route, &lost.why));
                 }
             }
             flight.retries = flight.retries.saturating_add(1);
+            began = Instant::now();
         }
+    }
+
+    /// An instance that takes the request now.
+    fn pick(&self, now: Instant) -> Option<Attempt> {
+        let choice = Choice {
+            balance: self.rules.balance,
+            now: self.worker.shared.clock.millis(now),
+            chance: self.worker.chance(),
+            hash: self.hash,
+            tried: &self.tried,
+        };
+        self.route.pick(&choice).map(Attempt::begun)
     }
 
     /// An instance that takes the request; one that is on its way is waited for.
@@ -128,15 +150,8 @@ impl Sending<'_> {
         loop {
             // From here on nothing that changes is missed.
             let changes = self.route.changes();
-            let choice = Choice {
-                balance: self.rules.balance,
-                now: clock.millis(Instant::now()),
-                chance: self.worker.chance(),
-                hash: self.hash,
-                tried: &self.tried,
-            };
-            if let Some(backend) = self.route.pick(&choice) {
-                return Ok(Attempt::begun(backend));
+            if let Some(attempt) = self.pick(Instant::now()) {
+                return Ok(attempt);
             }
             let Some(nobody) = self.route.nobody(clock) else {
                 // One has come since.
@@ -161,67 +176,73 @@ impl Sending<'_> {
     async fn once(
         &self,
         backend: &Arc<Backend>,
-        mut request: Request<Outgoing>,
+        place: &mut Option<Request<Outgoing>>,
         once: bool,
-    ) -> Result<(Response<Incoming>, Option<Link>), Lost> {
-        let unreached = |request, why| Lost {
-            why,
-            unsent: Some(Box::new(request)),
-            stale: false,
-        };
-        let worker = self.worker;
+        now: Instant,
+    ) -> Result<(Response<Incoming>, Option<Box<Link>>), Box<Lost>> {
         if self.stream {
-            let mut send = match worker.pool.stream(backend, &worker.local).await {
-                Ok(send) => send,
-                Err(why) => return Err(unreached(request, why)),
-            };
-            // HTTP/2 has the host in the target.
-            if let Some(host) = request.headers().get(HOST).cloned() {
-                let path = request.uri().path_and_query().cloned();
-                let target = Uri::builder()
-                    .scheme("http")
-                    .authority(host.as_bytes())
-                    .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
-                    .build();
-                if let Ok(target) = target {
-                    request.headers_mut().remove(HOST);
-                    *request.uri_mut() = target;
-                }
-            }
-            let lost = match send.try_send_request(request).await {
-                Ok(response) => return Ok((response, None)),
-                Err(lost) => lost,
-            };
-            let mut lost = lost;
-            return Err(Lost {
-                unsent: lost.take_message().map(Box::new),
-                why: story(lost.error()),
-                stale: false,
-            });
+            let response = Box::pin(self.stream(backend, place)).await?;
+            return Ok((response, None));
         }
-        *request.version_mut() = Version::HTTP_11;
-        let switching = request.headers().contains_key(UPGRADE);
-        let waiting = match switching {
+        let waiting = match self.switching {
             true => None,
-            false => worker.pool.take(backend, once),
+            false => self.worker.pool.take(backend, once, now),
         };
         let mut link = match waiting {
             Some(link) => link,
-            None => match connect(backend.address).await {
-                Ok(stream) => match Link::new(stream, switching).await {
-                    Ok(link) => link,
-                    Err(error) => return Err(unreached(request, story(&error))),
-                },
-                Err(error) => return Err(unreached(request, story(&error))),
+            None => match Box::pin(open(backend, self.switching)).await {
+                Ok(link) => link,
+                Err(why) => return Err(unreached(why)),
             },
         };
-        let response = link.exchange(request).await?;
+        let response = link.exchange(place).await?;
         Ok((response, Some(link)))
     }
 
+    /// Tries it at this instance by HTTP/2.
+    async fn stream(
+        &self,
+        backend: &Arc<Backend>,
+        place: &mut Option<Request<Outgoing>>,
+    ) -> Result<Response<Incoming>, Box<Lost>> {
+        let stream = self.worker.pool.stream(backend, &self.worker.local).await;
+        let mut send = match stream {
+            Ok(send) => send,
+            Err(why) => return Err(unreached(why)),
+        };
+        let Some(mut request) = place.take() else {
+            return Err(unreached("it was sent already".to_owned()));
+        };
+        // HTTP/2 has the host in the target.
+        if let Some(host) = request.headers().get(HOST).cloned() {
+            let path = request.uri().path_and_query().cloned();
+            let target = Uri::builder()
+                .scheme("http")
+                .authority(host.as_bytes())
+                .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+                .build();
+            if let Ok(target) = target {
+                request.headers_mut().remove(HOST);
+                *request.uri_mut() = target;
+            }
+        }
+        send.try_send_request(request).await.map_err(|mut lost| {
+            *place = lost.take_message();
+            Box::new(Lost {
+                why: story(lost.error()),
+                stale: false,
+            })
+        })
+    }
+
     /// What an answer says about its instance.
-    fn judge(&self, backend: &Backend, response: &Response<Incoming>, began: Instant) {
-        let now = Instant::now();
+    fn judge(
+        &self,
+        backend: &Backend,
+        response: &Response<Incoming>,
+        began: Instant,
+        now: Instant,
+    ) {
         backend.quick(
             self.worker.shared.clock.millis(now),
             now.saturating_duration_since(began),
@@ -248,6 +269,28 @@ impl Sending<'_> {
     }
 }
 
+/// A new connection to an instance.
+async fn open(backend: &Backend, switching: bool) -> Result<Box<Link>, String> {
+    let stream = connect(backend.address).await;
+    let stream = stream.map_err(|error| story(&error))?;
+    let link = Link::new(stream, switching).await;
+    link.map_err(|error| story(&error))
+}
+
+fn unreached(why: String) -> Box<Lost> {
+    Box::new(Lost { why, stale: false })
+}
+
+/// The same head with another body.
+fn copy<A, B>(request: &Request<A>, body: B) -> Request<B> {
+    let mut copy = Request::new(body);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
 fn unreachable(route: &Route, why: &str) -> Refusal {
     let error = format!("{} has not answered: {why}", route.name);
     Refusal::new(StatusCode::BAD_GATEWAY, &error, "Look at its log.")
@@ -261,9 +304,9 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(deadline: Instant) -> Self {
+    fn new(began: Instant, deadline: Instant) -> Self {
         Self {
-            until: deadline.min(Instant::now() + COMING),
+            until: deadline.min(began + COMING),
             next: REFUSED,
             tries: 0,
         }
