@@ -34,11 +34,10 @@ impl Entries {
 
     /// What is at this URL is an instance of ours on its way to serve under this name.
     pub(super) fn is_expected(&self, name: &str, url: &str) -> bool {
-        let Some(port) = port_here(url) else {
-            return false;
-        };
-        let mut expected = self.expected.values();
-        expected.any(|(of, at)| of == name && *at == port)
+        // Nearly nothing is, and a URL takes long to read.
+        let mut ports = self.expected.values().filter(|(of, _)| of == name);
+        let mut port = None;
+        ports.any(|(_, at)| *port.get_or_insert_with(|| port_here(url)) == Some(*at))
     }
 
     /// Whose the name or the id of a wish is, whether it is up or not.
