@@ -274,6 +274,40 @@ async fn what_cannot_be_asked_is_refused_when_it_is_registered() {
     }
 }
 
+#[tokio::test]
+async fn checks_of_the_registrys_own_api_are_looked_at_and_asked() {
+    let server = crate::world::server().await;
+    let registry = server.world.registry.clone();
+    let mut changes = registry.changes();
+    let mut task = JoinSet::new();
+    task.spawn(registry::probe(registry.clone(), std::future::pending()));
+    let own = format!(r#"{{"http":"http://{}/"}}"#, server.address);
+    for check in [
+        r#"{"http":"http://example.com/health"}"#,
+        r#"{"tcp":"18900"}"#,
+        r#"{"http":"health"}"#,
+        r#"{"http":"/","tcp":"127.0.0.1:1"}"#,
+        r#"{"http":"/","every":0}"#,
+        &own,
+    ] {
+        let body = format!(r#"{{"name":"a","port":9,"check":{check}}}"#);
+        let answer = server.ask("POST /register", &body).await;
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+    }
+    let good = somebody(http("200 OK", "Content-Length: 2\r\n\r\nhi")).await;
+    let port = good.address.port();
+    let body = format!(r#"{{"name":"good","port":{port},"check":{{"http":"/x","every":2}}}}"#);
+    assert_eq!(server.ask("POST /register", &body).await.status, 201);
+    let asked = async {
+        while registry.list(Some("good"))[0].view.health != Health::Passing {
+            changes.recv().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asked)
+        .await
+        .unwrap();
+}
+
 /// A gRPC server whose every answer is this status of health and of gRPC.
 async fn grpc(serving: u8, status: &'static str) -> (SocketAddr, JoinSet<()>) {
     use http_body_util::{BodyExt, Full};
