@@ -4,7 +4,7 @@ use crate::Clock;
 use crate::outlier::Times;
 use crate::traffic::Counters;
 use model::view::{BackendState, BackendView};
-use model::{ClusterId, InstanceId};
+use model::{ClusterId, InstanceId, Timestamp};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -42,7 +42,8 @@ pub(crate) struct Backend {
     ejections: AtomicU32,
     ejected_until: AtomicU64,
     why: Mutex<Option<String>>,
-    withheld: Mutex<Option<String>>,
+    /// Why it gets nothing, and since when.
+    withheld: Mutex<Option<(String, Timestamp)>>,
     is_withheld: AtomicBool,
     draining: AtomicBool,
     idle: Notify,
@@ -53,7 +54,7 @@ impl Backend {
         id: &str,
         owner: Option<(ClusterId, InstanceId)>,
         address: SocketAddr,
-        withheld: Option<String>,
+        withheld: Option<(String, Timestamp)>,
     ) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -200,10 +201,14 @@ impl Backend {
     }
 
     /// The registry says that it should get nothing, or that it may again.
-    pub(crate) fn withhold(&self, why: Option<String>) {
+    /// What it is said for may change meanwhile, and not since when.
+    pub(crate) fn withhold(&self, why: Option<(String, Timestamp)>) {
         let mut withheld = lock(&self.withheld);
         self.is_withheld.store(why.is_some(), Ordering::Relaxed);
-        *withheld = why;
+        *withheld = match (why, withheld.take()) {
+            (Some((why, _)), Some((_, since))) => Some((why, since)),
+            (why, _) => why,
+        };
     }
 
     /// It takes requests.
@@ -211,12 +216,12 @@ impl Backend {
         !self.is_draining() && !self.is_withheld.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn withheld(&self) -> Option<String> {
+    pub(crate) fn withheld(&self) -> Option<(String, Timestamp)> {
         lock(&self.withheld).clone()
     }
 
     pub(crate) fn view(&self, now: u64, clock: &Clock) -> BackendView {
-        let withheld = self.withheld();
+        let withheld = self.withheld().map(|(why, _)| why);
         let (state, why, until) = if self.is_draining() {
             let why = "it is about to be stopped and answers what it has".to_owned();
             (BackendState::Draining, Some(why), None)

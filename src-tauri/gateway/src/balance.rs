@@ -92,6 +92,7 @@ pub(crate) fn mix(mut x: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::backend::of;
+    use model::Timestamp;
     use std::collections::BTreeMap;
     use std::time::Duration;
 
@@ -205,7 +206,7 @@ mod tests {
         assert_eq!(id(&[all[2].number]).as_deref(), Some("a"));
         assert_ne!(id(&[all[0].number, all[2].number]), None);
         all[0].drain();
-        all[2].withhold(Some("its check fails".into()));
+        all[2].withhold(Some(("its check fails".into(), Timestamp(0))));
         assert_eq!(id(&[]), None);
     }
 }

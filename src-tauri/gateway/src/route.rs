@@ -268,11 +268,14 @@ impl Route {
                 coming: one.coming,
             });
         }
-        let withheld = backends.iter().find_map(|one| one.withheld());
-        let why = withheld.unwrap_or_else(|| format!("nothing is registered as {}", self.name));
+        // The first of those that are withheld; nobody takes anything since the last of them is.
+        let withheld: Vec<_> = backends.iter().filter_map(|one| one.withheld()).collect();
+        let last = withheld.iter().map(|(_, since)| *since).max();
+        let why = withheld.into_iter().next().map(|(why, _)| why);
+        let why = why.unwrap_or_else(|| format!("nothing is registered as {}", self.name));
         Some(Nobody {
             why: why + &elsewhere,
-            since: since.unwrap_or_else(|| clock.wall()),
+            since: since.or(last).unwrap_or_else(|| clock.wall()),
             coming: false,
         })
     }

@@ -183,6 +183,8 @@ impl Table {
                 return;
             }
         };
+        let now = self.clock.wall();
+        let withheld = withheld.map(|why| (why, now));
         let key = (owner.as_ref().map(|(c, _)| c.clone()), entry.name.clone());
         if let Some(owner) = &owner {
             let mut names = self.write();
@@ -196,7 +198,7 @@ impl Table {
         let was_up = route.is_up();
         let place = (entry.name.clone(), entry.id.clone());
         self.write().entries.insert(place, key.clone());
-        route.change(self.clock.wall(), |all| {
+        route.change(now, |all| {
             let same = all.iter().position(|one| one.id == entry.id);
             if let Some(known) = same
                 && all[known].address == address

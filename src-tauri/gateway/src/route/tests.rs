@@ -30,7 +30,7 @@ fn those_that_take_nothing_are_not_counted() {
     let route = with(&["a", "b", "c", "d"]);
     let backends = route.backends();
     backends[2].drain();
-    backends[3].withhold(Some("its check fails".into()));
+    backends[3].withhold(Some(("its check fails".into(), Timestamp(0))));
     for backend in backends.iter() {
         route.eject(backend, 1_000, "it failed".into());
     }

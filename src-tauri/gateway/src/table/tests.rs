@@ -212,6 +212,33 @@ fn many_names_that_go_at_once_go_in_no_time() {
     assert!(table.read().claims.is_empty() && table.read().by_host.is_empty());
 }
 
+/// Whoever asks wants to know for how long, and not that he asks now.
+#[test]
+fn since_when_it_is_withheld_is_when_that_began() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    static NOW: AtomicI64 = AtomicI64::new(5_000);
+    let clock = Clock {
+        wall: || Timestamp(NOW.load(Ordering::Relaxed)),
+        began: Instant::now(),
+    };
+    let table = Table::new(clock, vec![], 7_422);
+    let mut entry = entry(None, "mail", "x", 4_000);
+    entry.health = Health::Critical;
+    entry.health_why = Some("answers 500".into());
+    table.put(&entry);
+    NOW.store(9_000, Ordering::Relaxed);
+    entry.health_why = Some("answers 503".into());
+    table.put(&entry);
+    let said = table.view()[0].unavailable.clone().unwrap();
+    assert_eq!((&*said.why, said.since), ("answers 503", Timestamp(5_000)));
+    entry.health = Health::Passing;
+    table.put(&entry);
+    entry.health = Health::Critical;
+    table.put(&entry);
+    let said = table.view()[0].unavailable.clone().unwrap();
+    assert_eq!(said.since, Timestamp(9_000));
+}
+
 #[test]
 fn no_backend_is_where_the_registry_would_list_none() {
     let table = table();
