@@ -102,7 +102,8 @@ for (const dark of [false, true]) {
   for (const [name, path] of SHOTS) {
     const { page, context } = await open(browser, { ...SIZE, dark, locale: "en-GB", timezone: "UTC" });
     // The clock stands from the beginning: on a busy machine the simulated home would go on while pictures are taken.
-    await page.clock.install({ time: NOW });
+    // It cannot be set back, and runs until it is stopped.
+    await page.clock.install({ time: new Date(NOW.getTime() - 3_600_000) });
     await page.clock.pauseAt(NOW);
     await page.goto(host.origin + path, { waitUntil: "networkidle" });
     // Answers of the simulated host take their time; so much passes at once, and then none.
