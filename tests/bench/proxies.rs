@@ -97,8 +97,13 @@ impl Stand {
 impl Drop for Stand {
     fn drop(&mut self) {
         for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
+            // The first process of nginx tells its worker, when it is asked to; killed, it leaves it behind.
+            process::signal(child.id(), rustix::process::Signal::TERM);
+            let ended = testkit::eventually(PATIENCE, || !matches!(child.try_wait(), Ok(None)));
+            if !ended {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
         }
     }
 }
