@@ -3,8 +3,9 @@
 //! Everybody is up at the same time and asked in turns; the medians of the rounds are compared, and quoted as shares of
 //! what the backend does alone. CPU seconds are those of the proxy; the whole engine's for Azora.
 
-use crate::generator::{self, Outcome, absent, at_rate, saturate};
+use crate::generator::{self, Outcome, absent, saturate};
 use crate::options::Options;
+use crate::paced::at_rate;
 use crate::proxies::{Proxy, Stand};
 use crate::table::{Report, Table};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     let rate: f64 = options.number("--rate", 0.0)?;
     let (azora, puppet) = (options.azora.clone(), options.beside("puppet")?);
     options.end()?;
-    let missing = absent(&["taskset", "wrk", "h2load"]);
+    let missing = absent(&["taskset", "wrk"]);
     if !missing.is_empty() {
         return Err(format!(
             "{} is not installed; scripts/setup --bench installs it",

@@ -1,4 +1,4 @@
-//! Who asks: `wrk` as fast as it gets answers, and `h2load` at a rate. Both are pinned to the core that is theirs.
+//! Who asks: `wrk` as fast as it gets answers, pinned to the core that is its own.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -54,29 +54,6 @@ pub(crate) fn saturate(
     command.arg(format!("http://127.0.0.1:{}{}", target.port, target.path));
     let text = said(&mut command)?;
     read_wrk(&text).ok_or_else(|| format!("wrk said: {text}"))
-}
-
-/// So many requests a second, over so many connections that stay. Each request is timed from when it is sent.
-pub(crate) fn at_rate(
-    target: &Target,
-    connections: usize,
-    rate: f64,
-    time: Duration,
-) -> Result<Outcome, String> {
-    let log = scratch("h2load", "")?;
-    let each = (rate / connections as f64).max(1.0);
-    let mut command = pinned(LOAD_CORE, "h2load");
-    command.args(["--h1", "-t1"]);
-    command.arg(format!("-c{connections}"));
-    command.arg(format!("--rps={each:.0}"));
-    command.arg(format!("-D{}", time.as_secs().max(1)));
-    command.arg(format!("--connect-to=127.0.0.1:{}", target.port));
-    command.arg("--log-file").arg(log.path());
-    command.arg(format!("http://{}{}", target.host, target.path));
-    let said = said(&mut command)?;
-    let text = std::fs::read_to_string(log.path())
-        .map_err(|error| format!("failed to read what h2load wrote: {error}"))?;
-    read_h2load(&text, time).ok_or_else(|| format!("h2load said: {said}"))
 }
 
 /// A program on one core.
@@ -160,28 +137,6 @@ fn time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs_f64(number * seconds))
 }
 
-/// A line for each request: when it began, its status, and how many microseconds it took.
-fn read_h2load(text: &str, over: Duration) -> Option<Outcome> {
-    let mut times = Vec::new();
-    let mut bad = 0;
-    for line in text.lines() {
-        let mut words = line.split_whitespace().skip(1);
-        let status = words.next()?;
-        times.push(Duration::from_micros(words.next()?.parse().ok()?));
-        bad += u64::from(!status.starts_with('2'));
-    }
-    if times.is_empty() {
-        return None;
-    }
-    Some(Outcome {
-        requests: times.len() as u64,
-        rate: times.len() as f64 / over.as_secs_f64(),
-        p50: crate::table::percentile(&mut times, 50),
-        p99: crate::table::percentile(&mut times, 99),
-        bad,
-    })
-}
-
 #[cfg(test)]
 mod reading {
     use super::*;
@@ -198,15 +153,5 @@ mod reading {
         assert_eq!(outcome.p99, Duration::from_micros(1_300));
         assert!((outcome.rate - 1_233.9).abs() < 0.1);
         assert!(read_wrk("unable to connect").is_none());
-    }
-
-    #[test]
-    fn what_h2load_writes_is_read() {
-        let text =
-            "1700000000000001\t200\t150\n1700000000000002\t200\t90\n1700000000000003\t-1\t9000\n";
-        let outcome = read_h2load(text, Duration::from_secs(2)).expect("it is what h2load writes");
-        assert_eq!((outcome.requests, outcome.bad), (3, 1));
-        assert_eq!(outcome.p99, Duration::from_micros(9_000));
-        assert!(read_h2load("", Duration::from_secs(2)).is_none());
     }
 }

@@ -33,6 +33,7 @@ mod machine;
 mod mass_start;
 mod options;
 mod overhead;
+mod paced;
 mod peers;
 mod ports;
 mod proxies;

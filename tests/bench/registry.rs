@@ -6,8 +6,9 @@
 use crate::catalogues::{Etcd, Ours, Static, disk, registration};
 use crate::crowd::{Watchers, fill, post};
 use crate::gateway::median;
-use crate::generator::{self, Outcome, absent, at_rate, saturate};
+use crate::generator::{self, Outcome, absent, saturate};
 use crate::options::Options;
+use crate::paced::at_rate;
 use crate::table::{Report, Table, percentile};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ pub(crate) fn run(mut options: Options) -> Result<Report, String> {
     let changes: usize = options.number("--changes", 20)?;
     let program = options.azora.clone();
     options.end()?;
-    let missing = absent(&["taskset", "wrk", "h2load", "nginx", "etcd", "python3"]);
+    let missing = absent(&["taskset", "wrk", "nginx", "etcd", "python3"]);
     if !missing.is_empty() {
         return Err(format!(
             "{} is not installed; scripts/setup --bench installs it",
