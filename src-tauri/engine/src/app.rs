@@ -173,12 +173,14 @@ impl Engine {
                 closed: CancellationToken::new(),
             },
         });
+        let (ejections, ejected) = tokio::sync::mpsc::channel(64);
         let gated = gateway::Config {
             port: 0,
             threads: crate::gateway::threads(),
             allowed: settings.allow,
             wall: Clock::wall,
             callers: crate::callers::callers(&shared),
+            ejected: Some(ejections),
         };
         let life = &shared.life;
         life.writers.spawn(writer.run(life.stop_writers.clone()));
@@ -189,6 +191,8 @@ impl Engine {
         tasks::spawn_all(&engine.shared, words, said).await?;
         let watching = files::run(Arc::clone(&engine.shared), unwatched);
         engine.shared.tasks.spawn(watching);
+        let hearing = crate::gateway::hear(Arc::clone(&engine.shared), ejected);
+        engine.shared.tasks.spawn(hearing);
         let notices = engine.shared.store.notices().iter().cloned();
         for text in notices.chain(unused_settings) {
             engine

@@ -7,7 +7,7 @@
 
 use crate::owner::Message;
 use crate::shared::Shared;
-use model::{ClusterId, InstanceId};
+use model::{ClusterId, Endpoint, InstanceId, ServiceName};
 use orchestrator::Sighting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut connections = Some(Connections::<Key>::default());
     let mut pause = LEAST;
     let mut owes = false;
+    let mut asked = Totals::new();
     loop {
         let begun = Instant::now();
         tokio::select! {
@@ -60,7 +61,9 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             .max(LEAST)
             .saturating_add(owed)
             .min(MOST);
-        for (cluster, seen) in by_cluster(look.seen) {
+        let mut sights = by_cluster(look.seen);
+        through_gateway(&shared, &mut asked, &mut sights);
+        for (cluster, seen) in sights {
             if let Ok(owner) = shared.owner(&cluster) {
                 // One that is too busy misses a look.
                 let _ = owner.try_send(Message::Connected(seen.into_iter().collect()));
@@ -90,6 +93,37 @@ pub(crate) fn running(shared: &Shared) -> Vec<Party<Key>> {
         .collect()
 }
 
+/// What each service had asked of which by the last look.
+type Totals = BTreeMap<(ClusterId, ServiceName, ServiceName), u64>;
+
+/// Who has asked whom through the gateway since the last look: the kernel shows both connected to that.
+fn through_gateway(
+    shared: &Shared,
+    before: &mut Totals,
+    sights: &mut BTreeMap<ClusterId, BTreeSet<Sighting>>,
+) {
+    let Some(gateway) = shared.gateway.get() else {
+        return;
+    };
+    let port = gateway.address().port();
+    let now = gateway.asked().into_iter();
+    let now: Totals = now
+        .map(|one| ((one.cluster, one.from, one.to), one.total))
+        .collect();
+    for ((cluster, from, to), _) in now.iter().filter(|(key, total)| {
+        let known = before.get(*key).copied().unwrap_or(0);
+        known != **total
+    }) {
+        let seen = sights.entry(cluster.clone()).or_default();
+        seen.insert(Sighting {
+            from: from.clone(),
+            to: to.clone(),
+            at: Endpoint::Tcp { port },
+        });
+    }
+    *before = now;
+}
+
 /// Services of one cluster that talk to each other. Another cluster's are not its needs.
 fn by_cluster(seen: Vec<Seen<Key>>) -> BTreeMap<ClusterId, BTreeSet<Sighting>> {
     let mut all: BTreeMap<ClusterId, BTreeSet<Sighting>> = BTreeMap::new();
@@ -109,7 +143,6 @@ fn by_cluster(seen: Vec<Seen<Key>>) -> BTreeMap<ClusterId, BTreeSet<Sighting>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Endpoint;
 
     #[test]
     fn replicas_and_other_clusters_are_no_needs() {

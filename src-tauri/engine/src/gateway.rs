@@ -3,13 +3,15 @@
 
 use crate::Error;
 use crate::listening::{self, Wanted};
+use crate::owner::Message;
 use crate::shared::Shared;
-use gateway::{Config, DEFAULT_PORT, Gateway, HashBy, Rules, Standing};
+use gateway::{Config, DEFAULT_PORT, Ejected, Gateway, HashBy, Rules, Standing};
 use model::{ClusterId, InstanceId, InstanceStatus, State, Timestamp};
 use spec::GatewaySettings;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Threads at most: each carries far more than a workstation asks for.
 const THREADS: usize = 4;
@@ -75,6 +77,22 @@ pub(crate) async fn start(
     // Nobody else has set it.
     let _ = shared.gateway.set(gateway);
     Ok(())
+}
+
+/// Tells the owners of instances that are left out, until the engine ends.
+pub(crate) async fn hear(shared: Arc<Shared>, mut ejected: mpsc::Receiver<Ejected>) {
+    loop {
+        let one = tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            one = ejected.recv() => one,
+        };
+        // Where the gateway does not run, nobody is left out.
+        let Some(one) = one else { return };
+        if let Ok(owner) = shared.owner(&one.cluster) {
+            // One that is too busy misses it: the next check comes in any case.
+            let _ = owner.try_send(Message::Ejected(one));
+        }
+    }
 }
 
 impl Shared {

@@ -181,8 +181,8 @@ impl Backend {
         self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES
     }
 
-    /// Leaves it out from now on, for longer each time.
-    pub(crate) fn eject(&self, now: u64, why: String) {
+    /// Leaves it out from now on, for longer each time; for so many milliseconds.
+    pub(crate) fn eject(&self, now: u64, why: String) -> u64 {
         let before = self.ejected_until.load(Ordering::Relaxed);
         if now.saturating_sub(before) > FORGIVEN {
             self.ejections.store(0, Ordering::Relaxed);
@@ -194,6 +194,7 @@ impl Backend {
         self.times.clear();
         *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         self.ejected_until.store(now + time, Ordering::Relaxed);
+        time
     }
 
     pub(crate) fn is_ejected(&self, now: u64) -> bool {

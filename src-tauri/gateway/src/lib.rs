@@ -45,7 +45,7 @@ mod wire;
 pub use callers::{Callers, Whose};
 pub use error::Error;
 pub use rules::{HashBy, Rules};
-pub use standing::Standing;
+pub use standing::{Asked, Ejected, Standing};
 
 use ipnet::IpNet;
 use log::Log;
@@ -57,7 +57,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use table::Table;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// The port of a gateway that is not told another: easy to remember, and nobody's.
@@ -76,6 +76,8 @@ pub struct Config {
     pub wall: fn() -> Timestamp,
     /// Which services ask.
     pub callers: Callers,
+    /// Who is told when an instance is left out. One who does not read misses some.
+    pub ejected: Option<mpsc::Sender<Ejected>>,
 }
 
 /// A running gateway. Clones share it.
@@ -137,7 +139,7 @@ impl Gateway {
         };
         let shared = Arc::new(Shared {
             address,
-            table: Table::new(clock, config.allowed, address.port()),
+            table: Table::new(clock, config.allowed, address.port(), config.ejected),
             log: Log::default(),
             clock,
             callers: config.callers,
@@ -197,6 +199,11 @@ impl Gateway {
     /// Which services have asked which routes. What else asks is in the routes' traffic alone.
     pub fn edges(&self) -> Vec<GatewayEdge> {
         self.shared.table.edges()
+    }
+
+    /// Which services have asked which of their own cluster.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.table.asked()
     }
 
     /// The engine has taken over what it found running, and told how it stands with it. Until then a

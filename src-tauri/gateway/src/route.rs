@@ -6,16 +6,17 @@ use crate::balance::{Choice, choose};
 use crate::callers::Caller;
 use crate::outlier::{self, outlier};
 use crate::rules::Rules;
-use crate::standing::Standing;
+use crate::standing::{Asked, Ejected, Standing};
 use crate::traffic::Counters;
 use model::view::{Balance, GatewayEdge, RouteView, Unavailable};
-use model::{ClusterId, InstanceId, Timestamp};
+use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
 
 /// Retries a route may have done ahead of the requests that pay for them, in hundredths.
 const MOST_RETRIES: i64 = 100 * RETRY;
@@ -49,6 +50,8 @@ pub(crate) struct Route {
     /// Those that are listed no more and have not answered everything.
     leaving: Mutex<Vec<Arc<Backend>>>,
     judging: Mutex<()>,
+    /// Who is told of those that are left out.
+    pub(crate) ejected: Option<mpsc::Sender<Ejected>>,
     turn: AtomicUsize,
     budget: AtomicI64,
     rate: Mutex<Rate>,
@@ -98,6 +101,7 @@ impl Route {
             backends: RwLock::new(Arc::from([])),
             leaving: Mutex::default(),
             judging: Mutex::default(),
+            ejected: None,
             turn: AtomicUsize::new(0),
             budget: AtomicI64::new(MOST_RETRIES),
             rate: Mutex::default(),
@@ -291,7 +295,18 @@ impl Route {
         let taking = || backends.iter().filter(|one| one.takes());
         let out = taking().filter(|one| one.is_ejected(now)).count();
         if (out + 1) * 2 <= taking().count() && !backend.is_ejected(now) {
-            backend.eject(now, why);
+            let time = backend.eject(now, why.clone());
+            if let Some(ejected) = &self.ejected
+                && let Some((cluster, instance)) = backend.owner.clone()
+            {
+                // Traffic waits for nobody.
+                let _ = ejected.try_send(Ejected {
+                    cluster,
+                    instance,
+                    why,
+                    time: Duration::from_millis(time),
+                });
+            }
         }
     }
 
@@ -364,6 +379,23 @@ impl Route {
     pub(crate) fn edge(&self, caller: &Caller) -> Arc<Counters> {
         let mut edges = lock(&self.edges);
         Arc::clone(edges.entry(caller.clone()).or_default())
+    }
+
+    /// What services of its own cluster have asked.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        let Some(to) = self.cluster.as_ref().and_then(|_| self.name.parse().ok()) else {
+            return Vec::new();
+        };
+        let edges = lock(&self.edges);
+        let own = edges.iter();
+        let own = own.filter(|(caller, _)| Some(&caller.cluster) == self.cluster.as_ref());
+        own.map(|(caller, counters)| Asked {
+            cluster: caller.cluster.clone(),
+            from: caller.service.clone(),
+            to: ServiceName::clone(&to),
+            total: counters.total(),
+        })
+        .collect()
     }
 
     pub(crate) fn edges(&self, now: u64) -> Vec<GatewayEdge> {

@@ -1,6 +1,7 @@
-//! How it stands with an instance, as the engine tells it.
+//! What the engine tells of an instance, and what it is told of services.
 
-use model::Timestamp;
+use model::{ClusterId, InstanceId, ServiceName, Timestamp};
+use std::time::Duration;
 
 /// How it stands with an instance that may or may not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,4 +14,30 @@ pub struct Standing {
     pub coming: bool,
     /// It is to run: a cluster with such an instance is up.
     pub wanted: bool,
+}
+
+/// An instance is left out for a while, for what it did with requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ejected {
+    /// Of this cluster.
+    pub cluster: ClusterId,
+    /// Which.
+    pub instance: InstanceId,
+    /// In words: "it failed five requests in a row, the last because it answered 500".
+    pub why: String,
+    /// For so long.
+    pub time: Duration,
+}
+
+/// What a service has asked of another of its cluster since the gateway began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Of this cluster.
+    pub cluster: ClusterId,
+    /// Who asks.
+    pub from: ServiceName,
+    /// Who is asked.
+    pub to: ServiceName,
+    /// Requests.
+    pub total: u64,
 }

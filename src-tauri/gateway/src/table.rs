@@ -5,15 +5,15 @@ use crate::Clock;
 use crate::backend::Backend;
 use crate::route::Route;
 use crate::rules::Rules;
-use crate::standing::Standing;
+use crate::standing::{Asked, Ejected, Standing};
 use ipnet::IpNet;
 use model::view::{GatewayEdge, Health, RegistryView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 /// Letters of an id behind a cluster's name: a hyphen and eight digits of a hash.
@@ -29,6 +29,7 @@ pub(crate) struct Table {
     allowed: Vec<IpNet>,
     /// The gateway's own.
     port: u16,
+    ejected: Option<mpsc::Sender<Ejected>>,
     /// Grows whenever a name may lead elsewhere: threads remember names until then.
     version: AtomicU64,
     /// The engine has taken over what it found running: a name that is not there is not about to come.
@@ -56,10 +57,16 @@ struct Names {
 }
 
 impl Table {
-    pub(crate) fn new(clock: Clock, allowed: Vec<IpNet>, port: u16) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        allowed: Vec<IpNet>,
+        port: u16,
+        ejected: Option<mpsc::Sender<Ejected>>,
+    ) -> Self {
         Self {
             clock,
             port,
+            ejected,
             allowed,
             version: AtomicU64::new(0),
             settled: AtomicBool::new(false),
@@ -136,6 +143,11 @@ impl Table {
         let now = self.clock.millis(Instant::now());
         let routes: Vec<_> = self.read().by_key.values().cloned().collect();
         routes.iter().flat_map(|route| route.edges(now)).collect()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        routes.iter().flat_map(|route| route.asked()).collect()
     }
 
     /// Leaves out what is much slower than its peers.
@@ -346,7 +358,8 @@ impl Table {
         }
         let hosts = hosts(key);
         let own = hosts.last().map_or("", |own| own);
-        let route = Route::new(&hosts[0], own, key.0.clone(), &key.1);
+        let mut route = Route::new(&hosts[0], own, key.0.clone(), &key.1);
+        route.ejected = self.ejected.clone();
         if let Some(rules) = names.rules.get(key) {
             route.rule(rules.clone());
         }

@@ -409,6 +409,11 @@ impl Step<'_> {
         }
     }
 
+    /// Somebody doubts it who is no judge of it: it is asked itself.
+    pub(crate) fn suspected(&mut self, id: &InstanceId) {
+        self.ask_within(id, Duration::ZERO);
+    }
+
     /// Asks for its health after this time at the latest, unless that is under way.
     fn ask_within(&mut self, id: &InstanceId, after: Duration) {
         let at = self.now.mono + after;

@@ -114,6 +114,8 @@ pub enum Input {
     },
     /// A look at the sockets: all connections between its services that were there.
     Connected(Vec<Sighting>),
+    /// It did badly with requests, which says nothing yet: its own check does.
+    Suspected(InstanceId),
     /// What a container's daemon does by itself to know how it is was seen.
     Check {
         /// Which.

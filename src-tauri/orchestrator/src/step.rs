@@ -201,6 +201,7 @@ impl Step<'_> {
             Input::Gap(gap) => self.after_a_gap(&gap),
             Input::Timer(TimerKey::Excuse(service)) => self.excuse_over(&service),
             Input::Connected(seen) => self.connected(&seen),
+            Input::Suspected(instance) => self.suspected(&instance),
             Input::Admitted { ticket, act } => self.admitted(ticket, act),
             Input::Refused { ticket, why } => self.refused(ticket, why),
             Input::Postponed { ticket, why } => self.postponed(ticket, &why),

@@ -65,6 +65,7 @@ fn build() -> World {
             allowed: vec![],
             wall,
             callers: gateway::Callers::nobody(),
+            ejected: None,
         };
         let gateway = gateway::Gateway::start(config, &registry).expect("a gateway starts");
         let port = gateway.address().port();

@@ -125,6 +125,8 @@ pub(crate) enum Message {
     Drift(Vec<(InstanceId, Generation, u32)>),
     /// A look at the sockets.
     Connected(Vec<Sighting>),
+    /// The gateway leaves out an instance.
+    Ejected(gateway::Ejected),
     /// Measurements were looked at for what goes wrong slowly.
     Looked(Vec<Look>),
     /// What the instances use, and what is left of the machine where that matters to somebody.

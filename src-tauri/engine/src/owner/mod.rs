@@ -387,6 +387,7 @@ impl Owner {
             }
             Message::Drift(found) => self.drifted(found),
             Message::Connected(seen) => self.connected(seen),
+            Message::Ejected(ejected) => self.ejected(ejected),
             Message::Looked(looks) => self.step(Input::Looked(looks)),
             Message::Usage(usage, machine) => {
                 if let Some(machine) = machine {

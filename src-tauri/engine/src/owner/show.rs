@@ -214,6 +214,24 @@ impl Owner {
         self.note_observed();
     }
 
+    /// The gateway leaves out an instance for what it did with requests. That is no verdict: its own check is
+    /// asked at once, and judged as ever.
+    pub(super) fn ejected(&mut self, ejected: gateway::Ejected) {
+        let gateway::Ejected {
+            instance,
+            why,
+            time,
+            ..
+        } = ejected;
+        let text = format!(
+            "the gateway sends {instance} nothing for {} s: {why}",
+            time.as_secs()
+        );
+        let what = model::EventKind::Notice { text };
+        self.shared.journal.event(Some(&self.id), what);
+        self.step(Input::Suspected(instance));
+    }
+
     /// Shows who talks to whom; what is only newer is there for who asks next.
     pub(super) fn show_connections(&self, tell: bool) {
         let connections = self.cluster.connections();

@@ -26,6 +26,29 @@ fn at_most_half_are_left_out_and_never_the_last() {
 }
 
 #[test]
+fn who_is_left_out_is_told_with_why_and_for_how_long() {
+    let (tell, mut told) = mpsc::channel(1);
+    let mut route = with(&["a", "b"]);
+    route.ejected = Some(tell);
+    let owner: (ClusterId, InstanceId) =
+        ("shop-1a2b3c4d".parse().unwrap(), "api.0".parse().unwrap());
+    let address = ([127, 0, 0, 1], 1).into();
+    let own = Backend::new("c", Some(owner), address, None);
+    route.change(Timestamp(0), |all| all.insert(0, Arc::new(own)));
+    let backends = route.backends();
+    route.eject(&backends[0], 1_000, "it failed".into());
+    let one = told.try_recv().unwrap();
+    assert_eq!(
+        (one.instance.to_string(), &*one.why),
+        ("api.0".to_owned(), "it failed")
+    );
+    assert_eq!(one.time, Duration::from_secs(5));
+    // A third of three may be, and no more.
+    route.eject(&backends[1], 1_000, "it failed".into());
+    assert!(told.try_recv().is_err());
+}
+
+#[test]
 fn those_that_take_nothing_are_not_counted() {
     let route = with(&["a", "b", "c", "d"]);
     let backends = route.backends();

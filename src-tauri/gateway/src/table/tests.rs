@@ -8,7 +8,7 @@ fn table() -> Table {
         wall: || Timestamp(1_000),
         began: Instant::now(),
     };
-    Table::new(clock, vec![], 7_422)
+    Table::new(clock, vec![], 7_422, None)
 }
 
 fn entry(cluster: Option<&str>, name: &str, id: &str, port: u16) -> RegistryView {
@@ -221,7 +221,7 @@ fn since_when_it_is_withheld_is_when_that_began() {
         wall: || Timestamp(NOW.load(Ordering::Relaxed)),
         began: Instant::now(),
     };
-    let table = Table::new(clock, vec![], 7_422);
+    let table = Table::new(clock, vec![], 7_422, None);
     let mut entry = entry(None, "mail", "x", 4_000);
     entry.health = Health::Critical;
     entry.health_why = Some("answers 500".into());

@@ -68,6 +68,7 @@ pub(crate) async fn unsettled() -> World {
         allowed: vec![],
         wall,
         callers: Callers::nobody(),
+        ejected: None,
     };
     let gateway = Gateway::start(config, &registry).unwrap();
     World {

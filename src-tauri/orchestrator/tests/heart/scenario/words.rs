@@ -183,6 +183,10 @@ impl Run {
                 stepped: 0,
             });
         }
+        // `suspected api.0`: requests failed there.
+        if words[0] == "suspected" {
+            return Input::Suspected(words[1].parse().unwrap());
+        }
         // `talks api>db:5432 web>api:8080`: all that one look at the sockets has seen.
         if words[0] == "talks" {
             let seen = words[1..].iter().map(|word| {
