@@ -1,27 +1,31 @@
 //! What the gateway answers itself: a page for people, JSON for programs, a status for gRPC.
 
 use crate::body::Answer;
-use crate::route::Nobody;
+use crate::known::Known;
+use crate::route::{Nobody, Route};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
     LOCATION, RETRY_AFTER,
 };
-use hyper::{HeaderMap, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Response, StatusCode, Version};
 use model::Timestamp;
 use std::fmt::Write;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Why a request is not passed on, or has no answer.
+/// Seconds after which a page looks whether what it could not show is there now.
+const LOOKS_AGAIN: u32 = 5;
+
+/// Why a request is not passed on, or has no answer. What is between two `` ` `` is to be typed.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) error: String,
     pub(crate) help: String,
     /// Names that there are.
-    pub(crate) known: Vec<String>,
+    known: Option<Box<Known>>,
     /// Seconds after which it may be otherwise.
     pub(crate) again: Option<u32>,
     /// Nothing more is read from this client: what follows may be part of what was not understood.
@@ -35,14 +39,17 @@ pub(crate) struct Refusal {
 /// What of a request decides how its answer looks.
 pub(crate) struct Asked {
     pub(crate) version: Version,
+    /// To ask for it again does what it did.
+    repeatable: bool,
     accept: Option<HeaderValue>,
     kind: Option<HeaderValue>,
 }
 
 impl Asked {
-    pub(crate) fn new(version: Version, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(method: &Method, version: Version, headers: &HeaderMap) -> Self {
         Self {
             version,
+            repeatable: method == Method::GET,
             accept: headers.get(ACCEPT).cloned(),
             kind: headers.get(CONTENT_TYPE).cloned(),
         }
@@ -65,7 +72,7 @@ impl Refusal {
             status,
             error: error.to_owned(),
             help: help.to_owned(),
-            known: Vec::new(),
+            known: None,
             again: None,
             close: status == StatusCode::BAD_REQUEST,
             since: None,
@@ -74,17 +81,10 @@ impl Refusal {
     }
 
     /// Nothing has this name.
-    pub(crate) fn unknown(name: &str, known: &[String]) -> Self {
-        let help = match known {
-            [] => "Nothing is registered. Bring a cluster up, and its services are here by name.",
-            _ => "These are here.",
-        };
-        let mut refusal = Self::new(
-            StatusCode::NOT_FOUND,
-            &format!("nothing here is called {name}"),
-            help,
-        );
-        refusal.known = known.to_vec();
+    pub(crate) fn unknown(name: &str, known: Known) -> Self {
+        let error = format!("nothing here is called {name}");
+        let mut refusal = Self::new(StatusCode::NOT_FOUND, &error, &known.help);
+        refusal.known = Some(Box::new(known));
         refusal
     }
 
@@ -105,16 +105,47 @@ impl Refusal {
     }
 
     /// No instance of a route takes requests.
-    pub(crate) fn nobody(name: &str, nobody: &Nobody, now: Timestamp) -> Self {
-        let help = match nobody.coming {
-            true => "It is on its way; ask again in a moment.",
-            false => "Azora shows what has become of it.",
+    pub(crate) fn nobody(route: &Route, nobody: &Nobody, now: Timestamp) -> Self {
+        let name = &route.name;
+        let (whose, help) = match route.of_cluster() {
+            Some(cluster) if nobody.coming => (
+                format!(" in {cluster}"),
+                format!(
+                    "It is on its way; ask again in a moment. `azora ps --cluster {cluster}` shows how far it is."
+                ),
+            ),
+            Some(cluster) => (
+                format!(" in {cluster}"),
+                format!(
+                    "`azora start {name} --cluster {cluster}` starts it; `azora logs {name} --cluster \
+                     {cluster}` shows what it said last."
+                ),
+            ),
+            None => (
+                String::new(),
+                format!(
+                    "It registered itself, and Azora does not start it; `azora registry {name}` shows how \
+                     it is."
+                ),
+            ),
         };
-        let error = format!("no instance of {name} can answer: {}", nobody.why);
-        let mut refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, &error, help);
-        refusal.again = Some(if nobody.coming { 1 } else { 5 });
+        let error = format!("no instance of {name}{whose} can answer: {}", nobody.why);
+        let mut refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, &error, &help);
+        refusal.again = Some(if nobody.coming { 1 } else { LOOKS_AGAIN });
         refusal.since = Some((nobody.since, now));
         refusal
+    }
+
+    /// An instance has not answered as it should.
+    pub(crate) fn broken(route: &Route, error: &str) -> Self {
+        let name = &route.name;
+        let help = match route.of_cluster() {
+            Some(cluster) => {
+                format!("`azora logs {name} --cluster {cluster}` shows what it said last.")
+            }
+            None => "It registered itself: look at its log where it was started.".to_owned(),
+        };
+        Self::new(StatusCode::BAD_GATEWAY, error, &help)
     }
 
     pub(crate) fn again(mut self, seconds: u32) -> Self {
@@ -129,7 +160,7 @@ impl Refusal {
             return self.grpc();
         }
         let (kind, body) = match asked.wants_page() {
-            true => ("text/html; charset=utf-8", self.page()),
+            true => ("text/html; charset=utf-8", self.page(asked)),
             false => ("application/json", self.json()),
         };
         let length = body.len();
@@ -182,8 +213,10 @@ impl Refusal {
 
     fn json(&self) -> Bytes {
         let mut json = serde_json::json!({ "error": self.error, "help": self.help });
-        if !self.known.is_empty() {
-            json["known"] = self.known.clone().into();
+        if let Some(known) = self.known.as_ref().filter(|known| !known.hosts.is_empty()) {
+            let links: Vec<_> = known.hosts.iter().map(|host| link(host)).collect();
+            json["known"] = links.into();
+            json["more"] = known.more.into();
         }
         if let Some((since, _)) = self.since {
             json["since"] = since.0.into();
@@ -193,37 +226,79 @@ impl Refusal {
         text.into()
     }
 
+    /// Seconds after which it may be otherwise, and a page may find out.
+    fn reloads(&self, asked: &Asked) -> Option<u32> {
+        let passes = [
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_GATEWAY,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ];
+        let reloads = asked.repeatable && passes.contains(&self.status);
+        reloads.then(|| self.again.unwrap_or(LOOKS_AGAIN))
+    }
+
     /// Nothing in it is run or loaded; what comes from outside is text.
-    fn page(&self) -> Bytes {
+    fn page(&self, asked: &Asked) -> Bytes {
         let title = self.status.canonical_reason().unwrap_or("No answer");
-        let mut page = format!(
+        let mut page = String::from(
             "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
-             content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><main>\
-             <p class=code>{}</p><h1>{}</h1><p>{}</p>",
+             content=\"width=device-width\">",
+        );
+        let reloads = self.reloads(asked);
+        if let Some(seconds) = reloads {
+            let _ = write!(page, "<meta http-equiv=refresh content={seconds}>");
+        }
+        let _ = write!(
+            page,
+            "<title>{title}</title><style>{STYLE}</style><main><p class=code>{}</p><h1>{}</h1><p>{}</p>",
             self.status.as_u16(),
             escaped(&sentence(&self.error)),
-            escaped(&self.help),
+            typed(&self.help),
         );
         if let Some((since, now)) = self.since {
             let _ = write!(page, "<p class=since>For {}.</p>", ago(since, now));
         }
-        if !self.known.is_empty() {
+        if let Some(known) = self.known.as_ref().filter(|known| !known.hosts.is_empty()) {
             page.push_str("<ul>");
-            for host in &self.known {
-                let host = escaped(host);
-                let _ = write!(page, "<li>{host}</li>");
+            for host in &known.hosts {
+                let (link, host) = (escaped(&link(host)), escaped(host));
+                let _ = write!(page, "<li><a href=\"{link}\">{host}</a></li>");
             }
             page.push_str("</ul>");
+            if known.more > 0 {
+                let more = format!("And {} more: `azora gateway` shows them.", known.more);
+                let _ = write!(page, "<p>{}</p>", typed(&more));
+            }
         }
-        page.push_str("<footer>Azora gateway</footer></main></html>\n");
+        page.push_str("<footer>Azora gateway");
+        if let Some(seconds) = reloads {
+            let _ = write!(page, " · asks again every {seconds} s");
+        }
+        page.push_str("</footer></main></html>\n");
         page.into()
     }
+}
+
+fn link(host: &str) -> String {
+    format!("http://{host}/")
+}
+
+/// Escaped, and what is to be typed as code.
+fn typed(text: &str) -> String {
+    let mut html = String::new();
+    for (n, part) in text.split('`').enumerate() {
+        match n % 2 {
+            0 => html.push_str(&escaped(part)),
+            _ => html.push_str(&format!("<code>{}</code>", escaped(part))),
+        }
+    }
+    html
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#1c1e21;background:#fff;margin:0}\
 main{max-width:40rem;margin:12vh auto;padding:0 1.5rem}.code{color:#5f6670;font-variant-numeric:\
 tabular-nums;margin:0}h1{font-size:1.35rem;font-weight:600;margin:.2rem 0 1rem}.since,footer{color:\
-#5f6670}footer{margin-top:3rem;font-size:.85rem}li{font-family:ui-monospace,monospace}\
+#5f6670}footer{margin-top:3rem;font-size:.85rem}li,code{font-family:ui-monospace,monospace}a{color:inherit}\
 @media(prefers-color-scheme:dark){body{color:#e6e8eb;background:#16181b}.code,.since,footer{color:#9aa2ad}}";
 
 /// Begins with a capital and ends with a full stop.
@@ -265,7 +340,7 @@ mod tests {
 
     fn asked(name: HeaderName, value: &'static str) -> Asked {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        Asked::new(Version::HTTP_11, &headers)
+        Asked::new(&Method::GET, Version::HTTP_11, &headers)
     }
 
     fn body(response: Response<Answer>) -> String {
@@ -282,7 +357,10 @@ mod tests {
             since: Timestamp(0),
             coming: true,
         };
-        let refusal = Refusal::nobody("api", &nobody, Timestamp(90_000));
+        let cluster = "shop-1a2b3c4d".parse().ok();
+        let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
+        route.lead(true, Vec::new());
+        let refusal = Refusal::nobody(&route, &nobody, Timestamp(90_000));
         let page = refusal.answer(&asked(ACCEPT, "text/html, */*"));
         assert_eq!(page.status(), 503);
         assert_eq!(page.headers()[RETRY_AFTER], "1");
@@ -311,8 +389,56 @@ mod tests {
         let refusal = crate::guard::malformed("it has no Host header");
         let answer = refusal.answer(&asked(ACCEPT, "*/*"));
         assert_eq!(answer.headers()[CONNECTION], "close");
-        let refusal = Refusal::unknown("a.localhost", &[]);
+        let refusal = Refusal::unknown("a.localhost", Known::default());
         let answer = refusal.answer(&asked(ACCEPT, "*/*"));
         assert!(!answer.headers().contains_key(CONNECTION));
+    }
+
+    #[test]
+    fn a_person_is_told_what_to_type_and_a_page_looks_again_by_itself() {
+        let stopped = Nobody {
+            why: "api.0 is stopped".into(),
+            since: Timestamp(0),
+            coming: false,
+        };
+        let cluster = "shop-1a2b3c4d".parse().ok();
+        let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
+        route.lead(true, Vec::new());
+        let refusal = Refusal::nobody(&route, &stopped, Timestamp(0));
+        let html = asked(ACCEPT, "text/html");
+        let page = body(refusal.answer(&html));
+        for words in [
+            "No instance of api in shop can answer: api.0 is stopped.",
+            "<code>azora start api --cluster shop</code> starts it",
+            "<meta http-equiv=refresh content=5>",
+        ] {
+            assert!(page.contains(words), "{page}");
+        }
+        let mut form = asked(ACCEPT, "text/html");
+        form.repeatable = false;
+        let page = body(refusal.answer(&form));
+        assert!(!page.contains("http-equiv=refresh"), "{page}");
+        let page = body(Refusal::broken(&route, "it broke off").answer(&html));
+        assert!(page.contains("azora logs api --cluster shop"), "{page}");
+        let itself = Route::new("mail", "mail", None, "mail");
+        let page = body(Refusal::broken(&itself, "it broke off").answer(&html));
+        assert!(page.contains("registered itself"), "{page}");
+    }
+
+    #[test]
+    fn names_are_links_with_their_port() {
+        let known = Known {
+            help: "These are here.".into(),
+            hosts: vec!["api.shop.localhost:7422".into()],
+            more: 9,
+        };
+        let refusal = Refusal::unknown("a.localhost", known);
+        let page = body(refusal.answer(&asked(ACCEPT, "text/html")));
+        let link = "<a href=\"http://api.shop.localhost:7422/\">api.shop.localhost:7422</a>";
+        assert!(page.contains(link) && page.contains("And 9 more"), "{page}");
+        let json = body(refusal.answer(&asked(ACCEPT, "*/*")));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["known"][0], "http://api.shop.localhost:7422/");
+        assert_eq!(json["more"], 9);
     }
 }

@@ -14,8 +14,6 @@ use std::sync::Arc;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-/// Hosts that are told to who asked for none of them.
-const TOLD: usize = 30;
 
 /// The host a request is for, as it is said.
 pub(crate) fn host(
@@ -97,7 +95,7 @@ pub(crate) fn route(
             Some(route) => Ok((route, None)),
             None => Err(Refusal::unknown(
                 &format!("{bare}.localhost"),
-                &table.hosts(TOLD),
+                table.known(&bare),
             )),
         },
         Some(Means::Machine) => {
@@ -114,7 +112,13 @@ pub(crate) fn route(
             };
             match found {
                 Some((route, prefix)) => Ok((route, Some(prefix))),
-                None => Err(Refusal::unknown(path, &table.hosts(TOLD))),
+                None => {
+                    let meant = match second {
+                        "" => first.to_owned(),
+                        _ => format!("{second}.{first}"),
+                    };
+                    Err(Refusal::unknown(path, table.known(&meant)))
+                }
             }
         }
         None => Err(Refusal::new(

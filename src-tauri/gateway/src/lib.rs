@@ -26,6 +26,7 @@ mod flush;
 mod follow;
 mod guard;
 mod heads;
+mod known;
 mod listen;
 mod log;
 mod outlier;

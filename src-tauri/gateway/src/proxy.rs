@@ -38,7 +38,7 @@ pub(crate) async fn serve(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let asked = Asked::new(request.version(), request.headers());
+    let asked = Asked::new(request.method(), request.version(), request.headers());
     let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
     let admitted = admit(&worker, &client, &mut flight, &mut request).await;
     let passed = match admitted {
@@ -338,8 +338,7 @@ async fn pass(
                 "{} spoke of an upgrade nobody asked for",
                 admitted.route.name
             );
-            let refusal = Refusal::new(StatusCode::BAD_GATEWAY, &error, "Look at its log.");
-            Err((flight, refusal))
+            Err((flight, Refusal::broken(&admitted.route, &error)))
         }
         _ => {
             flight.answered(attempt, response.status());

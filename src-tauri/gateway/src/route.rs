@@ -150,6 +150,13 @@ impl Route {
         self.backends().iter().any(|one| one.takes())
     }
 
+    /// What its cluster is called in its host; none of what registered itself.
+    pub(crate) fn of_cluster(&self) -> Option<&str> {
+        self.cluster.as_ref()?;
+        let (_, cluster) = self.host().strip_suffix(".localhost")?.split_once('.')?;
+        Some(cluster)
+    }
+
     pub(crate) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -13,7 +13,7 @@ use crate::rules::Rules;
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, Uri};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -158,7 +158,7 @@ impl Sending<'_> {
                 tokio::task::yield_now().await;
                 continue;
             };
-            let refusal = || Refusal::nobody(&self.route.name, &nobody, clock.wall());
+            let refusal = || Refusal::nobody(self.route, &nobody, clock.wall());
             if waits.is_none() {
                 waits = Some(Waits::new(self.route).ok_or_else(refusal)?);
             }
@@ -293,7 +293,7 @@ fn copy<A, B>(request: &Request<A>, body: B) -> Request<B> {
 
 fn unreachable(route: &Route, why: &str) -> Refusal {
     let error = format!("{} has not answered: {why}", route.name);
-    Refusal::new(StatusCode::BAD_GATEWAY, &error, "Look at its log.")
+    Refusal::broken(route, &error)
 }
 
 /// How long a request waits for an instance that is not there.

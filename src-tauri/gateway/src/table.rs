@@ -3,6 +3,7 @@
 
 use crate::Clock;
 use crate::backend::Backend;
+use crate::known::{Known, known};
 use crate::route::Route;
 use crate::rules::Rules;
 use crate::standing::{Asked, Ejected, Standing};
@@ -100,11 +101,11 @@ impl Table {
         self.read().by_host.get(bare).cloned()
     }
 
-    /// The hosts there are, for who asked for another: so many at most.
-    pub(crate) fn hosts(&self, most: usize) -> Vec<String> {
-        let names = self.read();
-        let hosts = names.by_key.values().take(most);
-        hosts.map(|route| route.host().to_owned()).collect()
+    /// Names that there are, for who asked for one that is not there: without its `.localhost`.
+    pub(crate) fn known(&self, asked: &str) -> Known {
+        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
+        let hosts: Vec<_> = routes.iter().map(|route| route.host()).collect();
+        known(asked, &hosts, self.port)
     }
 
     /// A route by its host, as it is shown.
