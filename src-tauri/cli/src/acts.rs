@@ -140,9 +140,11 @@ pub(crate) async fn scale(place: &Place, arguments: &Scale) -> Done {
 
 fn scaled(word: &str) -> Done<(ServiceName, u16)> {
     let unclear = |why: String| Fail::usage(format!("{word:?} is not SERVICE=N: {why}"));
-    let (service, number) = word
-        .split_once('=')
-        .ok_or_else(|| unclear("there is no =".to_owned()))?;
+    let (service, number) = word.split_once('=').ok_or_else(|| {
+        let service =
+            crate::whom::service(word).map_or_else(|_| "api".to_owned(), |it| it.to_string());
+        unclear(format!("write `azora scale {service}=4`"))
+    })?;
     let service = crate::whom::service(service).map_err(|error| unclear(error.to_string()))?;
     let number = number
         .parse()
@@ -370,7 +372,7 @@ mod tests {
         let (service, number) = scaled("api=3").unwrap();
         assert_eq!((service.as_str(), number), ("api", 3));
         for (word, why) in [
-            ("api", "there is no ="),
+            ("api", "write `azora scale api=4`"),
             ("api=x", "a number"),
             ("api=-1", "a number"),
             ("ä=1", "lower-case"),

@@ -82,7 +82,8 @@ impl Engine {
         let last_event = store.events().last_seq().await.map_err(Error::from)?;
         let last_incident = store.incidents().last_id().await.map_err(Error::from)?;
         let last_act = store.acts().last_id().await.map_err(Error::from)?;
-        let (settings, unused_settings) = crate::settings::read(&layout);
+        let read = crate::settings::read(&layout);
+        let (settings, unused_settings) = (read.settings, read.said);
         let mut limits = driver.limits();
         limits.extend(unused_settings.clone());
         let view = EngineView {
@@ -97,9 +98,10 @@ impl Engine {
         };
         let picture = Arc::new(Picture::new(view, incidents, events));
         let mutes = Mutes::open(&store, &picture).await?;
-        // Of settings that could not be read nothing is known, also not who is no receiver any more.
-        let known = unused_settings.is_none().then_some(settings.webhooks);
-        let webhooks = crate::webhooks::open(known, &config, &layout, &store).await?;
+        // Where some could not be read, who is no receiver any more is not known.
+        let all = read.all_webhooks;
+        let webhooks =
+            crate::webhooks::open(settings.webhooks, all, &config, &layout, &store).await?;
         let (journal, writer) = Journal::new(
             Arc::clone(&picture),
             store.clone(),

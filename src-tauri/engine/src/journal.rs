@@ -431,7 +431,9 @@ mod tests {
             clock: Clock::wall,
             pace: webhook::Pace::default(),
         };
-        let webhooks = Webhooks::open(None, store.clone(), config).await.unwrap();
+        let webhooks = Webhooks::open(BTreeMap::new(), false, store.clone(), config)
+            .await
+            .unwrap();
         let (journal, writer) = Journal::new(picture, store.clone(), webhooks, 0, IncidentId(0));
         let stop = CancellationToken::new();
         let mut writing = tokio::task::JoinSet::new();

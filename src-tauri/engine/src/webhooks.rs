@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use webhook::{Pace, Webhooks};
 
 pub(crate) async fn open(
-    settings: Option<BTreeMap<WebhookName, spec::Webhook>>,
+    settings: BTreeMap<WebhookName, spec::Webhook>,
+    all: bool,
     config: &Config,
     layout: &Layout,
     store: &Store,
@@ -26,7 +27,7 @@ pub(crate) async fn open(
         clock: Clock::wall,
         pace: Pace::default(),
     };
-    Ok(Webhooks::open(settings, store.clone(), config).await?)
+    Ok(Webhooks::open(settings, all, store.clone(), config).await?)
 }
 
 pub(crate) fn spawn(shared: &Arc<Shared>) {

@@ -396,6 +396,11 @@ impl Problems {
         self.total == 0
     }
 
+    /// How many there are, with those that are not shown.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
     /// Ties them to the text they are about.
     pub fn into_diagnostics(self, file: &str, text: &str) -> Diagnostics {
         let source = Arc::new(Source::new(file, text));

@@ -147,20 +147,83 @@ pub enum SecretPlace {
     Env(String),
 }
 
-/// Reads settings. `file` is how messages name it.
-///
-/// # Errors
-/// Everything that is wrong with them, with places and remedies.
-pub fn settings(file: &str, bytes: &[u8]) -> Result<Settings, Diagnostics> {
+/// What could be read of settings, and what could not.
+#[derive(Debug, Clone)]
+pub struct SettingsRead {
+    /// What holds: of tables that are not used, what opens the least.
+    pub settings: Settings,
+    /// Tables that are not used, because something in them is wrong.
+    pub unused: BTreeSet<SettingsTable>,
+    /// Everything that is wrong, with places and remedies.
+    pub problems: Option<Diagnostics>,
+}
+
+/// A table of `settings.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SettingsTable {
+    /// `[registry]`
+    Registry,
+    /// `[gateway]`
+    Gateway,
+    /// `[notifications]`
+    Notifications,
+    /// Some `[webhook.NAME]`; the others are used.
+    Webhook,
+}
+
+impl SettingsTable {
+    /// All there are.
+    pub const ALL: [Self; 4] = [
+        Self::Registry,
+        Self::Gateway,
+        Self::Notifications,
+        Self::Webhook,
+    ];
+
+    /// As its key is written.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Gateway => "gateway",
+            Self::Notifications => "notifications",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl Settings {
+    /// What holds when nothing can be told of what a person wants: nothing is opened that could have
+    /// been meant to be closed.
+    pub fn closed() -> Self {
+        let mut settings = Self::default();
+        settings.gateway.enabled = false;
+        settings
+    }
+}
+
+/// Reads settings. `file` is how messages name it. A mistake keeps its own table from being used and
+/// no other; a text that is no TOML has no tables.
+pub fn settings(file: &str, bytes: &[u8]) -> SettingsRead {
     let mut problems = Problems::default();
+    let unreadable = |problems: Diagnostics| SettingsRead {
+        settings: Settings::closed(),
+        unused: SettingsTable::ALL.into(),
+        problems: Some(problems),
+    };
     let text = match text(bytes, &FORM, &mut problems) {
         Ok(text) => text,
-        Err(shown) => return Err(problems.into_diagnostics(file, &shown)),
+        Err(shown) => return unreadable(problems.into_diagnostics(file, &shown)),
     };
-    let settings = document::read(text, &FORM, &mut problems)
-        .map(|root| read::settings::settings(text, &root, &mut problems));
-    match settings {
-        Some(settings) if problems.is_empty() => Ok(settings),
-        _ => Err(problems.into_diagnostics(file, text)),
+    let root = document::read(text, &FORM, &mut problems);
+    // What is there twice is no TOML either: which of the two is meant nobody can tell.
+    let Some(root) = root.filter(|_| problems.is_empty()) else {
+        return unreadable(problems.into_diagnostics(file, text));
+    };
+    let (settings, unused) = read::settings::settings(text, &root, &mut problems);
+    let problems = (!problems.is_empty()).then(|| problems.into_diagnostics(file, text));
+    SettingsRead {
+        settings,
+        unused,
+        problems,
     }
 }

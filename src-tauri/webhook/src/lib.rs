@@ -67,20 +67,20 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Goes on from where the last engine was. What waits for a receiver that the settings do not
-    /// name any more is given up; `None` for settings that could not be read, which say nothing about
-    /// any receiver.
+    /// Goes on from where the last engine was. `all`: what waits for a receiver that the settings do not
+    /// name any more is given up; not so where some of them could not be read.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn open(
-        settings: Option<BTreeMap<WebhookName, spec::Webhook>>,
+        settings: BTreeMap<WebhookName, spec::Webhook>,
+        all: bool,
         store: Store,
         config: Config,
     ) -> Result<Arc<Self>, store::Error> {
         let home = home_id(&store).await?;
-        if let Some(webhooks) = &settings {
-            let known: BTreeSet<&str> = webhooks.keys().map(WebhookName::as_str).collect();
+        if all {
+            let known: BTreeSet<&str> = settings.keys().map(WebhookName::as_str).collect();
             store.outbox().forget_others(&known).await?;
         }
         let from = message::From {
@@ -89,7 +89,7 @@ impl Webhooks {
         };
         let config = Arc::new(config);
         let mut targets = Vec::new();
-        for (name, settings) in settings.unwrap_or_default() {
+        for (name, settings) in settings {
             let remembered = store.outbox().remembered(name.as_str()).await?;
             let target = Target::new(name, settings, Arc::clone(&config), remembered.as_deref());
             targets.push(Arc::new(target));

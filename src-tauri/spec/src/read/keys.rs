@@ -222,7 +222,7 @@ pub(crate) const LOG: Keys = Keys {
 
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
-    table: "the settings",
+    table: "settings.toml",
     keys: &["registry", "gateway", "webhook", "notifications"],
 };
 pub(crate) const GATEWAY: Keys = Keys {

@@ -285,7 +285,7 @@ pub(super) fn other_word(table: &str, key: &str) -> Option<&'static str> {
             ("delay", "here it is called `after`"),
             ("backoff", "here it is called `after`"),
         ],
-        "the settings" => &[
+        "settings.toml" => &[
             (
                 "cluster",
                 "a cluster is defined in the azora.toml of its folder",

@@ -4,10 +4,11 @@ use super::Reader;
 use super::keys::{GATEWAY, REGISTRY, SETTINGS};
 use crate::document::{Table, Value, ValueKind};
 use crate::limits::MAX_NETWORKS;
-use crate::problem::{Problems, quoted};
+use crate::problem::{Problem, Problems, Span, quoted};
 use crate::settings::CONSUL_PORT;
-use crate::{GatewaySettings, Settings};
+use crate::{GatewaySettings, Settings, SettingsTable, suggest};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const EXAMPLE: &str = "allow = [\"10.1.0.0/16\"]";
@@ -49,55 +50,116 @@ const fn v6(first: u16, length: u8) -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(address, length))
 }
 
-/// Reads the tree of `text`. Only to be trusted when `problems` stayed empty.
-pub(crate) fn settings(text: &str, root: &Table, problems: &mut Problems) -> Settings {
+/// What `[registry]` says.
+#[derive(Default)]
+struct Registry {
+    allow: Vec<IpNet>,
+    consul: Option<u16>,
+    port: Option<u16>,
+}
+
+/// Ports of the file, each with where it stands and its key.
+type Ports = Vec<(u16, Span, &'static str)>;
+
+/// Reads the tree of `text`, and says which tables are not used for what is wrong with them.
+pub(crate) fn settings(
+    text: &str,
+    root: &Table,
+    problems: &mut Problems,
+) -> (Settings, BTreeSet<SettingsTable>) {
     let mut reader = Reader::new(text, problems);
     reader.known_keys(root, &SETTINGS);
-    let registry = root.get("registry").and_then(|entry| {
-        let help = format!("write [registry] and below it {EXAMPLE}");
-        reader.table(&entry.value, "`registry`", &help)
+    let mut unused = misspelt(root);
+    let mut ports = Ports::new();
+    let registry = reader.used(SettingsTable::Registry, &mut unused, |reader| {
+        reader.registry(root, &mut ports)
     });
-    let mut allow = Vec::new();
-    let (mut consul, mut registry_port) = (None, None);
-    if let Some(table) = registry {
-        reader.known_keys(table, &REGISTRY);
-        consul = table
-            .get("consul")
-            .and_then(|entry| reader.consul(&entry.value));
-        if let Some(entry) = table.get("port") {
-            let help = "write port = 7421, or leave it out";
-            registry_port = reader.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
-        }
-        if let Some(entry) = table.get("allow") {
-            let networks = reader.list(&entry.value, "`allow`", MAX_NETWORKS, EXAMPLE);
-            for value in networks.unwrap_or_default() {
-                allow.extend(reader.network(value));
-            }
-        }
-    }
+    let mut gateway = reader.used(SettingsTable::Gateway, &mut unused, |reader| {
+        reader.gateway(root, &mut ports)
+    });
+    let notifications = reader.used(SettingsTable::Notifications, &mut unused, |reader| {
+        reader.notifications(root)
+    });
+    let before = reader.problems.total();
+    // Each is a table of its own: those that are right are used.
     let webhooks = reader.webhooks(root);
-    let notifications = reader.notifications(root);
-    let gateway = reader.gateway(root);
-    reader.ports_differ(
-        root,
-        &[
-            ("registry", "port", registry_port),
-            ("registry", "consul", consul),
-            ("gateway", "port", gateway.port.filter(|_| gateway.enabled)),
-        ],
-    );
-    Settings {
-        allow,
-        consul,
-        registry_port,
+    if reader.problems.total() > before {
+        unused.insert(SettingsTable::Webhook);
+    }
+    if unused.contains(&SettingsTable::Gateway) {
+        // It may have been meant to be off, or to be elsewhere.
+        gateway.enabled = false;
+    }
+    let settings = Settings {
+        allow: registry.allow,
+        consul: registry.consul,
+        registry_port: registry.port,
         webhooks,
         notifications,
         gateway,
-    }
+    };
+    (settings, unused)
+}
+
+/// The tables that unknown ones are most likely meant to be.
+fn misspelt(root: &Table) -> BTreeSet<SettingsTable> {
+    let unknown = root.entries.iter().map(|entry| entry.key.name.as_str());
+    let unknown = unknown.filter(|name| !SETTINGS.keys.contains(name));
+    let meant: Vec<_> = unknown
+        .filter_map(|name| suggest::nearest(name, SETTINGS.keys.iter().copied()))
+        .collect();
+    let all = SettingsTable::ALL.into_iter();
+    all.filter(|table| meant.contains(&table.key())).collect()
 }
 
 impl Reader<'_> {
-    fn gateway(&mut self, root: &Table) -> GatewaySettings {
+    /// What a table says, or what holds without it where anything is wrong with it.
+    fn used<T: Default>(
+        &mut self,
+        table: SettingsTable,
+        unused: &mut BTreeSet<SettingsTable>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.problems.total();
+        let read = read(self);
+        if self.problems.total() > before {
+            unused.insert(table);
+        }
+        match unused.contains(&table) {
+            true => T::default(),
+            false => read,
+        }
+    }
+
+    fn registry(&mut self, root: &Table, ports: &mut Ports) -> Registry {
+        let mut read = Registry::default();
+        let table = root.get("registry").and_then(|entry| {
+            let help = format!("write [registry] and below it {EXAMPLE}");
+            self.table(&entry.value, "`registry`", &help)
+        });
+        let Some(table) = table else {
+            return read;
+        };
+        self.known_keys(table, &REGISTRY);
+        if let Some(entry) = table.get("port") {
+            let help = "write port = 7421, or leave it out";
+            read.port = self.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
+            self.once(read.port, &entry.value, "registry.port", ports);
+        }
+        if let Some(entry) = table.get("consul") {
+            read.consul = self.consul(&entry.value);
+            self.once(read.consul, &entry.value, "registry.consul", ports);
+        }
+        if let Some(entry) = table.get("allow") {
+            let networks = self.list(&entry.value, "`allow`", MAX_NETWORKS, EXAMPLE);
+            for value in networks.unwrap_or_default() {
+                read.allow.extend(self.network(value));
+            }
+        }
+        read
+    }
+
+    fn gateway(&mut self, root: &Table, ports: &mut Ports) -> GatewaySettings {
         let mut read = GatewaySettings::default();
         let table = root.get("gateway").and_then(|entry| {
             let help = "write [gateway] and below it port = 7422";
@@ -113,30 +175,27 @@ impl Reader<'_> {
         if let Some(entry) = table.get("port") {
             let help = "write port = 7422, or leave it out";
             read.port = self.number(&entry.value, "`port`", 1_024..=u16::MAX, help);
+            let wanted = read.port.filter(|_| read.enabled);
+            self.once(wanted, &entry.value, "gateway.port", ports);
         }
         read
     }
 
-    /// Two that listen cannot have one port. The later of both is told, by the order of the list.
-    fn ports_differ(&mut self, root: &Table, ports: &[(&str, &str, Option<u16>)]) {
-        for (at, (table, key, port)) in ports.iter().enumerate() {
-            let Some(port) = port else { continue };
-            let mut before = ports.iter().take(at);
-            let Some((other, other_key, _)) = before.find(|(.., had)| *had == Some(*port)) else {
-                continue;
-            };
-            let Some(ValueKind::Table(said)) = root.get(table).map(|entry| &entry.value.kind)
-            else {
-                continue;
-            };
-            let Some(entry) = said.get(key) else { continue };
-            self.refuse(
-                &entry.value.span,
-                format!("`{table}.{key}` and `{other}.{other_key}` are both port {port}"),
-                "another of Azora's own has it",
-                "give each a port of its own",
-            );
+    /// Two that listen cannot have one port. The later of both is told.
+    fn once(&mut self, port: Option<u16>, value: &Value, key: &'static str, ports: &mut Ports) {
+        let Some(port) = port else { return };
+        if let Some((_, first, other)) = ports.iter().find(|(taken, ..)| *taken == port) {
+            self.problems.add(|| {
+                Problem::new(
+                    value.span.clone(),
+                    format!("`{key}` and `{other}` are both port {port}"),
+                    "another of Azora's own has it",
+                )
+                .and(first.clone(), "which is this one")
+                .help("give each a port of its own")
+            });
         }
+        ports.push((port, value.span.clone(), key));
     }
 
     /// Whether Consul's clients are served, or on which port.

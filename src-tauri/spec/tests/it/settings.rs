@@ -1,9 +1,13 @@
 //! `settings.toml`: what it means, and what is said about a wrong one.
 
-use spec::{SETTINGS_FILE, Settings};
+use spec::{SETTINGS_FILE, Settings, SettingsTable};
 
 fn settings(text: &str) -> Result<Settings, String> {
-    spec::settings(SETTINGS_FILE, text.as_bytes()).map_err(|problems| problems.render(100, false))
+    let read = spec::settings(SETTINGS_FILE, text.as_bytes());
+    match read.problems {
+        None => Ok(read.settings),
+        Some(problems) => Err(problems.render(100, false)),
+    }
 }
 
 fn allowed(text: &str) -> Vec<String> {
@@ -285,4 +289,68 @@ fn the_gateway_runs_at_its_usual_port_unless_something_else_is_said() {
     ] {
         assert!(settings(text).is_err(), "{text}");
     }
+}
+
+/// What holds of a file with mistakes in it, and which tables are not used.
+fn holds(text: &str) -> (Settings, Vec<SettingsTable>) {
+    let read = spec::settings(SETTINGS_FILE, text.as_bytes());
+    assert!(read.problems.is_some(), "{text}");
+    (read.settings, read.unused.into_iter().collect())
+}
+
+#[test]
+fn a_mistake_keeps_its_own_table_from_being_used_and_no_other() {
+    let good = "[registry]\nallow = [\"10.1.0.0/16\"]\nconsul = true\n[gateway]\nport = 8080\n\
+                [notifications]\nenabled = false\n[webhook.good]\nurl = \"https://example.com\"\n";
+    let right = settings(good).unwrap();
+    let (held, unused) = holds(&format!("{good}[webhook.bad]\nurl = 7\n"));
+    assert_eq!(
+        (held, unused),
+        (right.clone(), vec![SettingsTable::Webhook])
+    );
+    // What nothing of ours is called by even from afar keeps nothing from being used.
+    let (held, unused) = holds(&format!("{good}[organisation]\nname = 7\n"));
+    assert_eq!((held, unused), (right.clone(), vec![]));
+    let (held, unused) = holds(&good.replace("enabled = false", "enabled = 7"));
+    assert!(held.notifications.enabled && held.gateway.enabled);
+    assert_eq!((held.consul, held.allow.len()), (Some(8_500), 1));
+    assert_eq!(unused, [SettingsTable::Notifications]);
+    let (held, unused) = holds(&good.replace("consul = true", "consul = 0"));
+    assert_eq!((held.consul, held.allow.len()), (None, 0));
+    assert_eq!(
+        (held.gateway, unused),
+        (right.gateway, vec![SettingsTable::Registry])
+    );
+}
+
+#[test]
+fn what_could_have_been_meant_to_be_closed_is_closed() {
+    for text in [
+        "[gateway]\nenabled = \"no\"",
+        "[gateway]\nprot = 8080",
+        "[gatway]\nenabled = false",
+        "gateway = 7",
+    ] {
+        let (held, unused) = holds(&format!("{text}\n[registry]\nconsul = true\n"));
+        assert!(!held.gateway.enabled, "{text}");
+        assert_eq!(unused, [SettingsTable::Gateway], "{text}");
+        assert_eq!(held.consul, Some(8_500), "{text}");
+    }
+    for text in [
+        "[registry\nconsul = true",
+        "[registry]\nconsul = true\n[registry]\nconsul = true",
+    ] {
+        let (held, unused) = holds(text);
+        assert_eq!(held, Settings::closed(), "{text}");
+        assert_eq!(unused, SettingsTable::ALL, "{text}");
+    }
+}
+
+#[test]
+fn of_two_with_one_port_the_later_is_closed() {
+    let (held, unused) = holds("[registry]\nconsul = 8080\n[gateway]\nport = 8080");
+    assert_eq!((held.consul, held.gateway.enabled), (Some(8_080), false));
+    assert_eq!(unused, [SettingsTable::Gateway]);
+    let said = settings("[gatway]\nport = 8080").unwrap_err();
+    assert!(said.contains("settings.toml has no key `gatway`"), "{said}");
 }

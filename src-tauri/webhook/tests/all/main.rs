@@ -43,7 +43,7 @@ fn wall() -> Timestamp {
 fn settings(url: &str) -> spec::Webhook {
     let text = format!("[webhook.pager]\nurl = {url:?}\nevents = \"all\"\ntimeout = \"2s\"");
     let settings = spec::settings("settings.toml", text.as_bytes());
-    settings.unwrap().webhooks[&name()].clone()
+    settings.settings.webhooks[&name()].clone()
 }
 
 fn event(seq: u64) -> Event {
@@ -76,7 +76,7 @@ impl Engine {
             pace: PACE,
         };
         let settings = BTreeMap::from([(name(), settings)]);
-        let webhooks = Webhooks::open(Some(settings), store.clone(), config).await;
+        let webhooks = Webhooks::open(settings, true, store.clone(), config).await;
         let webhooks = webhooks.unwrap();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
