@@ -116,6 +116,8 @@ export interface Ps {
   limits: Record<ServiceName, LimitView[]>;
   /** What a person should know about this machine for it. */
   advice: string[];
+  /** Where services are reached through the gateway, by their names. */
+  urls: Record<ServiceName, string>;
 }
 
 /** One instance. */
@@ -379,6 +381,8 @@ export interface Order {
   failed: Failed[];
   /** The instances it was about, as they are now. */
   instances: Instance[];
+  /** Of `up`: where services are reached through the gateway, by their names. */
+  urls: Record<ServiceName, string>;
 }
 
 /** An instance that did not come to where it was to. */

@@ -112,6 +112,7 @@ pub(crate) async fn ps(engine: &Handle, _: &Actor, request: PsRequest) -> Result
         .map(|service| (service.name, service.limits))
         .collect();
     Ok(PsView {
+        urls: engine.urls(&cluster.id),
         cluster,
         instances,
         limits,

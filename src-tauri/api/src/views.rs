@@ -47,6 +47,9 @@ pub struct PsView {
     /// What should be changed in the definition, in words: needs that were seen and are not declared.
     #[serde(default)]
     pub advice: Vec<String>,
+    /// Where services are reached through the gateway, by their names.
+    #[serde(default)]
+    pub urls: BTreeMap<ServiceName, String>,
 }
 
 /// What needs what in a cluster, and what was seen of it.

@@ -278,6 +278,7 @@ pub(crate) async fn carry_out(
         of,
         watch: &watch,
         view: &view,
+        urls: Default::default(),
     };
     settled.say(client, json, &words).await
 }

@@ -15,6 +15,7 @@ mod fail;
 mod graph;
 mod holds;
 mod mutes;
+mod names;
 mod table;
 mod terminal;
 mod text;

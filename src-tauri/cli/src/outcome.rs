@@ -7,9 +7,11 @@ use crate::reads::instance_json;
 use crate::terminal::{note, print};
 use crate::watch::Watch;
 use api::client::Client;
-use api::views::WaitView;
+use api::requests::PsRequest;
+use api::views::{PsView, WaitView};
 use model::{ClusterId, ServiceName};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// An order that has come to rest.
 pub(crate) struct Settled<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Settled<'a> {
     pub(crate) watch: &'a Watch,
     /// As the engine says.
     pub(crate) view: &'a WaitView,
+    /// Where services are reached by their names; said where there are any.
+    pub(crate) urls: BTreeMap<ServiceName, String>,
 }
 
 impl Settled<'_> {
@@ -32,6 +36,9 @@ impl Settled<'_> {
             print(&self.json().to_string())?;
         } else if self.view.failed.is_empty() {
             print(words)?;
+            for line in crate::names::lines(&self.urls) {
+                print(&line)?;
+            }
         }
         if self.view.failed.is_empty() {
             return Ok(());
@@ -58,6 +65,7 @@ impl Settled<'_> {
             "seconds": self.watch.elapsed().as_secs_f64(),
             "failed": failed,
             "instances": instances,
+            "urls": self.urls,
         })
     }
 }
@@ -76,12 +84,20 @@ pub(crate) async fn conclude(
         watch.board.counts(),
         watch.took()
     );
+    let asked = PsRequest {
+        cluster: Some(cluster.clone()),
+        folder: None,
+    };
+    // That it is up is so, whether they can be told or not.
+    let asked = client.call::<PsView>("ps", &asked).await;
+    let urls = asked.map_or_else(|_| BTreeMap::new(), |view| view.urls);
     let settled = Settled {
         name: "up",
         cluster: Some(cluster),
         of: &[],
         watch,
         view: settled,
+        urls,
     };
     settled.say(client, json, &words).await
 }

@@ -39,6 +39,9 @@ pub(crate) async fn ps(place: &Place, Ps { all, json }: Ps) -> Done {
     for line in ps_table(rows, terminal) {
         print(&line)?;
     }
+    for line in crate::names::lines(&view.urls) {
+        print(&line)?;
+    }
     for (service, limit) in loose(&view) {
         let text = format!(
             "the {} limit of {service} ({}) is held by {}",
@@ -168,6 +171,7 @@ fn ps_json(view: &PsView, layout: &Layout) -> Value {
         "instances": instances,
         "limits": view.limits,
         "advice": view.advice,
+        "urls": view.urls,
     })
 }
 
@@ -285,6 +289,11 @@ mod tests {
         let view = PsView {
             cluster: line(),
             advice: Vec::new(),
+            urls: [(
+                "api".parse().unwrap(),
+                "http://api.shop.localhost:7422/".into(),
+            )]
+            .into(),
             instances: vec![status_of("api.1")],
             limits: [("api".parse().unwrap(), vec![limit.clone()])].into(),
         };
@@ -318,6 +327,7 @@ mod tests {
                 "schedule": null,
             }],
             "advice": [],
+            "urls": {"api": "http://api.shop.localhost:7422/"},
             "limits": {"api": [{
                 "what": "cpu",
                 "wanted": "1.5 cores",

@@ -6,7 +6,8 @@
 use crate::Error;
 use crate::handle::Handle;
 use model::view::{GatewayEdge, GatewayRequest, GatewayView, RouteView};
-use model::{Actor, Outcome, Target, Verb};
+use model::{Actor, ClusterId, Outcome, ServiceName, Target, Verb};
+use std::collections::BTreeMap;
 
 /// What came of a request that a person sent.
 pub struct Tried<Answer> {
@@ -25,6 +26,12 @@ impl Handle {
     /// A route by its host; `None` where the gateway does not run, or has none.
     pub fn gateway_route(&self, host: &str) -> Option<RouteView> {
         self.shared.gateway.get()?.route(host)
+    }
+
+    /// Where the services of a cluster are reached through it; nothing where it does not run.
+    pub fn urls(&self, cluster: &ClusterId) -> BTreeMap<ServiceName, String> {
+        let gateway = self.shared.gateway.get();
+        gateway.map_or_else(BTreeMap::new, |gateway| gateway.urls(cluster))
     }
 
     /// The last requests it knows of, oldest first.

@@ -53,6 +53,7 @@ use log::Log;
 use model::view::{GatewayEdge, GatewayRequest, GatewayView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use registry::Registry;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -190,6 +191,13 @@ impl Gateway {
     /// The route of this host, whether it is among those that are shown or not.
     pub fn route(&self, host: &str) -> Option<RouteView> {
         self.shared.table.shown(host)
+    }
+
+    /// Where the services of a cluster are reached, each by its name.
+    pub fn urls(&self, cluster: &ClusterId) -> BTreeMap<ServiceName, String> {
+        let urls = self.shared.table.urls(cluster).into_iter();
+        urls.filter_map(|(name, url)| Some((name.parse().ok()?, url)))
+            .collect()
     }
 
     /// The newest requests, newest last.

@@ -108,6 +108,18 @@ impl Table {
         known(asked, &hosts, self.port)
     }
 
+    /// Where the services of a cluster are reached, by their names.
+    pub(crate) fn urls(&self, cluster: &ClusterId) -> Vec<(String, String)> {
+        let of = (Some(cluster.clone()), String::new());
+        let names = self.read();
+        let routes = names.by_key.range(of..);
+        let routes = routes.take_while(|((of, _), _)| of.as_ref() == Some(cluster));
+        let url = |route: &Route| format!("http://{}:{}/", route.host(), self.port);
+        routes
+            .map(|((_, name), route)| (name.clone(), url(route)))
+            .collect()
+    }
+
     /// A route by its host, as it is shown.
     pub(crate) fn shown(&self, host: &str) -> Option<RouteView> {
         let now = self.clock.millis(Instant::now());
