@@ -1373,7 +1373,9 @@ export type PsView = {
   /** What holds the limits of the services that have some. */
   limits: { [key in ServiceName]: Array<LimitView> },
   /** What should be changed in the definition, in words: needs that were seen and are not declared. */
-  advice: Array<string> };
+  advice: Array<string>,
+  /** Where services are reached through the gateway, by their names. */
+  urls: { [key in ServiceName]: string } };
 
 /** The newest measurements of an instance. */
 export type Pulse = {
