@@ -55,8 +55,9 @@ pub struct Host {
 }
 
 /// How long an engine may take to hand its home over before it is ended. One that is well needs
-/// the time of two writes to disk.
-const HAND_OVER: Duration = Duration::from_secs(5);
+/// the time of two writes to disk, and what its gateway and its API may take to answer what is under way: five
+/// seconds.
+const HAND_OVER: Duration = Duration::from_secs(10);
 /// Between two looks at whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 

@@ -146,6 +146,7 @@ impl Flight {
         if let Some(attempt) = self.attempt.as_mut().filter(|attempt| !attempt.endless) {
             attempt.endless = true;
             attempt.backend.goes_on();
+            self.seat.goes_on();
         }
         self.note(Instant::now());
     }
@@ -240,6 +241,9 @@ impl Drop for Flight {
         let over = self.over.unwrap_or_else(Instant::now);
         self.note(over);
         self.took();
+        if self.attempt.as_ref().is_some_and(|attempt| attempt.endless) {
+            self.seat.went_on();
+        }
         self.seat.end(over);
         self.count_bytes(self.sent.as_ref().map_or(0, |sent| sent.bytes.get()));
     }

@@ -261,7 +261,8 @@ impl Gateway {
         }
     }
 
-    /// Takes no more connections, lets what is under way finish for two seconds, and ends.
+    /// Takes no more connections, waits until what is under way is answered, for five seconds at most, and ends.
+    /// Streams that need not end are not waited for.
     pub async fn stop(&self) {
         let _ = self.stop.send(true);
         let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));

@@ -32,8 +32,11 @@ use tokio_util::task::TaskTracker;
 const LONGEST_HEAD: usize = 32 << 10;
 /// Requests of one connection of HTTP/2 side by side.
 const STREAMS: u32 = 128;
-/// What requests that are under way may still take when the gateway ends.
-const DRAIN: Duration = Duration::from_secs(2);
+/// What requests that are under way may still take when the gateway ends: more than nearly all do, and no
+/// more than a person waits for the end of an engine.
+const GRACE: Duration = Duration::from_secs(5);
+/// Between two looks at whether they have been answered.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long to wait when no connection can be accepted, which is when descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks at what nobody uses any more.
@@ -161,8 +164,14 @@ async fn serve(
     drop(listener);
     worker.seats.finish();
     tasks.close();
-    // What is left after that ends with its thread.
-    let _ = tokio::time::timeout(DRAIN, tasks.wait()).await;
+    let until = tokio::time::Instant::now() + GRACE;
+    while worker.seats.owe() && tokio::time::Instant::now() < until {
+        tokio::select! {
+            () = tasks.wait() => break,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    // What is left after that ends with its thread: streams without an end, and who was too slow.
 }
 
 async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAddr) {

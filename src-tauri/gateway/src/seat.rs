@@ -28,6 +28,8 @@ pub(crate) struct Seat {
     taken: Rc<Cell<usize>>,
     /// Requests under way.
     busy: Cell<u32>,
+    /// Those of them that need not end by themselves.
+    endless: Cell<u32>,
     /// Those of them whose answer has given the client something that it has not taken yet.
     giving: Cell<u32>,
     /// Sweeps since it took something.
@@ -87,6 +89,21 @@ impl Seat {
     pub(crate) fn end(&self, now: Instant) {
         self.busy.set(self.busy.get().saturating_sub(1));
         self.since.set(now);
+    }
+
+    /// A request has become a stream that need not end by itself; [`Seat::went_on`] is its end.
+    pub(crate) fn goes_on(&self) {
+        self.endless.set(self.endless.get() + 1);
+    }
+
+    pub(crate) fn went_on(&self) {
+        self.endless.set(self.endless.get().saturating_sub(1));
+    }
+
+    /// Nothing is under way on it but streams that need not end.
+    fn is_endless(&self) -> bool {
+        let endless = self.endless.get();
+        endless > 0 && self.busy.get() <= endless
     }
 
     /// It is given a piece of an answer.
@@ -182,6 +199,7 @@ impl Seats {
             shared: Arc::clone(shared),
             taken: Rc::clone(&self.taken),
             busy: Cell::new(0),
+            endless: Cell::new(0),
             giving: Cell::new(0),
             sweeps: Cell::new(0),
             since: Cell::new(Instant::now()),
@@ -197,6 +215,14 @@ impl Seats {
         }
         all.push(Rc::downgrade(&seat));
         Some(seat)
+    }
+
+    /// Somebody is still to get an answer that has an end, or to take it.
+    pub(crate) fn owe(&self) -> bool {
+        let all = self.all.borrow();
+        all.iter()
+            .filter_map(Weak::upgrade)
+            .any(|one| !one.is_endless())
     }
 
     /// Nothing new is taken by any of them.

@@ -4,6 +4,7 @@
 
 mod balance;
 mod carry;
+mod end;
 mod grpc;
 mod refuse;
 mod world;
