@@ -9,12 +9,23 @@ use std::task::{Context, Waker};
 #[derive(Default)]
 pub(crate) struct Flushes {
     times: AtomicU64,
+    /// Writes of which the socket took something.
+    writes: AtomicU64,
     waiting: Mutex<Vec<Waker>>,
 }
 
 impl Flushes {
     pub(crate) fn times(&self) -> u64 {
         self.times.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// The socket took something.
+    pub(crate) fn written(&self) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It has been so since there were so many; who asks too soon is woken.

@@ -125,6 +125,18 @@ async fn admit(
     if has.page() {
         guard::origin(&method, headers, &rules.allow_origins)?;
     }
+    let upgrade = match has.upgrade() {
+        true => heads::upgrade(&method, version, headers),
+        false => None,
+    };
+    if let Some(prefix) = &prefix
+        // What reads pages follows links; who asks what may be asked, or sends something, need not.
+        && matches!(method, Method::GET | Method::HEAD)
+        && upgrade.is_none()
+        && let Some(path) = guard::slashed(prefix, request.uri())
+    {
+        return Err(Refusal::elsewhere(&path));
+    }
     if let Some(rate) = rules.rate {
         let now = worker.shared.clock.millis(flight.began());
         if !route.within(rate, now) {
@@ -132,17 +144,6 @@ async fn admit(
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, &error, "Ask again later.");
             return Err(refusal.again(1));
         }
-    }
-    let upgrade = match has.upgrade() {
-        true => heads::upgrade(&method, version, headers),
-        false => None,
-    };
-    if let Some(prefix) = &prefix
-        // Who wants another protocol follows no links.
-        && upgrade.is_none()
-        && let Some(path) = guard::slashed(prefix, request.uri())
-    {
-        return Err(Refusal::elsewhere(&path));
     }
     let hash = hashed(&rules, client, headers);
     let trailers = version == Version::HTTP_2 && has.te();

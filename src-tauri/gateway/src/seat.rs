@@ -36,6 +36,10 @@ pub(crate) struct Seat {
     sweeps: Cell<u32>,
     /// Since when it has had no request.
     since: Cell<Instant>,
+    /// How often all had been written then: the end of its last answer may not have left yet.
+    flushed: Cell<Option<u64>>,
+    /// Writes that were seen at the last sweep.
+    writes: Cell<u64>,
     /// It speaks HTTP/1, or has not said what: it is closed when it rests for too long. A connection of HTTP/2 is asked
     /// whether it lives.
     pub(crate) waits_for_head: Cell<bool>,
@@ -89,6 +93,7 @@ impl Seat {
     pub(crate) fn end(&self, now: Instant) {
         self.busy.set(self.busy.get().saturating_sub(1));
         self.since.set(now);
+        self.flushed.set(Some(self.flushes.times()));
     }
 
     /// A request has become a stream that need not end by itself; [`Seat::went_on`] is its end.
@@ -119,6 +124,12 @@ impl Seat {
 
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.get() > 0
+    }
+
+    /// The end of its last answer has not left yet: hyper is done with a body before it has written it.
+    fn has_more_to_write(&self) -> bool {
+        let then = self.flushed.get();
+        then.is_some_and(|then| self.flushes.times() <= then)
     }
 
     /// It is to be closed, whatever is under way.
@@ -203,6 +214,8 @@ impl Seats {
             giving: Cell::new(0),
             sweeps: Cell::new(0),
             since: Cell::new(Instant::now()),
+            flushed: Cell::default(),
+            writes: Cell::new(0),
             waits_for_head: Cell::new(true),
             told: Cell::new(self.told.get()),
             carrier: RefCell::default(),
@@ -239,14 +252,107 @@ impl Seats {
         all.retain(|one| one.strong_count() > 0);
         for seat in all.iter().filter_map(Weak::upgrade) {
             let (busy, giving) = (seat.busy.get(), seat.giving.get());
-            match busy > 0 && giving >= busy {
+            let idle = busy == 0 && seat.waits_for_head.get();
+            let leaving = idle && seat.has_more_to_write();
+            let writes = seat.flushes.writes();
+            let writes_on = seat.writes.replace(writes) != writes;
+            match busy > 0 && giving >= busy || leaving && !writes_on {
                 true => seat.sweeps.set(seat.sweeps.get() + 1),
                 false => seat.sweeps.set(0),
             }
-            let rests = busy == 0 && seat.waits_for_head.get() && seat.since.get().elapsed() > HEAD;
+            let rests = idle && !leaving && seat.since.get().elapsed() > HEAD;
             if rests || seat.is_stalled() {
                 seat.tell(Told::Leave);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+    use crate::callers::Callers;
+    use crate::log::Log;
+    use crate::table::Table;
+    use model::Timestamp;
+    use std::sync::atomic::{AtomicU32, AtomicU64};
+
+    fn shared() -> Arc<Shared> {
+        let clock = Clock {
+            wall: || Timestamp(0),
+            began: Instant::now(),
+        };
+        Arc::new(Shared {
+            address: ([127, 0, 0, 1], 7_422).into(),
+            table: Table::new(clock, vec![], 7_422, None),
+            log: Log::default(),
+            clock,
+            callers: Callers::nobody(),
+            connections: AtomicU32::new(0),
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    fn told(seat: &Seat) -> Option<Told> {
+        let context = &Context::from_waker(Waker::noop());
+        match seat.poll_told(context) {
+            Poll::Ready(told) => Some(told),
+            Poll::Pending => None,
+        }
+    }
+
+    async fn after(seats: &Seats, seconds: u64) {
+        for _ in 0..seconds / 5 {
+            tokio::time::advance(Duration::from_secs(5)).await;
+            seats.sweep();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_leaves_after_half_a_minute_and_who_is_at_work_does_not() {
+        let (shared, seats) = (shared(), Seats::new(1));
+        let [silent, busy, h2] = [(); 3].map(|()| seats.take(&shared).unwrap());
+        busy.begin();
+        h2.waits_for_head.set(false);
+        after(&seats, 30).await;
+        assert_eq!(told(&silent), None);
+        after(&seats, 5).await;
+        assert_eq!(told(&silent), Some(Told::Leave));
+        assert_eq!((told(&busy), told(&h2)), (None, None));
+        busy.end(Instant::now());
+        busy.flushes.flushed();
+        after(&seats, 35).await;
+        assert_eq!(told(&busy), Some(Told::Leave));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_an_answer_is_not_cut_for_who_reads_it_slowly() {
+        let (shared, seats) = (shared(), Seats::new(1));
+        let [slow, stuck] = [(); 2].map(|()| seats.take(&shared).unwrap());
+        for seat in [&slow, &stuck] {
+            seat.begin();
+            // Hyper has all of it, and the socket has not.
+            seat.end(Instant::now());
+        }
+        for _ in 0..6 {
+            after(&seats, 15).await;
+            slow.flushes.written();
+        }
+        assert_eq!(told(&slow), None);
+        assert_eq!(told(&stuck), Some(Told::Leave));
+        slow.flushes.flushed();
+        after(&seats, 10).await;
+        assert_eq!(told(&slow), Some(Told::Leave));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_while_the_gateway_ends_is_told_so_at_once() {
+        let (shared, seats) = (shared(), Seats::new(1));
+        let before = seats.take(&shared).unwrap();
+        assert_eq!(told(&before), None);
+        seats.finish();
+        assert_eq!(told(&before), Some(Told::Finish));
+        assert_eq!(told(&seats.take(&shared).unwrap()), Some(Told::Finish));
     }
 }

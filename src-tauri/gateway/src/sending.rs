@@ -56,9 +56,10 @@ impl Sending<'_> {
             }
             _ => None,
         });
-        let mut patience = Patience::new(flight.began(), self.deadline);
+        // Not when the request began: how slowly its client sent a body that was kept is no fault of an instance.
+        let mut began = Instant::now();
+        let mut patience = Patience::new(began, self.deadline);
         let mut left = self.rules.retries;
-        let mut began = flight.began();
         loop {
             let attempt = match self.pick(began) {
                 Some(attempt) => attempt,

@@ -46,6 +46,14 @@ impl Wire {
     }
 }
 
+impl Wire {
+    fn written(&self) {
+        if let Some(flushes) = &self.flushes {
+            flushes.written();
+        }
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -67,7 +75,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.written();
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -91,13 +101,14 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
         if let [one] = bufs {
-            return stream.poll_write(cx, one);
+            return self.poll_write(cx, one);
         }
         let total: usize = bufs.iter().map(|buf| buf.len()).sum();
         if total > TOGETHER {
-            return stream.poll_write_vectored(cx, bufs);
+            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+            self.written();
+            return Poll::Ready(written);
         }
         let mut together = [0; TOGETHER];
         let mut length = 0;
@@ -105,6 +116,6 @@ impl AsyncWrite for Wire {
             together[length..length + buf.len()].copy_from_slice(buf);
             length += buf.len();
         }
-        stream.poll_write(cx, &together[..length])
+        self.poll_write(cx, &together[..length])
     }
 }

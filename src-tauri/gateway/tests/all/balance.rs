@@ -5,7 +5,7 @@ use gateway::{Rules, Standing};
 use model::view::{BackendState, Balance};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Reads a request and hangs up.
@@ -36,6 +36,31 @@ async fn an_instance_that_hangs_up_costs_no_request_that_can_be_sent_again() {
         ejected.why.as_deref().unwrap().contains("five"),
         "{ejected:?}"
     );
+}
+
+#[tokio::test]
+async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
+    let mut world = world().await;
+    let heard = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
+    world.serve("api.0", says(OK, &heard[0])).await;
+    world.serve("api.1", says(OK, &heard[1])).await;
+    let mut client = world.connect().await;
+    let head = format!(
+        "PUT / HTTP/1.1\r\nHost: {}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n",
+        world.host()
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    // As long as an instance would be left alone for, were it as slow.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    client.write_all(b"x").await.unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    for _ in 0..40 {
+        assert_eq!(world.ask("GET /", &[], "").await.status, 200);
+    }
+    let heard = heard.map(|heard| heard.lock().unwrap().len());
+    assert!(heard.iter().all(|count| *count > 5), "{heard:?}");
 }
 
 #[tokio::test]

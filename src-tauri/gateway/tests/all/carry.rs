@@ -34,7 +34,7 @@ async fn a_name_a_prefix_and_an_absolute_target_reach_the_instance() {
     assert!(sent.starts_with("get /a http/1.1\r\n"), "{sent}");
     assert!(sent.contains("x-forwarded-prefix: /shop/api"), "{sent}");
     // A page's own links would lead elsewhere without the slash at its end.
-    let bare = "POST /shop/api?b=/c HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx";
+    let bare = "GET /shop/api?b=/c HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     let answer = world.raw(bare.as_bytes()).await;
     assert_eq!(answer.status, 308, "{answer:?}");
     assert!(
@@ -45,12 +45,20 @@ async fn a_name_a_prefix_and_an_absolute_target_reach_the_instance() {
     let moved = world.gateway.recent(1).remove(0);
     assert_eq!((moved.status, moved.error), (308, None));
     assert_eq!(world.gateway.view().refused, 0);
+    // Who asks what may be asked, or sends something, follows no links.
+    for method in ["OPTIONS", "POST"] {
+        let asks = format!(
+            "{method} /shop/api HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!(world.raw(asks.as_bytes()).await.status, 200, "{method}");
+    }
+    eventually(|| world.gateway.recent(10).len() == 5).await;
     let host = world.host();
     let absolute =
         format!("GET http://{host}/a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     assert_eq!(world.raw(absolute.as_bytes()).await.status, 200);
     assert!(last().starts_with("get /a http/1.1\r\n"));
-    eventually(|| world.gateway.recent(10).len() == 4).await;
+    eventually(|| world.gateway.recent(10).len() == 6).await;
     let recent = world.gateway.recent(10);
     assert_eq!((recent[0].path.as_str(), recent[0].status), ("/a", 200));
     assert_eq!(recent[0].backend.as_deref(), Some("shop-1a2b3c4d.api.0"));
