@@ -4,11 +4,13 @@
 //! time: a group is made before anything is in it, and is never moved.
 
 use super::{HOOK, tree};
+use crate::shortage::{self, seen};
 use model::{ClusterId, InstanceId};
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Groups that are none of ours and are remembered: each terminal window may be one.
 const STRANGERS: usize = 4_096;
@@ -17,7 +19,11 @@ type Key = (ClusterId, InstanceId);
 
 /// The groups of one home.
 #[derive(Debug, Default)]
-pub(crate) struct Members(Mutex<Known>);
+pub(crate) struct Members {
+    known: Mutex<Known>,
+    /// Held by who looks.
+    looking: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -27,17 +33,27 @@ struct Known {
 }
 
 impl Members {
-    /// Whose the group of this number is; `home` is where ours are.
+    /// Whose the group of this number is; `home` is where ours are. Nobody's as well when that could not be
+    /// looked at for now: who asks again is told when it can.
     pub(super) fn of(&self, number: u64, home: &Path) -> Option<Key> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.ours.get(&number) {
-            return Some(key.clone());
+        if let Some(known) = self.known().of(number) {
+            return known;
         }
-        if known.strangers.contains(&number) {
-            return None;
+        // One looks, and who asks of what is known does not wait for it.
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known().of(number) {
+            return known;
         }
+        let ours = match shortage::reserved(|| look(home)) {
+            Ok(ours) => ours,
+            Err(error) => {
+                tracing::debug!(%error, number, "groups cannot be looked at");
+                return None;
+            }
+        };
+        let mut known = self.known();
         // Those of instances that have ended go with this.
-        known.ours = look(home);
+        known.ours = ours;
         let found = known.ours.get(&number).cloned();
         if found.is_none() {
             if known.strangers.len() >= STRANGERS {
@@ -47,31 +63,51 @@ impl Members {
         }
         found
     }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// `None` when it is not known.
+    fn of(&self, number: u64) -> Option<Option<Key>> {
+        match self.ours.get(&number) {
+            Some(key) => Some(Some(key.clone())),
+            None => self.strangers.contains(&number).then_some(None),
+        }
+    }
 }
 
 /// All groups of a home: CLUSTER/INSTANCE, that of its hook beside it, and what a service has made below.
-fn look(home: &Path) -> HashMap<u64, Key> {
+///
+/// # Errors
+/// When one of them could not be looked at.
+fn look(home: &Path) -> io::Result<HashMap<u64, Key>> {
     let mut ours = HashMap::new();
-    for (cluster, path) in below(home, |name| name.parse::<ClusterId>().ok()) {
+    for (cluster, path) in below(home, |name| name.parse::<ClusterId>().ok())? {
         let instance = |name: &str| name.strip_suffix(HOOK).unwrap_or(name).parse().ok();
-        for (instance, path) in below(&path, instance) {
+        for (instance, path) in below(&path, instance)? {
             let key: Key = (cluster.clone(), instance);
-            for number in tree::numbers(&path) {
+            for number in tree::numbers(&path)? {
                 ours.insert(number, key.clone());
             }
         }
     }
-    ours
+    Ok(ours)
 }
 
-fn below<T>(group: &Path, name: impl Fn(&str) -> Option<T>) -> Vec<(T, PathBuf)> {
-    let entries = fs::read_dir(group).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let named = folders.filter_map(|entry| {
-        let what = name(entry.file_name().to_str()?)?;
-        Some((what, entry.path()))
-    });
-    named.collect()
+fn below<T>(group: &Path, name: impl Fn(&str) -> Option<T>) -> io::Result<Vec<(T, PathBuf)>> {
+    let mut named = Vec::new();
+    for entry in seen(fs::read_dir(group))?.into_iter().flatten() {
+        let Some(entry) = seen(entry)? else { continue };
+        if let Some(what) = entry.file_name().to_str().and_then(&name)
+            && seen(entry.file_type())?.is_some_and(|kind| kind.is_dir())
+        {
+            named.push((what, entry.path()));
+        }
+    }
+    Ok(named)
 }
 
 #[cfg(test)]
@@ -114,10 +150,49 @@ mod tests {
         let third = make("shop-1a2b3c4d/web.2");
         fs::remove_dir(home.path().join("shop-1a2b3c4d/web.1")).unwrap();
         assert_eq!(instance(third).as_deref(), Some("shop-1a2b3c4d web.2"));
-        assert_eq!(
-            members.0.lock().unwrap().ours.len(),
-            4,
-            "what is gone is forgotten"
-        );
+        assert_eq!(members.known().ours.len(), 4, "what is gone is forgotten");
+    }
+
+    /// In a process of its own: all others of this one need descriptors.
+    #[test]
+    fn what_cannot_be_looked_at_is_not_taken_for_a_strangers() {
+        const HOME: &str = "AZORA_TEST_SCARCE_HOME";
+        if let Some(home) = std::env::var_os(HOME) {
+            return without_descriptors(Path::new(&home));
+        }
+        let home = testkit::Home::new();
+        for instance in ["shop-1a2b3c4d/api.0", "shop-1a2b3c4d/web.0"] {
+            fs::create_dir_all(home.path().join(instance)).unwrap();
+        }
+        let this = std::env::current_exe().unwrap();
+        let name = std::thread::current().name().unwrap().to_owned();
+        let mut child = std::process::Command::new(this);
+        child.args(["--exact", &name]).env(HOME, home.path());
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
+    }
+
+    fn without_descriptors(home: &Path) {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let members = Members::default();
+        let api = number(&home.join("shop-1a2b3c4d/api.0"));
+        assert!(members.of(api, home).is_some());
+        let late = home.join("shop-1a2b3c4d/late.0");
+        fs::create_dir(&late).unwrap();
+        let late = number(&late);
+        let before = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(0),
+            ..before
+        };
+        setrlimit(Resource::Nofile, none).unwrap();
+        let scarce = (members.of(late, home), members.known().of(api));
+        setrlimit(Resource::Nofile, before).unwrap();
+        assert_eq!(scarce.0, None);
+        assert!(scarce.1.flatten().is_some(), "what was known still is");
+        let (_, instance) = members.of(late, home).unwrap();
+        assert_eq!(instance.to_string(), "late.0");
     }
 }

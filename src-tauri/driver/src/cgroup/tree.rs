@@ -29,15 +29,17 @@ pub(crate) fn processes(group: &Path) -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// The numbers that the kernel knows a group and those below it by, as far as they can be looked at.
-pub(crate) fn numbers(group: &Path) -> Vec<u64> {
+/// The numbers that the kernel knows a group and those below it by. One that went meanwhile has none.
+///
+/// # Errors
+/// When one could not be looked at.
+pub(crate) fn numbers(group: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    // Of one that went meanwhile nobody asks.
-    let _ = walk(group, 0, &mut |group| {
-        numbers.push(fs::metadata(group)?.ino());
+    walk(group, 0, &mut |group| {
+        numbers.extend(seen(fs::metadata(group))?.map(|group| group.ino()));
         Ok(())
-    });
-    numbers
+    })?;
+    Ok(numbers)
 }
 
 /// True when something lives in the group or below, or when that could not be read. Zombies do not
@@ -104,8 +106,9 @@ fn walk(
     if depth == MAX_DEPTH || childless(group) {
         return Ok(());
     }
-    for entry in seen(fs::read_dir(group))?.into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+    for entry in seen(fs::read_dir(group))?.into_iter().flatten() {
+        let Some(entry) = seen(entry)? else { continue };
+        if seen(entry.file_type())?.is_some_and(|kind| kind.is_dir()) {
             walk(&entry.path(), depth + 1, visit)?;
         }
     }
