@@ -1,7 +1,7 @@
 //! What the gateway answers itself: a page for people, JSON for programs, a status for gRPC.
 
 use crate::body::Answer;
-use crate::known::Known;
+use crate::known::{Known, Missing};
 use crate::route::{Nobody, Route};
 use bytes::Bytes;
 use hyper::header::{
@@ -19,13 +19,12 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const LOOKS_AGAIN: u32 = 5;
 
 /// Why a request is not passed on, or has no answer. What is between two `` ` `` is to be typed.
-#[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) error: String,
     pub(crate) help: String,
-    /// Names that there are.
-    known: Option<Box<Known>>,
+    /// The name that is not there.
+    missing: Option<Box<Missing>>,
     /// Seconds after which it may be otherwise.
     pub(crate) again: Option<u32>,
     /// Nothing more is read from this client: what follows may be part of what was not understood.
@@ -72,7 +71,7 @@ impl Refusal {
             status,
             error: error.to_owned(),
             help: help.to_owned(),
-            known: None,
+            missing: None,
             again: None,
             close: status == StatusCode::BAD_REQUEST,
             since: None,
@@ -81,10 +80,10 @@ impl Refusal {
     }
 
     /// Nothing has this name.
-    pub(crate) fn unknown(name: &str, known: Known) -> Self {
+    pub(crate) fn unknown(name: &str, missing: Missing) -> Self {
         let error = format!("nothing here is called {name}");
-        let mut refusal = Self::new(StatusCode::NOT_FOUND, &error, &known.help);
-        refusal.known = Some(Box::new(known));
+        let mut refusal = Self::new(StatusCode::NOT_FOUND, &error, "");
+        refusal.missing = Some(Box::new(missing));
         refusal
     }
 
@@ -159,9 +158,10 @@ impl Refusal {
         if asked.is_grpc() && asked.version == Version::HTTP_2 {
             return self.grpc();
         }
+        let known = self.missing.as_ref().map(|missing| missing.known());
         let (kind, body) = match asked.wants_page() {
-            true => ("text/html; charset=utf-8", self.page(asked)),
-            false => ("application/json", self.json()),
+            true => ("text/html; charset=utf-8", self.page(asked, known.as_ref())),
+            false => ("application/json", self.json(known.as_ref())),
         };
         let length = body.len();
         let mut response = Response::new(Answer::whole(body));
@@ -211,9 +211,10 @@ impl Refusal {
         response
     }
 
-    fn json(&self) -> Bytes {
-        let mut json = serde_json::json!({ "error": self.error, "help": self.help });
-        if let Some(known) = self.known.as_ref().filter(|known| !known.hosts.is_empty()) {
+    fn json(&self, known: Option<&Known>) -> Bytes {
+        let help = known.map_or(&self.help, |known| &known.help);
+        let mut json = serde_json::json!({ "error": self.error, "help": help });
+        if let Some(known) = known.filter(|known| !known.hosts.is_empty()) {
             let links: Vec<_> = known.hosts.iter().map(|host| link(host)).collect();
             json["known"] = links.into();
             json["more"] = known.more.into();
@@ -238,7 +239,8 @@ impl Refusal {
     }
 
     /// Nothing in it is run or loaded; what comes from outside is text.
-    fn page(&self, asked: &Asked) -> Bytes {
+    fn page(&self, asked: &Asked, known: Option<&Known>) -> Bytes {
+        let help = known.map_or(&self.help, |known| &known.help);
         let title = self.status.canonical_reason().unwrap_or("No answer");
         let mut page = String::from(
             "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
@@ -253,12 +255,12 @@ impl Refusal {
             "<title>{title}</title><style>{STYLE}</style><main><p class=code>{}</p><h1>{}</h1><p>{}</p>",
             self.status.as_u16(),
             escaped(&sentence(&self.error)),
-            typed(&self.help),
+            typed(help),
         );
         if let Some((since, now)) = self.since {
             let _ = write!(page, "<p class=since>For {}.</p>", ago(since, now));
         }
-        if let Some(known) = self.known.as_ref().filter(|known| !known.hosts.is_empty()) {
+        if let Some(known) = known.filter(|known| !known.hosts.is_empty()) {
             page.push_str("<ul>");
             for host in &known.hosts {
                 let (link, host) = (escaped(&link(host)), escaped(host));
@@ -389,7 +391,11 @@ mod tests {
         let refusal = crate::guard::malformed("it has no Host header");
         let answer = refusal.answer(&asked(ACCEPT, "*/*"));
         assert_eq!(answer.headers()[CONNECTION], "close");
-        let refusal = Refusal::unknown("a.localhost", Known::default());
+        let refusal = Refusal::new(
+            StatusCode::NOT_FOUND,
+            "nothing here is called a.localhost",
+            "",
+        );
         let answer = refusal.answer(&asked(ACCEPT, "*/*"));
         assert!(!answer.headers().contains_key(CONNECTION));
     }
@@ -432,12 +438,17 @@ mod tests {
             hosts: vec!["api.shop.localhost:7422".into()],
             more: 9,
         };
-        let refusal = Refusal::unknown("a.localhost", known);
-        let page = body(refusal.answer(&asked(ACCEPT, "text/html")));
+        let refusal = Refusal::new(
+            StatusCode::NOT_FOUND,
+            "nothing here is called a.localhost",
+            "",
+        );
+        let page = refusal.page(&asked(ACCEPT, "text/html"), Some(&known));
+        let page = String::from_utf8(page.to_vec()).unwrap();
         let link = "<a href=\"http://api.shop.localhost:7422/\">api.shop.localhost:7422</a>";
         assert!(page.contains(link) && page.contains("And 9 more"), "{page}");
-        let json = body(refusal.answer(&asked(ACCEPT, "*/*")));
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let json = refusal.json(Some(&known));
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["known"][0], "http://api.shop.localhost:7422/");
         assert_eq!(json["more"], 9);
     }

@@ -4,6 +4,7 @@
 //! another site by `Origin` or `Sec-Fetch-Site`. Pages of this machine may ask: they are the services.
 
 use crate::answer::Refusal;
+use crate::known::Missing;
 use crate::route::Route;
 use crate::table::Table;
 use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN};
@@ -86,17 +87,17 @@ pub(crate) fn meaning(host: &HeaderValue) -> Option<Means> {
 
 /// The route a request is for; and what is taken off its path, if that said so.
 pub(crate) fn route(
-    table: &Table,
+    table: &Arc<Table>,
     host: &HeaderValue,
     uri: &Uri,
 ) -> Result<(Arc<Route>, Option<String>), Refusal> {
     match meaning(host) {
         Some(Means::Name(bare)) => match table.by_host(&bare) {
             Some(route) => Ok((route, None)),
-            None => Err(Refusal::unknown(
-                &format!("{bare}.localhost"),
-                table.known(&bare),
-            )),
+            None => {
+                let name = format!("{bare}.localhost");
+                Err(Refusal::unknown(&name, Missing::new(table, bare)))
+            }
         },
         Some(Means::Machine) => {
             let path = uri.path();
@@ -117,7 +118,7 @@ pub(crate) fn route(
                         "" => first.to_owned(),
                         _ => format!("{second}.{first}"),
                     };
-                    Err(Refusal::unknown(path, table.known(&meant)))
+                    Err(Refusal::unknown(path, Missing::new(table, meant)))
                 }
             }
         }

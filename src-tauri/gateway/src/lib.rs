@@ -93,7 +93,7 @@ pub struct Gateway {
 /// What the threads of a gateway share.
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
-    pub(crate) table: Table,
+    pub(crate) table: Arc<Table>,
     pub(crate) log: Log,
     pub(crate) clock: Clock,
     pub(crate) callers: Callers,

@@ -5,7 +5,7 @@ mod names;
 
 use crate::Clock;
 use crate::backend::Backend;
-use crate::known::{Known, known};
+use crate::known::{COMPARED, Choice, Known, cluster_of, known};
 use crate::route::Route;
 use crate::rules::Rules;
 use crate::standing::{Asked, Ejected, Standing};
@@ -42,8 +42,8 @@ impl Table {
         allowed: Vec<IpNet>,
         port: u16,
         ejected: Option<mpsc::Sender<Ejected>>,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             clock,
             port,
             ejected,
@@ -52,7 +52,7 @@ impl Table {
             settled: AtomicBool::new(false),
             changed: Notify::new(),
             names: RwLock::default(),
-        }
+        })
     }
 
     /// Grows whenever a name may lead elsewhere.
@@ -80,11 +80,25 @@ impl Table {
         self.read().by_host.get(bare).cloned()
     }
 
-    /// Names that there are, for who asked for one that is not there: without its `.localhost`.
+    /// Names that there are, for who asked for one that is not there: without its `.localhost`. However many
+    /// there are, so many are looked at, and no more.
     pub(crate) fn known(&self, asked: &str) -> Known {
-        let routes: Vec<_> = self.read().by_key.values().cloned().collect();
-        let hosts: Vec<_> = routes.iter().map(|route| route.host()).collect();
-        known(asked, &hosts, self.port)
+        let (of_cluster, others, count) = {
+            let names = self.read();
+            let cluster = cluster_of(asked);
+            let of_cluster = cluster.map_or_else(Vec::new, |one| names.called(one, COMPARED));
+            let others = match of_cluster.as_slice() {
+                [] => names.first(COMPARED),
+                _ => Vec::new(),
+            };
+            (of_cluster, others, names.by_key.len())
+        };
+        let choice = Choice {
+            of_cluster: of_cluster.iter().map(|route| route.host()).collect(),
+            others: others.iter().map(|route| route.host()).collect(),
+            count,
+        };
+        known(asked, &choice, self.port)
     }
 
     /// Where the services of a cluster are reached, by their names.

@@ -4,6 +4,7 @@ use crate::route::Route;
 use crate::rules::Rules;
 use model::{ClusterId, InstanceId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Letters of an id behind a cluster's name: a hyphen and eight digits of a hash.
@@ -74,6 +75,60 @@ impl Names {
         let from = self.by_key.range(first..);
         from.take_while(|((of, _), _)| of.as_ref() == Some(cluster))
     }
+
+    /// Routes of the clusters that are called so, by their name or an id; `most` at most, and of so many
+    /// clusters.
+    pub(super) fn called(&self, called: &str, most: usize) -> Vec<Arc<Route>> {
+        let mut found = Vec::new();
+        let Ok(mut cluster) = called.parse::<ClusterId>() else {
+            return found;
+        };
+        for _ in 0..most {
+            // From one cluster to the next, whatever is in it.
+            let end = (Some(cluster.clone()), LAST.to_owned());
+            if is_called(&cluster, called) {
+                let left = most - found.len();
+                found.extend(
+                    self.of(&cluster)
+                        .take(left)
+                        .map(|(_, route)| Arc::clone(route)),
+                );
+            }
+            let after = (Bound::Excluded(end), Bound::Unbounded);
+            match self.by_key.range(after).next() {
+                Some(((Some(next), _), _)) if next.as_str().starts_with(called) => {
+                    cluster = next.clone();
+                }
+                _ => break,
+            }
+        }
+        found
+    }
+
+    /// The first so many: those of clusters, then those that registered themselves.
+    pub(super) fn first(&self, most: usize) -> Vec<Arc<Route>> {
+        let themselves = (None, LAST.to_owned());
+        let of_clusters = (Bound::Excluded(&themselves), Bound::Unbounded);
+        let of_clusters = self.by_key.range(of_clusters);
+        let themselves = self.by_key.range(..=&themselves);
+        let all = of_clusters.chain(themselves).take(most);
+        all.map(|(_, route)| Arc::clone(route)).collect()
+    }
+}
+
+/// Behind all names there can be.
+const LAST: &str = "\u{10ffff}";
+
+/// It is the cluster's id, or that without its hash.
+fn is_called(cluster: &ClusterId, called: &str) -> bool {
+    cluster.as_str() == called || short(cluster) == Some(called)
+}
+
+/// What a cluster is called: its id without the hash.
+fn short(cluster: &ClusterId) -> Option<&str> {
+    let id = cluster.as_str();
+    let short = id.len().checked_sub(HASH).and_then(|at| id.get(..at));
+    short.filter(|short| !short.is_empty())
 }
 
 /// One part of a host's name, in small letters as it is looked for.
@@ -88,7 +143,6 @@ pub(super) fn hosts((cluster, name): &Key) -> Vec<String> {
         return vec![name.clone()];
     };
     let id = cluster.as_str();
-    let short = id.len().checked_sub(HASH).and_then(|at| id.get(..at));
-    let short = short.filter(|short| !short.is_empty()).unwrap_or(id);
+    let short = short(cluster).unwrap_or(id);
     vec![format!("{name}.{short}"), format!("{name}.{id}")]
 }

@@ -3,7 +3,7 @@
 use super::*;
 use model::view::KeptBy;
 
-fn table() -> Table {
+fn table() -> Arc<Table> {
     let clock = Clock {
         wall: || Timestamp(1_000),
         began: Instant::now(),
@@ -275,4 +275,47 @@ fn no_backend_is_where_the_registry_would_list_none() {
     table.put(&entry);
     let why = table.view()[0].unavailable.clone().unwrap().why;
     assert!(why.contains("https"), "{why}");
+}
+
+#[test]
+fn what_was_meant_is_looked_for_when_it_is_told() {
+    let table = table();
+    let host = hyper::header::HeaderValue::from_static("wob.shop.localhost");
+    let Err(refusal) = crate::guard::route(&table, &host, &hyper::Uri::from_static("/")) else {
+        panic!("nothing is there");
+    };
+    // Until then nothing was done for it: it may be waited for, and others come.
+    table.put(&entry(
+        Some("shop-1a2b3c4d"),
+        "web",
+        "shop-1a2b3c4d.web.0",
+        1,
+    ));
+    let (method, version) = (hyper::Method::GET, hyper::Version::HTTP_11);
+    let asked = crate::answer::Asked::new(&method, version, &hyper::HeaderMap::new());
+    let crate::body::Answer::Whole(Some(json)) = refusal.answer(&asked).into_body() else {
+        panic!("it is said at once");
+    };
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["help"], "These are in shop.");
+    assert_eq!(json["known"][0], "http://web.shop.localhost:7422/");
+}
+
+#[test]
+fn of_many_names_a_few_are_looked_at_and_those_of_clusters_first() {
+    let table = table();
+    for nth in 0..2 * COMPARED {
+        table.put(&entry(None, &format!("lent-{nth}"), "one", 5_000));
+    }
+    let id = "shop-1a2b3c4d";
+    for cluster in ["shop", id, "shop-2-1a2b3c4d", "shopping-1a2b3c4d"] {
+        table.put(&entry(Some(cluster), "web", &format!("{cluster}.web.0"), 1));
+    }
+    let hosts = |asked: &str| table.known(asked).hosts;
+    assert_eq!(hosts("web.shpo")[0], "web.shop.localhost:7422");
+    assert_eq!(hosts("wob.shop").len(), 2, "by its name: two are called so");
+    assert_eq!(hosts(&format!("wob.{id}")).len(), 1, "by its id");
+    assert_eq!(hosts("wob.shop-2"), ["web.shop-2.localhost:7422"]);
+    assert_eq!(table.read().first(COMPARED).len(), COMPARED);
+    assert_eq!(table.known("web.shpo").more, 2 * COMPARED + 3);
 }
