@@ -158,11 +158,7 @@ impl Refusal {
         if asked.is_grpc() && asked.version == Version::HTTP_2 {
             return self.grpc();
         }
-        let known = self.missing.as_ref().map(|missing| missing.known());
-        let (kind, body) = match asked.wants_page() {
-            true => ("text/html; charset=utf-8", self.page(asked, known.as_ref())),
-            false => ("application/json", self.json(known.as_ref())),
-        };
+        let (kind, body) = self.body(asked);
         let length = body.len();
         let mut response = Response::new(Answer::whole(body));
         *response.status_mut() = self.status;
@@ -180,6 +176,28 @@ impl Refusal {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// The same by HTTP/1, where hyper does not write it; the connection ends with it.
+    pub(crate) fn bytes(&self, asked: &Asked) -> Vec<u8> {
+        let (kind, body) = self.body(asked);
+        let again = self.again.map(|again| format!("Retry-After: {again}\r\n"));
+        let head = format!(
+            "HTTP/1.1 {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+             {}Connection: close\r\n\r\n",
+            self.status,
+            body.len(),
+            again.unwrap_or_default(),
+        );
+        [head.as_bytes(), &body].concat()
+    }
+
+    fn body(&self, asked: &Asked) -> (&'static str, Bytes) {
+        let known = self.missing.as_ref().map(|missing| missing.known());
+        match asked.wants_page() {
+            true => ("text/html; charset=utf-8", self.page(asked, known.as_ref())),
+            false => ("application/json", self.json(known.as_ref())),
+        }
     }
 
     /// gRPC wants 200 and its own status; there are no trailers, for there is no body.

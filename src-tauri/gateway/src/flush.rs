@@ -9,6 +9,8 @@ use std::task::{Context, Waker};
 #[derive(Default)]
 pub(crate) struct Flushes {
     times: AtomicU64,
+    /// How many there have to be until all of the last answer has left.
+    at_end: AtomicU64,
     /// Writes of which the socket took something.
     writes: AtomicU64,
     waiting: Mutex<Vec<Waker>>,
@@ -26,6 +28,21 @@ impl Flushes {
     /// The socket took something.
     pub(crate) fn written(&self) {
         self.writes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An answer will be given.
+    pub(crate) fn begun(&self) {
+        self.at_end.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// It has been given whole; some of it may be held yet.
+    pub(crate) fn ended(&self) {
+        self.at_end.store(self.times() + 1, Ordering::Relaxed);
+    }
+
+    /// No answer is under way, and nothing of the last is held.
+    pub(crate) fn all_has_left(&self) -> bool {
+        self.times() >= self.at_end.load(Ordering::Relaxed)
     }
 
     /// It has been so since there were so many; who asks too soon is woken.

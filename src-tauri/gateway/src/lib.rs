@@ -32,6 +32,7 @@ mod log;
 mod outlier;
 mod pool;
 mod proxy;
+mod reword;
 mod route;
 mod rules;
 mod seat;

@@ -1,5 +1,6 @@
 //! The threads of the gateway: who comes in, how many at a time, in which HTTP, and how it ends.
 
+use crate::answer::{Asked, Refusal};
 use crate::callers::Whose;
 use crate::client::Client;
 use crate::pool::Pool;
@@ -10,7 +11,7 @@ use crate::{Error, Shared, balance, proxy};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, rt};
+use hyper::{HeaderMap, Method, Request, StatusCode, Version, rt};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -29,7 +30,7 @@ use tokio::task::LocalSet;
 use tokio_util::task::TaskTracker;
 
 /// Longest head of a request, in bytes. A browser sends all cookies of 127.0.0.1 to every port of it.
-const LONGEST_HEAD: usize = 32 << 10;
+pub(crate) const LONGEST_HEAD: usize = 32 << 10;
 /// Requests of one connection of HTTP/2 side by side.
 const STREAMS: u32 = 128;
 /// What requests that are under way may still take when the gateway ends: more than nearly all do, and no
@@ -43,6 +44,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SWEEP: Duration = Duration::from_secs(5);
 /// What every connection of HTTP/2 begins with, and none of HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What TLS begins with (RFC 8446, 5.1), and no method of HTTP.
+const HANDSHAKE: u8 = 22;
 
 /// Tasks of one thread.
 #[derive(Clone)]
@@ -178,7 +181,10 @@ async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAdd
     let shared = Arc::clone(&worker.shared);
     let Some(seat) = worker.seats.take(&shared) else {
         let error = "the gateway has as many connections as it may";
-        return turn_away(&shared, &mut stream, "503 Service Unavailable", error).await;
+        let help =
+            "Ask again when some of them are closed; `azora gateway` says who is asked so much.";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error, help).again(1);
+        return turn_away(&shared, &mut stream, &refusal).await;
     };
     // A connection that is not a loopback one in full has no owner that could be asked for.
     let Ok(local) = stream.local_addr() else {
@@ -194,8 +200,9 @@ async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAdd
     let (peer, whose) = match looked {
         Ok(looked) => looked,
         Err(stranger) => {
-            let error = stranger.to_string();
-            return turn_away(&shared, &mut stream, "403 Forbidden", &error).await;
+            let help = "Programs of the user who runs Azora are served, and root's.";
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, &stranger.to_string(), help);
+            return turn_away(&shared, &mut stream, &refusal).await;
         }
     };
     // Answers are written whole; waiting for more to send would only make them late.
@@ -203,12 +210,19 @@ async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAdd
     let served = async {
         let seat = Rc::clone(&seat);
         let first = tokio::select! {
-            first = is_http2(&stream) => first,
+            first = begins(&stream) => first,
             _ = poll_fn(|cx| seat.poll_told(cx)) => return Ok(()),
         };
         match first {
-            Ok(true) => http2(worker, seat, stream, remote).await,
-            Ok(false) => http1(worker, seat, stream, remote).await,
+            Ok(Begins::Http2) => http2(worker, seat, stream, remote).await,
+            Ok(Begins::Http1) => http1(worker, seat, stream, remote).await,
+            Ok(Begins::Tls) => {
+                let error = "this is TLS, and the gateway speaks http";
+                let help = "Ask for http:// in the place of https://.";
+                let refusal = Refusal::new(StatusCode::BAD_REQUEST, error, help);
+                turn_away(&shared, &mut stream, &refusal).await;
+                Ok(())
+            }
             // It hung up.
             Err(_) => Ok(()),
         }
@@ -233,8 +247,16 @@ async fn connection(worker: Rc<Worker>, mut stream: TcpStream, remote: SocketAdd
     }
 }
 
-/// It begins with HTTP/2's preface. Nothing is taken from the stream.
-async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+/// What a connection begins with.
+enum Begins {
+    Http1,
+    Http2,
+    /// A program that was told `https`.
+    Tls,
+}
+
+/// Looks at the first bytes. Nothing is taken from the stream.
+async fn begins(stream: &TcpStream) -> std::io::Result<Begins> {
     let mut begins = [0; PREFACE.len()];
     let mut pause = Duration::from_millis(5);
     loop {
@@ -242,15 +264,18 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
         if length == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
+        if begins[0] == HANDSHAKE {
+            return Ok(Begins::Tls);
+        }
         if !PREFACE.starts_with(&begins[..length]) {
-            return Ok(false);
+            return Ok(Begins::Http1);
         }
         if length == PREFACE.len() {
-            return Ok(true);
+            return Ok(Begins::Http2);
         }
         // The rest of it will not come: HTTP/1 says what is wrong with what is there.
         if stream.ready(Interest::READABLE).await?.is_read_closed() {
-            return Ok(false);
+            return Ok(Begins::Http1);
         }
         // It comes in pieces, which hardly anybody sends; what is there already wakes nobody again.
         tokio::time::sleep(pause).await;
@@ -337,15 +362,10 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 /// Says why, without having heard what was wanted.
-async fn turn_away(shared: &Shared, stream: &mut TcpStream, status: &str, error: &str) {
+async fn turn_away(shared: &Shared, stream: &mut TcpStream, refusal: &Refusal) {
     shared.refused.fetch_add(1, Ordering::Relaxed);
-    let body = serde_json::json!({ "error": error }).to_string();
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: \
-         1\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let asked = Asked::new(&Method::POST, Version::HTTP_11, &HeaderMap::new());
     // Who does not want to hear it has lost nothing.
-    let _ = tokio::time::timeout(PAUSE, stream.write_all(answer.as_bytes())).await;
+    let _ = tokio::time::timeout(PAUSE, stream.write_all(&refusal.bytes(&asked))).await;
     let _ = stream.shutdown().await;
 }

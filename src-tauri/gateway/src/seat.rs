@@ -36,8 +36,6 @@ pub(crate) struct Seat {
     sweeps: Cell<u32>,
     /// Since when it has had no request.
     since: Cell<Instant>,
-    /// How often all had been written then: the end of its last answer may not have left yet.
-    flushed: Cell<Option<u64>>,
     /// Writes that were seen at the last sweep.
     writes: Cell<u64>,
     /// It speaks HTTP/1, or has not said what: it is closed when it rests for too long. A connection of HTTP/2 is asked
@@ -88,12 +86,13 @@ impl Seat {
     /// A request begins; [`Seat::end`] is its end.
     pub(crate) fn begin(&self) {
         self.busy.set(self.busy.get() + 1);
+        self.flushes.begun();
     }
 
     pub(crate) fn end(&self, now: Instant) {
         self.busy.set(self.busy.get().saturating_sub(1));
+        self.flushes.ended();
         self.since.set(now);
-        self.flushed.set(Some(self.flushes.times()));
     }
 
     /// A request has become a stream that need not end by itself; [`Seat::went_on`] is its end.
@@ -124,12 +123,6 @@ impl Seat {
 
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.get() > 0
-    }
-
-    /// The end of its last answer has not left yet: hyper is done with a body before it has written it.
-    fn has_more_to_write(&self) -> bool {
-        let then = self.flushed.get();
-        then.is_some_and(|then| self.flushes.times() <= then)
     }
 
     /// It is to be closed, whatever is under way.
@@ -214,7 +207,6 @@ impl Seats {
             giving: Cell::new(0),
             sweeps: Cell::new(0),
             since: Cell::new(Instant::now()),
-            flushed: Cell::default(),
             writes: Cell::new(0),
             waits_for_head: Cell::new(true),
             told: Cell::new(self.told.get()),
@@ -253,7 +245,8 @@ impl Seats {
         for seat in all.iter().filter_map(Weak::upgrade) {
             let (busy, giving) = (seat.busy.get(), seat.giving.get());
             let idle = busy == 0 && seat.waits_for_head.get();
-            let leaving = idle && seat.has_more_to_write();
+            // Hyper is done with a body before it has written the end of it.
+            let leaving = idle && !seat.flushes.all_has_left();
             let writes = seat.flushes.writes();
             let writes_on = seat.writes.replace(writes) != writes;
             match busy > 0 && giving >= busy || leaving && !writes_on {

@@ -25,6 +25,11 @@ impl Sniffed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks at them.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        look(&self.lock())
+    }
+
     pub(crate) fn add(&self, bytes: &[u8]) {
         let seen = &mut *self.lock();
         // Moved seldom: what goes is as much as what stays.

@@ -1,6 +1,9 @@
 //! The socket below hyper: what of it is seen, counted and put together.
+//!
+//! What hyper answers by itself, to what it cannot read, goes out in words of ours ([`reword`]).
 
 use crate::flush::Flushes;
+use crate::reword;
 use crate::sniff::Sniffed;
 use std::io;
 use std::pin::Pin;
@@ -20,6 +23,8 @@ pub(crate) struct Wire {
     flushes: Option<Arc<Flushes>>,
     /// What it said.
     seen: Option<Sniffed>,
+    /// What is written in the place of an answer of hyper's own, from here on.
+    instead: Option<(Vec<u8>, usize)>,
 }
 
 impl Wire {
@@ -29,6 +34,7 @@ impl Wire {
             stream,
             flushes: None,
             seen: None,
+            instead: None,
         }
     }
 
@@ -42,11 +48,42 @@ impl Wire {
             stream,
             flushes: Some(Arc::clone(flushes)),
             seen,
+            instead: None,
         }
     }
-}
 
-impl Wire {
+    /// Writes ours in the place of an answer of hyper's own; nothing where this is none.
+    fn poll_instead(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<Option<usize>>> {
+        if self.instead.is_none() {
+            let (Some(seen), Some(flushes)) = (&self.seen, &self.flushes) else {
+                return Poll::Ready(Ok(None));
+            };
+            // An instance's answer may look like anything: what hyper says comes after it.
+            let own = reword::own(buf).filter(|_| flushes.all_has_left());
+            let Some(status) = own else {
+                return Poll::Ready(Ok(None));
+            };
+            let answer = seen.with(|seen| reword::instead(status, seen));
+            self.instead = Some((answer, 0));
+        }
+        while let Some((answer, written)) = &mut self.instead {
+            if *written == answer.len() {
+                self.instead = None;
+                break;
+            }
+            let wrote = ready!(Pin::new(&mut self.stream).poll_write(cx, &answer[*written..]))?;
+            if wrote == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *written += wrote;
+        }
+        Poll::Ready(Ok(Some(buf.len())))
+    }
+
     fn written(&self) {
         if let Some(flushes) = &self.flushes {
             flushes.written();
@@ -75,7 +112,10 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        let written = match ready!(self.poll_instead(cx, buf))? {
+            Some(written) => Ok(written),
+            None => ready!(Pin::new(&mut self.stream).poll_write(cx, buf)),
+        };
         self.written();
         Poll::Ready(written)
     }

@@ -1,6 +1,6 @@
 //! What the gateway does not pass on.
 
-use crate::world::{LONG, OK, eventually, head, says, unsettled, world};
+use crate::world::{LONG, OK, eventually, head, rest, says, unsettled, world};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -72,6 +72,101 @@ async fn what_is_for_another_host_or_can_be_read_in_two_ways_reaches_nobody() {
     }
     assert_eq!(*heard.lock().unwrap(), Vec::<String>::new());
     assert!(world.gateway.view().refused >= 16);
+}
+
+/// What was asked for that is not understood, and a word of what is said about it.
+async fn told(world: &crate::world::World, bytes: &[u8]) -> (u16, String) {
+    let answer = world.raw(bytes).await;
+    let said: serde_json::Value =
+        serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+    assert!(said["help"].is_string(), "{answer:?}");
+    assert!(answer.head.contains("connection: close"), "{answer:?}");
+    (answer.status, said["error"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_answered_like_everything_else() {
+    let mut world = world().await;
+    world.serve("api.0", says(OK, &Arc::default())).await;
+    let head = format!("GET / HTTP/1.1\r\nHost: {}\r\n", world.host());
+    let long = format!("{head}X: {}\r\n\r\n", "y".repeat(40_000));
+    let many = format!("{head}{}\r\n", "X: y\r\n".repeat(101));
+    let quoted = head.replace("GET /", "GET /?a=\"b\"") + "\r\n";
+    let odd = head.replace("GET /", "GET /`") + "\r\n";
+    let spaced = format!("{head}X : y\r\n\r\n");
+    for (bytes, status, words) in [
+        (&long, 431, "longer than 32 KB"),
+        (&many, 431, "more than 100 lines"),
+        (&quoted, 400, "a `\\\"` in its target"),
+        (&odd, 400, "a ``` in its target"),
+        (&spaced, 400, "not written as HTTP/1.1"),
+        (&"\u{16}\u{3}\u{1}\u{2}\u{0}".to_owned(), 400, "this is TLS"),
+    ] {
+        let (code, error) = told(&world, bytes.as_bytes()).await;
+        assert_eq!(code, status, "{bytes:.100}");
+        assert!(error.contains(words), "{error}");
+    }
+    // Behind an answer that has left, too; a browser gets a page.
+    let mut stream = world.connect().await;
+    stream
+        .write_all(format!("{head}\r\n").as_bytes())
+        .await
+        .unwrap();
+    let (first, left) = within(head_of(&mut stream)).await;
+    assert!(first.starts_with("HTTP/1.1 200") && left <= 2, "{first}");
+    let page = format!("{head}Accept: text/html\r\nX : y\r\n\r\n");
+    stream.write_all(page.as_bytes()).await.unwrap();
+    let mut all = Vec::new();
+    let _ = within(stream.read_to_end(&mut all)).await;
+    let all = String::from_utf8_lossy(&all);
+    assert!(
+        all.contains("HTTP/1.1 400 Bad Request") && all.contains("<h1>"),
+        "{all}"
+    );
+}
+
+async fn head_of(stream: &mut tokio::net::TcpStream) -> (String, usize) {
+    let (head, rest) = head(stream).await.unwrap();
+    (head, rest.len())
+}
+
+/// What hyper would say, word by word, said by an instance.
+const LIKE_HYPERS: &str =
+    "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn what_an_instance_says_is_not_reworded() {
+    let mut world = world().await;
+    let (go_on, may) = tokio::sync::watch::channel(0);
+    let serves = move |mut stream: tokio::net::TcpStream| -> crate::world::BoxFuture<'static, ()> {
+        let mut may = may.clone();
+        Box::pin(async move {
+            let _ = head(&mut stream).await;
+            let length = 2 * LIKE_HYPERS.len();
+            let begins = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all(begins.as_bytes()).await.unwrap();
+            for piece in 1..=2 {
+                may.wait_for(|may| *may >= piece).await.unwrap();
+                stream.write_all(LIKE_HYPERS.as_bytes()).await.unwrap();
+            }
+            let _ = stream.read_u8().await;
+        })
+    };
+    world.serve("api.0", serves).await;
+    let mut stream = world.connect().await;
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        world.host()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (begins, mut body) = within(head(&mut stream)).await.unwrap();
+    assert!(begins.starts_with("HTTP/1.1 200"), "{begins}");
+    // Each piece is written by itself.
+    go_on.send_replace(1);
+    rest(&mut stream, &mut body, LIKE_HYPERS.len()).await;
+    go_on.send_replace(2);
+    within(stream.read_to_end(&mut body)).await.unwrap();
+    assert_eq!(String::from_utf8(body).unwrap(), LIKE_HYPERS.repeat(2));
 }
 
 #[tokio::test]
