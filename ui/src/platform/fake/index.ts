@@ -46,7 +46,8 @@ export function fake(): Platform {
       const found = world.clusters.get(cluster ?? "");
       if (!found) throw new CallError("not_found", `there is no cluster ${cluster ?? ""} here`);
       const limits = Object.fromEntries(found.services.filter((service) => service.limits.length > 0).map((service) => [service.name, service.limits]));
-      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])], limits, advice: [] };
+      const urls = Object.fromEntries(found.services.map(({ name }) => [name, `http://${name}.${found.name}.localhost:7422`]));
+      return { cluster: found, instances: [...(world.instances.get(found.id)?.values() ?? [])], limits, urls, advice: [] };
     },
     graph: ({ cluster }) => {
       const found = world.clusters.get(cluster ?? "");
