@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its port cannot be had.
-    #[error("listen on port {port} of 127.0.0.1")]
+    #[error("listen on port {port} of 127.0.0.1 and ::1")]
     Listen {
         /// The port.
         port: u16,

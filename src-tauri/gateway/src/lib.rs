@@ -55,7 +55,7 @@ use model::view::{GatewayEdge, GatewayRequest, GatewayView, RouteView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use registry::Registry;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub const DEFAULT_PORT: u16 = 7422;
 /// What a gateway is built from.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens on 127.0.0.1; 0 is any free port.
+    /// Where it listens on 127.0.0.1 and ::1; 0 is any free port.
     pub port: u16,
     /// Threads that carry traffic.
     pub threads: usize,
@@ -129,8 +129,8 @@ impl Gateway {
     /// # Errors
     /// When the port cannot be had, or threads cannot be made.
     pub fn start(config: Config, registry: &Registry) -> Result<Self, Error> {
-        let listener = listen::bind(config.port)?;
-        let address = listener.local_addr().map_err(|source| Error::Listen {
+        let listeners = listen::bind(config.port)?;
+        let address = listeners[0].local_addr().map_err(|source| Error::Listen {
             port: config.port,
             source,
         })?;
@@ -157,12 +157,13 @@ impl Gateway {
         )?];
         let threads = config.threads.max(1);
         for n in 0..threads {
-            let listener = listener.try_clone().map_err(Error::Thread)?;
+            let listeners = listeners.iter().map(TcpListener::try_clone);
+            let listeners = listeners.collect::<Result<_, _>>().map_err(Error::Thread)?;
             let shared = Arc::clone(&shared);
             ended.push(listen::start(
                 (n, threads),
                 shared,
-                listener,
+                listeners,
                 stopping.clone(),
             )?);
         }
@@ -173,7 +174,7 @@ impl Gateway {
         })
     }
 
-    /// Where it listens.
+    /// Where it listens; on ::1 at the same port, where there is IPv6.
     pub fn address(&self) -> SocketAddr {
         self.shared.address
     }

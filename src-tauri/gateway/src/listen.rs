@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long to wait when no connection can be accepted, which is when descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Ports that are tried until one is free on both addresses.
+const TRIES: u32 = 100;
 /// Between two looks at what nobody uses any more.
 const SWEEP: Duration = Duration::from_secs(5);
 /// What every connection of HTTP/2 begins with, and none of HTTP/1.
@@ -81,13 +84,40 @@ impl Worker {
     }
 }
 
-/// A socket on 127.0.0.1; port 0 is any free one.
-pub(crate) fn bind(port: u16) -> Result<TcpListener, Error> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|source| Error::Listen { port, source })
+/// Sockets on 127.0.0.1 and on ::1; port 0 is any that is free on both. A name below `.localhost` is either of
+/// them: whoever had the other would be asked in our place. One is enough where there is no IPv6.
+pub(crate) fn bind(port: u16) -> Result<Vec<TcpListener>, Error> {
+    let failed = |source| Error::Listen { port, source };
+    let mut tries = 0;
+    loop {
+        let first = listen(Ipv4Addr::LOCALHOST.into(), port).map_err(failed)?;
+        let at = first.local_addr().map_err(failed)?.port();
+        match listen(Ipv6Addr::LOCALHOST.into(), at) {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                tracing::info!(%error, "the gateway is on 127.0.0.1 alone");
+                return Ok(vec![first]);
+            }
+            // Another is free on both.
+            Err(_) if port == 0 && tries < TRIES => tries += 1,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+fn listen(ip: IpAddr, port: u16) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind((ip, port))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts from whichever has somebody.
+async fn accept(listeners: &[tokio::net::TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|cx| {
+        let mut all = listeners.iter().map(|one| one.poll_accept(cx));
+        all.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
 }
 
 /// Runs this on a thread of its own. What is given back is over when it is.
@@ -111,17 +141,18 @@ pub(crate) fn thread<F: Future<Output = ()>>(
     Ok(ended)
 }
 
-/// Starts a thread that accepts from `listener` and carries what comes.
+/// Starts a thread that accepts from `listeners` and carries what comes.
 pub(crate) fn start(
     (n, threads): (usize, usize),
     shared: Arc<Shared>,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     stopping: watch::Receiver<bool>,
 ) -> Result<oneshot::Receiver<()>, Error> {
     thread(&format!("gateway-{n}"), move || async move {
         // The sockets of a runtime are made in it.
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve(shared, threads, listener, stopping).await,
+        let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
+        match listeners.collect::<Result<Vec<_>, _>>() {
+            Ok(listeners) => serve(shared, threads, listeners, stopping).await,
             Err(error) => tracing::error!(%error, "the gateway does not listen"),
         }
     })
@@ -130,7 +161,7 @@ pub(crate) fn start(
 async fn serve(
     shared: Arc<Shared>,
     threads: usize,
-    listener: tokio::net::TcpListener,
+    listeners: Vec<tokio::net::TcpListener>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let tasks = TaskTracker::new();
@@ -145,7 +176,7 @@ async fn serve(
     loop {
         let accepted = tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listeners) => accepted,
             () = tokio::time::sleep_until(sweep) => {
                 worker.pool.sweep();
                 worker.seats.sweep();
@@ -164,7 +195,7 @@ async fn serve(
             }
         }
     }
-    drop(listener);
+    drop(listeners);
     worker.seats.finish();
     tasks.close();
     let until = tokio::time::Instant::now() + GRACE;

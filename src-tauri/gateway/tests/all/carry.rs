@@ -1,9 +1,10 @@
 //! What the gateway passes on, and how it looks on the other side.
 
-use crate::world::{BoxFuture, LONG, OK, eventually, head, rest, says, world};
+use crate::world::{BoxFuture, LONG, OK, eventually, head, rest, says, wall, world};
+use gateway::{Callers, Config, Error, Gateway};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test]
 async fn a_name_a_prefix_and_an_absolute_target_reach_the_instance() {
@@ -260,4 +261,44 @@ async fn an_instance_that_dies_in_its_head_is_502() {
     let dies = dies_after("HTTP/1.1 200 OK\r\nContent-Le");
     world.serve("api.0", dies).await;
     assert_eq!(world.ask("GET /", &[], "").await.status, 502);
+}
+
+#[tokio::test]
+async fn a_name_that_means_either_address_of_this_machine_leads_to_the_gateway() {
+    // Not every container has IPv6.
+    if TcpListener::bind("[::1]:0").await.is_err() {
+        return;
+    }
+    let mut world = world().await;
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    world.serve("api.0", says(OK, &heard)).await;
+    let at = ("::1", world.gateway.address().port());
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", world.host());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (answer, _) = head(&mut stream).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let heard = heard.lock().unwrap().join("");
+    assert!(heard.contains("for=\"[::1]\""), "{heard}");
+}
+
+#[tokio::test]
+async fn a_port_that_another_has_on_one_of_them_is_taken() {
+    let Ok(other) = TcpListener::bind("[::1]:0").await else {
+        return;
+    };
+    let world = world().await;
+    let config = Config {
+        port: other.local_addr().unwrap().port(),
+        threads: 1,
+        allowed: vec![],
+        wall,
+        callers: Callers::nobody(),
+        ejected: None,
+    };
+    let taken = Gateway::start(config, &world.registry);
+    let Err(Error::Listen { source, .. }) = taken else {
+        panic!("it is there");
+    };
+    assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
 }
