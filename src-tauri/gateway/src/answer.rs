@@ -15,8 +15,12 @@ use std::fmt::Write;
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Seconds after which a page looks whether what it could not show is there now.
+/// Seconds after which a page looks whether what it could not show is there now; and at most, when that has not
+/// been there for long.
 const LOOKS_AGAIN: u32 = 5;
+const LOOKS_SELDOM: i64 = 60;
+/// By so much shorter than it has not been there.
+const SHORTER: i64 = 20;
 
 /// Why a request is not passed on, or has no answer. What is between two `` ` `` is to be typed.
 pub(crate) struct Refusal {
@@ -245,15 +249,27 @@ impl Refusal {
         text.into()
     }
 
-    /// Seconds after which it may be otherwise, and a page may find out.
+    /// Seconds after which it may be otherwise, and a page may find out. Only where no instance was asked: to ask
+    /// again for what one has died of would be its death again, all night.
     fn reloads(&self, asked: &Asked) -> Option<u32> {
-        let passes = [
-            StatusCode::NOT_FOUND,
-            StatusCode::BAD_GATEWAY,
-            StatusCode::SERVICE_UNAVAILABLE,
-        ];
-        let reloads = asked.repeatable && passes.contains(&self.status);
-        reloads.then(|| self.again.unwrap_or(LOOKS_AGAIN))
+        let seconds = match self.status {
+            StatusCode::NOT_FOUND => Some(LOOKS_AGAIN),
+            StatusCode::SERVICE_UNAVAILABLE => self.again,
+            _ => None,
+        };
+        let lasts = self
+            .since
+            .map_or(0, |(since, now)| seconds_from(since, now));
+        let seldom = (lasts / SHORTER).min(LOOKS_SELDOM);
+        let seldom = u32::try_from(seldom).unwrap_or(0);
+        let seconds = seconds.map(|seconds| seconds.max(seldom));
+        seconds.filter(|_| asked.repeatable)
+    }
+
+    /// An instance may have been asked, and who looks at the page may want to ask again.
+    fn is_for_people_to_repeat(&self, asked: &Asked) -> bool {
+        let broke = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
+        asked.repeatable && broke.contains(&self.status)
     }
 
     /// Nothing in it is run or loaded; what comes from outside is text.
@@ -290,9 +306,12 @@ impl Refusal {
                 let _ = write!(page, "<p>{}</p>", typed(&more));
             }
         }
+        if self.is_for_people_to_repeat(asked) {
+            page.push_str("<p><a href=\"\">Try again</a></p>");
+        }
         page.push_str("<footer>Azora gateway");
         if let Some(seconds) = reloads {
-            let _ = write!(page, " · asks again every {seconds} s");
+            let _ = write!(page, " · asks again in {seconds} s");
         }
         page.push_str("</footer></main></html>\n");
         page.into()
@@ -345,8 +364,12 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+fn seconds_from(since: Timestamp, now: Timestamp) -> i64 {
+    now.0.saturating_sub(since.0).max(0) / 1_000
+}
+
 fn ago(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.0.saturating_sub(since.0).max(0) / 1_000;
+    let seconds = seconds_from(since, now);
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
@@ -355,119 +378,4 @@ fn ago(since: Timestamp, now: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(name: HeaderName, value: &'static str) -> Asked {
-        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        Asked::new(&Method::GET, Version::HTTP_11, &headers)
-    }
-
-    fn body(response: Response<Answer>) -> String {
-        match response.into_body() {
-            Answer::Whole(bytes) => String::from_utf8(bytes.unwrap().to_vec()).unwrap(),
-            Answer::Streamed(_) => panic!("it is said at once"),
-        }
-    }
-
-    #[test]
-    fn people_get_a_page_programs_json_and_grpc_its_status() {
-        let nobody = Nobody {
-            why: "<script>api.0</script> is starting".into(),
-            since: Timestamp(0),
-            coming: true,
-        };
-        let cluster = "shop-1a2b3c4d".parse().ok();
-        let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
-        route.lead(true, Vec::new());
-        let refusal = Refusal::nobody(&route, &nobody, Timestamp(90_000));
-        let page = refusal.answer(&asked(ACCEPT, "text/html, */*"));
-        assert_eq!(page.status(), 503);
-        assert_eq!(page.headers()[RETRY_AFTER], "1");
-        let page = body(page);
-        assert!(
-            page.contains("&lt;script&gt;") && !page.contains("<script>"),
-            "{page}"
-        );
-        assert!(page.contains("For 90 s."), "{page}");
-        let json = body(refusal.answer(&asked(ACCEPT, "*/*")));
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert!(
-            json["error"].as_str().unwrap().contains("is starting"),
-            "{json}"
-        );
-        let mut grpc = asked(CONTENT_TYPE, "application/grpc+proto");
-        assert_eq!(refusal.answer(&grpc).status(), 503);
-        grpc.version = Version::HTTP_2;
-        let grpc = refusal.answer(&grpc);
-        assert_eq!(grpc.status(), StatusCode::OK);
-        assert_eq!(grpc.headers()[GRPC_STATUS], "14");
-    }
-
-    #[test]
-    fn what_was_not_understood_ends_the_connection() {
-        let refusal = crate::guard::malformed("it has no Host header");
-        let answer = refusal.answer(&asked(ACCEPT, "*/*"));
-        assert_eq!(answer.headers()[CONNECTION], "close");
-        let refusal = Refusal::new(
-            StatusCode::NOT_FOUND,
-            "nothing here is called a.localhost",
-            "",
-        );
-        let answer = refusal.answer(&asked(ACCEPT, "*/*"));
-        assert!(!answer.headers().contains_key(CONNECTION));
-    }
-
-    #[test]
-    fn a_person_is_told_what_to_type_and_a_page_looks_again_by_itself() {
-        let stopped = Nobody {
-            why: "api.0 is stopped".into(),
-            since: Timestamp(0),
-            coming: false,
-        };
-        let cluster = "shop-1a2b3c4d".parse().ok();
-        let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
-        route.lead(true, Vec::new());
-        let refusal = Refusal::nobody(&route, &stopped, Timestamp(0));
-        let html = asked(ACCEPT, "text/html");
-        let page = body(refusal.answer(&html));
-        for words in [
-            "No instance of api in shop can answer: api.0 is stopped.",
-            "<code>azora start api --cluster shop</code> starts it",
-            "<meta http-equiv=refresh content=5>",
-        ] {
-            assert!(page.contains(words), "{page}");
-        }
-        let mut form = asked(ACCEPT, "text/html");
-        form.repeatable = false;
-        let page = body(refusal.answer(&form));
-        assert!(!page.contains("http-equiv=refresh"), "{page}");
-        let page = body(Refusal::broken(&route, "it broke off").answer(&html));
-        assert!(page.contains("azora logs api --cluster shop"), "{page}");
-        let itself = Route::new("mail", "mail", None, "mail");
-        let page = body(Refusal::broken(&itself, "it broke off").answer(&html));
-        assert!(page.contains("registered itself"), "{page}");
-    }
-
-    #[test]
-    fn names_are_links_with_their_port() {
-        let known = Known {
-            help: "These are here.".into(),
-            hosts: vec!["api.shop.localhost:7422".into()],
-            more: 9,
-        };
-        let refusal = Refusal::new(
-            StatusCode::NOT_FOUND,
-            "nothing here is called a.localhost",
-            "",
-        );
-        let page = refusal.page(&asked(ACCEPT, "text/html"), Some(&known));
-        let page = String::from_utf8(page.to_vec()).unwrap();
-        let link = "<a href=\"http://api.shop.localhost:7422/\">api.shop.localhost:7422</a>";
-        assert!(page.contains(link) && page.contains("And 9 more"), "{page}");
-        let json = refusal.json(Some(&known));
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(json["known"][0], "http://api.shop.localhost:7422/");
-        assert_eq!(json["more"], 9);
-    }
-}
+mod tests;
