@@ -213,7 +213,6 @@ impl Table {
             }
         }
         let route = self.route(&key);
-        let was_up = route.is_up();
         let place = (entry.name.clone(), entry.id.clone());
         self.write().entries.insert(place, key.clone());
         route.change(now, |all| {
@@ -235,7 +234,7 @@ impl Table {
                 None => all.push(backend),
             }
         });
-        self.changed_from(was_up, &key, &route);
+        self.turned(&key);
     }
 
     /// An entry is listed no more.
@@ -251,7 +250,6 @@ impl Table {
             };
             (key, route)
         };
-        let was_up = route.is_up();
         let empty = route.change(self.clock.wall(), |all| {
             all.retain(|one| {
                 let stays = one.id != id;
@@ -262,7 +260,7 @@ impl Table {
             });
             all.is_empty()
         });
-        self.changed_from(was_up, &key, &route);
+        self.turned(&key);
         if empty && !route.is_stated() {
             self.remove(&key);
         }
@@ -287,9 +285,8 @@ impl Table {
     pub(crate) fn stands(&self, cluster: &ClusterId, instance: &InstanceId, standing: Standing) {
         let key = (Some(cluster.clone()), instance.service.to_string());
         let route = self.route(&key);
-        let was_up = route.is_up();
         route.stands(instance, standing);
-        self.changed_from(was_up, &key, &route);
+        self.turned(&key);
     }
 
     /// A cluster is known, and was first run then.
@@ -310,9 +307,8 @@ impl Table {
             names.by_key.get(&key).cloned()
         };
         let Some(route) = route else { return };
-        let was_up = route.is_up();
         let nothing = route.forget(instance);
-        self.changed_from(was_up, &key, &route);
+        self.turned(&key);
         if nothing {
             self.remove(&key);
         }
@@ -381,11 +377,15 @@ impl Table {
         route
     }
 
-    /// What was up is not any more, or the other way round: the names of its cluster may lead elsewhere.
-    fn changed_from(&self, was_up: bool, (cluster, _): &Key, route: &Route) {
-        if let Some(cluster) = cluster
-            && route.is_up() != was_up
-        {
+    /// Something of a service serves, or nothing does: where its cluster came up or went down by that, its names
+    /// may lead elsewhere.
+    fn turned(&self, key: &Key) {
+        // As nearly always, nothing has changed in that.
+        if !self.read().has_turned(key) {
+            return;
+        }
+        let elsewhere = self.write().turn(key);
+        if let Some(cluster) = key.0.as_ref().filter(|_| elsewhere) {
             self.lead(cluster);
         }
     }
@@ -420,6 +420,7 @@ impl Table {
     fn remove(&self, key: &Key) {
         let mut names = self.write();
         names.by_key.remove(key);
+        names.turn(key);
         for host in hosts(key) {
             if let Some(left) = names.claims.get_mut(host.as_str()) {
                 left.retain(|other| other != key);

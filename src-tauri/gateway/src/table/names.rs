@@ -3,7 +3,7 @@
 use crate::route::Route;
 use crate::rules::Rules;
 use model::{ClusterId, InstanceId, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub(super) struct Names {
     pub(super) by_key: BTreeMap<Key, Arc<Route>>,
     /// When each cluster was first run: of those with one name it says which is called by it.
     pub(super) created: BTreeMap<ClusterId, Timestamp>,
+    /// The services of each cluster of which something serves, or is to; a cluster without any is not in it.
+    up: HashMap<ClusterId, HashSet<String>>,
     /// Who would like to be called by a host, in the order in which they came.
     pub(super) claims: HashMap<Box<str>, Vec<Key>>,
     /// Rules for routes that are there or will be.
@@ -67,7 +69,34 @@ impl Names {
 
     /// Something of the cluster serves, or is to.
     fn is_up(&self, cluster: &ClusterId) -> bool {
-        self.of(cluster).any(|(_, route)| route.is_up())
+        self.up.contains_key(cluster)
+    }
+
+    /// What is held of a service, whether something of it serves, is so no more.
+    pub(super) fn has_turned(&self, key: &Key) -> bool {
+        let (Some(cluster), name) = key else {
+            return false;
+        };
+        let held = (self.up.get(cluster)).is_some_and(|up| up.contains(name));
+        held != self.by_key.get(key).is_some_and(|route| route.is_up())
+    }
+
+    /// Holds of a service what is so now. True when by that its cluster has come up or gone down.
+    pub(super) fn turn(&mut self, key: &Key) -> bool {
+        let (Some(cluster), name) = key else {
+            return false;
+        };
+        let was_up = self.is_up(cluster);
+        if self.by_key.get(key).is_some_and(|route| route.is_up()) {
+            let up = self.up.entry(cluster.clone()).or_default();
+            up.insert(name.clone());
+        } else if let Some(up) = self.up.get_mut(cluster) {
+            up.remove(name);
+            if up.is_empty() {
+                self.up.remove(cluster);
+            }
+        }
+        self.is_up(cluster) != was_up
     }
 
     pub(super) fn of(&self, cluster: &ClusterId) -> impl Iterator<Item = (&Key, &Arc<Route>)> {

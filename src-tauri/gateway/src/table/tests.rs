@@ -162,6 +162,40 @@ fn of_two_clusters_of_one_name_the_one_that_is_up_has_it() {
 }
 
 #[test]
+fn who_drains_and_goes_gives_up_the_names_of_its_cluster() {
+    let table = table();
+    stands(&table, FIRST, "web", false);
+    table.put(&own(FIRST, "api"));
+    stands(&table, SECOND, "web", true);
+    assert_eq!(cluster_of(&table, "web.shop"), FIRST);
+    table.drain(&FIRST.parse().unwrap(), &"api.0".parse().unwrap());
+    table.take("api", &format!("{FIRST}.api.0"));
+    assert_eq!(cluster_of(&table, "web.shop"), SECOND);
+}
+
+#[test]
+fn a_thousand_services_come_up_in_no_time() {
+    let table = table();
+    let services: Vec<String> = (0..1_000).map(|n| format!("s{n}")).collect();
+    for cluster in [FIRST, SECOND] {
+        for service in &services {
+            stands(&table, cluster, service, false);
+        }
+    }
+    assert_eq!(cluster_of(&table, "s7.shop"), FIRST);
+    // By a look at each service for each name and each service that comes, this were a thousand million looks.
+    for service in &services {
+        stands(&table, SECOND, service, true);
+    }
+    assert_eq!(cluster_of(&table, "s7.shop"), SECOND);
+    for service in &services {
+        stands(&table, SECOND, service, false);
+        stands(&table, FIRST, service, true);
+    }
+    assert_eq!(cluster_of(&table, "s7.shop"), FIRST);
+}
+
+#[test]
 fn an_id_is_nobody_elses_name() {
     let table = table();
     // A cluster that is called like another's id.
