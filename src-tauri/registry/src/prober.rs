@@ -1,9 +1,10 @@
 //! Our own look at what registered itself: HTTP, TCP and gRPC, at the interval that was asked for.
 //!
 //! One task for all of it. A check is asked one question at a time, all checks together so many; what is
-//! due and finds no place waits for one. Those that answer quickly do not wait for those that do not. Where a question may go is decided in `aim`, when the check is
-//! registered and once more before each connection. What an entry's end is decided by is not here: a
-//! check that was critical for too long lets it go in `entries`.
+//! due and finds no place waits for one. Those that answer quickly, those that do not and those that were
+//! not asked yet wait for their own kind: none of them takes every place. Where a question may go is
+//! decided in `aim`, when the check is registered and once more before each connection. What an entry's
+//! end is decided by is not here: a check that was critical for too long lets it go in `entries`.
 
 mod aim;
 mod ask;
@@ -25,9 +26,10 @@ use tokio::time::Instant;
 
 /// Questions at a time.
 const AT_ONCE: usize = 256;
-/// So many of these places are kept for checks that answered quickly, and as many more for those that were
-/// not asked yet; what answers slowly or not at all has the rest, however many of it there is.
+/// So many of these places are kept for each pace; the rest has who comes, the quicker first.
 const KEPT: usize = 48;
+/// What is left of the places.
+const SHARED: usize = AT_ONCE - KEPT * Pace::ALL.len();
 /// An answer that takes longer is a slow one.
 const QUICK: Duration = Duration::from_secs(1);
 /// The first question comes within this, so that a crowd that registers at once is not asked at once.
@@ -52,15 +54,6 @@ enum Pace {
 impl Pace {
     const ALL: [Pace; 3] = [Pace::Quick, Pace::New, Pace::Slow];
 
-    /// While so many questions are under way, none of these begins.
-    fn places(self) -> usize {
-        match self {
-            Pace::Quick => AT_ONCE,
-            Pace::New => AT_ONCE - KEPT,
-            Pace::Slow => AT_ONCE - 2 * KEPT,
-        }
-    }
-
     fn of(took: Duration) -> Self {
         if took <= QUICK {
             Pace::Quick
@@ -78,9 +71,24 @@ struct Item {
     due: Option<Instant>,
 }
 
+/// How many questions are under way, by the pace that their checks had.
+#[derive(Default)]
+struct UnderWay([usize; Pace::ALL.len()]);
+
+impl UnderWay {
+    /// The paces of which one more may begin.
+    fn free(&self) -> impl Iterator<Item = Pace> {
+        let shared = self.0.iter().map(|count| count.saturating_sub(KEPT)).sum();
+        let some = SHARED > shared;
+        let own = |pace: &Pace| self.0[*pace as usize] < KEPT;
+        Pace::ALL.into_iter().filter(move |pace| some || own(pace))
+    }
+}
+
 /// What is asked, and when.
 #[derive(Default)]
 struct Plan {
+    under_way: UnderWay,
     items: BTreeMap<Name, Item>,
     /// By their pace.
     due: [BTreeSet<(Instant, Name)>; Pace::ALL.len()],
@@ -124,12 +132,10 @@ impl Plan {
         }
     }
 
-    /// What is to be asked now, if anything is and finds a place beside what is under way.
-    fn take_due(&mut self, now: Instant, under_way: usize) -> Option<(Name, Probe)> {
-        let mut paces = Pace::ALL
-            .into_iter()
-            .filter(|pace| under_way < pace.places());
-        let due = paces.find_map(|pace| {
+    /// What is to be asked now, if anything is and finds a place beside what is under way. It has that place
+    /// until its pace is given back.
+    fn take_due(&mut self, now: Instant) -> Option<(Name, Probe, Pace)> {
+        let due = self.under_way.free().find_map(|pace| {
             let due = &mut self.due[pace as usize];
             due.first().filter(|(at, _)| *at <= now)?;
             due.pop_first()
@@ -137,14 +143,18 @@ impl Plan {
         let (_, name) = due?;
         let item = self.items.get_mut(&name)?;
         item.due = None;
-        Some((name, item.probe.clone()))
+        self.under_way.0[item.pace as usize] += 1;
+        Some((name, item.probe.clone(), item.pace))
+    }
+
+    /// A question of a check that had this pace is over.
+    fn give_back(&mut self, pace: Pace) {
+        self.under_way.0[pace as usize] -= 1;
     }
 
     /// When the next comes due that finds a place.
-    fn next(&self, under_way: usize) -> Option<Instant> {
-        let paces = Pace::ALL
-            .into_iter()
-            .filter(|pace| under_way < pace.places());
+    fn next(&self) -> Option<Instant> {
+        let paces = self.under_way.free();
         let first = paces.filter_map(|pace| self.due[pace as usize].first());
         first.map(|(due, _)| *due).min()
     }
@@ -177,16 +187,16 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
     let mut rested = Instant::now();
     let mut plan = Plan::default();
     let mut asking: JoinSet<Seen> = JoinSet::new();
-    let mut asked: HashMap<Id, (Name, Probe, Instant)> = HashMap::new();
+    let mut asked: HashMap<Id, (Name, Probe, Pace, Instant)> = HashMap::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        while let Some((name, probe)) = plan.take_due(Instant::now(), asking.len()) {
+        while let Some((name, probe, pace)) = plan.take_due(Instant::now()) {
             let (refused, allowed) = registry.limits_of_probes();
             let question = probe.clone();
             let task = asking.spawn(async move { ask(&question, &refused, &allowed).await });
-            asked.insert(task.id(), (name, probe, Instant::now()));
+            asked.insert(task.id(), (name, probe, pace, Instant::now()));
         }
-        let next = plan.next(asking.len());
+        let next = plan.next();
         let news = async {
             tokio::time::sleep_until(rested).await;
             changed.changed().await
@@ -207,7 +217,8 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
                     Ok((id, seen)) => (id, Some(seen)),
                     Err(error) => (error.id(), None),
                 };
-                if let Some((name, probe, begun)) = asked.remove(&id) {
+                if let Some((name, probe, pace, begun)) = asked.remove(&id) {
+                    plan.give_back(pace);
                     if let Some(seen) = seen {
                         tell(&registry, &mut plan, &name, &probe, &seen);
                     }
@@ -271,52 +282,105 @@ mod tests {
     }
 
     /// Asks all that finds a place at this time, beside what is under way already.
-    fn begin(plan: &mut Plan, now: Instant, under_way: usize) -> Vec<Name> {
+    fn begin(plan: &mut Plan, now: Instant) -> Vec<(Name, Pace)> {
         let mut begun = Vec::new();
-        while let Some((name, _)) = plan.take_due(now, under_way + begun.len()) {
-            begun.push(name);
+        while let Some((name, _, pace)) = plan.take_due(now) {
+            begun.push((name, pace));
         }
         begun
+    }
+
+    /// So long each of these has taken.
+    fn end(plan: &mut Plan, begun: Vec<(Name, Pace)>, now: Instant, took: impl Fn(&str) -> u64) {
+        for (name, pace) in begun {
+            plan.give_back(pace);
+            let took = took(&name.0.name);
+            plan.again(&name, now, Duration::from_millis(took));
+        }
+    }
+
+    fn hung(name: &str) -> u64 {
+        if name.starts_with("hung") { 60_000 } else { 5 }
+    }
+
+    fn many(name: &str, count: usize) -> Vec<Probed> {
+        (0..count)
+            .map(|n| probed(&format!("{name}{n:04}")))
+            .collect()
+    }
+
+    fn named(name: &str) -> Name {
+        (Key::new(name, "a"), "check".into())
+    }
+
+    /// Until each was asked once.
+    fn ask_all(plan: &mut Plan, mut now: Instant) -> Instant {
+        let mut rounds = 0;
+        now += FIRST;
+        while plan.items.values().any(|item| item.pace == Pace::New) {
+            let begun = begin(plan, now);
+            end(plan, begun, now, hung);
+            now += Duration::from_secs(60);
+            rounds += 1;
+            assert!(rounds < 20);
+        }
+        now
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_answer_holds_up_nobody_who_does() {
         let mut plan = Plan::default();
-        let mut all: Vec<Probed> = (0..1_000).map(|n| probed(&format!("hung{n:04}"))).collect();
+        let mut all = many("hung", 1_000);
         all.push(probed("quick"));
-        let quick: Name = (Key::new("quick", "a"), "check".into());
-        let begun = Instant::now();
-        plan.renew(all.clone(), begun);
-        let mut now = begun + Duration::from_secs(2);
-        // Until each was asked once, and did not answer for a minute.
-        let mut rounds = 0;
-        while plan.items.values().any(|item| item.pace == Pace::New) {
-            for name in begin(&mut plan, now, 0) {
-                let took = match name == quick {
-                    true => Duration::from_millis(5),
-                    false => Duration::from_secs(60),
-                };
-                plan.again(&name, now, took);
-            }
-            now += Duration::from_secs(60);
-            rounds += 1;
-            assert!(rounds < 20);
-        }
-        let under_way = begin(&mut plan, now, 0);
-        assert!(under_way.contains(&quick));
-        assert_eq!(under_way.len(), Pace::Slow.places());
+        plan.renew(all.clone(), Instant::now());
+        let now = ask_all(&mut plan, Instant::now());
+        let quick = (named("quick"), Pace::Quick);
+        let begun = begin(&mut plan, now);
+        assert!(begun.contains(&quick));
+        assert_eq!(plan.under_way.0, [1, 0, KEPT + SHARED]);
         // All that hang hold their places, and the quick one comes due again and again.
-        plan.again(&quick, now, Duration::from_millis(5));
+        end(&mut plan, vec![quick.clone()], now, hung);
         let later = now + Duration::from_secs(2);
-        assert_eq!(
-            begin(&mut plan, later, under_way.len()),
-            std::slice::from_ref(&quick)
-        );
-        assert_eq!(plan.next(under_way.len()), None);
+        assert_eq!(begin(&mut plan, later), [quick]);
+        assert_eq!(plan.next(), None);
         // Who is new is asked, too.
         all.push(probed("new"));
         plan.renew(all, later);
-        let begun = begin(&mut plan, later + FIRST, under_way.len());
-        assert_eq!(begun, [(Key::new("new", "a"), "check".to_owned())]);
+        let begun = begin(&mut plan, later + FIRST);
+        assert_eq!(begun, [(named("new"), Pace::New)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_answers_holds_up_nobody_who_does_not() {
+        let mut plan = Plan::default();
+        let mut all = many("quick", 500);
+        all.push(probed("hung"));
+        plan.renew(all.clone(), Instant::now());
+        let now = ask_all(&mut plan, Instant::now());
+        let slow = (named("hung"), Pace::Slow);
+        // There are always more of the quick ones than find a place.
+        let begun = begin(&mut plan, now);
+        assert!(begun.contains(&slow));
+        assert_eq!(plan.under_way.0, [KEPT + SHARED, 0, 1]);
+        all.push(probed("new"));
+        plan.renew(all, now);
+        let later = now + FIRST;
+        assert_eq!(begin(&mut plan, later), [(named("new"), Pace::New)]);
+        // What has become of the slow one is seen, again and again.
+        end(&mut plan, vec![slow.clone()], later, hung);
+        assert_eq!(begin(&mut plan, later + Duration::from_secs(2)), [slow]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_asked_at_once_than_there_are_places() {
+        let mut plan = Plan::default();
+        let mut all = [many("quick", 300), many("hung", 300)].concat();
+        plan.renew(all.clone(), Instant::now());
+        let now = ask_all(&mut plan, Instant::now());
+        all.extend(many("new", 300));
+        plan.renew(all, now);
+        begin(&mut plan, now + FIRST);
+        assert_eq!(plan.under_way.0, [KEPT + SHARED, KEPT, KEPT]);
+        assert_eq!(plan.under_way.0.iter().sum::<usize>(), AT_ONCE);
     }
 }
