@@ -4,6 +4,8 @@
 //! began when the program that asked hangs up. What was asked while the disk was waited for is
 //! written together: one commit for all of it, each act with what it did.
 
+mod tell;
+
 use crate::door::Begun;
 use crate::entries::Key;
 use crate::index::BLOCK;
@@ -78,6 +80,7 @@ impl Keeper {
             reserves: None,
             clears: None,
             tells: None,
+            telling: BTreeSet::new(),
         };
         task.spawn(run.run(queue));
         Self {
@@ -136,6 +139,8 @@ struct Run {
     clears: Option<Instant>,
     /// When it is to be written what checks say, if they say something new.
     tells: Option<Instant>,
+    /// What is left to be written of it.
+    telling: BTreeSet<Key>,
 }
 
 /// An order that only has to be written.
@@ -203,37 +208,6 @@ impl Run {
             .shared
             .change(|entries| entries.fall_due(wall, Instant::now()));
         self.stale.extend(gone);
-    }
-
-    /// Writes down what checks say. What is lost of it is heard again.
-    async fn tell(&mut self) {
-        let (keys, put) = {
-            let mut entries = self.shared.write();
-            let keys = std::mem::take(&mut entries.unwritten);
-            let rows = keys.iter().filter_map(|key| {
-                let listed = &entries.get(key)?.listed;
-                let wish = listed.wish.as_ref()?;
-                Some(wish.to_row(listed.view.since, &listed.checks))
-            });
-            let rows: Vec<Registered> = rows.collect();
-            (keys, rows)
-        };
-        self.tells = None;
-        let said = Registering {
-            put,
-            ..Registering::default()
-        };
-        if said.is_empty() {
-            return;
-        }
-        if let Err(error) = self.store.registry().write(&said).await {
-            tracing::warn!(%error, "what checks say is not written down");
-            let mut entries = self.shared.write();
-            let listed = keys.into_iter().filter(|key| entries.get(key).is_some());
-            let listed: Vec<Key> = listed.collect();
-            entries.unwritten.extend(listed);
-            self.tells = Some(Instant::now() + AGAIN);
-        }
     }
 
     async fn clear(&mut self) {
