@@ -56,8 +56,13 @@ impl Entries {
             return Ok(());
         }
         for check in &wish.checks {
-            let mut of = self.checks.get(&check.id).into_iter().flatten();
-            if let Some(other) = of.find(|other| other.id != wish.id) {
+            let of = self.checks.get(&check.id);
+            let of = || of.into_iter().flatten();
+            // Two have it when they are from before that was so: both go on as they are.
+            if of().any(|one| one.id == wish.id) {
+                continue;
+            }
+            if let Some(other) = of().next() {
                 return Err(Error::CheckTaken {
                     check: check.id.clone(),
                     of: other.id.clone(),

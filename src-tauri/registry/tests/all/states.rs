@@ -5,7 +5,7 @@ use registry::Registry;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{Registering, Store};
 
 /// Waits until this is in what is on disk of the entries, or not.
 async fn on_disk(store: &Store, text: &str, there: bool) {
@@ -117,4 +117,34 @@ async fn a_check_that_was_well_has_its_whole_time_and_no_more() {
     let change = tokio::time::timeout(Duration::from_secs(20), changes.recv()).await;
     assert_eq!(change.unwrap().unwrap().upserts.len(), 1);
     assert_eq!(health(), model::view::Health::Critical);
+}
+
+/// An engine from before let two services have a check of one id.
+#[tokio::test]
+async fn what_shares_a_checks_id_on_disk_registers_again_as_ever() {
+    let server = consul().await;
+    let with = |id: &str, port: u16| {
+        let check = json!({"CheckID": "alive", "TTL": "1h"});
+        json!({"Name": "web", "ID": id, "Port": port, "Check": check}).to_string()
+    };
+    let line = "PUT /v1/agent/service/register";
+    assert_eq!(server.ask(line, &with("w1", 1)).await.status, 200);
+    let registry = server.world.store.registry();
+    let mut put = registry.all().await.unwrap();
+    put[0].id = "w2".into();
+    put[0].body = put[0].body.replace(r#""w1""#, r#""w2""#);
+    let before = Registering {
+        put,
+        ..Registering::default()
+    };
+    registry.write(&before).await.unwrap();
+
+    let server = consul_of(next(server.world).await).await;
+    assert_eq!(server.world.registry.list(Some("web")).len(), 2);
+    for (id, port) in [("w1", 1), ("w2", 1), ("w1", 2), ("w2", 2)] {
+        let again = server.ask(line, &with(id, port)).await;
+        assert_eq!(again.status, 200, "{id} {port}: {again:?}");
+    }
+    let third = server.ask(line, &with("w3", 1)).await;
+    assert_eq!(third.status, 409, "{third:?}");
 }
