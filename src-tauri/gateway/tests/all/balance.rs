@@ -1,12 +1,16 @@
 //! Several instances, some of which fail, go or come.
 
-use crate::world::{BoxFuture, LONG, OK, cluster, eventually, head, instance, says, wall, world};
+use crate::world::{
+    BoxFuture, LONG, OK, Serves, cluster, eventually, head, instance, rest, says, wall, world,
+};
 use gateway::{Rules, Standing};
 use model::view::{BackendState, Balance};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// Reads a request and hangs up.
 fn hangs_up(mut stream: TcpStream) -> BoxFuture<'static, ()> {
@@ -38,42 +42,71 @@ async fn an_instance_that_hangs_up_costs_no_request_that_can_be_sent_again() {
     );
 }
 
-/// How many requests each of two instances got, after one whose body came slowly.
-async fn after_a_slow_body() -> [usize; 2] {
+/// Answers when the gate lets it.
+fn waits_at(gate: &Arc<Semaphore>, heard: &Arc<AtomicUsize>) -> impl Serves + use<> {
+    let (gate, heard) = (Arc::clone(gate), Arc::clone(heard));
+    move |mut stream| -> BoxFuture<'static, ()> {
+        let (gate, heard) = (Arc::clone(&gate), Arc::clone(&heard));
+        Box::pin(async move {
+            while let Some((head, mut body)) = head(&mut stream).await {
+                rest(&mut stream, &mut body, usize::from(head.starts_with("PUT"))).await;
+                heard.fetch_add(1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                if stream.write_all(OK.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
+    /// Requests at a time: with so many of them an instance is asked that was a hundred times slower.
+    const ALL: usize = 200;
     let mut world = world().await;
-    let heard = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
-    world.serve("api.0", says(OK, &heard[0])).await;
-    world.serve("api.1", says(OK, &heard[1])).await;
+    let gate = Arc::new(Semaphore::new(1));
+    let heard = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    world.serve("api.0", waits_at(&gate, &heard[0])).await;
+    world.serve("api.1", waits_at(&gate, &heard[1])).await;
     let mut client = world.connect().await;
     let head = format!(
         "PUT / HTTP/1.1\r\nHost: {}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n",
         world.host()
     );
     client.write_all(head.as_bytes()).await.unwrap();
-    // As long as an instance would be left alone for, were it as slow.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Were it as slow as its client, an instance would be a thousand times slower than the other.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     client.write_all(b"x").await.unwrap();
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200"));
-    for _ in 0..40 {
-        assert_eq!(world.ask("GET /", &[], "").await.status, 200);
-    }
-    heard.map(|heard| heard.lock().unwrap().len())
-}
+    // What the other takes is known, too.
+    gate.add_permits(1);
+    assert_eq!(world.ask("GET /", &[], "").await.status, 200);
+    let before = heard.each_ref().map(|one| one.load(Ordering::SeqCst));
+    assert_eq!(before, [1, 1]);
 
-#[tokio::test]
-async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
-    let mut all = Vec::new();
-    // An instance of a machine that stumbles is slow, and gets less for that.
-    for _ in 0..5 {
-        let heard = after_a_slow_body().await;
-        all.push(heard);
-        if heard.iter().all(|count| *count > 5) {
-            return;
-        }
+    let asks = format!(
+        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        world.host()
+    );
+    let mut clients = Vec::new();
+    for _ in 0..ALL {
+        let mut client = world.connect().await;
+        client.write_all(asks.as_bytes()).await.unwrap();
+        clients.push(client);
     }
-    panic!("{all:?}");
+    let sum = || -> usize { heard.iter().map(|one| one.load(Ordering::SeqCst)).sum() };
+    eventually(|| sum() == ALL + 2).await;
+    gate.add_permits(ALL);
+    for mut client in clients {
+        answer.clear();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+    }
+    let heard = heard.map(|one| one.load(Ordering::SeqCst));
+    assert!(heard.iter().all(|count| *count > 2), "{heard:?}");
 }
 
 #[tokio::test]
