@@ -27,8 +27,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         true => fuzz::send(port, &request),
         false => fuzz::ask(port, &request),
     };
+    // Behind a head that it cannot read, hyper takes HTTP/2's beginning for one, and says nothing.
+    let silent = may_wait || body.windows(14).any(|part| part == b"PRI * HTTP/2.0");
     assert!(
-        heard.starts_with(b"HTTP/1.1 ") || may_wait && heard.is_empty(),
+        heard.starts_with(b"HTTP/1.1 ") || silent && heard.is_empty(),
         "no answer: {}",
         heard.escape_ascii()
     );
