@@ -9,8 +9,14 @@ use tests::{Azora, Folder, until};
 #[test]
 fn closing_the_terminal_ends_the_engine_in_order_and_leaves_the_services_running() {
     let (azora, folder) = (Azora::new(), Folder::with(SMALL));
-    let mut up = azora
-        .command(folder.path(), &["up", ".", "--trust"])
+    // Whoever runs this may have told all below not to hear it: `nohup`.
+    let mut up = std::process::Command::new("env")
+        .arg("--default-signal=HUP")
+        .arg(testkit::program("azora"))
+        .args(["up", ".", "--trust"])
+        .current_dir(folder.path())
+        .env("AZORA_HOME", azora.home().path())
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         // As a closed terminal would be: nobody reads what is said.
         .stderr(Stdio::piped())
