@@ -72,17 +72,7 @@ impl Keeper {
     pub(crate) fn start(store: Store, shared: Arc<Shared>) -> Self {
         let (orders, queue) = mpsc::channel(QUEUE);
         let mut task = JoinSet::new();
-        let run = Run {
-            store,
-            shared,
-            waiting: VecDeque::new(),
-            stale: BTreeSet::new(),
-            reserves: None,
-            clears: None,
-            tells: None,
-            telling: BTreeSet::new(),
-        };
-        task.spawn(run.run(queue));
+        task.spawn(Run::new(store, shared).run(queue));
         Self {
             orders,
             _task: task,
@@ -155,6 +145,19 @@ enum Ready {
 }
 
 impl Run {
+    fn new(store: Store, shared: Arc<Shared>) -> Self {
+        Self {
+            store,
+            shared,
+            waiting: VecDeque::new(),
+            stale: BTreeSet::new(),
+            reserves: None,
+            clears: None,
+            tells: None,
+            telling: BTreeSet::new(),
+        }
+    }
+
     async fn run(mut self, mut queue: mpsc::Receiver<Order>) {
         let mut taken = Vec::with_capacity(BATCH);
         loop {

@@ -92,7 +92,7 @@ pub fn send(port: u16, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Sends bytes and waits until the other side has said all it has to say.
-pub fn ask(port: u16, bytes: &[u8]) -> Vec<u8> {
+fn ask(port: u16, bytes: &[u8]) -> Vec<u8> {
     exchange(port, bytes, false)
 }
 
@@ -112,8 +112,44 @@ fn exchange(port: u16, bytes: &[u8], no_more: bool) -> Vec<u8> {
     heard
 }
 
+/// One of the routes of who listens at a port, asked for with what a fuzzer makes of it: its first byte is the route,
+/// its first line the rest of the path, what follows the body.
+pub fn any_of_the_routes<'a>(
+    port: u16,
+    count: usize,
+    route: impl FnOnce(usize) -> (&'a str, String),
+    bytes: &[u8],
+) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let (method, path) = route(usize::from(*first) % count);
+    let (line, body) = match rest.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => (&rest[..0], rest),
+    };
+    let tail = target(line);
+    let mut request = format!(
+        "{method} {path}{tail} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    // A query may ask to wait for a change; who hangs up meanwhile gets nothing.
+    let may_wait = tail.contains('?');
+    let heard = match may_wait {
+        true => send(port, &request),
+        false => ask(port, &request),
+    };
+    // Behind a head that it cannot read, hyper takes HTTP/2's beginning for one, and says nothing.
+    let silent = may_wait || body.windows(14).any(|part| part == b"PRI * HTTP/2.0");
+    assert!(
+        heard.starts_with(b"HTTP/1.1 ") || silent && heard.is_empty(),
+        "no answer: {}",
+        heard.escape_ascii()
+    );
+}
+
 /// These bytes as they may be in the target of a request; what may not is for the other targets.
-pub fn target(line: &[u8]) -> String {
+fn target(line: &[u8]) -> String {
     let one = |byte: &u8| match byte {
         b'!'..=b'~' => char::from(*byte).to_string(),
         other => format!("%{other:02x}"),

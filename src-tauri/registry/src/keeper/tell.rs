@@ -63,7 +63,6 @@ mod tests {
     use crate::{Door, Registry};
     use model::view::Health;
     use model::{Act, Timestamp, Verb};
-    use std::collections::VecDeque;
     use store::Store;
     use tokio::sync::mpsc;
     use tokio::task::JoinSet;
@@ -124,16 +123,7 @@ mod tests {
                 registry.set_check(&key, "c", health, "").unwrap();
             }
         };
-        let mut run = Run {
-            store: store.clone(),
-            shared: Arc::clone(&registry.shared),
-            waiting: VecDeque::new(),
-            stale: BTreeSet::new(),
-            reserves: None,
-            clears: None,
-            tells: None,
-            telling: BTreeSet::new(),
-        };
+        let mut run = Run::new(store.clone(), Arc::clone(&registry.shared));
         says(Health::Passing);
         run.tell().await;
         assert_eq!(told(&store).await, BATCH);
