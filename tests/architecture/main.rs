@@ -10,6 +10,7 @@ mod fences;
 mod plan;
 mod sources;
 mod ui;
+mod window;
 
 use std::path::{Path, PathBuf};
 
