@@ -68,6 +68,8 @@ fn build() -> World {
             ejected: None,
         };
         let gateway = gateway::Gateway::start(config, &registry).expect("a gateway starts");
+        // Else each name that is not there is waited for.
+        gateway.settled();
         let port = gateway.address().port();
         std::mem::forget(gateway);
         let listener = registry::bind(0).await.expect("a port is free");
