@@ -6,9 +6,10 @@ use crate::route::{Nobody, Route};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    LOCATION, RETRY_AFTER,
+    LOCATION, REFERER, RETRY_AFTER,
 };
-use hyper::{HeaderMap, Method, Response, StatusCode, Version};
+use hyper::http::uri::PathAndQuery;
+use hyper::{HeaderMap, Method, Response, StatusCode, Uri, Version};
 use model::Timestamp;
 use std::fmt::Write;
 
@@ -46,6 +47,8 @@ pub(crate) struct Asked {
     repeatable: bool,
     accept: Option<HeaderValue>,
     kind: Option<HeaderValue>,
+    /// The page that it was asked from.
+    from: Option<HeaderValue>,
 }
 
 impl Asked {
@@ -55,6 +58,7 @@ impl Asked {
             repeatable: method == Method::GET,
             accept: headers.get(ACCEPT).cloned(),
             kind: headers.get(CONTENT_TYPE).cloned(),
+            from: headers.get(REFERER).cloned(),
         }
     }
 
@@ -66,6 +70,19 @@ impl Asked {
     fn wants_page(&self) -> bool {
         let accept = self.accept.as_ref().and_then(|value| value.to_str().ok());
         accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+    }
+
+    /// It was asked from the page that it asks for: browsers say so of a page that asks again by itself.
+    fn is_from_itself(&self, host: &HeaderValue, uri: &Uri) -> bool {
+        let Some(from) = &self.from else {
+            return false;
+        };
+        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let rest = from.as_bytes().strip_prefix(b"http://");
+        let rest = rest.and_then(|rest| rest.split_at_checked(host.len()));
+        rest.is_some_and(|(said, rest)| {
+            said.eq_ignore_ascii_case(host.as_bytes()) && rest == target.as_bytes()
+        })
     }
 }
 
@@ -154,6 +171,17 @@ impl Refusal {
     pub(crate) fn again(mut self, seconds: u32) -> Self {
         self.again = Some(seconds);
         self
+    }
+
+    /// The same for what was asked of an instance already: nobody is told to ask for that again.
+    pub(crate) fn once(mut self) -> Self {
+        self.again = None;
+        self
+    }
+
+    /// A page of ours has asked again by itself, and is to do so on: nobody has asked anything by that.
+    pub(crate) fn is_repeated(&self, asked: &Asked, host: &HeaderValue, uri: &Uri) -> bool {
+        asked.wants_page() && self.reloads(asked).is_some() && asked.is_from_itself(host, uri)
     }
 
     /// The answer, as who asked can read it.
@@ -268,8 +296,12 @@ impl Refusal {
 
     /// An instance may have been asked, and who looks at the page may want to ask again.
     fn is_for_people_to_repeat(&self, asked: &Asked) -> bool {
-        let broke = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
-        asked.repeatable && broke.contains(&self.status)
+        let broke = match self.status {
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
+            StatusCode::SERVICE_UNAVAILABLE => self.again.is_none(),
+            _ => false,
+        };
+        asked.repeatable && broke
     }
 
     /// Nothing in it is run or loaded; what comes from outside is text.

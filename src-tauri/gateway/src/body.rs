@@ -23,8 +23,25 @@ pub(crate) enum Outgoing {
 pub(crate) struct Sent {
     pub(crate) bytes: Cell<u64>,
     pub(crate) whole: Cell<bool>,
+    /// Since when all of it was there.
+    pub(crate) since: Cell<Option<Instant>>,
     /// Since when its next piece is waited for.
     pub(crate) waits: Cell<Option<Instant>>,
+}
+
+impl Sent {
+    /// All of it is there.
+    pub(crate) fn is_whole(&self) {
+        if !self.whole.replace(true) {
+            self.since.set(Some(Instant::now()));
+        }
+    }
+
+    /// Since when an instance that was asked then owes an answer: since it had all of it. Nothing is known of one that
+    /// answers before.
+    pub(crate) fn owed_since(&self, asked: Instant) -> Option<Instant> {
+        self.since.get().map(|since| since.max(asked))
+    }
 }
 
 impl Body for Outgoing {
@@ -48,9 +65,11 @@ impl Body for Outgoing {
                     Poll::Ready(Some(Ok(frame))) => {
                         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                         sent.bytes.set(sent.bytes.get() + length);
-                        sent.whole.set(body.is_end_stream());
+                        if body.is_end_stream() {
+                            sent.is_whole();
+                        }
                     }
-                    Poll::Ready(None) => sent.whole.set(true),
+                    Poll::Ready(None) => sent.is_whole(),
                     Poll::Ready(Some(Err(_))) | Poll::Pending => {}
                 }
                 frame
@@ -201,5 +220,27 @@ impl Body for Answer {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Streamed(streamed) => streamed.body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_owed_since_all_was_there() {
+        let second = Duration::from_secs(1);
+        let (sent, began) = (Sent::default(), Instant::now());
+        assert_eq!(sent.owed_since(began), None, "it answers before that");
+        tokio::time::advance(20 * second).await;
+        sent.is_whole();
+        assert_eq!(sent.owed_since(began), Some(began + 20 * second));
+        tokio::time::advance(second).await;
+        sent.is_whole();
+        assert_eq!(sent.owed_since(began), Some(began + 20 * second));
+        // Another try begins later.
+        let again = Instant::now();
+        assert_eq!(sent.owed_since(again), Some(again));
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Link {
     over: bool,
     /// It has carried a request before.
     pub(crate) used: bool,
+    /// Its instance closes it behind this answer.
+    pub(crate) ends: bool,
     /// When it was last given back.
     pub(crate) since: Instant,
     /// The body that is under way on it.
@@ -87,6 +89,7 @@ impl Link {
             connection,
             over: false,
             used: false,
+            ends: false,
             since: Instant::now(),
             sending: None,
         }))

@@ -141,6 +141,11 @@ impl Flight {
         self.error = (!status.is_redirection()).then(|| why.to_owned());
     }
 
+    /// Nobody has asked it: it is not counted, and not written down.
+    pub(crate) fn unnoted(&mut self) {
+        self.noted = true;
+    }
+
     /// What follows need not end by itself: it is written down now, and nobody waits for its end.
     pub(crate) fn goes_on(&mut self) {
         if let Some(attempt) = self.attempt.as_mut().filter(|attempt| !attempt.endless) {

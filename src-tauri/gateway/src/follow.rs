@@ -28,6 +28,7 @@ pub(crate) fn start(
                 _ = stopping.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep_until(look) => {
                     shared.table.judge_latencies();
+                    shared.table.keep_edges();
                     look = Instant::now() + LOOK;
                     continue;
                 }

@@ -221,9 +221,24 @@ const OURS: [(u32, HeaderName); 4] = [
     (Has::X_FORWARDED_PREFIX, X_FORWARDED_PREFIX),
 ];
 
-/// Takes out what is meant for the connection it came by.
-pub(crate) fn strip(headers: &mut HeaderMap) {
-    strip_what(headers, Has::of(headers));
+/// Takes out what is meant for the connection it came by. True when that is closed behind this answer.
+pub(crate) fn strip(version: Version, headers: &mut HeaderMap) -> bool {
+    let has = Has::of(headers);
+    let stays = version != Version::HTTP_10;
+    let ends = match has.any(Has::CONNECTION) {
+        false => !stays,
+        true if stays => says(headers, b"close"),
+        true => !says(headers, b"keep-alive"),
+    };
+    strip_what(headers, has);
+    ends
+}
+
+/// This is said of the connection.
+fn says(headers: &HeaderMap, word: &[u8]) -> bool {
+    let all = headers.get_all(CONNECTION).iter();
+    all.flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .any(|token| token.trim_ascii().eq_ignore_ascii_case(word))
 }
 
 fn strip_what(headers: &mut HeaderMap, has: Has) {
@@ -272,11 +287,7 @@ pub(crate) fn upgrade(
     }
     let mut all = headers.get_all(UPGRADE).iter();
     let wanted = all.next().filter(|_| all.next().is_none())?;
-    let asked = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+    let asked = says(headers, b"upgrade");
     let plain = !wanted.as_bytes().to_ascii_lowercase().starts_with(b"h2c");
     (asked && plain).then(|| wanted.clone())
 }

@@ -56,7 +56,7 @@ impl Pool {
     }
 
     pub(crate) fn put(&self, backend: &Arc<Backend>, mut link: Box<Link>, now: Instant) {
-        if backend.is_draining() || !link.has_sent() {
+        if backend.is_draining() || link.ends || !link.has_sent() {
             return;
         }
         link.since = now;

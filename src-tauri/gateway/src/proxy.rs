@@ -56,7 +56,10 @@ pub(crate) async fn serve(
         }
     };
     Ok(passed.unwrap_or_else(|(mut flight, refusal)| {
-        flight.refused(refusal.status, &refusal.error);
+        match refusal.is_repeated(&asked, &flight.host, &flight.uri) {
+            true => flight.unnoted(),
+            false => flight.refused(refusal.status, &refusal.error),
+        }
         refusal.answer(&asked)
     }))
 }
@@ -290,6 +293,7 @@ async fn pass(
         hash: admitted.hash,
         stream,
         switching: admitted.upgrade.is_some(),
+        body: body_sent.as_deref(),
         deadline,
         tried: Vec::new(),
         at: None,
@@ -352,10 +356,14 @@ async fn pass(
 fn answer(
     mut flight: Box<Flight>,
     response: Response<Incoming>,
-    link: Option<Box<Link>>,
+    mut link: Option<Box<Link>>,
 ) -> Response<Answer> {
     let (mut head, body) = response.into_parts();
-    heads::strip(&mut head.headers);
+    if heads::strip(head.version, &mut head.headers)
+        && let Some(link) = &mut link
+    {
+        link.ends = true;
+    }
     head.version = Version::HTTP_11;
     // Hyper has its own there, which is of no use to the client's connection.
     head.extensions.clear();
@@ -384,7 +392,7 @@ fn switch(
         .headers
         .remove(UPGRADE)
         .unwrap_or_else(|| wanted.clone());
-    heads::strip(&mut head.headers);
+    heads::strip(head.version, &mut head.headers);
     head.headers.insert(UPGRADE, to);
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -446,6 +454,7 @@ async fn keep(
         .to_bytes();
     sent.waits.set(None);
     sent.bytes.set(whole.len() as u64);
+    sent.is_whole();
     *request.body_mut() = Outgoing::Whole(Some(whole));
     Ok(())
 }

@@ -388,6 +388,12 @@ impl Route {
         Arc::clone(edges.entry(caller.clone()).or_default())
     }
 
+    /// Drops what was counted of services that are no more, and have no connection any more.
+    pub(crate) fn keep_edges(&self, is_there: impl Fn(&Caller) -> bool) {
+        let mut edges = lock(&self.edges);
+        edges.retain(|caller, counters| is_there(caller) || Arc::strong_count(counters) > 1);
+    }
+
     /// What services of its own cluster have asked.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         let Some(to) = self.cluster.as_ref().and_then(|_| self.name.parse().ok()) else {

@@ -3,7 +3,7 @@
 use crate::answer::Refusal;
 use crate::backend::Backend;
 use crate::balance::Choice;
-use crate::body::Outgoing;
+use crate::body::{Outgoing, Sent};
 use crate::exchange::{Link, Lost, connect, story};
 use crate::flight::{Attempt, Flight};
 use crate::heads;
@@ -37,6 +37,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) stream: bool,
     /// To speak something else than HTTP.
     pub(crate) switching: bool,
+    /// The body of its client, if it has one.
+    pub(crate) body: Option<&'a Sent>,
     pub(crate) deadline: Instant,
     pub(crate) tried: Vec<u64>,
     /// The instance that works on it.
@@ -60,17 +62,24 @@ impl Sending<'_> {
         let mut began = Instant::now();
         let mut patience = Patience::new(began, self.deadline);
         let mut left = self.rules.retries;
+        // An instance may have it, or have died of it.
+        let mut sent = false;
         loop {
             let attempt = match self.pick(began) {
                 Some(attempt) => attempt,
                 None => {
-                    let attempt = Box::pin(self.instance(&patience)).await?;
+                    let attempt = Box::pin(self.instance(&patience)).await;
                     began = Instant::now();
-                    attempt
+                    attempt.map_err(|nobody| match sent {
+                        true => nobody.once(),
+                        false => nobody,
+                    })?
                 }
             };
+            debug_assert!(place.is_some(), "each try begins with the request");
             let backend = Arc::clone(&attempt.backend);
             self.at = Some(Arc::clone(&backend));
+            let mut late = false;
             let limited = self
                 .rules
                 .try_timeout
@@ -81,25 +90,32 @@ impl Sending<'_> {
                     let tried = self.once(&backend, place, again.is_none(), began);
                     let limited = Box::pin(tokio::time::timeout(time, tried));
                     limited.await.unwrap_or_else(|_| {
-                        Err(Box::new(Lost {
-                            why: format!("it has not answered for {} s", time.as_secs_f32()),
-                            stale: false,
-                        }))
+                        late = true;
+                        Err(unreached(format!(
+                            "it has not answered for {} s",
+                            time.as_secs_f32()
+                        )))
                     })
                 }
             };
             let lost = match outcome {
                 Ok((response, link)) => {
                     let now = Instant::now();
-                    self.judge(&backend, &response, began, now);
+                    let owed = match self.body {
+                        None => Some(began),
+                        Some(sent) => sent.owed_since(began),
+                    };
+                    self.judge(&backend, &response, owed, now);
                     flight.head_came(now);
                     return Ok((attempt, response, link));
                 }
                 Err(lost) => lost,
             };
             drop(attempt);
+            sent |= place.is_none();
             tracing::debug!(backend.id, lost.why, "an instance has not answered");
-            match (place.is_some(), &again) {
+            // Who takes as long to accept as he may to answer costs a retry, too.
+            match (place.is_some() && !late, &again) {
                 // Closed while it waited for a request: nothing is said about the instance by that.
                 (true, _) if lost.stale => {}
                 (true, _) => {
@@ -241,13 +257,15 @@ impl Sending<'_> {
         &self,
         backend: &Backend,
         response: &Response<Incoming>,
-        began: Instant,
+        owed: Option<Instant>,
         now: Instant,
     ) {
-        backend.quick(
-            self.worker.shared.clock.millis(now),
-            now.saturating_duration_since(began),
-        );
+        if let Some(owed) = owed {
+            backend.quick(
+                self.worker.shared.clock.millis(now),
+                now.saturating_duration_since(owed),
+            );
+        }
         match response.status().is_server_error() {
             true => self.failed(backend, &format!("it answered {}", response.status())),
             false => backend.succeeded(),

@@ -111,6 +111,28 @@ fn a_page_asks_by_itself_for_nothing_that_an_instance_may_have_died_of() {
 }
 
 #[test]
+fn a_page_that_asks_again_says_where_it_is() {
+    let uri: Uri = "/a?b=c".parse().unwrap();
+    let host = HeaderValue::from_static("api.shop.localhost:7422");
+    for (from, itself) in [
+        ("http://api.shop.localhost:7422/a?b=c", true),
+        ("http://API.shop.localhost:7422/a?b=c", true),
+        ("http://api.shop.localhost:7422/a", false),
+        ("http://api.shop.localhost:7422/", false),
+        ("http://web.shop.localhost:7422/a?b=c", false),
+        ("https://api.shop.localhost:7422/a?b=c", false),
+        ("", false),
+    ] {
+        assert_eq!(
+            asked(REFERER, from).is_from_itself(&host, &uri),
+            itself,
+            "{from}"
+        );
+    }
+    assert!(!asked(ACCEPT, "text/html").is_from_itself(&host, &uri));
+}
+
+#[test]
 fn what_is_not_there_for_long_is_asked_for_seldom() {
     let route = Route::new("mail", "mail", None, "mail");
     let html = asked(ACCEPT, "text/html");

@@ -1,6 +1,7 @@
 //! Who is found by which name, and who is not.
 
 use super::*;
+use crate::callers::Caller;
 use model::view::KeptBy;
 
 fn table() -> Arc<Table> {
@@ -352,4 +353,31 @@ fn of_many_names_a_few_are_looked_at_and_those_of_clusters_first() {
     assert_eq!(hosts("wob.shop-2"), ["web.shop-2.localhost:7422"]);
     assert_eq!(table.read().first(COMPARED).len(), COMPARED);
     assert_eq!(table.known("web.shpo").more, 2 * COMPARED + 3);
+}
+
+#[test]
+fn what_was_counted_of_callers_that_are_gone_goes_with_them() {
+    let table = table();
+    let (mail, shop) = ("mail-1a2b3c4d", "shop-1a2b3c4d");
+    table.put(&entry(Some(mail), "mail", &format!("{mail}.mail.0"), 5_000));
+    table.put(&entry(Some(shop), "web", &format!("{shop}.web.0"), 6_000));
+    let route = table.by_host("mail.mail").unwrap();
+    let caller = |cluster: &str| Caller {
+        cluster: cluster.parse().unwrap(),
+        service: "web".parse().unwrap(),
+    };
+    let of = || -> Vec<_> { table.edges().into_iter().map(|edge| edge.cluster).collect() };
+    route.edge(&caller(shop));
+    let gone = "test-1a2b3c4d";
+    let connected = route.edge(&caller(gone));
+    // As long as the engine looks for what runs, one that is not known may be about to be.
+    route.edge(&caller("late-1a2b3c4d"));
+    table.keep_edges();
+    assert_eq!(of().len(), 3);
+    table.settle();
+    table.keep_edges();
+    assert_eq!(of().len(), 2, "one has a connection yet");
+    drop(connected);
+    table.keep_edges();
+    assert_eq!(of(), [shop.parse().unwrap()]);
 }

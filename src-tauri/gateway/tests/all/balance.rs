@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -50,7 +50,7 @@ fn waits_at(gate: &Arc<Semaphore>, heard: &Arc<AtomicUsize>) -> impl Serves + us
         let (gate, heard) = (Arc::clone(&gate), Arc::clone(&heard));
         Box::pin(async move {
             while let Some((head, mut body)) = head(&mut stream).await {
-                rest(&mut stream, &mut body, usize::from(head.starts_with("PUT"))).await;
+                rest(&mut stream, &mut body, usize::from(head.starts_with('P'))).await;
                 heard.fetch_add(1, Ordering::SeqCst);
                 gate.acquire().await.unwrap().forget();
                 if stream.write_all(OK.as_bytes()).await.is_err() {
@@ -63,6 +63,11 @@ fn waits_at(gate: &Arc<Semaphore>, heard: &Arc<AtomicUsize>) -> impl Serves + us
 
 #[tokio::test]
 async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
+    // One that is kept for another try, and one that is passed on as it comes.
+    tokio::join!(sends_slowly("PUT"), sends_slowly("POST"));
+}
+
+async fn sends_slowly(method: &str) {
     /// Requests at a time: with so many of them an instance is asked that is a hundred times slower.
     const ALL: usize = 200;
     /// Were it as slow as its client, an instance would be a thousand times slower than the other.
@@ -74,7 +79,7 @@ async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
     world.serve("api.1", waits_at(&gate, &heard[1])).await;
     let mut client = world.connect().await;
     let head = format!(
-        "PUT / HTTP/1.1\r\nHost: {}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n",
+        "{method} / HTTP/1.1\r\nHost: {}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n",
         world.host()
     );
     client.write_all(head.as_bytes()).await.unwrap();
@@ -113,7 +118,7 @@ async fn how_slowly_a_client_sends_is_no_fault_of_an_instance() {
         .iter()
         .zip(&after)
         .all(|(before, after)| after > before);
-    assert!(both, "{before:?}, then {after:?}");
+    assert!(both, "{method}: {before:?}, then {after:?}");
 }
 
 #[tokio::test]
@@ -168,6 +173,135 @@ async fn what_cannot_be_sent_again_is_not() {
     let answer = world.ask("POST /", &[], "once").await;
     assert_eq!(answer.status, 502, "{answer:?}");
     assert_eq!(*heard.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn who_takes_too_long_to_accept_costs_a_retry_like_who_takes_too_long_to_answer() {
+    let world = world().await;
+    let rules = Rules {
+        try_timeout: Some(Duration::from_millis(20)),
+        retries: 2,
+        ..Rules::default()
+    };
+    let service = "api".parse().unwrap();
+    world.gateway.rule(&cluster(), &service, rules);
+    // Its queue is full, and nobody accepts: what connects now waits.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    loop {
+        let next = TcpStream::connect(address);
+        match tokio::time::timeout(Duration::from_millis(100), next).await {
+            Ok(stream) => queued.push(stream.unwrap()),
+            Err(_) => break,
+        }
+    }
+    world.list("api.0", address).await;
+    let retried = eventually(|| world.gateway.view().routes[0].retries == 2);
+    tokio::select! {
+        answer = world.ask("GET /", &[], "") => panic!("nobody can: {answer:?}"),
+        () = retried => {}
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_once_is_not_to_be_asked_for_again() {
+    let world = world().await;
+    let standing = |coming| Standing {
+        why: "api.0 has failed".into(),
+        since: wall(),
+        coming,
+        wanted: coming,
+    };
+    let (at, of) = (instance("api.0"), cluster());
+    world.gateway.stands(&of, &at, standing(false));
+    let before = world.ask("GET /", &[], "").await;
+    assert!(before.head.contains("retry-after"), "{before:?}");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.list("api.0", listener.local_addr().unwrap()).await;
+    // It dies of the request, and is not listed any more when that is known.
+    let dies = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = head(&mut stream).await;
+        world.registry.remove_own(&of, &at);
+        let listed = || !world.gateway.view().routes[0].backends.is_empty();
+        eventually(|| !listed()).await;
+    };
+    let asked = world.ask("GET /", &["Accept: text/html"], "");
+    let ((), answer) = tokio::join!(dies, asked);
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(!answer.head.contains("retry-after"), "{answer:?}");
+    assert!(!answer.body.contains("http-equiv"), "{answer:?}");
+    assert!(answer.body.contains("Try again"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_asks_again_by_itself_is_no_failed_request() {
+    let world = world().await;
+    let stopped = Standing {
+        why: "api.0 is stopped".into(),
+        since: wall(),
+        coming: false,
+        wanted: false,
+    };
+    world
+        .gateway
+        .stands(&cluster(), &instance("api.0"), stopped);
+    let failed = || world.gateway.view().routes[0].traffic.failed;
+    let page = "Accept: text/html";
+    let itself = format!("Referer: http://{}/a?b", world.host());
+    let link = format!("Referer: http://{}/", world.host());
+    // A person, a link that a person follows, a program that says where it is.
+    for headers in [
+        &[page][..],
+        &[page, &link],
+        &[itself.as_str(), "Accept: */*"],
+    ] {
+        assert_eq!(world.ask("GET /a?b", headers, "").await.status, 503);
+    }
+    eventually(|| failed() == 3).await;
+    for _ in 0..3 {
+        let answer = world.ask("GET /a?b", &[page, &itself], "").await;
+        assert!(answer.body.contains("http-equiv=refresh"), "{answer:?}");
+    }
+    assert_eq!(world.ask("GET /a?b", &[page], "").await.status, 503);
+    eventually(|| failed() >= 4).await;
+    let traffic = world.gateway.view().routes[0].traffic;
+    assert_eq!((traffic.total, traffic.failed), (4, 4));
+    assert_eq!(world.gateway.recent(100).len(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_its_instance_closes_is_closed_with_its_answer() {
+    const CLOSES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: Close\r\n\r\nok";
+    const OLD: &str = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    // Long before connections that nobody uses are looked for.
+    const SOON: Duration = Duration::from_secs(2);
+    let mut world = world().await;
+    let (closed, mut over) = tokio::sync::mpsc::channel(2);
+    let count = Arc::new(AtomicUsize::new(0));
+    let serves = move |mut stream: TcpStream| -> BoxFuture<'static, ()> {
+        let (closed, nth) = (closed.clone(), count.fetch_add(1, Ordering::SeqCst));
+        Box::pin(async move {
+            let _ = head(&mut stream).await;
+            let answer = [CLOSES, OLD][nth % 2];
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // As a server does that has to know whether all was read. What is closed on one side alone takes more.
+            let _ = stream.read_u8().await;
+            while stream.write_all(b"x").await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+            closed.send(()).await.unwrap();
+        })
+    };
+    world.serve("api.0", serves).await;
+    for _ in 0..2 {
+        assert_eq!(world.ask("GET /", &[], "").await.status, 200);
+        let closed = tokio::time::timeout(SOON, over.recv()).await;
+        closed.expect("it is closed at once").unwrap();
+    }
 }
 
 #[tokio::test]
