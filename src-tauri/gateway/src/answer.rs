@@ -1,6 +1,7 @@
 //! What the gateway answers itself: a page for people, JSON for programs, a status for gRPC.
 
 use crate::body::Answer;
+use crate::heads::Has;
 use crate::known::{Known, Missing};
 use crate::route::{Nobody, Route};
 use bytes::Bytes;
@@ -52,13 +53,20 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn new(method: &Method, version: Version, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(method: &Method, version: Version, headers: &HeaderMap, has: Has) -> Self {
+        let of = |has, name| {
+            if has {
+                headers.get(name).cloned()
+            } else {
+                None
+            }
+        };
         Self {
             version,
             repeatable: method == Method::GET,
-            accept: headers.get(ACCEPT).cloned(),
-            kind: headers.get(CONTENT_TYPE).cloned(),
-            from: headers.get(REFERER).cloned(),
+            accept: of(has.accept(), ACCEPT),
+            kind: of(has.content_type(), CONTENT_TYPE),
+            from: of(has.referer(), REFERER),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, and what its requests are told on.
 
+use crate::alarm::Alarm;
 use crate::route::Route;
 use crate::seat::Seat;
 use crate::sniff::Sniffed;
@@ -18,6 +19,8 @@ pub(crate) struct Client {
     pub(crate) sniffed: Option<Sniffed>,
     /// What the last request asked for, as most clients ask one host again and again.
     pub(crate) last: RefCell<Option<Last>>,
+    /// When a request has taken too long.
+    pub(crate) alarm: Alarm,
 }
 
 /// What a host has led to.
@@ -37,6 +40,7 @@ impl Client {
             seat,
             sniffed,
             last: RefCell::default(),
+            alarm: Alarm::default(),
         }
     }
 }

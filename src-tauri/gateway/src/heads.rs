@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, Entry, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
-    TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{Method, Version};
 
@@ -21,6 +21,9 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+/// Letters of a `traceparent`, and of an id that is made here.
+const PARENT: usize = 55;
+const ID: usize = 16;
 /// Letters an id of a client may have.
 const LONGEST_ID: usize = 128;
 /// Gateways that a request may have come through: more are a circle.
@@ -40,13 +43,13 @@ pub(crate) struct Way<'a> {
 }
 
 /// Makes the head of a request fit for an instance. What the client says about where it came from is
-/// replaced: it can say anything.
+/// replaced: it can say anything. Gives its id.
 pub(crate) fn outgoing(
     headers: &mut HeaderMap,
     has: Has,
     way: &Way<'_>,
     chance: impl FnMut() -> u64,
-) {
+) -> HeaderValue {
     strip_what(headers, has);
     remove(headers, has, &OURS);
     // Else it would be made larger, and all in it put in its new place, more than once.
@@ -68,47 +71,59 @@ pub(crate) fn outgoing(
         _ => "1.1 azora",
     };
     headers.append(VIA, HeaderValue::from_static(via));
-    trace(headers, chance);
+    trace(headers, has, chance)
 }
 
-/// `traceparent` as the W3C writes it, and an id: passed on if they are what they should be, made if not.
-fn trace(headers: &mut HeaderMap, mut chance: impl FnMut() -> u64) {
-    let sound = headers.get_all(TRACEPARENT).iter();
-    let mut sound = sound.map(|value| is_traceparent(value.as_bytes()));
-    if sound.next() != Some(true) || sound.next().is_some() {
-        // A state without its parent is of another trace.
-        headers.remove(TRACESTATE);
-        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        hex(&mut text[3..19], chance());
-        hex(&mut text[19..35], chance() | 1);
-        hex(&mut text[36..52], chance() | 1);
-        headers.insert(TRACEPARENT, value(&text));
-    }
-    match headers.entry(X_REQUEST_ID) {
-        Entry::Occupied(mut known) => {
-            let id = known.get().as_bytes();
-            let sound = (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-            if !sound || known.iter().count() > 1 {
-                known.insert(id_of(chance()));
-            }
+/// `traceparent` as the W3C writes it, and an id: passed on if they are what they should be, made if not. Gives the id.
+fn trace(headers: &mut HeaderMap, has: Has, mut chance: impl FnMut() -> u64) -> HeaderValue {
+    // Both in one piece of memory.
+    let mut made = [0; PARENT + ID];
+    let (parent, id) = made.split_at_mut(PARENT);
+    parent.copy_from_slice(b"00-00000000000000000000000000000000-0000000000000000-00");
+    hex(&mut parent[3..19], chance());
+    hex(&mut parent[19..35], chance() | 1);
+    hex(&mut parent[36..52], chance() | 1);
+    hex(id, chance());
+    let made = Bytes::copy_from_slice(&made);
+    if !(has.any(Has::TRACEPARENT) && goes_on(headers)) {
+        if has.any(Has::TRACESTATE) {
+            // A state without its parent is of another trace.
+            headers.remove(TRACESTATE);
         }
-        Entry::Vacant(place) => {
-            place.insert(id_of(chance()));
-        }
+        headers.insert(TRACEPARENT, value(made.slice(..PARENT)));
     }
+    let known = if has.any(Has::X_REQUEST_ID) {
+        id_in(headers)
+    } else {
+        None
+    };
+    known.unwrap_or_else(|| {
+        let id = value(made.slice(PARENT..));
+        headers.insert(X_REQUEST_ID, id.clone());
+        id
+    })
 }
 
-/// An id of sixteen hexadecimal digits.
-pub(crate) fn id_of(chance: u64) -> HeaderValue {
-    let mut text = [0; 16];
-    hex(&mut text, chance);
-    value(&text)
+/// It belongs to a trace.
+fn goes_on(headers: &HeaderMap) -> bool {
+    let mut parents = headers.get_all(TRACEPARENT).iter();
+    let first = parents.next();
+    parents.next().is_none() && first.is_some_and(|parent| is_traceparent(parent.as_bytes()))
 }
 
-fn value(text: &[u8]) -> HeaderValue {
-    // Digits and hyphens are fit for a header.
-    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text))
-        .unwrap_or_else(|_| HeaderValue::from_static("0"))
+/// The id of a client.
+fn id_in(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut ids = headers.get_all(X_REQUEST_ID).iter();
+    let id = ids.next().filter(|_| ids.next().is_none())?;
+    let letters = id.as_bytes();
+    let sound =
+        (1..=LONGEST_ID).contains(&letters.len()) && letters.iter().all(u8::is_ascii_graphic);
+    sound.then(|| id.clone())
+}
+
+/// Digits and hyphens, which are fit for a header.
+fn value(text: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
 fn hex(to: &mut [u8], mut number: u64) {
@@ -124,7 +139,7 @@ fn is_traceparent(text: &[u8]) -> bool {
         part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
     let some = |range: std::ops::Range<usize>| text[range].iter().any(|b| *b != b'0');
-    text.len() == 55
+    text.len() == PARENT
         && text[2] == b'-'
         && text[35] == b'-'
         && text[52] == b'-'
@@ -139,7 +154,7 @@ fn is_traceparent(text: &[u8]) -> bool {
 
 /// Which of the headers that the gateway looks at a head has. Looking for each of them by its name would cost more than
 /// all that is done with those that are there, which are few.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Has(u32);
 
 impl Has {
@@ -156,6 +171,13 @@ impl Has {
     const X_FORWARDED_PREFIX: u32 = 1 << 10;
     const VIA: u32 = 1 << 11;
     const PAGE: u32 = 1 << 12;
+    const CONTENT_LENGTH: u32 = 1 << 13;
+    const CONTENT_TYPE: u32 = 1 << 14;
+    const ACCEPT: u32 = 1 << 15;
+    const TRACEPARENT: u32 = 1 << 16;
+    const TRACESTATE: u32 = 1 << 17;
+    const X_REQUEST_ID: u32 = 1 << 18;
+    const REFERER: u32 = 1 << 19;
 
     /// Those of this head.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
@@ -172,6 +194,13 @@ impl Has {
             "proxy-authorization" => Self::PROXY_AUTHORIZATION,
             "x-forwarded-prefix" => Self::X_FORWARDED_PREFIX,
             "via" => Self::VIA,
+            "content-length" => Self::CONTENT_LENGTH,
+            "content-type" => Self::CONTENT_TYPE,
+            "accept" => Self::ACCEPT,
+            "referer" => Self::REFERER,
+            "traceparent" => Self::TRACEPARENT,
+            "tracestate" => Self::TRACESTATE,
+            "x-request-id" => Self::X_REQUEST_ID,
             "origin" | "sec-fetch-site" => Self::PAGE,
             _ => 0,
         };
@@ -196,6 +225,22 @@ impl Has {
 
     pub(crate) fn via(self) -> bool {
         self.any(Self::VIA)
+    }
+
+    pub(crate) fn content_length(self) -> bool {
+        self.any(Self::CONTENT_LENGTH)
+    }
+
+    pub(crate) fn content_type(self) -> bool {
+        self.any(Self::CONTENT_TYPE)
+    }
+
+    pub(crate) fn referer(self) -> bool {
+        self.any(Self::REFERER)
+    }
+
+    pub(crate) fn accept(self) -> bool {
+        self.any(Self::ACCEPT)
     }
 
     /// What tells by which page it was sent.
@@ -314,150 +359,4 @@ pub(crate) fn is_idempotent(method: &Method) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(lines: &[(&str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            let name: HeaderName = name.parse().unwrap();
-            headers.append(name, value.parse().unwrap());
-        }
-        headers
-    }
-
-    fn sent(lines: &[(&str, &str)]) -> HeaderMap {
-        let mut headers = map(lines);
-        let (client, host) = (
-            HeaderValue::from_static("127.0.0.1"),
-            HeaderValue::from_static("api.shop.localhost:7422"),
-        );
-        let way = Way {
-            client: &client,
-            host: &host,
-            forwarded: &forwarded(&client, &host),
-            prefix: None,
-            version: Version::HTTP_11,
-        };
-        let mut n = 0;
-        let has = Has::of(&headers);
-        outgoing(&mut headers, has, &way, || {
-            n += 1;
-            n
-        });
-        headers
-    }
-
-    #[test]
-    fn what_belongs_to_a_connection_does_not_leave_it() {
-        let headers = sent(&[
-            ("connection", "close, X-Secret, Host"),
-            ("connection", "te, Content-Length"),
-            ("x-secret", "1"),
-            ("te", "trailers"),
-            ("keep-alive", "timeout=5"),
-            ("proxy-connection", "keep-alive"),
-            ("transfer-encoding", "chunked"),
-            ("upgrade", "h2c"),
-            ("http2-settings", "x"),
-            ("expect", "100-continue"),
-            ("content-length", "3"),
-            ("accept", "*/*"),
-        ]);
-        for gone in [
-            "connection",
-            "x-secret",
-            "te",
-            "keep-alive",
-            "proxy-connection",
-            "transfer-encoding",
-            "upgrade",
-            "http2-settings",
-            "expect",
-        ] {
-            assert!(!headers.contains_key(gone), "{gone}");
-        }
-        assert_eq!(headers["content-length"], "3");
-        assert_eq!(headers["accept"], "*/*");
-        assert_eq!(headers["host"], "api.shop.localhost:7422");
-    }
-
-    #[test]
-    fn what_a_client_says_of_its_way_is_replaced() {
-        let headers = sent(&[
-            ("x-forwarded-for", "8.8.8.8"),
-            ("x-forwarded-for", "9.9.9.9"),
-            ("x-forwarded-host", "evil.com"),
-            ("x-forwarded-proto", "https"),
-            ("x-forwarded-prefix", "/evil"),
-            ("forwarded", "for=8.8.8.8"),
-            ("via", "1.1 other"),
-        ]);
-        let all = |name: &str| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
-        assert_eq!(all("x-forwarded-for"), ["127.0.0.1"]);
-        assert_eq!(all("x-forwarded-host"), ["api.shop.localhost:7422"]);
-        assert_eq!(all("x-forwarded-proto"), ["http"]);
-        assert!(all("x-forwarded-prefix").is_empty());
-        assert_eq!(
-            all("forwarded"),
-            ["for=127.0.0.1;host=\"api.shop.localhost:7422\";proto=http"]
-        );
-        assert_eq!(all("via"), ["1.1 other", "1.1 azora"]);
-    }
-
-    #[test]
-    fn a_trace_goes_on_or_begins() {
-        let sound = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let headers = sent(&[
-            ("traceparent", sound),
-            ("tracestate", "a=b"),
-            ("x-request-id", "r1"),
-        ]);
-        assert_eq!(headers["traceparent"], sound);
-        assert_eq!(headers["tracestate"], "a=b");
-        assert_eq!(headers["x-request-id"], "r1");
-        let zero = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
-        let upper = "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01";
-        for broken in [zero, upper, "", "x", &sound[..54]] {
-            let headers = sent(&[
-                ("traceparent", broken),
-                ("tracestate", "a=b"),
-                ("x-request-id", "a b"),
-            ]);
-            let made = headers["traceparent"].as_bytes();
-            assert!(
-                is_traceparent(made) && made != broken.as_bytes(),
-                "{broken}"
-            );
-            assert!(!headers.contains_key("tracestate"));
-            assert_eq!(headers["x-request-id"].len(), 16);
-        }
-    }
-
-    #[test]
-    fn only_a_get_that_says_so_twice_wants_to_speak_otherwise() {
-        let wanted = |method: Method, version, lines: &[(&str, &str)]| {
-            upgrade(&method, version, &map(lines)).is_some()
-        };
-        let both = [
-            ("connection", "keep-alive, Upgrade"),
-            ("upgrade", "websocket"),
-        ];
-        assert!(wanted(Method::GET, Version::HTTP_11, &both));
-        assert!(!wanted(Method::POST, Version::HTTP_11, &both));
-        assert!(!wanted(Method::GET, Version::HTTP_10, &both));
-        assert!(!wanted(Method::GET, Version::HTTP_11, &both[1..]));
-        assert!(!wanted(Method::GET, Version::HTTP_11, &both[..1]));
-        let h2c = [
-            ("connection", "upgrade, http2-settings"),
-            ("upgrade", "h2c"),
-        ];
-        assert!(!wanted(Method::GET, Version::HTTP_11, &h2c));
-    }
-
-    #[test]
-    fn a_circle_is_seen() {
-        assert!(!circles(&map(&[("via", "1.1 a, 1.1 b")])));
-        assert!(circles(&map(&[("via", "1.1 azora"); 17])));
-    }
-}
+mod tests;

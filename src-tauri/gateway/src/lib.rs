@@ -13,6 +13,7 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod alarm;
 mod answer;
 mod backend;
 mod balance;

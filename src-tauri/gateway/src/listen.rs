@@ -3,6 +3,7 @@
 use crate::answer::{Asked, Refusal};
 use crate::callers::Whose;
 use crate::client::Client;
+use crate::heads::Has;
 use crate::pool::Pool;
 use crate::seat::{HEAD, Seat, Seats, Told};
 use crate::sniff::{BUFFER, Sniffed};
@@ -395,7 +396,12 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 /// Says why, without having heard what was wanted.
 async fn turn_away(shared: &Shared, stream: &mut TcpStream, refusal: &Refusal) {
     shared.refused.fetch_add(1, Ordering::Relaxed);
-    let asked = Asked::new(&Method::POST, Version::HTTP_11, &HeaderMap::new());
+    let asked = Asked::new(
+        &Method::POST,
+        Version::HTTP_11,
+        &HeaderMap::new(),
+        Has::default(),
+    );
     // Who does not want to hear it has lost nothing.
     let _ = tokio::time::timeout(PAUSE, stream.write_all(&refusal.bytes(&asked))).await;
     let _ = stream.shutdown().await;

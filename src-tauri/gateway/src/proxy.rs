@@ -38,11 +38,12 @@ pub(crate) async fn serve(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let asked = Asked::new(request.method(), request.version(), request.headers());
+    let has = Has::of(request.headers());
+    let asked = Asked::new(request.method(), request.version(), request.headers(), has);
     let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
-    let admitted = admit(&worker, &client, &mut flight, &mut request).await;
+    let admitted = admit(&worker, &client, &mut flight, has, &mut request).await;
     let passed = match admitted {
-        Ok(admitted) => pass(&worker, &asked, flight, admitted, request).await,
+        Ok(admitted) => pass(&worker, &client, &asked, flight, admitted, request).await,
         Err(refusal) => {
             let missed = [
                 StatusCode::NOT_FOUND,
@@ -77,6 +78,7 @@ async fn admit(
     worker: &Rc<Worker>,
     client: &Client,
     flight: &mut Flight,
+    has: Has,
     request: &mut Request<Incoming>,
 ) -> Result<Admitted, Refusal> {
     let (version, method) = (request.version(), request.method().clone());
@@ -89,7 +91,6 @@ async fn admit(
         return Err(refusal);
     }
     let headers = request.headers();
-    let has = Has::of(headers);
     let host = guard::host(version, request.uri(), headers)?;
     flight.host = host.clone();
     let uri = request.uri();
@@ -99,13 +100,11 @@ async fn admit(
     }
     if let Some(sniffed) = &client.sniffed {
         let bodiless = request.body().is_end_stream();
-        if let Some(two) = sniffed.parsed(&method, headers, bodiless) {
+        if let Some(two) = sniffed.parsed(&method, has, bodiless) {
             return Err(guard::malformed(two));
         }
-        let coding = headers.get(TRANSFER_ENCODING);
-        if has.transfer_encoding()
-            && coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-        {
+        let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if has.transfer_encoding() && !headers.get(TRANSFER_ENCODING).is_none_or(chunked) {
             return Err(guard::malformed(
                 "its body is coded in more ways than chunked",
             ));
@@ -170,7 +169,7 @@ async fn admit(
         None => {}
     }
     let headers = request.headers_mut();
-    heads::outgoing(headers, has, &way, || worker.chance());
+    let id = heads::outgoing(headers, has, &way, || worker.chance());
     if let Some(upgrade) = &upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade.clone());
@@ -179,7 +178,7 @@ async fn admit(
         // The one thing that gRPC says by it, and needs.
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    flight.id = headers.get(X_REQUEST_ID).cloned();
+    flight.id = Some(id);
     Ok(Admitted {
         route,
         rules,
@@ -267,12 +266,13 @@ type Passed = Result<Response<Answer>, (Box<Flight>, Refusal)>;
 /// Sends a request that was let in, and answers with what comes back.
 async fn pass(
     worker: &Rc<Worker>,
+    client: &Client,
     asked: &Asked,
     mut flight: Box<Flight>,
     admitted: Admitted,
     mut request: Request<Incoming>,
 ) -> Passed {
-    let client = (admitted.upgrade.as_ref()).map(|_| hyper::upgrade::on(&mut request));
+    let upgraded = (admitted.upgrade.as_ref()).map(|_| hyper::upgrade::on(&mut request));
     let body_sent = (!request.body().is_end_stream()).then(Rc::<Sent>::default);
     // It stays where it is until it is sent: a request is large, and moving it is not free.
     let mut place = Some(request.map(|body| match &body_sent {
@@ -301,16 +301,16 @@ async fn pass(
     admitted.route.pay();
     // What few requests come to is in boxes, here and below: all of them carry what is not.
     let answered = {
-        let sent = async {
+        let mut sent = pin!(async {
             if let (Some(sent), Some(request)) = (&body_sent, &mut place) {
                 Box::pin(keep(request, sent, &mut flight)).await?;
             }
             sending.send(&mut flight, &mut place).await
-        };
-        let mut sent = pin!(tokio::time::timeout_at(deadline, sent));
+        });
+        let sent = client.alarm.before(deadline, sent.as_mut());
         match &body_sent {
             None => Some(sent.await),
-            Some(body_sent) => Box::pin(unless_stalled(body_sent, sent.as_mut())).await,
+            Some(body_sent) => Box::pin(unless_stalled(body_sent, sent)).await,
         }
     };
     let Some(answered) = answered else {
@@ -320,9 +320,9 @@ async fn pass(
         return Err((flight, refusal));
     };
     let (attempt, response, link) = match answered {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(refusal)) => return Err((flight, refusal)),
-        Err(_) => {
+        Some(Ok(answered)) => answered,
+        Some(Err(refusal)) => return Err((flight, refusal)),
+        None => {
             sending.timed_out();
             let seconds = admitted.rules.timeout.as_secs_f32();
             let error = format!("{} has not answered for {seconds} s", admitted.route.name);
@@ -333,7 +333,7 @@ async fn pass(
             ));
         }
     };
-    match (client, admitted.upgrade) {
+    match (upgraded, admitted.upgrade) {
         (Some(client), Some(wanted)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             flight.answered(attempt, response.status());
             Ok(switch(worker, flight, client, &wanted, response, link))

@@ -2,6 +2,7 @@
 //! is wrong is nowhere said.
 
 use crate::answer::{Asked, Refusal};
+use crate::heads::Has;
 use crate::listen::LONGEST_HEAD;
 use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
@@ -65,7 +66,7 @@ fn asked(seen: &[u8]) -> Asked {
         headers.insert(ACCEPT, accept);
     }
     // What was wrong with it is wrong the next time, too.
-    Asked::new(&Method::POST, Version::HTTP_11, &headers)
+    Asked::new(&Method::POST, Version::HTTP_11, &headers, Has::of(&headers))
 }
 
 /// What is in a target, and belongs into none: of the newest line that has one.

@@ -6,15 +6,18 @@
 //! until its request is there, and looked at when it has a body. Nothing is parsed: a head of ours is
 //! one that begins with the request's own line.
 
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use hyper::{HeaderMap, Method};
+use crate::heads::Has;
+use hyper::Method;
 use memchr::memmem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What hyper holds of a connection at most, in bytes.
 pub(crate) const BUFFER: usize = 64 << 10;
 /// So a head that it has just parsed is within the last of these bytes.
 const KEPT: usize = BUFFER;
+
+/// The end of a head.
+static END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\r\n\r\n"));
 
 /// The newest bytes of a connection.
 #[derive(Clone, Default)]
@@ -41,23 +44,16 @@ impl Sniffed {
     }
 
     /// This request was parsed. What about it could be read in two ways, if anything.
-    pub(crate) fn parsed(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        bodiless: bool,
-    ) -> Option<&'static str> {
+    pub(crate) fn parsed(&self, method: &Method, has: Has, bodiless: bool) -> Option<&'static str> {
         let seen = &mut *self.lock();
-        if bodiless && !headers.contains_key(CONTENT_LENGTH) {
+        if bodiless && !has.content_length() {
             // Nearly always this head is all that was read; what follows another is kept.
-            if seen.ends_with(b"\r\n\r\n")
-                && memmem::find(seen, b"\r\n\r\n") == Some(seen.len() - 4)
-            {
+            if seen.ends_with(END.needle()) && END.find(seen) == Some(seen.len() - 4) {
                 seen.clear();
             }
             return None;
         }
-        let chunked = headers.contains_key(TRANSFER_ENCODING);
+        let chunked = has.transfer_encoding();
         let ambiguous = is_ambiguous(seen, method, chunked);
         ambiguous.then_some(match chunked {
             true => "its body is said to be chunked, and something else besides",
@@ -107,6 +103,7 @@ fn names(line: &[u8], name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::HeaderMap;
 
     /// What is said of a request with this head, behind these bytes.
     fn said(before: &str, head: &str, headers: &[(&str, &str)]) -> Option<&'static str> {
@@ -119,7 +116,7 @@ mod tests {
             .collect::<Vec<_>>()
             .into_iter()
             .collect();
-        sniffed.parsed(&Method::POST, &headers, false)
+        sniffed.parsed(&Method::POST, Has::of(&headers), false)
     }
 
     const CHUNKED: &[(&str, &str)] = &[("transfer-encoding", "chunked")];
@@ -174,10 +171,10 @@ mod tests {
         assert!(sniffed.lock().len() <= 2 * KEPT);
         let sniffed = Sniffed::default();
         sniffed.add(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
+        sniffed.parsed(&Method::GET, Has::default(), true);
         assert!(sniffed.lock().is_empty());
         sniffed.add(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
-        sniffed.parsed(&Method::GET, &HeaderMap::new(), true);
+        sniffed.parsed(&Method::GET, Has::default(), true);
         assert!(!sniffed.lock().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn asked(name: HeaderName, value: &'static str) -> Asked {
     let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-    Asked::new(&Method::GET, Version::HTTP_11, &headers)
+    Asked::new(&Method::GET, Version::HTTP_11, &headers, Has::of(&headers))
 }
 
 fn body(response: Response<Answer>) -> String {

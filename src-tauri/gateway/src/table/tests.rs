@@ -327,7 +327,12 @@ fn what_was_meant_is_looked_for_when_it_is_told() {
         1,
     ));
     let (method, version) = (hyper::Method::GET, hyper::Version::HTTP_11);
-    let asked = crate::answer::Asked::new(&method, version, &hyper::HeaderMap::new());
+    let asked = crate::answer::Asked::new(
+        &method,
+        version,
+        &hyper::HeaderMap::new(),
+        crate::heads::Has::default(),
+    );
     let crate::body::Answer::Whole(Some(json)) = refusal.answer(&asked).into_body() else {
         panic!("it is said at once");
     };
