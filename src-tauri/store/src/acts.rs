@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
+use crate::many::Many;
 use crate::spare::{Share, Spare};
 use model::{Act, ActId, ActorKind, Outcome, Timestamp};
-use serde::Serialize;
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -30,13 +30,14 @@ impl<'a> Row<'a> {
     /// of three: every automatic restart waits for it.
     pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
+            "INSERT INTO acts (id, at, pending, asked, body) VALUES (?, ?, ?, ?, ?)
                  ON CONFLICT (id) DO UPDATE
                  SET pending = excluded.pending, body = excluded.body",
         )
         .bind(int(self.act.id.0))
         .bind(self.act.at.0)
         .bind(self.act.outcome == Outcome::Pending)
+        .bind(asked(self.act))
         .bind(&self.body)
         .execute(db)
         .await?;
@@ -44,29 +45,34 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Acts as one JSON array.
-pub(crate) fn array(acts: &[Act]) -> Result<String, Error> {
-    text_of("acts", acts)
+/// Others than healing asked for it.
+fn asked(act: &Act) -> bool {
+    act.actor.kind != ActorKind::Healer
 }
 
-pub(crate) fn text_of<T: Serialize + ?Sized>(
-    table: &'static str,
-    value: &T,
-) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::row(table, "of several", error))
+/// Acts, however many they are.
+static MANY: Many = Many::new(
+    "acts (id, at, pending, asked, body)",
+    5,
+    "ON CONFLICT (id) DO UPDATE SET pending = excluded.pending, body = excluded.body",
+);
+
+/// Acts as rows.
+pub(crate) fn rows(acts: &[Act]) -> Result<Vec<Row<'_>>, Error> {
+    acts.iter().map(Row::of).collect()
 }
 
-/// Writes acts that are over, as one statement however many they are.
-pub(crate) async fn write_array(db: &mut SqliteConnection, acts: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO acts (id, at, pending, body)
-             SELECT value->>'$.id', value->>'$.at', 0, value FROM json_each(?) WHERE true
-             ON CONFLICT (id) DO UPDATE SET pending = excluded.pending, body = excluded.body",
-    )
-    .bind(acts)
-    .execute(db)
-    .await?;
-    Ok(())
+/// Writes them as one statement.
+pub(crate) async fn write(db: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+    MANY.write(db, rows, |statement, row| {
+        statement
+            .bind(int(row.act.id.0))
+            .bind(row.act.at.0)
+            .bind(row.act.outcome == Outcome::Pending)
+            .bind(asked(row.act))
+            .bind(&row.body)
+    })
+    .await
 }
 
 impl Acts<'_> {
@@ -132,7 +138,7 @@ impl Acts<'_> {
             for (act, body) in &rows {
                 // What has its outcome already keeps it.
                 sqlx::query(
-                    "INSERT INTO acts (id, at, pending, body) VALUES (?, ?, ?, ?)
+                    "INSERT INTO acts (id, at, pending, asked, body) VALUES (?, ?, ?, ?, ?)
                          ON CONFLICT (id) DO UPDATE
                          SET pending = excluded.pending, body = excluded.body
                          WHERE acts.pending = 1",
@@ -140,6 +146,7 @@ impl Acts<'_> {
                 .bind(int(act.id.0))
                 .bind(act.at.0)
                 .bind(act.outcome == Outcome::Pending)
+                .bind(asked(act))
                 .bind(body)
                 .execute(&mut *db)
                 .await?;

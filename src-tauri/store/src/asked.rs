@@ -7,8 +7,7 @@ use model::{Act, ActorKind, ClusterId, Timestamp};
 /// By the index of what others than healing asked for: neither the rest of the book is read nor what healing did.
 /// It must be named: the order by number would have the book read from its end.
 const ASKED: &str = "SELECT id, body FROM acts INDEXED BY acts_asked
-     WHERE at >= ? AND at <= ?
-       AND CASE WHEN json_valid(body) THEN json_extract(body, '$.actor.kind') END <> 'healer'
+     WHERE at >= ? AND at <= ? AND asked = 1
        AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
      ORDER BY id DESC LIMIT ?";
 
@@ -109,5 +108,47 @@ mod tests {
             plan[0].3.contains("acts_asked (at>? AND at<?)"),
             "{plan:#?}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_before_it_had_a_column_is_found() {
+        use sqlx::Connection;
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        store.close().await;
+        let url = format!("sqlite://{}", home.path().join("state.db").display());
+        let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let old = "DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked;
+            CREATE INDEX acts_asked ON acts (at); PRAGMA user_version = 6;";
+        sqlx::raw_sql(old).execute(&mut db).await.unwrap();
+        let act = |id, actor| Act {
+            id: ActId(id),
+            at: Timestamp(1_000),
+            actor,
+            verb: Verb::Down,
+            target: Target::default(),
+            reason: String::new(),
+            outcome: Outcome::Done(String::new()),
+        };
+        let (asked, healed) = (act(1, Actor::person("test")), act(2, Actor::healer()));
+        let bodies = [
+            serde_json::to_string(&asked).unwrap(),
+            serde_json::to_string(&healed).unwrap(),
+            "damaged".to_owned(),
+        ];
+        for (id, body) in (1..).zip(bodies) {
+            sqlx::query("INSERT INTO acts (id, at, pending, body) VALUES (?, 1000, 0, ?)")
+                .bind(id)
+                .bind(body)
+                .execute(&mut db)
+                .await
+                .unwrap();
+        }
+        db.close().await.unwrap();
+        let store = Store::open(home.path()).await.unwrap();
+        let cluster = "shop-1".parse().unwrap();
+        let (from, to, acts) = (Timestamp(0), Timestamp(9_000), store.acts());
+        let found = acts.asked(&cluster, from, to, 9).await.unwrap();
+        assert_eq!(found, [asked]);
     }
 }

@@ -26,6 +26,7 @@ mod database;
 mod error;
 mod events;
 mod incidents;
+mod many;
 mod meta;
 mod outbox;
 mod pairs;

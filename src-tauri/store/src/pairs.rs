@@ -36,9 +36,9 @@ impl Pairs<'_> {
         removed: impl Iterator<Item = &'p str> + Clone + Send,
         acts: &[Act],
     ) -> Result<(), Error> {
-        let acts = acts::array(acts)?;
+        let acts = acts::rows(acts)?;
         transact!(self.state, "write keys and values", |db| {
-            acts::write_array(db, &acts).await?;
+            acts::write(db, &acts).await?;
             for pair in puts.clone() {
                 sqlx::query(
                     "INSERT INTO pairs (key, value, flags, created, modified)

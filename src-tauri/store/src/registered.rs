@@ -1,13 +1,13 @@
 //! What registered itself with the registry. Heartbeats are not written, so what is read back is
 //! given its whole time again.
 
-use crate::acts::text_of;
 use crate::database::{Database, transact};
+use crate::many::Many;
 use crate::{Error, acts};
 use model::{Act, Timestamp};
 
 /// An entry that registered itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Registered {
     /// The name it is found by.
     pub name: String,
@@ -37,6 +37,13 @@ impl Registering {
     }
 }
 
+/// Entries, however many they are.
+static MANY: Many = Many::new(
+    "registered (name, id, since, body)",
+    4,
+    "ON CONFLICT (name, id) DO UPDATE SET since = excluded.since, body = excluded.body",
+);
+
 /// What registered itself.
 pub struct Registry<'a> {
     pub(crate) state: &'a Database,
@@ -44,7 +51,7 @@ pub struct Registry<'a> {
 
 impl Registry<'_> {
     /// Writes all of it as one transaction, which waits for the disk once. Each kind is one statement,
-    /// however many rows it has: every statement is a way to the writer's thread and back.
+    /// however many rows it has.
     ///
     /// # Errors
     /// See [`Error`].
@@ -52,15 +59,12 @@ impl Registry<'_> {
         if all.is_empty() {
             return Ok(());
         }
-        let acts = (!all.acts.is_empty()).then(|| acts::array(&all.acts));
-        let acts = acts.transpose()?;
-        let put = (!all.put.is_empty()).then(|| rows(&all.put)).transpose()?;
-        let removed = (!all.removed.is_empty()).then(|| text_of("registered", &all.removed));
-        let removed = removed.transpose()?;
+        let acts = acts::rows(&all.acts)?;
+        let removed = (!all.removed.is_empty()).then(|| serde_json::to_string(&all.removed));
+        let removed = removed.transpose();
+        let removed = removed.map_err(|error| Error::row("registered", "of several", error))?;
         transact!(self.state, "write what registered itself", |db| {
-            if let Some(acts) = &acts {
-                acts::write_array(db, acts).await?;
-            }
+            acts::write(db, &acts).await?;
             if let Some(removed) = &removed {
                 sqlx::query(
                     "DELETE FROM registered WHERE (name, id) IN
@@ -70,19 +74,14 @@ impl Registry<'_> {
                 .execute(&mut *db)
                 .await?;
             }
-            if let Some(put) = &put {
-                sqlx::query(
-                    "INSERT INTO registered (name, id, since, body)
-                         SELECT value->>0, value->>1, value->>2, value->3
-                         FROM json_each(?) WHERE true
-                         ON CONFLICT (name, id) DO UPDATE SET
-                            since = excluded.since, body = excluded.body",
-                )
-                .bind(put)
-                .execute(db)
-                .await?;
-            }
-            Ok(())
+            MANY.write(db, &all.put, |statement, one| {
+                statement
+                    .bind(&one.name)
+                    .bind(&one.id)
+                    .bind(one.since.0)
+                    .bind(&one.body)
+            })
+            .await
         })
     }
 
@@ -106,22 +105,4 @@ impl Registry<'_> {
             })
             .collect())
     }
-}
-
-/// An array of arrays; the bodies are JSON already.
-fn rows(put: &[Registered]) -> Result<String, Error> {
-    let mut text = String::from("[");
-    for one in put {
-        if text.len() > 1 {
-            text.push(',');
-        }
-        let mut key = text_of("registered", &(&one.name, &one.id, one.since))?;
-        key.pop();
-        text += &key;
-        text.push(',');
-        text += &one.body;
-        text.push(']');
-    }
-    text.push(']');
-    Ok(text)
 }

@@ -18,6 +18,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-4.sql"),
         include_str!("schema/state-5.sql"),
         include_str!("schema/state-6.sql"),
+        include_str!("schema/state-7.sql"),
     ],
     check: true,
 };

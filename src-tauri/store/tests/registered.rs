@@ -26,6 +26,12 @@ fn entry(name: &str, id: &str, url: &str) -> Registered {
     }
 }
 
+/// Its tables, while no store has them.
+async fn connect(home: &std::path::Path) -> sqlx::SqliteConnection {
+    let url = format!("sqlite://{}", home.join("state.db").display());
+    sqlx::SqliteConnection::connect(&url).await.unwrap()
+}
+
 #[tokio::test]
 async fn acts_and_what_they_did_are_written_as_one() {
     let home = tempfile::tempdir().unwrap();
@@ -60,14 +66,45 @@ async fn acts_and_what_they_did_are_written_as_one() {
 }
 
 #[tokio::test]
+async fn so_many_are_written_as_there_are() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let mut written = 0;
+    for (round, count) in [1, 2, 3, 5, 8, 9, 256, 257, 600].into_iter().enumerate() {
+        let url = round.to_string();
+        let name = |n: u64| format!("n{n:04}");
+        let acts = written + 1..written + 1 + count;
+        written += count;
+        let all = Registering {
+            acts: acts.map(|n| act(n, Outcome::Done(url.clone()))).collect(),
+            // Half of them are there already.
+            put: (0..count).map(|n| entry(&name(n), "a", &url)).collect(),
+            ..Registering::default()
+        };
+        store.registry().write(&all).await.unwrap();
+        assert_eq!(store.registry().all().await.unwrap(), all.put);
+        let most = u32::try_from(count).unwrap();
+        let mut acts = store.acts().recent(most).await.unwrap();
+        acts.reverse();
+        assert_eq!(acts, all.acts);
+        assert_eq!(store.acts().last_id().await.unwrap(), ActId(written));
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_written_of_what_cannot_be_written_whole() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).await.unwrap();
-    let mut broken = entry("mail", "a", "1");
-    broken.body = "{".into();
+    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON registered WHEN new.name = 'mail'
+        BEGIN SELECT raise(ABORT, 'no'); END;";
+    store.close().await;
+    let mut db = connect(home.path()).await;
+    sqlx::raw_sql(refuses).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let store = Store::open(home.path()).await.unwrap();
     let all = Registering {
         acts: vec![act(1, Outcome::Done("done".into()))],
-        put: vec![broken],
+        put: vec![entry("other", "a", "1"), entry("mail", "a", "1")],
         ..Registering::default()
     };
     assert!(store.registry().write(&all).await.is_err());
@@ -80,13 +117,13 @@ async fn leases_of_an_older_version_are_taken_along() {
     let home = tempfile::tempdir().unwrap();
     Store::open(home.path()).await.unwrap().close().await;
     let old = "DROP TABLE registered; DROP TABLE pairs;
+        DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked; CREATE INDEX acts_asked ON acts (at);
         CREATE TABLE leases (name TEXT NOT NULL, id TEXT NOT NULL, url TEXT NOT NULL, meta TEXT NOT NULL,
             ttl_ms INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (name, id)) STRICT, WITHOUT ROWID;
         INSERT INTO leases VALUES ('mail', 'a', 'http://127.0.0.1:4000', '{\"version\":\"7\"}', 30000, 7),
             ('odd', 'b', 'http://127.0.0.1:4001', 'damaged', 5000, 8);
         PRAGMA user_version = 4;";
-    let url = format!("sqlite://{}", home.path().join("state.db").display());
-    let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let mut db = connect(home.path()).await;
     sqlx::raw_sql(old).execute(&mut db).await.unwrap();
     db.close().await.unwrap();
     let store = Store::open(home.path()).await.unwrap();
