@@ -6,7 +6,7 @@
 //! written exactly as the parser would write it back.
 
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use url::{Host, Url};
 
 /// Longest URL, in bytes.
@@ -82,6 +82,27 @@ pub fn check(text: &str, allowed: &[IpNet]) -> Result<SocketAddr, Refusal> {
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))
         .ok_or(Refusal::Scheme)?;
+    match plain(rest) {
+        Some(address) => allow((*address.ip()).into(), allowed).map(|()| address.into()),
+        None => parsed(text, rest, allowed),
+    }
+}
+
+/// What nearly all say, which takes a hundredth of the time: a v4 address and a port, both as they are
+/// written back, before any path. `None` says nothing about it.
+fn plain(rest: &str) -> Option<SocketAddrV4> {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (_, port) = authority.split_once(':')?;
+    // A fragment is refused; a port that begins with 0 is none, or another one to other parsers.
+    if path.contains('#') || port.starts_with('0') {
+        return None;
+    }
+    authority.parse().ok()
+}
+
+/// By the parser that everything else of ours reads URLs with.
+fn parsed(text: &str, rest: &str, allowed: &[IpNet]) -> Result<SocketAddr, Refusal> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     if authority.contains('@') {
         return Err(Refusal::UserInfo);
@@ -142,5 +163,68 @@ fn allow(ip: IpAddr, allowed: &[IpNet]) -> Result<(), Refusal> {
     match allowed.iter().any(|network| network.contains(&ip)) {
         true => Ok(()),
         false => Err(Refusal::Elsewhere),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is read at once is read as the parser reads it.
+    fn same(rest: &str) -> bool {
+        let text = format!("http://{rest}");
+        let at_once = plain(rest);
+        let address = at_once.map(SocketAddr::from);
+        assert!(
+            at_once.is_none() || check(&text, &[]) == parsed(&text, rest, &[]),
+            "{text}: {address:?}, and the parser says {:?}",
+            parsed(&text, rest, &[])
+        );
+        at_once.is_some()
+    }
+
+    #[test]
+    fn what_is_plain_is_read_at_once_and_nothing_else() {
+        for rest in [
+            "127.0.0.1:4000",
+            "127.0.0.1:4000/",
+            "127.8.9.10:1?x=y@z:3",
+            "10.0.0.1:80/a/../%2e%2e//b;c",
+            "0.0.0.0:65535",
+        ] {
+            assert!(same(rest), "{rest}");
+        }
+        for rest in [
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.0.0.1:0",
+            "127.0.0.1:080",
+            "127.0.0.1:+80",
+            "127.0.0.1:65536",
+            "127.0.0.01:80",
+            "127.1:80",
+            "0x7f.0.0.1:80",
+            "127.0.0.1.:80",
+            "127.0.0.1:80#x",
+            "127.0.0.1:80/a#x",
+            "a@127.0.0.1:80",
+            "/127.0.0.1:80",
+            "localhost:80",
+            "[::1]:80",
+        ] {
+            assert!(!same(rest), "{rest}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_read_otherwise_at_once_than_by_the_parser(
+            rest in "(127|[0-9x]{1,3})[.](0|[0-9]{1,3})[.][0-9]{1,3}[.]?[1-9]?[0-9]{0,2}:?[0-9]{0,5}([/?#@:.%][!-~]{0,8})?"
+        ) {
+            let usual = |b: u8| !br#""<>\^`{|}"#.contains(&b);
+            prop_assume!(rest.bytes().all(usual));
+            same(&rest);
+        }
     }
 }
