@@ -107,8 +107,8 @@ impl Listing {
 
     /// What of a change is shown.
     fn some(&mut self, change: RegistryChange, registry: &Registry) -> Option<Change> {
-        let mut upserts = change.upserts;
-        upserts.retain(|view| {
+        let upserts = change.upserts.iter().map(|listed| &listed.view);
+        let upserts = upserts.filter(|view| {
             let key = key(view);
             // One of ours may take the place of one that registered itself.
             let was = self.own.remove(&key) | self.registered.remove(&key);
@@ -118,6 +118,7 @@ impl Listing {
             }
             was || room
         });
+        let upserts: Vec<RegistryView> = upserts.cloned().collect();
         let mut removed = change.removed;
         removed.retain(|key| self.own.remove(key) | self.registered.remove(key));
         if upserts.is_empty() && removed.is_empty() {

@@ -51,7 +51,7 @@ fn apply(shared: &Shared, change: &RegistryChange) {
         shared.table.take(name, id);
     }
     for entry in &change.upserts {
-        shared.table.put(entry);
+        shared.table.put(&entry.view);
     }
 }
 

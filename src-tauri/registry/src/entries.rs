@@ -62,6 +62,7 @@ impl std::fmt::Display for Key {
 }
 
 pub(crate) struct Entry {
+    key: Arc<Key>,
     pub(crate) listed: Arc<Listed>,
     /// When its lease ends.
     lease: Option<Instant>,
@@ -105,7 +106,7 @@ pub(crate) struct Entries {
     expected: BTreeMap<(ClusterId, InstanceId), (String, u16)>,
     /// What gave way to an instance, and to whose: who renews it is told. The last so many.
     lost: VecDeque<(Key, ClusterId)>,
-    due: BTreeSet<(Instant, Key)>,
+    due: BTreeSet<(Instant, Arc<Key>)>,
     registered: usize,
     /// Entries whose checks say something else than is on disk.
     pub(crate) unwritten: BTreeSet<Key>,
@@ -143,8 +144,8 @@ pub struct Withheld {
 #[derive(Default)]
 pub(crate) struct Changed {
     pub(crate) told: RegistryChange,
-    /// Names of which something changed that readers see.
-    pub(crate) of: BTreeSet<String>,
+    /// Of what something changed that readers see: of its name.
+    pub(crate) of: Vec<Arc<Key>>,
     /// Which names there are, or their tags.
     pub(crate) names: bool,
     /// What is to be probed.
@@ -191,7 +192,11 @@ impl Entries {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
-        self.names.get(&key.name)?.entries.get(&key.id)
+        self.at(&key.name, &key.id)
+    }
+
+    pub(crate) fn at(&self, name: &str, id: &str) -> Option<&Entry> {
+        self.names.get(name)?.entries.get(id)
     }
 
     fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
@@ -244,76 +249,89 @@ impl Entries {
 
     /// Puts an entry on the list, in place of what is there under its key.
     fn put(&mut self, mut entry: Entry, changed: &mut Changed) -> Arc<Listed> {
+        let index = self.next();
+        let key = Arc::clone(&entry.key);
+        let before = self.get(&key).map(|before| &before.listed);
         let listed = Arc::make_mut(&mut entry.listed);
         listed.judge();
-        let (key, tags) = (Key::of(&listed.view), &listed.view.tags);
-        let before = self.take(&key);
-        let index = self.next();
         listed.modify_index = index;
-        listed.create_index = before
-            .as_ref()
-            .map_or(index, |before| before.listed.create_index);
-        changed.names |= before
-            .as_ref()
-            .is_none_or(|before| before.listed.view.tags != *tags);
-        changed.probes |= probed(listed) || before.as_ref().is_some_and(|one| probed(&one.listed));
+        listed.create_index = before.map_or(index, |before| before.create_index);
+        let names = before.is_none_or(|before| before.view.tags != listed.view.tags);
+        changed.probes |= probed(listed) || before.is_some_and(|before| probed(before));
+        let (listed, due) = (Arc::clone(&entry.listed), entry.due);
+        let named = match self.names.get_mut(&key.name) {
+            Some(named) => named,
+            None => self.names.entry(key.name.clone()).or_default(),
+        };
+        named.index = index;
+        named.told.take();
+        let before = match named.entries.get_mut(&key.id) {
+            Some(place) => Some(std::mem::replace(place, entry)),
+            None => named.entries.insert(key.id.clone(), entry),
+        };
+        if let Some(before) = before {
+            self.forget(&before);
+        }
         if listed.view.kept_by == KeptBy::Checks {
             let names = self.ids.entry(key.id.clone()).or_default();
             names.insert(key.name.clone());
             for state in &listed.checks {
                 let of = self.checks.entry(state.check.id.clone()).or_default();
-                of.insert(key.clone());
+                of.insert(Key::clone(&key));
             }
         }
         self.registered += usize::from(!listed.is_own());
-        if let Some(due) = entry.due {
-            self.due.insert((due, key.clone()));
+        if let Some(due) = due {
+            self.due.insert((due, Arc::clone(&key)));
         }
-        changed.told.upserts.push(listed.view.clone());
-        let listed = Arc::clone(&entry.listed);
-        let named = self.names.entry(key.name.clone()).or_default();
-        named.index = index;
-        named.told.take();
-        named.entries.insert(key.id, entry);
         self.version += 1;
-        let what = What::Put(Arc::clone(&listed));
-        self.note(index, &key.name, what);
-        changed.of.insert(key.name);
-        if changed.names {
+        if names {
+            changed.names = true;
             self.names_index = index;
         }
+        self.tell(key, &listed, changed);
         listed
+    }
+
+    /// Readers are told that it is new or changed, by the last number.
+    fn tell(&mut self, key: Arc<Key>, listed: &Arc<Listed>, changed: &mut Changed) {
+        changed.told.upserts.push(Arc::clone(listed));
+        changed.of.push(Arc::clone(&key));
+        self.note(self.index, key, What::Put(Arc::clone(listed)));
     }
 
     /// Takes one from the list; false when it was not on it.
     fn remove(&mut self, key: &Key, changed: &mut Changed) -> bool {
-        let Some(entry) = self.take(key) else {
+        let Some(named) = self.names.get_mut(&key.name) else {
             return false;
         };
-        let index = self.next();
+        let Some(entry) = named.entries.remove(&key.id) else {
+            return false;
+        };
+        self.index += 1;
+        let index = self.index;
+        named.index = index;
+        named.told.take();
+        if named.entries.is_empty() {
+            self.names.remove(&key.name);
+            self.extinct = index;
+        }
+        self.forget(&entry);
         changed.probes |= probed(&entry.listed);
         changed.names = true;
         self.names_index = index;
-        if let Some(named) = self.names.get_mut(&key.name) {
-            named.index = index;
-            named.told.take();
-            if named.entries.is_empty() {
-                self.names.remove(&key.name);
-                self.extinct = index;
-            }
-        }
         self.version += 1;
-        let what = What::Removed(key.id.clone());
-        self.note(index, &key.name, what);
         changed.told.removed.push(key.clone().pair());
-        changed.of.insert(key.name.clone());
+        changed.of.push(Arc::clone(&entry.key));
+        self.note(index, entry.key, What::Removed);
         true
     }
 
-    fn take(&mut self, key: &Key) -> Option<Entry> {
-        let entry = self.names.get_mut(&key.name)?.entries.remove(&key.id)?;
+    /// What is known beside an entry that is not in its place any more.
+    fn forget(&mut self, entry: &Entry) {
+        let key = &entry.key;
         if let Some(due) = entry.due {
-            self.due.remove(&(due, key.clone()));
+            self.due.remove(&(due, Arc::clone(key)));
         }
         if entry.listed.view.kept_by == KeptBy::Checks {
             if let Some(names) = self.ids.get_mut(&key.id) {
@@ -324,7 +342,7 @@ impl Entries {
             }
             for state in &entry.listed.checks {
                 if let Some(of) = self.checks.get_mut(&state.check.id) {
-                    of.remove(key);
+                    of.remove(&**key);
                     if of.is_empty() {
                         self.checks.remove(&state.check.id);
                     }
@@ -332,13 +350,12 @@ impl Entries {
             }
         }
         self.registered -= usize::from(!entry.listed.is_own());
-        self.renewed.remove(key);
-        Some(entry)
+        self.renewed.remove(&**key);
     }
 
-    fn note(&mut self, index: u64, name: &str, what: What) {
+    fn note(&mut self, index: u64, of: Arc<Key>, what: What) {
         self.entries_index = index;
-        self.log.note(index, name, what);
+        self.log.note(index, of, what);
     }
 
     /// What is said of this entry is another now, and it has no number: nobody is told.
@@ -373,10 +390,10 @@ impl Entries {
             return;
         }
         if let Some(due) = std::mem::replace(&mut entry.due, due) {
-            self.due.remove(&(due, key.clone()));
+            self.due.remove(&(due, Arc::clone(&entry.key)));
         }
         if let Some(due) = due {
-            self.due.insert((due, key.clone()));
+            self.due.insert((due, Arc::clone(&entry.key)));
         }
     }
 
@@ -424,6 +441,18 @@ impl Entries {
 }
 
 impl Entry {
+    fn new(listed: Listed, lease: Option<Instant>, clocks: Vec<Clock>) -> Self {
+        let mut entry = Self {
+            key: Arc::new(Key::of(&listed.view)),
+            listed: Arc::new(listed),
+            lease,
+            clocks,
+            due: None,
+        };
+        entry.due = entry.earliest();
+        entry
+    }
+
     fn earliest(&self) -> Option<Instant> {
         let clocks = self.clocks.iter();
         let checks = clocks.flat_map(|clock| [clock.silent, clock.gone]);

@@ -19,10 +19,12 @@ mod wish;
 
 use crate::follow::Changes;
 use crate::guard::{Guard, guard};
+use crate::listed::words_of;
 use crate::serve::Stopping;
 use crate::told::words;
 use crate::{Error, Registry, Watched};
 use asked::Asked;
+use axum::BoxError;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -209,21 +211,34 @@ async fn openapi() -> Response {
     (json, include_str!("../openapi.json")).into_response()
 }
 
-async fn register(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    accept(&headers)?;
-    let bytes = read(body).await?;
-    let wish = Wish::read(&bytes)?;
-    let (listed, new) = app.registry.register(wish.into_registration()?).await?;
-    let status = if new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
+async fn register(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    registered(&app.registry, &headers, body).await
+}
+
+/// What comes of a registration, however its request was routed.
+pub(crate) async fn registered<B>(registry: &Registry, headers: &HeaderMap, body: B) -> Response
+where
+    B: hyper::body::Body,
+    B::Error: Into<BoxError>,
+{
+    let answer = async {
+        accept(headers)?;
+        // Let go before anything is waited for: the next request is read into the same memory.
+        let wish = Wish::read(&read(body).await?)?;
+        Ok(registry.register(wish.into_registration()?).await?)
     };
-    Ok((status, Json(&*listed)).into_response())
+    match answer.await {
+        Ok((listed, new)) => {
+            let mut response = Response::new(Body::from(words_of(&listed)));
+            if new {
+                *response.status_mut() = StatusCode::CREATED;
+            }
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            response
+        }
+        Err(failure) => Failure::into_response(failure),
+    }
 }
 
 /// JSON, or no word about it. `curl -d` calls everything a form, and a form that a browser sends
@@ -250,7 +265,11 @@ fn accept(headers: &HeaderMap) -> Result<(), Failure> {
     ))
 }
 
-async fn read(body: Body) -> Result<Bytes, Failure> {
+async fn read<B>(body: B) -> Result<Bytes, Failure>
+where
+    B: hyper::body::Body,
+    B::Error: Into<BoxError>,
+{
     let whole = Limited::new(body, MAX_BODY).collect();
     match tokio::time::timeout(BODY_TIMEOUT, whole).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),

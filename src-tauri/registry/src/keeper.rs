@@ -7,12 +7,13 @@
 mod tell;
 
 use crate::door::Begun;
-use crate::entries::Key;
+use crate::entries::{Changed, Key};
 use crate::index::BLOCK;
 use crate::registration::Stays;
 use crate::{Error, Keep, Listed, Registration, Shared};
 use model::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -47,18 +48,41 @@ pub(crate) enum Wish {
     Amended(Key, Box<dyn FnOnce(&mut Registration) + Send>),
 }
 
-impl Wish {
-    /// What no other order of one commit may be about. An id of Consul's is one's alone under whatever
-    /// name, and no name is empty.
-    fn about(&self) -> Vec<Key> {
-        match self {
-            Wish::Whole(wish, _) => {
-                let mut all = vec![Key::new(&wish.name, &wish.id)];
-                all.extend((wish.keep == Keep::Checks).then(|| Key::new("", &wish.id)));
-                all
+/// What the orders of one commit are about, each another entry: as hashes, of which two that are equal by
+/// chance only put an order into the next commit.
+#[derive(Default)]
+struct Taken {
+    hasher: RandomState,
+    about: HashSet<u64>,
+}
+
+impl Taken {
+    /// Nothing yet.
+    fn clear(&mut self) {
+        self.about.clear();
+    }
+
+    /// False when one before it is about the same.
+    fn take(&mut self, order: &Order) -> bool {
+        let hash = |name: &str, id: &str| self.hasher.hash_one((name, id));
+        let all = match order {
+            Order::Put(_, Wish::Whole(wish, _), _) => {
+                let key = hash(&wish.name, &wish.id);
+                // An id of Consul's is one's alone under whatever name, and no name is empty.
+                let id = (wish.keep == Keep::Checks).then(|| hash("", &wish.id));
+                [key, id.unwrap_or(key)].into()
             }
-            Wish::Amended(key, _) => vec![key.clone(), Key::new("", &key.id)],
+            Order::Put(_, Wish::Amended(key, _), _) => {
+                [hash(&key.name, &key.id), hash("", &key.id)].into()
+            }
+            Order::Remove(_, keys, _) => keys.iter().map(|key| hash(&key.name, &key.id)).collect(),
+        };
+        let all: Vec<u64> = all;
+        let free = !all.iter().any(|one| self.about.contains(one));
+        if free {
+            self.about.extend(all);
         }
+        free
     }
 }
 
@@ -121,6 +145,8 @@ struct Run {
     shared: Arc<Shared>,
     /// Orders that were taken from the queue and not carried out.
     waiting: VecDeque<Order>,
+    /// What those are about that are written next.
+    taken: Taken,
     /// Rows on disk of what is off the list.
     stale: BTreeSet<Key>,
     /// When numbers may be reserved again, after that has failed.
@@ -150,6 +176,7 @@ impl Run {
             store,
             shared,
             waiting: VecDeque::new(),
+            taken: Taken::default(),
             stale: BTreeSet::new(),
             reserves: None,
             clears: None,
@@ -235,20 +262,15 @@ impl Run {
 
     /// Carries out what waits, up to an order about something that one before it is about.
     async fn write(&mut self) {
-        let mut keys = BTreeSet::new();
-        let mut ready = Vec::new();
+        self.taken.clear();
+        let mut ready = Vec::with_capacity(self.waiting.len().min(BATCH));
         while ready.len() < BATCH
             && let Some(order) = self.waiting.pop_front()
         {
-            let of: Vec<Key> = match &order {
-                Order::Put(_, wish, _) => wish.about(),
-                Order::Remove(_, keys, _) => keys.clone(),
-            };
-            if of.iter().any(|key| keys.contains(key)) {
+            if !self.taken.take(&order) {
                 self.waiting.push_front(order);
                 break;
             }
-            keys.extend(of);
             match order {
                 Order::Put(act, wish, reply) => ready.extend(self.prepare(act, wish, reply)),
                 Order::Remove(act, keys, reply) => ready.push(Ready::Remove(act, keys, reply)),
@@ -275,7 +297,7 @@ impl Run {
         let looked = self.whole(wish).and_then(|wish| {
             let mut entries = self.shared.write();
             let known = entries.known(&wish, allowed, wall, Instant::now())?;
-            let before = entries.get(&Key::new(&wish.name, &wish.id));
+            let before = entries.at(&wish.name, &wish.id);
             let row = match before.map(|entry| &entry.listed) {
                 Some(listed) => wish.to_row(listed.view.since, &listed.checks),
                 None => wish.to_row(wall, &[]),
@@ -294,7 +316,7 @@ impl Run {
         let (key, change) = match wish {
             Wish::Whole(mut wish, stays) => {
                 let entries = self.shared.read();
-                if let Some(entry) = entries.get(&Key::new(&wish.name, &wish.id))
+                if let Some(entry) = entries.at(&wish.name, &wish.id)
                     && wish.keep_checks(&entry.listed, stays)
                 {
                     wish.check(&entries.refused_ports, &self.shared.allowed)?;
@@ -321,21 +343,35 @@ impl Run {
 
     async fn commit(&mut self, ready: &mut [Ready]) -> Result<(), store::Error> {
         let mut all = Registering::default();
-        for one in ready {
-            match one {
-                Ready::Put(act, wish, row, _) => {
-                    all.acts.extend(act.done());
-                    all.put.push(row.clone());
-                    let taken = self.shared.read().takes_id_of(wish);
-                    all.removed.extend(taken.into_iter().map(Key::pair));
-                }
-                Ready::Remove(act, keys, _) => {
-                    all.acts.extend(act.done());
-                    all.removed.extend(keys.iter().cloned().map(Key::pair));
+        all.acts.reserve(ready.len());
+        all.put.reserve(ready.len());
+        {
+            let entries = self.shared.read();
+            for one in &mut *ready {
+                match one {
+                    Ready::Put(act, wish, row, _) => {
+                        all.acts.extend(act.done());
+                        // Lent, and given back below.
+                        all.put.push(std::mem::take(row));
+                        let taken = entries.takes_id_of(wish);
+                        all.removed.extend(taken.into_iter().map(Key::pair));
+                    }
+                    Ready::Remove(act, keys, _) => {
+                        all.acts.extend(act.done());
+                        all.removed.extend(keys.iter().cloned().map(Key::pair));
+                    }
                 }
             }
         }
-        self.store.registry().write(&all).await
+        let written = self.store.registry().write(&all).await;
+        let rows = ready.iter_mut().filter_map(|one| match one {
+            Ready::Put(_, _, row, _) => Some(row),
+            Ready::Remove(..) => None,
+        });
+        for (place, row) in rows.zip(all.put) {
+            *place = row;
+        }
+        written
     }
 
     /// Lists what was written, all of it in one change, and tells those who asked.
@@ -353,48 +389,65 @@ impl Run {
         }
         let wall = (self.shared.wall)();
         let now = Instant::now();
-        let (replies, stale, put) = self.shared.change(|entries| {
-            let mut all = crate::entries::Changed::default();
-            let mut replies: Vec<Box<dyn FnOnce()>> = Vec::with_capacity(ready.len());
-            let mut stale = Vec::new();
-            let mut put = Vec::new();
+        let mut over = Vec::with_capacity(ready.len());
+        let stale = &mut self.stale;
+        self.shared.change(|entries| {
+            let mut all = Changed::default();
             for one in ready {
-                match one {
+                over.push(match one {
                     Ready::Put(act, wish, row, reply) => {
                         // While it was written, an instance of ours may have come up under its name,
                         // or those written with it taken the last place.
-                        if let Err(error) = entries.room(&wish) {
-                            stale.push(Key::new(&row.name, &row.id));
-                            replies.push(Box::new(move || answer(act, Err(error), reply)));
-                            continue;
+                        let result = entries.room(&wish).map(|()| {
+                            entries.put_registered(*wish, row.since, wall, now, &mut all)
+                        });
+                        if result.is_err() || !stale.is_empty() {
+                            let key = Key {
+                                name: row.name,
+                                id: row.id,
+                            };
+                            match &result {
+                                Ok(_) => stale.remove(&key),
+                                Err(_) => stale.insert(key),
+                            };
                         }
-                        let (listed, new, changed) =
-                            entries.put_registered(*wish, row.since, wall, now);
-                        put.push(Key::new(&row.name, &row.id));
-                        all.add(changed);
-                        replies.push(Box::new(move || {
-                            act.written();
-                            let _ = reply.send(Ok((listed, new)));
-                        }));
+                        Over::Put(act, result, reply)
                     }
                     Ready::Remove(act, keys, reply) => {
                         let (removed, changed) = entries.remove_registered(&keys);
                         all.add(changed);
-                        replies.push(Box::new(move || {
-                            act.written();
-                            let _ = reply.send(Ok(removed));
-                        }));
+                        Over::Removed(act, removed, reply)
                     }
-                }
+                });
             }
-            ((replies, stale, put), all)
+            ((), all)
         });
-        for put in put {
-            self.stale.remove(&put);
-        }
-        self.stale.extend(stale);
-        for reply in replies {
-            reply();
+        over.into_iter().for_each(Over::tell);
+    }
+}
+
+/// An order that was carried out, but for telling who asked.
+enum Over {
+    Put(
+        Begun,
+        Result<(Arc<Listed>, bool), Error>,
+        Reply<(Arc<Listed>, bool)>,
+    ),
+    Removed(Begun, usize, Reply<usize>),
+}
+
+impl Over {
+    fn tell(self) {
+        match self {
+            Over::Put(act, Ok(put), reply) => {
+                act.written();
+                let _ = reply.send(Ok(put));
+            }
+            Over::Put(act, error, reply) => answer(act, error, reply),
+            Over::Removed(act, removed, reply) => {
+                act.written();
+                let _ = reply.send(Ok(removed));
+            }
         }
     }
 }

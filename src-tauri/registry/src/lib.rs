@@ -72,7 +72,7 @@ const CHANGES: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RegistryChange {
     /// New or changed entries.
-    pub upserts: Vec<RegistryView>,
+    pub upserts: Vec<Arc<Listed>>,
     /// Gone ones, as name and id.
     pub removed: Vec<(String, String)>,
 }
@@ -152,7 +152,7 @@ impl Shared {
             self.probes.send_modify(|count| *count += 1);
         }
         drop(entries);
-        let of = changed.of.iter().map(String::as_str);
+        let of = changed.of.iter().map(|key| key.name.as_str());
         self.waiting.wake(changed.names, of);
         value
     }
@@ -178,7 +178,8 @@ impl Registry {
         for row in rows {
             match Registration::from_row(&row, &allowed) {
                 Ok((registration, says)) => {
-                    entries.put_registered(registration, row.since, wall(), now);
+                    let told = &mut Changed::default();
+                    entries.put_registered(registration, row.since, wall(), now, told);
                     entries.said_before(&Key::new(&row.name, &row.id), &says, now);
                 }
                 Err(error) => {
@@ -309,9 +310,8 @@ impl Registry {
         let known = {
             let mut entries = self.shared.write();
             let mut whole = Cow::Borrowed(&registration);
-            let key = Key::new(&registration.name, &registration.id);
             if stays != Stays::Nothing
-                && let Some(entry) = entries.get(&key)
+                && let Some(entry) = entries.at(&registration.name, &registration.id)
             {
                 whole.to_mut().keep_checks(&entry.listed, stays);
             }
@@ -326,13 +326,12 @@ impl Registry {
             url => format!("{} at {url}", registration.name),
         };
         let act = self.admit(Verb::Register, &what)?;
-        let url = registration.url.clone();
         let put = self
             .keeper
             .put(act, Wish::Whole(Box::new(registration), stays))
             .await;
-        if put.is_ok() {
-            self.shared.beats.beat(&url);
+        if let Ok((listed, _)) = &put {
+            self.shared.beats.beat(&listed.view.url);
         }
         put
     }

@@ -143,18 +143,33 @@ impl Serialize for Listed {
     }
 }
 
+/// What the words of an entry that says little have room in.
+pub(crate) const LITTLE: usize = 512;
+
+/// An entry as it is told.
+pub(crate) fn words_of(listed: &Listed) -> Bytes {
+    let mut text = Vec::with_capacity(LITTLE);
+    add(listed, &mut text);
+    text.into()
+}
+
 /// Entries as they are told: a JSON list.
 pub(crate) fn told<'a>(all: impl Iterator<Item = &'a Listed>) -> Bytes {
-    let mut text = vec![b'['];
+    let mut text = Vec::with_capacity(LITTLE);
+    text.push(b'[');
     for listed in all {
         if text.len() > 1 {
             text.push(b',');
         }
-        // Texts, numbers and maps of texts always have a JSON form.
-        let _ = serde_json::to_writer(&mut text, listed);
+        add(listed, &mut text);
     }
     text.push(b']');
     text.into()
+}
+
+fn add(listed: &Listed, text: &mut Vec<u8>) {
+    // Texts, numbers and maps of texts always have a JSON form.
+    let _ = serde_json::to_writer(text, listed);
 }
 
 fn kind(check: &Check) -> &'static str {

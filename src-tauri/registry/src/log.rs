@@ -4,7 +4,7 @@
 //! slow holds up nobody and costs nothing. One that is too slow finds that what it has not seen is
 //! gone, and is told so.
 
-use crate::Listed;
+use crate::{Key, Listed};
 use hyper::body::Bytes;
 use model::Timestamp;
 use serde::Serialize;
@@ -17,7 +17,7 @@ const KEPT: usize = 4_096;
 /// A change that readers see.
 pub(crate) struct Logged {
     pub(crate) index: u64,
-    pub(crate) name: String,
+    of: Arc<Key>,
     what: What,
     /// As it is sent, made once however many read it.
     text: OnceLock<Bytes>,
@@ -27,12 +27,10 @@ pub(crate) struct Logged {
 pub(crate) enum What {
     /// An entry is new or changed.
     Put(Arc<Listed>),
-    /// The entry with this id is gone.
-    Removed(String),
+    /// The entry is gone.
+    Removed,
     /// An instance gets no traffic although it may run.
     Withheld {
-        /// The id it would have.
-        id: String,
         /// Why.
         why: String,
         /// Since when.
@@ -65,12 +63,12 @@ impl Logged {
     pub(crate) fn text(&self) -> &Bytes {
         self.text.get_or_init(|| match &self.what {
             What::Put(listed) => event(self.index, "put", &**listed),
-            What::Removed(id) => {
-                let name = &self.name;
+            What::Removed => {
+                let Key { name, id } = &*self.of;
                 event(self.index, "removed", &Removed { name, id })
             }
-            What::Withheld { id, why, since } => {
-                let (name, since) = (&self.name, *since);
+            What::Withheld { why, since } => {
+                let (Key { name, id }, since) = (&*self.of, *since);
                 let data = Withheld {
                     name,
                     id,
@@ -98,7 +96,7 @@ impl Log {
         }
     }
 
-    pub(crate) fn note(&mut self, index: u64, name: &str, what: What) {
+    pub(crate) fn note(&mut self, index: u64, of: Arc<Key>, what: What) {
         if self.kept.len() >= KEPT
             && let Some(oldest) = self.kept.pop_front()
         {
@@ -106,7 +104,7 @@ impl Log {
         }
         self.kept.push_back(Arc::new(Logged {
             index,
-            name: name.to_owned(),
+            of,
             what,
             text: OnceLock::new(),
         }));
@@ -125,7 +123,7 @@ impl Log {
         }
         let from = self.kept.partition_point(|one| one.index <= seen);
         let later = self.kept.range(from..);
-        let of = later.filter(|one| name.is_none_or(|name| one.name == name));
+        let of = later.filter(|one| name.is_none_or(|name| one.of.name == name));
         Some(of.take(most).cloned().collect())
     }
 }
@@ -141,7 +139,8 @@ mod tests {
         assert_eq!(log.after(10, None, 9).unwrap().len(), 0);
         for n in 0..=KEPT as u64 {
             let name = if n % 2 == 0 { "even" } else { "odd" };
-            log.note(11 + n, name, What::Removed(n.to_string()));
+            let key = Key::new(name, &n.to_string());
+            log.note(11 + n, key.into(), What::Removed);
         }
         assert!(log.after(10, None, 9).is_none());
         let all = log.after(11, None, KEPT).unwrap();

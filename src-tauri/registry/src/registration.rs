@@ -1,6 +1,7 @@
 //! What a program says when it registers itself, and what of it is acceptable.
 
 use crate::check::{Check, CheckState, Look};
+use crate::listed::LITTLE;
 use crate::target::{self, Refusal};
 use crate::{Error, Listed, millis, prober};
 use ipnet::IpNet;
@@ -95,7 +96,6 @@ pub(crate) type Says = BTreeMap<String, (Health, Timestamp)>;
 struct Row<'a> {
     #[serde(flatten)]
     wish: &'a Registration,
-    #[serde(skip_serializing_if = "Says::is_empty")]
     says: Says,
 }
 
@@ -139,10 +139,15 @@ impl Registration {
     /// A wish with everything left out that can be: 30 seconds, and an id made from the URL, so
     /// that a program that registers twice is listed once.
     pub fn new(name: &str, url: &str) -> Self {
+        Self::of(name.to_owned(), url.to_owned(), None)
+    }
+
+    /// The same with an id, if there is one.
+    pub(crate) fn of(name: String, url: String, id: Option<String>) -> Self {
         Self {
-            name: name.to_owned(),
-            id: id_of(url),
-            url: url.to_owned(),
+            id: id.unwrap_or_else(|| id_of(&url)),
+            name,
+            url,
             keep: Keep::Lease { ttl: DEFAULT_TTL },
             tags: Vec::new(),
             version: None,
@@ -323,13 +328,17 @@ impl Registration {
                 says.insert(state.check.id.clone(), (state.status, state.since));
             }
         }
-        let row = Row { wish: self, says };
+        let mut body = Vec::with_capacity(LITTLE);
+        // Texts, numbers and maps of texts always have a JSON form.
+        let _ = match says.is_empty() {
+            true => serde_json::to_writer(&mut body, self),
+            false => serde_json::to_writer(&mut body, &Row { wish: self, says }),
+        };
         Registered {
             name: self.name.clone(),
             id: self.id.clone(),
             since,
-            // Texts, numbers and maps of texts always have a JSON form.
-            body: serde_json::to_string(&row).unwrap_or_default(),
+            body: String::from_utf8(body).unwrap_or_default(),
         }
     }
 

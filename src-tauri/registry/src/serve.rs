@@ -57,8 +57,8 @@ impl Stopping {
 #[derive(Clone)]
 struct Front {
     routes: TowerToHyperService<Router>,
-    /// What is read most is answered before it is routed.
-    reads: Option<(Registry, Guard)>,
+    /// What is asked most is answered before it is routed.
+    direct: Option<(Registry, Guard)>,
     /// What it says when there is no place.
     full: Full,
 }
@@ -77,7 +77,7 @@ pub async fn serve(
     registry.refuse_port(port);
     let front = Front {
         routes: TowerToHyperService::new(http::router(registry.clone(), port)),
-        reads: Some((registry, Guard::new(port))),
+        direct: Some((registry, Guard::new(port))),
         full: Full::Json,
     };
     listen(front, listener, CONNECTIONS, shutdown).await
@@ -96,7 +96,7 @@ pub async fn serve_router(
     registry.refuse_port(listener.local_addr()?.port());
     let front = Front {
         routes: TowerToHyperService::new(router),
-        reads: None,
+        direct: None,
         full: Full::Plain,
     };
     listen(front, listener, CONNECTIONS, shutdown).await
@@ -150,28 +150,53 @@ async fn listen(
     Ok(())
 }
 
+/// How a request is answered.
+enum Way {
+    /// It is, already.
+    Answered(Response<Body>),
+    Registers(Registry, Request<Incoming>),
+    Routed(<TowerToHyperService<Router> as Service<Request<Incoming>>>::Future),
+}
+
 impl Front {
-    /// The answer to a plain read of a name or of everything, if it can be given at once.
-    fn read(&self, peer: &Peer, request: &Request<Incoming>) -> Option<Response<Body>> {
-        let (registry, guard) = self.reads.as_ref()?;
-        let uri = request.uri();
-        if request.method() != Method::GET || uri.query().is_some() {
-            return None;
-        }
-        let rest = uri.path().strip_prefix("/services")?;
-        if !guard.admits(peer, uri, request.headers()) {
-            return None;
-        }
-        let (index, text) = match rest.strip_prefix('/') {
-            Some(name) if !name.contains(['/', '%']) => {
-                let (index, text) = registry.told(name);
-                (index, text?)
+    /// What is asked most is answered before it is routed: reads of a name or of everything that can be
+    /// answered at once, and registrations.
+    fn way(&self, peer: &Peer, ends: &Stopping, mut request: Request<Incoming>) -> Way {
+        if let Some((registry, guard)) = &self.direct
+            && request.uri().query().is_none()
+        {
+            let uri = request.uri();
+            let admitted = || guard.admits(peer, uri, request.headers());
+            match (request.method(), uri.path()) {
+                (&Method::GET, path) if path.starts_with("/services") && admitted() => {
+                    if let Some(answer) = read(registry, path) {
+                        return Way::Answered(answer);
+                    }
+                }
+                (&Method::POST, "/register") if admitted() => {
+                    return Way::Registers(registry.clone(), request);
+                }
+                _ => {}
             }
-            None if rest.is_empty() => registry.told_whole_at_once()?,
-            _ => return None,
-        };
-        Some(http::told(index, text))
+        }
+        request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(ends.clone());
+        Way::Routed(self.routes.call(request))
     }
+}
+
+/// The answer to a plain read, if it can be given at once.
+fn read(registry: &Registry, path: &str) -> Option<Response<Body>> {
+    let rest = path.strip_prefix("/services")?;
+    let (index, text) = match rest.strip_prefix('/') {
+        Some(name) if !name.contains(['/', '%']) => {
+            let (index, text) = registry.told(name);
+            (index, text?)
+        }
+        None if rest.is_empty() => registry.told_whole_at_once()?,
+        _ => return None,
+    };
+    Some(http::told(index, text))
 }
 
 async fn connection(front: Front, stream: TcpStream, remote: SocketAddr, mut stopping: Stopping) {
@@ -183,19 +208,16 @@ async fn connection(front: Front, stream: TcpStream, remote: SocketAddr, mut sto
     let looked = tokio::task::spawn_blocking(move || peer::check(remote, local)).await;
     let Ok(peer) = looked.map(Peer) else { return };
     let ends = stopping.clone();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let read = front.read(&peer, &request);
-        let routed = read.is_none().then(|| {
-            request.extensions_mut().insert(peer.clone());
-            request.extensions_mut().insert(ends.clone());
-            front.routes.call(request)
-        });
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let way = front.way(&peer, &ends, request);
         async move {
-            match (read, routed) {
-                (Some(answer), _) => Ok(answer),
-                (None, Some(routed)) => routed.await,
-                // One of them is there.
-                (None, None) => Ok(Response::default()),
+            match way {
+                Way::Answered(answer) => Ok(answer),
+                Way::Registers(registry, request) => {
+                    let (head, body) = request.into_parts();
+                    Ok(http::registered(&registry, &head.headers, body).await)
+                }
+                Way::Routed(routed) => routed.await,
             }
         }
     });
@@ -239,7 +261,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let front = Front {
                 routes: TowerToHyperService::new(Router::new()),
-                reads: None,
+                direct: None,
                 full,
             };
             let mut served = JoinSet::new();

@@ -2,7 +2,6 @@
 
 use super::{Changed, Clock, Entries, Key};
 use crate::check::{Check, Look, MAX_OUTPUT, cut};
-use crate::log::What;
 use crate::registration::Says;
 use crate::{Error, Probed};
 use model::Timestamp;
@@ -67,14 +66,12 @@ impl Entries {
         }
         listed.judge();
         if listed.modify_index == index {
-            changed.told.upserts.push(listed.view.clone());
-            let what = What::Put(Arc::clone(&entry.listed));
+            let (of, listed) = (Arc::clone(&entry.key), Arc::clone(&entry.listed));
             self.index = index;
-            self.note(index, &key.name, what);
             if let Some(named) = self.names.get_mut(&key.name) {
                 named.index = index;
             }
-            changed.of.insert(key.name.clone());
+            self.tell(of, &listed, &mut changed);
             changed.says = true;
             self.unwritten.insert(key.clone());
         }
@@ -108,7 +105,7 @@ impl Entries {
     /// Does what has come due. Gives the entries that are gone by it.
     pub(crate) fn fall_due(&mut self, wall: Timestamp, now: Instant) -> (Vec<Key>, Changed) {
         let due = self.due.iter().take_while(|(due, _)| *due <= now);
-        let due: Vec<Key> = due.map(|(_, key)| key.clone()).collect();
+        let due: Vec<Key> = due.map(|(_, key)| Key::clone(key)).collect();
         let mut all = Changed::default();
         let mut gone = Vec::new();
         for key in due {

@@ -1,6 +1,6 @@
 //! Entries the engine keeps: instances of its clusters.
 
-use super::{Changed, Entries, Entry, Withheld};
+use super::{Changed, Entries, Entry, Key, Withheld};
 use crate::log::What;
 use crate::{Error, Listed, Registration};
 use model::view::{Health, KeptBy, RegistryView};
@@ -60,19 +60,14 @@ impl Entries {
             self.remove(&known, &mut changed);
         }
         self.own.insert(owner, key);
-        let entry = Entry {
-            listed: Arc::new(Listed {
-                view,
-                wish: None,
-                checks: Vec::new(),
-                create_index: 0,
-                modify_index: 0,
-            }),
-            lease: None,
-            clocks: Vec::new(),
-            due: None,
+        let listed = Listed {
+            view,
+            wish: None,
+            checks: Vec::new(),
+            create_index: 0,
+            modify_index: 0,
         };
-        self.put(entry, &mut changed);
+        self.put(Entry::new(listed, None, Vec::new()), &mut changed);
         changed
     }
 
@@ -81,9 +76,7 @@ impl Entries {
         let mut changed = Changed::default();
         self.expected.remove(&owner);
         if let Some(withheld) = self.withheld.remove(&owner) {
-            self.touch(withheld.name.clone(), &mut changed);
-            let id = format!("{cluster}.{instance}");
-            self.note(self.index, &withheld.name, What::Removed(id));
+            self.touch(&withheld, What::Removed, &mut changed);
         }
         if let Some(key) = self.own.remove(&owner) {
             self.remove(&key, &mut changed);
@@ -113,25 +106,26 @@ impl Entries {
             why: why.to_owned(),
             since,
         };
-        self.touch(withheld.name.clone(), &mut changed);
         let what = What::Withheld {
-            id: format!("{cluster}.{instance}"),
             why: why.to_owned(),
             since,
         };
-        self.note(self.index, &withheld.name, what);
+        self.touch(&withheld, what, &mut changed);
         self.withheld.insert(owner, withheld);
         changed
     }
 
     /// Nothing of it is listed otherwise, and who waits for it wants to know.
-    fn touch(&mut self, name: String, changed: &mut Changed) {
+    fn touch(&mut self, of: &Withheld, what: What, changed: &mut Changed) {
         let index = self.next();
-        match self.names.get_mut(&name) {
+        match self.names.get_mut(&of.name) {
             Some(named) => named.index = index,
             None => self.extinct = index,
         }
-        changed.of.insert(name);
+        let id = format!("{}.{}", of.cluster, of.instance);
+        let key = Arc::new(Key::new(&of.name, &id));
+        changed.of.push(Arc::clone(&key));
+        self.note(index, key, what);
     }
 
     /// An instance of this name that is withheld: the first.

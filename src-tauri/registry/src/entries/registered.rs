@@ -31,9 +31,12 @@ impl Entries {
             };
         }
         self.checks_free(wish)?;
-        let key = Key::new(&wish.name, &wish.id);
-        match self.get(&key).map(|entry| &entry.listed.wish) {
-            Some(Some(known)) if **known == *wish => Ok(self.renew(&key, wall, now)),
+        let known = self.at(&wish.name, &wish.id);
+        match known.map(|entry| &entry.listed.wish) {
+            Some(Some(known)) if **known == *wish => {
+                let key = Key::new(&wish.name, &wish.id);
+                Ok(self.renew(&key, wall, now))
+            }
             Some(_) => Ok(None),
             None => self.room_for(&wish.name).map(|()| None),
         }
@@ -43,7 +46,7 @@ impl Entries {
     pub(crate) fn room(&self, wish: &Registration) -> Result<(), Error> {
         self.not_own(wish)?;
         self.checks_free(wish)?;
-        match self.get(&Key::new(&wish.name, &wish.id)) {
+        match self.at(&wish.name, &wish.id) {
             Some(_) => Ok(()),
             None => self.room_for(&wish.name),
         }
@@ -97,13 +100,12 @@ impl Entries {
         since: Timestamp,
         wall: Timestamp,
         now: Instant,
-    ) -> (Arc<Listed>, bool, Changed) {
-        let mut changed = Changed::default();
-        let key = Key::new(&wish.name, &wish.id);
+        changed: &mut Changed,
+    ) -> (Arc<Listed>, bool) {
         for taken in self.takes_id_of(&wish) {
-            self.remove(&taken, &mut changed);
+            self.remove(&taken, changed);
         }
-        let before = self.get(&key);
+        let before = self.at(&wish.name, &wish.id);
         let new = before.is_none();
         let lease = match wish.keep {
             Keep::Lease { ttl } => Some(ttl),
@@ -146,8 +148,8 @@ impl Entries {
             })
             .unzip();
         let view = RegistryView {
-            name: key.name.clone(),
-            id: key.id.clone(),
+            name: wish.name.clone(),
+            id: wish.id.clone(),
             url: wish.url.clone(),
             kept_by: wish.kept_by(),
             cluster: None,
@@ -161,21 +163,15 @@ impl Entries {
             since,
             expires: lease.map(|ttl| later(wall, ttl)),
         };
-        let mut entry = Entry {
-            listed: Arc::new(Listed {
-                view,
-                wish: Some(Arc::new(wish)),
-                checks,
-                create_index: 0,
-                modify_index: 0,
-            }),
-            lease: lease.map(|ttl| now + ttl),
-            clocks,
-            due: None,
+        let listed = Listed {
+            view,
+            wish: Some(Arc::new(wish)),
+            checks,
+            create_index: 0,
+            modify_index: 0,
         };
-        entry.due = entry.earliest();
-        let listed = self.put(entry, &mut changed);
-        (listed, new, changed)
+        let entry = Entry::new(listed, lease.map(|ttl| now + ttl), clocks);
+        (self.put(entry, changed), new)
     }
 
     /// What is kept by its checks under the same id and another name: the id is one's alone.

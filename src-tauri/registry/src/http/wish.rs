@@ -43,6 +43,7 @@ const CHECK_KEYS: Keys = &[
 
 /// What a program says.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wish {
     name: String,
     #[serde(default)]
@@ -83,8 +84,26 @@ struct WishedCheck {
 }
 
 impl Wish {
-    /// What the body of a request says.
+    /// What the body of a request says. It is read once when nothing is wrong with it, and once more to say
+    /// what is.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        match Self::plain(bytes) {
+            Some(wish) => Ok(wish),
+            None => Self::held(bytes),
+        }
+    }
+
+    /// What is right at first sight. An array would be taken for an object, a port for any number of its
+    /// size; and what a check says is held against its keys.
+    fn plain(bytes: &[u8]) -> Option<Self> {
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        let wish: Self = serde_json::from_slice(bytes).ok()?;
+        (wish.check.is_none() && wish.port != Some(0)).then_some(wish)
+    }
+
+    fn held(bytes: &[u8]) -> Result<Self, Failure> {
         let wrong =
             |error: &dyn std::fmt::Display| refused(&format!("the body is {error}"), EXAMPLE);
         let body: Value = serde_json::from_slice(bytes)
@@ -103,12 +122,9 @@ impl Wish {
             .map_err(|error| wrong(&format_args!("not understood: {error}")))
     }
 
-    pub(super) fn into_registration(self) -> Result<Registration, Error> {
+    pub(super) fn into_registration(mut self) -> Result<Registration, Error> {
         let url = self.place()?;
-        let mut registration = Registration::new(&self.name, &url);
-        if let Some(id) = self.id {
-            registration.id = id;
-        }
+        let mut registration = Registration::of(self.name, url, self.id);
         registration.tags = self.tags.unwrap_or_default();
         registration.version = self.version;
         registration.category = self.category;
@@ -122,14 +138,14 @@ impl Wish {
         };
         if let Some(check) = self.check {
             let kept = registration.keep == Keep::Probe;
-            registration.checks = vec![check.into_check(&url, kept)?];
+            registration.checks = vec![check.into_check(&registration.url, kept)?];
         }
         Ok(registration)
     }
 
-    fn place(&self) -> Result<String, Error> {
-        match (&self.url, self.address, self.port) {
-            (Some(url), None, None) => Ok(url.clone()),
+    fn place(&mut self) -> Result<String, Error> {
+        match (self.url.take(), self.address, self.port) {
+            (Some(url), None, None) => Ok(url),
             (None, address, Some(port)) => Ok(match address {
                 Some(IpAddr::V6(ip)) => format!("http://[{ip}]:{port}"),
                 Some(IpAddr::V4(ip)) => format!("http://{ip}:{port}"),
@@ -194,5 +210,63 @@ impl WishedCheck {
             first: Health::Critical,
             deregister_after: after.transpose()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn same(text: &str) -> bool {
+        let plain = Wish::plain(text.as_bytes());
+        let at_once = plain.is_some();
+        if let Some(plain) = plain {
+            let held = Wish::held(text.as_bytes()).unwrap_or_else(|no| panic!("{text}: {no:?}"));
+            let made = |wish: Wish| wish.into_registration().map_err(|error| error.to_string());
+            assert_eq!(made(plain), made(held), "{text}");
+        }
+        at_once
+    }
+
+    #[test]
+    fn what_is_right_is_read_once_as_if_it_were_held_against_everything() {
+        for text in [
+            r#"{"name":"a","url":"http://127.0.0.1:1"}"#,
+            r#" {"name":"a","port":80,"address":"::1","meta":{"a":"b","a":"c"},"tags":["\ud83e\udd80"]} "#,
+            r#"{"name":"a","port":null,"check":null,"ttl":5,"version":"","category":null,"id":"x"}"#,
+        ] {
+            assert!(same(text), "{text}");
+        }
+        for text in [
+            r#"["a","http://127.0.0.1:1",null,null,null,null,null,null,null,null,null]"#,
+            r#"{"name":"a","port":0}"#,
+            r#"{"name":"a","port":80.0}"#,
+            r#"{"name":"a","nam":"b"}"#,
+            r#"{"name":"a","name":"b"}"#,
+            r#"{"name":"a","check":{"tcp":"127.0.0.1:1","often":5}}"#,
+            r#"{"name":"a","meta":{"a":null}}"#,
+            r#"{"name":"a"} x"#,
+            "",
+        ] {
+            assert!(!same(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_taken_at_once_that_would_be_refused(
+            keys in proptest::collection::vec(
+                (0..KEYS.len() + 1, prop_oneof![
+                    Just("null"), Just("\"a\""), Just("\"127.0.0.1\""), Just("80"), Just("-1"), Just("1.5"),
+                    Just("70000"), Just("[]"), Just("[\"a\"]"), Just("[1]"), Just("{}"), Just("{\"a\":\"b\"}"),
+                    Just("{\"a\":1}"), Just("{\"tcp\":\"127.0.0.1:1\"}"), Just("true"),
+                ]), 0..5,
+            )
+        ) {
+            let name = |at: usize| KEYS.get(at).map_or("other", |(name, _)| name);
+            let pairs = keys.iter().map(|(at, value)| format!("{:?}:{value}", name(*at)));
+            same(&format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")));
+        }
     }
 }

@@ -55,7 +55,7 @@ async fn own_entries_are_seen_and_gone_at_once() {
             change
                 .upserts
                 .into_iter()
-                .map(|entry| entry.url)
+                .map(|entry| entry.view.url.clone())
                 .collect::<Vec<_>>(),
             change.removed,
         )
