@@ -90,6 +90,16 @@ pub enum Target {
         /// An address with its port.
         address: String,
     },
+    /// A datagram that is not refused is good.
+    Udp {
+        /// An address with its port.
+        address: String,
+    },
+    /// Another service is as well as this: nobody is asked.
+    Alias {
+        /// Its id, as Consul's API has it.
+        service: String,
+    },
     /// The health service of gRPC.
     Grpc {
         /// An address with its port.

@@ -11,14 +11,17 @@ mod asked;
 mod catalog;
 mod checks;
 mod duration;
+mod filter;
 #[cfg(test)]
 mod fuzz;
 mod health;
 mod keys;
 mod lenient;
 mod node;
+mod place;
 mod routes;
 mod seen;
+mod shape;
 mod wish;
 
 pub(crate) use asked::quoted;
@@ -154,6 +157,22 @@ impl Registry {
     /// When what is watched changed last: never less than before, and never 0.
     fn changed(&self, watched: &Watched) -> u64 {
         self.shared.read().changed(watched)
+    }
+
+    /// The entry that has this id in Consul's eyes.
+    pub(crate) fn called(&self, id: &str) -> Option<Arc<Listed>> {
+        if let Some(listed) = self.by_id(id) {
+            return Some(listed);
+        }
+        // `name:id` of what did not come by this API.
+        if let Some((name, rest)) = id.split_once(':') {
+            let mut of_name = self.list(Some(name)).into_iter();
+            let found = of_name.find(|one| one.view.id == rest && seen::id(one) == id);
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.own_by_id(id)
     }
 
     /// The engine's entry of this id.

@@ -390,7 +390,7 @@ impl Run {
         let wall = (self.shared.wall)();
         let now = Instant::now();
         let mut over = Vec::with_capacity(ready.len());
-        let stale = &mut self.stale;
+        let (stale, tells) = (&mut self.stale, &mut self.tells);
         self.shared.change(|entries| {
             let mut all = Changed::default();
             for one in ready {
@@ -408,6 +408,11 @@ impl Run {
                             };
                             match &result {
                                 Ok(_) => stale.remove(&key),
+                                // What is listed as it was before has another row now.
+                                Err(_) if entries.is_registered(&key) => {
+                                    tells.get_or_insert(now);
+                                    entries.unwritten.insert(key)
+                                }
                                 Err(_) => stale.insert(key),
                             };
                         }

@@ -180,6 +180,8 @@ fn kind(check: &Check) -> &'static str {
         Look::Probe(probe) => match probe.target {
             Target::Http { .. } => "http",
             Target::Tcp { .. } => "tcp",
+            Target::Udp { .. } => "udp",
+            Target::Alias { .. } => "alias",
             Target::Grpc { .. } => "grpc",
         },
     }

@@ -1,4 +1,4 @@
-//! Our own look at what registered itself: HTTP, TCP and gRPC, at the interval that was asked for.
+//! Our own look at what registered itself: HTTP, TCP, UDP and gRPC, at the interval that was asked for.
 //!
 //! One task for all of it. A check is asked one question at a time, all checks together so many; what is
 //! due and finds no place waits for one. Those that answer quickly, those that do not and those that were
@@ -7,13 +7,15 @@
 //! end is decided by is not here: a check that was critical for too long lets it go in `entries`.
 
 mod aim;
+mod alias;
 mod ask;
 mod grpc;
 mod streak;
+mod udp;
 
 pub(crate) use aim::{SHORTEST, address, limits};
 
-use crate::check::Probe;
+use crate::check::{Probe, Target};
 use crate::{Key, Probed, Registry, dice};
 use ask::{Seen, ask};
 use ipnet::IpNet;
@@ -191,9 +193,14 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     loop {
         while let Some((name, probe, pace)) = plan.take_due(Instant::now()) {
-            let (refused, allowed) = registry.limits_of_probes();
-            let question = probe.clone();
-            let task = asking.spawn(async move { ask(&question, &refused, &allowed).await });
+            let task = if let Target::Alias { service } = &probe.target {
+                let seen = alias::seen(&registry, service);
+                asking.spawn(async move { seen })
+            } else {
+                let (refused, allowed) = registry.limits_of_probes();
+                let question = probe.clone();
+                asking.spawn(async move { ask(&question, &refused, &allowed).await })
+            };
             asked.insert(task.id(), (name, probe, pace, Instant::now()));
         }
         let next = plan.next();
@@ -261,7 +268,6 @@ fn tell(registry: &Registry, plan: &mut Plan, name: &Name, probe: &Probe, seen: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Target;
 
     fn probed(name: &str) -> Probed {
         let second = Duration::from_secs(1);

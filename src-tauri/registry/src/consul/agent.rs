@@ -3,8 +3,9 @@
 use super::asked::{Asked, quoted};
 use super::checks::{CheckWish, health};
 use super::node::{DATACENTER, Node};
+use super::shape::{Keys, Kind, Shaped};
 use super::wish::ServiceWish;
-use super::{Answer, Consul, No, indexed, json, lenient, no, seen};
+use super::{Answer, Consul, No, filter, indexed, json, lenient, no, seen};
 use crate::check::{Check, Look};
 use crate::registration::Stays;
 use crate::{Error, Keep, Key, Listed, Watched};
@@ -26,6 +27,10 @@ const UNDER_MAINTENANCE: &str = "Service Maintenance Mode";
 struct Update {
     status: String,
     output: String,
+}
+
+impl Shaped for Update {
+    const KEYS: Keys = &[("status", Kind::Text), ("output", Kind::Text)];
 }
 
 fn done() -> Response {
@@ -68,13 +73,16 @@ impl Consul {
         })
     }
 
-    pub(super) fn agent_services(&self) -> Response {
+    pub(super) fn agent_services(&self, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::SERVICE)?;
         let all = self.registry.list(None);
         let shown: BTreeMap<String, _> = all
             .iter()
             .map(|one| (seen::id(one), self.of_agent(one)))
+            .filter(|(_, shown)| filter.keeps(shown))
             .collect();
-        indexed(self.registry.changed(&Watched::Everything), json(&shown))
+        let index = self.registry.changed(&Watched::Everything);
+        Ok(indexed(index, json(&shown)))
     }
 
     pub(super) fn agent_service(&self, id: &str) -> Answer<Response> {
@@ -88,29 +96,19 @@ impl Consul {
         shown
     }
 
-    pub(super) fn agent_checks(&self) -> Response {
+    pub(super) fn agent_checks(&self, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::CHECK)?;
         let all = self.registry.list(None);
         let checks = all.iter().flat_map(|one| self.node.checks(one));
+        let checks = checks.filter(|one| filter.keeps(one));
         let shown: BTreeMap<String, _> = checks.map(|one| (one.check_id.clone(), one)).collect();
-        indexed(self.registry.changed(&Watched::Everything), json(&shown))
+        let index = self.registry.changed(&Watched::Everything);
+        Ok(indexed(index, json(&shown)))
     }
 
     /// The entry that has this id in Consul's eyes.
     pub(super) fn by_id(&self, id: &str) -> Option<Arc<Listed>> {
-        if let Some(listed) = self.registry.by_id(id) {
-            return Some(listed);
-        }
-        // `name:id` of what did not come by this API.
-        if let Some((name, rest)) = id.split_once(':') {
-            let of_name = self.registry.list(Some(name)).into_iter();
-            if let Some(found) = of_name
-                .into_iter()
-                .find(|one| one.view.id == rest && seen::id(one) == id)
-            {
-                return Some(found);
-            }
-        }
-        self.registry.own_by_id(id)
+        self.registry.called(id)
     }
 
     /// The same, if a client may change it.
@@ -199,6 +197,7 @@ impl Consul {
         }
         // Without an id it is called by its name, as Consul does.
         let id = wish.name().to_owned();
+        wish.is_of(&of)?;
         let check = wish.check(id, &self.node)?;
         if let Some((other, _)) = self.check_of(&check.id)
             && seen::id(&other) != of

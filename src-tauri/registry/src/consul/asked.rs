@@ -1,5 +1,6 @@
 //! The query of a request, as Consul's clients write it.
 
+use super::filter::{Filter, Terms};
 use super::{Answer, duration, no};
 use crate::dice;
 use crate::serve::Stopping;
@@ -43,15 +44,24 @@ impl Asked {
             }
             all.push((key.into_owned(), value.into_owned()));
         }
-        let asked = Self { all, stopping };
-        // An answer that ignores a filter is a wrong answer.
-        if asked.get("filter").is_some_and(|filter| !filter.is_empty()) {
-            return Err(no(
+        Ok(Self { all, stopping })
+    }
+
+    /// What of entries with these terms is wanted.
+    pub(super) fn filter(&self, terms: Terms) -> Answer<Filter> {
+        Filter::read(self.get("filter").unwrap_or_default(), terms)
+    }
+
+    /// An answer that ignores a filter is a wrong answer.
+    pub(crate) fn without_filter(&self) -> Answer<()> {
+        match self.get("filter") {
+            None | Some("") => Ok(()),
+            Some(_) => Err(no(
                 StatusCode::NOT_IMPLEMENTED,
-                "filter expressions are not there; filter what is answered, or ask with tag=",
-            ));
+                "this answer takes no filter; those of agent/services, agent/checks, catalog/service, \
+                 catalog/nodes, catalog/node and health do",
+            )),
         }
-        Ok(asked)
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
@@ -194,12 +204,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_answered_rightly_is_refused() {
-        assert_eq!(
-            Asked::read(Some("filter=Name%3D%3Dx"), None)
-                .unwrap_err()
-                .status(),
-            501
-        );
+        let filtered = read("filter=Name%3D%3Dx");
+        assert_eq!(filtered.without_filter().unwrap_err().status(), 501);
+        assert!(read("filter=").without_filter().is_ok());
         let many = "a=b&".repeat(MAX + 1);
         assert_eq!(Asked::read(Some(&many), None).unwrap_err().status(), 400);
         assert_eq!(

@@ -2,8 +2,9 @@
 
 use super::asked::Asked;
 use super::checks::CheckWish;
+use super::shape::{Keys, Kind, Shaped};
 use super::wish::ServiceWish;
-use super::{Answer, Consul, indexed, json, lenient, no, seen};
+use super::{Answer, Consul, filter, indexed, json, lenient, no, seen};
 use crate::{Listed, Watched};
 use axum::response::Response;
 use hyper::StatusCode;
@@ -24,6 +25,16 @@ struct Entity {
     checks: Vec<CheckWish>,
 }
 
+impl Shaped for Entity {
+    const KEYS: Keys = &[
+        ("node", Kind::Text),
+        ("address", Kind::Text),
+        ("service", Kind::Object(ServiceWish::KEYS)),
+        ("check", Kind::Object(CheckWish::KEYS)),
+        ("checks", Kind::Objects(CheckWish::KEYS)),
+    ];
+}
+
 /// The body of `PUT /v1/catalog/deregister`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -31,6 +42,14 @@ struct Gone {
     node: String,
     serviceid: String,
     checkid: String,
+}
+
+impl Shaped for Gone {
+    const KEYS: Keys = &[
+        ("node", Kind::Text),
+        ("serviceid", Kind::Text),
+        ("checkid", Kind::Text),
+    ];
 }
 
 impl Consul {
@@ -56,8 +75,10 @@ impl Consul {
     }
 
     pub(super) async fn catalog_service(&self, name: &str, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::CATALOG)?;
         let (index, all) = self.named(name, asked).await?;
-        let shown: Vec<_> = all.iter().map(|one| self.node.catalog(one)).collect();
+        let shown = all.iter().map(|one| self.node.catalog(one));
+        let shown: Vec<_> = shown.filter(|one| filter.keeps(one)).collect();
         Ok(indexed(index, json(&shown)))
     }
 
@@ -83,16 +104,20 @@ impl Consul {
     }
 
     pub(super) async fn nodes(&self, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::NODE)?;
         // It never changes.
         if let Some(later) = asked.later()? {
             asked
                 .unless_stopping(tokio::time::sleep_until(later.until))
                 .await;
         }
-        Ok(indexed(1, json(&[self.node.shown()])))
+        let shown = [self.node.shown()].into_iter();
+        let shown: Vec<_> = shown.filter(|one| filter.keeps(one)).collect();
+        Ok(indexed(1, json(&shown)))
     }
 
     pub(super) async fn catalog_node(&self, name: &str, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::SERVICE)?;
         let index = self.when(asked, &Watched::Everything).await?;
         if !self.is_here(name) {
             return Ok(indexed(index, json(&serde_json::Value::Null)));
@@ -101,6 +126,7 @@ impl Consul {
         let services: BTreeMap<String, _> = all
             .iter()
             .map(|one| (seen::id(one), seen::service(one)))
+            .filter(|(_, shown)| filter.keeps(shown))
             .collect();
         let shown = shape!({ "Node": self.node.shown(), "Services": services });
         Ok(indexed(index, json(&shown)))

@@ -1,6 +1,7 @@
 //! Checks as Consul's clients write them, and as the registry has them.
 
 use super::node::Node;
+use super::shape::{Keys, Kind, Shaped};
 use super::{Answer, duration, no};
 use crate::check::{Check, Look, Probe, Target};
 use hyper::StatusCode;
@@ -10,6 +11,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How a check may come to what it says.
+const WAYS: &str = "TTL, HTTP, TCP, UDP, GRPC and AliasService";
 /// How long an answer may take unless it is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -34,8 +37,8 @@ pub(crate) struct CheckWish {
     grpcusetls: bool,
     h2ping: String,
     ttl: Time,
-    args: Vec<Value>,
-    scriptargs: Vec<Value>,
+    args: Value,
+    scriptargs: Value,
     script: String,
     dockercontainerid: String,
     shell: String,
@@ -48,6 +51,44 @@ pub(crate) struct CheckWish {
     successbeforepassing: u32,
     failuresbeforewarning: u32,
     failuresbeforecritical: u32,
+}
+
+pub(super) const COUNT: Kind = Kind::Number(u32::MAX as u64);
+
+impl Shaped for CheckWish {
+    const KEYS: Keys = &[
+        ("checkid", Kind::Text),
+        ("id", Kind::Text),
+        ("name", Kind::Text),
+        ("notes", Kind::Text),
+        ("status", Kind::Text),
+        ("serviceid", Kind::Text),
+        ("http", Kind::Text),
+        ("method", Kind::Text),
+        ("header", Kind::Lists),
+        ("body", Kind::Text),
+        ("tcp", Kind::Text),
+        ("tcpusetls", Kind::Flag),
+        ("udp", Kind::Text),
+        ("grpc", Kind::Text),
+        ("grpcusetls", Kind::Flag),
+        ("h2ping", Kind::Text),
+        ("ttl", Kind::Time),
+        ("args", Kind::Any),
+        ("scriptargs", Kind::Any),
+        ("script", Kind::Text),
+        ("dockercontainerid", Kind::Text),
+        ("shell", Kind::Text),
+        ("aliasnode", Kind::Text),
+        ("aliasservice", Kind::Text),
+        ("osservice", Kind::Text),
+        ("interval", Kind::Time),
+        ("timeout", Kind::Time),
+        ("deregistercriticalserviceafter", Kind::Time),
+        ("successbeforepassing", COUNT),
+        ("failuresbeforewarning", COUNT),
+        ("failuresbeforecritical", COUNT),
+    ];
 }
 
 /// A time as Go writes it, or a number of nanoseconds; nothing, or "", is none.
@@ -79,6 +120,15 @@ fn wrong(why: impl Into<String>) -> super::No {
     no(StatusCode::BAD_REQUEST, why)
 }
 
+/// Some words of a command, however they are written.
+fn says(args: &Value) -> bool {
+    match args {
+        Value::Null => false,
+        Value::Array(words) => !words.is_empty(),
+        _ => true,
+    }
+}
+
 /// Passing, warning or critical, as they are written; `None` for anything else.
 pub(crate) fn health(text: &str) -> Option<Health> {
     match text {
@@ -103,6 +153,7 @@ pub(crate) fn status(health: Health) -> &'static str {
 pub(crate) fn of_service(id: &str, wishes: Vec<CheckWish>, node: &Node) -> Answer<Vec<Check>> {
     let several = wishes.len() > 1;
     let named = (1..).zip(wishes).map(|(n, wish)| {
+        wish.is_of(id)?;
         let id = match several {
             true => format!("service:{id}:{n}"),
             false => format!("service:{id}"),
@@ -116,6 +167,14 @@ impl CheckWish {
     /// Whose check it is called by itself, when it says no id.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// It can be a check of this service.
+    pub(crate) fn is_of(&self, service: &str) -> Answer<()> {
+        match self.aliasservice == service && !service.is_empty() {
+            true => Err(wrong("a service is no alias of itself")),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn check(self, id: String, node: &Node) -> Answer<Check> {
@@ -154,8 +213,8 @@ impl CheckWish {
     /// What would run a command, and what is not there.
     fn refuse(&self) -> Answer<()> {
         let commands = [
-            ("Args", !self.args.is_empty()),
-            ("ScriptArgs", !self.scriptargs.is_empty()),
+            ("Args", says(&self.args)),
+            ("ScriptArgs", says(&self.scriptargs)),
             ("Script", !self.script.is_empty()),
             ("DockerContainerID", !self.dockercontainerid.is_empty()),
             ("Shell", !self.shell.is_empty()),
@@ -170,10 +229,11 @@ impl CheckWish {
             ));
         }
         let absent = [
-            ("UDP", !self.udp.is_empty()),
             ("H2PING", !self.h2ping.is_empty()),
-            ("AliasService", !self.aliasservice.is_empty()),
-            ("AliasNode", !self.aliasnode.is_empty()),
+            (
+                "AliasNode",
+                !self.aliasnode.is_empty() && self.aliasservice.is_empty(),
+            ),
             ("OSService", !self.osservice.is_empty()),
             (
                 "TLS (TCPUseTLS, GRPCUseTLS)",
@@ -183,23 +243,35 @@ impl CheckWish {
         match absent.iter().find(|(_, said)| *said) {
             Some((what, _)) => Err(no(
                 StatusCode::NOT_IMPLEMENTED,
-                format!("checks by {what} are not there; use HTTP, TCP, GRPC or TTL"),
+                format!(
+                    "checks by {what} are not there; use HTTP, TCP, UDP, GRPC, TTL or AliasService"
+                ),
             )),
             None => Ok(()),
         }
     }
 
     fn look(&self, node: &Node) -> Answer<Look> {
-        let ways = [&self.http, &self.tcp, &self.grpc];
+        let ways = [
+            &self.http,
+            &self.tcp,
+            &self.udp,
+            &self.grpc,
+            &self.aliasservice,
+        ];
         let asked = ways.iter().filter(|way| !way.is_empty()).count();
         let ttl = self.ttl.0.filter(|ttl| !ttl.is_zero());
         let target = match (asked, ttl) {
             (0, Some(ttl)) => return Ok(Look::Ttl { ttl }),
-            (0, None) => return Err(wrong("a check says one of TTL, HTTP, TCP and GRPC")),
             (1, None) => self.target(node),
-            _ => return Err(wrong("a check says only one of TTL, HTTP, TCP and GRPC")),
+            (0, None) => return Err(wrong(format!("a check says one of {WAYS}"))),
+            _ => return Err(wrong(format!("a check says only one of {WAYS}"))),
         };
-        let every = self.interval.0.filter(|every| !every.is_zero());
+        let every = match target {
+            // Nobody is asked for it, and it is looked for as often as can be.
+            Target::Alias { .. } => Some(crate::prober::SHORTEST),
+            _ => self.interval.0.filter(|every| !every.is_zero()),
+        };
         let every = every.ok_or_else(|| wrong("a check that is asked says its Interval"))?;
         let most = |n: u32| n.max(1);
         let fails = most(self.failuresbeforecritical);
@@ -238,6 +310,15 @@ impl CheckWish {
             return Target::Tcp {
                 address: node.known_in_address(&self.tcp),
             };
+        }
+        if !self.udp.is_empty() {
+            return Target::Udp {
+                address: node.known_in_address(&self.udp),
+            };
+        }
+        if !self.aliasservice.is_empty() {
+            let service = self.aliasservice.clone();
+            return Target::Alias { service };
         }
         let (address, service) = self.grpc.split_once('/').unwrap_or((&self.grpc, ""));
         Target::Grpc {
@@ -291,6 +372,29 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_datagram_and_another_service_are_checks_too() {
+        let target = |body: &str| match check(body).unwrap().look {
+            Look::Probe(probe) => (probe.target, probe.every),
+            other => panic!("{other:?}"),
+        };
+        let (udp, every) = target(r#"{"UDP": "localhost:53", "Interval": "3s"}"#);
+        let address = "localhost:53".to_owned();
+        assert_eq!(
+            (udp, every),
+            (Target::Udp { address }, Duration::from_secs(3))
+        );
+        let (alias, every) = target(r#"{"AliasService": "web-1", "AliasNode": "here"}"#);
+        let service = "web-1".to_owned();
+        assert_eq!(
+            (alias, every),
+            (Target::Alias { service }, Duration::from_secs(1))
+        );
+        let itself: CheckWish = lenient::read(br#"{"AliasService": "web"}"#).unwrap();
+        assert_eq!(itself.is_of("web").unwrap_err().status(), 400);
+        assert!(itself.is_of("mail").is_ok());
+    }
+
     /// Row 9 of the threats: what is registered is never a command.
     #[test]
     fn what_would_run_a_command_is_refused_in_every_spelling() {
@@ -319,9 +423,10 @@ mod tests {
             (r#"{"http": "http://127.0.0.1:1", "interval": "soon"}"#, 400),
             (r#"{"http": "http://127.0.0.1:1", "interval": -1}"#, 400),
             (r#"{"ttl": "10s", "status": "unknown"}"#, 400),
-            (r#"{"udp": "127.0.0.1:1", "interval": "1s"}"#, 501),
+            (r#"{"udp": "127.0.0.1:1"}"#, 400),
+            (r#"{"alias_service": "x", "ttl": "1s"}"#, 400),
             (r#"{"h2ping": "127.0.0.1:1", "interval": "1s"}"#, 501),
-            (r#"{"alias_service": "x"}"#, 501),
+            (r#"{"alias_node": "x"}"#, 501),
             (
                 r#"{"grpc": "127.0.0.1:1", "GRPCUseTLS": true, "interval": "1s"}"#,
                 501,

@@ -5,6 +5,7 @@
 
 use super::asked::Asked;
 use super::checks::CheckWish;
+use super::filter::{self, Filter};
 use super::node::Node;
 use super::wish::ServiceWish;
 use super::{duration, lenient, routes};
@@ -108,6 +109,7 @@ fn read(bytes: &[u8], node: &Node) {
     if let Ok(asked) = Asked::read(Some(line), None) {
         let _ = (asked.flag("passing"), asked.number("cas"), asked.later());
     }
+    let _ = Filter::read(line, filter::HEALTH);
     let _ = routes::known(line);
     let _ = node.allows(line, 80);
     let _ = (node.known_in_url(line), node.known_in_address(line));

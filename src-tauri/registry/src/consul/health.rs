@@ -2,7 +2,7 @@
 
 use super::asked::Asked;
 use super::checks::{health, status};
-use super::{Answer, Consul, indexed, json, no};
+use super::{Answer, Consul, filter, indexed, json, no};
 use crate::Watched;
 use axum::response::Response;
 use hyper::StatusCode;
@@ -11,27 +11,33 @@ use model::view::Health;
 impl Consul {
     pub(super) async fn health_service(&self, name: &str, asked: &Asked) -> Answer<Response> {
         let passing = asked.flag("passing")?;
+        let filter = asked.filter(filter::HEALTH)?;
         let (index, mut all) = self.named(name, asked).await?;
         if passing {
             all.retain(|one| one.view.health == Health::Passing);
         }
-        let shown: Vec<_> = all.iter().map(|one| self.node.health(one)).collect();
+        let shown = all.iter().map(|one| self.node.health(one));
+        let shown: Vec<_> = shown.filter(|one| filter.keeps(one)).collect();
         Ok(indexed(index, json(&shown)))
     }
 
     pub(super) async fn health_checks(&self, name: &str, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::CHECK)?;
         let (index, all) = self.named(name, asked).await?;
-        let shown: Vec<_> = all.iter().flat_map(|one| self.node.checks(one)).collect();
+        let shown = all.iter().flat_map(|one| self.node.checks(one));
+        let shown: Vec<_> = shown.filter(|one| filter.keeps(one)).collect();
         Ok(indexed(index, json(&shown)))
     }
 
     pub(super) async fn health_node(&self, name: &str, asked: &Asked) -> Answer<Response> {
+        let filter = asked.filter(filter::CHECK)?;
         let index = self.when(asked, &Watched::Everything).await?;
         let all = match self.is_here(name) {
             true => self.registry.list(None),
             false => Vec::new(),
         };
-        let shown: Vec<_> = all.iter().flat_map(|one| self.node.checks(one)).collect();
+        let shown = all.iter().flat_map(|one| self.node.checks(one));
+        let shown: Vec<_> = shown.filter(|one| filter.keeps(one)).collect();
         Ok(indexed(index, json(&shown)))
     }
 
@@ -45,11 +51,13 @@ impl Consul {
                 )
             })?),
         };
+        let filter = asked.filter(filter::CHECK)?;
         let index = self.when(asked, &Watched::Everything).await?;
         let all = self.registry.list(None);
         let checks = all.iter().flat_map(|one| self.node.checks(one));
         let of = |shown: &str| wanted.is_none_or(|wanted| shown == status(wanted));
-        let shown: Vec<_> = checks.filter(|one| of(one.status)).collect();
+        let shown = checks.filter(|one| of(one.status) && filter.keeps(one));
+        let shown: Vec<_> = shown.collect();
         Ok(indexed(index, json(&shown)))
     }
 }

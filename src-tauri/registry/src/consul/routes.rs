@@ -76,6 +76,24 @@ pub(super) enum Route {
     DeleteKeys,
 }
 
+impl Route {
+    /// Its answer is a list that can be filtered.
+    fn takes_filter(self) -> bool {
+        matches!(
+            self,
+            Route::AgentServices
+                | Route::AgentChecks
+                | Route::CatalogService
+                | Route::Nodes
+                | Route::Node
+                | Route::HealthService
+                | Route::HealthChecks
+                | Route::HealthNode
+                | Route::HealthState
+        )
+    }
+}
+
 /// Every route: its method, its path below `/v1/`, and what it is. A path that ends in `/` goes on with
 /// a name, which may have slashes of its own.
 const TABLE: [(Method, &str, Route); 30] = [
@@ -254,14 +272,17 @@ impl Consul {
         let (route, name) = find(&head.method, head.uri.path())?;
         let stopping = head.extensions.get::<Stopping>().cloned();
         let asked = Asked::read(head.uri.query(), stopping)?;
+        if !route.takes_filter() {
+            asked.without_filter()?;
+        }
         match route {
             Route::Leader => Ok(json(&self.node.address())),
             Route::Peers => Ok(json(&[self.node.address()])),
             Route::AgentSelf => Ok(json(&self.agent())),
             Route::Members => Ok(json(&[self.member()])),
-            Route::AgentServices => Ok(self.agent_services()),
+            Route::AgentServices => self.agent_services(&asked),
             Route::AgentService => self.agent_service(&name),
-            Route::AgentChecks => Ok(self.agent_checks()),
+            Route::AgentChecks => self.agent_checks(&asked),
             Route::RegisterService => self.register_service(&asked, &bytes(body).await?).await,
             Route::DeregisterService => self.deregister_service(&name).await,
             Route::Maintenance => self.maintenance(&name, &asked).await,

@@ -91,6 +91,8 @@ impl Node {
                     Look::Probe(probe) => match probe.target {
                         Target::Http { .. } => "http",
                         Target::Tcp { .. } => "tcp",
+                        Target::Udp { .. } => "udp",
+                        Target::Alias { .. } => "alias",
                         Target::Grpc { .. } => "grpc",
                     },
                 },

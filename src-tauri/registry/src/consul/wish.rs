@@ -1,8 +1,9 @@
 //! What clients send to be registered, as an entry of the registry. Keys are in lower case here: see
-//! `lenient`.
+//! `shape`.
 
 use super::checks::{self, CheckWish};
 use super::node::Node;
+use super::shape::{Keys, Kind, Shaped};
 use super::{Answer, no};
 use crate::Registration;
 use crate::registration::{Keep, Weights};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+const PORT: Kind = Kind::Number(65_535);
 
 /// The body of `PUT /v1/agent/service/register`.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +50,33 @@ impl Default for WeightsWish {
         let (passing, warning) = (1, 1);
         Self { passing, warning }
     }
+}
+
+impl Shaped for ServiceWish {
+    const KEYS: Keys = &[
+        ("id", Kind::Text),
+        ("service", Kind::Text),
+        ("name", Kind::Text),
+        ("tags", Kind::Texts),
+        ("address", Kind::Text),
+        ("port", PORT),
+        ("meta", Kind::Named),
+        ("enabletagoverride", Kind::Flag),
+        (
+            "weights",
+            Kind::Object(&[("passing", checks::COUNT), ("warning", checks::COUNT)]),
+        ),
+        (
+            "taggedaddresses",
+            Kind::NamedObjects(&[("address", Kind::Text), ("port", PORT)]),
+        ),
+        ("check", Kind::Object(CheckWish::KEYS)),
+        ("checks", Kind::Objects(CheckWish::KEYS)),
+        ("kind", Kind::Text),
+        ("proxy", Kind::Any),
+        ("connect", Kind::Any),
+        ("socketpath", Kind::Text),
+    ];
 }
 
 /// An address under a name, like `lan`.

@@ -240,11 +240,16 @@ impl Entries {
         Ok(keys)
     }
 
+    /// It is listed, and registered itself.
+    pub(crate) fn is_registered(&self, key: &Key) -> bool {
+        self.get(key).is_some_and(|entry| !entry.listed.is_own())
+    }
+
     /// Takes what registered itself from the list; gives how many of these were on it.
     pub(crate) fn remove_registered(&mut self, keys: &[Key]) -> (usize, Changed) {
         let mut changed = Changed::default();
         for key in keys {
-            if self.get(key).is_some_and(|entry| !entry.listed.is_own()) {
+            if self.is_registered(key) {
                 self.remove(key, &mut changed);
             }
         }

@@ -34,7 +34,7 @@ const NOT_THEIRS: [&str; 9] = [
     "upgrade",
 ];
 
-/// Where a question goes, if it may go there.
+/// Where a question goes, if it may go there; nowhere where nobody is asked.
 ///
 /// # Errors
 /// See [`Refusal`]; `https` is refused too, because nothing here speaks TLS.
@@ -42,21 +42,24 @@ pub(crate) fn address(
     target: &Target,
     refused_ports: &BTreeSet<u16>,
     allowed: &[IpNet],
-) -> Result<SocketAddr, Refusal> {
+) -> Result<Option<SocketAddr>, Refusal> {
     let address = match target {
+        Target::Alias { .. } => return Ok(None),
         Target::Http { url, .. } => {
             if url.starts_with("https://") {
                 return Err(Refusal::Tls);
             }
             target::check(url, allowed)?
         }
-        Target::Tcp { address } | Target::Grpc { address, .. } => plain(address, allowed)?,
+        Target::Tcp { address } | Target::Udp { address } | Target::Grpc { address, .. } => {
+            plain(address, allowed)?
+        }
     };
     // Our ports are on loopback only; on another machine the same number is somebody else's.
     if address.ip().is_loopback() && refused_ports.contains(&address.port()) {
         return Err(Refusal::OurPort(address.port()));
     }
-    Ok(address)
+    Ok(Some(address))
 }
 
 /// An address with its port, in the one spelling that is allowed in a URL.

@@ -4,7 +4,7 @@
 //! connection is made to it: what may be asked may have become less since. It is an address and no
 //! name, so what was looked at is what is connected to. A redirect is an answer and is not followed.
 
-use super::{aim, grpc};
+use super::{aim, grpc, udp};
 use crate::check::{Probe, Target, cut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
@@ -46,16 +46,20 @@ pub(super) fn bad(output: String) -> Seen {
 /// Asks, and takes no longer than the probe allows.
 pub(crate) async fn ask(probe: &Probe, refused_ports: &BTreeSet<u16>, allowed: &[IpNet]) -> Seen {
     let address = match aim::address(&probe.target, refused_ports, allowed) {
-        Ok(address) => address,
+        Ok(Some(address)) => address,
+        Ok(None) => return bad("nobody is to be asked".to_owned()),
         Err(refusal) => return bad(format!("it is not asked: {refusal}")),
     };
     let asking = async {
+        if let Target::Udp { .. } = &probe.target {
+            return udp::check(address, probe.timeout).await;
+        }
         let stream = match TcpStream::connect(address).await {
             Ok(stream) => stream,
             Err(error) => return bad(format!("failed to connect to {address}: {error}")),
         };
         match &probe.target {
-            Target::Tcp { .. } => Seen {
+            Target::Tcp { .. } | Target::Udp { .. } | Target::Alias { .. } => Seen {
                 word: Word::Good,
                 output: format!("{address} accepts connections"),
             },

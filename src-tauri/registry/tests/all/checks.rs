@@ -1,7 +1,10 @@
 //! Checks of Consul's clients: whose they are, and what stays of them.
 
-use crate::world::{Answer, Server, consul};
+use crate::world::{Answer, Server, consul, world};
+use model::view::Health;
+use registry::{Check, Keep, Registration};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 async fn register(server: &Server, body: &Value) -> Answer {
     let line = "PUT /v1/agent/service/register";
@@ -56,4 +59,46 @@ async fn a_check_that_is_added_while_its_service_registers_again_stays() {
         let gone = server.ask(&gone, "").await;
         assert_eq!(gone.status, 200, "round {round}: it was there: {gone:?}");
     }
+}
+
+/// Both are let in, and when they are written the first has taken what the second wants, too.
+#[tokio::test]
+async fn what_is_refused_when_it_is_written_leaves_on_disk_what_was_there() {
+    let world = world().await;
+    let wish = |name: &str, checks: &[&str]| Registration {
+        keep: Keep::Checks,
+        id: name.to_owned(),
+        checks: checks
+            .iter()
+            .map(|id| Check::said(id, Health::Passing, ""))
+            .collect(),
+        ..Registration::new(name, "")
+    };
+    world
+        .registry
+        .register(wish("second", &["own"]))
+        .await
+        .unwrap();
+    let (first, second) = tokio::join!(
+        world.registry.register(wish("first", &["wanted"])),
+        world.registry.register(wish("second", &["wanted"])),
+    );
+    first.unwrap();
+    let refused = second.unwrap_err().to_string();
+    assert!(refused.contains("wanted"), "{refused}");
+    let listed = world.registry.by_id("second").unwrap();
+    assert_eq!(listed.checks[0].check.id, "own");
+    // As it is listed, so the next engine finds it.
+    let on_disk = async {
+        loop {
+            let rows = world.store.registry().all().await.unwrap();
+            let row = rows.iter().find(|row| row.id == "second");
+            if row.is_some_and(|row| row.body.contains("\"own\"")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(10), on_disk).await;
+    waited.expect("it is on disk as it is listed");
 }

@@ -360,6 +360,58 @@ async fn names_of_all_kinds_and_bodies_of_none() {
 }
 
 #[tokio::test]
+async fn what_a_filter_leaves_is_answered() {
+    let server = consul().await;
+    for (id, tag, version) in [("w1", "blue", "1"), ("w2", "green", "2")] {
+        let meta = json!({"version": version});
+        let check = json!({"TTL": "1h", "Status": if id == "w1" { "passing" } else { "critical" }});
+        let body = json!({"Name": "web", "ID": id, "Port": 80, "Tags": [tag], "Meta": meta, "Check": check});
+        assert_eq!(register(&server, &body).await.status, 200);
+    }
+    for (path, filter, left) in [
+        (
+            "health/service/web",
+            "Service.Meta.version+==+%222%22",
+            "w2",
+        ),
+        ("health/service/web", "blue+in+Service.Tags", "w1"),
+        (
+            "catalog/service/web",
+            "ServiceTags+contains+%22green%22",
+            "w2",
+        ),
+        ("catalog/service/web", "not+ServiceID+==+w2", "w1"),
+        ("health/checks/web", "Status+==+passing", "w1"),
+        ("health/state/any", "ServiceID+!=+w1", "w2"),
+        ("agent/services", "Meta.version+==+1", "w1"),
+        ("agent/checks", "ServiceID+==+w2", "w2"),
+        ("catalog/node/HERE", "Meta.version+==+1", "w1"),
+    ] {
+        let here = server.ask("GET /v1/agent/self", "").await.json();
+        let here = here["Config"]["NodeName"].as_str().unwrap().to_owned();
+        let path = path.replace("HERE", &here);
+        let line = format!("GET /v1/{path}?filter={filter}");
+        let answer = server.ask(&line, "").await;
+        assert_eq!(answer.status, 200, "{line}: {answer:?}");
+        let other = if left == "w1" { "w2" } else { "w1" };
+        let has = |id: &str| answer.body.contains(&format!("\"{id}\""));
+        assert!(has(left) && !has(other), "{line}: {answer:?}");
+    }
+    for (path, filter, status) in [
+        ("health/service/web", "Service.Meta.version+=+2", 400),
+        ("health/service/web", "ServiceTags+contains+blue", 400),
+        ("catalog/nodes", "Node+==+elsewhere", 200),
+        ("catalog/services", "ServiceName+==+web", 501),
+        ("kv/a", "Key+==+a", 501),
+        ("kv/a", "", 404),
+    ] {
+        let line = format!("GET /v1/{path}?filter={filter}");
+        let answer = server.ask(&line, "").await;
+        assert_eq!(answer.status, status, "{line}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_waits_is_let_go_when_the_listener_ends() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = consul().await;

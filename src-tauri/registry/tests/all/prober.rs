@@ -159,6 +159,43 @@ async fn answers_are_judged_as_consul_does() {
     until(&server, "tcp", |is, _| is == Health::Passing).await;
 }
 
+#[tokio::test]
+async fn a_datagram_that_is_refused_is_critical() {
+    let server = consul().await;
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let check = json!({"UDP": address, "Interval": "1s"});
+    register(&server, "udp", check).await;
+    until(&server, "udp", |is, _| is == Health::Passing).await;
+    drop(socket);
+    let output = until(&server, "udp", |is, _| is == Health::Critical).await;
+    assert!(output.contains(&address), "{output}");
+}
+
+#[tokio::test]
+async fn an_alias_is_as_well_as_the_service_that_it_is_of() {
+    let server = consul().await;
+    register(&server, "like", json!({"AliasService": "db"})).await;
+    let none = until(&server, "like", |_, output| !output.is_empty()).await;
+    assert!(none.contains("no service \"db\""), "{none}");
+    register(&server, "db", json!({"TTL": "1h", "Status": "passing"})).await;
+    until(&server, "like", |is, _| is == Health::Passing).await;
+    for (word, health) in [("warn", Health::Warning), ("fail", Health::Critical)] {
+        let line = format!("PUT /v1/agent/check/{word}/service:db");
+        assert_eq!(server.ask(&line, "").await.status, 200);
+        until(&server, "like", |is, _| is == health).await;
+    }
+    let checks = server.ask("GET /v1/health/checks/asked", "").await.json();
+    let kinds = checks.as_array().unwrap().iter();
+    assert!(
+        kinds.clone().any(|check| check["Type"] == "alias"),
+        "{checks}"
+    );
+    let body = json!({"Name": "x", "ID": "x", "Check": {"AliasService": "x"}}).to_string();
+    let itself = server.ask("PUT /v1/agent/service/register", &body).await;
+    assert_eq!(itself.status, 400, "{itself:?}");
+}
+
 /// Row 8 of the threats: a redirect is no way to somewhere else.
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
