@@ -2,7 +2,6 @@
 
 use model::view::GatewayRequest;
 use model::{ServiceName, Timestamp};
-use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,8 @@ pub(crate) struct Log {
 
 #[derive(Default)]
 struct Lines {
-    kept: VecDeque<Line>,
+    /// A ring once it is full: the oldest is where the next one goes.
+    kept: Vec<Line>,
     /// How many there ever were.
     count: u64,
 }
@@ -38,76 +38,105 @@ pub(crate) struct Entry<'a> {
     pub(crate) error: Option<&'a str>,
 }
 
-/// The same, kept in texts that are written over again and again.
+/// Texts of a line, in their order.
+const TEXTS: usize = 7;
+
+/// The same, in one text that is written over again and again. A line lies in few places, as each of them is one that
+/// is in no cache when it is written the next time, a thousand requests later.
 #[derive(Default)]
 struct Line {
     seq: u64,
     at: i64,
-    id: String,
-    method: String,
-    host: String,
-    path: String,
-    status: u16,
     took: Duration,
-    backend: String,
-    caller: String,
+    status: u16,
     retries: u8,
-    error: String,
+    /// Where each of its texts ends.
+    ends: [u16; TEXTS],
+    text: String,
+}
+
+impl Line {
+    fn write(&mut self, seq: u64, entry: &Entry<'_>) {
+        self.seq = seq;
+        self.at = entry.at.0;
+        self.took = entry.took;
+        self.status = entry.status;
+        self.retries = entry.retries;
+        let texts: [&str; TEXTS] = [
+            entry.id,
+            entry.method,
+            entry.host,
+            entry.path,
+            entry.backend.unwrap_or_default(),
+            entry.caller.map_or("", ServiceName::as_str),
+            entry.error.unwrap_or_default(),
+        ];
+        self.text.clear();
+        for (end, text) in self.ends.iter_mut().zip(texts) {
+            self.text.push_str(cut(text));
+            // Seven texts that are cut off are far shorter.
+            *end = u16::try_from(self.text.len()).unwrap_or(u16::MAX);
+        }
+    }
+
+    fn view(&self) -> GatewayRequest {
+        let mut from = 0;
+        let mut texts = self.ends.iter().map(|end| {
+            let text = self.text.get(from..usize::from(*end));
+            from = usize::from(*end);
+            text.unwrap_or_default()
+        });
+        let mut next = || texts.next().unwrap_or_default();
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        GatewayRequest {
+            seq: self.seq,
+            at: Timestamp(self.at),
+            id: next().to_owned(),
+            method: next().to_owned(),
+            host: next().to_owned(),
+            path: next().to_owned(),
+            status: self.status,
+            took_ms: self.took.as_micros() as f64 / 1_000.0,
+            backend: some(next()),
+            // A name has fewer letters than are cut off.
+            caller: next().parse().ok(),
+            retries: self.retries,
+            error: some(next()),
+        }
+    }
+}
+
+impl Lines {
+    /// Where the next one goes.
+    fn next(&self) -> usize {
+        (self.count % KEPT as u64) as usize
+    }
 }
 
 impl Log {
     pub(crate) fn note(&self, entry: &Entry<'_>) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut line = match lines.kept.len() {
-            KEPT.. => lines.kept.pop_front().unwrap_or_default(),
-            _ => Line::default(),
-        };
+        let at = lines.next();
         lines.count += 1;
-        line.seq = lines.count;
-        line.at = entry.at.0;
-        for (to, from) in [
-            (&mut line.id, entry.id),
-            (&mut line.method, entry.method),
-            (&mut line.host, entry.host),
-            (&mut line.path, entry.path),
-            (&mut line.backend, entry.backend.unwrap_or_default()),
-            (
-                &mut line.caller,
-                entry.caller.map_or("", ServiceName::as_str),
-            ),
-            (&mut line.error, entry.error.unwrap_or_default()),
-        ] {
-            to.clear();
-            to.push_str(cut(from));
+        let seq = lines.count;
+        if at == lines.kept.len() {
+            lines.kept.push(Line::default());
         }
-        line.status = entry.status;
-        line.took = entry.took;
-        line.retries = entry.retries;
-        lines.kept.push_back(line);
+        if let Some(line) = lines.kept.get_mut(at) {
+            line.write(seq, entry);
+        }
     }
 
     /// The newest so many, newest last.
     pub(crate) fn recent(&self, n: usize) -> Vec<GatewayRequest> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = lines.kept.len().saturating_sub(n);
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        (lines.kept)
-            .range(from..)
-            .map(|line| GatewayRequest {
-                seq: line.seq,
-                at: Timestamp(line.at),
-                id: line.id.clone(),
-                method: line.method.clone(),
-                host: line.host.clone(),
-                path: line.path.clone(),
-                status: line.status,
-                took_ms: line.took.as_micros() as f64 / 1_000.0,
-                backend: some(&line.backend),
-                // A name has fewer letters than are cut off.
-                caller: line.caller.parse().ok(),
-                retries: line.retries,
-                error: some(&line.error),
-            })
+        let (newer, older) = lines.kept.split_at(lines.next().min(lines.kept.len()));
+        let surplus = lines.kept.len().saturating_sub(n);
+        older
+            .iter()
+            .chain(newer)
+            .skip(surplus)
+            .map(Line::view)
             .collect()
     }
 }
@@ -157,6 +186,40 @@ mod tests {
         assert!(last[0].path.len() <= LONGEST + 1, "{}", last[0].path.len());
         assert_eq!(last[0].took_ms, 1.5);
         assert_eq!(last[1].seq, 1_034);
-        assert_eq!(log.recent(usize::MAX).len(), KEPT);
+        let all: Vec<u64> = log.recent(usize::MAX).iter().map(|line| line.seq).collect();
+        assert_eq!(all, (11..=1_034).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_line_is_told_as_it_was_noted_however_long_the_one_was_that_lay_there() {
+        let log = Log::default();
+        let long = "x".repeat(300);
+        let entry = |text, error| Entry {
+            at: Timestamp(7),
+            id: text,
+            method: text,
+            host: text,
+            path: text,
+            status: 502,
+            took: Duration::ZERO,
+            backend: error,
+            caller: None,
+            retries: 3,
+            error,
+        };
+        for _ in 0..KEPT {
+            log.note(&entry(&long, Some(&long)));
+        }
+        assert_eq!(log.recent(1)[0].error.as_deref(), Some(&long[..LONGEST]));
+        log.note(&entry("", None));
+        log.note(&entry("é", Some("e")));
+        let last = log.recent(2);
+        let texts = |line: &GatewayRequest| {
+            [&line.id, &line.method, &line.host, &line.path].map(String::clone)
+        };
+        assert_eq!(texts(&last[0]), [""; 4]);
+        assert_eq!((&last[0].backend, &last[0].error), (&None, &None));
+        assert_eq!(texts(&last[1]), ["é"; 4]);
+        assert_eq!((last[1].retries, last[1].error.as_deref()), (3, Some("e")));
     }
 }

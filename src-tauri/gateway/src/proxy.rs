@@ -33,36 +33,58 @@ const STALLED: Duration = Duration::from_secs(30);
 const KEPT_BODY: u64 = 64 << 10;
 
 /// Answers a request.
-pub(crate) async fn serve(
+///
+/// No `async fn`: that has each of its arguments twice in what it is while it waits, and a request is large. It lies in
+/// one place until it is sent. What a request needs is written anew for each, and with as many as are under way at a
+/// time it is the memory that they take turns in, more than the instructions, that they wait for.
+pub(crate) fn serve(
     worker: Rc<Worker>,
     client: Rc<Client>,
-    mut request: Request<Incoming>,
-) -> Result<Response<Answer>, Infallible> {
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Answer>, Infallible>> {
     let has = Has::of(request.headers());
     let asked = Asked::new(request.method(), request.version(), request.headers(), has);
     let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
-    let admitted = admit(&worker, &client, &mut flight, has, &mut request).await;
-    let passed = match admitted {
-        Ok(admitted) => pass(&worker, &client, &asked, flight, admitted, request).await,
-        Err(refusal) => {
-            let missed = [
-                StatusCode::NOT_FOUND,
-                StatusCode::SERVICE_UNAVAILABLE,
-                StatusCode::PERMANENT_REDIRECT,
-            ];
-            if !missed.contains(&refusal.status) {
-                worker.shared.refused.fetch_add(1, Ordering::Relaxed);
+    let body_sent = (!request.body().is_end_stream()).then(Rc::<Sent>::default);
+    let mut place = Some(request.map(|body| match &body_sent {
+        None => Outgoing::Whole(None),
+        Some(sent) => Outgoing::Streamed(body, Rc::clone(sent)),
+    }));
+    async move {
+        let admitted = match &mut place {
+            Some(request) => admit(&worker, &client, &mut flight, has, request).await,
+            None => Err(guard::malformed("there is none")),
+        };
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let missed = [
+                    StatusCode::NOT_FOUND,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    StatusCode::PERMANENT_REDIRECT,
+                ];
+                if !missed.contains(&refusal.status) {
+                    worker.shared.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                return Ok(refused(flight, &refusal, &asked));
             }
-            Err((flight, refusal))
-        }
-    };
-    Ok(passed.unwrap_or_else(|(mut flight, refusal)| {
-        match refusal.is_repeated(&asked, &flight.host, &flight.uri) {
-            true => flight.unnoted(),
-            false => flight.refused(refusal.status, &refusal.error),
-        }
-        refusal.answer(&asked)
-    }))
+        };
+        let sent = body_sent.as_ref();
+        let passed = pass(
+            &worker, &client, &asked, flight, &admitted, sent, &mut place,
+        );
+        let passed = passed.await;
+        Ok(passed.unwrap_or_else(|(flight, refusal)| refused(flight, &refusal, &asked)))
+    }
+}
+
+/// What the gateway says itself.
+fn refused(mut flight: Box<Flight>, refusal: &Refusal, asked: &Asked) -> Response<Answer> {
+    match refusal.is_repeated(asked, &flight.host, &flight.uri) {
+        true => flight.unnoted(),
+        false => flight.refused(refusal.status, &refusal.error),
+    }
+    refusal.answer(asked)
 }
 
 /// What was found out about a request before it is sent.
@@ -79,7 +101,7 @@ async fn admit(
     client: &Client,
     flight: &mut Flight,
     has: Has,
-    request: &mut Request<Incoming>,
+    request: &mut Request<Outgoing>,
 ) -> Result<Admitted, Refusal> {
     let (version, method) = (request.version(), request.method().clone());
     if method == Method::CONNECT || method == Method::TRACE {
@@ -269,18 +291,17 @@ async fn pass(
     client: &Client,
     asked: &Asked,
     mut flight: Box<Flight>,
-    admitted: Admitted,
-    mut request: Request<Incoming>,
+    admitted: &Admitted,
+    body_sent: Option<&Rc<Sent>>,
+    place: &mut Option<Request<Outgoing>>,
 ) -> Passed {
-    let upgraded = (admitted.upgrade.as_ref()).map(|_| hyper::upgrade::on(&mut request));
-    let body_sent = (!request.body().is_end_stream()).then(Rc::<Sent>::default);
-    // It stays where it is until it is sent: a request is large, and moving it is not free.
-    let mut place = Some(request.map(|body| match &body_sent {
-        None => Outgoing::Whole(None),
-        Some(sent) => Outgoing::Streamed(body, Rc::clone(sent)),
-    }));
+    let wanted = admitted.upgrade.as_ref();
+    let upgraded = match (wanted, &mut *place) {
+        (Some(wanted), Some(request)) => Some((hyper::upgrade::on(request), wanted)),
+        _ => None,
+    };
     let stream = asked.version == Version::HTTP_2 && asked.is_grpc();
-    if let Some(request) = &mut place
+    if let Some(request) = &mut *place
         && !stream
     {
         *request.version_mut() = Version::HTTP_11;
@@ -292,8 +313,8 @@ async fn pass(
         rules: &admitted.rules,
         hash: admitted.hash,
         stream,
-        switching: admitted.upgrade.is_some(),
-        body: body_sent.as_deref(),
+        switching: wanted.is_some(),
+        body: body_sent.map(Rc::as_ref),
         deadline,
         tried: Vec::new(),
         at: None,
@@ -302,13 +323,13 @@ async fn pass(
     // What few requests come to is in boxes, here and below: all of them carry what is not.
     let answered = {
         let mut sent = pin!(async {
-            if let (Some(sent), Some(request)) = (&body_sent, &mut place) {
+            if let (Some(sent), Some(request)) = (body_sent, &mut *place) {
                 Box::pin(keep(request, sent, &mut flight)).await?;
             }
-            sending.send(&mut flight, &mut place).await
+            sending.send(&mut flight, place).await
         });
         let sent = client.alarm.before(deadline, sent.as_mut());
-        match &body_sent {
+        match body_sent {
             None => Some(sent.await),
             Some(body_sent) => Box::pin(unless_stalled(body_sent, sent)).await,
         }
@@ -333,10 +354,10 @@ async fn pass(
             ));
         }
     };
-    match (upgraded, admitted.upgrade) {
-        (Some(client), Some(wanted)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+    match upgraded {
+        Some((client, wanted)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             flight.answered(attempt, response.status());
-            Ok(switch(worker, flight, client, &wanted, response, link))
+            Ok(switch(worker, flight, client, wanted, response, link))
         }
         _ if response.status().is_informational() => {
             let error = format!(
