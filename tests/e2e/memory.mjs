@@ -12,7 +12,7 @@
 import { DEMO, Home, program } from "./lib/azora.mjs";
 import { bench, option, say } from "./lib/bench.mjs";
 import { Tray, visible } from "./lib/desktop.mjs";
-import { appProcesses, cpuOf, percentile, pssOf, pssOfAll, slope } from "./lib/measure.mjs";
+import { appProcesses, cpuOf, percentile, pssOf, pssOfAll, slope, whereOf } from "./lib/measure.mjs";
 import { naming, run } from "./lib/processes.mjs";
 import { until } from "./lib/wait.mjs";
 import { openWindow } from "./lib/window.mjs";
@@ -103,11 +103,14 @@ async function measure() {
   results.median_mib = Math.round(percentile(warm.map((one) => one.kib), 50) / 1024);
   results.max_mib = Math.round(Math.max(...warm.map((one) => one.kib)) / 1024);
   results.slope_kib_an_hour = warm.length > 1 ? Math.round(slope(warm.map((one) => [one.minute / 60, one.kib]))) : null;
+  results.where = appProcesses(pid).map(({ pid: one, name }) => ({ name, ...whereOf(one) }));
   results.shims = pssOfAll("azora-shim", naming(home.path));
   await ui.close().catch(() => {});
 }
 
 function tell() {
   say(`  ${results.services} services, ${MINUTES} minutes: median ${results.median_mib} MiB, max ${results.max_mib} MiB, slope ${results.slope_kib_an_hour} KiB an hour`);
+  for (const { name, ...where } of results.where ?? [])
+    say(`  ${name}: ${Object.entries(where).slice(0, 6).map(([file, kib]) => `${file} ${Math.round(kib / 1024)}`).join(", ")} MiB`);
   say(`  CPU shown ${JSON.stringify(results.cpu_shown)} %, hidden ${JSON.stringify(results.cpu_hidden)} %; shims ${JSON.stringify(results.shims)}`);
 }

@@ -2,6 +2,7 @@
 
 import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
 
 /** The value that so many percent are not above (nearest rank). */
 export function percentile(values, percent) {
@@ -63,6 +64,22 @@ export const cpuOf = (pid) => (Number(stat(pid)[11]) + Number(stat(pid)[12])) * 
 
 /** Proportional set size in KiB: what is shared counts for each by its share. */
 export const pssOf = (pid) => Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
+/**
+ * What a process holds by where it lies: PSS in KiB of each file that is mapped, by its name, and of what is no
+ * file's. Libraries that are loaded and never used show here.
+ */
+export function whereOf(pid) {
+  const found = {};
+  let name = "";
+  for (const line of read(`/proc/${pid}/smaps`).split("\n")) {
+    const head = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+\s*(.*)$/.exec(line);
+    if (head) name = head[1].startsWith("/") ? path.basename(head[1]) : "no file";
+    const kib = Number(/^Pss:\s+(\d+)/.exec(line)?.[1] ?? 0);
+    if (kib > 0) found[name] = (found[name] ?? 0) + kib;
+  }
+  return Object.fromEntries(Object.entries(found).sort((a, b) => b[1] - a[1]));
+}
 
 const commandOf = (pid) => read(`/proc/${pid}/comm`).trim();
 
