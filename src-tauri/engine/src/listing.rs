@@ -13,6 +13,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// Most entries that are shown of those that registered themselves.
 const SHOWN: usize = 2_000;
+/// So many entries that registered themselves are shown as they change between two ticks; when more do, those
+/// that are to be shown are shown whole at the tick.
+const SINGLY: usize = 200;
 /// How often it is shown until when leases last that were renewed, and that more could be shown.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -54,6 +57,8 @@ struct Listing {
     own: BTreeSet<(String, String)>,
     /// How many entries there are, as it was said last.
     total: u32,
+    /// How many of those that registered themselves have changed since the last tick.
+    changed: usize,
 }
 
 fn key(view: &RegistryView) -> (String, String) {
@@ -108,11 +113,21 @@ impl Listing {
     /// What of a change is shown.
     fn some(&mut self, change: RegistryChange, registry: &Registry) -> Option<Change> {
         let upserts = change.upserts.iter().map(|listed| &listed.view);
+        let others = change.upserts.iter().filter(|listed| !listed.is_own());
+        self.changed += others.count() + change.removed.len();
+        let all = self.changed <= SINGLY;
         let upserts = upserts.filter(|view| {
+            let own = view.kept_by == KeptBy::Own;
+            if !own && !all {
+                return false;
+            }
             let key = key(view);
+            if self.of(view.kept_by).contains(&key) {
+                return true;
+            }
             // One of ours may take the place of one that registered itself.
             let was = self.own.remove(&key) | self.registered.remove(&key);
-            let room = view.kept_by == KeptBy::Own || self.registered.len() < SHOWN;
+            let room = own || self.registered.len() < SHOWN;
             if was || room {
                 self.of(view.kept_by).insert(key);
             }
@@ -133,6 +148,9 @@ impl Listing {
     }
 
     fn tick(&mut self, registry: &Registry) -> Option<Change> {
+        if std::mem::take(&mut self.changed) > SINGLY {
+            return Some(self.whole(registry));
+        }
         if registry.registered() > self.registered.len() && self.registered.len() < SHOWN {
             return Some(self.whole(registry));
         }
@@ -225,13 +243,45 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn of_many_entries_some_are_shown_and_all_of_our_own() {
+    async fn empty() -> (tempfile::TempDir, Registry) {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(home.path()).await.unwrap();
         let wall = || Timestamp(0);
         let door = Arc::new(Open(0.into()));
         let registry = Registry::open(store, door, wall, vec![]).await.unwrap();
+        (home, registry)
+    }
+
+    #[tokio::test]
+    async fn of_a_crowd_that_changes_at_once_is_shown_what_has_become_of_it() {
+        let (_home, registry) = empty().await;
+        let mut listing = Listing::default();
+        listing.whole(&registry);
+        let mut changes = registry.changes();
+        let mut next = |listing: &mut Listing| {
+            let change = changes.try_recv().ok()?;
+            Some(listing.some(change, &registry).map_or((0, 0, 0), parts))
+        };
+        register(&registry, 0..SINGLY + 100).await;
+        let mut told = 0;
+        while let Some((upserts, ..)) = next(&mut listing) {
+            told += upserts;
+        }
+        assert!(told <= SINGLY, "{told}");
+        // Ours are shown at once, and that one is gone.
+        registry.upsert_own(&own());
+        assert_eq!(next(&mut listing), Some((1, 0, 301)));
+        registry.remove_own(&own().cluster, &own().instance);
+        assert_eq!(next(&mut listing), Some((0, 1, 300)));
+        assert_eq!(listing.tick(&registry).map(parts), Some((300, 0, 300)));
+        assert_eq!(listing.tick(&registry), None);
+        register(&registry, 300..301).await;
+        assert_eq!(next(&mut listing), Some((1, 0, 301)));
+    }
+
+    #[tokio::test]
+    async fn of_many_entries_some_are_shown_and_all_of_our_own() {
+        let (_home, registry) = empty().await;
         register(&registry, 0..2_100).await;
         let mut listing = Listing::default();
         assert_eq!(parts(listing.whole(&registry)), (2_000, 0, 2_100));

@@ -215,6 +215,9 @@ impl Table {
                 return;
             }
         };
+        if owner.is_none() && withheld.is_none() && self.leads(entry, address) {
+            return;
+        }
         let now = self.clock.wall();
         let withheld = withheld.map(|why| (why, now));
         let key = (owner.as_ref().map(|(c, _)| c.clone()), entry.name.clone());
@@ -249,6 +252,16 @@ impl Table {
             }
         });
         self.turned(&key);
+    }
+
+    /// Requests go there already: what registers itself again may say something new of itself each time.
+    fn leads(&self, entry: &RegistryView, address: std::net::SocketAddr) -> bool {
+        let route = self.read().by_key.get(&(None, entry.name.clone())).cloned();
+        route.is_some_and(|route| {
+            let backends = route.backends();
+            let mut same = backends.iter().filter(|one| one.id == entry.id);
+            same.any(|one| one.address == address && one.takes())
+        })
     }
 
     /// An entry is listed no more.

@@ -204,6 +204,15 @@ impl Run {
                 }
             }
             self.waiting.extend(taken.drain(..));
+            if !self.waiting.is_empty() {
+                // Those that have been asked for meanwhile come along: a commit costs much, and a row little.
+                tokio::task::yield_now().await;
+                while self.waiting.len() < BATCH
+                    && let Ok(order) = queue.try_recv()
+                {
+                    self.waiting.push_back(order);
+                }
+            }
             while !self.waiting.is_empty() {
                 self.write().await;
             }

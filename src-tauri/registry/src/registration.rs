@@ -252,15 +252,17 @@ impl Registration {
             return Err(Error::Meta);
         }
         // A value may have lines; a key is a heading.
-        let steers = |text: &str| text.chars().any(|c| steers(c) && !matches!(c, '\n' | '\t'));
+        let lines = |text: &str| {
+            !plain(text) && text.chars().any(|c| steers(c) && !matches!(c, '\n' | '\t'))
+        };
         if let Some((key, _)) = self
             .meta
             .iter()
-            .find(|(key, value)| key.chars().any(self::steers) || steers(value))
+            .find(|(key, value)| is_steering(key) || lines(value))
         {
             return Err(Error::Steers(format!("meta {key:?}")));
         }
-        if self.tags.iter().any(|tag| tag.chars().any(self::steers)) {
+        if self.tags.iter().any(|tag| is_steering(tag)) {
             return Err(Error::Steers("tags".into()));
         }
         let word = |text: &String, limit| !text.is_empty() && text.len() <= limit;
@@ -269,7 +271,7 @@ impl Registration {
         }
         let words = [("version", &self.version), ("category", &self.category)];
         for (what, text) in words {
-            if text.iter().any(|text| text.chars().any(self::steers)) {
+            if text.iter().any(|text| is_steering(text)) {
                 return Err(Error::Steers(what.into()));
             }
             if text.as_ref().is_some_and(|text| !word(text, MAX_WORD)) {
@@ -350,6 +352,16 @@ impl Registration {
         let beside: Beside = serde_json::from_str(&row.body).map_err(wrong)?;
         Ok((registration, beside.says))
     }
+}
+
+/// Nothing but the letters and signs of ASCII, as nearly always.
+fn plain(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~'))
+}
+
+/// It has something that is no part of a text that is shown in one line.
+fn is_steering(text: &str) -> bool {
+    !plain(text) && text.chars().any(steers)
 }
 
 /// It is no part of a text that is shown in one line.

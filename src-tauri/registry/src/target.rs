@@ -12,6 +12,20 @@ use url::{Host, Url};
 /// Longest URL, in bytes.
 const MAX_URL: usize = 2_048;
 
+/// Which bytes a URL may have.
+const USUAL: [bool; 256] = {
+    let mut usual = [false; 256];
+    let mut b = 0x21;
+    while b <= 0x7e {
+        usual[b] = !matches!(
+            b as u8,
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        );
+        b += 1;
+    }
+    usual
+};
+
 /// Why a URL is not listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -74,8 +88,7 @@ pub fn check(text: &str, allowed: &[IpNet]) -> Result<SocketAddr, Refusal> {
     if text.len() > MAX_URL {
         return Err(Refusal::TooLong);
     }
-    let usual = |b: u8| matches!(b, 0x21..=0x7e) && !br#""<>\^`{|}"#.contains(&b);
-    if !text.bytes().all(usual) {
+    if !text.bytes().all(|b| USUAL[usize::from(b)]) {
         return Err(Refusal::Character);
     }
     let rest = text
@@ -222,8 +235,7 @@ mod tests {
         fn no_text_is_read_otherwise_at_once_than_by_the_parser(
             rest in "(127|[0-9x]{1,3})[.](0|[0-9]{1,3})[.][0-9]{1,3}[.]?[1-9]?[0-9]{0,2}:?[0-9]{0,5}([/?#@:.%][!-~]{0,8})?"
         ) {
-            let usual = |b: u8| !br#""<>\^`{|}"#.contains(&b);
-            prop_assume!(rest.bytes().all(usual));
+            prop_assume!(rest.bytes().all(|b| USUAL[usize::from(b)]));
             same(&rest);
         }
     }

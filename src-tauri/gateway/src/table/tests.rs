@@ -234,6 +234,33 @@ fn an_instance_that_comes_back_at_its_address_is_another() {
     assert!(after.len() == 1 && after[0].number != before && !after[0].is_draining());
 }
 
+#[tokio::test]
+async fn who_says_something_new_of_itself_stays_where_it_is_and_wakes_nobody() {
+    let table = table();
+    let mut mail = entry(None, "mail", "x", 4_001);
+    table.put(&mail);
+    let route = table.by_host("mail").unwrap();
+    let known = Arc::clone(&route.backends()[0]);
+    let same = || Arc::ptr_eq(&known, &route.backends()[0]);
+    let mut woken = std::pin::pin!(route.changes());
+    woken.as_mut().enable();
+    mail.version = Some("2".to_owned());
+    table.put(&mail);
+    let quiet = tokio::time::timeout(std::time::Duration::ZERO, woken.as_mut());
+    assert!(same() && quiet.await.is_err());
+    // What it fails, and where it is, changes who gets requests.
+    mail.health = Health::Critical;
+    table.put(&mail);
+    woken.await;
+    assert!(same() && !known.takes());
+    mail.health = Health::Passing;
+    table.put(&mail);
+    assert!(same() && known.takes());
+    mail.url = "http://127.0.0.1:4002".to_owned();
+    table.put(&mail);
+    assert_eq!(route.backends()[0].address.port(), 4_002);
+}
+
 #[test]
 fn many_names_that_go_at_once_go_in_no_time() {
     let table = table();
