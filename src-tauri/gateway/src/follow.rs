@@ -28,7 +28,7 @@ pub(crate) fn start(
                 _ = stopping.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep_until(look) => {
                     shared.table.judge_latencies();
-                    shared.table.keep_edges();
+                    shared.table.keep_edges(|cluster| registry.is_known(cluster));
                     look = Instant::now() + LOOK;
                     continue;
                 }

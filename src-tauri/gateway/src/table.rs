@@ -165,17 +165,14 @@ impl Table {
         }
     }
 
-    /// Drops what was counted of callers that are no more. Not before all that run are known.
-    pub(crate) fn keep_edges(&self) {
+    /// Drops what was counted of callers whose cluster is no more. Not before all that run are known.
+    pub(crate) fn keep_edges(&self, is_known: impl Fn(&ClusterId) -> bool) {
         if !self.is_settled() {
             return;
         }
         let routes: Vec<_> = self.read().by_key.values().cloned().collect();
         for route in routes {
-            route.keep_edges(|caller| {
-                let key = (Some(caller.cluster.clone()), caller.service.to_string());
-                self.read().by_key.contains_key(&key)
-            });
+            route.keep_edges(|caller| is_known(&caller.cluster));
         }
     }
 

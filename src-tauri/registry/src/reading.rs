@@ -3,6 +3,7 @@
 use crate::entries::Entry;
 use crate::index::BLOCK;
 use crate::{Beat, Error, Key, Listed, Query, Registry, RegistryChange, Watched, Withheld};
+use model::ClusterId;
 use model::view::RegistryView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,6 +78,11 @@ impl Registry {
         });
         let shown = shown.map(|entry| entry.listed.view.clone()).collect();
         (shown, entries.count())
+    }
+
+    /// A cluster is known, whether anything of it runs or is listed or not.
+    pub fn is_known(&self, cluster: &ClusterId) -> bool {
+        self.shared.read().is_known(cluster)
     }
 
     /// How many entries there are.

@@ -125,6 +125,87 @@ async fn what_cannot_be_read_is_answered_like_everything_else() {
     );
 }
 
+/// Answers as its path says.
+fn answers(mut stream: tokio::net::TcpStream) -> crate::world::BoxFuture<'static, ()> {
+    Box::pin(async move {
+        while let Some((head, _)) = head(&mut stream).await {
+            let answer = match head.split(' ').nth(1) {
+                Some("/chunked") => {
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+                }
+                Some("/nothing") => "HTTP/1.1 204 No Content\r\n\r\n",
+                Some("/closes") => "HTTP/1.1 200 OK\r\n\r\nok",
+                _ => OK,
+            };
+            let written = stream.write_all(answer.as_bytes()).await;
+            if written.is_err() || head.contains("/closes") {
+                return;
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_behind_what_can_is_answered_like_everything_else() {
+    let mut world = world().await;
+    world.serve("api.0", answers).await;
+    let host = world.host();
+    let bad = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX : y\r\n\r\n");
+    for good in [
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("GET /chunked HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("GET /nothing HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("GET /closes HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("HEAD / HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("PUT / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nab"),
+        "GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n".to_owned(),
+    ] {
+        for times in 1..=4 {
+            let mut stream = world.connect().await;
+            let bytes = good.repeat(times) + &bad;
+            stream.write_all(bytes.as_bytes()).await.unwrap();
+            let mut all = Vec::new();
+            let _ = within(stream.read_to_end(&mut all)).await;
+            let all = String::from_utf8_lossy(&all);
+            let last = all.rfind("HTTP/1.1 400").map(|at| &all[at..]);
+            let last = last.unwrap_or_else(|| panic!("{times} {good}: {all}"));
+            assert!(last.contains("\"help\""), "{times} {good}: {all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_within_a_head_is_let_go_at_once() {
+    let mut world = world().await;
+    world.serve("api.0", answers).await;
+    let host = world.host();
+    let whole = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    for (answered, begins) in [
+        (0, "GET / HT"),
+        (1, ""),
+        (1, "G"),
+        (1, "GET / HTTP/1.1\r\nHost: x\r\n"),
+        (2, "POST / HTTP/1.1\r\nContent-Len"),
+    ] {
+        let mut stream = world.connect().await;
+        for _ in 0..answered {
+            stream.write_all(whole.as_bytes()).await.unwrap();
+            let (said, mut body) = within(head(&mut stream)).await.unwrap();
+            assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+            rest(&mut stream, &mut body, 2).await;
+        }
+        stream.write_all(begins.as_bytes()).await.unwrap();
+        // It says no more, and still listens.
+        stream.shutdown().await.unwrap();
+        let mut more = Vec::new();
+        // Long before the time is over that a head may take.
+        let read = tokio::time::timeout(LONG, stream.read_to_end(&mut more)).await;
+        let read = read.unwrap_or_else(|_| panic!("{begins:?}: it is held"));
+        read.unwrap();
+    }
+    eventually(|| world.gateway.view().connections == 0).await;
+}
+
 async fn head_of(stream: &mut tokio::net::TcpStream) -> (String, usize) {
     let (head, rest) = head(stream).await.unwrap();
     (head, rest.len())

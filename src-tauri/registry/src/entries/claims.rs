@@ -19,6 +19,11 @@ impl Entries {
         self.expected.retain(|(of, _), _| of != cluster);
     }
 
+    /// A cluster has claimed its names, or that it has none.
+    pub(crate) fn is_known(&self, cluster: &ClusterId) -> bool {
+        self.claims.contains_key(cluster)
+    }
+
     /// An instance is on its way to serve at this port. It may say so itself before we see it: some are
     /// found well by their heartbeats.
     pub(crate) fn expect_own(
