@@ -35,11 +35,12 @@ fn faults(names: &[String], capability: &str) -> Vec<String> {
             )
         })
     });
-    let twice = granted.iter().enumerate().filter_map(|(index, entry)| {
-        granted[..index]
-            .contains(entry)
-            .then(|| format!("src-tauri/capabilities/main.json: {entry} is granted twice"))
-    });
+    let twice = granted
+        .iter()
+        .enumerate()
+        .filter(|(index, entry)| granted[..*index].contains(entry));
+    let twice = twice
+        .map(|(_, entry)| format!("src-tauri/capabilities/main.json: {entry} is granted twice"));
     own.chain(twice).collect()
 }
 
