@@ -1,6 +1,7 @@
 //! What the gateway answers itself: a page for people, JSON for programs, a status for gRPC.
 
 use crate::body::Answer;
+use crate::guard::{SEC_FETCH_MODE, SEC_FETCH_USER};
 use crate::heads::Has;
 use crate::known::{Known, Missing};
 use crate::route::{Nobody, Route};
@@ -48,12 +49,17 @@ pub(crate) struct Asked {
     repeatable: bool,
     accept: Option<HeaderValue>,
     kind: Option<HeaderValue>,
-    /// The page that it was asked from.
+    /// The page that it was asked from, if no person has asked.
     from: Option<HeaderValue>,
 }
 
 impl Asked {
     pub(crate) fn new(method: &Method, version: Version, headers: &HeaderMap, has: Has) -> Self {
+        // A browser that goes somewhere, and nobody has told it to.
+        let unasked = has.referer()
+            && has.page()
+            && (headers.get(SEC_FETCH_MODE)).is_some_and(|mode| mode == "navigate")
+            && !headers.contains_key(SEC_FETCH_USER);
         let of = |has, name| {
             if has {
                 headers.get(name).cloned()
@@ -66,7 +72,7 @@ impl Asked {
             repeatable: method == Method::GET,
             accept: of(has.accept(), ACCEPT),
             kind: of(has.content_type(), CONTENT_TYPE),
-            from: of(has.referer(), REFERER),
+            from: of(unasked, REFERER),
         }
     }
 

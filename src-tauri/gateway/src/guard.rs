@@ -13,7 +13,8 @@ use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
 use std::sync::Arc;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+pub(crate) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+pub(crate) const SEC_FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The host a request is for, as it is said.

@@ -114,11 +114,21 @@ impl Sending<'_> {
             drop(attempt);
             sent |= place.is_none();
             tracing::debug!(backend.id, lost.why, "an instance has not answered");
-            // Who takes as long to accept as he may to answer costs a retry, too.
-            match (place.is_some() && !late, &again) {
+            let unsent = place.is_some();
+            match &again {
+                // Who takes as long to accept as he may to answer costs a retry, too, as long as there are some: what
+                // they are to keep from instances, doing one thing twice, this is not.
+                Some(kept) if (late || !unsent) && left > 0 && self.route.may_retry() => {
+                    if !lost.stale {
+                        self.failed(&backend, &lost.why);
+                        self.tried.push(backend.number);
+                    }
+                    left -= 1;
+                    *place = Some(copy(kept, Outgoing::Whole(kept.body().clone())));
+                }
                 // Closed while it waited for a request: nothing is said about the instance by that.
-                (true, _) if lost.stale => {}
-                (true, _) => {
+                _ if unsent && lost.stale => {}
+                _ if unsent => {
                     // However often it is tried, one request is one failure of an instance.
                     if !self.tried.contains(&backend.number) {
                         self.failed(&backend, &lost.why);
@@ -130,15 +140,7 @@ impl Sending<'_> {
                         self.tried.push(backend.number);
                     }
                 }
-                (false, Some(kept)) if left > 0 && self.route.may_retry() => {
-                    if !lost.stale {
-                        self.failed(&backend, &lost.why);
-                        self.tried.push(backend.number);
-                    }
-                    left -= 1;
-                    *place = Some(copy(kept, Outgoing::Whole(kept.body().clone())));
-                }
-                (false, None | Some(_)) => {
+                _ => {
                     self.failed(&backend, &lost.why);
                     return Err(unreachable(self.route, &lost.why));
                 }

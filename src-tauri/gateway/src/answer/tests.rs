@@ -3,7 +3,15 @@
 use super::*;
 
 fn asked(name: HeaderName, value: &'static str) -> Asked {
-    let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+    // As a browser that goes somewhere by itself.
+    let headers = HeaderMap::from_iter(
+        [
+            (name, value),
+            (SEC_FETCH_MODE, "navigate"),
+            (HeaderName::from_static("sec-fetch-site"), "same-origin"),
+        ]
+        .map(|(name, value)| (name, HeaderValue::from_static(value))),
+    );
     Asked::new(&Method::GET, Version::HTTP_11, &headers, Has::of(&headers))
 }
 

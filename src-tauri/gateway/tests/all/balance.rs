@@ -253,24 +253,31 @@ async fn a_page_that_asks_again_by_itself_is_no_failed_request() {
     let page = "Accept: text/html";
     let itself = format!("Referer: http://{}/a?b", world.host());
     let link = format!("Referer: http://{}/", world.host());
-    // A person, a link that a person follows, a program that says where it is.
+    // What browsers say of where they go by themselves, and where a person has them go.
+    let (site, mode) = ("Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate");
+    let person = "Sec-Fetch-User: ?1";
     for headers in [
         &[page][..],
-        &[page, &link],
-        &[itself.as_str(), "Accept: */*"],
+        &[page, &link, site, mode],
+        &[page, &itself, site, mode, person],
+        &[page, &itself, site, "Sec-Fetch-Mode: cors"],
+        &[page, &itself],
+        &[itself.as_str(), "Accept: */*", site, mode],
     ] {
         assert_eq!(world.ask("GET /a?b", headers, "").await.status, 503);
     }
-    eventually(|| failed() == 3).await;
+    eventually(|| failed() == 6).await;
     for _ in 0..3 {
-        let answer = world.ask("GET /a?b", &[page, &itself], "").await;
+        let answer = world
+            .ask("GET /a?b", &[page, &itself, site, mode], "")
+            .await;
         assert!(answer.body.contains("http-equiv=refresh"), "{answer:?}");
     }
     assert_eq!(world.ask("GET /a?b", &[page], "").await.status, 503);
-    eventually(|| failed() >= 4).await;
+    eventually(|| failed() >= 7).await;
     let traffic = world.gateway.view().routes[0].traffic;
-    assert_eq!((traffic.total, traffic.failed), (4, 4));
-    assert_eq!(world.gateway.recent(100).len(), 4);
+    assert_eq!((traffic.total, traffic.failed), (7, 7));
+    assert_eq!(world.gateway.recent(100).len(), 7);
 }
 
 #[tokio::test]
