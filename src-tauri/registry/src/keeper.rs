@@ -407,9 +407,20 @@ impl Run {
                     Ready::Put(act, wish, row, reply) => {
                         // While it was written, an instance of ours may have come up under its name,
                         // or those written with it taken the last place.
-                        let result = entries.room(&wish).map(|()| {
-                            entries.put_registered(*wish, row.since, wall, now, &mut all)
-                        });
+                        let result = match entries.room(&wish) {
+                            Ok(()) => {
+                                Ok(entries.put_registered(*wish, row.since, wall, now, &mut all))
+                            }
+                            Err(error) => {
+                                // What it would have taken the id of stays, and its row went for it.
+                                let taken = entries.takes_id_of(&wish);
+                                if !taken.is_empty() {
+                                    tells.get_or_insert(now);
+                                    entries.unwritten.extend(taken);
+                                }
+                                Err(error)
+                            }
+                        };
                         if result.is_err() || !stale.is_empty() {
                             let key = Key {
                                 name: row.name,

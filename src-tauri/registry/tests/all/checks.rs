@@ -61,39 +61,47 @@ async fn a_check_that_is_added_while_its_service_registers_again_stays() {
     }
 }
 
-/// Both are let in, and when they are written the first has taken what the second wants, too.
+/// All are let in, and when they are written the first has taken what the others want, too.
 #[tokio::test]
 async fn what_is_refused_when_it_is_written_leaves_on_disk_what_was_there() {
     let world = world().await;
-    let wish = |name: &str, checks: &[&str]| Registration {
+    let wish = |name: &str, id: &str, checks: &[&str]| Registration {
         keep: Keep::Checks,
-        id: name.to_owned(),
+        id: id.to_owned(),
         checks: checks
             .iter()
             .map(|id| Check::said(id, Health::Passing, ""))
             .collect(),
         ..Registration::new(name, "")
     };
-    world
-        .registry
-        .register(wish("second", &["own"]))
-        .await
-        .unwrap();
-    let (first, second) = tokio::join!(
-        world.registry.register(wish("first", &["wanted"])),
-        world.registry.register(wish("second", &["wanted"])),
+    let register = |name: &str, id: &str, check: &str| {
+        let wish = wish(name, id, &[check]);
+        world.registry.register(wish)
+    };
+    register("second", "second", "own").await.unwrap();
+    register("old", "s", "old").await.unwrap();
+    let (first, second, third) = tokio::join!(
+        register("first", "first", "wanted"),
+        register("second", "second", "wanted"),
+        // The id of what is there under another name, which is to go for it.
+        register("new", "s", "wanted"),
     );
     first.unwrap();
-    let refused = second.unwrap_err().to_string();
-    assert!(refused.contains("wanted"), "{refused}");
+    for refused in [second, third] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("wanted"), "{refused}");
+    }
     let listed = world.registry.by_id("second").unwrap();
     assert_eq!(listed.checks[0].check.id, "own");
+    assert_eq!(world.registry.by_id("s").unwrap().view.name, "old");
     // As it is listed, so the next engine finds it.
     let on_disk = async {
         loop {
             let rows = world.store.registry().all().await.unwrap();
-            let row = rows.iter().find(|row| row.id == "second");
-            if row.is_some_and(|row| row.body.contains("\"own\"")) {
+            let of = |name: &str| rows.iter().find(|row| row.name == name);
+            let says =
+                |name: &str, check: &str| of(name).is_some_and(|row| row.body.contains(check));
+            if says("second", "\"own\"") && says("old", "\"old\"") && of("new").is_none() {
                 return;
             }
             tokio::task::yield_now().await;
