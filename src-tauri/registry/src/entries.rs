@@ -4,12 +4,13 @@ mod checks;
 mod claims;
 mod own;
 mod registered;
+mod steps;
 
 pub use own::Own;
 
 use crate::listed::told;
 use crate::log::{Log, What};
-use crate::{Error, Listed, RegistryChange, Watched};
+use crate::{Error, Listed, Watched};
 use hyper::body::Bytes;
 use model::Timestamp;
 use model::view::{KeptBy, RegistryView};
@@ -17,6 +18,7 @@ use model::{ClusterId, InstanceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use steps::Steps;
 use tokio::time::Instant;
 
 /// Most entries of a home that registered themselves.
@@ -143,7 +145,7 @@ pub struct Withheld {
 /// What a change was, to be told once it is made.
 #[derive(Default)]
 pub(crate) struct Changed {
-    pub(crate) told: RegistryChange,
+    pub(crate) told: Steps,
     /// Of what something changed that readers see: of its name.
     pub(crate) of: Vec<Arc<Key>>,
     /// Which names there are, or their tags.
@@ -295,7 +297,7 @@ impl Entries {
 
     /// Readers are told that it is new or changed, by the last number.
     fn tell(&mut self, key: Arc<Key>, listed: &Arc<Listed>, changed: &mut Changed) {
-        changed.told.upserts.push(Arc::clone(listed));
+        changed.told.put(Arc::clone(listed));
         changed.of.push(Arc::clone(&key));
         self.note(self.index, key, What::Put(Arc::clone(listed)));
     }
@@ -321,7 +323,7 @@ impl Entries {
         changed.names = true;
         self.names_index = index;
         self.version += 1;
-        changed.told.removed.push(key.clone().pair());
+        changed.told.remove(Arc::clone(&entry.key));
         changed.of.push(Arc::clone(&entry.key));
         self.note(index, entry.key, What::Removed);
         true

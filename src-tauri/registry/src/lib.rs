@@ -68,7 +68,8 @@ use tokio::time::Instant;
 /// Changes a slow reader may be behind before it has to read [`Registry::entries`] again.
 const CHANGES: usize = 1_024;
 
-/// What changed in the registry. That a lease was renewed is no change.
+/// What changed in the registry, of each entry what has become of it: none is in both lists, or twice. That a
+/// lease was renewed is no change.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RegistryChange {
     /// New or changed entries.
@@ -141,9 +142,9 @@ impl Shared {
         if entries.index + BLOCK / 2 > self.ceiling.load(Ordering::Relaxed) {
             self.reserve.notify_one();
         }
-        if changed.told != RegistryChange::default() {
+        if !changed.told.is_empty() {
             // Nobody listening is no fault.
-            let _ = self.changes.send(changed.told);
+            let _ = self.changes.send(changed.told.whole());
         }
         if changed.says {
             self.says.notify_one();

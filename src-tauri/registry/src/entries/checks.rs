@@ -179,8 +179,7 @@ impl Entries {
 
 impl Changed {
     pub(crate) fn add(&mut self, other: Changed) {
-        self.told.upserts.extend(other.told.upserts);
-        self.told.removed.extend(other.told.removed);
+        self.told.add(other.told);
         self.of.extend(other.of);
         self.names |= other.names;
         self.probes |= other.probes;

@@ -253,6 +253,6 @@ impl Entries {
                 self.remove(key, &mut changed);
             }
         }
-        (changed.told.removed.len(), changed)
+        (changed.told.removed(), changed)
     }
 }
