@@ -204,6 +204,7 @@ impl Engine {
         }
         engine.conclude_pending().await?;
         let adopted = engine.adopt_all().await;
+        engine.shared.registry.settled();
         if let Some(gateway) = engine.shared.gateway.get() {
             gateway.settled();
         }

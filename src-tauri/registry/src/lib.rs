@@ -59,7 +59,7 @@ use model::view::{Health, RegistryView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp, Verb};
 use registration::Stays;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
 use tokio::sync::{Notify, broadcast, watch};
@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     gives_way: Notify,
     /// That checks say something else than is on disk.
     says: Notify,
+    /// All that runs is listed.
+    settled: AtomicBool,
 }
 
 impl Shared {
@@ -203,6 +205,7 @@ impl Registry {
             gave_way: Mutex::default(),
             gives_way: Notify::new(),
             says: Notify::new(),
+            settled: AtomicBool::new(false),
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -239,6 +242,12 @@ impl Registry {
             self.shared.gives_way.notify_one();
         }
         gone
+    }
+
+    /// The engine has listed what it found running. Until then a service that is not here may be about to
+    /// come, and no check says anything about that.
+    pub fn settled(&self) {
+        self.shared.settled.store(true, Ordering::Release);
     }
 
     /// The names of a cluster's services, in place of those that were said before: no program takes one

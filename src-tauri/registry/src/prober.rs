@@ -21,6 +21,7 @@ use ask::{Seen, ask};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use streak::Streak;
 use tokio::task::{Id, JoinSet};
@@ -175,6 +176,11 @@ impl Plan {
 }
 
 impl Registry {
+    /// All that runs is listed: what is not here is nowhere.
+    fn is_settled(&self) -> bool {
+        self.shared.settled.load(Ordering::Acquire)
+    }
+
     /// What no probe may reach, and where else than to this machine it may go.
     pub(crate) fn limits_of_probes(&self) -> (BTreeSet<u16>, Vec<IpNet>) {
         let refused = self.shared.read().refused_ports.clone();
@@ -188,7 +194,7 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
     changed.mark_changed();
     let mut rested = Instant::now();
     let mut plan = Plan::default();
-    let mut asking: JoinSet<Seen> = JoinSet::new();
+    let mut asking: JoinSet<Option<Seen>> = JoinSet::new();
     let mut asked: HashMap<Id, (Name, Probe, Pace, Instant)> = HashMap::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -199,7 +205,7 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
             } else {
                 let (refused, allowed) = registry.limits_of_probes();
                 let question = probe.clone();
-                asking.spawn(async move { ask(&question, &refused, &allowed).await })
+                asking.spawn(async move { Some(ask(&question, &refused, &allowed).await) })
             };
             asked.insert(task.id(), (name, probe, pace, Instant::now()));
         }
@@ -221,7 +227,7 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
             }
             Some(answered) = asking.join_next_with_id() => {
                 let (id, seen) = match answered {
-                    Ok((id, seen)) => (id, Some(seen)),
+                    Ok(answered) => answered,
                     Err(error) => (error.id(), None),
                 };
                 if let Some((name, probe, pace, begun)) = asked.remove(&id) {

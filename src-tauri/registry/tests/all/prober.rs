@@ -1,6 +1,6 @@
 //! Our own look at what is registered: what it makes of answers, and where it does not go.
 
-use crate::world::{Server, consul};
+use crate::world::{Server, consul, consul_of, own, world};
 use model::view::Health;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -194,6 +194,34 @@ async fn an_alias_is_as_well_as_the_service_that_it_is_of() {
     let body = json!({"Name": "x", "ID": "x", "Check": {"AliasService": "x"}}).to_string();
     let itself = server.ask("PUT /v1/agent/service/register", &body).await;
     assert_eq!(itself.status, 400, "{itself:?}");
+}
+
+/// The engine lists instances of ours when it has found them; an alias of one is not critical for that.
+#[tokio::test]
+async fn an_alias_says_what_it_said_until_it_is_known_what_runs() {
+    let server = consul_of(world().await).await;
+    let registry = &server.world.registry;
+    let alias = |of: &str, first: &str| json!({"AliasService": of, "Status": first});
+    register(&server, "ours", alias("shop-1.zoo.0", "passing")).await;
+    register(&server, "db", json!({"TTL": "1h", "Status": "passing"})).await;
+    register(&server, "like", alias("db", "critical")).await;
+    // That one is asked a second time, so ours was asked, too.
+    until(&server, "like", |is, _| is == Health::Passing).await;
+    let warn = server.ask("PUT /v1/agent/check/warn/service:db", "").await;
+    assert_eq!(warn.status, 200);
+    until(&server, "like", |is, _| is == Health::Warning).await;
+    let ours = registry.by_id("ours").unwrap();
+    let said = (ours.checks[0].status, &*ours.checks[0].output);
+    assert_eq!(said, (Health::Passing, ""));
+    // One that is there is looked at, and one that is not when all are.
+    registry.upsert_own(&own("zoo.0", "zoo", "http://127.0.0.1:4000"));
+    until(&server, "ours", |_, output| {
+        output == "shop-1.zoo.0 is passing"
+    })
+    .await;
+    registry.remove_own(&"shop-1".parse().unwrap(), &"zoo.0".parse().unwrap());
+    registry.settled();
+    until(&server, "ours", |is, _| is == Health::Critical).await;
 }
 
 /// Row 8 of the threats: a redirect is no way to somewhere else.

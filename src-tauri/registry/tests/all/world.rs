@@ -127,7 +127,9 @@ pub(crate) async fn server() -> Server {
 
 /// The same served to Consul's clients, with our own look at what is registered.
 pub(crate) async fn consul() -> Server {
-    consul_of(world().await).await
+    let server = consul_of(world().await).await;
+    server.world.registry.settled();
+    server
 }
 
 pub(crate) async fn consul_of(world: World) -> Server {
