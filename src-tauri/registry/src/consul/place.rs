@@ -57,7 +57,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Before the value that this step leads to.
+    /// Before the value that this step leads to: of two under one key the last, which is the one that is read.
     fn enter(&mut self, step: &Step) -> Option<()> {
         self.blank();
         let (open, close) = match step {
@@ -66,10 +66,11 @@ impl Scan<'_> {
         };
         (self.next()? == open).then_some(())?;
         self.at += 1;
+        let mut last = None;
         for nth in 0.. {
             self.blank();
             if self.next()? == close {
-                return None;
+                break;
             }
             let found = match step {
                 Step::Item(n) => nth == *n,
@@ -84,7 +85,7 @@ impl Scan<'_> {
                 }
             };
             if found {
-                return Some(());
+                last = Some(self.at);
             }
             self.skip();
             self.blank();
@@ -92,7 +93,8 @@ impl Scan<'_> {
                 self.at += 1;
             }
         }
-        None
+        self.at = last?;
+        Some(())
     }
 
     /// Behind a text that begins here.
@@ -164,6 +166,9 @@ mod tests {
         for path in [vec![key("z")], vec![key("ab"), item(3)], vec![item(0)]] {
             assert_eq!(of(body.as_bytes(), &path), None, "{path:?}");
         }
+        // The last of two is the one that counts.
+        let twice = of(br#"{"a": 1, "b": {}, "a": 2, "c": 3}"#, &[key("a")]);
+        assert_eq!(twice.map(|place| place.column), Some(24));
         // Nothing is taken for granted of what is no JSON.
         for body in ["", "{", "{\"a", "{\"a\":", "{\"a\":\"\\", "[[["] {
             assert_eq!(of(body.as_bytes(), &[key("b"), item(1)]), None, "{body}");
