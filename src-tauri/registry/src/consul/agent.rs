@@ -74,11 +74,11 @@ impl Consul {
     }
 
     pub(super) fn agent_services(&self, asked: &Asked) -> Answer<Response> {
-        let filter = asked.filter(filter::SERVICE)?;
+        let filter = asked.filter(filter::AGENT_SERVICE)?;
         let all = self.registry.list(None);
         let shown: BTreeMap<String, _> = all
             .iter()
-            .map(|one| (seen::id(one), self.of_agent(one)))
+            .map(|one| (seen::id(one), of_agent(one)))
             .filter(|(_, shown)| filter.keeps(shown))
             .collect();
         let index = self.registry.changed(&Watched::Everything);
@@ -87,13 +87,7 @@ impl Consul {
 
     pub(super) fn agent_service(&self, id: &str) -> Answer<Response> {
         let listed = self.by_id(id).ok_or_else(|| unknown_service(id))?;
-        Ok(json(&self.of_agent(&listed)))
-    }
-
-    fn of_agent(&self, listed: &Listed) -> serde_json::Value {
-        let mut shown = serde_json::to_value(seen::service(listed)).unwrap_or_default();
-        shown["Datacenter"] = DATACENTER.into();
-        shown
+        Ok(json(&of_agent(&listed)))
     }
 
     pub(super) fn agent_checks(&self, asked: &Asked) -> Answer<Response> {
@@ -298,6 +292,13 @@ impl Consul {
         self.registry.set_check(&key, id, status, output)?;
         Ok(done())
     }
+}
+
+/// A service as the agent shows it: with where it is.
+pub(super) fn of_agent(listed: &Listed) -> serde_json::Value {
+    let mut shown = serde_json::to_value(seen::service(listed)).unwrap_or_default();
+    shown["Datacenter"] = DATACENTER.into();
+    shown
 }
 
 fn unknown_service(id: &str) -> No {

@@ -7,7 +7,7 @@
 mod grammar;
 mod terms;
 
-pub(super) use terms::{CATALOG, CHECK, HEALTH, NODE, SERVICE, Terms};
+pub(super) use terms::{AGENT_SERVICE, CATALOG, CHECK, HEALTH, NODE, SERVICE, Terms};
 
 use super::asked::quoted;
 use super::{Answer, no};
@@ -18,7 +18,7 @@ use terms::Kind;
 
 /// Longest filter, in letters.
 const LONGEST: usize = 4_096;
-/// Parentheses and negations at most: they are read one in the other.
+/// Parentheses and negations one in the other, at most.
 const DEEPEST: usize = 64;
 
 /// What is left of a list; all of it where no filter is said.
@@ -59,12 +59,8 @@ impl Filter {
             return Ok(Self(None));
         }
         let wrong = |why: String| no(StatusCode::BAD_REQUEST, why);
-        let deep = text.matches('(').count() + text.matches("not").count();
-        if text.chars().count() > LONGEST || deep > DEEPEST {
-            let why = format!(
-                "a filter has at most {LONGEST} letters, and {DEEPEST} parentheses and negations"
-            );
-            return Err(wrong(why));
+        if text.chars().count() > LONGEST {
+            return Err(wrong(format!("a filter has at most {LONGEST} letters")));
         }
         let expression = grammar::read(text).map_err(wrong)?;
         expression.check(terms)?;
@@ -290,11 +286,37 @@ mod tests {
         assert_eq!(shown_terms(&node.checks(&listed)[0]), known(CHECK));
         let service = super::super::seen::service(&listed);
         assert_eq!(shown_terms(&service), known(SERVICE));
+        let of_agent = super::super::agent::of_agent(&listed);
+        assert_eq!(shown_terms(&of_agent), known(AGENT_SERVICE));
+    }
+
+    /// Only what is read one in the other is bounded, and nothing that a client calls something.
+    #[test]
+    fn a_long_filter_is_not_a_deep_one() {
+        let times = DEEPEST + 1;
+        for text in [
+            format!("Service.ID != {:?}", "(".repeat(times)),
+            format!("Service.ID != {:?}", "not ".repeat(times)),
+            format!("Service.ID != {}", "not-".repeat(times)),
+            format!("Service.Meta.{} != 1", "not".repeat(times)),
+            vec!["not (Service.Port == 1)"; times].join(" and "),
+            vec!["x not in Service.Tags"; times].join(" and "),
+            format!("{}Service.Port == 8080", "not ".repeat(DEEPEST)),
+        ] {
+            let filter = Filter::read(&text, HEALTH);
+            let filter = filter.unwrap_or_else(|no| panic!("{text}: {no:?}"));
+            assert!(filter.keeps(&shown()), "{text}");
+        }
+        for deep in ["not ", "(", "not (", "not("] {
+            let text = format!("{}Service.Port == 1", deep.repeat(times));
+            let no = Filter::read(&text, HEALTH).unwrap_err();
+            assert!(no.why.contains("at most 64"), "{}", no.why);
+        }
     }
 
     #[test]
     fn what_is_not_understood_is_said_with_its_place() {
-        let deep = format!("{}Service.Port == 1", "(".repeat(10_000));
+        let long = format!("{}Service.Port == 1", "(".repeat(10_000));
         for (text, status, words) in [
             (
                 "Service.Port = 8080",
@@ -320,7 +342,7 @@ mod tests {
             ("Service.Tags == blue", 400, "it is a list"),
             ("Checks.Status == passing", 400, "which is not there"),
             (r#"Service.ID matches "^w""#, 501, "regular expressions"),
-            (deep.as_str(), 400, "at most"),
+            (long.as_str(), 400, "at most 4096 letters"),
         ] {
             let no = Filter::read(text, HEALTH).unwrap_err();
             assert_eq!(no.status(), status, "{text:.60}: {no:?}");

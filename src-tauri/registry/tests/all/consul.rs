@@ -384,6 +384,7 @@ async fn what_a_filter_leaves_is_answered() {
         ("health/checks/web", "Status+==+passing", "w1"),
         ("health/state/any", "ServiceID+!=+w1", "w2"),
         ("agent/services", "Meta.version+==+1", "w1"),
+        ("agent/services", "Datacenter+==+dc1+and+ID+==+w2", "w2"),
         ("agent/checks", "ServiceID+==+w2", "w2"),
         ("catalog/node/HERE", "Meta.version+==+1", "w1"),
     ] {

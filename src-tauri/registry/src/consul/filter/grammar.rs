@@ -1,6 +1,6 @@
 //! How a filter is written.
 
-use super::{Expression, Match, What};
+use super::{DEEPEST, Expression, Match, What};
 use winnow::ascii::multispace0;
 use winnow::combinator::{
     alt, cut_err, delimited, eof, fail, not, opt, peek, preceded, repeat, terminated,
@@ -14,7 +14,7 @@ type Read<T> = Result<T, ErrMode<ContextError>>;
 /// Reads a whole filter, or says what is wrong with it, and where.
 pub(super) fn read(text: &str) -> Result<Expression, String> {
     let mut whole = terminated(
-        preceded(multispace0, expression),
+        preceded(multispace0, within(0, expression)),
         (multispace0, eof.context(expected("`and`, `or` or the end"))),
     );
     whole.parse(text).map_err(|error| {
@@ -39,21 +39,29 @@ fn words(context: &StrContext) -> Option<&'static str> {
     }
 }
 
-fn expression(input: &mut &str) -> Read<Expression> {
-    let all = chain(conjunction, "or", input)?;
+/// The same inside of so many parentheses and negations.
+fn within<'a>(
+    depth: usize,
+    one: fn(usize, &mut &'a str) -> Read<Expression>,
+) -> impl FnMut(&mut &'a str) -> Read<Expression> {
+    move |input| one(depth, input)
+}
+
+fn expression(depth: usize, input: &mut &str) -> Read<Expression> {
+    let all = chain(within(depth, conjunction), "or", input)?;
     Ok(one_or(all, Expression::Any))
 }
 
-fn conjunction(input: &mut &str) -> Read<Expression> {
-    let all = chain(term, "and", input)?;
+fn conjunction(depth: usize, input: &mut &str) -> Read<Expression> {
+    let all = chain(within(depth, term), "and", input)?;
     Ok(one_or(all, Expression::All))
 }
 
 /// One or several with this word between them.
-fn chain(
-    one: fn(&mut &str) -> Read<Expression>,
+fn chain<'a>(
+    mut one: impl FnMut(&mut &'a str) -> Read<Expression>,
     between: &'static str,
-    input: &mut &str,
+    input: &mut &'a str,
 ) -> Read<Vec<Expression>> {
     let mut all = vec![one(input)?];
     let next = preceded(word(between), cut_err(one));
@@ -81,13 +89,19 @@ fn is_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-fn term(input: &mut &str) -> Read<Expression> {
+fn term(depth: usize, input: &mut &str) -> Read<Expression> {
+    if depth > DEEPEST {
+        // Each is read inside of the one before, on a stack that has an end.
+        let fewer = "a name or a value, behind at most 64 parentheses and negations,";
+        return cut_err(fail.context(expected(fewer))).parse_next(input);
+    }
     let group = delimited(
         ('(', multispace0),
-        cut_err(expression),
+        cut_err(within(depth + 1, expression)),
         cut_err((multispace0, ')').context(expected("`)`"))),
     );
-    let negation = preceded(word("not"), cut_err(term)).map(|one| Expression::Not(Box::new(one)));
+    let negation = preceded(word("not"), cut_err(within(depth + 1, term)))
+        .map(|one| Expression::Not(Box::new(one)));
     alt((group, negation, value_in, by_selector))
         .context(expected("a name like Service.Tags, a value or `(`"))
         .parse_next(input)

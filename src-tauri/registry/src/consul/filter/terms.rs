@@ -45,6 +45,17 @@ pub(crate) const SERVICE: Terms = &[
     ("Namespace", Kind::Text),
 ];
 
+/// What the agent shows of a service: where it is, too.
+pub(crate) const AGENT_SERVICE: Terms = &{
+    let mut all = [("Datacenter", Kind::Text); SERVICE.len() + 1];
+    let mut at = 0;
+    while at < SERVICE.len() {
+        all[at] = SERVICE[at];
+        at += 1;
+    }
+    all
+};
+
 pub(crate) const CATALOG: Terms = &[
     ("ID", Kind::Text),
     ("Node", Kind::Text),
