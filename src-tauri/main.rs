@@ -17,9 +17,9 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    //! The permissions this app is really built with, asked of Tauri without a display.
+    //! The permissions this app is really built with, asked of Tauri without a display. That they are written down whole
+    //! and once is held by the architecture test, which is there sooner.
 
-    use std::collections::BTreeSet;
     use tauri::ipc::{CallbackFn, InvokeBody};
     use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder};
     use tauri::webview::InvokeRequest;
@@ -128,33 +128,5 @@ mod tests {
             let answer = call(&main, "tauri://localhost", command);
             assert!(answer.is_err(), "{command} is open to the window");
         }
-    }
-
-    #[test]
-    fn the_capability_grants_each_command_once_and_what_it_needs_of_plugins() {
-        let text = include_str!("capabilities/main.json");
-        let capability: serde_json::Value =
-            serde_json::from_str(text).expect("the capability is JSON");
-        assert_eq!(capability["windows"], serde_json::json!(["main"]));
-        let granted: Vec<&str> = capability["permissions"]
-            .as_array()
-            .expect("permissions are a list")
-            .iter()
-            .filter_map(|entry| entry.as_str().or_else(|| entry["identifier"].as_str()))
-            .collect();
-        let own: Vec<String> = COMMAND_NAMES
-            .iter()
-            .map(|name| format!("allow-{}", name.replace('_', "-")))
-            .collect();
-        let plugins = [
-            "dialog:allow-open",
-            "opener:allow-open-url",
-            "autostart:allow-is-enabled",
-            "autostart:allow-enable",
-            "autostart:allow-disable",
-        ];
-        let wanted: BTreeSet<&str> = own.iter().map(String::as_str).chain(plugins).collect();
-        assert_eq!(granted.len(), wanted.len(), "one is granted twice");
-        assert_eq!(granted.into_iter().collect::<BTreeSet<_>>(), wanted);
     }
 }

@@ -17,7 +17,16 @@ fn names(table: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every command that is not granted, and everything granted twice.
+/// What it may have plugins do.
+const OF_PLUGINS: [&str; 5] = [
+    "dialog:allow-open",
+    "opener:allow-open-url",
+    "autostart:allow-is-enabled",
+    "autostart:allow-enable",
+    "autostart:allow-disable",
+];
+
+/// What is granted to others than the window, what is not granted, what is granted twice, and what is in no table.
 fn faults(names: &[String], capability: &str) -> Vec<String> {
     let capability: serde_json::Value =
         serde_json::from_str(capability).expect("the capability is JSON");
@@ -27,39 +36,52 @@ fn faults(names: &[String], capability: &str) -> Vec<String> {
         .iter()
         .filter_map(|entry| entry.as_str().or_else(|| entry["identifier"].as_str()))
         .collect();
-    let own = names.iter().filter_map(|name| {
-        let wanted = format!("allow-{}", name.replace('_', "-"));
-        (!granted.contains(&wanted.as_str())).then(|| {
-            format!(
-                "src-tauri/capabilities/main.json: the window may not call {name}: add \"{wanted}\""
-            )
-        })
-    });
+    let own: Vec<String> = names
+        .iter()
+        .map(|name| format!("allow-{}", name.replace('_', "-")))
+        .collect();
+    let wanted: Vec<&str> = own.iter().map(String::as_str).chain(OF_PLUGINS).collect();
+    let mut faults = Vec::new();
+    if capability["windows"] != serde_json::json!(["main"]) {
+        faults.push(format!(
+            "it is granted to {} and not to the window alone",
+            capability["windows"]
+        ));
+    }
+    let missing = wanted.iter().filter(|entry| !granted.contains(entry));
+    faults.extend(missing.map(|entry| format!("the window needs it: add \"{entry}\"")));
+    let surplus = granted.iter().filter(|entry| !wanted.contains(entry));
+    faults.extend(surplus.map(|entry| format!("{entry} is granted and in no table")));
     let twice = granted
         .iter()
         .enumerate()
         .filter(|(index, entry)| granted[..*index].contains(entry));
-    let twice = twice
-        .map(|(_, entry)| format!("src-tauri/capabilities/main.json: {entry} is granted twice"));
-    own.chain(twice).collect()
+    faults.extend(twice.map(|(_, entry)| format!("{entry} is granted twice")));
+    faults
+        .iter()
+        .map(|fault| format!("src-tauri/capabilities/main.json: {fault}"))
+        .collect()
 }
 
 #[test]
-fn the_window_may_call_every_command_of_the_table() {
+fn the_capability_grants_each_command_once_and_what_the_window_needs_of_plugins() {
     let names = names(&read("src-tauri/api/src/command_names.rs"));
     assert!(names.len() > 50, "{names:?}");
     none(faults(&names, &read("src-tauri/capabilities/main.json")));
 }
 
 #[test]
-fn a_command_that_is_not_granted_is_found() {
+fn what_is_missing_twice_or_too_much_is_found() {
     let names =
         names("pub const COMMAND_NAMES: &[&str] = &[\n    \"status\",\n    \"stream_feed\",\n];");
     assert_eq!(names, ["status", "stream_feed"]);
     let found = faults(
         &names,
-        r#"{ "permissions": ["allow-status", { "identifier": "allow-status" }] }"#,
+        r#"{ "windows": ["*"], "permissions": ["allow-status", { "identifier": "allow-status" }, "shell:allow-open"] }"#,
     );
+    finds(&found, "granted to [\"*\"]");
     finds(&found, "add \"allow-stream-feed\"");
+    finds(&found, "add \"dialog:allow-open\"");
+    finds(&found, "shell:allow-open is granted and in no table");
     finds(&found, "allow-status is granted twice");
 }

@@ -1,9 +1,9 @@
 //! Several instances, some of which fail, go or come.
 
 use crate::world::{
-    BoxFuture, LONG, OK, Serves, cluster, eventually, head, instance, rest, says, wall, world,
+    BoxFuture, LONG, OK, Serves, cluster, eventually, head, instance, rest, says, world,
 };
-use gateway::{Rules, Standing};
+use gateway::Rules;
 use model::view::{BackendState, Balance};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -209,14 +209,8 @@ async fn who_takes_too_long_to_accept_costs_a_retry_like_who_takes_too_long_to_a
 #[tokio::test]
 async fn what_was_sent_once_is_not_to_be_asked_for_again() {
     let world = world().await;
-    let standing = |coming| Standing {
-        why: "api.0 has failed".into(),
-        since: wall(),
-        coming,
-        wanted: coming,
-    };
     let (at, of) = (instance("api.0"), cluster());
-    world.gateway.stands(&of, &at, standing(false));
+    world.stands("api.0 has failed", false);
     let before = world.ask("GET /", &[], "").await;
     assert!(before.head.contains("retry-after"), "{before:?}");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -240,15 +234,7 @@ async fn what_was_sent_once_is_not_to_be_asked_for_again() {
 #[tokio::test]
 async fn a_page_that_asks_again_by_itself_is_no_failed_request() {
     let world = world().await;
-    let stopped = Standing {
-        why: "api.0 is stopped".into(),
-        since: wall(),
-        coming: false,
-        wanted: false,
-    };
-    world
-        .gateway
-        .stands(&cluster(), &instance("api.0"), stopped);
+    world.stands("api.0 is stopped", false);
     let failed = || world.gateway.view().routes[0].traffic.failed;
     let page = "Accept: text/html";
     let itself = format!("Referer: http://{}/a?b", world.host());
@@ -314,15 +300,7 @@ async fn a_connection_that_its_instance_closes_is_closed_with_its_answer() {
 #[tokio::test]
 async fn a_request_waits_for_an_instance_that_is_on_its_way() {
     let world = world().await;
-    let on_its_way = Standing {
-        why: "api.0 is starting".into(),
-        since: wall(),
-        coming: true,
-        wanted: true,
-    };
-    world
-        .gateway
-        .stands(&cluster(), &instance("api.0"), on_its_way);
+    world.stands("api.0 is starting", true);
     let mut asked = std::pin::pin!(world.ask("POST /", &[], "x"));
     let waits = tokio::time::timeout(Duration::from_millis(100), asked.as_mut()).await;
     assert!(waits.is_err());
@@ -343,15 +321,7 @@ async fn a_request_waits_for_an_instance_that_is_on_its_way() {
 #[tokio::test]
 async fn a_request_is_told_why_nobody_answers_and_since_when() {
     let world = world().await;
-    let stopped = Standing {
-        why: "api.0 was stopped by a person".into(),
-        since: wall(),
-        coming: false,
-        wanted: false,
-    };
-    world
-        .gateway
-        .stands(&cluster(), &instance("api.0"), stopped);
+    world.stands("api.0 was stopped by a person", false);
     let answer = world.ask("GET /", &[], "").await;
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.body.contains("stopped by a person"), "{answer:?}");
@@ -374,15 +344,7 @@ async fn what_drains_answers_what_it_has_and_gets_nothing_more() {
         })
     };
     world.serve("api.0", slow).await;
-    let standing = Standing {
-        why: "api.0 serves".into(),
-        since: wall(),
-        coming: true,
-        wanted: true,
-    };
-    world
-        .gateway
-        .stands(&cluster(), &instance("api.0"), standing);
+    world.stands("api.0 serves", true);
     let mut stream = world.connect().await;
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", world.host());
     stream.write_all(request.as_bytes()).await.unwrap();

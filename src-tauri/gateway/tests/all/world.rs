@@ -1,6 +1,6 @@
 //! A registry with a gateway in front of it, instances that do what a test tells them, and a client.
 
-use gateway::{Callers, Config, Gateway};
+use gateway::{Callers, Config, Gateway, Standing};
 use model::{Act, ClusterId, InstanceId, Timestamp, Verb};
 use registry::{Door, Own, Registry};
 use std::net::SocketAddr;
@@ -90,6 +90,18 @@ pub(crate) trait Serves:
 impl<T: Fn(TcpStream) -> BoxFuture<'static, ()> + Send + Sync + 'static> Serves for T {}
 
 impl World {
+    /// How `api.0` stands, as the engine says it.
+    pub(crate) fn stands(&self, why: &str, coming: bool) {
+        let standing = Standing {
+            why: why.into(),
+            since: wall(),
+            coming,
+            wanted: coming,
+        };
+        self.gateway
+            .stands(&cluster(), &instance("api.0"), standing);
+    }
+
     pub(crate) fn host(&self) -> String {
         format!("api.shop.localhost:{}", self.gateway.address().port())
     }
