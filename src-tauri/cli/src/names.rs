@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 /// More than these are said in one line: they differ in nothing but the service.
 const EACH: usize = 5;
 
-/// The addresses of services through the gateway; nothing where there are none.
+/// The addresses of services through the gateway; nothing where there are none. Whether a service speaks HTTP nobody
+/// knows: the line says that it has to.
 pub(crate) fn lines(urls: &BTreeMap<ServiceName, String>) -> Vec<String> {
     let behind = |(service, url): (&ServiceName, &String)| {
         let behind = url
@@ -21,10 +22,13 @@ pub(crate) fn lines(urls: &BTreeMap<ServiceName, String>) -> Vec<String> {
     };
     match same {
         Some(behind) => vec![format!(
-            "by name  http://SERVICE{behind} for each of {} services",
+            "HTTP by name  http://SERVICE{behind} for each of {} services",
             urls.len()
         )],
-        None => urls.values().map(|url| format!("by name  {url}")).collect(),
+        None => urls
+            .values()
+            .map(|url| format!("HTTP by name  {url}"))
+            .collect(),
     }
 }
 
@@ -43,12 +47,12 @@ mod tests {
         assert_eq!(
             lines(&urls(&["api", "web"])),
             [
-                "by name  http://api.shop.localhost:7422/",
-                "by name  http://web.shop.localhost:7422/"
+                "HTTP by name  http://api.shop.localhost:7422/",
+                "HTTP by name  http://web.shop.localhost:7422/"
             ]
         );
         let mut many = urls(&["a", "b", "c", "d", "e", "f"]);
-        let one = "by name  http://SERVICE.shop.localhost:7422/ for each of 6 services";
+        let one = "HTTP by name  http://SERVICE.shop.localhost:7422/ for each of 6 services";
         assert_eq!(lines(&many), [one]);
         many.insert(
             "g".parse().unwrap(),
