@@ -5,7 +5,7 @@ use crate::Error;
 use crate::listening::{self, Wanted};
 use crate::owner::Message;
 use crate::shared::Shared;
-use gateway::{Config, DEFAULT_PORT, Ejected, Gateway, HashBy, Rules, Standing};
+use gateway::{Back, Config, DEFAULT_PORT, Ejected, Gateway, HashBy, Rules, Standing};
 use model::{ClusterId, InstanceId, InstanceStatus, State, Timestamp};
 use spec::GatewaySettings;
 use std::num::NonZero;
@@ -179,10 +179,16 @@ fn standing(status: &InstanceStatus, wanted: bool) -> Standing {
         State::Completed => ("has done its work", false),
         State::Scheduled => ("waits for its time", false),
     };
+    let back = match status.state {
+        State::Quarantined => Back::Release,
+        State::Ready | State::Degraded | State::Failing if wanted => Back::Healing,
+        _ => Back::Start,
+    };
     Standing {
         why: format!("{} {what}", status.instance),
         since: status.since,
         coming: coming && wanted,
         wanted,
+        back,
     }
 }

@@ -5,6 +5,7 @@ use crate::guard::{SEC_FETCH_MODE, SEC_FETCH_USER};
 use crate::heads::Has;
 use crate::known::{Known, Missing};
 use crate::route::{Nobody, Route};
+use crate::standing::Back;
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
@@ -148,13 +149,21 @@ impl Refusal {
                     "It is on its way; ask again in a moment. `azora ps --cluster {cluster}` shows how far it is."
                 ),
             ),
-            Some(cluster) => (
-                format!(" in {cluster}"),
-                format!(
-                    "`azora start {name} --cluster {cluster}` starts it; `azora logs {name} --cluster \
-                     {cluster}` shows what it said last."
-                ),
-            ),
+            Some(cluster) => {
+                let back = match nobody.back {
+                    Back::Start => format!("`azora start {name} --cluster {cluster}` starts it"),
+                    Back::Release => format!(
+                        "`azora release {name} --cluster {cluster}` takes it out of quarantine and starts it"
+                    ),
+                    Back::Healing => format!(
+                        "Azora tries it again by itself: `azora incidents --cluster {cluster}` shows \
+                         what is done about it"
+                    ),
+                };
+                let said =
+                    format!("`azora logs {name} --cluster {cluster}` shows what it said last");
+                (format!(" in {cluster}"), format!("{back}; {said}."))
+            }
             None => (
                 String::new(),
                 format!(

@@ -48,7 +48,7 @@ mod wire;
 pub use callers::{Callers, Whose};
 pub use error::Error;
 pub use rules::{HashBy, Rules};
-pub use standing::{Asked, Ejected, Standing};
+pub use standing::{Asked, Back, Ejected, Standing};
 
 use ipnet::IpNet;
 use log::Log;

@@ -6,7 +6,7 @@ use crate::balance::{Choice, choose};
 use crate::callers::Caller;
 use crate::outlier::{self, outlier};
 use crate::rules::Rules;
-use crate::standing::{Asked, Ejected, Standing};
+use crate::standing::{Asked, Back, Ejected, Standing};
 use crate::traffic::Counters;
 use model::view::{Balance, GatewayEdge, RouteView, Unavailable};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
@@ -81,6 +81,7 @@ pub(crate) struct Nobody {
     pub(crate) since: Timestamp,
     /// One is on its way.
     pub(crate) coming: bool,
+    pub(crate) back: Back,
 }
 
 impl Route {
@@ -277,6 +278,7 @@ impl Route {
                 why: format!("{}{elsewhere}", one.why),
                 since: one.since,
                 coming: one.coming,
+                back: one.back,
             });
         }
         // The first of those that are withheld; nobody takes anything since the last of them is.
@@ -288,6 +290,7 @@ impl Route {
             why: why + &elsewhere,
             since: since.or(last).unwrap_or_else(|| clock.wall()),
             coming: false,
+            back: Back::Start,
         })
     }
 

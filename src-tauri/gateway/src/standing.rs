@@ -14,6 +14,19 @@ pub struct Standing {
     pub coming: bool,
     /// It is to run: a cluster with such an instance is up.
     pub wanted: bool,
+    /// What brings it back, where it is not on its way.
+    pub back: Back,
+}
+
+/// What brings an instance back that does not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// A person who starts its service.
+    Start,
+    /// A person who releases it from quarantine.
+    Release,
+    /// Healing, which tries it again by itself.
+    Healing,
 }
 
 /// An instance is left out for a while, for what it did with requests.

@@ -28,6 +28,7 @@ fn people_get_a_page_programs_json_and_grpc_its_status() {
         why: "<script>api.0</script> is starting".into(),
         since: Timestamp(0),
         coming: true,
+        back: Back::Start,
     };
     let cluster = "shop-1a2b3c4d".parse().ok();
     let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
@@ -76,6 +77,7 @@ fn a_person_is_told_what_to_type_and_a_page_looks_again_by_itself() {
         why: "api.0 is stopped".into(),
         since: Timestamp(0),
         coming: false,
+        back: Back::Start,
     };
     let cluster = "shop-1a2b3c4d".parse().ok();
     let route = Route::new("api.shop", "api.shop-1a2b3c4d", cluster, "api");
@@ -89,6 +91,24 @@ fn a_person_is_told_what_to_type_and_a_page_looks_again_by_itself() {
         "<meta http-equiv=refresh content=5>",
     ] {
         assert!(page.contains(words), "{page}");
+    }
+    for (back, words) in [
+        (
+            Back::Release,
+            "<code>azora release api --cluster shop</code> takes it out of quarantine",
+        ),
+        (Back::Healing, "Azora tries it again by itself"),
+    ] {
+        let nobody = Nobody {
+            back,
+            ..stopped.clone()
+        };
+        let refusal = Refusal::nobody(&route, &nobody, Timestamp(0));
+        let page = body(refusal.answer(&html));
+        assert!(
+            page.contains(words) && !page.contains("azora start"),
+            "{page}"
+        );
     }
     let mut form = asked(ACCEPT, "text/html");
     form.repeatable = false;
@@ -156,6 +176,7 @@ fn what_is_not_there_for_long_is_asked_for_seldom() {
             why: "it is stopped".into(),
             since: Timestamp(0),
             coming,
+            back: Back::Start,
         };
         let refusal = Refusal::nobody(&route, &nobody, Timestamp(lasts * 1_000));
         let page = body(refusal.answer(&html));

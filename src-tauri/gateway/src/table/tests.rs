@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::callers::Caller;
+use crate::standing::Back;
 use model::view::KeptBy;
 
 fn table() -> Arc<Table> {
@@ -99,6 +100,7 @@ fn stands(table: &Table, cluster: &str, service: &str, wanted: bool) {
         since: Timestamp(1_000),
         coming: false,
         wanted,
+        back: Back::Start,
     };
     let instance = format!("{service}.0").parse().unwrap();
     table.stands(&cluster.parse().unwrap(), &instance, standing);

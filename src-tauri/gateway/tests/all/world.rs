@@ -1,6 +1,6 @@
 //! A registry with a gateway in front of it, instances that do what a test tells them, and a client.
 
-use gateway::{Callers, Config, Gateway, Standing};
+use gateway::{Back, Callers, Config, Gateway, Standing};
 use model::{Act, ClusterId, InstanceId, Timestamp, Verb};
 use registry::{Door, Own, Registry};
 use std::net::SocketAddr;
@@ -97,6 +97,7 @@ impl World {
             since: wall(),
             coming,
             wanted: coming,
+            back: Back::Start,
         };
         self.gateway
             .stands(&cluster(), &instance("api.0"), standing);
