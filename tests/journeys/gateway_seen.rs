@@ -70,6 +70,13 @@ fn it_is_seen_which_service_asks_which_and_what_comes_from_outside() {
     assert_eq!(edges.len(), 1, "{edges:#?}");
     let of = |caller: Value| requests.iter().filter(move |one| one["caller"] == caller);
     assert!(of(Value::Null).count() >= 50, "{requests:#?}");
+    // They are known to be nobody's, or were answered before that could be known.
+    let whence = |one: &Value| matches!(one["whence"].as_str(), Some("outside" | "unknown"));
+    assert!(of(Value::Null).all(whence), "{requests:#?}");
+    assert!(
+        of(json!("web")).all(|one| one["whence"] == "service"),
+        "{requests:#?}"
+    );
     let asked = of(json!("web")).count() as u64;
     // It goes on asking while this looks.
     assert!(asked <= total(&edges[0]).unwrap_or(0), "{edges:#?}");

@@ -260,6 +260,7 @@ mod tests {
             took_ms: 1.0,
             backend: None,
             caller: None,
+            whence: model::view::Whence::Outside,
             retries: 0,
             error: None,
         }

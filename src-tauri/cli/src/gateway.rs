@@ -8,7 +8,7 @@ use crate::terminal::{Paint, Terminal, plain, print};
 use crate::text::{ago, clock, now, with_times};
 use api::client::Client;
 use api::gateway::{GatewayAsked, GatewayMessage};
-use model::view::{BackendState, GatewayRequest, GatewayView, RouteView};
+use model::view::{BackendState, GatewayRequest, GatewayView, RouteView, Whence};
 use model::{ClusterId, Timestamp};
 use serde_json::json;
 
@@ -242,6 +242,8 @@ fn line(one: &GatewayRequest) -> String {
     }
     if let Some(caller) = &one.caller {
         said = format!("{said}  from {caller}");
+    } else if one.whence == Whence::Unknown {
+        said = format!("{said}  from somebody unknown");
     }
     if one.retries > 0 {
         said = format!(

@@ -255,7 +255,10 @@ impl ProcessDriver {
 
     /// The instance whose control group has this number, which is what the kernel tells of a socket. `None` of
     /// all others, and on a machine without a group for each instance.
-    pub fn member(&self, group: u64) -> Option<(ClusterId, InstanceId)> {
+    ///
+    /// # Errors
+    /// When groups cannot be looked at for now, for want of descriptors.
+    pub fn member(&self, group: u64) -> std::io::Result<Option<(ClusterId, InstanceId)>> {
         self.shared.groups.member(group)
     }
 

@@ -17,6 +17,9 @@ const SHARE: u32 = 50;
 /// And at least so long: connections that come together are one search.
 const LEAST: Duration = Duration::from_millis(20);
 
+/// When what could not be looked at is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Finds out whose connections are, for as long as this engine is there.
 pub(crate) fn callers(shared: &Arc<Shared>) -> Callers {
     let searcher = Searcher {
@@ -43,13 +46,17 @@ struct Known {
 impl Searcher {
     fn whose(&self, socket: u64, group: Option<u64>, search: bool) -> Whose {
         let Some(shared) = self.shared.upgrade() else {
-            return Whose::Outside;
+            return Whose::Later(AGAIN);
         };
         let is = |(cluster, instance)| Whose::Instance(cluster, instance);
         if let Some(group) = group
             && shared.driver.has_groups()
         {
-            return shared.driver.member(group).map_or(Whose::Outside, is);
+            return match shared.driver.member(group) {
+                Ok(member) => member.map_or(Whose::Outside, is),
+                // Descriptors have run out, and will be there again.
+                Err(_) => Whose::Later(AGAIN),
+            };
         }
         if !search {
             return Whose::Later(Duration::ZERO);

@@ -2,7 +2,7 @@
 //!
 //! Found out once for a connection and never for a request, which only counts. Where the kernel says of what
 //! control group a socket is, that is known before the first request; else it is looked for beside the
-//! connection, and what it asks until then is counted as nobody's.
+//! connection, and what it asks until then is counted as nobody's: who that was is not known.
 
 use crate::seat::Seat;
 use model::{ClusterId, InstanceId, ServiceName};
@@ -29,7 +29,7 @@ pub enum Whose {
     Instance(ClusterId, InstanceId),
     /// No service's: a browser's, or that of a program in a terminal.
     Outside,
-    /// It takes a search, which may be done after so long.
+    /// It is not known yet: it takes a search, or another look, which may be done after so long.
     Later(Duration),
 }
 
@@ -66,6 +66,7 @@ impl Callers {
             match whose {
                 Ok(Whose::Later(pause)) => after = pause,
                 Ok(Whose::Outside) => {
+                    seat.is_of(Whose::Outside);
                     after = again;
                     again = again.saturating_mul(2);
                 }

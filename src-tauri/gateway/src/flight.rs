@@ -225,6 +225,7 @@ impl Flight {
             took: over.saturating_duration_since(self.began),
             backend: self.attempt.as_ref().map(|one| one.backend.id.as_str()),
             caller: self.seat.caller(),
+            whence: self.seat.whence(),
             retries: self.retries,
             error: self.error.as_deref(),
         });

@@ -1,6 +1,6 @@
 //! The access log: the newest requests, in memory.
 
-use model::view::GatewayRequest;
+use model::view::{GatewayRequest, Whence};
 use model::{ServiceName, Timestamp};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) took: Duration,
     pub(crate) backend: Option<&'a str>,
     pub(crate) caller: Option<&'a ServiceName>,
+    pub(crate) whence: Whence,
     pub(crate) retries: u8,
     pub(crate) error: Option<&'a str>,
 }
@@ -50,6 +51,7 @@ struct Line {
     took: Duration,
     status: u16,
     retries: u8,
+    whence: Option<Whence>,
     /// Where each of its texts ends.
     ends: [u16; TEXTS],
     text: String,
@@ -62,6 +64,7 @@ impl Line {
         self.took = entry.took;
         self.status = entry.status;
         self.retries = entry.retries;
+        self.whence = Some(entry.whence);
         let texts: [&str; TEXTS] = [
             entry.id,
             entry.method,
@@ -100,6 +103,7 @@ impl Line {
             backend: some(next()),
             // A name has fewer letters than are cut off.
             caller: next().parse().ok(),
+            whence: self.whence.unwrap_or(Whence::Unknown),
             retries: self.retries,
             error: some(next()),
         }
@@ -172,6 +176,7 @@ mod tests {
                 took: Duration::from_micros(1_500),
                 backend: (n % 2 == 0).then_some("api.0"),
                 caller: (n % 2 == 1).then_some(&asks),
+                whence: [Whence::Outside, Whence::Service][usize::from(n % 2)],
                 retries: 0,
                 error: None,
             });
@@ -183,6 +188,10 @@ mod tests {
             (&Some("api.0".into()), &None)
         );
         assert_eq!((&last[0].caller, &last[1].caller), (&None, &Some(asks)));
+        assert_eq!(
+            (last[0].whence, last[1].whence),
+            (Whence::Outside, Whence::Service)
+        );
         assert!(last[0].path.len() <= LONGEST + 1, "{}", last[0].path.len());
         assert_eq!(last[0].took_ms, 1.5);
         assert_eq!(last[1].seq, 1_034);
@@ -204,6 +213,7 @@ mod tests {
             took: Duration::ZERO,
             backend: error,
             caller: None,
+            whence: Whence::Unknown,
             retries: 3,
             error,
         };

@@ -7,6 +7,7 @@ use crate::flush::Flushes;
 use crate::route::Route;
 use crate::traffic::Counters;
 use model::ServiceName;
+use model::view::Whence;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct Seat {
     pub(crate) flushes: Arc<Flushes>,
     /// The service that it is of.
     caller: OnceCell<Caller>,
+    /// Where it is none: it is known to be no service's.
+    outside: Cell<bool>,
     /// What that has asked of the route that it asked last.
     edge: RefCell<Option<(Arc<Route>, Arc<Counters>)>>,
 }
@@ -55,10 +58,22 @@ pub(crate) struct Seat {
 impl Seat {
     /// Who asks on it.
     pub(crate) fn is_of(&self, whose: Whose) {
-        if let Whose::Instance(cluster, instance) = whose {
-            let service = instance.service;
-            // It is said once.
-            let _ = self.caller.set(Caller { cluster, service });
+        match whose {
+            Whose::Instance(cluster, instance) => {
+                let service = instance.service;
+                // It is said once.
+                let _ = self.caller.set(Caller { cluster, service });
+            }
+            Whose::Outside => self.outside.set(true),
+            Whose::Later(_) => {}
+        }
+    }
+
+    pub(crate) fn whence(&self) -> Whence {
+        match (self.caller.get(), self.outside.get()) {
+            (Some(_), _) => Whence::Service,
+            (None, true) => Whence::Outside,
+            (None, false) => Whence::Unknown,
         }
     }
 
@@ -213,6 +228,7 @@ impl Seats {
             carrier: RefCell::default(),
             flushes: Arc::default(),
             caller: OnceCell::new(),
+            outside: Cell::new(false),
             edge: RefCell::default(),
         });
         if all.len() == all.capacity() {
@@ -337,6 +353,29 @@ mod tests {
         slow.flushes.flushed();
         after(&seats, 10).await;
         assert_eq!(told(&slow), Some(Told::Leave));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_no_service_is_told_from_who_is_not_known() {
+        let (shared, seats) = (shared(), Seats::new(1));
+        let seat = seats.take(&shared).unwrap();
+        assert_eq!(seat.whence(), Whence::Unknown);
+        seat.is_of(Whose::Later(Duration::ZERO));
+        assert_eq!(seat.whence(), Whence::Unknown);
+        seat.is_of(Whose::Outside);
+        assert_eq!(seat.whence(), Whence::Outside);
+        // A search that found nobody may find somebody later.
+        let (cluster, instance) = ("shop-1a2b3c4d", "api.0");
+        seat.is_of(Whose::Instance(
+            cluster.parse().unwrap(),
+            instance.parse().unwrap(),
+        ));
+        assert_eq!(seat.whence(), Whence::Service);
+        seat.is_of(Whose::Outside);
+        assert_eq!(
+            (seat.whence(), seat.caller().is_some()),
+            (Whence::Service, true)
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ mod terminal;
 pub use feed::{Change, Delta, FeedMessage, Snapshot};
 pub use gateway::{
     BackendState, BackendView, Balance, GatewayEdge, GatewayRequest, GatewayView, RouteView,
-    Traffic, Unavailable,
+    Traffic, Unavailable, Whence,
 };
 pub use logs::{LogCopy, LogLevel, LogLine, LogPage, LogPlaces, LogRun, LogSearch, LogView};
 pub use registry::{Health, KeptBy, RegisteredView, RegistryView};

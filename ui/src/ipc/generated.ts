@@ -597,8 +597,10 @@ export type GatewayRequest = {
   took_ms: number,
   /** The id of the instance that answered. */
   backend: string | null,
-  /** The service that asked, where that is known. */
+  /** The service that asked, where it is one. */
   caller: ServiceName | null,
+  /** Who asked. */
+  whence: Whence,
   /** How often it was tried again. */
   retries: number,
   /** What went wrong, in words. */
@@ -2149,6 +2151,9 @@ export type WebhookView = {
   lost: number,
   /** Events that the receiver refused for what they say. */
   refused: number };
+
+/** Who asks the gateway. */
+export type Whence = "service" | "outside" | "unknown";
 
 /** How something has been over one stretch of time that ends now. */
 export type Window = {

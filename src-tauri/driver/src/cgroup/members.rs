@@ -33,24 +33,21 @@ struct Known {
 }
 
 impl Members {
-    /// Whose the group of this number is; `home` is where ours are. Nobody's as well when that could not be
-    /// looked at for now: who asks again is told when it can.
-    pub(super) fn of(&self, number: u64, home: &Path) -> Option<Key> {
+    /// Whose the group of this number is; `home` is where ours are.
+    ///
+    /// # Errors
+    /// When that cannot be looked at for now: who asks again is told when it can.
+    pub(super) fn of(&self, number: u64, home: &Path) -> io::Result<Option<Key>> {
         if let Some(known) = self.known().of(number) {
-            return known;
+            return Ok(known);
         }
         // One looks, and who asks of what is known does not wait for it.
         let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known().of(number) {
-            return known;
+            return Ok(known);
         }
-        let ours = match shortage::reserved(|| look(home)) {
-            Ok(ours) => ours,
-            Err(error) => {
-                tracing::debug!(%error, number, "groups cannot be looked at");
-                return None;
-            }
-        };
+        let ours = shortage::reserved(|| look(home))
+            .inspect_err(|error| tracing::debug!(%error, number, "groups cannot be looked at"))?;
         let mut known = self.known();
         // Those of instances that have ended go with this.
         known.ours = ours;
@@ -61,7 +58,7 @@ impl Members {
             }
             known.strangers.insert(number);
         }
-        found
+        Ok(found)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -130,7 +127,7 @@ mod tests {
         };
         let members = Members::default();
         let instance = |number: u64| {
-            let key = members.of(number, home.path());
+            let key = members.of(number, home.path()).unwrap();
             key.map(|(cluster, instance)| format!("{cluster} {instance}"))
         };
         let own = make("shop-1a2b3c4d/api.0");
@@ -178,7 +175,7 @@ mod tests {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let members = Members::default();
         let api = number(&home.join("shop-1a2b3c4d/api.0"));
-        assert!(members.of(api, home).is_some());
+        assert!(members.of(api, home).unwrap().is_some());
         let late = home.join("shop-1a2b3c4d/late.0");
         fs::create_dir(&late).unwrap();
         let late = number(&late);
@@ -190,9 +187,9 @@ mod tests {
         setrlimit(Resource::Nofile, none).unwrap();
         let scarce = (members.of(late, home), members.known().of(api));
         setrlimit(Resource::Nofile, before).unwrap();
-        assert_eq!(scarce.0, None);
+        assert!(scarce.0.is_err(), "{:?}", scarce.0);
         assert!(scarce.1.flatten().is_some(), "what was known still is");
-        let (_, instance) = members.of(late, home).unwrap();
+        let (_, instance) = members.of(late, home).unwrap().unwrap();
         assert_eq!(instance.to_string(), "late.0");
     }
 }

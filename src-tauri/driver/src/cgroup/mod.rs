@@ -103,8 +103,14 @@ impl Groups {
     }
 
     /// The instance whose group of version 2 has this number, or one below it.
-    pub(crate) fn member(&self, number: u64) -> Option<(ClusterId, InstanceId)> {
-        self.members.of(number, self.tree.as_deref().ok()?)
+    ///
+    /// # Errors
+    /// When groups cannot be looked at for now.
+    pub(crate) fn member(&self, number: u64) -> io::Result<Option<(ClusterId, InstanceId)>> {
+        match &self.tree {
+            Ok(tree) => self.members.of(number, tree),
+            Err(_) => Ok(None),
+        }
     }
 
     /// What holds a kind of limit, or why nothing does.

@@ -154,12 +154,26 @@ pub struct GatewayRequest {
     pub took_ms: f64,
     /// The id of the instance that answered.
     pub backend: Option<String>,
-    /// The service that asked, where that is known.
+    /// The service that asked, where it is one.
     pub caller: Option<ServiceName>,
+    /// Who asked.
+    pub whence: Whence,
     /// How often it was tried again.
     pub retries: u8,
     /// What went wrong, in words.
     pub error: Option<String>,
+}
+
+/// Who asks the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Whence {
+    /// A service of a cluster.
+    Service,
+    /// A program that is none: a browser, a terminal's, a container.
+    Outside,
+    /// It could not be found out, or not before it was answered.
+    Unknown,
 }
 
 /// What a service asks of a route.

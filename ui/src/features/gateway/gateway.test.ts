@@ -22,7 +22,7 @@ function route(name: string, states: BackendState[], rate = traffic(1)): RouteVi
 }
 
 function request(seq: number, more: Partial<GatewayRequest> = {}): GatewayRequest {
-  return { seq, at: 0, id: "same", method: "GET", host: "api.shop.localhost", path: "/", status: 200, took_ms: 1, backend: null, caller: null, retries: 0, error: null, ...more };
+  return { seq, at: 0, id: "same", method: "GET", host: "api.shop.localhost", path: "/", status: 200, took_ms: 1, backend: null, caller: null, whence: "outside", retries: 0, error: null, ...more };
 }
 
 function message(at: number, routes: RouteView[] | null, gone: string[] = [], requests: GatewayRequest[] = []): GatewayMessage {

@@ -55,7 +55,7 @@ export class Gateway {
         at, host: route.host, method: this.chance() < 0.8 ? "GET" : "POST", path: PATHS[Math.floor(this.chance() * PATHS.length)] ?? "/",
         status: backend === undefined ? 503 : failed ? 502 : this.chance() < 0.05 ? 404 : this.chance() < 0.08 ? 302 : 200,
         took_ms: body.latency * (0.5 + this.chance()), backend: backend?.id ?? null,
-        caller: this.chance() < 0.5 ? null : "web", retries: failed && backend !== undefined ? 1 : 0,
+        ...(this.chance() < 0.5 ? { caller: null, whence: "outside" as const } : { caller: "web", whence: "service" as const }), retries: failed && backend !== undefined ? 1 : 0,
         error: backend === undefined ? "no instance serves" : failed ? "the instance closed the connection before it answered" : null,
       });
     }
@@ -182,7 +182,7 @@ export class Gateway {
     const status = backend === undefined ? 503 : path.startsWith("/missing") ? 404 : 200;
     const said = backend === undefined ? { error: "no instance serves", why: route.unavailable?.why } : { service: route.name, instance: backend.instance, method, path, headers: Object.fromEntries(headers), body: body ?? null };
     const text = `${JSON.stringify(said, null, 2)}\n`;
-    this.note({ at: Date.now(), host, method, path: path.split("?")[0] ?? "/", status, took_ms: 2.4, backend: backend?.id ?? null, caller: null, retries: 0, error: backend === undefined ? "no instance serves" : null });
+    this.note({ at: Date.now(), host, method, path: path.split("?")[0] ?? "/", status, took_ms: 2.4, backend: backend?.id ?? null, caller: null, whence: "outside", retries: 0, error: backend === undefined ? "no instance serves" : null });
     return {
       status, head_ms: 2.4, took_ms: 2.9, bytes: text.length, body: text, cut: null,
       headers: [["content-type", "application/json"], ["x-request-id", this.seq.toString(16).padStart(16, "0")], ["content-length", `${text.length}`]],

@@ -109,6 +109,7 @@ export const gateway = {
     noBackend: "the gateway",
     retried: (n: number) => count(n, { one: "after # retry", other: "after # retries" }),
     outside: "outside",
+    unknown: "not known",
   },
 
   try: {
