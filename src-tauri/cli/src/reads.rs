@@ -6,7 +6,8 @@ use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{
-    ago, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, until, with_times,
+    ago, clock, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, until,
+    with_times,
 };
 use api::client::Client;
 use api::views::PsView;
@@ -110,6 +111,10 @@ pub(crate) fn ps_row(status: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     }
     if let Some(circuit) = marks.circuit {
         reason = format!("[circuit {}] {reason}", circuit.as_str());
+    }
+    if let Some(ejected) = &marks.ejected {
+        let until = clock(ejected.until);
+        reason = format!("[ejected until {until}: {}] {reason}", plain(&ejected.why));
     }
     let hold = match &marks.hold {
         Some(hold) => Some(held(hold)),
@@ -256,6 +261,7 @@ mod tests {
                 held: true,
                 hold: None,
                 circuit: Some(model::Circuit::HalfOpen),
+                ejected: None,
                 rolled_back: None,
                 scaled: None,
                 shim_lost: false,
@@ -359,6 +365,24 @@ mod tests {
                 "[port 5433 is held by pid 1 (init)] [held] [circuit half-open] [impacted by db] said \\x1b[2Jboo"
             ]
         );
+    }
+
+    #[test]
+    fn a_row_says_that_the_gateway_leaves_it_out() {
+        let mut status = status_of("api.0");
+        let until = Timestamp(status.since.0 + 5_000);
+        status.marks = Marks {
+            ejected: Some(model::Ejection {
+                why: "it failed five requests in a row".to_owned(),
+                until,
+            }),
+            ..Marks::default()
+        };
+        status.port_taken = None;
+        let row = ps_row(&status, status.since);
+        let (reason, _) = row.last().unwrap();
+        let begins = format!("[ejected until {}: it failed five", clock(until));
+        assert!(reason.starts_with(&begins), "{reason}");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use schedule::{LastRun, Scheduled};
-pub use state::{Circuit, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, Scaled, State};
+pub use state::{
+    Circuit, Ejection, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, Scaled, State,
+};
 pub use time::{Mono, Now, Timestamp};
 pub use who::{Origin, PortTaken};

@@ -177,6 +177,15 @@ pub struct Scaled {
     pub most: u16,
 }
 
+/// The gateway sends an instance nothing for a while, for what it did with requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct Ejection {
+    /// "it failed five requests in a row, the last because it answered 500".
+    pub why: String,
+    /// When it gets some again.
+    pub until: Timestamp,
+}
+
 /// Marks on a state. They say more about it and never replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Marks {
@@ -195,6 +204,10 @@ pub struct Marks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub circuit: Option<Circuit>,
+    /// The gateway leaves it out for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub ejected: Option<Ejection>,
     /// It was taken back to an older definition, because it did not get well on the newer one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

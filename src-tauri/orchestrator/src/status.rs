@@ -94,6 +94,8 @@ impl Cluster {
                 rolled_back: self.rolled_back(&id.service).cloned(),
                 scaled: self.scaled(&id.service),
                 shim_lost: instance.shim_lost,
+                // The gateway is the engine's to hear.
+                ejected: None,
                 rebuilding: false,
                 // Files are the engine's to look at.
                 drift: self.older(id).then(|| OLDER.to_owned()),

@@ -296,6 +296,13 @@ export type EditView = {
   /** Things to know that are no mistakes. */
   notes: Array<string> };
 
+/** The gateway sends an instance nothing for a while, for what it did with requests. */
+export type Ejection = {
+  /** "it failed five requests in a row, the last because it answered 500". */
+  why: string,
+  /** When it gets some again. */
+  until: Timestamp };
+
 /** Where a service is reached. */
 export type Endpoint = { "kind": "tcp",
   /** Its number. */
@@ -1202,6 +1209,8 @@ export type Marks = {
   hold?: Hold,
   /** It gets no traffic, because it has failed several times in a row. */
   circuit?: Circuit,
+  /** The gateway leaves it out for a while. */
+  ejected?: Ejection,
   /** It was taken back to an older definition, because it did not get well on the newer one. */
   rolled_back?: RolledBack,
   /** Healing has added instances to its service, because of its load. */

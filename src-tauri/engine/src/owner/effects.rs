@@ -408,6 +408,7 @@ impl Owner {
         self.secrets.remove(instance);
         self.contents.remove(instance);
         self.told.remove(instance);
+        self.left_out.remove(instance);
         self.gates.remove(instance);
         self.let_go(instance);
         self.shared.registry.remove_own(&self.id, instance);

@@ -31,7 +31,7 @@ use crate::shared::Shared;
 use driver::Found;
 pub(crate) use message::{Message, Noted, Readied, Wish};
 use model::view::Pulse;
-use model::{ActId, ClusterId, InstanceId, Mono, Origin, RemedyKind};
+use model::{ActId, ClusterId, Ejection, InstanceId, Mono, Origin, RemedyKind};
 use model::{Generation, ServiceName, Timestamp};
 use orchestrator::{Cluster, Command, Effect, Input};
 pub(crate) use orders::{nearest, until};
@@ -87,6 +87,8 @@ pub(crate) struct Owner {
     pulses: BTreeMap<InstanceId, Pulse>,
     changed: BTreeSet<InstanceId>,
     pulsed: BTreeSet<InstanceId>,
+    /// Whom the gateway leaves out, in which life, and until when.
+    left_out: BTreeMap<InstanceId, (Generation, Ejection, Mono)>,
     show_at: Option<Mono>,
     shown: Option<show::Shown>,
     /// Something happened besides measurements since the cluster was last shown as a whole.
@@ -145,6 +147,7 @@ impl Owner {
             pulses: BTreeMap::new(),
             changed: BTreeSet::new(),
             pulsed: BTreeSet::new(),
+            left_out: BTreeMap::new(),
             show_at: None,
             shown: None,
             eventful: true,

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::{drift, launch, terminals};
 use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
 use model::{
-    Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, Reason,
+    Ejection, Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, Reason,
     ServiceName, State, Timestamp,
 };
 use orchestrator::{Input, Sighting};
@@ -24,6 +24,7 @@ impl Owner {
     /// Tells the picture everything that changed since it was last told.
     pub(super) fn show(&mut self) {
         self.show_at = None;
+        self.let_in();
         let changed = std::mem::take(&mut self.changed);
         for instance in &changed {
             self.note_memory(instance);
@@ -145,6 +146,11 @@ impl Owner {
             unheard(&mut status, &why);
         }
         status.port_taken = self.record.ports_taken.get(instance).cloned();
+        let left_out = self.left_out.get(instance);
+        // Another life is another instance to the gateway.
+        status.marks.ejected = left_out
+            .filter(|(of, _, _)| *of == status.generation && status.state.serves())
+            .map(|(_, ejection, _)| ejection.clone());
         let drift = self.drift.get(instance);
         let environment = drift
             .filter(|(of, _)| *of == status.generation && status.pid.is_some())
@@ -229,7 +235,26 @@ impl Owner {
         );
         let what = model::EventKind::Notice { text };
         self.shared.journal.event(Some(&self.id), what);
+        if let Some(status) = self.cluster.status(&instance) {
+            let now = self.shared.clock.now();
+            let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            let until = Timestamp(now.wall.0.saturating_add(millis));
+            let left_out = (status.generation, Ejection { why, until }, now.mono + time);
+            self.left_out.insert(instance.clone(), left_out);
+            self.changed.insert(instance.clone());
+            self.show_within(SHOW_PULSES);
+        }
         self.step(Input::Suspected(instance));
+    }
+
+    /// Shows of those that the gateway left out that they get requests again, and looks when the next do.
+    fn let_in(&mut self) {
+        let now = self.shared.clock.now().mono;
+        let over = self
+            .left_out
+            .extract_if(.., |_, (_, _, until)| *until <= now);
+        self.changed.extend(over.map(|(instance, _)| instance));
+        self.show_at = self.left_out.values().map(|(_, _, until)| *until).min();
     }
 
     /// Shows who talks to whom; what is only newer is there for who asks next.

@@ -82,6 +82,7 @@ export const services = {
     rolledBackTo: (when: Snippet, why: string, differs: string) => say`Rolled back to its definition of ${when}, because the newer one failed: ${why}. That one differs in ${differs}. The next edit of the file is tried; Release tries the same once more.`,
     circuitOpen: "It failed several times in a row: its circuit is open, and no traffic goes to it.",
     circuitHalfOpen: "Its circuit is half-open: it gets traffic again when it has been well for a while.",
+    ejected: (when: Snippet, why: string) => say`The gateway sends it nothing until ${when}: ${why}.`,
     shimLost: "Its keeper process is gone. It runs on; its exit status will not be known.",
     drift: (what: string) => `Drift: ${what}`,
     finding: (when: Snippet, what: string) => say`Since ${when}: ${what}`,
