@@ -5,6 +5,7 @@ use crate::world::{
 };
 use gateway::Rules;
 use model::view::{BackendState, Balance};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -175,6 +176,22 @@ async fn what_cannot_be_sent_again_is_not() {
     assert_eq!(*heard.lock().unwrap(), 1);
 }
 
+/// Where nobody accepts, and the queue is full: what connects now waits. The queue is there as long as these are.
+async fn full() -> ((TcpListener, Vec<TcpStream>), SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    loop {
+        let next = TcpStream::connect(address);
+        match tokio::time::timeout(Duration::from_millis(100), next).await {
+            Ok(stream) => queued.push(stream.unwrap()),
+            Err(_) => return ((listener, queued), address),
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_takes_too_long_to_accept_costs_a_retry_like_who_takes_too_long_to_answer() {
     let world = world().await;
@@ -185,25 +202,53 @@ async fn who_takes_too_long_to_accept_costs_a_retry_like_who_takes_too_long_to_a
     };
     let service = "api".parse().unwrap();
     world.gateway.rule(&cluster(), &service, rules);
-    // Its queue is full, and nobody accepts: what connects now waits.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut queued = Vec::new();
-    loop {
-        let next = TcpStream::connect(address);
-        match tokio::time::timeout(Duration::from_millis(100), next).await {
-            Ok(stream) => queued.push(stream.unwrap()),
-            Err(_) => break,
-        }
-    }
+    let (_queue, address) = full().await;
     world.list("api.0", address).await;
     let retried = eventually(|| world.gateway.view().routes[0].retries == 2);
     tokio::select! {
         answer = world.ask("GET /", &[], "") => panic!("nobody can: {answer:?}"),
         () = retried => {}
     }
+}
+
+/// What was never sent fails for no want of retries: it goes to whoever takes it.
+#[tokio::test]
+async fn who_takes_too_long_to_accept_fails_no_request_when_no_retry_is_left() {
+    let mut world = world().await;
+    let rules = Rules {
+        try_timeout: Some(Duration::from_millis(20)),
+        retries: 20,
+        ..Rules::default()
+    };
+    let service = "api".parse().unwrap();
+    world.gateway.rule(&cluster(), &service, rules);
+    // It is known whether it is listed or not, and its route with it.
+    world.stands("api.0 serves", true);
+    world.serve("api.9", hangs_up).await;
+    let route = || world.gateway.view().routes.remove(0);
+    // Of a hundred retries less than one, with the part that the next request pays for.
+    while route().retry_budget > 0.007 {
+        assert_eq!(world.ask("GET /", &[], "").await.status, 502);
+    }
+    world.registry.remove_own(&cluster(), &instance("api.9"));
+    eventually(|| route().backends.is_empty()).await;
+    let (_queue, address) = full().await;
+    world.list("api.0", address).await;
+    let retries = route().retries;
+    let mut asked = std::pin::pin!(world.ask("GET /", &[], ""));
+    let late = tokio::time::timeout(Duration::from_millis(200), asked.as_mut()).await;
+    assert!(late.is_err(), "nobody has accepted: {late:?}");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let comes = async {
+        world.list("api.1", listener.local_addr().unwrap()).await;
+        let (mut stream, _) = listener.accept().await.unwrap();
+        head(&mut stream).await.unwrap();
+        stream.write_all(OK.as_bytes()).await.unwrap();
+        stream
+    };
+    let (_stream, answer) = tokio::join!(comes, asked);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(route().retries, retries);
 }
 
 #[tokio::test]
