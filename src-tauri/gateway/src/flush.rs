@@ -1,8 +1,8 @@
 //! Knowing when what a client was given has left: what breaks an answer off also drops what of it hyper
 //! and h2 still hold, so that it has to come after that.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 /// How often all that was there for a client has been written.
@@ -13,6 +13,10 @@ pub(crate) struct Flushes {
     at_end: AtomicU64,
     /// Writes of which the socket took something.
     writes: AtomicU64,
+    /// The client has said that it sends nothing more, while an answer was owed.
+    said_all: AtomicBool,
+    /// And that is passed on: what follows needs it.
+    passed_on: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
 }
 
@@ -47,21 +51,58 @@ impl Flushes {
 
     /// It has been so since there were so many; who asks too soon is woken.
     pub(crate) fn since(&self, before: u64, cx: &Context<'_>) -> bool {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
         let since = self.times() > before;
         if !since {
-            waiting.push(cx.waker().clone());
+            wait(&mut waiting, cx);
         }
         since
+    }
+
+    /// The client sends nothing more. True when that is to be kept for now: an answer is owed, and who gives it need not
+    /// know. Who asks is woken when it may be otherwise.
+    pub(crate) fn keeps_end(&self, cx: &Context<'_>) -> bool {
+        let mut waiting = self.waiting();
+        let keeps = !self.all_has_left() && !self.passed_on.load(Ordering::Relaxed);
+        if keeps {
+            self.said_all.store(true, Ordering::Relaxed);
+            wait(&mut waiting, cx);
+        }
+        keeps
+    }
+
+    /// It was kept.
+    pub(crate) fn has_said_all(&self) -> bool {
+        self.said_all.load(Ordering::Relaxed)
+    }
+
+    /// It is to be kept no more.
+    pub(crate) fn pass_end(&self) {
+        self.passed_on.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     /// All that was there has been written.
     pub(crate) fn flushed(&self) {
         self.times.fetch_add(1, Ordering::Relaxed);
-        let waiting =
-            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut *self.waiting());
         for waker in waiting {
             waker.wake();
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Once, however often it asks.
+fn wait(waiting: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !waiting.iter().any(|one| one.will_wake(cx.waker())) {
+        waiting.push(cx.waker().clone());
     }
 }

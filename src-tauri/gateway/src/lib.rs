@@ -26,6 +26,7 @@ mod flight;
 mod flush;
 mod follow;
 mod guard;
+mod half;
 mod heads;
 mod known;
 mod listen;

@@ -3,6 +3,7 @@
 use crate::answer::{Asked, Refusal};
 use crate::callers::Whose;
 use crate::client::Client;
+use crate::half;
 use crate::heads::Has;
 use crate::pool::Pool;
 use crate::seat::{HEAD, Seat, Seats, Told};
@@ -322,6 +323,7 @@ async fn http1(
     remote: SocketAddr,
 ) -> hyper::Result<()> {
     let sniffed = Sniffed::default();
+    let ends = stream.local_addr().ok().map(|local| (remote, local));
     let stream = Wire::of_client(stream, &seat.flushes, Some(sniffed.clone()));
     let client = Rc::new(Client::new(remote, Rc::clone(&seat), Some(sniffed)));
     let service = service_fn(move |request: Request<Incoming>| {
@@ -335,7 +337,7 @@ async fn http1(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let end = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
-    until_over(pin!(connection), end, &seat).await
+    until_over(pin!(connection), end, &seat, ends).await
 }
 
 async fn http2(
@@ -358,21 +360,29 @@ async fn http2(
         .max_header_list_size(LONGEST_HEAD as u32)
         .serve_connection(TokioIo::new(stream), service);
     let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-    until_over(pin!(connection), end, &seat).await
+    until_over(pin!(connection), end, &seat, None).await
 }
 
 /// Carries a connection until it is over, or has to be: then what is under way on it is answered, and nothing new is
-/// taken.
+/// taken. `ends` are those of a connection whose client may say that it sends nothing more, and still listen.
 async fn until_over<C: Future<Output = hyper::Result<()>>>(
     mut connection: Pin<&mut C>,
     graceful_shutdown: impl FnOnce(Pin<&mut C>),
     seat: &Seat,
+    ends: Option<(SocketAddr, SocketAddr)>,
 ) -> hyper::Result<()> {
-    let either = poll_fn(|cx| match connection.as_mut().poll(cx) {
+    let mut either = poll_fn(|cx| match connection.as_mut().poll(cx) {
         Poll::Ready(ended) => Poll::Ready(Err(ended)),
         Poll::Pending => seat.poll_told(cx).map(Ok),
     });
-    let told = match either.await {
+    let mut told = (&mut either).await;
+    if let (Ok(Told::Listen), Some((remote, local))) = (&told, ends) {
+        told = tokio::select! {
+            told = either => told,
+            () = half::gone(remote, local, seat) => return Ok(()),
+        };
+    }
+    let told = match told {
         Ok(told) => told,
         Err(ended) => return ended,
     };

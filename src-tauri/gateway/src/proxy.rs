@@ -46,6 +46,9 @@ pub(crate) fn serve(
     let asked = Asked::new(request.method(), request.version(), request.headers(), has);
     let mut flight = Flight::new(&worker, &client.seat, request.method(), request.uri());
     let body_sent = (!request.body().is_end_stream()).then(Rc::<Sent>::default);
+    if let Some(sent) = &body_sent {
+        client.seat.sends(sent);
+    }
     let mut place = Some(request.map(|body| match &body_sent {
         None => Outgoing::Whole(None),
         Some(sent) => Outgoing::Streamed(body, Rc::clone(sent)),
@@ -419,6 +422,8 @@ fn switch(
         .insert(CONNECTION, HeaderValue::from_static("upgrade"));
     head.extensions.clear();
     flight.goes_on();
+    // What follows is not HTTP, and ends when its client says so.
+    flight.flushes().pass_end();
     worker.local.spawn(async move {
         if let Some(link) = link {
             link.hand_over().await;

@@ -2,6 +2,7 @@
 //! many, or take nothing of what they asked for.
 
 use crate::Shared;
+use crate::body::Sent;
 use crate::callers::{Caller, Whose};
 use crate::flush::Flushes;
 use crate::route::Route;
@@ -49,10 +50,14 @@ pub(crate) struct Seat {
     pub(crate) flushes: Arc<Flushes>,
     /// The service that it is of.
     caller: OnceCell<Caller>,
+    /// Its carrier knows that it says nothing more.
+    listens: Cell<bool>,
     /// Where it is none: it is known to be no service's.
     outside: Cell<bool>,
     /// What that has asked of the route that it asked last.
     edge: RefCell<Option<(Arc<Route>, Arc<Counters>)>>,
+    /// The body of its newest request that has one.
+    sent: RefCell<Option<Rc<Sent>>>,
 }
 
 impl Seat {
@@ -136,6 +141,19 @@ impl Seat {
         self.sweeps.set(0);
     }
 
+    /// A request on it has this body.
+    pub(crate) fn sends(&self, sent: &Rc<Sent>) {
+        *self.sent.borrow_mut() = Some(Rc::clone(sent));
+    }
+
+    /// It sends nothing more, and whoever still waits for a body of it is told so.
+    pub(crate) fn lacks_body(&self) {
+        let lacks = |sent: &Rc<Sent>| !sent.whole.get() && sent.waits.get().is_some();
+        if self.sent.borrow().as_ref().is_some_and(lacks) {
+            self.flushes.pass_end();
+        }
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.get() > 0
     }
@@ -150,6 +168,10 @@ impl Seat {
     pub(crate) fn poll_told(&self, cx: &Context<'_>) -> Poll<Told> {
         if let Some(told) = self.told.get() {
             return Poll::Ready(told);
+        }
+        if self.flushes.has_said_all() && !self.listens.get() {
+            self.listens.set(true);
+            return Poll::Ready(Told::Listen);
         }
         let mut carrier = self.carrier.borrow_mut();
         match &mut *carrier {
@@ -181,6 +203,8 @@ pub(crate) enum Told {
     Leave,
     /// To take nothing new: the gateway ends.
     Finish,
+    /// To look whether somebody still listens: its client sends nothing more.
+    Listen,
 }
 
 /// All of a thread.
@@ -228,8 +252,10 @@ impl Seats {
             carrier: RefCell::default(),
             flushes: Arc::default(),
             caller: OnceCell::new(),
+            listens: Cell::new(false),
             outside: Cell::new(false),
             edge: RefCell::default(),
+            sent: RefCell::default(),
         });
         if all.len() == all.capacity() {
             all.retain(|one| one.strong_count() > 0);

@@ -6,5 +6,6 @@ mod balance;
 mod carry;
 mod end;
 mod grpc;
+mod half;
 mod refuse;
 mod world;
