@@ -248,6 +248,8 @@ impl Registry {
     /// come, and no check says anything about that.
     pub fn settled(&self) {
         self.shared.settled.store(true, Ordering::Release);
+        // Those that waited for it look again.
+        self.shared.probes.send_modify(|count| *count += 1);
     }
 
     /// The names of a cluster's services, in place of those that were said before: no program takes one

@@ -17,6 +17,7 @@ pub(crate) use aim::{SHORTEST, address, limits};
 
 use crate::check::{Probe, Target};
 use crate::{Key, Probed, Registry, dice};
+use alias::Aliases;
 use ask::{Seen, ask};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -99,10 +100,9 @@ struct Plan {
 
 impl Plan {
     /// Takes up what is new, lets go of what is gone, and leaves alone what is as it was.
-    fn renew(&mut self, all: Vec<Probed>, now: Instant) {
+    fn renew(&mut self, all: impl IntoIterator<Item = (Name, Probe)>, now: Instant) {
         let mut before = std::mem::take(&mut self.items);
-        for Probed { key, check, probe } in all {
-            let name = (key, check);
+        for (name, probe) in all {
             let known = before.remove(&name);
             let item = match known {
                 Some(known) if known.probe == probe => known,
@@ -194,19 +194,15 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
     changed.mark_changed();
     let mut rested = Instant::now();
     let mut plan = Plan::default();
-    let mut asking: JoinSet<Option<Seen>> = JoinSet::new();
+    let mut aliases = Aliases::new();
+    let mut asking: JoinSet<Seen> = JoinSet::new();
     let mut asked: HashMap<Id, (Name, Probe, Pace, Instant)> = HashMap::new();
     let mut shutdown = pin!(shutdown);
     loop {
         while let Some((name, probe, pace)) = plan.take_due(Instant::now()) {
-            let task = if let Target::Alias { service } = &probe.target {
-                let seen = alias::seen(&registry, service);
-                asking.spawn(async move { seen })
-            } else {
-                let (refused, allowed) = registry.limits_of_probes();
-                let question = probe.clone();
-                asking.spawn(async move { Some(ask(&question, &refused, &allowed).await) })
-            };
+            let (refused, allowed) = registry.limits_of_probes();
+            let question = probe.clone();
+            let task = asking.spawn(async move { ask(&question, &refused, &allowed).await });
             asked.insert(task.id(), (name, probe, pace, Instant::now()));
         }
         let next = plan.next();
@@ -221,13 +217,15 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
                     return;
                 }
                 let begun = Instant::now();
-                plan.renew(registry.probed(), begun);
+                let (questions, others) = apart(registry.probed());
+                plan.renew(questions, begun);
+                aliases.renew(others);
                 let now = Instant::now();
                 rested = now + READ_AGAIN.max((now - begun) * 10);
             }
             Some(answered) = asking.join_next_with_id() => {
                 let (id, seen) = match answered {
-                    Ok(answered) => answered,
+                    Ok((id, seen)) => (id, Some(seen)),
                     Err(error) => (error.id(), None),
                 };
                 if let Some((name, probe, pace, begun)) = asked.remove(&id) {
@@ -239,9 +237,22 @@ pub async fn probe(registry: Registry, shutdown: impl Future<Output = ()>) {
                     plan.again(&name, now, now - begun);
                 }
             }
+            () = aliases.due(&registry) => aliases.look(&registry),
             () = until(next) => {}
         }
     }
+}
+
+/// What is asked, and what is as well as another service is.
+fn apart(all: Vec<Probed>) -> (Vec<(Name, Probe)>, BTreeMap<Name, String>) {
+    let (mut asked, mut aliases) = (Vec::new(), BTreeMap::new());
+    for Probed { key, check, probe } in all {
+        match probe.target {
+            Target::Alias { service } => drop(aliases.insert((key, check), service)),
+            _ => asked.push(((key, check), probe)),
+        }
+    }
+    (asked, aliases)
 }
 
 async fn until(at: Option<Instant>) {
@@ -275,22 +286,19 @@ fn tell(registry: &Registry, plan: &mut Plan, name: &Name, probe: &Probe, seen: 
 mod tests {
     use super::*;
 
-    fn probed(name: &str) -> Probed {
+    fn probed(name: &str) -> (Name, Probe) {
         let second = Duration::from_secs(1);
-        Probed {
-            key: Key::new(name, "a"),
-            check: "check".into(),
-            probe: Probe {
-                target: Target::Tcp {
-                    address: "127.0.0.1:1".into(),
-                },
-                every: second,
-                timeout: 60 * second,
-                passes: 1,
-                warns: 1,
-                fails: 1,
+        let probe = Probe {
+            target: Target::Tcp {
+                address: "127.0.0.1:1".into(),
             },
-        }
+            every: second,
+            timeout: 60 * second,
+            passes: 1,
+            warns: 1,
+            fails: 1,
+        };
+        (named(name), probe)
     }
 
     /// Asks all that finds a place at this time, beside what is under way already.
@@ -315,7 +323,7 @@ mod tests {
         if name.starts_with("hung") { 60_000 } else { 5 }
     }
 
-    fn many(name: &str, count: usize) -> Vec<Probed> {
+    fn many(name: &str, count: usize) -> Vec<(Name, Probe)> {
         (0..count)
             .map(|n| probed(&format!("{name}{n:04}")))
             .collect()

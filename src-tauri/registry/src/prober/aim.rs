@@ -18,6 +18,8 @@ pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most answers in a row that something may depend on.
 const MOST_IN_A_ROW: u32 = 1_000;
 const MAX_HEADERS: usize = 32;
+/// Longest name or id of a service that a probe is of, in bytes: an id of ours is a name and an id.
+const MAX_SERVICE: usize = 512;
 /// Longest headers and body together, in bytes.
 const MAX_REQUEST: usize = 8 << 10;
 
@@ -80,6 +82,16 @@ fn plain(text: &str, allowed: &[IpNet]) -> Result<SocketAddr, Refusal> {
     }
 }
 
+/// The service that a probe is of, or asks for, can be one.
+fn named(service: &str) -> Result<(), String> {
+    match service.len() <= MAX_SERVICE && !service.chars().any(char::is_control) {
+        true => Ok(()),
+        false => Err(format!(
+            "a service that it is of has at most {MAX_SERVICE} bytes, and no control characters"
+        )),
+    }
+}
+
 /// Holds a probe against the limits, except for where it goes. Says what is wrong.
 pub(crate) fn limits(probe: &Probe) -> Result<(), String> {
     if probe.every < SHORTEST || probe.every > LONGEST {
@@ -95,14 +107,15 @@ pub(crate) fn limits(probe: &Probe) -> Result<(), String> {
              critical"
         ));
     }
-    let Target::Http {
-        method,
-        headers,
-        body,
-        ..
-    } = &probe.target
-    else {
-        return Ok(());
+    let (method, headers, body) = match &probe.target {
+        Target::Http {
+            method,
+            headers,
+            body,
+            ..
+        } => (method, headers, body),
+        Target::Alias { service } | Target::Grpc { service, .. } => return named(service),
+        Target::Tcp { .. } | Target::Udp { .. } => return Ok(()),
     };
     let known = Method::from_bytes(method.as_bytes());
     if !known.is_ok_and(|method| method != Method::CONNECT && method != Method::TRACE) {

@@ -196,6 +196,59 @@ async fn an_alias_is_as_well_as_the_service_that_it_is_of() {
     assert_eq!(itself.status, 400, "{itself:?}");
 }
 
+/// Each of them is as well as the other, and by that alone nothing is wrong with any.
+#[tokio::test]
+async fn aliases_in_a_circle_say_what_the_checks_say_that_they_come_to() {
+    let server = consul().await;
+    for (id, of) in [("a", "b"), ("b", "c"), ("c", "a")] {
+        register(&server, id, json!({"AliasService": of})).await;
+    }
+    for id in ["a", "b", "c"] {
+        until(&server, id, |is, _| is == Health::Passing).await;
+    }
+    // One that has a check of its own besides: what that says goes round, and goes away again.
+    let checks =
+        json!([{"AliasService": "b"}, {"TTL": "1h", "Status": "passing", "CheckID": "own"}]);
+    let body = json!({"Name": "asked", "ID": "a", "Port": 1, "Checks": checks}).to_string();
+    let answer = server.ask("PUT /v1/agent/service/register", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for (word, health) in [
+        ("fail", Health::Critical),
+        ("warn", Health::Warning),
+        ("pass", Health::Passing),
+        ("fail", Health::Critical),
+        ("pass", Health::Passing),
+    ] {
+        let line = format!("PUT /v1/agent/check/{word}/own");
+        assert_eq!(server.ask(&line, "").await.status, 200);
+        for id in ["a", "b", "c"] {
+            until(&server, id, |is, _| is == health).await;
+        }
+    }
+    // It is of one that is not there, and so are the others by it.
+    register(&server, "b", json!({"AliasService": "nowhere"})).await;
+    for id in ["a", "c"] {
+        until(&server, id, |is, _| is == Health::Critical).await;
+    }
+}
+
+#[tokio::test]
+async fn an_alias_has_no_more_to_say_than_an_id() {
+    let server = consul().await;
+    for (of, status) in [
+        ("x".repeat(512), 200),
+        ("x".repeat(513), 400),
+        ("\u{7}".into(), 400),
+    ] {
+        let check = json!({"AliasService": of});
+        let body = json!({"Name": "asked", "ID": "like", "Port": 1, "Check": check}).to_string();
+        let answer = server.ask("PUT /v1/agent/service/register", &body).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let output = until(&server, "like", |_, output| !output.is_empty()).await;
+    assert!(output.len() < 600, "{}", output.len());
+}
+
 /// The engine lists instances of ours when it has found them; an alias of one is not critical for that.
 #[tokio::test]
 async fn an_alias_says_what_it_said_until_it_is_known_what_runs() {
