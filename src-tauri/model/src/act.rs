@@ -124,6 +124,64 @@ pub enum Verb {
     Shutdown,
 }
 
+impl Verb {
+    /// All there are.
+    pub const ALL: [Verb; 23] = [
+        Verb::Up,
+        Verb::Down,
+        Verb::Start,
+        Verb::Stop,
+        Verb::Restart,
+        Verb::Scale,
+        Verb::Hold,
+        Verb::Unhold,
+        Verb::Mute,
+        Verb::Unmute,
+        Verb::Release,
+        Verb::Rollback,
+        Verb::Quarantine,
+        Verb::EmergencyStop,
+        Verb::Resume,
+        Verb::Register,
+        Verb::Deregister,
+        Verb::WriteKey,
+        Verb::Forget,
+        Verb::Attach,
+        Verb::TestWebhook,
+        Verb::Request,
+        Verb::Shutdown,
+    ];
+
+    /// Its name, as it is written everywhere: "emergency-stop".
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Up => "up",
+            Verb::Down => "down",
+            Verb::Start => "start",
+            Verb::Stop => "stop",
+            Verb::Restart => "restart",
+            Verb::Scale => "scale",
+            Verb::Hold => "hold",
+            Verb::Unhold => "unhold",
+            Verb::Mute => "mute",
+            Verb::Unmute => "unmute",
+            Verb::Release => "release",
+            Verb::Rollback => "rollback",
+            Verb::Quarantine => "quarantine",
+            Verb::EmergencyStop => "emergency-stop",
+            Verb::Resume => "resume",
+            Verb::Register => "register",
+            Verb::Deregister => "deregister",
+            Verb::WriteKey => "write-key",
+            Verb::Forget => "forget",
+            Verb::Attach => "attach",
+            Verb::TestWebhook => "test-webhook",
+            Verb::Request => "request",
+            Verb::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// What it is done to. All `None` is the whole home.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS)]
 pub struct Target {
@@ -168,4 +226,17 @@ pub struct Act {
     pub reason: String,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_is_called_as_it_is_written() {
+        for verb in Verb::ALL {
+            let written = serde_json::to_value(verb).unwrap();
+            assert_eq!(written, verb.name());
+        }
+    }
 }

@@ -10,6 +10,7 @@
 )]
 
 pub mod act;
+pub mod decided;
 pub mod event;
 pub mod finding;
 pub mod healed;
@@ -30,6 +31,7 @@ pub mod webhook;
 pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
+pub use decided::{Decided, DecidingRule};
 pub use event::{Event, EventKind};
 pub use finding::{Finding, FindingKind};
 pub use incident::{
