@@ -11,6 +11,7 @@
 
 pub mod act;
 pub mod decided;
+pub mod entry;
 pub mod event;
 pub mod finding;
 pub mod healed;
@@ -32,6 +33,7 @@ pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use decided::{Decided, DecidingRule};
+pub use entry::{About, Entry, Said};
 pub use event::{Event, EventKind};
 pub use finding::{Finding, FindingKind};
 pub use incident::{

@@ -1,10 +1,11 @@
-//! The book of acts: each is written before it begins and again with its outcome. None is removed.
+//! The book of acts: each is written before it begins, and its outcome beside that. None is removed, and nothing
+//! written is changed: the texts are the leaves of the ledger.
 
 use crate::Error;
 use crate::database::{Database, Durability, int, transact, uint};
 use crate::many::Many;
 use crate::spare::{Share, Spare};
-use model::{Act, ActId, ActorKind, Outcome, Timestamp};
+use model::{Act, ActId, ActorKind, Entry, Outcome, Said, Timestamp};
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
@@ -14,31 +15,37 @@ pub struct Acts<'a> {
     pub(crate) spare: &'a Spare,
 }
 
-/// An act as a row: its number, and the whole of it.
+/// An act as a row: its number, what is written of it first, and how it ended in case that is known already.
 pub(crate) struct Row<'a> {
     act: &'a Act,
     body: String,
+    ended: Option<String>,
 }
 
 impl<'a> Row<'a> {
     pub(crate) fn of(act: &'a Act) -> Result<Self, Error> {
-        let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
-        Ok(Self { act, body })
+        let failed = |error| Error::row("acts", act.id.0, error);
+        let body = serde_json::to_string(&Entry::of(act)).map_err(failed)?;
+        let ended = Entry::ended(act).map(|entry| serde_json::to_string(&entry));
+        let ended = ended.transpose().map_err(failed)?;
+        Ok(Self { act, body, ended })
     }
 
     /// One statement is a transaction by itself, in one way to the writer's thread and back instead
-    /// of three: every automatic restart waits for it.
+    /// of three: every automatic restart waits for it. What is written once stays as it is: both
+    /// texts are leaves of the ledger.
     pub(crate) async fn write(&self, db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO acts (id, at, pending, asked, body) VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT (id) DO UPDATE
-                 SET pending = excluded.pending, body = excluded.body",
+            "INSERT INTO acts (id, at, pending, asked, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (id) DO UPDATE SET pending = 0, ended = ?6
+                 WHERE acts.pending = 1 AND ?6 IS NOT NULL",
         )
         .bind(int(self.act.id.0))
         .bind(self.act.at.0)
         .bind(self.act.outcome == Outcome::Pending)
         .bind(asked(self.act))
         .bind(&self.body)
+        .bind(&self.ended)
         .execute(db)
         .await?;
         Ok(())
@@ -50,20 +57,34 @@ fn asked(act: &Act) -> bool {
     act.actor.kind != ActorKind::Healer
 }
 
-/// Acts, however many they are.
+/// Acts, however many they are. Of one that was begun before, which is rare, the outcome is taken out of the text that
+/// says all of it, as it stands there.
 static MANY: Many = Many::new(
     "acts (id, at, pending, asked, body)",
     5,
-    "ON CONFLICT (id) DO UPDATE SET pending = excluded.pending, body = excluded.body",
+    r#"ON CONFLICT (id) DO UPDATE SET pending = 0,
+       ended = '{"act":' || id || ',"entry":"ended","outcome":' || json_extract(excluded.body, '$.outcome') || '}'
+       WHERE acts.pending = 1 AND excluded.pending = 0"#,
 );
 
+/// An act that is over as the one text that is written of it.
+pub(crate) struct Over<'a> {
+    act: &'a Act,
+    body: String,
+}
+
 /// Acts as rows.
-pub(crate) fn rows(acts: &[Act]) -> Result<Vec<Row<'_>>, Error> {
-    acts.iter().map(Row::of).collect()
+pub(crate) fn over(acts: &[Act]) -> Result<Vec<Over<'_>>, Error> {
+    let row = |act| {
+        let body = serde_json::to_string(&Entry::of(act));
+        let body = body.map_err(|error| Error::row("acts", act.id.0, error))?;
+        Ok(Over { act, body })
+    };
+    acts.iter().map(row).collect()
 }
 
 /// Writes them as one statement.
-pub(crate) async fn write(db: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+pub(crate) async fn write(db: &mut SqliteConnection, rows: &[Over<'_>]) -> Result<(), sqlx::Error> {
     MANY.write(db, rows, |statement, row| {
         statement
             .bind(int(row.act.id.0))
@@ -73,6 +94,21 @@ pub(crate) async fn write(db: &mut SqliteConnection, rows: &[Row<'_>]) -> Result
             .bind(&row.body)
     })
     .await
+}
+
+/// An act as it was written: first, and when it ended. Up to the ledger it was one text, written anew then.
+fn read(body: &str, ended: Option<&str>) -> Result<Act, serde_json::Error> {
+    let first = serde_json::from_str::<Entry<'_>>(body).ok();
+    let mut act = match first.and_then(Entry::said) {
+        Some(Said::Admitted(act) | Said::Done(act)) => act,
+        _ => serde_json::from_str(body)?,
+    };
+    if let Some(ended) = ended
+        && let Some(Said::Ended { outcome, .. }) = serde_json::from_str::<Entry<'_>>(ended)?.said()
+    {
+        act.outcome = outcome;
+    }
+    Ok(act)
 }
 
 impl Acts<'_> {
@@ -129,27 +165,11 @@ impl Acts<'_> {
         if acts.is_empty() {
             return Ok(true);
         }
-        let mut rows = Vec::with_capacity(acts.len());
-        for act in &acts {
-            let body = serde_json::to_string(act).map_err(|e| Error::row("acts", act.id.0, e))?;
-            rows.push((act, body));
-        }
+        let rows: Vec<Row<'_>> = acts.iter().map(Row::of).collect::<Result<_, _>>()?;
         let moved = transact!(self.state, "move acts into the book", |db| {
-            for (act, body) in &rows {
+            for row in &rows {
                 // What has its outcome already keeps it.
-                sqlx::query(
-                    "INSERT INTO acts (id, at, pending, asked, body) VALUES (?, ?, ?, ?, ?)
-                         ON CONFLICT (id) DO UPDATE
-                         SET pending = excluded.pending, body = excluded.body
-                         WHERE acts.pending = 1",
-                )
-                .bind(int(act.id.0))
-                .bind(act.at.0)
-                .bind(act.outcome == Outcome::Pending)
-                .bind(asked(act))
-                .bind(body)
-                .execute(&mut *db)
-                .await?;
+                row.write(&mut *db).await?;
             }
             Ok(())
         });
@@ -224,7 +244,7 @@ impl Acts<'_> {
     /// See [`Error`].
     pub async fn recent(&self, limit: u32) -> Result<Vec<Act>, Error> {
         let spared = self.spare.acts();
-        let rows = sqlx::query_as("SELECT id, body FROM acts ORDER BY id DESC LIMIT ?")
+        let rows = sqlx::query_as("SELECT id, body, ended FROM acts ORDER BY id DESC LIMIT ?")
             .bind(limit)
             .fetch_all(self.state.readers())
             .await;
@@ -242,7 +262,7 @@ impl Acts<'_> {
         let mut spared = self.spare.acts();
         // The whole book is looked through: numbers grow with time only while the clock is right.
         let rows = sqlx::query_as(
-            "SELECT id, body FROM acts
+            "SELECT id, body, ended FROM acts
                  WHERE at >= ? AND json_extract(body, '$.actor.kind') = 'healer'
                  ORDER BY id DESC LIMIT ?",
         )
@@ -260,7 +280,7 @@ impl Acts<'_> {
     /// See [`Error`].
     pub async fn pending(&self) -> Result<Vec<Act>, Error> {
         let spared = self.spare.acts();
-        let rows = sqlx::query_as("SELECT id, body FROM acts WHERE pending = 1 ORDER BY id")
+        let rows = sqlx::query_as("SELECT id, body, ended FROM acts WHERE pending = 1 ORDER BY id")
             .fetch_all(self.state.readers())
             .await;
         let mut all = with(self.acts(rows)?, spared);
@@ -283,11 +303,13 @@ impl Acts<'_> {
 
     pub(crate) fn acts(
         &self,
-        rows: Result<Vec<(i64, String)>, sqlx::Error>,
+        rows: Result<Vec<(i64, String, Option<String>)>, sqlx::Error>,
     ) -> Result<Vec<Act>, Error> {
         rows.map_err(|error| self.state.error("read acts", error))?
             .into_iter()
-            .map(|(id, body)| serde_json::from_str(&body).map_err(|e| Error::row("acts", id, e)))
+            .map(|(id, body, ended)| {
+                read(&body, ended.as_deref()).map_err(|e| Error::row("acts", id, e))
+            })
             .collect()
     }
 }

@@ -6,7 +6,7 @@ use model::{Act, ActorKind, ClusterId, Timestamp};
 
 /// By the index of what others than healing asked for: neither the rest of the book is read nor what healing did.
 /// It must be named: the order by number would have the book read from its end.
-const ASKED: &str = "SELECT id, body FROM acts INDEXED BY acts_asked
+const ASKED: &str = "SELECT id, body, ended FROM acts INDEXED BY acts_asked
      WHERE at >= ? AND at <= ? AND asked = 1
        AND coalesce(json_extract(body, '$.target.cluster'), ?) = ?
      ORDER BY id DESC LIMIT ?";
@@ -118,7 +118,8 @@ mod tests {
         store.close().await;
         let url = format!("sqlite://{}", home.path().join("state.db").display());
         let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let old = "DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked;
+        let old = "DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
+            DROP TABLE checkpoints; ALTER TABLE acts DROP COLUMN ended; DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked;
             CREATE INDEX acts_asked ON acts (at); PRAGMA user_version = 6;";
         sqlx::raw_sql(old).execute(&mut db).await.unwrap();
         let act = |id, actor| Act {

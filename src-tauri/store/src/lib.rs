@@ -26,6 +26,7 @@ mod database;
 mod error;
 mod events;
 mod incidents;
+mod ledger;
 mod many;
 mod meta;
 mod outbox;
@@ -41,6 +42,7 @@ pub use database::Durability;
 pub use error::Error;
 pub use events::Events;
 pub use incidents::{IncidentFilter, Incidents};
+pub use ledger::{Entries, Kept, Ledger};
 pub use meta::Meta;
 pub use outbox::{Outbox, Outgoing, Waiting};
 pub use pairs::{Pair, Pairs};
@@ -156,6 +158,13 @@ impl Store {
         Acts {
             state: &self.inner.state,
             spare: &self.inner.spare,
+        }
+    }
+
+    /// The order of the book of acts, and what was signed of it.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger {
+            state: &self.inner.state,
         }
     }
 

@@ -36,7 +36,7 @@ impl Pairs<'_> {
         removed: impl Iterator<Item = &'p str> + Clone + Send,
         acts: &[Act],
     ) -> Result<(), Error> {
-        let acts = acts::rows(acts)?;
+        let acts = acts::over(acts)?;
         transact!(self.state, "write keys and values", |db| {
             acts::write(db, &acts).await?;
             for pair in puts.clone() {

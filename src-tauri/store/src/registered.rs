@@ -59,7 +59,7 @@ impl Registry<'_> {
         if all.is_empty() {
             return Ok(());
         }
-        let acts = acts::rows(&all.acts)?;
+        let acts = acts::over(&all.acts)?;
         let removed = (!all.removed.is_empty()).then(|| serde_json::to_string(&all.removed));
         let removed = removed.transpose();
         let removed = removed.map_err(|error| Error::row("registered", "of several", error))?;

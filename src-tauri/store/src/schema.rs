@@ -19,6 +19,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-5.sql"),
         include_str!("schema/state-6.sql"),
         include_str!("schema/state-7.sql"),
+        include_str!("schema/state-8.sql"),
     ],
     check: true,
 };

@@ -43,7 +43,7 @@ async fn a_newer_state_is_refused_and_left_alone() {
     };
     assert_eq!(
         error.to_string(),
-        "open state.db: it was made by a newer Azora (schema 9, this one knows 7); \
+        "open state.db: it was made by a newer Azora (schema 9, this one knows 8); \
          use that version, or move the file away"
     );
     assert_eq!(std::fs::read(&file).unwrap(), before);

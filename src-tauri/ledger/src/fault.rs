@@ -1,0 +1,134 @@
+//! What verification finds, in words.
+
+use model::ActId;
+use std::fmt;
+
+/// Something is wrong with a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// An entry is no entry.
+    Unreadable {
+        /// Its number, from 1.
+        n: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An entry is not written as it would have been.
+    NotCanonical {
+        /// Its number.
+        n: u64,
+    },
+    /// Entries are missing, by their numbers.
+    Gap {
+        /// The first that is missing.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// The first entry is not the beginning, or another one is.
+    Beginning {
+        /// Its number.
+        n: u64,
+    },
+    /// An outcome of an act that was never admitted.
+    NeverAdmitted {
+        /// The entry's number.
+        n: u64,
+        /// The act's.
+        act: ActId,
+    },
+    /// An act that was admitted before, or ended before.
+    Twice {
+        /// The entry's number.
+        n: u64,
+        /// The act's.
+        act: ActId,
+    },
+    /// What is there is not what was signed.
+    Changed {
+        /// The first entry that may have been changed.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// Whose checkpoint says so: none is the ledger's own.
+        outside: Option<String>,
+    },
+    /// A checkpoint of the ledger is none.
+    Checkpoint {
+        /// Of how many entries it is said to be.
+        size: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There are fewer entries than were signed.
+    Cut {
+        /// So many are there.
+        has: u64,
+        /// So many were signed.
+        signed: u64,
+        /// Whose checkpoint says so: none is the ledger's own.
+        outside: Option<String>,
+    },
+    /// A checkpoint from outside is none of this ledger's.
+    Outside {
+        /// What it was called.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = |outside: &Option<String>| match outside {
+            None => "its own checkpoint".to_owned(),
+            Some(name) => format!("the checkpoint in {name}"),
+        };
+        match self {
+            Self::Unreadable { n, why } => write!(f, "entry {n} is none: {why}"),
+            Self::NotCanonical { n } => write!(
+                f,
+                "entry {n} is not written as Azora writes it: it was changed after that"
+            ),
+            Self::Gap { from, to } if from == to => write!(f, "entry {from} is missing"),
+            Self::Gap { from, to } => write!(f, "entries {from} to {to} are missing"),
+            Self::Beginning { n: 1 } => write!(
+                f,
+                "entry 1 does not say that the ledger begins: what was before it was taken away"
+            ),
+            Self::Beginning { n } => write!(
+                f,
+                "entry {n} says that the ledger begins, which only the first one does"
+            ),
+            Self::NeverAdmitted { n, act } => write!(
+                f,
+                "entry {n} says how act {} ended, and no entry before it that it was admitted",
+                act.0
+            ),
+            Self::Twice { n, act } => write!(
+                f,
+                "entry {n} says of act {} what an entry before it has said",
+                act.0
+            ),
+            Self::Changed { from, to, outside } => write!(
+                f,
+                "entries {from} to {to} are not those that were signed, says {}: one was changed, taken out, put \
+                 in or moved",
+                whose(outside)
+            ),
+            Self::Checkpoint { size, why } => {
+                write!(f, "the checkpoint of {size} entries is none: {why}")
+            }
+            Self::Cut {
+                has,
+                signed,
+                outside,
+            } => write!(
+                f,
+                "{signed} entries were signed, says {}, and {has} are there: the end was cut off",
+                whose(outside)
+            ),
+            Self::Outside { name, why } => write!(f, "the checkpoint in {name}: {why}"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Signs the ledger as it grows.
+
+use crate::tree::Tree;
+use crate::{Checkpoint, Error, Key};
+use model::Timestamp;
+use store::{Kept, Store};
+use tlog_tiles::record_hash;
+
+/// Entries that are read at once.
+const CHUNK: u32 = 4_096;
+
+/// The one who signs for a home.
+pub struct Sealer {
+    key: Key,
+    tree: Tree,
+    /// What of the past is not as it was signed; it is signed on all the same, for what was signed first
+    /// stays and shows it.
+    doubt: Option<String>,
+}
+
+impl Sealer {
+    /// Goes on from the newest checkpoint.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open(store: &Store, key: Key) -> Result<Self, Error> {
+        let Some(newest) = store.ledger().checkpoint().await? else {
+            return Ok(Self::with(key, Tree::default(), None));
+        };
+        let signed = match Checkpoint::open(&newest.note, key.public()) {
+            Ok(signed) => signed,
+            Err(error) => {
+                let doubt = format!("the newest checkpoint cannot be gone on from: {error}");
+                return Ok(Self::with(key, Tree::default(), Some(doubt)));
+            }
+        };
+        if let Some(tree) = Tree::of(signed.size, &newest.edge)
+            && tree.root()? == signed.root
+        {
+            return Ok(Self::with(key, tree, None));
+        }
+        // What the tree grows from was damaged, and is no more than an abridgement.
+        let mut sealer = Self::with(key, Tree::default(), None);
+        sealer.grow(store, signed.size).await?;
+        if sealer.tree.size() != signed.size || sealer.tree.root()? != signed.root {
+            let size = signed.size;
+            sealer.doubt = Some(format!(
+                "the first {size} entries are not those that were signed"
+            ));
+        }
+        Ok(sealer)
+    }
+
+    fn with(key: Key, tree: Tree, doubt: Option<String>) -> Self {
+        Self { key, tree, doubt }
+    }
+
+    /// What of the past is not as it was signed, as far as it was seen; `azora ledger verify` sees all.
+    pub fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
+    }
+
+    /// So many entries are signed.
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// Signs what has come; `None` when nothing has.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn seal(&mut self, store: &Store, at: Timestamp) -> Result<Option<Kept>, Error> {
+        let before = self.tree.size();
+        self.grow(store, u64::MAX).await?;
+        let size = self.tree.size();
+        if size == before {
+            return Ok(None);
+        }
+        let kept = Kept {
+            size,
+            at,
+            note: Checkpoint::sign(&self.key, size, self.tree.root()?)?,
+            edge: self.tree.edge(),
+        };
+        store.ledger().keep(&kept).await?;
+        Ok(Some(kept))
+    }
+
+    /// Takes entries in, up to that number.
+    async fn grow(&mut self, store: &Store, to: u64) -> Result<(), Error> {
+        while self.tree.size() < to {
+            let left = to - self.tree.size();
+            let limit = u32::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let entries = store.ledger().after(self.tree.size(), limit).await?;
+            if entries.count == 0 {
+                break;
+            }
+            let next = self.tree.size() + 1;
+            if entries.first != next || entries.last != next + entries.count - 1 {
+                return Err(Error::Gap(next));
+            }
+            // On a clone: what is not kept was not taken in.
+            let mut grown = self.tree.clone();
+            for entry in entries.text.split_terminator('\n') {
+                grown.push(record_hash(entry.as_bytes()))?;
+            }
+            if grown.size() != entries.last {
+                return Err(Error::Gap(next));
+            }
+            self.tree = grown;
+        }
+        Ok(())
+    }
+}
