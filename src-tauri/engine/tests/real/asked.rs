@@ -8,7 +8,7 @@ use testkit::Home;
 
 /// Two that are free.
 #[expect(clippy::disallowed_methods, reason = "it is let go at once")]
-fn ports() -> [u16; 2] {
+pub(crate) fn ports() -> [u16; 2] {
     let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     held.map(|one| one.local_addr().unwrap().port())
 }

@@ -8,6 +8,7 @@ mod connections;
 mod environment;
 mod incidents;
 mod late;
+mod settled;
 mod stage;
 mod status;
 mod whole;
