@@ -4,8 +4,10 @@
 //! wakes nobody on its way.
 
 use crate::body::{Outgoing, Sent};
+use crate::kept::Kept;
 use crate::wire::Wire;
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -14,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -35,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) since: Instant,
     /// The body that is under way on it.
     sending: Option<Rc<Sent>>,
+    /// The head of what was sent.
+    kept: Arc<Kept>,
 }
 
 /// What reads and writes for it.
@@ -55,11 +60,16 @@ impl Future for Driven {
     }
 }
 
+/// What hyper says of a request that it was given.
+type Exchanged = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>;
+
 /// A request has no answer.
 pub(crate) struct Lost {
     pub(crate) why: String,
     /// Its connection had waited for it, and was perhaps closed meanwhile.
     pub(crate) stale: bool,
+    /// What was sent of it, if anything was.
+    pub(crate) kept: Option<Arc<Kept>>,
 }
 
 /// A stream to an instance.
@@ -76,9 +86,10 @@ impl Link {
     /// `switching`: something else than HTTP may follow on it.
     /// In a box: it goes from request to request.
     pub(crate) async fn new(stream: TcpStream, switching: bool) -> hyper::Result<Box<Self>> {
+        let kept = Arc::<Kept>::default();
         let (send, connection) = http1::Builder::new()
             .max_buf_size(crate::sniff::BUFFER)
-            .handshake(TokioIo::new(Wire::to_instance(stream)))
+            .handshake(TokioIo::new(Wire::to_instance(stream, &kept)))
             .await?;
         let connection = match switching {
             true => Driven::Switching(Box::pin(connection.with_upgrades())),
@@ -92,6 +103,7 @@ impl Link {
             ends: false,
             since: Instant::now(),
             sending: None,
+            kept,
         }))
     }
 
@@ -101,19 +113,15 @@ impl Link {
         &mut self,
         place: &mut Option<Request<Outgoing>>,
     ) -> Result<Response<Incoming>, Box<Lost>> {
-        let Some(request) = place.take() else {
+        let stale = self.used;
+        let Some(answer) = self.begin(place) else {
             return Err(Box::new(Lost {
                 why: "it was sent already".to_owned(),
                 stale: false,
+                kept: None,
             }));
         };
-        let stale = self.used;
-        self.used = true;
-        self.sending = match request.body() {
-            Outgoing::Streamed(_, sent) => Some(Rc::clone(sent)),
-            Outgoing::Whole(_) => None,
-        };
-        let mut answer = pin!(self.send.try_send_request(request));
+        let mut answer = pin!(answer);
         let (connection, over) = (&mut self.connection, &mut self.over);
         let answer = poll_fn(|cx| {
             // Asked first, the answer takes the request to the connection, which then sends it.
@@ -131,8 +139,25 @@ impl Link {
             Box::new(Lost {
                 why: story(lost.error()),
                 stale,
+                kept: Some(Arc::clone(&self.kept)),
             })
         })
+    }
+
+    /// Hands over what is in its place. By itself, as a request that was a local of [`Link::exchange`] would have room
+    /// in it while the answer is waited for, too.
+    fn begin(
+        &mut self,
+        place: &mut Option<Request<Outgoing>>,
+    ) -> Option<impl Future<Output = Exchanged> + use<>> {
+        let request = place.take()?;
+        self.used = true;
+        self.kept.expect();
+        self.sending = match request.body() {
+            Outgoing::Streamed(_, sent) => Some(Rc::clone(sent)),
+            Outgoing::Whole(_) => None,
+        };
+        Some(self.send.try_send_request(request))
     }
 
     /// Reads and writes what can be.

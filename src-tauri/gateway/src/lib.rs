@@ -28,6 +28,7 @@ mod follow;
 mod guard;
 mod half;
 mod heads;
+mod kept;
 mod known;
 mod listen;
 mod log;

@@ -7,9 +7,11 @@ use crate::body::{Outgoing, Sent};
 use crate::exchange::{Link, Lost, connect, story};
 use crate::flight::{Attempt, Flight};
 use crate::heads;
+use crate::kept::Kept;
 use crate::listen::Worker;
 use crate::route::{Route, WAITING};
 use crate::rules::Rules;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::http::uri::PathAndQuery;
@@ -51,13 +53,7 @@ impl Sending<'_> {
         flight: &mut Flight,
         place: &mut Option<Request<Outgoing>>,
     ) -> Result<(Attempt, Response<Incoming>, Option<Box<Link>>), Refusal> {
-        // What can be sent again is kept; what cannot goes once, unless nothing of it has left.
-        let again = place.as_ref().and_then(|request| match request.body() {
-            Outgoing::Whole(bytes) if heads::is_idempotent(request.method()) => {
-                Some(Box::new(copy(request, bytes.clone())))
-            }
-            _ => None,
-        });
+        let again = self.again(place.as_ref());
         // Not when the request began: how slowly its client sent a body that was kept is no fault of an instance.
         let mut began = Instant::now();
         let mut patience = Patience::new(began, self.deadline);
@@ -83,11 +79,11 @@ impl Sending<'_> {
             let limited = self
                 .rules
                 .try_timeout
-                .filter(|_| again.is_some() && left > 0);
+                .filter(|_| !again.is_never() && left > 0);
             let outcome = match limited {
-                None => self.once(&backend, place, again.is_none(), began).await,
+                None => self.once(&backend, place, again.is_never(), began).await,
                 Some(time) => {
-                    let tried = self.once(&backend, place, again.is_none(), began);
+                    let tried = self.once(&backend, place, again.is_never(), began);
                     let limited = Box::pin(tokio::time::timeout(time, tried));
                     limited.await.unwrap_or_else(|_| {
                         late = true;
@@ -115,16 +111,20 @@ impl Sending<'_> {
             sent |= place.is_none();
             tracing::debug!(backend.id, lost.why, "an instance has not answered");
             let unsent = place.is_some();
-            match &again {
+            let repeated = match (late || !unsent) && left > 0 {
+                true => again.request(lost.kept.as_deref()),
+                false => None,
+            };
+            match repeated {
                 // Who takes as long to accept as he may to answer costs a retry, too, as long as there are some: what
                 // they are to keep from instances, doing one thing twice, this is not.
-                Some(kept) if (late || !unsent) && left > 0 && self.route.may_retry() => {
+                Some(request) if self.route.may_retry() => {
                     if !lost.stale {
                         self.failed(&backend, &lost.why);
                         self.tried.push(backend.number);
                     }
                     left -= 1;
-                    *place = Some(copy(kept, Outgoing::Whole(kept.body().clone())));
+                    *place = Some(request);
                 }
                 // Closed while it waited for a request: nothing is said about the instance by that.
                 _ if unsent && lost.stale => {}
@@ -250,8 +250,24 @@ impl Sending<'_> {
             Box::new(Lost {
                 why: story(lost.error()),
                 stale: false,
+                kept: None,
             })
         })
+    }
+
+    /// What can be sent again is kept; what cannot goes once, unless nothing of it has left.
+    fn again(&self, request: Option<&Request<Outgoing>>) -> Again {
+        let Some(request) = request.filter(|request| heads::is_idempotent(request.method())) else {
+            return Again::Never;
+        };
+        match request.body() {
+            // Another connection than the one that kept it, or none.
+            Outgoing::Whole(bytes) if self.stream || self.rules.try_timeout.is_some() => {
+                Again::Copied(Box::new(copy(request, bytes.clone())))
+            }
+            Outgoing::Whole(bytes) => Again::Written(bytes.clone()),
+            Outgoing::Streamed(..) => Again::Never,
+        }
     }
 
     /// What an answer says about its instance.
@@ -290,6 +306,30 @@ impl Sending<'_> {
     }
 }
 
+/// What another try sends.
+enum Again {
+    /// Nothing: it may have been done.
+    Never,
+    /// The head that its connection has written, with this body.
+    Written(Option<Bytes>),
+    /// This.
+    Copied(Box<Request<Option<Bytes>>>),
+}
+
+impl Again {
+    fn is_never(&self) -> bool {
+        matches!(self, Self::Never)
+    }
+
+    fn request(&self, written: Option<&Kept>) -> Option<Request<Outgoing>> {
+        match self {
+            Self::Never => None,
+            Self::Written(body) => written?.again(body.clone()),
+            Self::Copied(kept) => Some(copy(kept, Outgoing::Whole(kept.body().clone()))),
+        }
+    }
+}
+
 /// A new connection to an instance.
 async fn open(backend: &Backend, switching: bool) -> Result<Box<Link>, String> {
     let stream = connect(backend.address).await;
@@ -299,7 +339,11 @@ async fn open(backend: &Backend, switching: bool) -> Result<Box<Link>, String> {
 }
 
 fn unreached(why: String) -> Box<Lost> {
-    Box::new(Lost { why, stale: false })
+    Box::new(Lost {
+        why,
+        stale: false,
+        kept: None,
+    })
 }
 
 /// The same head with another body.

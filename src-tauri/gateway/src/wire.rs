@@ -3,6 +3,7 @@
 //! What hyper answers by itself, to what it cannot read, goes out in words of ours ([`reword`]).
 
 use crate::flush::Flushes;
+use crate::kept::Kept;
 use crate::reword;
 use crate::sniff::Sniffed;
 use std::io;
@@ -25,16 +26,22 @@ pub(crate) struct Wire {
     seen: Option<Sniffed>,
     /// What is written in the place of an answer of hyper's own, from here on.
     instead: Option<(Vec<u8>, usize)>,
+    /// What an instance is asked.
+    kept: Option<Arc<Kept>>,
+    /// All that hyper had has been written. Said by both HTTPs: they flush when they have nothing left.
+    clean: bool,
 }
 
 impl Wire {
-    /// To an instance.
-    pub(crate) fn to_instance(stream: TcpStream) -> Self {
+    /// To an instance. Heads that are expected are kept there.
+    pub(crate) fn to_instance(stream: TcpStream, kept: &Arc<Kept>) -> Self {
         Self {
             stream,
             flushes: None,
             seen: None,
             instead: None,
+            kept: Some(Arc::clone(kept)),
+            clean: true,
         }
     }
 
@@ -49,7 +56,17 @@ impl Wire {
             flushes: Some(Arc::clone(flushes)),
             seen,
             instead: None,
+            kept: None,
+            clean: true,
         }
+    }
+
+    /// This is about to be written.
+    fn writes(&mut self, buf: &[u8]) {
+        if let Some(kept) = &self.kept {
+            kept.writes(buf, self.clean);
+        }
+        self.clean = false;
     }
 
     /// Writes ours in the place of an answer of hyper's own; nothing where this is none.
@@ -120,6 +137,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.writes(buf);
         let written = match ready!(self.poll_instead(cx, buf))? {
             Some(written) => Ok(written),
             None => ready!(Pin::new(&mut self.stream).poll_write(cx, buf)),
@@ -130,6 +148,7 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        self.clean = true;
         if let Some(flushes) = &self.flushes {
             flushes.flushed();
         }
@@ -154,6 +173,8 @@ impl AsyncWrite for Wire {
         }
         let total: usize = bufs.iter().map(|buf| buf.len()).sum();
         if total > TOGETHER {
+            // A head is the first of them.
+            self.writes(bufs.first().map_or(&[], |first| first));
             let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
             self.written();
             return Poll::Ready(written);
@@ -212,7 +233,7 @@ mod tests {
         assert!(ours.ends_with("more"), "{ours}");
         // An instance is told what it is told.
         let (stream, mut instance) = pair().await;
-        let mut wire = Wire::to_instance(stream);
+        let mut wire = Wire::to_instance(stream, &Arc::default());
         wire.write_all(OWN).await.unwrap();
         wire.shutdown().await.unwrap();
         let mut heard = Vec::new();

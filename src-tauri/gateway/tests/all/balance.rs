@@ -44,6 +44,41 @@ async fn an_instance_that_hangs_up_costs_no_request_that_can_be_sent_again() {
     );
 }
 
+#[tokio::test]
+async fn what_is_sent_again_is_what_was_sent() {
+    let mut world = world().await;
+    let (first, again) = (Arc::new(Mutex::new(vec![])), Arc::new(Mutex::new(vec![])));
+    let noted = Arc::clone(&first);
+    let notes_and_hangs_up = move |mut stream: TcpStream| -> BoxFuture<'static, ()> {
+        let noted = Arc::clone(&noted);
+        Box::pin(async move {
+            if let Some((head, _)) = head(&mut stream).await {
+                noted.lock().unwrap().push(head.to_ascii_lowercase());
+            }
+        })
+    };
+    world.serve("api.0", says(OK, &again)).await;
+    world.serve("api.1", notes_and_hangs_up).await;
+    let fields = ["X-One: a b", "X-Two: 1", "X-Two: 2", "Accept: */*"];
+    for line in ["GET /a?b=%20c", "PUT /d", "DELETE /e/"] {
+        let body = if line.starts_with('P') { "small" } else { "" };
+        let sent = || first.lock().unwrap().last().cloned();
+        let before = first.lock().unwrap().len();
+        while first.lock().unwrap().len() == before {
+            let answer = world.ask(line, &fields, body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        let (sent, again) = (sent().unwrap(), again.lock().unwrap().last().cloned());
+        let sorted = |head: &str| {
+            let mut lines: Vec<_> = head.split("\r\n").map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(&sent), sorted(&again.unwrap()));
+        assert!(sent.contains("x-two: 1\r\nx-two: 2\r\n"), "{sent}");
+    }
+}
+
 /// Answers when the gate lets it.
 fn waits_at(gate: &Arc<Semaphore>, heard: &Arc<AtomicUsize>) -> impl Serves + use<> {
     let (gate, heard) = (Arc::clone(gate), Arc::clone(heard));
