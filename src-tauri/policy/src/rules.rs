@@ -5,8 +5,9 @@ use crate::vocabulary::VOCABULARY;
 use crate::{DEFAULT, split};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
+use model::Verb;
 use sha2::{Digest, Sha256};
-use spec::{Diagnostics, Problem, Problems, Span};
+use spec::{Diagnostics, Problem, Problems, Span, nearest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -315,8 +316,41 @@ fn told(error: &dyn Diagnostic, rule: &str, at: usize) -> (Span, Problem) {
         Some((_, rest)) => rest.to_owned(),
         None => said,
     };
-    let help = error
-        .help()
-        .map_or_else(|| SEE.to_owned(), |help| help.to_string());
+    let help = error.help().map(|help| help.to_string());
+    let word = span.start.checked_sub(at).and_then(|from| rule.get(from..));
+    let word = word
+        .and_then(|rest| rest.get(..span.len()))
+        .unwrap_or_default();
+    let help = match help {
+        Some(help) if help.starts_with("did you mean") => meant(word),
+        help => help,
+    };
+    let help = help.unwrap_or_else(|| SEE.to_owned());
     (span.clone(), Problem::new(span, said, label).help(help))
+}
+
+/// The word of the schema that may be meant. Cedar suggests the nearest, however far that is, and of several
+/// that are as near any.
+fn meant(word: &str) -> Option<String> {
+    const OTHERS: [&str; 14] = [
+        "Home",
+        "Cluster",
+        "Service",
+        "name",
+        "cluster",
+        "category",
+        "protected",
+        "via",
+        "approvals",
+        "take-load-away",
+        "stop-services",
+        "change-what-runs",
+        "heal",
+        "registry",
+    ];
+    let last = word.rsplit(['.', ':']).next().unwrap_or_default();
+    let verbs = Verb::ALL.map(Verb::name);
+    let whos = ["Person", "Healer", "Client", "Watch", "Agent"];
+    let known = whos.into_iter().chain(OTHERS).chain(verbs);
+    nearest(last.trim_matches('"'), known).map(|known| format!("did you mean `{known}`?"))
 }
