@@ -5,12 +5,13 @@ use crate::{finds, none, root};
 use std::collections::BTreeSet;
 
 /// What a crate with a list of its own may leave out, by the kind of call.
-const EXEMPT: [(&str, &[Kind]); 14] = [
+const EXEMPT: [(&str, &[Kind]); 15] = [
     ("src-tauri/model", &[]),
     ("src-tauri/spec", &[]),
     ("src-tauri/formats", &[]),
     ("src-tauri/healing", &[]),
     ("src-tauri/orchestrator", &[]),
+    ("src-tauri/policy", &[]),
     (
         "src-tauri/driver",
         &[Kind::Process, Kind::Signal, Kind::Clock, Kind::Listen],
@@ -38,12 +39,13 @@ const EXEMPT: [(&str, &[Kind]); 14] = [
 ];
 
 /// Crates that decide: they ban what would make the same input give another answer, too.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "src-tauri/model",
     "src-tauri/spec",
     "src-tauri/formats",
     "src-tauri/healing",
     "src-tauri/orchestrator",
+    "src-tauri/policy",
 ];
 
 /// What pure crates ban besides.
