@@ -99,14 +99,20 @@ impl From<Verdict> for Expected {
 pub fn cases(file: &str, bytes: &[u8]) -> Result<Vec<Case>, Diagnostics> {
     let mut problems = Problems::default();
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_BYTES)]).into_owned();
-    if bytes.len() > MAX_BYTES || std::str::from_utf8(bytes).is_err() {
+    let no_text = std::str::from_utf8(bytes).err();
+    let wrong = match no_text.map(|error| error.valid_up_to()) {
+        _ if bytes.len() > MAX_BYTES => {
+            let end = shown.len();
+            let label = "the first MiB ends here";
+            Some((end..end, "the table of cases is larger than 1 MiB", label))
+        }
+        Some(at) => Some((at..at + 1, "the table of cases is not UTF-8", "from here")),
+        None => None,
+    };
+    if let Some((at, wrong, label)) = wrong {
         problems.add(|| {
-            Problem::new(
-                0..1,
-                "a table of cases is at most 1 MiB of UTF-8",
-                "this is not",
-            )
-            .help("name a file with [[case]] tables; docs/policy.md shows one")
+            Problem::new(at, wrong, label)
+                .help("name a file with [[case]] tables; docs/policy.md shows one")
         });
         return Err(problems.into_diagnostics(file, &shown));
     }
@@ -141,12 +147,16 @@ pub fn cases(file: &str, bytes: &[u8]) -> Result<Vec<Case>, Diagnostics> {
     }
     match problems.is_empty() {
         true => Ok(found),
-        false => Err(problems.into_diagnostics(file, &shown)),
+        false => {
+            // There is nothing to point at among empty lines.
+            let shown = if shown.trim().is_empty() { "" } else { &shown };
+            Err(problems.into_diagnostics(file, shown))
+        }
     }
 }
 
 fn case(line: usize, written: Written, problems: &mut Problems) -> Option<Case> {
-    let who = one_of(&written.who, &Who::ALL, Who::name, "who acts", problems);
+    let who = one_of(&written.who, &Who::ALL, Who::name, "one who acts", problems);
     let verb = one_of(&written.verb, &Verb::ALL, Verb::name, "an act", problems);
     let all = &Expected::ALL;
     let expected = one_of(&written.expect, all, Expected::name, "an outcome", problems);

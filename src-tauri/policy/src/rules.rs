@@ -3,12 +3,14 @@
 use crate::annotation::{self, Approvals};
 use crate::vocabulary::VOCABULARY;
 use crate::{DEFAULT, split};
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{
+    Effect, Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator,
+};
 use miette::Diagnostic;
 use model::Verb;
 use sha2::{Digest, Sha256};
 use spec::{Diagnostics, Problem, Problems, Span, nearest};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The name of the file, in a home and beside a definition.
@@ -131,11 +133,12 @@ fn read(file: &str, bytes: &[u8], whose: Whose) -> Result<Rules, Diagnostics> {
         Err(shown) => return Err(problems.into_diagnostics(file, &shown)),
     };
     let rules = rules(text, whose, &mut problems);
-    if problems.is_empty() {
-        validate(text, &rules, &mut problems);
-    }
+    // Those that can be read are looked at although others cannot: one mistake hides no other.
+    validate(text, &rules, &mut problems);
     if !problems.is_empty() {
-        return Err(problems.into_diagnostics(file, text));
+        // There is nothing to point at among empty lines.
+        let shown = if text.trim().is_empty() { "" } else { text };
+        return Err(problems.into_diagnostics(file, shown));
     }
     Ok(Rules {
         rules: rules.into_iter().map(|(_, rule)| rule).collect(),
@@ -187,7 +190,7 @@ fn rules(text: &str, whose: Whose, problems: &mut Problems) -> Vec<(Span, Rule)>
     if split.is_empty() && whose == Whose::Home {
         problems.add(|| {
             Problem::new(0..0, "there is no rule, so everything would be refused", "no rule")
-                .help("delete the file to have the rules that are built in; `azora policy show` prints them")
+                .help("delete the file to have the rules that are built in; `azora policy show --built-in` prints them")
         });
     }
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
@@ -276,7 +279,17 @@ fn validate(text: &str, rules: &[(Span, Rule)], problems: &mut Problems) {
     let result = validator.validate(&set, ValidationMode::Strict);
     let errors = result.validation_errors();
     let errors = errors.map(|error| (error.policy_id(), error as &dyn Diagnostic));
-    let warnings = result.validation_warnings();
+    let wrong = result.validation_errors();
+    let wrong: BTreeSet<&PolicyId> = wrong.map(|error| error.policy_id()).collect();
+    let warnings = result.validation_warnings().filter(|warning| {
+        // A rule about what there is not applies to nothing and is never true as well: to say that besides
+        // would hide what is to be mended.
+        let follows = matches!(
+            warning,
+            ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_)
+        );
+        !(follows && wrong.contains(warning.policy_id()))
+    });
     let warnings = warnings.map(|warning| (warning.policy_id(), warning as &dyn Diagnostic));
     let mut all: Vec<(Span, Problem)> = errors
         .chain(warnings)
@@ -308,30 +321,33 @@ fn told(error: &dyn Diagnostic, rule: &str, at: usize) -> (Span, Problem) {
         None => (annotation::first_line(rule, at), "this rule".to_owned()),
     };
     let said = error.to_string();
-    // It names rules by numbers that nobody has given them.
-    let said = match said
-        .strip_prefix("for policy `")
-        .and_then(|rest| rest.split_once("`, "))
-    {
-        Some((_, rest)) => rest.to_owned(),
-        None => said,
-    };
-    let help = error.help().map(|help| help.to_string());
+    let said = unnumbered(&said).to_owned();
+    let help = error
+        .help()
+        .map(|help| unnumbered(&help.to_string()).to_owned());
     let word = span.start.checked_sub(at).and_then(|from| rule.get(from..));
     let word = word
         .and_then(|rest| rest.get(..span.len()))
         .unwrap_or_default();
     let help = match help {
-        Some(help) if help.starts_with("did you mean") => meant(word),
+        Some(help) if help.starts_with("did you mean") => meant(word, &said),
         help => help,
     };
     let help = help.unwrap_or_else(|| SEE.to_owned());
     (span.clone(), Problem::new(span, said, label).help(help))
 }
 
+/// What Cedar says without its name for the rule, which is a number that nobody has given it.
+fn unnumbered(said: &str) -> &str {
+    let named = said.strip_prefix("for policy `");
+    named
+        .and_then(|rest| rest.split_once("`, "))
+        .map_or(said, |(_, rest)| rest)
+}
+
 /// The word of the schema that may be meant. Cedar suggests the nearest, however far that is, and of several
 /// that are as near any.
-fn meant(word: &str) -> Option<String> {
+fn meant(word: &str, said: &str) -> Option<String> {
     const OTHERS: [&str; 14] = [
         "Home",
         "Cluster",
@@ -349,8 +365,19 @@ fn meant(word: &str) -> Option<String> {
         "registry",
     ];
     let last = word.rsplit(['.', ':']).next().unwrap_or_default();
+    if let Some(help) = of_services(last, said) {
+        return Some(help);
+    }
     let verbs = Verb::ALL.map(Verb::name);
     let whos = ["Person", "Healer", "Client", "Watch", "Agent"];
     let known = whos.into_iter().chain(OTHERS).chain(verbs);
     nearest(last.trim_matches('"'), known).map(|known| format!("did you mean `{known}`?"))
+}
+
+/// What to do where an attribute of a service is asked of something that has none.
+fn of_services(attribute: &str, said: &str) -> Option<String> {
+    let of_service = matches!(attribute, "protected" | "category" | "cluster");
+    (of_service && said.contains("on entity type")).then(|| {
+        format!("only a service has `{attribute}`: write `resource is Service` in the rule's head")
+    })
 }

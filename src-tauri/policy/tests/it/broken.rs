@@ -58,7 +58,7 @@ fn the_first_mistake_hides_no_other() {
         .iter()
         .map(|one| one.position().0)
         .collect();
-    assert_eq!(lines, [1, 1, 2], "{}", problems.render(100, false));
+    assert_eq!(lines, [1, 1, 2, 3], "{}", problems.render(100, false));
 }
 
 #[test]
