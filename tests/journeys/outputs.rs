@@ -23,7 +23,18 @@ fn every_command_prints_the_json_that_is_published() {
         asked.insert(outputs::name(&words));
     };
     let at = folder.path();
-    for line in ["status", "check .", "rehearse", "up . --detach --trust"] {
+    let cases = "[[case]]\nwho = \"agent\"\nverb = \"stop\"\nexpect = \"needs-approval\"\n";
+    std::fs::write(at.join("cases.toml"), cases).expect("the folder is ours");
+    for line in [
+        "policy show",
+        "policy check",
+        "policy explain stop web --as agent",
+        "policy test cases.toml",
+        "status",
+        "check .",
+        "rehearse",
+        "up . --detach --trust",
+    ] {
         ask(at, line);
     }
     until("the one that fails to be given up", || {

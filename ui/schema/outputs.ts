@@ -69,6 +69,10 @@ export interface Outputs {
   /** One such object a line. */
   "logs --follow": LogLine;
   "mute --list": NotificationsView;
+  "policy check": RulesChecked;
+  "policy explain": RulesDecided;
+  "policy show": RulesShown;
+  "policy test": RulesTested;
   ps: Ps;
   "ps --all": Stacks;
   registry: Registered;
@@ -96,6 +100,105 @@ export interface Registered {
   found: number;
   /** Those, by name and id; 2,000 at most. */
   entries: RegistryView[];
+}
+
+/** What is wrong with rules. */
+export interface RulesChecked {
+  /** Nothing is; otherwise the command ends with 4. */
+  ok: boolean;
+  /** Those that are in order. */
+  files: RulesFile[];
+  /** What is wrong, as of a definition. */
+  problems: Problem[];
+  /** How many further problems there are. */
+  unshown: number;
+}
+
+/** A file of rules that is in order. */
+export interface RulesFile {
+  /** Its path; `null` for the built-in rules. */
+  file: string | null;
+  /** Whose rules they are. */
+  whose: "built-in" | "home" | "project";
+  /** How many. */
+  rules: number;
+}
+
+/** The rules of a home. */
+export interface RulesShown {
+  /** Their file; `null` for the built-in ones. */
+  file: string | null;
+  /** Which they are: the first half of the SHA-256 of their text. */
+  set: string;
+  /** Each of them. */
+  rules: Rule[];
+}
+
+/** A rule. */
+export interface Rule {
+  /** Its name. */
+  id: string;
+  /** What a person is told when it decides. */
+  says: string;
+  /** It is a `permit`, and not a `forbid`. */
+  allows: boolean;
+}
+
+/** What the rules say about an act. */
+export interface RulesDecided {
+  /** Who asks. */
+  who: string;
+  /** What is to be done. */
+  verb: string;
+  /** To which service; `null` for all of the cluster, or for the home. */
+  service: ServiceName | null;
+  /** Whether it may be done. */
+  verdict: RulesVerdict;
+  /** The rules that decided; none when no rule allows it. */
+  rules: RuleThatDecided[];
+  /** What they looked at, in words. */
+  facts: string;
+  /** Which rules there were. */
+  set: string;
+  /** All of it in words. */
+  why: string;
+}
+
+/** A rule that decided. */
+export interface RuleThatDecided {
+  /** Its name. */
+  id: string;
+  /** What it says. */
+  says: string;
+  /** It is of the project, and not of the home. */
+  project: boolean;
+}
+
+/** What rules can say. */
+export type RulesVerdict = "allowed" | "refused" | "needs-approval";
+
+/** Rules held to a table of cases. */
+export interface RulesTested {
+  /** All are as expected; otherwise the command ends with 1. */
+  ok: boolean;
+  /** Each of them, in the order of the file. */
+  cases: RulesCase[];
+}
+
+/** A case. */
+export interface RulesCase {
+  /** Its line in the file. */
+  line: number;
+  /** What is asked, in words. */
+  case: string;
+  /** What is expected. */
+  expected: RulesVerdict;
+  /** What it is. */
+  got: RulesVerdict;
+  /** It is as expected. */
+  ok: boolean;
+  /** Why it is so, or is not as expected, in words. */
+  why: string;
 }
 
 /** The instances of one cluster. */

@@ -2,10 +2,12 @@
 
 mod acts;
 mod reads;
+mod rules;
 
 pub(crate) use acts::*;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use reads::*;
+pub(crate) use rules::*;
 use std::path::PathBuf;
 
 const LONG: &str = "\
@@ -141,6 +143,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Run a cluster against faults in a simulated world: what would suffer, and what would mend it
     Rehearse(Rehearse),
+    /// Say who may do what: read, check, ask and test the rules
+    Policy(Policy),
     /// Run the engine in the foreground, without a window
     Serve(Serve),
     /// Print the address that opens the UI in a browser

@@ -251,7 +251,8 @@ pub(crate) fn check(here: &Path, arguments: &Check) -> Done {
     }
 }
 
-fn problems_json(problems: &spec::Diagnostics) -> Vec<serde_json::Value> {
+/// What is wrong, for programs.
+pub(crate) fn problems_json(problems: &spec::Diagnostics) -> Vec<serde_json::Value> {
     problems
         .problems()
         .iter()

@@ -1,7 +1,7 @@
 //! The `azora` command: brings clusters up, shows them, and can be the engine when none runs.
 //!
 //! It speaks to the engine of a home through `api::client`, and runs one itself for `serve` and
-//! `up`. `check`, `rehearse`, `who`, `emergency-stop`, `completions` and `man` need none. Results go to
+//! `up`. `check`, `rehearse`, `policy`, `who`, `emergency-stop`, `completions` and `man` need none. Results go to
 //! stdout, everything else to stderr; nothing a service said reaches the terminal unchecked.
 
 #![cfg_attr(
@@ -56,6 +56,7 @@ mod emergency;
 mod engine_here;
 mod manual;
 mod patience;
+mod rules;
 mod run;
 mod schema;
 mod serve;
@@ -116,6 +117,7 @@ fn run(arguments: &Arguments) -> Done {
             )?;
             one_thread(rehearse::rehearse(&place::folder(place)?, arguments))
         }
+        Command::Policy(asked) => rules::policy(place, asked),
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {
             // A word of the engine's in the middle of the picture would only be in the way.

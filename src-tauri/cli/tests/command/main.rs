@@ -8,6 +8,7 @@ mod door;
 mod homes;
 mod registry;
 mod rehearse;
+mod rules;
 mod said;
 
 use rustix::process::{Pid, Signal};
