@@ -181,6 +181,9 @@ fn standing(status: &InstanceStatus, wanted: bool) -> Standing {
     };
     let back = match status.state {
         State::Quarantined => Back::Release,
+        State::Ready | State::Degraded | State::Failing if wanted && status.marks.held => {
+            Back::Unhold
+        }
         State::Ready | State::Degraded | State::Failing if wanted => Back::Healing,
         _ => Back::Start,
     };

@@ -155,6 +155,9 @@ impl Refusal {
                     Back::Release => format!(
                         "`azora release {name} --cluster {cluster}` takes it out of quarantine and starts it"
                     ),
+                    Back::Unhold => format!(
+                        "Healing is held: `azora unhold {name} --cluster {cluster}` lets it go on"
+                    ),
                     Back::Healing => format!(
                         "Azora tries it again by itself: `azora incidents --cluster {cluster}` shows \
                          what is done about it"

@@ -25,6 +25,8 @@ pub enum Back {
     Start,
     /// A person who releases it from quarantine.
     Release,
+    /// A person who lets healing go on.
+    Unhold,
     /// Healing, which tries it again by itself.
     Healing,
 }

@@ -74,7 +74,8 @@ fn about(text: &str) -> Result<About, Wrong> {
 /// What has been said so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Order {
-    /// Acts up to this number were before the ledger.
+    /// Acts up to this number were before the ledger, and may end in it. What a full disk kept out of the book then is
+    /// admitted later, whatever its number.
     before: ActId,
     admitted: Ids,
     over: Ids,
@@ -98,11 +99,11 @@ impl Order {
                 None
             }
             About::Admitted(act) => {
-                let new = act > self.before && self.admitted.insert(act);
+                let new = self.admitted.insert(act);
                 (!new).then_some(Fault::Twice { n, act })
             }
             About::Done(act) => {
-                let new = act > self.before && self.admitted.insert(act);
+                let new = self.admitted.insert(act);
                 let ended = self.over.insert(act);
                 (!new || !ended).then_some(Fault::Twice { n, act })
             }

@@ -13,6 +13,8 @@ const CHUNK: u32 = 4_096;
 pub struct Sealer {
     key: Key,
     tree: Tree,
+    /// So many are signed; the tree may hold more when a checkpoint could not be kept.
+    signed: u64,
     /// What of the past is not as it was signed; it is signed on all the same, for what was signed first
     /// stays and shows it.
     doubt: Option<String>,
@@ -42,6 +44,7 @@ impl Sealer {
         // What the tree grows from was damaged, and is no more than an abridgement.
         let mut sealer = Self::with(key, Tree::default(), None);
         sealer.grow(store, signed.size).await?;
+        sealer.signed = sealer.tree.size();
         if sealer.tree.size() != signed.size || sealer.tree.root()? != signed.root {
             let size = signed.size;
             sealer.doubt = Some(format!(
@@ -52,7 +55,12 @@ impl Sealer {
     }
 
     fn with(key: Key, tree: Tree, doubt: Option<String>) -> Self {
-        Self { key, tree, doubt }
+        Self {
+            key,
+            signed: tree.size(),
+            tree,
+            doubt,
+        }
     }
 
     /// What of the past is not as it was signed, as far as it was seen; `azora ledger verify` sees all.
@@ -62,7 +70,7 @@ impl Sealer {
 
     /// So many entries are signed.
     pub fn size(&self) -> u64 {
-        self.tree.size()
+        self.signed
     }
 
     /// Signs what has come; `None` when nothing has.
@@ -70,10 +78,9 @@ impl Sealer {
     /// # Errors
     /// See [`Error`].
     pub async fn seal(&mut self, store: &Store, at: Timestamp) -> Result<Option<Kept>, Error> {
-        let before = self.tree.size();
         self.grow(store, u64::MAX).await?;
         let size = self.tree.size();
-        if size == before {
+        if size == self.signed {
             return Ok(None);
         }
         let kept = Kept {
@@ -83,6 +90,7 @@ impl Sealer {
             edge: self.tree.edge(),
         };
         store.ledger().keep(&kept).await?;
+        self.signed = size;
         Ok(Some(kept))
     }
 

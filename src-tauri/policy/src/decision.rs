@@ -106,6 +106,10 @@ impl Decision {
 
     /// The answer to a question that was asked about several things: what refuses one refuses all.
     pub(crate) fn joined(all: Vec<Arc<Decision>>) -> Option<Arc<Decision>> {
+        // Told first, as it is to be mended: a rule that could not be worked out.
+        if let Some(alarmed) = all.iter().find(|one| one.alarm.is_some()) {
+            return Some(Arc::clone(alarmed));
+        }
         let mut needs: Option<Verdict> = None;
         for one in &all {
             match (one.verdict, &mut needs) {

@@ -9,7 +9,7 @@ use cedar_policy::{
     AuthorizationError, Authorizer, Context, Entities, Entity, EntityUid, PolicyId, PolicySet,
     Request, RestrictedExpression,
 };
-use model::{ClusterId, Decided, DecidingRule};
+use model::{ClusterId, Decided, DecidingRule, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -77,11 +77,22 @@ impl Policies {
 
     /// The same as [`Policies::decide`], without looking at what was answered before.
     pub fn work_out(&self, question: &Question<'_>) -> Decision {
-        let own = question
-            .subject
-            .cluster()
-            .and_then(|cluster| self.projects.get(cluster));
-        own.unwrap_or(&self.home).decide(question)
+        // What is of every cluster is no project's to refuse.
+        let whole = matches!(question.verb, Verb::EmergencyStop | Verb::Shutdown);
+        let cluster = question.subject.cluster().filter(|_| !whole);
+        let Some(own) = cluster.and_then(|cluster| self.projects.get(cluster)) else {
+            return self.home.decide(question);
+        };
+        let decision = own.decide(question);
+        if !matches!(decision.verdict, Verdict::NeedsApproval { .. }) {
+            return decision;
+        }
+        // A project's rule that approvals lift makes nothing approvable that the home refuses.
+        let home = self.home.decide(question);
+        match home.verdict {
+            Verdict::Refused => home,
+            Verdict::Allowed | Verdict::NeedsApproval { .. } => decision,
+        }
     }
 }
 

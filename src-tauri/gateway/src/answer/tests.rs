@@ -97,6 +97,10 @@ fn a_person_is_told_what_to_type_and_a_page_looks_again_by_itself() {
             Back::Release,
             "<code>azora release api --cluster shop</code> takes it out of quarantine",
         ),
+        (
+            Back::Unhold,
+            "<code>azora unhold api --cluster shop</code> lets it go on",
+        ),
         (Back::Healing, "Azora tries it again by itself"),
     ] {
         let nobody = Nobody {

@@ -239,8 +239,12 @@ async fn a_home_that_is_older_than_its_ledger_says_since_when_it_holds() {
         serde_json::to_string(&Entry::ended(&over).unwrap()).unwrap()
     };
     let begun = r#"{"acts":7,"at":1,"entry":"begun"}"#.to_owned();
+    // A full disk has kept it out of the book, which had later ones when the ledger began.
+    let mut late = done(5);
+    late.outcome = Outcome::Pending;
+    let late = serde_json::to_string(&Entry::of(&late)).unwrap();
     verifier
-        .feed(&entries(0, &[begun, ended(7), ended(8)]))
+        .feed(&entries(0, &[begun, ended(7), ended(8), late, ended(5)]))
         .unwrap();
     let faults = verifier.finish().unwrap().faults;
     assert_eq!(

@@ -96,6 +96,45 @@ fn what_is_needed_of_approvals_is_the_most_that_any_rule_asks_for() {
 }
 
 #[test]
+fn what_the_home_refuses_no_project_makes_approvable() {
+    let home = "@id(\"two\") @says(\"two agree\") permit (principal is Agent, action == Action::\"stop\", resource) \
+                when { context.approvals >= 2 };";
+    let project = "@id(\"lift\") @says(\"lifted\") @approvals(\"2\") @within(\"24h\") \
+                   forbid (principal is Agent, action == Action::\"stop\", resource) \
+                   unless { context.approvals >= 2 };";
+    let own: ClusterId = "shop-1".parse().unwrap();
+    let home = Rules::of_home("home", home.as_bytes()).unwrap();
+    let project = Rules::of_project("project", project.as_bytes()).unwrap();
+    let policies = Policies::new(home, [(own.clone(), project)].into());
+    let mut asked = Asked::new(&mut Dice::new(1));
+    (asked.who, asked.verb, asked.kind) = (policy::Who::Agent, model::Verb::Stop, 1);
+    (asked.cluster, asked.approvals) = (own, 0);
+    assert_eq!(policies.decide(&asked.question()).verdict, Verdict::Refused);
+}
+
+#[test]
+fn a_project_has_no_say_in_what_is_of_every_cluster() {
+    let text = "@id(\"no\") @says(\"nothing is done here\") forbid (principal, action, resource);";
+    let own: ClusterId = "shop-1".parse().unwrap();
+    let project = Rules::of_project("project", text.as_bytes()).unwrap();
+    let policies = Policies::new(Rules::built_in(), [(own.clone(), project)].into());
+    let mut asked = Asked::new(&mut Dice::new(1));
+    (asked.who, asked.kind, asked.cluster) = (policy::Who::Person, 1, own);
+    for (verb, verdict) in [
+        (model::Verb::Stop, Verdict::Refused),
+        (model::Verb::EmergencyStop, Verdict::Allowed),
+        (model::Verb::Shutdown, Verdict::Allowed),
+    ] {
+        asked.verb = verb;
+        assert_eq!(
+            policies.decide(&asked.question()).verdict,
+            verdict,
+            "{verb:?}"
+        );
+    }
+}
+
+#[test]
 fn an_annotation_that_promises_what_the_rule_does_not_hold_gets_no_approval() {
     let text = format!(
         "{}\n@id(\"never\") @says(\"no agent restarts anything\") @approvals(\"1\") @within(\"5m\") \
