@@ -274,11 +274,9 @@ async fn it_is_signed_as_it_grows_and_by_the_next_engine_too() {
     assert_eq!(verdict.checkpoints, 2);
 }
 
-/// So many, or as many as `AZORA_LEDGER_ENTRIES` says: each is changed in four ways, and what it is sealed with read again
-/// each time.
+/// So many, or as many as `AZORA_LEDGER_ENTRIES` says.
 fn many() -> usize {
-    let asked = std::env::var("AZORA_LEDGER_ENTRIES").ok();
-    asked.map_or(MANY, |asked| asked.parse().unwrap())
+    std::env::var("AZORA_LEDGER_ENTRIES").map_or(MANY, |many| many.parse().unwrap())
 }
 
 #[tokio::test]
