@@ -78,7 +78,7 @@ fn an_act_is_explained_by_the_rules_of_the_home_and_of_the_project() {
     )
     .unwrap();
     assert_eq!(asked(&["stop", "db"]), "refused keep-db");
-    assert_eq!(asked(&["emergency-stop"]), "allowed keep-db");
+    assert_eq!(asked(&["emergency-stop"]), "allowed people-decide");
     let verb = run(&home, &["-C", &at, "policy", "explain", "stopp"]);
     assert_eq!(verb.code, Some(2), "{}", verb.err);
     assert!(verb.err.contains("did you mean stop?"), "{}", verb.err);
