@@ -146,6 +146,9 @@ fn told(whole: &Map<String, Value>) -> String {
     // health+json has checks, Spring Boot components (details before 2.2), ASP.NET entries or results.
     let parts = ["checks", "components", "details", "entries", "results"];
     for parts in parts.iter().filter_map(|key| whole.get(*key)?.as_object()) {
+        // By their names: whether the map is in order hangs on what else is built with it.
+        let mut parts: Vec<_> = parts.iter().collect();
+        parts.sort_by_key(|(name, _)| *name);
         for (name, part) in parts {
             let each = match part {
                 Value::Array(all) => &all[..],
