@@ -197,7 +197,7 @@ fn nobody_is_judged_by_the_time_in_which_the_engine_stood_still() {
     let wish = frozen::Wish {
         services: 4,
         cycles: 2,
-        still: 2 * frozen::WITHIN,
+        still: frozen::WITHIN + frozen::WITHIN / 2,
         seed: 20_26,
     };
     let report = frozen::run(&Azora::new(), wish);
