@@ -19,8 +19,8 @@ pub(crate) const TAKES: &str = "
   --disk MIB         size of the disk that is filled, mounted over the home; needs root [512]
 
 Each state has a home and services of its own. \"database locked\": the engine was killed and somebody
-else has the locks, because an engine that runs has them all the time, for itself alone. \"settings
-broken\" stands for a broken policy file, which is not built yet. The bomb is left out, and that is said, where nothing bounds it.";
+else has the locks, because an engine that runs has them all the time, for itself alone. \"rules broken\": neither
+constitution.cedar nor settings.toml can be read. The bomb is left out, and that is said, where nothing bounds it.";
 
 /// Runs it.
 pub(crate) fn run(mut options: Options) -> Result<Report, String> {

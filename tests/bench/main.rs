@@ -35,6 +35,7 @@ mod options;
 mod overhead;
 mod paced;
 mod peers;
+mod policy;
 mod ports;
 mod proxies;
 mod races;
@@ -132,6 +133,12 @@ const BENCHES: &[Bench] = &[
         what: "databases deleted while no engine runs: what the next one finds, and how soon",
         takes: forgotten::TAKES,
         run: forgotten::run,
+    },
+    Bench {
+        name: "policy",
+        what: "a decision of the rules: worked out, remembered, of a whole cluster",
+        takes: policy::TAKES,
+        run: policy::run,
     },
     Bench {
         name: "races",

@@ -35,6 +35,7 @@ mod real_stack;
 mod rehearse;
 mod remedies;
 mod rolling;
+mod rules;
 mod schedule;
 mod script;
 mod stacks;

@@ -50,6 +50,7 @@ fn every_command_prints_the_json_that_is_published() {
         "graph",
         "env web",
         "events",
+        "acts",
         "incidents",
         "incident 1",
         "healed",

@@ -54,10 +54,9 @@ fn an_emergency_stop_ends_the_zoo_while_the_database_is_locked() {
     Open::zoo(Azora::new()).stopped_while("database locked", None);
 }
 
-/// The policy file is not built yet; this is the file of settings that there is.
 #[test]
-fn an_emergency_stop_ends_the_zoo_with_broken_settings() {
-    Open::zoo(Azora::new()).stopped_while("settings broken", None);
+fn an_emergency_stop_ends_the_zoo_with_broken_rules_and_settings() {
+    Open::zoo(Azora::new()).stopped_while("rules broken", None);
 }
 
 #[test]

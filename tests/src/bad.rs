@@ -17,8 +17,8 @@ pub enum Bad<'a> {
     DatabaseLocked(Child),
     /// Nothing can be written to the home's disk.
     DiskFull(&'a SmallDisk),
-    /// `settings.toml` is no TOML. It stands for the policy file, which is not built yet.
-    SettingsBroken(PathBuf),
+    /// `constitution.cedar` has mistakes, and `settings.toml` is no TOML.
+    RulesBroken([PathBuf; 2]),
     /// The engine was stopped by SIGSTOP.
     EngineStopped(u32),
 }
@@ -28,7 +28,7 @@ pub const STATES: [&str; 5] = [
     "well",
     "database locked",
     "disk full",
-    "settings broken",
+    "rules broken",
     "engine stopped",
 ];
 
@@ -79,10 +79,12 @@ impl<'a> Bad<'a> {
                 disk.fill(0);
                 Ok(Bad::DiskFull(disk))
             }
-            "settings broken" => {
+            "rules broken" => {
+                let rules = home.join("constitution.cedar");
+                fs::write(&rules, "forbid (principal, action, resource").map_err(told)?;
                 let settings = home.join("settings.toml");
                 fs::write(&settings, "= this is [no TOML\n").map_err(told)?;
-                Ok(Bad::SettingsBroken(settings))
+                Ok(Bad::RulesBroken([rules, settings]))
             }
             "engine stopped" => {
                 let engine = azora.engine();
@@ -103,8 +105,10 @@ impl Drop for Bad<'_> {
                 let _ = child.wait();
             }
             Bad::DiskFull(disk) => disk.free(),
-            Bad::SettingsBroken(file) => {
-                let _ = fs::remove_file(file);
+            Bad::RulesBroken(files) => {
+                for file in files {
+                    let _ = fs::remove_file(file);
+                }
             }
             Bad::EngineStopped(engine) => crate::process::try_signal(*engine, Signal::CONT),
         }

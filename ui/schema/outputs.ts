@@ -2,6 +2,7 @@
 // makes docs/outputs.schema.json, against which the tests hold everything that they have a command print.
 
 import type {
+  Act,
   ClusterId,
   ClusterLine,
   Declared,
@@ -45,6 +46,8 @@ import type {
 
 /** What each command prints with `--json`, by the words that name it. Times are RFC 3339, in UTC. */
 export interface Outputs {
+  /** The oldest first. */
+  acts: Act[];
   check: Check;
   down: Order;
   "emergency-stop": EmergencyStop;

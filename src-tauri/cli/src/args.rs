@@ -129,6 +129,8 @@ pub(crate) enum Command {
     Healed(Healed),
     /// Show what happened
     Events(Events),
+    /// Show who did what, why it was let in or refused, and what came of it
+    Acts(Acts),
     /// List what is registered: instances of clusters, and programs that registered themselves
     Registry(Registry),
     /// Say where events are sent by HTTP and how it stands with each, or test one

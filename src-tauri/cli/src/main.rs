@@ -46,6 +46,7 @@ mod who;
 // What is done, and how it is followed.
 mod acts;
 mod board;
+mod book;
 mod down;
 mod wait;
 mod watch;
@@ -144,6 +145,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Status(status) => asks(place, status::status(place, *status)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
+        Command::Acts(acts) => asks(place, book::acts(place, acts)),
         Command::Registry(registry) => asks(place, registry::registry(place, registry)),
         // A receiver may take its whole time to answer a test.
         Command::Webhooks(webhooks) if webhooks.command.is_some() => {

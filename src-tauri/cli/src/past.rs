@@ -119,6 +119,7 @@ fn concerns(what: &EventKind, service: &ServiceName) -> bool {
         | EventKind::EngineStopped { .. }
         | EventKind::SystemReady { .. }
         | EventKind::EmergencyShutdown { .. }
+        | EventKind::RulesAlarm { .. }
         | EventKind::Notice { .. } => false,
     }
 }
@@ -295,6 +296,7 @@ fn sentence(what: &EventKind, at: Timestamp) -> String {
             };
             format!("{}: {over}{}", finding.instance, finding.text)
         }
+        EventKind::RulesAlarm { text } => format!("alarm of the rules: {text}"),
         EventKind::Notice { text } => text.clone(),
     }
 }

@@ -139,6 +139,12 @@ fn show(place: &Place, PolicyShow { built_in, json }: &PolicyShow) -> Done {
         for line in text.lines() {
             print(&plain(line))?;
         }
+        if home.rules().is_err() {
+            note(
+                "these have mistakes (`azora policy check`): an engine that runs goes on with those it read before, and \
+                 one that is started now lets only people take load away",
+            );
+        }
         return Ok(());
     }
     let rules = home.checked()?;
@@ -299,12 +305,8 @@ fn explain(place: &Place, asked: &PolicyExplain) -> Done {
     let terminal = Terminal::stdout();
     let why = plain(&decision.why());
     print(&format!("{}: {why}", terminal.paint(paint, word)))?;
-    match (always, decision.allows()) {
-        (_, true) => {}
-        (true, false) => note("a person's emergency stop and shutdown are never refused"),
-        (false, false) => {
-            note("the engine does not ask these rules yet, and refuses nothing because of them")
-        }
+    if always && !decision.allows() {
+        note("a person's emergency stop and shutdown are never refused");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Building an engine from its configuration, and taking it down again.
 
 use crate::clock::{Beat, Clock};
+use crate::constitution::Constitution;
 use crate::door::Door;
 use crate::drivers::{Containers, Drivers, Relays};
 use crate::emergency::Brake;
@@ -110,10 +111,12 @@ impl Engine {
             last_incident,
         );
         let (recorder, recording) = Recorder::new(store.clone(), Clock::wall);
+        let constitution = Arc::new(Constitution::open(layout.home()));
         let door = Arc::new(Door::new(
             layout.home().to_owned(),
             store.clone(),
             Arc::clone(&journal),
+            Arc::clone(&constitution),
             last_act,
         ));
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
@@ -138,6 +141,7 @@ impl Engine {
             Containers::new(layout.clone(), relays, tasks.clone(), cancel.clone());
         let shared = Arc::new(Shared {
             door,
+            constitution,
             prober: Prober::new(Arc::clone(&driver)),
             clock: Clock::start(),
             beat: Beat::default(),
@@ -202,6 +206,7 @@ impl Engine {
                 .journal
                 .event(None, EventKind::Notice { text });
         }
+        crate::constitution::say_at_start(&engine.shared);
         engine.conclude_pending().await?;
         let adopted = engine.adopt_all().await;
         engine.shared.registry.settled();

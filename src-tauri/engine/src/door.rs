@@ -3,14 +3,21 @@
 //! An act is written down durably before it begins and again with its outcome. On a full disk those
 //! that only take load away go into room that was set aside, and the others are refused with what to
 //! do about it. While the book has another fault, acts of people are refused, and healing's wait for a
-//! few seconds and go on without their beginning; what came of them is written once it can be. Policy will be
-//! asked here; until it is built, everything is allowed and everything is written. Nothing that
-//! changes what runs has another way in.
+//! few seconds and go on without their beginning; what came of them is written once it can be.
+//!
+//! Whether it may be done is asked of the [`Constitution`] here and nowhere else; what is refused is written down
+//! too. Nothing that changes what runs has another way in.
 
+use crate::constitution::{Candidate, Constitution};
 use crate::journal::Journal;
-use crate::{Error, Settled, clock::Clock};
+use crate::refusals::Refusals;
+use crate::{Error, clock::Clock};
 use driver::disk::Full;
-use model::{Act, ActId, Actor, ActorKind, InstanceId, Outcome, Reason, Target, Verb};
+use model::{
+    Act, ActId, Actor, ActorKind, ClusterId, Decided, DecidingRule, EventKind, Outcome, Target,
+    Verb,
+};
+use policy::Decision;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +27,14 @@ use store::{Durability, Share, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Ended acts that can still be waited for.
-const REMEMBERED: usize = 1_000;
+mod under_way;
+
+use under_way::UnderWay;
+
 /// Longest reason a person can give, in bytes.
 const MAX_REASON: usize = 1_000;
+/// Longest answer about why an act is refused, in characters.
+const MAX_WHY: usize = 2_000;
 /// How long an emergency stop waits for its entry before it goes on without.
 const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
 /// The same of the engine's end: less than who takes a home over waits for it.
@@ -38,19 +49,12 @@ pub(crate) struct Door {
     home: PathBuf,
     store: Store,
     journal: Arc<Journal>,
+    constitution: Arc<Constitution>,
+    refusals: Refusals,
     acts: Mutex<BTreeMap<ActId, UnderWay>>,
     ended: Notify,
     /// Since when healing's acts could not be written down.
     unwritable: Mutex<Option<Instant>>,
-}
-
-struct UnderWay {
-    act: Act,
-    /// Clusters that have not settled yet.
-    parts: usize,
-    failed: Vec<(InstanceId, Reason)>,
-    /// What went wrong that is no instance's.
-    wrong: Vec<String>,
 }
 
 /// A reason is short enough for the book.
@@ -63,14 +67,39 @@ fn fits(reason: &str) -> Result<(), Error> {
     }
 }
 
+/// What is not refused for the length of its reason has as much of it as fits.
+fn shortened(reason: &str) -> String {
+    reason.chars().take(MAX_REASON / 4).collect()
+}
+
+/// What is written down where a person did what the rules would refuse to others.
+fn all_the_same(decided: &Decided) -> Arc<Decided> {
+    let mut decided = decided.clone();
+    let rule = DecidingRule {
+        id: "never-refused".to_owned(),
+        project: false,
+        says: "a person's emergency stop and the engine's end are never refused".to_owned(),
+    };
+    decided.rules.insert(0, rule);
+    Arc::new(decided)
+}
+
 impl Door {
     /// Continues after the number the store has reached.
-    pub(crate) fn new(home: PathBuf, store: Store, journal: Arc<Journal>, last: ActId) -> Self {
+    pub(crate) fn new(
+        home: PathBuf,
+        store: Store,
+        journal: Arc<Journal>,
+        constitution: Arc<Constitution>,
+        last: ActId,
+    ) -> Self {
         Self {
             next: AtomicU64::new(last.0),
             home,
             store,
             journal,
+            constitution,
+            refusals: Refusals::default(),
             acts: Mutex::default(),
             ended: Notify::new(),
             unwritable: Mutex::default(),
@@ -81,6 +110,9 @@ impl Door {
     /// whatever becomes of this process, and when a person asked for it a power cut as well. After
     /// one there is nothing left that healing could have been about, so it does not wait for the
     /// disk. Nor does it wait for ever for a book with a fault: see the module.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the rules say no, with what they say; else why it could not be written down.
     pub(crate) async fn admit(
         &self,
         actor: Actor,
@@ -88,11 +120,44 @@ impl Door {
         target: Target,
         reason: &str,
     ) -> Result<Act, Error> {
+        let decision = self.constitution.decide(&actor, verb, &target, 0);
+        self.admit_decided(actor, verb, target, reason, &decision)
+            .await
+    }
+
+    /// The same for a definition that is to be brought up: what it says of its services counts, too.
+    pub(crate) async fn admit_up(
+        &self,
+        actor: Actor,
+        cluster: &ClusterId,
+        candidate: &Candidate<'_>,
+        reason: &str,
+    ) -> Result<Act, Error> {
+        let decision = self.constitution.decide_up(&actor, cluster, candidate, 0);
+        let target = Target {
+            cluster: Some(cluster.clone()),
+            ..Target::default()
+        };
+        self.admit_decided(actor, Verb::Up, target, reason, &decision)
+            .await
+    }
+
+    async fn admit_decided(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: &str,
+        decision: &Decision,
+    ) -> Result<Act, Error> {
+        fits(reason)?;
+        self.pass(&actor, verb, &target, reason, decision)?;
         let healing = actor == Actor::healer();
         if verb == Verb::Restart && !healing {
             self.room().await?;
         }
-        let act = self.entry(actor, verb, target, reason)?;
+        let decided = Arc::clone(&decision.decided);
+        let act = self.number(actor, verb, target, reason.to_owned(), decided);
         let acts = self.store.acts();
         let durability = match healing {
             true => Durability::Normal,
@@ -112,6 +177,49 @@ impl Door {
         }
         self.begin(&act);
         Ok(act)
+    }
+
+    /// The one place where an act is let in or refused.
+    fn pass(
+        &self,
+        actor: &Actor,
+        verb: Verb,
+        target: &Target,
+        reason: &str,
+        decision: &Decision,
+    ) -> Result<(), Error> {
+        if let Some(alarm) = &decision.alarm
+            && self.refusals.alarm(&alarm.rule, Instant::now())
+        {
+            let text = format!(
+                "{}; what it may concern is refused until it is mended (`azora policy check`)",
+                decision.why()
+            );
+            self.journal.event(None, EventKind::RulesAlarm { text });
+        }
+        if decision.allows() {
+            return Ok(());
+        }
+        let why = model::text::harmless(&decision.why(), MAX_WHY);
+        if self.refusals.one(actor, verb, target) {
+            let decided = Arc::clone(&decision.decided);
+            let (actor, target) = (actor.clone(), target.clone());
+            let mut act = self.number(actor, verb, target, reason.to_owned(), decided);
+            act.outcome = Outcome::Refused(why.clone());
+            self.journal.act(act);
+        }
+        Err(Error::Refused(why))
+    }
+
+    /// A second is over: tells how many refused acts were not written down one by one.
+    pub(crate) fn tell_refused(&self) {
+        let untold = self.refusals.over();
+        if untold > 0 {
+            let text = format!(
+                "{untold} more acts were refused within a second; the book of acts has one of each kind"
+            );
+            self.journal.event(None, EventKind::Notice { text });
+        }
     }
 
     /// What serves is not stopped to be started again where its start could not be written. What
@@ -138,16 +246,30 @@ impl Door {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// May this party end everything, or the engine? Somebody at the machine always may: who cannot end it in order
+    /// kills it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for all others, when the rules say no.
+    pub(crate) fn lets_end(&self, actor: &Actor, verb: Verb, reason: &str) -> Result<(), Error> {
+        if actor.kind == ActorKind::Person {
+            return Ok(());
+        }
+        let target = Target::default();
+        let decision = self.constitution.decide(actor, verb, &target, 0);
+        let reason = shortened(reason);
+        self.pass(actor, verb, &target, &reason, &decision)
+    }
+
     /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if
     /// that takes no longer than a quarter of a second, and its outcome is written in any case
-    /// once the disk works.
+    /// once the disk works. Whether it may be done was asked before ([`Door::lets_end`]).
     pub(crate) async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
         self.admit_always(actor, Verb::EmergencyStop, reason, EMERGENCY_ENTRY)
             .await
     }
 
-    /// Like [`Door::admit_emergency`] for the end of the engine: who cannot end it in order would
-    /// kill it.
+    /// Like [`Door::admit_emergency`] for the end of the engine.
     pub(crate) async fn admit_shutdown(&self, actor: Actor, reason: &str) -> Act {
         self.admit_always(actor, Verb::Shutdown, reason, SHUTDOWN_ENTRY)
             .await
@@ -162,12 +284,21 @@ impl Door {
         verb: Verb,
         what: &str,
     ) -> Result<Act, Error> {
-        self.entry(actor, verb, Target::default(), what)
+        fits(what)?;
+        let target = Target::default();
+        let decision = self.constitution.decide(&actor, verb, &target, 0);
+        self.pass(&actor, verb, &target, what, &decision)?;
+        // Without sentences: there are thousands of them.
+        let decided = Arc::clone(&decision.brief);
+        Ok(self.number(actor, verb, target, what.to_owned(), decided))
     }
 
     /// May an outside program change this that it keeps for itself? It is data, and no act.
-    pub(crate) fn allow_data(&self, what: &str) -> Result<(), Error> {
-        fits(what)
+    pub(crate) fn allow_data(&self, actor: &Actor, verb: Verb, what: &str) -> Result<(), Error> {
+        fits(what)?;
+        let target = Target::default();
+        let decision = self.constitution.decide(actor, verb, &target, 0);
+        self.pass(actor, verb, &target, what, &decision)
     }
 
     /// Such an act is over; when it is `written`, it is in the book already.
@@ -176,8 +307,13 @@ impl Door {
     }
 
     async fn admit_always(&self, actor: Actor, verb: Verb, reason: &str, limit: Duration) -> Act {
-        let short: String = reason.chars().take(MAX_REASON / 4).collect();
-        let act = self.number(actor, verb, Target::default(), short);
+        let target = Target::default();
+        let decision = self.constitution.decide(&actor, verb, &target, 0);
+        let decided = match decision.allows() {
+            true => Arc::clone(&decision.decided),
+            false => all_the_same(&decision.decided),
+        };
+        let act = self.number(actor, verb, target, shortened(reason), decided);
         let acts = self.store.acts();
         let entry = acts.append_spared(&act, Durability::Full, Share::Whole);
         match tokio::time::timeout(limit, entry).await {
@@ -189,12 +325,14 @@ impl Door {
         act
     }
 
-    fn entry(&self, actor: Actor, verb: Verb, target: Target, reason: &str) -> Result<Act, Error> {
-        fits(reason)?;
-        Ok(self.number(actor, verb, target, reason.to_owned()))
-    }
-
-    fn number(&self, actor: Actor, verb: Verb, target: Target, reason: String) -> Act {
+    fn number(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: String,
+        decided: Arc<Decided>,
+    ) -> Act {
         let id = ActId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
         Act {
             id,
@@ -204,116 +342,7 @@ impl Door {
             target,
             reason,
             outcome: Outcome::Pending,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ActId, UnderWay>> {
-        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn begin(&self, act: &Act) {
-        let mut acts = self.lock();
-        acts.insert(
-            act.id,
-            UnderWay {
-                act: act.clone(),
-                parts: 1,
-                failed: vec![],
-                wrong: vec![],
-            },
-        );
-        while acts.len() > REMEMBERED {
-            let oldest = acts
-                .values()
-                .find(|one| one.parts == 0)
-                .map(|one| one.act.id);
-            match oldest {
-                Some(id) => acts.remove(&id),
-                None => break,
-            };
-        }
-    }
-
-    /// The act is over when so many clusters have settled.
-    pub(crate) fn expect(&self, act: ActId, parts: usize) {
-        if let Some(one) = self.lock().get_mut(&act) {
-            one.parts = parts;
-        }
-    }
-
-    /// One cluster has settled.
-    pub(crate) fn settle(&self, act: ActId, failed: Vec<(InstanceId, Reason)>) {
-        self.settle_so(act, failed, None);
-    }
-
-    /// The same, and `wrong` is what was not done although each instance got where it should.
-    pub(crate) fn settle_so(
-        &self,
-        act: ActId,
-        failed: Vec<(InstanceId, Reason)>,
-        wrong: Option<String>,
-    ) {
-        let outcome = {
-            let mut acts = self.lock();
-            let Some(one) = acts.get_mut(&act) else {
-                return;
-            };
-            one.failed.extend(failed);
-            one.wrong.extend(wrong);
-            if one.parts > 1 {
-                one.parts -= 1;
-                return;
-            }
-            match one.failed.len() {
-                _ if !one.wrong.is_empty() => Outcome::Failed(one.wrong.join("; ")),
-                0 => Outcome::Done("everything got where it should".into()),
-                n => Outcome::Failed(format!("{n} instances did not get where they should")),
-            }
-        };
-        self.finish(act, outcome);
-    }
-
-    /// The act is over.
-    pub(crate) fn finish(&self, act: ActId, outcome: Outcome) {
-        let ended = {
-            let mut acts = self.lock();
-            let Some(one) = acts.get_mut(&act) else {
-                return;
-            };
-            if one.parts == 0 {
-                return;
-            }
-            one.parts = 0;
-            one.act.outcome = outcome;
-            one.act.clone()
-        };
-        self.journal.act(ended);
-        self.ended.notify_waiters();
-    }
-
-    /// Waits until an act is over, but not longer than `timeout`.
-    pub(crate) async fn wait(&self, act: ActId, timeout: Duration) -> Result<Settled, Error> {
-        let over = async {
-            loop {
-                // Armed before looking, so that an end in between is not missed.
-                let ended = self.ended.notified();
-                {
-                    let acts = self.lock();
-                    let one = acts.get(&act).ok_or(Error::NoAct(act.0))?;
-                    if one.parts == 0 {
-                        return one.ended();
-                    }
-                }
-                ended.await;
-            }
-        };
-        match tokio::time::timeout(timeout, over).await {
-            Ok(result) => result,
-            Err(_) => self
-                .lock()
-                .get(&act)
-                .map(|one| one.settled(false))
-                .ok_or(Error::NoAct(act.0)),
+            decision: Some(decided),
         }
     }
 }
@@ -345,25 +374,6 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Attach
         | Verb::TestWebhook
         | Verb::Request => None,
-    }
-}
-
-impl UnderWay {
-    /// What an ended act is answered with. One that failed and names no instance failed as a whole,
-    /// which must not look like success.
-    fn ended(&self) -> Result<Settled, Error> {
-        match &self.act.outcome {
-            Outcome::Refused(why) => Err(Error::Refused(why.clone())),
-            Outcome::Failed(why) if self.failed.is_empty() => Err(Error::Conflict(why.clone())),
-            _ => Ok(self.settled(true)),
-        }
-    }
-
-    fn settled(&self, settled: bool) -> Settled {
-        Settled {
-            settled,
-            failed: self.failed.clone(),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::handle::Handle;
 use crate::owner::Message;
 use driver_docker::Surroundings;
 use model::view::{StopPreview, StopReport};
-use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp};
+use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp, Verb};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -104,13 +104,18 @@ impl Handle {
         }
     }
 
-    /// Ends everything of this home, at once, and says what is left. Never refused, never waits
-    /// for a disk, a database or a hung owner.
+    /// Ends everything of this home, at once, and says what is left. Never waits for a disk, a database or a hung
+    /// owner, and a person's is never refused.
+    ///
+    /// # Errors
+    /// Why it is not known who is left; and that the rules refuse it to who is no person.
     pub async fn emergency_stop(&self, actor: Actor, reason: String) -> Result<StopReport, Error> {
+        let door = &self.shared.door;
+        door.lets_end(&actor, Verb::EmergencyStop, &reason)?;
         let who = actor.via.clone();
         let at = Clock::wall();
         let pulled = self.shared.brake.pull();
-        let act = self.shared.door.admit_emergency(actor, &reason).await;
+        let act = door.admit_emergency(actor, &reason).await;
         self.all_owners_end(&reason, at).await;
         let report = stop_everything(&self.shared.layout, reason.clone(), who).await;
         self.shared.clear_emergency_marker();

@@ -53,6 +53,7 @@ async fn end(engine: Handle) {
     let layout = engine.shared.layout.clone();
     let home = layout.home().display().to_string();
     let actor = Actor::watch();
+    engine.shared.constitution.home_is_gone();
     if let Some(other) = driver::lock::holder(&layout) {
         let reason = format!(
             "its home {home} was deleted, and pid {} has made another",

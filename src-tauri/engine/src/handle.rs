@@ -229,13 +229,21 @@ impl Handle {
         target: Target,
         reason: &str,
     ) -> Result<Act, Error> {
+        self.through(self.shared.door.admit(actor, verb, target, reason))
+            .await
+    }
+
+    /// The same, for one of the door's ways in.
+    pub(crate) async fn through(
+        &self,
+        way: impl Future<Output = Result<Act, Error>>,
+    ) -> Result<Act, Error> {
         let closing = &self.shared.cancel;
         if closing.is_cancelled() {
             return Err(Error::Closing);
         }
-        let admitted = self.shared.door.admit(actor, verb, target, reason).await;
         // The store may be closed by now, and that is not why it failed.
-        admitted.map_err(|error| match closing.is_cancelled() {
+        way.await.map_err(|error| match closing.is_cancelled() {
             true => Error::Closing,
             false => error,
         })

@@ -370,6 +370,7 @@ mod tests {
             target: Target::default(),
             reason: "the disk is full".into(),
             outcome: Outcome::Pending,
+            decision: None,
         };
         let body = serde_json::to_vec(&act).unwrap();
         let sum = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -201,6 +201,7 @@ mod tests {
                 target: model::Target::default(),
                 reason: what.to_owned(),
                 outcome: model::Outcome::Pending,
+                decision: None,
             })
         }
 

@@ -97,6 +97,9 @@ pub(crate) struct ClusterRecord {
     /// How the containers of a service reach processes that listen on 127.0.0.1 alone.
     #[serde(default)]
     pub(crate) ways: BTreeMap<ServiceName, Way>,
+    /// What its folder adds to the rules of who may do what, as it was when this was brought up.
+    #[serde(default)]
+    pub(crate) rules: Option<String>,
 }
 
 impl ClusterRecord {
@@ -167,6 +170,7 @@ impl ClusterRecord {
             asked: spec::Choice::default(),
             scaled: BTreeMap::new(),
             ways: BTreeMap::new(),
+            rules: None,
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Held {
 pub(crate) fn read(layout: &Layout) -> Held {
     let path = layout.settings();
     let file = path.display().to_string();
-    match bytes(&path) {
+    match bytes(&path, spec::limits::MAX_BYTES) {
         Ok(None) => Held {
             settings: Settings::default(),
             all_webhooks: true,
@@ -57,7 +57,7 @@ pub(crate) fn read(layout: &Layout) -> Held {
 }
 
 /// The first mistakes, each with its place and what would be right.
-fn told(problems: &Diagnostics) -> String {
+pub(crate) fn told(problems: &Diagnostics) -> String {
     let all = problems.problems();
     let mut told: Vec<_> = (all.iter().take(TOLD))
         .map(|problem| {
@@ -92,8 +92,9 @@ fn unused(tables: &BTreeSet<SettingsTable>) -> String {
     }
 }
 
-/// The bytes of the file, one more than the limit at most: `spec` says that it is too large.
-fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// The bytes of a file, one more than the limit at most: who reads them says that it is too large. `None` where there
+/// is none.
+pub(crate) fn bytes(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
     match std::fs::metadata(path) {
         // Opening a pipe would wait for somebody to write into it.
         Ok(found) if !found.is_file() => return Err(io::Error::other("it is no file")),
@@ -101,7 +102,7 @@ fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
-    let limit = u64::try_from(spec::limits::MAX_BYTES).unwrap_or(u64::MAX);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     File::open(path)?
         .take(limit.saturating_add(1))

@@ -2,6 +2,7 @@
 
 use crate::app::Life;
 use crate::clock::{Beat, Clock};
+use crate::constitution::Constitution;
 use crate::door::Door;
 use crate::drivers::Drivers;
 use crate::emergency::Brake;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<Journal>,
     /// The one door.
     pub(crate) door: Arc<Door>,
+    /// The rules that it asks.
+    pub(crate) constitution: Arc<Constitution>,
     /// The databases.
     pub(crate) store: Store,
     /// Processes; ports, secrets, and what runs beside an instance on this machine.
@@ -157,6 +160,7 @@ impl Shared {
     /// Takes one away; its loop ends when its inbox is closed.
     pub(crate) fn remove_owner(&self, cluster: &ClusterId) {
         self.registry.unclaim(cluster);
+        self.constitution.forgets(cluster);
         self.owners
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! The end of an engine in good order: an act like any other, written down before it is done.
 
 use crate::{Order, handle::Handle};
-use model::{Actor, EventKind, Outcome};
+use model::{Actor, EventKind, Outcome, Verb};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -10,9 +10,14 @@ const DOWN: Duration = Duration::from_secs(120);
 
 impl Handle {
     /// Ends the engine in good order: services are left running, or taken down first. The home is
-    /// free when this returns. Asked again it waits for the first one, and is not written down.
+    /// free when this returns. Asked again it waits for the first one, and is not written down. To who is no person
+    /// the rules may refuse it; then nothing happens.
     pub async fn shutdown(&self, actor: Actor, leave_running: bool, reason: String) {
         let shared = &self.shared;
+        if let Err(error) = shared.door.lets_end(&actor, Verb::Shutdown, &reason) {
+            tracing::error!(error = error.story(), via = actor.via, "the engine goes on");
+            return;
+        }
         let end = async {
             let act = shared.door.admit_shutdown(actor.clone(), &reason).await;
             let outcome = match leave_running {

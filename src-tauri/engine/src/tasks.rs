@@ -41,6 +41,9 @@ pub(crate) async fn spawn_all(
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::mutes::watch(Arc::clone(shared)));
+    shared
+        .tasks
+        .spawn(crate::constitution::watch(Arc::clone(shared)));
     crate::webhooks::spawn(shared);
     shared
         .tasks
@@ -101,6 +104,7 @@ async fn beat(shared: Arc<Shared>) {
         shared.beat.beat(shared.clock.now().mono);
         shared.journal.tell_healed(false);
         shared.journal.tell_registered();
+        shared.door.tell_refused();
         if gaps.look(shared.clock.reading(&shared.beat)).is_some() {
             for (_, owner) in shared.all_owners() {
                 // One that is busy looks by itself before whatever it takes next.
@@ -238,21 +242,25 @@ async fn serve_registry(shared: &Arc<Shared>) -> Result<(), Error> {
     Ok(())
 }
 
+fn client() -> Actor {
+    Actor {
+        kind: ActorKind::Client,
+        via: "registry".into(),
+    }
+}
+
 /// Registrations are acts of clients like any other.
 pub(crate) struct RegistryDoor(pub Arc<Door>);
 
 impl registry::Door for RegistryDoor {
     fn admit(&self, verb: Verb, what: &str) -> Result<Act, String> {
-        let actor = Actor {
-            kind: ActorKind::Client,
-            via: "registry".into(),
-        };
-        let admitted = self.0.admit_unwritten(actor, verb, what);
+        let admitted = self.0.admit_unwritten(client(), verb, what);
         admitted.map_err(|error| error.story())
     }
 
-    fn allow(&self, _: Verb, what: &str) -> Result<(), String> {
-        self.0.allow_data(what).map_err(|error| error.story())
+    fn allow(&self, verb: Verb, what: &str) -> Result<(), String> {
+        let allowed = self.0.allow_data(&client(), verb, what);
+        allowed.map_err(|error| error.story())
     }
 
     fn conclude(&self, act: Act, written: bool) {

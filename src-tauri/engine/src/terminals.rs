@@ -51,7 +51,7 @@ impl Terminals {
 
     /// Somebody is attached from now on. `size` and `runs` count for the first only; the latter is asked
     /// when it can be told of every change that comes after.
-    fn join(
+    pub(crate) fn join(
         &self,
         key: &Key,
         size: TerminalSize,

@@ -1,12 +1,13 @@
 //! Bringing a folder's cluster up: reading it, asking what a person has to allow, and handing it to its owner.
 
+use crate::constitution::Candidate;
 use crate::definition::{self, With};
 use crate::handle::{Handle, canonical};
 use crate::look::asked;
 use crate::owner::{Message, Noted, Owner};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::{Error, contents};
-use model::{ActId, Actor, ClusterId, EventKind, Target, Verb};
+use model::{ActId, Actor, ClusterId, EventKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,12 +69,14 @@ impl Handle {
         let before = crate::defined::record(&self.shared, &id).await.ok();
         let allowed = crate::risks::allowed(&folder, before.as_deref());
         let risks = crate::risks::refuse(&folder, &definition, &allowed, &up.risks)?;
+        let rules = crate::constitution::of_folder(&folder)?;
         self.leave_emergency().await?;
-        let target = Target {
-            cluster: Some(id.clone()),
-            ..Target::default()
+        let candidate = Candidate {
+            definition: &definition,
+            rules: rules.as_ref(),
         };
-        let act = self.admit(actor, Verb::Up, target, &reason).await?;
+        let admitted = self.shared.door.admit_up(actor, &id, &candidate, &reason);
+        let act = self.through(admitted).await?;
         let env = match (up.env, known) {
             (None, false) => Some(crate::environment::inherited()),
             (env, _) => env,
@@ -89,6 +92,7 @@ impl Handle {
                 env,
                 risks,
                 asked: reading.asked,
+                rules: rules.map(|rules| rules.text().to_owned()),
             },
             left_out,
             act: act.clone(),

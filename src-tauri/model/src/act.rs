@@ -1,7 +1,8 @@
 //! Privileged acts: who did what to which thing, and what came of it.
 
-use crate::{ClusterId, InstanceId, ServiceName, Timestamp};
+use crate::{ClusterId, Decided, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Counts the acts of one home, from 1.
 #[derive(
@@ -226,6 +227,10 @@ pub struct Act {
     pub reason: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// Why the door let it in, or did not; nothing of acts from before it asked rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(as = "Option<Decided>", optional)]
+    pub decision: Option<Arc<Decided>>,
 }
 
 #[cfg(test)]

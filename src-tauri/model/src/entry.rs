@@ -5,10 +5,11 @@
 //! more than any JSON; `ledger`'s tests hold both against each other.
 
 use crate::{
-    Act, ActId, Actor, ActorKind, ClusterId, Outcome, ServiceName, Target, Timestamp, Verb,
+    Act, ActId, Actor, ActorKind, ClusterId, Decided, Outcome, ServiceName, Target, Timestamp, Verb,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The text of an entry, before it is known what kind it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Entry<'a> {
     acts: Option<ActId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
+    /// Of an act: why the door let it in, or did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<Cow<'a, Decided>>,
     entry: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<ActId>,
@@ -129,6 +133,7 @@ impl<'a> Entry<'a> {
             target,
             reason,
             outcome,
+            decision,
         } = act;
         let ended = Ended::of(outcome);
         Self {
@@ -139,6 +144,7 @@ impl<'a> Entry<'a> {
             }),
             acts: None,
             at: Some(*at),
+            decision: decision.as_deref().map(Cow::Borrowed),
             entry: match ended.kind {
                 How::Pending => Kind::Admitted,
                 _ => Kind::Done,
@@ -163,6 +169,7 @@ impl<'a> Entry<'a> {
             actor: None,
             acts: None,
             at: None,
+            decision: None,
             entry: Kind::Ended,
             id: None,
             outcome: Some(outcome),
@@ -179,7 +186,10 @@ impl<'a> Entry<'a> {
             .as_ref()
             .map(|outcome| outcome.detail.is_some() && outcome.kind != How::Pending);
         let whole = self.actor.is_some() && self.reason.is_some() && self.target.is_some();
-        let nothing = self.actor.is_none() && self.reason.is_none() && self.target.is_none();
+        let nothing = self.actor.is_none()
+            && self.reason.is_none()
+            && self.target.is_none()
+            && self.decision.is_none();
         match (
             self.entry, self.act, self.acts, self.at, self.id, self.verb, over,
         ) {
@@ -233,6 +243,7 @@ impl<'a> Entry<'a> {
             },
             reason: self.reason?.into_owned(),
             outcome,
+            decision: self.decision.map(|one| Arc::new(one.into_owned())),
         })
     }
 }
@@ -267,6 +278,7 @@ impl<'a> Ended<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DecidingRule;
 
     fn act(outcome: Outcome) -> Act {
         Act {
@@ -281,6 +293,7 @@ mod tests {
             },
             reason: "it says \"no\"\n\u{1}\u{7f}é".into(),
             outcome,
+            decision: None,
         }
     }
 
@@ -320,11 +333,34 @@ mod tests {
     }
 
     #[test]
+    fn why_it_was_let_in_is_in_the_text_in_the_order_of_its_names() {
+        let rule = DecidingRule {
+            id: "people-decide".into(),
+            project: true,
+            says: "a person may".into(),
+        };
+        let decided = Decided {
+            facts: "service api of shop".into(),
+            rules: vec![rule],
+            set: "ab".into(),
+        };
+        let mut decision = act(Outcome::Pending);
+        decision.decision = Some(Arc::new(decided));
+        let text = serde_json::to_string(&Entry::of(&decision)).unwrap();
+        let part = "\"at\":1000,\"decision\":{\"facts\":\"service api of shop\",\"rules\":[{\"id\":\"people-decide\",\
+                    \"project\":true,\"says\":\"a person may\"}],\"set\":\"ab\"},\"entry\":\"admitted\"";
+        assert!(text.contains(part), "{text}");
+        let back: Entry<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.said(), Some(Said::Admitted(decision)));
+    }
+
+    #[test]
     fn what_has_not_what_its_kind_has_says_nothing() {
         for text in [
             r#"{"entry":"begun"}"#,
             r#"{"act":7,"entry":"ended"}"#,
             r#"{"act":7,"entry":"ended","outcome":{"kind":"pending"}}"#,
+            r#"{"act":7,"decision":{"rules":[],"set":""},"entry":"ended","outcome":{"detail":"no","kind":"failed"}}"#,
             r#"{"act":7,"at":1,"entry":"ended","outcome":{"detail":"no","kind":"failed"}}"#,
             r#"{"actor":{"kind":"person","via":"cli"},"at":1,"entry":"done","id":7,"reason":"","target":{"services":[]},"verb":"stop"}"#,
         ] {

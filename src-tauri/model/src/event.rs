@@ -23,7 +23,7 @@ pub struct Event {
 
 impl EventKind {
     /// The names of all there are, in the order of the page.
-    pub const NAMES: [&str; 16] = [
+    pub const NAMES: [&str; 17] = [
         "engine_started",
         "engine_stopped",
         "state_changed",
@@ -39,6 +39,7 @@ impl EventKind {
         "emergency_shutdown",
         "incident",
         "act",
+        "rules_alarm",
         "notice",
     ];
 
@@ -60,6 +61,7 @@ impl EventKind {
             EventKind::EmergencyShutdown { .. } => "emergency_shutdown",
             EventKind::Incident { .. } => "incident",
             EventKind::Act { .. } => "act",
+            EventKind::RulesAlarm { .. } => "rules_alarm",
             EventKind::Notice { .. } => "notice",
         }
     }
@@ -197,6 +199,12 @@ pub enum EventKind {
     Act {
         /// The act.
         act: Box<Act>,
+    },
+    /// The rules of who may do what cannot be read, or one of them could not be worked out: what it may concern
+    /// is refused until a person mends it.
+    RulesAlarm {
+        /// What is wrong, where, and what to do about it.
+        text: String,
     },
     /// Something that goes wrong slowly was found, or is over; the whole of it as it is now.
     Finding {

@@ -308,6 +308,7 @@ mod tests {
             },
             reason: String::new(),
             outcome: Outcome::Done(String::new()),
+            decision: None,
         };
         let acts = [
             act("db", 5_000, Verb::Restart, Actor::healer()),

@@ -41,6 +41,7 @@ fn one_of_each() -> Vec<EventKind> {
         target: Target::default(),
         reason: String::new(),
         outcome: Outcome::Pending,
+        decision: None,
     };
     vec![
         EventKind::EngineStarted { pid: 1, adopted: 0 },
@@ -116,6 +117,9 @@ fn one_of_each() -> Vec<EventKind> {
             incident: Box::new(incident),
         },
         EventKind::Act { act: Box::new(act) },
+        EventKind::RulesAlarm {
+            text: String::new(),
+        },
         EventKind::Notice {
             text: String::new(),
         },

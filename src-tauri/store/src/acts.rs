@@ -343,6 +343,7 @@ mod tests {
             // So long that a few of them need another page.
             reason: "x".repeat(900),
             outcome,
+            decision: None,
         }
     }
 

@@ -67,6 +67,7 @@ mod tests {
                 target: Target::default(),
                 reason: String::new(),
                 outcome: Outcome::Pending,
+                decision: None,
             };
             one.target.cluster = match id % 3 {
                 0 => Some("other-2".parse().unwrap()),
@@ -130,6 +131,7 @@ mod tests {
             target: Target::default(),
             reason: String::new(),
             outcome: Outcome::Done(String::new()),
+            decision: None,
         };
         let (asked, healed) = (act(1, Actor::person("test")), act(2, Actor::healer()));
         let bodies = [

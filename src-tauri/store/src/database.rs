@@ -404,6 +404,7 @@ mod tests {
             target: model::Target::default(),
             reason: String::new(),
             outcome: model::Outcome::Pending,
+            decision: None,
         };
         for _ in 0..2 {
             store.acts().append(&act, Durability::Full).await.unwrap();

@@ -238,6 +238,7 @@ mod tests {
             target: Target::default(),
             reason: "the disk is full".into(),
             outcome: Outcome::Pending,
+            decision: None,
         }
     }
 

@@ -14,6 +14,7 @@ fn act(id: u64, outcome: Outcome) -> Act {
         target: Target::default(),
         reason: "what \"it\" said \u{1f600}\n".into(),
         outcome,
+        decision: None,
     }
 }
 

@@ -22,6 +22,7 @@ fn act(id: u64, outcome: Outcome) -> Act {
         // As hostile as text gets: it must come back, and nothing else must happen.
         reason: "'; DROP TABLE acts; -- \u{0}\u{202e}\u{1f980}".into(),
         outcome,
+        decision: None,
     }
 }
 

@@ -124,6 +124,7 @@ fn subject(event: &Event) -> Option<String> {
         | EventKind::EngineStopped { .. }
         | EventKind::SystemReady { .. }
         | EventKind::EmergencyShutdown { .. }
+        | EventKind::RulesAlarm { .. }
         | EventKind::Notice { .. } => None,
     };
     Some(match what {

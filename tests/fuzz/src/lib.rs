@@ -205,6 +205,7 @@ impl Door for Open {
             target: Target::default(),
             reason: what.to_owned(),
             outcome: Outcome::Pending,
+            decision: None,
         })
     }
 

@@ -16,7 +16,9 @@ export type Act = {
   /** Why, as the actor said. */
   reason: string,
   /** How it ended. */
-  outcome: Outcome };
+  outcome: Outcome,
+  /** Why the door let it in, or did not; nothing of acts from before it asked rules. */
+  decision?: Decided };
 
 /** Counts the acts of one home, from 1. */
 export type ActId = number;
@@ -241,6 +243,24 @@ export type CopyLogsRequest = {
   /** Only lines of this level or a higher one. */
   level?: LogLevel };
 
+/** What decided about an act. */
+export type Decided = {
+  /** What of the target they were asked about, in words; empty for the whole home. */
+  facts?: string,
+  /** The rules, in the order of their file; none when no rule allows it. */
+  rules: Array<DecidingRule>,
+  /** Which rules there were: the first half of the SHA-256 of their text, in hexadecimal digits. */
+  set: string };
+
+/** A rule that decided, as people read it. */
+export type DecidingRule = {
+  /** Its name in its file. */
+  id: string,
+  /** It is of the cluster's own folder, and not of this home. */
+  project?: boolean,
+  /** What it says, in a sentence. Left out of what programs register, of which there is much. */
+  says?: string };
+
 /** What a definition says of an observed connection. */
 export type Declared = "need" | "through" | "against" | "no";
 
@@ -450,7 +470,9 @@ export type EventKind = { "kind": "engine_started",
   /** The incident. */
   incident: Incident } | { "kind": "act",
   /** The act. */
-  act: Act } | { "kind": "finding",
+  act: Act } | { "kind": "rules_alarm",
+  /** What is wrong, where, and what to do about it. */
+  text: string } | { "kind": "finding",
   /** The finding. */
   finding: Finding } | { "kind": "notice",
   /** In words. */

@@ -239,6 +239,18 @@ pub(crate) struct Events {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+The rules that let an act in, or refused it, stand behind it; docs/policy.md says how they are written. Of a burst of
+refused acts of one kind one a second is here.")]
+pub(crate) struct Acts {
+    /// Only those that were refused, among the newest
+    #[arg(long)]
+    pub(crate) refused: bool,
+    #[command(flatten)]
+    pub(crate) recent: Recent,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
 With NAME the command ends with 3 where nothing has it, and says why. 2,000 entries are shown at most.
 
 Programs register and leave by HTTP at the address that `azora status` shows; docs/registry.md has how.")]

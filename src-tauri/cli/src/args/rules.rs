@@ -10,7 +10,7 @@ The rules of a home are in its constitution.cedar, or the built-in ones hold whe
 a constitution.cedar beside its definition, which can forbid more for its own cluster and never allow more. None of \
 this needs an engine. docs/policy.md tells the whole of it.
 
-The engine does not ask these rules yet: whatever they say, it does what it is told.
+The engine asks these rules before every act, and reads the home's again when the file changes.
 
 Examples:
   azora policy show                             the rules of this home

@@ -215,6 +215,7 @@ mod tests {
             target: Target::default(),
             reason: String::new(),
             outcome: Outcome::Done("done".into()),
+            decision: None,
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Noted {
     pub(crate) risks: BTreeSet<String>,
     /// What its file was read with.
     pub(crate) asked: spec::Choice,
+    /// What its folder adds to the rules of who may do what.
+    pub(crate) rules: Option<String>,
 }
 
 /// What an owner can be told.

@@ -117,6 +117,7 @@ impl Owner {
     /// An owner of a cluster that was never up, or is about to be adopted.
     pub(crate) fn new(record: ClusterRecord, shared: Arc<Shared>) -> (Self, mpsc::Sender<Message>) {
         let (sender, inbox) = inbox::Inbox::new();
+        shared.constitution.knows(&record);
         shared.note_stop(&record.id, record.last_stop.as_ref().map(|stop| stop.at));
         let noted = shared.brake.word();
         let mut cluster = Cluster::new(record.id.clone());

@@ -27,6 +27,7 @@ impl Owner {
         self.record.file = noted.file;
         self.record.risks = Some(noted.risks);
         self.record.asked = noted.asked;
+        self.record.rules = noted.rules;
         let (definition, scaled) = self.record.as_scaled(definition);
         let mut next = self.cluster.clone();
         let kept = self.cluster.kept(&definition);
@@ -41,6 +42,7 @@ impl Owner {
             self.give_back_beyond(&asked.ports);
         }
         let (changes, effects) = decided?;
+        self.shared.constitution.knows(&self.record);
         self.shared.note_stop(&self.id, None);
         let mut changes = changes;
         changes.extend(scaled);
@@ -133,6 +135,7 @@ impl Owner {
             };
         }
         self.record.definition = Arc::new(definition);
+        self.shared.constitution.knows(&self.record);
         self.save();
         self.watch_files();
     }

@@ -29,6 +29,7 @@ fn act(id: u64, outcome: Outcome) -> Act {
         },
         reason: format!("for the {id}th time"),
         outcome,
+        decision: None,
     }
 }
 

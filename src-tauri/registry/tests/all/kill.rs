@@ -33,6 +33,7 @@ impl Door for Numbers {
             target: Target::default(),
             reason: what.to_owned(),
             outcome: Outcome::Pending,
+            decision: None,
         })
     }
 

@@ -36,6 +36,7 @@ impl Door for Notes {
             target: Target::default(),
             reason: what.to_owned(),
             outcome: Outcome::Pending,
+            decision: None,
         })
     }
 

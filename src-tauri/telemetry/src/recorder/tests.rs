@@ -127,6 +127,7 @@ async fn what_others_than_healing_did_to_it_is_marked() {
         },
         reason: String::new(),
         outcome: Outcome::Pending,
+        decision: None,
     };
     let own = instance.service.as_str().to_owned();
     let all = [

@@ -67,9 +67,16 @@ function line(what: EventKind, cluster: string, clusters: readonly ClusterView[]
       return what.finding.closed === null
         ? { shape: "triangle", tone: "warn", who: what.finding.instance, text: what.finding.text }
         : { shape: "check", tone: "good", who: what.finding.instance, text: w.over(what.finding.text) };
+    case "rules_alarm":
+      return { shape: "triangle", tone: "bad", who: cluster, text: what.text };
     case "notice":
       return { shape: "triangle", tone: "warn", who: cluster, text: what.text };
   }
+}
+
+/** Which rules let it in or refused it, a line each; nothing of acts from before rules were asked. */
+export function decided(act: Act): string | undefined {
+  return act.decision?.rules.map((rule) => w.decided(rule.id, rule.says ?? "")).join("\n");
 }
 
 /** "port 6379", or a path. */
