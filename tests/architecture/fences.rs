@@ -5,13 +5,14 @@ use crate::{finds, none, root};
 use std::collections::BTreeSet;
 
 /// What a crate with a list of its own may leave out, by the kind of call.
-const EXEMPT: [(&str, &[Kind]); 15] = [
+const EXEMPT: [(&str, &[Kind]); 16] = [
     ("src-tauri/model", &[]),
     ("src-tauri/spec", &[]),
     ("src-tauri/formats", &[]),
     ("src-tauri/healing", &[]),
     ("src-tauri/orchestrator", &[]),
     ("src-tauri/policy", &[]),
+    ("src-tauri/security", &[]),
     (
         "src-tauri/driver",
         &[Kind::Process, Kind::Signal, Kind::Clock, Kind::Listen],
@@ -39,13 +40,14 @@ const EXEMPT: [(&str, &[Kind]); 15] = [
 ];
 
 /// Crates that decide: they ban what would make the same input give another answer, too.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "src-tauri/model",
     "src-tauri/spec",
     "src-tauri/formats",
     "src-tauri/healing",
     "src-tauri/orchestrator",
     "src-tauri/policy",
+    "src-tauri/security",
 ];
 
 /// What pure crates ban besides.

@@ -38,6 +38,7 @@ mod rolling;
 mod rules;
 mod schedule;
 mod script;
+mod security;
 mod stacks;
 mod stop;
 mod terminal;

@@ -59,6 +59,7 @@ fn every_command_prints_the_json_that_is_published() {
         "logs flaky --first-error",
         "mute --list",
         "webhooks",
+        "security",
         "registry",
         "gateway",
         "gateway log",

@@ -58,6 +58,15 @@ pub fn started(pid: u32) -> Option<u64> {
     stat(pid)?.get(19)?.parse().ok()
 }
 
+/// For how long it has been there.
+pub fn age(pid: u32) -> Option<std::time::Duration> {
+    let up = fs::read_to_string("/proc/uptime").ok()?;
+    let up: f64 = up.split(' ').next()?.parse().ok()?;
+    // A hundred ticks a second, as everywhere in this file.
+    let began = started(pid)? as f64 / 100.0;
+    std::time::Duration::try_from_secs_f64(up - began).ok()
+}
+
 /// What it was started as.
 pub fn command(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -35,6 +35,7 @@ import type {
   Scaled,
   Scheduled,
   SecurityStatus,
+  SecurityView,
   ServiceName,
   State,
   Timestamp,
@@ -84,6 +85,7 @@ export interface Outputs {
   restart: Order;
   resume: Order;
   scale: Order;
+  security: SecurityView;
   start: Order;
   status: Status;
   stop: Order;

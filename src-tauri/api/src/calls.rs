@@ -8,6 +8,7 @@ pub(crate) use crate::gateway::{gateway, gateway_try};
 pub(crate) use crate::graph::graph;
 pub(crate) use crate::notifications::{mute, notifications, unmute};
 use crate::requests::*;
+pub(crate) use crate::security::security;
 pub(crate) use crate::terminals::{leave_terminal, resize_terminal, take_terminal, type_terminal};
 use crate::views::{PsView, StatusView, UpView, WaitView};
 use engine::{Error, Handle, IncidentFilter, Order, Up};

@@ -21,6 +21,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "events",
     "acts",
     "who",
+    "security",
     "webhooks",
     "notifications",
     "definition",

@@ -30,6 +30,7 @@ mod graph;
 mod log_requests;
 mod notifications;
 mod rehearsals;
+pub mod security;
 mod streams;
 mod terminals;
 

@@ -64,6 +64,8 @@ macro_rules! commands {
                 read acts($crate::requests::RecentRequest) -> Vec<$crate::model::Act>;
                 /// Who has a port of this machine, since when, and whether it may be stopped.
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
+                /// The threat level, what was found with its evidence and what to do, and how it stands with the book of acts.
+                read security($crate::security::SecurityRequest) -> $crate::model::SecurityView;
                 /// Where events are sent, and how it stands with each.
                 read webhooks($crate::requests::Nothing) -> Vec<$crate::model::webhook::WebhookView>;
                 /// What the desktop app shows notifications of, and what a person turned off.

@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Show who did what, why it was let in or refused, and what came of it
     Acts(Acts),
+    /// Say how it stands with security: the threat level, and each threat with its evidence and what to do
+    Security(Security),
     /// List what is registered: instances of clusters, and programs that registered themselves
     Registry(Registry),
     /// Say where events are sent by HTTP and how it stands with each, or test one

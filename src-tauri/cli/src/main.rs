@@ -60,6 +60,7 @@ mod patience;
 mod rules;
 mod run;
 mod schema;
+mod security;
 mod serve;
 mod skill;
 mod up;
@@ -146,6 +147,9 @@ fn run(arguments: &Arguments) -> Done {
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
         Command::Acts(acts) => asks(place, book::acts(place, acts)),
+        // A look takes as long as the disk does.
+        Command::Security(asked) if asked.now => orders(place, security::security(place, asked)),
+        Command::Security(asked) => asks(place, security::security(place, asked)),
         Command::Registry(registry) => asks(place, registry::registry(place, registry)),
         // A receiver may take its whole time to answer a test.
         Command::Webhooks(webhooks) if webhooks.command.is_some() => {

@@ -115,6 +115,7 @@ fn concerns(what: &EventKind, service: &ServiceName) -> bool {
         }
         EventKind::Act { act } => act.target.services.contains(service),
         EventKind::Finding { finding } => finding.instance.service == *service,
+        EventKind::Threat { threat, .. } => threat.service.as_ref() == Some(service),
         EventKind::EngineStarted { .. }
         | EventKind::EngineStopped { .. }
         | EventKind::SystemReady { .. }
@@ -297,6 +298,10 @@ fn sentence(what: &EventKind, at: Timestamp) -> String {
             format!("{}: {over}{}", finding.instance, finding.text)
         }
         EventKind::RulesAlarm { text } => format!("alarm of the rules: {text}"),
+        EventKind::Threat { threat, over } => {
+            let level = if *over { "over" } else { threat.level.as_str() };
+            format!("security, {level}: {}", threat.what)
+        }
         EventKind::Notice { text } => text.clone(),
     }
 }

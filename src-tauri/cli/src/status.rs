@@ -6,6 +6,7 @@ use crate::args::{Place, Status};
 use crate::fail::Done;
 use crate::place::{layout, named};
 use crate::reads::findings_json;
+use crate::security::level_paint;
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{overall_paint, rfc3339, with_times};
@@ -72,7 +73,9 @@ pub(crate) async fn status(place: &Place, Status { window, json }: Status) -> Do
             print(&line)?;
         }
     }
-    print(&format!("\nsecurity  {}", plain(&system.security.text)))?;
+    let said = plain(&system.security.text);
+    let said = terminal.paint(level_paint(system.security.level), &said);
+    print(&format!("\nsecurity  {said}"))?;
     Ok(())
 }
 
@@ -165,7 +168,7 @@ fn status_json(view: &StatusView, system: Option<&SystemStatus>) -> Value {
         "overall": view.overall,
         "at": system.map(|system| rfc3339(system.at)),
         "clusters": clusters,
-        "security": system.map(|system| &system.security),
+        "security": system.map(|system| with_times(json!(system.security))),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 use model::{ClusterId, Generation, InstanceId};
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -281,6 +281,21 @@ impl ProcessDriver {
             secrets: intent.secrets.clone(),
             origins: intent.origins.clone(),
         })
+    }
+
+    /// The shim that keeps an instance, while there is one.
+    pub fn shim(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<u32> {
+        self.looked_at(cluster, instance)?.shim
+    }
+
+    /// The file that the command line of an instance's newest start begins with, where that is named by a path. Reads
+    /// a file.
+    pub fn named(&self, cluster: &ClusterId, instance: &InstanceId) -> Option<PathBuf> {
+        let folder = self.shared.layout.run(cluster, instance);
+        let story = intent::Story::read(&folder).ok()?;
+        let intent = story.whole_intent()?;
+        let program = intent.argv.first().filter(|first| first.contains('/'))?;
+        Some(Path::new(&intent.cwd).join(program))
     }
 
     /// When the process of a start ended, in Unix milliseconds, as its shim recorded it. `None` when

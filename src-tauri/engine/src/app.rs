@@ -151,6 +151,7 @@ impl Engine {
             brake: Brake::default(),
             leaving: tokio::sync::Mutex::default(),
             terminals: Default::default(),
+            security: Default::default(),
             look_now: tokio::sync::Notify::new(),
             tasks,
             cancel,

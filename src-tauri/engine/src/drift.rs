@@ -222,9 +222,9 @@ struct Seen {
 }
 
 /// By what a file is known to be the same: size, inode, and when it was changed.
-type Mark = Option<(u64, u64, i64, i64)>;
+pub(crate) type Mark = Option<(u64, u64, i64, i64)>;
 
-fn mark(path: &PathBuf) -> Mark {
+pub(crate) fn mark(path: &PathBuf) -> Mark {
     let found = std::fs::metadata(path).ok()?;
     Some((found.size(), found.ino(), found.mtime(), found.mtime_nsec()))
 }
@@ -253,6 +253,9 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
                     .files
                     .iter()
                     .any(|(path, before)| mark(path) != *before);
+            if edited && !last.files.is_empty() {
+                shared.security.look_soon();
+            }
             let fresh: Vec<(InstanceId, Generation)> = starts
                 .iter()
                 .filter(|(id, generation)| edited || last.starts.get(*id) != Some(*generation))
@@ -285,6 +288,29 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     }
 }
 
+/// The files that a cluster is defined by, there or not: the one that says what to run, and what that is read with.
+/// `more`: of its file, besides.
+pub(crate) fn defining(
+    record: &ClusterRecord,
+    definition: &spec::Cluster,
+    more: &[String],
+) -> Vec<PathBuf> {
+    // One that comes to be may count before the one that counts now.
+    let defining: Vec<&str> = match &record.file {
+        Some(name) => vec![name],
+        None => formats::FILES.to_vec(),
+    };
+    let own = definition.services.values().flat_map(|one| &one.env_files);
+    let named = definition.env_files.iter().chain(own).chain(more);
+    let names: BTreeSet<&str> = defining
+        .into_iter()
+        .chain(formats::BESIDE)
+        .chain(named.map(String::as_str))
+        .collect();
+    let paths = names.into_iter().map(|name| record.folder.join(name));
+    paths.collect()
+}
+
 type Compared = (Vec<(PathBuf, Mark)>, Vec<(InstanceId, Generation, u32)>);
 
 fn compare(
@@ -293,22 +319,9 @@ fn compare(
     starts: Vec<(InstanceId, Generation)>,
     known: Vec<PathBuf>,
 ) -> Compared {
-    // One that comes to be may count before the one that counts now.
-    let defining: Vec<&str> = match &record.file {
-        Some(name) => vec![name],
-        None => formats::FILES.to_vec(),
-    };
     // Marked before they are read: what changes in between is seen the next time.
     let marked = |definition: &spec::Cluster, more: &[String]| {
-        let own = definition.services.values().flat_map(|one| &one.env_files);
-        let named = definition.env_files.iter().chain(own).chain(more);
-        let names: BTreeSet<&str> = defining
-            .iter()
-            .copied()
-            .chain(formats::BESIDE)
-            .chain(named.map(String::as_str))
-            .collect();
-        let paths = names.into_iter().map(|name| record.folder.join(name));
+        let paths = defining(record, definition, more).into_iter();
         paths
             .map(|path| {
                 let mark = mark(&path);

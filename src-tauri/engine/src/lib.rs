@@ -57,6 +57,7 @@ mod reserve;
 mod risks;
 mod routes;
 mod secrets;
+mod security;
 mod settings;
 mod shared;
 mod shutdown;

@@ -88,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) files: Files,
     /// Who is attached to the terminals of services.
     pub(crate) terminals: Terminals,
+    /// The security monitor.
+    pub(crate) security: crate::security::Watch,
     /// Asks for a look at who is connected to whom.
     pub(crate) look_now: tokio::sync::Notify,
     /// Every task of the engine.

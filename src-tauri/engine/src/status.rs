@@ -48,7 +48,7 @@ impl Handle {
             at,
             overall: picture.overall,
             clusters,
-            security: SecurityStatus::unknown(),
+            security: SecurityStatus::of(&self.shared.security.view()),
         })
     }
 }

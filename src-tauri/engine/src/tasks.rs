@@ -39,6 +39,9 @@ pub(crate) async fn spawn_all(
         .spawn(crate::connections::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::trends::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::drift::watch(Arc::clone(shared)));
+    shared
+        .tasks
+        .spawn(crate::security::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::gone::watch(Arc::clone(shared)));
     shared.tasks.spawn(crate::mutes::watch(Arc::clone(shared)));
     shared
@@ -87,6 +90,9 @@ async fn route(
         };
         if shared.drivers.containers.relays.take(&happened) {
             continue;
+        }
+        if matches!(happened, Happened::Started { .. }) {
+            shared.security.look_soon();
         }
         let (cluster, message) = to_message(happened);
         if let Ok(owner) = shared.owner(&cluster) {

@@ -193,6 +193,11 @@ impl Gateway {
         }
     }
 
+    /// Requests that were refused since it began.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
     /// The route of this host, whether it is among those that are shown or not.
     pub fn route(&self, host: &str) -> Option<RouteView> {
         self.shared.table.shown(host)

@@ -3,7 +3,7 @@
 
 use crate::{
     Act, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, IncidentId, InstanceId,
-    Reason, ServiceName, State, Timestamp,
+    Reason, ServiceName, State, Threat, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Event {
 
 impl EventKind {
     /// The names of all there are, in the order of the page.
-    pub const NAMES: [&str; 17] = [
+    pub const NAMES: [&str; 18] = [
         "engine_started",
         "engine_stopped",
         "state_changed",
@@ -40,6 +40,7 @@ impl EventKind {
         "incident",
         "act",
         "rules_alarm",
+        "threat",
         "notice",
     ];
 
@@ -62,6 +63,7 @@ impl EventKind {
             EventKind::Incident { .. } => "incident",
             EventKind::Act { .. } => "act",
             EventKind::RulesAlarm { .. } => "rules_alarm",
+            EventKind::Threat { .. } => "threat",
             EventKind::Notice { .. } => "notice",
         }
     }
@@ -210,6 +212,13 @@ pub enum EventKind {
     Finding {
         /// The finding.
         finding: Finding,
+    },
+    /// The security monitor found something, or finds it graver than before; or what it had found is over.
+    Threat {
+        /// What.
+        threat: Box<Threat>,
+        /// It is over.
+        over: bool,
     },
     /// Something a person should know that is none of the above.
     Notice {

@@ -23,6 +23,7 @@ pub mod observed;
 pub mod probe;
 pub mod process;
 pub mod schedule;
+pub mod security;
 pub mod state;
 pub mod status;
 pub mod text;
@@ -47,6 +48,7 @@ pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use schedule::{LastRun, Scheduled};
+pub use security::{LedgerIntegrity, SecurityView, Threat, ThreatKind, ThreatLevel};
 pub use state::{
     Circuit, Ejection, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, Scaled, State,
 };

@@ -2,8 +2,8 @@
 
 use crate::view::Usage;
 use crate::{
-    ClusterId, ClusterName, Evidence, Finding, Hold, InstanceId, Overall, Reason, RolledBack,
-    Scaled, ServiceName, State, Timestamp,
+    ClusterId, ClusterName, Evidence, Finding, Hold, InstanceId, LedgerIntegrity, Overall, Reason,
+    RolledBack, Scaled, SecurityView, ServiceName, State, ThreatLevel, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -126,21 +126,45 @@ impl Window {
     }
 }
 
-/// The security part of the status.
+/// The security part of the status: what the monitor knows, without its threats one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct SecurityStatus {
-    /// False while Azora cannot tell.
+    /// False until it was looked for the first time.
     pub known: bool,
-    /// In words.
+    /// The gravest of what is found.
+    pub level: ThreatLevel,
+    /// How many threats there are.
+    pub threats: u32,
+    /// How it stands with the book of acts.
+    pub ledger: LedgerIntegrity,
+    /// When it was last looked; `null` before the first time.
+    pub last_audit: Option<Timestamp>,
+    /// All of it in words.
     pub text: String,
 }
 
 impl SecurityStatus {
-    /// What is said for as long as nothing looks after it.
-    pub fn unknown() -> Self {
+    /// The short form of what the monitor knows.
+    pub fn of(view: &SecurityView) -> Self {
+        let count = u32::try_from(view.threats.len()).unwrap_or(u32::MAX);
+        let threats = count.saturating_add(view.more);
+        let found = match threats {
+            0 => "no active threats".to_owned(),
+            1 => "1 active threat".to_owned(),
+            many => format!("{many} active threats"),
+        };
+        let (level, ledger) = (view.level.as_str(), view.ledger.as_str());
+        let text = match view.last_audit {
+            Some(_) => format!("threat level {level}, {found}, ledger {ledger}"),
+            None => "not looked at yet".to_owned(),
+        };
         Self {
-            known: false,
-            text: "not assessed: this version of Azora has no security monitoring yet".to_owned(),
+            known: view.last_audit.is_some(),
+            level: view.level,
+            threats,
+            ledger: view.ledger,
+            last_audit: view.last_audit,
+            text,
         }
     }
 }

@@ -4,7 +4,8 @@
 
 use model::{
     Act, ActId, Actor, Endpoint, EventKind, ExitStatus, Finding, FindingKind, Generation, Incident,
-    IncidentId, IncidentState, Outcome, Reason, State, Target, Timestamp, Verb,
+    IncidentId, IncidentState, Outcome, Reason, State, Target, Threat, ThreatKind, ThreatLevel,
+    Timestamp, Verb,
 };
 use std::collections::BTreeMap;
 
@@ -78,6 +79,21 @@ fn one_of_each() -> Vec<EventKind> {
             service: "api".parse().unwrap(),
             need: "db".parse().unwrap(),
             at: Endpoint::Tcp { port: 1 },
+        },
+        EventKind::Threat {
+            threat: Box::new(Threat {
+                id: String::new(),
+                kind: ThreatKind::Exposed,
+                level: ThreatLevel::High,
+                cluster: None,
+                service: None,
+                instance: None,
+                what: String::new(),
+                evidence: vec![],
+                todo: String::new(),
+                since: Timestamp(0),
+            }),
+            over: false,
         },
         EventKind::Finding {
             finding: Finding {

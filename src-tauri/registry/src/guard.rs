@@ -6,12 +6,14 @@
 //! send none of these. See Tailscale's local API for the same rule.
 
 use crate::http::Failure;
-use crate::peer;
+use crate::{Registry, peer};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{HOST, HeaderName, ORIGIN, REFERER};
 use hyper::{HeaderMap, StatusCode, Uri};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -19,6 +21,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Clone)]
 pub(crate) struct Guard {
     hosts: [String; 3],
+    /// How many it has refused.
+    refused: Arc<AtomicU64>,
 }
 
 /// What was found out about who is at the other end, once per connection.
@@ -26,8 +30,9 @@ pub(crate) struct Guard {
 pub(crate) struct Peer(pub(crate) Result<(), peer::Stranger>);
 
 impl Guard {
-    pub(crate) fn new(port: u16) -> Self {
+    pub(crate) fn new(registry: &Registry, port: u16) -> Self {
         Self {
+            refused: Arc::clone(&registry.shared.refused),
             hosts: [
                 format!("127.0.0.1:{port}"),
                 format!("localhost:{port}"),
@@ -109,6 +114,9 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     };
     match peer.and_then(|()| guard.check(request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            guard.refused.fetch_add(1, Ordering::Relaxed);
+            failure.into_response()
+        }
     }
 }

@@ -122,6 +122,7 @@ struct App {
 
 /// Every route, behind the guard.
 pub(crate) fn router(registry: Registry, port: u16) -> Router {
+    let guarding = Guard::new(&registry, port);
     let app = App {
         registry,
         waiting: Arc::new(Semaphore::new(WAITING)),
@@ -152,7 +153,7 @@ pub(crate) fn router(registry: Registry, port: u16) -> Router {
             )
         })
         .with_state(app)
-        .layer(middleware::from_fn_with_state(Guard::new(port), guard))
+        .layer(middleware::from_fn_with_state(guarding, guard))
 }
 
 impl App {

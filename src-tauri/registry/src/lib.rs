@@ -118,6 +118,8 @@ pub(crate) struct Shared {
     says: Notify,
     /// All that runs is listed.
     settled: AtomicBool,
+    /// Requests that were refused before they were read.
+    refused: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -206,6 +208,7 @@ impl Registry {
             gives_way: Notify::new(),
             says: Notify::new(),
             settled: AtomicBool::new(false),
+            refused: Arc::default(),
         });
         let keeper = Arc::new(Keeper::start(store, shared.clone()));
         Ok(Self {
@@ -213,6 +216,11 @@ impl Registry {
             keeper,
             door,
         })
+    }
+
+    /// How many requests were refused since the engine began, because of who asked or how.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
     }
 
     /// Our own control ports: no entry may point to them. One that does, of an engine whose ports

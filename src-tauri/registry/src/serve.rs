@@ -77,7 +77,7 @@ pub async fn serve(
     registry.refuse_port(port);
     let front = Front {
         routes: TowerToHyperService::new(http::router(registry.clone(), port)),
-        direct: Some((registry, Guard::new(port))),
+        direct: Some((registry.clone(), Guard::new(&registry, port))),
         full: Full::Json,
     };
     listen(front, listener, CONNECTIONS, shutdown).await

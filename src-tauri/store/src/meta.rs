@@ -9,6 +9,17 @@ pub struct Meta<'a> {
 }
 
 impl Meta<'_> {
+    /// The version of SQLite that is used.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn sqlite(&self) -> Result<String, Error> {
+        sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(self.state.readers())
+            .await
+            .map_err(|error| self.state.error("ask for its version", error))
+    }
+
     /// The value, if it was ever set.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod latencies;
 pub mod logs;
 pub mod machine;
 mod prober;
+pub mod programs;
 mod recorder;
 mod sampler;
 mod windows;

@@ -115,6 +115,10 @@ fn subject(event: &Event) -> Option<String> {
             Some(service.to_string())
         }
         EventKind::Finding { finding } => Some(finding.instance.to_string()),
+        EventKind::Threat { threat, .. } => match (&threat.instance, &threat.service) {
+            (Some(instance), _) => Some(instance.to_string()),
+            (None, service) => service.as_ref().map(ToString::to_string),
+        },
         EventKind::Act { act } => match (&act.target.instance, &act.target.services[..]) {
             (Some(instance), _) => Some(instance.to_string()),
             (None, [service]) => Some(service.to_string()),

@@ -13,7 +13,7 @@
 //! | `session` | leaves a hanging, deaf, double-forked grandchild in a session of its own; prints `session PID` |
 //! | `daemonise` | goes on in the background as daemons do; the first process exits with 0 |
 //! | `erase-environ` | overwrites its environment, as Redis, nginx and PostgreSQL do |
-//! | `bind PORT` | listens on 127.0.0.1 (0: any port); prints `port N` |
+//! | `bind PORT`, `bind-all PORT` | listens on 127.0.0.1, or on all addresses (0: any port); prints `port N` |
 //! | `print TEXT` | prints a line |
 //! | `lines N` | prints `line 1` to `line N` |
 //! | `tick MS` | prints `line 1`, `line 2`, … for ever, one every so many milliseconds |
@@ -95,7 +95,8 @@ fn main() {
             "erase-environ" => erase_environ(),
             "answer" => answer::answer(number(&word()) as u16, number(&word()) as usize),
             "queue" => queue::queue(number(&word())),
-            "bind" => bind(number(&word()) as u16),
+            "bind" => bind("127.0.0.1", number(&word()) as u16),
+            "bind-all" => bind("0.0.0.0", number(&word()) as u16),
             "print" => say(&word()),
             "lines" => (1..=number(&word())).for_each(|n| say(&format!("line {n}"))),
             "tick" => tick(number(&word())),
@@ -350,12 +351,11 @@ fn erase_environ() {
     }
 }
 
-fn bind(port: u16) {
-    match TcpListener::bind(("127.0.0.1", port)) {
+fn bind(address: &str, port: u16) {
+    match TcpListener::bind((address, port)) {
         Ok(listener) => {
             let port = listener.local_addr().map(|a| a.port()).unwrap_or_default();
-            // It listens for as long as the process lives.
-            std::mem::forget(listener);
+            std::mem::forget(listener); // it listens for as long as the process lives
             say(&format!("port {port}"));
         }
         Err(error) => fail(&format!("cannot bind {port}: {error}")),

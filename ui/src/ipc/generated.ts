@@ -474,7 +474,11 @@ export type EventKind = { "kind": "engine_started",
   /** What is wrong, where, and what to do about it. */
   text: string } | { "kind": "finding",
   /** The finding. */
-  finding: Finding } | { "kind": "notice",
+  finding: Finding } | { "kind": "threat",
+  /** What. */
+  threat: Threat,
+  /** It is over. */
+  over: boolean } | { "kind": "notice",
   /** In words. */
   text: string };
 
@@ -1029,6 +1033,9 @@ export type LatenciesRequest = {
 export type LeaveTerminalRequest = {
   /** In which session. */
   session: number };
+
+/** How it stands with the book of acts. */
+export type LedgerIntegrity = "unchecked" | "whole" | "doubted";
 
 /** One limit of a service, in words for people. */
 export type LimitView = {
@@ -1697,12 +1704,44 @@ export type SearchLogsRequest = {
   /** Of these, lines of this level or a higher one. */
   level?: LogLevel };
 
-/** The security part of the status. */
+/** What of security. */
+export type SecurityRequest = {
+  /** Look first, and do not answer what the last look has found. */
+  now?: boolean };
+
+/** The security part of the status: what the monitor knows, without its threats one by one. */
 export type SecurityStatus = {
-  /** False while Azora cannot tell. */
+  /** False until it was looked for the first time. */
   known: boolean,
-  /** In words. */
+  /** The gravest of what is found. */
+  level: ThreatLevel,
+  /** How many threats there are. */
+  threats: number,
+  /** How it stands with the book of acts. */
+  ledger: LedgerIntegrity,
+  /** When it was last looked; `null` before the first time. */
+  last_audit: Timestamp | null,
+  /** All of it in words. */
   text: string };
+
+/** What the security monitor knows. */
+export type SecurityView = {
+  /** The gravest of what is found. */
+  level: ThreatLevel,
+  /** What is found, the gravest first. */
+  threats: Array<Threat>,
+  /** How many more there are than are told. */
+  more: number,
+  /** How it stands with the book of acts. */
+  ledger: LedgerIntegrity,
+  /** The same, in words. */
+  ledger_said: string,
+  /** When it was last looked; `null` before the first time. */
+  last_audit: Timestamp | null,
+  /** CPU time of that look, in milliseconds. */
+  cost_ms: number,
+  /** What could not be looked at then, in words. */
+  blind: Array<string> };
 
 /** A service's name, unique within its cluster. */
 export type ServiceName = string;
@@ -1971,6 +2010,35 @@ export type TestWebhooksRequest = {
   name?: WebhookName,
   /** Why, for the book of acts. */
   reason?: string };
+
+/** One thing that was found. */
+export type Threat = {
+  /** The same for as long as it is the same thing: its kind and what it is about. */
+  id: string,
+  /** What kind. */
+  kind: ThreatKind,
+  /** How grave. */
+  level: ThreatLevel,
+  /** In which cluster; `null` for what concerns the whole home. */
+  cluster: ClusterId | null,
+  /** Of which service. */
+  service: ServiceName | null,
+  /** Of which instance, where it is one's alone. */
+  instance: InstanceId | null,
+  /** What it is, as one sentence without its full stop. */
+  what: string,
+  /** What was seen. Never a secret itself. */
+  evidence: Array<string>,
+  /** What to do about it, as one sentence. */
+  todo: string,
+  /** When it was found. */
+  since: Timestamp };
+
+/** What kind of thing was found. */
+export type ThreatKind = "exposed" | "reachable" | "new_listener" | "program_replaced" | "program_deleted" | "program_in_memory" | "script_changed" | "definition_changed" | "writable" | "foreign" | "readable" | "secret_in_environment" | "secret_in_arguments" | "secret_in_log" | "refused_burst" | "ledger_doubted" | "policy_broken" | "other_part" | "known_bad_part";
+
+/** How grave something is, from nothing up. */
+export type ThreatLevel = "none" | "low" | "medium" | "high" | "critical";
 
 /** Wall-clock time in milliseconds since the Unix epoch. For people and records, never for waiting. */
 export type Timestamp = number;
@@ -2243,6 +2311,8 @@ export interface Commands {
   acts: { kind: "read"; request: RecentRequest; response: Array<Act> };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
+  /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */
+  security: { kind: "read"; request: SecurityRequest; response: SecurityView };
   /** Where events are sent, and how it stands with each. */
   webhooks: { kind: "read"; request: Nothing; response: Array<WebhookView> };
   /** What the desktop app shows notifications of, and what a person turned off. */

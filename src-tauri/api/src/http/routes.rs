@@ -53,6 +53,8 @@ pub trait Desk: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Json, Failure>>;
     /// Opens a stream.
     fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>>;
+    /// Hears of a request that was turned away at the gate.
+    fn refused(&self, _refusal: Refusal) {}
 }
 
 impl Desk for Handle {
@@ -69,6 +71,9 @@ impl Desk for Handle {
     fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
         let engine = self.clone();
         async move { dispatch::stream(&engine, &name, &request).await }.boxed()
+    }
+    fn refused(&self, refusal: Refusal) {
+        Handle::refused(self, refusal == Refusal::Token);
     }
 }
 
@@ -104,7 +109,7 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let (head, body) = request.into_parts();
     let mut response = match shared.guard.admit(&head) {
         Ok(()) => next.run(Request::from_parts(head, body)).await,
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refused(&shared, refusal),
     };
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
@@ -208,9 +213,9 @@ pub(super) fn pieces(
 async fn asked(shared: &Shared, request: Request) -> Result<(Parts, Bytes), Response> {
     let (head, body) = request.into_parts();
     if !bearer(&head).is_some_and(|claim| shared.token.is(claim)) {
-        return Err(refused(Refusal::Token));
+        return Err(refused(shared, Refusal::Token));
     }
-    Guard::is_json(&head).map_err(refused)?;
+    Guard::is_json(&head).map_err(|refusal| refused(shared, refusal))?;
     match tokio::time::timeout(SLOWEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await {
         Ok(Ok(bytes)) => Ok((head, bytes)),
         Ok(Err(error)) if is_too_large(&error) => Err(said(
@@ -271,7 +276,8 @@ async fn no_such_route() -> Response {
     )
 }
 
-fn refused(refusal: Refusal) -> Response {
+fn refused(shared: &Shared, refusal: Refusal) -> Response {
+    shared.desk.refused(refusal);
     tracing::warn!(%refusal, "refused a request");
     let code = match refusal {
         Refusal::NotJson => Code::BadRequest,

@@ -307,6 +307,25 @@ pub(crate) struct GatewayLog {
     pub(crate) recent: Recent,
 }
 
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = "\
+The engine looks twice a minute and when something happens. What is looked for, how grave each thing is and what cannot \
+be seen: docs/security.md.
+
+Examples:
+  azora security                 the threat level, and what was found
+  azora security --now --check   look first; end with 1 if there is any threat")]
+pub(crate) struct Security {
+    /// Look first, and do not wait for the next look
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// End with 1 if there is any threat
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Webhooks {

@@ -127,7 +127,7 @@ fn system() -> SystemStatus {
             reason: "1 of 2 degraded".to_owned(),
             services: vec![api(), down],
         }],
-        security: SecurityStatus::unknown(),
+        security: SecurityStatus::of(&model::SecurityView::unlooked()),
     }
 }
 

@@ -201,10 +201,11 @@ const ABSENT: [(&str, &str); 24] = [
 ];
 
 pub(super) fn router(consul: Arc<Consul>, port: u16) -> Router {
+    let guarding = Guard::new(&consul.registry, port);
     Router::new()
         .fallback(answer)
         .with_state(consul)
-        .layer(middleware::from_fn_with_state(Guard::new(port), guard))
+        .layer(middleware::from_fn_with_state(guarding, guard))
 }
 
 async fn answer(State(consul): State<Arc<Consul>>, request: Request) -> Response {

@@ -74,6 +74,22 @@ pub(super) fn backlogs(most: usize) -> Result<Vec<(u16, u32)>, Errno> {
     Ok(found)
 }
 
+/// The sockets that listen, by TCP.
+pub(super) fn listening(most: usize) -> Result<Vec<Tcp>, Errno> {
+    let socket = ask()?;
+    let mut found = Vec::new();
+    let mut buffer = vec![0; BUFFER];
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        let request = inet_request(family, bit(LISTEN));
+        rustix::net::send(&socket, &request, SendFlags::empty())?;
+        dump(&socket, &mut buffer, |body| {
+            let one = tcp(body).filter(|one| one.state == State::Listens && found.len() < most);
+            found.extend(one);
+        })?;
+    }
+    Ok(found)
+}
+
 /// All of them, or why the kernel cannot be asked.
 pub(super) fn read(most: usize) -> Result<Sockets, Errno> {
     let socket = ask()?;

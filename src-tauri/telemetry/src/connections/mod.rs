@@ -6,9 +6,11 @@
 //! may not be looked into is named, so that nobody takes silence for an answer.
 
 mod diag;
+mod listening;
 mod owners;
 mod sockets;
 
+pub use listening::Listening;
 pub use owners::of as sockets_of;
 pub(crate) use sockets::backlogs;
 

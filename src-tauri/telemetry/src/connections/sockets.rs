@@ -64,6 +64,15 @@ impl Sockets {
     }
 }
 
+/// The sockets that listen, by TCP.
+pub(super) fn listening() -> Vec<Tcp> {
+    diag::listening(MOST).unwrap_or_else(|_| {
+        let mut found = Sockets::tables().tcp;
+        found.retain(|one| one.state == State::Listens);
+        found
+    })
+}
+
 /// How many connections wait to be accepted, by port, where some do.
 pub(crate) fn backlogs() -> BTreeMap<u16, u32> {
     let all = diag::backlogs(MOST).unwrap_or_else(|_| {

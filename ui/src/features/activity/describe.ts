@@ -1,6 +1,6 @@
 // What events and acts say, as sentences.
 
-import type { Act, ClusterId, ClusterView, Endpoint, Event, EventKind, ExitStatus, Outcome } from "../../ipc/generated";
+import type { Act, ClusterId, ClusterView, Endpoint, Event, EventKind, ExitStatus, Outcome, ThreatLevel } from "../../ipc/generated";
 import { span } from "../../shared/format";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
@@ -23,6 +23,9 @@ export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; ton
   refused: { word: w.outcomes.refused, shape: "barred", tone: "held" },
   overtaken: { word: w.outcomes.overtaken, shape: "square", tone: "calm" },
 };
+
+/** Threats of these levels want somebody to act. */
+const GRAVE: ReadonlySet<ThreatLevel> = new Set<ThreatLevel>(["high", "critical"]);
 
 /** `clusters` are known by their names; one that is gone, by its id. */
 export function describe(event: Event, clusters: readonly ClusterView[]): Line {
@@ -69,6 +72,10 @@ function line(what: EventKind, cluster: string, clusters: readonly ClusterView[]
         : { shape: "check", tone: "good", who: what.finding.instance, text: w.over(what.finding.text) };
     case "rules_alarm":
       return { shape: "triangle", tone: "bad", who: cluster, text: what.text };
+    case "threat":
+      return what.over
+        ? { shape: "check", tone: "good", who: what.threat.instance ?? cluster, text: w.threatOver(what.threat.what) }
+        : { shape: "triangle", tone: GRAVE.has(what.threat.level) ? "bad" : "warn", who: what.threat.instance ?? cluster, text: w.threat(what.threat.what) };
     case "notice":
       return { shape: "triangle", tone: "warn", who: cluster, text: what.text };
   }

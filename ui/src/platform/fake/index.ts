@@ -106,6 +106,9 @@ export function fake(): Platform {
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
     who: ({ port }) => ({ port, holders: [] }),
+    security: () => ({
+      level: "none", threats: [], more: 0, ledger: "unchecked", ledger_said: "not checked yet", last_audit: Date.now() - 12_000, cost_ms: 4.2, blind: [],
+    }),
     webhooks: () => [{
       name: "pager", place: "https://hooks.example.com/…", events: ["incident", "service_healed"], clusters: [],
       state: "idle", reason: "everything was delivered", waiting: 0, oldest: null,
@@ -322,7 +325,7 @@ function systemStatus(world: World, only?: string, service?: string): SystemStat
         };
       }),
     })),
-    security: { known: false, text: "not assessed: this version of Azora has no security monitoring yet" },
+    security: { known: true, level: "none", threats: 0, ledger: "unchecked", last_audit: Date.now() - 12_000, text: "threat level None, no active threats, ledger not checked yet" },
   };
 }
 

@@ -40,6 +40,8 @@ export const activity = {
   decided: (rule: string, says: string) => (says === "" ? `Rule ${rule}` : `Rule ${rule}: ${says}`),
   act: (who: string, verb: string, outcome: string) => `${who}: ${verb} ${outcome}`,
   over: (finding: string) => `over: ${finding}`,
+  threat: (what: string) => `security: ${what}`,
+  threatOver: (what: string) => `security, over: ${what}`,
 
   port: (port: number) => `port ${port}`,
   bytes: (n: number) => count(n, { one: "# byte", other: "# bytes" }),

@@ -152,7 +152,7 @@ export const views = {
     data: "Data",
     webhooks: "Webhooks",
     security: "Security",
-    notAssessed: "Not assessed: this version of Azora has no security monitoring yet.",
+    securityMore: "The engine looks for threats twice a minute. `azora security` tells what it has found, and what to do about it.",
     limits: "What this machine cannot promise",
     noLimits: "Nothing is missing.",
   },
