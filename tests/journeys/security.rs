@@ -220,6 +220,10 @@ fn each_planted_fault_is_found_with_its_level_and_is_gone_when_mended() {
         mode(&file, good);
         none(&azora, at, "the file of the home was closed");
     }
+    fs::write(home.join("constitution.cedar"), "permit (").expect("it is ours");
+    found(&azora, at, "policy_broken", "high", "");
+    fs::write(home.join("constitution.cedar"), policy()).expect("it is ours");
+    none(&azora, at, "the rules were mended");
     mode(&home, 0o755);
     found(&azora, at, "readable", "medium", "");
     mode(&home, 0o700);

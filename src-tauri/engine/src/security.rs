@@ -235,6 +235,9 @@ fn ledger(_: &Shared) -> Ledger {
 }
 
 /// What is known of the rules.
-fn policy(_: &Shared) -> Policy {
-    Policy::Whole
+fn policy(shared: &Shared) -> Policy {
+    match shared.constitution.wrong() {
+        Some(why) => Policy::Broken(model::text::harmless(&why, 500)),
+        None => Policy::Whole,
+    }
 }
