@@ -28,6 +28,8 @@ mod gateway;
 mod generator;
 mod hanging;
 mod kills;
+mod ledger;
+mod ledger_kills;
 mod logs;
 mod machine;
 mod mass_start;
@@ -97,6 +99,18 @@ const BENCHES: &[Bench] = &[
         what: "kill -9 of the engine at random instants: what is lost",
         takes: kills::TAKES,
         run: kills::run,
+    },
+    Bench {
+        name: "ledger",
+        what: "writing acts beside a bare SQLite insert of the same bytes, and verifying a million entries",
+        takes: ledger::TAKES,
+        run: ledger::run,
+    },
+    Bench {
+        name: "ledger-kills",
+        what: "kill -9 of the engine around acts: what was done without an entry, and whether the ledger is sound",
+        takes: ledger_kills::TAKES,
+        run: ledger_kills::run,
     },
     Bench {
         name: "faults",

@@ -3,7 +3,7 @@
 use tests::folder::SMALL;
 use tests::kills::{self, Wish};
 use tests::process::{kill, lives, signal, started};
-use tests::{Azora, Folder, forgotten, frozen, http, races, shims, until};
+use tests::{Azora, Folder, forgotten, frozen, http, ledger_kills, races, shims, until};
 
 #[test]
 fn services_live_through_the_death_of_the_engine_and_are_adopted() {
@@ -149,6 +149,21 @@ fn kills_at_random_instants_lose_no_service_no_line_and_no_death() {
     let report = kills::run(&Azora::new(), wish);
     assert!(report.flawless(), "{wish:?}: {report:#?}");
     assert!(report.deaths > 0 && report.lines > 100, "{report:#?}");
+}
+
+/// A thousand of them are `bench ledger-kills`.
+#[test]
+fn whatever_an_act_did_before_a_kill_has_its_entry_and_the_ledger_is_sound() {
+    let wish = ledger_kills::Wish {
+        kills: 40,
+        seed: 20_26,
+    };
+    let report = ledger_kills::run(&Azora::new(), wish);
+    assert!(report.flawless(), "{wish:?}: {report:#?}");
+    assert!(report.effects > 20 && report.entries > 60, "{report:#?}");
+    // Most of them took place where they were to.
+    let passed = report.at.get("passed by").copied().unwrap_or(0);
+    assert!(passed < 10 && report.at.len() >= 6, "{report:#?}");
 }
 
 /// A thousand of them are `bench shims`.

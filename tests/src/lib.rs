@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod hanging;
 pub mod http;
 pub mod kills;
+pub mod ledger_kills;
 mod lines;
 pub mod load;
 mod mortal;

@@ -67,6 +67,14 @@ export interface Outputs {
   incidents: Incident[];
   import: Written;
   init: Written;
+  "ledger checkpoint": LedgerSigned;
+  "ledger export": LedgerExported;
+  "ledger prove": LedgerProof;
+  /** That one size has grown into another. */
+  "ledger prove --consistency": LedgerGrown;
+  /** The newest last. */
+  "ledger show": LedgerEntry[];
+  "ledger verify": LedgerVerdict;
   logs: LogLine[];
   "logs --count": LogCounts;
   "logs --first-error": Run[];
@@ -105,6 +113,124 @@ export interface Registered {
   found: number;
   /** Those, by name and id; 2,000 at most. */
   entries: RegistryView[];
+}
+
+/** An entry of the ledger. */
+export interface LedgerEntry {
+  /** Its number, from 1. */
+  n: number;
+  /** A checkpoint is of it and all before it. */
+  signed: boolean;
+  /** What it says, as docs/ledger.md has it; times are in milliseconds since 1970. `null` where it is none. */
+  entry: Record<string, unknown> | null;
+  /** Its bytes, of which the leaf's hash is made. */
+  text: string;
+}
+
+/** What came of verifying. The command ends with 1 when anything was found. */
+export interface LedgerVerdict {
+  /** Nothing was found. */
+  sound: boolean;
+  /** So many entries are there. */
+  entries: number;
+  /** Up to here they are what was signed. */
+  signed: number;
+  /** So many of its own checkpoints were held against it. */
+  checkpoints: number;
+  /** So many that were kept elsewhere. */
+  outside: number;
+  /** The root of the tree of all entries, in base64. */
+  root: string;
+  /** What was found; 100 at most. */
+  findings: LedgerFinding[];
+  /** So many more findings. */
+  more: number;
+  /** What this cannot show, in words. */
+  cannot: string[];
+}
+
+/** Something that is not as it was signed, or not as a ledger is. */
+export interface LedgerFinding {
+  /** What. */
+  kind:
+    | "unreadable"
+    | "not_canonical"
+    | "gap"
+    | "beginning"
+    | "never_admitted"
+    | "twice"
+    | "changed"
+    | "checkpoint"
+    | "key"
+    | "cut"
+    | "outside";
+  /** The first entry it is about; `null` where it is about none. */
+  from: number | null;
+  /** The last one. */
+  to: number | null;
+  /** In words. */
+  text: string;
+}
+
+/** That an entry is among those that were signed (RFC 6962, 2.1.1). */
+export interface LedgerProof {
+  /** The entry's number, from 1. As a leaf it is counted from 0. */
+  n: number;
+  /** Its text. */
+  entry: string;
+  /** The hash of its leaf, in base64. */
+  leaf: string;
+  /** The hashes on the way to the root, from below, in base64. */
+  path: string[];
+  /** How many entries were signed. */
+  size: number;
+  /** The signed note with the root. */
+  checkpoint: string;
+  /** The public key it was signed with. */
+  key: string;
+}
+
+/** That the ledger of one size has grown into that of another (RFC 6962, 2.1.2). */
+export interface LedgerGrown {
+  /** How many entries the smaller one has. */
+  from: number;
+  /** Its root, in base64. */
+  from_root: string;
+  /** Its signed note; `null` where that size was not signed. */
+  from_checkpoint: string | null;
+  /** How many entries the larger one has. */
+  to: number;
+  /** Its root, in base64. */
+  to_root: string;
+  /** The hashes, in base64. */
+  path: string[];
+  /** The signed note of the larger one. */
+  checkpoint: string;
+  /** The public key it was signed with. */
+  key: string;
+}
+
+/** A ledger that was written into a folder. The command ends with 1 when it is not what was signed. */
+export interface LedgerExported {
+  folder: string;
+  /** So many entries. */
+  entries: number;
+  /** They are what the checkpoint beside them says. */
+  sound: boolean;
+}
+
+/** The newest checkpoint. */
+export interface LedgerSigned {
+  /** So many entries are signed. */
+  size: number;
+  /** When. */
+  at: Timestamp;
+  /** The signed note. */
+  note: string;
+  /** So many entries came after that. */
+  after: number;
+  /** Where it was written; `null` without `--write`. */
+  written: string | null;
 }
 
 /** What is wrong with rules. */

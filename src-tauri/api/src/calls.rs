@@ -6,6 +6,7 @@ use crate::chosen::{chosen, line};
 pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
 pub(crate) use crate::gateway::{gateway, gateway_try};
 pub(crate) use crate::graph::graph;
+pub(crate) use crate::ledger::{ledger, ledger_checkpoints, ledger_entries};
 pub(crate) use crate::notifications::{mute, notifications, unmute};
 use crate::requests::*;
 pub(crate) use crate::security::security;

@@ -27,6 +27,7 @@ mod definitions;
 pub mod dispatch;
 pub mod gateway;
 mod graph;
+mod ledger;
 mod log_requests;
 mod notifications;
 mod rehearsals;

@@ -1,6 +1,7 @@
 //! What each command takes. Every shape is closed: a field that is not in it is an error that
 //! names the ones that are.
 
+pub use crate::ledger::LedgerRequest;
 pub use crate::log_requests::{
     CopyLogsRequest, FollowLogsRequest, LogPlace, LogViewRequest, LogsRequest, SearchLogsRequest,
 };

@@ -62,6 +62,12 @@ macro_rules! commands {
                 read events($crate::requests::EventsRequest) -> Vec<$crate::model::Event>;
                 /// The book of acts, newest first.
                 read acts($crate::requests::RecentRequest) -> Vec<$crate::model::Act>;
+                /// How it stands with the ledger: how much is in it, how much of that is signed, and what is wrong.
+                read ledger($crate::requests::Nothing) -> $crate::model::ledger::LedgerView;
+                /// Entries of the ledger after a number, as they are hashed.
+                read ledger_entries($crate::requests::LedgerRequest) -> $crate::model::ledger::LedgerEntries;
+                /// Checkpoints of the ledger after that of a size, smallest first.
+                read ledger_checkpoints($crate::requests::LedgerRequest) -> Vec<$crate::model::ledger::LedgerCheckpoint>;
                 /// Who has a port of this machine, since when, and whether it may be stopped.
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// The threat level, what was found with its evidence and what to do, and how it stands with the book of acts.

@@ -1,11 +1,13 @@
 //! What can be typed.
 
 mod acts;
+mod ledger;
 mod reads;
 mod rules;
 
 pub(crate) use acts::*;
 use clap::{Args, Parser, Subcommand};
+pub(crate) use ledger::*;
 pub(crate) use reads::*;
 pub(crate) use rules::*;
 use std::path::PathBuf;
@@ -149,6 +151,8 @@ pub(crate) enum Command {
     Rehearse(Rehearse),
     /// Say who may do what: read, check, ask and test the rules
     Policy(Policy),
+    /// Show, verify, prove and export the ledger: every act of this home, signed
+    Ledger(Ledger),
     /// Run the engine in the foreground, without a window
     Serve(Serve),
     /// Print the address that opens the UI in a browser

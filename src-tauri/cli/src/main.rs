@@ -33,6 +33,7 @@ mod gateway;
 mod import;
 mod incidents;
 mod init;
+mod ledger;
 mod logs;
 mod outcome;
 mod past;
@@ -120,6 +121,8 @@ fn run(arguments: &Arguments) -> Done {
             one_thread(rehearse::rehearse(&place::folder(place)?, arguments))
         }
         Command::Policy(asked) => rules::policy(place, asked),
+        // Reading and hashing a million entries is done at once, on as many threads as there are.
+        Command::Ledger(asked) => asks(place, ledger::ledger(place, asked)),
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {
             // A word of the engine's in the middle of the picture would only be in the way.

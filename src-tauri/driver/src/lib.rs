@@ -71,7 +71,7 @@ pub use listen::{Heard, listen};
 pub use ports::{PortError, PortGrant, PortWish, Reservation};
 pub use refusal::NotRun;
 pub use secret::SecretText;
-pub use shim::{Told, forwards};
+pub use shim::{Told, fail_point, forwards};
 pub use terminal::{NoTerminal, Size, Terminal};
 
 /// Who listens on a port of this machine, in words for a message: "pid 4711 (nginx) of user www-data, for 3 h".

@@ -13,6 +13,7 @@ use crate::owner::Message;
 use crate::picture::Picture;
 use crate::record::ClusterRecord;
 use crate::reserve::reserve;
+use crate::sealing::Sealing;
 use crate::shared::Shared;
 use crate::{Config, Error, StartError, incidents, keep, tasks};
 use driver::lock::{HomeLock, LockError, LockInfo};
@@ -119,6 +120,7 @@ impl Engine {
             Arc::clone(&constitution),
             last_act,
         ));
+        let sealing = Sealing::new(layout.home(), &store, &journal, &picture);
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
         let registry = Registry::open(
             store.clone(),
@@ -142,6 +144,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             door,
             constitution,
+            sealing,
             prober: Prober::new(Arc::clone(&driver)),
             clock: Clock::start(),
             beat: Beat::default(),

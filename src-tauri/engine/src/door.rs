@@ -13,6 +13,7 @@ use crate::journal::Journal;
 use crate::refusals::Refusals;
 use crate::{Error, clock::Clock};
 use driver::disk::Full;
+use driver::fail_point;
 use model::{
     Act, ActId, Actor, ActorKind, ClusterId, Decided, DecidingRule, EventKind, Outcome, Target,
     Verb,
@@ -158,6 +159,7 @@ impl Door {
         }
         let decided = Arc::clone(&decision.decided);
         let act = self.number(actor, verb, target, reason.to_owned(), decided);
+        fail_point!("door.asked");
         let acts = self.store.acts();
         let durability = match healing {
             true => Durability::Normal,
@@ -175,7 +177,9 @@ impl Door {
             Err(error) => return Err(Error::Store(error)),
             Ok(()) => *self.unwritable() = None,
         }
+        fail_point!("door.written");
         self.begin(&act);
+        fail_point!("door.begun");
         Ok(act)
     }
 

@@ -14,6 +14,7 @@ use self::kept::Kept;
 use self::many::Many;
 use crate::clock::Clock;
 use crate::picture::Picture;
+use driver::fail_point;
 use healing::history::STEADY;
 use model::view::Change;
 use model::{Act, ClusterId, Event, EventKind, Incident, IncidentEntry, IncidentId, IncidentState};
@@ -331,7 +332,9 @@ impl Writer {
     async fn write(&mut self) {
         let was_full = self.kept.full;
         let sends = !self.kept.batch.outgoing.is_empty();
+        fail_point!("journal.write");
         self.kept.write(&self.store).await;
+        fail_point!("journal.written");
         if sends && self.kept.batch.outgoing.is_empty() {
             self.webhooks.wake();
         }

@@ -56,6 +56,7 @@ mod replace;
 mod reserve;
 mod risks;
 mod routes;
+mod sealing;
 mod secrets;
 mod security;
 mod settings;

@@ -226,7 +226,15 @@ async fn facts(shared: &Shared, seen: Seen) -> Facts {
 }
 
 /// What is known of the book of acts.
-fn ledger(_: &Shared) -> Ledger {
+fn ledger(shared: &Shared) -> Ledger {
+    // Whoever signs goes on from what was signed last, and sees whether that is there; it does not look at all of it.
+    if let Some(doubt) = shared.sealing.doubted() {
+        return Ledger {
+            integrity: LedgerIntegrity::Doubted,
+            said: "it is not what was signed of it".into(),
+            faults: vec![doubt],
+        };
+    }
     Ledger {
         integrity: LedgerIntegrity::Unchecked,
         said: "not checked while the engine runs".into(),

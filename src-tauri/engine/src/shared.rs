@@ -11,6 +11,7 @@ use crate::journal::Journal;
 use crate::mutes::Mutes;
 use crate::owner::Message;
 use crate::picture::Picture;
+use crate::sealing::Sealing;
 use crate::terminals::Terminals;
 use crate::{Config, Error};
 use driver::{Layout, ProcessDriver};
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) constitution: Arc<Constitution>,
     /// The databases.
     pub(crate) store: Store,
+    /// Signs what is written.
+    pub(crate) sealing: Sealing,
     /// Processes; ports, secrets, and what runs beside an instance on this machine.
     pub(crate) driver: Arc<ProcessDriver>,
     /// Processes and containers.

@@ -46,6 +46,7 @@ impl Handle {
             shared.life.stop_writers.cancel();
             shared.life.writers.close();
             shared.life.writers.wait().await;
+            shared.sealing.last().await;
             shared.store.close().await;
             drop(
                 shared

@@ -47,6 +47,7 @@ pub(crate) async fn spawn_all(
     shared
         .tasks
         .spawn(crate::constitution::watch(Arc::clone(shared)));
+    shared.tasks.spawn(crate::sealing::run(Arc::clone(shared)));
     crate::webhooks::spawn(shared);
     shared
         .tasks

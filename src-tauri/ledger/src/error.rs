@@ -17,7 +17,7 @@ pub enum Error {
     /// What lies there is no key.
     #[error(
         "use the key of the ledger, {}: {why}; put back the one that was there, or move it away: a new one is \
-         made, and what was signed before is then verified with `--key`", path.display()
+         made, and `azora ledger verify` tells that another has signed before", path.display()
     )]
     NoKey {
         /// Where it lies.
@@ -47,12 +47,25 @@ pub enum Error {
         /// What is the matter.
         why: String,
     },
+    /// That one size has grown into another cannot be shown.
+    #[error("prove that a ledger of {from} entries has grown into one of {to}: {why}")]
+    Grown {
+        /// The smaller one.
+        from: u64,
+        /// The larger one.
+        to: u64,
+        /// What is the matter.
+        why: String,
+    },
     /// An entry is missing between others.
     #[error("read the ledger: entry {0} is missing; `azora ledger verify` says more")]
     Gap(u64),
     /// The hashes do not fit together, which is a fault of ours.
     #[error("grow the tree of the ledger: {0}")]
     Tree(String),
+    /// Whoever has the entries did not give them.
+    #[error("read the ledger")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The book cannot be read or written.
     #[error("{0}")]
     Store(#[from] store::Error),

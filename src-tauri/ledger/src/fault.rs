@@ -60,6 +60,15 @@ pub enum Fault {
         /// What is wrong with it.
         why: String,
     },
+    /// Checkpoints were signed by a key that nobody speaks for.
+    Key {
+        /// Its name.
+        name: String,
+        /// The size of the first that it signed.
+        from: u64,
+        /// Of the last.
+        to: u64,
+    },
     /// There are fewer entries than were signed.
     Cut {
         /// So many are there.
@@ -76,6 +85,43 @@ pub enum Fault {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl Fault {
+    /// What kind it is, in a word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "unreadable",
+            Self::NotCanonical { .. } => "not_canonical",
+            Self::Gap { .. } => "gap",
+            Self::Beginning { .. } => "beginning",
+            Self::NeverAdmitted { .. } => "never_admitted",
+            Self::Twice { .. } => "twice",
+            Self::Changed { .. } => "changed",
+            Self::Checkpoint { .. } => "checkpoint",
+            Self::Key { .. } => "key",
+            Self::Cut { .. } => "cut",
+            Self::Outside { .. } => "outside",
+        }
+    }
+
+    /// The first and the last entry that it is about; `None` where it is about no entry.
+    pub fn range(&self) -> (Option<u64>, Option<u64>) {
+        let (from, to) = match *self {
+            Self::Unreadable { n, .. }
+            | Self::NotCanonical { n }
+            | Self::Beginning { n }
+            | Self::NeverAdmitted { n, .. }
+            | Self::Twice { n, .. } => (n, n),
+            Self::Gap { from, to }
+            | Self::Changed { from, to, .. }
+            | Self::Key { from, to, .. } => (from, to),
+            Self::Cut { has, signed, .. } => (has + 1, signed),
+            Self::Checkpoint { size, .. } => (size, size),
+            Self::Outside { .. } => return (None, None),
+        };
+        (Some(from), Some(to))
+    }
 }
 
 impl fmt::Display for Fault {
@@ -119,6 +165,12 @@ impl fmt::Display for Fault {
             Self::Checkpoint { size, why } => {
                 write!(f, "the checkpoint of {size} entries is none: {why}")
             }
+            Self::Key { name, from, to } => write!(
+                f,
+                "the checkpoints of {from} to {to} entries were signed by {name}, which is not the key that is \
+                 trusted here: if ledger.key was moved away, that is why, and the entries are what that key signed; \
+                 if not, somebody else has signed"
+            ),
             Self::Cut {
                 has,
                 signed,

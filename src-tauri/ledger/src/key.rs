@@ -9,15 +9,17 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Its file in the home: the key and then its public half, each a line in the form of signed notes.
+/// Its file in the home: the key and then its public half, each a line in the form of signed notes; below them, if a
+/// person has put them there, the public halves of keys that the home had before.
 const FILE: &str = "ledger.key";
-/// No key is longer.
-const LONGEST: u64 = 1_000;
+/// No file of keys is longer.
+const LONGEST: u64 = 10_000;
 
 /// The key of a home.
 pub struct Key {
     signer: StandardSigner,
-    public: Public,
+    /// Its own public half, and those of keys before it.
+    vouched: Vec<Public>,
 }
 
 /// What signatures are verified with.
@@ -64,23 +66,33 @@ impl Key {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let (key, public) = text
-            .trim_end()
-            .split_once('\n')
-            .ok_or("it has not two lines")?;
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let (Some(key), Some(public)) = (lines.next(), lines.next()) else {
+            return Err("it has not two lines".into());
+        };
         let signer = StandardSigner::new(key).map_err(|error| error.to_string())?;
         let public = Public::new(public).map_err(|error| error.to_string())?;
         // The one is not the other's half as long as nobody has tried.
         let signed = signer.sign(b"azora").map_err(|error| error.to_string())?;
-        match public.name() == signer.name() && public.verifier.verify(b"azora", &signed) {
-            true => Ok(Self { signer, public }),
-            false => Err("its second line is the public half of another key".into()),
+        if public.name() != signer.name() || !public.verifier.verify(b"azora", &signed) {
+            return Err("its second line is the public half of another key".into());
         }
+        let mut vouched = vec![public];
+        for line in lines {
+            vouched.push(Public::new(line).map_err(|error| error.to_string())?);
+        }
+        Ok(Self { signer, vouched })
     }
 
     /// Its public half.
     pub fn public(&self) -> &Public {
-        &self.public
+        // There is always one: it was put there first.
+        &self.vouched[0]
+    }
+
+    /// Its public half, and those of the home's earlier keys that its file names.
+    pub fn vouched(&self) -> &[Public] {
+        &self.vouched
     }
 
     /// The text with this key's signature below it.
@@ -186,7 +198,18 @@ mod tests {
         let theirs = std::fs::read_to_string(other.path().join(FILE)).unwrap();
         let ours = std::fs::read_to_string(&file).unwrap();
         let (key, public) = (ours.lines().next().unwrap(), theirs.lines().nth(1).unwrap());
-        for bad in [format!("{key}\n{public}\n"), key.to_owned(), String::new()] {
+        // Below it may stand the public halves of keys before, and nothing else.
+        std::fs::write(&file, format!("{ours}\n{public}\n")).unwrap();
+        let both = Key::of(home.path()).unwrap();
+        let names: Vec<&str> = both.vouched().iter().map(Public::text).collect();
+        assert_eq!(names, [first.public().text(), public]);
+        let below = format!("{ours}{public}x+\n");
+        for bad in [
+            format!("{key}\n{public}\n"),
+            below,
+            key.to_owned(),
+            String::new(),
+        ] {
             std::fs::write(&file, &bad).unwrap();
             assert!(matches!(Key::of(home.path()), Err(Error::NoKey { .. })));
             assert_eq!(std::fs::read_to_string(&file).unwrap(), bad);

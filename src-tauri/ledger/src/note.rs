@@ -12,36 +12,48 @@ pub struct Checkpoint {
     pub(crate) root: Hash,
 }
 
+/// Whose a note says it is: its first line.
+pub(crate) fn origin(note: &str) -> Option<&str> {
+    note.split_once('\n').map(|(first, _)| first)
+}
+
+/// Reads a checkpoint, and verifies that the ledger of this key signed it.
+pub(crate) fn opened(note: &str, public: &Public) -> Result<Checkpoint, Error> {
+    let said = |why: String| Error::Note { why };
+    let parsed = Note::from_bytes(note.as_bytes()).map_err(|error| {
+        said(format!(
+            "it is no signed note ({error}); it begins with `azora/` and ends with a line `— azora/…`"
+        ))
+    })?;
+    let verifiers = VerifierList::new(vec![Box::new(public.verifier())]);
+    parsed.verify(&verifiers).map_err(|_| {
+        said(format!(
+            "it is not signed by {}, or was changed since",
+            public.name()
+        ))
+    })?;
+    let checkpoint = tlog_tiles::Checkpoint::from_bytes(parsed.text());
+    let checkpoint = checkpoint.map_err(|error| said(error.to_string()))?;
+    if checkpoint.origin() != public.name() {
+        return Err(said(format!(
+            "it is of {}, and not of {}",
+            checkpoint.origin(),
+            public.name()
+        )));
+    }
+    Ok(Checkpoint {
+        size: checkpoint.size(),
+        root: *checkpoint.hash(),
+    })
+}
+
 impl Checkpoint {
     /// Reads one, and verifies that the ledger of this key signed it.
     ///
     /// # Errors
     /// [`Error::Note`].
     pub fn open(note: &str, public: &Public) -> Result<Self, Error> {
-        let said = |why: String| Error::Note { why };
-        let parsed = Note::from_bytes(note.as_bytes()).map_err(|error| {
-            said(format!("it is no signed note ({error}); it begins with `azora/` and ends with a line `— azora/…`"))
-        })?;
-        let verifiers = VerifierList::new(vec![Box::new(public.verifier())]);
-        parsed.verify(&verifiers).map_err(|_| {
-            said(format!(
-                "it is not signed by {}, or was changed since",
-                public.name()
-            ))
-        })?;
-        let checkpoint = tlog_tiles::Checkpoint::from_bytes(parsed.text());
-        let checkpoint = checkpoint.map_err(|error| said(error.to_string()))?;
-        if checkpoint.origin() != public.name() {
-            return Err(said(format!(
-                "it is of {}, and not of {}",
-                checkpoint.origin(),
-                public.name()
-            )));
-        }
-        Ok(Self {
-            size: checkpoint.size(),
-            root: *checkpoint.hash(),
-        })
+        opened(note, public)
     }
 
     /// Signs that the tree of so many entries has this root.

@@ -1,12 +1,12 @@
 //! Proofs that need no more of the ledger than they carry.
 
 use crate::tree::Tree;
-use crate::{Checkpoint, Error, Public};
+use crate::{Checkpoint, Error, Keys, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use store::{Kept, Ledger};
+use store::Kept;
 use tlog_tiles::{
     Hash, HashReader, check_record, check_tree, prove_record, prove_tree, record_hash,
 };
@@ -45,6 +45,27 @@ pub struct Consistency {
     pub path: Vec<String>,
 }
 
+/// That a ledger of one size has grown into one of another, for who has a checkpoint of the smaller one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Grown {
+    /// How many entries the smaller one has.
+    pub from: u64,
+    /// Its root, in base64.
+    pub from_root: String,
+    /// Its signed note, where that size was signed.
+    pub from_checkpoint: Option<String>,
+    /// How many entries the larger one has.
+    pub to: u64,
+    /// Its root, in base64.
+    pub to_root: String,
+    /// The hashes, in base64 (RFC 6962, 2.1.2).
+    pub path: Vec<String>,
+    /// The signed note of the larger one.
+    pub checkpoint: String,
+    /// The key it was signed with.
+    pub key: String,
+}
+
 /// Hears which hashes are wanted, or has them.
 #[derive(Default)]
 struct Wanted {
@@ -66,18 +87,58 @@ impl HashReader for Wanted {
     }
 }
 
+impl Wanted {
+    fn asked(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the log up to that size, and keeps what was asked for; `each` sees every entry with the tree it is the
+    /// last leaf of.
+    async fn gather(
+        &mut self,
+        source: &impl Source,
+        size: u64,
+        mut each: impl FnMut(&Tree, &str) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let (asked, mut tree) = (self.asked(), Tree::default());
+        while tree.size() < size {
+            let entries = source.after(tree.size(), CHUNK).await?;
+            if entries.count == 0 || entries.first != tree.size() + 1 {
+                return Err(Error::Gap(tree.size() + 1));
+            }
+            for text in entries.text.split_terminator('\n') {
+                if tree.size() == size {
+                    break;
+                }
+                let (first, hashes) = tree.push(record_hash(text.as_bytes()))?;
+                for (place, hash) in (first..).zip(hashes) {
+                    if asked.contains(&place) {
+                        self.known.insert(place, hash);
+                    }
+                }
+                each(&tree, text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn base64(path: &[Hash]) -> Vec<String> {
+    path.iter().map(ToString::to_string).collect()
+}
+
 /// Proves entry `n` by this checkpoint, and that an older one is of the same ledger.
 ///
 /// # Errors
 /// [`Error::Entry`] when it is not there, not signed, or the ledger is not what was signed.
 pub async fn inclusion(
-    ledger: Ledger<'_>,
-    public: &Public,
-    newest: &Kept,
+    source: &impl Source,
+    keys: &Keys,
+    kept: &Kept,
     n: u64,
     older: Option<&Checkpoint>,
 ) -> Result<Inclusion, Error> {
-    let signed = Checkpoint::open(&newest.note, public)?;
+    let (signed, key, _) = keys.open(&kept.note)?;
     let no = |why: String| Error::Entry { n, why };
     if n == 0 || n > signed.size {
         let size = signed.size;
@@ -97,28 +158,14 @@ pub async fn inclusion(
     if let Some(older) = older {
         let _ = prove_tree(signed.size, older.size, &wanted);
     }
-    let asked = std::mem::take(&mut *wanted.asked.lock().unwrap_or_else(PoisonError::into_inner));
-    let (mut tree, mut entry) = (Tree::default(), None);
-    while tree.size() < signed.size {
-        let entries = ledger.after(tree.size(), CHUNK).await?;
-        if entries.count == 0 || entries.first != tree.size() + 1 {
-            return Err(Error::Gap(tree.size() + 1));
+    let mut entry = None;
+    let gathered = wanted.gather(source, signed.size, |tree, text| {
+        if tree.size() == n {
+            entry = Some(text.to_owned());
         }
-        for text in entries.text.split_terminator('\n') {
-            if tree.size() == signed.size {
-                break;
-            }
-            let (first, hashes) = tree.push(record_hash(text.as_bytes()))?;
-            for (place, hash) in (first..).zip(hashes) {
-                if asked.contains(&place) {
-                    wanted.known.insert(place, hash);
-                }
-            }
-            if tree.size() == n {
-                entry = Some(text.to_owned());
-            }
-        }
-    }
+        Ok(())
+    });
+    gathered.await?;
     let entry = entry.ok_or_else(|| no("it is not there".into()))?;
     let leaf = record_hash(entry.as_bytes());
     let path = prove_record(signed.size, n - 1, &wanted)?;
@@ -137,7 +184,7 @@ pub async fn inclusion(
             })?;
             Some(Consistency {
                 size: older.size,
-                path: path.iter().map(ToString::to_string).collect(),
+                path: base64(&path),
             })
         }
     };
@@ -145,10 +192,55 @@ pub async fn inclusion(
         n,
         entry,
         leaf: leaf.to_string(),
-        path: path.iter().map(ToString::to_string).collect(),
+        path: base64(&path),
         size: signed.size,
-        checkpoint: newest.note.clone(),
-        key: public.text().to_owned(),
+        checkpoint: kept.note.clone(),
+        key: key.text().to_owned(),
         consistency,
+    })
+}
+
+/// Proves that the ledger of so many entries has grown into that of this checkpoint.
+///
+/// # Errors
+/// [`Error::Grown`] when one of them is none, or the ledger is not what was signed.
+pub async fn consistency(
+    source: &impl Source,
+    keys: &Keys,
+    from: u64,
+    kept: &Kept,
+) -> Result<Grown, Error> {
+    let (signed, key, _) = keys.open(&kept.note)?;
+    let to = signed.size;
+    let no = |why: String| Error::Grown { from, to, why };
+    if !(1..=to).contains(&from) {
+        return Err(no(format!("entries 1 to {to} are signed")));
+    }
+    let mut wanted = Wanted::default();
+    let _ = prove_tree(to, from, &wanted);
+    let mut root = None;
+    let gathered = wanted.gather(source, to, |tree, _| {
+        if tree.size() == from {
+            root = Some(tree.root()?);
+        }
+        Ok(())
+    });
+    gathered.await?;
+    let root = root.ok_or_else(|| no("the first is not there".into()))?;
+    let path = prove_tree(to, from, &wanted)?;
+    check_tree(&path, to, signed.root, from, root).map_err(|_| {
+        no("the ledger is not what was signed; `azora ledger verify` says more".into())
+    })?;
+    let of = source.checkpoints(from - 1, 1).await?;
+    let of = of.into_iter().find(|one| one.size == from);
+    Ok(Grown {
+        from,
+        from_root: root.to_string(),
+        from_checkpoint: of.map(|one| one.note),
+        to,
+        to_root: signed.root.to_string(),
+        path: base64(&path),
+        checkpoint: kept.note.clone(),
+        key: key.text().to_owned(),
     })
 }

@@ -1,13 +1,14 @@
 //! Signs the ledger as it grows.
 
+use crate::note::origin;
 use crate::tree::Tree;
-use crate::{Checkpoint, Error, Key};
+use crate::{Checkpoint, Error, Key, Keys, Public, Trust};
 use model::Timestamp;
 use store::{Kept, Store};
 use tlog_tiles::record_hash;
 
-/// Entries that are read at once.
-const CHUNK: u32 = 4_096;
+/// Entries that are read at once: hashed within a millisecond or two, for others wait for the same thread.
+const CHUNK: u32 = 1_024;
 
 /// The one who signs for a home.
 pub struct Sealer {
@@ -29,20 +30,28 @@ impl Sealer {
         let Some(newest) = store.ledger().checkpoint().await? else {
             return Ok(Self::with(key, Tree::default(), None));
         };
-        let signed = match Checkpoint::open(&newest.note, key.public()) {
-            Ok(signed) => signed,
+        let keys = Keys::of(Some(&key), &store.ledger()).await?;
+        let (signed, trust) = match keys.open(&newest.note) {
+            Ok((signed, _, trust)) => (signed, trust),
             Err(error) => {
                 let doubt = format!("the newest checkpoint cannot be gone on from: {error}");
                 return Ok(Self::with(key, Tree::default(), Some(doubt)));
             }
         };
+        let strange = (trust == Trust::Kept).then(|| {
+            let name = origin(&newest.note).unwrap_or_default();
+            format!(
+                "what was signed up to now was signed by {name}, which is not the home's key: if ledger.key was not \
+                 moved away by you, somebody else has done it, or has signed"
+            )
+        });
         if let Some(tree) = Tree::of(signed.size, &newest.edge)
             && tree.root()? == signed.root
         {
-            return Ok(Self::with(key, tree, None));
+            return Ok(Self::with(key, tree, strange));
         }
         // What the tree grows from was damaged, and is no more than an abridgement.
-        let mut sealer = Self::with(key, Tree::default(), None);
+        let mut sealer = Self::with(key, Tree::default(), strange);
         sealer.grow(store, signed.size).await?;
         sealer.signed = sealer.tree.size();
         if sealer.tree.size() != signed.size || sealer.tree.root()? != signed.root {
@@ -68,6 +77,11 @@ impl Sealer {
         self.doubt.as_deref()
     }
 
+    /// Whose signatures they are.
+    pub fn public(&self) -> &Public {
+        self.key.public()
+    }
+
     /// So many entries are signed.
     pub fn size(&self) -> u64 {
         self.signed
@@ -89,7 +103,9 @@ impl Sealer {
             note: Checkpoint::sign(&self.key, size, self.tree.root()?)?,
             edge: self.tree.edge(),
         };
-        store.ledger().keep(&kept).await?;
+        let public = self.key.public();
+        let (name, text) = (public.name(), public.text());
+        store.ledger().keep(&kept, name, text).await?;
         self.signed = size;
         Ok(Some(kept))
     }

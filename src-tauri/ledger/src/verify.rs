@@ -2,9 +2,9 @@
 
 use crate::check::{Order, leaves};
 use crate::tree::Tree;
-use crate::{Checkpoint, Error, Fault, Public};
-use std::collections::VecDeque;
-use store::{Entries, Kept, Ledger};
+use crate::{Checkpoint, Error, Fault, Keys, Source, Trust};
+use std::collections::{BTreeMap, VecDeque};
+use store::{Entries, Kept};
 
 /// Entries that are looked at at once: a few megabytes.
 const CHUNK: u32 = 8_192;
@@ -74,7 +74,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// Holds what comes against these.
-    pub fn new(public: &Public, own: &[Kept], outside: &[Outside]) -> Self {
+    pub fn new(keys: &Keys, own: &[Kept], outside: &[Outside]) -> Self {
         let mut verifier = Self {
             marks: VecDeque::new(),
             tree: Tree::default(),
@@ -93,15 +93,23 @@ impl Verifier {
             },
         };
         let mut marks = Vec::new();
+        // Of each key that nobody speaks for, the sizes it signed.
+        let mut strange: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in own {
-            let opened = Checkpoint::open(&one.note, public);
-            match opened {
-                Ok(checkpoint) if checkpoint.size == one.size => marks.push(Mark {
-                    size: one.size,
-                    checkpoint,
-                    outside: None,
-                }),
-                Ok(checkpoint) => verifier.fault(Fault::Checkpoint {
+            match keys.open(&one.note) {
+                Ok((checkpoint, key, trust)) if checkpoint.size == one.size => {
+                    if trust == Trust::Kept {
+                        let (from, to) = strange.entry(key.name()).or_insert((one.size, 0));
+                        *from = one.size.min(*from);
+                        *to = one.size.max(*to);
+                    }
+                    marks.push(Mark {
+                        size: one.size,
+                        checkpoint,
+                        outside: None,
+                    });
+                }
+                Ok((checkpoint, ..)) => verifier.fault(Fault::Checkpoint {
                     size: one.size,
                     why: format!("it is of {} entries", checkpoint.size),
                 }),
@@ -111,9 +119,13 @@ impl Verifier {
                 }),
             }
         }
+        for (name, (from, to)) in strange {
+            let name = name.to_owned();
+            verifier.fault(Fault::Key { name, from, to });
+        }
         for one in outside {
-            match Checkpoint::open(&one.note, public) {
-                Ok(checkpoint) => marks.push(Mark {
+            match keys.open(&one.note) {
+                Ok((checkpoint, ..)) => marks.push(Mark {
                     size: checkpoint.size,
                     checkpoint,
                     outside: Some(one.name.clone()),
@@ -226,28 +238,28 @@ impl Verifier {
 /// The whole ledger of a home; `progress` hears how many entries were looked at.
 ///
 /// # Errors
-/// [`Error::Store`], [`Error::Tree`].
+/// [`Error::Store`], [`Error::Source`], [`Error::Tree`].
 pub async fn verify(
-    ledger: Ledger<'_>,
-    public: &Public,
+    source: &impl Source,
+    keys: &Keys,
     outside: &[Outside],
     mut progress: impl FnMut(u64),
 ) -> Result<Verdict, Error> {
     let mut own = Vec::new();
     loop {
         let after = own.last().map_or(0, |one: &Kept| one.size);
-        let some = ledger.checkpoints(after, CHECKPOINTS).await?;
+        let some = source.checkpoints(after, CHECKPOINTS).await?;
         let whole = some.len() < CHECKPOINTS as usize;
         own.extend(some);
         if whole {
             break;
         }
     }
-    let mut verifier = Verifier::new(public, &own, outside);
-    let mut now = ledger.after(0, CHUNK).await?;
+    let mut verifier = Verifier::new(keys, &own, outside);
+    let mut now = source.after(0, CHUNK).await?;
     while now.count > 0 {
         // The next are read while these are looked at.
-        let (next, fed) = tokio::join!(biased; ledger.after(now.last, CHUNK), async {
+        let (next, fed) = tokio::join!(biased; source.after(now.last, CHUNK), async {
             verifier.feed(&now)
         });
         fed?;

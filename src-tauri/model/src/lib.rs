@@ -16,6 +16,7 @@ pub mod event;
 pub mod finding;
 pub mod healed;
 pub mod incident;
+pub mod ledger;
 pub mod mute;
 pub mod name;
 pub mod need;

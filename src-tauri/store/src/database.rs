@@ -1,5 +1,7 @@
 //! One SQLite file: a single writer, a few readers, and what to do when it fails.
 
+mod reading;
+
 use crate::Error;
 use crate::ballast::Ballast;
 use crate::error::{Cause, cause};

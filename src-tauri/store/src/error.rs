@@ -51,6 +51,19 @@ pub enum Error {
         /// The newest we know.
         known: i64,
     },
+    /// It was made by an earlier version, and whoever only reads does not upgrade it.
+    #[error(
+        "open {file}: it was left by an older Azora (schema {found}, this one reads {known}); start an engine on \
+         this home once, which brings it up to date"
+    )]
+    Older {
+        /// Which.
+        file: String,
+        /// Its schema.
+        found: i64,
+        /// The one we read.
+        known: i64,
+    },
     /// The SQLite we were linked with has known faults.
     #[error(
         "open a database: SQLite {found} is older than {wanted}, which fixes losing data in WAL mode"

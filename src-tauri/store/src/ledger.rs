@@ -36,6 +36,8 @@ pub struct Kept {
     pub edge: Vec<u8>,
 }
 
+/// Where public keys lie among the single values, before their names.
+const KEY: &str = "ledger.key.";
 /// An entry's text: of an act, or its own; nothing where it is missing.
 const TEXT: &str = "coalesce(l.entry, CASE l.ended WHEN 0 THEN a.body ELSE a.ended END, '')";
 
@@ -118,12 +120,30 @@ impl Ledger<'_> {
             .collect())
     }
 
-    /// Keeps a checkpoint. One of that size that is there stays.
+    /// The public keys that checkpoints were signed with.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn keep(&self, one: &Kept) -> Result<(), Error> {
+    pub async fn keys(&self) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar("SELECT value FROM meta WHERE key GLOB ? ORDER BY key")
+            .bind(format!("{KEY}*"))
+            .fetch_all(self.state.readers())
+            .await
+            .map_err(|error| self.state.error("read the keys of the ledger", error))
+    }
+
+    /// Keeps a checkpoint, and the public key it is verified with, of whose name there is one for ever. A checkpoint of
+    /// that size that is there stays. What it says of survives a power cut with it.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn keep(&self, one: &Kept, name: &str, key: &str) -> Result<(), Error> {
         transact!(self.state, "write a checkpoint", |db| {
+            sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING")
+                .bind(format!("{KEY}{name}"))
+                .bind(key)
+                .execute(&mut *db)
+                .await?;
             sqlx::query(
                 "INSERT INTO checkpoints (size, at, note, edge) VALUES (?, ?, ?, ?)
                      ON CONFLICT (size) DO NOTHING",
@@ -135,6 +155,9 @@ impl Ledger<'_> {
             .execute(db)
             .await?;
             Ok(())
-        })
+        })?;
+        // What heals next does not have to say first that it does not wait for the disk.
+        self.state.relax().await;
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ mod acts;
 mod asked;
 mod ballast;
 mod batch;
+mod book;
 mod database;
 mod error;
 mod events;
@@ -38,6 +39,7 @@ mod spare;
 
 pub use acts::Acts;
 pub use batch::Batch;
+pub use book::Book;
 pub use database::Durability;
 pub use error::Error;
 pub use events::Events;

@@ -1034,8 +1034,52 @@ export type LeaveTerminalRequest = {
   /** In which session. */
   session: number };
 
+/** A checkpoint: how many entries there were, and the root of their tree, signed. */
+export type LedgerCheckpoint = {
+  /** So many entries are signed. */
+  size: number,
+  /** When. */
+  at: Timestamp,
+  /** The signed note. */
+  note: string };
+
+/** Some entries, one after the other. */
+export type LedgerEntries = {
+  /** The number of the first, from 1; 0 when there is none. */
+  first: number,
+  /** The number of the last; higher than their count says when there is a gap. */
+  last: number,
+  /** How many. */
+  count: number,
+  /** Their texts, each with a line feed behind it. */
+  text: string };
+
 /** How it stands with the book of acts. */
 export type LedgerIntegrity = "unchecked" | "whole" | "doubted";
+
+/** Which entries of the ledger, or which checkpoints. */
+export type LedgerRequest = {
+  /** Those after the entry of this number, or after the checkpoint of this size; from the beginning unless given. */
+  after?: number,
+  /** At most so many, and never over 10,000; 200 unless given. */
+  limit?: number };
+
+/** How it stands with the ledger of a home. */
+export type LedgerView = {
+  /** So many entries are in it. */
+  entries: number,
+  /** So many of them are signed. */
+  signed: number,
+  /** The newest checkpoint; `null` when nothing was signed yet. */
+  checkpoint: LedgerCheckpoint | null,
+  /** The public half of the key that it is signed with now, in the form of signed notes; `null` while there is none. */
+  key: string | null,
+  /** The public halves of all keys that it was signed with. */
+  keys: Array<string>,
+  /** What of the past is not as it was signed, as far as whoever signs has seen it, in words. */
+  doubt: string | null,
+  /** Why it cannot be signed at the moment, in words. It is tried again. */
+  trouble: string | null };
 
 /** One limit of a service, in words for people. */
 export type LimitView = {
@@ -2309,6 +2353,12 @@ export interface Commands {
   events: { kind: "read"; request: EventsRequest; response: Array<Event> };
   /** The book of acts, newest first. */
   acts: { kind: "read"; request: RecentRequest; response: Array<Act> };
+  /** How it stands with the ledger: how much is in it, how much of that is signed, and what is wrong. */
+  ledger: { kind: "read"; request: Nothing; response: LedgerView };
+  /** Entries of the ledger after a number, as they are hashed. */
+  ledger_entries: { kind: "read"; request: LedgerRequest; response: LedgerEntries };
+  /** Checkpoints of the ledger after that of a size, smallest first. */
+  ledger_checkpoints: { kind: "read"; request: LedgerRequest; response: Array<LedgerCheckpoint> };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */

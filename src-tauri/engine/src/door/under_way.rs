@@ -2,6 +2,7 @@
 
 use super::Door;
 use crate::{Error, Settled};
+use driver::fail_point;
 use model::{Act, ActId, InstanceId, Outcome, Reason};
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -100,6 +101,7 @@ impl Door {
             one.act.outcome = outcome;
             one.act.clone()
         };
+        fail_point!("door.ended");
         self.journal.act(ended);
         self.ended.notify_waiters();
     }

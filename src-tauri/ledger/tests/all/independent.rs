@@ -6,7 +6,7 @@
     reason = "it is a tool of the test, and ends by itself"
 )]
 
-use crate::Home;
+use crate::{Home, keys};
 use ledger::{Key, inclusion};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -41,9 +41,15 @@ async fn others_verify_it_as_well() {
     let kept = home.seal().await.unwrap();
     let key = Key::of(home.folder.path()).unwrap();
     let public = key.public();
-    let proof = inclusion(home.store.ledger(), public, &kept, 150, None)
-        .await
-        .unwrap();
+    let proof = inclusion(
+        &home.store.ledger(),
+        &keys(home.folder.path()),
+        &kept,
+        150,
+        None,
+    )
+    .await
+    .unwrap();
     let entries = home.texts().await.join("\n") + "\n";
     let scratch = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| std::fs::write(scratch.path().join(file), text).unwrap();

@@ -105,6 +105,12 @@ export function fake(): Platform {
     healed: ({ since, cluster }) => healed(world.incidents.filter((each) => cluster === undefined || each.cluster === cluster), since),
     events: ({ limit = 200 }) => world.events.slice(-limit),
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
+    ledger: () => ({
+      entries: 214, signed: 210, checkpoint: { size: 210, at: Date.now() - 42_000, note: "azora/0badcafe0badcafe\n210\nAAAA\n\n— azora/0badcafe0badcafe AAAA\n" },
+      key: "azora/0badcafe0badcafe+1a2b3c4d+AQ==", keys: ["azora/0badcafe0badcafe+1a2b3c4d+AQ=="], doubt: null, trouble: null,
+    }),
+    ledger_entries: () => ({ first: 0, last: 0, count: 0, text: "" }),
+    ledger_checkpoints: () => [],
     who: ({ port }) => ({ port, holders: [] }),
     security: () => ({
       level: "none", threats: [], more: 0, ledger: "unchecked", ledger_said: "not checked yet", last_audit: Date.now() - 12_000, cost_ms: 4.2, blind: [],
