@@ -8,7 +8,9 @@
 //! new ones within [`WINDOW`], the rest is gathered and told together when the window has passed. So
 //! is what happens in quiet hours, when they are over, as far as it is still so.
 
-use api::model::{ClusterId, Incident, IncidentId, IncidentState, Mono, Mute, ServiceName};
+use api::model::{
+    ClusterId, EventKind, Incident, IncidentId, IncidentState, Mono, Mute, ServiceName, ThreatLevel,
+};
 use engine::Notifications;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -312,6 +314,32 @@ impl Notifier {
 
 fn muted(mutes: &[Mute], cluster: &ClusterId, service: &ServiceName) -> bool {
     mutes.iter().any(|one| one.covers(cluster, service))
+}
+
+/// A threat that wants somebody to act, and that it is over. Those below High are for who looks.
+pub(crate) fn of_security(what: &EventKind) -> Option<Tell> {
+    let EventKind::Threat { threat, over } = what else {
+        return None;
+    };
+    if threat.level < ThreatLevel::High {
+        return None;
+    }
+    let (title, body) = match over {
+        true => (
+            "A threat is over".to_owned(),
+            format!("{}.", capital(&threat.what)),
+        ),
+        false => (
+            format!("Security, {}", threat.level.as_str()),
+            format!("{}. What to do: {}.", capital(&threat.what), threat.todo),
+        ),
+    };
+    Some(Tell::Show(Notice {
+        title,
+        body,
+        about: About::App,
+        urgent: !over && threat.level == ThreatLevel::Critical,
+    }))
 }
 
 fn single(news: News, incident: &Incident) -> Notice {

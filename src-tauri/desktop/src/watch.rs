@@ -185,6 +185,10 @@ fn seen(
             told.into_iter().for_each(|tell| screen.tell(tell));
         }
         Change::Mutes { mutes } => notifier.mutes(mutes),
+        Change::Event { event } => {
+            let told = crate::notify::of_security(&event.what);
+            told.into_iter().for_each(|tell| screen.tell(tell));
+        }
         _ => {}
     }
 }

@@ -1,7 +1,7 @@
 //! What is told of incidents, when, and in the place of what.
 
 use super::*;
-use api::model::{InstanceId, Remedy, RemedyKind, Timestamp};
+use api::model::{InstanceId, Remedy, RemedyKind, Threat, ThreatKind, Timestamp};
 use engine::Hours;
 
 fn incident(id: u64, service: &str, state: IncidentState) -> Incident {
@@ -340,4 +340,41 @@ fn what_is_remembered_does_not_grow_without_bound() {
         notifier.set(IncidentId(id), Stage::Over);
     }
     assert_eq!(notifier.known.len(), REMEMBERED);
+}
+
+#[test]
+fn a_grave_threat_is_shown_with_what_to_do_and_so_is_its_end() {
+    let event = |level, over| EventKind::Threat {
+        threat: Box::new(Threat {
+            id: "exposed".into(),
+            kind: ThreatKind::Exposed,
+            level,
+            cluster: None,
+            service: None,
+            instance: None,
+            what: "api.0 answers other machines".into(),
+            evidence: vec![],
+            todo: "let it listen on 127.0.0.1".into(),
+            since: Timestamp(0),
+        }),
+        over,
+    };
+    for level in [ThreatLevel::Low, ThreatLevel::Medium] {
+        assert_eq!(of_security(&event(level, false)), None);
+    }
+    let told = shown(of_security(&event(ThreatLevel::High, false)));
+    assert_eq!(
+        (told.title.as_str(), told.urgent),
+        ("Security, High", false)
+    );
+    assert!(
+        told.body
+            .contains("What to do: let it listen on 127.0.0.1.")
+    );
+    assert!(shown(of_security(&event(ThreatLevel::Critical, false))).urgent);
+    let over = shown(of_security(&event(ThreatLevel::Critical, true)));
+    assert_eq!(
+        (over.title.as_str(), over.urgent),
+        ("A threat is over", false)
+    );
 }
