@@ -174,6 +174,7 @@ fn what_stands_in_every_environment_is_none() {
         ("SECRET", "changeme-before-you-Deploy1"),
         ("API_KEY", "your-api-key-goes-here-1234"),
         ("API_KEY", "${VAULT_API_KEY}"),
+        ("API_KEY", "xxxx9F3k2Lq8Zp7Rxxxx"),
         ("PASSWORD", "<put it here 1A>"),
         ("JWT_SECRET", "development_only_secret"),
         ("DB_PASSWORD", "shop-dev-password-1"),
