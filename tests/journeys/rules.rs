@@ -121,3 +121,52 @@ fn healing_is_asked_about_like_a_person() {
     azora.ok(at, &["restart", "web"]);
     azora.until(at, "web.0", "back", |web| web.serves());
 }
+
+#[test]
+fn an_act_waits_for_two_persons_and_is_let_in_once() {
+    let (azora, folder) = (Azora::new(), Folder::with(SMALL));
+    let at = folder.path();
+    let two = "@id(\"two-for-db\") @says(\"two persons stop the database\") @approvals(\"2\") @within(\"15m\")\n\
+        forbid (principal, action == Action::\"stop\", resource is Service) when { resource.name == \"db\" }\n\
+        unless { context.approvals >= 2 };\n";
+    rules(&azora, at, two);
+    azora.up(at);
+    let asks = azora.run(at, &["stop", "db"]);
+    assert_eq!(asks.code, 1, "{asks:?}");
+    for words in [
+        "two persons stop the database (rule two-for-db)",
+        "approval 1 has 0 of 2",
+        "`--approval 1`",
+    ] {
+        assert!(asks.err.contains(words), "{}", asks.err);
+    }
+    let waits = azora.json(at, &["approvals"]);
+    let consequences = waits[0]["consequences"].to_string();
+    assert!(
+        consequences.contains("stops with it what needs it: api, web"),
+        "{consequences}"
+    );
+    assert_eq!(
+        azora.run(at, &["approve", "1"]).code,
+        1,
+        "who asked does not count"
+    );
+    azora.ok(at, &["approve", "1", "--name", "anna", "--json"]);
+    assert_eq!(azora.run(at, &["stop", "db", "--approval", "1"]).code, 1);
+    let said = azora.ok(at, &["approve", "1", "--name", "ben"]);
+    assert!(said.contains("--approval 1"), "{said}");
+    azora.ok(at, &["stop", "db", "--approval", "1"]);
+    azora.until(at, "db.0", "stopped", |db| db.state == "stopped");
+    let again = azora.run(at, &["stop", "db", "--approval", "1"]);
+    assert!(again.err.contains("counts once"), "{again:?}");
+    assert_eq!(azora.run(at, &["stop", "db"]).code, 1);
+    azora.ok(at, &["deny", "2", "--json"]);
+    let all = azora.json(at, &["approvals", "--all"]);
+    let states: Vec<_> = all
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["state"].clone())
+        .collect();
+    assert_eq!(states, ["denied", "used"]);
+}

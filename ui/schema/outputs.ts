@@ -3,6 +3,7 @@
 
 import type {
   Act,
+  Approval,
   ClusterId,
   ClusterLine,
   Declared,
@@ -49,7 +50,11 @@ import type {
 export interface Outputs {
   /** The oldest first. */
   acts: Act[];
+  /** The newest first. */
+  approvals: Approval[];
+  approve: Approval;
   check: Check;
+  deny: Approval;
   down: Order;
   "emergency-stop": EmergencyStop;
   env: EnvView;

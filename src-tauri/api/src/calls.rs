@@ -2,6 +2,7 @@
 //!
 //! A row of the table without a function of its name here does not compile.
 
+pub(crate) use crate::approvals::{approvals, approve, deny};
 use crate::chosen::{chosen, line};
 pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
 pub(crate) use crate::gateway::{gateway, gateway_try};

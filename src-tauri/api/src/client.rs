@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use model::Timestamp;
 use model::view::{Code, Failure};
+use model::{ApprovalId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -97,6 +97,15 @@ pub struct Client {
     /// When it was made, which is when its person asked: what it asks for is told with this time, for it
     /// may wait for an engine that hangs.
     asked: Timestamp,
+}
+
+/// What persons have approved of, for what this process asks.
+static APPROVAL: std::sync::OnceLock<ApprovalId> = std::sync::OnceLock::new();
+
+/// All that this process asks from now on is asked with this approval. For a program that does one thing, before it
+/// makes a [`Client`]; said again it changes nothing.
+pub fn ask_with_approval(id: ApprovalId) {
+    let _ = APPROVAL.set(id);
 }
 
 impl Client {
@@ -237,7 +246,11 @@ impl Client {
         let mut link: Link = Box::pin(connection);
         let body =
             serde_json::to_vec(request).map_err(|error| Error::Strange(error.to_string()))?;
-        let request = Request::post(format!("/api/{kind}/{name}"))
+        let mut request = Request::post(format!("/api/{kind}/{name}"));
+        if let Some(id) = APPROVAL.get() {
+            request = request.header(crate::http::APPROVAL, id.0);
+        }
+        let request = request
             .header(header::HOST, self.address.to_string())
             .header(
                 header::AUTHORIZATION,

@@ -21,6 +21,7 @@ pub mod requests;
 pub mod views;
 
 // From a row to its body.
+pub mod approvals;
 mod calls;
 mod chosen;
 mod definitions;

@@ -68,6 +68,8 @@ macro_rules! commands {
                 read ledger_entries($crate::requests::LedgerRequest) -> $crate::model::ledger::LedgerEntries;
                 /// Checkpoints of the ledger after that of a size, smallest first.
                 read ledger_checkpoints($crate::requests::LedgerRequest) -> Vec<$crate::model::ledger::LedgerCheckpoint>;
+                /// What waits for the approval of persons, and what became of the last that did, newest first.
+                read approvals($crate::requests::Nothing) -> Vec<$crate::model::Approval>;
                 /// Who has a port of this machine, since when, and whether it may be stopped.
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// The threat level, what was found with its evidence and what to do, and how it stands with the book of acts.
@@ -128,6 +130,10 @@ macro_rules! commands {
                 act test_webhooks($crate::requests::TestWebhooksRequest) -> Vec<$crate::model::webhook::WebhookTested>;
                 /// Sends a request through the gateway and shows the answer; one that may change something is written down.
                 act gateway_try($crate::gateway::GatewayTry) -> $crate::gateway::GatewayTried;
+                /// Approves of an act that waits for persons.
+                act approve($crate::approvals::ApprovalRequest) -> $crate::model::Approval;
+                /// Says no to one.
+                act deny($crate::approvals::ApprovalRequest) -> $crate::model::Approval;
                 /// Ends every process of every cluster of this home at once.
                 act emergency_stop($crate::requests::HomeRequest) -> $crate::model::view::StopReport;
                 /// Ends the engine; its services are left running or taken down first.

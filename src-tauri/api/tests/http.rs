@@ -5,13 +5,13 @@
 
 mod host;
 
-use api::http::Desk;
+use api::http::{Asked, Desk};
 use api::{Json, Lines};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use model::Actor;
 use model::view::{Code, Failure};
-use model::{Actor, Timestamp};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +26,7 @@ impl Desk for Counting {
     fn call(
         &self,
         actor: Actor,
-        _: Option<Timestamp>,
+        _: Asked,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>> {

@@ -4,13 +4,13 @@
 
 mod host;
 
-use api::http::Desk;
+use api::http::{Asked, Desk};
 use api::{Json, Lines};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
+use model::Actor;
 use model::view::{Code, Failure};
-use model::{Actor, Timestamp};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -40,7 +40,7 @@ impl Desk for Counting {
     fn call(
         &self,
         _: Actor,
-        _: Option<Timestamp>,
+        _: Asked,
         _: String,
         _: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>> {

@@ -73,6 +73,9 @@ pub(crate) struct Place {
     /// The cluster of this name or id, whatever the folder
     #[arg(long, global = true, value_name = "NAME|ID")]
     pub(crate) cluster: Option<String>,
+    /// Ask with this approval, where an act needs one
+    #[arg(long, global = true, value_name = "ID", value_parser = approval)]
+    pub(crate) approval: Option<model::ApprovalId>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +134,12 @@ pub(crate) enum Command {
     Healed(Healed),
     /// Show what happened
     Events(Events),
+    /// List what waits for the approval of persons
+    Approvals(Approvals),
+    /// Approve of an act that waits for persons; who asked for it does not count
+    Approve(Approve),
+    /// Say no to an act that waits for persons
+    Deny(Approve),
     /// Show who did what, why it was let in or refused, and what came of it
     Acts(Acts),
     /// Say how it stands with security: the threat level, and each threat with its evidence and what to do

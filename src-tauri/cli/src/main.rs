@@ -46,6 +46,7 @@ mod who;
 
 // What is done, and how it is followed.
 mod acts;
+mod approvals;
 mod board;
 mod book;
 mod down;
@@ -80,6 +81,9 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(id) = arguments.place.approval {
+        api::client::ask_with_approval(id);
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fail) => {
@@ -149,6 +153,9 @@ fn run(arguments: &Arguments) -> Done {
         Command::Status(status) => asks(place, status::status(place, *status)),
         Command::Events(events) if events.follow => orders(place, past::events(place, events)),
         Command::Events(events) => asks(place, past::events(place, events)),
+        Command::Approvals(list) => asks(place, approvals::approvals(place, list)),
+        Command::Approve(one) => asks(place, approvals::answer(place, one, "approve")),
+        Command::Deny(one) => asks(place, approvals::answer(place, one, "deny")),
         Command::Acts(acts) => asks(place, book::acts(place, acts)),
         // A look takes as long as the disk does.
         Command::Security(asked) if asked.now => orders(place, security::security(place, asked)),

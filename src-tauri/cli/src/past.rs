@@ -114,6 +114,7 @@ fn concerns(what: &EventKind, service: &ServiceName) -> bool {
             incident.service == *service || incident.impacted.contains(service)
         }
         EventKind::Act { act } => act.target.services.contains(service),
+        EventKind::Approval { approval } => approval.target.services.contains(service),
         EventKind::Finding { finding } => finding.instance.service == *service,
         EventKind::Threat { threat, .. } => threat.service.as_ref() == Some(service),
         EventKind::EngineStarted { .. }
@@ -297,6 +298,7 @@ fn sentence(what: &EventKind, at: Timestamp) -> String {
             };
             format!("{}: {over}{}", finding.instance, finding.text)
         }
+        EventKind::Approval { approval } => crate::approvals::sentence(approval),
         EventKind::RulesAlarm { text } => format!("alarm of the rules: {text}"),
         EventKind::Threat { threat, over } => {
             let level = if *over { "over" } else { threat.level.as_str() };

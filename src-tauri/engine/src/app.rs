@@ -118,9 +118,11 @@ impl Engine {
             store.clone(),
             Arc::clone(&journal),
             Arc::clone(&constitution),
+            Arc::clone(&picture),
             last_act,
         ));
         let sealing = Sealing::new(layout.home(), &store, &journal, &picture);
+        door.recall().await?;
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
         let registry = Registry::open(
             store.clone(),
@@ -230,6 +232,7 @@ impl Engine {
         Handle {
             shared: Arc::clone(&self.shared),
             asked: None,
+            approval: None,
         }
     }
 

@@ -10,13 +10,14 @@
 
 use crate::constitution::{Candidate, Constitution};
 use crate::journal::Journal;
+use crate::picture::Picture;
 use crate::refusals::Refusals;
 use crate::{Error, clock::Clock};
 use driver::disk::Full;
 use driver::fail_point;
 use model::{
-    Act, ActId, Actor, ActorKind, ClusterId, Decided, DecidingRule, EventKind, Outcome, Target,
-    Verb,
+    Act, ActId, Actor, ActorKind, ApprovalId, ClusterId, Decided, DecidingRule, EventKind, Outcome,
+    Target, Timestamp, Verb,
 };
 use policy::Decision;
 use std::collections::BTreeMap;
@@ -28,8 +29,11 @@ use store::{Durability, Share, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+mod persons;
 mod under_way;
 
+pub(crate) use persons::Terms;
+use persons::{Asked, lacks};
 use under_way::UnderWay;
 
 /// Longest reason a person can give, in bytes.
@@ -52,6 +56,15 @@ pub(crate) struct Door {
     journal: Arc<Journal>,
     constitution: Arc<Constitution>,
     refusals: Refusals,
+    /// For what persons are told who are asked to approve.
+    picture: Arc<Picture>,
+    /// Whose the engine is: the name of an account.
+    account: String,
+    next_approval: AtomicU64,
+    /// One after the other asks persons.
+    asking: tokio::sync::Mutex<()>,
+    /// What waits for persons, and until when.
+    waiting: Mutex<BTreeMap<ApprovalId, Timestamp>>,
     acts: Mutex<BTreeMap<ActId, UnderWay>>,
     ended: Notify,
     /// Since when healing's acts could not be written down.
@@ -62,10 +75,14 @@ pub(crate) struct Door {
 fn fits(reason: &str) -> Result<(), Error> {
     match reason.len() {
         0..=MAX_REASON => Ok(()),
-        bytes => Err(Error::BadRequest(format!(
-            "a reason has at most {MAX_REASON} bytes, this one has {bytes}"
-        ))),
+        bytes => Err(too_long("a reason", MAX_REASON, bytes)),
     }
+}
+
+fn too_long(what: &str, most: usize, bytes: usize) -> Error {
+    Error::BadRequest(format!(
+        "{what} has at most {most} bytes, this one has {bytes}"
+    ))
 }
 
 /// What is not refused for the length of its reason has as much of it as fits.
@@ -92,6 +109,7 @@ impl Door {
         store: Store,
         journal: Arc<Journal>,
         constitution: Arc<Constitution>,
+        picture: Arc<Picture>,
         last: ActId,
     ) -> Self {
         Self {
@@ -101,6 +119,11 @@ impl Door {
             journal,
             constitution,
             refusals: Refusals::default(),
+            picture,
+            account: driver::account(),
+            next_approval: AtomicU64::new(0),
+            asking: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
             acts: Mutex::default(),
             ended: Notify::new(),
             unwritable: Mutex::default(),
@@ -121,8 +144,22 @@ impl Door {
         target: Target,
         reason: &str,
     ) -> Result<Act, Error> {
-        let decision = self.constitution.decide(&actor, verb, &target, 0);
-        self.admit_decided(actor, verb, target, reason, &decision)
+        self.admit_so(actor, verb, target, reason, Terms::default())
+            .await
+    }
+
+    /// The same for who can come back with an approval, and with what else belongs to the act.
+    pub(crate) async fn admit_so(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: &str,
+        terms: Terms<'_>,
+    ) -> Result<Act, Error> {
+        let (by, to) = (actor.clone(), target.clone());
+        let decide = |approvals| self.constitution.decide(&by, verb, &to, approvals);
+        self.admit_decided(actor, verb, target, (reason, terms), decide)
             .await
     }
 
@@ -133,13 +170,16 @@ impl Door {
         cluster: &ClusterId,
         candidate: &Candidate<'_>,
         reason: &str,
+        terms: Terms<'_>,
     ) -> Result<Act, Error> {
-        let decision = self.constitution.decide_up(&actor, cluster, candidate, 0);
+        let by = actor.clone();
+        let rules = &self.constitution;
+        let decide = |approvals| rules.decide_up(&by, cluster, candidate, approvals);
         let target = Target {
             cluster: Some(cluster.clone()),
             ..Target::default()
         };
-        self.admit_decided(actor, Verb::Up, target, reason, &decision)
+        self.admit_decided(actor, Verb::Up, target, (reason, terms), decide)
             .await
     }
 
@@ -148,11 +188,34 @@ impl Door {
         actor: Actor,
         verb: Verb,
         target: Target,
-        reason: &str,
-        decision: &Decision,
+        (reason, terms): (&str, Terms<'_>),
+        decide: impl Fn(u32) -> Arc<Decision>,
     ) -> Result<Act, Error> {
         fits(reason)?;
-        self.pass(&actor, verb, &target, reason, decision)?;
+        let mut decision = decide(0);
+        let mut uses = None;
+        if let Some((count, within)) = lacks(&decision) {
+            let asked = Asked {
+                actor: &actor,
+                verb,
+                target: &target,
+                reason,
+                terms,
+            };
+            match terms.approval {
+                Some(id) => {
+                    decision = decide(self.approved(id, &asked, &decision).await?);
+                    uses = Some(id);
+                }
+                None if asked.is_for_persons() => {
+                    let error = self.ask_persons(&asked, &decision, count, within).await;
+                    self.note_refused(&actor, verb, &target, reason, &decision, &error.to_string());
+                    return Err(error);
+                }
+                None => {}
+            }
+        }
+        self.pass(&actor, verb, &target, reason, &decision)?;
         let healing = actor == Actor::healer();
         if verb == Verb::Restart && !healing {
             self.room().await?;
@@ -165,6 +228,21 @@ impl Door {
             true => Durability::Normal,
             false => Durability::Full,
         };
+        if let Some(id) = uses {
+            // The act and the end of its approval are one writing: of many uses at once one is let in.
+            match self.store.approvals().use_for(id, &act).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let why = format!("approval {} was used meanwhile; it counts once", id.0);
+                    return Err(Error::Conflict(why));
+                }
+                Err(error @ store::Error::Full { .. }) => return Err(Error::DiskFull(error)),
+                Err(error) => return Err(Error::Store(error)),
+            }
+            self.begin(&act);
+            self.tell_again(id).await;
+            return Ok(act);
+        }
         let written = match share(&act) {
             Some(share) => acts.append_spared(&act, durability, share).await,
             None => acts.append(&act, durability).await,
@@ -205,14 +283,28 @@ impl Door {
             return Ok(());
         }
         let why = model::text::harmless(&decision.why(), MAX_WHY);
-        if self.refusals.one(actor, verb, target) {
-            let decided = Arc::clone(&decision.decided);
-            let (actor, target) = (actor.clone(), target.clone());
-            let mut act = self.number(actor, verb, target, reason.to_owned(), decided);
-            act.outcome = Outcome::Refused(why.clone());
-            self.journal.act(act);
-        }
+        self.note_refused(actor, verb, target, reason, decision, &why);
         Err(Error::Refused(why))
+    }
+
+    /// What was not let in is in the book, unless there is too much of it.
+    fn note_refused(
+        &self,
+        actor: &Actor,
+        verb: Verb,
+        target: &Target,
+        reason: &str,
+        decision: &Decision,
+        why: &str,
+    ) {
+        if !self.refusals.one(actor, verb, target) {
+            return;
+        }
+        let decided = Arc::clone(&decision.decided);
+        let (actor, target) = (actor.clone(), target.clone());
+        let mut act = self.number(actor, verb, target, reason.to_owned(), decided);
+        act.outcome = Outcome::Refused(why.to_owned());
+        self.journal.act(act);
     }
 
     /// A second is over: tells how many refused acts were not written down one by one.
@@ -377,39 +469,11 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Forget
         | Verb::Attach
         | Verb::TestWebhook
-        | Verb::Request => None,
+        | Verb::Request
+        | Verb::Approve
+        | Verb::Deny => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::stage::{LIMIT, me, sleeper};
-    use model::InstanceStatus;
-    use testkit::{Home, eventually_async};
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test stands in for a service's crash"
-    )]
-    fn kill(pid: u32) {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_dies_while_nothing_can_be_written_down_is_healed_all_the_same() {
-        let home = Home::new();
-        let (_engine, handle, cluster) = sleeper(&home).await;
-        let status = || -> InstanceStatus {
-            let all = handle.shared.picture.instances(&cluster);
-            all.into_iter().next().unwrap()
-        };
-        handle.shared.store.close().await;
-        kill(status().pid.unwrap());
-        let delayed = || status().reason.text.contains("healing is delayed");
-        assert!(eventually_async(LIMIT, delayed).await, "{:?}", status());
-        let healed = || status().generation.0 == 2 && status().pid.is_some();
-        assert!(eventually_async(LIMIT, healed).await, "{:?}", status());
-        handle.shutdown(me(), true, String::new()).await;
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use driver::disk::Full;
 use model::view::Code;
-use model::{ClusterId, InstanceId, ServiceName, WebhookName};
+use model::{ApprovalId, ClusterId, InstanceId, ServiceName, WebhookName};
 use std::path::{Path, PathBuf};
 
 /// A command that was not carried out.
@@ -71,6 +71,24 @@ pub enum Error {
     /// The door said no.
     #[error("refused: {0}")]
     Refused(String),
+    /// The rules let it in when persons approve of it.
+    #[error(
+        "{why}; approval {} has {given} of {needed}: `azora approve {}`, then ask again with `--approval {}`",
+        .id.0, .id.0, .id.0
+    )]
+    NeedsApproval {
+        /// What is asked of persons.
+        id: ApprovalId,
+        /// How many of them.
+        needed: u32,
+        /// How many have approved.
+        given: usize,
+        /// Why, and which rules say so.
+        why: String,
+    },
+    /// Nothing with this number waits or did lately.
+    #[error("there is no approval {}; `azora approvals` lists them", .0.0)]
+    NoApproval(ApprovalId),
     /// It cannot be done in the present state.
     #[error("{0}")]
     Conflict(String),
@@ -167,11 +185,13 @@ impl Error {
             | Error::NoIncident(_)
             | Error::NoDefinition(_)
             | Error::Folder { .. }
+            | Error::NoApproval(_)
             | Error::NoAct(_) => Code::NotFound,
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
             Error::Risks(_) => Code::Risks,
             Error::Refused(_) => Code::Refused,
+            Error::NeedsApproval { .. } => Code::NeedsApproval,
             Error::Conflict(_) | Error::DiskFull(_) | Error::NoRoom(_) => Code::Conflict,
             Error::Closing => Code::Closing,
             Error::BadRequest(_) | Error::NotText(_) => Code::BadRequest,

@@ -40,6 +40,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     tokio::spawn(end(Handle {
         shared,
         asked: None,
+        approval: None,
     }));
 }
 

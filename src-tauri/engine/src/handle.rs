@@ -4,13 +4,15 @@
 //! of its cluster.
 
 use crate::Error;
+use crate::door::Terms;
 use crate::owner::{Message, Wish};
 use crate::record::Going;
 use crate::shared::Shared;
 use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ClusterId, Event, InstanceId, Reason, ServiceName, Target, Timestamp, Verb,
+    Act, ActId, Actor, ApprovalId, ClusterId, Event, InstanceId, Reason, ServiceName, Target,
+    Timestamp, Verb,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub struct Handle {
     pub(crate) shared: Arc<Shared>,
     /// When what is asked of it now was asked, where that is not now.
     pub(crate) asked: Option<Timestamp>,
+    /// What persons have approved of, for what is asked of it now.
+    pub(crate) approval: Option<ApprovalId>,
 }
 
 /// What a person can order of what is there.
@@ -92,8 +96,17 @@ impl Handle {
     #[must_use]
     pub fn asked_at(&self, asked: Option<Timestamp>) -> Handle {
         Handle {
-            shared: Arc::clone(&self.shared),
             asked,
+            ..self.clone()
+        }
+    }
+
+    /// The same engine, asked with this approval: see [`Error::NeedsApproval`].
+    #[must_use]
+    pub fn with_approval(&self, approval: Option<ApprovalId>) -> Handle {
+        Handle {
+            approval,
+            ..self.clone()
         }
     }
 
@@ -210,7 +223,10 @@ impl Handle {
             services,
             instance: None,
         };
-        let act = self.admit(actor, verb, target, &reason).await?;
+        let details = order.details();
+        let act = self
+            .admit_so(actor, verb, target, &reason, &details)
+            .await?;
         let result = match (order, cluster) {
             (Order::Resume, _) => self.resume(&act).await,
             (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
@@ -229,8 +245,29 @@ impl Handle {
         target: Target,
         reason: &str,
     ) -> Result<Act, Error> {
-        self.through(self.shared.door.admit(actor, verb, target, reason))
+        self.admit_so(actor, verb, target, reason, "").await
+    }
+
+    /// The same with what else belongs to the act, in words.
+    pub(crate) async fn admit_so(
+        &self,
+        actor: Actor,
+        verb: Verb,
+        target: Target,
+        reason: &str,
+        details: &str,
+    ) -> Result<Act, Error> {
+        let terms = self.terms(details);
+        let door = &self.shared.door;
+        self.through(door.admit_so(actor, verb, target, reason, terms))
             .await
+    }
+
+    pub(crate) fn terms<'a>(&self, details: &'a str) -> Terms<'a> {
+        Terms {
+            details,
+            approval: self.approval,
+        }
     }
 
     /// The same, for one of the door's ways in.
@@ -307,6 +344,29 @@ impl Handle {
 }
 
 impl Order {
+    /// What else it says, in words: who approves of it approves of exactly that.
+    fn details(&self) -> String {
+        match self {
+            Order::DownWithVolumes { volumes, .. } => {
+                format!("with all that is in its volumes {}", volumes.join(", "))
+            }
+            Order::Restart { at_once: true, .. } => "all instances at once".to_owned(),
+            Order::Scale { replicas, .. } => format!("to {replicas} instances"),
+            Order::Hold {
+                span: Some(span), ..
+            } => format!("for {} s", span.as_secs_f64()),
+            Order::Down { .. }
+            | Order::Start { .. }
+            | Order::Stop { .. }
+            | Order::Restart { .. }
+            | Order::Hold { .. }
+            | Order::Unhold { .. }
+            | Order::Release { .. }
+            | Order::Resume
+            | Order::Forget { .. } => String::new(),
+        }
+    }
+
     fn parts(&self) -> (Verb, Option<ClusterId>, Vec<ServiceName>) {
         let (verb, cluster, services) = match self {
             Order::Down { cluster } | Order::DownWithVolumes { cluster, .. } => {

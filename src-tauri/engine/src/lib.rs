@@ -10,12 +10,14 @@
 )]
 
 mod app;
+mod approvals;
 mod attached;
 mod beside;
 mod callers;
 mod clock;
 mod config;
 mod connections;
+mod consequences;
 mod constitution;
 mod consul;
 mod container;

@@ -68,7 +68,9 @@ impl Handle {
             services: route.name.parse().into_iter().collect(),
             instance: None,
         };
-        let act = self.admit(actor, Verb::Request, target, what).await?;
+        let act = self
+            .admit_so(actor, Verb::Request, target, what, what)
+            .await?;
         let tried = ask.await;
         match &tried {
             Ok(tried) => {

@@ -7,8 +7,10 @@ use crate::look::asked;
 use crate::owner::{Message, Noted, Owner};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::{Error, contents};
-use model::{ActId, Actor, ClusterId, EventKind};
-use std::collections::BTreeMap;
+use driver::{ProcessDriver, SecretText};
+use model::{ActId, Actor, ClusterId, EventKind, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +42,19 @@ pub struct UpStarted {
     pub act: ActId,
     /// What differs from what ran before, in words, and what of this folder runs under other names.
     pub changes: Vec<String>,
+}
+
+/// What else belongs to it: who approves of a definition approves of that and of no other.
+fn details(
+    driver: &ProcessDriver,
+    definition: &spec::Cluster,
+    left_out: &BTreeMap<ServiceName, String>,
+    risks: &BTreeSet<String>,
+) -> io::Result<String> {
+    // The text of a definition is the same for the same one: its maps are sorted.
+    let whole = serde_json::to_string(&(definition, left_out, risks))?;
+    let likeness = driver.fingerprint(&SecretText::new(whole))?;
+    Ok(format!("the definition of the likeness {likeness}"))
 }
 
 impl Handle {
@@ -75,7 +90,13 @@ impl Handle {
             definition: &definition,
             rules: rules.as_ref(),
         };
-        let admitted = self.shared.door.admit_up(actor, &id, &candidate, &reason);
+        let details = details(&self.shared.driver, &definition, &left_out, &risks);
+        let details = details.map_err(|source| Error::Home {
+            path: self.shared.layout.home().to_owned(),
+            source,
+        })?;
+        let (door, terms) = (&self.shared.door, self.terms(&details));
+        let admitted = door.admit_up(actor, &id, &candidate, &reason, terms);
         let act = self.through(admitted).await?;
         let env = match (up.env, known) {
             (None, false) => Some(crate::environment::inherited()),

@@ -123,11 +123,15 @@ pub enum Verb {
     Request,
     /// End the engine. Services run on, or their clusters are taken down first.
     Shutdown,
+    /// Approve of an act that waits for persons.
+    Approve,
+    /// Say no to one.
+    Deny,
 }
 
 impl Verb {
     /// All there are.
-    pub const ALL: [Verb; 23] = [
+    pub const ALL: [Verb; 25] = [
         Verb::Up,
         Verb::Down,
         Verb::Start,
@@ -151,6 +155,8 @@ impl Verb {
         Verb::TestWebhook,
         Verb::Request,
         Verb::Shutdown,
+        Verb::Approve,
+        Verb::Deny,
     ];
 
     /// Its name, as it is written everywhere: "emergency-stop".
@@ -179,6 +185,8 @@ impl Verb {
             Verb::TestWebhook => "test-webhook",
             Verb::Request => "request",
             Verb::Shutdown => "shutdown",
+            Verb::Approve => "approve",
+            Verb::Deny => "deny",
         }
     }
 }

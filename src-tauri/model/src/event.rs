@@ -2,8 +2,8 @@
 //! test holds the one against the other.
 
 use crate::{
-    Act, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, IncidentId, InstanceId,
-    Reason, ServiceName, State, Threat, Timestamp,
+    Act, Approval, ClusterId, Endpoint, ExitStatus, Finding, Generation, Incident, IncidentId,
+    InstanceId, Reason, ServiceName, State, Threat, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Event {
 
 impl EventKind {
     /// The names of all there are, in the order of the page.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 19] = [
         "engine_started",
         "engine_stopped",
         "state_changed",
@@ -39,6 +39,7 @@ impl EventKind {
         "emergency_shutdown",
         "incident",
         "act",
+        "approval",
         "rules_alarm",
         "threat",
         "notice",
@@ -62,6 +63,7 @@ impl EventKind {
             EventKind::EmergencyShutdown { .. } => "emergency_shutdown",
             EventKind::Incident { .. } => "incident",
             EventKind::Act { .. } => "act",
+            EventKind::Approval { .. } => "approval",
             EventKind::RulesAlarm { .. } => "rules_alarm",
             EventKind::Threat { .. } => "threat",
             EventKind::Notice { .. } => "notice",
@@ -201,6 +203,12 @@ pub enum EventKind {
     Act {
         /// The act.
         act: Box<Act>,
+    },
+    /// An act waits for persons, or one has approved or denied, or it was used, or is over; the whole of it as it
+    /// is now.
+    Approval {
+        /// What is asked.
+        approval: Box<Approval>,
     },
     /// The rules of who may do what cannot be read, or one of them could not be worked out: what it may concern
     /// is refused until a person mends it.

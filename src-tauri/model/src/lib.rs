@@ -10,6 +10,7 @@
 )]
 
 pub mod act;
+pub mod approval;
 pub mod decided;
 pub mod entry;
 pub mod event;
@@ -34,6 +35,7 @@ pub mod webhook;
 pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
+pub use approval::{Approval, ApprovalId, ApprovalState, Approver};
 pub use decided::{Decided, DecidingRule};
 pub use entry::{About, Entry, Said};
 pub use event::{Event, EventKind};

@@ -370,6 +370,8 @@ pub enum Code {
     Definition,
     /// The door refused.
     Refused,
+    /// The door lets it in when persons approve of it; the message says of which number.
+    NeedsApproval,
     /// This folder was never run here: ask first, then send `trust`.
     Untrusted,
     /// Containers of it would be as good as root on this machine: ask first, then send `risks`.

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::{
-    Act, ActId, Actor, Endpoint, EventKind, ExitStatus, Finding, FindingKind, Generation, Incident,
-    IncidentId, IncidentState, Outcome, Reason, State, Target, Threat, ThreatKind, ThreatLevel,
-    Timestamp, Verb,
+    Act, ActId, Actor, Approval, ApprovalId, ApprovalState, Endpoint, EventKind, ExitStatus,
+    Finding, FindingKind, Generation, Incident, IncidentId, IncidentState, Outcome, Reason, State,
+    Target, Threat, ThreatKind, ThreatLevel, Timestamp, Verb,
 };
 use std::collections::BTreeMap;
 
@@ -43,6 +43,23 @@ fn one_of_each() -> Vec<EventKind> {
         reason: String::new(),
         outcome: Outcome::Pending,
         decision: None,
+    };
+    let approval = Approval {
+        id: ApprovalId(1),
+        at: Timestamp(0),
+        until: Timestamp(1),
+        actor: Actor::person("cli"),
+        name: String::new(),
+        verb: Verb::Stop,
+        target: Target::default(),
+        details: String::new(),
+        reason: String::new(),
+        consequences: Vec::new(),
+        rules: Vec::new(),
+        set: String::new(),
+        needed: 1,
+        given: Vec::new(),
+        state: ApprovalState::Waiting,
     };
     vec![
         EventKind::EngineStarted { pid: 1, adopted: 0 },
@@ -133,6 +150,9 @@ fn one_of_each() -> Vec<EventKind> {
             incident: Box::new(incident),
         },
         EventKind::Act { act: Box::new(act) },
+        EventKind::Approval {
+            approval: Box::new(approval),
+        },
         EventKind::RulesAlarm {
             text: String::new(),
         },

@@ -19,6 +19,7 @@
 )]
 
 mod acts;
+mod approvals;
 mod asked;
 mod ballast;
 mod batch;
@@ -38,6 +39,7 @@ mod schema;
 mod spare;
 
 pub use acts::Acts;
+pub use approvals::{Approvals, Given};
 pub use batch::Batch;
 pub use book::Book;
 pub use database::Durability;
@@ -177,6 +179,13 @@ impl Store {
     /// See [`Error`].
     pub async fn keep(&self, batch: &Batch) -> Result<(), Error> {
         batch.write(&self.inner.state).await
+    }
+
+    /// What waits for the approval of persons.
+    pub fn approvals(&self) -> Approvals<'_> {
+        Approvals {
+            state: &self.inner.state,
+        }
     }
 
     /// Incidents.

@@ -20,6 +20,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-6.sql"),
         include_str!("schema/state-7.sql"),
         include_str!("schema/state-8.sql"),
+        include_str!("schema/state-9.sql"),
     ],
     check: true,
 };

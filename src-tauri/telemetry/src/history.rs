@@ -120,7 +120,9 @@ fn changes(verb: Verb) -> bool {
         | Verb::Attach
         | Verb::TestWebhook
         | Verb::Request
-        | Verb::Shutdown => false,
+        | Verb::Shutdown
+        | Verb::Approve
+        | Verb::Deny => false,
     }
 }
 

@@ -128,6 +128,7 @@ fn subject(event: &Event) -> Option<String> {
         | EventKind::EngineStopped { .. }
         | EventKind::SystemReady { .. }
         | EventKind::EmergencyShutdown { .. }
+        | EventKind::Approval { .. }
         | EventKind::RulesAlarm { .. }
         | EventKind::Notice { .. } => None,
     };

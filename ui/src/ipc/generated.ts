@@ -44,6 +44,63 @@ export type ApplyDefinitionRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** One act that needs approvals. */
+export type Approval = {
+  /** Its number in this home. */
+  id: ApprovalId,
+  /** When it was asked for. */
+  at: Timestamp,
+  /** When it is over, used or not. */
+  until: Timestamp,
+  /** Who asks. */
+  actor: Actor,
+  /** By what name; the account that the engine runs as, where there is no other. */
+  name: string,
+  /** What is to be done. */
+  verb: Verb,
+  /** To what. */
+  target: Target,
+  /** What else belongs to it, in words: "2 instances", "with its volumes data". It is let in exactly so. */
+  details: string,
+  /** Why, as the actor said. */
+  reason: string,
+  /** What will happen, a line each. */
+  consequences: Array<string>,
+  /** The rules that ask for approvals. */
+  rules: Array<DecidingRule>,
+  /** Which rules there were. By others it has to be asked for again. */
+  set: string,
+  /** How many persons have to approve. */
+  needed: number,
+  /** Who has, oldest first. */
+  given: Array<Approver>,
+  /** How it stands. */
+  state: ApprovalState };
+
+/** Counts what was asked of persons in one home, from 1. */
+export type ApprovalId = number;
+
+/** Which act that waits for persons. */
+export type ApprovalRequest = {
+  /** Its number. */
+  id: ApprovalId,
+  /** Who says so, where several use one account; without it whoever the account is of. */
+  name?: string,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** How it stands with one. */
+export type ApprovalState = "waiting" | "approved" | "used" | "denied" | "expired";
+
+/** A person who has approved. */
+export type Approver = {
+  /** As they named themselves, or else the account that the engine runs as. */
+  name: string,
+  /** Through what: "cli", "window", "browser". */
+  via: string,
+  /** When. */
+  at: Timestamp };
+
 /** Whose terminal to attach to. */
 export type AttachRequest = {
   /** Of which cluster. */
@@ -222,7 +279,7 @@ export type ClusterView = {
   services: Array<ServiceView> };
 
 /** Kinds of failure a host may branch on. */
-export type Code = "bad_request" | "not_found" | "definition" | "refused" | "untrusted" | "risks" | "conflict" | "closing" | "internal";
+export type Code = "bad_request" | "not_found" | "definition" | "refused" | "needs_approval" | "untrusted" | "risks" | "conflict" | "closing" | "internal";
 
 /** What to copy. */
 export type CopyLogsRequest = {
@@ -470,7 +527,9 @@ export type EventKind = { "kind": "engine_started",
   /** The incident. */
   incident: Incident } | { "kind": "act",
   /** The act. */
-  act: Act } | { "kind": "rules_alarm",
+  act: Act } | { "kind": "approval",
+  /** What is asked. */
+  approval: Approval } | { "kind": "rules_alarm",
   /** What is wrong, where, and what to do about it. */
   text: string } | { "kind": "finding",
   /** The finding. */
@@ -2187,7 +2246,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -2359,6 +2418,8 @@ export interface Commands {
   ledger_entries: { kind: "read"; request: LedgerRequest; response: LedgerEntries };
   /** Checkpoints of the ledger after that of a size, smallest first. */
   ledger_checkpoints: { kind: "read"; request: LedgerRequest; response: Array<LedgerCheckpoint> };
+  /** What waits for the approval of persons, and what became of the last that did, newest first. */
+  approvals: { kind: "read"; request: Nothing; response: Array<Approval> };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */
@@ -2419,6 +2480,10 @@ export interface Commands {
   test_webhooks: { kind: "act"; request: TestWebhooksRequest; response: Array<WebhookTested> };
   /** Sends a request through the gateway and shows the answer; one that may change something is written down. */
   gateway_try: { kind: "act"; request: GatewayTry; response: GatewayTried };
+  /** Approves of an act that waits for persons. */
+  approve: { kind: "act"; request: ApprovalRequest; response: Approval };
+  /** Says no to one. */
+  deny: { kind: "act"; request: ApprovalRequest; response: Approval };
   /** Ends every process of every cluster of this home at once. */
   emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
   /** Ends the engine; its services are left running or taken down first. */

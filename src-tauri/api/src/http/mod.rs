@@ -14,6 +14,6 @@ mod server;
 mod sockets;
 pub mod token;
 
-pub use routes::Desk;
-pub(crate) use routes::{ASKED, VIA};
+pub(crate) use routes::{APPROVAL, ASKED, VIA};
+pub use routes::{Asked, Desk};
 pub use server::{Server, bind, serve};

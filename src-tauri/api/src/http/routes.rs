@@ -17,7 +17,7 @@ use engine::Handle;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use model::view::{Code, Failure};
-use model::{Actor, Timestamp};
+use model::{Actor, ApprovalId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -41,13 +41,25 @@ pub(crate) const VIA: HeaderName = HeaderName::from_static("azora-via");
 /// When the caller made the call, in Unix milliseconds: a call can wait for an engine that hangs.
 pub(crate) const ASKED: HeaderName = HeaderName::from_static("azora-asked");
 
+/// What persons have approved of, for this one call.
+pub(crate) const APPROVAL: HeaderName = HeaderName::from_static("azora-approval");
+
+/// What a caller says of its call besides the request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// When it was made.
+    pub at: Option<Timestamp>,
+    /// What persons have approved of.
+    pub approval: Option<ApprovalId>,
+}
+
 /// What stands behind the routes: the command table over an engine.
 pub trait Desk: Send + Sync + 'static {
-    /// Carries out a call; `asked` is when its caller says it was made.
+    /// Carries out a call; `asked` is what its caller says of it.
     fn call(
         &self,
         actor: Actor,
-        asked: Option<Timestamp>,
+        asked: Asked,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>>;
@@ -61,11 +73,11 @@ impl Desk for Handle {
     fn call(
         &self,
         actor: Actor,
-        asked: Option<Timestamp>,
+        asked: Asked,
         name: String,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>> {
-        let engine = self.asked_at(asked);
+        let engine = self.asked_at(asked.at).with_approval(asked.approval);
         async move { dispatch::call(&engine, &actor, &name, &request).await }.boxed()
     }
     fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
@@ -152,7 +164,7 @@ async fn call(
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let work = shared.desk.call(actor(&head), asked_at(&head), name, body);
+    let work = shared.desk.call(actor(&head), said_of(&head), name, body);
     match shared.calls.spawn(work).await {
         Ok(Ok(Json(text))) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Ok(Err(failure)) => failed(&failure),
@@ -252,9 +264,14 @@ fn actor(head: &Parts) -> Actor {
     }
 }
 
-fn asked_at(head: &Parts) -> Option<Timestamp> {
-    let text = head.headers.get(ASKED)?.to_str().ok()?;
-    text.parse().ok().map(Timestamp)
+fn said_of(head: &Parts) -> Asked {
+    let said = |name: &HeaderName| head.headers.get(name)?.to_str().ok();
+    Asked {
+        at: said(&ASKED).and_then(|at| at.parse().ok()).map(Timestamp),
+        approval: said(&APPROVAL)
+            .and_then(|id| id.parse().ok())
+            .map(ApprovalId),
+    }
 }
 
 async fn ui(request: Request) -> Response {
@@ -292,7 +309,9 @@ fn failed(failure: &Failure) -> Response {
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Definition => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Refused => StatusCode::FORBIDDEN,
-        Code::Untrusted | Code::Risks | Code::Conflict => StatusCode::CONFLICT,
+        Code::Untrusted | Code::Risks | Code::NeedsApproval | Code::Conflict => {
+            StatusCode::CONFLICT
+        }
         Code::Closing => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -2,6 +2,7 @@
 
 use super::Json;
 use clap::Args;
+use model::ApprovalId;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -163,6 +164,38 @@ pub(crate) struct Why {
     /// Why, for the book of acts
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An act that needs approvals is not done and gets a number. A person who is not the one who asked says `azora approve \
+NUMBER`; when there are enough, it is asked for again with `--approval NUMBER`, which counts once.")]
+pub(crate) struct Approvals {
+    /// Also those that were used, denied or not approved in time
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// Its number, as `azora approvals` shows it
+    #[arg(value_name = "ID", value_parser = approval)]
+    pub(crate) id: ApprovalId,
+    /// Who you are, where several use one account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Why, for the book of acts
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// The number of what waits for approval.
+pub(crate) fn approval(typed: &str) -> Result<ApprovalId, std::num::ParseIntError> {
+    typed.parse().map(ApprovalId)
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use testkit::{Home, eventually_async};
 
 mod acts;
+mod approvals;
 
 /// All is allowed to everybody, but for what a test forbids.
 const ALL: &str =

@@ -1,6 +1,6 @@
 // What events and acts say, as sentences.
 
-import type { Act, ClusterId, ClusterView, Endpoint, Event, EventKind, ExitStatus, Outcome, ThreatLevel } from "../../ipc/generated";
+import type { Act, ApprovalState, ClusterId, ClusterView, Endpoint, Event, EventKind, ExitStatus, Outcome, ThreatLevel } from "../../ipc/generated";
 import { span } from "../../shared/format";
 import type { Shape, Tone } from "../../shared/marks";
 import { INCIDENTS, STATES } from "../health/states";
@@ -26,6 +26,14 @@ export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; ton
 
 /** Threats of these levels want somebody to act. */
 const GRAVE: ReadonlySet<ThreatLevel> = new Set<ThreatLevel>(["high", "critical"]);
+
+const APPROVALS: Record<ApprovalState, { shape: Shape; tone: Tone }> = {
+  waiting: { shape: "half", tone: "warn" },
+  approved: { shape: "check", tone: "good" },
+  used: { shape: "check", tone: "calm" },
+  denied: { shape: "barred", tone: "held" },
+  expired: { shape: "square", tone: "calm" },
+};
 
 /** `clusters` are known by their names; one that is gone, by its id. */
 export function describe(event: Event, clusters: readonly ClusterView[]): Line {
@@ -70,6 +78,8 @@ function line(what: EventKind, cluster: string, clusters: readonly ClusterView[]
       return what.finding.closed === null
         ? { shape: "triangle", tone: "warn", who: what.finding.instance, text: what.finding.text }
         : { shape: "check", tone: "good", who: what.finding.instance, text: w.over(what.finding.text) };
+    case "approval":
+      return { ...pick(APPROVALS[what.approval.state]), who: whom(what.approval, clusters), text: w.approval(what.approval.id, what.approval.name, what.approval.verb, w.approvals[what.approval.state], what.approval.given.length, what.approval.needed) };
     case "rules_alarm":
       return { shape: "triangle", tone: "bad", who: cluster, text: what.text };
     case "threat":
@@ -132,7 +142,7 @@ export function actor(act: Act): string {
 }
 
 /** What an act is done to. */
-export function whom(act: Act, clusters: readonly ClusterView[]): string {
+export function whom(act: Pick<Act, "target">, clusters: readonly ClusterView[]): string {
   if (act.target.instance !== null) return act.target.instance;
   if (act.target.services.length > 3) return words.shared.services(act.target.services.length);
   if (act.target.services.length > 0) return act.target.services.join(", ");

@@ -104,6 +104,9 @@ export function fake(): Platform {
     },
     healed: ({ since, cluster }) => healed(world.incidents.filter((each) => cluster === undefined || each.cluster === cluster), since),
     events: ({ limit = 200 }) => world.events.slice(-limit),
+    approvals: () => [],
+    approve: ({ id }) => { throw new CallError("not_found", `there is no approval ${id}; \`azora approvals\` lists them`); },
+    deny: ({ id }) => { throw new CallError("not_found", `there is no approval ${id}; \`azora approvals\` lists them`); },
     acts: ({ limit = 200 }) => world.acts.slice(0, limit),
     ledger: () => ({
       entries: 214, signed: 210, checkpoint: { size: 210, at: Date.now() - 42_000, note: "azora/0badcafe0badcafe\n210\nAAAA\n\n— azora/0badcafe0badcafe AAAA\n" },

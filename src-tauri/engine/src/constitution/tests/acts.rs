@@ -129,6 +129,31 @@ async fn ask(handle: &Handle, cluster: &ClusterId, folder: &Path, verb: Verb) ->
                 .map(|_| ())
                 .map_err(refused)
         }
+        Verb::Approve | Verb::Deny => {
+            let id = model::ApprovalId(verb as u64);
+            let waits = model::Approval {
+                id,
+                at: model::Timestamp(0),
+                until: model::Timestamp(i64::MAX),
+                actor: me(),
+                name: "anna".into(),
+                verb: Verb::Stop,
+                target: here(&cluster(), &["db"]),
+                details: String::new(),
+                reason: String::new(),
+                consequences: vec![],
+                rules: vec![],
+                set: String::new(),
+                needed: 1,
+                given: vec![],
+                state: model::ApprovalState::Waiting,
+            };
+            shared.store.approvals().ask(&waits).await?;
+            match verb {
+                Verb::Approve => handle.approve(me(), id, None, reason()).await.map(|_| ()),
+                _ => handle.deny(me(), id, None, reason()).await.map(|_| ()),
+            }
+        }
         Verb::Attach => {
             let key = (cluster(), "db.0".parse().unwrap());
             let size = TerminalSize {

@@ -1,0 +1,92 @@
+//! What will happen when an act is let in, for persons who are asked to approve of it: a line each, from what runs
+//! now. The door asks for it; nothing is decided here.
+
+use crate::picture::Picture;
+use model::view::{ClusterView, Snapshot};
+use model::{ServiceName, Target, Verb};
+use std::collections::BTreeSet;
+
+/// Instances that are told one by one.
+const TOLD: usize = 50;
+
+impl Picture {
+    /// What an act would do, a line each.
+    pub(crate) fn consequences(&self, verb: Verb, target: &Target, details: &str) -> Vec<String> {
+        of(&self.snapshot(), verb, target, details)
+    }
+}
+
+fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<String> {
+    let cluster = target.cluster.as_ref();
+    let known = cluster.and_then(|id| picture.clusters.iter().find(|one| one.id == *id));
+    let named: Vec<String> = target.services.iter().map(ToString::to_string).collect();
+    let whom = match (&named[..], known, cluster) {
+        ([], Some(known), _) => format!("all of {}", known.name),
+        ([], None, Some(id)) => crate::called(id).to_owned(),
+        ([], None, None) => "this home".to_owned(),
+        (named, _, _) => named.join(", "),
+    };
+    let details = match details {
+        "" => String::new(),
+        details => format!(" ({details})"),
+    };
+    let mut lines = vec![format!("{} of {whom}{details}", verb.name())];
+    let becomes = match verb {
+        Verb::Stop | Verb::Down => "is stopped",
+        Verb::Restart => "is ended and started again",
+        Verb::Attach => "gets what is typed",
+        _ => return lines,
+    };
+    let Some(known) = known else {
+        return lines;
+    };
+    let mut touched: BTreeSet<&ServiceName> = match target.services.is_empty() {
+        true => known.services.iter().map(|one| &one.name).collect(),
+        false => target.services.iter().collect(),
+    };
+    if verb == Verb::Stop {
+        let also = with_dependents(known, &mut touched);
+        if !also.is_empty() {
+            lines.push(format!("stops with it what needs it: {}", also.join(", ")));
+        }
+    }
+    let instances = picture.instances.get(&known.id).into_iter().flatten();
+    let running = instances
+        .filter(|one| {
+            target
+                .instance
+                .as_ref()
+                .is_none_or(|of| *of == one.instance)
+        })
+        .filter(|one| touched.contains(&one.service));
+    let running: Vec<String> = running
+        .filter_map(|one| Some(format!("{} (pid {}) {becomes}", one.instance, one.pid?)))
+        .collect();
+    let more = running.len().saturating_sub(TOLD);
+    if running.is_empty() {
+        lines.push("nothing of it runs".to_owned());
+    }
+    lines.extend(running.into_iter().take(TOLD));
+    if more > 0 {
+        lines.push(format!("and {more} more instances"));
+    }
+    lines
+}
+
+/// Adds what needs these, however far, and answers what that is.
+fn with_dependents<'a>(
+    cluster: &'a ClusterView,
+    touched: &mut BTreeSet<&'a ServiceName>,
+) -> Vec<String> {
+    let mut also = Vec::new();
+    loop {
+        let next = cluster.services.iter().find(|one| {
+            !touched.contains(&one.name) && one.needs.iter().any(|need| touched.contains(need))
+        });
+        let Some(next) = next else {
+            return also;
+        };
+        touched.insert(&next.name);
+        also.push(next.name.to_string());
+    }
+}

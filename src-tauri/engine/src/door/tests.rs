@@ -1,0 +1,31 @@
+//! What the door does when nothing can be written down.
+
+use crate::stage::{LIMIT, me, sleeper};
+use model::InstanceStatus;
+use testkit::{Home, eventually_async};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test stands in for a service's crash"
+)]
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dies_while_nothing_can_be_written_down_is_healed_all_the_same() {
+    let home = Home::new();
+    let (_engine, handle, cluster) = sleeper(&home).await;
+    let status = || -> InstanceStatus {
+        let all = handle.shared.picture.instances(&cluster);
+        all.into_iter().next().unwrap()
+    };
+    handle.shared.store.close().await;
+    kill(status().pid.unwrap());
+    let delayed = || status().reason.text.contains("healing is delayed");
+    assert!(eventually_async(LIMIT, delayed).await, "{:?}", status());
+    let healed = || status().generation.0 == 2 && status().pid.is_some();
+    assert!(eventually_async(LIMIT, healed).await, "{:?}", status());
+    handle.shutdown(me(), true, String::new()).await;
+}
