@@ -191,7 +191,7 @@ try {
   // 200 %: half as many pixels each way, at twice the density.
   for (const dark of [false, true]) {
     const { page, context } = await visit("/?fake=150&scene=incident", { width: 640, height: 400, dark });
-    for (const place of ["clusters", "topology", "services", "incidents", "registry", "gateway", "activity", "settings", "service?service=azora-mint"]) {
+    for (const place of ["clusters", "topology", "services", "incidents", "registry", "gateway", "governance", "activity", "settings", "service?service=azora-mint"]) {
       await page.goto(`${host.origin}/${place}${place.includes("?") ? "&" : "?"}fake=150&scene=incident`);
       await page.getByTestId("overall").waitFor();
       const found = await page.evaluate(async (tags) => {

@@ -10,6 +10,7 @@ import { curves } from "./curves.mjs";
 import { taken } from "./taken.mjs";
 import { definition, terminal } from "./written.mjs";
 import { gateway } from "./gateway.mjs";
+import { governance } from "./governance.mjs";
 import { muted } from "./muted.mjs";
 import { settings } from "./settings.mjs";
 import { spoken } from "./spoken.mjs";
@@ -60,6 +61,7 @@ try {
     await muted({ step, visit, axe, dark, words });
     await settings({ step, visit, axe, dark, words });
     await gateway({ step, visit, axe, dark, words });
+    await governance({ step, visit, axe, dark, words });
     await taken({ step, visit, axe, dark, words });
     const { page, context, complaints } = await visit({ dark }, "/?fake=150&scene=incident");
 
@@ -67,7 +69,7 @@ try {
       assert.equal(await page.locator('[data-testid^="cluster-card-"]').count(), 3);
       await axe(page, "clusters");
     });
-    for (const place of ["services", "logs", "incidents", "registry", "gateway", "activity", "settings"]) {
+    for (const place of ["services", "logs", "incidents", "registry", "gateway", "governance", "activity", "settings"]) {
       await step(`${words}: ${place}`, async () => {
         await page.getByTestId(`place-${place}`).click();
         await page.waitForURL(`**/${place}*`);

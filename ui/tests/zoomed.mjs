@@ -17,7 +17,7 @@ export async function zoomed({ step, visit, axe, dark, words }) {
   await step(`${words}: at 200 % nothing is out of the window or below something else`, async () => {
     const { page, context, complaints } = await visit({ dark }, "/services?fake=3");
     await page.setViewportSize({ width: 640, height: 400 });
-    for (const place of ["clusters", "topology", "services", "logs", "incidents", "definition", "registry", "gateway", "activity", "settings"]) {
+    for (const place of ["clusters", "topology", "services", "logs", "incidents", "definition", "registry", "gateway", "governance", "activity", "settings"]) {
       await page.getByTestId(`place-${place}`).click();
       for (const testid of ["emergency-open", "palette-open"]) assert.equal(await covered(page, testid), null, `${testid} in ${place}`);
       await page.locator(`main[aria-label="${await page.locator("h1").textContent()}"] > *`).first().waitFor();

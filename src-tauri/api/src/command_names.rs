@@ -24,6 +24,8 @@ pub const COMMAND_NAMES: &[&str] = &[
     "ledger_entries",
     "ledger_checkpoints",
     "approvals",
+    "ledger_verify",
+    "rules",
     "who",
     "security",
     "webhooks",

@@ -4,7 +4,7 @@
 use crate::requests::Nothing;
 use engine::{Error, Handle};
 use model::Actor;
-use model::ledger::{LedgerCheckpoint, LedgerEntries, LedgerView};
+use model::ledger::{LedgerCheckpoint, LedgerEntries, LedgerVerdict, LedgerView};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -51,4 +51,12 @@ pub(crate) async fn ledger_checkpoints(
 ) -> Result<Vec<LedgerCheckpoint>, Error> {
     let (after, limit) = request.page();
     engine.ledger_checkpoints(after, limit).await
+}
+
+pub(crate) async fn ledger_verify(
+    engine: &Handle,
+    _: &Actor,
+    _: Nothing,
+) -> Result<LedgerVerdict, Error> {
+    engine.ledger_verify().await
 }

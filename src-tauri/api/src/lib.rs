@@ -27,6 +27,7 @@ mod chosen;
 mod definitions;
 pub mod dispatch;
 pub mod gateway;
+mod governance;
 mod graph;
 mod ledger;
 mod log_requests;

@@ -70,6 +70,10 @@ macro_rules! commands {
                 read ledger_checkpoints($crate::requests::LedgerRequest) -> Vec<$crate::model::ledger::LedgerCheckpoint>;
                 /// What waits for the approval of persons, and what became of the last that did, newest first.
                 read approvals($crate::requests::Nothing) -> Vec<$crate::model::Approval>;
+                /// Reads the whole ledger and holds it against what was signed of it.
+                read ledger_verify($crate::requests::Nothing) -> $crate::model::ledger::LedgerVerdict;
+                /// The rules that hold: who may do what, and what is wrong with their files.
+                read rules($crate::requests::Nothing) -> $crate::model::rules::RulesView;
                 /// Who has a port of this machine, since when, and whether it may be stopped.
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// The threat level, what was found with its evidence and what to do, and how it stands with the book of acts.

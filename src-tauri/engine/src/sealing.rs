@@ -4,6 +4,8 @@
 //! It stands in nobody's way: entries are written with their acts, and signed behind them. What it cannot do is
 //! told and tried again, and ends nothing. It refuses to sign with a key that is none, and never writes over one.
 
+mod verified;
+
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::picture::Picture;
@@ -38,6 +40,8 @@ pub(crate) struct Sealing {
     /// Whoever signs holds it; there is none until there is a key.
     sealer: tokio::sync::Mutex<Option<Sealer>>,
     told: Mutex<Told>,
+    /// Whoever verifies holds it.
+    verifying: tokio::sync::Mutex<()>,
 }
 
 /// What hosts are told.
@@ -62,6 +66,7 @@ impl Sealing {
             picture: Arc::clone(picture),
             sealer: tokio::sync::Mutex::default(),
             told: Mutex::default(),
+            verifying: tokio::sync::Mutex::default(),
         }
     }
 
@@ -285,6 +290,8 @@ mod tests {
     async fn an_engine_leaves_a_ledger_of_which_everything_is_signed() {
         let home = Home::new();
         let (_engine, handle, _) = sleeper(&home).await;
+        let seen = handle.ledger_verify().await.unwrap();
+        assert!(seen.sound && seen.entries > 0, "{seen:?}");
         handle.shutdown(me(), false, "it is late".into()).await;
         let first = verdict(&home).await;
         assert!(first.sound(), "{first:?}");

@@ -52,3 +52,26 @@ pub struct LedgerEntries {
     /// Their texts, each with a line feed behind it.
     pub text: String,
 }
+
+/// What verifying a whole ledger has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LedgerVerdict {
+    /// Nothing was found.
+    pub sound: bool,
+    /// So many entries are there.
+    #[ts(type = "number")]
+    pub entries: u64,
+    /// Up to here they are what was signed.
+    #[ts(type = "number")]
+    pub signed: u64,
+    /// So many checkpoints were held against them.
+    #[ts(type = "number")]
+    pub checkpoints: u64,
+    /// The root of the tree of all entries, in base64.
+    pub root: String,
+    /// What was found, in words; at most a hundred.
+    pub findings: Vec<String>,
+    /// How many more were.
+    #[ts(type = "number")]
+    pub more: u64,
+}

@@ -24,6 +24,7 @@ pub mod need;
 pub mod observed;
 pub mod probe;
 pub mod process;
+pub mod rules;
 pub mod schedule;
 pub mod security;
 pub mod state;

@@ -103,6 +103,12 @@ impl Rules {
         self.rules.is_empty()
     }
 
+    /// How many persons have to approve before a rule does not hold any more, for those that approvals lift.
+    pub fn approvals(&self, id: &str) -> Option<u32> {
+        let rule = self.rules.iter().find(|rule| rule.id == id)?;
+        rule.approvals.map(|approvals| approvals.count)
+    }
+
     /// Their names with what they say and whether they allow, in the order of the file.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.rules.iter().map(|rule| {

@@ -7,6 +7,7 @@ import ActivityPage from "./ActivityPage.svelte";
 import ClustersPage from "./ClustersPage.svelte";
 import DefinitionPage from "./DefinitionPage.svelte";
 import GatewayPage from "./GatewayPage.svelte";
+import GovernancePage from "./GovernancePage.svelte";
 import IncidentsPage from "./IncidentsPage.svelte";
 import LogsPage from "./LogsPage.svelte";
 import RegistryPage from "./RegistryPage.svelte";
@@ -50,6 +51,7 @@ export const PLACES: readonly Place[] = [
   { id: "definition", name: words.views.places.definition, icon: "definition", page: DefinitionPage, key: "6" },
   { id: "registry", name: words.views.places.registry, icon: "registry", page: RegistryPage, key: "7" },
   { id: "gateway", name: words.views.places.gateway, icon: "gateway", page: GatewayPage, key: "0" },
+  { id: "governance", name: words.views.places.governance, icon: "governance", page: GovernancePage, key: "g", home: true },
   { id: "activity", name: words.views.places.activity, icon: "activity", page: ActivityPage, key: "8" },
   { id: "settings", name: words.views.places.settings, icon: "settings", page: SettingsPage, key: "9", home: true },
   // Only where the UI is worked on.

@@ -7,6 +7,7 @@ import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
 import { Gateway } from "./gateway";
+import { Approvals, entries, ledger, rules, security, verdict, withRefused } from "./governance";
 import { azoraOs, fleet, JOBS, MIXED, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { Logs } from "./logs";
@@ -25,6 +26,7 @@ export function fake(): Platform {
   const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
   const terminals = new Terminals(world);
   const definitions = new Definitions(world);
+  const approvals = new Approvals(world, asked.get("scene") === "incident");
   const gateway = new Gateway(world, asked.get("scene") === "incident");
   if (asked.get("gateway") === "off") [gateway.off, world.engine.gateway] = [true, null];
   setInterval(() => {
@@ -104,20 +106,17 @@ export function fake(): Platform {
     },
     healed: ({ since, cluster }) => healed(world.incidents.filter((each) => cluster === undefined || each.cluster === cluster), since),
     events: ({ limit = 200 }) => world.events.slice(-limit),
-    approvals: () => [],
-    approve: ({ id }) => { throw new CallError("not_found", `there is no approval ${id}; \`azora approvals\` lists them`); },
-    deny: ({ id }) => { throw new CallError("not_found", `there is no approval ${id}; \`azora approvals\` lists them`); },
-    acts: ({ limit = 200 }) => world.acts.slice(0, limit),
-    ledger: () => ({
-      entries: 214, signed: 210, checkpoint: { size: 210, at: Date.now() - 42_000, note: "azora/0badcafe0badcafe\n210\nAAAA\n\n— azora/0badcafe0badcafe AAAA\n" },
-      key: "azora/0badcafe0badcafe+1a2b3c4d+AQ==", keys: ["azora/0badcafe0badcafe+1a2b3c4d+AQ=="], doubt: null, trouble: null,
-    }),
-    ledger_entries: () => ({ first: 0, last: 0, count: 0, text: "" }),
+    approvals: () => approvals.all,
+    approve: ({ id }) => approvals.answer(id, "approved"),
+    deny: ({ id }) => approvals.answer(id, "denied"),
+    acts: ({ limit = 200 }) => withRefused(world.acts, world.began).slice(0, limit),
+    ledger: () => ledger(world),
+    ledger_entries: ({ after = 0, limit = 200 }) => entries(world, after, limit),
     ledger_checkpoints: () => [],
+    ledger_verify: () => verdict(world),
+    rules: () => rules(world),
+    security: () => security(world, asked.get("scene") === "incident"),
     who: ({ port }) => ({ port, holders: [] }),
-    security: () => ({
-      level: "none", threats: [], more: 0, ledger: "unchecked", ledger_said: "not checked yet", last_audit: Date.now() - 12_000, cost_ms: 4.2, blind: [],
-    }),
     webhooks: () => [{
       name: "pager", place: "https://hooks.example.com/…", events: ["incident", "service_healed"], clusters: [],
       state: "idle", reason: "everything was delivered", waiting: 0, oldest: null,

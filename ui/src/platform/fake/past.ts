@@ -2,6 +2,7 @@
 // and healing have acted since.
 
 import type { Act, ActorKind, EventKind, ServiceName, State, Verb } from "../../ipc/generated";
+import { decidedBy } from "./governance";
 import type { World } from "./world";
 
 const MINUTE_MS = 60_000;
@@ -14,7 +15,7 @@ export function past(world: World): void {
   const told: [at: number, tell: () => void][] = [];
   const act = (ago: number, kind: ActorKind, via: string, verb: Verb, cluster: string, services: ServiceName[], detail: string, reason = ""): void => {
     told.push([began - ago, () => {
-      const done: Act = { id: world.acts.length + 1, at: began - ago, actor: { kind, via }, verb, target: { cluster, services, instance: null }, reason, outcome: { kind: "done", detail } };
+      const done: Act = { id: world.acts.length + 1, at: began - ago, actor: { kind, via }, verb, target: { cluster, services, instance: null }, reason, outcome: { kind: "done", detail }, decision: decidedBy(kind) };
       world.acts.unshift(done);
       world.tell(cluster, { kind: "act", act: done }, done.at);
     }]);

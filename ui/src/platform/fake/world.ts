@@ -8,6 +8,7 @@ import type {
 } from "../../ipc/generated";
 import { timeline } from "./incidents";
 import { seen } from "./graphs";
+import { decidedBy } from "./governance";
 import { random, seedOf } from "./random";
 
 const PROBE_EVERY_S = 5;
@@ -340,7 +341,7 @@ export class World {
   act(verb: Verb, cluster: ClusterId | null, services: ServiceName[], reason: string, run: () => number): Act {
     const act: Act = {
       id: this.acts.length + 1, at: Date.now(), actor: { kind: "person", via: "window" }, verb,
-      target: { cluster, services, instance: null }, reason, outcome: { kind: "pending" },
+      target: { cluster, services, instance: null }, reason, outcome: { kind: "pending" }, decision: decidedBy("person"),
     };
     this.acts.unshift(act);
     this.tell(cluster, { kind: "act", act });

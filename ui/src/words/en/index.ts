@@ -6,6 +6,7 @@ import { data } from "./data";
 import { definition } from "./definition";
 import { emergency } from "./emergency";
 import { gateway } from "./gateway";
+import { governance } from "./governance";
 import { health } from "./health";
 import { host } from "./host";
 import { incidents } from "./incidents";
@@ -30,6 +31,7 @@ export const en = {
   definition,
   emergency,
   gateway,
+  governance,
   health,
   host,
   incidents,

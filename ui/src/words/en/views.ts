@@ -15,6 +15,7 @@ export const views = {
     definition: "Definition",
     registry: "Registry",
     gateway: "Gateway",
+    governance: "Governance",
     activity: "Activity",
     settings: "Settings",
     /** Only where the UI is worked on. */

@@ -1,6 +1,6 @@
 // Looks again and again at what no event tells of: one look at a time, and what was seen last stays.
 
-import { sentence } from "../../shared/doing.svelte";
+import { sentence } from "./doing.svelte";
 
 export class Looking<T> {
   /** What was seen last; `null` before anything was. */

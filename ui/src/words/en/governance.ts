@@ -1,0 +1,43 @@
+// Security, rules and what they decided.
+
+import type { Snippet } from "svelte";
+import { say } from "../say";
+import { count } from "./count";
+
+export const governance = {
+  tabs: { security: "Security", decisions: "Decisions", rules: "Rules" },
+
+  levels: { none: "None", low: "Low", medium: "Medium", high: "High", critical: "Critical" },
+  level: (level: string) => `Threat level: ${level}`,
+  found: (n: number) => (n === 0 ? "no active threats" : count(n, { one: "# active threat", other: "# active threats" })),
+  looked: (when: Snippet) => say` · looked ${when}`,
+  ledgerIs: (how: string) => `ledger ${how}`,
+  lookNow: "Look now",
+  noThreat: "Nothing was found",
+  noThreatMore: "Listeners, programs, definitions, secrets, refused requests, the rules and the ledger are looked at every minute.",
+  of: (cluster: string) => `of ${cluster}`,
+  since: (when: Snippet) => say`found ${when}`,
+  evidence: "What was seen",
+  more: (n: number) => count(n, { one: "# more is not shown.", other: "# more are not shown." }),
+  blind: "What could not be looked at",
+
+  filter: "Filter decisions",
+  which: "Which decisions",
+  automatic: "Automatic",
+  allowed: "Allowed",
+  refused: "Refused",
+  noRule: "no rule allows it",
+  noDecision: "No decisions",
+  noRefusal: "Nothing was refused",
+  noDecisionMore: "Whatever anybody wants to do, a person, a program or healing, is asked of the rules first, and the answer is written down here.",
+  columns: { when: "When", who: "Who", act: "Act", to: "To", decision: "Decision", why: "Why", rule: "Rule" },
+
+  allows: "Allows",
+  forbids: "Forbids",
+  builtIn: (file: string) => `The built-in rules hold. Rules of your own would be \`${file}\`; \`azora policy show --built-in\` prints some to begin with.`,
+  own: (file: string) => `The rules of \`${file}\` hold, in the place of the built-in ones.`,
+  order: "What no rule allows is refused, and a rule that forbids is stronger than any that allows.",
+  onlyIn: (cluster: string) => `only in ${cluster}, by its folder`,
+  lifted: (n: number) => count(n, { one: "lifted by # approval", other: "lifted by # approvals" }),
+  set: (hash: string) => `Decisions name these rules by \`${hash}\`.`,
+};

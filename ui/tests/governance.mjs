@@ -1,0 +1,38 @@
+// Steps of the walk at governance: what was found, what was decided, and the rules that hold.
+
+import assert from "node:assert/strict";
+
+export async function governance({ step, visit, axe, dark, words }) {
+  const { page, context, complaints } = await visit({ dark }, "/governance?fake=150&scene=incident");
+  await step(`${words}: threats are told with what was seen and what to do, and are looked for when it is asked`, async () => {
+    await page.locator('[data-testid="threat-level"][data-level="high"]').waitFor();
+    const threat = page.getByTestId("threat-exposed");
+    await threat.getByText("0.0.0.0:9229", { exact: false }).waitFor();
+    assert.match(await threat.textContent(), /let it listen on 127\.0\.0\.1/);
+    await page.getByTestId("look-now").click();
+    await page.locator('[data-testid="look-now"]:not([aria-busy])').waitFor();
+    await axe(page, "threats");
+    await threat.getByRole("link").click();
+    await page.waitForURL("**/service?*");
+    await page.goBack();
+  });
+  await step(`${words}: decisions name the rule that made them, and those that refused can be had alone`, async () => {
+    await page.getByText("Decisions", { exact: true }).click();
+    const rows = page.locator('[data-testid="decision-table"] tbody tr');
+    await rows.filter({ hasText: "healing-heals" }).first().waitFor();
+    const all = await rows.count();
+    await axe(page, "decisions");
+    await page.getByText("Refused", { exact: true }).first().click();
+    await page.waitForURL("**which=refused*");
+    await rows.filter({ hasText: "protected-is-for-people" }).waitFor();
+    assert.ok((await rows.count()) < all);
+  });
+  await step(`${words}: the rules that hold are told as sentences, and whose they are`, async () => {
+    await page.getByText("Rules", { exact: true }).click();
+    await page.getByTestId("rule-people-decide").getByText("a person at this machine may do everything").waitFor();
+    assert.match(await page.getByTestId("rule-no-scaling-here").textContent(), /only in azora-os/);
+    await axe(page, "rules");
+  });
+  assert.deepEqual(complaints, [], "the console is quiet");
+  await context.close();
+}
