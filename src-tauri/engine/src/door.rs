@@ -389,6 +389,11 @@ impl Door {
         Ok(self.number(actor, verb, target, what.to_owned(), decided))
     }
 
+    /// How many acts the rules have refused since the engine started.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refusals.total()
+    }
+
     /// May an outside program change this that it keeps for itself? It is data, and no act.
     pub(crate) fn allow_data(&self, actor: &Actor, verb: Verb, what: &str) -> Result<(), Error> {
         fits(what)?;

@@ -24,6 +24,8 @@ pub(crate) struct Refusals(Mutex<Second>);
 struct Second {
     written: BTreeSet<u64>,
     untold: usize,
+    /// All there ever were.
+    total: u64,
     alarms: BTreeMap<String, Instant>,
 }
 
@@ -36,7 +38,13 @@ impl Refusals {
         let mut second = self.lock();
         let written = second.written.len() < SINGLY && second.written.insert(kind);
         second.untold += usize::from(!written);
+        second.total += 1;
         written
+    }
+
+    /// How many acts were refused since the engine started.
+    pub(crate) fn total(&self) -> u64 {
+        self.lock().total
     }
 
     /// The second is over: how many were not written down.
@@ -85,6 +93,7 @@ mod tests {
             assert_eq!((written, refusals.over()), (SINGLY, 1_000 - SINGLY));
         }
         assert_eq!(refusals.over(), 0);
+        assert_eq!(refusals.total(), 4_000);
     }
 
     #[test]

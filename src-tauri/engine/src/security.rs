@@ -196,6 +196,7 @@ async fn facts(shared: &Shared, seen: Seen) -> Facts {
         refused(RefusedAt::Token, watch.tokens.load(Ordering::Relaxed)),
         refused(RefusedAt::Registry, shared.registry.refused()),
     ];
+    counts.push(refused(RefusedAt::Door, shared.door.refused()));
     if let Some(gateway) = shared.gateway.get() {
         counts.push(refused(RefusedAt::Gateway, gateway.refused()));
     }
