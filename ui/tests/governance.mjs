@@ -33,6 +33,14 @@ export async function governance({ step, visit, axe, dark, words }) {
     assert.match(await page.getByTestId("rule-no-scaling-here").textContent(), /only in azora-os/);
     await axe(page, "rules");
   });
+  await step(`${words}: the ledger says how much is signed, is verified, and lists its entries`, async () => {
+    await page.getByText("Ledger", { exact: true }).click();
+    await page.getByTestId("ledger-stand").waitFor();
+    await page.getByTestId("verify").click();
+    await page.locator('[data-testid="verdict"][data-sound="true"]').waitFor();
+    await page.locator('[data-testid="ledger-table"] tbody tr').filter({ hasText: "admitted" }).first().waitFor();
+    await axe(page, "the ledger");
+  });
   assert.deepEqual(complaints, [], "the console is quiet");
   await context.close();
 }

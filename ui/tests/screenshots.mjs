@@ -35,6 +35,7 @@ const SHOTS = [
   ["governance", "governance"],
   ["decisions", "governance", "show=decisions"],
   ["rules", "governance", "show=rules"],
+  ["ledger", "governance", "show=ledger"],
   ["activity", "activity"],
   ["acts", "activity", "show=acts"],
   ["settings", "settings"],

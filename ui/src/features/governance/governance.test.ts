@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Act, Outcome } from "../../ipc/generated";
+import { rows } from "./entries";
 import { decided, decision, REFUSED, whichOf, why } from "./looks";
 
 function act(id: number, actor: Act["actor"]["kind"], outcome: Outcome, rules: { id: string; says?: string }[] | null): Act {
@@ -36,4 +37,14 @@ it("says why by the sentences of rules, or by their names, or that none allows i
   expect(ACTS.slice(0, 4).map(why)).toEqual(["a person may", "healing may", "programs-register", "no rule allows it"]);
   expect(decision(ACTS[3] as Act)).toBe(REFUSED);
   expect(whichOf("nonsense")).toBe("all");
+});
+
+it("lists entries of the ledger newest first, and shows what is none as it stands", () => {
+  const text = '{"acts":0,"at":5,"entry":"begun"}\n{"actor":{},"at":7,"entry":"admitted","id":3}\n{"act":3,"entry":"ended"}\nnonsense\n[1]\n';
+  const found = rows({ first: 41, last: 45, count: 5, text });
+  expect(found.map(({ n, kind, act, at }) => [n, kind, act, at])).toEqual([
+    [45, "", null, null], [44, "", null, null], [43, "ended", 3, null], [42, "admitted", 3, 7], [41, "begun", null, 5],
+  ]);
+  expect(found[1]?.text).toBe("nonsense");
+  expect(rows({ first: 0, last: 0, count: 0, text: "" })).toEqual([]);
 });

@@ -2,10 +2,10 @@
 
 import type { Snippet } from "svelte";
 import { say } from "../say";
-import { count } from "./count";
+import { count, number } from "./count";
 
 export const governance = {
-  tabs: { security: "Security", decisions: "Decisions", rules: "Rules" },
+  tabs: { security: "Security", decisions: "Decisions", rules: "Rules", ledger: "Ledger" },
 
   levels: { none: "None", low: "Low", medium: "Medium", high: "High", critical: "Critical" },
   level: (level: string) => `Threat level: ${level}`,
@@ -30,7 +30,7 @@ export const governance = {
   noDecision: "No decisions",
   noRefusal: "Nothing was refused",
   noDecisionMore: "Whatever anybody wants to do, a person, a program or healing, is asked of the rules first, and the answer is written down here.",
-  columns: { when: "When", who: "Who", act: "Act", to: "To", decision: "Decision", why: "Why", rule: "Rule" },
+  columns: { when: "When", who: "Who", act: "Act", to: "To", decision: "Decision", why: "Why", rule: "Rule", no: "No.", entry: "Entry", ofAct: "Act", text: "As it is hashed" },
 
   allows: "Allows",
   forbids: "Forbids",
@@ -39,5 +39,14 @@ export const governance = {
   order: "What no rule allows is refused, and a rule that forbids is stronger than any that allows.",
   onlyIn: (cluster: string) => `only in ${cluster}, by its folder`,
   lifted: (n: number) => count(n, { one: "lifted by # approval", other: "lifted by # approvals" }),
+  entries: (n: number) => count(n, { one: "# entry", other: "# entries" }),
+  unsigned: "none is signed yet",
+  allSigned: (when: Snippet) => say`all signed ${when}`,
+  signedTo: (n: number, when: Snippet) => say`signed up to ${number(n)}, ${when}`,
+  verify: "Verify",
+  sound: (entries: number, checkpoints: number) => `All ${count(entries, { one: "# entry is", other: "# entries are" })} as they were written, by ${count(checkpoints, { one: "# checkpoint", other: "# checkpoints" })}.`,
+  unsound: (n: number) => count(n, { one: "# thing is not as it was signed", other: "# things are not as they were signed" }),
+  cannot: "Whoever may write to this home may also sign. `azora ledger verify --checkpoint FILE` holds it against a checkpoint that was kept elsewhere.",
+
   set: (hash: string) => `Decisions name these rules by \`${hash}\`.`,
 };
