@@ -27,6 +27,15 @@ export async function governance({ step, visit, axe, dark, words }) {
     await rows.filter({ hasText: "protected-is-for-people" }).waitFor();
     assert.ok((await rows.count()) < all);
   });
+  await step(`${words}: what waits for persons says what would happen, and is approved of or denied`, async () => {
+    await page.getByText("Approvals", { exact: true }).click();
+    const waiting = page.locator('[data-testid="approvals"] > li[data-state="waiting"]');
+    await waiting.getByText("1 of 2 approvals", { exact: false }).waitFor();
+    await axe(page, "approvals");
+    await page.getByTestId("deny-2").click();
+    await page.locator('[data-testid="approval-2"][data-state="denied"]').waitFor();
+    assert.equal(await waiting.count(), 0);
+  });
   await step(`${words}: the rules that hold are told as sentences, and whose they are`, async () => {
     await page.getByText("Rules", { exact: true }).click();
     await page.getByTestId("rule-people-decide").getByText("a person at this machine may do everything").waitFor();

@@ -34,6 +34,7 @@ const SHOTS = [
   ["gateway-try", "gateway", "route&tab=try", "tried"],
   ["governance", "governance"],
   ["decisions", "governance", "show=decisions"],
+  ["approvals", "governance", "show=approvals"],
   ["rules", "governance", "show=rules"],
   ["ledger", "governance", "show=ledger"],
   ["activity", "activity"],

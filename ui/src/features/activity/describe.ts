@@ -27,7 +27,7 @@ export const OUTCOMES: Record<Outcome["kind"], { word: string; shape: Shape; ton
 /** Threats of these levels want somebody to act. */
 const GRAVE: ReadonlySet<ThreatLevel> = new Set<ThreatLevel>(["high", "critical"]);
 
-const APPROVALS: Record<ApprovalState, { shape: Shape; tone: Tone }> = {
+export const APPROVALS: Record<ApprovalState, { shape: Shape; tone: Tone }> = {
   waiting: { shape: "half", tone: "warn" },
   approved: { shape: "check", tone: "good" },
   used: { shape: "check", tone: "calm" },

@@ -1,7 +1,8 @@
 // How threat levels, decisions and rules look and read.
 
-import type { Act, RuleView, ThreatLevel } from "../../ipc/generated";
+import type { Act, Approval, ApprovalState, ClusterView, RuleView, ThreatLevel } from "../../ipc/generated";
 import type { Look } from "../health/states";
+import { APPROVALS, whom } from "../activity/describe";
 import { words } from "../../words";
 
 const w = words.governance;
@@ -50,4 +51,14 @@ export function decided(acts: readonly Act[], which: Which, text: string, told: 
 
 export function ruleLook(rule: RuleView): Look {
   return rule.allows ? { ...ALLOWED, word: w.allows } : { ...REFUSED, word: w.forbids };
+}
+
+export function approval(state: ApprovalState): Look {
+  return { word: w.approvalStates[state], ...APPROVALS[state] };
+}
+
+/** "stop db, with its volumes". */
+export function what(one: Approval, clusters: readonly ClusterView[]): string {
+  const act = `${one.verb} ${whom(one, clusters)}`;
+  return one.details === "" ? act : `${act}, ${one.details}`;
 }

@@ -5,7 +5,7 @@ import { say } from "../say";
 import { count, number } from "./count";
 
 export const governance = {
-  tabs: { security: "Security", decisions: "Decisions", rules: "Rules", ledger: "Ledger" },
+  tabs: { security: "Security", decisions: "Decisions", approvals: "Approvals", rules: "Rules", ledger: "Ledger" },
 
   levels: { none: "None", low: "Low", medium: "Medium", high: "High", critical: "Critical" },
   level: (level: string) => `Threat level: ${level}`,
@@ -31,6 +31,17 @@ export const governance = {
   noRefusal: "Nothing was refused",
   noDecisionMore: "Whatever anybody wants to do, a person, a program or healing, is asked of the rules first, and the answer is written down here.",
   columns: { when: "When", who: "Who", act: "Act", to: "To", decision: "Decision", why: "Why", rule: "Rule", no: "No.", entry: "Entry", ofAct: "Act", text: "As it is hashed" },
+
+  approvalStates: { waiting: "Waiting", approved: "Approved", used: "Used", denied: "Denied", expired: "Expired" },
+  noApproval: "Nothing waits for you",
+  noApprovalMore: "What a rule lets in only when persons approve of it is asked for here, with exactly what would happen.",
+  askedBy: (name: string, via: string) => `${name}, ${via}`,
+  asked: (when: Snippet) => say`asked ${when}`,
+  leftFor: (span: string) => `${span} left`,
+  wouldHappen: "What would happen",
+  given: (given: number, needed: number) => `${number(given)} of ${count(needed, { one: "# approval", other: "# approvals" })}`,
+  approve: "Approve",
+  deny: "Deny",
 
   allows: "Allows",
   forbids: "Forbids",
