@@ -170,9 +170,9 @@ export interface LedgerFinding {
     | "cut"
     | "outside";
   /** The first entry it is about; `null` where it is about none. */
-  from: number | null;
+  first: number | null;
   /** The last one. */
-  to: number | null;
+  last: number | null;
   /** In words. */
   text: string;
 }
@@ -198,15 +198,15 @@ export interface LedgerProof {
 /** That the ledger of one size has grown into that of another (RFC 6962, 2.1.2). */
 export interface LedgerGrown {
   /** How many entries the smaller one has. */
-  from: number;
+  smaller: number;
   /** Its root, in base64. */
-  from_root: string;
+  smaller_root: string;
   /** Its signed note; `null` where that size was not signed. */
-  from_checkpoint: string | null;
+  smaller_checkpoint: string | null;
   /** How many entries the larger one has. */
-  to: number;
+  larger: number;
   /** Its root, in base64. */
-  to_root: string;
+  larger_root: string;
   /** The hashes, in base64. */
   path: string[];
   /** The signed note of the larger one. */

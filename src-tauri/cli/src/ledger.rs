@@ -84,7 +84,7 @@ async fn verified(home: &Home, asked: &LedgerVerify) -> Done {
 fn verdict_json(verdict: &Verdict, cannot: &[String]) -> Value {
     let finding = |fault: &Fault| {
         let (from, to) = fault.range();
-        json!({"kind": fault.kind(), "from": from, "to": to, "text": fault.to_string()})
+        json!({"kind": fault.kind(), "first": from, "last": to, "text": fault.to_string()})
     };
     let findings: Vec<Value> = verdict.faults.iter().map(finding).collect();
     json!({
@@ -401,7 +401,7 @@ mod tests {
         );
         let value = verdict_json(&wrong, &cannot(&wrong));
         let finding =
-            json!({"kind": "gap", "from": 3, "to": 4, "text": "entries 3 to 4 are missing"});
+            json!({"kind": "gap", "first": 3, "last": 4, "text": "entries 3 to 4 are missing"});
         assert_eq!(
             (&value["sound"], &value["findings"][0]),
             (&json!(false), &finding)

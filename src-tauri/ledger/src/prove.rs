@@ -49,15 +49,15 @@ pub struct Consistency {
 #[derive(Debug, Clone, Serialize)]
 pub struct Grown {
     /// How many entries the smaller one has.
-    pub from: u64,
+    pub smaller: u64,
     /// Its root, in base64.
-    pub from_root: String,
+    pub smaller_root: String,
     /// Its signed note, where that size was signed.
-    pub from_checkpoint: Option<String>,
+    pub smaller_checkpoint: Option<String>,
     /// How many entries the larger one has.
-    pub to: u64,
+    pub larger: u64,
     /// Its root, in base64.
-    pub to_root: String,
+    pub larger_root: String,
     /// The hashes, in base64 (RFC 6962, 2.1.2).
     pub path: Vec<String>,
     /// The signed note of the larger one.
@@ -234,11 +234,11 @@ pub async fn consistency(
     let of = source.checkpoints(from - 1, 1).await?;
     let of = of.into_iter().find(|one| one.size == from);
     Ok(Grown {
-        from,
-        from_root: root.to_string(),
-        from_checkpoint: of.map(|one| one.note),
-        to,
-        to_root: signed.root.to_string(),
+        smaller: from,
+        smaller_root: root.to_string(),
+        smaller_checkpoint: of.map(|one| one.note),
+        larger: to,
+        larger_root: signed.root.to_string(),
         path: base64(&path),
         checkpoint: kept.note.clone(),
         key: key.text().to_owned(),

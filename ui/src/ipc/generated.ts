@@ -1123,6 +1123,23 @@ export type LedgerRequest = {
   /** At most so many, and never over 10,000; 200 unless given. */
   limit?: number };
 
+/** What verifying a whole ledger has found. */
+export type LedgerVerdict = {
+  /** Nothing was found. */
+  sound: boolean,
+  /** So many entries are there. */
+  entries: number,
+  /** Up to here they are what was signed. */
+  signed: number,
+  /** So many checkpoints were held against them. */
+  checkpoints: number,
+  /** The root of the tree of all entries, in base64. */
+  root: string,
+  /** What was found, in words; at most a hundred. */
+  findings: Array<string>,
+  /** How many more were. */
+  more: number };
+
 /** How it stands with the ledger of a home. */
 export type LedgerView = {
   /** So many entries are in it. */
@@ -1761,6 +1778,32 @@ export type RouteView = {
   retries: number,
   /** Share of the budget for them that is left, 0 to 1. */
   retry_budget: number };
+
+/** One rule, as people read it. */
+export type RuleView = {
+  /** Its name in its file. */
+  id: string,
+  /** What it says, in a sentence. */
+  says: string,
+  /** It lets in what it is about; else it refuses that, and is stronger than any that lets in. */
+  allows: boolean,
+  /** With so many approvals it does not hold; `null` when none lift it. */
+  approvals: number | null,
+  /** The cluster whose folder adds it, for that alone; `null` of the home's. */
+  cluster: ClusterId | null };
+
+/** The rules that hold in a home. */
+export type RulesView = {
+  /** The home's in the order of their file, and then those that projects add. */
+  rules: Array<RuleView>,
+  /** Where the home's are, or would be. */
+  file: string,
+  /** The home has none of its own, so the built-in ones hold. */
+  built_in: boolean,
+  /** Which rules these are: the first half of the SHA-256 of the home's, in hexadecimal digits. Every decision names it. */
+  set: string | null,
+  /** What is wrong with a file, where, and what holds instead. */
+  wrong: Array<string> };
 
 /** Whether ending a process would hurt, as far as can be known. */
 export type Safe = "yes" | "look" | "no";
@@ -2420,6 +2463,10 @@ export interface Commands {
   ledger_checkpoints: { kind: "read"; request: LedgerRequest; response: Array<LedgerCheckpoint> };
   /** What waits for the approval of persons, and what became of the last that did, newest first. */
   approvals: { kind: "read"; request: Nothing; response: Array<Approval> };
+  /** Reads the whole ledger and holds it against what was signed of it. */
+  ledger_verify: { kind: "read"; request: Nothing; response: LedgerVerdict };
+  /** The rules that hold: who may do what, and what is wrong with their files. */
+  rules: { kind: "read"; request: Nothing; response: RulesView };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */

@@ -54,11 +54,11 @@ async fn an_entry_is_proven_and_so_is_an_older_checkpoint() {
     let grown = consistency(&ledger, &keys, older.size, &newest)
         .await
         .unwrap();
-    assert_eq!((grown.from, grown.to), (older.size, newest.size));
-    assert_eq!(grown.from_checkpoint, Some(older.note));
+    assert_eq!((grown.smaller, grown.larger), (older.size, newest.size));
+    assert_eq!(grown.smaller_checkpoint, Some(older.note));
     // Of a size that nobody has signed there is the root.
     let grown = consistency(&ledger, &keys, 50, &newest).await.unwrap();
-    assert_eq!(grown.from_checkpoint, None);
+    assert_eq!(grown.smaller_checkpoint, None);
     for from in [0, newest.size + 1] {
         let no = consistency(&ledger, &keys, from, &newest).await;
         assert!(matches!(no, Err(ledger::Error::Grown { .. })));
