@@ -26,6 +26,7 @@ const SHOTS = [
   ["incidents", "/incidents?fake=150"],
   ["registry", "/registry?fake=150"],
   ["gateway", "/gateway?fake=150&scene=incident&route=payment-gateway.azora-os.localhost"],
+  ["governance", "/governance?fake=150&scene=incident"],
   ["topology", "/topology?fake=150"],
   ["topology-incident", "/topology?fake=150&scene=incident"],
   ["topology-many", "/topology?fake=1000"],
