@@ -160,7 +160,7 @@ fn whatever_an_act_did_before_a_kill_has_its_entry_and_the_ledger_is_sound() {
     };
     let report = ledger_kills::run(&Azora::new(), wish);
     assert!(report.flawless(), "{wish:?}: {report:#?}");
-    assert!(report.effects > 20 && report.entries > 60, "{report:#?}");
+    assert!(report.effects > 5 && report.entries > 30, "{report:#?}");
     // Most of them took place where they were to.
     let passed = report.at.get("passed by").copied().unwrap_or(0);
     assert!(passed < 10 && report.at.len() >= 6, "{report:#?}");
