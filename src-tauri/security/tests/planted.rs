@@ -1,5 +1,6 @@
 //! Planted faults: each is found at the next look with the right level, is told once, says what to do, and is gone when
 //! it was mended. What a look finds of a machine in order is nothing.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::{
     ClusterId, Generation, InstanceId, LedgerIntegrity, Threat, ThreatKind as K, ThreatLevel as L,

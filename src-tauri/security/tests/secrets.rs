@@ -1,5 +1,6 @@
 //! What is a secret and what only looks like one, as tables. None of the secrets is one: they are made up in the forms
 //! that issuers publish, and put together here so that no scanner of sources stops at them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use security::secret::{in_arguments, in_text, in_variable};
