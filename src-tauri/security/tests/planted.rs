@@ -447,7 +447,7 @@ fn the_gravest_comes_first_and_one_variable_of_many_services_is_one_threat() {
     );
     assert_eq!(
         said.cluster,
-        Some(ClusterId::from("shop-00000001".parse().unwrap()))
+        Some("shop-00000001".parse().unwrap())
     );
     assert!(
         said.evidence.concat().contains("and 190 more"),
