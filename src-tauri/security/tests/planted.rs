@@ -3,8 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::{
-    ClusterId, Generation, InstanceId, LedgerIntegrity, Threat, ThreatKind as K, ThreatLevel as L,
-    Timestamp,
+    Generation, InstanceId, LedgerIntegrity, Threat, ThreatKind as K, ThreatLevel as L, Timestamp,
 };
 use security::{
     Audit, BURST, Cluster, Defined, Facts, File, FileRole, GUESSES, Instance, Ledger, LogSecret,
@@ -445,10 +444,7 @@ fn the_gravest_comes_first_and_one_variable_of_many_services_is_one_threat() {
         said.what,
         "API_KEY of 200 services is a secret in plain text"
     );
-    assert_eq!(
-        said.cluster,
-        Some("shop-00000001".parse().unwrap())
-    );
+    assert_eq!(said.cluster, Some("shop-00000001".parse().unwrap()));
     assert!(
         said.evidence.concat().contains("and 190 more"),
         "{:?}",
