@@ -73,7 +73,11 @@ async fn what_was_measured_is_told_by_this_engine_and_the_next() {
             .all(|one| one.probes == 0 && one.p50_ms.is_none())
     );
     assert!(quiet.windows[0].uptime.unwrap() > 0.0);
-    assert_eq!(now.security.known, now.security.last_audit.is_some());
+    let seen = handle.security(true).await.unwrap();
+    let short = handle.system_status(None, None).await.unwrap().security;
+    assert!(short.known, "{short:?}");
+    assert!(short.last_audit >= seen.last_audit, "{short:?} {seen:?}");
+    assert!(short.text.starts_with("threat level "), "{short:?}");
     let latencies = handle.latencies(cluster.clone(), 3).await.unwrap().services;
     assert_eq!(latencies.len(), 1, "{latencies:?}");
     let api_took = &latencies["api"];
