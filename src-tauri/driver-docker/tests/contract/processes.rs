@@ -60,8 +60,13 @@ impl Subject for Processes {
         Some(Self::on(testkit::Home::new()))
     }
 
-    async fn reborn(self) -> Self {
-        drop((self.driver, self.events));
+    async fn reborn(mut self) -> Self {
+        drop(self.driver);
+        // What a thread of it is in the middle of dies with a process; here it goes on for a moment
+        // and must not write over what the next one does. Each such thread can still send.
+        let over = async { while self.events.recv().await.is_some() {} };
+        let over = tokio::time::timeout(LONG, over).await;
+        over.expect("the driver before is gone");
         Self::on(self.home)
     }
 
