@@ -20,6 +20,7 @@ mod split;
 mod cases;
 mod decision;
 mod memo;
+mod narrowed;
 mod policies;
 mod rules;
 

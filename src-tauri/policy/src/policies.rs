@@ -2,12 +2,13 @@
 
 use crate::decision::facts;
 use crate::memo::Memo;
+use crate::narrowed::Narrowed;
 use crate::rules::{Rule, hash};
 use crate::vocabulary::VOCABULARY;
 use crate::{Alarm, Decision, Question, Rules, Subject, Verdict};
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Entities, Entity, EntityUid, PolicyId, PolicySet,
-    Request, RestrictedExpression,
+    Request, Response, RestrictedExpression,
 };
 use model::{ClusterId, Decided, DecidingRule, Verb};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +25,9 @@ pub struct Policies {
 /// Rules that are asked together.
 struct Set {
     rules: Vec<Rule>,
-    cedar: PolicySet,
+    /// Or why they could not be taken in; there is no way to bring that about.
+    cedar: Result<Narrowed, String>,
     hash: String,
-    /// Rules that could not be taken in; there is no way to bring that about.
-    broken: Option<String>,
 }
 
 /// What Cedar says to one question.
@@ -107,17 +107,8 @@ impl Set {
             .collect();
         let texts = std::iter::once(&*home.text).chain(project.map(|rules| &*rules.text));
         let hash = hash(texts);
-        let taken = PolicySet::from_policies(rules.iter().map(|rule| rule.policy.clone()));
-        let (cedar, broken) = match taken {
-            Ok(cedar) => (cedar, None),
-            Err(error) => (PolicySet::new(), Some(error.to_string())),
-        };
-        Self {
-            rules,
-            cedar,
-            hash,
-            broken,
-        }
+        let cedar = Narrowed::of(&rules).map_err(|error| error.to_string());
+        Self { rules, cedar, hash }
     }
 
     fn decide(&self, question: &Question<'_>) -> Decision {
@@ -164,14 +155,14 @@ impl Set {
     }
 
     fn ask(&self, question: &Question<'_>) -> Said {
-        if let Some(broken) = &self.broken {
-            return Said::alarmed("of this home", broken.clone());
-        }
-        let (request, entities) = match asked(question) {
-            Ok(asked) => asked,
+        let narrowed = match &self.cedar {
+            Ok(narrowed) => narrowed,
+            Err(broken) => return Said::alarmed("of this home", broken.clone()),
+        };
+        let response = match authorized(question, narrowed.rules_for(question)) {
+            Ok(response) => response,
             Err(error) => return Said::alarmed("for this question", error),
         };
-        let response = Authorizer::new().is_authorized(&request, &self.cedar, &entities);
         let diagnostics = response.diagnostics();
         let place = |id: &PolicyId| id.to_string().parse().unwrap_or(usize::MAX);
         // Cedar leaves out a rule that it cannot work out; here nothing is allowed beside one.
@@ -203,6 +194,12 @@ impl Said {
             }),
         }
     }
+}
+
+/// What Cedar answers from these rules.
+pub(crate) fn authorized(question: &Question<'_>, rules: &PolicySet) -> Result<Response, String> {
+    let (request, entities) = asked(question)?;
+    Ok(Authorizer::new().is_authorized(&request, rules, &entities))
 }
 
 /// A question as Cedar is asked it. The types in it are those of the schema, so it need not be checked

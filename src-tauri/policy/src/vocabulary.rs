@@ -1,6 +1,6 @@
 //! The schema in the form in which questions and rules are held against it.
 
-use crate::{SCHEMA, Who};
+use crate::{SCHEMA, Subject, Who};
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, Schema};
 use model::Verb;
 use std::sync::LazyLock;
@@ -10,6 +10,8 @@ pub(crate) struct Vocabulary {
     pub(crate) schema: Schema,
     /// Each verb with the groups it is in. A question needs its own alone.
     actions: Vec<Entity>,
+    /// Of each verb itself and the groups it is in.
+    groups: Vec<Vec<EntityUid>>,
     whos: Vec<EntityTypeName>,
     verbs: Vec<EntityUid>,
     home: EntityTypeName,
@@ -39,8 +41,13 @@ impl Vocabulary {
             known.ok_or_else(|| format!("the schema has no {uid}"))
         });
         let known = known.collect::<Result<Vec<_>, _>>()?;
+        let groups = verbs.iter().map(|uid| {
+            let above = actions.ancestors(uid).into_iter().flatten();
+            above.chain([uid]).cloned().collect()
+        });
         Ok(Self {
             actions: known,
+            groups: groups.collect(),
             schema,
             whos: whos.into_iter().collect::<Result<_, _>>()?,
             verbs: verbs.into(),
@@ -60,6 +67,23 @@ impl Vocabulary {
 
     pub(crate) fn action(&self, verb: Verb) -> Entity {
         self.actions[verb as usize].clone()
+    }
+
+    /// The verb itself and the groups it is in.
+    pub(crate) fn groups(&self, verb: Verb) -> &[EntityUid] {
+        &self.groups[verb as usize]
+    }
+
+    pub(crate) fn kind_of_who(&self, who: Who) -> &EntityTypeName {
+        &self.whos[who as usize]
+    }
+
+    pub(crate) fn kind_of(&self, subject: &Subject<'_>) -> &EntityTypeName {
+        match subject {
+            Subject::Home => &self.home,
+            Subject::Cluster { .. } => &self.cluster,
+            Subject::Service { .. } => &self.service,
+        }
     }
 
     pub(crate) fn home(&self) -> EntityUid {
