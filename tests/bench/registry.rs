@@ -120,7 +120,9 @@ fn side_by_side(
             .position(|(other, ..)| other == what)
             .unwrap_or(at);
         let rate = of(at, |outcome| outcome.rate);
-        let share = rate / of(first, |outcome| outcome.rate);
+        // By rounds: who shares a core with others is as slow as they let it be, both alike within one round.
+        let rounds = all[at].iter().zip(&all[first]);
+        let share = median(rounds.map(|(one, first)| one.rate / first.rate));
         let (p50, p99) = (of(at, |one| ms(one.p50)), of(at, |one| ms(one.p99)));
         let bad: u64 = all[at].iter().map(|outcome| outcome.bad).sum();
         table.row([
@@ -134,7 +136,7 @@ fn side_by_side(
         ]);
         figures.insert(
             format!("{what}, {who}"),
-            json!({ "per_second": rate, "p50_ms": p50, "p99_ms": p99, "bad": bad,
+            json!({ "per_second": rate, "of_the_first": share, "p50_ms": p50, "p99_ms": p99, "bad": bad,
                 "rounds": all[at].iter().map(|outcome| outcome.rate).collect::<Vec<_>>() }),
         );
     }

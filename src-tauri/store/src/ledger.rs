@@ -64,17 +64,20 @@ impl Ledger<'_> {
         let _ = write!(
             query,
             "SELECT coalesce(min(n), 0), coalesce(max(n), 0), count(*),
-                    coalesce(group_concat(text || char(10), ''), '')
+                    coalesce(group_concat(text, char(10)), '')
              FROM (SELECT l.n AS n, {TEXT} AS text FROM ledger l LEFT JOIN acts a ON a.id = l.act
                    WHERE l.n > ? ORDER BY l.n LIMIT ?)"
         );
-        let (first, last, count, text): (i64, i64, i64, String) =
+        let (first, last, count, mut text): (i64, i64, i64, String) =
             sqlx::query_as(sqlx::AssertSqlSafe(query))
                 .bind(int(n))
                 .bind(limit)
                 .fetch_one(self.state.readers())
                 .await
                 .map_err(|error| self.state.error("read the ledger", error))?;
+        if count > 0 {
+            text.push('\n');
+        }
         Ok(Entries {
             first: uint(first),
             last: uint(last),
