@@ -23,6 +23,7 @@ mod gateway_clients;
 mod gateway_seen;
 mod heal;
 mod hostile;
+mod ledger;
 mod limits;
 mod load;
 mod logs;

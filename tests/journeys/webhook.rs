@@ -31,7 +31,7 @@ fn answered(stream: TcpStream) -> Option<Value> {
 }
 
 /// A receiver on this port: what it has got so far. Its thread ends with the test's process.
-fn receive(port: u16) -> Arc<Mutex<Vec<Value>>> {
+pub(crate) fn receive(port: u16) -> Arc<Mutex<Vec<Value>>> {
     let got = Arc::new(Mutex::new(Vec::new()));
     let all = Arc::clone(&got);
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");

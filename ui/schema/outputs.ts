@@ -21,6 +21,7 @@ import type {
   IncidentStory,
   InstanceId,
   InstanceWindows,
+  LedgerPlace,
   LimitView,
   LogLine,
   LogRun,
@@ -168,7 +169,8 @@ export interface LedgerFinding {
     | "checkpoint"
     | "key"
     | "cut"
-    | "outside";
+    | "outside"
+    | "place";
   /** The first entry it is about; `null` where it is about none. */
   first: number | null;
   /** The last one. */
@@ -236,6 +238,8 @@ export interface LedgerSigned {
   after: number;
   /** Where it was written; `null` without `--write`. */
   written: string | null;
+  /** Where checkpoints are kept besides the home, as the engine that runs knows it; none while no engine runs. */
+  places: LedgerPlace[];
 }
 
 /** What is wrong with rules. */
@@ -594,6 +598,8 @@ export interface Written {
   notes: Note[];
   /** Where it was written; `null` without `--write`. */
   written: string | null;
+  /** Where checkpoints are kept besides the home, as the engine that runs knows it; none while no engine runs. */
+  places: LedgerPlace[];
 }
 
 /** Something about a file that its owner should know. */

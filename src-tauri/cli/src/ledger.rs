@@ -8,27 +8,29 @@ mod show;
 use crate::args::{Ledger, LedgerCheckpoint, LedgerCommand, LedgerProve, LedgerVerify, Place};
 use crate::fail::{Done, Fail, story};
 use crate::place;
-use crate::terminal::{Paint, Terminal, plain, print};
+use crate::terminal::{Paint, Terminal, note, plain, print};
 use crate::text::{ago, now, with_times};
+use driver::Layout;
 use home::{Home, failed};
-use ledger::{Fault, Outside, Verdict, consistency, inclusion, verify};
-use model::ledger::LedgerView;
+use ledger::{
+    Fault, Kept, Outside, Verdict, consistency, inclusion, read_note, verify, write_note,
+};
+use model::ledger::{LedgerPlace, LedgerView};
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// No checkpoint is longer, in bytes.
-const LONGEST: u64 = 64 << 10;
 /// Checkpoints of one folder.
 const MOST: usize = 10_000;
 
 /// `azora ledger`.
 pub(crate) async fn ledger(place: &Place, arguments: &Ledger) -> Done {
     place::no_cluster(place, "a ledger is the home's")?;
-    let home = Home::open(&place::layout(place)?).await?;
+    let layout = place::layout(place)?;
+    let home = Home::open(&layout).await?;
     match &arguments.command {
         LedgerCommand::Show(asked) => show::show(&home, asked).await,
-        LedgerCommand::Verify(asked) => verified(&home, asked).await,
+        LedgerCommand::Verify(asked) => verified(&home, &layout, asked).await,
         LedgerCommand::Prove(asked) => proven(&home, asked).await,
         LedgerCommand::Export(asked) => export::export(&home, asked).await,
         LedgerCommand::Checkpoint(asked) => checkpoint(&home, asked).await,
@@ -55,19 +57,38 @@ fn stand(view: &LedgerView) -> Vec<String> {
     for wrong in [&view.doubt, &view.trouble].into_iter().flatten() {
         lines.push(terminal.paint(Paint::Bad, &plain(wrong)));
     }
+    lines.extend(view.places.iter().map(|place| kept(place, terminal)));
     lines
+}
+
+/// What is kept in a second place.
+fn kept(place: &LedgerPlace, terminal: Terminal) -> String {
+    let name = plain(&place.place);
+    match (&place.trouble, place.size, place.at) {
+        (Some(trouble), ..) => terminal.paint(Paint::Bad, &plain(trouble)),
+        (None, size @ 1.., Some(at)) => {
+            let ago = ago(at, now());
+            format!("the checkpoint of {size} entries is kept in {name}, {ago} ago")
+        }
+        _ => format!("no checkpoint was brought to {name} yet"),
+    }
 }
 
 // === verify ===
 
-async fn verified(home: &Home, asked: &LedgerVerify) -> Done {
-    let outside = elsewhere(&asked.checkpoint)?;
+async fn verified(home: &Home, layout: &Layout, asked: &LedgerVerify) -> Done {
+    let mut outside = elsewhere(&asked.checkpoint)?;
     let (view, keys) = (home.stands().await?, home.trusted(&asked.public_key).await?);
+    // Before the entries are read: what is signed meanwhile must not be taken for a cut end.
+    let kept = engine::kept_elsewhere(layout, &keys, view.signed > 0).await;
+    outside.extend(kept.notes);
     let mut progress = Progress::new(view.entries);
     let verdict = verify(home, &keys, &outside, |done| progress.draw(done)).await;
     progress.clear();
-    let verdict = verdict.map_err(|error| failed(&error))?;
-    let cannot = cannot(&verdict);
+    let mut verdict = verdict.map_err(|error| failed(&error))?;
+    verdict.faults.extend(kept.faults);
+    let mut cannot = cannot(&verdict);
+    cannot.extend(kept.cannot);
     if asked.json.json {
         print(&verdict_json(&verdict, &cannot).to_string())?;
     } else {
@@ -113,7 +134,8 @@ fn cannot(verdict: &Verdict) -> Vec<String> {
     if verdict.outside == 0 {
         all.push(
             "whether the end was cut off together with its checkpoints, or another past was signed with the home's own \
-             key: give a checkpoint that was kept elsewhere, with --checkpoint"
+             key: give a checkpoint that was kept elsewhere, with --checkpoint, or name a second place for them in \
+             settings.toml"
                 .to_owned(),
         );
     }
@@ -199,10 +221,7 @@ fn elsewhere(paths: &[PathBuf]) -> Done<Vec<Outside>> {
 }
 
 fn outside(path: &Path) -> std::io::Result<Outside> {
-    let mut note = String::new();
-    std::fs::File::open(path)?
-        .take(LONGEST)
-        .read_to_string(&mut note)?;
+    let note = read_note(path)?.ok_or(std::io::ErrorKind::NotFound)?;
     Ok(Outside {
         name: path.display().to_string(),
         note,
@@ -282,13 +301,14 @@ async fn proven(home: &Home, asked: &LedgerProve) -> Done {
 async fn checkpoint(home: &Home, asked: &LedgerCheckpoint) -> Done {
     let (kept, view) = (home.signed(None).await?, home.stands().await?);
     if let Some(path) = &asked.write {
-        write(home, &kept.note, kept.size, path).await?;
+        write(home, &kept, path).await?;
     }
     let after = view.entries.saturating_sub(kept.size);
     if asked.json.json {
         let path = asked.write.as_ref().map(|path| path.display().to_string());
         let value = json!({
             "size": kept.size, "at": kept.at, "note": kept.note, "after": after, "written": path,
+            "places": view.places,
         });
         return Ok(print(&with_times(value).to_string())?);
     }
@@ -306,55 +326,40 @@ async fn checkpoint(home: &Home, asked: &LedgerCheckpoint) -> Done {
         }
         None => print(kept.note.trim_end_matches('\n'))?,
     }
+    // Apart from the note, which may be on its way into a file.
+    for place in &view.places {
+        note(&self::kept(place, Terminal::stderr()));
+    }
     Ok(())
 }
 
 /// Writes it whole or not at all. What lies there is evidence: it gives way only to more of the same.
-async fn write(home: &Home, note: &str, size: u64, path: &Path) -> Done {
-    let failed = |error: std::io::Error| {
+async fn write(home: &Home, kept: &Kept, path: &Path) -> Done {
+    let unable = |error: std::io::Error| {
         Fail::failed(format!(
             "failed to write {}: {}",
             path.display(),
             story(&error)
         ))
     };
-    if path.exists() {
-        let there = outside(path).map_err(failed)?;
+    if let Some(there) = read_note(path).map_err(unable)? {
         let keys = home.trusted(&[]).await?;
-        let (old, ..) = keys.open(&there.note).map_err(|error| {
+        let stand = ledger::stand(home, &keys, &there, kept).await;
+        let stand = stand.map_err(|error| {
             Fail::failed(format!(
                 "{} holds something else than a checkpoint of this ledger ({}); name another file",
                 path.display(),
                 story(&error)
             ))
         })?;
-        let own = match old.size <= size {
-            true => home.signed(Some(old.size)).await.ok(),
-            false => None,
-        };
-        if own.is_none_or(|own| own.note != there.note) {
+        let path = path.display().to_string();
+        if let Some(why) = stand.contradicts(&path) {
             return Err(Fail::failed(format!(
-                "the checkpoint in {} is of {} entries and not of this ledger as it is now: it was cut off, or it is \
-                 another past. `azora ledger verify --checkpoint {}` says more; nothing was written",
-                path.display(),
-                old.size,
-                path.display()
+                "{why}. `azora ledger verify --checkpoint {path}` says more; nothing was written"
             )));
         }
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let put = || {
-        let mut file = std::fs::File::create(&new)?;
-        file.write_all(note.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    put().map_err(|error| {
-        let _ = std::fs::remove_file(&new);
-        failed(error)
-    })
+    write_note(path, &kept.note).map_err(unable)
 }
 
 #[cfg(test)]

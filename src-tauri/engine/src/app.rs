@@ -121,7 +121,7 @@ impl Engine {
             Arc::clone(&picture),
             last_act,
         ));
-        let sealing = Sealing::new(layout.home(), &store, &journal, &picture);
+        let sealing = Sealing::new(&layout, &settings.checkpoints, &store, &journal, &picture);
         door.recall().await?;
         let registry_door = Arc::new(tasks::RegistryDoor(Arc::clone(&door)));
         let registry = Registry::open(

@@ -88,6 +88,7 @@ pub use handle::{Handle, Order, Settled};
 pub use logs::LogsAsked;
 pub use record::cluster_id;
 pub use routes::Tried;
+pub use sealing::{KeptElsewhere, kept_elsewhere};
 pub use spec::{Hours, Notifications};
 pub use stacks::{Remembered, remembered};
 pub use store::IncidentFilter;

@@ -4,17 +4,23 @@
 //! It stands in nobody's way: entries are written with their acts, and signed behind them. What it cannot do is
 //! told and tried again, and ends nothing. It refuses to sign with a key that is none, and never writes over one.
 
+mod places;
 mod verified;
+
+pub use places::{KeptElsewhere, kept_elsewhere};
 
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::picture::Picture;
 use crate::shared::Shared;
 use crate::{Error, Handle};
-use ledger::{Key, Sealer};
+use driver::Layout;
+use ledger::{Key, Keys, Sealer, Source};
 use model::EventKind;
 use model::ledger::{LedgerCheckpoint, LedgerEntries, LedgerView};
-use std::path::{Path, PathBuf};
+use places::Places;
+use spec::CheckpointPlace;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Kept, Store};
@@ -30,6 +36,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(10);
 /// How long the engine's end waits for the last checkpoint; the next engine signs what this one did not.
 const LAST: Duration = Duration::from_secs(2);
+/// When what kept it from being signed is over.
+const SIGNED: &str = "the ledger is signed again";
 
 /// See the module.
 pub(crate) struct Sealing {
@@ -40,6 +48,8 @@ pub(crate) struct Sealing {
     /// Whoever signs holds it; there is none until there is a key.
     sealer: tokio::sync::Mutex<Option<Sealer>>,
     told: Mutex<Told>,
+    /// Where checkpoints are kept, too.
+    places: Places,
     /// Whoever verifies holds it.
     verifying: tokio::sync::Mutex<()>,
 }
@@ -54,18 +64,20 @@ struct Told {
 
 impl Sealing {
     pub(crate) fn new(
-        home: &Path,
+        layout: &Layout,
+        places: &[CheckpointPlace],
         store: &Store,
         journal: &Arc<Journal>,
         picture: &Arc<Picture>,
     ) -> Self {
         Self {
-            home: home.to_owned(),
+            home: layout.home().to_owned(),
             store: store.clone(),
             journal: Arc::clone(journal),
             picture: Arc::clone(picture),
             sealer: tokio::sync::Mutex::default(),
             told: Mutex::default(),
+            places: Places::new(layout, places),
             verifying: tokio::sync::Mutex::default(),
         }
     }
@@ -88,13 +100,26 @@ impl Sealing {
         Ok(sealer.size())
     }
 
-    async fn open(&self) -> Result<Sealer, ledger::Error> {
+    /// Whose signatures are the ledger's own.
+    async fn keys(&self, source: &impl Source) -> Result<Keys, ledger::Error> {
+        let key = self.key(Key::read).await?;
+        Keys::of(key.as_ref(), source).await
+    }
+
+    async fn key<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&std::path::Path) -> Result<T, ledger::Error> + Send + 'static,
+    ) -> Result<T, ledger::Error> {
         let home = self.home.clone();
-        let read = tokio::task::spawn_blocking(move || Key::of(&home)).await;
-        let key = read.map_err(|error| ledger::Error::Key {
+        let read = tokio::task::spawn_blocking(move || read(&home)).await;
+        read.map_err(|error| ledger::Error::Key {
             path: self.home.clone(),
             source: std::io::Error::other(error),
-        })??;
+        })?
+    }
+
+    async fn open(&self) -> Result<Sealer, ledger::Error> {
+        let key = self.key(Key::of).await?;
         let sealer = Sealer::open(&self.store, key).await?;
         self.told().key = Some(sealer.public().text().to_owned());
         self.doubt(sealer.doubt());
@@ -109,7 +134,13 @@ impl Sealing {
         let text = doubt.map(|doubt| {
             format!("the ledger: {doubt}; `azora ledger verify` says all that is to be found")
         });
-        tell(&self.journal, &self.picture, &mut self.told().doubt, text);
+        tell(
+            &self.journal,
+            &self.picture,
+            &mut self.told().doubt,
+            text,
+            SIGNED,
+        );
     }
 
     fn trouble(&self, error: Option<&ledger::Error>) {
@@ -123,28 +154,40 @@ impl Sealing {
         if let Some(text) = &text {
             tracing::error!("{text}");
         }
-        tell(&self.journal, &self.picture, &mut self.told().trouble, text);
+        tell(
+            &self.journal,
+            &self.picture,
+            &mut self.told().trouble,
+            text,
+            SIGNED,
+        );
     }
 
     /// What of the past is not as it was signed, as far as was seen.
     pub(crate) fn doubted(&self) -> Option<String> {
-        self.told().doubt.clone()
+        self.told().doubt.clone().or_else(|| self.places.doubt())
     }
+}
 
-    /// The engine ends, and nothing is written any more.
-    pub(crate) async fn last(&self) {
-        match tokio::time::timeout(LAST, self.sign()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(why = story(&error), "the ledger is not signed"),
-            Err(_) => tracing::error!(
-                "the ledger is not signed: it took too long; the next engine does it"
-            ),
+/// The engine ends, and nothing is written any more.
+pub(crate) async fn last(shared: &Arc<Shared>) {
+    match tokio::time::timeout(LAST, shared.sealing.sign()).await {
+        Ok(Ok(_)) => places::last(shared).await,
+        Ok(Err(error)) => tracing::error!(why = story(&error), "the ledger is not signed"),
+        Err(_) => {
+            tracing::error!("the ledger is not signed: it took too long; the next engine does it")
         }
     }
 }
 
 /// What a person should know is an event once, and stands among the limits as long as it is so.
-fn tell(journal: &Journal, picture: &Picture, said: &mut Option<String>, now: Option<String>) {
+fn tell(
+    journal: &Journal,
+    picture: &Picture,
+    said: &mut Option<String>,
+    now: Option<String>,
+    over: &str,
+) {
     if *said == now {
         return;
     }
@@ -154,7 +197,7 @@ fn tell(journal: &Journal, picture: &Picture, said: &mut Option<String>, now: Op
     });
     let text = match &now {
         Some(text) => text.clone(),
-        None => "the ledger is signed again".to_owned(),
+        None => over.to_owned(),
     };
     journal.event(None, EventKind::Notice { text });
     *said = now;
@@ -176,6 +219,7 @@ fn story(error: &dyn std::error::Error) -> String {
 
 /// Signs until the engine ends.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    places::spawn(&shared);
     let sealing = &shared.sealing;
     let work = async {
         // So many are signed, once that is known; and since when there are more.
@@ -198,6 +242,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 true => match sealing.seal().await {
                     Ok(size) => {
                         (signed, since) = (Some(size), None);
+                        sealing.places.signed(size);
                         LOOK
                     }
                     Err(_) => RETRY,
@@ -226,8 +271,9 @@ impl Handle {
             checkpoint: newest.map(checkpoint),
             key: told.key.clone(),
             keys,
-            doubt: told.doubt.clone(),
+            doubt: told.doubt.clone().or_else(|| shared.sealing.places.doubt()),
             trouble: told.trouble.clone(),
+            places: shared.sealing.places.views(),
         })
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Held {
     pub(crate) settings: Settings,
     /// All webhooks that are wanted are among them.
     pub(crate) all_webhooks: bool,
+    /// So are all places for checkpoints.
+    pub(crate) all_places: bool,
     /// What is to be said when some of the file is not used.
     pub(crate) said: Option<String>,
 }
@@ -31,6 +33,7 @@ pub(crate) fn read(layout: &Layout) -> Held {
         Ok(None) => Held {
             settings: Settings::default(),
             all_webhooks: true,
+            all_places: true,
             said: None,
         },
         Ok(Some(bytes)) => {
@@ -42,12 +45,14 @@ pub(crate) fn read(layout: &Layout) -> Held {
             Held {
                 settings: read.settings,
                 all_webhooks: !read.unused.contains(&SettingsTable::Webhook),
+                all_places: !read.unused.contains(&SettingsTable::Ledger),
                 said: read.problems.map(told),
             }
         }
         Err(error) => Held {
             settings: Settings::closed(),
             all_webhooks: false,
+            all_places: false,
             said: Some(format!(
                 "failed to read {file}: {error}. {}",
                 unused(&SettingsTable::ALL.into())
@@ -84,6 +89,7 @@ fn unused(tables: &BTreeSet<SettingsTable>) -> String {
         SettingsTable::Gateway => "[gateway] (there is none)",
         SettingsTable::Notifications => "[notifications] (all are shown)",
         SettingsTable::Webhook => "[webhook] with a mistake (nothing is sent there)",
+        SettingsTable::Ledger => "[ledger] (no checkpoint is kept elsewhere)",
     };
     let all: Vec<_> = tables.iter().map(means).collect();
     match all.as_slice() {

@@ -46,7 +46,7 @@ impl Handle {
             shared.life.stop_writers.cancel();
             shared.life.writers.close();
             shared.life.writers.wait().await;
-            shared.sealing.last().await;
+            crate::sealing::last(shared).await;
             shared.store.close().await;
             drop(
                 shared

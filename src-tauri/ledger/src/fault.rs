@@ -85,6 +85,13 @@ pub enum Fault {
         /// What is wrong with it.
         why: String,
     },
+    /// What is kept at a place outside cannot be looked at, or is not there.
+    Place {
+        /// Which.
+        name: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl Fault {
@@ -102,6 +109,7 @@ impl Fault {
             Self::Key { .. } => "key",
             Self::Cut { .. } => "cut",
             Self::Outside { .. } => "outside",
+            Self::Place { .. } => "place",
         }
     }
 
@@ -118,7 +126,7 @@ impl Fault {
             | Self::Key { from, to, .. } => (from, to),
             Self::Cut { has, signed, .. } => (has + 1, signed),
             Self::Checkpoint { size, .. } => (size, size),
-            Self::Outside { .. } => return (None, None),
+            Self::Outside { .. } | Self::Place { .. } => return (None, None),
         };
         (Some(from), Some(to))
     }
@@ -181,6 +189,9 @@ impl fmt::Display for Fault {
                 whose(outside)
             ),
             Self::Outside { name, why } => write!(f, "the checkpoint in {name}: {why}"),
+            Self::Place { name, why } => {
+                write!(f, "what is kept in {name} was not held against it: {why}")
+            }
         }
     }
 }

@@ -63,6 +63,11 @@ impl Keys {
         }
     }
 
+    /// The names of the ledgers that they sign: one, unless the key was moved away.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|(one, _)| one.name())
+    }
+
     /// Reads a checkpoint that one of them signed, and says which.
     ///
     /// # Errors

@@ -14,6 +14,7 @@
 )]
 
 mod check;
+mod elsewhere;
 mod error;
 mod fault;
 mod key;
@@ -25,6 +26,7 @@ mod source;
 mod tree;
 mod verify;
 
+pub use elsewhere::{Stand, file_of, file_of_name, read_note, stand, write_note};
 pub use error::Error;
 pub use fault::Fault;
 pub use key::{Key, Public};

@@ -23,6 +23,22 @@ pub struct LedgerView {
     pub doubt: Option<String>,
     /// Why it cannot be signed at the moment, in words. It is tried again.
     pub trouble: Option<String>,
+    /// Where checkpoints are kept besides the home.
+    pub places: Vec<LedgerPlace>,
+}
+
+/// A second place for checkpoints of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LedgerPlace {
+    /// Which, in words: a folder, "the git repository …", "the webhook …".
+    pub place: String,
+    /// The checkpoint of so many entries is there; 0 when none is known to be.
+    #[ts(type = "number")]
+    pub size: u64,
+    /// Since when this engine knows that; `null` when none is known to be.
+    pub at: Option<Timestamp>,
+    /// Why the newest one is not there, in words. It is tried again.
+    pub trouble: Option<String>,
 }
 
 /// A checkpoint: how many entries there were, and the root of their tree, signed.

@@ -53,8 +53,8 @@ pub use route::{HashBy, Route};
 pub use schedule::{Schedule, Times, Zone};
 pub use schema::schema;
 pub use settings::{
-    GatewaySettings, Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings, SettingsRead,
-    SettingsTable, Webhook, settings,
+    CheckpointPlace, GatewaySettings, Hours, Notifications, SETTINGS_FILE, SecretPlace, Settings,
+    SettingsRead, SettingsTable, Webhook, settings,
 };
 pub use sources::{Found, Reading, Sources};
 pub use suggest::nearest;

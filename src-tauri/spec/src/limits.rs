@@ -45,6 +45,8 @@ pub const MAX_CONTAINER_LIST: usize = 500;
 pub const MAX_NETWORKS: usize = 64;
 /// Webhooks of a home: each has a task of its own.
 pub const MAX_WEBHOOKS: usize = 16;
+/// Second places for checkpoints of the ledger: each has a task of its own.
+pub const MAX_PLACES: usize = 8;
 /// Bytes of a webhook's URL.
 pub const MAX_URL: usize = 2_048;
 /// Problems shown; the rest is counted.

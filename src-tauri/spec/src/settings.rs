@@ -39,6 +39,35 @@ pub struct Settings {
     pub notifications: Notifications,
     /// Names instead of ports.
     pub gateway: GatewaySettings,
+    /// Where checkpoints of the ledger are kept besides the home.
+    pub checkpoints: Vec<CheckpointPlace>,
+}
+
+/// A second place for checkpoints of the ledger: out of reach of who may write to the home, if it is chosen well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckpointPlace {
+    /// A folder, by its absolute path: a file for each ledger lies in it.
+    Folder(String),
+    /// A working tree of git, or a folder in one, by its absolute path: a commit for each checkpoint.
+    Git {
+        /// Which.
+        folder: String,
+        /// And it is pushed to where the branch is pushed to.
+        push: bool,
+    },
+    /// A webhook of the same settings. Nothing can be read back from there.
+    Webhook(WebhookName),
+}
+
+impl fmt::Display for CheckpointPlace {
+    /// As messages name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{folder}"),
+            Self::Git { folder, .. } => write!(f, "the git repository {folder}"),
+            Self::Webhook(name) => write!(f, "the webhook {name}"),
+        }
+    }
 }
 
 /// The gateway of a home.
@@ -169,15 +198,18 @@ pub enum SettingsTable {
     Notifications,
     /// Some `[webhook.NAME]`; the others are used.
     Webhook,
+    /// `[ledger]`
+    Ledger,
 }
 
 impl SettingsTable {
     /// All there are.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Registry,
         Self::Gateway,
         Self::Notifications,
         Self::Webhook,
+        Self::Ledger,
     ];
 
     /// As its key is written.
@@ -187,6 +219,7 @@ impl SettingsTable {
             Self::Gateway => "gateway",
             Self::Notifications => "notifications",
             Self::Webhook => "webhook",
+            Self::Ledger => "ledger",
         }
     }
 }

@@ -30,6 +30,8 @@ mod target;
 
 pub use deliver::Pace;
 
+use answer::Outcome;
+use model::ledger::LedgerCheckpoint;
 use model::webhook::{WebhookTested, WebhookView};
 use model::{Event, Timestamp, WebhookName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,6 +175,33 @@ impl Webhooks {
         let target = self.targets.iter().find(|target| target.name == *name)?;
         let message = message::test(&self.from, target.clock());
         Some(target.test(&self.store, &message).await)
+    }
+}
+
+impl Webhooks {
+    /// Sends a checkpoint of the ledger, past the outbox: of checkpoints only the newest has to arrive, and who sends
+    /// them tries again. The same checkpoint has the same id.
+    ///
+    /// # Errors
+    /// Why it was not taken, in words.
+    pub async fn checkpoint(
+        &self,
+        name: &WebhookName,
+        checkpoint: &LedgerCheckpoint,
+    ) -> Result<(), String> {
+        let target = self.targets.iter().find(|target| target.name == *name);
+        let target =
+            target.ok_or("it is not used, for there is a mistake in its table of settings.toml")?;
+        if target.is_gone() {
+            return Err("it said that it is gone for good".to_owned());
+        }
+        let message = message::checkpoint(&self.from, checkpoint);
+        match target.attempt(&mut None, &message).await {
+            Outcome::Taken { .. } => Ok(()),
+            Outcome::Again { why, .. } | Outcome::Refused { why } | Outcome::Gone { why } => {
+                Err(why)
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An event as a CloudEvent 1.0, structured JSON. It is made once, when the event happens, and sent
 //! as it is however often that takes.
 
+use model::ledger::LedgerCheckpoint;
 use model::{Event, EventKind, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -91,6 +92,25 @@ pub(crate) fn test(from: &From, now: Timestamp) -> Message {
         sequence: None,
         azorahost: &from.host,
         data: serde_json::json!({ "text": "a test, asked for by a person" }),
+    }
+    .text();
+    Message { id, body }
+}
+
+/// A checkpoint of the ledger; the same one is always the same event.
+pub(crate) fn checkpoint(from: &From, checkpoint: &LedgerCheckpoint) -> Message {
+    let id = format!("{}-checkpoint-{}", from.home, checkpoint.size);
+    let body = CloudEvent {
+        specversion: "1.0",
+        id: &id,
+        source: source(from),
+        kind: format!("{TYPES}.ledger_checkpoint"),
+        subject: None,
+        time: rfc3339(checkpoint.at),
+        datacontenttype: "application/json",
+        sequence: None,
+        azorahost: &from.host,
+        data: checkpoint,
     }
     .text();
     Message { id, body }
@@ -206,6 +226,19 @@ mod tests {
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["type"], "dev.azora.webhook_test");
         assert!(value.get("subject").is_none());
+        let kept = LedgerCheckpoint {
+            size: 7,
+            at: Timestamp(0),
+            note: "a note\n".into(),
+        };
+        let sent = checkpoint(&from, &kept);
+        let value: Value = serde_json::from_str(&sent.body).unwrap();
+        assert_eq!(sent.id, format!("{}-checkpoint-7", from.home));
+        assert_eq!(value["type"], "dev.azora.ledger_checkpoint");
+        assert_eq!(
+            value["data"],
+            serde_json::json!({"size": 7, "at": 0, "note": "a note\n"})
+        );
     }
 
     #[test]

@@ -1116,6 +1116,17 @@ export type LedgerEntries = {
 /** How it stands with the book of acts. */
 export type LedgerIntegrity = "unchecked" | "whole" | "doubted";
 
+/** A second place for checkpoints of the ledger. */
+export type LedgerPlace = {
+  /** Which, in words: a folder, "the git repository …", "the webhook …". */
+  place: string,
+  /** The checkpoint of so many entries is there; 0 when none is known to be. */
+  size: number,
+  /** Since when this engine knows that; `null` when none is known to be. */
+  at: Timestamp | null,
+  /** Why the newest one is not there, in words. It is tried again. */
+  trouble: string | null };
+
 /** Which entries of the ledger, or which checkpoints. */
 export type LedgerRequest = {
   /** Those after the entry of this number, or after the checkpoint of this size; from the beginning unless given. */
@@ -1155,7 +1166,9 @@ export type LedgerView = {
   /** What of the past is not as it was signed, as far as whoever signs has seen it, in words. */
   doubt: string | null,
   /** Why it cannot be signed at the moment, in words. It is tried again. */
-  trouble: string | null };
+  trouble: string | null,
+  /** Where checkpoints are kept besides the home. */
+  places: Array<LedgerPlace> };
 
 /** One limit of a service, in words for people. */
 export type LimitView = {

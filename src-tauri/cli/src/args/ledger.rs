@@ -50,7 +50,8 @@ pub(crate) struct LedgerShow {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It ends with 1 when anything was found. What was done to the newest entries with the home's own key, or to an end that \
+It ends with 1 when anything was found. Checkpoints in the places that settings.toml names are held against it by \
+themselves, and a place that cannot be looked at is a finding. What was done to the newest entries with the home's own key, or to an end that \
 was cut off with its checkpoints, only a checkpoint shows that was kept elsewhere.")]
 pub(crate) struct LedgerVerify {
     /// Hold it against a checkpoint that was kept elsewhere too: a file, or all *.checkpoint of a folder

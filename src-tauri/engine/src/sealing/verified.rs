@@ -1,8 +1,8 @@
 //! Verifies the whole ledger for a host that asks. `azora ledger verify` does the same by itself and takes nobody's word.
 
-use super::story;
+use super::{places, story};
 use crate::{Error, Handle};
-use ledger::{Key, Keys, verify};
+use ledger::verify;
 use model::ledger::LedgerVerdict;
 
 impl Handle {
@@ -17,13 +17,13 @@ impl Handle {
         let failed = |error: ledger::Error| {
             Error::Conflict(format!("the ledger cannot be verified: {}", story(&error)))
         };
-        let home = sealing.home.clone();
-        let read = tokio::task::spawn_blocking(move || Key::read(&home)).await;
-        let read = read.map_err(|error| Error::Conflict(error.to_string()))?;
-        let key = read.map_err(failed)?;
         let ledger = sealing.store.ledger();
-        let keys = Keys::of(key.as_ref(), &ledger).await.map_err(failed)?;
-        let verdict = verify(&ledger, &keys, &[], |_| {}).await.map_err(failed)?;
+        let keys = sealing.keys(&ledger).await.map_err(failed)?;
+        let signed = ledger.checkpoint().await?.is_some();
+        let kept = places::kept(sealing, &keys, signed).await;
+        let verdict = verify(&ledger, &keys, &kept.notes, |_| {}).await;
+        let mut verdict = verdict.map_err(failed)?;
+        verdict.faults.extend(kept.faults);
         Ok(LedgerVerdict {
             sound: verdict.sound(),
             entries: verdict.entries,

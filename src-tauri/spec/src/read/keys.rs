@@ -223,7 +223,15 @@ pub(crate) const LOG: Keys = Keys {
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
     table: "settings.toml",
-    keys: &["registry", "gateway", "webhook", "notifications"],
+    keys: &["registry", "gateway", "webhook", "notifications", "ledger"],
+};
+pub(crate) const LEDGER: Keys = Keys {
+    table: "`ledger`",
+    keys: &["checkpoints"],
+};
+pub(crate) const CHECKPOINT_PLACE: Keys = Keys {
+    table: "a place for checkpoints",
+    keys: &["git", "push", "webhook"],
 };
 pub(crate) const GATEWAY: Keys = Keys {
     table: "`gateway`",

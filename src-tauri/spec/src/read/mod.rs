@@ -8,6 +8,7 @@ mod heal;
 mod http;
 pub(crate) mod keys;
 mod ladder;
+mod ledger;
 mod listen;
 mod needs;
 mod notifications;

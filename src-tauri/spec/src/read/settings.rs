@@ -86,6 +86,9 @@ pub(crate) fn settings(
     if reader.problems.total() > before {
         unused.insert(SettingsTable::Webhook);
     }
+    let checkpoints = reader.used(SettingsTable::Ledger, &mut unused, |reader| {
+        reader.checkpoints(root)
+    });
     if unused.contains(&SettingsTable::Gateway) {
         // It may have been meant to be off, or to be elsewhere.
         gateway.enabled = false;
@@ -97,6 +100,7 @@ pub(crate) fn settings(
         webhooks,
         notifications,
         gateway,
+        checkpoints,
     };
     (settings, unused)
 }

@@ -354,3 +354,55 @@ fn of_two_with_one_port_the_later_is_closed() {
     let said = settings("[gatway]\nport = 8080").unwrap_err();
     assert!(said.contains("settings.toml has no key `gatway`"), "{said}");
 }
+
+fn places(text: &str) -> Vec<String> {
+    let settings = settings(text).unwrap_or_else(|problems| panic!("{problems}"));
+    let places = settings.checkpoints.iter();
+    places.map(|place| format!("{place:?}")).collect()
+}
+
+#[test]
+fn checkpoints_are_kept_in_folders_repositories_and_by_webhooks_and_nowhere_unless_named() {
+    assert_eq!(places("[ledger]"), [] as [&str; 0]);
+    assert_eq!(
+        places(
+            "[webhook.away]\nurl = \"https://example.com\"\n[ledger]\ncheckpoints = [\"/mnt/share\", \
+             { git = \"/home/me/audit\" }, { git = \"/home/me/other\", push = true }, { webhook = \"away\" }]\n"
+        ),
+        [
+            "Folder(\"/mnt/share\")",
+            "Git { folder: \"/home/me/audit\", push: false }",
+            "Git { folder: \"/home/me/other\", push: true }",
+            "Webhook(away)",
+        ]
+    );
+    for (value, words) in [
+        ("\"share\"", "`share` is no absolute path"),
+        ("\"~/share\"", "~ is a shell's word"),
+        ("7", "a place"),
+        ("{ git = \"/a\", webhook = \"w\" }", "is one place"),
+        ("{ push = true }", "is one place"),
+        (
+            "{ webhook = \"w\", push = true }",
+            "`push` belongs to `git`",
+        ),
+        ("{ webhook = \"w\" }", "there is no webhook `w`"),
+        ("{ folder = \"/a\" }", "has no key `folder`"),
+        (
+            "\"/a\", { git = \"/a/\" }",
+            "the git repository /a/ is there twice",
+        ),
+    ] {
+        let text = format!("[ledger]\ncheckpoints = [{value}]\n");
+        let said = settings(&text).unwrap_err();
+        assert!(said.contains(words), "{text}: {said}");
+        assert!(said.contains("settings.toml:2:"), "{said}");
+        let (held, unused) = holds(&text);
+        assert_eq!(
+            (held.checkpoints, unused),
+            (vec![], vec![SettingsTable::Ledger])
+        );
+    }
+    let said = settings("[ledger]\ncheckpoints = []").unwrap_err();
+    assert!(said.contains("`checkpoints` is empty"), "{said}");
+}

@@ -75,7 +75,7 @@ function lines(world: World): string[] {
 export function ledger(world: World): LedgerView {
   const all = lines(world).length;
   const key = `${NAME}+8d2f60b1+AQ==`;
-  return { entries: all, signed: all, checkpoint: { size: all, at: world.began - 42_000, note: `${NAME}\n${all}\n` }, key, keys: [key], doubt: null, trouble: null };
+  return { entries: all, signed: all, checkpoint: { size: all, at: world.began - 42_000, note: `${NAME}\n${all}\n` }, key, keys: [key], doubt: null, trouble: null, places: [] };
 }
 
 export function entries(world: World, after: number, limit: number): LedgerEntries {
@@ -105,10 +105,14 @@ export class Approvals {
     this.all.push(one(2, "stop", "waiting", 240_000), one(1, "restart", "denied", 5_000_000));
   }
 
-  answer(id: number, state: ApprovalState): Approval {
+  answer(id: number, state: ApprovalState, name = "mira"): Approval {
     const found = this.all.find((each) => each.id === id);
     if (found === undefined) throw new CallError("not_found", `there is no approval ${id}; \`azora approvals\` lists them`);
-    if (state === "approved") found.given.push({ name: "mira", via: "window", at: Date.now() });
+    if (state === "approved") {
+      if (name === found.name) throw new CallError("refused", `${name} asked for it, and who asks does not count; somebody else approves`);
+      found.given.push({ name, via: "window", at: Date.now() });
+      if (found.given.length < found.needed) return found;
+    }
     found.state = state;
     return found;
   }

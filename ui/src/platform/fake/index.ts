@@ -107,7 +107,7 @@ export function fake(): Platform {
     healed: ({ since, cluster }) => healed(world.incidents.filter((each) => cluster === undefined || each.cluster === cluster), since),
     events: ({ limit = 200 }) => world.events.slice(-limit),
     approvals: () => approvals.all,
-    approve: ({ id }) => approvals.answer(id, "approved"),
+    approve: ({ id, name }) => approvals.answer(id, "approved", name),
     deny: ({ id }) => approvals.answer(id, "denied"),
     acts: ({ limit = 200 }) => withRefused(world.acts, world.began).slice(0, limit),
     ledger: () => ledger(world),

@@ -40,6 +40,9 @@ export const governance = {
   leftFor: (span: string) => `${span} left`,
   wouldHappen: "What would happen",
   given: (given: number, needed: number) => `${number(given)} of ${count(needed, { one: "# approval", other: "# approvals" })}`,
+  yourName: "Your name",
+  yourNameExample: "as this account is called",
+  yourNameMore: "It tells persons apart who use one account, and is written down. This window remembers it until it is closed.",
   approve: "Approve",
   deny: "Deny",
 
@@ -53,6 +56,8 @@ export const governance = {
   entries: (n: number) => count(n, { one: "# entry", other: "# entries" }),
   unsigned: "none is signed yet",
   allSigned: (when: Snippet) => say`all signed ${when}`,
+  keptIn: (n: number, place: string, when: Snippet) => say`the checkpoint of ${number(n)} entries is kept in ${place}, ${when}`,
+  keptNowhere: (place: string) => `no checkpoint was brought to ${place} yet`,
   signedTo: (n: number, when: Snippet) => say`signed up to ${number(n)}, ${when}`,
   verify: "Verify",
   sound: (entries: number, checkpoints: number) => `All ${count(entries, { one: "# entry is", other: "# entries are" })} as they were written, by ${count(checkpoints, { one: "# checkpoint", other: "# checkpoints" })}.`,
