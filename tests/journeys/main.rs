@@ -42,6 +42,7 @@ mod script;
 mod security;
 mod stacks;
 mod stop;
+mod strangers;
 mod terminal;
 mod together;
 mod twins;

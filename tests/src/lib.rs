@@ -35,6 +35,7 @@ pub mod rolling;
 pub mod shims;
 pub mod small_disk;
 pub mod smuggling;
+pub mod strangers;
 pub mod zoo;
 
 pub use azora::{Azora, Done, Instance};

@@ -4,6 +4,7 @@
 
 mod host;
 
+use api::http::guard::Refusal;
 use api::http::{Asked, Desk};
 use api::{Json, Lines};
 use bytes::Bytes;
@@ -24,6 +25,7 @@ type Socket = WebSocketStream<TcpStream>;
 
 struct Counting {
     reached: AtomicUsize,
+    wrong_tokens: AtomicUsize,
     open: watch::Sender<usize>,
 }
 
@@ -70,13 +72,23 @@ impl Desk for Counting {
         });
         async move { Ok(all.boxed()) }.boxed()
     }
+
+    fn refused(&self, refusal: &Refusal) {
+        if *refusal == Refusal::Token {
+            self.wrong_tokens.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 type Scene = host::Scene<Counting>;
 
 async fn scene() -> Scene {
-    let (reached, open) = (AtomicUsize::new(0), watch::Sender::new(0));
-    Scene::with(Counting { reached, open }).await
+    let desk = Counting {
+        reached: AtomicUsize::new(0),
+        wrong_tokens: AtomicUsize::new(0),
+        open: watch::Sender::new(0),
+    };
+    Scene::with(desk).await
 }
 
 impl Scene {
@@ -189,16 +201,20 @@ async fn nobody_without_the_token_and_no_page_from_elsewhere_gets_a_stream() {
         assert_eq!(next(&mut socket).await.unwrap(), "\"unauthorised\"");
         assert_eq!(next(&mut socket).await, None);
     }
+    // Guesses are told of, whichever way they come.
+    assert_eq!(scene.desk.wrong_tokens.load(Ordering::SeqCst), 4);
     for said in [
         Message::text("{}"),
         Message::text("["),
         Message::binary("{}"),
         Message::text(format!(r#"{{"token":"{}","stream":"short"}}"#, scene.token)),
+        Message::text(format!(r#""{}""#, scene.token)),
     ] {
         let mut socket = scene.socket(&[]).await.unwrap();
         socket.send(said).await.unwrap();
         let answer = next(&mut socket).await.unwrap();
         assert!(answer.contains("bad_request"), "{answer}");
+        assert!(!answer.contains(&scene.token), "{answer}");
         assert_eq!(next(&mut socket).await, None);
     }
     // Over 4 MiB nothing is read.

@@ -87,6 +87,7 @@ pub use error::{Error, StartError, called};
 pub use handle::{Handle, Order, Settled};
 pub use logs::LogsAsked;
 pub use record::cluster_id;
+pub use registry::peer;
 pub use routes::Tried;
 pub use sealing::{KeptElsewhere, kept_elsewhere};
 pub use spec::{Hours, Notifications};

@@ -149,7 +149,7 @@ async fn admit(
     };
     flight.route = Some(Arc::clone(&route));
     let rules = route.rules();
-    if has.page() {
+    if has.page() || has.referer() {
         guard::origin(&method, headers, &rules.allow_origins)?;
     }
     let upgrade = match has.upgrade() {

@@ -2,15 +2,20 @@
 //!
 //! A browser lets any page send requests to loopback, and a name anyone owns can be made to
 //! resolve to 127.0.0.1. So: the host named must be exactly ours (against rebinding), an origin
-//! must be absent or ours, and a browser that says the request comes from another site is believed
-//! (against pages elsewhere).
+//! must be absent or ours, and a browser that says the request comes from another site, by
+//! `Sec-Fetch-Site` or `Referer`, is believed (against pages elsewhere). Who holds the other end of
+//! a connection is looked at before its first request, in [`super::server`].
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use engine::peer::Stranger;
 
 /// Why a request was turned away at the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The connection is another user's, or nobody's.
+    #[error("{0}; this address serves the user who runs Azora, and root")]
+    Stranger(Stranger),
     /// `Host`, or the target's authority, is not exactly one of ours.
     #[error("this address answers only as 127.0.0.1 or localhost with its own port")]
     Host,
@@ -32,9 +37,11 @@ pub enum Refusal {
 
 impl Refusal {
     /// The status it is answered with.
-    pub fn status(self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::Host | Refusal::Origin | Refusal::Site => StatusCode::FORBIDDEN,
+            Refusal::Stranger(_) | Refusal::Host | Refusal::Origin | Refusal::Site => {
+                StatusCode::FORBIDDEN
+            }
             Refusal::Token => StatusCode::UNAUTHORIZED,
             Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
@@ -85,10 +92,19 @@ impl Guard {
             Ok(Some(origin)) if origin.strip_prefix("http://") == Some(host) => {}
             _ => return Err(Refusal::Origin),
         }
-        let api = head.uri.path().starts_with("/api");
+        // A person may follow a link to the page from anywhere; the rest is for the page alone.
+        if !head.uri.path().starts_with("/api") {
+            return Ok(());
+        }
         match only(&head.headers, FETCH_SITE) {
-            Ok(Some("cross-site" | "same-site")) | Err(_) if api => Err(Refusal::Site),
-            _ => Ok(()),
+            // A browser that knows more words one day means none of ours by them.
+            Ok(None | Some("same-origin" | "none")) => {}
+            _ => return Err(Refusal::Site),
+        }
+        match only(&head.headers, header::REFERER) {
+            Ok(None) => Ok(()),
+            Ok(Some(page)) if is_of(page, host) => Ok(()),
+            _ => Err(Refusal::Site),
         }
     }
 
@@ -104,6 +120,14 @@ impl Guard {
             false => Err(Refusal::NotJson),
         }
     }
+}
+
+/// Whether this is the address of a page of `host`. Our own page sends none (`Referrer-Policy`).
+fn is_of(page: &str, host: &str) -> bool {
+    let rest = page
+        .strip_prefix("http://")
+        .and_then(|page| page.strip_prefix(host));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The one value of a header: `Err` when it is there twice or is not text.
@@ -187,12 +211,39 @@ mod tests {
     #[test]
     fn other_sites_may_link_to_the_page_but_not_touch_the_api() {
         let from = |site| [("host", "localhost:4711"), ("sec-fetch-site", site)];
-        for site in ["cross-site", "same-site"] {
+        for site in ["cross-site", "same-site", "Cross-Site", "no-site-yet", ""] {
             assert_eq!(admit("/api/call/ps", &from(site)), Err(Refusal::Site));
             assert_eq!(admit("/", &from(site)), Ok(()));
         }
         for site in ["none", "same-origin"] {
             assert_eq!(admit("/api/call/ps", &from(site)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_page_that_says_where_it_is_has_to_be_ours() {
+        let from = |page| [("host", "localhost:4711"), ("referer", page)];
+        for page in [
+            "http://evil.example/",
+            "http://localhost:4711.evil.example/",
+            "http://localhost:4711@evil.example/",
+            "http://localhost:47110/",
+            "http://127.0.0.1:4711/",
+            "https://localhost:4711/",
+            "http://evil.example/http://localhost:4711/",
+            "localhost:4711",
+            "about:blank",
+            "",
+        ] {
+            assert_eq!(
+                admit("/api/call/ps", &from(page)),
+                Err(Refusal::Site),
+                "{page}"
+            );
+            assert_eq!(admit("/", &from(page)), Ok(()), "a link: {page}");
+        }
+        for page in ["http://localhost:4711", "http://localhost:4711/topology?x"] {
+            assert_eq!(admit("/api/call/ps", &from(page)), Ok(()), "{page}");
         }
     }
 

@@ -14,6 +14,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use engine::Handle;
+use engine::peer::Stranger;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use model::view::{Code, Failure};
@@ -66,7 +67,7 @@ pub trait Desk: Send + Sync + 'static {
     /// Opens a stream.
     fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>>;
     /// Hears of a request that was turned away at the gate.
-    fn refused(&self, _refusal: Refusal) {}
+    fn refused(&self, _refusal: &Refusal) {}
 }
 
 impl Desk for Handle {
@@ -84,8 +85,8 @@ impl Desk for Handle {
         let engine = self.clone();
         async move { dispatch::stream(&engine, &name, &request).await }.boxed()
     }
-    fn refused(&self, refusal: Refusal) {
-        Handle::refused(self, refusal == Refusal::Token);
+    fn refused(&self, refusal: &Refusal) {
+        Handle::refused(self, *refusal == Refusal::Token);
     }
 }
 
@@ -114,6 +115,15 @@ pub(super) fn router(shared: Shared) -> Router {
         .fallback(ui)
         .layer(middleware::from_fn_with_state(shared.clone(), gate))
         .with_state(shared)
+}
+
+/// What answers on a connection of somebody who is not served.
+pub(super) fn strangers(shared: &Shared, stranger: Stranger) -> Router {
+    let shared = shared.clone();
+    Router::new().fallback(move || {
+        let response = refused(&shared, Refusal::Stranger(stranger.clone()));
+        std::future::ready(response)
+    })
 }
 
 /// Before and around everything.
@@ -294,7 +304,7 @@ async fn no_such_route() -> Response {
 }
 
 fn refused(shared: &Shared, refusal: Refusal) -> Response {
-    shared.desk.refused(refusal);
+    shared.desk.refused(&refusal);
     tracing::warn!(%refusal, "refused a request");
     let code = match refusal {
         Refusal::NotJson => Code::BadRequest,

@@ -1,10 +1,12 @@
-//! The listening socket and its connections: bounded in number, in header size, in patience.
+//! The listening socket and its connections: bounded in number, in header size, in patience. Of each it is
+//! known whose it is before its first request.
 
 use super::guard::Guard;
-use super::routes::{Desk, Shared, router};
+use super::routes::{Desk, Shared, router, strangers};
 use super::sockets;
 use super::token::Token;
 use axum::Router;
+use engine::peer::{self, Stranger};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -45,15 +47,19 @@ pub struct Server {
 pub fn serve(listener: TcpListener, desk: Arc<dyn Desk>, token: Token) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-    let app = router(Shared {
+    let shared = Shared {
         guard: Arc::new(Guard::new(address.port())),
         token,
         desk,
         calls: tasks.clone(),
         sockets: Arc::new(Semaphore::new(sockets::MOST)),
         closing: closing.clone(),
-    });
-    tasks.spawn(accept(listener, app, tasks.clone(), closing.clone()));
+    };
+    let doors = Doors {
+        ours: router(shared.clone()),
+        shared,
+    };
+    tasks.spawn(accept(listener, doors, tasks.clone(), closing.clone()));
     Ok(Server {
         address,
         tasks,
@@ -83,9 +89,29 @@ impl Server {
     }
 }
 
+/// What answers, by who asks.
+#[derive(Clone)]
+struct Doors {
+    ours: Router,
+    shared: Shared,
+}
+
+impl Doors {
+    /// What answers on a connection: the token is shown by whoever has read it, and a program of
+    /// another user should not have.
+    async fn of(self, remote: SocketAddr, local: SocketAddr) -> Option<Router> {
+        let looked = tokio::task::spawn_blocking(move || peer::check(remote, local)).await;
+        match looked.ok()? {
+            // Where nobody can say whose it is, the token alone decides.
+            Ok(()) | Err(Stranger::Unsupported) => Some(self.ours),
+            Err(stranger) => Some(strangers(&self.shared, stranger)),
+        }
+    }
+}
+
 async fn accept(
     listener: TcpListener,
-    app: Router,
+    doors: Doors,
     tasks: TaskTracker,
     closing: CancellationToken,
 ) {
@@ -97,11 +123,11 @@ async fn accept(
         };
         let stream = tokio::select! {
             () = closing.cancelled() => return,
-            accepted = listener.accept() => accepted.map(|(stream, _)| stream),
+            accepted = listener.accept() => accepted,
         };
         match stream {
-            Ok(stream) => {
-                let work = connection(stream, app.clone(), closing.clone());
+            Ok((stream, remote)) => {
+                let work = connection(stream, remote, doors.clone(), closing.clone());
                 tasks.spawn(async move {
                     work.await;
                     drop(place);
@@ -115,9 +141,20 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, app: Router, closing: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    remote: SocketAddr,
+    doors: Doors,
+    closing: CancellationToken,
+) {
     // A message of the feed should not wait for the next one.
     let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let Some(app) = doors.of(remote, local).await else {
+        return;
+    };
     let service = TowerToHyperService::new(app);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

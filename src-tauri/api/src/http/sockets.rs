@@ -6,6 +6,7 @@
 //! what became of that ([`Head`]), every other is a piece of the stream, as `/api/stream` sends it. Called by
 //! [`super::routes`], behind the gate; refuses whoever does not show the token first.
 
+use super::guard::Refusal;
 use super::routes::{LARGEST_BODY, SLOWEST_BODY, Shared, pieces, said};
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -140,9 +141,19 @@ fn asked(shared: &Shared, first: &Message) -> Result<Opening, Head> {
         return Err(bad("the first message must be JSON".to_owned()));
     };
     let opening: Opening = serde_json::from_str(text)
-        .map_err(|error| bad(format!("the first message is not of its shape: {error}")))?;
+        // Not in the words of who reads it, which repeat what was said: a token may be among that.
+        .map_err(|error| {
+            bad(format!(
+                "the first message is not of its shape at line {} column {}: it has `token`, `stream` and `request`",
+                error.line(),
+                error.column(),
+            ))
+        })?;
     match shared.token.is(&opening.token) {
         true => Ok(opening),
-        false => Err(Head::Unauthorised),
+        false => {
+            shared.desk.refused(&Refusal::Token);
+            Err(Head::Unauthorised)
+        }
     }
 }
