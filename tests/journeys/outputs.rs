@@ -32,7 +32,7 @@ fn every_command_prints_the_json_that_is_published() {
         "policy test cases.toml",
         "status",
         "check .",
-        "rehearse",
+        "rehearse --faults 20",
         "up . --detach --trust",
     ] {
         ask(at, line);

@@ -160,7 +160,11 @@ impl Unit {
         }
         begun?;
         self.unnamed.clear();
-        let seen = self.seen().await;
+        let mut seen = self.seen().await;
+        if seen.is_err() {
+            // Podman reads of a process that may just have ended, and says so; then it knows.
+            seen = self.seen().await;
+        }
         let seen = seen.map_err(|fault| self.given_up("look at it", &fault))?;
         let seen = seen.ok_or_else(|| Refusal::again("somebody has removed it"))?;
         self.late = None;
