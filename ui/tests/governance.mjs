@@ -32,6 +32,14 @@ export async function governance({ step, visit, axe, dark, words }) {
     const waiting = page.locator('[data-testid="approvals"] > li[data-state="waiting"]');
     await waiting.getByText("1 of 2 approvals", { exact: false }).waitFor();
     await axe(page, "approvals");
+    await page.getByTestId("approver").fill("mira");
+    await page.getByTestId("approve-2").click();
+    await page.getByText("mira asked for it", { exact: false }).waitFor();
+    await page.getByTestId("approver").fill("ben");
+    await page.getByTestId("approve-2").click();
+    await page.locator('[data-testid="approval-2"][data-state="approved"]').getByText("ada, ben", { exact: false }).waitFor();
+    await page.reload();
+    assert.equal(await page.getByTestId("approver").inputValue(), "ben", "the window remembers it");
     await page.getByTestId("deny-2").click();
     await page.locator('[data-testid="approval-2"][data-state="denied"]').waitFor();
     assert.equal(await waiting.count(), 0);

@@ -17,3 +17,20 @@ export function remember(key: string, value: string): void {
     // Storage is full or forbidden; the choice holds for this visit.
   }
 }
+
+/** What this window alone remembers, until it is closed: of two windows each may be somebody else's. */
+export function recallHere(key: string): string | null {
+  try {
+    return sessionStorage.getItem(PREFIX + key);
+  } catch {
+    return null;
+  }
+}
+
+export function rememberHere(key: string, value: string): void {
+  try {
+    sessionStorage.setItem(PREFIX + key, value);
+  } catch {
+    // As above.
+  }
+}
