@@ -7,9 +7,7 @@
 use crate::rules::Rule;
 use crate::vocabulary::VOCABULARY;
 use crate::{Question, Subject, Who};
-use cedar_policy::{
-    ActionConstraint, Policy, PolicySet, PolicySetError, PrincipalConstraint, ResourceConstraint,
-};
+use cedar_policy::{ActionConstraint, Policy, PolicySet, PrincipalConstraint, ResourceConstraint};
 use model::Verb;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,10 +25,11 @@ pub(crate) struct Narrowed {
 
 impl Narrowed {
     /// # Errors
-    /// When Cedar does not take all of them together.
-    pub(crate) fn of(rules: &[Rule]) -> Result<Self, PolicySetError> {
+    /// Why Cedar does not take all of them together.
+    pub(crate) fn of(rules: &[Rule]) -> Result<Self, String> {
         let policies: Vec<_> = rules.iter().map(|rule| rule.policy.clone()).collect();
-        PolicySet::from_policies(policies.iter().cloned())?;
+        let taken = PolicySet::from_policies(policies.iter().cloned());
+        taken.map_err(|error| error.to_string())?;
         let kinds = Who::ALL.len() * Verb::ALL.len() * SUBJECTS;
         Ok(Self {
             policies,

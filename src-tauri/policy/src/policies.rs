@@ -107,7 +107,7 @@ impl Set {
             .collect();
         let texts = std::iter::once(&*home.text).chain(project.map(|rules| &*rules.text));
         let hash = hash(texts);
-        let cedar = Narrowed::of(&rules).map_err(|error| error.to_string());
+        let cedar = Narrowed::of(&rules);
         Self { rules, cedar, hash }
     }
 

@@ -138,7 +138,7 @@ pub fn routes(world: &World) -> Vec<Route> {
             r#"{"ID":"evil","Name":"evil2","Port":9}"#,
         ),
         of(Gateway, "GET /x", "").with(std::slice::from_ref(&by_name)),
-        of(Gateway, "POST /x", "evil").with(&[by_name.clone()]),
+        of(Gateway, "POST /x", "evil").with(std::slice::from_ref(&by_name)),
         of(Gateway, &format!("DELETE /{NAME}/x"), ""),
         of(Gateway, "GET /x", "").upgraded(None).with(&[by_name]),
         of(Consul, "DELETE /v1/kv/canary", ""),

@@ -326,10 +326,7 @@ fn addresses(world: &World, route: &Route) -> Vec<Case> {
         ("Sec-WebSocket-Protocol", format!("bearer, {token}")),
         ("Sec-WebSocket-Extensions", format!("x; token={token}")),
     ] {
-        cases.push((
-            format!("{name}"),
-            route.with(&[(name, Some(value))]).bytes(),
-        ));
+        cases.push((name.to_owned(), route.with(&[(name, Some(value))]).bytes()));
     }
     for (name, value) in [
         ("Upgrade", Some("h2c")),
