@@ -4,7 +4,7 @@
 //! resolve to 127.0.0.1. So: the host named must be exactly ours (against rebinding), an origin
 //! must be absent or ours, and a browser that says the request comes from another site, by
 //! `Sec-Fetch-Site` or `Referer`, is believed (against pages elsewhere). Who holds the other end of
-//! a connection is looked at before its first request, in [`super::server`].
+//! a connection is looked at before its first request, in `server.rs`.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
