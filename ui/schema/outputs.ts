@@ -598,8 +598,6 @@ export interface Written {
   notes: Note[];
   /** Where it was written; `null` without `--write`. */
   written: string | null;
-  /** Where checkpoints are kept besides the home, as the engine that runs knows it; none while no engine runs. */
-  places: LedgerPlace[];
 }
 
 /** Something about a file that its owner should know. */
