@@ -226,27 +226,28 @@ impl Table {
                 None => {}
             }
         }
-        let route = self.route(&key);
         let place = (entry.name.clone(), entry.id.clone());
         self.write().entries.insert(place, key.clone());
-        route.change(now, |all| {
-            let same = all.iter().position(|one| one.id == entry.id);
-            if let Some(known) = same
-                && all[known].address == address
-                && !all[known].is_draining()
-            {
-                all[known].withhold(withheld);
-                return;
-            }
-            let backend = Arc::new(Backend::new(&entry.id, owner, address, withheld));
-            match same {
-                // What the old one works on is answered by it.
-                Some(known) => {
-                    route.leave(&all[known]);
-                    all[known] = backend;
+        self.with_route(&key, |route| {
+            route.change(now, |all| {
+                let same = all.iter().position(|one| one.id == entry.id);
+                if let Some(known) = same
+                    && all[known].address == address
+                    && !all[known].is_draining()
+                {
+                    all[known].withhold(withheld);
+                    return;
                 }
-                None => all.push(backend),
-            }
+                let backend = Arc::new(Backend::new(&entry.id, owner, address, withheld));
+                match same {
+                    // What the old one works on is answered by it.
+                    Some(known) => {
+                        route.leave(&all[known]);
+                        all[known] = backend;
+                    }
+                    None => all.push(backend),
+                }
+            });
         });
         self.turned(&key);
     }
@@ -308,8 +309,7 @@ impl Table {
 
     pub(crate) fn stands(&self, cluster: &ClusterId, instance: &InstanceId, standing: Standing) {
         let key = (Some(cluster.clone()), instance.service.to_string());
-        let route = self.route(&key);
-        route.stands(instance, standing);
+        self.with_route(&key, |route| route.stands(instance, standing));
         self.turned(&key);
     }
 
@@ -373,14 +373,17 @@ impl Table {
         self.names.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The route of this key; a new one has its names at once.
-    fn route(&self, key: &Key) -> Arc<Route> {
-        if let Some(route) = self.read().by_key.get(key) {
-            return Arc::clone(route);
+    /// Says something of the route of this key. Of a new one it is said before it has its names: who found it
+    /// without would be told that nobody serves.
+    fn with_route(&self, key: &Key, say: impl FnOnce(&Route)) {
+        let known = self.read().by_key.get(key).cloned();
+        if let Some(route) = known {
+            return say(&route);
         }
         let mut names = self.write();
-        if let Some(route) = names.by_key.get(key) {
-            return Arc::clone(route);
+        if let Some(route) = names.by_key.get(key).cloned() {
+            drop(names);
+            return say(&route);
         }
         let hosts = hosts(key);
         let own = hosts.last().map_or("", |own| own);
@@ -389,8 +392,8 @@ impl Table {
         if let Some(rules) = names.rules.get(key) {
             route.rule(rules.clone());
         }
-        let route = Arc::new(route);
-        names.by_key.insert(key.clone(), Arc::clone(&route));
+        say(&route);
+        names.by_key.insert(key.clone(), Arc::new(route));
         for host in hosts {
             let claims = names.claims.entry(host.clone().into_boxed_str());
             claims.or_default().push(key.clone());
@@ -398,7 +401,6 @@ impl Table {
         }
         drop(names);
         self.renamed();
-        route
     }
 
     /// Something of a service serves, or nothing does: where its cluster came up or went down by that, its names

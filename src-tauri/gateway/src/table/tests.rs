@@ -57,6 +57,29 @@ fn of_thousands_those_of_clusters_are_shown_and_each_is_found() {
 }
 
 #[test]
+fn no_name_is_there_before_who_serves_it() {
+    const NAMES: usize = 5_000;
+    let table = table();
+    let name = |nth| format!("lent-{nth}");
+    let looks = Arc::clone(&table);
+    let looks = std::thread::spawn(move || {
+        for nth in 0..NAMES {
+            let route = loop {
+                if let Some(route) = looks.by_host(&name(nth)) {
+                    break route;
+                }
+                std::hint::spin_loop();
+            };
+            assert_eq!(route.backends().len(), 1, "{}", name(nth));
+        }
+    });
+    for nth in 0..NAMES {
+        table.put(&entry(None, &name(nth), "one", 5_000));
+    }
+    looks.join().unwrap();
+}
+
+#[test]
 fn a_service_is_found_by_its_clusters_name_and_by_its_id() {
     let table = table();
     table.put(&entry(
