@@ -39,6 +39,7 @@ mod rolling;
 mod rules;
 mod schedule;
 mod script;
+mod secrets;
 mod security;
 mod stacks;
 mod stop;

@@ -72,6 +72,7 @@ fn every_command_prints_the_json_that_is_published() {
         "ledger prove 1",
         "ledger prove --consistency 1 1",
         "ledger export exported",
+        "support --output bundle.tar.gz",
         "wait web",
         "restart web",
         "scale web=2",

@@ -47,6 +47,14 @@ import type {
   Window,
 } from "../src/ipc/generated";
 
+/** A bundle that was written. */
+export interface SupportBundle {
+  /** Where it is. */
+  path: string;
+  /** What is in it. */
+  files: string[];
+}
+
 /** What each command prints with `--json`, by the words that name it. Times are RFC 3339, in UTC. */
 export interface Outputs {
   /** The oldest first. */
@@ -106,6 +114,7 @@ export interface Outputs {
   /** With `--detach`. */
   up: Order;
   wait: Waited;
+  support: SupportBundle;
   webhooks: WebhookView[];
   "webhooks test": WebhookTested[];
   who: PortView;

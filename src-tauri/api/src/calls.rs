@@ -11,6 +11,7 @@ pub(crate) use crate::graph::graph;
 pub(crate) use crate::ledger::{ledger, ledger_checkpoints, ledger_entries, ledger_verify};
 pub(crate) use crate::notifications::{mute, notifications, unmute};
 use crate::requests::*;
+pub(crate) use crate::reveal::{env, reveal, support};
 pub(crate) use crate::security::security;
 pub(crate) use crate::terminals::{leave_terminal, resize_terminal, take_terminal, type_terminal};
 use crate::views::{PsView, StatusView, UpView, WaitView};
@@ -18,7 +19,7 @@ use engine::{Error, Handle, IncidentFilter, Order, Up};
 use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
-    EnvView, FolderView, History, Latencies, LogPage, LogRun, LogView, RegisteredView, Snapshot,
+    FolderView, History, Latencies, LogPage, LogRun, LogView, RegisteredView, Snapshot,
     StopPreview, StopReport, VolumeView,
 };
 use model::webhook::{WebhookTested, WebhookView};
@@ -182,6 +183,7 @@ pub(crate) async fn logs(
     request: LogsRequest,
 ) -> Result<LogPage, Error> {
     let (cluster, instance) = (request.cluster.clone(), request.instance.clone());
+    let engine = engine.with_key(request.reveal.clone());
     engine.logs(cluster, instance, request.query()?).await
 }
 
@@ -190,12 +192,9 @@ pub(crate) async fn view_logs(
     _: &Actor,
     request: LogViewRequest,
 ) -> Result<LogView, Error> {
+    let key = request.reveal.clone();
     let (asked, place, limit) = request.asked()?;
-    engine.view_logs(asked, place, limit).await
-}
-
-pub(crate) async fn env(engine: &Handle, _: &Actor, request: EnvRequest) -> Result<EnvView, Error> {
-    engine.env(request.cluster, request.instance).await
+    engine.with_key(key).view_logs(asked, place, limit).await
 }
 
 pub(crate) async fn volumes(

@@ -18,7 +18,29 @@ pub struct Json(pub String);
 /// The messages of a stream. It makes the next one only when it is asked for.
 pub type Lines = BoxStream<'static, Json>;
 
+/// Commands whose bodies hide secrets themselves: because a person can be let in to see them, because they hold what is
+/// masked and comes back, or because it was hidden before it was written, and hashes and signatures are in it that look
+/// like some.
+const OWN: [&str; 10] = [
+    "logs",
+    "view_logs",
+    "log_runs",
+    "env",
+    "definition",
+    "reveal",
+    "ledger",
+    "ledger_entries",
+    "ledger_checkpoints",
+    "ledger_verify",
+];
+
+/// An answer, without the secrets in it.
 pub(crate) fn json(value: &impl Serialize) -> Json {
+    Json(engine::hidden::hide_answer(as_it_is(value).0))
+}
+
+/// An answer whose secrets are hidden already, or that is shown as it is.
+pub(crate) fn as_it_is(value: &impl Serialize) -> Json {
     // Views are plain data with text keys; serde_json cannot fail on them.
     Json(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
 }
@@ -44,7 +66,10 @@ macro_rules! expand {
                 $( stringify!($call) => {
                     let request: $request = shaped(name, request)?;
                     let response: $response = calls::$call(engine, actor, request).await.map_err(failure)?;
-                    Ok(json(&response))
+                    Ok(match OWN.contains(&name) {
+                        true => as_it_is(&response),
+                        false => json(&response),
+                    })
                 } )*
                 _ => Err(unknown(name)),
             }
@@ -96,14 +121,17 @@ fn shaped<Request: DeserializeOwned>(name: &str, request: &[u8]) -> Result<Reque
     let request = if request.is_empty() { b"{}" } else { request };
     serde_json::from_slice(request).map_err(|error| Failure {
         code: Code::BadRequest,
-        message: format!("the request of `{name}` is not of its shape: {error}"),
+        // What is wrong is quoted.
+        message: engine::hidden::hide_sentence(&format!(
+            "the request of `{name}` is not of its shape: {error}"
+        )),
     })
 }
 
 fn failure(error: engine::Error) -> Failure {
     Failure {
         code: error.code(),
-        message: error.story(),
+        message: engine::hidden::hide_sentence(&error.story()),
     }
 }
 

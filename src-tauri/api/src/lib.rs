@@ -33,6 +33,7 @@ mod ledger;
 mod log_requests;
 mod notifications;
 mod rehearsals;
+pub mod reveal;
 pub mod security;
 mod streams;
 mod terminals;

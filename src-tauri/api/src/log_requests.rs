@@ -36,6 +36,8 @@ pub struct LogsRequest {
     pub text: Option<String>,
     /// Of this level or a higher one, as far as a line says it.
     pub level: Option<LogLevel>,
+    /// What `reveal` gave, to see secrets, too.
+    pub reveal: Option<String>,
 }
 
 impl LogsRequest {
@@ -76,6 +78,8 @@ pub struct FollowLogsRequest {
     /// For who shows only what is newest: of lines that come faster than this many at a look (ten a second),
     /// of all logs together, the older ones are passed over, which the next line says. Every line unless given.
     pub newest: Option<u32>,
+    /// What `reveal` gave, to see secrets, too.
+    pub reveal: Option<String>,
 }
 
 /// A place in one log or several.
@@ -152,6 +156,8 @@ pub struct LogViewRequest {
     pub text: Option<String>,
     /// Only lines of this level or a higher one.
     pub level: Option<LogLevel>,
+    /// What `reveal` gave, to see secrets, too.
+    pub reveal: Option<String>,
 }
 
 impl LogViewRequest {
@@ -224,6 +230,8 @@ pub struct CopyLogsRequest {
     pub text: Option<String>,
     /// Only lines of this level or a higher one.
     pub level: Option<LogLevel>,
+    /// What `reveal` gave, to see secrets, too.
+    pub reveal: Option<String>,
 }
 
 impl CopyLogsRequest {
@@ -257,5 +265,7 @@ pub(crate) fn filter(
     let grep = pattern
         .transpose()
         .map_err(|error| Error::BadRequest(format!("failed to read the pattern: {error}")))?;
-    Ok(Filter { grep, level })
+    // What hides secrets is the engine's to say.
+    let hide = None;
+    Ok(Filter { grep, level, hide })
 }

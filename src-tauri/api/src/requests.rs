@@ -102,11 +102,14 @@ pub struct LatenciesRequest {
 /// Whose environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
+#[ts(optional_fields)]
 pub struct EnvRequest {
     /// Its cluster.
     pub cluster: ClusterId,
     /// Which instance.
     pub instance: InstanceId,
+    /// What `reveal` gave, to see secrets, too.
+    pub reveal: Option<String>,
 }
 
 /// Which starts of an instance.

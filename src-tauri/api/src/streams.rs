@@ -5,7 +5,7 @@ pub(crate) use crate::rehearsals::rehearse;
 pub(crate) use crate::terminals::attach;
 
 use crate::calls::MOST;
-use crate::dispatch::{Lines, json};
+use crate::dispatch::{Lines, as_it_is, json};
 use crate::log_requests::filter;
 use crate::requests::{CopyLogsRequest, FollowLogsRequest, Nothing, SearchLogsRequest};
 use engine::{Error, Followed, Handle};
@@ -68,6 +68,7 @@ pub(crate) async fn follow_logs(
     engine: &Handle,
     request: FollowLogsRequest,
 ) -> Result<Lines, Error> {
+    let engine = engine.with_key(request.reveal);
     let followed = Followed {
         tail: request.tail.unwrap_or(USUAL_TAIL).min(MOST) as usize,
         from: request.from.unwrap_or_default(),
@@ -78,7 +79,7 @@ pub(crate) async fn follow_logs(
         .follow_logs(request.cluster, request.services, followed)
         .await?;
     Ok(ReceiverStream::new(batches)
-        .map(|batch| json(&batch))
+        .map(|batch| as_it_is(&batch))
         .boxed())
 }
 
@@ -91,6 +92,7 @@ pub(crate) async fn search_logs(
 }
 
 pub(crate) async fn copy_logs(engine: &Handle, request: CopyLogsRequest) -> Result<Lines, Error> {
+    let engine = engine.with_key(request.reveal.clone());
     let (asked, raw) = request.asked()?;
     let told = engine.copy_logs(asked, raw).await?;
     Ok(ReceiverStream::new(told).map(|told| json(&told)).boxed())

@@ -78,6 +78,8 @@ macro_rules! commands {
                 read who($crate::requests::PortRequest) -> $crate::model::who::PortView;
                 /// The threat level, what was found with its evidence and what to do, and how it stands with the book of acts.
                 read security($crate::security::SecurityRequest) -> $crate::model::SecurityView;
+                /// What of the home's own files helps to understand a fault, without secrets.
+                read support($crate::requests::Nothing) -> Vec<$crate::model::view::SupportFile>;
                 /// Where events are sent, and how it stands with each.
                 read webhooks($crate::requests::Nothing) -> Vec<$crate::model::webhook::WebhookView>;
                 /// What the desktop app shows notifications of, and what a person turned off.
@@ -138,6 +140,8 @@ macro_rules! commands {
                 act approve($crate::approvals::ApprovalRequest) -> $crate::model::Approval;
                 /// Says no to one.
                 act deny($crate::approvals::ApprovalRequest) -> $crate::model::Approval;
+                /// Lets somebody see the secrets in the logs and environments of services, for ten minutes.
+                act reveal($crate::reveal::RevealRequest) -> $crate::reveal::RevealedView;
                 /// Ends every process of every cluster of this home at once.
                 act emergency_stop($crate::requests::HomeRequest) -> $crate::model::view::StopReport;
                 /// Ends the engine; its services are left running or taken down first.

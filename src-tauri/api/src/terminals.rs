@@ -1,7 +1,7 @@
 //! The bodies of what has to do with terminals of services: attaching, taking the input, typing.
 
 use crate::calls::why;
-use crate::dispatch::{Lines, json};
+use crate::dispatch::{Lines, as_it_is};
 use crate::requests::{
     AttachRequest, LeaveTerminalRequest, Nothing, ResizeTerminalRequest, TakeTerminalRequest,
     TypeTerminalRequest,
@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 pub(crate) async fn attach(engine: &Handle, request: AttachRequest) -> Result<Lines, Error> {
     let messages = engine.attach(request.cluster, request.instance).await?;
     Ok(ReceiverStream::new(messages)
-        .map(|message| json(&message))
+        .map(|message| as_it_is(&message))
         .boxed())
 }
 

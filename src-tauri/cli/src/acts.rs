@@ -325,6 +325,7 @@ pub(crate) async fn failures(
             grep: None,
             text: None,
             level: None,
+            reveal: None,
         };
         // The table has said what matters; a log that cannot be read adds nothing.
         let asked = client.call::<LogPage>("logs", &request);

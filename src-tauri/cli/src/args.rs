@@ -162,6 +162,8 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Show, verify, prove and export the ledger: every act of this home, signed
     Ledger(Ledger),
+    /// Write a bundle for whoever helps with a fault: what Azora knows of itself, without secrets
+    Support(Support),
     /// Run the engine in the foreground, without a window
     Serve(Serve),
     /// Print the address that opens the UI in a browser

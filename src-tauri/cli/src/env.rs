@@ -3,7 +3,7 @@
 use crate::args::{Env, Place};
 use crate::fail::{Done, Fail};
 use crate::place::Scene;
-use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::terminal::{Paint, Terminal, note, plain, print, print_as_it_is};
 use crate::whom::instances;
 use api::requests::EnvRequest;
 use model::view::{EnvView, VariableView};
@@ -22,9 +22,23 @@ pub(crate) async fn env(place: &Place, arguments: &Env) -> Done {
             arguments.service
         )));
     };
+    let (client, id) = (&scene.client, &scene.cluster.id);
+    let reveal = match arguments.reveal {
+        true => {
+            let services = vec![instance.service.clone()];
+            Some(crate::reveal::key(client, id, services, arguments.reason.clone()).await?)
+        }
+        false => None,
+    };
+    let revealed = reveal.is_some();
+    let print = |line: &str| match revealed {
+        true => print_as_it_is(line),
+        false => print(line),
+    };
     let request = EnvRequest {
-        cluster: scene.cluster.id.clone(),
+        cluster: id.clone(),
         instance,
+        reveal,
     };
     let view: EnvView = scene.client.call("env", &request).await?;
     if arguments.json.json {

@@ -3,7 +3,7 @@
 use crate::args::{Import, Json};
 use crate::definition::{Found, find};
 use crate::fail::{Done, Fail};
-use crate::terminal::{Terminal, note, plain, print};
+use crate::terminal::{Terminal, note, plain, print, print_as_it_is};
 use engine::definition::{File, companions, files, put_together};
 use formats::{Format, Imported, Note, Together};
 use std::io::Write as _;
@@ -153,7 +153,7 @@ pub(crate) fn hand_over(
     match path {
         Some(path) => print(&format!("{} {written}", plain(&path)))?,
         None => {
-            print(text.trim_end())?;
+            print_as_it_is(text.trim_end())?;
             // Who has it on a terminal wants to read it and then to have it.
             if Terminal::stdout().live {
                 note("\nazora: nothing is written; --write writes it as azora.toml");

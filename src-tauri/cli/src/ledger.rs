@@ -8,7 +8,8 @@ mod show;
 use crate::args::{Ledger, LedgerCheckpoint, LedgerCommand, LedgerProve, LedgerVerify, Place};
 use crate::fail::{Done, Fail, story};
 use crate::place;
-use crate::terminal::{Paint, Terminal, note, plain, print};
+// Of entries secrets were hidden before they were written; hashes, signatures and keys look like some.
+use crate::terminal::{Paint, Terminal, note, plain, print_as_it_is as print};
 use crate::text::{ago, now, with_times};
 use driver::Layout;
 use home::{Home, failed};

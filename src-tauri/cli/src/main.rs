@@ -40,8 +40,10 @@ mod past;
 mod reads;
 mod registry;
 mod rehearse;
+mod reveal;
 mod stacks;
 mod status;
+mod support;
 mod who;
 
 // What is done, and how it is followed.
@@ -130,16 +132,16 @@ fn run(arguments: &Arguments) -> Done {
         Command::EmergencyStop(emergency) => emergency::emergency_stop(place, emergency),
         Command::Up(arguments) => {
             // A word of the engine's in the middle of the picture would only be in the way.
-            listen_to_the_engine("error");
+            listen_to_the_engine(place, "error")?;
             many_threads(up::up(place, arguments))
         }
         Command::Run(arguments) => {
-            listen_to_the_engine("error");
+            listen_to_the_engine(place, "error")?;
             many_threads(run::run(place, arguments))
         }
         Command::Wait(arguments) => orders(place, wait::wait(place, arguments)),
         Command::Serve(arguments) => {
-            listen_to_the_engine("info");
+            listen_to_the_engine(place, "info")?;
             many_threads(serve::serve(place, arguments))
         }
         Command::Who(port) => who::who(place, port),
@@ -170,6 +172,7 @@ fn run(arguments: &Arguments) -> Done {
             orders(place, gateway::gateway(place, gateway))
         }
         Command::Gateway(gateway) => asks(place, gateway::gateway(place, gateway)),
+        Command::Support(asked) => asks(place, support::support(place, asked)),
         Command::Completions(asked) => manual::completions(asked),
         Command::Man(asked) => manual::man(asked),
         Command::Schema(asked) => schema::schema(asked),
@@ -256,14 +259,17 @@ fn no_runtime(error: std::io::Error) -> Fail {
     Fail::failed(format!("failed to start: {error}"))
 }
 
-/// What the engine says of itself goes to stderr, as much as `AZORA_LOG` wants.
-fn listen_to_the_engine(usual: &str) {
+/// What the engine says of itself goes to stderr without secrets, as much as `AZORA_LOG` wants; a panic leaves a report.
+fn listen_to_the_engine(place: &Place, usual: &str) -> Done {
+    let home = place::layout(place)?.home().to_owned();
+    engine::crash::report_panics(home, "azora", env!("CARGO_PKG_VERSION").to_owned());
     let filter = EnvFilter::try_from_env("AZORA_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(engine::crash::log)
         .with_ansi(Terminal::stderr().colour)
         // Complaining on stderr about stderr panics when its terminal was closed.
         .log_internal_errors(false)
         .init();
+    Ok(())
 }

@@ -4,7 +4,7 @@ use crate::args::{Place, Ps};
 use crate::fail::Done;
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
-use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::terminal::{Paint, Terminal, note, plain, print, print_as_it_is};
 use crate::text::{
     ago, clock, held, now, overall_paint, rfc3339, rolled_back, scaled, state_paint, until,
     with_times,
@@ -223,7 +223,7 @@ pub(crate) async fn open(place: &Place) -> Done {
     if Terminal::stdout().live {
         note("azora: this address lets whoever has it control the services; keep it to yourself");
     }
-    print(&client.browser_url())?;
+    print_as_it_is(&client.browser_url())?;
     Ok(())
 }
 

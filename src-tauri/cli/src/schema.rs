@@ -2,7 +2,7 @@
 
 use crate::args::Schema;
 use crate::fail::{Done, Fail};
-use crate::terminal::print;
+use crate::terminal::print_as_it_is;
 use serde_json::{Map, Value};
 
 const TEXT: &str = include_str!("../../../docs/outputs.schema.json");
@@ -10,7 +10,7 @@ const TEXT: &str = include_str!("../../../docs/outputs.schema.json");
 /// Prints all of it, or what is needed for one command.
 pub(crate) fn schema(asked: &Schema) -> Done {
     if asked.command.is_empty() {
-        return Ok(print(TEXT.trim_end())?);
+        return Ok(print_as_it_is(TEXT.trim_end())?);
     }
     let name = asked.command.join(" ");
     let found = of(&name).ok_or_else(|| {
@@ -22,7 +22,7 @@ pub(crate) fn schema(asked: &Schema) -> Done {
     let text = serde_json::to_string_pretty(&found);
     let text =
         text.map_err(|error| Fail::failed(format!("failed to write the schema: {error}")))?;
-    Ok(print(&text)?)
+    Ok(print_as_it_is(&text)?)
 }
 
 /// The schema of what one command prints; `None` when there is none of this name.

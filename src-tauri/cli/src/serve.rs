@@ -4,7 +4,7 @@ use crate::args::{Place, Serve};
 use crate::engine_here::config;
 use crate::fail::{Done, Fail};
 use crate::place::layout;
-use crate::terminal::{Terminal, ask, note, print};
+use crate::terminal::{Terminal, ask, note, print, print_as_it_is};
 use crate::watch::Interrupts;
 use api::host::{self, Host};
 use driver::Layout;
@@ -23,7 +23,8 @@ pub(crate) async fn serve(place: &Place, arguments: &Serve) -> Done {
         host.url()
     };
     print(&format!("azora {} for {}", info.version, info.home))?;
-    print(&format!("UI        {url}"))?;
+    // The token in it is for the person at the terminal, and in no log.
+    print_as_it_is(&format!("UI        {url}"))?;
     if let Some(registry) = &info.registry {
         print(&format!("registry  {registry}"))?;
     }

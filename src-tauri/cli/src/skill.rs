@@ -2,14 +2,14 @@
 
 use crate::args::Skill;
 use crate::fail::{Done, Fail};
-use crate::terminal::{plain, print};
+use crate::terminal::{plain, print, print_as_it_is};
 
 const TEXT: &str = include_str!("../../../docs/SKILL.md");
 
 /// Prints it, or writes it where agents look for skills.
 pub(crate) fn skill(asked: &Skill) -> Done {
     let Some(folder) = &asked.into else {
-        return Ok(print(TEXT.trim_end())?);
+        return Ok(print_as_it_is(TEXT.trim_end())?);
     };
     let folder = folder.join("azora");
     let path = folder.join("SKILL.md");

@@ -96,13 +96,23 @@ impl Paint {
     }
 }
 
-/// Writes a line to stdout; an error when its reader has gone.
+/// Writes a line to stdout without secrets; an error when its reader has gone.
 pub(crate) fn print(line: &str) -> io::Result<()> {
+    print_as_it_is(&engine::hidden::hide_printed(line))
+}
+
+/// The same of what a person asked to see, or of what is nobody's secret but text that is written out.
+pub(crate) fn print_as_it_is(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }
 
-/// Writes a line to stderr. That nobody reads it changes nothing.
+/// Writes a line to stderr without secrets. That nobody reads it changes nothing.
 pub(crate) fn note(line: &str) {
+    note_as_it_is(&engine::hidden::hide_printed(line));
+}
+
+/// The same of what a person asked to see.
+pub(crate) fn note_as_it_is(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

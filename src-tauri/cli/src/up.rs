@@ -11,7 +11,7 @@ use crate::fail::{Done, Fail};
 use crate::outcome::conclude;
 use crate::patience::{Waits, patient};
 use crate::place::{folder, layout};
-use crate::terminal::{Terminal, note, plain};
+use crate::terminal::{Terminal, note, note_as_it_is, plain};
 use crate::text::length;
 use crate::watch::{Interrupt, Interrupts, Style, Watch, settled};
 use api::client::{self, Client};
@@ -389,7 +389,7 @@ async fn in_this(
     let cluster = view.cluster;
     let mut watch = Watch::open(client, Some(cluster.clone())).await?;
     if Terminal::stderr().live {
-        note(&format!("the UI is at {}", host.browser_url()));
+        note_as_it_is(&format!("the UI is at {}", host.browser_url()));
     }
     let coming_up = async {
         tokio::select! {

@@ -157,6 +157,7 @@ impl Engine {
             leaving: tokio::sync::Mutex::default(),
             terminals: Default::default(),
             security: Default::default(),
+            reveals: Default::default(),
             look_now: tokio::sync::Notify::new(),
             tasks,
             cancel,
@@ -229,11 +230,7 @@ impl Engine {
 
     /// For hosts.
     pub fn handle(&self) -> Handle {
-        Handle {
-            shared: Arc::clone(&self.shared),
-            asked: None,
-            approval: None,
-        }
+        Handle::of(Arc::clone(&self.shared))
     }
 
     /// Acts that the last engine began and did not see the end of: what came of them is not known,

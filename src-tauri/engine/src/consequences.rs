@@ -35,6 +35,7 @@ fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<Str
         Verb::Stop | Verb::Down => "is stopped",
         Verb::Restart => "is ended and started again",
         Verb::Attach => "gets what is typed",
+        Verb::Reveal => "has its secrets shown to who asks",
         _ => return lines,
     };
     let Some(known) = known else {

@@ -12,7 +12,7 @@ use crate::constitution::{Candidate, Constitution};
 use crate::journal::Journal;
 use crate::picture::Picture;
 use crate::refusals::Refusals;
-use crate::{Error, clock::Clock};
+use crate::{Error, clock::Clock, hidden};
 use driver::disk::Full;
 use driver::fail_point;
 use model::{
@@ -192,6 +192,14 @@ impl Door {
         decide: impl Fn(u32) -> Arc<Decision>,
     ) -> Result<Act, Error> {
         fits(reason)?;
+        // Before anybody is told of it or asked about it.
+        let hide = |text: &str| hidden::hide(target.cluster.as_ref(), text.to_owned());
+        let (reason, details) = (hide(reason), hide(terms.details));
+        let reason = reason.as_str();
+        let terms = Terms {
+            details: &details,
+            ..terms
+        };
         let mut decision = decide(0);
         let mut uses = None;
         if let Some((count, within)) = lacks(&decision) {
@@ -435,6 +443,7 @@ impl Door {
         decided: Arc<Decided>,
     ) -> Act {
         let id = ActId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        let reason = hidden::hide(target.cluster.as_ref(), reason);
         Act {
             id,
             at: Clock::wall(),
@@ -476,7 +485,8 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::TestWebhook
         | Verb::Request
         | Verb::Approve
-        | Verb::Deny => None,
+        | Verb::Deny
+        | Verb::Reveal => None,
     }
 }
 

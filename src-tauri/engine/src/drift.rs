@@ -14,6 +14,7 @@ use crate::shared::Shared;
 use driver::Given;
 use model::view::{EnvView, NowView, VariableView};
 use model::{ClusterId, Generation, InstanceId};
+use security::redact::Redactor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -83,6 +84,7 @@ impl Now {
         record: &ClusterRecord,
         instance: &InstanceId,
         running: bool,
+        hides: Option<&Redactor>,
     ) -> Option<EnvView> {
         let given = given(shared, record, instance)?;
         let generation = given.generation;
@@ -91,7 +93,7 @@ impl Now {
         let names: BTreeSet<&String> = got.keys().chain(now.keys()).collect();
         let variables: Vec<VariableView> = names
             .into_iter()
-            .map(|name| variable(name, got.get(name), now.get(name)))
+            .map(|name| variable(name, got.get(name), now.get(name), hides))
             .collect();
         let differing = variables.iter().filter(|one| one.now.is_some()).count();
         Some(EnvView {
@@ -178,13 +180,23 @@ fn sides(
     vars.into_iter().map(side).collect()
 }
 
-fn variable(name: &str, got: Option<&Side>, now: Option<&Side>) -> VariableView {
+/// `hides`: what of it is not shown besides what the definition says is secret.
+fn variable(
+    name: &str,
+    got: Option<&Side>,
+    now: Option<&Side>,
+    hides: Option<&Redactor>,
+) -> VariableView {
+    let hidden = |value: &str| match hides {
+        Some(redactor) => redactor.hide_value(name, value).into_owned(),
+        None => value.to_owned(),
+    };
     let shown = |side: &Side| match side.secret {
         true => {
             let digits: String = side.value.chars().take(DIGITS).collect();
             format!("(secret {digits})")
         }
-        false => side.value.clone(),
+        false => hidden(&side.value),
     };
     let any = got.or(now);
     VariableView {
@@ -343,7 +355,7 @@ fn compare(
         }
     }
     let drift = |(instance, generation): (InstanceId, Generation)| {
-        let view = now.view(shared, record, &instance, true)?;
+        let view = now.view(shared, record, &instance, true, None)?;
         // Started again meanwhile: that one is compared the next time.
         (view.generation == generation).then_some((instance, generation, view.differs))
     };
@@ -387,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_shown_by_a_few_digits() {
-        let one = variable("T", side("0123456789abcdef", "secret").as_ref(), None);
+        let one = variable("T", side("0123456789abcdef", "secret").as_ref(), None, None);
         assert_eq!(one.value.as_deref(), Some("(secret 01234567)"));
         assert!(one.secret && one.now.is_some());
     }

@@ -9,7 +9,7 @@ use crate::definition::{self, Definition, File as DefinitionFile, With};
 use crate::handle::Handle;
 use crate::record::{ClusterRecord, cluster_id};
 use crate::up::{Up, UpStarted};
-use crate::{Error, contents, defined};
+use crate::{Error, contents, defined, hidden};
 use model::{Actor, ClusterId, ServiceName};
 use spec::{Cluster, Diagnostics};
 use std::fs::{File, Permissions};
@@ -55,13 +55,19 @@ pub enum Checked {
 }
 
 impl Handle {
-    /// What the definition of a cluster says now.
+    /// What the definition of a cluster says now, with a numbered mask in the place of each secret: in an edit of
+    /// it they come back.
     ///
     /// # Errors
     /// When it is gone, cannot be read, or is not text.
     pub async fn definition_text(&self, cluster: &ClusterId) -> Result<Text, Error> {
         let record = defined::record(&self.shared, cluster).await?;
-        blocking(move || text_of(&record.folder.join(file_of(&record).name))).await
+        blocking(move || {
+            let mut text = text_of(&record.folder.join(file_of(&record).name))?;
+            text.text = hidden::redactor(Some(&record.id)).veil(&text.text);
+            Ok(text)
+        })
+        .await
     }
 
     /// Checks an edited definition by the rules of `up`, and says what applying it would do.
@@ -76,6 +82,7 @@ impl Handle {
         let record = defined::record(&self.shared, cluster).await?;
         let driver = Arc::clone(&self.shared.driver);
         blocking(move || {
+            let text = unveiled(&record, text);
             Ok(match parsed(&record, text)? {
                 Ok(mut edited) => {
                     let (folder, env) = (&record.folder, &record.env);
@@ -98,7 +105,11 @@ impl Handle {
         text: String,
     ) -> Result<Arc<Cluster>, Error> {
         let record = defined::record(&self.shared, cluster).await?;
-        blocking(move || right(parsed(&record, text)?).map(Arc::new)).await
+        blocking(move || {
+            let text = unveiled(&record, text);
+            right(parsed(&record, text)?).map(Arc::new)
+        })
+        .await
     }
 
     /// Writes an edited definition, unless the file is not the one any more that was read (`mark`), and
@@ -122,6 +133,7 @@ impl Handle {
         let (folder, file) = (record.folder.clone(), record.file.clone());
         let id = cluster.clone();
         blocking(move || {
+            let text = unveiled(&record, text);
             let edited = right(parsed(&record, text.clone())?)?;
             if cluster_id(&record.folder, &edited.name) != id {
                 return Err(Error::Conflict(format!(
@@ -158,6 +170,15 @@ fn right(checked: Result<Definition, Diagnostics>) -> Result<Cluster, Error> {
     checked
         .map(|right| right.cluster)
         .map_err(|problems| Error::Definition(definition::shown(&problems)))
+}
+
+/// An edit of what [`Handle::definition_text`] showed, with the secrets in it.
+fn unveiled(record: &ClusterRecord, edited: String) -> String {
+    match text_of(&record.folder.join(file_of(record).name)) {
+        Ok(there) => hidden::redactor(Some(&record.id)).unveil(&there.text, &edited),
+        // Of a file that is gone nothing is masked.
+        Err(_) => edited,
+    }
 }
 
 fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Diagnostics>, Error> {

@@ -37,11 +37,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         clippy::disallowed_methods,
         reason = "it waits for the end of all the engine's tasks, and ends with the engine itself"
     )]
-    tokio::spawn(end(Handle {
-        shared,
-        asked: None,
-        approval: None,
-    }));
+    tokio::spawn(end(Handle::of(shared)));
 }
 
 fn is_there(shared: &Shared) -> bool {

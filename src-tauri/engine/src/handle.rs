@@ -27,6 +27,8 @@ pub struct Handle {
     pub(crate) asked: Option<Timestamp>,
     /// What persons have approved of, for what is asked of it now.
     pub(crate) approval: Option<ApprovalId>,
+    /// Leave to see secrets, for what is asked of it now.
+    pub(crate) key: Option<String>,
 }
 
 /// What a person can order of what is there.
@@ -91,6 +93,16 @@ pub struct Settled {
 }
 
 impl Handle {
+    /// One that nothing came with.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            asked: None,
+            approval: None,
+            key: None,
+        }
+    }
+
     /// The same engine, asked then: a request can wait for an engine that hangs, and what an emergency
     /// stop has overtaken meanwhile is not begun.
     #[must_use]
@@ -156,10 +168,12 @@ impl Handle {
         let known = there.iter().find(|one| one.instance == instance);
         let running = known.is_some_and(|one| one.pid.is_some());
         let never = known.is_some_and(|one| one.generation == model::Generation(0));
+        let hides = self.hides(&cluster, [&instance.service])?;
         let shared = Arc::clone(&self.shared);
         let id = instance.clone();
         let view = tokio::task::spawn_blocking(move || {
-            crate::drift::Now::read(&record).view(&shared, &record, &id, running)
+            let now = crate::drift::Now::read(&record);
+            now.view(&shared, &record, &id, running, hides.as_deref())
         });
         let view = view.await.map_err(|_| Error::Closing)?;
         view.ok_or_else(|| match never {

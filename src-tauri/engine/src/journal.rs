@@ -13,6 +13,7 @@ mod many;
 use self::kept::Kept;
 use self::many::Many;
 use crate::clock::Clock;
+use crate::hidden;
 use crate::picture::Picture;
 use driver::fail_point;
 use healing::history::STEADY;
@@ -114,6 +115,7 @@ impl Journal {
 
     /// Something happened.
     pub(crate) fn event(&self, cluster: Option<&ClusterId>, what: EventKind) {
+        let what = hidden::without(cluster, &what).unwrap_or(what);
         // Held over publishing, so that events are shown in the order of their numbers.
         let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
         *seq += 1;
@@ -137,6 +139,9 @@ impl Journal {
     /// An incident was opened or changed; these lines of its timeline are new. What it waits for
     /// and who else suffers is shown as it changes, and is no event of its own.
     pub(crate) fn incident(&self, incident: Incident, entries: Vec<IncidentEntry>) {
+        let cluster = Some(incident.cluster.clone());
+        let incident = hidden::without(cluster.as_ref(), &incident).unwrap_or(incident);
+        let entries = hidden::without(cluster.as_ref(), &entries).unwrap_or(entries);
         let before = self.picture.incident(incident.id);
         let turned = before
             .as_ref()
@@ -190,6 +195,7 @@ impl Journal {
 
     /// An act ended.
     pub(crate) fn act(&self, act: Act) {
+        let act = hidden::without(act.target.cluster.as_ref(), &act).unwrap_or(act);
         self.note(act.clone());
         let cluster = act.target.cluster.clone();
         let act = Box::new(act);

@@ -42,9 +42,10 @@ impl Handle {
         &self,
         cluster: ClusterId,
         instance: InstanceId,
-        query: LogQuery,
+        mut query: LogQuery,
     ) -> Result<LogPage, Error> {
         self.shared.owner(&cluster)?;
+        query.filter.hide = self.hides(&cluster, [&instance.service])?;
         let folder = self.shared.layout.logs(&cluster, &instance);
         self.reading(folder, move |folder| {
             telemetry::logs::page(folder, &instance, &query)
@@ -61,9 +62,15 @@ impl Handle {
         limit: usize,
     ) -> Result<Vec<LogRun>, Error> {
         self.shared.owner(&cluster)?;
+        let hides = self.hides(&cluster, [&instance.service])?;
         let folder = self.shared.layout.logs(&cluster, &instance);
         self.reading(folder, move |folder| {
-            telemetry::logs::starts(folder, &instance, limit)
+            let mut runs = telemetry::logs::starts(folder, &instance, limit)?;
+            if let Some(redactor) = hides {
+                let errors = runs.iter_mut().filter_map(|run| run.error.as_mut());
+                errors.for_each(|line| telemetry::logs::hide(&redactor, line));
+            }
+            Ok(runs)
         })
         .await
     }
@@ -78,6 +85,15 @@ impl Handle {
         let read = tokio::task::spawn_blocking(move || read(&folder)).await;
         read.map_err(|_| Error::Closing)?
             .map_err(|source| Error::Home { path, source })
+    }
+
+    /// The filter with what hides secrets in what it lets through.
+    fn hiding(&self, asked: &LogsAsked) -> Result<Filter, Error> {
+        let services = asked.instances.iter().map(|id| &id.service);
+        Ok(Filter {
+            hide: self.hides(&asked.cluster, services)?,
+            ..asked.filter.clone()
+        })
     }
 
     fn folders(&self, asked: &LogsAsked) -> Result<Vec<(InstanceId, PathBuf)>, Error> {
@@ -108,7 +124,7 @@ impl Handle {
             logs,
             place,
             limit,
-            filter: asked.filter,
+            filter: self.hiding(&asked)?,
             since: asked.since,
             until: asked.until,
         };
@@ -120,7 +136,8 @@ impl Handle {
     /// Looks for lines in whole logs, and in what is written to them then, until the reader lets go.
     pub async fn search_logs(&self, asked: LogsAsked) -> Result<mpsc::Receiver<LogSearch>, Error> {
         let logs = self.folders(&asked)?;
-        let search = Searching::new(logs, asked.filter, asked.since, asked.until);
+        let filter = self.hiding(&asked)?;
+        let search = Searching::new(logs, filter, asked.since, asked.until);
         Ok(self.steps(search, Searching::step, Searching::failed, true))
     }
 
@@ -139,6 +156,13 @@ impl Handle {
         let logs = self.folders(&asked)?;
         let any = asked.filter.grep.is_none() && asked.filter.level.is_none();
         let all = any && asked.since.is_none() && asked.until.is_none();
+        let filter = self.hiding(&asked)?;
+        if raw && filter.hide.is_some() {
+            return Err(Error::BadRequest(
+                "bytes as they were written may hold secrets: ask to reveal those of the service first (`reveal`)"
+                    .to_owned(),
+            ));
+        }
         if raw && (logs.len() != 1 || !all) {
             return Err(Error::BadRequest(
                 "bytes are copied as they are only of one log, and without a filter".to_owned(),
@@ -155,7 +179,7 @@ impl Handle {
             logs,
             place,
             limit: 0,
-            filter: asked.filter,
+            filter,
             since: asked.since,
             until: asked.until,
         };
@@ -236,9 +260,10 @@ impl Handle {
         &self,
         cluster: ClusterId,
         services: Vec<ServiceName>,
-        followed: Followed,
+        mut followed: Followed,
     ) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> {
         self.shared.owner(&cluster)?;
+        followed.filter.hide = self.hides(&cluster, &services)?;
         let picture = Arc::clone(&self.shared.picture);
         let chosen: BTreeSet<ServiceName> = services.into_iter().collect();
         let layout = self.shared.layout.clone();

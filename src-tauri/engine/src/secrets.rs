@@ -3,7 +3,9 @@
 //! They live in this process's memory and in the service's environment. What is written down is
 //! where they come from, and the driver's keyed hash of what they were.
 
+use crate::hidden;
 use driver::{Captured, ExecLaunch, ExecOutcome, NotRun, ProcessDriver, SecretText};
+use model::ClusterId;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,8 +19,6 @@ const MAX: usize = spec::limits::MAX_TEXT;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A shorter secret is part of any sentence: hiding it would show it.
 const HIDEABLE: usize = 4;
-/// What stands where a secret was.
-const MASK: &str = "•••";
 /// What is said instead of a text of which nothing can be shown.
 pub(crate) const NOT_SHOWN: &str = "what it said may hold a secret, and is not shown";
 
@@ -44,7 +44,11 @@ impl Secrets {
     ///
     /// # Errors
     /// The first that cannot be read, why, and what to do about it.
-    pub(crate) async fn read(wanted: Wanted, driver: &Arc<ProcessDriver>) -> Result<Self, NotRun> {
+    pub(crate) async fn read(
+        cluster: &ClusterId,
+        wanted: Wanted,
+        driver: &Arc<ProcessDriver>,
+    ) -> Result<Self, NotRun> {
         let mut reading = JoinSet::new();
         for (name, source) in wanted.0 {
             let driver = Arc::clone(driver);
@@ -66,6 +70,7 @@ impl Secrets {
         while let Some(read) = reading.join_next().await {
             let broken = |_| NotRun::Failed("reading a secret broke off".to_owned());
             let (name, secret) = read.map_err(broken)??;
+            hidden::learn(Some(cluster), [secret.reveal()]);
             secrets.insert(name, secret);
         }
         Ok(Self(secrets))
@@ -87,8 +92,10 @@ impl Secrets {
         }
         // The longest first: one may be part of another.
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let hidden = |text: String, secret: &str| text.replace(secret, MASK);
-        all.into_iter().fold(text, hidden)
+        let hidden = |text: String, secret: &str| text.replace(secret, hidden::HIDDEN);
+        let text = all.into_iter().fold(text, hidden);
+        // And what can be told without knowing it.
+        hidden::hide(None, text)
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) files: Files,
     /// Who is attached to the terminals of services.
     pub(crate) terminals: Terminals,
+    /// Who may see secrets.
+    pub(crate) reveals: crate::reveal::Reveals,
     /// The security monitor.
     pub(crate) security: crate::security::Watch,
     /// Asks for a look at who is connected to whom.

@@ -127,11 +127,13 @@ pub enum Verb {
     Approve,
     /// Say no to one.
     Deny,
+    /// Show the secrets in the logs and environments of services to who asks.
+    Reveal,
 }
 
 impl Verb {
     /// All there are.
-    pub const ALL: [Verb; 25] = [
+    pub const ALL: [Verb; 26] = [
         Verb::Up,
         Verb::Down,
         Verb::Start,
@@ -157,6 +159,7 @@ impl Verb {
         Verb::Shutdown,
         Verb::Approve,
         Verb::Deny,
+        Verb::Reveal,
     ];
 
     /// Its name, as it is written everywhere: "emergency-stop".
@@ -187,6 +190,7 @@ impl Verb {
             Verb::Shutdown => "shutdown",
             Verb::Approve => "approve",
             Verb::Deny => "deny",
+            Verb::Reveal => "reveal",
         }
     }
 }

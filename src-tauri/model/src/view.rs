@@ -394,3 +394,12 @@ pub struct ProbeView {
     /// What it saw.
     pub evidence: Evidence,
 }
+
+/// A file for whoever helps with a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct SupportFile {
+    /// What it is called.
+    pub name: String,
+    /// What it says, without secrets.
+    pub text: String,
+}

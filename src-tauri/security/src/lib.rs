@@ -7,6 +7,7 @@
 
 mod facts;
 mod monitor;
+pub mod redact;
 mod rules;
 pub mod secret;
 

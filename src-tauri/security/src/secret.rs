@@ -5,8 +5,8 @@
 //! stand in every environment and every log, and are no finding without a name that says so. A password that is made
 //! of words is not found: it is a weak one, and so is a default that everybody knows.
 
-mod forms;
-mod random;
+pub(crate) mod forms;
+pub(crate) mod random;
 
 use std::fmt;
 
@@ -174,7 +174,7 @@ fn in_url(text: &str) -> Option<Kind> {
 }
 
 /// The words of a name, in any of the ways in which people join them.
-struct Name(Vec<String>);
+pub(crate) struct Name(Vec<String>);
 
 /// One of them makes a value secret.
 const SECRET: [&str; 9] = [
@@ -244,7 +244,7 @@ const ABOUT: [&str; 38] = [
 ];
 
 impl Name {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let mut words = vec![String::new()];
         let mut lower = false;
         for c in name.chars().take(256) {
@@ -260,7 +260,7 @@ impl Name {
         Self(words)
     }
 
-    fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.0.iter().any(|one| one == word)
     }
 
@@ -271,13 +271,35 @@ impl Name {
     fn secret(&self) -> bool {
         let pairs = self.0.windows(2);
         self.0.iter().any(|word| SECRET.contains(&word.as_str()))
+            || self.password()
             || pairs.into_iter().any(|pair| match pair {
                 [first, key] => key == "key" && KEYS.contains(&first.as_str()),
                 _ => false,
             })
     }
 
-    fn says_secret(&self) -> bool {
+    /// It is about a password, or about something that is called a secret: `PGPASSWORD`.
+    pub(crate) fn password(&self) -> bool {
+        const ENDS: [&str; 5] = ["password", "passwd", "pwd", "passphrase", "secret"];
+        let ends = |word: &String| ENDS.iter().any(|end| word.ends_with(end));
+        self.0.iter().any(ends)
+    }
+
+    pub(crate) fn says_secret(&self) -> bool {
         self.secret() && !self.harmless()
     }
+}
+
+/// Whether a name says that what it names is secret.
+pub fn is_named(name: &str) -> bool {
+    Name::of(name).says_secret()
+}
+
+/// The password between a name and a host in a value that is a URL, as it is written there.
+pub fn password_in(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    crate::redact::distinct(password).then_some(password)
 }

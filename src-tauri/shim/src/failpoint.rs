@@ -7,8 +7,8 @@
 //!
 //! What is asked for comes in [`VARIABLE`]: `stop NAME NTH MARK` writes the pid to the file `MARK`
 //! and stops the process (SIGSTOP) when it reaches `NAME` for the `NTH` time; `wait NAME NTH FILE`
-//! keeps this thread there until `FILE` is gone, as if the machine were that slow; `trace FILE`
-//! appends the name of every point that is reached.
+//! keeps this thread there until `FILE` is gone, as if the machine were that slow; `panic NAME NTH FILE` has it
+//! panic there with what the file says; `trace FILE` appends the name of every point that is reached.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -45,6 +45,11 @@ enum Order {
         left: AtomicU32,
         file: PathBuf,
     },
+    Panic {
+        name: String,
+        left: AtomicU32,
+        file: PathBuf,
+    },
 }
 
 impl Order {
@@ -58,6 +63,11 @@ impl Order {
                 mark: mark.into(),
             },
             ("wait", name, Some(nth), Some(file)) => Order::Wait {
+                name: name.to_owned(),
+                left: AtomicU32::new(nth.parse().ok()?),
+                file: file.into(),
+            },
+            ("panic", name, Some(nth), Some(file)) => Order::Panic {
                 name: name.to_owned(),
                 left: AtomicU32::new(nth.parse().ok()?),
                 file: file.into(),
@@ -100,6 +110,14 @@ pub fn reached(name: &str) {
             while file.exists() {
                 std::thread::park_timeout(WAIT_LOOK);
             }
+        }
+        Some(Order::Panic {
+            name: wanted,
+            left,
+            file,
+        }) if name == wanted && left.fetch_sub(1, Ordering::SeqCst) == 1 => {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            std::panic::panic_any(text);
         }
         _ => {}
     }

@@ -122,7 +122,8 @@ fn changes(verb: Verb) -> bool {
         | Verb::Request
         | Verb::Shutdown
         | Verb::Approve
-        | Verb::Deny => false,
+        | Verb::Deny
+        | Verb::Reveal => false,
     }
 }
 

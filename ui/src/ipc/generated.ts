@@ -298,7 +298,9 @@ export type CopyLogsRequest = {
   /** Only lines that hold this text; see `LogsRequest`. */
   text?: string,
   /** Only lines of this level or a higher one. */
-  level?: LogLevel };
+  level?: LogLevel,
+  /** What `reveal` gave, to see secrets, too. */
+  reveal?: string };
 
 /** What decided about an act. */
 export type Decided = {
@@ -414,7 +416,9 @@ export type EnvRequest = {
   /** Its cluster. */
   cluster: ClusterId,
   /** Which instance. */
-  instance: InstanceId };
+  instance: InstanceId,
+  /** What `reveal` gave, to see secrets, too. */
+  reveal?: string };
 
 /** What an instance really got, and what it would get now. */
 export type EnvView = {
@@ -638,7 +642,9 @@ export type FollowLogsRequest = {
   /** Only lines of this level or a higher one. */
   level?: LogLevel,
   /** For who shows only what is newest: of lines that come faster than this many at a look (ten a second), of all logs together, the older ones are passed over, which the next line says. Every line unless given. */
-  newest?: number };
+  newest?: number,
+  /** What `reveal` gave, to see secrets, too. */
+  reveal?: string };
 
 /** How much of the gateway. */
 export type GatewayAsked = {
@@ -1327,7 +1333,9 @@ export type LogViewRequest = {
   /** Only lines that hold this text; see `LogsRequest`. */
   text?: string,
   /** Only lines of this level or a higher one. */
-  level?: LogLevel };
+  level?: LogLevel,
+  /** What `reveal` gave, to see secrets, too. */
+  reveal?: string };
 
 /** Which lines of an instance's log. */
 export type LogsRequest = {
@@ -1350,7 +1358,9 @@ export type LogsRequest = {
   /** Holding this text as it is, in either case. */
   text?: string,
   /** Of this level or a higher one, as far as a line says it. */
-  level?: LogLevel };
+  level?: LogLevel,
+  /** What `reveal` gave, to see secrets, too. */
+  reveal?: string };
 
 /** Which folder. */
 export type LookRequest = {
@@ -1758,6 +1768,24 @@ export type RestartRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** Whose secrets somebody wants to see. */
+export type RevealRequest = {
+  /** Of which cluster. */
+  cluster: ClusterId,
+  /** Of which services; none is all of them. */
+  services: Array<ServiceName>,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** Leave to see secrets. */
+export type RevealedView = {
+  /** The act, as it is in the book. */
+  act: Act,
+  /** What `reveal` of a request for logs or for an environment is to be. It is good for these services, and ends with the engine. */
+  key: string,
+  /** Until when it is good. */
+  until: Timestamp };
+
 /** A service does not run on what its file says. */
 export type RolledBack = {
   /** When the definition it runs on was brought up first; `null` when that is not known. */
@@ -2071,6 +2099,13 @@ export type StopReport = {
   /** Where the plain report was written. */
   report: string | null };
 
+/** A file for whoever helps with a fault. */
+export type SupportFile = {
+  /** What it is called. */
+  name: string,
+  /** What it says, without secrets. */
+  text: string };
+
 /** How everything of a home is at one moment. */
 export type SystemStatus = {
   /** When. */
@@ -2302,7 +2337,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny" | "reveal";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -2484,6 +2519,8 @@ export interface Commands {
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */
   security: { kind: "read"; request: SecurityRequest; response: SecurityView };
+  /** What of the home's own files helps to understand a fault, without secrets. */
+  support: { kind: "read"; request: Nothing; response: Array<SupportFile> };
   /** Where events are sent, and how it stands with each. */
   webhooks: { kind: "read"; request: Nothing; response: Array<WebhookView> };
   /** What the desktop app shows notifications of, and what a person turned off. */
@@ -2544,6 +2581,8 @@ export interface Commands {
   approve: { kind: "act"; request: ApprovalRequest; response: Approval };
   /** Says no to one. */
   deny: { kind: "act"; request: ApprovalRequest; response: Approval };
+  /** Lets somebody see the secrets in the logs and environments of services, for ten minutes. */
+  reveal: { kind: "act"; request: RevealRequest; response: RevealedView };
   /** Ends every process of every cluster of this home at once. */
   emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
   /** Ends the engine; its services are left running or taken down first. */

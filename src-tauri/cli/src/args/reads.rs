@@ -141,6 +141,12 @@ pub(crate) struct Logs {
     /// Put the time before each line
     #[arg(short, long)]
     pub(crate) timestamps: bool,
+    /// Show the secrets in them, too: an act of its own, which the book keeps
+    #[arg(long, conflicts_with_all = ["count", "first_error"])]
+    pub(crate) reveal: bool,
+    /// With --reveal: why, for the book of acts
+    #[arg(long, value_name = "TEXT", requires = "reveal")]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -148,13 +154,38 @@ pub(crate) struct Logs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Behind each variable stands where it comes from: the terminal `up` was called in, a line of an env \
-file or of the azora.toml, or Azora itself. Values of secrets are not shown: a few digits tell \
-equal ones from different ones. What the files have changed since the start is shown below the \
+file or of the azora.toml, or Azora itself. Values of secrets that the definition reads are not shown: a few digits \
+tell equal ones from different ones. What looks like a secret elsewhere is hidden; --reveal shows it, which is an act \
+of its own. What the files have changed since the start is shown below the \
 variable; `azora restart SERVICE` or `azora up` applies it.")]
 pub(crate) struct Env {
     /// Whose: a service (api) or a single instance (api.1)
     #[arg(value_name = "SERVICE")]
     pub(crate) service: String,
+    /// Show what looks like a secret, too: an act of its own, which the book keeps
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// With --reveal: why, for the book of acts
+    #[arg(long, value_name = "TEXT", requires = "reveal")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// What goes into a bundle for whoever helps.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+In it are versions, the status, definitions, events, acts, incidents, security, rules, the limits of this machine, the \
+engine's log, settings, and reports of crashes and of emergency stops; not what services wrote. Secrets are hidden. It \
+is a file for you to read first: nothing is sent anywhere. Without an engine there is less in it.
+
+Examples:
+  azora support
+  azora support --output /tmp/for-a-friend.tar.gz")]
+pub(crate) struct Support {
+    /// Where to write it; no file is written over [default: azora-support-TIME.tar.gz here]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -3,7 +3,8 @@
 use super::home::{Home, failed};
 use crate::args::LedgerExport;
 use crate::fail::{Done, Fail};
-use crate::terminal::{Paint, Terminal, print};
+// Of entries secrets were hidden before they were written; hashes, signatures and keys look like some.
+use crate::terminal::{Paint, Terminal, print_as_it_is as print};
 use ledger::{Source, Verifier};
 use serde_json::json;
 use std::fs::File;

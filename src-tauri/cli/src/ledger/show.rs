@@ -5,7 +5,8 @@ use super::stand;
 use crate::args::LedgerShow;
 use crate::fail::Done;
 use crate::table::{Cell, cell, table};
-use crate::terminal::{Paint, Terminal, plain, print};
+// Of entries secrets were hidden before they were written; hashes, signatures and keys look like some.
+use crate::terminal::{Paint, Terminal, plain, print_as_it_is as print};
 use crate::text::clock;
 use ledger::Source;
 use model::{Act, Actor, Entry, Outcome, Said, Target};

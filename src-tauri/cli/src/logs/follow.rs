@@ -39,6 +39,7 @@ pub(super) async fn follow(
         cluster,
         ..
     } = scene;
+    let mut reveal = wanted.reveal.clone();
     loop {
         let request = FollowLogsRequest {
             cluster: cluster.id.clone(),
@@ -49,6 +50,7 @@ pub(super) async fn follow(
             text: None,
             level: wanted.level,
             newest: None,
+            reveal: reveal.clone(),
         };
         let ended = async {
             let mut batches = client
@@ -79,6 +81,14 @@ pub(super) async fn follow(
             "azora: the engine has ended; its services go on, and so does this with the next engine",
         );
         client = next_engine(place).await?;
+        if reveal.is_some() {
+            // Leave ends with the engine that gave it.
+            let services = services.clone();
+            reveal = Some(
+                crate::reveal::key(&client, &cluster.id, services, arguments.reason.clone())
+                    .await?,
+            );
+        }
     }
 }
 

@@ -32,14 +32,25 @@ pub(crate) async fn logs(place: &Place, arguments: &Logs) -> Done {
     if arguments.first_error {
         return first_errors(&scene, arguments, &instances).await;
     }
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         instances,
         since,
         until,
         grep: arguments.grep.clone(),
         level: arguments.level.map(Into::into),
         from: arguments.from,
+        reveal: None,
     };
+    if arguments.reveal {
+        let (client, id) = (&scene.client, &scene.cluster.id);
+        let services = match arguments.services.is_empty() {
+            // Of all, which those are that come later, too.
+            true => Vec::new(),
+            false => wanted.services(),
+        };
+        let key = crate::reveal::key(client, id, services, arguments.reason.clone()).await?;
+        wanted.reveal = Some(key);
+    }
     if arguments.count {
         return count::count(&scene, &wanted, arguments.json.json).await;
     }

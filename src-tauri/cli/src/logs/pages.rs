@@ -5,8 +5,8 @@ use crate::fail::Done;
 use crate::place::Scene;
 use api::requests::LogsRequest;
 use model::view::{LogLevel, LogLine, LogPage};
-use model::{ClusterId, InstanceId, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use model::{ClusterId, InstanceId, ServiceName, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most lines in one question, and least where many logs are read side by side.
 const PAGE: usize = 2_000;
@@ -22,9 +22,17 @@ pub(super) struct Wanted {
     pub(super) grep: Option<String>,
     pub(super) level: Option<LogLevel>,
     pub(super) from: Option<u64>,
+    /// Leave to see secrets.
+    pub(super) reveal: Option<String>,
 }
 
 impl Wanted {
+    /// Whose they are.
+    pub(super) fn services(&self) -> Vec<ServiceName> {
+        let all: BTreeSet<_> = self.instances.iter().map(|id| id.service.clone()).collect();
+        all.into_iter().collect()
+    }
+
     pub(super) fn request(&self, cluster: &ClusterId, instance: &InstanceId) -> LogsRequest {
         LogsRequest {
             cluster: cluster.clone(),
@@ -37,6 +45,7 @@ impl Wanted {
             grep: self.grep.clone(),
             text: None,
             level: self.level,
+            reveal: self.reveal.clone(),
         }
     }
 }

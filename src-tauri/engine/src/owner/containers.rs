@@ -3,7 +3,7 @@
 use super::{Message, Owner, SHOW_STATES};
 use crate::drivers::{Cleared, Rest, Start, Stop, Way};
 use crate::launch::AFTER_READY;
-use crate::{container, launch};
+use crate::{container, hidden, launch};
 use driver::ExecOutcome;
 use driver_docker::Exec;
 use model::{ActId, EventKind, Generation, InstanceId, Reason, State};
@@ -37,11 +37,13 @@ impl Owner {
         if let Some(launch) =
             container::launch(record, driver, instance, generation, &secrets, &files)
         {
+            hidden::learn_environment(&self.id, &launch.spec.env);
             let port = record.ports.get(instance).and_then(|all| all.first());
             return Some(Start::Container(Box::new(launch), port.copied()));
         }
         let places = self.shared.places();
         let launch = launch::launch(record, places, instance, generation, &secrets)?;
+        hidden::learn_environment(&self.id, &launch.env);
         Some(Start::Process(Box::new(launch)))
     }
 

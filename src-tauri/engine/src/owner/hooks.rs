@@ -6,8 +6,8 @@
 use super::{Message, Owner, Readied};
 use crate::drivers::Prepared;
 use crate::launch::{self, AFTER_READY, BEFORE_START};
-use crate::secrets::{Secrets, Wanted};
-use crate::{container, environment};
+use crate::secrets::{Secrets, Source, Wanted, peek};
+use crate::{container, environment, hidden};
 use driver::{HookLaunch, NotRun};
 use model::{Generation, InstanceId};
 use orchestrator::{Adoption, Input};
@@ -100,7 +100,7 @@ impl Owner {
         let cluster = self.id.clone();
         self.shared.tasks.spawn(async move {
             let work = async {
-                let secrets = Secrets::read(wanted, &shared.driver).await?;
+                let secrets = Secrets::read(&cluster, wanted, &shared.driver).await?;
                 if let Some(hook) = hook {
                     let hook = with(hook, &secrets);
                     let ran = shared.driver.hook(hook).await;
@@ -191,7 +191,7 @@ impl Owner {
                     Some(secrets) => secrets,
                     // The engine was away since the start.
                     None => {
-                        let read = Secrets::read(wanted, &shared.driver).await;
+                        let read = Secrets::read(&cluster, wanted, &shared.driver).await;
                         Arc::new(read.map_err(|why| why.to_string())?)
                     }
                 };
@@ -239,6 +239,36 @@ impl Owner {
                     AFTER_READY,
                 ));
         found
+    }
+
+    /// What services of before this engine have got for secrets is known again, as far as it stands in their
+    /// environment or in files. A password manager is asked when one is needed.
+    pub(super) fn learn_secrets(&self) {
+        let mut files = Vec::new();
+        for (name, service) in &self.record.definition.services {
+            let instance = InstanceId {
+                service: name.clone(),
+                index: 0,
+            };
+            let (record, definition) = (&self.record, &self.record.definition);
+            let places = self.shared.places();
+            let env = match service.runs.container() {
+                Some(_) => environment::of_container(record, definition, &instance, service),
+                None => environment::of(record, definition, places, &instance, service),
+            };
+            hidden::learn_environment(&self.id, &env.vars);
+            let wanted = environment::secrets(record, definition, places, &instance, service);
+            files.extend(wanted.0.into_values().filter_map(|source| match source {
+                Source::File { path, .. } => Some(path),
+                Source::Command(_) => None,
+            }));
+        }
+        let id = self.id.clone();
+        self.shared.tasks.spawn_blocking(move || {
+            for secret in files.iter().filter_map(|file| peek(file)) {
+                hidden::learn(Some(&id), [secret.reveal()]);
+            }
+        });
     }
 
     /// The secrets of an instance as far as they are known, and what is to be read when they are

@@ -182,6 +182,7 @@ impl Owner {
 
     /// Takes over what an earlier engine left, before the loop begins.
     pub(crate) fn adopt(&mut self, found: Vec<Found>) {
+        self.learn_secrets();
         for one in &found {
             if let Ok(pid) = one.outcome {
                 let what = model::EventKind::Adopted {

@@ -150,7 +150,7 @@ impl Owner {
                         // The engine was away since the start; without them it cannot be asked,
                         // and what is missing is said when it starts the next time.
                         if let Some(missing) = missing
-                            && let Ok(read) = Secrets::read(missing, &shared.driver).await
+                            && let Ok(read) = Secrets::read(&cluster, missing, &shared.driver).await
                         {
                             known = Arc::new(read);
                             for (name, secret) in &known.0 {

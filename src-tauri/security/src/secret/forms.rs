@@ -65,6 +65,32 @@ const FORMS: [(&str, Letters, usize, usize, &str); 33] = [
     ("AGE-SECRET-KEY-1", Letters::Capitals, 58, 58, "an age key"),
 ];
 
+/// How tokens begin: where one of these stands, [`token_at`] is worth asking.
+pub(crate) fn beginnings() -> impl Iterator<Item = &'static str> {
+    let forms = FORMS.iter().map(|(begin, ..)| *begin);
+    forms.chain(["eyJ", "SG."])
+}
+
+/// Where the token ends that begins here, if one does. A word may go on in front of it only behind a sign.
+pub(crate) fn token_at(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let before = text[..at].chars().next_back();
+    if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let word = text[at..].split(|c| !of_token(c)).next()?;
+    // One that is longer than it should be is hidden as a whole: it may be of a newer kind.
+    let known = FORMS.iter().find_map(|(begin, letters, least, ..)| {
+        let rest = word.strip_prefix(begin)?;
+        let end = rest.bytes().position(|b| !letters.has(b));
+        let body = &rest[..end.unwrap_or(rest.len())];
+        (body.len() >= *least && !placeholder(body)).then_some(begin.len() + body.len())
+    });
+    let whole = || (signed(word).is_some() || sendgrid(word).is_some()).then_some(word.len());
+    let length = known.or_else(whole)?;
+    Some(at..at + length)
+}
+
 /// The first token in a text.
 pub(super) fn token(text: &str) -> Option<Kind> {
     if private_key(text) {

@@ -22,7 +22,7 @@ const PLACEHOLDERS: [&str; 13] = [
 ];
 
 /// It is no text that somebody thought of: for a value whose name says it is secret.
-pub(super) fn looks(value: &str, least: usize) -> bool {
+pub(crate) fn looks(value: &str, least: usize) -> bool {
     if !(least..=LONGEST).contains(&value.len()) || !one_word(value) {
         return false;
     }
@@ -41,7 +41,7 @@ pub(super) fn looks(value: &str, least: usize) -> bool {
 }
 
 /// A long value of all kinds of characters, which nothing but chance makes.
-pub(super) fn without_name(value: &str) -> bool {
+pub(crate) fn without_name(value: &str) -> bool {
     const LEAST: usize = 32;
     const MOST: usize = 256;
     let alphabet =

@@ -2,13 +2,14 @@
 //!
 //! A log is one append-only file per instance, over all its generations. A line's address is its
 //! byte offset, for ever: old parts are punched out, never moved. The bytes are stored raw and
-//! made harmless when they are shown.
+//! made harmless when they are shown; there secrets are hidden, too ([`hide`]).
 
 mod awaited;
 mod clean;
 mod copy;
 mod follow;
 mod fresh;
+mod hide;
 mod index;
 mod kernel;
 mod level;
@@ -31,6 +32,7 @@ use clean::shown;
 pub use copy::{Copied, Copying};
 pub use follow::{Followed, Follower};
 pub use fresh::{Fresh, fresh};
+pub use hide::hide;
 use level::level;
 pub use output::{Output, Piece};
 pub use page::{Filter, LogQuery, page};

@@ -1,14 +1,17 @@
 //! A page of a log: lines before an address, after one, or the last ones.
 
+use super::hide::is_shown;
 use super::index::Index;
 use super::lines::{Log, Raw, split};
 use super::scan::Scan;
 use super::{INDEX, LOG, Pattern, level, shown};
 use model::view::{LogLevel, LogLine, LogPage};
 use model::{InstanceId, Timestamp};
+use security::redact::Redactor;
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Most lines of a page.
 pub(super) const MAX_LINES: usize = 10_000;
@@ -24,6 +27,9 @@ pub struct Filter {
     pub grep: Option<Pattern>,
     /// Of this level or a higher one.
     pub level: Option<LogLevel>,
+    /// Hides what is a secret in what is shown, and in what is looked for; lines are shown as they were written
+    /// without.
+    pub hide: Option<Arc<Redactor>>,
 }
 
 impl Filter {
@@ -40,9 +46,14 @@ impl Filter {
         offset: u64,
         whole: bool,
     ) -> (Vec<Raw<'a>>, u64) {
-        let (mut raws, next) = match &self.grep {
-            Some(pattern) => scan.lines(chunk, offset, whole, pattern),
-            None => split(chunk, offset, whole),
+        let (mut raws, next) = match (&self.grep, &self.hide) {
+            (Some(pattern), None) => scan.lines(chunk, offset, whole, pattern),
+            (Some(pattern), Some(redactor)) => {
+                let (mut raws, next) = split(chunk, offset, whole);
+                raws.retain(|raw| is_shown(redactor, pattern, raw));
+                (raws, next)
+            }
+            (None, _) => split(chunk, offset, whole),
         };
         if let Some(least) = self.level {
             raws.retain(|raw| level(raw.bytes).is_some_and(|level| level >= least));
@@ -51,11 +62,15 @@ impl Filter {
     }
 
     /// Whether a line is wanted.
-    pub(super) fn wants(&self, line: &[u8]) -> bool {
-        self.grep.as_ref().is_none_or(|pattern| pattern.is_in(line))
+    pub(super) fn wants(&self, raw: &Raw<'_>) -> bool {
+        let holds = |pattern: &Pattern| match &self.hide {
+            Some(redactor) => is_shown(redactor, pattern, raw),
+            None => pattern.is_in(raw.bytes),
+        };
+        self.grep.as_ref().is_none_or(holds)
             && self
                 .level
-                .is_none_or(|least| level(line).is_some_and(|level| level >= least))
+                .is_none_or(|least| level(raw.bytes).is_some_and(|level| level >= least))
     }
 }
 
@@ -222,7 +237,7 @@ impl<'a> Search<'a> {
         let missed = std::mem::take(&mut self.missed);
         self.found.push(LogLine {
             missed: (missed > 0).then_some(missed),
-            ..line(raw, at, self.instance)
+            ..self.filter.show(raw, at, self.instance, false)
         });
     }
 

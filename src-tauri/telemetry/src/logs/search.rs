@@ -207,6 +207,7 @@ mod tests {
         let filter = Filter {
             grep: Some(Pattern::new("fail").unwrap()),
             level: None,
+            hide: None,
         };
         let mut search = Searching::new(logs.to_vec(), filter, None, None);
         let told = search.step().unwrap().unwrap();

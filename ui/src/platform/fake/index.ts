@@ -109,6 +109,8 @@ export function fake(): Platform {
     approvals: () => approvals.all,
     approve: ({ id, name }) => approvals.answer(id, "approved", name),
     deny: ({ id }) => approvals.answer(id, "denied"),
+    reveal: ({ cluster, services, reason }) => ({ act: world.act("reveal", cluster, services, reason ?? "", () => 0), key: "leave", until: Date.now() + 600_000 }),
+    support: () => [],
     acts: ({ limit = 200 }) => withRefused(world.acts, world.began).slice(0, limit),
     ledger: () => ledger(world),
     ledger_entries: ({ after = 0, limit = 200 }) => entries(world, after, limit),

@@ -85,9 +85,10 @@ export const logs = {
   form: "How it is written",
   forms: { text: "As text", raw: "As written" },
   formMore: {
-    text: "Without colours, and with nothing in it that could harm a terminal.",
-    raw: "Byte for byte, with colours and whatever else the service wrote.",
+    text: "Without colours and secrets, and with nothing in it that could harm a terminal.",
+    raw: "Byte for byte, with colours, secrets and whatever else the service wrote. The book of acts keeps that you did.",
   },
+  rawReason: "its log is saved as it was written",
   saving: "Saved",
   savedOf: (n: number, size: string) => `${lines(n)} of ${size}`,
   saved: (n: number) => `Saved ${lines(n)}.`,

@@ -154,6 +154,10 @@ async fn ask(handle: &Handle, cluster: &ClusterId, folder: &Path, verb: Verb) ->
                 _ => handle.deny(me(), id, None, reason()).await.map(|_| ()),
             }
         }
+        Verb::Reveal => handle
+            .reveal(me(), cluster(), vec![], reason())
+            .await
+            .map(|_| ()),
         Verb::Attach => {
             let key = (cluster(), "db.0".parse().unwrap());
             let size = TerminalSize {

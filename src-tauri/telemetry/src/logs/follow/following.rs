@@ -3,7 +3,7 @@
 use crate::logs::INDEX;
 use crate::logs::index::Index;
 use crate::logs::lines::{Log, Raw, hole, split};
-use crate::logs::page::{Filter, LogQuery, line, page};
+use crate::logs::page::{Filter, LogQuery, page};
 use model::InstanceId;
 use model::view::LogLine;
 use std::fs::File;
@@ -137,17 +137,18 @@ impl Following {
         }
         let index = self.index()?;
         for raw in raws {
-            let ending = std::mem::take(&mut self.open) && raw.bytes.is_empty();
+            let open = std::mem::take(&mut self.open);
+            let ending = open && raw.bytes.is_empty();
             // Its end is not its own content: it was sent before that came.
             self.open = raw.end - raw.offset == raw.bytes.len() as u64;
-            if !ending && filter.wants(raw.bytes) {
+            if !ending && filter.wants(&raw) {
                 let at = index.time_of_new(raw.end);
                 let missed = std::mem::take(&mut self.missed);
                 let skipped = std::mem::take(&mut self.skipped);
                 lines.push(LogLine {
                     missed: (missed > 0).then_some(missed),
                     skipped: (skipped > 0).then_some(skipped),
-                    ..line(&raw, at, id)
+                    ..filter.show(&raw, at, id, open)
                 });
             }
         }

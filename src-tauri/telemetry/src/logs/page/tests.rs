@@ -17,6 +17,7 @@ fn holding(pattern: &str) -> Filter {
     Filter {
         grep: Some(Pattern::new(pattern).unwrap()),
         level: None,
+        hide: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn lines_of_a_level_and_higher_ones_are_found_from_both_sides() {
             filter: Filter {
                 grep: None,
                 level: Some(level),
+                hide: None,
             },
             ..LogQuery::default()
         };

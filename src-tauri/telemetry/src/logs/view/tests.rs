@@ -31,6 +31,7 @@ fn ask(logs: &[(InstanceId, PathBuf)], place: Place, limit: usize, grep: Option<
         filter: Filter {
             grep: grep.map(|text| Pattern::new(text).unwrap()),
             level: None,
+            hide: None,
         },
         since: None,
         until: None,
