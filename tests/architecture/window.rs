@@ -70,6 +70,23 @@ fn the_capability_grants_each_command_once_and_what_the_window_needs_of_plugins(
     none(faults(&names, &read("src-tauri/capabilities/main.json")));
 }
 
+/// Another capability, in a file or in the configuration, could grant the same to others.
+#[test]
+fn there_is_no_other_capability() {
+    let folder = root().join("src-tauri/capabilities");
+    let files = std::fs::read_dir(folder).expect("it is there").flatten();
+    let names: Vec<_> = files.map(|file| file.file_name()).collect();
+    assert_eq!(names, ["main.json"]);
+    let configuration: serde_json::Value =
+        serde_json::from_str(&read("tauri.conf.json")).expect("it is JSON");
+    let security = &configuration["app"]["security"];
+    assert_eq!(security["capabilities"], serde_json::json!(["main"]));
+    assert_eq!(
+        security["csp"]["frame-src"], "'none'",
+        "no page in the page"
+    );
+}
+
 #[test]
 fn what_is_missing_twice_or_too_much_is_found() {
     let names =

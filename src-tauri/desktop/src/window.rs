@@ -1,6 +1,9 @@
 //! The one window: made at once, before the engine is there, and led to a place when something asks
 //! for it. The page is a function of its URL, so a place is a URL and nothing else is told to it.
 
+#[cfg(debug_assertions)]
+mod uninvited;
+
 use crate::frame::Frame;
 use crate::notify::{About, Notice, Tell};
 use crate::options::Opening;
@@ -149,6 +152,8 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
             }
         })
         .build()?;
+    #[cfg(debug_assertions)]
+    uninvited::open_if_asked(app)?;
     let app = app.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::DragDrop(event) => dragged(&app, event),

@@ -47,6 +47,16 @@ export class Session {
     return ask("POST", `${this.#base}/execute/sync`, { script, args });
   }
 
+  /** The same of one that answers later: its last argument takes the answer. */
+  runLater(script, ...args) {
+    return ask("POST", `${this.#base}/execute/async`, { script, args });
+  }
+
+  /** Goes into a frame of the page, by its place among them; back to the page with `null`. */
+  frame(id) {
+    return ask("POST", `${this.#base}/frame`, { id });
+  }
+
   url() {
     return ask("GET", `${this.#base}/url`);
   }
