@@ -19,6 +19,16 @@ const definition = (name, services) =>
     .map((one, at) => `[service.${one}]\nrun = "organ --name ${one} --port \${self.port}"\n${at > 0 ? `needs = ["${services[at - 1]}"]\n` : ""}`)
     .join("");
 
+/** Whoever scales needs the approval of somebody else. */
+const RULES = `
+@id("people-decide") @says("a person may do everything")
+permit (principal is Person, action, resource);
+@id("two-scale") @says("somebody else has to approve of that")
+@approvals("1") @within("15m")
+forbid (principal, action == Action::"scale", resource)
+unless { context.approvals >= 1 };
+`;
+
 /** The dialog that says that something was not opened; closed again. */
 async function refusal() {
   const dialog = await until("the refusal", () => visible("Azora cannot open this"));
@@ -180,6 +190,39 @@ await Story.tell("the window's manners", 600_000, async (story) => {
     // What happened meanwhile is there.
     again(`azora://cluster/${cluster}/service/web`);
     await ui.text("panel", (text) => /2 instances/.test(text));
+  });
+
+  await story.step("what waits for approval is told, and approved of in a question of the app's own", async () => {
+    fs.writeFileSync(path.join(home.path, "constitution.cedar"), RULES, { mode: 0o600 });
+    // The engine reads them within two seconds; until then web is scaled to what it is.
+    const number = await until("the rules to hold", () => {
+      try {
+        home.azora("-C", folder, "scale", "web=2");
+        return null;
+      } catch (error) {
+        return /approval (\d+)/.exec(error.message)?.[1];
+      }
+    });
+    await bus.about(/^Scale needs your approval$/i);
+    await until("it to be on the screen", () => run("dunstctl", ["count", "displayed"]).trim() === "1");
+    run("dunstctl", ["action", "0"]);
+    await isAt("/governance?show=approvals");
+    const state = () => home.json("approvals").find((one) => one.id === Number(number))?.state ?? "gone";
+    const answer = async (key) => {
+      await ui.fill("approver", "anna");
+      await ui.click(`approve-${number}`);
+      const question = await until("the question", () => visible("Approve of it\\?"));
+      screen("manners-approve");
+      run("xdotool", ["windowfocus", "--sync", `${question}`, "key", "--clearmodifiers", key]);
+      await until("it to be closed", () => visible("Approve of it\\?") === null);
+    };
+    await answer("Escape");
+    await ui.text("problem", (text) => /called off/.test(text));
+    if (state() !== "waiting") throw new Error(`called off, and it is ${state()}`);
+    await answer("Return");
+    await until("it to be approved", () => state() === "approved");
+    fs.rmSync(path.join(home.path, "constitution.cedar"));
+    run("dunstctl", ["close-all"]);
   });
 
   await story.step("it comes back where it was, and from a monitor that is gone", async () => {

@@ -8,7 +8,7 @@
 
 use crate::embedded::Embedded;
 use crate::streams::{StreamId, Streams};
-use crate::{copies, emergency, environment, saves};
+use crate::{copies, emergency, environment, grave, saves};
 use api::Json;
 use api::model::Actor;
 use api::model::view::Failure;
@@ -133,6 +133,7 @@ async fn call<R: Runtime>(app: &AppHandle<R>, name: &str, mut args: Args) -> Res
         return answer;
     }
     let engine = app.state::<Embedded>().handle().await?;
+    grave::ask(app, &engine, name, &args).await?;
     // What is looked at is what would be brought up.
     if ["up", "look"].contains(&name)
         && let Some(Value::Object(asked)) = args.get_mut("request")
@@ -150,7 +151,7 @@ fn stream_id(args: &Args) -> Option<StreamId> {
     args.get("id").and_then(Value::as_u64).map(StreamId)
 }
 
-type Args = serde_json::Map<String, Value>;
+pub(crate) type Args = serde_json::Map<String, Value>;
 
 /// The bytes of `request`, as the other hosts hand them over; none is `{}`.
 fn request(args: &mut Args) -> Vec<u8> {

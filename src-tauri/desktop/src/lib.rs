@@ -17,6 +17,7 @@ mod embedded;
 mod emergency;
 mod environment;
 mod frame;
+mod grave;
 mod links;
 mod notify;
 mod open;
@@ -139,6 +140,7 @@ fn rooms<R: Runtime>(builder: Builder<R>, settings: Settings) -> Builder<R> {
         .manage(Embedded::default())
         .manage(streams::Streams::default())
         .manage(quit::Leaving::default())
+        .manage(grave::Asking::default())
         .manage(tray::Shown::default())
         .invoke_handler(commands::handle)
 }
@@ -148,6 +150,7 @@ fn rooms<R: Runtime>(builder: Builder<R>, settings: Settings) -> Builder<R> {
 pub fn commands_only<R: Runtime>(builder: Builder<R>, why: &str) -> Builder<R> {
     builder
         .manage(Embedded::missing(why))
+        .manage(grave::Asking::default())
         .manage(streams::Streams::default())
         .invoke_handler(commands::handle)
 }
