@@ -4,8 +4,7 @@
 //! what follows each other is shown in that order. The plugin that does this for other desktops
 //! cannot show one notification in the place of another.
 
-use crate::notify::{About, Notice, Tell};
-use api::model::IncidentId;
+use crate::notify::{About, Notice, Subject, Tell};
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -120,7 +119,7 @@ impl Screen {
         let telling = async {
             match tell {
                 Tell::Show(notice) => self.show(notice).await,
-                Tell::Close(incident) => self.close(incident).await,
+                Tell::Close(subject) => self.close(&subject).await,
             }
         };
         match tokio::time::timeout(PATIENCE, telling).await {
@@ -129,10 +128,10 @@ impl Screen {
         }
     }
 
-    /// What is on the screen of an incident.
-    fn number(&self, incident: IncidentId) -> Option<u32> {
+    /// What is on the screen of it.
+    fn number(&self, subject: &Subject) -> Option<u32> {
         let mut shown = self.shown.iter();
-        let found = shown.find(|(_, about)| about.incident() == Some(incident));
+        let found = shown.find(|(_, about)| about.subject().as_ref() == Some(subject));
         found.map(|(number, _)| *number)
     }
 
@@ -141,8 +140,8 @@ impl Screen {
         const USUAL: i32 = -1;
         let replaces = notice
             .about
-            .incident()
-            .and_then(|incident| self.number(incident));
+            .subject()
+            .and_then(|subject| self.number(&subject));
         let body = match self.markup {
             true => escaped(&notice.body),
             false => notice.body,
@@ -150,6 +149,9 @@ impl Screen {
         let open = match notice.about {
             About::Incident(..) => "Open the incident",
             About::Incidents => "Open the incidents",
+            About::Threat(_) => "Open security",
+            About::Approval(_) => "Open the approvals",
+            About::Rules => "Open the rules",
             About::App => "Open Azora",
         };
         let actions: &[&str] = match self.actions {
@@ -188,8 +190,8 @@ impl Screen {
         Ok(())
     }
 
-    async fn close(&mut self, incident: IncidentId) -> zbus::Result<()> {
-        let Some(number) = self.number(incident) else {
+    async fn close(&mut self, subject: &Subject) -> zbus::Result<()> {
+        let Some(number) = self.number(subject) else {
             return Ok(());
         };
         self.shown.remove(&number);

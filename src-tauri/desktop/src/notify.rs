@@ -55,15 +55,39 @@ pub(crate) enum About {
     Incident(Option<ClusterId>, IncidentId),
     /// Several of them.
     Incidents,
+    /// A threat, by its id; what is shown of it takes the place of what was.
+    Threat(String),
+    /// An act that waits for persons; likewise.
+    Approval(ApprovalId),
+    /// The rules of who may do what.
+    Rules,
     /// The app itself.
     App,
 }
 
+/// What has one notification, which changes in its place and can be taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Incident(IncidentId),
+    Threat(String),
+    Approval(ApprovalId),
+    Rules,
+}
+
+impl From<IncidentId> for Subject {
+    fn from(id: IncidentId) -> Self {
+        Subject::Incident(id)
+    }
+}
+
 impl About {
-    /// The incident that it is about.
-    pub(crate) fn incident(&self) -> Option<IncidentId> {
+    /// What it is about, where that has one notification.
+    pub(crate) fn subject(&self) -> Option<Subject> {
         match self {
-            About::Incident(_, id) => Some(*id),
+            About::Incident(_, id) => Some(Subject::Incident(*id)),
+            About::Threat(id) => Some(Subject::Threat(id.clone())),
+            About::Approval(id) => Some(Subject::Approval(*id)),
+            About::Rules => Some(Subject::Rules),
             About::Incidents | About::App => None,
         }
     }
@@ -72,10 +96,10 @@ impl About {
 /// What is to be done on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tell {
-    /// Show it, in the place of what is shown of the same incident.
+    /// Show it, in the place of what is shown of the same subject.
     Show(Notice),
     /// Take away what is shown of it.
-    Close(IncidentId),
+    Close(Subject),
 }
 
 /// What is worth telling of an incident.
@@ -116,6 +140,8 @@ pub(crate) struct Notifier {
     shown: VecDeque<Mono>,
     /// Since when something is gathered, and the earliest that it is told.
     gathered: Option<Mono>,
+    /// What is told besides incidents, and came in quiet hours.
+    later: governance::Later,
 }
 
 impl Notifier {
@@ -158,7 +184,7 @@ impl Notifier {
             IncidentState::Resolved if shown => News::Back,
             IncidentState::Resolved | IncidentState::Closed => {
                 self.set(id, Stage::Over);
-                return shown.then_some(Tell::Close(id));
+                return shown.then_some(Tell::Close(id.into()));
             }
         };
         match before {
@@ -189,7 +215,7 @@ impl Notifier {
             Stage::Lasting { due, .. } => Some(*due),
             _ => None,
         });
-        lasting.chain(self.gathered).min()
+        lasting.chain(self.gathered).chain(self.later.due).min()
     }
 
     /// What is to be told by now: faults that have lasted, and what was gathered.
@@ -213,6 +239,7 @@ impl Notifier {
         for (incident, shown) in lasted {
             told.extend(self.tell(News::Failing, &incident, shown, now));
         }
+        told.extend(self.told_later(now));
         told
     }
 
@@ -221,7 +248,7 @@ impl Notifier {
         if muted(&self.mutes, &incident.cluster, &incident.service) {
             self.set(incident.id, Stage::Told(news));
             // What is on the screen of it would not be true any more.
-            return shown.then_some(Tell::Close(incident.id));
+            return shown.then_some(Tell::Close(incident.id.into()));
         }
         self.forget_shown(now.mono);
         let quiet = self.settings.quiet_at(now.minute);
@@ -239,7 +266,7 @@ impl Notifier {
             let (cluster, service) = (incident.cluster.clone(), incident.service.clone());
             self.set(incident.id, Stage::Gathered(news, cluster, service));
             // In quiet hours nothing stays that is not true any more.
-            return shown.then_some(Tell::Close(incident.id));
+            return shown.then_some(Tell::Close(incident.id.into()));
         }
         if !shown {
             self.shown.push_back(now.mono);
@@ -314,32 +341,6 @@ impl Notifier {
 
 fn muted(mutes: &[Mute], cluster: &ClusterId, service: &ServiceName) -> bool {
     mutes.iter().any(|one| one.covers(cluster, service))
-}
-
-/// A threat that wants somebody to act, and that it is over. Those below High are for who looks.
-pub(crate) fn of_security(what: &EventKind) -> Option<Tell> {
-    let EventKind::Threat { threat, over } = what else {
-        return None;
-    };
-    if threat.level < ThreatLevel::High {
-        return None;
-    }
-    let (title, body) = match over {
-        true => (
-            "A threat is over".to_owned(),
-            format!("{}.", capital(&threat.what)),
-        ),
-        false => (
-            format!("Security, {}", threat.level.as_str()),
-            format!("{}. What to do: {}.", capital(&threat.what), threat.todo),
-        ),
-    };
-    Some(Tell::Show(Notice {
-        title,
-        body,
-        about: About::App,
-        urgent: !over && threat.level == ThreatLevel::Critical,
-    }))
 }
 
 fn single(news: News, incident: &Incident) -> Notice {

@@ -31,6 +31,9 @@ fn opens<R: Runtime>(app: &AppHandle<R>, about: About) {
     let place = match about {
         About::Incident(cluster, incident) => Place::Incident(cluster, incident),
         About::Incidents => Place::Incidents,
+        About::Threat(_) => Place::Governance("security"),
+        About::Approval(_) => Place::Governance("approvals"),
+        About::Rules => Place::Governance("rules"),
         About::App => Place::Home,
     };
     window::show(app, &place);
@@ -44,11 +47,16 @@ async fn show_all<R: Runtime>(app: AppHandle<R>, tells: mpsc::Receiver<Tell>) {
 /// By the plugin, which takes one away before another is shown in its place.
 #[cfg(not(target_os = "linux"))]
 async fn show_all<R: Runtime>(app: AppHandle<R>, mut tells: mpsc::Receiver<Tell>) {
+    use crate::notify::Subject;
     use api::model::IncidentId;
     use tauri_plugin_notification::NotificationExt;
 
-    // Numbers count up from 1; after two thousand million, a click may open the list instead.
-    let number = |incident: IncidentId| i32::try_from(incident.0).unwrap_or(0);
+    // Numbers count up from 1; after two thousand million, a click may open the list instead. What is no incident has
+    // none, and cannot be taken away.
+    let number = |subject: Subject| match subject {
+        Subject::Incident(incident) => i32::try_from(incident.0).unwrap_or(0),
+        Subject::Threat(_) | Subject::Approval(_) | Subject::Rules => 0,
+    };
     let handle = app.clone();
     let listening = app.notification().on_action(move |performed| {
         let shown = performed.notification().map(|shown| shown.id());
@@ -64,9 +72,12 @@ async fn show_all<R: Runtime>(app: AppHandle<R>, mut tells: mpsc::Receiver<Tell>
     }
     while let Some(tell) = tells.recv().await {
         let said = match tell {
-            Tell::Close(incident) => app.notification().remove_active(vec![number(incident)]),
+            Tell::Close(subject) => match number(subject) {
+                0 => Ok(()),
+                id => app.notification().remove_active(vec![id]),
+            },
             Tell::Show(notice) => {
-                let id = notice.about.incident().map_or(0, number);
+                let id = notice.about.subject().map_or(0, number);
                 let _ = app.notification().remove_active(vec![id]);
                 let builder = app.notification().builder();
                 builder.id(id).title(notice.title).body(notice.body).show()

@@ -186,7 +186,7 @@ fn seen(
         }
         Change::Mutes { mutes } => notifier.mutes(mutes),
         Change::Event { event } => {
-            let told = crate::notify::of_security(&event.what);
+            let told = notifier.event(&event.what, now);
             told.into_iter().for_each(|tell| screen.tell(tell));
         }
         _ => {}

@@ -55,6 +55,8 @@ pub(crate) enum Place {
     Incident(Option<ClusterId>, IncidentId),
     /// A service of a cluster.
     Service(ClusterId, ServiceName),
+    /// Security, approvals or rules: one of the tabs of governance.
+    Governance(&'static str),
 }
 
 impl Place {
@@ -85,6 +87,7 @@ impl Place {
                 "/topology",
                 &[("cluster", cluster.as_str()), ("service", service.as_str())],
             ),
+            Place::Governance(tab) => at("/governance", &[("show", *tab)]),
         }
     }
 }
@@ -348,6 +351,7 @@ mod tests {
                 Place::Service(shop, "db".parse().unwrap()),
                 "/topology?cluster=shop-1&service=db",
             ),
+            (Place::Governance("rules"), "/governance?show=rules"),
         ] {
             assert_eq!(place.href().unwrap(), href);
         }

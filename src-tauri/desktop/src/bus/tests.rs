@@ -1,6 +1,7 @@
 //! Against a real bus, with a server that only writes down what it is told.
 
 use super::*;
+use api::model::{ApprovalId, IncidentId};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -125,12 +126,19 @@ async fn what_follows_on_an_incident_takes_its_place_and_a_click_opens_it() {
         notice(Some(8), "web fails"),
         notice(Some(7), "db was healed"),
         notice(None, "3 more healed"),
-        Tell::Close(IncidentId(8)),
-        Tell::Close(IncidentId(9)),
+        Tell::Show(Notice {
+            title: "Stop needs your approval".into(),
+            body: String::new(),
+            about: About::Approval(ApprovalId(3)),
+            urgent: false,
+        }),
+        Tell::Close(Subject::Approval(ApprovalId(3))),
+        Tell::Close(IncidentId(8).into()),
+        Tell::Close(IncidentId(9).into()),
     ] {
         sender.send(tell).await.unwrap();
     }
-    until("closed", || !server.closed.lock().unwrap().is_empty()).await;
+    until("closed", || server.closed.lock().unwrap().len() == 2).await;
     let shown = server.shown.lock().unwrap().clone();
     let told: Vec<(u32, &str)> = shown
         .iter()
@@ -142,7 +150,8 @@ async fn what_follows_on_an_incident_takes_its_place_and_a_click_opens_it() {
             (0, "db fails"),
             (0, "web fails"),
             (41, "db was healed"),
-            (0, "3 more healed")
+            (0, "3 more healed"),
+            (0, "Stop needs your approval")
         ]
     );
     assert_eq!(shown[0].2, "db.0 exited &lt;b&gt;&amp;");
@@ -150,7 +159,8 @@ async fn what_follows_on_an_incident_takes_its_place_and_a_click_opens_it() {
         shown[0].3,
         ["default", "Open the incident", "open", "Open the incident"]
     );
-    assert_eq!(*server.closed.lock().unwrap(), [42]);
+    assert_eq!(shown[4].3[1], "Open the approvals");
+    assert_eq!(*server.closed.lock().unwrap(), [45, 42]);
 
     let signal = async |member: &str, number: u32, text: &str| {
         let sent = match text {
@@ -184,8 +194,8 @@ async fn what_follows_on_an_incident_takes_its_place_and_a_click_opens_it() {
         .send(notice(Some(7), "db fails again"))
         .await
         .unwrap();
-    until("shown", || shows() == 5).await;
-    assert_eq!(server.shown.lock().unwrap()[4].0, 0);
+    until("shown", || shows() == 6).await;
+    assert_eq!(server.shown.lock().unwrap()[5].0, 0);
     drop(sender);
     running.join_next().await;
 }

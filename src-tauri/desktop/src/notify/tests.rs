@@ -1,7 +1,7 @@
 //! What is told of incidents, when, and in the place of what.
 
 use super::*;
-use api::model::{InstanceId, Remedy, RemedyKind, Threat, ThreatKind, Timestamp};
+use api::model::{InstanceId, Remedy, RemedyKind, Timestamp};
 use engine::Hours;
 
 fn incident(id: u64, service: &str, state: IncidentState) -> Incident {
@@ -136,7 +136,7 @@ fn what_a_person_ended_or_what_came_back_by_itself_is_no_news() {
     }
     assert_eq!(notifier.due(at(3_000)).len(), 2);
     let taken = notifier.incident(&closed(3), at(4_000));
-    assert_eq!(taken, Some(Tell::Close(IncidentId(3))));
+    assert_eq!(taken, Some(Tell::Close(IncidentId(3).into())));
     by_itself.id = IncidentId(4);
     let back = shown(notifier.incident(&by_itself, at(4_000)));
     assert_eq!(back.title, "b is back");
@@ -218,7 +218,7 @@ fn quiet_hours_show_nothing_and_end_with_what_is_still_so() {
     assert_eq!(titles(notifier.due(night(3_000, 22 * 60 - 1))), ["a fails"]);
     // It is healed at night: what is on the screen goes, and nothing else is shown.
     let healed = notifier.incident(&incident(1, "a", HEALED), night(60_000, 22 * 60));
-    assert_eq!(healed, Some(Tell::Close(IncidentId(1))));
+    assert_eq!(healed, Some(Tell::Close(IncidentId(1).into())));
     notifier.incident(&incident(2, "b", QUARANTINED), night(70_000, 23 * 60));
     notifier.incident(&incident(3, "c", QUARANTINED), night(80_000, 2 * 60));
     notifier.incident(&incident(3, "c", HEALED), night(90_000, 3 * 60));
@@ -313,7 +313,7 @@ fn a_mute_that_begins_or_ends_in_between_counts_at_the_moment_something_would_be
     notifier.mutes(&everything);
     assert_eq!(notifier.incident(&incident(2, "db", OPEN), at(8_000)), None);
     let closed = notifier.incident(&incident(2, "db", HEALED), at(9_000));
-    assert_eq!(closed, Some(Tell::Close(IncidentId(2))));
+    assert_eq!(closed, Some(Tell::Close(IncidentId(2).into())));
 }
 
 #[test]
@@ -340,41 +340,4 @@ fn what_is_remembered_does_not_grow_without_bound() {
         notifier.set(IncidentId(id), Stage::Over);
     }
     assert_eq!(notifier.known.len(), REMEMBERED);
-}
-
-#[test]
-fn a_grave_threat_is_shown_with_what_to_do_and_so_is_its_end() {
-    let event = |level, over| EventKind::Threat {
-        threat: Box::new(Threat {
-            id: "exposed".into(),
-            kind: ThreatKind::Exposed,
-            level,
-            cluster: None,
-            service: None,
-            instance: None,
-            what: "api.0 answers other machines".into(),
-            evidence: vec![],
-            todo: "let it listen on 127.0.0.1".into(),
-            since: Timestamp(0),
-        }),
-        over,
-    };
-    for level in [ThreatLevel::Low, ThreatLevel::Medium] {
-        assert_eq!(of_security(&event(level, false)), None);
-    }
-    let told = shown(of_security(&event(ThreatLevel::High, false)));
-    assert_eq!(
-        (told.title.as_str(), told.urgent),
-        ("Security, High", false)
-    );
-    assert!(
-        told.body
-            .contains("What to do: let it listen on 127.0.0.1.")
-    );
-    assert!(shown(of_security(&event(ThreatLevel::Critical, false))).urgent);
-    let over = shown(of_security(&event(ThreatLevel::Critical, true)));
-    assert_eq!(
-        (over.title.as_str(), over.urgent),
-        ("A threat is over", false)
-    );
 }
