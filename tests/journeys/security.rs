@@ -368,3 +368,95 @@ fn the_demo_is_in_order_and_a_look_at_it_is_cheap() {
     assert!(cost < 500.0, "{view}");
     assert_eq!(view["blind"], serde_json::json!([]), "{view}");
 }
+
+const OPEN: &str = r#"
+[cluster]
+name = "open"
+
+[cluster.defaults]
+stop = { grace = "2s" }
+
+[service.wide]
+run = "puppet bind-all 0 hang"
+
+[service.kept]
+run = "puppet bind-all 0 hang"
+protected = true
+"#;
+
+/// Where the settings say so, and for a person to see why.
+#[test]
+fn a_service_that_answers_other_machines_undeclared_is_stopped_where_the_settings_say_so_and_told_of_where_not()
+ {
+    let (azora, folder) = (Azora::new(), Folder::with(OPEN));
+    azora.up(folder.path());
+    let seen = || {
+        let view = azora.json(folder.path(), &["security", "--now"]);
+        let all = view["threats"].as_array().cloned().unwrap_or_default();
+        all.into_iter()
+            .filter(|one| one["kind"] == "exposed")
+            .collect::<Vec<_>>()
+    };
+    until("both to be found", || (seen().len() == 2).then_some(()));
+    assert!(
+        seen().iter().all(|one| one.get("answer").is_none()),
+        "told, and nothing else"
+    );
+    assert!(
+        azora
+            .instances(folder.path())
+            .values()
+            .all(|one| one.pid != 0)
+    );
+    let by_monitor = || {
+        let all = azora.json(folder.path(), &["acts", "-n", "100"]);
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.into_iter()
+            .filter(|act| act["actor"]["kind"] == "monitor")
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(by_monitor(), [] as [Value; 0]);
+
+    let settings = "[security]\non = { exposed = \"stop\" }\n";
+    fs::write(azora.home().path().join("settings.toml"), settings).expect("it is ours");
+    let engine = azora.engine();
+    tests::process::kill(engine);
+    until("the engine to be gone", || {
+        (!tests::process::lives(engine)).then_some(())
+    });
+    azora.up(folder.path());
+    let left = until("what is protected to be told of alone", || {
+        let all = seen();
+        let [only] = &all[..] else { return None };
+        only.get("answer").is_some().then(|| only.clone())
+    });
+    azora.until(folder.path(), "wide.0", "stopped", |one| one.pid == 0);
+    assert_eq!(left["service"], "kept", "{left}");
+    assert!(left["answer"]["act"].is_null(), "{left}");
+    let said = left["answer"]["said"].as_str().expect("it says why");
+    assert!(said.contains("protected"), "{left}");
+    assert_ne!(azora.instance(folder.path(), "kept.0").pid, 0);
+    azora.json(folder.path(), &["security", "--now"]);
+    let acts = by_monitor();
+    let verbs: Vec<_> = acts
+        .iter()
+        .map(|act| (act["verb"].as_str(), act["outcome"]["kind"].as_str()))
+        .collect();
+    assert_eq!(verbs.len(), 2, "each once: {acts:?}");
+    assert!(verbs.contains(&(Some("stop"), Some("refused"))), "{acts:?}");
+    let stopped = acts
+        .iter()
+        .find(|act| act["outcome"]["kind"] == "done")
+        .expect("one was done");
+    let reason = stopped["reason"].as_str().expect("it says why");
+    assert!(
+        reason.starts_with("exposed: wide.0 answers other machines at 0.0.0.0:"),
+        "{reason}"
+    );
+    let events = azora.json(folder.path(), &["events", "-n", "1000"]);
+    let told = events.as_array().into_iter().flatten().any(|event| {
+        event["what"]["kind"] == "threat"
+            && event["what"]["threat"]["answer"]["said"] == "wide is stopped"
+    });
+    assert!(told, "{events}");
+}

@@ -85,6 +85,14 @@ fn of_threat(threat: &Threat, now: Timestamp, terminal: Terminal) -> Vec<String>
             .iter()
             .map(|one| format!("  seen: {}", plain(one))),
     );
+    if let Some(answer) = &threat.answer {
+        let act = answer.act.map(|act| format!(" (act {})", act.0));
+        lines.push(format!(
+            "  done: {}{}",
+            plain(&answer.said),
+            act.unwrap_or_default()
+        ));
+    }
     lines.push(format!("  do: {}", plain(&threat.todo)));
     lines
 }
@@ -92,7 +100,7 @@ fn of_threat(threat: &Threat, now: Timestamp, terminal: Terminal) -> Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::ThreatKind;
+    use model::{Escalation, ThreatAnswer, ThreatKind};
 
     const TERMINAL: Terminal = Terminal {
         live: false,
@@ -114,6 +122,12 @@ mod tests {
             evidence: vec!["pid 7 holds it\u{1b}[2J".into()],
             todo: "let it listen on 127.0.0.1".into(),
             since: Timestamp(10_000),
+            answer: Some(ThreatAnswer {
+                what: Escalation::Stop,
+                act: Some(model::ActId(12)),
+                said: "api is stopped".into(),
+                at: Timestamp(11_000),
+            }),
         };
         let view = SecurityView {
             level: ThreatLevel::High,
@@ -134,6 +148,7 @@ mod tests {
             "not seen      the log of db.0",
             "High: api.0 answers other machines at 0.0.0.0:9000",
             "  found 30 s ago, in shop-00000001",
+            "  done: api is stopped (act 12)",
             "  do: let it listen on 127.0.0.1",
             "and 2 more",
         ] {

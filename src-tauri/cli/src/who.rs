@@ -160,7 +160,7 @@ pub(crate) fn wanted_by(origin: &Origin, now: Timestamp) -> String {
     let who = match origin.actor.kind {
         ActorKind::Person => origin.user.clone(),
         ActorKind::Client => format!("a program of {}", origin.user),
-        ActorKind::Healer | ActorKind::Watch => "Azora".to_owned(),
+        ActorKind::Healer | ActorKind::Watch | ActorKind::Monitor => "Azora".to_owned(),
     };
     let verb = verb(origin.verb);
     let (via, age) = (&origin.actor.via, ago(origin.at, now));

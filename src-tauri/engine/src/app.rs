@@ -156,7 +156,7 @@ impl Engine {
             brake: Brake::default(),
             leaving: tokio::sync::Mutex::default(),
             terminals: Default::default(),
-            security: Default::default(),
+            security: crate::security::Watch::new(settings.security),
             reveals: Default::default(),
             look_now: tokio::sync::Notify::new(),
             tasks,

@@ -1,9 +1,10 @@
 //! The security monitor: looks twice a minute and when something happens, lets `security` judge what it saw, and tells.
 //!
 //! Called by [`tasks`](crate::tasks), and by hosts that ask how it stands. What is looked at is bounded, and what it
-//! costs bounds how often: never more than a five-hundredth of a core. It changes nothing and stops nobody: what it
-//! finds is told with what to do about it.
+//! costs bounds how often: never more than a five-hundredth of a core. What it finds is told with what to do about it; it
+//! holds or stops a service only where the home's settings or the project's definition say so, and the rules let it ([`answer`]).
 
+mod answer;
 mod clusters;
 mod defined;
 mod files;
@@ -15,8 +16,9 @@ use crate::handle::Handle;
 use crate::owner::Message;
 use crate::record::ClusterRecord;
 use crate::shared::Shared;
+use answer::Answers;
 use clusters::{Looker, Seen};
-use model::{ClusterId, EventKind, LedgerIntegrity, SecurityView, ThreatLevel};
+use model::{ClusterId, EventKind, LedgerIntegrity, SecurityView, Threat, ThreatLevel};
 use security::{Audit, Facts, Ledger, Monitor, Part, Policy, Refused, RefusedAt};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +40,8 @@ const OWNER: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(crate) struct Watch {
+    /// What is done about threats, as the home says.
+    escalations: spec::Escalations,
     view: RwLock<SecurityView>,
     /// One look at a time.
     state: Mutex<State>,
@@ -50,15 +54,17 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct State {
     monitor: Monitor,
+    answers: Answers,
     /// Gone when a look broke off.
     looker: Option<Looker>,
     records: BTreeMap<ClusterId, Arc<ClusterRecord>>,
     cost: Duration,
 }
 
-impl Default for Watch {
-    fn default() -> Self {
+impl Watch {
+    pub(crate) fn new(escalations: spec::Escalations) -> Self {
         Self {
+            escalations,
             view: RwLock::new(SecurityView::unlooked()),
             state: Mutex::default(),
             look: Notify::new(),
@@ -66,9 +72,7 @@ impl Default for Watch {
             tokens: AtomicU64::new(0),
         }
     }
-}
 
-impl Watch {
     /// What the last look has found.
     pub(crate) fn view(&self) -> SecurityView {
         let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +133,8 @@ async fn audit(shared: &Arc<Shared>) -> Duration {
     let looker = state.looker.take().unwrap_or_default();
     let looking = Arc::clone(shared);
     // Files and the kernel's tables take their time.
-    let looked = tokio::task::spawn_blocking(move || looker.look(&looking, &records));
+    let all = records.clone();
+    let looked = tokio::task::spawn_blocking(move || looker.look(&looking, &all));
     let Ok((looker, seen)) = looked.await else {
         tracing::error!("a look at security broke off");
         return Duration::ZERO;
@@ -137,7 +142,23 @@ async fn audit(shared: &Arc<Shared>) -> Duration {
     state.looker = Some(looker);
     state.cost = seen.cost;
     let facts = facts(shared, seen).await;
-    let Audit { view, found, over } = state.monitor.audit(&facts);
+    let Audit {
+        mut view,
+        mut found,
+        mut over,
+    } = state.monitor.audit(&facts);
+    let late = state.answers.give(shared, &view.threats, &records).await;
+    for threat in view.threats.iter_mut().chain(&mut found).chain(&mut over) {
+        threat.answer = state.answers.to(&threat.id);
+    }
+    // What was found before, and is answered only now.
+    let known = |threat: &&Threat| late.contains(&threat.id);
+    let again = |threat: &&Threat| !found.iter().any(|one| one.id == threat.id);
+    let late: Vec<Threat> = (view.threats.iter().filter(known).filter(again))
+        .cloned()
+        .collect();
+    found.extend(late);
+    state.answers.forget(&view.threats);
     *shared
         .security
         .view

@@ -89,6 +89,9 @@ fn unused(tables: &BTreeSet<SettingsTable>) -> String {
         SettingsTable::Gateway => "[gateway] (there is none)",
         SettingsTable::Notifications => "[notifications] (all are shown)",
         SettingsTable::Webhook => "[webhook] with a mistake (nothing is sent there)",
+        SettingsTable::Security => {
+            "[security] (threats are told, and nothing is held or stopped for them)"
+        }
         SettingsTable::Ledger => "[ledger] (no checkpoint is kept elsewhere)",
     };
     let all: Vec<_> = tables.iter().map(means).collect();

@@ -25,9 +25,13 @@ pub(crate) fn config(home: &Home) -> Config {
 
 /// Dropped, the engine would end.
 pub(crate) async fn sleeper(home: &Home) -> (Engine, Handle, ClusterId) {
+    running(home, "[service.db]\nrun = \"sleep 600\"\n").await
+}
+
+/// The same with another definition.
+pub(crate) async fn running(home: &Home, definition: &str) -> (Engine, Handle, ClusterId) {
     let folder = home.path().join("one");
     std::fs::create_dir(&folder).unwrap();
-    let definition = "[service.db]\nrun = \"sleep 600\"\n";
     std::fs::write(folder.join(spec::FILE), definition).unwrap();
     let engine = Engine::start(config(home)).await.unwrap();
     let handle = engine.handle();

@@ -35,6 +35,8 @@ pub enum ActorKind {
     Client,
     /// Azora's own watching of files.
     Watch,
+    /// Azora's own security monitor.
+    Monitor,
 }
 
 /// Who acts.
@@ -42,7 +44,7 @@ pub enum ActorKind {
 pub struct Actor {
     /// What kind of party.
     pub kind: ActorKind,
-    /// Through what: "cli", "window", "browser", "healing".
+    /// Through what: "cli", "window", "browser", "healing", "security".
     pub via: String,
 }
 
@@ -59,6 +61,13 @@ impl Actor {
         Self {
             kind: ActorKind::Watch,
             via: "watch".to_owned(),
+        }
+    }
+    /// Azora's own security monitor.
+    pub fn monitor() -> Self {
+        Self {
+            kind: ActorKind::Monitor,
+            via: "security".to_owned(),
         }
     }
     /// Azora's own healing.

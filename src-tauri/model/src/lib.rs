@@ -52,7 +52,9 @@ pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
 pub use schedule::{LastRun, Scheduled};
-pub use security::{LedgerIntegrity, SecurityView, Threat, ThreatKind, ThreatLevel};
+pub use security::{
+    Escalation, LedgerIntegrity, SecurityView, Threat, ThreatAnswer, ThreatKind, ThreatLevel,
+};
 pub use state::{
     Circuit, Ejection, Hold, InstanceStatus, Marks, Overall, Reason, RolledBack, Scaled, State,
 };

@@ -1,6 +1,6 @@
 //! What the security monitor tells: threats with evidence and what to do, and the level of them all.
 
-use crate::{ClusterId, InstanceId, ServiceName, Timestamp};
+use crate::{ActId, ClusterId, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How grave something is, from nothing up.
@@ -142,6 +142,72 @@ impl ThreatKind {
     }
 }
 
+impl ThreatKind {
+    /// Threats of this kind can be about one service.
+    pub fn of_service(self) -> bool {
+        match self {
+            ThreatKind::Exposed
+            | ThreatKind::Reachable
+            | ThreatKind::NewListener
+            | ThreatKind::ProgramReplaced
+            | ThreatKind::ProgramDeleted
+            | ThreatKind::ProgramInMemory
+            | ThreatKind::ScriptChanged
+            | ThreatKind::SecretInArguments
+            | ThreatKind::SecretInLog
+            | ThreatKind::OtherPart => true,
+            ThreatKind::DefinitionChanged
+            | ThreatKind::Writable
+            | ThreatKind::Foreign
+            | ThreatKind::Readable
+            | ThreatKind::SecretInEnvironment
+            | ThreatKind::RefusedBurst
+            | ThreatKind::LedgerDoubted
+            | ThreatKind::PolicyBroken
+            | ThreatKind::KnownBadPart => false,
+        }
+    }
+}
+
+/// What is done about a threat to a service, the least first.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ts_rs::TS,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Escalation {
+    /// It is told.
+    #[default]
+    Tell,
+    /// Healing of the service is held, too: it is left as it is.
+    Hold,
+    /// The service is stopped, too.
+    Stop,
+}
+
+/// What was done about a threat, besides telling it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+pub struct ThreatAnswer {
+    /// What the settings or the definition ask for.
+    pub what: Escalation,
+    /// The act by which it was done; `null` when it was refused, or could not be done.
+    pub act: Option<ActId>,
+    /// What was done, or why nothing was, in words.
+    pub said: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct Threat {
@@ -165,6 +231,10 @@ pub struct Threat {
     pub todo: String,
     /// When it was found.
     pub since: Timestamp,
+    /// What was done about it, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub answer: Option<ThreatAnswer>,
 }
 
 /// How it stands with the book of acts.

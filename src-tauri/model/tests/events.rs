@@ -109,6 +109,7 @@ fn one_of_each() -> Vec<EventKind> {
                 evidence: vec![],
                 todo: String::new(),
                 since: Timestamp(0),
+                answer: None,
             }),
             over: false,
         },

@@ -15,16 +15,19 @@ pub enum Who {
     Watch,
     /// A program that acts for a person, with a token of its own. None can get one yet.
     Agent,
+    /// Azora's own security monitor.
+    Monitor,
 }
 
 impl Who {
     /// All there are.
-    pub const ALL: [Who; 5] = [
+    pub const ALL: [Who; 6] = [
         Who::Person,
         Who::Healer,
         Who::Client,
         Who::Watch,
         Who::Agent,
+        Who::Monitor,
     ];
 
     /// Its name as people write it: "person".
@@ -35,6 +38,7 @@ impl Who {
             Who::Client => "client",
             Who::Watch => "watch",
             Who::Agent => "agent",
+            Who::Monitor => "monitor",
         }
     }
 
@@ -46,6 +50,7 @@ impl Who {
             Who::Client => "registry",
             Who::Watch => "watch",
             Who::Agent => "agent",
+            Who::Monitor => "security",
         }
     }
 }
@@ -57,6 +62,7 @@ impl From<ActorKind> for Who {
             ActorKind::Healer => Who::Healer,
             ActorKind::Client => Who::Client,
             ActorKind::Watch => Who::Watch,
+            ActorKind::Monitor => Who::Monitor,
         }
     }
 }

@@ -73,6 +73,7 @@ impl About {
             evidence: words.evidence,
             todo: words.todo,
             since: at,
+            answer: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::container::{Network, Runs, Volume};
 use crate::ends::Kind;
 use crate::env_file::{EnvFile, Line};
 use crate::environment::SaidIn;
+use crate::escalation::Escalations;
 use crate::heal::Heal;
 use crate::http::HttpTerms;
 use crate::route::Route;
@@ -30,6 +31,9 @@ pub struct Cluster {
     /// How many services healing may have in hand at a time. A tenth unless given.
     #[serde(default)]
     pub heal_at_once: AtOnce,
+    /// What is done about threats to its services, besides what the home says.
+    #[serde(default)]
+    pub security: Escalations,
     /// Networks of its containers, by what the definition calls them. `default` is there without being in here.
     #[serde(default)]
     pub networks: BTreeMap<String, Network>,

@@ -40,6 +40,7 @@ pub fn schema() -> Value {
                     ],
                     "default": "10%"
                 }),
+                "security" => care::security(),
                 "networks" => container::networks(),
                 "volumes" => container::volumes(),
                 _ => described("#/$defs/defaults", "Laid under every service, key by key."),

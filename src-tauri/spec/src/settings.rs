@@ -1,6 +1,7 @@
 //! `settings.toml`: what holds for a whole home. Read by `engine` when it starts; what is wrong
 //! with it is told like what is wrong with a definition.
 
+use crate::escalation::Escalations;
 use crate::problem::Problems;
 use crate::{Diagnostics, Form, document, read, text};
 use ipnet::IpNet;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Where checkpoints of the ledger are kept besides the home.
     pub checkpoints: Vec<CheckpointPlace>,
+    /// What is done about threats to services.
+    pub security: Escalations,
 }
 
 /// A second place for checkpoints of the ledger: out of reach of who may write to the home, if it is chosen well.
@@ -200,16 +203,19 @@ pub enum SettingsTable {
     Webhook,
     /// `[ledger]`
     Ledger,
+    /// `[security]`
+    Security,
 }
 
 impl SettingsTable {
     /// All there are.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Registry,
         Self::Gateway,
         Self::Notifications,
         Self::Webhook,
         Self::Ledger,
+        Self::Security,
     ];
 
     /// As its key is written.
@@ -220,6 +226,7 @@ impl SettingsTable {
             Self::Notifications => "notifications",
             Self::Webhook => "webhook",
             Self::Ledger => "ledger",
+            Self::Security => "security",
         }
     }
 }

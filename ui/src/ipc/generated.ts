@@ -27,11 +27,11 @@ export type ActId = number;
 export type Actor = {
   /** What kind of party. */
   kind: ActorKind,
-  /** Through what: "cli", "window", "browser", "healing". */
+  /** Through what: "cli", "window", "browser", "healing", "security". */
   via: string };
 
 /** What kind of party acts. */
-export type ActorKind = "person" | "healer" | "client" | "watch";
+export type ActorKind = "person" | "healer" | "client" | "watch" | "monitor";
 
 /** An edit to write and to bring up. */
 export type ApplyDefinitionRequest = {
@@ -434,6 +434,9 @@ export type EnvView = {
   differs: number,
   /** Why the definition as it is now cannot be read; then it is compared with the recorded one. */
   problem: string | null };
+
+/** What is done about a threat to a service, the least first. */
+export type Escalation = "tell" | "hold" | "stop";
 
 /** One thing that happened in a home. */
 export type Event = {
@@ -2226,7 +2229,20 @@ export type Threat = {
   /** What to do about it, as one sentence. */
   todo: string,
   /** When it was found. */
-  since: Timestamp };
+  since: Timestamp,
+  /** What was done about it, where anything was. */
+  answer?: ThreatAnswer };
+
+/** What was done about a threat, besides telling it. */
+export type ThreatAnswer = {
+  /** What the settings or the definition ask for. */
+  what: Escalation,
+  /** The act by which it was done; `null` when it was refused, or could not be done. */
+  act: ActId | null,
+  /** What was done, or why nothing was, in words. */
+  said: string,
+  /** When. */
+  at: Timestamp };
 
 /** What kind of thing was found. */
 export type ThreatKind = "exposed" | "reachable" | "new_listener" | "program_replaced" | "program_deleted" | "program_in_memory" | "script_changed" | "definition_changed" | "writable" | "foreign" | "readable" | "secret_in_environment" | "secret_in_arguments" | "secret_in_log" | "refused_burst" | "ledger_doubted" | "policy_broken" | "other_part" | "known_bad_part";

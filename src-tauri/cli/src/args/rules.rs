@@ -121,6 +121,8 @@ pub(crate) enum Asking {
     Watch,
     /// A program that acts for a person
     Agent,
+    /// Azora's own security monitor
+    Monitor,
 }
 
 impl From<Asking> for policy::Who {
@@ -131,6 +133,7 @@ impl From<Asking> for policy::Who {
             Asking::Client => policy::Who::Client,
             Asking::Watch => policy::Who::Watch,
             Asking::Agent => policy::Who::Agent,
+            Asking::Monitor => policy::Who::Monitor,
         }
     }
 }

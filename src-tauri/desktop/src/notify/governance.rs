@@ -100,7 +100,13 @@ fn of_threat(threat: &Threat, over: bool) -> Option<Tell> {
         true => ("A threat is over".to_owned(), format!("{what}.")),
         false => (
             format!("Security, {}", threat.level.as_str()),
-            format!("{what}. What to do: {}.", threat.todo),
+            match &threat.answer {
+                Some(answer) => {
+                    let done = capital(&answer.said);
+                    format!("{what}. {done}. What to do: {}.", threat.todo)
+                }
+                None => format!("{what}. What to do: {}.", threat.todo),
+            },
         ),
     };
     Some(Tell::Show(Notice {

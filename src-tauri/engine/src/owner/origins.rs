@@ -14,7 +14,10 @@ const KEPT_WITHIN: Duration = Duration::from_millis(200);
 impl Owner {
     /// An act has come through the door; what it starts is its actor's wish.
     pub(super) fn wanted_by(&mut self, act: &Act) {
-        if matches!(act.actor.kind, ActorKind::Healer | ActorKind::Watch) {
+        if matches!(
+            act.actor.kind,
+            ActorKind::Healer | ActorKind::Watch | ActorKind::Monitor
+        ) {
             return;
         }
         let origin = Origin {

@@ -293,6 +293,7 @@ pub(crate) fn cluster(
         env_files: Vec::new(),
         files: BTreeMap::new(),
         heal_at_once: spec::AtOnce::default(),
+        security: spec::Escalations::default(),
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         said_in: spec::SaidIn::default(),

@@ -21,9 +21,10 @@ fn reference(asked: &Asked) -> Verdict {
         Who::Healer => [V::Restart, V::Rollback, V::Scale, V::Quarantine].contains(&asked.verb),
         Who::Client => [V::Register, V::Deregister, V::WriteKey].contains(&asked.verb),
         Who::Watch => asked.verb == V::Restart,
+        Who::Monitor => [V::Hold, V::Stop].contains(&asked.verb),
         Who::Agent => stops || [V::Start, V::Restart, V::Rollback].contains(&asked.verb),
     };
-    if !allowed || protected && (stops || asked.who == Who::Agent) {
+    if !allowed || protected && (stops || [Who::Agent, Who::Monitor].contains(&asked.who)) {
         return Verdict::Refused;
     }
     let asks = asked.who == Who::Agent && (stops || asked.verb == V::Rollback);

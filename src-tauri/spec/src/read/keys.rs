@@ -28,6 +28,7 @@ pub(crate) const CLUSTER: Keys = Keys {
         "heal_at_once",
         "networks",
         "volumes",
+        "security",
     ],
 };
 pub(crate) const DEFAULTS: Keys = Keys {
@@ -223,7 +224,19 @@ pub(crate) const LOG: Keys = Keys {
 /// The tables of `settings.toml`.
 pub(crate) const SETTINGS: Keys = Keys {
     table: "settings.toml",
-    keys: &["registry", "gateway", "webhook", "notifications", "ledger"],
+    keys: &[
+        "registry",
+        "gateway",
+        "webhook",
+        "notifications",
+        "ledger",
+        "security",
+    ],
+};
+/// Of `settings.toml`, and of a cluster.
+pub(crate) const SECURITY: Keys = Keys {
+    table: "`security`",
+    keys: &["on"],
 };
 pub(crate) const LEDGER: Keys = Keys {
     table: "`ledger`",

@@ -20,6 +20,7 @@ mod replicas;
 mod resources;
 mod route;
 mod schedule;
+mod security;
 mod service;
 pub(crate) mod settings;
 mod values;
@@ -29,6 +30,7 @@ mod webhook;
 use crate::cluster::{AtOnce, Cluster, Service};
 use crate::document::{Entry, Key, Table, Value, ValueKind};
 use crate::environment::SaidIn;
+use crate::escalation::Escalations;
 use crate::limits;
 use crate::problem::{Problem, Problems, Span, quoted};
 use model::{ClusterName, ServiceName};
@@ -51,6 +53,7 @@ pub(crate) fn cluster(
     let mut name = None;
     let mut defaults = Defaults::default();
     let mut heal_at_once = AtOnce::default();
+    let mut security = Escalations::default();
     let head = root.get("cluster").and_then(|entry| {
         let help = "write [cluster] and below it name = \"shop\"";
         reader.table(&entry.value, "`cluster`", help)
@@ -62,6 +65,9 @@ pub(crate) fn cluster(
             .and_then(|entry| reader.cluster_name(&entry.value));
         if let Some(entry) = table.get("heal_at_once") {
             heal_at_once = reader.at_once(&entry.value).unwrap_or_default();
+        }
+        if let Some(entry) = table.get("security") {
+            security = reader.escalations(&entry.value, "cluster.security");
         }
         reader.surroundings(table);
         if let Some(entry) = table.get("defaults") {
@@ -81,6 +87,7 @@ pub(crate) fn cluster(
         env_files,
         files: BTreeMap::new(),
         heal_at_once,
+        security,
         networks: std::mem::take(&mut reader.surroundings.networks),
         volumes: std::mem::take(&mut reader.surroundings.volumes),
         said_in: SaidIn::default(),

@@ -3,6 +3,7 @@
 use super::Reader;
 use super::keys::{GATEWAY, REGISTRY, SETTINGS};
 use crate::document::{Table, Value, ValueKind};
+use crate::escalation::Escalations;
 use crate::limits::MAX_NETWORKS;
 use crate::problem::{Problem, Problems, Span, quoted};
 use crate::settings::CONSUL_PORT;
@@ -89,6 +90,12 @@ pub(crate) fn settings(
     let checkpoints = reader.used(SettingsTable::Ledger, &mut unused, |reader| {
         reader.checkpoints(root)
     });
+    let security = reader.used(SettingsTable::Security, &mut unused, |reader| {
+        let entry = root.get("security");
+        entry.map_or_else(Escalations::default, |entry| {
+            reader.escalations(&entry.value, "security")
+        })
+    });
     if unused.contains(&SettingsTable::Gateway) {
         // It may have been meant to be off, or to be elsewhere.
         gateway.enabled = false;
@@ -101,6 +108,7 @@ pub(crate) fn settings(
         notifications,
         gateway,
         checkpoints,
+        security,
     };
     (settings, unused)
 }

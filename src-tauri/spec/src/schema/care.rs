@@ -2,7 +2,7 @@
 
 use super::{described, duration, flag, table, text};
 use crate::limits::{MAX_ORIGINS, MAX_STEPS, MAX_TRIES};
-use crate::read::keys::{HEAL, LIMITS, LOG, ROUTE, RUNG, SCHEDULE, STOP};
+use crate::read::keys::{HEAL, LIMITS, LOG, ROUTE, RUNG, SCHEDULE, SECURITY, STOP};
 use serde_json::{Value, json};
 
 pub(super) fn schedule() -> Value {
@@ -190,4 +190,28 @@ pub(super) fn log() -> Value {
             "default": "64MB"
         })
     })
+}
+
+/// What is done about threats.
+pub(super) fn security() -> Value {
+    let kinds = model::ThreatKind::ALL.into_iter();
+    let kinds = kinds
+        .filter(|kind| kind.of_service())
+        .map(|kind| kind.name());
+    let names: Vec<&str> = (["low", "medium", "high", "critical"].into_iter())
+        .chain(kinds)
+        .collect();
+    table(
+        &SECURITY,
+        "What is done about threats that the security monitor finds in its services; of this and of the home's settings the stronger holds.",
+        &[],
+        |_| {
+            json!({
+                "description": "By the kind of a threat, or else by its level.",
+                "type": "object",
+                "propertyNames": { "enum": names },
+                "additionalProperties": { "enum": ["tell", "hold", "stop"] }
+            })
+        },
+    )
 }

@@ -406,3 +406,42 @@ fn checkpoints_are_kept_in_folders_repositories_and_by_webhooks_and_nowhere_unle
     let said = settings("[ledger]\ncheckpoints = []").unwrap_err();
     assert!(said.contains("`checkpoints` is empty"), "{said}");
 }
+
+#[test]
+fn what_is_done_about_threats_is_said_by_kind_or_by_level() {
+    use model::{Escalation, ThreatKind, ThreatLevel};
+    let said =
+        settings("[security]\non = { exposed = \"stop\", high = \"hold\", reachable = \"tell\" }")
+            .unwrap();
+    let of = |kind, level| said.security.of(kind, level);
+    assert_eq!(of(ThreatKind::Exposed, ThreatLevel::High), Escalation::Stop);
+    assert_eq!(
+        of(ThreatKind::ProgramInMemory, ThreatLevel::High),
+        Escalation::Hold
+    );
+    assert_eq!(
+        of(ThreatKind::Reachable, ThreatLevel::High),
+        Escalation::Tell
+    );
+    assert_eq!(
+        of(ThreatKind::Reachable, ThreatLevel::Low),
+        Escalation::Tell
+    );
+    for (on, words) in [
+        ("7", "`on`"),
+        ("{ exposed = \"kill\" }", "`exposed` knows no `kill`"),
+        ("{ exposd = \"stop\" }", "did you mean `exposed`?"),
+        ("{ none = \"stop\" }", "there is no threat `none`"),
+        ("{ ledger_doubted = \"stop\" }", "it is about no service"),
+    ] {
+        let text = format!("[security]\non = {on}\n");
+        let said = settings(&text).unwrap_err();
+        assert!(
+            said.contains(words) && said.contains("settings.toml:2:"),
+            "{text}: {said}"
+        );
+        let (held, unused) = holds(&text);
+        assert_eq!(held.security, spec::Escalations::default());
+        assert_eq!(unused, [SettingsTable::Security]);
+    }
+}

@@ -137,6 +137,7 @@ export function ended(status: ExitStatus): string {
 export function actor(act: Act): string {
   if (act.actor.kind === "healer") return w.healing;
   if (act.actor.kind === "watch") return w.fileWatch;
+  if (act.actor.kind === "monitor") return w.securityMonitor;
   if (act.actor.kind === "client") return w.client(act.actor.via);
   return w.person(act.actor.via);
 }

@@ -43,7 +43,7 @@ export function decided(acts: readonly Act[], which: Which, text: string, told: 
   return acts.filter((act) => {
     if (act.decision === undefined) return false;
     if (which === "refused" && act.outcome.kind !== "refused") return false;
-    if (which === "automatic" && act.actor.kind !== "healer" && act.actor.kind !== "watch") return false;
+    if (which === "automatic" && act.actor.kind !== "healer" && act.actor.kind !== "watch" && act.actor.kind !== "monitor") return false;
     const rules = act.decision.rules.map((rule) => rule.id).join(" ");
     return wanted === "" || `${told(act)} ${rules} ${why(act)}`.toLowerCase().includes(wanted);
   });

@@ -59,6 +59,7 @@ export const activity = {
 
   healing: "healing",
   fileWatch: "file watch",
+  securityMonitor: "security monitor",
   client: (via: string) => `client ${via}`,
   person: (via: string) => `person, ${via}`,
   everything: "everything",

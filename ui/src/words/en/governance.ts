@@ -17,6 +17,7 @@ export const governance = {
   noThreatMore: "Listeners, programs, definitions, secrets, refused requests, the rules and the ledger are looked at every minute.",
   of: (cluster: string) => `of ${cluster}`,
   since: (when: Snippet) => say`found ${when}`,
+  answered: (what: string, act: number | null) => (act === null ? what : `${what} (act ${number(act)})`),
   evidence: "What was seen",
   more: (n: number) => count(n, { one: "# more is not shown.", other: "# more are not shown." }),
   blind: "What could not be looked at",

@@ -36,6 +36,7 @@ fn threat(level: ThreatLevel, over: bool) -> EventKind {
             evidence: vec![],
             todo: "let it listen on 127.0.0.1".into(),
             since: Timestamp(0),
+            answer: None,
         }),
         over,
     }
