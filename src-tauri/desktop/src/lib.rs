@@ -61,7 +61,7 @@ pub fn run(context: tauri::Context<Wry>, set: Vec<&'static str>) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AZORA_LOG");
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| "info,zbus=warn".into()))
-        .with_writer(std::io::stderr)
+        .with_writer(engine::crash::log)
         .init();
 
     let Some(home) = driver::Layout::from_env() else {
@@ -70,6 +70,8 @@ pub fn run(context: tauri::Context<Wry>, set: Vec<&'static str>) -> ExitCode {
         );
         return ExitCode::from(2);
     };
+    let version = context.package_info().version.to_string();
+    engine::crash::report_panics(home.home().to_owned(), "azora-desktop", version);
     let settings = Settings {
         home,
         programs: programs(),
