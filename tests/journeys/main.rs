@@ -6,6 +6,7 @@
 mod abuse;
 mod abuse_h2;
 mod abuse_slow;
+mod agents;
 mod attach;
 mod check;
 mod compose;

@@ -52,6 +52,8 @@ fn every_command_prints_the_json_that_is_published() {
         "events",
         "acts",
         "approvals",
+        "agents add robot --for 1h",
+        "agents",
         "incidents",
         "incident 1",
         "healed",

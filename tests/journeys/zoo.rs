@@ -45,6 +45,20 @@ impl Open {
         let said: Value = serde_json::from_str(&done.out).expect("it says what it did");
         assert_eq!(said["left"], Value::Array(Vec::new()), "{said}");
         assert_eq!(said["unseen"], Value::Null, "{said}");
+        // Who, why, and what was left; where there is room for it.
+        match said["report"].as_str() {
+            Some(report) => {
+                let text = std::fs::read_to_string(report).expect("it is there");
+                let reason = format!("reason: {name}");
+                for line in ["by: cli", &reason, "left: 0"] {
+                    assert!(
+                        text.lines().any(|told| told.starts_with(line)),
+                        "{line:?}: {text}"
+                    );
+                }
+            }
+            None => assert_eq!(name, "disk full", "{said}"),
+        }
     }
 }
 

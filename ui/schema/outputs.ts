@@ -3,6 +3,7 @@
 
 import type {
   Act,
+  Agent,
   Approval,
   ClusterId,
   ClusterLine,
@@ -59,6 +60,9 @@ export interface SupportBundle {
 export interface Outputs {
   /** The oldest first. */
   acts: Act[];
+  /** By name. */
+  agents: Agent[];
+  "agents add": AgentAdded;
   /** The newest first. */
   approvals: Approval[];
   approve: Approval;
@@ -118,6 +122,15 @@ export interface Outputs {
   webhooks: WebhookView[];
   "webhooks test": WebhookTested[];
   who: PortView;
+}
+
+/** An agent that was added. */
+export interface AgentAdded {
+  agent: Agent;
+  /** Its token, which is told this once; `null` when it was written into a file. */
+  token: string | null;
+  /** That file, as it was typed. */
+  file: string | null;
 }
 
 /** What is registered. */

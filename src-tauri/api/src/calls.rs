@@ -2,9 +2,11 @@
 //!
 //! A row of the table without a function of its name here does not compile.
 
+pub(crate) use crate::agents::{add_agent, agents, remove_agent};
 pub(crate) use crate::approvals::{approvals, approve, deny};
 use crate::chosen::{chosen, line};
 pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
+pub(crate) use crate::ending::{emergency_preview, emergency_stop, shutdown};
 pub(crate) use crate::gateway::{gateway, gateway_try};
 pub(crate) use crate::governance::rules;
 pub(crate) use crate::graph::graph;
@@ -19,8 +21,7 @@ use engine::{Error, Handle, IncidentFilter, Order, Up};
 use model::healed::Healed;
 use model::status::SystemStatus;
 use model::view::{
-    FolderView, History, Latencies, LogPage, LogRun, LogView, RegisteredView, Snapshot,
-    StopPreview, StopReport, VolumeView,
+    FolderView, History, Latencies, LogPage, LogRun, LogView, RegisteredView, Snapshot, VolumeView,
 };
 use model::webhook::{WebhookTested, WebhookView};
 use model::who::PortView;
@@ -284,14 +285,6 @@ pub(crate) async fn who(
     engine.who(request.port).await
 }
 
-pub(crate) async fn emergency_preview(
-    engine: &Handle,
-    _: &Actor,
-    _: Nothing,
-) -> Result<StopPreview, Error> {
-    Ok(engine.emergency_preview().await)
-}
-
 pub(crate) async fn webhooks(
     engine: &Handle,
     _: &Actor,
@@ -458,28 +451,6 @@ pub(crate) async fn test_webhooks(
 ) -> Result<Vec<WebhookTested>, Error> {
     let TestWebhooksRequest { name, reason } = request;
     engine.test_webhooks(actor.clone(), name, why(reason)).await
-}
-
-pub(crate) async fn emergency_stop(
-    engine: &Handle,
-    actor: &Actor,
-    request: HomeRequest,
-) -> Result<StopReport, Error> {
-    engine
-        .emergency_stop(actor.clone(), why(request.reason))
-        .await
-}
-
-pub(crate) async fn shutdown(
-    engine: &Handle,
-    actor: &Actor,
-    request: ShutdownRequest,
-) -> Result<Nothing, Error> {
-    let leave_running = request.leave_running;
-    engine
-        .shutdown(actor.clone(), leave_running, why(request.reason))
-        .await;
-    Ok(Nothing {})
 }
 
 #[cfg(test)]

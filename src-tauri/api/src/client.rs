@@ -1,7 +1,7 @@
 //! Speaks to the engine of a home from another process: the command line's half of the HTTP host.
 //!
 //! The address is in `engine.lock`, the secret in `token`; both are the home's own files, so
-//! whoever can read them is the person whose home it is. One connection a question: on loopback
+//! whoever can read them is the person whose home it is. An agent shows a token of its own instead. One connection a question: on loopback
 //! that costs less than keeping one.
 
 use crate::http::token::Token;
@@ -108,6 +108,25 @@ pub fn ask_with_approval(id: ApprovalId) {
     let _ = APPROVAL.set(id);
 }
 
+/// The agent that this process is, if it is one.
+static AGENT: std::sync::OnceLock<Token> = std::sync::OnceLock::new();
+
+/// All that this process asks from now on is asked by the agent whose token is in this file. For a program that does one
+/// thing, before it makes a [`Client`]; said again it changes nothing.
+///
+/// # Errors
+/// When there is none in it.
+pub fn ask_as_agent(file: &Path) -> io::Result<()> {
+    let token = Token::of_agent(file)?;
+    let _ = AGENT.set(token);
+    Ok(())
+}
+
+/// What this process asks is asked by an agent: it is no engine itself, and does nothing past one.
+pub fn asks_as_agent() -> bool {
+    AGENT.get().is_some()
+}
+
 impl Client {
     /// Finds the engine of a home and makes sure that it listens.
     pub async fn connect(home: &Path) -> Result<Self, Error> {
@@ -140,7 +159,10 @@ impl Client {
             .and_then(|address| address.parse().ok())
             .filter(|address: &SocketAddr| address.ip().is_loopback())
             .ok_or_else(|| Error::Strange(format!("it says it listens at {api}")))?;
-        let token = Token::read(home).map_err(|error| read(home.join("token"), error))?;
+        let token = match AGENT.get() {
+            Some(agent) => agent.clone(),
+            None => Token::read(home).map_err(|error| read(home.join("token"), error))?,
+        };
         Ok(Self {
             home: home.to_owned(),
             pid: lock.pid,
@@ -223,6 +245,14 @@ impl Client {
 
     fn failure(&self, status: StatusCode, bytes: &[u8]) -> Error {
         match serde_json::from_slice::<Failure>(bytes) {
+            Ok(failure) if status == StatusCode::UNAUTHORIZED && asks_as_agent() => {
+                let message = "refused: this engine does not know the agent's token: it was removed, its time is over, \
+                               or it is of another home (AZORA_TOKEN_FILE)";
+                Error::Failed(Failure {
+                    message: message.to_owned(),
+                    ..failure
+                })
+            }
             // Whoever answered is not the engine whose token lies in the home: it is just changing
             // hands.
             _ if status == StatusCode::UNAUTHORIZED => Error::NotListening { pid: self.pid },

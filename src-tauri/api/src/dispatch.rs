@@ -5,8 +5,8 @@ use crate::{calls, streams};
 use engine::Handle;
 use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
-use model::Actor;
 use model::view::{Code, Failure};
+use model::{Actor, ActorKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::panic::AssertUnwindSafe;
@@ -56,10 +56,21 @@ pub enum Kind {
     Stream,
 }
 
+/// What an agent may do with a command, by its token. Every row of the table says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agents {
+    /// It may: this tells what is, and neither secrets nor what gives power.
+    Open,
+    /// It is an act, and the door asks the rules about it.
+    Ruled,
+    /// It may not, whatever the rules say.
+    Persons,
+}
+
 macro_rules! expand {
     (
-        calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }
-        streams { $( #[doc = $sdoc:literal] $stream:ident($srequest:ty) -> $message:ty; )* }
+        calls { $( #[doc = $doc:literal] $kind:ident $agents:ident $call:ident($request:ty) -> $response:ty; )* }
+        streams { $( #[doc = $sdoc:literal] $sagents:ident $stream:ident($srequest:ty) -> $message:ty; )* }
     ) => {
         async fn route(engine: &Handle, actor: &Actor, name: &str, request: &[u8]) -> Result<Json, Failure> {
             match name {
@@ -76,7 +87,13 @@ macro_rules! expand {
         }
 
         /// Opens a stream by its name.
-        pub async fn stream(engine: &Handle, name: &str, request: &[u8]) -> Result<Lines, Failure> {
+        pub async fn stream(
+            engine: &Handle,
+            actor: &Actor,
+            name: &str,
+            request: &[u8],
+        ) -> Result<Lines, Failure> {
+            for_them(engine, actor, name)?;
             match name {
                 $( stringify!($stream) => {
                     let request: $srequest = shaped(name, request)?;
@@ -91,9 +108,18 @@ macro_rules! expand {
             $( (stringify!($call), expand!(@kind $kind), $doc), )*
             $( (stringify!($stream), Kind::Stream, $sdoc), )*
         ];
+
+        /// What an agent may do with each call, and then with each stream.
+        pub const AGENTS: &[(&str, Agents)] = &[
+            $( (stringify!($call), expand!(@agents $agents)), )*
+            $( (stringify!($stream), expand!(@agents $sagents)), )*
+        ];
     };
     (@kind read) => { Kind::Read };
     (@kind act) => { Kind::Act };
+    (@agents open) => { Agents::Open };
+    (@agents ruled) => { Agents::Ruled };
+    (@agents persons) => { Agents::Persons };
 }
 crate::commands!(expand);
 
@@ -104,6 +130,7 @@ pub async fn call(
     name: &str,
     request: &[u8],
 ) -> Result<Json, Failure> {
+    for_them(engine, actor, name)?;
     AssertUnwindSafe(route(engine, actor, name, request))
         .catch_unwind()
         .await
@@ -114,6 +141,24 @@ pub async fn call(
                 message: format!("`{name}` came to a fault of Azora's own; its log says more"),
             })
         })
+}
+
+/// An agent asks only for what is not a person's. What is neither call nor stream is said to be so later.
+fn for_them(engine: &Handle, actor: &Actor, name: &str) -> Result<(), Failure> {
+    if actor.kind != ActorKind::Agent || !persons_alone(name) {
+        return Ok(());
+    }
+    engine.refused(false);
+    tracing::warn!(agent = actor.via, command = name, "refused an agent");
+    Err(Failure {
+        code: Code::Refused,
+        message: format!("refused: `{name}` is for persons, and an agent asked for it"),
+    })
+}
+
+fn persons_alone(name: &str) -> bool {
+    let row = AGENTS.iter().find(|(row, _)| *row == name);
+    row.is_some_and(|(_, agents)| *agents == Agents::Persons)
 }
 
 /// Reads a request, strictly; no bytes at all are `{}`.
@@ -165,6 +210,42 @@ mod tests {
             .chain(["pull", "unstream", "open_copy", "save_file"].map(str::to_owned))
             .collect();
         assert_eq!(table, COMMAND_NAMES);
+    }
+
+    #[test]
+    fn every_act_is_ruled_or_a_persons_and_nothing_that_gives_power_is_open() {
+        let persons: Vec<&str> = AGENTS
+            .iter()
+            .filter(|(_, agents)| *agents == Agents::Persons)
+            .map(|(name, _)| *name)
+            .collect();
+        // Who changes this list says why in docs/policy.md.
+        let power = [
+            "look",
+            "env",
+            "support",
+            "definition",
+            "check_definition",
+            "apply_definition",
+            "take_terminal",
+            "type_terminal",
+            "resize_terminal",
+            "leave_terminal",
+            "gateway_try",
+            "attach",
+            "copy_logs",
+            "rehearse",
+        ];
+        assert_eq!(persons, power);
+        for ((name, kind, _), (same, agents)) in COMMANDS.iter().zip(AGENTS) {
+            assert_eq!(name, same);
+            let fits = match kind {
+                Kind::Read | Kind::Stream => *agents != Agents::Ruled,
+                Kind::Act => *agents != Agents::Open,
+            };
+            assert!(fits, "{name}: {kind:?} is {agents:?} to agents");
+        }
+        assert!(persons_alone("attach") && !persons_alone("status") && !persons_alone("none"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! without a body does not compile. Acts go through the engine's door; nothing here decides.
 //!
 //! What it refuses: requests that do not have exactly the shape of their row, anything over HTTP
-//! without the token of this engine's start, and anything a web page elsewhere could cause.
+//! without the token of this engine's start or of an agent of its home, and anything a web page elsewhere could cause.
 
 #![cfg_attr(
     test,
@@ -21,11 +21,13 @@ pub mod requests;
 pub mod views;
 
 // From a row to its body.
+pub mod agents;
 pub mod approvals;
 mod calls;
 mod chosen;
 mod definitions;
 pub mod dispatch;
+mod ending;
 pub mod gateway;
 mod governance;
 mod graph;

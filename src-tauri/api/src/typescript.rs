@@ -23,8 +23,8 @@ pub fn generated() -> Result<String, String> {
 
     macro_rules! rows {
         (
-            calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }
-            streams { $( #[doc = $sdoc:literal] $stream:ident($srequest:ty) -> $message:ty; )* }
+            calls { $( #[doc = $doc:literal] $kind:ident $agents:ident $call:ident($request:ty) -> $response:ty; )* }
+            streams { $( #[doc = $sdoc:literal] $sagents:ident $stream:ident($srequest:ty) -> $message:ty; )* }
         ) => {
             $( types.row::<$request, $response>(
                 &mut calls, $doc, stringify!($call), Some(stringify!($kind)), "response",

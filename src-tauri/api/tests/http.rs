@@ -44,7 +44,12 @@ impl Desk for Counting {
         }
         .boxed()
     }
-    fn stream(&self, name: String, _: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
+    fn stream(
+        &self,
+        _: Actor,
+        name: String,
+        _: Bytes,
+    ) -> BoxFuture<'static, Result<Lines, Failure>> {
         self.reached.fetch_add(1, Ordering::SeqCst);
         let numbers = stream::iter((0..3).map(|n| Json(n.to_string())));
         async move {

@@ -49,7 +49,12 @@ impl Desk for Counting {
         async { Ok(Json("1".to_owned())) }.boxed()
     }
 
-    fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
+    fn stream(
+        &self,
+        _: Actor,
+        name: String,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Lines, Failure>> {
         self.reached.fetch_add(1, Ordering::SeqCst);
         if name == "refuse" {
             let failure = Failure {

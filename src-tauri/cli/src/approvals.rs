@@ -8,7 +8,7 @@ use crate::text::{clock, with_times};
 use api::approvals::ApprovalRequest;
 use api::client::Client;
 use api::requests::Nothing;
-use model::{Approval, ApprovalState};
+use model::{ActorKind, Approval, ApprovalState};
 use serde_json::json;
 
 /// `azora approvals`: what waits, or everything that is known.
@@ -83,8 +83,9 @@ pub(crate) fn sentence(one: &Approval) -> String {
         ApprovalState::Denied => "was denied".to_owned(),
         ApprovalState::Expired => format!("is over, with {} of {}", names.len(), one.needed),
     };
-    format!(
-        "approval {}: {} ({}) asks for {what}: {state}",
-        one.id.0, one.name, one.actor.via
-    )
+    let who = match one.actor.kind {
+        ActorKind::Agent => one.actor.called(),
+        _ => format!("{} ({})", one.name, one.actor.via),
+    };
+    format!("approval {}: {who} asks for {what}: {state}", one.id.0)
 }

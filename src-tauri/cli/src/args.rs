@@ -1,11 +1,13 @@
 //! What can be typed.
 
 mod acts;
+mod agents;
 mod ledger;
 mod reads;
 mod rules;
 
 pub(crate) use acts::*;
+pub(crate) use agents::*;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use ledger::*;
 pub(crate) use reads::*;
@@ -43,10 +45,11 @@ Exit codes:
   130  interrupted by Ctrl-C
 
 Environment:
-  AZORA_HOME   where all state lives [default: $XDG_STATE_HOME/azora or ~/.local/state/azora]
-  AZORA_TRUST  1: never ask before the first run of a folder
-  AZORA_LOG    what the engine says of itself: error, warn, info, debug
-  NO_COLOR     no colours; there are none either when the output is not a terminal";
+  AZORA_HOME        where all state lives [default: $XDG_STATE_HOME/azora or ~/.local/state/azora]
+  AZORA_TOKEN_FILE  a file with an agent's token: what is asked is asked by that agent (`azora agents`)
+  AZORA_TRUST       1: never ask before the first run of a folder
+  AZORA_LOG         what the engine says of itself: error, warn, info, debug
+  NO_COLOR          no colours; there are none either when the output is not a terminal";
 
 /// Runs the services you work with, keeps them alive, and shows what is going on.
 #[derive(Debug, Parser)]
@@ -140,6 +143,8 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Say no to an act that waits for persons
     Deny(Approve),
+    /// List the programs that act for you, each with a token of its own; add one, or remove it
+    Agents(Agents),
     /// Show who did what, why it was let in or refused, and what came of it
     Acts(Acts),
     /// Say how it stands with security: the threat level, and each threat with its evidence and what to do

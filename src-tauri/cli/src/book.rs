@@ -42,7 +42,7 @@ fn sentence(act: &Act) -> String {
     let mut words = vec![format!(
         "{}  {}: {}",
         act.id.0,
-        act.actor.via,
+        act.actor.called(),
         act.verb.name()
     )];
     words.extend(act.target.services.iter().map(ToString::to_string));

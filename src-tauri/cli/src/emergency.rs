@@ -60,7 +60,10 @@ pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
                 .ok()
                 .and_then(Result::ok);
             stop(&layout, client.as_ref(), &arguments.reason).await
-        }),
+        })?,
+        Err(error) if api::client::asks_as_agent() => {
+            return Err(Fail::failed(format!("failed to start: {error}")));
+        }
         // No daemon can be asked then.
         Err(_) => verified(&layout, direct(&layout, &arguments.reason)),
     };
@@ -71,30 +74,80 @@ pub(crate) fn emergency_stop(place: &Place, arguments: &Emergency) -> Done {
     }
 }
 
+/// An agent's: the engine asks the rules, and there is no way past it. Where it does not answer, or cannot ask them, it
+/// is refused.
+async fn by_the_rules(layout: &Layout, reason: &str) -> Done<Ended> {
+    let begun = Instant::now();
+    let refused = |why: String| {
+        Fail::failed(format!(
+            "refused: an agent's emergency stop is done by the engine, by the rules, and {why}; a person's is done \
+             without either"
+        ))
+    };
+    let asked = async {
+        let client = Client::connect(layout.home()).await?;
+        let request = HomeRequest {
+            reason: Some(reason.to_owned()),
+        };
+        let stop = client.call::<StopReport>("emergency_stop", &request);
+        stop.await
+    };
+    let report = match tokio::time::timeout(FINISH, asked).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) if error.nobody() => return Err(refused("there is none".to_owned())),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => {
+            let seconds = FINISH.as_secs();
+            return Err(refused(format!("that has not answered for {seconds} s")));
+        }
+    };
+    let ended = Ended::of(report);
+    Ok(verified(
+        layout,
+        Ended {
+            took: begun.elapsed(),
+            ..ended
+        },
+    ))
+}
+
 impl Ended {
+    /// As the engine tells it. Of those that are left only what has no process is taken from it: the others are looked
+    /// for.
+    fn of(report: StopReport) -> Self {
+        let contained = report.left.into_iter().filter(|(pid, _)| *pid == 0);
+        Self {
+            ended: report.ended,
+            left: Vec::new(),
+            unseen: None,
+            took: Duration::ZERO,
+            looked_by: report.looked_by,
+            contained: contained.map(|(_, text)| text).collect(),
+            report: report.report.map(PathBuf::from),
+            by_engine: true,
+        }
+    }
+
     fn nothing_left(&self) -> bool {
         self.left.is_empty() && self.contained.is_empty() && self.unseen.is_none()
     }
 }
 
-/// Ends everything of a home.
-pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str) -> Ended {
+/// Ends everything of a home. A person's is never refused.
+///
+/// # Errors
+/// Why an agent's is not done.
+pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str) -> Done<Ended> {
+    if api::client::asks_as_agent() {
+        return by_the_rules(layout, reason).await;
+    }
     let begun = Instant::now();
     let asked = match client {
         Some(client) => by_engine(client, reason).await,
         None => None,
     };
     let mut ended = match asked {
-        Some(report) => Ended {
-            ended: report.ended,
-            left: Vec::new(),
-            unseen: None,
-            took: Duration::ZERO,
-            looked_by: report.looked_by,
-            contained: Vec::new(),
-            report: report.report.map(PathBuf::from),
-            by_engine: true,
-        },
+        Some(report) => Ended::of(report),
         None => direct(layout, reason),
     };
     if ended.by_engine && !survivors::find(layout, None).is_ok_and(|left| left.is_empty()) {
@@ -111,7 +164,7 @@ pub(crate) async fn stop(layout: &Layout, client: Option<&Client>, reason: &str)
     ended.ended += u32::try_from(contained.ended.len()).unwrap_or(u32::MAX);
     ended.contained = contained.not_ended();
     ended.took = begun.elapsed();
-    verified(layout, ended)
+    Ok(verified(layout, ended))
 }
 
 /// Asks the engine, if it is well enough to answer a plain question first.

@@ -53,6 +53,16 @@ pub(crate) async fn ended(layout: &Layout, pid: u32) -> Done {
     Ok(())
 }
 
+/// An agent uses the engine that a person has started: one of its own would do whatever it asks.
+fn for_a_person() -> Done {
+    match client::asks_as_agent() {
+        true => Err(Fail::failed(
+            "refused: an agent starts no engine and takes none over; a person does (`azora up`, `azora serve`)",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Settings of an engine beside this program.
 pub(crate) fn config(
     layout: &Layout,
@@ -60,6 +70,7 @@ pub(crate) fn config(
     (registry_port, gateway_port): (u16, u16),
     take_over: bool,
 ) -> Done<host::Config> {
+    for_a_person()?;
     Ok(host::Config {
         engine: engine::Config {
             home: layout.home().to_owned(),
@@ -97,6 +108,7 @@ pub(crate) async fn inside(layout: &Layout) -> Done<(Host, Client)> {
 
 /// Starts an engine in the background and waits until it answers.
 pub(crate) async fn behind(layout: &Layout) -> Done<Client> {
+    for_a_person()?;
     let failed = |error: std::io::Error| {
         let why = match Full::of(layout.home(), &error) {
             Some(full) => full.to_string(),

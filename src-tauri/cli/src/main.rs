@@ -48,6 +48,7 @@ mod who;
 
 // What is done, and how it is followed.
 mod acts;
+mod agents;
 mod approvals;
 mod board;
 mod book;
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
     if let Some(id) = arguments.place.approval {
         api::client::ask_with_approval(id);
     }
-    match run(&arguments) {
+    match agents::as_one().and_then(|()| run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fail) => {
             if !fail.message.is_empty() {
@@ -158,6 +159,7 @@ fn run(arguments: &Arguments) -> Done {
         Command::Approvals(list) => asks(place, approvals::approvals(place, list)),
         Command::Approve(one) => asks(place, approvals::answer(place, one, "approve")),
         Command::Deny(one) => asks(place, approvals::answer(place, one, "deny")),
+        Command::Agents(all) => asks(place, agents::agents(place, all)),
         Command::Acts(acts) => asks(place, book::acts(place, acts)),
         // A look takes as long as the disk does.
         Command::Security(asked) if asked.now => orders(place, security::security(place, asked)),

@@ -1,7 +1,7 @@
 //! `ps`, `open`: what is.
 
 use crate::args::{Place, Ps};
-use crate::fail::Done;
+use crate::fail::{Done, Fail};
 use crate::place::{Scene, layout};
 use crate::table::{Cell, cell, table};
 use crate::terminal::{Paint, Terminal, note, plain, print, print_as_it_is};
@@ -219,6 +219,10 @@ pub(crate) fn instance_json(status: &InstanceStatus) -> Value {
 
 /// `azora open`: the address with the token, for the person's own browser.
 pub(crate) async fn open(place: &Place) -> Done {
+    if api::client::asks_as_agent() {
+        let why = "refused: the address holds a person's token, and an agent asks for it";
+        return Err(Fail::failed(why));
+    }
     let client = Client::connect(layout(place)?.home()).await?;
     if Terminal::stdout().live {
         note("azora: this address lets whoever has it control the services; keep it to yourself");

@@ -322,6 +322,8 @@ fn of_home_as_such(verb: Verb) -> bool {
             | Verb::Deregister
             | Verb::WriteKey
             | Verb::TestWebhook
+            | Verb::AddAgent
+            | Verb::RemoveAgent
     )
 }
 

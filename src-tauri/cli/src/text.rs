@@ -154,7 +154,7 @@ pub(crate) fn with_times(mut value: Value) -> Value {
 }
 
 /// What is a time wherever it is a whole number. A test holds them to the schema that is published.
-pub(crate) const TIMES: [&str; 15] = [
+pub(crate) const TIMES: [&str; 16] = [
     "at",
     "from",
     "to",
@@ -170,6 +170,7 @@ pub(crate) const TIMES: [&str; 15] = [
     "oldest",
     "next",
     "last_audit",
+    "last_used",
 ];
 
 /// What a state's colour is.

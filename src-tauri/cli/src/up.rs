@@ -240,7 +240,7 @@ async fn order(
     };
     let (folder, file) = (chosen.folder, chosen.file.clone());
     let mut risks = Vec::new();
-    if asked() || arguments.allow_risks {
+    if (asked() || arguments.allow_risks) && !client::asks_as_agent() {
         let request = LookRequest {
             folder: folder.to_owned(),
             file: file.clone(),
@@ -490,7 +490,7 @@ pub(crate) async fn take_down(
                 Some(client),
                 "Ctrl-C was pressed while it went down",
             )
-            .await;
+            .await?;
             emergency::tell(&ended, false)?;
             Err(Fail::interrupted(""))
         }

@@ -159,11 +159,12 @@ fn of_stack(stack: &StackView, now: Timestamp) -> Vec<(&'static str, String)> {
 pub(crate) fn wanted_by(origin: &Origin, now: Timestamp) -> String {
     let who = match origin.actor.kind {
         ActorKind::Person => origin.user.clone(),
+        ActorKind::Agent => format!("a program for {}", origin.user),
         ActorKind::Client => format!("a program of {}", origin.user),
         ActorKind::Healer | ActorKind::Watch | ActorKind::Monitor => "Azora".to_owned(),
     };
     let verb = verb(origin.verb);
-    let (via, age) = (&origin.actor.via, ago(origin.at, now));
+    let (via, age) = (origin.actor.called(), ago(origin.at, now));
     format!("{who}, by `{verb}` through {via}, {age} ago")
 }
 

@@ -41,8 +41,8 @@ pub(crate) enum Route {
 
 macro_rules! expand {
     (
-        calls { $( #[doc = $doc:literal] $kind:ident $call:ident($request:ty) -> $response:ty; )* }
-        streams { $( #[doc = $sdoc:literal] $stream:ident($srequest:ty) -> $message:ty; )* }
+        calls { $( #[doc = $doc:literal] $kind:ident $agents:ident $call:ident($request:ty) -> $response:ty; )* }
+        streams { $( #[doc = $sdoc:literal] $sagents:ident $stream:ident($srequest:ty) -> $message:ty; )* }
     ) => {
         /// The row that a command of the window belongs to.
         pub(crate) fn route(command: &str) -> Option<Route> {
@@ -86,7 +86,7 @@ pub(crate) fn handle<R: Runtime>(invoke: Invoke<R>) -> bool {
                     .handle()
                     .await
                     .map_err(refusal)?;
-                let lines = api::stream(&engine, name, &request)
+                let lines = api::stream(&engine, &actor(), name, &request)
                     .await
                     .map_err(refusal)?;
                 Ok(webview.state::<Streams>().open(webview.label(), lines))

@@ -158,6 +158,7 @@ impl Engine {
             terminals: Default::default(),
             security: crate::security::Watch::new(settings.security),
             reveals: Default::default(),
+            agents: crate::agents::Agents::open(&store).await?,
             look_now: tokio::sync::Notify::new(),
             tasks,
             cancel,
@@ -358,12 +359,11 @@ pub async fn end_holder(home: &Path) -> Result<(), Error> {
 
 /// Takes the home's lock, or says who has it.
 async fn take(layout: &Layout) -> Result<HomeLock, StartError> {
-    let held = match driver::lock::acquire(layout) {
+    let mut held = match driver::lock::acquire(layout) {
         Ok(lock) => return Ok(lock),
         Err(LockError::Held(held)) => held,
         Err(error) => return Err(StartError::Failed(Error::Lock(error))),
     };
-    let mut held = held;
     for _ in 0..HOLDER_LOOKS {
         if held.as_ref().is_some_and(|holder| holder.api.is_some()) {
             break;

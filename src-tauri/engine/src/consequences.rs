@@ -3,7 +3,7 @@
 
 use crate::picture::Picture;
 use model::view::{ClusterView, Snapshot};
-use model::{ServiceName, Target, Verb};
+use model::{InstanceStatus, ServiceName, Target, Verb};
 use std::collections::BTreeSet;
 
 /// Instances that are told one by one.
@@ -31,6 +31,16 @@ fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<Str
         details => format!(" ({details})"),
     };
     let mut lines = vec![format!("{} of {whom}{details}", verb.name())];
+    if verb == Verb::EmergencyStop {
+        let all = picture.instances.iter().flat_map(|(of, all)| {
+            let named =
+                move |one: &InstanceStatus| format!("{} of {}", one.instance, crate::called(of));
+            all.iter()
+                .filter_map(move |one| Some(format!("{} (pid {}) is killed", named(one), one.pid?)))
+        });
+        told(&mut lines, all.collect());
+        return lines;
+    }
     let becomes = match verb {
         Verb::Stop | Verb::Down => "is stopped",
         Verb::Restart => "is ended and started again",
@@ -63,6 +73,12 @@ fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<Str
     let running: Vec<String> = running
         .filter_map(|one| Some(format!("{} (pid {}) {becomes}", one.instance, one.pid?)))
         .collect();
+    told(&mut lines, running);
+    lines
+}
+
+/// As many of them as are told one by one.
+fn told(lines: &mut Vec<String>, running: Vec<String>) {
     let more = running.len().saturating_sub(TOLD);
     if running.is_empty() {
         lines.push("nothing of it runs".to_owned());
@@ -71,7 +87,6 @@ fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<Str
     if more > 0 {
         lines.push(format!("and {more} more instances"));
     }
-    lines
 }
 
 /// Adds what needs these, however far, and answers what that is.

@@ -277,7 +277,12 @@ impl Held {
     ) -> Result<&Arc<Policies>, Decision> {
         let takes_load_away = matches!(
             verb,
-            Verb::Down | Verb::Stop | Verb::Hold | Verb::EmergencyStop | Verb::Shutdown
+            Verb::Down
+                | Verb::Stop
+                | Verb::Hold
+                | Verb::EmergencyStop
+                | Verb::Shutdown
+                | Verb::RemoveAgent
         );
         let person = actor.kind == ActorKind::Person;
         if self.gone {
@@ -397,7 +402,7 @@ const UNREADABLE: &str = "unreadable-rules";
 fn unreadable(wrong: &str) -> String {
     format!(
         "the rules of who may do what cannot be read, so only a person may act, and only take load away (`azora down`, \
-         `stop`, `hold`, `emergency-stop`); mend them, and they are read again at once; `azora policy check` shows \
+         `stop`, `hold`, `emergency-stop`, `agents remove`); mend them, and they are read again at once; `azora policy check` shows \
          every mistake: {wrong}"
     )
 }

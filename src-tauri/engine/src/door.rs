@@ -16,8 +16,8 @@ use crate::{Error, clock::Clock, hidden};
 use driver::disk::Full;
 use driver::fail_point;
 use model::{
-    Act, ActId, Actor, ActorKind, ApprovalId, ClusterId, Decided, DecidingRule, EventKind, Outcome,
-    Target, Timestamp, Verb,
+    Act, ActId, Actor, ActorKind, ApprovalId, ClusterId, Decided, EventKind, Outcome, Target,
+    Timestamp, Verb,
 };
 use policy::Decision;
 use std::collections::BTreeMap;
@@ -29,6 +29,7 @@ use store::{Durability, Share, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+mod always;
 mod persons;
 mod under_way;
 
@@ -40,10 +41,6 @@ use under_way::UnderWay;
 const MAX_REASON: usize = 1_000;
 /// Longest answer about why an act is refused, in characters.
 const MAX_WHY: usize = 2_000;
-/// How long an emergency stop waits for its entry before it goes on without.
-const EMERGENCY_ENTRY: Duration = Duration::from_millis(250);
-/// The same of the engine's end: less than who takes a home over waits for it.
-const SHUTDOWN_ENTRY: Duration = Duration::from_secs(2);
 /// So long healing waits for a book that cannot be written for another reason than a full disk: longer
 /// than a backup holds a database, and short against a service that is down.
 const HEALING_ENTRY: Duration = Duration::from_secs(8);
@@ -83,23 +80,6 @@ fn too_long(what: &str, most: usize, bytes: usize) -> Error {
     Error::BadRequest(format!(
         "{what} has at most {most} bytes, this one has {bytes}"
     ))
-}
-
-/// What is not refused for the length of its reason has as much of it as fits.
-fn shortened(reason: &str) -> String {
-    reason.chars().take(MAX_REASON / 4).collect()
-}
-
-/// What is written down where a person did what the rules would refuse to others.
-fn all_the_same(decided: &Decided) -> Arc<Decided> {
-    let mut decided = decided.clone();
-    let rule = DecidingRule {
-        id: "never-refused".to_owned(),
-        project: false,
-        says: "a person's emergency stop and the engine's end are never refused".to_owned(),
-    };
-    decided.rules.insert(0, rule);
-    Arc::new(decided)
 }
 
 impl Door {
@@ -350,35 +330,6 @@ impl Door {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// May this party end everything, or the engine? Somebody at the machine always may: who cannot end it in order
-    /// kills it.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] for all others, when the rules say no.
-    pub(crate) fn lets_end(&self, actor: &Actor, verb: Verb, reason: &str) -> Result<(), Error> {
-        if actor.kind == ActorKind::Person {
-            return Ok(());
-        }
-        let target = Target::default();
-        let decision = self.constitution.decide(actor, verb, &target, 0);
-        let reason = shortened(reason);
-        self.pass(actor, verb, &target, &reason, &decision)
-    }
-
-    /// Like [`Door::admit`] for the one act that must never wait for a disk: it is written down if
-    /// that takes no longer than a quarter of a second, and its outcome is written in any case
-    /// once the disk works. Whether it may be done was asked before ([`Door::lets_end`]).
-    pub(crate) async fn admit_emergency(&self, actor: Actor, reason: &str) -> Act {
-        self.admit_always(actor, Verb::EmergencyStop, reason, EMERGENCY_ENTRY)
-            .await
-    }
-
-    /// Like [`Door::admit_emergency`] for the end of the engine.
-    pub(crate) async fn admit_shutdown(&self, actor: Actor, reason: &str) -> Act {
-        self.admit_always(actor, Verb::Shutdown, reason, SHUTDOWN_ENTRY)
-            .await
-    }
-
     /// May an outside program do this to the registry? Nothing is written down yet: the registry writes
     /// the act with what it does, many of them at once, and says then what came of it. Who asks waits
     /// for that, and not for the book before.
@@ -415,25 +366,6 @@ impl Door {
         self.journal.registered(act, written);
     }
 
-    async fn admit_always(&self, actor: Actor, verb: Verb, reason: &str, limit: Duration) -> Act {
-        let target = Target::default();
-        let decision = self.constitution.decide(&actor, verb, &target, 0);
-        let decided = match decision.allows() {
-            true => Arc::clone(&decision.decided),
-            false => all_the_same(&decision.decided),
-        };
-        let act = self.number(actor, verb, target, shortened(reason), decided);
-        let acts = self.store.acts();
-        let entry = acts.append_spared(&act, Durability::Full, Share::Whole);
-        match tokio::time::timeout(limit, entry).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, ?verb, "it goes on unwritten"),
-            Err(_) => tracing::error!(?verb, "the store hangs; it goes on unwritten"),
-        }
-        self.begin(&act);
-        act
-    }
-
     fn number(
         &self,
         actor: Actor,
@@ -462,9 +394,12 @@ impl Door {
 /// service is healed there, too. The rest needs room itself, sooner or later.
 fn share(act: &Act) -> Option<Share> {
     match act.verb {
-        Verb::Down | Verb::Stop | Verb::Hold | Verb::EmergencyStop | Verb::Shutdown => {
-            Some(Share::Whole)
-        }
+        Verb::Down
+        | Verb::Stop
+        | Verb::Hold
+        | Verb::EmergencyStop
+        | Verb::Shutdown
+        | Verb::RemoveAgent => Some(Share::Whole),
         _ if act.actor.kind == ActorKind::Healer => Some(Share::Half),
         Verb::Up
         | Verb::Start
@@ -486,7 +421,8 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Request
         | Verb::Approve
         | Verb::Deny
-        | Verb::Reveal => None,
+        | Verb::Reveal
+        | Verb::AddAgent => None,
     }
 }
 

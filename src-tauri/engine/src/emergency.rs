@@ -7,7 +7,7 @@ use crate::handle::Handle;
 use crate::owner::Message;
 use driver_docker::Surroundings;
 use model::view::{StopPreview, StopReport};
-use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp, Verb};
+use model::{Actor, ClusterName, EventKind, Outcome, ServiceName, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -108,14 +108,17 @@ impl Handle {
     /// owner, and a person's is never refused.
     ///
     /// # Errors
-    /// Why it is not known who is left; and that the rules refuse it to who is no person.
+    /// Why it is not known who is left; and that the rules refuse it to who is no person, or want persons to approve.
     pub async fn emergency_stop(&self, actor: Actor, reason: String) -> Result<StopReport, Error> {
         let door = &self.shared.door;
-        door.lets_end(&actor, Verb::EmergencyStop, &reason)?;
-        let who = actor.via.clone();
+        let approved = door.lets_stop(&actor, &reason, self.approval).await?;
+        let who = actor.called();
         let at = Clock::wall();
         let pulled = self.shared.brake.pull();
-        let act = door.admit_emergency(actor, &reason).await;
+        let act = match approved {
+            Some(act) => act,
+            None => door.admit_emergency(actor, &reason).await,
+        };
         self.all_owners_end(&reason, at).await;
         let report = stop_everything(&self.shared.layout, reason.clone(), who).await;
         self.shared.clear_emergency_marker();
@@ -143,16 +146,26 @@ impl Handle {
         report.map_err(|why| Error::Conflict(format!("{why}; run `azora emergency-stop`")))
     }
 
-    /// Before anything is started again: an emergency stop that another process walked is noted
-    /// everywhere, and its mark is taken away, because a person now wants something to run.
+    /// What starts something was asked for after the last emergency stop.
     ///
     /// # Errors
-    /// When that person wanted it before the stop: the request has waited for this engine since.
-    pub(crate) async fn leave_emergency(&self) -> Result<(), Error> {
+    /// When it was wanted before: the request has waited for this engine since.
+    pub(crate) fn not_overtaken(&self) -> Result<(), Error> {
         let asked = self.asked.unwrap_or_else(Clock::wall);
-        if self.shared.stopped_since(asked) {
-            return Err(overtaken());
+        match self.shared.stopped_since(asked) {
+            true => Err(overtaken()),
+            false => Ok(()),
         }
+    }
+
+    /// Before anything is started again, and after the door has let that in: an emergency stop that another
+    /// process walked is noted everywhere, and its mark is taken away, because somebody who may wants
+    /// something to run.
+    ///
+    /// # Errors
+    /// Those of [`Handle::not_overtaken`]: a stop may have come while the door was asked.
+    pub(crate) async fn leave_emergency(&self) -> Result<(), Error> {
+        self.not_overtaken()?;
         let _alone = self.shared.leaving.lock().await;
         if self.shared.emergency_marked() {
             self.shared.brake.call();
@@ -260,6 +273,38 @@ fn view(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Order;
+    use crate::stage::{LIMIT, me, sleeper};
+    use testkit::Home;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_start_that_is_refused_leaves_an_emergency_stop_in_force() {
+        let home = Home::new();
+        let rules = "@id(\"all\") @says(\"everybody may\") permit (principal, action, resource);\n\
+                     @id(\"no\") @says(\"nobody starts\") forbid (principal, action == Action::\"start\", resource);";
+        std::fs::write(home.path().join(policy::FILE), rules).unwrap();
+        let (_engine, handle, cluster) = sleeper(&home).await;
+        // As another process walks it.
+        let layout = handle.shared.layout.clone();
+        let walk = move || driver::emergency::stop(&layout, "test", "test").left.len();
+        assert_eq!(tokio::task::spawn_blocking(walk).await.unwrap(), 0);
+        assert!(handle.shared.emergency_marked());
+        let services = vec!["db".parse().unwrap()];
+        let start = Order::Start { cluster, services };
+        let refused = handle.order(me(), start, String::new()).await;
+        assert!(refused.unwrap_err().story().contains("rule no"));
+        assert!(
+            handle.shared.emergency_marked(),
+            "who may not start has left it"
+        );
+        let resumed = handle
+            .order(me(), Order::Resume, String::new())
+            .await
+            .unwrap();
+        assert!(!handle.shared.emergency_marked());
+        assert!(handle.wait(resumed.id, LIMIT).await.unwrap().settled);
+        handle.shutdown(me(), false, String::new()).await;
+    }
 
     #[test]
     fn the_brake_holds_until_the_last_stop_is_over_and_its_word_noted() {

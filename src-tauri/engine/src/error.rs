@@ -2,7 +2,7 @@
 
 use driver::disk::Full;
 use model::view::Code;
-use model::{ApprovalId, ClusterId, InstanceId, ServiceName, WebhookName};
+use model::{AgentName, ApprovalId, ClusterId, InstanceId, ServiceName, WebhookName};
 use std::path::{Path, PathBuf};
 
 /// A command that was not carried out.
@@ -89,6 +89,20 @@ pub enum Error {
     /// Nothing with this number waits or did lately.
     #[error("there is no approval {}; `azora approvals` lists them", .0.0)]
     NoApproval(ApprovalId),
+    /// No agent has this name.
+    #[error("there is no agent {0}; `azora agents` lists those there are")]
+    NoAgent(AgentName),
+    /// An agent was removed, and a next engine would not know it.
+    #[error(
+        "agent {name} may not act any more while this engine runs, but that could not be written down; remove it again"
+    )]
+    AgentStays {
+        /// Which.
+        name: AgentName,
+        /// Why.
+        #[source]
+        source: store::Error,
+    },
     /// It cannot be done in the present state.
     #[error("{0}")]
     Conflict(String),
@@ -186,13 +200,17 @@ impl Error {
             | Error::NoDefinition(_)
             | Error::Folder { .. }
             | Error::NoApproval(_)
+            | Error::NoAgent(_)
             | Error::NoAct(_) => Code::NotFound,
             Error::Definition(_) => Code::Definition,
             Error::Untrusted(_) => Code::Untrusted,
             Error::Risks(_) => Code::Risks,
             Error::Refused(_) => Code::Refused,
             Error::NeedsApproval { .. } => Code::NeedsApproval,
-            Error::Conflict(_) | Error::DiskFull(_) | Error::NoRoom(_) => Code::Conflict,
+            Error::Conflict(_)
+            | Error::DiskFull(_)
+            | Error::NoRoom(_)
+            | Error::AgentStays { .. } => Code::Conflict,
             Error::Closing => Code::Closing,
             Error::BadRequest(_) | Error::NotText(_) => Code::BadRequest,
             Error::Store(_)

@@ -226,11 +226,12 @@ impl Handle {
             self.shared.owner(cluster)?;
         }
         let going = self.going(&order).await?;
-        if matches!(
+        let starts = matches!(
             verb,
             Verb::Start | Verb::Restart | Verb::Resume | Verb::Release | Verb::Scale
-        ) {
-            self.leave_emergency().await?;
+        );
+        if starts {
+            self.not_overtaken()?;
         }
         let target = Target {
             cluster: cluster.clone(),
@@ -241,7 +242,12 @@ impl Handle {
         let act = self
             .admit_so(actor, verb, target, &reason, &details)
             .await?;
+        let left = match starts {
+            true => self.leave_emergency().await,
+            false => Ok(()),
+        };
         let result = match (order, cluster) {
+            _ if left.is_err() => left,
             (Order::Resume, _) => self.resume(&act).await,
             (Order::Forget { .. }, Some(cluster)) => self.forget(&cluster, act.id).await,
             (order, Some(cluster)) => self.wish(&cluster, order.wish(going), &act).await,

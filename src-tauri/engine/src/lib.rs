@@ -9,6 +9,7 @@
     expect(clippy::unwrap_used, reason = "a test fails by panicking")
 )]
 
+mod agents;
 mod app;
 mod approvals;
 mod attached;
@@ -82,6 +83,7 @@ mod volumes;
 mod webhooks;
 mod who;
 
+pub use agents::Caller;
 pub use app::{Engine, end_holder};
 pub use clock::wall;
 pub use config::Config;

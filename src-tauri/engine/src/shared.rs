@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) terminals: Terminals,
     /// Who may see secrets.
     pub(crate) reveals: crate::reveal::Reveals,
+    /// Programs that act for a person.
+    pub(crate) agents: crate::agents::Agents,
     /// The security monitor.
     pub(crate) security: crate::security::Watch,
     /// Asks for a look at who is connected to whom.

@@ -1,6 +1,6 @@
 //! The end of an engine in good order: an act like any other, written down before it is done.
 
-use crate::{Order, handle::Handle};
+use crate::{Error, Order, handle::Handle};
 use model::{Actor, EventKind, Outcome, Verb};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -9,12 +9,20 @@ use std::time::Duration;
 const DOWN: Duration = Duration::from_secs(120);
 
 impl Handle {
+    /// May this party end the engine? A person always may.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], with what the rules say.
+    pub fn lets_shut_down(&self, actor: &Actor, reason: &str) -> Result<(), Error> {
+        self.shared.door.lets_end(actor, Verb::Shutdown, reason)
+    }
+
     /// Ends the engine in good order: services are left running, or taken down first. The home is
     /// free when this returns. Asked again it waits for the first one, and is not written down. To who is no person
     /// the rules may refuse it; then nothing happens.
     pub async fn shutdown(&self, actor: Actor, leave_running: bool, reason: String) {
         let shared = &self.shared;
-        if let Err(error) = shared.door.lets_end(&actor, Verb::Shutdown, &reason) {
+        if let Err(error) = self.lets_shut_down(&actor, &reason) {
             tracing::error!(error = error.story(), via = actor.via, "the engine goes on");
             return;
         }

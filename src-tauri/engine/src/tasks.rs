@@ -113,6 +113,7 @@ async fn beat(shared: Arc<Shared>) {
         shared.journal.tell_registered();
         shared.door.tell_refused();
         shared.door.expire().await;
+        shared.agents.end_those_over(crate::wall());
         if gaps.look(shared.clock.reading(&shared.beat)).is_some() {
             for (_, owner) in shared.all_owners() {
                 // One that is busy looks by itself before whatever it takes next.

@@ -8,7 +8,7 @@ use crate::owner::{Message, Noted, Owner};
 use crate::record::{ClusterRecord, cluster_id};
 use crate::{Error, contents};
 use driver::{ProcessDriver, SecretText};
-use model::{ActId, Actor, ClusterId, EventKind, ServiceName};
+use model::{ActId, Actor, ActorKind, ClusterId, EventKind, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,7 @@ impl Handle {
     /// Brings a folder's cluster up, or applies its edited definition.
     pub async fn up(&self, actor: Actor, up: Up, reason: String) -> Result<UpStarted, Error> {
         let folder = canonical(&up.folder)?;
+        let up = self.as_far_as_allowed(&actor, &folder, up)?;
         let file = asked(up.file)?;
         let reading = With::of(&self.shared, &folder, up.env.clone(), &up.choice).await;
         let definition = definition::of_folder(&folder, file.as_deref(), &reading)?
@@ -85,7 +86,7 @@ impl Handle {
         let allowed = crate::risks::allowed(&folder, before.as_deref());
         let risks = crate::risks::refuse(&folder, &definition, &allowed, &up.risks)?;
         let rules = crate::constitution::of_folder(&folder)?;
-        self.leave_emergency().await?;
+        self.not_overtaken()?;
         let candidate = Candidate {
             definition: &definition,
             rules: rules.as_ref(),
@@ -98,6 +99,9 @@ impl Handle {
         let (door, terms) = (&self.shared.door, self.terms(&details));
         let admitted = door.admit_up(actor, &id, &candidate, &reason, terms);
         let act = self.through(admitted).await?;
+        let left = self.leave_emergency().await;
+        self.conclude(act.id, &left);
+        left?;
         let env = match (up.env, known) {
             (None, false) => Some(crate::environment::inherited()),
             (env, _) => env,
@@ -132,6 +136,27 @@ impl Handle {
             cluster: id,
             act: act.id,
             changes,
+        })
+    }
+
+    /// What only a person can say is not taken from an agent: that a folder may be run, that a risk is allowed, and
+    /// in what environment. Of a folder that was never run here it is not even told what is wrong with its files.
+    fn as_far_as_allowed(&self, actor: &Actor, folder: &Path, up: Up) -> Result<Up, Error> {
+        if actor.kind != ActorKind::Agent {
+            return Ok(up);
+        }
+        let shown = folder.display().to_string();
+        let known = self.snapshot().clusters;
+        if !known.iter().any(|one| one.folder == shown) {
+            return Err(Error::Refused(format!(
+                "an agent brings up only what a person has brought up before, and {shown} was never run here"
+            )));
+        }
+        Ok(Up {
+            trust: false,
+            risks: Vec::new(),
+            env: None,
+            ..up
         })
     }
 

@@ -1,6 +1,6 @@
 //! Privileged acts: who did what to which thing, and what came of it.
 
-use crate::{ClusterId, Decided, InstanceId, ServiceName, Timestamp};
+use crate::{AgentName, ClusterId, Decided, InstanceId, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub enum ActorKind {
     Watch,
     /// Azora's own security monitor.
     Monitor,
+    /// A program that acts for a person, with a token of its own.
+    Agent,
 }
 
 /// Who acts.
@@ -44,7 +46,7 @@ pub enum ActorKind {
 pub struct Actor {
     /// What kind of party.
     pub kind: ActorKind,
-    /// Through what: "cli", "window", "browser", "healing", "security".
+    /// Through what: "cli", "window", "browser", "healing", "security"; of an agent, its name.
     pub via: String,
 }
 
@@ -54,6 +56,20 @@ impl Actor {
         Self {
             kind: ActorKind::Person,
             via: via.to_owned(),
+        }
+    }
+    /// The agent of this name.
+    pub fn agent(name: &AgentName) -> Self {
+        Self {
+            kind: ActorKind::Agent,
+            via: name.to_string(),
+        }
+    }
+    /// Who that is, for people: "cli", "healing", "agent claude".
+    pub fn called(&self) -> String {
+        match self.kind {
+            ActorKind::Agent => format!("agent {}", self.via),
+            _ => self.via.clone(),
         }
     }
     /// Azora's own watching of files.
@@ -138,11 +154,15 @@ pub enum Verb {
     Deny,
     /// Show the secrets in the logs and environments of services to who asks.
     Reveal,
+    /// Give a program a token, with which it acts as an agent.
+    AddAgent,
+    /// Take an agent's token away.
+    RemoveAgent,
 }
 
 impl Verb {
     /// All there are.
-    pub const ALL: [Verb; 26] = [
+    pub const ALL: [Verb; 28] = [
         Verb::Up,
         Verb::Down,
         Verb::Start,
@@ -169,6 +189,8 @@ impl Verb {
         Verb::Approve,
         Verb::Deny,
         Verb::Reveal,
+        Verb::AddAgent,
+        Verb::RemoveAgent,
     ];
 
     /// Its name, as it is written everywhere: "emergency-stop".
@@ -200,6 +222,8 @@ impl Verb {
             Verb::Approve => "approve",
             Verb::Deny => "deny",
             Verb::Reveal => "reveal",
+            Verb::AddAgent => "add-agent",
+            Verb::RemoveAgent => "remove-agent",
         }
     }
 }

@@ -60,7 +60,7 @@ pub struct Approval {
     pub until: Timestamp,
     /// Who asks.
     pub actor: Actor,
-    /// By what name; the account that the engine runs as, where there is no other.
+    /// By what name: the account that the engine runs as, or an agent's ("agent claude").
     pub name: String,
     /// What is to be done.
     pub verb: Verb,

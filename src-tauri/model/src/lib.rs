@@ -10,6 +10,7 @@
 )]
 
 pub mod act;
+pub mod agent;
 pub mod approval;
 pub mod decided;
 pub mod entry;
@@ -46,7 +47,9 @@ pub use incident::{
     RemedyKind,
 };
 pub use mute::Mute;
-pub use name::{ClusterId, ClusterName, InstanceId, NameError, ServiceName, WebhookName};
+pub use name::{
+    AgentName, ClusterId, ClusterName, InstanceId, NameError, ServiceName, WebhookName,
+};
 pub use need::{Terms, Until};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};

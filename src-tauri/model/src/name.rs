@@ -122,6 +122,10 @@ name!(
     /// A webhook's name, unique within the settings of a home.
     WebhookName
 );
+name!(
+    /// An agent's name, unique within its home.
+    AgentName
+);
 
 /// One instance of a service: `api.0`, `api.1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS)]

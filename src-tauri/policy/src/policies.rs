@@ -3,9 +3,10 @@
 use crate::decision::facts;
 use crate::memo::Memo;
 use crate::narrowed::Narrowed;
+use crate::question::is_never_an_agents;
 use crate::rules::{Rule, hash};
 use crate::vocabulary::VOCABULARY;
-use crate::{Alarm, Decision, Question, Rules, Subject, Verdict};
+use crate::{Alarm, Decision, Question, Rules, Subject, Verdict, Who};
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Entities, Entity, EntityUid, PolicyId, PolicySet,
     Request, Response, RestrictedExpression,
@@ -77,6 +78,9 @@ impl Policies {
 
     /// The same as [`Policies::decide`], without looking at what was answered before.
     pub fn work_out(&self, question: &Question<'_>) -> Decision {
+        if question.who == Who::Agent && is_never_an_agents(question.verb) {
+            return self.home.never_an_agents(question);
+        }
         // What is of every cluster is no project's to refuse.
         let whole = matches!(question.verb, Verb::EmergencyStop | Verb::Shutdown);
         let cluster = question.subject.cluster().filter(|_| !whole);
@@ -134,6 +138,23 @@ impl Set {
             set: self.hash.clone(),
         };
         Decision::new(verdict, decided, said.alarm)
+    }
+
+    /// Refused, whatever the rules say.
+    fn never_an_agents(&self, question: &Question<'_>) -> Decision {
+        let rule = DecidingRule {
+            id: "never-an-agents".to_owned(),
+            says: "only a person approves, denies, adds and removes agents, types at terminals, sends requests and ends \
+                   the engine"
+                .to_owned(),
+            project: false,
+        };
+        let decided = Decided {
+            rules: vec![rule],
+            facts: facts(question),
+            set: self.hash.clone(),
+        };
+        Decision::new(Verdict::Refused, decided, None)
     }
 
     /// What is refused by rules that approvals lift is asked about again with as many approvals. What
@@ -268,7 +289,6 @@ fn entity<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Who;
     use cedar_policy::Policy;
     use model::Verb;
 
@@ -326,6 +346,53 @@ mod tests {
         let policies = Policies::new(unchecked(some), BTreeMap::new());
         assert!(policies.decide(&question(service(false))).allows());
         assert!(!policies.decide(&question(service(true))).allows());
+    }
+
+    #[test]
+    fn no_rule_gives_an_agent_what_is_never_an_agents() {
+        let text = "@id(\"all\") @says(\"everybody may do everything\") permit (principal, action, resource);";
+        let rules = Rules::of_home("all", text.as_bytes()).unwrap();
+        let policies = Policies::new(rules, BTreeMap::new());
+        for verb in Verb::ALL {
+            let question = |who| Question {
+                who,
+                via: "claude",
+                verb,
+                subject: Subject::Home,
+                approvals: 9,
+            };
+            let decision = policies.decide(&question(Who::Agent));
+            let never = is_never_an_agents(verb);
+            assert_eq!(decision.allows(), !never, "{}", verb.name());
+            if never {
+                assert_eq!(decision.verdict, Verdict::Refused);
+                assert_eq!(decision.rules()[0].id, "never-an-agents");
+            }
+            assert!(policies.decide(&question(Who::Person)).allows());
+        }
+    }
+
+    #[test]
+    fn a_rule_speaks_of_one_agent_by_its_name() {
+        let text = "@id(\"agents\") @says(\"an agent may restart\") \
+                    permit (principal is Agent, action == Action::\"restart\", resource);\n\
+                    @id(\"not-bob\") @says(\"bob may not\") \
+                    forbid (principal == Agent::\"bob\", action, resource);\n\
+                    @id(\"not-eve\") @says(\"eve may not\") \
+                    forbid (principal is Agent, action, resource) when { principal.via == \"eve\" };";
+        let rules = Rules::of_home("agents", text.as_bytes()).unwrap();
+        let policies = Policies::new(rules, BTreeMap::new());
+        let may = |via| {
+            let question = Question {
+                who: Who::Agent,
+                via,
+                verb: Verb::Restart,
+                subject: Subject::Home,
+                approvals: 0,
+            };
+            policies.decide(&question).allows()
+        };
+        assert!(may("claude") && !may("bob") && !may("eve"));
     }
 
     #[test]

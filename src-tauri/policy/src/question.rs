@@ -13,7 +13,7 @@ pub enum Who {
     Client,
     /// Azora's own watching of files.
     Watch,
-    /// A program that acts for a person, with a token of its own. None can get one yet.
+    /// A program that acts for a person, with a token of its own; through what is its name.
     Agent,
     /// Azora's own security monitor.
     Monitor,
@@ -63,7 +63,42 @@ impl From<ActorKind> for Who {
             ActorKind::Client => Who::Client,
             ActorKind::Watch => Who::Watch,
             ActorKind::Monitor => Who::Monitor,
+            ActorKind::Agent => Who::Agent,
         }
+    }
+}
+
+/// What no rule can give to an agent: it hands out what the agent would be kept from, to itself or to others.
+pub(crate) fn is_never_an_agents(verb: Verb) -> bool {
+    match verb {
+        Verb::Attach
+        | Verb::Request
+        | Verb::Shutdown
+        | Verb::Approve
+        | Verb::Deny
+        | Verb::Reveal
+        | Verb::AddAgent
+        | Verb::RemoveAgent => true,
+        Verb::Up
+        | Verb::Down
+        | Verb::Start
+        | Verb::Stop
+        | Verb::Restart
+        | Verb::Scale
+        | Verb::Hold
+        | Verb::Unhold
+        | Verb::Mute
+        | Verb::Unmute
+        | Verb::Release
+        | Verb::Rollback
+        | Verb::Quarantine
+        | Verb::EmergencyStop
+        | Verb::Resume
+        | Verb::Register
+        | Verb::Deregister
+        | Verb::WriteKey
+        | Verb::Forget
+        | Verb::TestWebhook => false,
     }
 }
 

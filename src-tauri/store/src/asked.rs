@@ -119,7 +119,7 @@ mod tests {
         store.close().await;
         let url = format!("sqlite://{}", home.path().join("state.db").display());
         let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let old = "DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
+        let old = "DROP TABLE agents; DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
             DROP TABLE checkpoints; ALTER TABLE acts DROP COLUMN ended; DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked;
             CREATE INDEX acts_asked ON acts (at); PRAGMA user_version = 6;";
         sqlx::raw_sql(old).execute(&mut db).await.unwrap();

@@ -19,6 +19,7 @@
 )]
 
 mod acts;
+mod agents;
 mod approvals;
 mod asked;
 mod ballast;
@@ -39,6 +40,7 @@ mod schema;
 mod spare;
 
 pub use acts::Acts;
+pub use agents::{Agents, TokenHash};
 pub use approvals::{Approvals, Given};
 pub use batch::Batch;
 pub use book::Book;
@@ -184,6 +186,13 @@ impl Store {
     /// What waits for the approval of persons.
     pub fn approvals(&self) -> Approvals<'_> {
         Approvals {
+            state: &self.inner.state,
+        }
+    }
+
+    /// Programs that act for a person.
+    pub fn agents(&self) -> Agents<'_> {
+        Agents {
             state: &self.inner.state,
         }
     }

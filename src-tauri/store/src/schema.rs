@@ -21,6 +21,7 @@ pub(crate) const STATE: Schema = Schema {
         include_str!("schema/state-7.sql"),
         include_str!("schema/state-8.sql"),
         include_str!("schema/state-9.sql"),
+        include_str!("schema/state-10.sql"),
     ],
     check: true,
 };

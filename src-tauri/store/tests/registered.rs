@@ -117,7 +117,7 @@ async fn nothing_is_written_of_what_cannot_be_written_whole() {
 async fn leases_of_an_older_version_are_taken_along() {
     let home = tempfile::tempdir().unwrap();
     Store::open(home.path()).await.unwrap().close().await;
-    let old = "DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
+    let old = "DROP TABLE agents; DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
         DROP TABLE checkpoints; ALTER TABLE acts DROP COLUMN ended; DROP TABLE registered; DROP TABLE pairs;
         DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked; CREATE INDEX acts_asked ON acts (at);
         CREATE TABLE leases (name TEXT NOT NULL, id TEXT NOT NULL, url TEXT NOT NULL, meta TEXT NOT NULL,

@@ -285,7 +285,7 @@ async fn a_home_from_before_timelines_is_opened_and_its_incidents_are_read() {
     Store::open(home.path()).await.unwrap().close().await;
     // As the first version left it.
     let file = home.path().join("state.db");
-    let old = "DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
+    let old = "DROP TABLE agents; DROP TABLE approvals; DROP TABLE approvers; DROP TRIGGER acts_admitted; DROP TRIGGER acts_ended; DROP TABLE ledger;
         DROP TABLE checkpoints; ALTER TABLE acts DROP COLUMN ended; DROP INDEX acts_asked; ALTER TABLE acts DROP COLUMN asked; DROP TABLE incident_entries; DROP TABLE outbox; DROP TABLE outbox_targets;
         DROP TABLE registered; DROP TABLE pairs; CREATE TABLE leases (name, id, url, meta, ttl_ms, since);
         INSERT INTO incidents (id, cluster, instance, open, opened, ended, body) VALUES

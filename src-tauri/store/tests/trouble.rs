@@ -36,14 +36,14 @@ async fn a_newer_state_is_refused_and_left_alone() {
     let home = tempfile::tempdir().unwrap();
     filled(home.path()).await;
     let file = home.path().join("state.db");
-    set_version(&file, 10);
+    set_version(&file, 11);
     let before = std::fs::read(&file).unwrap();
     let Err(error) = Store::open(home.path()).await else {
         panic!("it was opened")
     };
     assert_eq!(
         error.to_string(),
-        "open state.db: it was made by a newer Azora (schema 10, this one knows 9); \
+        "open state.db: it was made by a newer Azora (schema 11, this one knows 10); \
          use that version, or move the file away"
     );
     assert_eq!(std::fs::read(&file).unwrap(), before);

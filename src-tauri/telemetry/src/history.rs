@@ -123,7 +123,9 @@ fn changes(verb: Verb) -> bool {
         | Verb::Shutdown
         | Verb::Approve
         | Verb::Deny
-        | Verb::Reveal => false,
+        | Verb::Reveal
+        | Verb::AddAgent
+        | Verb::RemoveAgent => false,
     }
 }
 

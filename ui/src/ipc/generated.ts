@@ -27,11 +27,34 @@ export type ActId = number;
 export type Actor = {
   /** What kind of party. */
   kind: ActorKind,
-  /** Through what: "cli", "window", "browser", "healing", "security". */
+  /** Through what: "cli", "window", "browser", "healing", "security"; of an agent, its name. */
   via: string };
 
 /** What kind of party acts. */
-export type ActorKind = "person" | "healer" | "client" | "watch" | "monitor";
+export type ActorKind = "person" | "healer" | "client" | "watch" | "monitor" | "agent";
+
+/** A new agent. */
+export type AddAgentRequest = {
+  /** By which it is known. */
+  name: AgentName,
+  /** Its token ends after so long; without it when it is removed. */
+  span_ms?: number,
+  /** Why, for the book of acts. */
+  reason?: string };
+
+/** One agent of a home. Its token is not in here and nowhere else: of that only a hash is kept. */
+export type Agent = {
+  /** By which it is known, in the book of acts, too. */
+  name: AgentName,
+  /** Since when. */
+  since: Timestamp,
+  /** When it last asked for something, to the minute; `null`: never. */
+  last_used: Timestamp | null,
+  /** When its token ends by itself; `null`: when a person removes it. */
+  expires: Timestamp | null };
+
+/** An agent's name, unique within its home. */
+export type AgentName = string;
 
 /** An edit to write and to bring up. */
 export type ApplyDefinitionRequest = {
@@ -54,7 +77,7 @@ export type Approval = {
   until: Timestamp,
   /** Who asks. */
   actor: Actor,
-  /** By what name; the account that the engine runs as, where there is no other. */
+  /** By what name: the account that the engine runs as, or an agent's ("agent claude"). */
   name: string,
   /** What is to be done. */
   verb: Verb,
@@ -1419,6 +1442,13 @@ export type MuteRequest = {
   /** Why, for the book of acts. */
   reason?: string };
 
+/** An agent that was just added, and its token, which is told this once. */
+export type NewAgent = {
+  /** The agent. */
+  agent: Agent,
+  /** What it shows to the API. */
+  token: string };
+
 /** Takes, or answers, nothing: `{}`. */
 export type Nothing = Record<string, never>;
 
@@ -1752,6 +1782,13 @@ export type Remedy = {
 
 /** What healing can do. */
 export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "scale-up" | "scale-down" | "circuit-break" | "quarantine";
+
+/** Which agent may act no more. */
+export type RemoveAgentRequest = {
+  /** Its name. */
+  name: AgentName,
+  /** Why, for the book of acts. */
+  reason?: string };
 
 /** How large a terminal is to be. */
 export type ResizeTerminalRequest = {
@@ -2353,7 +2390,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny" | "reveal";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny" | "reveal" | "add-agent" | "remove-agent";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -2531,6 +2568,8 @@ export interface Commands {
   ledger_verify: { kind: "read"; request: Nothing; response: LedgerVerdict };
   /** The rules that hold: who may do what, and what is wrong with their files. */
   rules: { kind: "read"; request: Nothing; response: RulesView };
+  /** The programs that act for a person, each with a token of its own; never the tokens. */
+  agents: { kind: "read"; request: Nothing; response: Array<Agent> };
   /** Who has a port of this machine, since when, and whether it may be stopped. */
   who: { kind: "read"; request: PortRequest; response: PortView };
   /** The threat level, what was found with its evidence and what to do, and how it stands with the book of acts. */
@@ -2599,6 +2638,10 @@ export interface Commands {
   deny: { kind: "act"; request: ApprovalRequest; response: Approval };
   /** Lets somebody see the secrets in the logs and environments of services, for ten minutes. */
   reveal: { kind: "act"; request: RevealRequest; response: RevealedView };
+  /** Gives a program a token of its own, with which it acts as an agent; the answer is the only place where it is told. */
+  add_agent: { kind: "act"; request: AddAgentRequest; response: NewAgent };
+  /** Takes an agent's token away: it holds at once. */
+  remove_agent: { kind: "act"; request: RemoveAgentRequest; response: Act };
   /** Ends every process of every cluster of this home at once. */
   emergency_stop: { kind: "act"; request: HomeRequest; response: StopReport };
   /** Ends the engine; its services are left running or taken down first. */

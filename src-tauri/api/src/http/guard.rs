@@ -25,7 +25,7 @@ pub enum Refusal {
     /// The browser says that another site caused it.
     #[error("requests caused by other sites are refused")]
     Site,
-    /// `/api` without this start's token.
+    /// `/api` without this start's token, and without one of an agent that may act.
     #[error(
         "the token is missing or not this engine's; open the UI with the address `azora open` prints"
     )]

@@ -13,8 +13,8 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use engine::Handle;
 use engine::peer::Stranger;
+use engine::{Caller, Handle};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use model::view::{Code, Failure};
@@ -65,7 +65,16 @@ pub trait Desk: Send + Sync + 'static {
         request: Bytes,
     ) -> BoxFuture<'static, Result<Json, Failure>>;
     /// Opens a stream.
-    fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>>;
+    fn stream(
+        &self,
+        actor: Actor,
+        name: String,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Lines, Failure>>;
+    /// The agent whose token this is; `None` when it is nobody's, or may act no more.
+    fn agent(&self, _claim: &str) -> Option<Caller> {
+        None
+    }
     /// Hears of a request that was turned away at the gate.
     fn refused(&self, _refusal: &Refusal) {}
 }
@@ -81,9 +90,17 @@ impl Desk for Handle {
         let engine = self.asked_at(asked.at).with_approval(asked.approval);
         async move { dispatch::call(&engine, &actor, &name, &request).await }.boxed()
     }
-    fn stream(&self, name: String, request: Bytes) -> BoxFuture<'static, Result<Lines, Failure>> {
+    fn stream(
+        &self,
+        actor: Actor,
+        name: String,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Lines, Failure>> {
         let engine = self.clone();
-        async move { dispatch::stream(&engine, &name, &request).await }.boxed()
+        async move { dispatch::stream(&engine, &actor, &name, &request).await }.boxed()
+    }
+    fn agent(&self, claim: &str) -> Option<Caller> {
+        Handle::agent(self, claim)
     }
     fn refused(&self, refusal: &Refusal) {
         Handle::refused(self, *refusal == Refusal::Token);
@@ -101,6 +118,20 @@ pub(super) struct Shared {
     /// Places for pages' streams.
     pub(super) sockets: Arc<Semaphore>,
     pub(super) closing: CancellationToken,
+}
+
+impl Shared {
+    /// Whose token this is. A person's says through what that person acts; an agent's says who it is, and nothing
+    /// else that comes with it does.
+    pub(super) fn caller(&self, claim: &str, via: &str) -> Option<Caller> {
+        match self.token.is(claim) {
+            true => Some(Caller {
+                actor: Actor::person(via),
+                gone: CancellationToken::new(),
+            }),
+            false => self.desk.agent(claim),
+        }
+    }
 }
 
 pub(super) fn router(shared: Shared) -> Router {
@@ -170,11 +201,12 @@ async fn call(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    let (head, body) = match asked(&shared, request).await {
+    let (caller, head, body) = match asked(&shared, request).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let work = shared.desk.call(actor(&head), said_of(&head), name, body);
+    let said = said_of(&head);
+    let work = shared.desk.call(caller.actor, said, name, body);
     match shared.calls.spawn(work).await {
         Ok(Ok(Json(text))) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Ok(Err(failure)) => failed(&failure),
@@ -190,30 +222,33 @@ async fn stream_lines(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    let (_, body) = match asked(&shared, request).await {
+    let (caller, _, body) = match asked(&shared, request).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    match shared.desk.stream(name, body).await {
+    match shared.desk.stream(caller.actor, name, body).await {
         Ok(lines) => {
             let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
-            (kind, Body::from_stream(pieces(lines, shared.closing))).into_response()
+            let pieces = pieces(lines, shared.closing, caller.gone);
+            (kind, Body::from_stream(pieces)).into_response()
         }
         Err(failure) => failed(&failure),
     }
 }
 
 /// Messages as pieces of a body: those that are there already go together, and a blank line now
-/// and then when there are none. Ends when the host closes.
+/// and then when there are none. Ends when the host closes, and when who reads it is gone.
 pub(super) fn pieces(
     lines: Lines,
     closing: CancellationToken,
+    gone: CancellationToken,
 ) -> impl futures_util::Stream<Item = Result<String, std::convert::Infallible>> {
-    let lines = lines.ready_chunks(PIECE);
-    stream::unfold((lines, closing), |(mut lines, closing)| async move {
+    let begin = (lines.ready_chunks(PIECE), closing, gone);
+    stream::unfold(begin, |(mut lines, closing, gone)| async move {
         let next = tokio::select! {
             biased;
             () = closing.cancelled() => return None,
+            () = gone.cancelled() => return None,
             next = tokio::time::timeout(KEEP_ALIVE, lines.next()) => next,
         };
         let mut piece = String::new();
@@ -227,19 +262,20 @@ pub(super) fn pieces(
                 }
             }
         }
-        Some((Ok(piece), (lines, closing)))
+        Some((Ok(piece), (lines, closing, gone)))
     })
 }
 
 /// What both kinds of command want before they are looked at: token, JSON, a body of a decent size.
-async fn asked(shared: &Shared, request: Request) -> Result<(Parts, Bytes), Response> {
+async fn asked(shared: &Shared, request: Request) -> Result<(Caller, Parts, Bytes), Response> {
     let (head, body) = request.into_parts();
-    if !bearer(&head).is_some_and(|claim| shared.token.is(claim)) {
+    let caller = bearer(&head).and_then(|claim| shared.caller(claim, via(&head)));
+    let Some(caller) = caller else {
         return Err(refused(shared, Refusal::Token));
-    }
+    };
     Guard::is_json(&head).map_err(|refusal| refused(shared, refusal))?;
     match tokio::time::timeout(SLOWEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await {
-        Ok(Ok(bytes)) => Ok((head, bytes)),
+        Ok(Ok(bytes)) => Ok((caller, head, bytes)),
         Ok(Err(error)) if is_too_large(&error) => Err(said(
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::BadRequest,
@@ -267,10 +303,10 @@ fn is_too_large(error: &axum::Error) -> bool {
     source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
-fn actor(head: &Parts) -> Actor {
+fn via(head: &Parts) -> &'static str {
     match head.headers.get(VIA).map(HeaderValue::as_bytes) {
-        Some(b"cli") => Actor::person("cli"),
-        _ => Actor::person("browser"),
+        Some(b"cli") => "cli",
+        _ => "browser",
     }
 }
 

@@ -14,6 +14,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
+use engine::Caller;
 use futures_util::StreamExt;
 use model::view::{Code, Failure};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(super) const MOST: usize = 256;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Opening {
-    /// The token of this start: a page cannot send it as a header.
+    /// The token of this start, or an agent's: a page cannot send it as a header.
     token: String,
     /// The stream's name.
     stream: String,
@@ -39,7 +40,7 @@ struct Opening {
 enum Head {
     /// What follows is the stream.
     Opened,
-    /// The token is not this engine's.
+    /// The token is not this engine's, nor one of an agent that may act.
     Unauthorised,
     /// There is no stream, for this reason.
     Failed(Failure),
@@ -89,22 +90,25 @@ async fn talk(shared: &Shared, mut socket: WebSocket) -> Result<(), axum::Error>
     };
     let (opened, lines) = match asked(shared, &first) {
         Err(refused) => (refused, None),
-        Ok(Opening {
-            stream, request, ..
-        }) => {
+        Ok((
+            caller,
+            Opening {
+                stream, request, ..
+            },
+        )) => {
             let request = Bytes::from(request.to_string());
-            match shared.desk.stream(stream, request).await {
-                Ok(lines) => (Head::Opened, Some(lines)),
+            match shared.desk.stream(caller.actor, stream, request).await {
+                Ok(lines) => (Head::Opened, Some((lines, caller.gone))),
                 Err(failure) => (Head::Failed(failure), None),
             }
         }
     };
     let head = crate::dispatch::json(&opened).0;
     socket.send(Message::Text(head.into())).await?;
-    let Some(lines) = lines else {
+    let Some((lines, gone)) = lines else {
         return socket.send(Message::Close(None)).await;
     };
-    let mut pieces = std::pin::pin!(pieces(lines, shared.closing.clone()));
+    let mut pieces = std::pin::pin!(pieces(lines, shared.closing.clone(), gone));
     loop {
         // A page says nothing more, but that it is gone.
         tokio::select! {
@@ -130,7 +134,7 @@ async fn first(socket: &mut WebSocket) -> Option<Message> {
     }
 }
 
-fn asked(shared: &Shared, first: &Message) -> Result<Opening, Head> {
+fn asked(shared: &Shared, first: &Message) -> Result<(Caller, Opening), Head> {
     let bad = |message: String| {
         Head::Failed(Failure {
             code: Code::BadRequest,
@@ -149,9 +153,9 @@ fn asked(shared: &Shared, first: &Message) -> Result<Opening, Head> {
                 error.column(),
             ))
         })?;
-    match shared.token.is(&opening.token) {
-        true => Ok(opening),
-        false => {
+    match shared.caller(&opening.token, "browser") {
+        Some(caller) => Ok((caller, opening)),
+        None => {
             shared.desk.refused(&Refusal::Token);
             Err(Head::Unauthorised)
         }

@@ -1,10 +1,12 @@
-//! The secret of one engine start: 256 random bits in a file only its owner can read.
+//! The secret of one engine start: 256 random bits in a file only its owner can read. And an agent's, as its owner shows
+//! it: who made that and knows it again is the engine.
 //!
-//! It is never in an argument, a URL that reaches a server, a log or a record.
+//! Neither is ever in an argument, a URL that reaches a server, a log or a record.
 
+use model::agent::{TOKEN_DIGITS, TOKEN_PREFIX};
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -79,6 +81,30 @@ impl Token {
                 io::ErrorKind::InvalidData,
                 "the token file does not hold a token",
             ))
+        }
+    }
+
+    /// An agent's, from the file that it was given in.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold one.
+    pub fn of_agent(path: &Path) -> io::Result<Self> {
+        let mut text = String::new();
+        // More than a token and a line's end is none.
+        let most = (TOKEN_PREFIX.len() + TOKEN_DIGITS + 16) as u64;
+        File::open(path)?.take(most).read_to_string(&mut text)?;
+        let text = text.trim();
+        match text.strip_prefix(TOKEN_PREFIX) {
+            Some(digits)
+                if digits.len() == TOKEN_DIGITS
+                    && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it does not hold the token of an agent, as `azora agents add` prints it",
+            )),
         }
     }
 
@@ -168,6 +194,35 @@ mod tests {
         std::os::unix::fs::symlink(&victim, home.path().join(FILE)).unwrap();
         Token::generate().unwrap().write(home.path()).unwrap();
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+    }
+
+    #[test]
+    fn an_agents_is_read_whole_or_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("agent");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Token::of_agent(&file)
+        };
+        let digits = "0f".repeat(32);
+        let text = format!("azora-agent-{digits}");
+        assert_eq!(read(&format!("{text}\n")).unwrap().reveal(), text);
+        for none in [
+            "",
+            &digits,
+            &format!("{text}0"),
+            &text[..70],
+            &format!("azora-agent-{}", "x".repeat(64)),
+            &format!("{text}\n{}", "a".repeat(1 << 20)),
+        ] {
+            assert_eq!(
+                read(none).unwrap_err().kind(),
+                io::ErrorKind::InvalidData,
+                "{none:.80}"
+            );
+        }
+        let none = Token::of_agent(&home.path().join("none")).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl Asked<'_> {
     /// Persons are asked about it. Azora's own parts cannot come back and ask again; and an approval that needs
     /// approvals would have no end.
     pub(super) fn is_for_persons(&self) -> bool {
-        self.actor.kind == ActorKind::Person && !matches!(self.verb, Verb::Approve | Verb::Deny)
+        let comes_back = matches!(self.actor.kind, ActorKind::Person | ActorKind::Agent);
+        comes_back && !matches!(self.verb, Verb::Approve | Verb::Deny)
     }
 
     fn is(&self, one: &Approval) -> bool {
@@ -121,7 +122,11 @@ impl Door {
             at: now,
             until: Timestamp(now.0.saturating_add(within)),
             actor: asked.actor.clone(),
-            name: self.account.clone(),
+            name: match asked.actor.kind {
+                // The person whose account it is has not asked, and may approve.
+                ActorKind::Agent => asked.actor.called(),
+                _ => self.account.clone(),
+            },
             verb: asked.verb,
             target: asked.target.clone(),
             details: details.to_owned(),

@@ -77,12 +77,16 @@ impl Owner {
         self.shared.journal.incident(incident, entries);
     }
 
-    /// Adds who was behind the act of an entry, where a person was.
+    /// Adds who was behind the act of an entry, where a person was or who acts for one.
     fn name_actor(&self, entry: &mut IncidentEntry) {
         let origin = entry.act.and_then(|act| self.origins.get(&act));
-        if let Some(origin) = origin.filter(|origin| origin.actor.kind == ActorKind::Person) {
-            let (user, via) = (&origin.user, &origin.actor.via);
-            let text = format!("{} by {user} ({via})", entry.text);
+        let by = origin.and_then(|origin| match origin.actor.kind {
+            ActorKind::Person => Some(format!("{} ({})", origin.user, origin.actor.via)),
+            ActorKind::Agent => Some(origin.actor.called()),
+            ActorKind::Healer | ActorKind::Client | ActorKind::Watch | ActorKind::Monitor => None,
+        });
+        if let Some(by) = by {
+            let text = format!("{} by {by}", entry.text);
             entry.text = model::text::harmless(&text, MAX_TEXT);
         }
     }

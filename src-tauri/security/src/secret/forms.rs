@@ -29,7 +29,14 @@ impl Letters {
 
 /// How it begins, what follows, at least and at most how long that is, and what it is. As the issuers' pages and the
 /// rules of gitleaks tell them; what is meant to be public (`pk_…`) or for tests alone (`sk_test_…`) is left out.
-const FORMS: [(&str, Letters, usize, usize, &str); 33] = [
+const FORMS: [(&str, Letters, usize, usize, &str); 34] = [
+    (
+        "azora-agent-",
+        Letters::Hex,
+        64,
+        64,
+        "an agent's token of Azora",
+    ),
     ("AKIA", Letters::Capitals, 16, 16, "an AWS access key"),
     ("ASIA", Letters::Capitals, 16, 16, "an AWS access key"),
     ("ghp_", Letters::Plain, 36, 255, "a GitHub token"),

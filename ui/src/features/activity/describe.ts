@@ -133,12 +133,13 @@ export function ended(status: ExitStatus): string {
   return w.endedUnknown;
 }
 
-/** Who asked: "person, window", "healing", "client registry". */
+/** Who asked: "person, window", "healing", "client registry", "agent claude". */
 export function actor(act: Act): string {
   if (act.actor.kind === "healer") return w.healing;
   if (act.actor.kind === "watch") return w.fileWatch;
   if (act.actor.kind === "monitor") return w.securityMonitor;
   if (act.actor.kind === "client") return w.client(act.actor.via);
+  if (act.actor.kind === "agent") return w.agent(act.actor.via);
   return w.person(act.actor.via);
 }
 

@@ -14,7 +14,7 @@ export interface Marked {
 }
 
 /** Acts by which nothing changes that a chart shows; all others have their words. The engine chooses the same ones. */
-const UNMARKED: Record<Exclude<Verb, keyof typeof w.did>, true> = { mute: true, unmute: true, register: true, deregister: true, "write-key": true, forget: true, attach: true, "test-webhook": true, request: true, shutdown: true, approve: true, deny: true, reveal: true };
+const UNMARKED: Record<Exclude<Verb, keyof typeof w.did>, true> = { mute: true, unmute: true, register: true, deregister: true, "write-key": true, forget: true, attach: true, "test-webhook": true, request: true, shutdown: true, approve: true, deny: true, reveal: true, "add-agent": true, "remove-agent": true };
 const isMarked = (verb: Verb): verb is keyof typeof w.did => !(verb in UNMARKED);
 
 /** An act was done by others than healing, to this instance, to its service, to its cluster or to the whole home. */

@@ -1,6 +1,6 @@
 // Rules, what they decided, and what the security monitor has found.
 
-import type { Act, ActorKind, Approval, ApprovalState, Decided, DecidingRule, LedgerEntries, LedgerVerdict, LedgerView, RulesView, SecurityView, Threat } from "../../ipc/generated";
+import type { Act, ActorKind, Agent, Approval, ApprovalState, Decided, DecidingRule, LedgerEntries, LedgerVerdict, LedgerView, NewAgent, RulesView, SecurityView, Threat } from "../../ipc/generated";
 import { CallError } from "../types";
 import type { World } from "./world";
 
@@ -86,6 +86,34 @@ export function entries(world: World, after: number, limit: number): LedgerEntri
 export function verdict(world: World): LedgerVerdict {
   const all = lines(world).length;
   return { sound: true, entries: all, signed: all, checkpoints: 12, root: "3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", findings: [], more: 0 };
+}
+
+/** Programs that act for a person. */
+export class Agents {
+  readonly all: Agent[] = [];
+
+  constructor(world: World, some: boolean) {
+    if (!some) return;
+    this.all.push(
+      { name: "claude", since: world.began - 5 * 86_400_000, last_used: world.began - 180_000, expires: world.began + 25 * 86_400_000 },
+      { name: "night-shift", since: world.began - 40 * 86_400_000, last_used: null, expires: null },
+    );
+  }
+
+  add(name: string, span?: number): NewAgent {
+    if (this.all.some((each) => each.name === name)) throw new CallError("conflict", `there is an agent ${name} already; \`azora agents remove ${name}\` removes it, with its token`);
+    const since = Date.now();
+    const agent: Agent = { name, since, last_used: null, expires: span === undefined ? null : since + span };
+    this.all.push(agent);
+    this.all.sort((one, other) => one.name.localeCompare(other.name));
+    return { agent, token: `azora-agent-${"0".repeat(64)}` };
+  }
+
+  remove(name: string): void {
+    const place = this.all.findIndex((each) => each.name === name);
+    if (place < 0) throw new CallError("not_found", `there is no agent ${name}; \`azora agents\` lists those there are`);
+    this.all.splice(place, 1);
+  }
 }
 
 /** What waits for persons. */

@@ -7,7 +7,7 @@ import { download } from "../download";
 import { CallError, type Call, type Ended, type Platform, type Request, type Response, type Stream } from "../types";
 import { Definitions } from "./definition";
 import { Gateway } from "./gateway";
-import { Approvals, entries, ledger, rules, security, verdict, withRefused } from "./governance";
+import { Agents, Approvals, entries, ledger, rules, security, verdict, withRefused } from "./governance";
 import { azoraOs, fleet, JOBS, MIXED, REAL_STACK, SHOP } from "./graphs";
 import { healed, timeline } from "./incidents";
 import { Logs } from "./logs";
@@ -26,6 +26,7 @@ export function fake(): Platform {
   const world = build(asked.get("fake") ?? "150", asked.get("scene") ?? "calm");
   const terminals = new Terminals(world);
   const definitions = new Definitions(world);
+  const agents = new Agents(world, asked.get("scene") === "incident");
   const approvals = new Approvals(world, asked.get("scene") === "incident");
   const gateway = new Gateway(world, asked.get("scene") === "incident");
   if (asked.get("gateway") === "off") [gateway.off, world.engine.gateway] = [true, null];
@@ -111,6 +112,12 @@ export function fake(): Platform {
     deny: ({ id }) => approvals.answer(id, "denied"),
     reveal: ({ cluster, services, reason }) => ({ act: world.act("reveal", cluster, services, reason ?? "", () => 0), key: "leave", until: Date.now() + 600_000 }),
     support: () => [],
+    agents: () => agents.all,
+    add_agent: ({ name, span_ms }) => agents.add(name, span_ms),
+    remove_agent: ({ name }) => {
+      agents.remove(name);
+      return world.act("remove-agent", null, [], `agent ${name}`, () => 0);
+    },
     acts: ({ limit = 200 }) => withRefused(world.acts, world.began).slice(0, limit),
     ledger: () => ledger(world),
     ledger_entries: ({ after = 0, limit = 200 }) => entries(world, after, limit),

@@ -61,6 +61,7 @@ export const activity = {
   fileWatch: "file watch",
   securityMonitor: "security monitor",
   client: (via: string) => `client ${via}`,
+  agent: (name: string) => `agent ${name}`,
   person: (via: string) => `person, ${via}`,
   everything: "everything",
 };

@@ -65,5 +65,16 @@ export const governance = {
   unsound: (n: number) => count(n, { one: "# thing is not as it was signed", other: "# things are not as they were signed" }),
   cannot: "Whoever may write to this home may also sign. `azora ledger verify --checkpoint FILE` holds it against a checkpoint that was kept elsewhere.",
 
+  agents: "Agents",
+  agentsMore: "Programs that act for you, each with a token of its own: the rules say what they may do. One that is removed may do nothing any more, at once.",
+  noAgent: "No program acts for you with a token of its own. `azora agents add NAME` gives one to it, so that the rules say what it may do and the book what it did.",
+  added: (when: Snippet) => say`added ${when}`,
+  lastAsked: (when: Snippet) => say`last asked ${when}`,
+  neverAsked: "never asked",
+  noEnd: "until it is removed",
+  over: "its time is over",
+  remove: "Remove",
+  removeAgent: (name: string) => `Remove agent ${name}`,
+
   set: (hash: string) => `Decisions name these rules by \`${hash}\`.`,
 };

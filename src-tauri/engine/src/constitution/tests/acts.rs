@@ -170,6 +170,14 @@ async fn ask(handle: &Handle, cluster: &ClusterId, folder: &Path, verb: Verb) ->
                 .await
                 .map(|_| ())
         }
+        Verb::AddAgent => handle
+            .add_agent(me(), "bob".parse().unwrap(), None, reason())
+            .await
+            .map(|_| ()),
+        Verb::RemoveAgent => handle
+            .remove_agent(me(), "claude".parse().unwrap(), reason())
+            .await
+            .map(|_| ()),
         Verb::TestWebhook => handle.test_webhooks(me(), None, reason()).await.map(|_| ()),
         Verb::Request => {
             let route = RouteView {
@@ -212,6 +220,11 @@ async fn every_act_is_refused_where_it_is_asked_for() {
     let old = json!({"name": "old", "id": "1", "url": "http://127.0.0.1:8", "keep": {"kind": "lease", "ttl": 600000}});
     let old = serde_json::from_value(old).unwrap();
     handle.shared.registry.register(old).await.unwrap();
+    let claude = "claude".parse().unwrap();
+    handle
+        .add_agent(me(), claude, None, String::new())
+        .await
+        .unwrap();
     let before = status(&handle, &cluster);
     for verb in Verb::ALL {
         let name = verb.name();
