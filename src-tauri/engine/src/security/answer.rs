@@ -111,11 +111,7 @@ async fn act(
             format!("holding healing of {service}"),
         ),
     };
-    let handle = Handle {
-        shared: Arc::clone(shared),
-        asked: None,
-        approval: None,
-    };
+    let handle = Handle::of(Arc::clone(shared));
     let ordered = handle.order(Actor::monitor(), order, reason(threat));
     let (act, said, open) = match tokio::time::timeout(PATIENCE, ordered).await {
         Ok(Ok(act)) => (Some(act.id), done, false),
