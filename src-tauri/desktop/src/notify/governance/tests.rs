@@ -1,7 +1,7 @@
+//! What is told besides incidents, case by case.
+
 use super::*;
-use api::model::{
-    Actor, ApprovalId, Approver, Target, ThreatKind, Timestamp, Verb,
-};
+use api::model::{Actor, ApprovalId, Approver, Target, ThreatKind, Timestamp, Verb};
 use engine::{Hours, Notifications};
 
 fn at(millis: u64, hour: u16) -> Moment {
@@ -109,7 +109,8 @@ fn a_grave_threat_is_shown_with_what_to_do_and_its_end_takes_its_place() {
 }
 
 #[test]
-fn what_waits_for_approval_is_told_once_with_what_would_happen_and_taken_away_when_it_waits_no_more() {
+fn what_waits_for_approval_is_told_once_with_what_would_happen_and_taken_away_when_it_waits_no_more()
+ {
     let mut notifier = notifier(false);
     let noon = at(0, 12);
     let waiting = approval("shop-1", 0, ApprovalState::Waiting);
@@ -158,14 +159,20 @@ fn nothing_is_told_of_a_cluster_that_is_not_wanted_or_at_all_where_nothing_is() 
         ..Notifications::default()
     });
     assert_eq!(none.event(&waiting("shop-1"), noon), None);
-    assert_eq!(none.event(&threat(ThreatLevel::Critical, false), noon), None);
+    assert_eq!(
+        none.event(&threat(ThreatLevel::Critical, false), noon),
+        None
+    );
 }
 
 #[test]
 fn what_comes_in_quiet_hours_is_told_when_they_are_over_as_far_as_it_is_still_so() {
     let mut notifier = notifier(true);
     let night = at(0, 23);
-    assert_eq!(notifier.event(&threat(ThreatLevel::High, false), night), None);
+    assert_eq!(
+        notifier.event(&threat(ThreatLevel::High, false), night),
+        None
+    );
     let waiting = approval("shop-1", 0, ApprovalState::Waiting);
     assert_eq!(notifier.event(&waiting, night), None);
     assert_eq!(notifier.next(), Some(Mono(60_000)));
@@ -181,6 +188,9 @@ fn what_comes_in_quiet_hours_is_told_when_they_are_over_as_far_as_it_is_still_so
     assert_eq!(notifier.next(), None);
     // What came and went is nothing to wake up for.
     notifier.event(&threat(ThreatLevel::High, false), night);
-    assert_eq!(notifier.event(&threat(ThreatLevel::High, true), night), None);
+    assert_eq!(
+        notifier.event(&threat(ThreatLevel::High, true), night),
+        None
+    );
     assert_eq!(notifier.due(at(999_000, 8)), []);
 }
