@@ -6,7 +6,7 @@ use crate::args::{Agents, AgentsCommand, Place};
 use crate::fail::{Done, Fail};
 use crate::place::{folder, layout};
 use crate::table::{Cell, cell, table};
-use crate::terminal::{Paint, Terminal, note, plain, print};
+use crate::terminal::{Paint, Terminal, note, plain, print, print_as_it_is};
 use crate::text::{ago, clock, now, with_times};
 use api::agents::{AddAgentRequest, RemoveAgentRequest};
 use api::client::{self, Client};
@@ -144,13 +144,15 @@ async fn add(
     if as_json {
         let token = file.is_none().then_some(&new.token);
         let path = write.map(|path| path.display().to_string());
-        print(&with_times(json!({"agent": new.agent, "token": token, "file": path})).to_string())?;
+        print_as_it_is(
+            &with_times(json!({"agent": new.agent, "token": token, "file": path})).to_string(),
+        )?;
         return Ok(());
     }
     let token_in = match write {
         Some(path) => plain(&path.display().to_string()),
         None => {
-            print(&new.token)?;
+            print_as_it_is(&new.token)?;
             "FILE".to_owned()
         }
     };
