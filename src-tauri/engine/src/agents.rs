@@ -161,7 +161,9 @@ fn end(span: Option<Duration>, now: Timestamp) -> Result<Option<Timestamp>, Erro
 fn length(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
-    let whole = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let whole = units
+        .into_iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, name) = whole.unwrap_or((1, "s"));
     format!("{} {name}", seconds / unit)
 }

@@ -5,6 +5,11 @@
 //! clock, and remembers between two looks only what it was told. It refuses to repeat a secret: what it says of
 //! one is where it stands and of what kind it is.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test fails by panicking")
+)]
+
 mod facts;
 mod monitor;
 pub mod redact;

@@ -235,7 +235,7 @@ fn announced(words: &Name, value: &str, tight: bool) -> bool {
     ];
     let about = |none: &&str| value.eq_ignore_ascii_case(none);
     let stands = value.starts_with(['$', '{', '<', '%', '*', '•']) || value.starts_with("(secret");
-    if value.len() < PASSWORD || stands || NONE.iter().any(|none| about(none)) {
+    if value.len() < PASSWORD || stands || NONE.iter().any(about) {
         return false;
     }
     if random::looks(value, ANNOUNCED) {

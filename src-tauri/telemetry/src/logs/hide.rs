@@ -46,7 +46,7 @@ pub(super) fn is_shown(redactor: &Redactor, pattern: &Pattern, raw: &Raw<'_>) ->
 
 fn hidden(redactor: &Redactor, raw: &Raw<'_>, text: String, open: bool) -> String {
     // A line that goes on and on is cut at blocks; see `lines`.
-    let front = open || raw.offset > 0 && raw.offset % BLOCK == 0;
+    let front = open || raw.offset > 0 && raw.offset.is_multiple_of(BLOCK);
     let behind = raw.end - raw.offset == raw.bytes.len() as u64;
     of_text(redactor, text, front, behind)
 }
