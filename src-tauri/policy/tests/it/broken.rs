@@ -105,5 +105,5 @@ fn what_is_built_in_is_in_order() {
     assert!(!rules.is_empty());
     assert_eq!(rules.len(), rules.list().count());
     let allows = rules.list().filter(|(.., allows)| *allows).count();
-    assert_eq!((rules.len(), allows), (9, 6));
+    assert_eq!((rules.len(), allows), (11, 7));
 }
