@@ -193,6 +193,9 @@ await Story.tell("the window's manners", 600_000, async (story) => {
   });
 
   await story.step("what waits for approval is told, and approved of in a question of the app's own", async () => {
+    // What was said of the tray.
+    run("dunstctl", ["close-all"]);
+    await until("the screen to be clear", () => run("dunstctl", ["count", "displayed"]).trim() === "0");
     fs.writeFileSync(path.join(home.path, "constitution.cedar"), RULES, { mode: 0o600 });
     // The engine reads them within two seconds; until then web is scaled to what it is.
     const number = await until("the rules to hold", () => {
