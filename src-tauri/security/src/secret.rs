@@ -8,6 +8,7 @@
 pub(crate) mod forms;
 pub(crate) mod random;
 
+use model::ThreatKind;
 use std::fmt;
 
 /// What kind of secret, in a few words: "a GitHub token".
@@ -243,8 +244,22 @@ const ABOUT: [&str; 38] = [
     "integrity",
 ];
 
+/// Sounds of secrets, and everybody knows what it is: the folder that a shell is in or was in, and what our own threats
+/// are called.
+fn is_known(name: &str) -> bool {
+    const OWN: [ThreatKind; 3] = [
+        ThreatKind::SecretInEnvironment,
+        ThreatKind::SecretInArguments,
+        ThreatKind::SecretInLog,
+    ];
+    ["PWD", "OLDPWD"].contains(&name) || OWN.iter().any(|kind| kind.name() == name)
+}
+
 impl Name {
     pub(crate) fn of(name: &str) -> Self {
+        if is_known(name) {
+            return Self(Vec::new());
+        }
         let mut words = vec![String::new()];
         let mut lower = false;
         for c in name.chars().take(256) {

@@ -43,8 +43,10 @@ fn requests(name: &str, scene: &Scene<'_>) -> Option<Vec<Value>> {
     let all = ["talker.0", "failing.0", "hooked.0", "late.0", "args.0"];
     let broken = definition.replacen("[service.talker]", "[service.talker]\nnonsense = 1", 1);
     Some(match name {
-        "status" | "snapshot" | "feed" | "ledger" | "ledger_verify" | "approvals" | "rules"
-        | "webhooks" | "notifications" | "emergency_preview" | "support" => vec![json!({})],
+        "status" | "snapshot" | "feed" | "agents" | "ledger" | "ledger_verify" | "approvals"
+        | "rules" | "webhooks" | "notifications" | "emergency_preview" | "support" => {
+            vec![json!({})]
+        }
         "system_status" => vec![json!({}), json!({"cluster": cluster, "service": "failing"})],
         "ps" | "graph" | "definition" | "volumes" => vec![of],
         "look" => vec![json!({ "folder": folder })],
@@ -104,6 +106,9 @@ fn requests(name: &str, scene: &Scene<'_>) -> Option<Vec<Value>> {
             "host": host, "method": "GET", "path": format!("/?token={secret}"),
             "headers": [["Authorization", format!("Bearer {secret}")], ["X-Api-Key", secret]],
         })],
+        "add_agent" | "remove_agent" => {
+            vec![json!({"name": "helper", "reason": format!("for {secret}")})]
+        }
         "approve" => vec![json!({"id": 1, "name": "anna"})],
         "deny" => vec![json!({"id": 1, "name": "ben"})],
         "reveal" => vec![json!({"cluster": cluster, "services": ["nobody"]})],

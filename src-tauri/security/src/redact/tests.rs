@@ -97,6 +97,8 @@ fn what_is_no_secret_stays() {
         "id 3b241101-e2bb-4255-8caf-4136c566a962",
         "/usr/lib/x86_64-linux-gnu/libsomething-long-enough.so.1",
         "secret_file=/run/secrets/db token_count=3",
+        "PWD=/home/anna/shop OLDPWD=/home/anna/Work-2",
+        "secret_in_environment:shop-5cd4bec9:GITHUB_TOKEN",
     ] {
         assert_eq!(shown(text), text);
     }
