@@ -146,17 +146,21 @@ async function attack({ base, paths, mark, silence, own }) {
     if (!other) return;
     const heard = (message) => got.push(`a message of the window: ${JSON.stringify(message.data)}`);
     window.addEventListener("message", heard);
-    for (let time = 0; time < 10; time += 1) {
-      other.postMessage({ token: true, stream: "feed" }, "*");
-      await new Promise((done) => setTimeout(done, 30));
-    }
-    let read = null;
-    try {
-      // As long as nothing has come it is an empty page, and this one's.
-      read = other.location.href === "about:blank" ? null : other.document.body?.textContent;
-    } catch {
-      // Another origin's.
-    }
+    // As long as nothing has come it is an empty page, and this one's; what comes is another origin's, or can be read.
+    const read = await new Promise((done) => {
+      const look = () => {
+        try {
+          if (other.location.href === "about:blank" || other.document.readyState !== "complete") return setTimeout(look, 5);
+          done(other.document.body?.textContent);
+        } catch {
+          done(null);
+        }
+      };
+      look();
+    });
+    other.postMessage({ token: true, stream: "feed" }, "*");
+    // Behind a question to the same server: who answers messages has done so by then.
+    await fetch(url, { mode: "no-cors" }).catch(() => {});
     if (read) got.push(`a window read ${read.slice(0, 60)}`);
     other.close();
     window.removeEventListener("message", heard);
@@ -259,9 +263,14 @@ async function attack({ base, paths, mark, silence, own }) {
   // one of a name elsewhere without TLS none at all.
   if (!own || !navigator.serviceWorker) delete ways["service worker"];
   for (const path of paths) {
-    for (const [name, way] of Object.entries(ways)) {
-      tried[name] = (tried[name] ?? 0) + 1;
-      await soon(way(base + path));
+    // Some at once: most of their time is waiting for what is not to come. A service worker would come between the others.
+    const all = Object.entries(ways);
+    const alone = all.filter(([name]) => name === "service worker");
+    const others = all.filter(([name]) => name !== "service worker");
+    const groups = [...Array.from({ length: Math.ceil(others.length / 6) }, (_, at) => others.slice(6 * at, 6 * at + 6)), alone];
+    for (const group of groups) {
+      for (const [name] of group) tried[name] = (tried[name] ?? 0) + 1;
+      await Promise.all(group.map(([, way]) => soon(way(base + path))));
     }
   }
   // What the browser itself measured of each.
