@@ -107,7 +107,7 @@ fn requests(name: &str, scene: &Scene<'_>) -> Option<Vec<Value>> {
             "headers": [["Authorization", format!("Bearer {secret}")], ["X-Api-Key", secret]],
         })],
         "add_agent" | "remove_agent" => {
-            vec![json!({"name": "helper", "reason": format!("for {secret}")})]
+            vec![json!({"name": "helper", "reason": format!("for token={secret}")})]
         }
         "approve" => vec![json!({"id": 1, "name": "anna"})],
         "deny" => vec![json!({"id": 1, "name": "ben"})],
@@ -121,7 +121,8 @@ fn requests(name: &str, scene: &Scene<'_>) -> Option<Vec<Value>> {
         "watch_gateway" => vec![json!({"requests": 100})],
         "rehearse" => vec![
             json!({"cluster": cluster, "faults": 3}),
-            json!({"folder": folder, "text": definition, "faults": 2}),
+            json!({"cluster": cluster, "text": definition, "faults": 2}),
+            json!({"folder": folder, "faults": 2}),
         ],
         // They need somebody at a terminal, and answer with how it stands there.
         "take_terminal" | "resize_terminal" => {
@@ -240,7 +241,9 @@ async fn answer(client: &Client, name: &str, kind: Kind, request: &Value) -> Str
         .stream::<Value>(name, request)
         .await
         .expect("it is opened");
-    for _ in 0..MESSAGES {
+    // The gateway tells everything again each second.
+    let most = if name == "watch_gateway" { 2 } else { MESSAGES };
+    for _ in 0..most {
         match timeout(QUIET, stream.next()).await {
             Ok(Ok(Some(message))) => told.push_str(&message.to_string()),
             Ok(Ok(None)) | Ok(Err(_)) | Err(_) => break,

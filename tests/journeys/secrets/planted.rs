@@ -1,6 +1,7 @@
 //! The canaries: fifty secrets of nobody's, and how each is planted.
 
-use std::collections::BTreeMap;
+use aho_corasick::AhoCorasick;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use tests::dice::Dice;
 
@@ -104,44 +105,64 @@ pub(super) const HOW: [(&str, &str); 50] = [
 ];
 
 /// The values by name, the same in every run.
-pub(super) struct Planted(BTreeMap<&'static str, String>);
+pub(super) struct Planted {
+    values: BTreeMap<&'static str, String>,
+    /// What would show one of them, and whose it is.
+    parts: AhoCorasick,
+    whose: Vec<&'static str>,
+}
 
 impl Planted {
     pub(super) fn new() -> Self {
         let mut dice = Dice(4711);
         let value = |name: &'static str| (name, like(name, &mut dice));
-        Self(HOW.map(|(name, _)| name).map(value).into())
+        let values = BTreeMap::from(HOW.map(|(name, _)| name).map(value));
+        let shown = values.iter().flat_map(|(name, value)| {
+            let parts = all_parts(value).into_iter();
+            parts.map(|part| (part, *name))
+        });
+        let (parts, whose): (Vec<_>, Vec<_>) = shown.unzip();
+        let parts = AhoCorasick::new(parts).expect("they are not too many");
+        Self {
+            values,
+            parts,
+            whose,
+        }
     }
 
     pub(super) fn of(&self, name: &str) -> &str {
-        self.0
+        self.values
             .get(name)
             .unwrap_or_else(|| panic!("no canary is called {name}"))
     }
 
     /// Which of them stand in a text, whole or in part: any twelve letters in a row of one.
-    pub(super) fn seen(&self, text: &[u8]) -> Vec<&'static str> {
-        const PART: usize = 12;
-        let part = |value: &str| {
-            // The head of a private key is nobody's secret.
-            let lines = value.lines().filter(|line| !line.starts_with("---"));
-            let mut parts = lines.flat_map(|line| line.as_bytes().windows(PART));
-            parts.any(|part| memmem(text, part))
-        };
-        let all = self.0.iter().filter(|(_, value)| {
-            let encoded = [
-                base64(value.as_bytes()),
-                base64(format!("me:{value}").as_bytes()),
-                percent(value),
-            ];
-            // What is around a value in base64 is not its own.
-            part(value)
-                || encoded
-                    .iter()
-                    .any(|one| part(one.trim_end_matches('=').get(4..).unwrap_or_default()))
-        });
-        all.map(|(name, _)| *name).collect()
+    pub(super) fn seen(&self, text: &[u8]) -> BTreeSet<&'static str> {
+        let found = self.parts.find_overlapping_iter(text);
+        found.map(|part| self.whose[part.pattern()]).collect()
     }
+}
+
+/// All letters in a row, so many, of a value in each form in which it could be shown.
+fn all_parts(value: &str) -> Vec<Vec<u8>> {
+    const PART: usize = 12;
+    let of = |text: &str| -> Vec<Vec<u8>> {
+        // The head of a private key is nobody's secret.
+        let lines = text.lines().filter(|line| !line.starts_with("---"));
+        let parts = lines.flat_map(|line| line.as_bytes().windows(PART));
+        parts.map(<[u8]>::to_vec).collect()
+    };
+    let encoded = [
+        base64(value.as_bytes()),
+        base64(format!("me:{value}").as_bytes()),
+        percent(value),
+    ];
+    let mut all = of(value);
+    for one in encoded {
+        // What is around a value in base64 is not its own.
+        all.extend(of(one.trim_end_matches('=').get(4..).unwrap_or_default()));
+    }
+    all
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -167,21 +188,6 @@ pub(super) fn percent(text: &str) -> String {
         false => format!("%{byte:02X}"),
     };
     text.bytes().map(byte).collect()
-}
-
-fn memmem(text: &[u8], part: &[u8]) -> bool {
-    let Some((first, rest)) = part.split_first() else {
-        return false;
-    };
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| byte == first) {
-        let behind = from + at + 1;
-        if text[behind..].starts_with(rest) {
-            return true;
-        }
-        from = behind;
-    }
-    false
 }
 
 fn like(name: &str, dice: &mut Dice) -> String {
