@@ -47,7 +47,7 @@ pub(crate) async fn ask<R: Runtime>(
     name: &str,
     args: &Args,
 ) -> Result<(), Failure> {
-    let Some(question) = question(engine, name, args).await else {
+    let Some(question) = question(engine, name, args).await? else {
         return Ok(());
     };
     let asking = app.state::<Asking>();
@@ -70,21 +70,25 @@ fn refused(why: &str) -> Failure {
 }
 
 /// `None` where there is nothing to ask; what a call lacks is for its row to say.
-async fn question(engine: &Handle, name: &str, args: &Args) -> Option<Question> {
-    match name {
+///
+/// # Errors
+/// When it cannot be said what would be approved of: then nobody can have meant it.
+async fn question(engine: &Handle, name: &str, args: &Args) -> Result<Option<Question>, Failure> {
+    Ok(match name {
         "approve" => {
-            let request: ApprovalRequest = of(args)?;
-            let all = engine.approvals().await.ok()?;
-            let approval = all.into_iter().find(|one| one.id == request.id)?;
+            let Some(request) = of::<ApprovalRequest>(args) else {
+                return Ok(None);
+            };
+            let approval = engine.approval(request.id).await;
+            let approval = approval.map_err(|error| refused(&error.to_string()))?;
             approval.is_open().then(|| to_approve(&approval))
         }
-        "down" => {
-            let request: DownRequest = of(args)?;
+        "down" => of::<DownRequest>(args).and_then(|request| {
             let volumes = request.volumes.filter(|volumes| !volumes.is_empty())?;
             Some(to_remove(request.cluster.as_str(), &volumes))
-        }
+        }),
         _ => None,
-    }
+    })
 }
 
 fn of<T: DeserializeOwned>(args: &Args) -> Option<T> {

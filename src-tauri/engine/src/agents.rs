@@ -270,6 +270,11 @@ impl Handle {
                 one.gone.cancel();
             }
         }
+        // The next of its name is another one.
+        let ended = shared.door.end_approvals_of(&Actor::agent(&name)).await;
+        if let Err(error) = ended {
+            tracing::warn!(%name, %error, "what the agent asked for still waits");
+        }
         let removed = shared.store.agents().remove(&name).await;
         let removed = removed.map_err(|source| Error::AgentStays {
             name: name.clone(),

@@ -19,6 +19,14 @@ impl Handle {
         Ok(self.shared.store.approvals().recent(SHOWN).await?)
     }
 
+    /// One of them, however old.
+    ///
+    /// # Errors
+    /// That there is none of this number, or what the store says.
+    pub async fn approval(&self, id: ApprovalId) -> Result<Approval, Error> {
+        self.shared.door.approval(id).await
+    }
+
     /// A person approves of an act that waits. `name` tells apart who uses one account; without one it is the
     /// account's. Who asked does not count.
     ///

@@ -16,6 +16,59 @@ impl Picture {
     }
 }
 
+impl Picture {
+    /// Adds to the services of an act those that it stops or starts with them.
+    pub(crate) fn take_along(&self, verb: Verb, target: &mut Target) {
+        let picture = self.snapshot();
+        let cluster = target.cluster.as_ref();
+        let known = cluster.and_then(|id| picture.clusters.iter().find(|one| one.id == *id));
+        let Some(known) = known.filter(|_| !target.services.is_empty()) else {
+            return;
+        };
+        let also: Vec<ServiceName> = {
+            let mut touched: BTreeSet<&ServiceName> = target.services.iter().collect();
+            match verb {
+                Verb::Stop => drop(with_dependents(known, &mut touched)),
+                Verb::Start | Verb::Restart | Verb::Release => {
+                    with_needs(&picture, known, &mut touched);
+                }
+                _ => return,
+            }
+            let named = |one: &&&ServiceName| !target.services.contains(one);
+            touched
+                .iter()
+                .filter(named)
+                .map(|one| (*one).clone())
+                .collect()
+        };
+        target.services.extend(also);
+    }
+}
+
+/// Adds what these need and does not run, however far: it is started with them.
+fn with_needs<'a>(
+    picture: &Snapshot,
+    cluster: &'a ClusterView,
+    touched: &mut BTreeSet<&'a ServiceName>,
+) {
+    let instances = picture.instances.get(&cluster.id);
+    let runs = |name: &ServiceName| {
+        let mut all = instances.into_iter().flatten();
+        all.any(|one| one.service == *name && one.pid.is_some())
+    };
+    loop {
+        let needed = |name: &ServiceName| {
+            let mut all = cluster.services.iter();
+            all.any(|one| touched.contains(&one.name) && one.needs.contains(name))
+        };
+        let next = cluster.services.iter().find(|one| {
+            !one.oneshot && !touched.contains(&one.name) && needed(&one.name) && !runs(&one.name)
+        });
+        let Some(next) = next else { return };
+        touched.insert(&next.name);
+    }
+}
+
 fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<String> {
     let cluster = target.cluster.as_ref();
     let known = cluster.and_then(|id| picture.clusters.iter().find(|one| one.id == *id));

@@ -11,6 +11,7 @@ use crate::record::{ClusterRecord, cluster_id};
 use crate::up::{Up, UpStarted};
 use crate::{Error, contents, defined, hidden};
 use model::{Actor, ClusterId, ServiceName};
+use security::redact::Redactor;
 use spec::{Cluster, Diagnostics};
 use std::fs::{File, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -64,7 +65,9 @@ impl Handle {
         let record = defined::record(&self.shared, cluster).await?;
         blocking(move || {
             let mut text = text_of(&record.folder.join(file_of(&record).name))?;
-            text.text = hidden::redactor(Some(&record.id)).veil(&text.text);
+            let redactor = hidden::redactor(Some(&record.id));
+            text.mark = format!("{}-{}", text.mark, redactor.places(&text.text));
+            text.text = redactor.veil(&text.text);
             Ok(text)
         })
         .await
@@ -82,7 +85,7 @@ impl Handle {
         let record = defined::record(&self.shared, cluster).await?;
         let driver = Arc::clone(&self.shared.driver);
         blocking(move || {
-            let text = unveiled(&record, text);
+            let text = unveiled(&record, text, None)?;
             Ok(match parsed(&record, text)? {
                 Ok(mut edited) => {
                     let (folder, env) = (&record.folder, &record.env);
@@ -106,7 +109,7 @@ impl Handle {
     ) -> Result<Arc<Cluster>, Error> {
         let record = defined::record(&self.shared, cluster).await?;
         blocking(move || {
-            let text = unveiled(&record, text);
+            let text = unveiled(&record, text, None)?;
             right(parsed(&record, text)?).map(Arc::new)
         })
         .await
@@ -133,7 +136,7 @@ impl Handle {
         let (folder, file) = (record.folder.clone(), record.file.clone());
         let id = cluster.clone();
         blocking(move || {
-            let text = unveiled(&record, text);
+            let text = unveiled(&record, text, Some(&mark))?;
             let edited = right(parsed(&record, text.clone())?)?;
             if cluster_id(&record.folder, &edited.name) != id {
                 return Err(Error::Conflict(format!(
@@ -172,13 +175,32 @@ fn right(checked: Result<Definition, Diagnostics>) -> Result<Cluster, Error> {
         .map_err(|problems| Error::Definition(definition::shown(&problems)))
 }
 
-/// An edit of what [`Handle::definition_text`] showed, with the secrets in it.
-fn unveiled(record: &ClusterRecord, edited: String) -> String {
-    match text_of(&record.folder.join(file_of(record).name)) {
-        Ok(there) => hidden::redactor(Some(&record.id)).unveil(&there.text, &edited),
-        // Of a file that is gone nothing is masked.
-        Err(_) => edited,
+/// An edit of what [`Handle::definition_text`] showed, with the secrets in it. With the mark of what was shown, it is
+/// refused where what is hidden has changed since: the numbers of the places would mean others.
+fn unveiled(record: &ClusterRecord, edited: String, mark: Option<&str>) -> Result<String, Error> {
+    let name = file_of(record).name;
+    // Of a file that is gone nothing is masked.
+    let Ok(there) = text_of(&record.folder.join(&name)) else {
+        return Ok(edited);
+    };
+    let redactor = hidden::redactor(Some(&record.id));
+    let shown = mark.and_then(|mark| mark.split_once('-'));
+    if shown.is_some_and(|(_, places)| places != redactor.places(&there.text))
+        && Redactor::has_place(&edited)
+    {
+        return Err(Error::Conflict(format!(
+            "what is hidden in {name} is other than when it was read, and nothing was written; load it again, or copy \
+             your edit first"
+        )));
     }
+    let text = redactor.unveil(&there.text, &edited);
+    if Redactor::has_place(&text) && !Redactor::has_place(&there.text) {
+        return Err(Error::BadRequest(format!(
+            "the edit names a hidden secret that is not in {name}; load it again, and leave places like •••1••• as \
+             they are"
+        )));
+    }
+    Ok(text)
 }
 
 fn parsed(record: &ClusterRecord, text: String) -> Result<Result<Definition, Diagnostics>, Error> {
@@ -280,6 +302,8 @@ fn mark(bytes: &[u8]) -> String {
 /// moment in which an editor's own save is lost; there is no call that does both.
 fn replace(file: &Path, text: &str, wanted: &str) -> Result<(), Error> {
     let found = text_of(file)?;
+    // Behind the file's own is what was hidden in it.
+    let wanted = wanted.split_once('-').map_or(wanted, |(file, _)| file);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let changed = || {
         Error::Conflict(format!(

@@ -11,8 +11,8 @@ use crate::shared::Shared;
 use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ApprovalId, ClusterId, Event, InstanceId, Reason, ServiceName, Target,
-    Timestamp, Verb,
+    Act, ActId, Actor, ActorKind, ApprovalId, ClusterId, Event, InstanceId, Reason, ServiceName,
+    Target, Timestamp, Verb,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -233,11 +233,15 @@ impl Handle {
         if starts {
             self.not_overtaken()?;
         }
-        let target = Target {
+        let mut target = Target {
             cluster: cluster.clone(),
             services,
             instance: None,
         };
+        // Persons see what they take with it, and may. Others are judged for each.
+        if actor.kind != ActorKind::Person {
+            self.shared.picture.take_along(verb, &mut target);
+        }
         let details = order.details();
         let act = self
             .admit_so(actor, verb, target, &reason, &details)

@@ -6,7 +6,7 @@
 //! It refuses to write anything down, and to give a value back.
 
 use model::ClusterId;
-use security::redact::{MASK, Redactor, distinct};
+use security::redact::{MASK, Redactor, distinct, is_place, telling};
 use security::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,8 +90,8 @@ pub fn learn<'a>(cluster: Option<&ClusterId>, values: impl IntoIterator<Item = &
 /// The variables of a service's environment that are secrets by their name or look.
 pub(crate) fn learn_environment(cluster: &ClusterId, variables: &BTreeMap<String, String>) {
     let secret = |(name, value): (&String, &String)| {
-        let told =
-            secret::in_variable(name, value).is_some() || secret::is_named(name) && distinct(value);
+        let told = secret::in_variable(name, value).is_some()
+            || secret::is_named(name) && telling(value) && !is_place(value);
         told.then_some(value.clone())
     };
     let found: Vec<String> = variables.iter().filter_map(secret).collect();

@@ -13,6 +13,7 @@ mod json;
 mod spans;
 mod veil;
 
+use crate::secret::random;
 use aho_corasick::AhoCorasick;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -136,14 +137,46 @@ impl Redactor {
     }
 }
 
-/// No name, state or word of everyday looks like this.
-pub fn distinct(value: &str) -> bool {
-    // Names of services, versions, states.
+/// It is worth knowing as a secret: hardly a word of everyday.
+pub fn telling(value: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b'.');
     match value.len() {
         ..8 => false,
         8..16 => !value.bytes().all(plain),
         _ => true,
+    }
+}
+
+/// No name, state, version, address or folder looks like this: where one of those may stand, it is hidden by its value
+/// all the same. What is hidden there by mistake is not found again by those who have only its name.
+pub fn distinct(value: &str) -> bool {
+    /// Names have a number or two in them, and what is random changes between letters and digits all the time.
+    const CHANGES: usize = 4;
+    const RANDOM: usize = 12;
+    let of_names = |b: u8| {
+        b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.' | b':')
+    };
+    if !telling(value) || is_place(value) {
+        return false;
+    }
+    if !value.bytes().all(of_names) {
+        return true;
+    }
+    let kinds = value.bytes().filter(u8::is_ascii_alphanumeric);
+    let kinds: Vec<bool> = kinds.map(|b| b.is_ascii_digit()).collect();
+    let changes = kinds.windows(2).filter(|two| two[0] != two[1]).count();
+    value.len() >= RANDOM && changes >= CHANGES
+}
+
+/// A folder, a file or a URL without a password in it.
+pub fn is_place(value: &str) -> bool {
+    /// Parts of paths that look random are so long, where they are no path.
+    const PART: usize = 12;
+    let parts = || value.split(['/', '?', '&', '=', '#']);
+    let plain = || parts().all(|part| !random::looks(part, PART));
+    match value.split_once("://") {
+        Some((_, rest)) => !rest.split('/').next().unwrap_or_default().contains('@') && plain(),
+        None => value.starts_with('/') && plain(),
     }
 }
 

@@ -203,7 +203,7 @@ const KEYS: [&str; 10] = [
     "license",
 ];
 /// One of them makes it none: it is about a secret, or not a secret at all.
-const ABOUT: [&str; 38] = [
+const ABOUT: [&str; 41] = [
     "public",
     "pub",
     "file",
@@ -242,6 +242,9 @@ const ABOUT: [&str; 38] = [
     "sha",
     "sum",
     "integrity",
+    "hasher",
+    "policy",
+    "provider",
 ];
 
 /// Sounds of secrets, and everybody knows what it is: the folder that a shell is in or was in, and what our own threats
@@ -303,6 +306,14 @@ impl Name {
     pub(crate) fn says_secret(&self) -> bool {
         self.secret() && !self.harmless()
     }
+
+    /// It is what variables of passwords and logins are called for short: `DB_PASS`, `REDIS_AUTH`.
+    pub(crate) fn says_pass(&self) -> bool {
+        const SHORT: [&str; 5] = ["pass", "dbpass", "pgpass", "userpass", "rootpass"];
+        let last = self.0.last().map(String::as_str);
+        let short = last.is_some_and(|last| SHORT.contains(&last) || last == "auth");
+        short && !self.harmless()
+    }
 }
 
 /// Whether a name says that what it names is secret.
@@ -316,5 +327,5 @@ pub fn password_in(url: &str) -> Option<&str> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let (user, _) = authority.rsplit_once('@')?;
     let (_, password) = user.split_once(':')?;
-    crate::redact::distinct(password).then_some(password)
+    crate::redact::telling(password).then_some(password)
 }

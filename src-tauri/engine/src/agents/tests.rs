@@ -1,7 +1,7 @@
 //! Agents of an engine: their tokens, their ends, and what they never do.
 
 use super::*;
-use crate::stage::{config, me, sleeper};
+use crate::stage::{config, me, running, sleeper};
 use crate::{Engine, Order};
 use model::{ActorKind, Entry};
 use testkit::Home;
@@ -229,5 +229,72 @@ async fn what_is_a_persons_no_agent_does_whatever_the_rules_say() {
         entry.contains(r#""actor":{"kind":"agent","via":"claude"}"#),
         "{entry}"
     );
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agents_act_takes_with_it_is_judged_as_well() {
+    let home = Home::new();
+    let (_engine, handle, cluster) = running(
+        &home,
+        "[service.base]\nrun = \"sleep 600\"\n\
+         [service.vault]\nrun = \"sleep 600\"\nneeds = [\"base\"]\nprotected = true\n\
+         [service.api]\nrun = \"sleep 600\"\nneeds = [\"vault\"]\n",
+    )
+    .await;
+    let token = add(&handle, "claude", None).await.unwrap();
+    let agent = handle.agent(&token).unwrap().actor;
+    let of = |name: &str| vec![name.parse().unwrap()];
+    let order = |actor: &Actor, order: Order| handle.order(actor.clone(), order, String::new());
+    let stop = |name: &str| Order::Stop {
+        cluster: cluster.clone(),
+        services: of(name),
+    };
+    let start = |name: &str| Order::Start {
+        cluster: cluster.clone(),
+        services: of(name),
+    };
+    let refused = order(&agent, stop("base")).await.unwrap_err().story();
+    assert!(
+        refused.contains("agents-leave-protected-alone"),
+        "{refused}"
+    );
+    // What runs already is not started with it.
+    order(&agent, start("api")).await.unwrap();
+    let stopped = order(&me(), stop("vault")).await.unwrap();
+    let settled = handle.wait(stopped.id, crate::stage::LIMIT).await.unwrap();
+    assert!(settled.settled);
+    let refused = order(&agent, start("api")).await.unwrap_err().story();
+    assert!(
+        refused.contains("agents-leave-protected-alone"),
+        "{refused}"
+    );
+    handle.shutdown(me(), false, String::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_asked_for_ends_with_it() {
+    let home = Home::new();
+    let (_engine, handle, cluster) = sleeper(&home).await;
+    let token = add(&handle, "claude", None).await.unwrap();
+    let agent = handle.agent(&token).unwrap().actor;
+    let stop = Order::Stop {
+        cluster,
+        services: vec!["db".parse().unwrap()],
+    };
+    let asked = handle.order(agent, stop, String::new()).await.unwrap_err();
+    let Error::NeedsApproval { id, .. } = asked else {
+        panic!("{}", asked.story());
+    };
+    let approved = handle
+        .approve(me(), id, Some("anna".into()), String::new())
+        .await;
+    assert!(approved.is_ok());
+    handle
+        .remove_agent(me(), name("claude"), String::new())
+        .await
+        .unwrap();
+    let one = handle.approval(id).await.unwrap();
+    assert!(!one.is_open(), "{:?}", one.state);
     handle.shutdown(me(), false, String::new()).await;
 }

@@ -183,6 +183,17 @@ impl Door {
         one.ok_or(Error::NoApproval(id))
     }
 
+    /// Denies all that waits of who asks no more.
+    pub(crate) async fn end_approvals_of(&self, actor: &Actor) -> Result<(), Error> {
+        let store = self.store.approvals();
+        for one in store.open().await? {
+            if one.actor == *actor && store.deny(one.id).await? {
+                self.tell_again(one.id).await;
+            }
+        }
+        Ok(())
+    }
+
     /// Something about one of them has changed.
     pub(crate) async fn tell_again(&self, id: ApprovalId) {
         match self.approval(id).await {

@@ -86,6 +86,9 @@ pub(super) fn hide(redactor: &Redactor, text: &str) -> Option<String> {
 
 fn value<'t>(redactor: &Redactor, frame: &Frame<'_>, text: &'t str) -> Cow<'t, str> {
     let name = match (&frame.name, &frame.before) {
+        (Some(name), _) if VALUES.contains(&&*frame.key) && spans::in_variable(name, text) => {
+            return Cow::Borrowed(MASK);
+        }
         (Some(name), _) if VALUES.contains(&&*frame.key) => name,
         // `["authorization", "…"]` in a list of pairs, and `["--password", "…"]`.
         (_, Some(before)) if frame.pair || before.starts_with('-') => before,

@@ -16,6 +16,10 @@ const LONG: usize = 32;
 /// Shorter is no password.
 const PASSWORD: usize = 4;
 
+/// A text is gone through so often at most, and that many bytes more: what is behind that is hidden unseen.
+const WORK: usize = 64;
+const LEAST_WORK: usize = 256 * 1024;
+
 /// What a closer look is worth, in either case of letters. Each word that makes a value secret has one of the stems.
 const STEMS: [&str; 7] = ["pass", "secr", "toke", "cred", "key", "auth", "pwd"];
 const URL: &str = "://";
@@ -48,10 +52,23 @@ static MARKS: LazyLock<Option<(AhoCorasick, Vec<Mark>)>> = LazyLock::new(|| {
 /// All of them; they may overlap.
 pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
     if let Some((found, marks)) = &*MARKS {
-        // Up to here the last name or URL was looked at.
-        let mut done = 0;
+        // Up to here the last name or URL was looked at; here the word ends that the last hit is in.
+        let (mut done, mut word) = (0, 0);
+        let mut work = 0_usize;
         for hit in found.find_overlapping_iter(text) {
             let at = hit.start();
+            if at >= word {
+                let rest = text.as_bytes()[at..]
+                    .iter()
+                    .position(u8::is_ascii_whitespace);
+                word = rest.map_or(text.len(), |length| at + length);
+            }
+            // Each look may go on to the end of its word, and a word may be nothing but such hits.
+            work = work.saturating_add(word - at);
+            if work > WORK * text.len() + LEAST_WORK {
+                spans.push(at..text.len());
+                break;
+            }
             let span = match marks[hit.pattern().as_usize()] {
                 Mark::Token => forms::token_at(text, at),
                 Mark::Url => in_url(text, hit.end()),
@@ -90,7 +107,17 @@ pub(super) fn named(name: &str, value: &str) -> bool {
     if words.has("authorization") {
         return value.len() >= ANNOUNCED;
     }
-    words.says_secret() && announced(&words, value.trim(), true)
+    let value = value.trim();
+    words.says_secret() && !super::is_place(value) && announced(&words, value, true)
+}
+
+/// The same of a variable: who gives a name of a secret to one means it, whatever the value looks like.
+pub(super) fn in_variable(name: &str, value: &str) -> bool {
+    let (words, value) = (Name::of(name), value.trim());
+    let secret = words.says_secret() || words.says_pass();
+    let said = value.len() >= PASSWORD && !stands(value) && !is_none(value);
+    let number = !words.password() && value.bytes().all(|byte| byte.is_ascii_digit());
+    named(name, value) || secret && said && !number && !super::is_place(value)
 }
 
 /// The length of the word at the beginning of a text, if that may be the rest of a secret that was cut.
@@ -211,10 +238,8 @@ fn skip(text: &str, from: usize, of: impl Fn(char) -> bool) -> usize {
     from + length
 }
 
-/// A value is no secret, although its name says so, where it is a word about one. `tight`: it is assigned, and not
-/// merely told.
-fn announced(words: &Name, value: &str, tight: bool) -> bool {
-    /// What programs write behind such a name that is none.
+/// What programs write behind such a name that is none.
+fn is_none(value: &str) -> bool {
     const NONE: [&str; 16] = [
         "true",
         "false",
@@ -233,9 +258,18 @@ fn announced(words: &Name, value: &str, tight: bool) -> bool {
         "denied",
         "accepted",
     ];
-    let about = |none: &&str| value.eq_ignore_ascii_case(none);
-    let stands = value.starts_with(['$', '{', '<', '%', '*', '•']) || value.starts_with("(secret");
-    if value.len() < PASSWORD || stands || NONE.iter().any(about) {
+    NONE.iter().any(|none| value.eq_ignore_ascii_case(none))
+}
+
+/// Something stands in the place of the value.
+fn stands(value: &str) -> bool {
+    value.starts_with(['$', '{', '<', '%', '*', '•']) || value.starts_with("(secret")
+}
+
+/// A value is no secret, although its name says so, where it is a word about one. `tight`: it is assigned, and not
+/// merely told.
+fn announced(words: &Name, value: &str, tight: bool) -> bool {
+    if value.len() < PASSWORD || stands(value) || is_none(value) {
         return false;
     }
     if random::looks(value, ANNOUNCED) {
@@ -244,7 +278,7 @@ fn announced(words: &Name, value: &str, tight: bool) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     match (words.password(), tight) {
         (true, true) => true,
-        (true, false) => digits > 0 && digits < value.len(),
+        (true, false) => digits > 0 && value.bytes().any(|b| b.is_ascii_alphabetic()),
         // `tokens=5000` is a number, and `token=EOF` a word of a parser.
         (false, true) => value.len() >= ANNOUNCED && (digits > 0 && digits < value.len()),
         (false, false) => false,

@@ -208,6 +208,95 @@ fn a_veiled_text_is_edited_and_has_its_secrets_again() {
 }
 
 #[test]
+fn places_are_known_again_only_as_long_as_the_same_is_hidden() {
+    let text = format!("a = \"{RANDOM}\"\nb = \"Alpha-beta-9\"\n");
+    let few = Redactor::new([RANDOM], []);
+    let more = Redactor::new([RANDOM, "Alpha-beta-9"], []);
+    assert_eq!(few.places(&text), Redactor::new([RANDOM], []).places(&text));
+    assert_ne!(few.places(&text), more.places(&text));
+    assert!(Redactor::has_place(&few.veil(&text)));
+    for without in [&text, "", "•••", "a ••• b ••• c", "1 ••• 2", "•••x1•••"]
+    {
+        assert!(!Redactor::has_place(without), "{without}");
+    }
+}
+
+#[test]
+fn names_folders_addresses_and_versions_are_found_by_whoever_asks_for_them() {
+    for name in [
+        "shop-2024",
+        "my-app-1",
+        "shopdev2024",
+        "postgres-16",
+        "payments-gateway",
+        "127.0.0.1",
+        "127.0.0.1:18979",
+        "v2.10.3-beta1",
+        "/home/anna/shop-2024",
+        "https://auth.example.com/oauth/token",
+        "http://127.0.0.1",
+    ] {
+        assert!(!distinct(name), "{name}");
+        let redactor = Redactor::new([name], [name]);
+        assert_eq!(redactor.hide_field(name), name);
+    }
+    for secret in [
+        RANDOM,
+        "hunter2Real9",
+        "3f9c1a2b7d8e4f60",
+        "correct horse battery staple",
+        "https://me:s3cret-9@host/",
+    ] {
+        assert!(distinct(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_variable_with_the_name_of_a_secret_is_hidden_whatever_its_look() {
+    let of = |name: &str, value: &str| {
+        let json = format!(r#"[{{"name":"{name}","value":"{value}"}}]"#);
+        Redactor::default().hide_json(&json).is_some()
+    };
+    for (name, value) in [
+        ("DB_PASS", "letmein77"),
+        ("API_TOKEN", "zx81q"),
+        ("API_KEY", "swordfish"),
+        ("REDIS_AUTH", "swordfish4"),
+        ("REFRESH_TOKEN", "abcdefghijkl"),
+    ] {
+        assert!(of(name, value), "{name}");
+    }
+    for (name, value) in [
+        ("TOKEN_URL", "https://auth.example.com/oauth/token"),
+        ("PASSWORD_HASHER", "argon2id"),
+        ("PASSWORD_POLICY", "strong-8"),
+        ("API_TOKEN", "5000"),
+        ("API_TOKEN", "${TOKEN}"),
+        ("SECRET_STORE", "/home/anna/shop"),
+        ("BYPASS", "everything"),
+    ] {
+        assert!(!of(name, value), "{name}");
+    }
+}
+
+#[test]
+fn an_address_under_the_name_of_a_secret_is_an_address() {
+    let json = r#"{"urls":{"password":"http://password.shop.localhost:7422/"}}"#;
+    assert_eq!(Redactor::default().hide_json(json), None);
+}
+
+/// Were each of these places looked at to its end, this would take minutes.
+#[test]
+fn a_text_of_nothing_but_places_worth_a_look_is_hidden_from_somewhere_on() {
+    for piece in ["-eyJ", "token=", "password=", "://a:", "Bearer "] {
+        let text = piece.repeat(120_000 / piece.len());
+        let _ = Redactor::default().hide(&text);
+    }
+    let text = "-eyJ".repeat(20_000) + RANDOM;
+    assert!(!Redactor::default().hide(&text).contains(RANDOM));
+}
+
+#[test]
 fn the_default_knows_no_values_and_hides_nothing_of_an_empty_text() {
     assert_eq!(shown(""), "");
     assert!(!Redactor::default().may_hide(b"an ordinary line of a log, with 200 and 12ms"));

@@ -2,6 +2,7 @@
 
 use super::Redactor;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The place of the secret of this number.
 fn place(number: usize) -> String {
@@ -23,6 +24,25 @@ impl Redactor {
             text = text.replace(&place(number), &secret);
         }
         text
+    }
+
+    /// By which the places are known again that [`Redactor::veil`] makes in this text now: where more or fewer secrets
+    /// are known, others may have the same numbers.
+    pub fn places(&self, text: &str) -> String {
+        let spans = super::merged(text, self.spans(text, |known| known.fields.as_ref()));
+        let mut hasher = DefaultHasher::new();
+        for span in spans {
+            (span.start, span.end).hash(&mut hasher);
+        }
+        format!("{:x}", hasher.finish())
+    }
+
+    /// There is a place of a secret in it.
+    pub fn has_place(text: &str) -> bool {
+        let between: Vec<&str> = text.split(super::MASK).collect();
+        let between = between.get(1..between.len() - 1).unwrap_or_default();
+        let number = |one: &str| !one.is_empty() && one.bytes().all(|b| b.is_ascii_digit());
+        between.iter().any(|one| number(one))
     }
 
     fn veiled(&self, text: &str) -> (String, BTreeMap<String, usize>) {
