@@ -207,7 +207,7 @@ fn nothing_of_a_service_reaches_beyond_the_screen_and_who_looks_on_types_nothing
     );
 
     let mut one = Attached::to(&azora, folder.path(), "console");
-    one.shows("console");
+    one.shows("\u{1b}[1mconsole");
     let text = one.text();
     assert!(
         !text.contains("\u{1b}]") && !text.contains("evil"),
@@ -223,6 +223,18 @@ fn nothing_of_a_service_reaches_beyond_the_screen_and_who_looks_on_types_nothing
     let refused = azora.run(folder.path(), &["attach", "console"]);
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("azora logs --follow"), "{refused:?}");
+}
+
+#[test]
+fn the_detach_keys_let_go_as_soon_as_they_are_said() {
+    let (azora, folder) = (Azora::new(), Folder::with(CONSOLE));
+    azora.up(folder.path());
+    for _ in 0..20 {
+        let mut one = Attached::to(&azora, folder.path(), "console");
+        one.shows("lets go of it");
+        one.press(b"\x10\x11");
+        assert_eq!(one.ended(), "0");
+    }
 }
 
 #[test]

@@ -103,16 +103,17 @@ impl Session<'_> {
             instance: self.instance.clone(),
         };
         let mut messages = client.stream("attach", &request).await?;
-        let how = match self.types {
-            true => "Ctrl-P Ctrl-Q lets go of it",
-            false => "only looking on; Ctrl-C lets go of it",
+        // From here on until it is dropped; nothing that ends this keeps it from that. The keys are said
+        // only now: before, the terminal itself would have swallowed them.
+        let raw = there.then(|| Raw::begin(self.types)).transpose()?;
+        let (how, end) = match self.types {
+            true => ("Ctrl-P Ctrl-Q lets go of it", "\r"),
+            false => ("only looking on; Ctrl-C lets go of it", ""),
         };
         note(&format!(
-            "azora: attached to {}; {how}, and it runs on",
+            "azora: attached to {}; {how}, and it runs on{end}",
             self.instance
         ));
-        // From here on until it is dropped; nothing that ends this keeps it from that.
-        let raw = there.then(|| Raw::begin(self.types)).transpose()?;
         let mut typing = match self.types {
             true => Typing::begin()?,
             false => Typing::none(),
