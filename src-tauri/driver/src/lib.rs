@@ -13,6 +13,7 @@
 
 mod adopt;
 pub mod allocator;
+mod asked;
 mod cgroup;
 mod clear;
 pub mod clock;

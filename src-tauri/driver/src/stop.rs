@@ -4,20 +4,22 @@
 //! A service that names a stop command is asked by it first; the signal follows when that fails, or
 //! when the grace has passed and the service is still there. The stop signal goes once to the
 //! process group that the service's own process leads, as Ctrl-C in a terminal does: a shell and
-//! what it runs hear it together. What has made a group or session of its own (PostgreSQL's
+//! what it runs hear it together. It stays at once when the engine dies in the middle and another one
+//! goes on with it ([`crate::asked`]). What has made a group or session of its own (PostgreSQL's
 //! children) is left to its parent until the grace is over. Then SIGKILL goes to everything that
 //! belongs to the instance by any of the three means, all of it stopped before the first is killed
 //! ([`crate::roundup`]), until two looks in a row find nothing.
 //!
 //! What is waited for is named while it is waited for.
 
+use crate::asked;
 use crate::clear::unseen;
 use crate::pidfd::Pidfd;
 use crate::procfs::Table;
 use crate::shortage;
 use crate::spawn::Shim;
 use crate::survivors::{self, Remains};
-use crate::watch::{Life, Main, Unit};
+use crate::watch::{Life, Main, Unit, blocking};
 use crate::{ExecOutcome, Happened, Stop};
 use crate::{cgroup, exec, procfs};
 use model::{ExitStatus, Generation};
@@ -108,13 +110,29 @@ impl Unit {
             }
             return;
         }
+        let under_way = self.asked_before(stop.grace()).await;
         self.stopping = Some(Stopping {
-            end: now + stop.grace(),
+            end: now + under_way.unwrap_or(stop.grace()),
             stop,
-            step: Step::Due,
+            step: match under_way {
+                Some(_) => Step::Signalled,
+                None => Step::Due,
+            },
             name: Some(now + NAMED_AFTER),
         });
         self.ask().await;
+    }
+
+    /// What is left of its grace, when an engine before this one has sent it its signal. Over by now, it
+    /// may have been about another stop, and counts for nothing.
+    async fn asked_before(&self, grace: Duration) -> Option<Duration> {
+        let Life::Running(main) = &self.life else {
+            return None;
+        };
+        let (folder, anchor) = (self.folder.clone(), main.anchor.clone());
+        let since = blocking(move || asked::since(&folder, &anchor)).await?;
+        let left = grace.checked_sub(since)?;
+        (!left.is_zero()).then_some(left)
     }
 
     /// The next thing that may make it end by itself: the command, then the signal, then nothing.
@@ -158,6 +176,8 @@ impl Unit {
                 {
                     let (signal, pid) = (number(stopping.stop.signal), main.anchor.pid);
                     ask_to_stop(pidfd.get_ref(), signal, pid, &self.remains());
+                    let (folder, anchor) = (self.folder.clone(), main.anchor.clone());
+                    blocking(move || asked::keep(&folder, &anchor)).await;
                 }
                 fail_point!("stop.signalled");
             }

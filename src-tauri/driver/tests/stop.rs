@@ -255,6 +255,43 @@ async fn a_stop_asks_first() {
     assert_eq!(bench.exited().await, ExitStatus::Code(7));
 }
 
+/// A second signal is "at once" to many: whoever is served just then would have no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_engine_goes_on_with_a_stop_and_does_not_signal_again() {
+    let mut bench = Bench::new();
+    let go = bench.home.path().join("go").to_string_lossy().into_owned();
+    let words = ["tell-term", "print", "ready", "until", &go, "exit", "5"];
+    for name in ["a.0", "b.0"] {
+        bench.start(name, 1, &words).await;
+        bench.said(name, "ready").await;
+        bench.stop(name, 1, LONG);
+        bench.said(name, "term").await;
+    }
+    let run = |name: &str| bench.layout.run(&bench.cluster, &instance(name));
+    let asked = ["a.0", "b.0"].map(|name| run(name).join("asked"));
+    let kept = || asked.iter().all(|asked| asked.exists());
+    assert!(testkit::eventually_async(LONG, kept).await);
+    let mut bench = bench.reborn();
+    let cluster = bench.cluster.clone();
+    bench.driver.adopt(&cluster).await;
+    bench.stop("a.0", 1, LONG);
+    goes_on(&mut bench, "waits for").await;
+    assert_eq!(bench.log("a.0").matches("term").count(), 1);
+    // So long ago that it is another stop.
+    let text = std::fs::read_to_string(&asked[1]).unwrap();
+    let (whom, _) = text.rsplit_once(' ').unwrap();
+    std::fs::write(&asked[1], format!("{whom} 1\n")).unwrap();
+    bench.stop("b.0", 1, LONG);
+    let twice = || bench.log("b.0").matches("term").count() == 2;
+    assert!(testkit::eventually_async(LONG, twice).await);
+    std::fs::write(&go, "").unwrap();
+    for _ in 0..2 {
+        while let Happened::StopGoesOn { .. } = bench.next().await {}
+    }
+    assert_eq!(bench.log("a.0").matches("term").count(), 1);
+    bench.nothing_left().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_process_hears_the_stop_too() {
     let mut bench = Bench::new();

@@ -9,6 +9,7 @@
 //! | `raise N` | is ended by this signal |
 //! | `ignore-term` | ignores SIGTERM, SIGINT and SIGHUP from here on |
 //! | `on-term N` | from here on SIGTERM makes it print `bye` and exit with this code |
+//! | `tell-term` | from here on SIGTERM makes it print `term` and nothing else |
 //! | `fork` | leaves a hanging child behind (same group) and goes on; prints `child PID` |
 //! | `session` | leaves a hanging, deaf, double-forked grandchild in a session of its own; prints `session PID` |
 //! | `daemonise` | goes on in the background as daemons do; the first process exits with 0 |
@@ -88,6 +89,7 @@ fn main() {
             "exit" => std::process::exit(number(&word()) as i32),
             "raise" => raise(number(&word()) as i32),
             "ignore-term" => ignore_term(),
+            "tell-term" => tell_term(),
             "on-term" => on_term(number(&word()) as i32),
             "fork" => say(&format!("child {}", fork_off(hang))),
             "session" => session(),
@@ -244,6 +246,18 @@ extern "C" fn bye(_: i32) {
         libc::write(1, text.as_ptr().cast(), text.len());
         libc::_exit(TERM_CODE.load(std::sync::atomic::Ordering::Relaxed));
     }
+}
+
+extern "C" fn tell(_: i32) {
+    let text = b"term\n";
+    // SAFETY: write may be called in a handler; the buffer is static.
+    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+}
+
+fn tell_term() {
+    let handler: extern "C" fn(i32) = tell;
+    // SAFETY: the handler only makes a call that is safe in one.
+    unsafe { libc::signal(libc::SIGTERM, handler as usize) };
 }
 
 fn on_term(code: i32) {
