@@ -8,6 +8,7 @@ mod abuse_h2;
 mod abuse_slow;
 mod agents;
 mod attach;
+mod autonomy;
 mod check;
 mod compose;
 mod consul;

@@ -226,7 +226,7 @@ fn register(azora: &Azora, p: &Planted, to: u16) {
 }
 
 /// Lines that every command prints something to.
-const COMMANDS: [&str; 44] = [
+const COMMANDS: [&str; 45] = [
     "status",
     "ps",
     "ps --all",
@@ -268,6 +268,7 @@ const COMMANDS: [&str; 44] = [
     "restart talker",
     "hold args",
     "unhold args",
+    "autonomy",
     "stop args",
     "start args",
     "webhooks test",

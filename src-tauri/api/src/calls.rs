@@ -4,6 +4,7 @@
 
 pub(crate) use crate::agents::{add_agent, agents, remove_agent};
 pub(crate) use crate::approvals::{approvals, approve, deny};
+pub(crate) use crate::autonomy::autonomy;
 use crate::chosen::{chosen, line};
 pub(crate) use crate::definitions::{apply_definition, check_definition, definition};
 pub(crate) use crate::ending::{emergency_preview, emergency_stop, shutdown};

@@ -14,6 +14,7 @@ pub(crate) fn line(cluster: &ClusterView) -> ClusterLine {
         folder: cluster.folder.clone(),
         overall: cluster.overall,
         reason: cluster.reason.clone(),
+        autonomy: cluster.autonomy,
     }
 }
 
@@ -81,6 +82,7 @@ mod tests {
             reason: String::new(),
             held: false,
             held_until: None,
+            autonomy: Default::default(),
             services: Vec::new(),
         }
     }

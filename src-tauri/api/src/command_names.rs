@@ -47,6 +47,7 @@ pub const COMMAND_NAMES: &[&str] = &[
     "scale",
     "hold",
     "unhold",
+    "autonomy",
     "mute",
     "unmute",
     "release",

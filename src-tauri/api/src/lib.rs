@@ -23,6 +23,7 @@ pub mod views;
 // From a row to its body.
 pub mod agents;
 pub mod approvals;
+pub mod autonomy;
 mod calls;
 mod chosen;
 mod definitions;

@@ -120,6 +120,8 @@ macro_rules! commands {
                 act ruled hold($crate::requests::HoldRequest) -> $crate::model::Act;
                 /// Healing may act on services again.
                 act ruled unhold($crate::requests::ServicesRequest) -> $crate::model::Act;
+                /// Says how far healing goes by itself in a cluster: not at all, up to a proposal, or all the way.
+                act ruled autonomy($crate::autonomy::AutonomyRequest) -> $crate::model::Act;
                 /// Turns notifications off: of services, of a cluster, or of everything. Incidents are written down all the same.
                 act ruled mute($crate::requests::MuteRequest) -> $crate::model::Act;
                 /// Turns notifications on again of exactly these.

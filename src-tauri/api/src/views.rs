@@ -2,8 +2,8 @@
 
 use model::view::{EngineView, LimitView};
 use model::{
-    ActId, ClusterId, ClusterName, InstanceId, InstanceStatus, ObservedConnection, Overall, Reason,
-    ServiceName, State, Terms,
+    ActId, Autonomy, ClusterId, ClusterName, InstanceId, InstanceStatus, ObservedConnection,
+    Overall, Reason, ServiceName, State, Terms,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +33,10 @@ pub struct ClusterLine {
     pub overall: Overall,
     /// Why, in words.
     pub reason: String,
+    /// How far healing goes by itself, where that is not all the way.
+    #[serde(default, skip_serializing_if = "Autonomy::is_on")]
+    #[ts(as = "Option<Autonomy>", optional)]
+    pub autonomy: Autonomy,
 }
 
 /// All instances of a cluster.

@@ -74,6 +74,9 @@ pub(crate) fn sentence(one: &Approval) -> String {
     };
     let state = match one.state {
         ApprovalState::Waiting => format!("{} of {} have approved{by}", names.len(), one.needed),
+        ApprovalState::Approved if one.actor.kind == ActorKind::Healer => {
+            format!("approved{by}: healing does it")
+        }
         ApprovalState::Approved => format!(
             "approved{by}: ask for it again with `--approval {}`, once, until {}",
             one.id.0,
@@ -81,11 +84,16 @@ pub(crate) fn sentence(one: &Approval) -> String {
         ),
         ApprovalState::Used => format!("was used{by}"),
         ApprovalState::Denied => "was denied".to_owned(),
+        ApprovalState::Withdrawn => "was withdrawn: it is not needed any more".to_owned(),
         ApprovalState::Expired => format!("is over, with {} of {}", names.len(), one.needed),
     };
     let who = match one.actor.kind {
-        ActorKind::Agent => one.actor.called(),
+        ActorKind::Agent | ActorKind::Healer => one.actor.called(),
         _ => format!("{} ({})", one.name, one.actor.via),
     };
-    format!("approval {}: {who} asks for {what}: {state}", one.id.0)
+    let asks = match one.actor.kind {
+        ActorKind::Healer => "proposes",
+        _ => "asks for",
+    };
+    format!("approval {}: {who} {asks} {what}: {state}", one.id.0)
 }

@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Hold(Hold),
     /// Let healing act on services again
     Unhold(Held),
+    /// Say how far healing goes by itself in a cluster: not at all, up to a proposal, or all the way
+    Autonomy(Autonomy),
     /// Show no notifications of services, of a cluster or of everything for a while; or list what is muted
     Mute(Mute),
     /// Show notifications again

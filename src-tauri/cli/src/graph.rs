@@ -256,6 +256,7 @@ mod tests {
                 folder: "/shop".to_owned(),
                 overall: Overall::Operational,
                 reason: String::new(),
+                autonomy: Default::default(),
             },
             services: vec![
                 node("api", &["db"], Some("redis")),

@@ -50,6 +50,7 @@ mod who;
 mod acts;
 mod agents;
 mod approvals;
+mod autonomy;
 mod board;
 mod book;
 mod down;
@@ -200,6 +201,10 @@ fn run(arguments: &Arguments) -> Done {
         Command::Resume(why) => orders(place, acts::resume(place, why)),
         Command::Hold(hold) => orders(place, holds::hold(place, hold)),
         Command::Unhold(held) => orders(place, holds::unhold(place, held)),
+        Command::Autonomy(mode) if mode.mode.is_none() => {
+            asks(place, autonomy::autonomy(place, mode))
+        }
+        Command::Autonomy(mode) => orders(place, autonomy::autonomy(place, mode)),
         Command::Mute(mute) if mute.list => asks(place, mutes::mute(place, mute)),
         Command::Mute(mute) => orders(place, mutes::mute(place, mute)),
         Command::Unmute(unmute) => orders(place, mutes::unmute(place, unmute)),

@@ -282,6 +282,7 @@ mod tests {
             folder: folder.to_owned(),
             overall: Overall::Operational,
             reason: String::new(),
+            autonomy: Default::default(),
         }
     }
 

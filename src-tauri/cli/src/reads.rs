@@ -244,6 +244,7 @@ mod tests {
             folder: "/w/shop".to_owned(),
             overall: Overall::Starting,
             reason: "1 of 2 starting".to_owned(),
+            autonomy: Default::default(),
         }
     }
 

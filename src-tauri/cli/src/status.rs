@@ -134,7 +134,13 @@ fn head(view: &StatusView, terminal: Terminal) -> Vec<String> {
                 cell(cluster.id.to_string()),
                 (cluster.overall.to_string(), overall_paint(cluster.overall)),
                 (plain(&cluster.folder), Paint::Faint),
-                cell(plain(&cluster.reason)),
+                cell(match cluster.autonomy.is_on() {
+                    true => plain(&cluster.reason),
+                    false => {
+                        let how = crate::autonomy::said(cluster.autonomy);
+                        format!("{}; healing {how}", plain(&cluster.reason))
+                    }
+                }),
             ]
         })
         .collect();

@@ -86,6 +86,7 @@ impl Picture {
                 held,
                 overall,
                 held_until: _,
+                autonomy: _,
             } => {
                 self.overall = *overall;
                 let known = self.clusters.iter_mut().find(|known| known.id == *cluster);
@@ -215,6 +216,7 @@ mod tests {
             reason: "all 3 ready".into(),
             held,
             held_until: None,
+            autonomy: Default::default(),
             services: vec![],
         }
     }
@@ -240,6 +242,7 @@ mod tests {
             reason: "1 failing".into(),
             held: false,
             held_until: None,
+            autonomy: Default::default(),
             overall: Overall::Critical,
         });
         assert_eq!(picture.overall, Overall::Critical);

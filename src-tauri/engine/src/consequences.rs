@@ -126,7 +126,12 @@ fn of(picture: &Snapshot, verb: Verb, target: &Target, details: &str) -> Vec<Str
     let running: Vec<String> = running
         .filter_map(|one| Some(format!("{} (pid {}) {becomes}", one.instance, one.pid?)))
         .collect();
-    told(&mut lines, running);
+    match (&target.instance, verb) {
+        (Some(one), Verb::Restart) if running.is_empty() => {
+            lines.push(format!("{one} does not run, and is started again"));
+        }
+        _ => told(&mut lines, running),
+    }
     lines
 }
 

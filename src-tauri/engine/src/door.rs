@@ -31,10 +31,12 @@ use tokio::time::Instant;
 
 mod always;
 mod persons;
+mod proposals;
 mod under_way;
 
 pub(crate) use persons::Terms;
 use persons::{Asked, lacks};
+pub(crate) use proposals::Proposed;
 use under_way::UnderWay;
 
 /// Longest reason a person can give, in bytes.
@@ -62,6 +64,8 @@ pub(crate) struct Door {
     asking: tokio::sync::Mutex<()>,
     /// What waits for persons, and until when.
     waiting: Mutex<BTreeMap<ApprovalId, Timestamp>>,
+    /// Something about one of them has changed.
+    moved: Notify,
     acts: Mutex<BTreeMap<ActId, UnderWay>>,
     ended: Notify,
     /// Since when healing's acts could not be written down.
@@ -104,6 +108,7 @@ impl Door {
             next_approval: AtomicU64::new(0),
             asking: tokio::sync::Mutex::default(),
             waiting: Mutex::default(),
+            moved: Notify::new(),
             acts: Mutex::default(),
             ended: Notify::new(),
             unwritable: Mutex::default(),
@@ -182,14 +187,14 @@ impl Door {
         };
         let mut decision = decide(0);
         let mut uses = None;
+        let asked = Asked {
+            actor: &actor,
+            verb,
+            target: &target,
+            reason,
+            terms,
+        };
         if let Some((count, within)) = lacks(&decision) {
-            let asked = Asked {
-                actor: &actor,
-                verb,
-                target: &target,
-                reason,
-                terms,
-            };
             match terms.approval {
                 Some(id) => {
                     decision = decide(self.approved(id, &asked, &decision).await?);
@@ -202,6 +207,10 @@ impl Door {
                 }
                 None => {}
             }
+        } else if let (ActorKind::Healer, Some(id)) = (actor.kind, terms.approval) {
+            // The rules let it in, and the cluster wants a person to approve of it.
+            self.approved(id, &asked, &decision).await?;
+            uses = Some(id);
         }
         self.pass(&actor, verb, &target, reason, &decision)?;
         let healing = actor == Actor::healer();
@@ -406,6 +415,7 @@ fn share(act: &Act) -> Option<Share> {
         | Verb::Restart
         | Verb::Scale
         | Verb::Unhold
+        | Verb::Autonomy
         | Verb::Mute
         | Verb::Unmute
         | Verb::Release

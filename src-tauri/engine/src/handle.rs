@@ -11,8 +11,8 @@ use crate::shared::Shared;
 use model::view::{Delta, EngineView, EnvView, History, Snapshot};
 use model::who::PortView;
 use model::{
-    Act, ActId, Actor, ActorKind, ApprovalId, ClusterId, Event, InstanceId, Reason, ServiceName,
-    Target, Timestamp, Verb,
+    Act, ActId, Actor, ActorKind, ApprovalId, Autonomy, ClusterId, Event, InstanceId, Reason,
+    ServiceName, Target, Timestamp, Verb,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +72,11 @@ pub enum Order {
     Unhold {
         cluster: ClusterId,
         services: Vec<ServiceName>,
+    },
+    Autonomy {
+        cluster: ClusterId,
+        /// None: as the definition says.
+        mode: Option<Autonomy>,
     },
     Release {
         cluster: ClusterId,
@@ -243,6 +248,12 @@ impl Handle {
             self.shared.picture.take_along(verb, &mut target);
         }
         let details = order.details();
+        let reason = match (&order, reason.as_str()) {
+            // Nothing else in the book says which.
+            (Order::Autonomy { .. }, "") => details.clone(),
+            (Order::Autonomy { .. }, why) => format!("{details}: {why}"),
+            _ => reason,
+        };
         let act = self
             .admit_so(actor, verb, target, &reason, &details)
             .await?;
@@ -379,6 +390,10 @@ impl Order {
             Order::Hold {
                 span: Some(span), ..
             } => format!("for {} s", span.as_secs_f64()),
+            Order::Autonomy { mode, .. } => match mode {
+                Some(mode) => mode.name().to_owned(),
+                None => "as defined".to_owned(),
+            },
             Order::Down { .. }
             | Order::Start { .. }
             | Order::Stop { .. }
@@ -406,6 +421,7 @@ impl Order {
             Order::Hold {
                 cluster, services, ..
             } => (Verb::Hold, Some(cluster), services.clone()),
+            Order::Autonomy { cluster, .. } => (Verb::Autonomy, Some(cluster), vec![]),
             Order::Unhold { cluster, services } => (Verb::Unhold, Some(cluster), services.clone()),
             Order::Release { cluster, services } => {
                 (Verb::Release, Some(cluster), services.clone())
@@ -430,6 +446,7 @@ impl Order {
             } => Wish::Scale(service, replicas),
             Order::Hold { services, span, .. } => Wish::Hold(services, span),
             Order::Unhold { services, .. } => Wish::Unhold(services),
+            Order::Autonomy { mode, .. } => Wish::Autonomy(mode),
             Order::Release { services, .. } => Wish::Release(services),
             // Neither reaches an owner this way; resuming twice does nothing twice.
             Order::Resume | Order::Forget { .. } => Wish::Resume,

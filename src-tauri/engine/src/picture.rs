@@ -5,8 +5,8 @@
 
 use model::view::{Change, ClusterView, Delta, EngineView, Pulse, RegistryView, Snapshot};
 use model::{
-    ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus, Mute,
-    ObservedConnection, Overall, ServiceName, Timestamp,
+    Autonomy, ClusterId, Event, Incident, IncidentId, IncidentState, InstanceId, InstanceStatus,
+    Mute, ObservedConnection, Overall, ServiceName, Timestamp,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,7 +88,7 @@ impl Picture {
         cluster: &ClusterId,
         state: Overall,
         reason: &str,
-        (held, held_until): (bool, Option<Timestamp>),
+        (held, held_until, autonomy): (bool, Option<Timestamp>, Autonomy),
     ) {
         let mut inner = self.lock();
         let Some(known) = inner.clusters.get_mut(cluster) else {
@@ -97,6 +97,7 @@ impl Picture {
         known.overall = state;
         reason.clone_into(&mut known.reason);
         (known.held, known.held_until) = (held, held_until);
+        known.autonomy = autonomy;
         let overall = inner.overall();
         let change = Change::ClusterState {
             cluster: cluster.clone(),
@@ -104,6 +105,7 @@ impl Picture {
             reason: reason.to_owned(),
             held,
             held_until,
+            autonomy,
             overall,
         };
         self.send(&mut inner, change);

@@ -47,3 +47,13 @@ pub(crate) async fn running(home: &Home, definition: &str) -> (Engine, Handle, C
     assert!(handle.wait(started.act, LIMIT).await.unwrap().settled);
     (engine, handle, started.cluster)
 }
+
+/// Ends a service's process as a crash would.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test stands in for a service's crash"
+)]
+pub(crate) fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}

@@ -117,6 +117,8 @@ pub enum Verb {
     Hold,
     /// Let healing go on.
     Unhold,
+    /// Say how far healing goes by itself.
+    Autonomy,
     /// Turn notifications off.
     Mute,
     /// Turn them on again.
@@ -162,7 +164,7 @@ pub enum Verb {
 
 impl Verb {
     /// All there are.
-    pub const ALL: [Verb; 28] = [
+    pub const ALL: [Verb; 29] = [
         Verb::Up,
         Verb::Down,
         Verb::Start,
@@ -171,6 +173,7 @@ impl Verb {
         Verb::Scale,
         Verb::Hold,
         Verb::Unhold,
+        Verb::Autonomy,
         Verb::Mute,
         Verb::Unmute,
         Verb::Release,
@@ -204,6 +207,7 @@ impl Verb {
             Verb::Scale => "scale",
             Verb::Hold => "hold",
             Verb::Unhold => "unhold",
+            Verb::Autonomy => "autonomy",
             Verb::Mute => "mute",
             Verb::Unmute => "unmute",
             Verb::Release => "release",

@@ -36,6 +36,8 @@ pub enum ApprovalState {
     Denied,
     /// Its time is over.
     Expired,
+    /// What it was for is over: what healing proposed is not needed any more.
+    Withdrawn,
 }
 
 /// A person who has approved.

@@ -12,6 +12,7 @@
 pub mod act;
 pub mod agent;
 pub mod approval;
+pub mod autonomy;
 pub mod decided;
 pub mod entry;
 pub mod event;
@@ -38,6 +39,7 @@ pub mod who;
 
 pub use act::{Act, ActId, Actor, ActorKind, Outcome, Target, Verb};
 pub use approval::{Approval, ApprovalId, ApprovalState, Approver};
+pub use autonomy::Autonomy;
 pub use decided::{Decided, DecidingRule};
 pub use entry::{About, Entry, Said};
 pub use event::{Event, EventKind};

@@ -2,8 +2,8 @@
 //! model in them, and `api` generates their TypeScript into `ui/src/ipc/generated.ts`.
 
 use crate::{
-    Act, ClusterId, ClusterName, Evidence, Generation, InstanceId, Mute, Overall, ProbeKind,
-    ServiceName, State, Terms, Timestamp,
+    Act, Autonomy, ClusterId, ClusterName, Evidence, Generation, InstanceId, Mute, Overall,
+    ProbeKind, ServiceName, State, Terms, Timestamp,
 };
 mod feed;
 mod gateway;
@@ -69,6 +69,10 @@ pub struct ClusterView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub held_until: Option<Timestamp>,
+    /// How far healing goes by itself, where that is not all the way.
+    #[serde(default, skip_serializing_if = "Autonomy::is_on")]
+    #[ts(as = "Option<Autonomy>", optional)]
+    pub autonomy: Autonomy,
     /// Its services as defined.
     pub services: Vec<ServiceView>,
 }

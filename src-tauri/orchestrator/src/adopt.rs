@@ -41,6 +41,7 @@ impl Step<'_> {
         self.recollect();
         self.recall();
         self.resume_holds();
+        self.resume_autonomy();
         self.resume_versions();
         self.resume_grown();
         let mut ended = BTreeMap::new();

@@ -16,8 +16,8 @@ use crate::unfinished::Unfinished;
 use healing::history::{Lasted, STEADY};
 use healing::observed::Observed;
 use model::{
-    ActId, ClusterId, Declared, Generation, Incident, IncidentEntry, IncidentState, InstanceId,
-    Mono, Reason, ServiceName, Terms,
+    ActId, Autonomy, ClusterId, Declared, Generation, Incident, IncidentEntry, IncidentState,
+    InstanceId, Mono, Reason, ServiceName, Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -35,6 +35,10 @@ pub struct Cluster {
     /// so that a late word about the old one is not taken for news.
     pub(crate) gone: BTreeMap<InstanceId, Generation>,
     pub(crate) held: Option<Held>,
+    /// How far healing goes by itself, where a person has said so.
+    pub(crate) said_autonomy: Option<Autonomy>,
+    /// Tickets of what is proposed to persons, and for which.
+    pub(crate) proposals: BTreeMap<u64, InstanceId>,
     /// Acts that have not come to rest.
     pub(crate) acts: BTreeMap<ActId, Pending>,
     /// Instances with a remedy whose time has come.
@@ -270,6 +274,8 @@ impl Cluster {
             instances: BTreeMap::new(),
             gone: BTreeMap::new(),
             held: None,
+            said_autonomy: None,
+            proposals: BTreeMap::new(),
             acts: BTreeMap::new(),
             due: BTreeSet::new(),
             settling: BTreeSet::new(),

@@ -16,7 +16,11 @@ impl Step<'_> {
                 definition,
                 ports,
                 left_out,
-            } => self.up(definition, &ports, &left_out, act),
+            } => {
+                let before = self.cluster.autonomy();
+                self.up(definition, &ports, &left_out, act);
+                self.autonomy_from(before, Some(act));
+            }
             Command::Adopt {
                 definition,
                 ports,
@@ -83,6 +87,7 @@ impl Step<'_> {
             }
             Command::Hold { services, until } => self.hold(services, Some(Held { until }), act),
             Command::Unhold(services) => self.hold(services, None, act),
+            Command::Autonomy(said) => self.set_autonomy(said, act),
             Command::Ended { reason } => self.ended(&reason, act),
         }
     }

@@ -15,7 +15,7 @@ use crate::instance::{Care, Goal, Instance, Life, Plan};
 use crate::io::TimerKey;
 use crate::step::Step;
 use healing::words;
-use model::{EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State, Until};
+use model::{Autonomy, EntryKind, InstanceId, Mono, Reason, RemedyKind, ServiceName, State, Until};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -83,11 +83,13 @@ impl Cluster {
     /// Until when healing has this instance in hand; `None` when it has not.
     fn in_hand(&self, id: &InstanceId, instance: &Instance, now: Mono) -> Option<Mono> {
         const OPEN: Mono = Mono(u64::MAX);
-        if matches!(&instance.care, Care::Asked(plan, _) if plan.remedy != RemedyKind::Quarantine) {
+        // What a person has to approve of may wait for long, and keeps nobody from being proposed as well.
+        if matches!(&instance.care, Care::Asked(plan, _) if plan.remedy != RemedyKind::Quarantine && !plan.proposed)
+        {
             return Some(OPEN);
         }
         let service = self.services.get(&id.service)?;
-        if service.scaling.asks() {
+        if service.scaling.is_about_to() {
             return Some(OPEN);
         }
         // It cannot be started before what it needs is there, however long that takes.
@@ -167,11 +169,14 @@ impl Step<'_> {
                 }
                 continue;
             }
-            if busy.len() >= turns && !busy.contains(&id.service) {
+            let proposes = self.cluster.autonomy() == Autonomy::Advise;
+            if !proposes && busy.len() >= turns && !busy.contains(&id.service) {
                 self.show_turn(&id, turns, busy.len(), std::mem::take(&mut next));
                 continue;
             }
-            busy.insert(id.service.clone());
+            if !proposes {
+                busy.insert(id.service.clone());
+            }
             self.ask_door(&id, plan);
             moved = true;
         }

@@ -102,7 +102,12 @@ pub enum Effect {
         remedy: RemedyKind,
         /// Why.
         why: String,
+        /// A person is to approve of it first, and this says what exactly it is: "restart 1 of 9". Answered when
+        /// somebody has, or by `Refused`.
+        proposal: Option<String>,
     },
+    /// What was proposed with this ticket is not needed any more, and is not answered.
+    Withdraw(u64),
     /// Something worth remembering happened. Incidents carry id 0 until the engine numbers them;
     /// see [`Effect::Incident`].
     Publish(EventKind),

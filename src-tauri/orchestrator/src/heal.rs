@@ -6,7 +6,7 @@ use crate::io::TimerKey;
 use crate::step::Step;
 use healing::history::Lasted;
 use healing::{Decision, words};
-use model::{ActId, InstanceId, Mono, Reason, RemedyKind, State};
+use model::{ActId, Autonomy, InstanceId, Mono, Reason, RemedyKind, State};
 use std::time::Duration;
 
 /// Something went wrong with an instance.
@@ -113,10 +113,8 @@ impl Step<'_> {
             self.due(
                 id,
                 Plan {
-                    remedy: RemedyKind::Restart,
-                    detail,
                     excused: true,
-                    queued: false,
+                    ..Plan::new(RemedyKind::Restart, detail)
                 },
             );
         }
@@ -128,6 +126,8 @@ impl Step<'_> {
         let instance = self.cluster.instances.get(id)?;
         if !service.spec.heal.enabled {
             Some(Bar::Off)
+        } else if self.cluster.autonomy() == Autonomy::Off {
+            Some(Bar::NotByItself)
         } else if self.cluster.holds(&id.service) {
             Some(Bar::Held)
         } else if service.spec.protected && instance.life != Life::Gone {
@@ -163,16 +163,16 @@ impl Step<'_> {
         };
         let (remedy, wait, attempt, of) = match decision {
             Decision::Quarantine(why) => {
-                let remedy = RemedyKind::Quarantine;
-                self.ask_door(
-                    id,
-                    Plan {
-                        remedy,
-                        detail: why,
-                        excused: false,
-                        queued: false,
-                    },
-                );
+                match self.cluster.autonomy() {
+                    // It would have to be approved of, and changes nothing: nothing is tried anyway.
+                    Autonomy::Advise => {
+                        self.bar_care(
+                            id,
+                            Bar::Declined(format!("it has nothing to propose: {why}")),
+                        );
+                    }
+                    _ => self.ask_door(id, Plan::new(RemedyKind::Quarantine, why)),
+                }
                 return;
             }
             Decision::Try {
@@ -188,12 +188,7 @@ impl Step<'_> {
             instance.remedy_at = Some(now + wait);
         }
         let mut detail = format!("{} {attempt} of {of}", remedy.as_str());
-        let plan = Plan {
-            remedy,
-            detail: detail.clone(),
-            excused: false,
-            queued: false,
-        };
+        let plan = Plan::new(remedy, detail.clone());
         if wait.is_zero() {
             self.due(id, plan);
             return;
@@ -208,7 +203,7 @@ impl Step<'_> {
     }
 
     /// Healing keeps its hands off this fault.
-    fn bar_care(&mut self, id: &InstanceId, bar: Bar) {
+    pub(crate) fn bar_care(&mut self, id: &InstanceId, bar: Bar) {
         let scheduled = self.cluster.is_scheduled(&id.service);
         let next = match &bar {
             Bar::Off if scheduled => {
@@ -218,6 +213,13 @@ impl Step<'_> {
             Bar::Off => "healing is switched off for it: restart it when it is mended".to_owned(),
             Bar::Protected => "it is protected: only a person may restart it".to_owned(),
             Bar::Refused(why) => format!("healing was refused: {why}"),
+            Bar::NotByItself if scheduled => {
+                "healing is off in its cluster: it runs again when its next time comes".to_owned()
+            }
+            Bar::NotByItself => {
+                "healing is off in its cluster: restart it, or let healing act".to_owned()
+            }
+            Bar::Declined(why) => format!("healing does nothing: {why}"),
         };
         self.bar_incident(id, &next);
         self.set_care(id, Care::Barred(bar));
@@ -226,6 +228,9 @@ impl Step<'_> {
     }
 
     pub(crate) fn ask_door(&mut self, id: &InstanceId, plan: Plan) {
+        if self.cluster.autonomy() == Autonomy::Advise {
+            return self.propose(id, plan);
+        }
         let Some(instance) = self.cluster.instances.get(id) else {
             return;
         };
@@ -249,6 +254,7 @@ impl Step<'_> {
             instance: id.clone(),
             remedy,
             why,
+            proposal: None,
         });
     }
 
@@ -278,6 +284,7 @@ impl Step<'_> {
 
     /// The door let healing act.
     pub(crate) fn admitted(&mut self, ticket: u64, act: ActId) {
+        self.cluster.proposals.remove(&ticket);
         if self.scale_admitted(ticket, act) {
             return;
         }
@@ -379,11 +386,16 @@ impl Step<'_> {
 
     /// The door did not let healing act. It is not asked again about this fault.
     pub(crate) fn refused(&mut self, ticket: u64, why: String) {
+        self.cluster.proposals.remove(&ticket);
         if self.scale_refused(ticket, &why) {
             return;
         }
-        if let Some((id, _)) = self.asked(ticket) {
-            self.bar_care(&id, Bar::Refused(why));
+        if let Some((id, plan)) = self.asked(ticket) {
+            let bar = match plan.proposed {
+                true => Bar::Declined(why),
+                false => Bar::Refused(why),
+            };
+            self.bar_care(&id, bar);
         }
     }
 
@@ -391,6 +403,7 @@ impl Step<'_> {
     pub(crate) fn postponed(&mut self, ticket: u64, why: &str) {
         /// Room comes back when a person makes some; other faults pass, or the door does without.
         const WAIT: Duration = Duration::from_secs(5);
+        self.cluster.proposals.remove(&ticket);
         if self.scale_postponed(ticket) {
             return;
         }

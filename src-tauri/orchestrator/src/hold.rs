@@ -229,7 +229,7 @@ impl Step<'_> {
 
     /// A restart of healing's that waits for others to stop before it can begin is off. If it was for
     /// the instance's own fault, that goes on, and nothing is done about it.
-    fn spare(&mut self, id: &InstanceId) {
+    pub(crate) fn spare(&mut self, id: &InstanceId) {
         let Some(instance) = self.cluster.instances.get_mut(id) else {
             return;
         };

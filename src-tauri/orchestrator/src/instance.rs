@@ -75,6 +75,21 @@ pub(crate) struct Plan {
     pub(crate) excused: bool,
     /// That it waits for its turn has been told.
     pub(crate) queued: bool,
+    /// It is proposed, and done once a person has approved of it.
+    pub(crate) proposed: bool,
+}
+
+impl Plan {
+    /// As it is first thought of.
+    pub(crate) fn new(remedy: RemedyKind, detail: String) -> Self {
+        Self {
+            remedy,
+            detail,
+            excused: false,
+            queued: false,
+            proposed: false,
+        }
+    }
 }
 
 /// Why healing keeps its hands off a fault.
@@ -88,6 +103,10 @@ pub(crate) enum Bar {
     Protected,
     /// The door refused.
     Refused(String),
+    /// It may begin nothing by itself in this cluster.
+    NotByItself,
+    /// What it proposed came to nothing, or it has nothing to propose; why.
+    Declined(String),
 }
 
 /// Where healing stands with an instance that has a fault.
@@ -114,7 +133,12 @@ pub(crate) enum Care {
 impl Care {
     /// Only a person can change anything.
     pub(crate) fn stuck(&self) -> bool {
-        matches!(self, Care::Barred(_) | Care::Quarantined(_))
+        matches!(self, Care::Barred(_) | Care::Quarantined(_)) || self.proposed()
+    }
+
+    /// A person is asked whether healing may do what it has in mind.
+    pub(crate) fn proposed(&self) -> bool {
+        matches!(self, Care::Asked(plan, _) if plan.proposed)
     }
 }
 

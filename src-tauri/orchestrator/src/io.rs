@@ -5,8 +5,8 @@ use healing::Gap;
 use healing::load::{Spare, Used};
 use healing::trend::Reach;
 use model::{
-    ActId, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono, ProbeKind,
-    ServiceName, Timestamp,
+    ActId, Autonomy, Endpoint, Evidence, ExitStatus, FindingKind, Generation, InstanceId, Mono,
+    ProbeKind, ServiceName, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -305,6 +305,8 @@ pub enum Command {
     },
     /// Healing may act again.
     Unhold(Vec<ServiceName>),
+    /// How far healing goes by itself in the cluster; `None` as the definition says.
+    Autonomy(Option<Autonomy>),
     /// Take these out of quarantine and start them.
     Release(Vec<ServiceName>),
     /// The emergency path has ended everything by itself: nothing is wanted any more.
@@ -343,6 +345,7 @@ impl Command {
             | Command::Scale { .. }
             | Command::Hold { .. }
             | Command::Unhold(_)
+            | Command::Autonomy(_)
             | Command::Ended { .. } => false,
         }
     }

@@ -6,6 +6,7 @@
 //! no randomness and no hash maps, so the same inputs give the same effects.
 
 mod adopt;
+mod autonomy;
 mod circuit;
 mod cluster;
 mod command;
@@ -46,6 +47,7 @@ mod stop;
 mod timeline;
 mod unfinished;
 mod unready;
+mod waits;
 
 pub use cluster::Cluster;
 pub use effect::Effect;

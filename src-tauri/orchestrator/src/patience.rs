@@ -197,7 +197,7 @@ impl Step<'_> {
         };
         let next = match &instance.care {
             Care::Asked(plan, _) | Care::Due(plan, _) | Care::Backoff(plan)
-                if plan.remedy != RemedyKind::Quarantine =>
+                if plan.remedy != RemedyKind::Quarantine && !plan.proposed =>
             {
                 Some(format!("healing goes on: {}", plan.detail))
             }

@@ -16,7 +16,7 @@ use crate::instance::{Care, Goal, Instance, Life};
 use crate::step::Step;
 use healing::load::{self, Busy, Load, Spare, Used};
 use healing::words;
-use model::{InstanceId, Mono, Reason, RemedyKind, Scaled, ServiceName, State};
+use model::{Autonomy, InstanceId, Mono, Reason, RemedyKind, Scaled, ServiceName, State};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,8 @@ struct Asked {
     ticket: u64,
     to: u16,
     why: String,
+    /// A person is asked to approve of it.
+    proposed: bool,
 }
 
 /// What is said once and not with each look, in which the numbers differ.
@@ -79,6 +81,23 @@ impl Scaling {
     /// Healing is about to add or take away one.
     pub(crate) fn asks(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// The same, and no person is asked first.
+    pub(crate) fn is_about_to(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| !asked.proposed)
+    }
+
+    /// This is what it asks.
+    pub(crate) fn asks_with(&self, ticket: u64) -> bool {
+        self.asked
+            .as_ref()
+            .is_some_and(|asked| asked.ticket == ticket)
+    }
+
+    /// What was proposed is not any more.
+    pub(crate) fn unpropose(&mut self) {
+        self.asked.take_if(|asked| asked.proposed);
     }
 }
 
@@ -128,7 +147,7 @@ impl Cluster {
 
     /// Nothing else is wrong with a service or done to it, and healing may act on it.
     fn may_scale(&self, name: &ServiceName) -> bool {
-        self.calm(name) && !self.holds(name)
+        self.calm(name) && !self.holds(name) && self.autonomy() != Autonomy::Off
     }
 
     /// The same, whether it is held or not.
@@ -227,7 +246,8 @@ impl Step<'_> {
 
     fn weigh_load(&mut self, name: &ServiceName, spare: Option<Spare>) {
         let now = self.now.mono;
-        let (calm, held) = (self.cluster.calm(name), self.cluster.holds(name));
+        let off = self.cluster.autonomy() == Autonomy::Off;
+        let (calm, held) = (self.cluster.calm(name), self.cluster.holds(name) || off);
         let may = calm && !held;
         let slow = self.cluster.slow_one(name);
         let well = self
@@ -251,10 +271,17 @@ impl Step<'_> {
         // What was done about it stands until it is known what came of that.
         let said = scaling.said.as_ref().map(|(what, _)| *what);
         let stands = waits || (said == Some(Saying::Added) && !known);
+        let raises = scaling.asked.as_ref().filter(|asked| asked.proposed);
+        let raises = raises.map(|asked| asked.to > service.replicas);
+        // What was proposed about its load is over with that.
+        let stale = raises.is_some_and(|raises| raises != slow.is_some());
         let over = slow.is_none() || !(stands || (calm && busy.is_some()));
         if let Some(service) = self.cluster.services.get_mut(name) {
             let since = service.scaling.roomy.filter(|_| roomy);
             service.scaling.roomy = roomy.then(|| since.unwrap_or(now));
+            if stale {
+                service.scaling.unpropose();
+            }
         }
         if over {
             self.say_load(name, None);
@@ -265,7 +292,8 @@ impl Step<'_> {
         match (slow, busy, fewer) {
             (Some(_), Some(busy), _) if held => {
                 let uses = busy.words(limit);
-                let text = format!("{uses}; healing is held, so no instance is added");
+                let how = if off { "off" } else { "held" };
+                let text = format!("{uses}; healing is {how}, so no instance is added");
                 self.say_load(name, Some((Saying::Held, text)));
             }
             (Some(id), Some(busy), _) => self.too_busy(&id, busy, lacks),
@@ -319,7 +347,10 @@ impl Step<'_> {
             false => "; what it needs is well",
         };
         let why = format!("{uses}, {}{needs}", instance.reason.text);
-        let text = format!("{uses}: an instance is added");
+        let text = match self.cluster.autonomy() {
+            Autonomy::Advise => format!("{uses}: healing proposes an instance more"),
+            _ => format!("{uses}: an instance is added"),
+        };
         self.say_load(&name.clone(), Some((Saying::Door, text)));
         self.ask_to_scale(id, there + 1, RemedyKind::ScaleUp, why);
     }
@@ -347,17 +378,28 @@ impl Step<'_> {
     fn ask_to_scale(&mut self, id: &InstanceId, to: u16, remedy: RemedyKind, why: String) {
         self.cluster.last_ticket += 1;
         let ticket = self.cluster.last_ticket;
+        let advises = self.cluster.autonomy() == Autonomy::Advise;
+        let proposal = advises.then(|| format!("{} to {to} instances", remedy.as_str()));
         let Some(service) = self.cluster.services.get_mut(&id.service) else {
             return;
         };
         let asked = why.clone();
-        service.scaling.asked = Some(Asked { ticket, to, why });
+        service.scaling.asked = Some(Asked {
+            ticket,
+            to,
+            why,
+            proposed: proposal.is_some(),
+        });
         self.cluster.asks.insert(ticket, id.clone());
+        if proposal.is_some() {
+            self.cluster.proposals.insert(ticket, id.clone());
+        }
         self.out.acts.push(Effect::Ask {
             ticket,
             instance: id.clone(),
             remedy,
             why: asked,
+            proposal,
         });
     }
 

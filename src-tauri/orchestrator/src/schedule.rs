@@ -12,7 +12,7 @@
 
 use crate::cluster::Cluster;
 use crate::effect::Effect;
-use crate::instance::{Bar, Care, Goal, Instance, Life};
+use crate::instance::{Care, Goal, Instance, Life};
 use crate::io::TimerKey;
 use crate::step::Step;
 use model::{
@@ -149,10 +149,7 @@ impl Cluster {
         if self.holds(&id.service) {
             return Some("it is held");
         }
-        let given_up = matches!(
-            instance.care,
-            Care::Quarantined(_) | Care::Barred(Bar::Off | Bar::Refused(_) | Bar::Protected)
-        );
+        let given_up = instance.care.stuck();
         let rests = instance.done || given_up;
         match (instance.life, rests) {
             (Life::Gone, true) => None,

@@ -75,7 +75,11 @@ impl Cluster {
         }
         match (self.goal(id), instance.state) {
             (Goal::Run, State::Quarantined) => failed(),
-            (Goal::Run, State::Failing) if matches!(instance.care, Care::Barred(_)) => failed(),
+            (Goal::Run, State::Failing)
+                if matches!(instance.care, Care::Barred(_)) || instance.care.proposed() =>
+            {
+                failed()
+            }
             // Its time began it, and it ends as it may.
             (Goal::Run, _) if self.runs_by_time(id) => Some(Rest::Well),
             (Goal::Run, State::Ready | State::Degraded | State::Completed | State::Scheduled) => {

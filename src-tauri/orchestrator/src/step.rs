@@ -432,6 +432,7 @@ impl Step<'_> {
                 .map(Effect::Changed),
         );
         effects.extend(self.out.removed.drain(..).map(Effect::Removed));
+        self.withdraw();
         // What was dropped in this very step is not asked for: nobody would hear the answer.
         let asks = &self.cluster.asks;
         self.out.acts.retain(|act| match act {

@@ -12,7 +12,7 @@ use crate::rolling::Rolling;
 use crate::scale::AllGrown;
 use crate::schedule::AllSchedules;
 use crate::step::Step;
-use model::{ActId, EventKind, ExitStatus, Generation, InstanceId, ServiceName};
+use model::{ActId, Autonomy, EventKind, ExitStatus, Generation, InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,9 @@ pub struct Unfinished {
     /// When oneshots run next, and what of that is under way.
     #[serde(default)]
     schedules: AllSchedules,
+    /// How far healing goes by itself, where a person has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    autonomy: Option<Autonomy>,
 }
 
 impl std::fmt::Debug for Unfinished {
@@ -52,6 +55,9 @@ impl std::fmt::Debug for Unfinished {
         if !self.schedules.is_empty() {
             shown.field("schedules", &self.schedules);
         }
+        if let Some(autonomy) = self.autonomy {
+            shown.field("autonomy", &autonomy);
+        }
         shown.finish()
     }
 }
@@ -59,6 +65,10 @@ impl std::fmt::Debug for Unfinished {
 impl Unfinished {
     pub(crate) fn take_holds(&mut self) -> Holds {
         std::mem::take(&mut self.holds)
+    }
+
+    pub(crate) fn take_autonomy(&mut self) -> Option<Autonomy> {
+        self.autonomy.take()
     }
 
     pub(crate) fn take_versions(&mut self) -> AllVersions {
@@ -119,6 +129,7 @@ impl Cluster {
             versions: self.all_versions(),
             grown: self.all_grown(),
             schedules: self.schedules.clone(),
+            autonomy: self.said_autonomy,
         }
     }
 }

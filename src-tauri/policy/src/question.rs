@@ -87,6 +87,7 @@ pub(crate) fn is_never_an_agents(verb: Verb) -> bool {
         | Verb::Scale
         | Verb::Hold
         | Verb::Unhold
+        | Verb::Autonomy
         | Verb::Mute
         | Verb::Unmute
         | Verb::Release

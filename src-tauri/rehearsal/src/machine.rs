@@ -248,6 +248,7 @@ impl World {
             // Given back to the heart when all else is done.
             | Effect::Scale { .. }
             | Effect::Connections
+            | Effect::Withdraw(_)
             | Effect::Settled { .. } => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::heal::Heal;
 use crate::http::HttpTerms;
 use crate::route::Route;
 use crate::schedule::Schedule;
-use model::{ClusterName, ServiceName, Terms, Until};
+use model::{Autonomy, ClusterName, ServiceName, Terms, Until};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub struct Cluster {
     /// What is done about threats to its services, besides what the home says.
     #[serde(default)]
     pub security: Escalations,
+    /// How far healing goes by itself, unless a person says otherwise while it runs.
+    #[serde(default)]
+    pub autonomy: Autonomy,
     /// Networks of its containers, by what the definition calls them. `default` is there without being in here.
     #[serde(default)]
     pub networks: BTreeMap<String, Network>,

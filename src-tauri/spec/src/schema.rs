@@ -41,6 +41,11 @@ pub fn schema() -> Value {
                     "default": "10%"
                 }),
                 "security" => care::security(),
+                "autonomy" => json!({
+                    "description": "How far healing goes by itself: not at all, up to a proposal that a person approves of, or all the way.",
+                    "enum": model::Autonomy::ALL.map(model::Autonomy::name),
+                    "default": model::Autonomy::On.name()
+                }),
                 "networks" => container::networks(),
                 "volumes" => container::volumes(),
                 _ => described("#/$defs/defaults", "Laid under every service, key by key."),

@@ -120,6 +120,22 @@ impl Approvals<'_> {
         })
     }
 
+    /// What it was for is over; false when it is used, denied or over already.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn withdraw(&self, id: ApprovalId) -> Result<bool, Error> {
+        transact!(self.state, "withdraw an approval", |db| {
+            let done = sqlx::query(
+                "UPDATE approvals SET state = 'withdrawn' WHERE id = ? AND state = 'open'",
+            )
+            .bind(int(id.0))
+            .execute(db)
+            .await?;
+            Ok(done.rows_affected() > 0)
+        })
+    }
+
     /// Writes down an act that begins, and uses an approval for it: both, or neither and false, when it is used
     /// already, denied, over, or not approved by so many persons.
     ///
@@ -227,6 +243,7 @@ impl Approvals<'_> {
                 "used" => ApprovalState::Used,
                 "denied" => ApprovalState::Denied,
                 "expired" => ApprovalState::Expired,
+                "withdrawn" => ApprovalState::Withdrawn,
                 _ if one.enough() => ApprovalState::Approved,
                 _ => ApprovalState::Waiting,
             };

@@ -106,6 +106,7 @@ fn changes(verb: Verb) -> bool {
         | Verb::Scale
         | Verb::Hold
         | Verb::Unhold
+        | Verb::Autonomy
         | Verb::Release
         | Verb::Rollback
         | Verb::Quarantine

@@ -97,6 +97,7 @@ fn requests(name: &str, scene: &Scene<'_>) -> Option<Vec<Value>> {
         "start" | "unhold" | "release" => vec![services("talker")],
         "stop" => vec![services("late")],
         "hold" => vec![services("talker")],
+        "autonomy" => vec![json!({"cluster": cluster, "mode": "on"})],
         "restart" => vec![json!({"cluster": cluster, "services": ["late"], "at_once": false})],
         "scale" => vec![json!({"cluster": cluster, "service": "late", "replicas": 1})],
         "mute" | "unmute" => vec![services("talker")],

@@ -113,7 +113,7 @@ export type ApprovalRequest = {
   reason?: string };
 
 /** How it stands with one. */
-export type ApprovalState = "waiting" | "approved" | "used" | "denied" | "expired";
+export type ApprovalState = "waiting" | "approved" | "used" | "denied" | "expired" | "withdrawn";
 
 /** A person who has approved. */
 export type Approver = {
@@ -130,6 +130,18 @@ export type AttachRequest = {
   cluster: ClusterId,
   /** Which instance. */
   instance: InstanceId };
+
+/** How far healing goes by itself, the least first. */
+export type Autonomy = "off" | "advise" | "on";
+
+/** How far healing is to go by itself in a cluster. */
+export type AutonomyRequest = {
+  /** In which cluster. */
+  cluster: ClusterId,
+  /** How far; as its definition says unless given. */
+  mode?: Autonomy,
+  /** Why, for the book of acts. */
+  reason?: string };
 
 /** Why a service was away. */
 export type AwayReason = {
@@ -182,6 +194,8 @@ export type Change = { "kind": "cluster",
   held: boolean,
   /** When that ends by itself. */
   held_until?: Timestamp,
+  /** How far healing goes by itself, where that is not all the way. */
+  autonomy?: Autonomy,
   /** The home's new overall state. */
   overall: Overall } | { "kind": "cluster_removed",
   /** Which. */
@@ -255,7 +269,9 @@ export type ClusterLine = {
   /** How it is, in one word. */
   overall: Overall,
   /** Why, in words. */
-  reason: string };
+  reason: string,
+  /** How far healing goes by itself, where that is not all the way. */
+  autonomy?: Autonomy };
 
 /** A cluster's name as its definition gives it. Two folders may use the same one. */
 export type ClusterName = string;
@@ -298,6 +314,8 @@ export type ClusterView = {
   held: boolean,
   /** When that ends by itself. */
   held_until?: Timestamp,
+  /** How far healing goes by itself, where that is not all the way. */
+  autonomy?: Autonomy,
   /** Its services as defined. */
   services: Array<ServiceView> };
 
@@ -2390,7 +2408,7 @@ export type VariableView = {
   now: NowView | null };
 
 /** What is done. */
-export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny" | "reveal" | "add-agent" | "remove-agent";
+export type Verb = "up" | "down" | "start" | "stop" | "restart" | "scale" | "hold" | "unhold" | "autonomy" | "mute" | "unmute" | "release" | "rollback" | "quarantine" | "emergency-stop" | "resume" | "register" | "deregister" | "write-key" | "forget" | "attach" | "test-webhook" | "request" | "shutdown" | "approve" | "deny" | "reveal" | "add-agent" | "remove-agent";
 
 /** What came of one probe. */
 export type Verdict = "pass" | "warn" | "fail" | "trouble";
@@ -2610,6 +2628,8 @@ export interface Commands {
   hold: { kind: "act"; request: HoldRequest; response: Act };
   /** Healing may act on services again. */
   unhold: { kind: "act"; request: ServicesRequest; response: Act };
+  /** Says how far healing goes by itself in a cluster: not at all, up to a proposal, or all the way. */
+  autonomy: { kind: "act"; request: AutonomyRequest; response: Act };
   /** Turns notifications off: of services, of a cluster, or of everything. Incidents are written down all the same. */
   mute: { kind: "act"; request: MuteRequest; response: Act };
   /** Turns notifications on again of exactly these. */

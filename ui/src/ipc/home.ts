@@ -83,7 +83,14 @@ export class Home {
       case "cluster_state": {
         const known = this.clusters.get(change.cluster);
         this.overall = change.overall;
-        if (known) this.clusters.set(known.id, { ...known, overall: change.state, reason: change.reason, held: change.held });
+        if (known) {
+          const { held_until: _until, autonomy: _mode, ...rest } = known;
+          const { held_until, autonomy } = change;
+          this.clusters.set(known.id, {
+            ...rest, overall: change.state, reason: change.reason, held: change.held,
+            ...(held_until !== undefined && { held_until }), ...(autonomy !== undefined && { autonomy }),
+          });
+        }
         return ["clusters"];
       }
       case "cluster_removed":

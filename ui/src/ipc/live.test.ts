@@ -97,10 +97,16 @@ describe("the feed", () => {
     const shop = rig.live.home.clusters.get("shop-1");
     expect([rig.live.home.overall, shop?.overall, shop?.reason, shop?.held]).toEqual(["critical", "critical", "1 failing", true]);
     expect(shop?.services).toEqual(cluster.services);
+    const more = { kind: "cluster_state", cluster: "shop-1", state: "critical", reason: "1 failing", held: true, overall: "critical" } as const;
+    const mode = (): unknown => rig.live.home.clusters.get("shop-1")?.autonomy;
+    rig.delta(15, { ...more, autonomy: "advise", held_until: 7 });
+    expect([mode(), rig.live.home.clusters.get("shop-1")?.held_until]).toEqual(["advise", 7]);
+    rig.delta(16, more);
+    expect([mode(), rig.live.home.clusters.get("shop-1")?.held_until]).toEqual([undefined, undefined]);
     const mute = { cluster: "shop-1", service: null, since: 0, until: null };
-    rig.delta(15, { kind: "mutes", mutes: [mute] });
+    rig.delta(17, { kind: "mutes", mutes: [mute] });
     expect(rig.live.home.mutes).toEqual([mute]);
-    rig.delta(16, { kind: "cluster_removed", cluster: "shop-1" });
+    rig.delta(18, { kind: "cluster_removed", cluster: "shop-1" });
     expect(rig.live.home.clusters.size).toBe(0);
   });
 

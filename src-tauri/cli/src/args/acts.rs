@@ -270,6 +270,43 @@ pub(crate) struct Hold {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+With `advise` healing works out what it would do and asks: `azora approvals` shows it, `azora approve NUMBER` has it \
+done, and what was not approved of is not done. What is said here counts until `defined`, over restarts of the engine \
+too. Without a mode it is shown.")]
+pub(crate) struct Autonomy {
+    /// How far
+    #[arg(value_enum)]
+    pub(crate) mode: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+/// How far healing goes by itself.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// It begins nothing; what is wrong is found and told
+    Off,
+    /// It proposes what it would do, and a person approves of that
+    Advise,
+    /// It does what the definition lets it do
+    On,
+    /// As the definition says
+    Defined,
+}
+
+impl From<Mode> for Option<model::Autonomy> {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Off => Some(model::Autonomy::Off),
+            Mode::Advise => Some(model::Autonomy::Advise),
+            Mode::On => Some(model::Autonomy::On),
+            Mode::Defined => None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
 Incidents are recorded, told to webhooks and shown in the window all the same. What happens while it is muted is not \
 told afterwards.")]
 pub(crate) struct Mute {

@@ -29,6 +29,7 @@ fn view() -> StatusView {
             folder: "/w/shop".to_owned(),
             overall: Overall::Degraded,
             reason: "1 of 2 degraded".to_owned(),
+            autonomy: Default::default(),
         }],
     }
 }

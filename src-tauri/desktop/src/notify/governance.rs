@@ -4,7 +4,9 @@
 //! it is left to know. What comes in quiet hours waits until they are over, as far as it is still so.
 
 use super::{About, LOOK, Moment, Notice, Notifier, Subject, Tell, capital};
-use api::model::{Approval, ApprovalState, ClusterId, EventKind, Mono, Threat, ThreatLevel};
+use api::model::{
+    ActorKind, Approval, ApprovalState, ClusterId, EventKind, Mono, Threat, ThreatLevel,
+};
 
 /// What came in quiet hours and waits: more of it is in the window.
 const WAIT: usize = 20;
@@ -134,7 +136,10 @@ fn of_approval(approval: &Approval) -> Option<Tell> {
         1 => "needs your approval".to_owned(),
         count => format!("needs {count} approvals"),
     };
-    let mut body = format!("{} ({}) asks for it.", approval.name, approval.actor.via);
+    let mut body = match approval.actor.kind {
+        ActorKind::Healer => "Healing proposes it, and does it once you have approved.".to_owned(),
+        _ => format!("{} ({}) asks for it.", approval.name, approval.actor.via),
+    };
     let mut lines = approval.consequences.iter();
     for line in lines.by_ref().take(TOLD) {
         body.push_str(&format!(" {}.", capital(line)));

@@ -16,6 +16,10 @@ use std::time::Duration;
 
 /// Acts that can wait for persons at a time.
 const MOST: usize = 100;
+/// What healing proposes of them at a time; persons and agents are not kept from asking by it.
+const MOST_PROPOSED: usize = 50;
+/// So long a proposal of healing's waits for persons: a night, and the morning after it.
+pub(super) const PROPOSED_FOR: Duration = Duration::from_secs(12 * 3_600);
 /// Longest account of what else belongs to an act, in bytes.
 const MAX_DETAILS: usize = 4_000;
 
@@ -57,8 +61,12 @@ impl Door {
     /// Knows again what waits for persons, when an engine starts.
     pub(crate) async fn recall(&self) -> Result<(), Error> {
         let approvals = self.store.approvals();
-        let (open, last) = (approvals.open().await?, approvals.last_id().await?);
+        let (mut open, last) = (approvals.open().await?, approvals.last_id().await?);
         self.next_approval.store(last.0, Ordering::Relaxed);
+        // What healing still wants to do it proposes again.
+        for one in open.extract_if(.., |one| one.actor.kind == ActorKind::Healer) {
+            approvals.withdraw(one.id).await?;
+        }
         let open = open.into_iter().map(|one| (one.id, one.until));
         self.waiting().extend(open);
         Ok(())
@@ -89,7 +97,7 @@ impl Door {
         }
     }
 
-    async fn asked_of(
+    pub(super) async fn asked_of(
         &self,
         asked: &Asked<'_>,
         decision: &Decision,
@@ -111,9 +119,12 @@ impl Door {
         if let Some(known) = known {
             return Ok(known.clone());
         }
-        if open.len() >= MOST {
+        let proposes = asked.actor.kind == ActorKind::Healer;
+        let alike = (open.iter()).filter(|one| (one.actor.kind == ActorKind::Healer) == proposes);
+        let most = if proposes { MOST_PROPOSED } else { MOST };
+        if alike.count() >= most {
             return Err(Error::Conflict(format!(
-                "{MOST} acts wait for approvals already; `azora approvals` lists them, `azora deny ID` ends one"
+                "{most} acts wait for approvals already; `azora approvals` lists them, `azora deny ID` ends one"
             )));
         }
         let within = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
@@ -124,7 +135,7 @@ impl Door {
             actor: asked.actor.clone(),
             name: match asked.actor.kind {
                 // The person whose account it is has not asked, and may approve.
-                ActorKind::Agent => asked.actor.called(),
+                ActorKind::Agent | ActorKind::Healer => asked.actor.called(),
                 _ => self.account.clone(),
             },
             verb: asked.verb,
@@ -132,7 +143,11 @@ impl Door {
             details: details.to_owned(),
             reason: asked.reason.to_owned(),
             consequences: self.picture.consequences(asked.verb, asked.target, details),
-            rules: decision.decided.rules.clone(),
+            rules: match proposes {
+                // They do not ask for approvals: the cluster does.
+                true => vec![],
+                false => decision.decided.rules.clone(),
+            },
             set: set.clone(),
             needed: count,
             given: vec![],
@@ -160,6 +175,9 @@ impl Door {
             ApprovalState::Used => return says("was used; it counts once"),
             ApprovalState::Denied => return says("was denied"),
             ApprovalState::Expired => return says("is over: it was not used in time"),
+            ApprovalState::Withdrawn => {
+                return says("is over: what it was for is not needed any more");
+            }
             _ if Clock::wall() >= one.until => return says("is over: it was not used in time"),
             _ if one.set != decision.decided.set => {
                 return says("was asked for by other rules than hold now; ask without it");
@@ -202,6 +220,7 @@ impl Door {
                     self.waiting().remove(&id);
                 }
                 self.tell(one);
+                self.moved.notify_waiters();
             }
             Err(error) => tracing::error!(error = error.story(), "an approval is not told"),
         }

@@ -1,17 +1,8 @@
 //! What the door does when nothing can be written down.
 
-use crate::stage::{LIMIT, me, sleeper};
+use crate::stage::{LIMIT, kill, me, sleeper};
 use model::InstanceStatus;
 use testkit::{Home, eventually_async};
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test stands in for a service's crash"
-)]
-fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_while_nothing_can_be_written_down_is_healed_all_the_same() {

@@ -2,10 +2,7 @@
 
 use super::{Message, Owner, SHOW_STATES};
 use crate::Error;
-use model::{
-    ActId, Actor, EventKind, Generation, InstanceId, Outcome, RemedyKind, State,
-    Target as ActTarget, Verb,
-};
+use model::{ActId, EventKind, Generation, InstanceId, Outcome, RemedyKind, State};
 use orchestrator::{Effect, Input};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,8 +51,11 @@ impl Owner {
                 instance,
                 remedy,
                 why,
-            } => {
-                self.ask_door(ticket, instance, remedy, why);
+                proposal,
+            } => self.ask_door(ticket, instance, remedy, why, proposal),
+            Effect::Withdraw(ticket) => {
+                self.asked.remove(&ticket);
+                self.proposals.remove(&ticket);
             }
             Effect::Publish(what) => {
                 if let EventKind::Exited {
@@ -176,58 +176,9 @@ impl Owner {
         });
     }
 
-    fn ask_door(&mut self, ticket: u64, instance: InstanceId, remedy: RemedyKind, why: String) {
-        self.asked.insert(ticket, (instance.clone(), remedy));
-        let about = instance.clone();
-        let target = ActTarget {
-            cluster: Some(self.id.clone()),
-            services: vec![instance.service.clone()],
-            instance: Some(instance),
-        };
-        let verb = match remedy {
-            RemedyKind::Restart | RemedyKind::GracefulRestart | RemedyKind::RestartNeeds => {
-                Verb::Restart
-            }
-            RemedyKind::Rollback => Verb::Rollback,
-            RemedyKind::ScaleUp | RemedyKind::ScaleDown => Verb::Scale,
-            // Traffic is kept from it within the cluster's own state, and nobody is asked.
-            RemedyKind::CircuitBreak | RemedyKind::Quarantine => Verb::Quarantine,
-        };
-        let shared = Arc::clone(&self.shared);
-        let inbox = self.myself.clone();
-        let rebuilding = self.rebuilding.contains(&about.service);
-        let generation = self.cluster.status(&about).map(|one| one.generation);
-        self.shared.tasks.spawn(async move {
-            if rebuilding {
-                let why = "the files it is made from are changing".to_owned();
-                let _ = inbox.send(Message::Wait { ticket, why }).await;
-                return;
-            }
-            if let Some(cluster) = &target.cluster
-                && let Some(why) = shared.drivers.unreachable(cluster, &about).await
-            {
-                // Nothing is known of it, and nothing can be done.
-                let why = format!("its container daemon is away: {why}");
-                let _ = inbox.send(Message::Wait { ticket, why }).await;
-                return;
-            }
-            if let Some(cluster) = &target.cluster
-                && let Some(why) = crate::attached::to(&shared.driver, cluster, &about).await
-            {
-                let generation = generation.unwrap_or_default();
-                let told = Message::Attached(about, generation, Some(why.clone()));
-                let _ = inbox.send(told).await;
-                let _ = inbox.send(Message::Wait { ticket, why }).await;
-                return;
-            }
-            let admitted = shared.door.admit(Actor::healer(), verb, target, &why).await;
-            let answer = admitted.map(|act| act.id);
-            let _ = inbox.send(Message::Answer { ticket, answer }).await;
-        });
-    }
-
     pub(super) fn answered(&mut self, ticket: u64, answer: Result<ActId, Error>) {
         let about = self.asked.remove(&ticket);
+        self.proposals.remove(&ticket);
         match answer {
             Ok(act) => {
                 match about {

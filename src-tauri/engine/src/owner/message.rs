@@ -9,7 +9,7 @@ use crate::secrets::Secrets;
 use driver::NotRun;
 use model::view::Usage;
 use model::{
-    Act, ActId, Evidence, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
+    Act, ActId, Autonomy, Evidence, Generation, InstanceId, Mono, ProbeKind, ServiceName, Timestamp,
 };
 use orchestrator::{Input, Look, Sighting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,6 +168,7 @@ pub(crate) enum Wish {
     Scale(ServiceName, u16),
     Hold(Vec<ServiceName>, Option<Duration>),
     Unhold(Vec<ServiceName>),
+    Autonomy(Option<Autonomy>),
     Release(Vec<ServiceName>),
     Resume,
 }
@@ -181,7 +182,11 @@ impl Wish {
             | Wish::Scale(..)
             | Wish::Release(_)
             | Wish::Resume => true,
-            Wish::Down(_) | Wish::Stop(_) | Wish::Hold(..) | Wish::Unhold(_) => false,
+            Wish::Down(_)
+            | Wish::Stop(_)
+            | Wish::Hold(..)
+            | Wish::Unhold(_)
+            | Wish::Autonomy(_) => false,
         }
     }
 }

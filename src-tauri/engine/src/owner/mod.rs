@@ -19,6 +19,7 @@ mod orders;
 mod origins;
 mod ports;
 mod probes;
+mod proposals;
 mod show;
 
 use crate::Error;
@@ -75,6 +76,8 @@ pub(crate) struct Owner {
     attached: BTreeMap<InstanceId, (Generation, String)>,
     /// Questions the door has not answered: about what, and which remedy.
     asked: BTreeMap<u64, (InstanceId, RemedyKind)>,
+    /// Those of them that persons are asked about.
+    proposals: proposals::Proposals,
     /// Healing's acts whose process has not come up yet.
     healing: BTreeMap<InstanceId, ActId>,
     /// Starts of instances that healing is about to end: nobody waits for their answers.
@@ -140,6 +143,7 @@ impl Owner {
             drift: BTreeMap::new(),
             attached: BTreeMap::new(),
             asked: BTreeMap::new(),
+            proposals: BTreeMap::new(),
             healing: BTreeMap::new(),
             hopeless: BTreeMap::new(),
             scaling: None,
@@ -336,6 +340,7 @@ impl Owner {
             }
             Message::Wait { ticket, why } => {
                 self.asked.remove(&ticket);
+                self.proposals.remove(&ticket);
                 self.step(Input::Postponed { ticket, why });
             }
             Message::Answer { ticket, answer } => self.answered(ticket, answer),

@@ -253,11 +253,7 @@ impl Owner {
     }
 
     pub(super) fn order(&mut self, wish: Wish, act: ActId) -> Result<(), Error> {
-        let starts = matches!(
-            wish,
-            Wish::Start(_) | Wish::Restart(..) | Wish::Release(_) | Wish::Scale(..) | Wish::Resume
-        );
-        let took = starts && self.record.is_down();
+        let took = wish.starts() && self.record.is_down();
         if took {
             self.take_ports_again()?;
         }
@@ -297,6 +293,7 @@ impl Owner {
                 until: span.map(|span| until("a hold", span)).transpose()?,
             },
             Wish::Unhold(services) => Command::Unhold(self.known(services)?),
+            Wish::Autonomy(said) => Command::Autonomy(said),
             Wish::Release(services) => Command::Release(self.known(services)?),
             Wish::Scale(service, replicas) => self.scale(service, replicas)?,
             Wish::Resume => {
@@ -325,6 +322,7 @@ impl Owner {
                 | Command::Scale { .. }
                 | Command::Hold { .. }
                 | Command::Unhold(_)
+                | Command::Autonomy(_)
         );
         self.step(Input::Command { command, act });
         // On disk before it is answered: the next engine goes on with it.

@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use crate::{drift, launch, terminals};
 use model::view::{Change, ClusterView, ProbeView, ServiceView, Usage};
 use model::{
-    Ejection, Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind, Reason,
-    ServiceName, State, Timestamp,
+    Autonomy, Ejection, Evidence, Generation, Hold, InstanceId, InstanceStatus, Overall, ProbeKind,
+    Reason, ServiceName, State, Timestamp,
 };
 use orchestrator::{Input, Sighting};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub(super) struct Shown {
     reason: String,
     held: bool,
     held_until: Option<Timestamp>,
+    autonomy: Autonomy,
 }
 
 impl Owner {
@@ -61,6 +62,7 @@ impl Owner {
         }
         let (overall, reason) = self.overall();
         let (held, held_until) = (self.cluster.held(), self.cluster.held_until());
+        let autonomy = self.cluster.autonomy();
         let definition = Arc::clone(&self.record.definition);
         let shown = self.shown.as_ref();
         if shown.is_none_or(|shown| !Arc::ptr_eq(&shown.definition, &definition)) {
@@ -80,6 +82,7 @@ impl Owner {
                 reason: reason.clone(),
                 held,
                 held_until,
+                autonomy,
                 services: definition
                     .services
                     .iter()
@@ -88,10 +91,10 @@ impl Owner {
             });
         } else if shown.is_some_and(|shown| {
             (shown.overall, shown.held, shown.held_until) != (overall, held, held_until)
-                || shown.reason != reason
+                || (shown.autonomy, &shown.reason) != (autonomy, &reason)
         }) {
             let picture = &self.shared.picture;
-            picture.publish_state(&self.id, overall, &reason, (held, held_until));
+            picture.publish_state(&self.id, overall, &reason, (held, held_until, autonomy));
         } else {
             return;
         }
@@ -101,6 +104,7 @@ impl Owner {
             reason,
             held,
             held_until,
+            autonomy,
         });
     }
 

@@ -2,8 +2,8 @@
 
 use super::{ClusterView, EngineView, Pulse, RegistryView};
 use crate::{
-    ClusterId, Event, Incident, InstanceId, InstanceStatus, Mute, ObservedConnection, Overall,
-    Timestamp,
+    Autonomy, ClusterId, Event, Incident, InstanceId, InstanceStatus, Mute, ObservedConnection,
+    Overall, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,6 +78,10 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         held_until: Option<Timestamp>,
+        /// How far healing goes by itself, where that is not all the way.
+        #[serde(default, skip_serializing_if = "Autonomy::is_on")]
+        #[ts(as = "Option<Autonomy>", optional)]
+        autonomy: Autonomy,
         /// The home's new overall state.
         overall: Overall,
     },

@@ -294,6 +294,7 @@ pub(crate) fn cluster(
         files: BTreeMap::new(),
         heal_at_once: spec::AtOnce::default(),
         security: spec::Escalations::default(),
+        autonomy: model::Autonomy::default(),
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         said_in: spec::SaidIn::default(),

@@ -29,6 +29,7 @@ pub(crate) const CLUSTER: Keys = Keys {
         "networks",
         "volumes",
         "security",
+        "autonomy",
     ],
 };
 pub(crate) const DEFAULTS: Keys = Keys {

@@ -33,7 +33,7 @@ use crate::environment::SaidIn;
 use crate::escalation::Escalations;
 use crate::limits;
 use crate::problem::{Problem, Problems, Span, quoted};
-use model::{ClusterName, ServiceName};
+use model::{Autonomy, ClusterName, ServiceName};
 use references::Reference;
 use service::Defaults;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,7 @@ pub(crate) fn cluster(
     let mut defaults = Defaults::default();
     let mut heal_at_once = AtOnce::default();
     let mut security = Escalations::default();
+    let mut autonomy = Autonomy::default();
     let head = root.get("cluster").and_then(|entry| {
         let help = "write [cluster] and below it name = \"shop\"";
         reader.table(&entry.value, "`cluster`", help)
@@ -68,6 +69,12 @@ pub(crate) fn cluster(
         }
         if let Some(entry) = table.get("security") {
             security = reader.escalations(&entry.value, "cluster.security");
+        }
+        if let Some(entry) = table.get("autonomy") {
+            let words = Autonomy::ALL.map(|mode| (mode.name(), mode));
+            autonomy = reader
+                .word(&entry.value, "`autonomy`", &words)
+                .unwrap_or_default();
         }
         reader.surroundings(table);
         if let Some(entry) = table.get("defaults") {
@@ -88,6 +95,7 @@ pub(crate) fn cluster(
         files: BTreeMap::new(),
         heal_at_once,
         security,
+        autonomy,
         networks: std::mem::take(&mut reader.surroundings.networks),
         volumes: std::mem::take(&mut reader.surroundings.volumes),
         said_in: SaidIn::default(),

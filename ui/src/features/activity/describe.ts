@@ -33,6 +33,7 @@ export const APPROVALS: Record<ApprovalState, { shape: Shape; tone: Tone }> = {
   used: { shape: "check", tone: "calm" },
   denied: { shape: "barred", tone: "held" },
   expired: { shape: "square", tone: "calm" },
+  withdrawn: { shape: "square", tone: "calm" },
 };
 
 /** `clusters` are known by their names; one that is gone, by its id. */

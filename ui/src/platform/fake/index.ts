@@ -164,6 +164,7 @@ export function fake(): Platform {
     scale: ({ cluster, service, replicas, reason }) => world.act("scale", cluster, [service], reason ?? "", () => world.scale(cluster, service, replicas)),
     hold: ({ cluster, services, span_ms, reason }) => world.act("hold", cluster, services, reason ?? "", () => world.hold(cluster, services, true, span_ms)),
     unhold: ({ cluster, services, reason }) => world.act("unhold", cluster, services, reason ?? "", () => world.hold(cluster, services, false)),
+    autonomy: ({ cluster, mode, reason }) => world.act("autonomy", cluster, [], reason ?? "", () => world.autonomy(cluster, mode)),
     notifications: () => ({ enabled: true, except: [], quiet: ["22:00-07:00"], mutes: world.mutes }),
     mute: ({ cluster = null, services, span_ms, reason }) => world.act("mute", cluster, services, reason ?? "", () => world.mute(cluster, services, span_ms)),
     unmute: ({ cluster = null, services, reason }) => world.act("unmute", cluster, services, reason ?? "", () => world.unmute(cluster, services)),

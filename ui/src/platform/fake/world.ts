@@ -2,9 +2,8 @@
 // stop. Only tests and UI work use it; a product build does not contain it.
 
 import type {
-  Act, Change, ClusterId, ClusterView, EngineView, Event, EventKind, FeedMessage, Incident, InstanceId,
-  InstanceStatus, Mute, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport,
-  Verb,
+  Act, Autonomy, Change, ClusterId, ClusterView, EngineView, Event, EventKind, FeedMessage, Incident, InstanceId,
+  InstanceStatus, Mute, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport, Verb,
 } from "../../ipc/generated";
 import { timeline } from "./incidents";
 import { seen } from "./graphs";
@@ -403,6 +402,12 @@ export class World {
       else delete status.marks.hold;
       this.say({ kind: "instances", cluster, instances: [status] });
     }
+    this.judge(cluster);
+    return 60;
+  }
+
+  autonomy(cluster: ClusterId, mode: Autonomy = "on"): number {
+    Object.assign(this.clusters.get(cluster) ?? {}, { autonomy: mode });
     this.judge(cluster);
     return 60;
   }

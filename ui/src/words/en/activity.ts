@@ -37,7 +37,7 @@ export const activity = {
   emergencyStop: (reason: string) => `emergency stop: ${reason}`,
   emergencyStopDone: (reason: string, ended: number, left: number) => `emergency stop: ${reason} (${count(ended, { one: "# process", other: "# processes" })} ended, ${number(left)} left)`,
   incident: (id: number, state: string, cause: string) => `incident ${id} ${state}: ${cause}`,
-  approvals: { waiting: "waits", approved: "is approved", used: "was used", denied: "was denied", expired: "is over" },
+  approvals: { waiting: "waits", approved: "is approved", used: "was used", denied: "was denied", expired: "is over", withdrawn: "was withdrawn" },
   approval: (id: number, name: string, verb: string, state: string, given: number, needed: number) => `Approval ${id}, asked by ${name} for ${verb}, ${state}: ${given} of ${needed} have approved`,
   decided: (rule: string, says: string) => (says === "" ? `Rule ${rule}` : `Rule ${rule}: ${says}`),
   act: (who: string, verb: string, outcome: string) => `${who}: ${verb} ${outcome}`,

@@ -33,6 +33,12 @@ export const clusters = {
     heldMore: (cluster: string) => `Healing is held for ${cluster}: nothing is restarted by itself.`,
     heldUntil: (cluster: string, time: string) => `Healing is held for ${cluster} until ${time}: nothing is restarted by itself.`,
   },
+  autonomy: {
+    advise: "Healing proposes",
+    adviseMore: (cluster: string) => `In ${cluster} healing does what a person has approved of, and nothing else.`,
+    off: "Healing off",
+    offMore: (cluster: string) => `In ${cluster} healing begins nothing: what is wrong is found and told.`,
+  },
   open: {
     title: "Open a folder",
     more: "A folder with an `azora.toml`, `compose.yaml`, `process-compose.yaml` or `Procfile`. Nothing runs before you have read what would.",

@@ -33,10 +33,11 @@ export const governance = {
   noDecisionMore: "Whatever anybody wants to do, a person, a program or healing, is asked of the rules first, and the answer is written down here.",
   columns: { when: "When", who: "Who", act: "Act", to: "To", decision: "Decision", why: "Why", rule: "Rule", no: "No.", entry: "Entry", ofAct: "Act", text: "As it is hashed" },
 
-  approvalStates: { waiting: "Waiting", approved: "Approved", used: "Used", denied: "Denied", expired: "Expired" },
+  approvalStates: { waiting: "Waiting", approved: "Approved", used: "Used", denied: "Denied", expired: "Expired", withdrawn: "Withdrawn" },
   noApproval: "Nothing waits for you",
   noApprovalMore: "What a rule lets in only when persons approve of it is asked for here, with exactly what would happen.",
   askedBy: (name: string, via: string) => `${name}, ${via}`,
+  proposedBy: "healing proposes it, and does it once approved",
   asked: (when: Snippet) => say`asked ${when}`,
   leftFor: (span: string) => `${span} left`,
   wouldHappen: "What would happen",

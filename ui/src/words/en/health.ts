@@ -60,6 +60,7 @@ export const health = {
       scale: "scaled",
       hold: "healing held",
       unhold: "healing resumed",
+      autonomy: "said how far healing goes",
       release: "released from quarantine",
       rollback: "definition taken back",
       quarantine: "put in quarantine",

@@ -17,6 +17,7 @@ export const palette = {
   rehearse: "Rehearse…",
   hold: "Hold healing",
   resume: "Resume healing",
+  autonomy: { on: "Let healing act by itself", advise: "Let healing only propose", off: "Turn healing off" },
   mute: (whom: string) => `Mute ${whom} for 1 h`,
   unmute: (whom: string) => `Unmute ${whom}`,
   everything: "everything",

@@ -72,6 +72,13 @@ async fn ask(handle: &Handle, cluster: &ClusterId, folder: &Path, verb: Verb) ->
             })
             .await
         }
+        Verb::Autonomy => {
+            order(Order::Autonomy {
+                cluster: cluster(),
+                mode: Some(model::Autonomy::Off),
+            })
+            .await
+        }
         Verb::Release => {
             order(Order::Release {
                 cluster: cluster(),

@@ -62,10 +62,18 @@ impl Run {
                 instance,
                 remedy,
                 why,
+                proposal,
             } => {
-                self.asked.push(ticket);
-                format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
+                match proposal {
+                    // A person answers it, and in their own time.
+                    Some(what) => format!("PROPOSE {ticket}: {what}, {instance}? {why}"),
+                    None => {
+                        self.asked.push(ticket);
+                        format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
+                    }
+                }
             }
+            Effect::Withdraw(ticket) => format!("WITHDRAW {ticket}"),
             Effect::Publish(EventKind::StateChanged {
                 instance,
                 generation,

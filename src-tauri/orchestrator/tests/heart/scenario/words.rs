@@ -100,6 +100,9 @@ impl Run {
                 Command::Hold { services, until }
             }
             "unhold" => Command::Unhold(names(&words[1..])),
+            "autonomy" => Command::Autonomy(
+                (model::Autonomy::ALL.into_iter()).find(|mode| mode.name() == words[1]),
+            ),
             "release" => Command::Release(names(&words[1..])),
             "ended" => Command::Ended {
                 reason: words[1..].join(" "),
@@ -182,6 +185,21 @@ impl Run {
                 still,
                 stepped: 0,
             });
+        }
+        // `approved 3`, `denied 3`: a person's answer to a proposal.
+        if let ["approved" | "denied", ticket] = words {
+            let ticket = ticket.parse().unwrap();
+            self.acts += 1;
+            return match words[0] {
+                "approved" => Input::Admitted {
+                    ticket,
+                    act: model::ActId(self.acts),
+                },
+                _ => Input::Refused {
+                    ticket,
+                    why: "a person said no to its proposal".to_owned(),
+                },
+            };
         }
         // `suspected api.0`: requests failed there.
         if words[0] == "suspected" {
