@@ -67,6 +67,21 @@ impl Report {
         let faults = [&self.unwritten, &self.lost, &self.open, &self.found];
         faults.iter().all(|faults| faults.is_empty())
     }
+
+    /// The same of another home.
+    pub fn add(&mut self, other: Report) {
+        self.kills += other.kills;
+        for (at, times) in other.at {
+            *self.at.entry(at).or_default() += times;
+        }
+        self.acknowledged += other.acknowledged;
+        self.entries += other.entries;
+        self.effects += other.effects;
+        self.unwritten.extend(other.unwritten);
+        self.lost.extend(other.lost);
+        self.open.extend(other.open);
+        self.found.extend(other.found);
+    }
 }
 
 struct Run<'a> {
