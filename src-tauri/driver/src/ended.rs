@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A process has ended and its parent, the shim, does not say so: it is stuck, or slow.
-const SHIM_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const SHIM_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Unit {
     /// Its process has ended as `status` says. What is left of the tree has until the end of the

@@ -3,11 +3,13 @@
 //! What could not be looked at is waited for here: whoever takes a process for dead that lives
 //! starts a second one.
 
+use crate::ended::SHIM_PATIENCE;
 use crate::pidfd::Pidfd;
 use crate::shortage::{self, Patience};
-use crate::watch::{Life, Unit};
-use model::Anchor;
+use crate::watch::{Life, Main, Unit};
+use model::{Anchor, Generation};
 use std::io;
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
@@ -44,6 +46,30 @@ impl Unit {
                 tracing::debug!(%cluster, %instance, %error, "its process cannot be watched yet");
                 (None, Some(Instant::now() + shortage::PAUSE))
             }
+        }
+    }
+
+    /// It runs from here on, as far as is known.
+    pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
+        let (pidfd, again) = self.watch_main(&anchor);
+        // It has ended meanwhile, which nobody would tell if its shim should be gone too.
+        let ended = (pidfd.is_none() && again.is_none()).then(Instant::now);
+        self.left = 0;
+        self.life = Life::Running(Main {
+            generation,
+            anchor,
+            pidfd,
+            again,
+            ended,
+        });
+        let silent = match self.shim {
+            Some(_) => SHIM_PATIENCE,
+            None => Duration::ZERO,
+        };
+        self.timer = ended.map(|at| at + silent);
+        if self.stopping.is_some() {
+            // It was asked to stop while it was being made.
+            self.timer = Some(Instant::now());
         }
     }
 

@@ -279,23 +279,6 @@ impl Unit {
         }
     }
 
-    pub(crate) fn begin_running(&mut self, generation: Generation, anchor: Anchor) {
-        let (pidfd, again) = self.watch_main(&anchor);
-        self.left = 0;
-        self.life = Life::Running(Main {
-            generation,
-            anchor,
-            pidfd,
-            again,
-            ended: None,
-        });
-        self.timer = None;
-        if self.stopping.is_some() {
-            // It was asked to stop while it was being made.
-            self.timer = Some(Instant::now());
-        }
-    }
-
     pub(crate) async fn say_started(&mut self) {
         if let Life::Running(main) = &self.life {
             let (generation, pid) = (main.generation, main.anchor.pid);

@@ -104,7 +104,9 @@ async fn no_start_slips_through() {
     let stop = tokio::task::spawn_blocking(move || emergency::stop(&layout, "test", "cli"));
     let (mut answered, mut slipped) = (0, 0);
     while answered < 2 * *COUNT {
-        match bench.next().await {
+        let next = bench.next().await;
+        eprintln!("{answered} {next:?}");
+        match next {
             Happened::Exited {
                 instance,
                 generation,

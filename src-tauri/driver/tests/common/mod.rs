@@ -170,7 +170,13 @@ impl Bench {
     pub(crate) async fn nothing_left(&self) {
         assert_eq!(driver::survivors::find(&self.layout, None).unwrap(), []);
         let gone = testkit::eventually_async(LONG, || self.home.processes().is_empty()).await;
-        assert!(gone, "left: {:?}", self.home.processes());
+        let left = self.home.processes();
+        let how = |pid: &u32| {
+            let of = |what| std::fs::read_to_string(format!("/proc/{pid}/{what}"));
+            ["stat", "cmdline", "wchan", "cgroup"].map(of)
+        };
+        let told: Vec<_> = left.iter().map(how).collect();
+        assert!(gone, "left: {left:?} {told:?}");
     }
 }
 
