@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::handle::Handle;
+use crate::hidden;
 use model::view::{LogCopy, LogLine, LogPage, LogRun, LogSearch, LogView};
 use model::{ClusterId, InstanceId, ServiceName, Timestamp};
 use std::collections::BTreeSet;
@@ -260,10 +261,19 @@ impl Handle {
         &self,
         cluster: ClusterId,
         services: Vec<ServiceName>,
-        mut followed: Followed,
+        followed: Followed,
     ) -> Result<mpsc::Receiver<Vec<LogLine>>, Error> {
         self.shared.owner(&cluster)?;
-        followed.filter.hide = self.hides(&cluster, &services)?;
+        // Whoever may not see secrets at all is told so, and follows nothing.
+        self.hides(&cluster, &services)?;
+        let hides = {
+            let (handle, cluster, services) = (self.clone(), cluster.clone(), services.clone());
+            // The leave to see them may end meanwhile; then they are hidden, and the rest is shown on.
+            move || {
+                let hides = handle.hides(&cluster, &services);
+                hides.unwrap_or_else(|_| Some(hidden::redactor(Some(&cluster))))
+            }
+        };
         let picture = Arc::clone(&self.shared.picture);
         let chosen: BTreeSet<ServiceName> = services.into_iter().collect();
         let layout = self.shared.layout.clone();
@@ -281,7 +291,7 @@ impl Handle {
                 .collect()
         };
         let (sender, receiver) = mpsc::channel(64);
-        let follower = telemetry::logs::Follower::new(instances, followed);
+        let follower = telemetry::logs::Follower::new(instances, hides, followed);
         let cancel = self.shared.cancel.clone();
         self.shared.tasks.spawn(async move {
             tokio::select! {

@@ -7,11 +7,13 @@ use super::page::Filter;
 use following::Following;
 use model::view::LogLine;
 use model::{InstanceId, Timestamp};
+use security::redact::Redactor;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
@@ -51,6 +53,8 @@ pub struct Follower<Instances> {
     /// Where a reader goes on that was here before.
     from: BTreeMap<InstanceId, u64>,
     filter: Filter,
+    /// What hides secrets from now on.
+    hides: Box<dyn FnMut() -> Option<Arc<Redactor>> + Send>,
     newest: usize,
     logs: BTreeMap<InstanceId, Following>,
     /// When it was last looked; `None` before the first time.
@@ -61,10 +65,16 @@ impl<Instances> Follower<Instances>
 where
     Instances: FnMut() -> Vec<(InstanceId, PathBuf)> + Send + 'static,
 {
-    /// Follows what `instances` answers, which is asked again and again: an instance and the folder
-    /// of its log.
-    pub fn new(instances: Instances, followed: Followed) -> Self {
+    /// Follows what `instances` answers, an instance and the folder of its log, and hides what `hides`
+    /// answers. Both are asked again and again: a secret may become known, and the leave to see them end, while
+    /// somebody follows.
+    pub fn new(
+        instances: Instances,
+        hides: impl FnMut() -> Option<Arc<Redactor>> + Send + 'static,
+        followed: Followed,
+    ) -> Self {
         Self {
+            hides: Box::new(hides),
             instances,
             tail: followed.tail.min(MAX_TAIL),
             from: followed.from,
@@ -111,6 +121,7 @@ where
     /// The lines that have come since the last look, and whether there are more at once.
     fn look(&mut self) -> (Vec<LogLine>, bool) {
         let now = wall();
+        self.filter.hide = (self.hides)();
         let mut lines = Vec::new();
         let mut busy = false;
         let present: BTreeMap<InstanceId, PathBuf> = (self.instances)().into_iter().collect();

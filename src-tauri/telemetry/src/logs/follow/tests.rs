@@ -3,6 +3,7 @@
 use super::following::UNFINISHED;
 use super::*;
 use crate::logs::INDEX;
+use security::redact::Redactor;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 struct Logs {
     folder: tempfile::TempDir,
     present: Arc<Mutex<Vec<&'static str>>>,
+    hides: Arc<Mutex<Option<Arc<Redactor>>>>,
 }
 
 impl Logs {
@@ -17,6 +19,7 @@ impl Logs {
         Self {
             folder: tempfile::tempdir().unwrap(),
             present: Arc::default(),
+            hides: Arc::default(),
         }
     }
 
@@ -57,8 +60,10 @@ impl Logs {
                 .map(|id| (id.parse().unwrap(), folder.join(id)))
                 .collect()
         };
+        let hides = Arc::clone(&self.hides);
         Follower::new(
             instances,
+            move || hides.lock().unwrap().clone(),
             Followed {
                 tail,
                 ..Followed::default()
@@ -90,6 +95,21 @@ fn a_follower_sees_the_tail_and_then_every_whole_line() {
     assert_eq!((lines[0].text.as_str(), lines[0].offset), ("half", 8));
     // Nobody has noted its time yet, but it has just come.
     assert!(lines[0].at.is_some());
+}
+
+#[test]
+fn what_becomes_known_as_a_secret_is_hidden_in_what_comes_then_and_shown_to_whom_that_is_allowed() {
+    let logs = Logs::new();
+    logs.write("api.0", "correct horse\n");
+    let mut follower = logs.follow(3);
+    assert_eq!(texts(follower.look()), ["api: correct horse"]);
+    let redactor = Arc::new(Redactor::new(["correct horse"], []));
+    *logs.hides.lock().unwrap() = Some(redactor);
+    logs.write("api.0", "it is correct horse\n");
+    assert_eq!(texts(follower.look()), ["api: it is •••"]);
+    *logs.hides.lock().unwrap() = None;
+    logs.write("api.0", "it is correct horse\n");
+    assert_eq!(texts(follower.look()), ["api: it is correct horse"]);
 }
 
 #[test]
