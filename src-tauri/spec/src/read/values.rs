@@ -49,13 +49,13 @@ impl Reader<'_> {
         example: &str,
     ) -> Option<&'v str> {
         let ValueKind::Text(text) = &value.kind else {
-            let raw = self.text.get(value.span.clone()).unwrap_or_default();
             let scalar = matches!(
                 value.kind,
                 ValueKind::Integer(_) | ValueKind::Float | ValueKind::Boolean(_) | ValueKind::Date
             );
             let help = if scalar {
-                format!("put it in quotes: \"{raw}\"")
+                // Not what it is: it stands above, where a secret is hidden.
+                "put it in quotes: \"…\"".to_owned()
             } else {
                 format!("write it like this: {example}")
             };
