@@ -226,7 +226,7 @@ fn what_is_left_out_held_or_stopped_is_left_alone() {
     let told = story.acts().last().map(String::as_str) == Some("src/main.js changed");
     assert!(
         (1..=1 + u64::from(told)).contains(&(after.generation - before.generation)),
-        "started by a person, and for what changed just before: {after:?}"
+        "started on request, and for what changed just before: {after:?}"
     );
 
     // An edit of the definition changes what is watched, and the next engine watches it, too.

@@ -29,7 +29,7 @@ impl Step<'_> {
             self.create(name, ports, act);
             if stopped.contains(name) {
                 let why = why.remove(name).or_else(|| spec.unwanted());
-                let why = why.unwrap_or_else(|| "stopped by a person, or not asked for".to_owned());
+                let why = why.unwrap_or_else(|| "stopped on request, or not asked for".to_owned());
                 for id in self.cluster.ids_of(name) {
                     if let Some(instance) = self.cluster.instances.get_mut(&id) {
                         instance.rest.clone_from(&why);

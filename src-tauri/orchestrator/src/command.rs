@@ -38,7 +38,7 @@ impl Step<'_> {
                 let named = self.named(services);
                 let all = self.cluster.with_dependents(&named);
                 let why = |name: &ServiceName| match named.contains(name) {
-                    true => "stopped by a person".to_owned(),
+                    true => "stopped on request".to_owned(),
                     false => format!("stopped with {}", names(&named)),
                 };
                 self.rest(&all.into_iter().collect::<Vec<_>>(), why, act);
@@ -220,7 +220,7 @@ impl Step<'_> {
     fn restart(&mut self, services: Vec<ServiceName>, all: bool, act: ActId) {
         let by_name = !services.is_empty();
         let named = self.meant(services);
-        let why = "restarted by a person".to_owned();
+        let why = "restarted on request".to_owned();
         let (roll, at_once) = match all {
             true => (Vec::new(), named.clone()),
             false => self.cluster.split(&named),

@@ -20,7 +20,7 @@ impl Cluster {
         self.definition.as_ref()
     }
 
-    /// Services that are not wanted to run: stopped by a person, or not asked for.
+    /// Services that are not wanted to run: stopped on request, or not asked for.
     pub fn resting(&self) -> BTreeSet<ServiceName> {
         let services = self.services.iter();
         let resting = services.filter(|(_, service)| !service.wanted && !service.leaving);

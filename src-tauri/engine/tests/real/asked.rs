@@ -220,7 +220,7 @@ async fn why_something_is_not_wanted_outlives_the_engine() {
         [of("db"), of("job")]
     };
     let before = reasons(&handle);
-    assert!(before[0].starts_with("stopped by a person"), "{before:?}");
+    assert!(before[0].starts_with("stopped on request"), "{before:?}");
     assert!(before[1].starts_with("not asked for"), "{before:?}");
     handle.shutdown(me(), true, String::new()).await;
     drop(engine);

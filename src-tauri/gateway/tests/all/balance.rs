@@ -401,10 +401,10 @@ async fn a_request_waits_for_an_instance_that_is_on_its_way() {
 #[tokio::test]
 async fn a_request_is_told_why_nobody_answers_and_since_when() {
     let world = world().await;
-    world.stands("api.0 was stopped by a person", false);
+    world.stands("api.0 was stopped on request", false);
     let answer = world.ask("GET /", &[], "").await;
     assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.body.contains("stopped by a person"), "{answer:?}");
+    assert!(answer.body.contains("stopped on request"), "{answer:?}");
     assert!(answer.body.contains("1000000"), "{answer:?}");
     assert!(answer.head.contains("retry-after"), "{answer:?}");
     world.gateway.forget(&cluster(), &instance("api.0"));

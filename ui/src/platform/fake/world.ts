@@ -384,7 +384,7 @@ export class World {
     for (const status of this.of(cluster, services)) {
       if (status.state === "stopped") continue;
       this.set(cluster, status.instance, "stopping", "was told to stop", "SIGKILL in 10 s");
-      setTimeout(() => this.set(cluster, status.instance, "stopped", "stopped by a person"), 300 + this.chance() * 400);
+      setTimeout(() => this.set(cluster, status.instance, "stopped", "stopped on request"), 300 + this.chance() * 400);
     }
     return 800;
   }
