@@ -136,20 +136,30 @@ impl Order {
 
 /// Numbers, of which many are one after the other.
 #[derive(Debug, Clone, Default)]
-struct Ids(BTreeMap<u64, u64>);
+struct Ids(BTreeMap<u64, [u64; WORDS]>);
+
+/// Words of a block. Larger ones are found faster, and take more room for numbers that somebody has made up.
+const WORDS: usize = 8;
 
 impl Ids {
     /// False when it was there.
     fn insert(&mut self, id: ActId) -> bool {
-        let (block, bit) = (id.0 / 64, 1 << (id.0 % 64));
-        let bits = self.0.entry(block).or_default();
+        let (block, word, bit) = place(id);
+        let bits = &mut self.0.entry(block).or_default()[word];
         let new = *bits & bit == 0;
         *bits |= bit;
         new
     }
 
     fn has(&self, id: ActId) -> bool {
-        let bits = self.0.get(&(id.0 / 64)).copied().unwrap_or(0);
-        bits & 1 << (id.0 % 64) != 0
+        let (block, word, bit) = place(id);
+        self.0.get(&block).is_some_and(|bits| bits[word] & bit != 0)
     }
+}
+
+fn place(id: ActId) -> (u64, usize, u64) {
+    let word = id.0 / 64;
+    // Below the count of words in any case.
+    let within = usize::try_from(word % WORDS as u64).unwrap_or(0);
+    (word / WORDS as u64, within, 1 << (id.0 % 64))
 }

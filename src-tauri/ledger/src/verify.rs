@@ -162,7 +162,7 @@ impl Verifier {
             if let Some(fault) = self.order.next(n, about) {
                 self.fault(fault);
             }
-            self.tree.push(leaf)?;
+            self.tree.grow(leaf);
             self.verdict.entries = n;
             self.compare()?;
         }
