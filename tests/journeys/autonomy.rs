@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::path::Path;
-use tests::process::kill;
+use tests::process::{kill, lives};
 use tests::{Azora, Folder, until};
 
 const ADVISED: &str = r#"
@@ -43,7 +43,7 @@ fn a_person_sees_what_healing_would_do_approves_of_it_and_it_heals() {
     for part in [
         "approval 1: healing proposes restart of api (restart 1 of 9): 0 of 1 have approved",
         "api.0 does not run, and is started again",
-        "because: was ended by SIGKILL",
+        "because: was ended by SIGKILL; no experience with that here yet",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -63,12 +63,26 @@ fn a_person_sees_what_healing_would_do_approves_of_it_and_it_heals() {
     });
     let acts = azora.json(at, &["acts"]).to_string();
     assert!(
-        acts.contains("was ended by SIGKILL; approved by anna"),
+        acts.contains("no experience with that here yet; approved by anna"),
         "{acts}"
     );
     let all = azora.json(at, &["approvals", "--all"]);
     assert_eq!(all[0]["state"], "used", "{all}");
     azora.ok(at, &["ledger", "verify"]);
+    let story = azora.ok(at, &["incident", "1"]);
+    let tried = "restart 1 of 9 (no experience with that here yet, act 3): it worked";
+    assert!(story.contains(tried), "{story}");
+
+    // The next time it is known what it came to, also to the next engine.
+    let engine = azora.engine();
+    kill(engine);
+    until("the engine to be gone", || (!lives(engine)).then_some(()));
+    azora.up(at);
+    kill(azora.instance(at, "api.0").pid);
+    waits(&azora, at);
+    let told = azora.ok(at, &["approvals"]);
+    let known = "was ended by SIGKILL; worked the one time before when a process had ended";
+    assert!(told.contains(known), "{told}");
 }
 
 #[test]

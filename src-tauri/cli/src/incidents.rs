@@ -13,6 +13,7 @@ use api::requests::{HealedRequest, IncidentRequest, IncidentsRequest};
 use model::healed::{Healed as Sums, HealedSum};
 use model::{ClusterId, ServiceName};
 use model::{EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory};
+use model::{Remedy, RemedyOutcome};
 use serde_json::json;
 use std::time::Duration;
 
@@ -157,6 +158,21 @@ fn actions(incident: &Incident) -> String {
     }
 }
 
+/// "restart 1 of 9 (worked 3 of 4 times before when checks failed, act 12): it worked".
+fn weighed(remedy: &Remedy) -> Option<String> {
+    let (cause, known) = (remedy.cause?, remedy.confidence?);
+    let act = remedy.act.map(|act| format!(", act {}", act.0));
+    let outcome = remedy
+        .outcome
+        .map_or("it is not known yet", RemedyOutcome::words);
+    Some(format!(
+        "{} ({}{}): {outcome}",
+        plain(&remedy.detail),
+        known.words(cause),
+        act.unwrap_or_default()
+    ))
+}
+
 fn millis(millis: Option<u64>) -> String {
     millis.map_or("-".to_owned(), |millis| {
         length(Duration::from_millis(millis))
@@ -230,6 +246,8 @@ fn told(story: &IncidentStory, muted: Option<String>, terminal: Terminal) -> Vec
         let names: Vec<&str> = incident.impacted.iter().map(|name| name.as_str()).collect();
         facts.push(("impacted", names.join(", ")));
     }
+    let tried = incident.actions.iter().filter_map(weighed);
+    facts.extend(tried.map(|one| ("tried", one)));
     if let Some(waits) = &incident.waits {
         facts.push(("waits for", plain(waits)));
     }

@@ -396,11 +396,11 @@ mod tests {
             state: IncidentState::Open,
             cause: "db.0 exited with code 3".to_owned(),
             impacted: vec![],
-            actions: vec![Remedy {
-                at: Timestamp(1_000),
-                kind: RemedyKind::Restart,
-                detail: "restart 1 of 9".to_owned(),
-            }],
+            actions: vec![Remedy::new(
+                Timestamp(1_000),
+                RemedyKind::Restart,
+                "restart 1 of 9".to_owned(),
+            )],
             unlisted: vec![],
             opened: Timestamp(900),
             resolved: None,

@@ -11,6 +11,7 @@
 
 pub mod cause;
 mod circles;
+pub mod experience;
 pub mod explain;
 pub mod gap;
 pub mod history;
@@ -24,6 +25,7 @@ pub mod usual;
 pub mod watch;
 pub mod words;
 
+pub use experience::Experience;
 pub use gap::{Gap, Gaps};
 pub use history::History;
 pub use ladder::{Decision, HOPELESS, decide, decide_hopeless};

@@ -182,11 +182,7 @@ mod tests {
             impacted: Vec::new(),
             actions: acts
                 .iter()
-                .map(|&kind| Remedy {
-                    at: Timestamp(5_000),
-                    kind,
-                    detail: String::new(),
-                })
+                .map(|&kind| Remedy::new(Timestamp(5_000), kind, String::new()))
                 .collect(),
             opened: Timestamp(5_000),
             resolved: took.map(|took| Timestamp(5_000 + took as i64)),
@@ -221,11 +217,11 @@ mod tests {
         const HOUR: i64 = 3_600_000;
         let mut flapping = incident("db", IncidentState::Open, None, &[]);
         for hour in 0..200 {
-            flapping.tries(Remedy {
-                at: Timestamp(hour * HOUR),
-                kind: RemedyKind::Restart,
-                detail: String::new(),
-            });
+            flapping.tries(Remedy::new(
+                Timestamp(hour * HOUR),
+                RemedyKind::Restart,
+                String::new(),
+            ));
         }
         assert_eq!(flapping.actions.len(), crate::incident::MAX_ACTIONS);
         assert_eq!(flapping.tried(), 200);
@@ -246,11 +242,11 @@ mod tests {
         assert_eq!(restarts(60), 152);
         // Older days are one, and nothing is lost.
         for hour in 200..4_000 {
-            flapping.tries(Remedy {
-                at: Timestamp(hour * HOUR),
-                kind: RemedyKind::Restart,
-                detail: String::new(),
-            });
+            flapping.tries(Remedy::new(
+                Timestamp(hour * HOUR),
+                RemedyKind::Restart,
+                String::new(),
+            ));
         }
         assert_eq!(flapping.unlisted.len(), crate::incident::MAX_DAYS);
         assert_eq!(flapping.tried(), 4_000);

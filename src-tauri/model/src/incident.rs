@@ -122,6 +122,11 @@ impl RemedyKind {
         }
     }
 
+    /// It may help. The others keep something away, or tidy up.
+    pub fn helps(self) -> bool {
+        self.restarts() || self == RemedyKind::ScaleUp
+    }
+
     /// The word as definitions and JSON write it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,6 +151,136 @@ pub struct Remedy {
     pub kind: RemedyKind,
     /// In words: "restart 2 of 5, after 1 s".
     pub detail: String,
+    /// What it was tried against, where it is something that can help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub cause: Option<CauseKind>,
+    /// How often it had helped before, when it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub confidence: Option<Confidence>,
+    /// The act it was done by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub act: Option<ActId>,
+    /// What came of it, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub outcome: Option<RemedyOutcome>,
+}
+
+impl Remedy {
+    /// Nothing but what and when.
+    pub fn new(at: Timestamp, kind: RemedyKind, detail: String) -> Self {
+        Self {
+            at,
+            kind,
+            detail,
+            cause: None,
+            confidence: None,
+            act: None,
+            outcome: None,
+        }
+    }
+}
+
+/// What is wrong with an instance, as far as remedies against it are compared.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// Its process has ended.
+    Ended,
+    /// Its process could not be made.
+    NotStarted,
+    /// It was not ready in time.
+    NotReady,
+    /// It was ready, and its checks fail.
+    Failing,
+    /// It is slow under load.
+    Load,
+}
+
+impl CauseKind {
+    /// As the end of a sentence: "worked 3 of 4 times when its process had ended".
+    pub fn words(self) -> &'static str {
+        match self {
+            CauseKind::Ended => "when a process had ended",
+            CauseKind::NotStarted => "when a process could not be made",
+            CauseKind::NotReady => "when something was not ready in time",
+            CauseKind::Failing => "when checks failed",
+            CauseKind::Load => "when something was slow under load",
+        }
+    }
+}
+
+/// How often a remedy has worked against one kind of cause, in one cluster. It is counted and never guessed: of none it
+/// says nothing.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ts_rs::TS,
+)]
+pub struct Confidence {
+    /// Times it worked: the service was well again, and stayed so until its incident was over.
+    pub worked: u32,
+    /// Times it is known what came of it.
+    pub of: u32,
+}
+
+impl Confidence {
+    /// "worked 3 of 4 times before when checks failed", "no experience yet".
+    pub fn words(self, cause: CauseKind) -> String {
+        match self.of {
+            0 => "no experience with that here yet".to_owned(),
+            1 => {
+                let how = if self.worked == 1 {
+                    "worked"
+                } else {
+                    "did not help"
+                };
+                format!("{how} the one time before {}", cause.words())
+            }
+            of => format!(
+                "worked {} of {of} times before {}",
+                self.worked,
+                cause.words()
+            ),
+        }
+    }
+}
+
+/// What came of something that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyOutcome {
+    /// The service was well again, and stayed so.
+    Worked,
+    /// It was not, or not for long.
+    DidNotHelp,
+    /// Nobody knows: a person was quicker, or another's fault was the cause.
+    Unknown,
+}
+
+impl RemedyOutcome {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            RemedyOutcome::Worked => "it worked",
+            RemedyOutcome::DidNotHelp => "it did not help",
+            RemedyOutcome::Unknown => "what it would have come to is not known",
+        }
+    }
 }
 
 /// What kind of thing an entry of a timeline tells of.

@@ -45,8 +45,8 @@ pub use entry::{About, Entry, Said};
 pub use event::{Event, EventKind};
 pub use finding::{Finding, FindingKind};
 pub use incident::{
-    Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory, Remedy,
-    RemedyKind,
+    Began, CauseKind, Confidence, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState,
+    IncidentStory, Remedy, RemedyKind, RemedyOutcome,
 };
 pub use mute::Mute;
 pub use name::{

@@ -102,6 +102,7 @@ impl Step<'_> {
         }
         plan.proposed = true;
         let detail = plan.detail.clone();
+        let confidence = self.cluster.confidence(id, remedy);
         self.cluster.last_ticket += 1;
         let ticket = self.cluster.last_ticket;
         self.set_care(id, Care::Asked(plan, ticket));
@@ -116,7 +117,9 @@ impl Step<'_> {
             instance: id.clone(),
             remedy,
             why,
-            proposal: Some(detail),
+            detail,
+            confidence,
+            proposed: true,
         });
     }
 

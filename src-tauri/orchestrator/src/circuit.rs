@@ -46,7 +46,7 @@ impl Step<'_> {
                 "{failed}: no traffic until it has been well for {}",
                 words::duration(settle)
             );
-            self.note_remedy(id, RemedyKind::CircuitBreak, detail);
+            self.note_remedy(id, RemedyKind::CircuitBreak, detail, None);
         }
     }
 

@@ -77,6 +77,8 @@ pub struct Cluster {
     pub(crate) waits_for_ends: bool,
     /// What an earlier engine had learned; see [`crate::learned`].
     pub(crate) learned: Learned,
+    /// What remedies have come to.
+    pub(crate) experience: healing::Experience,
     /// Where the schedules of those that have one stand.
     pub(crate) schedules: AllSchedules,
     /// Whose times of the day those are that name no zone.
@@ -296,6 +298,7 @@ impl Cluster {
             excused: BTreeMap::new(),
             waits_for_ends: false,
             learned: Learned::default(),
+            experience: healing::Experience::default(),
             schedules: AllSchedules::new(),
             zone: spec::Zone::default(),
         }

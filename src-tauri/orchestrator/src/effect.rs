@@ -3,7 +3,8 @@
 
 use crate::io::TimerKey;
 use model::{
-    ActId, EventKind, Generation, InstanceId, Mono, ProbeKind, Reason, RemedyKind, ServiceName,
+    ActId, CauseKind, Confidence, EventKind, Generation, InstanceId, Mono, ProbeKind, Reason,
+    RemedyKind, ServiceName,
 };
 use std::time::Duration;
 
@@ -102,9 +103,12 @@ pub enum Effect {
         remedy: RemedyKind,
         /// Why.
         why: String,
-        /// A person is to approve of it first, and this says what exactly it is: "restart 1 of 9". Answered when
-        /// somebody has, or by `Refused`.
-        proposal: Option<String>,
+        /// What exactly: "restart 1 of 9"; for quarantine, why.
+        detail: String,
+        /// How often it has worked here before, where it is something that can help.
+        confidence: Option<(CauseKind, Confidence)>,
+        /// A person is to approve of exactly that first. Answered when somebody has, or by `Refused`.
+        proposed: bool,
     },
     /// What was proposed with this ticket is not needed any more, and is not answered.
     Withdraw(u64),

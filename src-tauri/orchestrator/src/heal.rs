@@ -245,7 +245,8 @@ impl Step<'_> {
         };
         self.cluster.last_ticket += 1;
         let ticket = self.cluster.last_ticket;
-        let remedy = plan.remedy;
+        let (remedy, detail) = (plan.remedy, plan.detail.clone());
+        let confidence = self.cluster.confidence(id, remedy);
         self.set_care(id, Care::Asked(plan, ticket));
         self.cluster.asks.insert(ticket, id.clone());
         self.set(id, state, Reason::new(why.clone()).then(next));
@@ -254,7 +255,9 @@ impl Step<'_> {
             instance: id.clone(),
             remedy,
             why,
-            proposal: None,
+            detail,
+            confidence,
+            proposed: false,
         });
     }
 
@@ -299,7 +302,7 @@ impl Step<'_> {
             }
         }
         if !plan.excused {
-            self.note_remedy(&id, plan.remedy, plan.detail.clone());
+            self.note_remedy(&id, plan.remedy, plan.detail.clone(), Some(act));
         }
         if plan.remedy == RemedyKind::Quarantine {
             self.quarantine_incident(&id, &plan.detail);

@@ -14,8 +14,8 @@ use healing::words;
 use model::incident::MAX_TEXT;
 use model::text::harmless;
 use model::{
-    EntryKind, Incident, IncidentId, IncidentState, InstanceId, Reason, Remedy, RemedyKind,
-    ServiceName, State,
+    ActId, EntryKind, Incident, IncidentId, IncidentState, InstanceId, Reason, Remedy, RemedyKind,
+    RemedyOutcome, ServiceName, State,
 };
 use std::collections::BTreeSet;
 
@@ -49,6 +49,10 @@ impl Step<'_> {
             let worse = std::mem::take(&mut tale.unready);
             let anew = std::mem::take(&mut tale.anew);
             if tale.goes_on(lasted, now) {
+                self.came_to(key, RemedyOutcome::DidNotHelp);
+                let Some(tale) = self.cluster.incidents.get_mut(&key) else {
+                    return;
+                };
                 tale.ended = None;
                 let incident = &mut tale.incident;
                 if anew {
@@ -197,8 +201,19 @@ impl Step<'_> {
     }
 
     /// Adds what is being tried.
-    pub(crate) fn note_remedy(&mut self, id: &InstanceId, kind: RemedyKind, detail: String) {
+    pub(crate) fn note_remedy(
+        &mut self,
+        id: &InstanceId,
+        kind: RemedyKind,
+        detail: String,
+        act: Option<ActId>,
+    ) {
         let at = self.now.wall;
+        let weighed = self.cluster.confidence(id, kind);
+        if let Some((key, _)) = self.tale(id).filter(|_| kind.helps()) {
+            // Another has to follow the last one.
+            self.came_to(key, RemedyOutcome::DidNotHelp);
+        }
         if let Some((key, tale)) = self.tale(id) {
             let detail = harmless(&detail, MAX_TEXT);
             let text = match kind {
@@ -206,14 +221,19 @@ impl Step<'_> {
                 RemedyKind::Quarantine => None,
                 _ => Some(detail.clone()),
             };
-            tale.incident.tries(Remedy { at, kind, detail });
+            tale.incident.tries(Remedy {
+                cause: weighed.map(|(cause, _)| cause),
+                confidence: weighed.map(|(_, confidence)| confidence),
+                act,
+                ..Remedy::new(at, kind, detail)
+            });
             self.out.incidents.insert(key);
             if let Some(text) = text {
                 let entry = match kind {
                     RemedyKind::CircuitBreak => EntryKind::Circuit,
                     _ => EntryKind::Remedy,
                 };
-                self.tell(key, entry, &text, None);
+                self.tell(key, entry, &text, act);
             }
         }
     }
@@ -238,6 +258,9 @@ impl Step<'_> {
 
     /// Healing gave up.
     pub(crate) fn quarantine_incident(&mut self, id: &InstanceId, why: &str) {
+        if let Some((key, _)) = self.tale(id) {
+            self.came_to(key, RemedyOutcome::DidNotHelp);
+        }
         if let Some((key, tale)) = self.tale(id) {
             tale.incident.state = IncidentState::Quarantined;
             tale.incident.person = true;
@@ -265,6 +288,13 @@ impl Step<'_> {
         let wall = self.now.wall;
         let mono = self.now.mono;
         self.tell(key, EntryKind::Ended, why, None);
+        self.came_to(
+            key,
+            match state {
+                IncidentState::Resolved => RemedyOutcome::Worked,
+                _ => RemedyOutcome::Unknown,
+            },
+        );
         let Some(tale) = self.cluster.incidents.get_mut(&key) else {
             return;
         };

@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use crate::finding::Found;
 use crate::instance::Life;
 use crate::step::Step;
-use healing::Usual;
+use healing::{Experience, Usual};
 use model::{FindingKind, Generation, InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ pub struct Learned {
     /// What is being found, by instance and the generation it is about.
     #[serde(default)]
     pub findings: BTreeMap<InstanceId, (Generation, BTreeMap<FindingKind, Found>)>,
+    /// What remedies have come to.
+    #[serde(default)]
+    pub experience: Experience,
 }
 
 impl Cluster {
@@ -36,11 +39,13 @@ impl Cluster {
                     (id.clone(), (instance.generation, instance.findings.clone()))
                 })
                 .collect(),
+            experience: self.experience.clone(),
         }
     }
 
     /// What an earlier engine has learned; [`crate::Command::Adopt`] makes use of it.
-    pub fn recall(&mut self, learned: Learned) {
+    pub fn recall(&mut self, mut learned: Learned) {
+        self.experience = std::mem::take(&mut learned.experience);
         self.learned = learned;
     }
 }

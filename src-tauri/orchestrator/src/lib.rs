@@ -16,6 +16,7 @@ mod due;
 mod edit;
 mod effect;
 mod excuse;
+mod experience;
 mod finding;
 mod gap;
 mod graph;

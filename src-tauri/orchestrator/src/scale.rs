@@ -379,7 +379,7 @@ impl Step<'_> {
         self.cluster.last_ticket += 1;
         let ticket = self.cluster.last_ticket;
         let advises = self.cluster.autonomy() == Autonomy::Advise;
-        let proposal = advises.then(|| format!("{} to {to} instances", remedy.as_str()));
+        let confidence = self.cluster.confidence(id, remedy);
         let Some(service) = self.cluster.services.get_mut(&id.service) else {
             return;
         };
@@ -388,10 +388,10 @@ impl Step<'_> {
             ticket,
             to,
             why,
-            proposed: proposal.is_some(),
+            proposed: advises,
         });
         self.cluster.asks.insert(ticket, id.clone());
-        if proposal.is_some() {
+        if advises {
             self.cluster.proposals.insert(ticket, id.clone());
         }
         self.out.acts.push(Effect::Ask {
@@ -399,7 +399,9 @@ impl Step<'_> {
             instance: id.clone(),
             remedy,
             why: asked,
-            proposal,
+            detail: format!("{} to {to} instances", remedy.as_str()),
+            confidence,
+            proposed: advises,
         });
     }
 

@@ -13,7 +13,7 @@ use model::incident::{MAX_NAMED, MAX_TEXT};
 use model::text::harmless;
 use model::{
     ActId, Began, EntryKind, Evidence, Generation, Incident, IncidentEntry, IncidentState,
-    InstanceId, ProbeKind, ServiceName, Timestamp, Verdict,
+    InstanceId, ProbeKind, RemedyOutcome, ServiceName, Timestamp, Verdict,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -327,12 +327,13 @@ impl Step<'_> {
         let Some(key) = self.goes_on(id) else {
             return;
         };
+        self.came_to(key, RemedyOutcome::Unknown);
         let Some(tale) = self.cluster.incidents.get_mut(&key) else {
             return;
         };
         let text = match tale.incident.state {
             IncidentState::Quarantined => "released from quarantine",
-            _ => "started by a person",
+            _ => "started on request",
         };
         tale.incident.state = IncidentState::Open;
         tale.incident.person = true;

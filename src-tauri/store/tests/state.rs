@@ -36,11 +36,11 @@ fn incident(id: u64, state: IncidentState) -> Incident {
         state,
         cause: "db.0 was ended by SIGKILL".into(),
         impacted: vec!["api".parse().unwrap()],
-        actions: vec![Remedy {
-            at: Timestamp(1_500),
-            kind: RemedyKind::Restart,
-            detail: "restart 1 of 5".into(),
-        }],
+        actions: vec![Remedy::new(
+            Timestamp(1_500),
+            RemedyKind::Restart,
+            "restart 1 of 5".into(),
+        )],
         opened: Timestamp(1_000),
         resolved,
         duration_ms: resolved.map(|_| 1_000),

@@ -178,6 +178,9 @@ export type Balance = "least_of_two" | "round_robin" | "least_request" | "hash";
 /** How it is known when a fault began. */
 export type Began = "exit" | "last_good" | "start" | "seen";
 
+/** What is wrong with an instance, as far as remedies against it are compared. */
+export type CauseKind = "ended" | "not_started" | "not_ready" | "failing" | "load";
+
 /** One change. Each carries the whole new thing, so applying it twice does no harm. */
 export type Change = { "kind": "cluster",
   /** The cluster. */
@@ -321,6 +324,13 @@ export type ClusterView = {
 
 /** Kinds of failure a host may branch on. */
 export type Code = "bad_request" | "not_found" | "definition" | "refused" | "needs_approval" | "untrusted" | "risks" | "conflict" | "closing" | "internal";
+
+/** How often a remedy has worked against one kind of cause, in one cluster. It is counted and never guessed: of none it says nothing. */
+export type Confidence = {
+  /** Times it worked: the service was well again, and stayed so until its incident was over. */
+  worked: number,
+  /** Times it is known what came of it. */
+  of: number };
 
 /** What to copy. */
 export type CopyLogsRequest = {
@@ -1796,10 +1806,21 @@ export type Remedy = {
   /** What. */
   kind: RemedyKind,
   /** In words: "restart 2 of 5, after 1 s". */
-  detail: string };
+  detail: string,
+  /** What it was tried against, where it is something that can help. */
+  cause?: CauseKind,
+  /** How often it had helped before, when it was decided. */
+  confidence?: Confidence,
+  /** The act it was done by. */
+  act?: ActId,
+  /** What came of it, once that is known. */
+  outcome?: RemedyOutcome };
 
 /** What healing can do. */
 export type RemedyKind = "restart" | "graceful-restart" | "restart-needs" | "rollback" | "scale-up" | "scale-down" | "circuit-break" | "quarantine";
+
+/** What came of something that was tried. */
+export type RemedyOutcome = "worked" | "did_not_help" | "unknown";
 
 /** Which agent may act no more. */
 export type RemoveAgentRequest = {

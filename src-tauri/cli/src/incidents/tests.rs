@@ -21,11 +21,7 @@ fn story() -> IncidentStory {
             state: IncidentState::Open,
             cause: "db.0 exited with code 1 after 3 h; its last words were `could not write WAL: No space left on device`".into(),
             impacted: vec!["api".parse().unwrap(), "web".parse().unwrap()],
-            actions: vec![Remedy {
-                at: Timestamp(2_000),
-                kind: RemedyKind::Restart,
-                detail: "restart 1 of 5".into(),
-            }],
+            actions: vec![Remedy::new(Timestamp(2_000), RemedyKind::Restart, "restart 1 of 5".into())],
             opened: Timestamp(1_000),
             resolved: None,
             duration_ms: None,

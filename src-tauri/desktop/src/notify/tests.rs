@@ -6,11 +6,11 @@ use engine::Hours;
 
 fn incident(id: u64, service: &str, state: IncidentState) -> Incident {
     let service: ServiceName = service.parse().unwrap();
-    let remedy = Remedy {
-        at: Timestamp(2),
-        kind: RemedyKind::Restart,
-        detail: "restart 1 of 5, after 100 ms".into(),
-    };
+    let remedy = Remedy::new(
+        Timestamp(2),
+        RemedyKind::Restart,
+        "restart 1 of 5, after 100 ms".into(),
+    );
     let open = state == IncidentState::Open;
     Incident {
         id: IncidentId(id),

@@ -51,8 +51,14 @@ impl Owner {
                 instance,
                 remedy,
                 why,
-                proposal,
-            } => self.ask_door(ticket, instance, remedy, why, proposal),
+                detail,
+                confidence,
+                proposed,
+            } => {
+                let sure = confidence.map(|(cause, known)| known.words(cause));
+                let (what, why) = (detail, (why, sure));
+                self.ask_door((ticket, proposed), instance, remedy, what, why);
+            }
             Effect::Withdraw(ticket) => {
                 self.asked.remove(&ticket);
                 self.proposals.remove(&ticket);

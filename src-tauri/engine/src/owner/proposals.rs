@@ -9,6 +9,9 @@ use model::{Actor, InstanceId, RemedyKind, Target, Verb};
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Longest reasoning, in bytes: a name of who has approved follows it, and the book has room for a thousand.
+const REASON: usize = 800;
+
 /// What was proposed and not answered, by its ticket; what is taken out of here is withdrawn.
 pub(super) type Proposals = std::collections::BTreeMap<u64, DropGuard>;
 
@@ -28,12 +31,20 @@ fn verb(remedy: RemedyKind) -> Verb {
 impl Owner {
     pub(super) fn ask_door(
         &mut self,
-        ticket: u64,
+        (ticket, proposed): (u64, bool),
         instance: InstanceId,
         remedy: RemedyKind,
-        why: String,
-        proposal: Option<String>,
+        what: String,
+        (fault, sure): (String, Option<String>),
     ) {
+        // What is proposed says what it is besides; of what is done at once only its reason does.
+        let what_else = (!proposed).then(|| what.clone());
+        let why: Vec<String> = [Some(fault), what_else, sure]
+            .into_iter()
+            .flatten()
+            .collect();
+        let why = model::text::harmless(&why.join("; "), REASON);
+        let proposal = proposed.then_some(what);
         self.asked.insert(ticket, (instance.clone(), remedy));
         let about = instance.clone();
         let target = Target {
@@ -86,7 +97,7 @@ impl Owner {
                 }
                 Some((what, over)) => {
                     let about = (what.as_str(), why.as_str());
-                    proposed(&shared, ticket, (verb, target), about, over).await
+                    answer(&shared, ticket, (verb, target), about, over).await
                 }
             };
             if let Some(said) = said {
@@ -97,7 +108,7 @@ impl Owner {
 }
 
 /// What is answered to a proposal; nothing when nobody wants to know any more.
-async fn proposed(
+async fn answer(
     shared: &Shared,
     ticket: u64,
     (verb, target): (Verb, Target),

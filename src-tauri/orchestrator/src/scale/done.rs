@@ -141,7 +141,7 @@ impl Step<'_> {
         }
         if replicas > before {
             if let Some(id) = told.filter(|id| self.cluster.loaded(id)) {
-                self.note_remedy(&id, RemedyKind::ScaleUp, detail);
+                self.note_remedy(&id, RemedyKind::ScaleUp, detail, None);
             }
             self.say_load(
                 name,

@@ -6,6 +6,7 @@ import { INCIDENTS } from "../health/states";
 import { words } from "../../words";
 import { lasted } from "./lasted";
 import { ENTRIES } from "./timeline";
+import { weighed } from "./weighed";
 
 const w = words.incidents.document;
 
@@ -47,6 +48,9 @@ export function story(format: Format, incident: Incident, timeline: readonly Inc
   if (format === "json") return `${JSON.stringify({ incident, timeline }, null, 2)}\n`;
   const lines = [`# ${w.of(incident.id, plain(incident.cause))}`, ""];
   for (const [name, value] of facts(incident)) lines.push(`- ${name}: ${plain(value)}`);
+  const tried = weighed(incident);
+  if (tried.length > 0) lines.push("", `## ${words.incidents.detail.tried}`, "");
+  for (const { detail, known, outcome } of tried) lines.push(`- ${plain(detail)} (${known}): ${outcome}`);
   lines.push("", `## ${words.incidents.detail.timeline}`, "");
   for (const entry of timeline) {
     const head = `- ${iso(entry.at)} **${ENTRIES[entry.kind].word}**`;

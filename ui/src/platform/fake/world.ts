@@ -289,7 +289,10 @@ export class World {
         this.say({ kind: "instances", cluster, instances: [other] });
       }
     }
-    incident.actions.push({ at: Date.now() + 40, kind: "restart", detail: "restart 1 of 5, after 1 s" });
+    incident.actions.push({
+      at: Date.now() + 40, kind: "restart", detail: "restart 1 of 5, after 1 s",
+      cause: healMs === null ? "failing" : "ended", confidence: { worked: 3, of: 4 },
+    });
     this.say({ kind: "incident", incident });
     this.judge(cluster);
     if (healMs === null) return;
@@ -305,6 +308,7 @@ export class World {
       incident.resolved = Date.now();
       incident.duration_ms = incident.resolved - incident.opened;
       incident.waits = null;
+      for (const action of incident.actions) action.outcome = "worked";
       incident.entries = timeline(incident).length;
       this.say({ kind: "incident", incident });
       this.judge(cluster);
@@ -320,9 +324,15 @@ export class World {
       cause: ended ? `${service}.0 was ended by SIGKILL` : `${service}.0 exited with code 1, 5 times in 10 min`,
       impacted: this.dependents(cluster, service).slice(0, 9),
       actions: [
-        { at: opened + 1_000, kind: "restart", detail: "restart 1 of 5, after 1 s" },
+        {
+          at: opened + 1_000, kind: "restart", detail: "restart 1 of 5, after 1 s",
+          cause: "ended", confidence: { worked: 0, of: 0 }, outcome: ended ? "worked" : "did_not_help",
+        },
         ...(ended ? [] : [
-          { at: opened + 4_000, kind: "restart-needs" as const, detail: "restart what it needs, then it" },
+          {
+            at: opened + 4_000, kind: "restart-needs" as const, detail: "restart what it needs, then it",
+            cause: "ended" as const, confidence: { worked: 1, of: 1 }, outcome: "did_not_help" as const,
+          },
           { at: opened + tookMs, kind: "quarantine" as const, detail: "budget of 5 restarts in 10 min is used up" },
         ]),
       ],

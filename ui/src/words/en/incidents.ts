@@ -1,7 +1,15 @@
 // Incidents: one with its story, a week of them, and what is taken along of them.
 
-import type { Began, EntryKind } from "../../ipc/generated";
+import type { Began, CauseKind, Confidence, EntryKind, RemedyOutcome } from "../../ipc/generated";
 import { count } from "./count";
+
+const causes = {
+  ended: "when a process had ended",
+  not_started: "when a process could not be made",
+  not_ready: "when something was not ready in time",
+  failing: "when checks failed",
+  load: "when something was slow under load",
+} satisfies Record<CauseKind, string>;
 
 export const incidents = {
   /** In the middle of a sentence. */
@@ -35,6 +43,19 @@ export const incidents = {
     unread: (why: string) => `The timeline cannot be read: ${why}`,
     nothingKept: "Nothing more is kept of it.",
     notKept: (n: number) => count(n, { one: "# line in between is not kept", other: "# lines in between are not kept" }),
+    tried: "What was tried",
+    /** How often the same has worked against the same before. */
+    known: ({ worked, of }: Confidence, cause: CauseKind) => {
+      if (of === 0) return "no experience with that here yet";
+      if (of === 1) return `${worked === 1 ? "worked" : "did not help"} the one time before ${causes[cause]}`;
+      return `worked ${worked} of ${of} times before ${causes[cause]}`;
+    },
+    outcomes: {
+      worked: "It worked",
+      did_not_help: "It did not help",
+      unknown: "What it would have come to is not known",
+    } satisfies Record<RemedyOutcome, string>,
+    notYetKnown: "Not known yet",
     impacted: "Impacted",
     noneImpacted: "Nothing else suffered from it.",
   },

@@ -61,7 +61,8 @@ async fn what_a_person_approves_of_is_done_exactly_and_by_nobody_else() {
     );
     assert_eq!(one.details, "restart 1 of 9");
     assert_eq!(one.target.instance.as_ref().unwrap().to_string(), "db.0");
-    assert_eq!(one.reason, "was ended by SIGKILL");
+    let why = "was ended by SIGKILL; no experience with that here yet";
+    assert_eq!(one.reason, why);
     let would = [
         "restart of db (restart 1 of 9)",
         "db.0 does not run, and is started again",
@@ -87,7 +88,7 @@ async fn what_a_person_approves_of_is_done_exactly_and_by_nobody_else() {
     let [act] = &acts[..] else {
         panic!("{acts:?}");
     };
-    assert_eq!(act.reason, "was ended by SIGKILL; approved by anna");
+    assert_eq!(act.reason, format!("{why}; approved by anna"));
     assert_eq!(act.decision.as_ref().unwrap().rules[0].id, "healing-heals");
     handle.shutdown(me(), true, String::new()).await;
 }

@@ -62,17 +62,21 @@ impl Run {
                 instance,
                 remedy,
                 why,
-                proposal,
-            } => {
-                match proposal {
-                    // A person answers it, and in their own time.
-                    Some(what) => format!("PROPOSE {ticket}: {what}, {instance}? {why}"),
-                    None => {
-                        self.asked.push(ticket);
-                        format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
-                    }
+                detail,
+                confidence,
+                proposed,
+            } => match proposed {
+                // A person answers it, and in their own time.
+                true => {
+                    let sure = confidence.map(|(cause, known)| known.words(cause));
+                    let sure = sure.unwrap_or_default();
+                    format!("PROPOSE {ticket}: {detail}, {instance}? {why}; {sure}")
                 }
-            }
+                false => {
+                    self.asked.push(ticket);
+                    format!("ASK {ticket}: {} {instance}? {why}", remedy.as_str())
+                }
+            },
             Effect::Withdraw(ticket) => format!("WITHDRAW {ticket}"),
             Effect::Publish(EventKind::StateChanged {
                 instance,
