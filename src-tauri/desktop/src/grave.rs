@@ -8,7 +8,7 @@
 use crate::commands::Args;
 use api::approvals::ApprovalRequest;
 use api::model::view::{Code, Failure};
-use api::model::{Approval, text::harmless};
+use api::model::{ActorKind, Approval, text::harmless};
 use api::requests::DownRequest;
 use engine::Handle;
 use serde::de::DeserializeOwned;
@@ -111,9 +111,15 @@ fn to_approve(approval: &Approval) -> Question {
         ([], Some(cluster)) => cluster.to_string(),
         (services, _) => harmless(&services.join(", "), LONGEST),
     };
-    let via = harmless(&actor.via, LONGEST);
-    let name = harmless(name, LONGEST);
-    let mut text = format!("{name} ({via}) asks for: {} {of}", verb.name());
+    let who = match actor.kind {
+        ActorKind::Healer => "Healing proposes".to_owned(),
+        ActorKind::Agent => format!("{} asks for", harmless(&actor.called(), LONGEST)),
+        _ => {
+            let (name, via) = (harmless(name, LONGEST), harmless(&actor.via, LONGEST));
+            format!("{name} ({via}) asks for")
+        }
+    };
+    let mut text = format!("{who}: {} {of}", verb.name());
     if !details.is_empty() {
         let _ = write!(text, ", {}", harmless(details, LONGEST));
     }
@@ -232,6 +238,15 @@ mod tests {
                 .text
                 .contains("emergency-stop everything")
         );
+        let proposed = Approval {
+            actor: Actor::healer(),
+            verb: Verb::Restart,
+            details: "restart 1 of 9".to_owned(),
+            ..approval()
+        };
+        let text = to_approve(&proposed).text;
+        let first = "Healing proposes: restart db, restart 1 of 9.";
+        assert_eq!(text.lines().next(), Some(first));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use security::redact::{MASK, Redactor, distinct, is_place, telling};
 use security::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -166,20 +167,74 @@ pub(crate) fn hide(cluster: Option<&ClusterId>, text: String) -> String {
     }
 }
 
-/// Data without the secrets in its texts. `None`: there is none in it, or none of it can be shown.
+/// Data without the secrets in its texts. `None`: there is none in it.
 pub(crate) fn without<T: Serialize + DeserializeOwned>(
     cluster: Option<&ClusterId>,
     data: &T,
 ) -> Option<T> {
     let json = serde_json::to_string(data).ok()?;
     let hidden = redactor(cluster).hide_json(&json)?;
-    match serde_json::from_str(&hidden) {
-        Ok(hidden) => Some(hidden),
-        Err(error) => {
-            // A name that is a secret as well. It is shown where that name is shown anyway.
-            tracing::warn!(%error, "a secret that is also a name is not hidden");
-            None
+    serde_json::from_str(&hidden).map_or_else(|_| in_part(&json, &hidden), Some)
+}
+
+/// The same where a name is a secret as well, and the data cannot be read without it: what can be hidden is. The name
+/// is shown where it is shown anyway.
+fn in_part<T: DeserializeOwned>(json: &str, hidden: &str) -> Option<T> {
+    let json: Value = serde_json::from_str(json).ok()?;
+    let hidden: Value = serde_json::from_str(hidden).ok()?;
+    let mut changed = BTreeMap::new();
+    differences(&json, &hidden, &mut String::new(), &mut changed);
+    let mut shown = json.clone();
+    // Fields of one kind are tried together: a story may have thousands of lines.
+    for places in changed.values() {
+        let mut with = shown.clone();
+        for place in places {
+            if let (Some(old), Some(new)) = (with.pointer_mut(place), hidden.pointer(place)) {
+                *old = new.clone();
+            }
         }
+        if T::deserialize(&with).is_ok() {
+            shown = with;
+        }
+    }
+    T::deserialize(&shown).ok()
+}
+
+/// Where two values of one shape differ: places by kind, which is a place without numbers.
+fn differences(
+    one: &Value,
+    other: &Value,
+    place: &mut String,
+    found: &mut BTreeMap<String, Vec<String>>,
+) {
+    let before = place.len();
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (key, value) in one {
+                let Some(other) = other.get(key) else {
+                    continue;
+                };
+                place.push('/');
+                place.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                differences(value, other, place, found);
+                place.truncate(before);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            for (at, (value, other)) in one.iter().zip(other).enumerate() {
+                place.push_str(&format!("/{at}"));
+                differences(value, other, place, found);
+                place.truncate(before);
+            }
+        }
+        (one, other) if one != other => {
+            let steps = place.split('/');
+            let kind: Vec<&str> = steps
+                .filter(|step| step.parse::<usize>().is_err())
+                .collect();
+            found.entry(kind.join("/")).or_default().push(place.clone());
+        }
+        _ => {}
     }
 }
 
@@ -246,5 +301,42 @@ pub fn hide_printed(text: &str) -> std::borrow::Cow<'_, str> {
             std::borrow::Cow::Owned(hidden) => hidden.into(),
             std::borrow::Cow::Borrowed(_) => text.into(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ServiceName;
+
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct Told {
+        service: ServiceName,
+        lines: Vec<String>,
+    }
+
+    #[test]
+    fn a_name_that_is_a_secret_as_well_keeps_nothing_else_from_being_hidden() {
+        let told = Told {
+            service: "hunter2-of-mine".parse().unwrap(),
+            lines: vec![
+                "hunter2-of-mine it is".to_owned(),
+                "nothing".to_owned(),
+                "and hunter2-of-mine again".to_owned(),
+            ],
+        };
+        let json = serde_json::to_string(&told).unwrap();
+        let hidden = json.replace("hunter2-of-mine", MASK);
+        assert!(serde_json::from_str::<Told>(&hidden).is_err());
+        let shown: Told = in_part(&json, &hidden).unwrap();
+        assert_eq!(shown.service, told.service);
+        assert_eq!(
+            shown.lines,
+            [
+                format!("{MASK} it is"),
+                "nothing".to_owned(),
+                format!("and {MASK} again")
+            ]
+        );
     }
 }
