@@ -20,7 +20,7 @@ use answer::Answers;
 use clusters::{Looker, Seen};
 use model::{ClusterId, EventKind, LedgerIntegrity, SecurityView, Threat, ThreatLevel};
 use security::{Audit, Facts, Ledger, Monitor, Part, Policy, Refused, RefusedAt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -54,7 +54,10 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct State {
     monitor: Monitor,
-    answers: Answers,
+    /// `None` until what the engine before had done about threats was read.
+    answers: Option<Answers>,
+    /// What is kept of it.
+    kept: Answers,
     /// Gone when a look broke off.
     looker: Option<Looker>,
     records: BTreeMap<ClusterId, Arc<ClusterRecord>>,
@@ -99,7 +102,8 @@ impl Handle {
     /// How it stands with security, as the last look has found it; `now`: look first.
     pub async fn security(&self, now: bool) -> Result<SecurityView, Error> {
         if now {
-            audit(&self.shared).await;
+            // Boxed: a look may end in an order, which is a deep future within that of a call.
+            Box::pin(audit(&self.shared)).await;
         }
         Ok(self.shared.security.view())
     }
@@ -147,9 +151,11 @@ async fn audit(shared: &Arc<Shared>) -> Duration {
         mut found,
         mut over,
     } = state.monitor.audit(&facts);
-    let late = state.answers.give(shared, &view.threats, &records).await;
-    for threat in view.threats.iter_mut().chain(&mut found).chain(&mut over) {
-        threat.answer = state.answers.to(&threat.id);
+    let late = answer(shared, &mut state, &view.threats, &records).await;
+    if let Some(answers) = &state.answers {
+        for threat in view.threats.iter_mut().chain(&mut found).chain(&mut over) {
+            threat.answer = answers.to(&threat.id);
+        }
     }
     // What was found before, and is answered only now.
     let known = |threat: &&Threat| late.contains(&threat.id);
@@ -158,7 +164,7 @@ async fn audit(shared: &Arc<Shared>) -> Duration {
         .cloned()
         .collect();
     found.extend(late);
-    state.answers.forget(&view.threats);
+    remember(shared, &mut state, &view.threats).await;
     *shared
         .security
         .view
@@ -185,6 +191,43 @@ async fn audit(shared: &Arc<Shared>) -> Duration {
         shared.journal.event(cluster.as_ref(), what);
     }
     state.cost
+}
+
+/// Does what is to be done about these, and says which are answered otherwise than before. Nothing, until it is known
+/// what was done before: a person may have taken it back.
+async fn answer(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    threats: &[Threat],
+    records: &[Arc<ClusterRecord>],
+) -> BTreeSet<String> {
+    if state.answers.is_none() {
+        match Answers::read(shared).await {
+            Ok(read) => {
+                state.kept = read.clone();
+                state.answers = Some(read);
+            }
+            Err(error) => tracing::warn!(%error, "what was done about threats cannot be read yet"),
+        }
+    }
+    match &mut state.answers {
+        Some(answers) => answers.give(shared, threats, records).await,
+        None => BTreeSet::new(),
+    }
+}
+
+/// Forgets what is over, and keeps the rest for the next engine. What cannot be kept now is tried at the next look.
+async fn remember(shared: &Shared, state: &mut State, threats: &[Threat]) {
+    let Some(answers) = &mut state.answers else {
+        return;
+    };
+    answers.forget(threats);
+    if !answers.same(&state.kept) {
+        match answers.keep(shared).await {
+            Ok(()) => state.kept = answers.clone(),
+            Err(error) => tracing::warn!(%error, "what was done about threats is not kept yet"),
+        }
+    }
 }
 
 /// What the owners remember now.

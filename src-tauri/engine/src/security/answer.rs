@@ -2,8 +2,8 @@
 //! stronger holds, and the rules let it or do not. Called by each look.
 //!
 //! It acts for threats that name a service, and for each of them once for as long as it lasts: who takes back what was
-//! done has decided. What the rules refuse is told and not asked again. What could not be done for another reason is tried
-//! at the next look.
+//! done has decided, for the next engine too. What the rules refuse is told and not asked again. What could not be done
+//! for another reason is tried at the next look.
 
 use crate::Error;
 use crate::clock::Clock;
@@ -11,6 +11,7 @@ use crate::handle::{Handle, Order};
 use crate::record::ClusterRecord;
 use crate::shared::Shared;
 use model::{Actor, ClusterId, Escalation, ServiceName, Threat, ThreatAnswer};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +22,61 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const REASON: usize = 900;
 /// Acts of one look. A machine on which more services than this are dangerous at once wants a person.
 const MOST: usize = 50;
+/// Under which name it is kept.
+const KEPT: &str = "security-answers";
+/// Looks of a new engine in which it may not have found yet what the one before it had answered.
+const PATIENT: u8 = 12;
 
 /// What was done, by the ids of threats.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Answers(BTreeMap<String, Given>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Given {
     answer: ThreatAnswer,
     /// It is tried again.
     open: bool,
+    /// So many looks more it is kept although what it is about is not seen.
+    #[serde(skip, default = "patient")]
+    unseen: u8,
+}
+
+fn patient() -> u8 {
+    PATIENT
 }
 
 impl Answers {
+    /// What the engine before has kept.
+    ///
+    /// # Errors
+    /// When that could not be read.
+    pub(super) async fn read(shared: &Shared) -> Result<Answers, store::Error> {
+        let kept = shared.store.meta().get(KEPT).await?;
+        Ok(kept
+            .and_then(|kept| serde_json::from_str(&kept).ok())
+            .unwrap_or_default())
+    }
+
+    /// Keeps it for the next engine.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub(super) async fn keep(&self, shared: &Shared) -> Result<(), store::Error> {
+        // Texts and numbers alone.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        shared.store.meta().set(KEPT, &text).await
+    }
+
+    /// Nothing in it has changed that is kept.
+    pub(super) fn same(&self, kept: &Answers) -> bool {
+        let of = |all: &Answers| -> Vec<_> {
+            let each = all.0.iter();
+            each.map(|(id, given)| (id.clone(), given.answer.clone(), given.open))
+                .collect()
+        };
+        of(self) == of(kept)
+    }
+
     /// What was done about this one.
     pub(super) fn to(&self, id: &str) -> Option<ThreatAnswer> {
         self.0.get(id).map(|given| given.answer.clone())
@@ -42,7 +85,15 @@ impl Answers {
     /// What is over was answered for the last time; should it come again it is another.
     pub(super) fn forget(&mut self, now: &[Threat]) {
         let ids: BTreeSet<&str> = now.iter().map(|threat| threat.id.as_str()).collect();
-        self.0.retain(|id, _| ids.contains(id.as_str()));
+        self.0.retain(|id, given| {
+            let there = ids.contains(id.as_str());
+            let kept = there || given.unseen > 0;
+            given.unseen = match there {
+                true => 0,
+                false => given.unseen.saturating_sub(1),
+            };
+            kept
+        });
     }
 
     /// Does what is to be done about these, and says which are answered otherwise than before.
@@ -135,6 +186,7 @@ async fn act(
             at,
         },
         open,
+        unseen: 0,
     }
 }
 

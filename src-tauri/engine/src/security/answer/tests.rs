@@ -87,6 +87,16 @@ async fn a_service_is_stopped_once_for_a_threat_where_the_settings_say_so() {
     );
     let of = handle.shared.picture.instances(&cluster);
     assert!(of.iter().all(|one| one.pid.is_none()), "{of:?}");
+    // The next engine does not do it again, also when it is late to find it.
+    answers.keep(&handle.shared).await.unwrap();
+    let mut next = Answers::read(&handle.shared).await.unwrap();
+    assert!(next.same(&answers));
+    next.forget(std::slice::from_ref(&other));
+    assert!(next.give(&handle.shared, &both, &records).await.is_empty());
+    assert_eq!(acts(&handle).await.len(), 1);
+    next.forget(&both);
+    next.forget(std::slice::from_ref(&other));
+    assert_eq!(next.to(&exposed.id), None, "seen once, and over");
     // Once it is over it may come again.
     answers.forget(&[other]);
     assert_eq!(answers.to(&exposed.id), None);
