@@ -43,6 +43,11 @@ impl Cluster {
         }
     }
 
+    /// What remedies have come to by now.
+    pub fn experience(&self) -> &Experience {
+        &self.experience
+    }
+
     /// What an earlier engine has learned; [`crate::Command::Adopt`] makes use of it.
     pub fn recall(&mut self, mut learned: Learned) {
         self.experience = std::mem::take(&mut learned.experience);

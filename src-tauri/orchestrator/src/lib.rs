@@ -53,6 +53,7 @@ mod waits;
 pub use cluster::Cluster;
 pub use effect::Effect;
 pub use finding::Found;
+pub use healing::Experience;
 pub use io::{Adoption, Command, Input, LastWords, Look, OwnCheck, Said, Sighting, TimerKey};
 pub use learned::Learned;
 pub use memory::Memory;

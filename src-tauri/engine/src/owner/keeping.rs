@@ -12,7 +12,7 @@ use crate::notes;
 use crate::record::ClusterRecord;
 use healing::observed::Observed;
 use model::{EventKind, InstanceId, Mono};
-use orchestrator::{Effect, Learned, Memory};
+use orchestrator::{Effect, Experience, Learned, Memory};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,11 @@ pub(super) struct Keeping {
     observed_at: Option<Mono>,
     /// When what was learned is written next.
     learned_at: Option<Mono>,
+    /// What remedies have come to, as it was written last.
+    experience: Experience,
+    /// Keeps what was learned earlier from being put in the place of what was learned later.
+    lessons: Arc<Mutex<u64>>,
+    lesson: u64,
     /// A thread is at it.
     writing: bool,
     /// Why the record could not be written the last time, as it was said.
@@ -94,7 +99,24 @@ impl Owner {
         }
         *due = now + memory::LEARN_EVERY;
         let (learned, path) = (self.cluster.learned(), self.file(memory::USUAL));
-        tokio::task::spawn_blocking(move || save_learned(&path, &learned));
+        self.keeping.lesson += 1;
+        let (lessons, lesson) = (Arc::clone(&self.keeping.lessons), self.keeping.lesson);
+        tokio::task::spawn_blocking(move || {
+            let mut written = lessons.lock().unwrap_or_else(PoisonError::into_inner);
+            if lesson > *written {
+                save_learned(&path, &learned);
+                *written = lesson;
+            }
+        });
+    }
+
+    /// What a remedy came to is written at once: that is seldom, and the next engine is to know.
+    pub(super) fn keep_experience(&mut self) {
+        if self.keeping.experience != *self.cluster.experience() {
+            self.keeping.experience = self.cluster.experience().clone();
+            self.keeping.learned_at = Some(self.shared.clock.now().mono);
+            self.keep_learned();
+        }
     }
 
     /// What an earlier engine has written down is known from here on.
@@ -105,6 +127,7 @@ impl Owner {
         self.keeping.memories = memories.clone();
         self.cluster
             .recall(memory::usual(&self.file(memory::USUAL)));
+        self.keeping.experience = self.cluster.experience().clone();
         self.cluster
             .remember(memories, self.record.unfinished.clone());
         let open = self.shared.picture.unended(Some(&self.id));

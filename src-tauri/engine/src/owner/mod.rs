@@ -436,6 +436,7 @@ impl Owner {
             self.eventful |= !matches!(effect, Effect::Probe { .. });
             self.carry_out(effect);
         }
+        self.keep_experience();
     }
 
     fn show_within(&mut self, wait: Duration) {
