@@ -26,6 +26,7 @@ pub mod need;
 pub mod observed;
 pub mod probe;
 pub mod process;
+pub mod remedy;
 pub mod rules;
 pub mod schedule;
 pub mod security;
@@ -45,8 +46,7 @@ pub use entry::{About, Entry, Said};
 pub use event::{Event, EventKind};
 pub use finding::{Finding, FindingKind};
 pub use incident::{
-    Began, CauseKind, Confidence, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState,
-    IncidentStory, Remedy, RemedyKind, RemedyOutcome,
+    Began, EntryKind, Incident, IncidentEntry, IncidentId, IncidentState, IncidentStory,
 };
 pub use mute::Mute;
 pub use name::{
@@ -56,6 +56,7 @@ pub use need::{Terms, Until};
 pub use observed::{Declared, Endpoint, ObservedConnection};
 pub use probe::{Evidence, ProbeKind, Verdict};
 pub use process::{Anchor, ExitStatus, Generation, bytes};
+pub use remedy::{CauseKind, Confidence, Remedy, RemedyKind, RemedyOutcome};
 pub use schedule::{LastRun, Scheduled};
 pub use security::{
     Escalation, LedgerIntegrity, SecurityView, Threat, ThreatAnswer, ThreatKind, ThreatLevel,

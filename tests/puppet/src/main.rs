@@ -58,9 +58,11 @@ mod needs;
 mod numbers;
 mod queue;
 mod serve;
+mod signals;
 mod stand_in;
 mod zoo;
 
+use signals::{ignore_term, on_term, raise, tell_term};
 use std::io::Write;
 use std::net::TcpListener;
 
@@ -219,52 +221,6 @@ fn hang() -> ! {
         // SAFETY: no arguments; returns when a signal was handled.
         unsafe { libc::pause() };
     }
-}
-
-fn raise(signal: i32) {
-    // SAFETY: plain system calls on this process.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
-    }
-    hang()
-}
-
-fn ignore_term() {
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
-        // SAFETY: SIG_IGN is a valid disposition.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
-    }
-}
-
-static TERM_CODE: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
-
-extern "C" fn bye(_: i32) {
-    let text = b"bye\n";
-    // SAFETY: write and _exit may be called in a handler; the buffer is static.
-    unsafe {
-        libc::write(1, text.as_ptr().cast(), text.len());
-        libc::_exit(TERM_CODE.load(std::sync::atomic::Ordering::Relaxed));
-    }
-}
-
-extern "C" fn tell(_: i32) {
-    let text = b"term\n";
-    // SAFETY: write may be called in a handler; the buffer is static.
-    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
-}
-
-fn tell_term() {
-    let handler: extern "C" fn(i32) = tell;
-    // SAFETY: the handler only makes a call that is safe in one.
-    unsafe { libc::signal(libc::SIGTERM, handler as usize) };
-}
-
-fn on_term(code: i32) {
-    TERM_CODE.store(code, std::sync::atomic::Ordering::Relaxed);
-    let handler: extern "C" fn(i32) = bye;
-    // SAFETY: the handler only makes calls that are safe in one.
-    unsafe { libc::signal(libc::SIGTERM, handler as usize) };
 }
 
 /// Forks a child that does `then`; returns its pid.

@@ -1,6 +1,7 @@
 //! What does not want to be ended: children that hide from their parents, or are quick.
 
-use crate::{fail, fork_off, hang, ignore_term, say};
+use crate::signals::ignore_term;
+use crate::{fail, fork_off, hang, say};
 use std::ffi::CString;
 use std::os::fd::IntoRawFd;
 

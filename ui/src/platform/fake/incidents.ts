@@ -1,6 +1,6 @@
 // What the simulated home's incidents tell, line by line and summed up.
 
-import type { EntryKind, Healed, HealedSum, Incident, IncidentEntry, RemedyKind, ServiceName, Timestamp } from "../../ipc/generated";
+import type { EntryKind, Healed, HealedSum, Incident, IncidentEntry, Remedy, RemedyKind, ServiceName, Timestamp } from "../../ipc/generated";
 
 /** As the engine says it. */
 const took = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`);
@@ -30,6 +30,23 @@ export function timeline(incident: Incident): IncidentEntry[] {
     if (impacted.length > 0) add(resolved, "relief", `${impacted.length === 1 ? `${impacted[0]} no longer suffers` : `${impacted.length} services no longer suffer`} from it`, impacted);
   }
   return told;
+}
+
+/** What was tried in an incident that ended well after one restart, or in quarantine. */
+export function tried(opened: Timestamp, tookMs: number, well: boolean): Remedy[] {
+  const restart: Remedy = {
+    at: opened + 1_000, kind: "restart", detail: "restart 1 of 5, after 1 s",
+    cause: "ended", confidence: { worked: 0, of: 0 }, outcome: well ? "worked" : "did_not_help",
+  };
+  if (well) return [restart];
+  return [
+    restart,
+    {
+      at: opened + 4_000, kind: "restart-needs", detail: "restart what it needs, then it",
+      cause: "ended", confidence: { worked: 1, of: 1 }, outcome: "did_not_help",
+    },
+    { at: opened + tookMs, kind: "quarantine", detail: "budget of 5 restarts in 10 min is used up" },
+  ];
 }
 
 /** What healing did since then. */

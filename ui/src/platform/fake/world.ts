@@ -5,7 +5,7 @@ import type {
   Act, Autonomy, Change, ClusterId, ClusterView, EngineView, Event, EventKind, FeedMessage, Incident, InstanceId,
   InstanceStatus, Mute, ObservedConnection, Overall, Pulse, RegistryView, ServiceName, ServiceView, Snapshot, State, StopPreview, StopReport, Verb,
 } from "../../ipc/generated";
-import { timeline } from "./incidents";
+import { timeline, tried } from "./incidents";
 import { seen } from "./graphs";
 import { decidedBy } from "./governance";
 import { random, seedOf } from "./random";
@@ -323,19 +323,7 @@ export class World {
       id: this.incidents.length + 1, cluster, service, instance: `${service}.0`, state,
       cause: ended ? `${service}.0 was ended by SIGKILL` : `${service}.0 exited with code 1, 5 times in 10 min`,
       impacted: this.dependents(cluster, service).slice(0, 9),
-      actions: [
-        {
-          at: opened + 1_000, kind: "restart", detail: "restart 1 of 5, after 1 s",
-          cause: "ended", confidence: { worked: 0, of: 0 }, outcome: ended ? "worked" : "did_not_help",
-        },
-        ...(ended ? [] : [
-          {
-            at: opened + 4_000, kind: "restart-needs" as const, detail: "restart what it needs, then it",
-            cause: "ended" as const, confidence: { worked: 1, of: 1 }, outcome: "did_not_help" as const,
-          },
-          { at: opened + tookMs, kind: "quarantine" as const, detail: "budget of 5 restarts in 10 min is used up" },
-        ]),
-      ],
+      actions: tried(opened, tookMs, ended),
       opened, resolved: state === "quarantined" ? null : opened + tookMs, duration_ms: ended ? tookMs : null,
       began: opened - 4, began_by: "exit", detect_ms: 4, person: !ended, entries: 0,
       waits: state === "quarantined" ? `a person: \`azora release ${service}\`` : null,
