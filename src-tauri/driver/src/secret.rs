@@ -11,6 +11,7 @@ use sha2::Sha256;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of the key.
 const KEY: usize = 32;
@@ -52,6 +53,10 @@ impl std::fmt::Debug for Key {
 impl Key {
     /// The home's, made when it has none.
     pub(crate) fn of(layout: &Layout) -> io::Result<Key> {
+        /// A home has one engine, in which several clusters may come up at once: the second waits for the
+        /// whole key of the first, and makes no other.
+        static ONE_MAKES_IT: Mutex<()> = Mutex::new(());
+        let _one = ONE_MAKES_IT.lock().unwrap_or_else(PoisonError::into_inner);
         let path = layout.secret_key();
         let mut key = [0; KEY];
         match File::open(&path) {
@@ -129,5 +134,25 @@ mod tests {
             format!("{:?}", SecretText::new("hunter2".into())),
             "(secret)"
         );
+    }
+
+    #[test]
+    fn many_who_want_the_key_of_a_new_home_at_once_get_the_same() {
+        const WHO: usize = 8;
+        for _ in 0..20 {
+            let home = testkit::Home::new();
+            let layout = Layout::new(home.path());
+            layout.create().unwrap();
+            let together = std::sync::Barrier::new(WHO);
+            let keys: Vec<[u8; KEY]> = std::thread::scope(|scope| {
+                let each = || {
+                    together.wait();
+                    Key::of(&layout).unwrap().0
+                };
+                let all: Vec<_> = (0..WHO).map(|_| scope.spawn(each)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+        }
     }
 }
